@@ -1,0 +1,33 @@
+import type { KeyObject } from 'node:crypto';
+
+/** RFC 7518 §3.2: the MAC algorithms a key row may name. */
+export const HMAC_ALGORITHMS = ['HS256', 'HS384', 'HS512'] as const;
+export type HmacAlgorithm = (typeof HMAC_ALGORITHMS)[number];
+
+/** One signing key of an issuer, its secret decrypted and ready to use. */
+export interface SigningKey {
+  readonly id: string;
+  readonly algorithm: HmacAlgorithm;
+  readonly secret: KeyObject;
+  /** Tokens are refused with this key before this moment. */
+  readonly notBefore: Date | null;
+  /** Tokens are refused with this key from this moment on. */
+  readonly notAfter: Date | null;
+}
+
+/** What a redirect needs to know of an issuer. */
+export interface Issuer {
+  /** The token's `iss`: a lower-case UUID. */
+  readonly id: string;
+  readonly disabled: boolean;
+  /** Extension of every delivered URL, `jpg` by default. */
+  readonly deliveryFormat: string;
+  /** Newest first; retired ones may be among them. */
+  readonly keys: readonly SigningKey[];
+}
+
+/** Looks an issuer up by its id; the directory is the one that does. */
+export abstract class IssuerFinder {
+  /** @returns null when no such issuer exists. @throws DatabaseUnavailableError (503) on a cold entry without a database. */
+  abstract findIssuer(id: string): Promise<Issuer | null>;
+}

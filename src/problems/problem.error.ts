@@ -1,0 +1,23 @@
+/** Members a problem adds to its body beside RFC 9457's own; snake_case, no secret, no token. */
+export type ProblemExtensions = Readonly<Record<string, string | number | boolean | readonly string[]>>;
+
+/**
+ * What a client did wrong, or what the service cannot do now. Every feature derives its own errors from it;
+ * `ProblemFilter` alone turns them into `application/problem+json` (RFC 9457).
+ */
+export abstract class ProblemError extends Error {
+  /** HTTP status, 400 to 599. */
+  abstract readonly status: number;
+  /** Stable, machine-readable name: design §7. */
+  abstract readonly code: string;
+  /** Extra members of the body, such as `step` and `key`. */
+  readonly extensions: ProblemExtensions = {};
+  /** Extra response headers, such as `Retry-After`. */
+  readonly headers: Readonly<Record<string, string>> = {};
+
+  /** @param detail What happened and what to do about it, for the client's eyes. */
+  constructor(readonly detail: string) {
+    super(detail);
+    this.name = new.target.name;
+  }
+}
