@@ -1,0 +1,72 @@
+import { ProblemError } from '../problems/problem.error.js';
+
+const DETAILS = {
+  // One text for every way a signature can fail, whoever the issuer: it must not tell which issuers exist.
+  not_accepted:
+    'The token is not accepted. Seal it anew: `iss` must name your issuer, and one of its live keys must have signed the token with that key’s algorithm.',
+  expired: 'The token has expired. Seal a new one with a later `exp`.',
+  not_yet_valid:
+    'The token is not valid yet. Wait until its `nbf`, or check the clock of the machine that sealed it.',
+  issued_ahead: 'The token’s `iat` is ahead of now. Check the clock of the machine that sealed it.',
+  // All below depend on the token's own text alone, so they tell nobody anything about our keys or issuers.
+  not_one: 'The token is malformed: pass exactly one `token`, and not an empty one.',
+  too_long: 'The token is malformed: it is longer than 8192 characters. Seal fewer or shorter steps.',
+  not_compact:
+    'The token is malformed: it must be three unpadded base64url segments joined by dots (RFC 7515 §7.1), passed on unchanged.',
+  bad_header:
+    'The token is malformed: its header must be a JSON object in UTF-8 without repeated names, `crit` or `b64`.',
+  bad_algorithm: 'The token is malformed: its header’s `alg` must be HS256, HS384 or HS512.',
+  bad_payload:
+    'The token is malformed: its payload must be a JSON object in UTF-8, without a byte order mark or repeated names, at most 16 levels deep.',
+  bad_time:
+    'The token is malformed: `exp`, `nbf` and `iat` must be numbers of seconds (not milliseconds) since 1970, or absent.',
+  bad_image_id: 'The token is malformed: `image_id` must be a UUID or a non-empty array of UUIDs, or absent.',
+  bad_identifier:
+    'The token is malformed: `jti` and `session_id` must be strings of 1 to 255 characters without control characters, or absent.',
+} as const satisfies Record<string, string>;
+
+/** Why a token was refused. `not_accepted` covers every reason that would tell an attacker something. */
+export type InvalidTokenReason = keyof typeof DETAILS;
+
+/** 401 `invalid_token` (RFC 6750 §3.1): a token was given and is refused. Its detail is one of a fixed set. */
+export class InvalidTokenError extends ProblemError {
+  readonly status = 401;
+  readonly code = 'invalid_token';
+  override readonly headers = { 'WWW-Authenticate': 'Bearer error="invalid_token"' };
+
+  constructor(readonly reason: InvalidTokenReason) {
+    super(DETAILS[reason]);
+  }
+}
+
+/** 401 `token_required` (RFC 6750 §3.1): no token was given, and this image is not public. */
+export class TokenRequiredError extends ProblemError {
+  readonly status = 401;
+  readonly code = 'token_required';
+  /** `X-message` is the original API's own header for this answer (design §1). */
+  override readonly headers = { 'WWW-Authenticate': 'Bearer', 'X-message': 'Access denied' };
+
+  constructor() {
+    super('This image needs a token. Pass one sealed by its issuer as `?token=`.');
+  }
+}
+
+/** 403 `image_not_in_token`: the token is good, but bound to a list of other images. */
+export class ImageNotInTokenError extends ProblemError {
+  readonly status = 403;
+  readonly code = 'image_not_in_token';
+
+  constructor() {
+    super('The token is bound to other images. Seal one whose `image_id` lists this image.');
+  }
+}
+
+/** 400 `invalid_image_id`: the path's id is needed and is not a UUID. */
+export class InvalidImageIdError extends ProblemError {
+  readonly status = 400;
+  readonly code = 'invalid_image_id';
+
+  constructor() {
+    super('The image id in the path must be a UUID, unless the token’s `image_id` names the image.');
+  }
+}

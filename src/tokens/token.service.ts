@@ -1,0 +1,75 @@
+import { createSecretKey, randomBytes } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { JwtService } from '@nestjs/jwt';
+import { type Issuer, IssuerFinder, type SigningKey } from '../issuers/issuer.js';
+import { type CompactJws, readCompactJws, readPayload } from './compact-jws.js';
+import { isSignedBy } from './jws-signature.js';
+import { readClaims, type TokenClaims } from './token-claims.js';
+import { InvalidTokenError } from './token.errors.js';
+import { isCanonicalUuid } from './uuid.js';
+
+/** A token whose signature and times hold. */
+export interface VerifiedToken {
+  readonly issuer: Issuer;
+  /** The id of the key that signed it. */
+  readonly keyId: string;
+  readonly claims: TokenClaims;
+}
+
+/** Nobody's key: what a token is checked against when there is no key to check it against. */
+const DECOY_SECRET = createSecretKey(randomBytes(32));
+
+/** The gate every token passes: form, header, payload, issuer, signature, and only then its claims. */
+@Injectable()
+export class TokenService {
+  constructor(
+    private readonly jwt: JwtService,
+    private readonly issuers: IssuerFinder,
+  ) {}
+
+  /**
+   * @param token The raw query value: anything but one non-empty string is refused.
+   * @throws InvalidTokenError (401); errors of the IssuerFinder, such as 503, pass through
+   */
+  async verify(token: unknown): Promise<VerifiedToken> {
+    const jws = readCompactJws(token);
+    const payload = readPayload(jws);
+    const issuer = await this.findEnabledIssuer(payload['iss']);
+    const key = this.findSigner(jws, issuer);
+    if (issuer === null || key === null) throw new InvalidTokenError('not_accepted');
+    const claims = readClaims(payload, issuer.id, Date.now() / 1000);
+    return Object.freeze<VerifiedToken>({ issuer, keyId: key.id, claims });
+  }
+
+  private async findEnabledIssuer(iss: unknown): Promise<Issuer | null> {
+    // Only the canonical spelling reaches the directory: others would fill its cache with names for one issuer.
+    if (!isCanonicalUuid(iss)) return null;
+    const issuer = await this.issuers.findIssuer(iss);
+    return issuer === null || issuer.disabled ? null : issuer;
+  }
+
+  private findSigner(jws: CompactJws, issuer: Issuer | null): SigningKey | null {
+    const keys = issuer === null ? [] : selectKeys(issuer.keys, jws, Date.now());
+    if (keys.length === 0) {
+      // The same HMAC as for a bad signature, so that the time taken does not tell which issuers exist.
+      isSignedBy(this.jwt, jws, { secret: DECOY_SECRET, algorithm: jws.algorithm });
+      return null;
+    }
+    return keys.find((key) => isSignedBy(this.jwt, jws, key)) ?? null;
+  }
+}
+
+/** The live keys that may have signed the token, newest first; the one that `kid` names alone, where it names one. */
+function selectKeys(keys: readonly SigningKey[], jws: CompactJws, now: number): readonly SigningKey[] {
+  const live = keys.filter((key) => isLive(key, now));
+  const named = live.filter((key) => key.id === jws.keyId);
+  // A `kid` that names no live key of this issuer (a path, SQL, another issuer's key) has no effect. The algorithm
+  // is the row's: a header that names another never gets to choose one.
+  return (named.length > 0 ? named : live).filter((key) => key.algorithm === jws.algorithm);
+}
+
+function isLive({ notBefore, notAfter }: SigningKey, now: number): boolean {
+  return (
+    (notBefore === null || notBefore.getTime() <= now) && (notAfter === null || now < notAfter.getTime())
+  );
+}
