@@ -1,0 +1,23 @@
+import { Global, Module } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
+import { describe, expect, it } from 'vitest';
+import { IssuerFinder } from '../../src/issuers/issuer.js';
+import { TokenSealer } from '../../src/tokens/token-sealer.js';
+import { TokenService } from '../../src/tokens/token.service.js';
+import { TokensModule } from '../../src/tokens/tokens.module.js';
+import { FixedIssuers, makeIssuer, makeKey, SEED_CLAIMS } from './token-fixtures.js';
+
+@Global()
+@Module({
+  providers: [{ provide: IssuerFinder, useValue: new FixedIssuers([makeIssuer()]) }],
+  exports: [IssuerFinder],
+})
+class FixedIssuersModule {}
+
+describe('TokensModule', () => {
+  it('verifies what it seals, against the global IssuerFinder', async () => {
+    const app = await Test.createTestingModule({ imports: [FixedIssuersModule, TokensModule] }).compile();
+    const token = app.get(TokenSealer).seal(SEED_CLAIMS, makeKey());
+    await expect(app.get(TokenService).verify(token)).resolves.toMatchObject({ keyId: makeKey().id });
+  });
+});
