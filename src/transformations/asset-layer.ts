@@ -1,0 +1,69 @@
+/** A row that a chain refers to: an overlay's, as the directory knows it. */
+export interface LayerAsset {
+  readonly deliveryType: 'upload' | 'private' | 'authenticated';
+  /** As it is in Cloudinary: not encoded, folders parted by `/`. */
+  readonly publicId: string;
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** The id of a row, in lower case, or undefined when the value is none. */
+export function readRowId(value: unknown): string | undefined {
+  if (typeof value !== 'string' || value.length !== 36) {
+    return undefined;
+  }
+  const id = value.toLowerCase();
+  return UUID.test(id) ? id : undefined;
+}
+
+/**
+ * First pieces that Cloudinary reads as the kind of a layer. An uploaded asset in such a folder cannot be written:
+ * `fetch/aHR0…` would become `l_fetch:aHR0…`, a remote picture, and `private/logo` another asset.
+ */
+const KINDS_OF_LAYER = new Set([
+  '3d',
+  'audio',
+  'authenticated',
+  'fetch',
+  'image',
+  'lut',
+  'private',
+  'raw',
+  'render',
+  'sprite',
+  'subtitles',
+  'text',
+  'upload',
+  'video',
+]);
+
+/** What a public id must look like to be written as a layer, for people. */
+export const LAYER_PUBLIC_ID_ALLOWED =
+  'a row whose public id has no `:`, `%`, `$`, control character or empty folder, and, when uploaded, does not lie ' +
+  'in a folder named like a kind of layer (text, fetch, video, private, …)';
+
+/**
+ * The public id as a layer has it, or undefined where no spelling would name this asset and no other. Every `/`
+ * becomes `:` (the SDK replaces the first alone). The rest is percent-encoded, where the SDK encodes nothing but
+ * spaces: the URL stays ASCII, and a comma, encoded twice as in the text of a layer, cannot end the parameter.
+ */
+export function writeLayerPublicId({ deliveryType, publicId }: LayerAsset): string | undefined {
+  const folders = publicId.split('/');
+  if (
+    folders.includes('') ||
+    // `a:b` would be read as `a/b`; `%` and `$` would be decoded, or looked up as a variable.
+    /[:%$]|\p{Cc}|\p{Cs}/u.test(publicId) ||
+    (deliveryType === 'upload' && folders.length > 1 && KINDS_OF_LAYER.has(folders[0]?.toLowerCase() ?? ''))
+  ) {
+    return undefined;
+  }
+  return folders.map((folder) => encodeURIComponent(folder.replace(/,/g, '%2C'))).join(':');
+}
+
+/** An asset as it stands after `l_` or `u_`, or undefined as in `writeLayerPublicId`. */
+export function writeAssetLayer(asset: LayerAsset): string | undefined {
+  const publicId = writeLayerPublicId(asset);
+  return publicId === undefined || asset.deliveryType === 'upload'
+    ? publicId
+    : `${asset.deliveryType}:${publicId}`;
+}

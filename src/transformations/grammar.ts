@@ -1,0 +1,158 @@
+import { EXPRESSION_ALLOWED, writeExpression } from './expression.js';
+
+/** An inclusive range. */
+export type Range = readonly [min: number, max: number];
+
+/** What a grammar accepts, as data: for forms, documentation, generators of test cases. */
+export type Shape =
+  | {
+      readonly kind: 'number';
+      /** Whole numbers, in the parameter's unit. */
+      readonly integer?: Range;
+      /** Numbers written with a decimal point; where both are given they mean a share (0.5 is 50 %). */
+      readonly decimal?: Range;
+      readonly words: readonly string[];
+      readonly expressions: boolean;
+    }
+  | { readonly kind: 'words'; readonly words: readonly string[] }
+  | { readonly kind: 'pattern'; readonly pattern: string; readonly examples: readonly string[] }
+  | { readonly kind: 'list'; readonly of: Shape; readonly separator: string; readonly most: number }
+  | { readonly kind: 'any_of'; readonly of: readonly Shape[] };
+
+/** Which values a parameter takes, and how the SDK spells them in a URL. */
+export interface Grammar {
+  /** For people: completes "Allowed: …". */
+  readonly allowed: string;
+  readonly shape: Shape;
+  /**
+   * The value as the SDK writes it, or undefined when it is outside the grammar. What is written is in the grammar
+   * too, and is written as itself: a chain can be read back with the same table.
+   */
+  write(value: unknown): string | undefined;
+  /** A narrower `allowed` for this value, where the grammar knows one. */
+  allowedFor?(value: unknown): string;
+}
+
+// No exponent, no leading zero, no sign but minus: one spelling per number, and never `1e9` or `NaN`.
+const NUMBER = /^-?(?:0|[1-9]\d{0,6})(?:\.\d{1,20})?$/;
+
+const within = (value: number, range: Range | undefined): boolean =>
+  range !== undefined && value >= range[0] && value <= range[1];
+
+const ranges = ({ integer, decimal }: { integer?: Range; decimal?: Range }): string[] => [
+  ...(integer ? [`a whole number from ${integer[0]} to ${integer[1]}`] : []),
+  ...(decimal ? [`a decimal from ${decimal[0]} to ${decimal[1]}`] : []),
+];
+
+/**
+ * Numbers, as JSON numbers or as text. Text is kept verbatim, since Cloudinary tells `1` (a pixel) from `1.0`
+ * (the whole); a range for whole numbers and one for decimals therefore stand side by side.
+ */
+export function number(options: {
+  integer?: Range;
+  decimal?: Range;
+  words?: readonly string[];
+  expressions?: boolean;
+}): Grammar {
+  const words = new Set(options.words);
+  const expressions = options.expressions ?? false;
+  return {
+    allowed: [
+      ...ranges(options),
+      ...(words.size > 0 ? [[...words].join(', ')] : []),
+      ...(expressions ? [EXPRESSION_ALLOWED] : []),
+    ].join('; or '),
+    shape: {
+      kind: 'number',
+      ...(options.integer ? { integer: options.integer } : {}),
+      ...(options.decimal ? { decimal: options.decimal } : {}),
+      words: [...words],
+      expressions,
+    },
+    write(value) {
+      if (typeof value !== 'number' && typeof value !== 'string') {
+        return undefined;
+      }
+      const text = String(value);
+      if (NUMBER.test(text)) {
+        return within(Number(text), text.includes('.') ? options.decimal : options.integer)
+          ? text
+          : undefined;
+      }
+      if (words.has(text)) {
+        return text;
+      }
+      return expressions ? writeExpression(text) : undefined;
+    },
+  };
+}
+
+/** A closed list of words. */
+export function oneOf(...words: readonly string[]): Grammar {
+  const set = new Set(words);
+  return {
+    allowed: words.join(', '),
+    shape: { kind: 'words', words },
+    write: (value) => (typeof value === 'string' && set.has(value) ? value : undefined),
+  };
+}
+
+/**
+ * Text of a given form, kept verbatim.
+ * @param pattern Anchored. It must let through nothing that would end a parameter or a component.
+ * @param examples Values it accepts; the tests hold them to it.
+ */
+export function matching(pattern: RegExp, allowed: string, examples: readonly string[]): Grammar {
+  return {
+    allowed,
+    shape: { kind: 'pattern', pattern: pattern.source, examples },
+    write: (value) =>
+      typeof value === 'string' && value.length <= 300 && pattern.test(value) ? value : undefined,
+  };
+}
+
+/** Several values at once: an array, or text that is already joined, as the SDK joins them. */
+export function listOf(item: Grammar, separator: string, most: number): Grammar {
+  return {
+    allowed: `${item.allowed}; up to ${most} of them, in an array or joined by \`${separator}\``,
+    shape: { kind: 'list', of: item.shape, separator, most },
+    write(value) {
+      const items: readonly unknown[] = Array.isArray(value)
+        ? value
+        : typeof value === 'string'
+          ? value.split(separator)
+          : [value];
+      if (items.length === 0 || items.length > most) {
+        return undefined;
+      }
+      const written = items.map((each) => item.write(each));
+      return written.includes(undefined) ? undefined : written.join(separator);
+    },
+  };
+}
+
+/** The first of several grammars that takes the value. */
+export function anyOf(...grammars: readonly Grammar[]): Grammar {
+  return {
+    allowed: grammars.map((grammar) => grammar.allowed).join('; or '),
+    shape: { kind: 'any_of', of: grammars.map((grammar) => grammar.shape) },
+    write(value) {
+      for (const grammar of grammars) {
+        const written = grammar.write(value);
+        if (written !== undefined) {
+          return written;
+        }
+      }
+      return undefined;
+    },
+  };
+}
+
+/** A plain JSON object: no array, no instance of a class. */
+export function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null) {
+    return false;
+  }
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}

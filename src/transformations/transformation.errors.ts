@@ -1,0 +1,53 @@
+import { ProblemError, type ProblemExtensions } from '../problems/problem.error.js';
+
+/** Where a token's steps left the vocabulary, and what would have been inside it. */
+export interface InvalidTransformation {
+  /** 1-based; absent when the list of steps itself is at fault. */
+  readonly step?: number;
+  /** The parameter, in Cloudinary's own snake_case. */
+  readonly key?: string;
+  /** The offending value, as the token had it. */
+  readonly value?: unknown;
+  /** What would have been accepted, for people: completes "Allowed: …". */
+  readonly allowed: string;
+}
+
+const RENDERED_LENGTH = 100;
+/** Anything a terminal, a log line or a page could be fooled by: controls, format characters, lone surrogates. */
+const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/gu;
+
+/** A value as an error may show it: JSON, at most 100 characters, nothing unprintable. */
+function render(value: unknown): string {
+  let text: string | undefined;
+  try {
+    // JSON has no NaN or Infinity and would show null.
+    text = typeof value === 'number' ? String(value) : JSON.stringify(value);
+  } catch {
+    text = undefined;
+  }
+  const shown = (text ?? typeof value).slice(0, RENDERED_LENGTH + 1).replace(UNPRINTABLE, '?');
+  return shown.length > RENDERED_LENGTH ? `${shown.slice(0, RENDERED_LENGTH - 1)}…` : shown;
+}
+
+/** 422: a step, or a value in it, is outside the vocabulary. It is neither passed on nor dropped in silence. */
+export class InvalidTransformationError extends ProblemError {
+  override readonly status = 422;
+  override readonly code = 'invalid_transformation';
+  override readonly extensions: ProblemExtensions;
+
+  constructor({ step, key, value, allowed }: InvalidTransformation) {
+    const shown = value === undefined ? undefined : render(value);
+    const where = [step && `step ${step}`, key && `\`${key}\``].filter(Boolean).join(', ');
+    super(
+      `The token's transformations are refused${where && ` at ${where}`}` +
+        `${shown === undefined ? '' : `: ${shown} is outside what it allows`}. Allowed: ${allowed}. ` +
+        'Seal a new token with a value in that range.',
+    );
+    this.extensions = {
+      ...(step === undefined ? {} : { step }),
+      ...(key === undefined ? {} : { key }),
+      ...(shown === undefined ? {} : { value: shown }),
+      allowed,
+    };
+  }
+}

@@ -1,0 +1,348 @@
+import { LAYER_PUBLIC_ID_ALLOWED } from './asset-layer.js';
+import { background, border, color } from './color.js';
+import { effect } from './effects.js';
+import { FLAGS_ALLOWED } from './flags.js';
+import { anyOf, type Grammar, listOf, matching, number, oneOf } from './grammar.js';
+import { gravity } from './gravity.js';
+import { TEXT_LAYER_ALLOWED } from './text-layer.js';
+
+/**
+ * The vocabulary of steps: every parameter that a token may use, once. A new one is one entry here; the mapper, the
+ * documentation, the playground and the reader of chains follow the table.
+ *
+ * Keys are the SDK's own; codes and ranges are those of Cloudinary's Transformation URL API reference; how a value
+ * is spelled is decided by `generate_transformation_string` in node_modules/cloudinary/lib/utils/index.js.
+ */
+interface ParameterBase {
+  /** The SDK's name, snake_case. */
+  readonly key: string;
+  /** The short code that stands in the URL. */
+  readonly code: string;
+  /** For people: completes "Allowed: …". */
+  readonly allowed: string;
+  /** Cloudinary's reference. */
+  readonly source: string;
+}
+
+/** A parameter whose value stands in the token. */
+export interface ValueParameter extends ParameterBase {
+  readonly kind: 'value';
+  readonly grammar: Grammar;
+}
+
+/** A layer: the id of an overlay row, or a text. */
+export interface LayerParameter extends ParameterBase {
+  readonly kind: 'layer';
+}
+
+/** The picture shown where there is none: the id of an overlay row. */
+export interface AssetParameter extends ParameterBase {
+  readonly kind: 'asset';
+}
+
+/** Flags, some of which act on a layer only: see flags.ts. */
+export interface FlagsParameter extends ParameterBase {
+  readonly kind: 'flags';
+}
+
+/** The SDK's sugar for `width` and `height`; it has no code of its own, and a chain is never read back to it. */
+export interface SizeParameter extends ParameterBase {
+  readonly kind: 'size';
+  readonly grammar: Grammar;
+}
+
+export type Parameter = ValueParameter | LayerParameter | AssetParameter | FlagsParameter | SizeParameter;
+
+const REFERENCE = 'https://cloudinary.com/documentation/transformation_reference';
+
+const value = (key: string, code: string, grammar: Grammar, anchor: string): ValueParameter => ({
+  kind: 'value',
+  key,
+  code,
+  grammar,
+  allowed: grammar.allowed,
+  source: `${REFERENCE}#${anchor}`,
+});
+
+/** Pixels of a side: JPEG, the widest of the common formats, ends at 65,500. */
+const LONGEST_SIDE = 65500;
+const WHOLE_NUMBER = number({ integer: [1, LONGEST_SIDE] });
+
+/** A side: pixels, or a share with a decimal point (0.5 is half, 1.0 the whole). */
+const side = number({ integer: [1, LONGEST_SIDE], decimal: [0.0001, 100], expressions: true });
+/** An offset: pixels, or a share; negative is left or up. */
+const offset = number({ integer: [-LONGEST_SIDE, LONGEST_SIDE], decimal: [-100, 100], expressions: true });
+const corner = number({ integer: [0, LONGEST_SIDE], expressions: true });
+const size: Grammar = {
+  ...matching(/^\d{1,5}x\d{1,5}$/, `\`<width>x<height>\`, each from 1 to ${LONGEST_SIDE} pixels`, [
+    '640x480',
+  ]),
+  write(sides) {
+    const written = typeof sides === 'string' ? sides.split('x').map((each) => WHOLE_NUMBER.write(each)) : [];
+    return written.length === 2 && !written.includes(undefined) ? written.join('x') : undefined;
+  },
+};
+/** A layer of a PSD file. */
+const layerName = '[A-Za-z0-9][A-Za-z0-9_-]{0,60}';
+
+/** Every parameter, in the order of their keys. */
+export const PARAMETERS: readonly Parameter[] = [
+  value(
+    'angle',
+    'a',
+    anyOf(
+      listOf(
+        number({
+          integer: [-360, 360],
+          words: ['auto_right', 'auto_left', 'ignore', 'vflip', 'hflip', 'exif'],
+        }),
+        '.',
+        6,
+      ),
+      number({ expressions: true }),
+    ),
+    'a_angle',
+  ),
+  value(
+    'aspect_ratio',
+    'ar',
+    anyOf(
+      number({ integer: [1, 100], decimal: [0.01, 100], expressions: true }),
+      matching(
+        /^(?!0+(?:\.0+)?:|.*:0+(?:\.0+)?$)\d{1,5}(?:\.\d{1,4})?:\d{1,5}(?:\.\d{1,4})?$/,
+        '`<width>:<height>`, neither of them 0',
+        ['16:9', '1:1', '1.91:1'],
+      ),
+    ),
+    'ar_aspect_ratio',
+  ),
+  value('background', 'b', background, 'b_background'),
+  value('border', 'bo', border, 'bo_border'),
+  value('color', 'co', color, 'co_color'),
+  // `icc:<public id>` is not here: it reaches another asset by its name.
+  value(
+    'color_space',
+    'cs',
+    oneOf('srgb', 'sRGB', 'srgb:truecolor', 'tinysrgb', 'cmyk', 'no_cmyk', 'keep_cmyk', 'copy'),
+    'cs_color_space',
+  ),
+  value(
+    'crop',
+    'c',
+    oneOf(
+      ...[
+        'auto',
+        'auto_pad',
+        'crop',
+        'fill',
+        'fill_pad',
+        'fit',
+        'imagga_crop',
+        'imagga_scale',
+        'lfill',
+        'limit',
+      ],
+      ...['lpad', 'mfit', 'mpad', 'pad', 'scale', 'thumb'],
+    ),
+    'c_crop_resize',
+  ),
+  {
+    kind: 'asset',
+    key: 'default_image',
+    code: 'd',
+    allowed: `the id (a UUID) of an overlay whose delivery type is \`upload\`; ${LAYER_PUBLIC_ID_ALLOWED}`,
+    source: `${REFERENCE}#d_default_image`,
+  },
+  value('delay', 'dl', WHOLE_NUMBER, 'dl_delay'),
+  value('density', 'dn', number({ integer: [1, 10000], words: ['idn'] }), 'dn_density'),
+  value('dpr', 'dpr', number({ integer: [1, 10], decimal: [0.1, 10], words: ['auto'] }), 'dpr_dpr'),
+  value('effect', 'e', effect, 'e_effect'),
+  value(
+    'fetch_format',
+    'f',
+    oneOf(
+      ...[
+        'auto',
+        'auto:image',
+        'auto:animated',
+        'ai',
+        'avif',
+        'bmp',
+        'bpg',
+        'djvu',
+        'eps',
+        'flif',
+        'gif',
+        'hdp',
+      ],
+      ...[
+        'heic',
+        'heif',
+        'hpx',
+        'ico',
+        'jp2',
+        'jpc',
+        'jpe',
+        'jpeg',
+        'jpg',
+        'jxl',
+        'jxr',
+        'miff',
+        'pdf',
+        'png',
+        'psd',
+      ],
+      ...['svg', 'tga', 'tif', 'tiff', 'wdp', 'webp'],
+    ),
+    'f_format',
+  ),
+  { kind: 'flags', key: 'flags', code: 'fl', allowed: FLAGS_ALLOWED, source: `${REFERENCE}#fl_flag` },
+  value('fps', 'fps', listOf(number({ integer: [1, 240] }), '-', 2), 'fps_fps'),
+  value('gravity', 'g', gravity, 'g_gravity'),
+  value('height', 'h', side, 'h_height'),
+  value('opacity', 'o', number({ integer: [0, 100], expressions: true }), 'o_opacity'),
+  {
+    kind: 'layer',
+    key: 'overlay',
+    code: 'l',
+    allowed: `the id (a UUID) of an overlay; or ${TEXT_LAYER_ALLOWED}`,
+    source: `${REFERENCE}#l_layer`,
+  },
+  value(
+    'page',
+    'pg',
+    anyOf(
+      WHOLE_NUMBER,
+      matching(
+        /^\d{1,5}(?:-(?:\d{1,5})?)?(?:;\d{1,5}(?:-(?:\d{1,5})?)?){0,31}$/,
+        'pages such as `2-5;7;10-`',
+        ['3;5;7', '3-5', '5-', '2-5;7;10'],
+      ),
+      matching(
+        new RegExp(`^(?:embedded:\\d{1,5}|(?:embedded:)?name:${layerName}(?:;${layerName}){0,9})$`),
+        '`name:<layer>;…`, `embedded:<index>` or `embedded:name:<layer>`',
+        ['embedded:8', 'name:record_cover;Shadow', 'embedded:name:skyline-3242040_1920'],
+      ),
+    ),
+    'pg_page_or_file_layer',
+  ),
+  value(
+    'prefix',
+    'p',
+    matching(/^[A-Za-z0-9_-]{1,64}$/, 'letters, digits, `_` and `-`', ['p', 'icon_']),
+    'p_prefix',
+  ),
+  value(
+    'quality',
+    'q',
+    anyOf(
+      number({ integer: [1, 100], words: ['auto', 'jpegmini'] }),
+      matching(/^(?:[1-9]\d?|100):(?:420|444)$/, '`<1 to 100>:420` or `:444`', ['60:420', '100:444']),
+      matching(
+        /^auto:(?:(?:best|good|eco|low)(?::sensitive)?|sensitive)$/,
+        '`auto:` best, good, eco or low, `:sensitive`',
+        ['auto:best', 'auto:low:sensitive', 'auto:sensitive'],
+      ),
+      matching(/^jpegmini:[0-2]$/, '`jpegmini:` 0, 1 or 2', ['jpegmini:1']),
+    ),
+    'q_quality',
+  ),
+  value('radius', 'r', anyOf(oneOf('max'), listOf(corner, ':', 4)), 'r_round_corners'),
+  {
+    kind: 'size',
+    key: 'size',
+    code: '',
+    grammar: size,
+    allowed: size.allowed,
+    source: 'generate_transformation_string in node_modules/cloudinary/lib/utils/index.js',
+  },
+  value(
+    'transformation',
+    't',
+    listOf(
+      matching(/^[A-Za-z0-9_-]{1,100}$/, 'names of named transformations, of letters, digits, `_` and `-`', [
+        'passport_photo',
+        'media_lib-thumb',
+      ]),
+      '.',
+      10,
+    ),
+    't_named_transformation',
+  ),
+  {
+    kind: 'layer',
+    key: 'underlay',
+    code: 'u',
+    allowed: `the id (a UUID) of an overlay; or ${TEXT_LAYER_ALLOWED}`,
+    source: `${REFERENCE}#u_underlay`,
+  },
+  value(
+    'width',
+    'w',
+    anyOf(
+      side,
+      matching(
+        /^auto(?::\d{1,5})?(?::breakpoints(?:_\d{1,5}){0,4}(?::json)?)?(?::\d{1,5})?$/,
+        '`auto`, with a rounding step, breakpoints or a fallback after colons',
+        ['auto', 'auto:100', 'auto:100:400', 'auto:breakpoints', 'auto:breakpoints_200_1920_30_15:json'],
+      ),
+    ),
+    'w_width',
+  ),
+  value('x', 'x', offset, 'x_y_coordinates'),
+  value('y', 'y', offset, 'x_y_coordinates'),
+  value('zoom', 'z', number({ integer: [1, 100], decimal: [0.01, 100], expressions: true }), 'z_zoom'),
+];
+
+/** A parameter by its key. */
+export const PARAMETER_BY_KEY: ReadonlyMap<string, Parameter> = new Map(
+  PARAMETERS.map((parameter) => [parameter.key, parameter]),
+);
+
+/** A parameter by its short code: the same table, for reading a chain. */
+export const PARAMETER_BY_CODE: ReadonlyMap<string, Parameter> = new Map(
+  PARAMETERS.flatMap((parameter) => (parameter.code === '' ? [] : [[parameter.code, parameter] as const])),
+);
+
+const VIDEO = 'acts on video only';
+const NEVER = 'never comes from a token';
+const ADDRESS = 'says where the URL points, which a token cannot';
+
+/** Keys that the SDK knows and a step may not use. They change nothing: what they would do is in the reason. */
+const IGNORED: ReadonlyMap<string, string> = new Map([
+  ...[
+    'audio_codec',
+    'audio_frequency',
+    'bit_rate',
+    'duration',
+    'end_offset',
+    'keyframe_interval',
+    'offset',
+  ].map((key) => [key, VIDEO] as const),
+  ...['start_offset', 'streaming_profile', 'video_codec', 'video_sampling'].map(
+    (key) => [key, VIDEO] as const,
+  ),
+  ...[
+    'custom_function',
+    'custom_pre_function',
+    'if',
+    'else',
+    'end_if',
+    'raw_transformation',
+    'variables',
+  ].map((key) => [key, NEVER] as const),
+  ...['api_key', 'api_secret', 'auth_token', 'cdn_subdomain', 'cloud_name', 'cname', 'force_version'].map(
+    (key) => [key, ADDRESS] as const,
+  ),
+  ...['private_cdn', 'public_id', 'resource_type', 'secure', 'secure_distribution', 'sign_url', 'type'].map(
+    (key) => [key, ADDRESS] as const,
+  ),
+  ...['url_suffix', 'use_root_path', 'version'].map((key) => [key, ADDRESS] as const),
+  ['format', 'is the extension of the URL, which the image has; `fetch_format` converts'],
+  ['responsive_width', 'would add a step of its own; write {"width":"auto","crop":"limit"}'],
+]);
+
+/** Why a step's key that is no parameter has no effect; a short sentence without a subject. */
+export function reasonToIgnore(key: string): string {
+  return IGNORED.get(key) ?? (key.startsWith('$') ? NEVER : 'unknown parameter');
+}
