@@ -55,6 +55,26 @@ describe('readCompactJws', () => {
     );
   });
 
+  it('accepts of all 64 last characters those with no unused bit set', () => {
+    const alphabet = Array.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_');
+    const accepted = (start: string): string =>
+      alphabet
+        .filter((last) => {
+          try {
+            return readCompactJws(`${SEED_HEADER}.${start}${last}.${SEED_PAYLOAD}`).payload.length > 0;
+          } catch {
+            return false;
+          }
+        })
+        .join('');
+    for (const group of ['', 'Zm9v', 'Zm9vZm9v']) {
+      expect(accepted(group)).toBe('');
+      expect(accepted(`${group}_`)).toBe('AQgw');
+      expect(accepted(`${group}_-`)).toBe('AEIMQUYcgkosw048');
+      expect(accepted(`${group}_-0`)).toBe(alphabet.join(''));
+    }
+  });
+
   it('reads 8192 characters and refuses 8193', () => {
     const fixed = SEED_HEADER.length + 2 + SEED_PAYLOAD.length;
     const rest = MAX_TOKEN_LENGTH - fixed;
@@ -77,6 +97,17 @@ describe('readCompactJws', () => {
   it.each(['jku', 'jwk', 'x5u', 'x5c', 'kid'])('never follows a header’s %s', (name) => {
     const header = { typ: 'JWT', alg: 'HS256', [name]: 'https://attacker.example/keys' };
     expect(readCompactJws(mint({ header }))).toMatchObject({ algorithm: 'HS256' });
+  });
+});
+
+describe('isSignedBy', () => {
+  it.each(['accepts', 'refuses'])('leaves stack traces as they were when it %s', (verdict) => {
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 7;
+    const key = makeKey(verdict === 'accepts' ? {} : { id: 'another' });
+    expect(isSignedBy(jwt, readCompactJws(mint()), key)).toBe(verdict === 'accepts');
+    expect(Error.stackTraceLimit).toBe(7);
+    Error.stackTraceLimit = stackTraceLimit;
   });
 });
 

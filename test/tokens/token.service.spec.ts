@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto';
+import crypto, { createSecretKey, generateKeyPairSync } from 'node:crypto';
 import { JwtService } from '@nestjs/jwt';
 import fc from 'fast-check';
 import { SignJWT } from 'jose';
@@ -276,7 +276,6 @@ describe('the header', () => {
   it('does not turn a public key into an HMAC secret', async () => {
     const { publicKey } = generateKeyPairSync('ed25519');
     const pem = publicKey.export({ type: 'spki', format: 'pem' });
-    const { createSecretKey } = await import('node:crypto');
     const token = mint({ key: { secret: createSecretKey(Buffer.from(pem)) } });
     expect(await answerTo(token)).toStrictEqual(refusal('not_accepted'));
   });
@@ -408,7 +407,6 @@ describe('the signature', () => {
   });
 
   it('is compared in constant time', async () => {
-    const crypto = (await import('node:crypto')).default;
     const compared = vi.spyOn(crypto, 'timingSafeEqual');
     await service.verify(good);
     await answerTo(withMac(Buffer.alloc(32)));
@@ -460,11 +458,15 @@ describe('what must not tell issuers apart', () => {
     expect(await answerTo(token, makeTokenService(...issuers))).toStrictEqual(refusal('not_accepted'));
   });
 
-  it.each(cases)('%s costs one HMAC, as a bad signature does', async (_, token) => {
-    const jwt = new JwtService();
-    const verified = vi.spyOn(jwt, 'verify');
-    await answerTo(token, new TokenService(jwt, new FixedIssuers(issuers)));
-    expect(verified).toHaveBeenCalledTimes(1);
+  it.each(cases)('%s costs one HMAC of its algorithm, as a bad signature does', async (_, token) => {
+    const gate = makeTokenService(...issuers);
+    const { alg } = JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString()) as {
+      alg: string;
+    };
+    const hmac = vi.spyOn(crypto, 'createHmac');
+    await answerTo(token, gate);
+    expect(hmac.mock.calls.map(([hash]) => hash)).toStrictEqual([`sha${alg.slice(2)}`]);
+    hmac.mockRestore();
   });
 
   it('asks the directory for canonical ids only', async () => {
