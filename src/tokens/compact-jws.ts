@@ -5,7 +5,7 @@ import { InvalidTokenError } from './token.errors.js';
 /** Longest token that is looked at, in characters; longer ones are refused unread. */
 export const MAX_TOKEN_LENGTH = 8192;
 /** Containers inside each other that a header or payload may have, the outermost one included. */
-export const MAX_JSON_DEPTH = 16;
+const MAX_JSON_DEPTH = 16;
 
 /** A token whose outer form and header are sound. Nothing in it is verified yet. */
 export interface CompactJws {

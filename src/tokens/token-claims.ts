@@ -3,7 +3,7 @@ import { InvalidTokenError } from './token.errors.js';
 import { canonicalUuid } from './uuid.js';
 
 /** Seconds by which our clock and a backend's may differ, for `exp`, `nbf` and `iat` each. */
-export const CLOCK_LEEWAY_SECONDS = 30;
+const CLOCK_LEEWAY_SECONDS = 30;
 
 /** From here on (the year 5138) a time is taken for milliseconds and refused: believed, it would never expire. */
 const IMPLAUSIBLE_SECONDS = 1e11;
