@@ -1,0 +1,41 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { EmbeddedSecrets } from './environment.js';
+
+interface SecretsFile {
+  readonly admin_api_key: string;
+  readonly secrets_key: string;
+  readonly cloudinary_api_secret: string;
+}
+
+/** Where embedded mode keeps its admin key and other secrets, readable by its owner alone. */
+export function embeddedSecretsPath(dataDir: string): string {
+  return join(dataDir, 'secrets.json');
+}
+
+/**
+ * The secrets of a data folder, made at the first start (design §9).
+ * @throws when the folder cannot be written or the file is not as it was written.
+ */
+export function keepEmbeddedSecrets(dataDir: string): EmbeddedSecrets {
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const path = embeddedSecretsPath(dataDir);
+  const made: SecretsFile = {
+    admin_api_key: randomBytes(32).toString('base64url'),
+    secrets_key: randomBytes(32).toString('base64url'),
+    cloudinary_api_secret: randomBytes(20).toString('base64url'),
+  };
+  try {
+    // `wx` lets one of two processes that start at once win; the other reads what it wrote.
+    writeFileSync(path, `${JSON.stringify(made, null, 2)}\n`, { flag: 'wx', mode: 0o600, flush: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+  const kept = JSON.parse(readFileSync(path, 'utf8')) as SecretsFile;
+  return {
+    adminApiKey: kept.admin_api_key,
+    secretsKey: Buffer.from(kept.secrets_key, 'base64url'),
+    cloudinaryApiSecret: kept.cloudinary_api_secret,
+  };
+}

@@ -1,0 +1,265 @@
+import { isIP } from 'node:net';
+import { resolve } from 'node:path';
+import { DELIVERY_MODES, type DeliveryMode } from '../delivery/delivery-mode.js';
+import { URL_SIGNATURES, type UrlSignature } from '../cloudinary/url-signature.js';
+
+export const LOG_LEVELS = ['silent', 'fatal', 'error', 'warn', 'info', 'debug'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** Where the rows live: in this process under a folder, or on a Postgres server. */
+export type DatabaseSettings =
+  | { readonly kind: 'embedded'; readonly dataDir: string }
+  | { readonly kind: 'postgres'; readonly url: string };
+
+/** The account whose URLs are signed. */
+export interface CloudinarySettings {
+  readonly cloudName: string;
+  readonly apiSecret: string;
+  readonly signature: UrlSignature;
+  /** Set where URLs carry Cloudinary's expiring `__cld_token__` instead of a signature. */
+  readonly authToken: {
+    /** Hexadecimal. */ readonly key: string;
+    /** Seconds, for a JWT without `exp`. */ readonly duration: number;
+  } | null;
+}
+
+/** Every setting of the process, validated and frozen. */
+export interface Environment {
+  readonly host: string;
+  readonly port: number;
+  readonly database: DatabaseSettings;
+  readonly cloudinary: CloudinarySettings;
+  readonly deliveryMode: DeliveryMode;
+  /** Origin without a trailing slash, or null to use each request's own. */
+  readonly publicUrl: string | null;
+  /** Fastify's `trustProxy`: hops, addresses, or false. */
+  readonly trustProxy: number | readonly string[] | false;
+  readonly adminApiKeys: readonly string[];
+  /** 32 bytes each; the first encrypts, all decrypt. */
+  readonly secretsKeys: readonly Buffer[];
+  readonly logLevel: LogLevel;
+  /** Whether `/docs` is served. */
+  readonly docs: boolean;
+}
+
+/** What embedded mode fills in for what was not set; made once and kept in the data folder. */
+export interface EmbeddedSecrets {
+  readonly adminApiKey: string;
+  readonly secretsKey: Buffer;
+  readonly cloudinaryApiSecret: string;
+}
+
+/** The cloud of the seed's URL: what embedded mode signs for until `CLOUDINARY_URL` names a real one. */
+const EMBEDDED_CLOUD_NAME = 'sadaasdasd';
+const MIN_ADMIN_KEY_LENGTH = 32;
+
+/** Names every bad variable at once, and never a value: a value may be a secret. */
+export class EnvironmentError extends Error {
+  constructor(readonly problems: readonly string[]) {
+    super(`The environment cannot be used:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+    this.name = 'EnvironmentError';
+  }
+}
+
+type Variables = Readonly<Record<string, string | undefined>>;
+
+class Reader {
+  readonly problems: string[] = [];
+
+  constructor(private readonly variables: Variables) {}
+
+  /** An empty variable counts as absent: compose files write `NAME=` for "not set". */
+  text(name: string): string | undefined {
+    const value = this.variables[name]?.trim();
+    return value === '' ? undefined : value;
+  }
+
+  list(name: string): string[] {
+    return (this.text(name) ?? '')
+      .split(',')
+      .map((entry) => entry.trim())
+      .filter((entry) => entry !== '');
+  }
+
+  integer(name: string, fallback: number, min: number, max: number): number {
+    const value = this.text(name);
+    if (value === undefined) return fallback;
+    if (/^\d{1,9}$/.test(value) && Number(value) >= min && Number(value) <= max) return Number(value);
+    return this.refuse(`${name} must be a whole number from ${min} to ${max}`, fallback);
+  }
+
+  oneOf<T extends string>(name: string, allowed: readonly T[], fallback: T): T {
+    const value = this.text(name);
+    if (value === undefined) return fallback;
+    const found = allowed.find((entry) => entry === value);
+    return found ?? this.refuse(`${name} must be one of ${allowed.join(', ')}`, fallback);
+  }
+
+  url(name: string, protocols: readonly string[]): URL | undefined {
+    const value = this.text(name);
+    if (value === undefined) return undefined;
+    const url = URL.canParse(value) ? new URL(value) : undefined;
+    if (url !== undefined && protocols.includes(url.protocol)) return url;
+    this.refuse(`${name} must be a URL that starts with ${protocols.join('// or ')}//`, null);
+    return undefined;
+  }
+
+  refuse<T>(problem: string, fallback: T): T {
+    this.problems.push(problem);
+    return fallback;
+  }
+}
+
+/**
+ * Reads and checks every setting (design §9).
+ * @param variables Usually `process.env`.
+ * @param embeddedSecrets Gives the kept secrets of a data folder; called in embedded mode alone.
+ * @throws EnvironmentError naming every bad variable.
+ */
+export function readEnvironment(
+  variables: Variables,
+  embeddedSecrets: (dataDir: string) => EmbeddedSecrets,
+): Environment {
+  const read = new Reader(variables);
+  const database = readDatabase(read);
+  const embedded = database.kind === 'embedded';
+  const cloudinaryUrl = read.url('CLOUDINARY_URL', ['cloudinary:']);
+  const adminApiKeys = readAdminKeys(read, embedded);
+  const secretsKeys = readSecretsKeys(read, embedded);
+  if (!embedded && read.text('CLOUDINARY_URL') === undefined) {
+    read.refuse(
+      'CLOUDINARY_URL is needed beside DATABASE_URL: cloudinary://API_KEY:API_SECRET@CLOUD_NAME',
+      null,
+    );
+  }
+  const account = cloudinaryUrl === undefined ? undefined : readAccount(read, cloudinaryUrl);
+  const settings = {
+    host: read.text('HOST') ?? '127.0.0.1',
+    port: read.integer('PORT', 3000, 0, 65535),
+    deliveryMode: read.oneOf(
+      'DELIVERY_MODE',
+      DELIVERY_MODES,
+      cloudinaryUrl === undefined ? 'blank' : 'cloudinary',
+    ),
+    publicUrl: readPublicUrl(read),
+    trustProxy: readTrustProxy(read),
+    logLevel: read.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
+    docs: read.oneOf('DOCS', ['on', 'off'], embedded ? 'on' : 'off') === 'on',
+  };
+  const signature = read.oneOf('CLOUDINARY_SIGNATURE', URL_SIGNATURES, 'sha1');
+  const authToken = readAuthToken(read);
+  if (read.problems.length > 0) throw new EnvironmentError(read.problems);
+
+  const kept = embedded ? embeddedSecrets(database.dataDir) : undefined;
+  return Object.freeze({
+    ...settings,
+    database,
+    cloudinary: {
+      cloudName: account?.cloudName ?? EMBEDDED_CLOUD_NAME,
+      apiSecret: account?.apiSecret ?? kept?.cloudinaryApiSecret ?? '',
+      signature,
+      authToken,
+    },
+    adminApiKeys: adminApiKeys.length > 0 || kept === undefined ? adminApiKeys : [kept.adminApiKey],
+    secretsKeys: secretsKeys.length > 0 || kept === undefined ? secretsKeys : [kept.secretsKey],
+  });
+}
+
+/** The database's settings alone, for migrations. @throws EnvironmentError */
+export function readDatabaseSettings(variables: Variables): DatabaseSettings {
+  const read = new Reader(variables);
+  const settings = readDatabase(read);
+  if (read.problems.length > 0) throw new EnvironmentError(read.problems);
+  return settings;
+}
+
+/** The environment of this process; the one place that reads `process.env`. */
+export function processVariables(): Variables {
+  return process.env;
+}
+
+function readDatabase(read: Reader): DatabaseSettings {
+  const url = read.url('DATABASE_URL', ['postgres:', 'postgresql:']);
+  if (read.text('DATABASE_URL') !== undefined) return { kind: 'postgres', url: url?.href ?? '' };
+  return { kind: 'embedded', dataDir: resolve(read.text('DATA_DIR') ?? './data') };
+}
+
+function readAdminKeys(read: Reader, embedded: boolean): string[] {
+  const keys = read.list('ADMIN_API_KEYS');
+  if (keys.length === 0 && !embedded) {
+    read.refuse(`ADMIN_API_KEYS is needed beside DATABASE_URL: one or more keys, comma-separated`, null);
+  }
+  if (keys.some((key) => key.length < MIN_ADMIN_KEY_LENGTH || !/^[\x21-\x7e]+$/.test(key))) {
+    read.refuse(
+      `ADMIN_API_KEYS must hold printable ASCII keys of at least ${MIN_ADMIN_KEY_LENGTH} characters`,
+      null,
+    );
+  }
+  return keys;
+}
+
+function readSecretsKeys(read: Reader, embedded: boolean): Buffer[] {
+  const entries = read.list('SECRETS_KEY');
+  if (entries.length === 0 && !embedded) {
+    read.refuse(
+      'SECRETS_KEY is needed beside DATABASE_URL: 32 random bytes as base64url or hexadecimal',
+      null,
+    );
+  }
+  const keys = entries.map((entry) =>
+    Buffer.from(entry, /^[0-9a-f]{64}$/i.test(entry) ? 'hex' : 'base64url'),
+  );
+  if (keys.some((key) => key.length !== 32)) {
+    read.refuse(
+      'SECRETS_KEY must be 32 bytes as base64url or hexadecimal; several are comma-separated',
+      null,
+    );
+  }
+  return keys;
+}
+
+function readAccount(read: Reader, url: URL): { cloudName: string; apiSecret: string } | undefined {
+  // Cloudinary's secrets are base64url; a percent sign would be the URL parser's own escape of something else.
+  const account = { cloudName: url.hostname, apiSecret: url.password };
+  // The SDK would take options from the query (a CNAME, a private CDN): they would move every URL's host.
+  const bare = url.search === '' && url.hash === '' && (url.pathname === '' || url.pathname === '/');
+  if (/^[\w-]+$/.test(account.cloudName) && /^[\w-]+$/.test(account.apiSecret) && bare) return account;
+  read.refuse('CLOUDINARY_URL must read cloudinary://API_KEY:API_SECRET@CLOUD_NAME and nothing more', null);
+  return undefined;
+}
+
+function readAuthToken(read: Reader): CloudinarySettings['authToken'] {
+  const duration = read.integer('CLOUDINARY_AUTH_TOKEN_DURATION', 3600, 1, 31_536_000);
+  const key = read.text('CLOUDINARY_AUTH_TOKEN_KEY');
+  if (key === undefined) return null;
+  if (/^([0-9a-f]{2}){16,}$/i.test(key)) return { key, duration };
+  return read.refuse('CLOUDINARY_AUTH_TOKEN_KEY must be hexadecimal, 32 digits or more', null);
+}
+
+function readPublicUrl(read: Reader): string | null {
+  const url = read.url('PUBLIC_URL', ['http:', 'https:']);
+  if (url === undefined) return null;
+  const bare = url.pathname === '/' && url.search === '' && url.hash === '' && url.username === '';
+  return bare
+    ? url.origin
+    : read.refuse('PUBLIC_URL must be an origin alone, such as https://img.example.com', null);
+}
+
+function readTrustProxy(read: Reader): Environment['trustProxy'] {
+  const entries = read.list('TRUST_PROXY');
+  const [first] = entries;
+  if (first === undefined) return false;
+  if (entries.length === 1 && /^[1-9]$/.test(first)) return Number(first);
+  if (entries.every(isAddressOrSubnet)) return entries;
+  return read.refuse(
+    'TRUST_PROXY must be a number of hops (1 to 9) or addresses and subnets, comma-separated',
+    false,
+  );
+}
+
+function isAddressOrSubnet(entry: string): boolean {
+  const [address = '', prefix, ...rest] = entry.split('/');
+  const family = isIP(address);
+  if (family === 0 || rest.length > 0) return false;
+  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128));
+}

@@ -1,0 +1,129 @@
+import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import pg from 'pg';
+import { DataSource } from 'typeorm';
+import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
+import { ENVIRONMENT } from '../config/config.module.js';
+import type { Environment } from '../config/environment.js';
+
+const CHANNEL = 'pixseal_changes';
+/** Milliseconds. A silent connection is noticed within the beat and the beat's own timeout. */
+const HEARTBEAT = 2_000;
+const HEARTBEAT_TIMEOUT = 1_000;
+const RECONNECT_DELAY = 500;
+
+/** A row that was inserted, updated or deleted, by whomever. */
+export interface RowChange {
+  readonly table: 'issuers' | 'issuer_keys' | 'images' | 'overlays';
+  readonly id: string;
+  readonly issuer_id: string;
+}
+
+/** Who wants to know of changes. */
+export interface ChangeListener {
+  rowChanged(change: RowChange): void;
+  /** Whether changes are being told. Each time it comes back, some may have been missed meanwhile. */
+  liveChanged(live: boolean): void;
+}
+
+/** Tells what changed in the database, heard over `LISTEN`: the migrations' triggers send it. */
+@Injectable()
+export class ChangeFeed implements OnModuleInit {
+  private readonly logger = new Logger(ChangeFeed.name);
+  private readonly listeners: ChangeListener[] = [];
+  private client: pg.Client | null = null;
+  private timer: NodeJS.Timeout | undefined;
+  private closed = false;
+
+  constructor(
+    private readonly dataSource: DataSource,
+    @Inject(ENVIRONMENT) private readonly environment: Environment,
+  ) {}
+
+  /** Must be called before the application starts; a listener stays for good. */
+  subscribe(listener: ChangeListener): void {
+    this.listeners.push(listener);
+  }
+
+  async onModuleInit(): Promise<void> {
+    const { database } = this.environment;
+    if (database.kind === 'embedded') await this.listenInProcess();
+    else await this.listenOnServer(database.url);
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    clearTimeout(this.timer);
+    const client = this.client;
+    this.client = null;
+    await client?.end().catch(() => undefined);
+  }
+
+  /** The pool's one connection hears its own process's changes, and there is no other. */
+  private async listenInProcess(): Promise<void> {
+    const driver = this.dataSource.driver as PostgresDriver;
+    const [client, release] = (await driver.obtainMasterConnection()) as [pg.PoolClient, () => void];
+    client.on('notification', this.hear);
+    await client.query(`LISTEN ${CHANNEL}`);
+    release();
+    this.tellLive(true);
+  }
+
+  private async listenOnServer(url: string): Promise<void> {
+    const client = new pg.Client({
+      connectionString: url,
+      application_name: 'pixseal change feed',
+      connectionTimeoutMillis: HEARTBEAT_TIMEOUT,
+      query_timeout: HEARTBEAT_TIMEOUT,
+    });
+    const lost = (): void => {
+      if (this.client === client) {
+        this.client = null;
+        this.tellLive(false);
+        this.logger.warn('The change feed is lost; entries live shortly until it is back');
+      }
+      void client.end().catch(() => undefined);
+      this.later(RECONNECT_DELAY, () => this.listenOnServer(url));
+    };
+    client.on('notification', this.hear);
+    try {
+      await client.connect();
+      await client.query(`LISTEN ${CHANNEL}`);
+    } catch {
+      client.on('error', () => undefined);
+      lost();
+      return;
+    }
+    client.once('error', lost);
+    client.on('error', () => undefined);
+    this.client = client;
+    this.tellLive(true);
+    this.beat(client);
+  }
+
+  private beat(client: pg.Client): void {
+    this.later(HEARTBEAT, async () => {
+      try {
+        await client.query('SELECT 1');
+        if (this.client === client) this.beat(client);
+      } catch (error) {
+        client.emit('error', error);
+      }
+    });
+  }
+
+  private later(delay: number, task: () => Promise<void>): void {
+    if (this.closed) return;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => void task(), delay).unref();
+  }
+
+  private readonly hear = ({ channel, payload }: pg.Notification): void => {
+    if (channel !== CHANNEL || payload === undefined) return;
+    const change = JSON.parse(payload) as RowChange;
+    for (const listener of this.listeners) listener.rowChanged(change);
+  };
+
+  private tellLive(live: boolean): void {
+    for (const listener of this.listeners) listener.liveChanged(live);
+  }
+}

@@ -1,0 +1,60 @@
+import { DataSource, type DataSourceOptions } from 'typeorm';
+import type { DatabaseSettings } from '../config/environment.js';
+import { ImageEntity } from '../images/image.entity.js';
+import { IssuerKeyEntity } from '../issuers/issuer-key.entity.js';
+import { IssuerEntity } from '../issuers/issuer.entity.js';
+import { OverlayEntity } from '../overlays/overlay.entity.js';
+import { openEmbeddedPostgres, type EmbeddedPostgres } from './embedded-postgres.js';
+import { CreateTables1764000000000 } from './migrations/1764000000000-create-tables.js';
+
+/** Milliseconds to wait for a connection, and for an answer, before a request is told 503. */
+const CONNECT_TIMEOUT = 900;
+const QUERY_TIMEOUT = 5_000;
+const POOL_SIZE = 10;
+
+const SCHEMA = {
+  type: 'postgres',
+  entities: [IssuerEntity, IssuerKeyEntity, ImageEntity, OverlayEntity],
+  migrations: [CreateTables1764000000000],
+  migrationsTableName: 'migrations',
+  synchronize: false,
+  logging: false,
+} satisfies DataSourceOptions;
+
+/**
+ * Makes the data source that the settings name, not yet initialised: the same driver, entities and migrations on
+ * a server and in the process.
+ * @throws FolderLockedError when another process holds the data folder.
+ */
+export async function makeDataSource(settings: DatabaseSettings): Promise<DataSource> {
+  if (settings.kind === 'embedded') {
+    return new EmbeddedDataSource(await openEmbeddedPostgres(settings.dataDir));
+  }
+  return new DataSource({
+    ...SCHEMA,
+    url: settings.url,
+    connectTimeoutMS: CONNECT_TIMEOUT,
+    applicationName: 'pixseal',
+    poolSize: POOL_SIZE,
+    extra: { statement_timeout: QUERY_TIMEOUT, query_timeout: QUERY_TIMEOUT },
+  });
+}
+
+class EmbeddedDataSource extends DataSource {
+  constructor(private readonly embedded: EmbeddedPostgres) {
+    super({
+      ...SCHEMA,
+      username: 'postgres',
+      database: 'postgres',
+      ssl: false,
+      // One connection, never closed: PGlite has one session. The pool's queue is what keeps transactions apart.
+      poolSize: 1,
+      extra: { stream: () => embedded.connect(), idleTimeoutMillis: 0 },
+    });
+  }
+
+  override async destroy(): Promise<void> {
+    await super.destroy();
+    await this.embedded.close();
+  }
+}

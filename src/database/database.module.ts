@@ -1,0 +1,38 @@
+import { Global, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { ENVIRONMENT } from '../config/config.module.js';
+import type { Environment } from '../config/environment.js';
+import { ChangeFeed } from './change-feed.js';
+import { makeDataSource } from './data-source.js';
+import { migrateUnderLock, requireMigrated } from './migrate.js';
+
+/** Opens the database before anything is served, and closes it after the last request. */
+@Global()
+@Module({
+  providers: [
+    {
+      provide: DataSource,
+      inject: [ENVIRONMENT],
+      useFactory: async ({ database }: Environment) => {
+        const dataSource = await makeDataSource(database);
+        await dataSource.initialize();
+        if (database.kind === 'embedded') await migrateUnderLock(dataSource);
+        else await requireMigrated(dataSource);
+        return dataSource;
+      },
+    },
+    ChangeFeed,
+  ],
+  exports: [DataSource, ChangeFeed],
+})
+export class DatabaseModule implements OnApplicationShutdown {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly changeFeed: ChangeFeed,
+  ) {}
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.changeFeed.close();
+    await this.dataSource.destroy();
+  }
+}

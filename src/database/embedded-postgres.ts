@@ -1,0 +1,84 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { Duplex } from 'node:stream';
+import { PGlite } from '@electric-sql/pglite';
+import { lockFolder } from './folder-lock.js';
+
+/** Postgres in this process: PGlite on a folder, spoken to by the same `pg` driver as a server. */
+export interface EmbeddedPostgres {
+  /** Makes a stream for `pg`'s `stream` option: the wire protocol without a socket. */
+  connect(): Duplex;
+  /** Flushes and closes the database, then lets the folder go. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the database of a data folder, making it at the first start.
+ * @throws FolderLockedError when another live process holds the folder.
+ */
+export async function openEmbeddedPostgres(dataDir: string): Promise<EmbeddedPostgres> {
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const unlock = lockFolder(dataDir);
+  try {
+    const database = await PGlite.create(join(dataDir, 'postgres'));
+    return {
+      connect: () => new ProtocolStream(database),
+      close: async () => {
+        await database.close();
+        unlock();
+      },
+    };
+  } catch (error) {
+    unlock();
+    throw error;
+  }
+}
+
+/**
+ * One connection's bytes. PGlite has one session, so whoever makes the pool must allow one connection at a time
+ * (`max: 1`): then a transaction has the session to itself and no neighbour's statement falls into it.
+ */
+class ProtocolStream extends Duplex {
+  constructor(private readonly database: PGlite) {
+    super();
+  }
+
+  // The calls `pg` makes on a socket; there is none to tune.
+  connect(): this {
+    process.nextTick(() => this.emit('connect'));
+    return this;
+  }
+  setNoDelay(): this {
+    return this;
+  }
+  setKeepAlive(): this {
+    return this;
+  }
+  ref(): this {
+    return this;
+  }
+  unref(): this {
+    return this;
+  }
+
+  override _read(): void {
+    // Answers are pushed as they come.
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    this.database.execProtocolRaw(chunk).then(
+      (answer) => {
+        if (answer.length > 0 && !this.destroyed) this.push(Buffer.from(answer));
+        done();
+      },
+      (error: unknown) => {
+        done(error instanceof Error ? error : new Error(String(error)));
+      },
+    );
+  }
+
+  override _final(done: (error?: Error | null) => void): void {
+    this.push(null);
+    done();
+  }
+}

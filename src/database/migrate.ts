@@ -1,0 +1,42 @@
+import { MigrationExecutor, type DataSource } from 'typeorm';
+
+/** Any fixed number: the key of the lock that every process which migrates takes. */
+const MIGRATION_LOCK = 7_164_951;
+
+/**
+ * Runs the pending migrations in one transaction that holds a lock, so that of processes which start at once one
+ * migrates and the others find it done; one that is killed leaves nothing behind.
+ * @returns the names of those that ran.
+ */
+export async function migrateUnderLock(dataSource: DataSource): Promise<string[]> {
+  const queryRunner = dataSource.createQueryRunner();
+  try {
+    await queryRunner.startTransaction();
+    await queryRunner.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
+    const executor = new MigrationExecutor(dataSource, queryRunner);
+    executor.transaction = 'none';
+    const ran = await executor.executePendingMigrations();
+    await queryRunner.commitTransaction();
+    return ran.map((migration) => migration.name);
+  } catch (error) {
+    if (queryRunner.isTransactionActive) await queryRunner.rollbackTransaction();
+    throw error;
+  } finally {
+    await queryRunner.release();
+  }
+}
+
+/** The database's schema is behind the code: `npm run migration:run` was not run. */
+export class PendingMigrationsError extends Error {
+  constructor() {
+    super(
+      'The database has pending migrations. Run `npm run migration:run` with the same DATABASE_URL, then start.',
+    );
+    this.name = 'PendingMigrationsError';
+  }
+}
+
+/** @throws PendingMigrationsError unless every migration of this build has been run. */
+export async function requireMigrated(dataSource: DataSource): Promise<void> {
+  if (await dataSource.showMigrations()) throw new PendingMigrationsError();
+}

@@ -1,0 +1,17 @@
+import { processVariables, readDatabaseSettings } from '../config/environment.js';
+import { makeDataSource } from './data-source.js';
+import { migrateUnderLock } from './migrate.js';
+
+// `npm run migration:run`: needs DATABASE_URL (or DATA_DIR) alone, so that a one-shot job holds no other secret.
+try {
+  const dataSource = await makeDataSource(readDatabaseSettings(processVariables()));
+  await dataSource.initialize();
+  const ran = await migrateUnderLock(dataSource);
+  await dataSource.destroy();
+  process.stdout.write(ran.length === 0 ? 'No migration is pending.\n' : `Ran ${ran.join(', ')}.\n`);
+} catch (error) {
+  process.stderr.write(
+    `The migrations did not run. ${error instanceof Error ? error.message : String(error)}\n`,
+  );
+  process.exit(1);
+}

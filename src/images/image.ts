@@ -1,0 +1,19 @@
+/** Cloudinary's delivery types; `authenticated` and `private` originals answer to signed URLs alone. */
+export const DELIVERY_TYPES = ['upload', 'private', 'authenticated'] as const;
+export type DeliveryType = (typeof DELIVERY_TYPES)[number];
+
+/** `token`: with a sealed token only; `public`: also without one, by the base chain. */
+export const IMAGE_ACCESSES = ['token', 'public'] as const;
+export type ImageAccess = (typeof IMAGE_ACCESSES)[number];
+
+/** What a redirect needs to know of an image. */
+export interface Image {
+  readonly id: string;
+  readonly issuerId: string;
+  readonly publicId: string;
+  /** Unix seconds in practice; written as `v<version>`. */
+  readonly version: number;
+  readonly deliveryType: DeliveryType;
+  readonly access: ImageAccess;
+  readonly deleted: boolean;
+}

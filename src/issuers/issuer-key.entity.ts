@@ -1,0 +1,41 @@
+import {
+  Column,
+  CreateDateColumn,
+  Entity,
+  JoinColumn,
+  ManyToOne,
+  PrimaryColumn,
+  type Relation,
+} from 'typeorm';
+import type { HmacAlgorithm } from './issuer.js';
+import { IssuerEntity } from './issuer.entity.js';
+
+/** A signing key of an issuer. Several live ones overlap while an issuer rotates. */
+@Entity({ name: 'issuer_keys' })
+export class IssuerKeyEntity {
+  @PrimaryColumn('uuid')
+  id!: string;
+
+  @Column('uuid', { name: 'issuer_id' })
+  issuerId!: string;
+
+  @ManyToOne(() => IssuerEntity, (issuer) => issuer.keys, { onDelete: 'CASCADE' })
+  @JoinColumn({ name: 'issuer_id' })
+  issuer!: Relation<IssuerEntity>;
+
+  @Column('varchar', { length: 5, default: 'HS256' })
+  algorithm!: HmacAlgorithm;
+
+  /** The sealed secret (`SecretBox`); never selected unless asked for by name. */
+  @Column('bytea', { select: false })
+  secret!: Buffer;
+
+  @Column('timestamptz', { name: 'not_before', nullable: true })
+  notBefore!: Date | null;
+
+  @Column('timestamptz', { name: 'not_after', nullable: true })
+  notAfter!: Date | null;
+
+  @CreateDateColumn({ name: 'created_at', type: 'timestamptz' })
+  createdAt!: Date;
+}

@@ -1,0 +1,36 @@
+import {
+  Column,
+  CreateDateColumn,
+  Entity,
+  OneToMany,
+  PrimaryColumn,
+  UpdateDateColumn,
+  type Relation,
+} from 'typeorm';
+import { IssuerKeyEntity } from './issuer-key.entity.js';
+
+/** Who may seal tokens: a tenant (design §2). */
+@Entity({ name: 'issuers' })
+export class IssuerEntity {
+  @PrimaryColumn('uuid')
+  id!: string;
+
+  @Column('varchar', { length: 200 })
+  name!: string;
+
+  /** Extension of every delivered URL. */
+  @Column('varchar', { name: 'delivery_format', length: 10, default: 'jpg' })
+  deliveryFormat!: string;
+
+  @Column('boolean', { default: false })
+  disabled!: boolean;
+
+  @OneToMany(() => IssuerKeyEntity, (key) => key.issuer)
+  keys!: Relation<IssuerKeyEntity[]>;
+
+  @CreateDateColumn({ name: 'created_at', type: 'timestamptz' })
+  createdAt!: Date;
+
+  @UpdateDateColumn({ name: 'updated_at', type: 'timestamptz' })
+  updatedAt!: Date;
+}

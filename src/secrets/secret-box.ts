@@ -1,0 +1,68 @@
+import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
+
+const VERSION = 1;
+const KEY_ID_BYTES = 4;
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+const HEAD_BYTES = 1 + KEY_ID_BYTES + NONCE_BYTES;
+
+/** A stored secret that does not open: another key, a flipped bit, or a blob that was moved to another row. */
+export class SecretBoxError extends Error {
+  constructor(reason: string) {
+    super(reason);
+    this.name = 'SecretBoxError';
+  }
+}
+
+/**
+ * Seals secrets at rest with AES-256-GCM (design §5). A blob is version (1 byte), key id (4), nonce (12),
+ * ciphertext, tag (16); the place it is stored at is authenticated with it.
+ */
+export class SecretBox {
+  private readonly keys: readonly { id: Buffer; key: Buffer }[];
+
+  /** @param keys 32 bytes each; the first one seals, every one opens. */
+  constructor(keys: readonly Buffer[]) {
+    this.keys = keys.map((key) => ({
+      id: createHash('sha256')
+        .update('pixseal secrets key id')
+        .update(key)
+        .digest()
+        .subarray(0, KEY_ID_BYTES),
+      key,
+    }));
+  }
+
+  /** @param place Where the blob will lie, such as issuer id, key id and column: it opens there alone. */
+  seal(secret: Buffer, place: readonly string[]): Buffer {
+    const [first] = this.keys;
+    if (first === undefined) throw new SecretBoxError('There is no key to seal with');
+    const nonce = randomBytes(NONCE_BYTES);
+    const head = Buffer.concat([Buffer.of(VERSION), first.id, nonce]);
+    const cipher = createCipheriv('aes-256-gcm', first.key, nonce).setAAD(authenticated(head, place));
+    return Buffer.concat([head, cipher.update(secret), cipher.final(), cipher.getAuthTag()]);
+  }
+
+  /** @throws SecretBoxError when the blob was not sealed for this place by one of the keys. */
+  open(blob: Buffer, place: readonly string[]): Buffer {
+    if (blob.length < HEAD_BYTES + TAG_BYTES || blob[0] !== VERSION) {
+      throw new SecretBoxError('The stored secret is not a sealed blob of a known version');
+    }
+    const head = blob.subarray(0, HEAD_BYTES);
+    const sealedBy = this.keys.find(({ id }) => id.equals(head.subarray(1, 1 + KEY_ID_BYTES)));
+    if (sealedBy === undefined)
+      throw new SecretBoxError('SECRETS_KEY does not hold the key of a stored secret');
+    const decipher = createDecipheriv('aes-256-gcm', sealedBy.key, head.subarray(1 + KEY_ID_BYTES))
+      .setAAD(authenticated(head, place))
+      .setAuthTag(blob.subarray(-TAG_BYTES));
+    try {
+      return Buffer.concat([decipher.update(blob.subarray(HEAD_BYTES, -TAG_BYTES)), decipher.final()]);
+    } catch {
+      throw new SecretBoxError('A stored secret was altered, or moved from another row');
+    }
+  }
+}
+
+function authenticated(head: Buffer, place: readonly string[]): Buffer {
+  return Buffer.concat([head, Buffer.from(JSON.stringify(place))]);
+}
