@@ -1,5 +1,6 @@
 /** Members a problem adds to its body beside RFC 9457's own; snake_case, no secret, no token. */
-export type ProblemExtensions = Readonly<Record<string, string | number | boolean | readonly string[]>>;
+export type ProblemExtensions = Readonly<Record<string, ProblemMember | readonly ProblemMember[]>>;
+type ProblemMember = string | number | boolean | Readonly<Record<string, string>>;
 
 /**
  * What a client did wrong, or what the service cannot do now. Every feature derives its own errors from it;
@@ -17,7 +18,11 @@ export abstract class ProblemError extends Error {
 
   /** @param detail What happened and what to do about it, for the client's eyes. */
   constructor(readonly detail: string) {
+    // Nobody reads a refusal's stack, and taking it costs more than refusing: a flood of bad tokens would feel it.
+    const limit = Error.stackTraceLimit;
+    Error.stackTraceLimit = 0;
     super(detail);
+    Error.stackTraceLimit = limit;
     this.name = new.target.name;
   }
 }

@@ -1,0 +1,13 @@
+import { ProblemError } from '../problems/problem.error.js';
+
+/** The token's steps make a URL that browsers and proxies may cut. */
+export class UrlTooLongError extends ProblemError {
+  readonly status = 422;
+  readonly code = 'invalid_transformation';
+
+  constructor(length: number) {
+    super(
+      `The delivery URL would be ${length} characters long; 4096 are allowed. Seal fewer or shorter steps.`,
+    );
+  }
+}

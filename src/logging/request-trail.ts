@@ -1,0 +1,25 @@
+import { randomUUID } from 'node:crypto';
+import type { FastifyReply } from 'fastify';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Whose token the request carried, once it was verified: for the log line. */
+    issuerId: string | null;
+    /** The code of the problem it was answered with: for the log line. */
+    problemCode: string | null;
+  }
+}
+
+/** A caller's id is kept when it is one: printable, bounded, and safe in a log line. */
+const REQUEST_ID = /^[\w@-]{1,255}$/;
+
+/** `X-Request-Id` of a request: its own where well-formed, else a new UUID. */
+export function requestIdOf(headers: Readonly<Record<string, string | string[] | undefined>>): string {
+  const given = headers['x-request-id'];
+  return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
+}
+
+/** `X-Runtime` of an answer: seconds since the request came, with six decimals, as the seed has them. */
+export function runtimeOf(reply: FastifyReply): string {
+  return (reply.elapsedTime / 1000).toFixed(6);
+}

@@ -1,0 +1,23 @@
+import { STATUS_CODES } from 'node:http';
+import type { ProblemError, ProblemExtensions } from './problem.error.js';
+
+/** A problem as its JSON body has it (RFC 9457 §3.1), with the stable `code`. */
+export type ProblemBody = {
+  readonly type: 'about:blank';
+  readonly title: string;
+  readonly status: number;
+  readonly code: string;
+  readonly detail: string;
+} & ProblemExtensions;
+
+/** The body of a problem. It names no request: two refusals that must not be told apart are equal. */
+export function problemBody(problem: ProblemError): ProblemBody {
+  return {
+    type: 'about:blank',
+    title: STATUS_CODES[problem.status] ?? 'Error',
+    status: problem.status,
+    code: problem.code,
+    detail: problem.detail,
+    ...problem.extensions,
+  };
+}

@@ -1,0 +1,93 @@
+import { STATUS_CODES } from 'node:http';
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { DEFAULT_HEADERS, type HeaderList } from '../delivery/response-headers.js';
+import { runtimeOf } from '../logging/request-trail.js';
+import { ProblemError } from './problem.error.js';
+import { type ProblemBody, problemBody } from './problem-body.js';
+
+const FRAMEWORK_CODES: Readonly<Record<number, string>> = {
+  400: 'bad_request',
+  404: 'not_found',
+  405: 'method_not_allowed',
+  408: 'request_timeout',
+  413: 'body_too_large',
+  414: 'uri_too_long',
+  415: 'unsupported_media_type',
+};
+
+/** The one place where errors become answers: `application/problem+json` (RFC 9457), never a stack or a secret. */
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  private readonly logger = new Logger(ProblemFilter.name);
+
+  /** @param headers Set on every problem beside the problem's own. */
+  constructor(private readonly headers: HeaderList = DEFAULT_HEADERS) {}
+
+  catch(error: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    this.answer(error, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
+  }
+
+  /** Writes the answer to the socket's response itself, so that no name or value of a header is changed. */
+  answer(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+    const problem = this.describe(error);
+    request.problemCode = problem.code;
+    const body = Buffer.from(JSON.stringify(problem));
+    const own = error instanceof ProblemError ? Object.entries(error.headers) : [];
+    reply.hijack();
+    if (reply.raw.headersSent) {
+      reply.raw.destroy();
+      return;
+    }
+    reply.raw.writeHead(problem.status, [
+      ...this.headers.flat(),
+      ...own.flat(),
+      'Content-Type',
+      'application/problem+json; charset=utf-8',
+      'X-Request-Id',
+      request.id,
+      'X-Runtime',
+      runtimeOf(reply),
+      'Content-Length',
+      String(body.length),
+    ]);
+    reply.raw.end(body);
+  }
+
+  private describe(error: unknown): ProblemBody {
+    if (error instanceof ProblemError) return problemBody(error);
+    const status = frameworkStatus(error);
+    if (status < 500) {
+      return {
+        type: 'about:blank',
+        title: STATUS_CODES[status] ?? 'Bad Request',
+        status,
+        code: FRAMEWORK_CODES[status] ?? 'bad_request',
+        detail: FRAMEWORK_DETAILS[status] ?? 'The request cannot be read. Check its path, headers and body.',
+      };
+    }
+    this.logger.error(error instanceof Error ? error : new Error('Something that is no Error was thrown'));
+    return {
+      type: 'about:blank',
+      title: 'Internal Server Error',
+      status: 500,
+      code: 'internal_error',
+      detail: 'Something went wrong here. Try again, and report the X-Request-Id if it happens again.',
+    };
+  }
+}
+
+const FRAMEWORK_DETAILS: Readonly<Record<number, string>> = {
+  400: 'The request cannot be read: its path or body is malformed. A body must be JSON.',
+  404: 'There is nothing at this path for this method. The API is described at /docs.',
+  413: 'The request body is too large.',
+  415: 'The request body must be application/json.',
+};
+
+/** Errors of Nest and Fastify carry the status of what the client did wrong; ours that carry none are defects. */
+function frameworkStatus(error: unknown): number {
+  if (error instanceof HttpException) return error.getStatus();
+  const status: unknown = error instanceof Error && 'statusCode' in error ? error.statusCode : 500;
+  return typeof status === 'number' && status >= 400 && status < 600 ? status : 500;
+}
