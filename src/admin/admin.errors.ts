@@ -1,0 +1,46 @@
+import { ProblemError } from '../problems/problem.error.js';
+
+/** 401: the admin API was asked without an admin key, or with a wrong one. */
+export class AdminKeyRequiredError extends ProblemError {
+  readonly status = 401;
+  readonly code = 'admin_key_required';
+  override readonly headers = { 'WWW-Authenticate': 'Bearer realm="admin"' };
+
+  constructor() {
+    super('This needs an admin key. Send one of ADMIN_API_KEYS as `Authorization: Bearer <key>`.');
+  }
+}
+
+/** 409: the caller brought an id that a row has already. */
+export class IdTakenError extends ProblemError {
+  readonly status = 409;
+  readonly code = 'id_taken';
+  override readonly extensions = { key: 'id' };
+
+  constructor() {
+    super('The id is taken. Bring another UUID, or leave `id` out to be given one.');
+  }
+}
+
+/** 409: the asset is registered already, by this issuer or by another. */
+export class PublicIdTakenError extends ProblemError {
+  readonly status = 409;
+  readonly code = 'public_id_taken';
+  override readonly extensions = { key: 'public_id' };
+
+  constructor() {
+    super('The public id is registered already. Use the row that has it, or delete that one first.');
+  }
+}
+
+/** 422: a body or query whose form is wrong; `errors` has a key and a reason for each fault. */
+export class InvalidRequestError extends ProblemError {
+  readonly status = 422;
+  readonly code = 'invalid_request';
+  override readonly extensions: { readonly errors: readonly { key: string; detail: string }[] };
+
+  constructor(errors: readonly { key: string; detail: string }[]) {
+    super(`The request is not of the form this route takes: see errors.`);
+    this.extensions = { errors };
+  }
+}

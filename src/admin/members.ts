@@ -1,0 +1,158 @@
+import { applyDecorators } from '@nestjs/common';
+import { ApiProperty } from '@nestjs/swagger';
+import { Transform } from 'class-transformer';
+import {
+  IsBoolean,
+  IsIn,
+  IsInt,
+  Matches,
+  Max,
+  Min,
+  ValidateBy,
+  ValidateIf,
+  buildMessage,
+  type ValidationOptions,
+} from 'class-validator';
+import { findPublicIdFault } from '../cloudinary/public-id.js';
+import { canonicalUuid } from '../tokens/uuid.js';
+
+/** Every member of a request: what it must be, and how OpenAPI shows it. */
+interface Member {
+  readonly description: string;
+  readonly optional?: true;
+  readonly default?: string | number | boolean;
+}
+
+/** A row's id, in lower case whatever the caller's. */
+export function UuidMember(member: Member): PropertyDecorator {
+  return memberOf(
+    member,
+    { type: String, format: 'uuid' },
+    Transform(({ value }: { value: unknown }) => canonicalUuid(value) ?? value),
+    check('isUuid', (value) => (canonicalUuid(value) === null ? 'must be a UUID' : null)),
+  );
+}
+
+/** Text that a person reads: 1 to `max` characters, no control characters. */
+export function TextMember({ max, ...member }: Member & { readonly max: number }): PropertyDecorator {
+  return memberOf(
+    member,
+    { type: String, minLength: 1, maxLength: max },
+    check('isText', (value) =>
+      typeof value === 'string' &&
+      value.trim() !== '' &&
+      value.length <= max &&
+      value.isWellFormed() &&
+      !/\p{Cc}/u.test(value)
+        ? null
+        : `must be text of 1 to ${max} characters without control characters`,
+    ),
+  );
+}
+
+/** A public id as Cloudinary takes it, and as it can be signed. */
+export function PublicIdMember({
+  overlay,
+  ...member
+}: Member & { readonly overlay?: true }): PropertyDecorator {
+  return memberOf(
+    member,
+    { type: String, minLength: 1, maxLength: 255 },
+    check('isPublicId', (value) => {
+      if (typeof value !== 'string') return 'must be a string';
+      // In a layer `:` stands for `/`.
+      if (overlay === true && value.includes(':'))
+        return 'must hold no colon: in a layer it would read as a slash';
+      return findPublicIdFault(value);
+    }),
+  );
+}
+
+/** One of a list. */
+export function EnumMember({
+  values,
+  ...member
+}: Member & { readonly values: readonly string[] }): PropertyDecorator {
+  return memberOf(
+    member,
+    { type: String, enum: [...values] },
+    IsIn([...values], { message: `must be one of ${values.join(', ')}` }),
+  );
+}
+
+/** A whole number. */
+export function IntegerMember({
+  min,
+  max,
+  ...member
+}: Member & { readonly min: number; readonly max: number }): PropertyDecorator {
+  const message = `must be a whole number from ${min} to ${max}`;
+  return memberOf(
+    member,
+    { type: 'integer', minimum: min, maximum: max },
+    IsInt({ message }),
+    Min(min, { message }),
+    Max(max, { message }),
+  );
+}
+
+export function BooleanMember(member: Member): PropertyDecorator {
+  return memberOf(member, { type: Boolean }, IsBoolean({ message: 'must be true or false' }));
+}
+
+/** Text of a pattern. */
+export function PatternMember({
+  pattern,
+  message,
+  ...member
+}: Member & { readonly pattern: RegExp; readonly message: string }): PropertyDecorator {
+  return memberOf(member, { type: String, pattern: pattern.source }, Matches(pattern, { message }));
+}
+
+/** A moment with its offset (RFC 3339), or null. */
+export function MomentMember(member: Member): PropertyDecorator {
+  return memberOf(
+    member,
+    { type: String, format: 'date-time', nullable: true },
+    check('isMoment', (value) =>
+      value === null ||
+      (typeof value === 'string' &&
+        /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/.test(value) &&
+        !Number.isNaN(Date.parse(value)))
+        ? null
+        : 'must be a date and time with its offset, such as 2030-01-31T12:00:00Z, or null',
+    ),
+  );
+}
+
+function memberOf(
+  { description, optional, default: fallback }: Member,
+  schema: object,
+  ...checks: PropertyDecorator[]
+): PropertyDecorator {
+  return applyDecorators(
+    ApiProperty({
+      description,
+      required: optional !== true,
+      ...(fallback === undefined ? {} : { default: fallback }),
+      ...schema,
+    }),
+    // Not `IsOptional`: it lets null through to columns that take none.
+    ...(optional === true ? [ValidateIf((_, value) => value !== undefined)] : []),
+    ...checks,
+  );
+}
+
+function check(name: string, findFault: (value: unknown) => string | null): PropertyDecorator {
+  const options: ValidationOptions = {};
+  return ValidateBy(
+    {
+      name,
+      validator: {
+        validate: (value) => findFault(value) === null,
+        defaultMessage: buildMessage((_, args) => findFault(args?.value) ?? '', options),
+      },
+    },
+    options,
+  );
+}

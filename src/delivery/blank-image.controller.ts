@@ -1,0 +1,18 @@
+import { readFileSync } from 'node:fs';
+import { Controller, Get, Header, StreamableFile } from '@nestjs/common';
+import { ApiExcludeController } from '@nestjs/swagger';
+
+const BLANK_IMAGE = readFileSync(new URL('blank.jpg', import.meta.url));
+
+/** The picture that `blank` mode's Locations lead to: the URL after the `#` is what a test asserts. */
+@ApiExcludeController()
+@Controller('assets')
+export class BlankImageController {
+  @Get('blank.jpg')
+  @Header('Cache-Control', 'public, max-age=31536000, immutable')
+  @Header('Access-Control-Allow-Origin', '*')
+  @Header('X-Content-Type-Options', 'nosniff')
+  get(): StreamableFile {
+    return new StreamableFile(BLANK_IMAGE, { type: 'image/jpeg', length: BLANK_IMAGE.length });
+  }
+}

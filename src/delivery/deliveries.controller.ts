@@ -1,0 +1,23 @@
+import { Body, Controller, HttpCode, Post } from '@nestjs/common';
+import { ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import { DeliveriesService } from './deliveries.service.js';
+import { CreateDeliveriesDto, DeliveriesView } from './deliveries.dto.js';
+import type { ReachedBy } from './origin.js';
+import { RequestReachedBy } from './request-origin.js';
+
+/** Many redirects' Locations at once, for galleries and backends that embed URLs. */
+@ApiTags('deliveries')
+@Controller('deliveries')
+export class DeliveriesController {
+  constructor(private readonly deliveries: DeliveriesService) {}
+
+  @Post()
+  @HttpCode(200)
+  @ApiOkResponse({ type: DeliveriesView })
+  async create(
+    @Body() dto: CreateDeliveriesDto,
+    @RequestReachedBy() reachedBy: ReachedBy,
+  ): Promise<DeliveriesView> {
+    return { deliveries: await this.deliveries.deliverAll(dto.deliveries, reachedBy) };
+  }
+}

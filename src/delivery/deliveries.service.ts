@@ -1,0 +1,46 @@
+import { Injectable } from '@nestjs/common';
+import { InvalidRequestError } from '../admin/admin.errors.js';
+import { problemBody } from '../problems/problem-body.js';
+import { ProblemError } from '../problems/problem.error.js';
+import { DeliveryLocator } from './delivery-locator.js';
+import { DeliveryService } from './delivery.service.js';
+import type { DeliveryResultView } from './deliveries.dto.js';
+import type { ReachedBy } from './origin.js';
+
+/** Delivers many images at once, each on its own. */
+@Injectable()
+export class DeliveriesService {
+  constructor(
+    private readonly deliveries: DeliveryService,
+    private readonly locator: DeliveryLocator,
+  ) {}
+
+  /** @returns a result or a problem for each item, in order. @throws InvalidHostError (400) */
+  async deliverAll(items: readonly unknown[], reachedBy: ReachedBy): Promise<DeliveryResultView[]> {
+    return Promise.all(items.map((item) => this.deliverOne(item, reachedBy)));
+  }
+
+  private async deliverOne(item: unknown, reachedBy: ReachedBy): Promise<DeliveryResultView> {
+    const imageId = isObject(item) && typeof item['image_id'] === 'string' ? item['image_id'] : null;
+    try {
+      if (!isObject(item) || (imageId === null && item['image_id'] !== undefined)) {
+        throw new InvalidRequestError([{ key: 'deliveries', detail: 'must hold objects {image_id, token}' }]);
+      }
+      const { url, image } = await this.deliveries.deliver({
+        pathId: imageId ?? '',
+        query: { token: item['token'] },
+      });
+      return { image_id: image.id, url, location: this.locator.locate(url, reachedBy) };
+    } catch (error) {
+      if (!(error instanceof ProblemError)) throw error;
+      return { image_id: imageId?.slice(0, MAX_ECHO) ?? null, problem: problemBody(error) };
+    }
+  }
+}
+
+/** Characters of a caller's malformed id that are given back. */
+const MAX_ECHO = 100;
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,33 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { ENVIRONMENT } from '../config/config.module.js';
+import type { Environment } from '../config/environment.js';
+import { originOf, type ReachedBy } from './origin.js';
+
+/** Path of the picture that stands in for every image in `blank` mode. */
+export const BLANK_IMAGE_PATH = '/assets/blank.jpg';
+
+/** Tells where a `Location` points, by the delivery mode (design §3). */
+@Injectable()
+export class DeliveryLocator {
+  constructor(
+    @Inject(ENVIRONMENT) private readonly environment: Pick<Environment, 'deliveryMode' | 'publicUrl'>,
+  ) {}
+
+  /** @throws InvalidHostError (400) where the Location needs an origin and the request's own is malformed. */
+  locate(signedUrl: string, reachedBy: ReachedBy): string {
+    const { deliveryMode } = this.environment;
+    switch (deliveryMode) {
+      case 'cloudinary':
+        return signedUrl;
+      case 'blank':
+        return `${this.originOf(reachedBy)}${BLANK_IMAGE_PATH}#${signedUrl}`;
+      default:
+        return deliveryMode satisfies never;
+    }
+  }
+
+  /** `PUBLIC_URL`, else the origin the client reached us by. @throws InvalidHostError (400) */
+  originOf(reachedBy: ReachedBy): string {
+    return this.environment.publicUrl ?? originOf(reachedBy);
+  }
+}

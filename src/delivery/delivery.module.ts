@@ -1,0 +1,23 @@
+import { Module } from '@nestjs/common';
+import { CloudinaryModule } from '../cloudinary/cloudinary.module.js';
+import { TokensModule } from '../tokens/tokens.module.js';
+import { TransformationMapper } from '../transformations/transformation.mapper.js';
+import { BlankImageController } from './blank-image.controller.js';
+import { DeliveriesController } from './deliveries.controller.js';
+import { DeliveriesService } from './deliveries.service.js';
+import { DeliveryLocator } from './delivery-locator.js';
+import { DeliveryService } from './delivery.service.js';
+
+@Module({
+  imports: [CloudinaryModule, TokensModule],
+  controllers: [BlankImageController, DeliveriesController],
+  providers: [
+    DeliveryService,
+    DeliveriesService,
+    DeliveryLocator,
+    // The mapper is pure and knows nothing of Nest.
+    { provide: TransformationMapper, useFactory: () => new TransformationMapper() },
+  ],
+  exports: [DeliveryService, DeliveryLocator],
+})
+export class DeliveryModule {}

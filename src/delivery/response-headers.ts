@@ -1,0 +1,75 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { runtimeOf } from '../logging/request-trail.js';
+
+/** Headers in the order and spelling in which they are sent. */
+export type HeaderList = readonly (readonly [name: string, value: string])[];
+
+/** The seed's header set, in its order and spelling: on every answer of `/images`, good or bad. */
+export const IMAGE_HEADERS: HeaderList = [
+  ['Cache-Control', 'no-cache, no-store'],
+  ['Pragma', 'no-cache'],
+  ['Expires', 'Fri, 01 Jan 1990 00:00:00 GMT'],
+  ['Access-Control-Allow-Origin', '*'],
+  ['Vary', 'Accept-Encoding'],
+  ['P3P', 'CP="NOI ADM DEV PSAi COM NAV OUR OTRo STP IND DEM"'],
+  ['X-Content-Type-Options', 'nosniff'],
+  ['X-XSS-Protection', '1; mode=block'],
+  ['X-Download-Options', 'noopen'],
+  ['X-Permitted-Cross-Domain-Policies', 'none'],
+  ['Referrer-Policy', 'origin-when-cross-origin, strict-origin-when-cross-origin'],
+];
+
+/** What an answer that no cache may keep and no browser may guess at carries. */
+export const DEFAULT_HEADERS: HeaderList = [
+  ['Cache-Control', 'no-store'],
+  ['X-Content-Type-Options', 'nosniff'],
+  ['Referrer-Policy', 'no-referrer'],
+];
+
+/** Puts the default headers, the request's id and its runtime on every answer that Fastify itself sends. */
+export function setDefaultHeaders(fastify: FastifyInstance): void {
+  fastify.addHook('onSend', (request, reply, payload, done) => {
+    for (const [name, value] of DEFAULT_HEADERS) {
+      if (!reply.hasHeader(name)) reply.header(name, value);
+    }
+    reply.header('X-Request-Id', request.id).header('X-Runtime', runtimeOf(reply));
+    done(null, payload);
+  });
+}
+
+const FIXED = IMAGE_HEADERS.flat();
+
+/**
+ * Answers 302 with the seed's headers and body. Written to the socket's response itself: Fastify would put every
+ * name into lower case.
+ */
+export function sendRedirect(request: FastifyRequest, reply: FastifyReply, location: string): void {
+  const body = `<html><body>You are being <a href="${escapeHtml(location)}">redirected</a>.</body></html>`;
+  reply.hijack();
+  reply.raw.writeHead(302, [
+    ...FIXED,
+    'Location',
+    location,
+    'Content-Type',
+    'text/html; charset=utf-8',
+    'X-Request-Id',
+    request.id,
+    'X-Runtime',
+    runtimeOf(reply),
+    'Content-Length',
+    String(Buffer.byteLength(body)),
+  ]);
+  reply.raw.end(body);
+}
+
+const HTML_ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => HTML_ENTITIES[character] ?? character);
+}

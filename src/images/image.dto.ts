@@ -1,0 +1,68 @@
+import { EnumMember, IntegerMember, PatternMember, PublicIdMember, UuidMember } from '../admin/members.js';
+import { PageQueryDto } from '../admin/page.js';
+import { DELIVERY_TYPES, IMAGE_ACCESSES, type DeliveryType, type ImageAccess } from './image.js';
+
+const PUBLIC_ID = { description: 'Of the original in Cloudinary, without an extension.' };
+const VERSION = {
+  description: 'Of the original in Cloudinary, as its upload answered.',
+  min: 1,
+  max: Number.MAX_SAFE_INTEGER,
+};
+const FORMAT = {
+  description: 'Of the original, for the record.',
+  pattern: /^[a-z0-9]{1,10}$/,
+  message: 'must be 1 to 10 lower-case letters and digits',
+};
+const DELIVERY_TYPE = { description: 'Cloudinary’s `type` of the original.', values: DELIVERY_TYPES };
+const ACCESS = {
+  description: '`token`: with a sealed token only; `public`: also without.',
+  values: IMAGE_ACCESSES,
+};
+
+export class CreateImageDto {
+  @UuidMember({ description: 'Made where absent.', optional: true })
+  id?: string;
+
+  @UuidMember({ description: 'Whose tokens open it.' })
+  issuer_id!: string;
+
+  @PublicIdMember(PUBLIC_ID)
+  public_id!: string;
+
+  @IntegerMember(VERSION)
+  version!: number;
+
+  @PatternMember({ ...FORMAT, optional: true })
+  format?: string;
+
+  @EnumMember({ ...DELIVERY_TYPE, optional: true, default: 'authenticated' })
+  delivery_type?: DeliveryType;
+
+  @EnumMember({ ...ACCESS, optional: true, default: 'token' })
+  access?: ImageAccess;
+}
+
+export class UpdateImageDto {
+  @PublicIdMember({ ...PUBLIC_ID, optional: true })
+  public_id?: string;
+
+  @IntegerMember({ ...VERSION, optional: true })
+  version?: number;
+
+  @PatternMember({ ...FORMAT, optional: true })
+  format?: string;
+
+  @EnumMember({ ...DELIVERY_TYPE, optional: true })
+  delivery_type?: DeliveryType;
+
+  @EnumMember({ ...ACCESS, optional: true })
+  access?: ImageAccess;
+}
+
+export class ListImagesDto extends PageQueryDto {
+  @UuidMember({ description: 'Only images of this issuer.', optional: true })
+  issuer_id?: string;
+
+  @PublicIdMember({ description: 'Only images of this public id.', optional: true })
+  public_id?: string;
+}

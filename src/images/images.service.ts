@@ -1,0 +1,84 @@
+import { randomUUID } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { DataSource, type Repository } from 'typeorm';
+import { findPage } from '../admin/page.js';
+import { namingConflicts } from '../admin/write-conflicts.js';
+import { DirectoryService } from '../directory/directory.service.js';
+import { canonicalUuid } from '../tokens/uuid.js';
+import type { CreateImageDto, ListImagesDto, UpdateImageDto } from './image.dto.js';
+import { ImageEntity } from './image.entity.js';
+import { ImageDeletedError, ImageNotFoundError } from './image.errors.js';
+
+/** Images, for the admin API and the CLI. */
+@Injectable()
+export class ImagesService {
+  private readonly rows: Repository<ImageEntity>;
+
+  constructor(
+    dataSource: DataSource,
+    private readonly directory: DirectoryService,
+  ) {
+    this.rows = dataSource.getRepository(ImageEntity);
+  }
+
+  /** @throws IdTakenError, PublicIdTakenError (409) @throws IssuerNotFoundError (404) */
+  async create(dto: CreateImageDto): Promise<ImageEntity> {
+    const row = this.rows.create({
+      id: dto.id ?? randomUUID(),
+      issuerId: dto.issuer_id,
+      publicId: dto.public_id,
+      version: dto.version,
+      format: dto.format ?? null,
+      deliveryType: dto.delivery_type ?? 'authenticated',
+      access: dto.access ?? 'token',
+    });
+    await namingConflicts(this.rows.insert(row));
+    this.forget(row);
+    return row;
+  }
+
+  /** @throws ImageNotFoundError (404) @throws ImageDeletedError (410) */
+  async get(id: string): Promise<ImageEntity> {
+    const uuid = canonicalUuid(id);
+    const row = uuid === null ? null : await this.rows.findOne({ where: { id: uuid }, withDeleted: true });
+    if (row === null) throw new ImageNotFoundError();
+    if (row.deletedAt !== null) throw new ImageDeletedError();
+    return row;
+  }
+
+  async list(query: ListImagesDto): Promise<{ rows: ImageEntity[]; nextCursor: string | null }> {
+    const rows = this.rows.createQueryBuilder('image');
+    if (query.issuer_id !== undefined) rows.andWhere('image.issuerId = :issuer', { issuer: query.issuer_id });
+    if (query.public_id !== undefined)
+      rows.andWhere('image.publicId = :publicId', { publicId: query.public_id });
+    return findPage(rows, query);
+  }
+
+  /** @throws PublicIdTakenError (409) @throws ImageNotFoundError (404) @throws ImageDeletedError (410) */
+  async update(id: string, dto: UpdateImageDto): Promise<ImageEntity> {
+    const row = await this.get(id);
+    const {
+      public_id: publicId = row.publicId,
+      version = row.version,
+      format = row.format,
+      delivery_type: deliveryType = row.deliveryType,
+      access = row.access,
+    } = dto;
+    await namingConflicts(
+      this.rows.update({ id: row.id }, { publicId, version, format, deliveryType, access }),
+    );
+    this.forget(row);
+    return this.get(row.id);
+  }
+
+  /** Leaves a row that answers 410, and lets the public id go. @throws ImageNotFoundError (404) @throws ImageDeletedError (410) */
+  async delete(id: string): Promise<void> {
+    const row = await this.get(id);
+    await this.rows.softDelete({ id: row.id });
+    this.forget(row);
+  }
+
+  private forget({ id, issuerId }: ImageEntity): void {
+    this.directory.rowChanged({ table: 'images', id, issuer_id: issuerId });
+  }
+}

@@ -1,0 +1,80 @@
+import { ApiProperty } from '@nestjs/swagger';
+import type { IssuerKeyEntity } from './issuer-key.entity.js';
+import type { IssuerEntity } from './issuer.entity.js';
+
+/** An issuer as the admin API shows it. */
+export class IssuerView {
+  @ApiProperty({ format: 'uuid' }) readonly id: string;
+  @ApiProperty() readonly name: string;
+  @ApiProperty() readonly delivery_format: string;
+  @ApiProperty() readonly disabled: boolean;
+  @ApiProperty() readonly created_at: Date;
+  @ApiProperty() readonly updated_at: Date;
+
+  constructor(row: IssuerEntity) {
+    this.id = row.id;
+    this.name = row.name;
+    this.delivery_format = row.deliveryFormat;
+    this.disabled = row.disabled;
+    this.created_at = row.createdAt;
+    this.updated_at = row.updatedAt;
+  }
+}
+
+/** A key as the admin API shows it: without its secret. */
+export class KeyView {
+  @ApiProperty({ format: 'uuid', description: 'The `kid` of its tokens.' }) readonly id: string;
+  @ApiProperty({ enum: ['HS256', 'HS384', 'HS512'] }) readonly algorithm: string;
+  @ApiProperty({ type: Date, nullable: true }) readonly not_before: Date | null;
+  @ApiProperty({ type: Date, nullable: true }) readonly not_after: Date | null;
+  @ApiProperty() readonly created_at: Date;
+
+  constructor(row: IssuerKeyEntity) {
+    this.id = row.id;
+    this.algorithm = row.algorithm;
+    this.not_before = row.notBefore;
+    this.not_after = row.notAfter;
+    this.created_at = row.createdAt;
+  }
+}
+
+/** A new key with its secret: the one time that it is shown. */
+export class NewKeyView extends KeyView {
+  @ApiProperty({ description: 'Sign with its ASCII text. Shown this once.' }) readonly secret: string;
+
+  @ApiProperty({ description: 'All that a backend needs in one URL: origin, issuer id, secret, `kid`.' })
+  readonly dsn: string;
+
+  constructor(row: IssuerKeyEntity, secret: string, origin: string) {
+    super(row);
+    this.secret = secret;
+    const dsn = new URL(origin);
+    dsn.username = row.issuerId;
+    dsn.password = secret;
+    dsn.searchParams.set('kid', row.id);
+    this.dsn = dsn.href;
+  }
+}
+
+export class IssuerWithKeysView extends IssuerView {
+  @ApiProperty({ type: [KeyView], description: 'Newest first.' }) readonly keys: readonly KeyView[];
+
+  constructor(row: IssuerEntity, keys: readonly IssuerKeyEntity[]) {
+    super(row);
+    this.keys = keys.map((key) => new KeyView(key));
+  }
+}
+
+export class NewIssuerView extends IssuerView {
+  @ApiProperty({ type: NewKeyView }) readonly key: NewKeyView;
+
+  constructor(row: IssuerEntity, key: NewKeyView) {
+    super(row);
+    this.key = key;
+  }
+}
+
+export class IssuerPageView {
+  @ApiProperty({ type: [IssuerView] }) readonly items!: readonly IssuerView[];
+  @ApiProperty({ type: String, nullable: true }) readonly next_cursor!: string | null;
+}

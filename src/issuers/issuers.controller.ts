@@ -1,0 +1,97 @@
+import { Body, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
+import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse } from '@nestjs/swagger';
+import { AdminController } from '../admin/admin-controller.js';
+import { DeliveryLocator } from '../delivery/delivery-locator.js';
+import type { ReachedBy } from '../delivery/origin.js';
+import { RequestReachedBy } from '../delivery/request-origin.js';
+import {
+  CreateIssuerDto,
+  CreateKeyDto,
+  ListIssuersDto,
+  UpdateIssuerDto,
+  UpdateKeyDto,
+} from './issuer.dto.js';
+import {
+  IssuerPageView,
+  IssuerView,
+  IssuerWithKeysView,
+  KeyView,
+  NewIssuerView,
+  NewKeyView,
+} from './issuer.view.js';
+import { IssuersService } from './issuers.service.js';
+
+@AdminController('issuers')
+export class IssuersController {
+  constructor(
+    private readonly issuers: IssuersService,
+    private readonly locator: DeliveryLocator,
+  ) {}
+
+  @Post()
+  @ApiCreatedResponse({ type: NewIssuerView })
+  async create(
+    @Body() dto: CreateIssuerDto,
+    @RequestReachedBy() reachedBy: ReachedBy,
+  ): Promise<NewIssuerView> {
+    const origin = this.locator.originOf(reachedBy);
+    const { row, key } = await this.issuers.create(dto);
+    return new NewIssuerView(row, new NewKeyView(key.row, key.secret, origin));
+  }
+
+  @Get()
+  @ApiOkResponse({ type: IssuerPageView })
+  async list(@Query() query: ListIssuersDto): Promise<IssuerPageView> {
+    const { rows, nextCursor } = await this.issuers.list(query);
+    return { items: rows.map((row) => new IssuerView(row)), next_cursor: nextCursor };
+  }
+
+  @Get(':id')
+  @ApiOkResponse({ type: IssuerWithKeysView })
+  async get(@Param('id') id: string): Promise<IssuerWithKeysView> {
+    const { row, keys } = await this.issuers.get(id);
+    return new IssuerWithKeysView(row, keys);
+  }
+
+  @Patch(':id')
+  @ApiOkResponse({ type: IssuerView })
+  async update(@Param('id') id: string, @Body() dto: UpdateIssuerDto): Promise<IssuerView> {
+    return new IssuerView(await this.issuers.update(id, dto));
+  }
+
+  @Delete(':id')
+  @HttpCode(204)
+  @ApiNoContentResponse()
+  async delete(@Param('id') id: string): Promise<void> {
+    await this.issuers.delete(id);
+  }
+
+  @Post(':id/keys')
+  @ApiCreatedResponse({ type: NewKeyView })
+  async addKey(
+    @Param('id') id: string,
+    @Body() dto: CreateKeyDto,
+    @RequestReachedBy() reachedBy: ReachedBy,
+  ): Promise<NewKeyView> {
+    const origin = this.locator.originOf(reachedBy);
+    const { row, secret } = await this.issuers.addKey(id, dto);
+    return new NewKeyView(row, secret, origin);
+  }
+
+  @Patch(':id/keys/:key_id')
+  @ApiOkResponse({ type: KeyView })
+  async updateKey(
+    @Param('id') id: string,
+    @Param('key_id') keyId: string,
+    @Body() dto: UpdateKeyDto,
+  ): Promise<KeyView> {
+    return new KeyView(await this.issuers.updateKey(id, keyId, dto));
+  }
+
+  @Delete(':id/keys/:key_id')
+  @HttpCode(204)
+  @ApiNoContentResponse()
+  async revokeKey(@Param('id') id: string, @Param('key_id') keyId: string): Promise<void> {
+    await this.issuers.revokeKey(id, keyId);
+  }
+}

@@ -1,0 +1,13 @@
+import { Module } from '@nestjs/common';
+import { DeliveryModule } from '../delivery/delivery.module.js';
+import { SecretsModule } from '../secrets/secrets.module.js';
+import { IssuersController } from './issuers.controller.js';
+import { IssuersService } from './issuers.service.js';
+
+@Module({
+  imports: [DeliveryModule, SecretsModule],
+  controllers: [IssuersController],
+  providers: [IssuersService],
+  exports: [IssuersService],
+})
+export class IssuersModule {}

@@ -1,0 +1,194 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { DataSource, Not, IsNull, type EntityManager } from 'typeorm';
+import { InvalidRequestError } from '../admin/admin.errors.js';
+import { findPage } from '../admin/page.js';
+import { namingConflicts } from '../admin/write-conflicts.js';
+import { DirectoryService } from '../directory/directory.service.js';
+import { ImageEntity } from '../images/image.entity.js';
+import { OverlayEntity } from '../overlays/overlay.entity.js';
+import { SecretBox } from '../secrets/secret-box.js';
+import { canonicalUuid } from '../tokens/uuid.js';
+import type {
+  CreateIssuerDto,
+  CreateKeyDto,
+  ListIssuersDto,
+  UpdateIssuerDto,
+  UpdateKeyDto,
+} from './issuer.dto.js';
+import { IssuerEntity } from './issuer.entity.js';
+import {
+  IssuerNotEmptyError,
+  IssuerNotFoundError,
+  KeyNotFoundError,
+  TooManyKeysError,
+} from './issuer.errors.js';
+import { issuerKeyPlace } from './issuer-key-place.js';
+import { IssuerKeyEntity } from './issuer-key.entity.js';
+
+const MAX_KEYS = 8;
+const SECRET_BYTES = 32;
+
+/** A stored key, and the secret that is never read back. */
+export interface NewKey {
+  readonly row: IssuerKeyEntity;
+  readonly secret: string;
+}
+
+/** Issuers and their keys, for the admin API and the CLI. */
+@Injectable()
+export class IssuersService {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly secretBox: SecretBox,
+    private readonly directory: DirectoryService,
+  ) {}
+
+  /** An issuer with its first key. @throws IdTakenError (409) */
+  async create(dto: CreateIssuerDto, key: CreateKeyDto = {}): Promise<{ row: IssuerEntity; key: NewKey }> {
+    const made = await namingConflicts(
+      this.dataSource.transaction(async (manager) => {
+        const row = manager.create(IssuerEntity, {
+          id: dto.id ?? randomUUID(),
+          name: dto.name,
+          deliveryFormat: dto.delivery_format ?? 'jpg',
+          disabled: dto.disabled ?? false,
+        });
+        await manager.insert(IssuerEntity, row);
+        return { row, key: await this.insertKey(manager, row.id, key) };
+      }),
+    );
+    this.forget(made.row.id);
+    return made;
+  }
+
+  /** @throws IssuerNotFoundError (404) */
+  async get(id: string): Promise<{ row: IssuerEntity; keys: IssuerKeyEntity[] }> {
+    const row = await this.getRow(id);
+    const keys = await this.dataSource
+      .getRepository(IssuerKeyEntity)
+      .find({ where: { issuerId: row.id }, order: { createdAt: 'DESC', id: 'DESC' } });
+    return { row, keys };
+  }
+
+  async list({
+    name,
+    ...page
+  }: ListIssuersDto): Promise<{ rows: IssuerEntity[]; nextCursor: string | null }> {
+    const rows = this.dataSource.getRepository(IssuerEntity).createQueryBuilder('issuer');
+    if (name !== undefined) rows.andWhere('issuer.name = :name', { name });
+    return findPage(rows, page);
+  }
+
+  /** @throws IssuerNotFoundError (404) */
+  async update(id: string, dto: UpdateIssuerDto): Promise<IssuerEntity> {
+    const row = await this.getRow(id);
+    const {
+      name = row.name,
+      delivery_format: deliveryFormat = row.deliveryFormat,
+      disabled = row.disabled,
+    } = dto;
+    await this.dataSource
+      .getRepository(IssuerEntity)
+      .update({ id: row.id }, { name, deliveryFormat, disabled });
+    this.forget(row.id);
+    return this.getRow(row.id);
+  }
+
+  /** @throws IssuerNotFoundError (404) @throws IssuerNotEmptyError (409) */
+  async delete(id: string): Promise<void> {
+    const { id: issuerId } = await this.getRow(id);
+    await this.dataSource.transaction(async (manager) => {
+      // The lock keeps a concurrent insert of an image waiting, which then finds its issuer gone.
+      await manager.findOne(IssuerEntity, { where: { id: issuerId }, lock: { mode: 'pessimistic_write' } });
+      const used =
+        (await manager.existsBy(ImageEntity, { issuerId })) ||
+        (await manager.existsBy(OverlayEntity, { issuerId }));
+      if (used) throw new IssuerNotEmptyError();
+      await manager.delete(ImageEntity, { issuerId, deletedAt: Not(IsNull()) });
+      await manager.delete(IssuerEntity, { id: issuerId });
+    });
+    this.forget(issuerId);
+  }
+
+  /** A further key: the older ones stay live until their `not_after` or revocation. @throws TooManyKeysError (409) */
+  async addKey(id: string, dto: CreateKeyDto): Promise<NewKey> {
+    const { id: issuerId } = await this.getRow(id);
+    const key = await this.dataSource.transaction(async (manager) => {
+      await manager.findOne(IssuerEntity, { where: { id: issuerId }, lock: { mode: 'pessimistic_write' } });
+      if ((await manager.countBy(IssuerKeyEntity, { issuerId })) >= MAX_KEYS)
+        throw new TooManyKeysError(MAX_KEYS);
+      return this.insertKey(manager, issuerId, dto);
+    });
+    this.forget(issuerId);
+    return key;
+  }
+
+  /** Sets when a key counts. @throws KeyNotFoundError (404) */
+  async updateKey(id: string, keyId: string, dto: UpdateKeyDto): Promise<IssuerKeyEntity> {
+    const key = await this.getKey(id, keyId);
+    const { not_before: notBefore = key.notBefore, not_after: notAfter = key.notAfter } = dto;
+    const times = { notBefore: toDate(notBefore), notAfter: toDate(notAfter) };
+    requireOrder(times);
+    await this.dataSource
+      .getRepository(IssuerKeyEntity)
+      .update({ id: key.id, issuerId: key.issuerId }, times);
+    this.forget(key.issuerId);
+    return this.getKey(id, keyId);
+  }
+
+  /** Revokes a key: its tokens are refused from now on. @throws KeyNotFoundError (404) */
+  async revokeKey(id: string, keyId: string): Promise<void> {
+    const key = await this.getKey(id, keyId);
+    await this.dataSource.getRepository(IssuerKeyEntity).delete({ id: key.id, issuerId: key.issuerId });
+    this.forget(key.issuerId);
+  }
+
+  private async insertKey(manager: EntityManager, issuerId: string, dto: CreateKeyDto): Promise<NewKey> {
+    const id = randomUUID();
+    const secret = dto.secret ?? randomBytes(SECRET_BYTES).toString('base64url');
+    const times = { notBefore: toDate(dto.not_before ?? null), notAfter: toDate(dto.not_after ?? null) };
+    requireOrder(times);
+    const row = manager.create(IssuerKeyEntity, {
+      id,
+      issuerId,
+      algorithm: dto.algorithm ?? 'HS256',
+      secret: this.secretBox.seal(Buffer.from(secret), issuerKeyPlace(issuerId, id)),
+      ...times,
+    });
+    await manager.insert(IssuerKeyEntity, row);
+    return { row, secret };
+  }
+
+  private async getRow(id: string): Promise<IssuerEntity> {
+    const uuid = canonicalUuid(id);
+    const row =
+      uuid === null ? null : await this.dataSource.getRepository(IssuerEntity).findOneBy({ id: uuid });
+    if (row === null) throw new IssuerNotFoundError();
+    return row;
+  }
+
+  private async getKey(id: string, keyId: string): Promise<IssuerKeyEntity> {
+    const { id: issuerId } = await this.getRow(id);
+    const uuid = canonicalUuid(keyId);
+    const key =
+      uuid === null
+        ? null
+        : await this.dataSource.getRepository(IssuerKeyEntity).findOneBy({ id: uuid, issuerId });
+    if (key === null) throw new KeyNotFoundError();
+    return key;
+  }
+
+  private forget(issuerId: string): void {
+    this.directory.rowChanged({ table: 'issuers', id: issuerId, issuer_id: issuerId });
+  }
+}
+
+function toDate(moment: string | Date | null): Date | null {
+  return moment === null ? null : new Date(moment);
+}
+
+function requireOrder({ notBefore, notAfter }: { notBefore: Date | null; notAfter: Date | null }): void {
+  if (notBefore === null || notAfter === null || notBefore < notAfter) return;
+  throw new InvalidRequestError([{ key: 'not_after', detail: 'must be later than not_before' }]);
+}

@@ -1,0 +1,43 @@
+import { Body, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
+import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse } from '@nestjs/swagger';
+import { AdminController } from '../admin/admin-controller.js';
+import { CreateOverlayDto, ListOverlaysDto, UpdateOverlayDto } from './overlay.dto.js';
+import { OverlayPageView, OverlayView } from './overlay.view.js';
+import { OverlaysService } from './overlays.service.js';
+
+@AdminController('overlays')
+export class OverlaysAdminController {
+  constructor(private readonly overlays: OverlaysService) {}
+
+  @Post()
+  @ApiCreatedResponse({ type: OverlayView })
+  async create(@Body() dto: CreateOverlayDto): Promise<OverlayView> {
+    return new OverlayView(await this.overlays.create(dto));
+  }
+
+  @Get()
+  @ApiOkResponse({ type: OverlayPageView })
+  async list(@Query() query: ListOverlaysDto): Promise<OverlayPageView> {
+    const { rows, nextCursor } = await this.overlays.list(query);
+    return { items: rows.map((row) => new OverlayView(row)), next_cursor: nextCursor };
+  }
+
+  @Get(':id')
+  @ApiOkResponse({ type: OverlayView })
+  async get(@Param('id') id: string): Promise<OverlayView> {
+    return new OverlayView(await this.overlays.get(id));
+  }
+
+  @Patch(':id')
+  @ApiOkResponse({ type: OverlayView })
+  async update(@Param('id') id: string, @Body() dto: UpdateOverlayDto): Promise<OverlayView> {
+    return new OverlayView(await this.overlays.update(id, dto));
+  }
+
+  @Delete(':id')
+  @HttpCode(204)
+  @ApiNoContentResponse()
+  async delete(@Param('id') id: string): Promise<void> {
+    await this.overlays.delete(id);
+  }
+}
