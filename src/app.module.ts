@@ -1,0 +1,35 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { APP_FILTER, APP_PIPE } from '@nestjs/core';
+import { makeValidationPipe } from './admin/validation.pipe.js';
+import { ConfigModule } from './config/config.module.js';
+import type { Environment } from './config/environment.js';
+import { DatabaseModule } from './database/database.module.js';
+import { DirectoryModule } from './directory/directory.module.js';
+import { HealthModule } from './health/health.module.js';
+import { ImagesModule } from './images/images.module.js';
+import { IssuersModule } from './issuers/issuers.module.js';
+import { OverlaysModule } from './overlays/overlays.module.js';
+import { ProblemFilter } from './problems/problem.filter.js';
+
+/** The whole service under one environment. */
+@Module({})
+export class AppModule {
+  static for(environment: Environment): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        ConfigModule.for(environment),
+        DatabaseModule,
+        DirectoryModule,
+        ImagesModule,
+        OverlaysModule,
+        IssuersModule,
+        HealthModule,
+      ],
+      providers: [
+        { provide: APP_FILTER, useFactory: () => new ProblemFilter() },
+        { provide: APP_PIPE, useFactory: makeValidationPipe },
+      ],
+    };
+  }
+}

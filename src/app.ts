@@ -1,0 +1,55 @@
+import 'reflect-metadata';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { fastify, type FastifyReply, type FastifyRequest } from 'fastify';
+import { AppModule } from './app.module.js';
+import type { Environment } from './config/environment.js';
+import { serveDocs } from './docs/openapi.js';
+import { JsonLogger, makeLogger } from './logging/json.logger.js';
+import { logRequests } from './logging/request-log.js';
+import { requestIdOf } from './logging/request-trail.js';
+import { ProblemFilter } from './problems/problem.filter.js';
+import { setDefaultHeaders } from './delivery/response-headers.js';
+import { answerBrokenRequest, BODY_LIMITS, REQUEST_LIMITS } from './problems/request-limits.js';
+
+/** Builds the service, ready to listen; the caller closes it. */
+export async function createApp(environment: Environment): Promise<NestFastifyApplication> {
+  const logger = makeLogger(environment.logLevel);
+  const problems = new ProblemFilter();
+  const server = fastify({
+    ...REQUEST_LIMITS,
+    trustProxy: trustFor(environment.trustProxy),
+    requestIdHeader: false,
+    genReqId: (request) => requestIdOf(request.headers),
+    clientErrorHandler: answerBrokenRequest,
+    // A path that no router can read never gets to Nest's filters.
+    frameworkErrors: (error, request, reply) => {
+      problems.answer(error, request, reply);
+    },
+  });
+  logRequests(server, logger);
+  setDefaultHeaders(server);
+  server.addHook('onRoute', (route) => {
+    const limit = BODY_LIMITS[route.url];
+    if (limit !== undefined) route.bodyLimit = limit;
+  });
+  const app = await NestFactory.create<NestFastifyApplication>(
+    AppModule.for(environment),
+    new FastifyAdapter(server),
+    {
+      logger: new JsonLogger(logger),
+      abortOnError: false,
+      forceCloseConnections: false,
+    },
+  );
+  if (environment.docs) serveDocs(app);
+  return app;
+}
+
+/** Fastify's own form of `TRUST_PROXY`. */
+function trustFor(
+  trustProxy: Environment['trustProxy'],
+): false | string[] | ((address: string, hop: number) => boolean) {
+  if (trustProxy === false) return false;
+  return typeof trustProxy === 'number' ? (_, hop) => hop < trustProxy : [...trustProxy];
+}

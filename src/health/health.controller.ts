@@ -1,0 +1,43 @@
+import { Controller, Get, Header } from '@nestjs/common';
+import { ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import { DataSource } from 'typeorm';
+import { NotReadyError } from './health.errors.js';
+
+/** Milliseconds the database may take to show that it is there. */
+const READY_TIMEOUT = 1_000;
+
+/** For load balancers and orchestrators. */
+@ApiTags('health')
+@Controller('health')
+export class HealthController {
+  constructor(private readonly dataSource: DataSource) {}
+
+  /** The process answers. */
+  @Get('live')
+  @Header('Cache-Control', 'no-store')
+  @ApiOkResponse()
+  live(): { status: 'ok' } {
+    return { status: 'ok' };
+  }
+
+  /** The database answers too. @throws NotReadyError (503) */
+  @Get('ready')
+  @Header('Cache-Control', 'no-store')
+  @ApiOkResponse()
+  async ready(): Promise<{ status: 'ok' }> {
+    try {
+      await Promise.race([this.dataSource.query('SELECT 1'), rejectAfter(READY_TIMEOUT)]);
+    } catch {
+      throw new NotReadyError();
+    }
+    return { status: 'ok' };
+  }
+}
+
+function rejectAfter(milliseconds: number): Promise<never> {
+  return new Promise((_, reject) => {
+    setTimeout(() => {
+      reject(new Error('The database is too slow'));
+    }, milliseconds).unref();
+  });
+}

@@ -1,0 +1,12 @@
+import { ProblemError } from '../problems/problem.error.js';
+
+/** 503: this process cannot serve what it does not know already. */
+export class NotReadyError extends ProblemError {
+  readonly status = 503;
+  readonly code = 'not_ready';
+  override readonly headers = { 'Retry-After': '1' };
+
+  constructor() {
+    super('The database does not answer.');
+  }
+}

@@ -1,0 +1,18 @@
+import { createApp } from './app.js';
+import { keepEmbeddedSecrets } from './config/embedded-secrets.js';
+import { processVariables, readEnvironment } from './config/environment.js';
+import { createDemoRows, printWelcome } from './demo/demo.js';
+
+try {
+  const environment = readEnvironment(processVariables(), keepEmbeddedSecrets);
+  const app = await createApp(environment);
+  app.enableShutdownHooks();
+  const { database, host, port } = environment;
+  if (database.kind === 'embedded') await createDemoRows(app);
+  await app.listen(port, host);
+  if (database.kind === 'embedded') await printWelcome(app, database.dataDir);
+} catch (error) {
+  // The message alone: what stops a start is a setting, a folder or a database, and its text says what to do.
+  process.stderr.write(`Pixseal did not start. ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+}
