@@ -38,7 +38,8 @@ const named = (
 ): NamedForm => ({ kind: 'named', separator, joint, required, args: new Map(Object.entries(args)) });
 
 const whole = (...range: Range): Grammar => number({ integer: range });
-const real = (...range: Range): Grammar => number({ integer: range, decimal: range });
+const real = (min: number, max: number): Grammar =>
+  number({ integer: [Math.ceil(min), Math.floor(max)], decimal: [min, max] });
 const plain: readonly EffectForm[] = [ordered(0)];
 const level = (...range: Range): readonly EffectForm[] => [ordered(0, whole(...range))];
 const times = (count: number, ...grammars: readonly Grammar[]): readonly Grammar[] =>

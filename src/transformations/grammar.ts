@@ -126,7 +126,11 @@ export function listOf(item: Grammar, separator: string, most: number): Grammar 
         return undefined;
       }
       const written = items.map((each) => item.write(each));
-      return written.includes(undefined) ? undefined : written.join(separator);
+      // The SDK rewrites no word after a colon (`20:initial_width`), so what comes joined must be in its short form.
+      const joined = typeof value === 'string' && items.length > 1;
+      return written.some((each, index) => each === undefined || (joined && each !== items[index]))
+        ? undefined
+        : written.join(separator);
     },
   };
 }

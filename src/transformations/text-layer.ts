@@ -81,9 +81,7 @@ export const TEXT_LAYER_ALLOWED =
  * decoding brings out is looked at too.
  */
 function isShowable(text: string): boolean {
-  return (
-    text.length > 0 && text.length <= 2 * LONGEST_TEXT && isHarmless(text) && isHarmless(decodedAgain(text))
-  );
+  return text.length > 0 && text.length <= LONGEST_TEXT && isHarmless(text) && isHarmless(decodedAgain(text));
 }
 
 const isHarmless = (text: string): boolean =>

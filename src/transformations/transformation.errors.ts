@@ -37,11 +37,10 @@ export class InvalidTransformationError extends ProblemError {
 
   constructor({ step, key, value, allowed }: InvalidTransformation) {
     const shown = value === undefined ? undefined : render(value);
-    const where = [step && `step ${step}`, key && `\`${key}\``].filter(Boolean).join(', ');
+    const subject = [step && `step ${step}`, key && `\`${key}\``].filter(Boolean).join(', ');
     super(
-      `The token's transformations are refused${where && ` at ${where}`}` +
-        `${shown === undefined ? '' : `: ${shown} is outside what it allows`}. Allowed: ${allowed}. ` +
-        'Seal a new token with a value in that range.',
+      `Transformation refused: ${subject} cannot be ${shown ?? 'there'}. Allowed: ${allowed}. ` +
+        'Correct it; where a token seals it, seal a new one.',
     );
     this.extensions = {
       ...(step === undefined ? {} : { step }),
