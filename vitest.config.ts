@@ -1,5 +1,56 @@
 import { defineConfig } from 'vitest/config';
+import { findPostgres } from './test/support/postgres-server.js';
+
+const postgres = findPostgres();
+if (postgres === null) {
+  process.stderr.write(
+    '\n*** LEFT OUT: the suites on a real Postgres. There is no TEST_DATABASE_URL and no server binary ' +
+      '(Debian: apt-get install postgresql). ***\n\n',
+  );
+  if (process.env['REQUIRE_POSTGRES'] === '1') process.exit(1);
+}
+
+const setupFiles = ['reflect-metadata'];
+const withDatabase = ['test/e2e/**/*.spec.ts'];
 
 export default defineConfig({
-  test: { include: ['test/**/*.spec.ts'], setupFiles: ['reflect-metadata'] },
+  test: {
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['test/**/*.spec.ts'],
+          exclude: withDatabase,
+          setupFiles,
+          testTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: 'embedded',
+          include: withDatabase,
+          setupFiles,
+          globalSetup: 'test/support/embedded.setup.ts',
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      ...(postgres === null
+        ? []
+        : [
+            {
+              test: {
+                name: 'postgres',
+                include: withDatabase,
+                setupFiles,
+                globalSetup: 'test/support/postgres.setup.ts',
+                testTimeout: 60_000,
+                hookTimeout: 60_000,
+              },
+            },
+          ]),
+    ],
+  },
 });

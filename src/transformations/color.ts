@@ -1,62 +1,202 @@
 import { anyOf, type Grammar, isPlainObject, matching, number, oneOf } from './grammar.js';
 
-const HEX = '(?:[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})';
-/** CSS and X11 names: `red`, `SaddleBrown`, `gray50`. Cloudinary answers 400 for a name it does not know. */
-const NAME = '[a-zA-Z]{3,24}[0-9]{0,3}';
+/** CSS's named colours, which Cloudinary takes in any case, and its two words for none. */
+export const COLOR_NAMES: readonly string[] = [
+  ...[
+    'aliceblue',
+    'antiquewhite',
+    'aqua',
+    'aquamarine',
+    'azure',
+    'beige',
+    'bisque',
+    'black',
+    'blanchedalmond',
+  ],
+  ...[
+    'blue',
+    'blueviolet',
+    'brown',
+    'burlywood',
+    'cadetblue',
+    'chartreuse',
+    'chocolate',
+    'coral',
+    'cornflowerblue',
+  ],
+  ...[
+    'cornsilk',
+    'crimson',
+    'cyan',
+    'darkblue',
+    'darkcyan',
+    'darkgoldenrod',
+    'darkgray',
+    'darkgreen',
+    'darkgrey',
+  ],
+  ...['darkkhaki', 'darkmagenta', 'darkolivegreen', 'darkorange', 'darkorchid', 'darkred', 'darksalmon'],
+  ...[
+    'darkseagreen',
+    'darkslateblue',
+    'darkslategray',
+    'darkslategrey',
+    'darkturquoise',
+    'darkviolet',
+    'deeppink',
+  ],
+  ...[
+    'deepskyblue',
+    'dimgray',
+    'dimgrey',
+    'dodgerblue',
+    'firebrick',
+    'floralwhite',
+    'forestgreen',
+    'fuchsia',
+  ],
+  ...[
+    'gainsboro',
+    'ghostwhite',
+    'gold',
+    'goldenrod',
+    'gray',
+    'green',
+    'greenyellow',
+    'grey',
+    'honeydew',
+    'hotpink',
+  ],
+  ...[
+    'indianred',
+    'indigo',
+    'ivory',
+    'khaki',
+    'lavender',
+    'lavenderblush',
+    'lawngreen',
+    'lemonchiffon',
+    'lightblue',
+  ],
+  ...['lightcoral', 'lightcyan', 'lightgoldenrodyellow', 'lightgray', 'lightgreen', 'lightgrey', 'lightpink'],
+  ...['lightsalmon', 'lightseagreen', 'lightskyblue', 'lightslategray', 'lightslategrey', 'lightsteelblue'],
+  ...['lightyellow', 'lime', 'limegreen', 'linen', 'magenta', 'maroon', 'mediumaquamarine', 'mediumblue'],
+  ...[
+    'mediumorchid',
+    'mediumpurple',
+    'mediumseagreen',
+    'mediumslateblue',
+    'mediumspringgreen',
+    'mediumturquoise',
+  ],
+  ...[
+    'mediumvioletred',
+    'midnightblue',
+    'mintcream',
+    'mistyrose',
+    'moccasin',
+    'navajowhite',
+    'navy',
+    'oldlace',
+  ],
+  ...['olive', 'olivedrab', 'orange', 'orangered', 'orchid', 'palegoldenrod', 'palegreen', 'paleturquoise'],
+  ...[
+    'palevioletred',
+    'papayawhip',
+    'peachpuff',
+    'peru',
+    'pink',
+    'plum',
+    'powderblue',
+    'purple',
+    'rebeccapurple',
+  ],
+  ...[
+    'red',
+    'rosybrown',
+    'royalblue',
+    'saddlebrown',
+    'salmon',
+    'sandybrown',
+    'seagreen',
+    'seashell',
+    'sienna',
+  ],
+  ...[
+    'silver',
+    'skyblue',
+    'slateblue',
+    'slategray',
+    'slategrey',
+    'snow',
+    'springgreen',
+    'steelblue',
+    'tan',
+    'teal',
+  ],
+  ...['thistle', 'tomato', 'turquoise', 'violet', 'wheat', 'white', 'whitesmoke', 'yellow', 'yellowgreen'],
+  ...['transparent', 'none'],
+];
 
-const written = matching(
-  new RegExp(`^(?:${NAME}|rgb:${HEX})$`),
-  'a colour name, `#` and 3, 4, 6 or 8 hex digits, or `rgb:` and the same digits',
-  ['red', 'SaddleBrown', 'gray50', 'transparent', 'rgb:fff', 'rgb:FEB61FC2'],
+const names = new Set(COLOR_NAMES);
+const name: Grammar = {
+  ...oneOf(...COLOR_NAMES),
+  allowed: 'a CSS colour name',
+  write: (value) => (typeof value === 'string' && names.has(value.toLowerCase()) ? value : undefined),
+};
+
+const HEX = '(?:[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})';
+
+const prefixed = anyOf(
+  name,
+  matching(new RegExp(`^rgb:${HEX}$`), '`#` or `rgb:` with 3, 4, 6 or 8 hex digits', [
+    'rgb:fff',
+    'rgb:FEB61FC2',
+  ]),
 );
 
 /** A colour: a name, `rgb:…`, or `#…`, which the SDK writes `rgb:…`. */
 export const color: Grammar = {
-  ...written,
-  write: (value) => written.write(typeof value === 'string' ? value.replace(/^#/, 'rgb:') : value),
+  ...prefixed,
+  write: (value) => prefixed.write(typeof value === 'string' ? value.replace(/^#/, 'rgb:') : value),
 };
 
-/** A colour inside an effect: a name or bare hex digits. */
-export const bareColor = matching(new RegExp(`^(?:${NAME}|${HEX})$`), 'a colour name or hex digits', [
-  'blue',
-  '0f0',
-  '89b8ed',
-]);
+/** A colour inside of a value: a name or bare hex digits. */
+export const bareColor = anyOf(name, matching(new RegExp(`^${HEX}$`), 'hex digits', ['0f0', '89b8ed']));
 
-const solidBorder = matching(
-  new RegExp(`^[1-9][0-9]{0,3}px_solid_(?:${NAME}|rgb:${HEX})$`),
-  '`<pixels>px_solid_<colour>`, 1 to 9999 pixels, a name or `rgb:` hex digits; or an object {width, color}',
-  ['4px_solid_black', '40px_solid_rgb:00390b60'],
-);
-const borderWidth = number({ integer: [1, 9999] });
+const BORDER = /^([1-9]\d{0,3})px_solid_([^_]+)$/;
+const pixels = number({ integer: [1, 9999] });
 
 /** A border: the SDK's text, or its object, whose parts default to 2 pixels of black. */
 export const border: Grammar = {
-  ...solidBorder,
+  ...matching(
+    BORDER,
+    '`<1 to 9999>px_solid_<colour>`, a CSS name or `rgb:` with hex digits; or an object {width, color}',
+    ['4px_solid_black', '40px_solid_rgb:00390b60'],
+  ),
   write(value) {
+    if (typeof value === 'string') {
+      // Only in an object does the SDK turn `#` into `rgb:`.
+      return prefixed.write(BORDER.exec(value)?.[2]) === undefined ? undefined : value;
+    }
     if (!isPlainObject(value)) {
-      return solidBorder.write(value);
+      return undefined;
     }
     const { width = 2, color: shade = 'black', ...rest } = value;
-    const pixels = borderWidth.write(width);
-    const paint = color.write(shade);
-    return Object.keys(rest).length > 0 || pixels === undefined || paint === undefined
+    const [thickness, paint] = [pixels.write(width), color.write(shade)];
+    return Object.keys(rest).length > 0 || thickness === undefined || paint === undefined
       ? undefined
-      : `${pixels}px_solid_${paint}`;
+      : `${thickness}px_solid_${paint}`;
   },
 };
 
-const PALETTE_COLOR = `(?:${NAME}|${HEX})`;
-
-/** The background: a colour, or one that Cloudinary finds by itself. */
-export const background = anyOf(
-  color,
-  matching(
-    new RegExp(
-      '^auto(?::(?:border|predominant)(?:_contrast|_gradient|_gradient_contrast)?)?(?::[24])?' +
-        `(?::(?:horizontal|vertical|diagonal_desc|diagonal_asc))?(?::palette(?:_${PALETTE_COLOR}){1,8})?$`,
-    ),
-    '`auto`, with a mode, 2 or 4 colours, a direction and a palette after it as in Cloudinary’s reference',
+const AUTO =
+  /^auto(?::(?:border|predominant)(?:_contrast|_gradient|_gradient_contrast)?)?(?::[24])?(?::(?:horizontal|vertical|diagonal_desc|diagonal_asc))?(?::palette_([A-Za-z0-9_]{1,200}))?$/;
+const automatic: Grammar = {
+  ...matching(
+    AUTO,
+    '`auto[:<mode>][:<2 or 4>][:<direction>][:palette_<colour>_…]`, modes border or predominant with _contrast, ' +
+      '_gradient or _gradient_contrast, directions horizontal, vertical, diagonal_desc or diagonal_asc',
     [
       'auto',
       'auto:predominant',
@@ -64,11 +204,22 @@ export const background = anyOf(
       'auto:predominant_gradient:4:palette_red_0f0',
     ],
   ),
+  write(value) {
+    const found = typeof value === 'string' ? AUTO.exec(value) : null;
+    return found && (found[1]?.split('_') ?? []).every((each) => bareColor.write(each) !== undefined)
+      ? found[0]
+      : undefined;
+  },
+};
+
+/** The background: a colour, or one that Cloudinary finds by itself. */
+export const background = anyOf(
+  color,
+  automatic,
   matching(
-    /^blurred(?::(?:[1-9]\d{0,2}|1\d{3}|2000)(?::-?\d{1,2}|:100|:-[12]\d{2}|:-300)?)?$/,
-    '`blurred[:<intensity 1 to 2000>[:<brightness -300 to 100>]]`',
+    /^blurred(?::(?:[1-9]\d{0,2}|1\d{3}|2000)(?::(?:-?\d{1,2}|100|-[12]\d{2}|-300))?)?$/,
+    '`blurred[:<1 to 2000>[:<-300 to 100>]]`',
     ['blurred', 'blurred:400', 'blurred:400:15'],
   ),
-  oneOf('gen_fill'),
-  matching(/^gen_fill:seed_\d{1,9}$/, '`gen_fill[:seed_<number>]`', ['gen_fill:seed_3']),
+  matching(/^gen_fill(?::seed_\d{1,9})?$/, '`gen_fill[:seed_<number>]`', ['gen_fill', 'gen_fill:seed_3']),
 );

@@ -1,0 +1,98 @@
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+
+const DEBIAN_HOME = '/usr/lib/postgresql';
+
+/** Where a Postgres can be had: a server's URL, or a folder of server binaries. */
+export type FoundPostgres = { readonly url: string } | { readonly bin: string };
+
+export function findPostgres(): FoundPostgres | null {
+  const url = process.env['TEST_DATABASE_URL'];
+  if (url !== undefined && url !== '') return { url };
+  const debian = existsSync(DEBIAN_HOME)
+    ? readdirSync(DEBIAN_HOME)
+        .sort((a, b) => Number(b) - Number(a))
+        .map((version) => join(DEBIAN_HOME, version, 'bin'))
+    : [];
+  const bin = [...(process.env['PATH'] ?? '').split(':'), ...debian].find(
+    (folder) => existsSync(join(folder, 'postgres')) && existsSync(join(folder, 'initdb')),
+  );
+  return bin === undefined ? null : { bin };
+}
+
+export interface PostgresServer {
+  /** Of a superuser's database. */
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/** Uses the server that was found, or starts one of its own on a free port and a temporary folder. */
+export async function startPostgres(found: FoundPostgres): Promise<PostgresServer> {
+  if ('url' in found) return { url: found.url, stop: () => Promise.resolve() };
+  const folder = mkdtempSync(join(tmpdir(), 'pixseal-postgres-'));
+  const data = join(folder, 'data');
+  // Postgres refuses to run as root.
+  const asUser = process.getuid?.() === 0 ? ['runuser', '-u', 'postgres', '--'] : [];
+  if (asUser.length > 0) chownSync(folder, Number(execFileSync('id', ['-u', 'postgres']).toString()), 0);
+  const [initdb = '', ...initdbArguments] = [
+    ...asUser,
+    join(found.bin, 'initdb'),
+    ...['-D', data, '-U', 'postgres', '--auth=trust', '--encoding=UTF8', '--locale=C'],
+  ];
+  execFileSync(initdb, initdbArguments, { stdio: 'ignore', cwd: folder });
+  const port = await findFreePort();
+  const [command = '', ...commandArguments] = [
+    ...asUser,
+    join(found.bin, 'postgres'),
+    ...['-D', data, '-p', String(port), '-k', folder, '-c', 'listen_addresses=127.0.0.1'],
+    ...['-c', 'fsync=off', '-c', 'full_page_writes=off', '-c', 'max_connections=200'],
+  ];
+  const server = spawn(command, commandArguments, { stdio: 'ignore', cwd: folder });
+  const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
+  await waitUntilReady(url);
+  return {
+    url,
+    stop: async () => {
+      spawnSync(...ofUser(asUser, join(found.bin, 'pg_ctl'), ['stop', '-D', data, '-m', 'immediate']));
+      if (server.exitCode === null) await new Promise((resolve) => server.once('exit', resolve));
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function ofUser(asUser: readonly string[], command: string, rest: readonly string[]): [string, string[]] {
+  const [first = '', ...others] = [...asUser, command, ...rest];
+  return [first, others];
+}
+
+async function waitUntilReady(url: string): Promise<void> {
+  for (let attempt = 0; ; attempt += 1) {
+    const client = new pg.Client({ connectionString: url });
+    try {
+      await client.connect();
+      await client.end();
+      return;
+    } catch (error) {
+      if (attempt === 100) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+}
+
+export async function findFreePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => {
+        if (address !== null && typeof address === 'object') resolve(address.port);
+        else reject(new Error('no port'));
+      });
+    });
+  });
+}

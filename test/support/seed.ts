@@ -1,0 +1,97 @@
+import { createSecretKey } from 'node:crypto';
+import { JwtService } from '@nestjs/jwt';
+import { TokenSealer } from '../../src/tokens/token-sealer.js';
+import type { Service } from './service.js';
+
+/** The seed's ids and names. */
+export const SEED = {
+  issuerId: 'cfd3b472-dbba-4089-bce7-f5c1e413b5c1',
+  imageId: '161400d0-c894-42fd-8100-262361ea91ff',
+  overlayId: '3d616b4e-a597-4b23-aa3d-d7de678f0ba6',
+  publicId: 'ba5a440dbe3d',
+  overlayPublicId: 'd47e609177b4',
+  version: 123123,
+  transformations: [
+    {
+      width: 200,
+      overlay: '3d616b4e-a597-4b23-aa3d-d7de678f0ba6',
+      flags: 'tiled',
+      miaim: 'hey hey !',
+      super_plop: 'test?',
+    },
+    { width: 101, flags: 'tiled', height: 102, crop: 'fit' },
+  ],
+} as const;
+
+/** A tenant of a test, with what it has. */
+export interface Tenant {
+  readonly issuerId: string;
+  readonly keyId: string;
+  readonly secret: string;
+  readonly imageId: string;
+  readonly overlayId: string;
+  /** Seals a payload of this tenant; members given last win. */
+  seal(claims?: Readonly<Record<string, unknown>>): string;
+}
+
+export interface TenantRows {
+  readonly issuerId?: string;
+  readonly imageId?: string;
+  readonly overlayId?: string;
+  readonly publicId: string;
+  readonly overlayPublicId: string;
+  readonly access?: 'token' | 'public';
+}
+
+/** Makes an issuer with an image and an overlay over the admin API, as an operator does. */
+export async function createTenant(service: Service, rows: TenantRows): Promise<Tenant> {
+  const issuer = await post<{ id: string; key: { id: string; secret: string } }>(service, '/issuers', {
+    id: rows.issuerId,
+    name: `Tenant of ${rows.publicId}`,
+  });
+  const image = await post<{ id: string }>(service, '/images', {
+    id: rows.imageId,
+    issuer_id: issuer.id,
+    public_id: rows.publicId,
+    version: SEED.version,
+    format: 'png',
+    access: rows.access,
+  });
+  const overlay = await post<{ id: string }>(service, '/overlays', {
+    id: rows.overlayId,
+    issuer_id: issuer.id,
+    public_id: rows.overlayPublicId,
+  });
+  const { id: keyId, secret } = issuer.key;
+  return {
+    issuerId: issuer.id,
+    keyId,
+    secret,
+    imageId: image.id,
+    overlayId: overlay.id,
+    seal: (claims = {}) => sealWith(secret, { iss: issuer.id, ...claims }),
+  };
+}
+
+/** The seed's own rows. */
+export function createSeedTenant(service: Service): Promise<Tenant> {
+  return createTenant(service, SEED);
+}
+
+/** Seals a payload as the seed's token is: HS256, no `kid`, members in the order given. */
+export function sealWith(
+  secret: string,
+  payload: Readonly<Record<string, unknown>> & { iss: string },
+): string {
+  return new TokenSealer(new JwtService({})).seal(payload, {
+    algorithm: 'HS256',
+    secret: createSecretKey(Buffer.from(secret)),
+  });
+}
+
+/** A write over the admin API that must succeed. */
+export async function post<T>(service: Service, path: string, body: unknown): Promise<T> {
+  const answer = await service.admin('POST', path, body);
+  if (answer.status !== 201) throw new Error(`POST ${path} answered ${answer.status} ${answer.text}`);
+  return answer.json() as T;
+}
