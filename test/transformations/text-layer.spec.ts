@@ -1,0 +1,136 @@
+import { v2 as cloudinary } from 'cloudinary';
+import { describe, expect, it } from 'vitest';
+import { LONGEST_TEXT, writeTextLayer } from '../../src/transformations/text-layer.js';
+
+const FONT = { font_family: 'Arial', font_size: 40 };
+
+/** What the SDK makes of a layer. */
+const bySdk = (overlay: unknown): string =>
+  new URL(
+    cloudinary.url('i', { cloud_name: 'c', transformation: [{ overlay }], urlAnalytics: false }),
+  ).pathname
+    .split('/')
+    .slice(4, -1)
+    .join('/')
+    .replace(/^l_/, '');
+
+describe('a text layer, as an object', () => {
+  it.each([
+    [{ text: 'Hi', ...FONT }, 'text:Arial_40:Hi'],
+    [{ text: 'Hello, a/b', ...FONT }, 'text:Arial_40:Hello%252C%20a%252Fb'],
+    [{ text: 'Zoë (写真) 🙂', ...FONT }, 'text:Arial_40:Zo%C3%AB%20%28%E5%86%99%E7%9C%9F%29%20%F0%9F%99%82'],
+    [{ text: 'two\nlines', ...FONT }, 'text:Arial_40:two%0Alines'],
+    [{ text: '100% of $5', ...FONT }, 'text:Arial_40:100%25%20of%20%245'],
+    [{ text: 'Hi', font_family: 'Open%20Sans', font_size: '12' }, 'text:Open%20Sans_12:Hi'],
+    [{ text: 'Hi', ...FONT, stroke: 'stroke', font_weight: 'bold' }, 'text:Arial_40_bold_stroke:Hi'],
+    [
+      { text: 'Hi', ...FONT, font_weight: 'normal', font_style: 'normal', stroke: 'none' },
+      'text:Arial_40:Hi',
+    ],
+    [
+      { text: 'Hi', ...FONT, text_align: 'center', text_decoration: 'underline' },
+      'text:Arial_40_underline_center:Hi',
+    ],
+    [
+      { line_spacing: 2.5, letter_spacing: -3, text: 'Hi', ...FONT },
+      'text:Arial_40_line_spacing_2.5_letter_spacing_-3:Hi',
+    ],
+    [
+      { text: 'Hi', ...FONT, font_hinting: 'full', font_antialiasing: 'best' },
+      'text:Arial_40_hinting_full_antialias_best:Hi',
+    ],
+    [{ text: 'Hi', text_style: 'Arial_40_bold' }, 'text:Arial_40_bold:Hi'],
+    [{ text: 'Hi', public_id: 'sample_text_style', resource_type: 'text' }, 'text:sample_text_style:Hi'],
+    [{ text: 'a'.repeat(LONGEST_TEXT), ...FONT }, `text:Arial_40:${'a'.repeat(LONGEST_TEXT)}`],
+  ])('is written as the SDK writes it: %j', (layer, written) => {
+    expect(writeTextLayer(layer)).toBe(written);
+    expect(bySdk(layer)).toBe(written);
+  });
+
+  it.each([
+    ['no text', { ...FONT }],
+    ['empty text', { text: '', ...FONT }],
+    ['text that is no text', { text: 5, ...FONT }],
+    ['too long a text', { text: 'a'.repeat(LONGEST_TEXT + 1), ...FONT }],
+    ['a variable', { text: 'Hi $(name)', ...FONT }],
+    ['a variable that a second decoding brings out', { text: 'Hi %24%28name%29', ...FONT }],
+    ['a control character', { text: 'a\u0000b', ...FONT }],
+    ['a carriage return', { text: 'a\r\nb', ...FONT }],
+    ['a control character that a second decoding brings out', { text: 'a%00b', ...FONT }],
+    ['a lone surrogate', { text: 'a\ud800', ...FONT }],
+    ['no style', { text: 'Hi' }],
+    ['a font without a size, which the SDK drops', { text: 'Hi', font_family: 'Arial' }],
+    ['a size without a font', { text: 'Hi', font_size: 40 }],
+    ['two ways of styling, of which the SDK drops one', { text: 'Hi', text_style: 'a', ...FONT }],
+    ['a style by name with looks', { text: 'Hi', public_id: 'a', font_weight: 'bold' }],
+    ['a text asset by name', { public_id: 'some_text', resource_type: 'text' }],
+    ['a custom font, which is an asset', { text: 'Hi', font_family: 'secret.ttf', font_size: 40 }],
+    ['a font with a space, which the SDK signs raw', { text: 'Hi', font_family: 'Open Sans', font_size: 40 }],
+    ['a font that ends the parameter', { text: 'Hi', font_family: 'Arial,l_x', font_size: 40 }],
+    ['a size of 0', { text: 'Hi', font_family: 'Arial', font_size: 0 }],
+    ['an unknown look', { text: 'Hi', ...FONT, font_weight: 'heavy' }],
+    ['an unknown member', { text: 'Hi', ...FONT, url: 'https://example.org' }],
+    ['another type', { text: 'Hi', ...FONT, type: 'fetch' }],
+    ['subtitles', { text: 'Hi', ...FONT, resource_type: 'subtitles' }],
+    ['an inherited member', JSON.parse('{"text":"Hi","font_family":"Arial","font_size":40,"__proto__":{}}')],
+    ['an array', ['text']],
+  ])('is refused with %s', (_, layer) => {
+    expect(writeTextLayer(layer)).toBeUndefined();
+  });
+});
+
+describe('a text layer, as a string', () => {
+  it.each([
+    'text:sample_text_style:Stylish%20text',
+    'text:Arial_40_bold_letter_spacing_1.5:Hi',
+    'text:Open%20Sans_40:Caf%c3%a9%0Atwo',
+    'text:Arial_40:a%252Cb%252Fc',
+    'text:Arial_40:(50%25)!',
+  ])('is kept as it is: %s', (layer) => {
+    expect(writeTextLayer(layer)).toBe(layer);
+    expect(bySdk(layer)).toBe(layer);
+  });
+
+  it.each([
+    ...[
+      'text:',
+      'text::Hi',
+      'text:Arial_40',
+      'text:Arial_40:',
+      'text:Arial_40:a:b',
+      'Text:Arial_40:Hi',
+      ' text:Arial_40:Hi',
+    ],
+    ...[
+      'text:Arial_40:a b',
+      'text:Arial_40:a,b',
+      'text:Arial_40:a/b',
+      'text:Arial_40:a%2Cb',
+      'text:Arial_40:a%2fb',
+    ],
+    ...[
+      'text:Arial_40:$(name)',
+      'text:Arial_40:%24(name)',
+      'text:Arial_40:%2524%2528name)',
+      'text:Arial_40:50%',
+    ],
+    ...[
+      'text:Arial_40:%zz',
+      'text:Arial_40:%ff',
+      'text:Arial_40:%00',
+      'text:Arial_40:%0d%0a',
+      'text:Arial_40:%2500',
+    ],
+    ...[
+      'text:Arial_40:é',
+      'text:Arial_40:a?b',
+      'text:Arial_40:a#b',
+      'text:Arial_40:Hi\n',
+      'text:secret.ttf_40:Hi',
+    ],
+    ...['text:Arial_40,l_x:Hi', 'text:Arial_40/l_x:Hi', 'text:$style:Hi', 'text:a%2Cb:Hi', 'text:_40:Hi'],
+    `text:Arial_40:${'a'.repeat(LONGEST_TEXT + 1)}`,
+  ])('is refused: %j', (layer) => {
+    expect(writeTextLayer(layer)).toBeUndefined();
+  });
+});
