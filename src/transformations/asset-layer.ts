@@ -47,7 +47,7 @@ export const LAYER_PUBLIC_ID_ALLOWED =
  * becomes `:` (the SDK replaces the first alone). The rest is percent-encoded, where the SDK encodes nothing but
  * spaces: the URL stays ASCII, and a comma, encoded twice as in the text of a layer, cannot end the parameter.
  */
-export function writeLayerPublicId({ deliveryType, publicId }: LayerAsset): string | undefined {
+function writeLayerPublicId({ deliveryType, publicId }: LayerAsset): string | undefined {
   const folders = publicId.split('/');
   if (
     folders.includes('') ||

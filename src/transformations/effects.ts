@@ -1,6 +1,6 @@
 import { bareColor } from './color.js';
 import { REWRITTEN_WORDS } from './expression.js';
-import { type Grammar, isPlainObject, matching, number, oneOf, type Range } from './grammar.js';
+import { anyOf, type Grammar, isPlainObject, matching, number, oneOf, type Range, words } from './grammar.js';
 
 /** Arguments in their order, parted by `:`. One that does not fit its place is taken for the next one. */
 interface OrderedForm {
@@ -49,13 +49,13 @@ const truth = oneOf('true', 'false');
 const coordinate = real(-65500, 65500);
 const seed = whole(0, 9999999);
 
-const words = '[A-Za-z0-9](?:[A-Za-z0-9.-]|%20){0,150}';
+const PHRASE = '[A-Za-z0-9](?:[A-Za-z0-9.-]|%20){0,150}';
 const PROMPT_ALLOWED =
   'words of letters, digits, `.`, `-`, with `%20` between them, and none that the SDK rewrites (width, height, tags, …)';
 /** A description for generative effects. The SDK turns raw spaces into `_`, so they come as `%20`. */
-const prompt = matching(new RegExp(`^${words}$`), PROMPT_ALLOWED, ['person', 'the%20big%20red%20hat']);
+const prompt = matching(new RegExp(`^${PHRASE}$`), PROMPT_ALLOWED, ['person', 'the%20big%20red%20hat']);
 const prompts = matching(
-  new RegExp(`^(?:(?:text:)?${words}|\\(${words}(?:;${words}){0,9}\\))$`),
+  new RegExp(`^(?:(?:text:)?${PHRASE}|\\(${PHRASE}(?:;${PHRASE}){0,9}\\))$`),
   `${PROMPT_ALLOWED}; or several in parentheses, parted by \`;\``,
   ['phone', 'text:hat', '(keyboard;phone;mouse)'],
 );
@@ -86,29 +86,10 @@ export const EFFECTS: ReadonlyMap<string, readonly EffectForm[]> = new Map<strin
       ordered(
         1,
         oneOf(
-          ...[
-            'al_dente',
-            'athena',
-            'audrey',
-            'aurora',
-            'daguerre',
-            'eucalyptus',
-            'fes',
-            'frost',
-            'hairspray',
-          ],
-          ...[
-            'hokusai',
-            'incognito',
-            'linen',
-            'peacock',
-            'primavera',
-            'quartz',
-            'red_rock',
-            'refresh',
-            'sizzle',
-          ],
-          ...['sonnet', 'ukulele', 'zorro'],
+          ...words(`
+          al_dente athena audrey aurora daguerre eucalyptus fes frost hairspray hokusai incognito linen
+          peacock primavera quartz red_rock refresh sizzle sonnet ukulele zorro
+        `),
         ),
       ),
     ],
@@ -154,13 +135,18 @@ export const EFFECTS: ReadonlyMap<string, readonly EffectForm[]> = new Map<strin
   [
     'contrast',
     [
-      ordered(0, whole(-100, 200), oneOf('sigmoidal', 'linear')),
-      named({ level: whole(-100, 200), type: oneOf('sigmoidal', 'linear') }),
+      ordered(0, whole(-100, 100), oneOf('sigmoidal')),
+      ordered(2, whole(1, 200), oneOf('linear')),
+      named({ level: whole(-100, 100), type: oneOf('sigmoidal') }),
+      named({ level: whole(1, 200), type: oneOf('linear') }, ['type']),
     ],
   ],
   ['cut_out', plain],
   ['displace', plain],
-  ['distort', [ordered(8, ...times(8, coordinate)), ordered(2, oneOf('arc'), real(-360, 360))]],
+  [
+    'distort',
+    [ordered(8, ...times(8, coordinate)), ordered(2, oneOf('arc'), anyOf(real(-360, -1), real(1, 360)))],
+  ],
   [
     'dropshadow',
     [ordered(0), named({ azimuth: whole(0, 360), elevation: whole(0, 90), spread: whole(0, 100) })],
@@ -256,8 +242,9 @@ export const EFFECTS: ReadonlyMap<string, readonly EffectForm[]> = new Map<strin
       ordered(
         0,
         oneOf(
-          ...['deuteranopia', 'protanopia', 'tritanopia', 'tritanomaly', 'deuteranomaly'],
-          ...['cone_monochromacy', 'rod_monochromacy'],
+          ...words(`
+          deuteranopia protanopia tritanopia tritanomaly deuteranomaly cone_monochromacy rod_monochromacy
+        `),
         ),
       ),
     ],

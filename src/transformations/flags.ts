@@ -1,7 +1,7 @@
 import { type Grammar, matching, oneOf } from './grammar.js';
 
 /** What a flag acts on. A `layer` flag on a step that has no layer does nothing, and is left out. */
-export type FlagScope = 'layer' | 'picture';
+type FlagScope = 'layer' | 'picture';
 
 /** One flag of the `flags` parameter. */
 export interface Flag {

@@ -54,19 +54,19 @@ export function number(options: {
   words?: readonly string[];
   expressions?: boolean;
 }): Grammar {
-  const words = new Set(options.words);
+  const constants = new Set(options.words);
   const expressions = options.expressions ?? false;
   return {
     allowed: [
       ...ranges(options),
-      ...(words.size > 0 ? [[...words].join(', ')] : []),
+      ...(constants.size > 0 ? [[...constants].join(', ')] : []),
       ...(expressions ? [EXPRESSION_ALLOWED] : []),
     ].join('; or '),
     shape: {
       kind: 'number',
       ...(options.integer ? { integer: options.integer } : {}),
       ...(options.decimal ? { decimal: options.decimal } : {}),
-      words: [...words],
+      words: [...constants],
       expressions,
     },
     write(value) {
@@ -79,7 +79,7 @@ export function number(options: {
           ? text
           : undefined;
       }
-      if (words.has(text)) {
+      if (constants.has(text)) {
         return text;
       }
       return expressions ? writeExpression(text) : undefined;
@@ -87,12 +87,15 @@ export function number(options: {
   };
 }
 
+/** Words from text with spaces between them: long lists stay readable. */
+export const words = (text: string): readonly string[] => text.trim().split(/\s+/);
+
 /** A closed list of words. */
-export function oneOf(...words: readonly string[]): Grammar {
-  const set = new Set(words);
+export function oneOf(...list: readonly string[]): Grammar {
+  const set = new Set(list);
   return {
-    allowed: words.join(', '),
-    shape: { kind: 'words', words },
+    allowed: list.join(', '),
+    shape: { kind: 'words', words: list },
     write: (value) => (typeof value === 'string' && set.has(value) ? value : undefined),
   };
 }

@@ -1,125 +1,26 @@
-import { anyOf, matching, oneOf } from './grammar.js';
+import { anyOf, matching, oneOf, words } from './grammar.js';
 
-const COMPASS = [
-  'north_west',
-  'north',
-  'north_east',
-  'west',
-  'center',
-  'east',
-  'south_west',
-  'south',
-  'south_east',
-];
+const COMPASS = words('north_west north north_east west center east south_west south south_east');
 
-const SPECIAL = [
-  ...['adv_eyes', 'adv_face', 'adv_faces', 'body', 'body:face', 'cld-decompose_tile'],
-  ...['custom', 'custom:face', 'custom:faces', 'custom:adv_face', 'custom:adv_faces'],
-  ...[
-    'face',
-    'face:auto',
-    'face:center',
-    'faces',
-    'faces:auto',
-    'faces:center',
-    'liquid',
-    'ocr_text',
-    'xy_center',
-  ],
-];
+const SPECIAL = words(`
+  adv_eyes adv_face adv_faces body body:face cld-decompose_tile custom custom:face custom:faces
+  custom:adv_face custom:adv_faces face face:auto face:center faces faces:auto faces:center liquid
+  ocr_text xy_center
+`);
 
 /**
  * Objects that a crop can be drawn around: the 80 of COCO, which Cloudinary's content analysis knows by name. Its
  * further models have thousands; they are reached with `auto:<object>`.
  */
-const OBJECTS = [
-  ...[
-    'airplane',
-    'apple',
-    'backpack',
-    'banana',
-    'baseball_bat',
-    'baseball_glove',
-    'bear',
-    'bed',
-    'bench',
-    'bicycle',
-  ],
-  ...[
-    'bird',
-    'boat',
-    'book',
-    'bottle',
-    'bowl',
-    'broccoli',
-    'bus',
-    'cake',
-    'car',
-    'carrot',
-    'cat',
-    'cell_phone',
-  ],
-  ...[
-    'chair',
-    'clock',
-    'couch',
-    'cow',
-    'cup',
-    'dining_table',
-    'dog',
-    'donut',
-    'elephant',
-    'fire_hydrant',
-    'fork',
-  ],
-  ...[
-    'frisbee',
-    'giraffe',
-    'hair_drier',
-    'handbag',
-    'horse',
-    'hot_dog',
-    'keyboard',
-    'kite',
-    'knife',
-    'laptop',
-  ],
-  ...[
-    'microwave',
-    'motorcycle',
-    'mouse',
-    'orange',
-    'oven',
-    'parking_meter',
-    'person',
-    'pizza',
-    'potted_plant',
-  ],
-  ...[
-    'refrigerator',
-    'remote',
-    'sandwich',
-    'scissors',
-    'sheep',
-    'sink',
-    'skateboard',
-    'skis',
-    'snowboard',
-    'spoon',
-  ],
-  ...[
-    'sports_ball',
-    'stop_sign',
-    'suitcase',
-    'surfboard',
-    'teddy_bear',
-    'tennis_racket',
-    'tie',
-    'toaster',
-    'toilet',
-  ],
-  ...['toothbrush', 'traffic_light', 'train', 'truck', 'tv', 'umbrella', 'vase', 'wine_glass', 'zebra'],
-];
+const OBJECTS = words(`
+  airplane apple backpack banana baseball_bat baseball_glove bear bed bench bicycle bird boat book
+  bottle bowl broccoli bus cake car carrot cat cell_phone chair clock couch cow cup dining_table
+  dog donut elephant fire_hydrant fork frisbee giraffe hair_drier handbag horse hot_dog keyboard
+  kite knife laptop microwave motorcycle mouse orange oven parking_meter person pizza potted_plant
+  refrigerator remote sandwich scissors sheep sink skateboard skis snowboard spoon sports_ball
+  stop_sign suitcase surfboard teddy_bear tennis_racket tie toaster toilet toothbrush
+  traffic_light train truck tv umbrella vase wine_glass zebra
+`);
 
 /** What a crop keeps, and where a layer is placed. */
 export const gravity = anyOf(

@@ -3,7 +3,7 @@ import { readFlags, type UsedFlag } from './flags.js';
 import { isPlainObject } from './grammar.js';
 import { writeTextLayer } from './text-layer.js';
 import { InvalidTransformationError } from './transformation.errors.js';
-import { type Parameter, PARAMETER_BY_CODE, PARAMETER_BY_KEY, reasonToIgnore } from './vocabulary.js';
+import { type Parameter, PARAMETER_BY_KEY, reasonToIgnore } from './vocabulary.js';
 
 export type { LayerAsset } from './asset-layer.js';
 
@@ -55,17 +55,11 @@ interface RowPart {
 /** A step between reading and writing: whether its flags act depends on the steps around it. */
 interface Draft {
   readonly ignored: IgnoredKey[];
-  /** By short code, without the flags. */
+  /** By short code; the flags join them last. */
   readonly parts: Map<string, Part>;
   flags: readonly UsedFlag[];
   layers: number;
 }
-
-/**
- * The order of parts in a component. The SDK sorts `code_value` texts; no code holds an underscore, so sorting
- * codes with one after them is the same.
- */
-const CODES: readonly string[] = [...PARAMETER_BY_CODE.keys()].sort((a, b) => (`${a}_` < `${b}_` ? -1 : 1));
 
 class Step implements MappedStep {
   constructor(
@@ -198,9 +192,12 @@ function readParameter(draft: Draft, parameter: Parameter, value: unknown, overl
     }
     case 'layer': {
       draft.layers += 1;
+      if (readRow(draft, parameter, value, overlayIds)) {
+        return true;
+      }
       const text = writeTextLayer(value);
       if (text === undefined) {
-        return readRow(draft, parameter, value, overlayIds);
+        return false;
       }
       draft.parts.set(parameter.code, `${parameter.code}_${text}`);
       return true;
@@ -278,12 +275,7 @@ function finish({ ignored, parts, flags }: Draft, position: number, onLayer: boo
   if (kept.length > 0) {
     parts.set('fl', `fl_${kept.join('.')}`);
   }
-  const sorted: Part[] = [];
-  for (const code of CODES) {
-    const part = parts.get(code);
-    if (part !== undefined) {
-      sorted.push(part);
-    }
-  }
+  // The SDK sorts whole `code_value` texts. The underscore comes before every letter, so codes alone sort the same.
+  const sorted = [...parts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, part]) => part);
   return new Step(position, ignored, sorted);
 }

@@ -2,7 +2,7 @@ import { LAYER_PUBLIC_ID_ALLOWED } from './asset-layer.js';
 import { background, border, color } from './color.js';
 import { effect } from './effects.js';
 import { FLAGS_ALLOWED } from './flags.js';
-import { anyOf, type Grammar, listOf, matching, number, oneOf } from './grammar.js';
+import { anyOf, type Grammar, listOf, matching, number, oneOf, words } from './grammar.js';
 import { gravity } from './gravity.js';
 import { TEXT_LAYER_ALLOWED } from './text-layer.js';
 
@@ -25,32 +25,33 @@ interface ParameterBase {
 }
 
 /** A parameter whose value stands in the token. */
-export interface ValueParameter extends ParameterBase {
+interface ValueParameter extends ParameterBase {
   readonly kind: 'value';
   readonly grammar: Grammar;
 }
 
 /** A layer: the id of an overlay row, or a text. */
-export interface LayerParameter extends ParameterBase {
+interface LayerParameter extends ParameterBase {
   readonly kind: 'layer';
 }
 
 /** The picture shown where there is none: the id of an overlay row. */
-export interface AssetParameter extends ParameterBase {
+interface AssetParameter extends ParameterBase {
   readonly kind: 'asset';
 }
 
 /** Flags, some of which act on a layer only: see flags.ts. */
-export interface FlagsParameter extends ParameterBase {
+interface FlagsParameter extends ParameterBase {
   readonly kind: 'flags';
 }
 
 /** The SDK's sugar for `width` and `height`; it has no code of its own, and a chain is never read back to it. */
-export interface SizeParameter extends ParameterBase {
+interface SizeParameter extends ParameterBase {
   readonly kind: 'size';
   readonly grammar: Grammar;
 }
 
+/** An entry of the table; `kind` says where its value comes from. */
 export type Parameter = ValueParameter | LayerParameter | AssetParameter | FlagsParameter | SizeParameter;
 
 const REFERENCE = 'https://cloudinary.com/documentation/transformation_reference';
@@ -82,6 +83,15 @@ const size: Grammar = {
     return written.length === 2 && !written.includes(undefined) ? written.join('x') : undefined;
   },
 };
+const CROPS = words(`
+  auto auto_pad crop fill fill_pad fit imagga_crop imagga_scale lfill limit lpad mfit mpad pad
+  scale thumb
+`);
+/** Formats that an image can be delivered in. */
+const FORMATS = words(`
+  auto auto:image auto:animated ai avif bmp bpg djvu eps flif gif hdp heic heif hpx ico jp2 jpc
+  jpe jpeg jpg jxl jxr miff pdf png psd svg tga tif tiff wdp webp
+`);
 /** A layer of a PSD file. */
 const layerName = '[A-Za-z0-9][A-Za-z0-9_-]{0,60}';
 
@@ -126,26 +136,7 @@ export const PARAMETERS: readonly Parameter[] = [
     oneOf('srgb', 'sRGB', 'srgb:truecolor', 'tinysrgb', 'cmyk', 'no_cmyk', 'keep_cmyk', 'copy'),
     'cs_color_space',
   ),
-  value(
-    'crop',
-    'c',
-    oneOf(
-      ...[
-        'auto',
-        'auto_pad',
-        'crop',
-        'fill',
-        'fill_pad',
-        'fit',
-        'imagga_crop',
-        'imagga_scale',
-        'lfill',
-        'limit',
-      ],
-      ...['lpad', 'mfit', 'mpad', 'pad', 'scale', 'thumb'],
-    ),
-    'c_crop_resize',
-  ),
+  value('crop', 'c', oneOf(...CROPS), 'c_crop_resize'),
   {
     kind: 'asset',
     key: 'default_image',
@@ -157,45 +148,7 @@ export const PARAMETERS: readonly Parameter[] = [
   value('density', 'dn', number({ integer: [1, 10000], words: ['idn'] }), 'dn_density'),
   value('dpr', 'dpr', number({ integer: [1, 10], decimal: [0.1, 10], words: ['auto'] }), 'dpr_dpr'),
   value('effect', 'e', effect, 'e_effect'),
-  value(
-    'fetch_format',
-    'f',
-    oneOf(
-      ...[
-        'auto',
-        'auto:image',
-        'auto:animated',
-        'ai',
-        'avif',
-        'bmp',
-        'bpg',
-        'djvu',
-        'eps',
-        'flif',
-        'gif',
-        'hdp',
-      ],
-      ...[
-        'heic',
-        'heif',
-        'hpx',
-        'ico',
-        'jp2',
-        'jpc',
-        'jpe',
-        'jpeg',
-        'jpg',
-        'jxl',
-        'jxr',
-        'miff',
-        'pdf',
-        'png',
-        'psd',
-      ],
-      ...['svg', 'tga', 'tif', 'tiff', 'wdp', 'webp'],
-    ),
-    'f_format',
-  ),
+  value('fetch_format', 'f', oneOf(...FORMATS), 'f_format'),
   { kind: 'flags', key: 'flags', code: 'fl', allowed: FLAGS_ALLOWED, source: `${REFERENCE}#fl_flag` },
   value('fps', 'fps', listOf(number({ integer: [1, 240] }), '-', 2), 'fps_fps'),
   value('gravity', 'g', gravity, 'g_gravity'),
@@ -304,43 +257,32 @@ export const PARAMETER_BY_CODE: ReadonlyMap<string, Parameter> = new Map(
   PARAMETERS.flatMap((parameter) => (parameter.code === '' ? [] : [[parameter.code, parameter] as const])),
 );
 
-const VIDEO = 'acts on video only';
 const NEVER = 'never comes from a token';
-const ADDRESS = 'says where the URL points, which a token cannot';
 
-/** Keys that the SDK knows and a step may not use. They change nothing: what they would do is in the reason. */
-const IGNORED: ReadonlyMap<string, string> = new Map([
-  ...[
-    'audio_codec',
-    'audio_frequency',
-    'bit_rate',
-    'duration',
-    'end_offset',
-    'keyframe_interval',
-    'offset',
-  ].map((key) => [key, VIDEO] as const),
-  ...['start_offset', 'streaming_profile', 'video_codec', 'video_sampling'].map(
-    (key) => [key, VIDEO] as const,
-  ),
-  ...[
-    'custom_function',
-    'custom_pre_function',
-    'if',
-    'else',
-    'end_if',
-    'raw_transformation',
-    'variables',
-  ].map((key) => [key, NEVER] as const),
-  ...['api_key', 'api_secret', 'auth_token', 'cdn_subdomain', 'cloud_name', 'cname', 'force_version'].map(
-    (key) => [key, ADDRESS] as const,
-  ),
-  ...['private_cdn', 'public_id', 'resource_type', 'secure', 'secure_distribution', 'sign_url', 'type'].map(
-    (key) => [key, ADDRESS] as const,
-  ),
-  ...['url_suffix', 'use_root_path', 'version'].map((key) => [key, ADDRESS] as const),
-  ['format', 'is the extension of the URL, which the image has; `fetch_format` converts'],
-  ['responsive_width', 'would add a step of its own; write {"width":"auto","crop":"limit"}'],
-]);
+const IGNORED_FOR: readonly (readonly [reason: string, keys: readonly string[]])[] = [
+  [
+    'acts on video only',
+    words(`
+      audio_codec audio_frequency bit_rate duration end_offset keyframe_interval offset start_offset
+      streaming_profile video_codec video_sampling
+    `),
+  ],
+  [NEVER, words('custom_function custom_pre_function else end_if if raw_transformation variables')],
+  [
+    'says where the URL points, which a token cannot',
+    words(`
+      api_key api_secret auth_token cdn_subdomain cloud_name cname force_version private_cdn public_id
+      resource_type secure secure_distribution sign_url type url_suffix use_root_path version
+    `),
+  ],
+  ['is the extension of the URL, which the image has; `fetch_format` converts', ['format']],
+  ['would add a step of its own; write {"width":"auto","crop":"limit"}', ['responsive_width']],
+];
+
+/** Keys that the SDK knows and a step may not use: the step is what it is without them. */
+const IGNORED: ReadonlyMap<string, string> = new Map(
+  IGNORED_FOR.flatMap(([reason, keys]) => keys.map((key) => [key, reason] as const)),
+);
 
 /** Why a step's key that is no parameter has no effect; a short sentence without a subject. */
 export function reasonToIgnore(key: string): string {

@@ -281,7 +281,9 @@ const CASES: readonly Case[] = [
         'shear:360:0',
         'replace_color',
         'replace_color:50',
-        'contrast:level_201',
+        'contrast:level_150',
+        'contrast:level_201;type_linear',
+        'distort:arc:0',
       ],
       ...[
         'contrast:level_1;level_2',
