@@ -15,6 +15,7 @@ import {
 } from 'class-validator';
 import { findPublicIdFault } from '../cloudinary/public-id.js';
 import { canonicalUuid } from '../tokens/uuid.js';
+import { LAYER_PUBLIC_ID_ALLOWED, writeAssetLayer } from '../transformations/asset-layer.js';
 
 /** Every member of a request: what it must be, and how OpenAPI shows it. */
 interface Member {
@@ -60,9 +61,10 @@ export function PublicIdMember({
     { type: String, minLength: 1, maxLength: 255 },
     check('isPublicId', (value) => {
       if (typeof value !== 'string') return 'must be a string';
-      // In a layer `:` stands for `/`.
-      if (overlay === true && value.includes(':'))
-        return 'must hold no colon: in a layer it would read as a slash';
+      // By the rules of an uploaded one, the strictest: its delivery type may change later.
+      if (overlay === true && writeAssetLayer({ publicId: value, deliveryType: 'upload' }) === undefined) {
+        return `must name a layer: ${LAYER_PUBLIC_ID_ALLOWED}`;
+      }
       return findPublicIdFault(value);
     }),
   );
