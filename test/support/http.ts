@@ -1,4 +1,5 @@
-import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { request as httpRequest, type Agent, type IncomingHttpHeaders } from 'node:http';
+import { connect } from 'node:net';
 
 /** A whole HTTP answer. */
 export interface Answer {
@@ -19,10 +20,19 @@ export interface Question {
   readonly headers?: Readonly<Record<string, string>>;
   /** Sent as JSON; a string as it stands. */
   readonly body?: unknown;
+  /** Keeps connections where many requests follow each other. */
+  readonly agent?: Agent;
 }
 
 /** A real request over a real socket; follows nothing, changes nothing. */
-export function request({ port, path, method = 'GET', headers = {}, body }: Question): Promise<Answer> {
+export function request({
+  port,
+  path,
+  method = 'GET',
+  headers = {},
+  body,
+  agent,
+}: Question): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const payload = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body);
     const outgoing = httpRequest(
@@ -31,6 +41,7 @@ export function request({ port, path, method = 'GET', headers = {}, body }: Ques
         port,
         path,
         method,
+        ...(agent === undefined ? {} : { agent }),
         headers: {
           ...(payload === undefined
             ? {}
@@ -57,4 +68,34 @@ export function request({ port, path, method = 'GET', headers = {}, body }: Ques
     outgoing.once('error', reject);
     outgoing.end(payload);
   });
+}
+
+/** What no HTTP client would send: bytes as they stand, and the whole answer's bytes once the server hangs up. */
+export function sendRaw(
+  port: number,
+  bytes: string,
+): Promise<{ status: number; text: string; body: string }> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write(bytes));
+    let text = '';
+    socket.setEncoding('utf8');
+    socket.on('data', (chunk: string) => (text += chunk));
+    // The server may hang up while the rest of an oversized request is still on its way.
+    socket.once('error', (error) => {
+      if (text === '') reject(error);
+    });
+    socket.once('close', () => {
+      const [head = '', body = ''] = text.split('\r\n\r\n', 2);
+      resolve({ status: Number(/^HTTP\/1\.1 (\d{3})/.exec(head)?.[1] ?? 0), text, body });
+    });
+  });
+}
+
+/** What two answers that must not be told apart have in common: all but the request's id, runtime and date. */
+export function comparable({ status, rawHeaders, text }: Answer): unknown {
+  const volatile = new Set(['x-request-id', 'x-runtime', 'date']);
+  const headers = rawHeaders.map((value, index) =>
+    index % 2 === 1 && volatile.has(rawHeaders[index - 1]?.toLowerCase() ?? '') ? '' : value,
+  );
+  return { status, headers, text };
 }

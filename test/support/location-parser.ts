@@ -7,17 +7,23 @@ export interface ParsedLocation {
   readonly prefix: string;
   readonly cloud: string;
   readonly deliveryType: string;
+  /** Empty where the URL carries a `__cld_token__` instead. */
   readonly signature: string;
   readonly components: readonly string[];
   readonly version: string;
   readonly publicId: string;
   readonly format: string;
+  /** Seconds since 1970 at which the URL's `__cld_token__` ends; null without one. */
+  readonly expiresAt: number | null;
 }
 
 const SIGNED_URL =
-  /^https:\/\/res\.cloudinary\.com\/([\w-]+)\/image\/(upload|private|authenticated)\/s--([\w-]{8}|[\w-]{32})--\/((?:[^/]+\/)*?)v(\d+)\/([^?#]+)\.([a-z0-9]+)$/;
+  /^https:\/\/res\.cloudinary\.com\/([\w-]+)\/image\/(upload|private|authenticated)\/(?:s--([\w-]{8}|[\w-]{32})--\/)?((?:[^/]+\/)*?)v(\d+)\/([^?#]+)\.([a-z0-9]+)(?:\?__cld_token__=exp=(\d+)~hmac=[0-9a-f]{64})?$/;
 const COMPONENT = /^[a-z]{1,3}_[^,/$\s]+(,[a-z]{1,3}_[^,/$\s]+)*$/;
-const LAYER = /(?:^|,)([lu])_([^,]+)/g;
+/** What shows another asset: `l_` and `u_` a layer, `d_` the picture shown where there is none. */
+const ASSET = /(?:^|,)([lud])_([^,]+)/g;
+/** Codes that no token may ever lead to: remote code, conditions, video. */
+const NEVER = /(?:^|,)(fn|if|vc|ac|so|eo|du)_/;
 
 /** @throws where the Location is not a signed URL, with or without the blank picture's prefix. */
 export function parseLocation(location: string): ParsedLocation {
@@ -34,9 +40,12 @@ export function parseLocation(location: string): ParsedLocation {
     version = '',
     publicId = '',
     format = '',
+    exp,
   ] = match;
+  if ((signature === '') === (exp === undefined)) throw new Error(`not signed once: ${location}`);
   const components = chain.split('/').filter((component) => component !== '');
-  return { prefix, cloud, deliveryType, signature, components, version, publicId, format };
+  const expiresAt = exp === undefined ? null : Number(exp);
+  return { prefix, cloud, deliveryType, signature, components, version, publicId, format, expiresAt };
 }
 
 /** What a Location may show. */
@@ -47,26 +56,46 @@ export interface Approval {
   readonly images: readonly string[];
   /** Components after the base chain. */
   readonly steps?: number;
+  /** Where the Location points, up to the `#`; anything when absent. */
+  readonly prefix?: string;
+  /** How the account signs; SHA-1 by default. */
+  readonly signature?: 'sha1' | 'sha256' | 'long';
+  /** The key of `__cld_token__`, hexadecimal. */
+  readonly authTokenKey?: string | undefined;
+  readonly apiSecret?: string;
 }
 
 const BASE = ['c_fit,h_1920,w_1920', 'fl_attachment', 'dpr_auto,q_auto,f_auto'];
 
 /** The test above all tests (threats.md). @throws where the Location shows anything but what the issuer has. */
-export function approveLocation(location: string, { layers, images, steps }: Approval): ParsedLocation {
+export function approveLocation(location: string, approval: Approval): ParsedLocation {
+  const {
+    layers,
+    images,
+    steps,
+    prefix,
+    signature = 'sha1',
+    authTokenKey,
+    apiSecret = API_SECRET,
+  } = approval;
   const parsed = parseLocation(location);
-  const { cloud, components, publicId, deliveryType, version, format, signature } = parsed;
+  const { cloud, components, publicId, deliveryType, version, format, expiresAt } = parsed;
   const fault = (reason: string): Error => new Error(`${reason}: ${location}`);
+  if (prefix !== undefined && parsed.prefix !== prefix) throw fault(`does not point to ${prefix}`);
   if (cloud !== CLOUD) throw fault('another cloud');
   if (!images.includes(publicId)) throw fault('another image');
   for (const component of components) {
     if (!COMPONENT.test(component)) throw fault(`no component: ${component}`);
-    for (const [, , target = ''] of component.matchAll(LAYER)) {
-      if (!layers.includes(target) && !target.startsWith('text:')) throw fault(`another layer: ${target}`);
+    if (NEVER.test(component)) throw fault(`never from a token: ${component}`);
+    for (const [, code = '', target = ''] of component.matchAll(ASSET)) {
+      const known = layers.includes(target) || (code !== 'd' && target.startsWith('text:'));
+      if (!known) throw fault(`another asset: ${target}`);
     }
   }
   if (steps !== undefined && components.filter((component) => !BASE.includes(component)).length !== steps) {
     throw fault(`not ${steps} steps`);
   }
+  if ((authTokenKey === undefined) !== (expiresAt === null)) throw fault('signed in another way');
   const expected = cloudinary.url(decodeURIComponent(publicId), {
     raw_transformation: components.join('/'),
     type: deliveryType,
@@ -75,9 +104,12 @@ export function approveLocation(location: string, { layers, images, steps }: App
     sign_url: true,
     secure: true,
     cloud_name: CLOUD,
-    api_secret: API_SECRET,
+    api_secret: apiSecret,
     urlAnalytics: false,
-    long_url_signature: signature.length === 32,
+    signature_algorithm: signature === 'sha1' ? 'sha1' : 'sha256',
+    long_url_signature: signature === 'long',
+    auth_token:
+      authTokenKey === undefined || expiresAt === null ? false : { key: authTokenKey, expiration: expiresAt },
   });
   if (location.slice(location.indexOf('#') + 1) !== expected) throw fault(`the SDK signs ${expected}`);
   return parsed;

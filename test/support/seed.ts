@@ -32,6 +32,10 @@ export interface Tenant {
   readonly overlayId: string;
   /** Seals a payload of this tenant; members given last win. */
   seal(claims?: Readonly<Record<string, unknown>>): string;
+  /** The path of the tenant's image under a token with these claims. */
+  path(claims?: Readonly<Record<string, unknown>>): string;
+  /** The path of the tenant's image under a token with these steps. */
+  steps(...transformations: readonly unknown[]): string;
 }
 
 export interface TenantRows {
@@ -63,13 +67,17 @@ export async function createTenant(service: Service, rows: TenantRows): Promise<
     public_id: rows.overlayPublicId,
   });
   const { id: keyId, secret } = issuer.key;
+  const seal: Tenant['seal'] = (claims = {}) => sealWith(secret, { iss: issuer.id, ...claims });
+  const path: Tenant['path'] = (claims) => `/images/${image.id}?token=${seal(claims)}`;
   return {
     issuerId: issuer.id,
     keyId,
     secret,
     imageId: image.id,
     overlayId: overlay.id,
-    seal: (claims = {}) => sealWith(secret, { iss: issuer.id, ...claims }),
+    seal,
+    path,
+    steps: (...transformations) => path({ transformations }),
   };
 }
 

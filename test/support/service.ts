@@ -3,7 +3,9 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { createApp } from '../../src/app.js';
 import { keepEmbeddedSecrets } from '../../src/config/embedded-secrets.js';
 import { readEnvironment } from '../../src/config/environment.js';
+import { Holdings } from './holdings.js';
 import { request, type Answer } from './http.js';
+import type { Approval, ParsedLocation } from './location-parser.js';
 import { createTestDatabase, type TestDatabase } from './test-database.js';
 
 export const CLOUD = 'sadaasdasd';
@@ -22,14 +24,34 @@ export const TEST_VARIABLES = {
   DOCS: 'on',
 } as const;
 
+/** How an image is asked for, beside its path. */
+export interface Asking {
+  readonly method?: 'GET' | 'HEAD';
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Where the Location must point; by the settings and the Host header when absent. */
+  readonly origin?: string;
+}
+
+/** An answer to a request for an image, its Location approved. */
+export interface ImageAnswer extends Answer {
+  /** The Location taken apart; null where there is none. */
+  readonly shown: ParsedLocation | null;
+}
+
 /** A service on a real port. */
 export interface Service {
   readonly app: NestFastifyApplication;
   readonly url: string;
   readonly port: number;
-  /** A request of the admin API: its JSON body parsed. */
+  /** What the admin API has given so far. */
+  readonly holdings: Holdings;
+  /** A request of the admin API. */
   admin(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
   get(path: string, headers?: Record<string, string>): Promise<Answer>;
+  /** Asks for an image. @throws where a Location is not approved: the test above all tests (threats.md). */
+  image(path: string, asking?: Asking): Promise<ImageAnswer>;
+  /** Approves a Location that came in a body. */
+  approve(location: string, pathId: string, token?: string): ParsedLocation;
   close(): Promise<void>;
 }
 
@@ -47,22 +69,56 @@ export async function startService(
   await app.listen(environment.port, environment.host);
   const url = await app.getUrl();
   const port = Number(new URL(url).port);
+  const holdings = new Holdings({
+    signature: (variables['CLOUDINARY_SIGNATURE'] ?? 'sha1') as Approval['signature'] & string,
+    authTokenKey: variables['CLOUDINARY_AUTH_TOKEN_KEY'],
+  });
+  const prefixOf = (origin: string): string =>
+    variables['DELIVERY_MODE'] === 'cloudinary' ? '' : `${origin}/assets/blank.jpg`;
   return {
     app,
     url,
     port,
+    holdings,
     get: (path, headers = {}) => request({ port, path, headers }),
-    admin: (method, path, body, headers = {}) =>
-      request({
+    image: async (path, { method = 'GET', headers = {}, origin } = {}) => {
+      const answer = await request({ port, path, method, headers });
+      const { location } = answer.headers;
+      if (location === undefined) return { ...answer, shown: null };
+      const asked = readAsked(path);
+      const reachedBy =
+        origin ?? variables['PUBLIC_URL'] ?? `http://${headers['host'] ?? `127.0.0.1:${port}`}`;
+      return { ...answer, shown: holdings.approve(location, asked, prefixOf(reachedBy)) };
+    },
+    approve: (location, pathId, token) =>
+      holdings.approve(
+        location,
+        { pathId, token },
+        location.startsWith('https://res.cloudinary.com') ? '' : prefixOf(`http://127.0.0.1:${port}`),
+      ),
+    admin: async (method, path, body, headers = {}) => {
+      const answer = await request({
         port,
         path: `/admin${path}`,
         method,
         headers: { authorization: `Bearer ${ADMIN_KEY}`, ...headers },
         body,
-      }),
+      });
+      holdings.note(method, path, answer);
+      return answer;
+    },
     close: async () => {
       await app.close();
       if (kept === undefined) await database.drop();
     },
   };
+}
+
+/** What a path asks for, read by the URL's own rules. */
+export function readAsked(path: string): { pathId: string; token?: string } {
+  const url = new URL(path, 'http://any');
+  const tokens = url.searchParams.getAll('token');
+  const pathId = decodeURIComponent(url.pathname.split('/').at(-1) ?? '');
+  // No answer to several tokens can be approved.
+  return { pathId, ...(tokens.length === 0 ? {} : { token: tokens.join(' ') }) };
 }

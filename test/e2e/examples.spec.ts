@@ -1,0 +1,223 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { comparable } from '../support/http.js';
+import { createSeedTenant, createTenant, post, SEED, type Tenant } from '../support/seed.js';
+import { startService, type ImageAnswer, type Service } from '../support/service.js';
+
+const BASE = 'c_fit,h_1920,w_1920/fl_attachment/dpr_auto,q_auto,f_auto';
+const ORIGINAL = 'v123123/ba5a440dbe3d.jpg';
+
+let service: Service;
+let tenant: Tenant;
+let authenticatedOverlay: string;
+let publicImage: Tenant;
+
+beforeAll(async () => {
+  service = await startService();
+  tenant = await createSeedTenant(service);
+  const overlay = await post<{ id: string }>(service, '/overlays', {
+    issuer_id: tenant.issuerId,
+    public_id: '3bc669b21d8e',
+    delivery_type: 'authenticated',
+  });
+  authenticatedOverlay = overlay.id;
+  publicImage = await createTenant(service, {
+    publicId: 'shown_to_all',
+    overlayPublicId: 'unused',
+    access: 'public',
+  });
+});
+afterAll(() => service.close());
+
+/** What stands after the signature of an approved Location. */
+function chainOf({ status, shown, text }: ImageAnswer): string {
+  if (status !== 302 || shown === null) throw new Error(`${status} ${text}`);
+  const { components, version, publicId, format } = shown;
+  return [...components, `v${version}`, `${publicId}.${format}`].join('/');
+}
+
+describe('the other examples of the seed’s document', () => {
+  const step = { width: 101, height: 102, crop: 'fit' };
+
+  it.each<[name: string, claims: () => Record<string, unknown>, chain: string]>([
+    [
+      'an overlay whose row is authenticated is written so',
+      () => ({ transformations: [{ width: 200, overlay: authenticatedOverlay }], sharinpix: {} }),
+      `${BASE}/l_authenticated:3bc669b21d8e,w_200/${ORIGINAL}`,
+    ],
+    [
+      'download: false leaves the attachment out',
+      () => ({ transformations: [step], sharinpix: { download: false } }),
+      `c_fit,h_1920,w_1920/dpr_auto,q_auto,f_auto/c_fit,h_102,w_101/${ORIGINAL}`,
+    ],
+    [
+      'original: true leaves the base chain and the steps out',
+      () => ({ transformations: [step], sharinpix: { original: true } }),
+      `fl_attachment/${ORIGINAL}`,
+    ],
+    [
+      'original: true with download: false leaves every component out',
+      () => ({ transformations: [step], sharinpix: { original: true, download: false } }),
+      ORIGINAL,
+    ],
+    ['an angle is a_', () => ({ transformations: [{ angle: 90 }] }), `${BASE}/a_90/${ORIGINAL}`],
+    [
+      'a text layer’s string is kept',
+      () => ({
+        transformations: [{ overlay: 'text:sample_text_style:Stylish%20text', gravity: 'south' }],
+      }),
+      `${BASE}/g_south,l_text:sample_text_style:Stylish%20text/${ORIGINAL}`,
+    ],
+    [
+      'several layers with x are components of their own, in order',
+      () => ({
+        transformations: [0, 400, 800].map((x) => ({
+          overlay: authenticatedOverlay,
+          width: 800,
+          crop: 'fit',
+          x,
+        })),
+      }),
+      `${BASE}/${[0, 400, 800].map((x) => `c_fit,l_authenticated:3bc669b21d8e,w_800,x_${x}`).join('/')}/${ORIGINAL}`,
+    ],
+    ['no steps are the base chain alone', () => ({}), `${BASE}/${ORIGINAL}`],
+    [
+      'an empty list of steps is the base chain alone',
+      () => ({ transformations: [] }),
+      `${BASE}/${ORIGINAL}`,
+    ],
+  ])('%s', async (_, claims, chain) => {
+    expect(chainOf(await service.image(tenant.path(claims())))).toBe(chain);
+  });
+
+  it.each<[settings: unknown]>([
+    [{ download: true }],
+    [{ download: 'false' }],
+    [{ download: 0 }],
+    [{ download: null }],
+    [{ original: false }],
+    [{ original: 'true' }],
+    [{ original: 1 }],
+    [{}],
+    [null],
+    [[]],
+    ['download'],
+  ])('sharinpix %j is as without it: the booleans alone count', async (sharinpix) => {
+    const path = tenant.path({ transformations: [step], sharinpix });
+    expect(chainOf(await service.image(path))).toBe(`${BASE}/c_fit,h_102,w_101/${ORIGINAL}`);
+  });
+
+  it.each([['image.jpg'], ['anything'], ['..%2f..%2fetc'], [randomUUID()], [SEED.imageId]])(
+    'the claim image_id names the image and wins over the path /images/%s',
+    async (name) => {
+      const token = tenant.seal({ image_id: tenant.imageId, transformations: [step] });
+      const answer = await service.image(`/images/${name}?token=${token}`);
+      expect(chainOf(answer)).toBe(`${BASE}/c_fit,h_102,w_101/${ORIGINAL}`);
+    },
+  );
+
+  it('a token seals: width, height and crop beside it have no effect', async () => {
+    const token = tenant.seal({ transformations: [step], sharinpix: {} });
+    const path = `/images/${tenant.imageId}?width=201&height=202&crop=fill&token=${token}&download=false`;
+    expect(chainOf(await service.image(path))).toBe(`${BASE}/c_fit,h_102,w_101/${ORIGINAL}`);
+  });
+
+  it.each<[format: string]>([['png'], ['tif'], ['pdf']])(
+    'an image whose record says %s is still delivered as .jpg',
+    async (format) => {
+      const image = await post<{ id: string }>(service, '/images', {
+        issuer_id: tenant.issuerId,
+        public_id: `recorded_as_${format}`,
+        version: 7,
+        format,
+      });
+      const answer = await service.image(`/images/${image.id}?token=${tenant.seal()}`);
+      expect(chainOf(answer)).toBe(`${BASE}/v7/recorded_as_${format}.jpg`);
+    },
+  );
+
+  it('an issuer’s delivery_format is the extension of its URLs', async () => {
+    const other = await createTenant(service, { publicId: 'delivered', overlayPublicId: 'delivered_layer' });
+    expect(chainOf(await service.image(other.path()))).toBe(`${BASE}/v123123/delivered.jpg`);
+    await service.admin('PATCH', `/issuers/${other.issuerId}`, { delivery_format: 'png' });
+    expect(chainOf(await service.image(other.path()))).toBe(`${BASE}/v123123/delivered.png`);
+  });
+});
+
+describe('an image without a token', () => {
+  it.each<[query: string, step: string]>([
+    ['', ''],
+    ['?width=201&height=202&crop=fit', '/c_fit,h_202,w_201'],
+    ['?crop=fit&width=201', '/c_fit,w_201'],
+    ['?height=202', '/h_202'],
+    ['?angle=90&overlay=text:a:b&x=1&raw_transformation=e_sepia', ''],
+  ])('that may be seen is shown by the base chain and its size: %j', async (query, step) => {
+    const answer = await service.image(`/images/${publicImage.imageId}${query}`);
+    expect(chainOf(answer)).toBe(`${BASE}${step}/v123123/shown_to_all.jpg`);
+  });
+
+  it.each<[query: string, key: string]>([
+    ['width=0', 'width'],
+    ['width=', 'width'],
+    ['width=1&width=2', 'width'],
+    ['height=100%2Cl_x', 'height'],
+    ['crop=fill%2Fl_x', 'crop'],
+  ])('is refused a size outside the grammar: %s', async (query, key) => {
+    const answer = await service.image(`/images/${publicImage.imageId}?${query}`);
+    expect(answer.status).toBe(422);
+    expect(answer.json()).toMatchObject({ code: 'invalid_transformation', step: 1, key });
+  });
+
+  it('that may not be seen answers 401 with X-message among the same headers', async () => {
+    const [refused, shown] = [
+      await service.image(`/images/${tenant.imageId}`),
+      await service.image(`/images/${publicImage.imageId}`),
+    ];
+    expect(refused.status).toBe(401);
+    expect(refused.json()).toStrictEqual({
+      type: 'about:blank',
+      title: 'Unauthorized',
+      status: 401,
+      code: 'token_required',
+      detail: 'This image needs a token. Pass one sealed by its issuer as `?token=`.',
+    });
+    const own = ['Location', 'Content-Type', 'Content-Length', 'X-Request-Id', 'X-Runtime', 'Date'];
+    const rest = (answer: ImageAnswer): Record<string, string> =>
+      Object.fromEntries(
+        Array.from({ length: answer.rawHeaders.length / 2 }, (_, index) =>
+          answer.rawHeaders.slice(2 * index, 2 * index + 2),
+        ).filter(([name = '']) => !own.includes(name)),
+      ) as Record<string, string>;
+    expect(rest(refused)).toStrictEqual({
+      ...rest(shown),
+      'X-message': 'Access denied',
+      'WWW-Authenticate': 'Bearer',
+    });
+  });
+
+  it('that does not exist, or whose issuer is disabled, answers just as one that may not be seen', async () => {
+    const disabled = await createTenant(service, {
+      publicId: 'of_a_disabled_issuer',
+      overlayPublicId: 'unused_too',
+      access: 'public',
+    });
+    await service.admin('PATCH', `/issuers/${disabled.issuerId}`, { disabled: true });
+    const answers = await Promise.all(
+      [tenant.imageId, randomUUID(), disabled.imageId].map((id) => service.image(`/images/${id}`)),
+    );
+    const [first, ...others] = answers.map(comparable);
+    for (const other of others) expect(other).toStrictEqual(first);
+    expect(answers[0]?.status).toBe(401);
+  });
+
+  it('is shown no more once its access is taken away', async () => {
+    const { imageId } = await createTenant(service, {
+      publicId: 'shown_for_a_while',
+      overlayPublicId: 'unused_as_well',
+      access: 'public',
+    });
+    expect((await service.image(`/images/${imageId}`)).status).toBe(302);
+    await service.admin('PATCH', `/images/${imageId}`, { access: 'token' });
+    expect((await service.image(`/images/${imageId}`)).status).toBe(401);
+  });
+});

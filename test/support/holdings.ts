@@ -1,0 +1,160 @@
+import { createHmac } from 'node:crypto';
+import type { Answer } from './http.js';
+import { approveLocation, type Approval, type ParsedLocation } from './location-parser.js';
+
+interface Row {
+  readonly id: string;
+  readonly issuer_id: string;
+  readonly public_id: string;
+  readonly delivery_type: string;
+}
+
+interface ImageRow extends Row {
+  readonly version: number;
+  readonly access: string;
+}
+
+interface Issuer {
+  readonly disabled: boolean;
+  readonly delivery_format: string;
+  /** By the key's id. */
+  readonly secrets: Map<string, string>;
+}
+
+/** A request for an image: what it may be answered with follows from it alone. */
+export interface Asked {
+  /** The path's last segment, decoded. */
+  readonly pathId: string;
+  readonly token?: string | undefined;
+}
+
+type Claims = Readonly<Record<string, unknown>>;
+
+/**
+ * What the service was ever given by its admin API, written down beside it: so the tests know, without the code
+ * under test, what a Location may show and which tokens are good.
+ */
+export class Holdings {
+  private readonly issuers = new Map<string, Issuer>();
+  private readonly images = new Map<string, ImageRow>();
+  private readonly overlays = new Map<string, Row>();
+
+  /** @param signing How the account signs. */
+  constructor(private readonly signing: Pick<Approval, 'signature' | 'authTokenKey'> = {}) {}
+
+  /** Writes down what an answer of the admin API did. */
+  note(method: string, path: string, answer: Answer): void {
+    if (method === 'GET' || answer.status < 200 || answer.status > 204) return;
+    const [, kind = '', id = '', keys, keyId = ''] =
+      /^\/(issuers|images|overlays)(?:\/([^/?]+))?(\/keys)?(?:\/([^/?]+))?$/.exec(path) ?? [];
+    const row = answer.status === 204 ? null : (answer.json() as { id: string });
+    if (keys !== undefined) {
+      const secrets = this.issuers.get(id)?.secrets;
+      if (row === null) secrets?.delete(keyId);
+      else if ('secret' in row) secrets?.set(row.id, String(row.secret));
+    } else if (kind === 'issuers') {
+      this.noteIssuer(id, row as (Issuer & { id: string; key?: { id: string; secret: string } }) | null);
+    } else {
+      const rows: Map<string, Row> = kind === 'images' ? this.images : this.overlays;
+      if (row === null) rows.delete(id);
+      else rows.set(row.id, row as Row);
+    }
+  }
+
+  private noteIssuer(
+    id: string,
+    row: (Issuer & { id: string; key?: { id: string; secret: string } }) | null,
+  ): void {
+    if (row === null) {
+      this.issuers.delete(id);
+      return;
+    }
+    const secrets = this.issuers.get(row.id)?.secrets ?? new Map<string, string>();
+    if (row.key !== undefined) secrets.set(row.key.id, row.key.secret);
+    this.issuers.set(row.id, { disabled: row.disabled, delivery_format: row.delivery_format, secrets });
+  }
+
+  /**
+   * Approves a Location that a request was answered with.
+   * @param prefix What must stand before the signed URL.
+   * @throws where the token is not a good one, or the Location shows anything but what it may.
+   */
+  approve(location: string, { pathId, token }: Asked, prefix: string): ParsedLocation {
+    const fault = (reason: string): Error => new Error(`${reason}: ${location}`);
+    const claims = token === undefined ? null : this.openToken(token);
+    if (claims === undefined) throw fault('sealed by nobody');
+    const listed = claims?.['image_id'];
+    const image = this.images.get((typeof listed === 'string' ? listed : pathId).toLowerCase());
+    if (image === undefined) throw fault('no image of that id');
+    if (Array.isArray(listed) && !listed.some((id) => String(id).toLowerCase() === image.id)) {
+      throw fault('bound to other images');
+    }
+    const issuer = this.issuers.get(image.issuer_id);
+    if (issuer === undefined || issuer.disabled) throw fault('an issuer that is gone');
+    if (claims === null ? image.access !== 'public' : image.issuer_id !== claims['iss']) {
+      throw fault('an image of somebody else');
+    }
+    const parsed = approveLocation(location, {
+      ...this.signing,
+      prefix,
+      images: [image.public_id.split('/').map(encodeURIComponent).join('/')],
+      layers: [...this.overlays.values()]
+        .filter(({ issuer_id }) => issuer_id === image.issuer_id)
+        .map(layerOf),
+    });
+    if (parsed.deliveryType !== image.delivery_type) throw fault('of another type');
+    if (parsed.version !== String(image.version)) throw fault('of another version');
+    if (parsed.format !== issuer.delivery_format) throw fault('of another format');
+    const base = baseOf(claims);
+    if (parsed.components.slice(0, base.length).join('/') !== base.join('/')) throw fault('another base');
+    if (parsed.components.length > base.length + mostSteps(claims)) throw fault('more steps than were asked');
+    return parsed;
+  }
+
+  /** The claims of a token that a live secret of its issuer seals; undefined for any other. */
+  private openToken(token: string): Claims | undefined {
+    const [header = '', payload = '', mac = '', ...rest] = token.split('.');
+    if (rest.length > 0) return undefined;
+    try {
+      const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as Claims;
+      const secrets = this.issuers.get(String(claims['iss']))?.secrets.values() ?? [];
+      const sealed = [...secrets].some((secret) =>
+        ['sha256', 'sha384', 'sha512'].some(
+          (hash) => createHmac(hash, secret).update(`${header}.${payload}`).digest('base64url') === mac,
+        ),
+      );
+      return sealed ? claims : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+/** An overlay as design §1 has it in a layer, percent-encoded. */
+function layerOf({ delivery_type, public_id }: Row): string {
+  const id = public_id
+    .split('/')
+    .map((folder) => encodeURIComponent(folder.replaceAll(',', '%2C')))
+    .join(':');
+  return delivery_type === 'upload' ? id : `${delivery_type}:${id}`;
+}
+
+function settingsOf(claims: Claims | null): { readonly download?: unknown; readonly original?: unknown } {
+  return (claims?.['sharinpix'] as object | null | undefined) ?? {};
+}
+
+/** The components before the sealed ones. */
+function baseOf(claims: Claims | null): readonly string[] {
+  const { download, original } = settingsOf(claims);
+  return [
+    ...(original === true ? [] : ['c_fit,h_1920,w_1920']),
+    ...(download === false ? [] : ['fl_attachment']),
+    ...(original === true ? [] : ['dpr_auto,q_auto,f_auto']),
+  ];
+}
+
+function mostSteps(claims: Claims | null): number {
+  if (claims === null) return 1;
+  const steps = claims['transformations'];
+  return settingsOf(claims).original === true || !Array.isArray(steps) ? 0 : steps.length;
+}
