@@ -1,0 +1,65 @@
+import { DELIVERY_TYPES, type DeliveryType } from '../images/image.js';
+import { RenderError } from './picture/render.errors.js';
+
+/** A delivery URL's path taken apart, nothing of it decoded or believed yet. */
+export interface DeliveryPath {
+  readonly cloudName: string;
+  readonly deliveryType: DeliveryType;
+  /** What stands between `s--` and `--`; null without one. */
+  readonly signature: string | null;
+  /** Components as they stand in the URL. */
+  readonly chain: readonly string[];
+  /** As it stands in the URL: percent-encoded. */
+  readonly encodedPublicId: string;
+  readonly publicId: string;
+  /** The extension, lower case; empty without one. */
+  readonly format: string;
+  /** What the signature is of: chain, public id and extension, as they stand in the URL. */
+  readonly signed: string;
+}
+
+const PATH = /^\/([\w-]+)\/image\/([a-z]+)\/(?:s--([\w-]{1,64})--\/)?(.+)$/;
+const VERSION = /^v\d{1,16}$/;
+/** A segment of parameters: short code, underscore, value; a public id's folders never look like it. */
+const COMPONENT = /^[a-z]{1,3}_[^/]+$/;
+
+/**
+ * Reads `/<cloud>/image/<type>/[s--…--/]<chain>/[v<version>/]<public id>.<format>`.
+ * @throws RenderError (400) where it is no such path, (404) for a delivery type that no original can have.
+ */
+export function readDeliveryPath(path: string): DeliveryPath {
+  const [, cloudName = '', type = '', signature = null, rest = ''] = PATH.exec(path) ?? [];
+  if (rest === '') throw new RenderError(400, 'Invalid delivery URL');
+  const deliveryType = DELIVERY_TYPES.find((known) => known === type);
+  if (deliveryType === undefined) throw new RenderError(404, `Delivery type ${type} is not supported`);
+
+  const segments = rest.split('/');
+  const version = segments.findIndex((segment) => VERSION.test(segment));
+  // Without a version, what still reads as a component is one; registered public ids leave no doubt.
+  const firstOther = segments.findIndex((segment) => !COMPONENT.test(segment));
+  const chainLength =
+    version >= 0 ? version : Math.min(firstOther < 0 ? Infinity : firstOther, segments.length - 1);
+  const chain = segments.slice(0, chainLength);
+  const source = segments.slice(version >= 0 ? version + 1 : chainLength).join('/');
+  const dot = source.lastIndexOf('.');
+  const hasFormat = dot > source.lastIndexOf('/') + 1;
+  const encodedPublicId = hasFormat ? source.slice(0, dot) : source;
+  return {
+    cloudName,
+    deliveryType,
+    signature,
+    chain,
+    encodedPublicId,
+    publicId: decode(encodedPublicId),
+    format: hasFormat ? source.slice(dot + 1).toLowerCase() : '',
+    signed: [...chain, source].join('/'),
+  };
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new RenderError(400, 'Invalid percent-encoding in the public id');
+  }
+}
