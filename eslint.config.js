@@ -1,6 +1,39 @@
 import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
+/** Imports that only some folders may have; ARCHITECTURE.md says why. */
+const BANS = {
+  tests: { regex: '(^|/)test/', message: 'The service never knows its tests.' },
+  cloudinary: {
+    regex: '^cloudinary(/|$)',
+    message: 'Only src/cloudinary knows the SDK.',
+  },
+  commander: { regex: '^commander$', message: 'Only src/cli reads a command line.' },
+  typeorm: {
+    regex: '^typeorm(/|$)',
+    message: 'Rows are for src/database, entities, services and the directory.',
+  },
+  sharp: { regex: '^sharp$', message: 'Only src/renderer touches pixels.' },
+  allButProblems: {
+    regex: '^(?!\\./|\\.\\./problems/)',
+    message: 'The vocabulary is pure: it imports its own folder and src/problems, nothing else.',
+  },
+  frameworks: {
+    regex: '^(?!\\.|node:)',
+    message: 'This file is pure: it imports no package.',
+  },
+};
+
+/**
+ * A later area's bans replace an earlier one's: ESLint does not add up a rule's options.
+ * @param {string[]} files
+ * @param {...{ regex: string, message: string }} bans
+ */
+const area = (files, ...bans) => ({
+  files,
+  rules: { 'no-restricted-imports': ['error', { patterns: [BANS.tests, ...bans] }] },
+});
+
 export default defineConfig(
   { ignores: ['dist', 'data', 'coverage'] },
   tseslint.configs.strictTypeChecked,
@@ -28,4 +61,26 @@ export default defineConfig(
     files: ['src/config/environment.ts', 'test/**', 'bench/**', '*.config.ts', '*.config.js'],
     rules: { 'no-restricted-properties': 'off' },
   },
+  area(['src/**'], BANS.cloudinary, BANS.commander, BANS.sharp, BANS.typeorm),
+  area(
+    [
+      'src/database/**',
+      'src/directory/**',
+      'src/**/*.entity.ts',
+      'src/**/*.service.ts',
+      'src/admin/{page,write-conflicts}.ts',
+      'src/health/health.controller.ts',
+    ],
+    BANS.cloudinary,
+    BANS.commander,
+    BANS.sharp,
+  ),
+  area(['src/cloudinary/**'], BANS.commander, BANS.sharp, BANS.typeorm),
+  area(['src/cli/**'], BANS.cloudinary, BANS.sharp, BANS.typeorm),
+  area(['src/renderer/**'], BANS.cloudinary, BANS.commander, BANS.typeorm),
+  area(['src/transformations/**'], BANS.allButProblems),
+  area(
+    ['src/tokens/{compact-jws,image-binding,strict-json,token-claims,token.errors,uuid}.ts'],
+    BANS.frameworks,
+  ),
 );
