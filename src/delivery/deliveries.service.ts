@@ -5,7 +5,7 @@ import { ProblemError } from '../problems/problem.error.js';
 import { DeliveryLocator } from './delivery-locator.js';
 import { DeliveryService } from './delivery.service.js';
 import type { DeliveryResultView } from './deliveries.dto.js';
-import type { ReachedBy } from './origin.js';
+import { InvalidHostError, type ReachedBy } from './origin.js';
 
 /** Delivers many images at once, each on its own. */
 @Injectable()
@@ -32,7 +32,8 @@ export class DeliveriesService {
       });
       return { image_id: image.id, url, location: this.locator.locate(url, reachedBy) };
     } catch (error) {
-      if (!(error instanceof ProblemError)) throw error;
+      // A bad Host is the whole request's fault, not an item's.
+      if (!(error instanceof ProblemError) || error instanceof InvalidHostError) throw error;
       return { image_id: imageId?.slice(0, MAX_ECHO) ?? null, problem: problemBody(error) };
     }
   }

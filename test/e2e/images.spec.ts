@@ -1,0 +1,529 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { v2 as cloudinary } from 'cloudinary';
+import { comparable, request, sendRaw } from '../support/http.js';
+import { createSeedTenant, createTenant, post, SEED, type Tenant } from '../support/seed.js';
+import { API_SECRET, CLOUD, startService, type ImageAnswer, type Service } from '../support/service.js';
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+let service: Service;
+let tenant: Tenant;
+let neighbour: Tenant;
+
+beforeAll(async () => {
+  service = await startService();
+  tenant = await createSeedTenant(service);
+  neighbour = await createTenant(service, {
+    publicId: 'of_a_neighbour',
+    overlayPublicId: 'neighbours_layer',
+  });
+});
+afterAll(() => service.close());
+
+const problem = (status: number, title: string, code: string, detail: string): object => ({
+  type: 'about:blank',
+  title,
+  status,
+  code,
+  detail,
+});
+const INVALID_IMAGE_ID = problem(
+  400,
+  'Bad Request',
+  'invalid_image_id',
+  'The image id in the path must be a UUID, unless the token’s `image_id` names the image.',
+);
+const UNREADABLE = problem(
+  400,
+  'Bad Request',
+  'bad_request',
+  'The request cannot be read: its path or body is malformed. A body must be JSON.',
+);
+const NO_IMAGE = problem(
+  404,
+  'Not Found',
+  'image_not_found',
+  'There is no such image. Check its id, and that it belongs to the issuer.',
+);
+const NO_OVERLAY = problem(
+  404,
+  'Not Found',
+  'overlay_not_found',
+  'There is no such overlay. Check the ids of the layers, and that they belong to the issuer.',
+);
+const INVALID_HOST = problem(
+  400,
+  'Bad Request',
+  'invalid_host',
+  'The Host header is not a host name with an optional port. Send a well-formed one.',
+);
+
+describe('the id in the path', () => {
+  it.each<[id: string, body: object]>([
+    ['image.jpg', INVALID_IMAGE_ID],
+    ['1', INVALID_IMAGE_ID],
+    [SEED.imageId.replaceAll('-', ''), INVALID_IMAGE_ID],
+    [`${SEED.imageId}.jpg`, INVALID_IMAGE_ID],
+    [`${SEED.imageId}%00`, INVALID_IMAGE_ID],
+    [`%20${SEED.imageId}`, INVALID_IMAGE_ID],
+    [`%7B${SEED.imageId}%7D`, INVALID_IMAGE_ID],
+    [`urn:uuid:${SEED.imageId}`, INVALID_IMAGE_ID],
+    ['%00', INVALID_IMAGE_ID],
+    ['..%2f', INVALID_IMAGE_ID],
+    ['..%2f..%2fadmin%2fissuers', INVALID_IMAGE_ID],
+    ['%252e', INVALID_IMAGE_ID],
+    ['%252e%252e%252f', INVALID_IMAGE_ID],
+    ["'%20OR%201=1--", INVALID_IMAGE_ID],
+    ['%zz', UNREADABLE],
+    ['%', UNREADABLE],
+    ['%c3%28', UNREADABLE],
+  ])('that is no UUID is refused, with a good token and without one: %s', async (id, body) => {
+    for (const query of [`?token=${tenant.seal()}`, '']) {
+      const answer = await service.image(`/images/${id}${query}`);
+      expect(answer.json()).toStrictEqual(body);
+      expect(answer.status).toBe(400);
+      expect(answer.headers['content-type']).toBe('application/problem+json; charset=utf-8');
+    }
+  });
+
+  it('may be of 10,000 characters: it is judged like any other', async () => {
+    const answer = await service.image(`/images/${'a'.repeat(10_000)}?token=${tenant.seal()}`);
+    expect(answer.json()).toStrictEqual(INVALID_IMAGE_ID);
+  });
+
+  it('is a UUID in either case, and percent-encoded as well', async () => {
+    const token = tenant.seal();
+    const [plain, ...others] = await Promise.all(
+      [SEED.imageId, SEED.imageId.toUpperCase(), `%31${SEED.imageId.slice(1)}`].map((id) =>
+        service.image(`/images/${id}?token=${token}`),
+      ),
+    );
+    expect(plain?.status).toBe(302);
+    for (const other of others) expect(other.headers.location).toBe(plain?.headers.location);
+  });
+
+  it.each(['/images', '/images/', `/images/${SEED.imageId}/`, `/images/${SEED.imageId}/more`, '//images/x'])(
+    'cannot be left out or followed by more: %s',
+    async (path) => {
+      const answer = await service.image(path);
+      expect([400, 404]).toContain(answer.status);
+      expect(answer.headers['content-type']).toBe('application/problem+json; charset=utf-8');
+    },
+  );
+
+  it.each(['POST', 'PUT', 'PATCH', 'DELETE'])('is only read: %s finds nothing there', async (method) => {
+    const answer = await request({ port: service.port, path: tenant.path(), method });
+    expect(answer.status).toBe(404);
+    expect(answer.json()).toStrictEqual(
+      problem(
+        404,
+        'Not Found',
+        'not_found',
+        'There is nothing at this path for this method. The API is described at /docs.',
+      ),
+    );
+  });
+});
+
+describe('rows that are not the issuer’s', () => {
+  it('an image that does not exist and one of another issuer answer identically', async () => {
+    const token = tenant.seal();
+    const [missing, foreign] = await Promise.all(
+      [randomUUID(), neighbour.imageId].map((id) => service.image(`/images/${id}?token=${token}`)),
+    );
+    expect(missing?.json()).toStrictEqual(NO_IMAGE);
+    expect(foreign && comparable(foreign)).toStrictEqual(missing && comparable(missing));
+  });
+
+  it('so do images that a claim names', async () => {
+    const [missing, foreign] = await Promise.all(
+      [randomUUID(), neighbour.imageId].map((image_id) =>
+        service.image(`/images/image.jpg?token=${tenant.seal({ image_id })}`),
+      ),
+    );
+    expect(missing?.json()).toStrictEqual(NO_IMAGE);
+    expect(foreign && comparable(foreign)).toStrictEqual(missing && comparable(missing));
+  });
+
+  it.each(['overlay', 'underlay'])(
+    'an %s that does not exist and a foreign one answer identically',
+    async (key) => {
+      const ask = (id: string): Promise<ImageAnswer> => service.image(tenant.steps({ [key]: id }));
+      const missing = await ask(randomUUID());
+      expect(missing.json()).toStrictEqual(NO_OVERLAY);
+      for (const id of [neighbour.overlayId, neighbour.overlayId.toUpperCase(), tenant.imageId]) {
+        expect(comparable(await ask(id))).toStrictEqual(comparable(missing));
+      }
+    },
+  );
+
+  it('a deleted overlay is one that does not exist', async () => {
+    const { id } = await post<{ id: string }>(service, '/overlays', {
+      issuer_id: tenant.issuerId,
+      public_id: 'short_lived',
+    });
+    const path = tenant.steps({ overlay: id });
+    expect((await service.image(path)).status).toBe(302);
+    await service.admin('DELETE', `/overlays/${id}`);
+    expect((await service.image(path)).json()).toStrictEqual(NO_OVERLAY);
+  });
+});
+
+describe('a token bound to images', () => {
+  it('by a list opens those alone', async () => {
+    const [a, b, c] = await Promise.all(
+      ['listed_a', 'listed_b', 'not_listed'].map((public_id) =>
+        post<{ id: string }>(service, '/images', { issuer_id: tenant.issuerId, public_id, version: 1 }),
+      ),
+    );
+    const token = tenant.seal({ image_id: [a?.id, b?.id.toUpperCase()] });
+    const ask = (id = ''): Promise<ImageAnswer> => service.image(`/images/${id}?token=${token}`);
+    expect((await ask(a?.id)).shown?.publicId).toBe('listed_a');
+    expect((await ask(b?.id)).shown?.publicId).toBe('listed_b');
+    const other = await ask(c?.id);
+    expect(other.json()).toStrictEqual(
+      problem(
+        403,
+        'Forbidden',
+        'image_not_in_token',
+        'The token is bound to other images. Seal one whose `image_id` lists this image.',
+      ),
+    );
+    for (const id of [randomUUID(), neighbour.imageId]) {
+      expect(comparable(await ask(id))).toStrictEqual(comparable(other));
+    }
+    expect((await ask('image.jpg')).json()).toStrictEqual(INVALID_IMAGE_ID);
+  });
+
+  it('of another issuer is refused though it lists the image', async () => {
+    const token = tenant.seal({ image_id: [neighbour.imageId] });
+    const answer = await service.image(`/images/${neighbour.imageId}?token=${token}`);
+    expect(answer.json()).toStrictEqual(NO_IMAGE);
+  });
+});
+
+describe('rows that are gone', () => {
+  const GONE = problem(410, 'Gone', 'image_deleted', 'The image was deleted. Remove the links to it.');
+
+  it.each(['token', 'public'] as const)('a deleted image of access %s answers 410', async (access) => {
+    const owner = await createTenant(service, {
+      publicId: `deleted_${access}`,
+      overlayPublicId: `layer_of_deleted_${access}`,
+      access,
+    });
+    const plain = `/images/${owner.imageId}`;
+    expect((await service.image(owner.path())).status).toBe(302);
+    await service.admin('DELETE', plain);
+    expect((await service.image(owner.path())).json()).toStrictEqual(GONE);
+    const withoutToken = await service.image(plain);
+    if (access === 'public') expect(withoutToken.json()).toStrictEqual(GONE);
+    else expect(withoutToken.json()).toMatchObject({ status: 401, code: 'token_required' });
+  });
+
+  it('a disabled issuer’s tokens are refused until it is enabled again', async () => {
+    const owner = await createTenant(service, {
+      publicId: 'on_and_off',
+      overlayPublicId: 'on_and_off_layer',
+    });
+    const set = (disabled: boolean): Promise<unknown> =>
+      service.admin('PATCH', `/issuers/${owner.issuerId}`, { disabled });
+    const status = async (): Promise<number> => (await service.image(owner.path())).status;
+    expect(await status()).toBe(302);
+    await set(true);
+    expect(await status()).toBe(401);
+    await set(false);
+    expect(await status()).toBe(302);
+  });
+});
+
+describe('the Host header', () => {
+  const BAD_HOSTS = [
+    'evil.example/path',
+    'evil.example?x=',
+    'evil.example#',
+    'user@evil.example',
+    'a:b@evil.example:80',
+    'evil.example:port',
+    'evil.example:123456',
+    'evil.example:80:80',
+    'evil example',
+    'evil.example,other.example',
+    '"><script>alert(1)</script>',
+    "javascript:alert('1')",
+    '\\evil.example',
+    '%65vil.example',
+    '..',
+    '-',
+    '[::1',
+    '[evil]',
+    '::1',
+    ':80',
+    'пример.example',
+  ];
+
+  it.each(BAD_HOSTS)('%j is refused and never in a Location', async (host) => {
+    const { status, text, body } = await sendRaw(
+      service.port,
+      `GET ${tenant.path()} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`,
+    );
+    expect(status).toBe(400);
+    expect(text).not.toMatch(/^location:/im);
+    expect(JSON.parse(body)).toStrictEqual(INVALID_HOST);
+  });
+
+  it.each(['', 'GET-without-host'])('empty or absent is refused: %j', async (form) => {
+    const host = form === '' ? 'Host:\r\n' : '';
+    const { status, text } = await sendRaw(
+      service.port,
+      `GET ${tenant.path()} HTTP/1.1\r\n${host}Connection: close\r\n\r\n`,
+    );
+    expect(status).toBe(400);
+    expect(text).not.toMatch(/^location:/im);
+  });
+
+  it.each([
+    'example.org',
+    'example.org:8080',
+    'EXAMPLE.org',
+    'a_b-c.example.org',
+    'localhost',
+    '10.0.0.1:3000',
+    '[2001:db8::1]',
+    '[::1]:3000',
+    'example.org.',
+  ])('%s is where the Location points', async (host) => {
+    const answer = await service.image(tenant.path(), { headers: { host } });
+    expect(answer.shown?.prefix).toBe(`http://${host}/assets/blank.jpg`);
+  });
+
+  it('is the same for explain and for deliveries', async () => {
+    const host = 'user@evil.example';
+    const explained = await request({
+      port: service.port,
+      path: `/images/${tenant.imageId}/explain?token=${tenant.seal()}`,
+      headers: { host },
+    });
+    expect(explained.json()).toStrictEqual(INVALID_HOST);
+    const delivered = await request({
+      port: service.port,
+      path: '/deliveries',
+      method: 'POST',
+      headers: { host },
+      body: { deliveries: [{ image_id: tenant.imageId, token: tenant.seal() }] },
+    });
+    expect(delivered.status).toBe(400);
+    expect(delivered.json()).toStrictEqual(INVALID_HOST);
+  });
+
+  it('of a proxy is not believed unless TRUST_PROXY says so', async () => {
+    const headers = { 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'https' };
+    const answer = await service.image(tenant.path(), { headers });
+    expect(answer.shown?.prefix).toBe(`${service.url}/assets/blank.jpg`);
+  });
+});
+
+describe('TRUST_PROXY', () => {
+  it.each(['1', '127.0.0.1', '10.0.0.0/8,127.0.0.0/8'])('%s believes the proxy’s headers', async (value) => {
+    await withService({ TRUST_PROXY: value }, async (behindProxy, owner) => {
+      const forwarded = (host: string, proto = 'https'): Record<string, string> => ({
+        'x-forwarded-host': host,
+        'x-forwarded-proto': proto,
+      });
+      const answer = await behindProxy.image(owner.path(), {
+        headers: forwarded('img.example.com'),
+        origin: 'https://img.example.com',
+      });
+      expect(answer.shown?.prefix).toBe('https://img.example.com/assets/blank.jpg');
+      for (const headers of [
+        forwarded('evil.example/x'),
+        forwarded('user@evil.example'),
+        forwarded('a.example', 'javascript'),
+      ]) {
+        const refused = await behindProxy.image(owner.path(), { headers });
+        expect(refused.json()).toStrictEqual(INVALID_HOST);
+      }
+    });
+  });
+
+  it('of another address believes nothing', async () => {
+    await withService({ TRUST_PROXY: '192.0.2.1' }, async (behindProxy, owner) => {
+      const headers = { 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'https' };
+      const answer = await behindProxy.image(owner.path(), { headers });
+      expect(answer.shown?.prefix).toBe(`${behindProxy.url}/assets/blank.jpg`);
+    });
+  });
+});
+
+describe('PUBLIC_URL', () => {
+  it('is where every Location points, whatever the Host', async () => {
+    const PUBLIC_URL = 'https://img.example.com:8443';
+    await withService({ PUBLIC_URL, TRUST_PROXY: '1' }, async (fixed, owner) => {
+      for (const headers of [
+        { host: 'evil.example' },
+        { host: 'user@evil.example' },
+        { host: '"><script>' },
+        { 'x-forwarded-host': 'evil.example' },
+        { 'x-forwarded-host': 'evil.example/x', 'x-forwarded-proto': 'javascript' },
+      ]) {
+        const answer = await fixed.image(owner.path(), { headers: headers });
+        expect(answer.shown?.prefix).toBe(`${PUBLIC_URL}/assets/blank.jpg`);
+      }
+    });
+  });
+});
+
+describe('X-Request-Id', () => {
+  it.each(['a', 'b9f1-4_x@host', '0'.repeat(255), randomUUID()])('%j is kept', async (id) => {
+    for (const path of [tenant.path(), '/images/x', '/nowhere', '/health/live']) {
+      const answer = await service.image(path, { headers: { 'x-request-id': id } });
+      expect(answer.headers['x-request-id']).toBe(id);
+    }
+  });
+
+  it.each(['', 'a b', 'a"b', '{"level":"info"}', 'ü', 'a;b', '0'.repeat(256)])(
+    '%j is replaced',
+    async (id) => {
+      const answer = await service.image(tenant.path(), { headers: { 'x-request-id': id } });
+      expect(answer.headers['x-request-id']).toMatch(UUID);
+    },
+  );
+
+  it('is another for every request without one', async () => {
+    const ids = await Promise.all(
+      Array.from(
+        { length: 5 },
+        async () => (await service.image(tenant.path())).headers['x-request-id'] as string,
+      ),
+    );
+    expect(new Set(ids).size).toBe(5);
+  });
+});
+
+describe('HEAD', () => {
+  it.each<[name: string, path: () => string, status: number]>([
+    ['a redirect', () => tenant.path({ transformations: [{ width: 5 }] }), 302],
+    ['a refused token', () => `/images/${tenant.imageId}?token=a.b.c`, 401],
+    ['an id that is no UUID', () => '/images/x', 400],
+    ['explain', () => `/images/${tenant.imageId}/explain?token=${tenant.seal()}`, 200],
+    ['the blank picture', () => '/assets/blank.jpg', 200],
+  ])('answers %s as GET does, without the body', async (_, path, status) => {
+    const [head, get] = [
+      await service.image(path(), { method: 'HEAD' }),
+      await service.image(path(), { method: 'GET' }),
+    ];
+    expect(head.status).toBe(status);
+    expect(comparable(head)).toStrictEqual({ ...(comparable(get) as object), text: '' });
+    expect(get.text).not.toBe('');
+  });
+});
+
+describe('the blank picture', () => {
+  it('is a JPEG of one pixel or more, which caches may keep', async () => {
+    const answer = await fetch(`${service.url}/assets/blank.jpg`);
+    const bytes = Buffer.from(await answer.arrayBuffer());
+    expect(answer.status).toBe(200);
+    expect(Object.fromEntries(answer.headers)).toMatchObject({
+      'content-type': 'image/jpeg',
+      'content-length': String(bytes.length),
+      'cache-control': 'public, max-age=31536000, immutable',
+      'x-content-type-options': 'nosniff',
+    });
+    // SOI, then segments up to the frame, which has the size; EOI at the end (ITU T.81, B.1).
+    expect(bytes.subarray(0, 2).toString('hex')).toBe('ffd8');
+    expect(bytes.subarray(-2).toString('hex')).toBe('ffd9');
+    let at = 2;
+    while (bytes[at] === 0xff && ![0xc0, 0xc1, 0xc2].includes(bytes[at + 1] ?? 0))
+      at += 2 + bytes.readUInt16BE(at + 2);
+    expect(bytes[at]).toBe(0xff);
+    expect(bytes.readUInt16BE(at + 5)).toBeGreaterThan(0);
+    expect(bytes.readUInt16BE(at + 7)).toBeGreaterThan(0);
+  });
+});
+
+describe('delivery mode cloudinary', () => {
+  it('points at the signed URL itself, and needs no Host', async () => {
+    await withService({ DELIVERY_MODE: 'cloudinary' }, async (direct, owner) => {
+      const path = owner.path({ transformations: SEED.transformations, sharinpix: {} });
+      const answer = await direct.image(path, { headers: { host: 'user@evil.example' } });
+      const { location = '' } = answer.headers;
+      expect(location).toMatch(
+        /^https:\/\/res\.cloudinary\.com\/sadaasdasd\/image\/authenticated\/s--[\w-]{8}--\/c_fit,h_1920,w_1920\/fl_attachment\/dpr_auto,q_auto,f_auto\/fl_tiled,l_private:d47e609177b4,w_200\/c_fit,h_102,w_101\/v123123\/ba5a440dbe3d\.jpg$/,
+      );
+      expect(answer.text).toBe(
+        `<html><body>You are being <a href="${location}">redirected</a>.</body></html>`,
+      );
+    });
+  });
+});
+
+describe('CLOUDINARY_SIGNATURE', () => {
+  it('signs by SHA-1, by SHA-256, or by SHA-256 in 32 characters, each as the SDK does', async () => {
+    const signatures: Record<string, string> = {};
+    for (const value of ['sha1', 'sha256', 'long']) {
+      await withService({ CLOUDINARY_SIGNATURE: value }, async (signing, owner) => {
+        const { shown } = await signing.image(owner.path({ transformations: [{ width: 5 }] }));
+        signatures[value] = shown?.signature ?? '';
+      });
+    }
+    const { sha1 = '', sha256 = '', long = '' } = signatures;
+    expect([sha1.length, sha256.length, long.length]).toStrictEqual([8, 8, 32]);
+    expect(sha256).not.toBe(sha1);
+    expect(long.slice(0, 8)).toBe(sha256);
+  });
+});
+
+describe('CLOUDINARY_AUTH_TOKEN_KEY', () => {
+  const key = '0123456789abcdef0123456789abcdef';
+  const variables = { CLOUDINARY_AUTH_TOKEN_KEY: key, CLOUDINARY_AUTH_TOKEN_DURATION: '600' };
+  const seconds = (): number => Math.floor(Date.now() / 1000);
+
+  it('ends the URL with the token, as the SDK writes it', async () => {
+    await withService(variables, async (expiring, owner) => {
+      const exp = seconds() + 4321;
+      const { shown, headers } = await expiring.image(owner.path({ exp, transformations: [{ width: 5 }] }));
+      expect(shown).toMatchObject({ expiresAt: exp, signature: '' });
+      const expected = cloudinary.url(SEED.publicId, {
+        raw_transformation: 'c_fit,h_1920,w_1920/fl_attachment/dpr_auto,q_auto,f_auto/w_5',
+        type: 'authenticated',
+        version: '123123',
+        format: 'jpg',
+        sign_url: true,
+        secure: true,
+        cloud_name: CLOUD,
+        api_secret: API_SECRET,
+        urlAnalytics: false,
+        auth_token: { key, expiration: exp },
+      });
+      expect(headers.location?.split('#')[1]).toBe(expected);
+      const fraction = await expiring.image(owner.path({ exp: exp + 0.9, transformations: [{ width: 5 }] }));
+      expect(fraction.headers.location).toBe(headers.location);
+    });
+  });
+
+  it('ends the URL of a token without exp, and of a public image, after the configured duration', async () => {
+    await withService(variables, async (expiring, owner) => {
+      await expiring.admin('PATCH', `/images/${owner.imageId}`, { access: 'public' });
+      for (const path of [owner.path(), `/images/${owner.imageId}`]) {
+        const before = seconds();
+        const { shown } = await expiring.image(path);
+        const after = seconds();
+        expect(shown?.expiresAt).toBeGreaterThanOrEqual(before + 600);
+        expect(shown?.expiresAt).toBeLessThanOrEqual(after + 600);
+      }
+    });
+  });
+});
+
+/** A service under other settings, with the seed's tenant. */
+async function withService(
+  variables: Readonly<Record<string, string>>,
+  use: (service: Service, owner: Tenant) => Promise<void>,
+): Promise<void> {
+  const other = await startService(variables);
+  try {
+    await use(other, await createSeedTenant(other));
+  } finally {
+    await other.close();
+  }
+}
