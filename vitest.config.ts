@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config';
 import { findPostgres } from './test/support/postgres-server.js';
+import { SummaryReporter } from './test/support/summary.reporter.js';
 
 const postgres = findPostgres();
 if (postgres === null) {
@@ -11,10 +12,12 @@ if (postgres === null) {
 }
 
 const setupFiles = ['reflect-metadata'];
+const summary = process.env['TEST_SUMMARY'];
 const withDatabase = ['test/e2e/**/*.spec.ts'];
 
 export default defineConfig({
   test: {
+    ...(summary === undefined ? {} : { reporters: ['default', new SummaryReporter(summary)] }),
     testTimeout: 30_000,
     hookTimeout: 60_000,
     projects: [
