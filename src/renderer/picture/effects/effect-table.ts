@@ -1,0 +1,193 @@
+import type { Picture } from '../picture.js';
+import { fade, loop } from './animation-effects.js';
+import * as area from './area-effects.js';
+import * as color from './color-effects.js';
+import type { FrameEffect } from './effect-context.js';
+import * as levels from './level-effects.js';
+import * as shape from './shape-effects.js';
+
+/**
+ * `exact`: the documentation says what each pixel becomes. `approximate`: it names the effect and its range, and
+ * how the pixels get there is our own choice.
+ */
+export type Fidelity = 'exact' | 'approximate';
+
+interface EffectBase {
+  readonly fidelity: Fidelity;
+  /** What happens to the pixels, for people; the range of the arguments is the vocabulary's. */
+  readonly rule: string;
+  /** Where the rule comes from. */
+  readonly source: string;
+  /** Arguments of the vocabulary that are not rendered. */
+  readonly missingArguments?: readonly string[];
+}
+
+/** One effect: of a frame by itself, or of the picture as a whole. */
+export type ImplementedEffect = EffectBase &
+  (
+    | { readonly kind: 'frame'; readonly apply: FrameEffect }
+    | {
+        readonly kind: 'picture';
+        readonly apply: (picture: Picture, args: readonly string[]) => Picture | Promise<Picture>;
+      }
+  );
+
+const reference = (name: string): string =>
+  `https://cloudinary.com/documentation/transformation_reference#e_${name}`;
+
+const ofFrame = (
+  name: string,
+  fidelity: Fidelity,
+  rule: string,
+  apply: FrameEffect,
+  missingArguments: readonly string[] = [],
+): [string, ImplementedEffect] => [
+  name,
+  { kind: 'frame', fidelity, rule, source: reference(name), apply, missingArguments },
+];
+
+const ofPicture = (
+  name: string,
+  fidelity: Fidelity,
+  rule: string,
+  apply: (picture: Picture, args: readonly string[]) => Picture | Promise<Picture>,
+): [string, ImplementedEffect] => [name, { kind: 'picture', fidelity, rule, source: reference(name), apply }];
+
+/**
+ * Every effect that is rendered here. An effect of the vocabulary that is not in this table, and not one of those
+ * with which a layer meets its base (layers/compose-layer.ts), is refused by name.
+ */
+export const IMPLEMENTED: ReadonlyMap<string, ImplementedEffect> = new Map<string, ImplementedEffect>([
+  ofFrame('grayscale', 'exact', 'Rec. 709 luma', color.grayscale),
+  ofFrame('blackwhite', 'exact', 'white from the threshold on (default 50 %), else black', color.blackwhite),
+  ofFrame('sepia', 'approximate', "W3C Filter Effects' sepia(level %), default 80", color.sepia),
+  ofFrame('negate', 'exact', '255 - value', color.negate),
+  ofFrame('brightness', 'approximate', 'value × (1 + level / 100), default 80', color.brightness),
+  ofFrame('brightness_hsb', 'approximate', 'the same in HSB: the hue stays, default 80', color.brightnessHsb),
+  ofFrame(
+    'contrast',
+    'approximate',
+    "ImageMagick's sigmoidal contrast (100 is steepness 10), or linear around the middle",
+    color.contrast,
+  ),
+  ofFrame(
+    'saturation',
+    'approximate',
+    "W3C Filter Effects' saturate(1 + level / 100), default 80",
+    color.saturation,
+  ),
+  ofFrame('hue', 'approximate', 'hue of HSL turned by level / 200 of a circle, default 80', color.hue),
+  ofFrame('gamma', 'approximate', 'gamma of 1 + level / 100, default 0', color.gamma),
+  ofFrame(
+    'vibrance',
+    'approximate',
+    'saturation, less where there is much already, default 20',
+    color.vibrance,
+  ),
+  ofFrame('red', 'approximate', 'channel × (1 + level / 100), default 0', color.channelLevel(0)),
+  ofFrame('green', 'approximate', 'channel × (1 + level / 100), default 0', color.channelLevel(1)),
+  ofFrame('blue', 'approximate', 'channel × (1 + level / 100), default 0', color.channelLevel(2)),
+  ofFrame('colorize', 'exact', 'blends with `co_` (default black) by the level, default 100', color.colorize),
+  ofFrame(
+    'tint',
+    'approximate',
+    'a gradient of the colours over the luma, blended by the amount (default 60); one colour lies between black and white',
+    color.tint,
+  ),
+  ofFrame('recolor', 'exact', 'the matrix; of a 4 × 4 one the colours alone', color.recolor),
+  ofFrame(
+    'simulate_colorblind',
+    'approximate',
+    'one matrix per condition (Machado 2009), default deuteranopia',
+    color.simulateColorblind,
+  ),
+  ofFrame('fill_light', 'approximate', 'lightens dark values by a curve, default 50', color.fillLight),
+
+  ofFrame('blur', 'approximate', 'Gaussian of sigma level / 50 pixels, default 100', area.blur),
+  ofFrame(
+    'pixelate',
+    'exact',
+    'squares of their mean; by default a twentieth of the shorter side (approximate)',
+    area.pixelate,
+  ),
+  ofFrame(
+    'sharpen',
+    'approximate',
+    'unsharp mask of sigma 0.7, level / 100 times, default 100',
+    area.sharpen,
+  ),
+  ofFrame(
+    'unsharp_mask',
+    'approximate',
+    'unsharp mask of sigma 1.5, level / 100 times, default 100',
+    area.unsharpMask,
+  ),
+  ofFrame('vignette', 'approximate', 'darker towards the corners in an ellipse, default 20', area.vignette),
+  ofFrame('noise', 'approximate', 'gray grain, the same at every rendering, default 0', area.noise),
+
+  ofFrame(
+    'auto_contrast',
+    'approximate',
+    'luma stretched, 0.5 % clipped, blended by the level',
+    levels.autoContrast,
+  ),
+  ofFrame(
+    'auto_color',
+    'approximate',
+    'channels stretched, 0.5 % clipped, blended by the level',
+    levels.autoColor,
+  ),
+  ofFrame(
+    'auto_brightness',
+    'approximate',
+    'gamma that brings the mean to the middle',
+    levels.autoBrightness,
+  ),
+  ofFrame(
+    'improve',
+    'approximate',
+    'luma stretched and a little saturation, blended by the level',
+    levels.improve,
+  ),
+
+  ofPicture(
+    'trim',
+    'approximate',
+    'edges like the top left pixel within the tolerance (default 10 %)',
+    shape.trim,
+  ),
+  ofFrame(
+    'shadow',
+    'approximate',
+    'blurred silhouette of `co_` (default gray) at `x`, `y` (default 10, 10), sigma level / 10; the canvas grows',
+    shape.shadow,
+  ),
+  ofFrame(
+    'outline',
+    'approximate',
+    'disc of the width (default 5) around the shape, blur / 20 of sigma, in `co_`; the canvas grows by an outer one',
+    shape.outline,
+    ['fill', 'inner_fill'],
+  ),
+  ofFrame(
+    'opacity_threshold',
+    'exact',
+    'alpha below the level (default 50 %) is 0, else 255',
+    shape.opacityThreshold,
+  ),
+  ofFrame(
+    'make_transparent',
+    'approximate',
+    'pixels like `co_`, or the top left one, within the tolerance (default 10 %)',
+    shape.makeTransparent,
+  ),
+  ofFrame(
+    'replace_color',
+    'approximate',
+    'shades near `from` (default: the most frequent strong colour) moved in YCbCr, tolerance 50 by default',
+    shape.replaceColor,
+  ),
+
+  ofPicture('loop', 'exact', 'how often an animation plays; a still stays as it is', loop),
+  ofPicture('fade', 'approximate', 'an animation from or to black; of a still it is refused', fade),
+]);

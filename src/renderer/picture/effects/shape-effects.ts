@@ -1,0 +1,225 @@
+import { draw } from '../layers/blend.js';
+import { refuseTooManyPixels } from '../layers/pixel-ceiling.js';
+import type { Frame, Picture } from '../picture.js';
+import { mapFrames } from '../picture.js';
+import { type FrameEffect, level, paintOf } from './effect-context.js';
+import { dilated, eroded } from './outline-mask.js';
+import { type Paint, parsePaint } from './paint.js';
+import { alphaOf, blurred, enlarged, luma, mapAlpha, mapPixels, toByte } from './pixels.js';
+
+/** Effects that look at, or change, what is transparent. */
+
+/** A frame of one colour, as opaque as the mask says. */
+function painted(mask: Uint8Array, width: number, height: number, paint: Paint): Frame {
+  const pixels = Buffer.allocUnsafe(mask.length * 4);
+  for (let at = 0; at < mask.length; at += 1) {
+    pixels[at * 4] = paint.red;
+    pixels[at * 4 + 1] = paint.green;
+    pixels[at * 4 + 2] = paint.blue;
+    pixels[at * 4 + 3] = Math.round(((mask[at] ?? 0) * paint.alpha) / 255);
+  }
+  return { width, height, pixels };
+}
+
+/**
+ * A shape's outline behind it, on a canvas that is larger by the outline's reach.
+ * @param width Of the outline.
+ * @param softness Blur of its edge, in pixels of sigma.
+ */
+export async function outlined(frame: Frame, width: number, softness: number, paint: Paint): Promise<Frame> {
+  const margin = width + Math.ceil(softness * 3);
+  const [wide, high] = [frame.width + 2 * margin, frame.height + 2 * margin];
+  refuseTooManyPixels(wide, high);
+  const shape = enlarged(frame, wide, high, margin, margin);
+  const ring = painted(dilated(alphaOf(shape), wide, high, width), wide, high, paint);
+  const soft = await blurred(ring, softness);
+  const canvas: Frame = { ...soft, pixels: Buffer.from(soft.pixels) };
+  draw(canvas, shape, 0, 0);
+  return canvas;
+}
+
+/** Outline blur of 1 to 200 per pixel of sigma. */
+const SOFTNESS_PER_SIGMA = 20;
+
+/** `outline[:inner|outer][:<width>][:<blur>]`; `fill` and `inner_fill` are refused before. */
+export const outline: FrameEffect = async (frame, args, context) => {
+  const [thickness = 5, softness = 0] = args.filter((arg) => /^\d/.test(arg)).map(Number);
+  const paint = paintOf(context, 'black');
+  if (!args.includes('inner')) {
+    return outlined(frame, thickness, softness / SOFTNESS_PER_SIGMA, paint);
+  }
+  const { width, height } = frame;
+  const alpha = alphaOf(frame);
+  const core = eroded(alpha, width, height, thickness);
+  const rim = await blurred(
+    painted(
+      core.map((inside) => 255 - inside),
+      width,
+      height,
+      paint,
+    ),
+    softness / SOFTNESS_PER_SIGMA,
+  );
+  const canvas: Frame = { width, height, pixels: Buffer.from(frame.pixels) };
+  draw(canvas, rim, 0, 0);
+  // The rim lies on the shape alone.
+  for (let at = 0; at < alpha.length; at += 1) canvas.pixels[at * 4 + 3] = alpha[at] ?? 0;
+  return canvas;
+};
+
+/** Where a shadow falls that says nothing else, to the bottom right. */
+const SHADOW_OFFSET = 10;
+/** Shadow strength of 0 to 100 per pixel of sigma. */
+const STRENGTH_PER_SIGMA = 10;
+
+/** A soft copy in one colour behind the picture, on a canvas that holds both. */
+export const shadow: FrameEffect = async (frame, args, context) => {
+  const sigma = level(args, 40) / STRENGTH_PER_SIGMA;
+  const { x = SHADOW_OFFSET, y = SHADOW_OFFSET } = context;
+  const paint = paintOf(context, 'gray');
+  const [right, down] = [Math.round(x), Math.round(y)];
+  const spread = Math.ceil(sigma * 3);
+  const left = Math.max(0, spread - right);
+  const top = Math.max(0, spread - down);
+  const width = frame.width + left + Math.max(0, spread + right);
+  const height = frame.height + top + Math.max(0, spread + down);
+  refuseTooManyPixels(width, height);
+  const shape = painted(alphaOf(frame), frame.width, frame.height, paint);
+  const canvas = await blurred(enlarged(shape, width, height, left + right, top + down), sigma);
+  const result: Frame = { width, height, pixels: Buffer.from(canvas.pixels) };
+  draw(result, frame, left, top);
+  return result;
+};
+
+export const opacityThreshold: FrameEffect = (frame, args) => {
+  const threshold = (255 * level(args, 50)) / 100;
+  return mapAlpha(frame, (alpha) => (alpha < threshold ? 0 : 255));
+};
+
+/** Whether two colours are alike: no channel further off than a tolerance of 0 to 255. */
+const alike = (pixels: Buffer, at: number, paint: Paint, tolerance: number): boolean =>
+  Math.abs((pixels[at] ?? 0) - paint.red) <= tolerance &&
+  Math.abs((pixels[at + 1] ?? 0) - paint.green) <= tolerance &&
+  Math.abs((pixels[at + 2] ?? 0) - paint.blue) <= tolerance;
+
+const paintAt = ({ pixels }: Frame, at: number): Paint => ({
+  red: pixels[at] ?? 0,
+  green: pixels[at + 1] ?? 0,
+  blue: pixels[at + 2] ?? 0,
+  alpha: pixels[at + 3] ?? 0,
+});
+
+export const makeTransparent: FrameEffect = (frame, args, context) => {
+  const tolerance = (255 * level(args, 10)) / 100;
+  const paint = context.color === undefined ? paintAt(frame, 0) : parsePaint(context.color);
+  const pixels = Buffer.from(frame.pixels);
+  for (let at = 0; at < pixels.length; at += 4) {
+    if (alike(pixels, at, paint, tolerance)) pixels[at + 3] = 0;
+  }
+  return { ...frame, pixels };
+};
+
+/** The box of what is not background, or undefined when all is. */
+function contents(
+  frame: Frame,
+  tolerance: number,
+  override: Paint | undefined,
+): { left: number; top: number; right: number; bottom: number } | undefined {
+  const { width, height, pixels } = frame;
+  const background = override ?? paintAt(frame, 0);
+  const isBackground = (at: number): boolean => {
+    const alpha = pixels[at + 3] ?? 0;
+    // Colours of what is transparent are not seen; a border of a given colour may be transparent as well.
+    if (alpha <= tolerance && (override !== undefined || background.alpha <= tolerance)) return true;
+    return Math.abs(alpha - background.alpha) <= tolerance && alike(pixels, at, background, tolerance);
+  };
+  let [left, top, right, bottom] = [width, height, 0, 0];
+  for (let y = 0, at = 0; y < height; y += 1) {
+    for (let x = 0; x < width; x += 1, at += 4) {
+      if (isBackground(at)) continue;
+      if (x < left) left = x;
+      if (x >= right) right = x + 1;
+      if (y < top) top = y;
+      bottom = y + 1;
+    }
+  }
+  return right > left ? { left, top, right, bottom } : undefined;
+}
+
+/** `trim[:<tolerance>][:<color>]`: edges like the top left pixel are cut off, in all frames alike. */
+export async function trim(picture: Picture, args: readonly string[]): Promise<Picture> {
+  const [first, second] = args;
+  // The vocabulary takes what cannot be a tolerance for the colour.
+  const hasTolerance = first !== undefined && /^(?:\d|[1-9]\d|100)$/.test(first);
+  const tolerance = (255 * (hasTolerance ? Number(first) : 10)) / 100;
+  const color = hasTolerance ? second : first;
+  const override = color === undefined ? undefined : parsePaint(color);
+  const boxes = picture.frames
+    .map((frame) => contents(frame, tolerance, override))
+    .filter((box) => box !== undefined);
+  // All of it background: there is nothing to keep, and a picture of no pixels is none.
+  if (boxes.length === 0) return picture;
+  const left = Math.min(...boxes.map((box) => box.left));
+  const top = Math.min(...boxes.map((box) => box.top));
+  const width = Math.max(...boxes.map((box) => box.right)) - left;
+  const height = Math.max(...boxes.map((box) => box.bottom)) - top;
+  return mapFrames(picture, (frame) => {
+    const pixels = Buffer.allocUnsafe(width * height * 4);
+    for (let row = 0; row < height; row += 1) {
+      const from = ((top + row) * frame.width + left) * 4;
+      frame.pixels.copy(pixels, row * width * 4, from, from + width * 4);
+    }
+    return { width, height, pixels };
+  });
+}
+
+/** Cb and Cr of a colour, each around 0. */
+const chroma = (red: number, green: number, blue: number): readonly [number, number] => {
+  const gray = luma(red, green, blue);
+  return [(blue - gray) / 1.8556, (red - gray) / 1.5748];
+};
+
+/** The most frequent of the strongly coloured shades, in steps of 16: what an object's colour is likely to be. */
+function prominent({ pixels }: Frame): Paint {
+  const counts = new Float64Array(4096);
+  for (let at = 0; at < pixels.length; at += 4) {
+    const [red = 0, green = 0, blue = 0] = [pixels[at], pixels[at + 1], pixels[at + 2]];
+    const strength = Math.max(red, green, blue) - Math.min(red, green, blue);
+    const bin = ((red >> 4) << 8) | ((green >> 4) << 4) | (blue >> 4);
+    counts[bin] = (counts[bin] ?? 0) + (strength / 255) ** 2 * (pixels[at + 3] ?? 0);
+  }
+  let best = 0;
+  for (const [bin, count] of counts.entries()) if (count > (counts[best] ?? 0)) best = bin;
+  const middle = (bits: number): number => (bits & 15) * 16 + 8;
+  return { red: middle(best >> 8), green: middle(best >> 4), blue: middle(best), alpha: 255 };
+}
+
+/** Share of the tolerance, at its end, in which the change fades out. */
+const FADE = 0.25;
+
+/** `replace_color:<to>[:<tolerance>][:<from>]`: shades of one colour become the same shades of another. */
+export const replaceColor: FrameEffect = (frame, args) => {
+  const [target = 'black', ...rest] = args;
+  const to = parsePaint(target);
+  const hasTolerance = rest[0] !== undefined && /^(?:\d|[1-9]\d|100)$/.test(rest[0]);
+  const reach = ((hasTolerance ? Number(rest.shift()) : 50) / 100) * 128;
+  const from = rest[0] === undefined ? prominent(frame) : parsePaint(rest[0]);
+  const [fromBlue, fromRed] = chroma(from.red, from.green, from.blue);
+  const [toBlue, toRed] = chroma(to.red, to.green, to.blue);
+  const lighter = luma(to.red, to.green, to.blue) - luma(from.red, from.green, from.blue);
+  return mapPixels(frame, (red, green, blue, out) => {
+    const [ofBlue, ofRed] = chroma(red, green, blue);
+    const away = Math.hypot(ofBlue - fromBlue, ofRed - fromRed);
+    const share = Math.min(1, Math.max(0, (reach - away) / (reach * FADE || 1) + (away === 0 ? 1 : 0)));
+    const gray = luma(red, green, blue) + lighter * share;
+    const [newBlue, newRed] = [ofBlue + (toBlue - fromBlue) * share, ofRed + (toRed - fromRed) * share];
+    out[0] = gray + 1.5748 * newRed;
+    out[2] = gray + 1.8556 * newBlue;
+    out[1] = (gray - 0.2126 * toByte(out[0]) - 0.0722 * toByte(out[2])) / 0.7152;
+    if (share === 0) {
+      out[0] = red;
+      out[1] = green;
+      out[2] = blue;
+    }
+  });
+};

@@ -1,0 +1,245 @@
+import sharp from 'sharp';
+import { LONGEST_TEXT } from '../../../transformations/text-layer.js';
+import { type Paint, parsePaint } from '../effects/paint.js';
+import { enlarged, fromSharp, mapAlpha, toSharp } from '../effects/pixels.js';
+import { outlined } from '../effects/shape-effects.js';
+import { draw } from '../layers/blend.js';
+import { refuseTooManyPixels } from '../layers/pixel-ceiling.js';
+import type { Frame, Picture } from '../picture.js';
+import { RenderError } from '../render.errors.js';
+import { type Face, faceOf, registerFonts } from './fonts.js';
+import { parseFont, type TextStyle } from './text-style.js';
+
+/** Other parameters of the component that has the text layer, and what the service knows. */
+export interface TextOptions {
+  /** The value of `co_`; black by default. */
+  readonly color?: string;
+  /** The value of `b_`; none by default. */
+  readonly background?: string;
+  /** The value of `bo_`, the stroke's: `4px_solid_black`. */
+  readonly border?: string;
+  /** Pixels. With `crop` fit, lines are broken at this width. */
+  readonly width?: number;
+  readonly crop?: string;
+  readonly flags?: ReadonlySet<string>;
+  /** Named text styles: see text-styles.ts. */
+  readonly styles?: ReadonlyMap<string, TextStyle>;
+}
+
+/** A text as it is laid out: everything in pixels. */
+interface Layout {
+  readonly text: string;
+  readonly face: Face;
+  readonly style: TextStyle;
+  /** Lines are broken here. */
+  readonly width: number | undefined;
+}
+
+const LAYER = /^text:([^:]*):([^:]*)$/;
+
+/** Decoded once by the parser of URLs, and once more since the SDK encodes `,` and `/` twice. */
+function decodeText(escaped: string): string {
+  let text: string;
+  try {
+    text = decodeURIComponent(escaped);
+  } catch {
+    throw new RenderError(400, 'Invalid text: not percent-encoded UTF-8');
+  }
+  try {
+    text = decodeURIComponent(text);
+  } catch {
+    // `100%` is text too.
+  }
+  if (text.length > LONGEST_TEXT) throw new RenderError(400, `Text longer than ${LONGEST_TEXT} characters`);
+  if (/\p{Cs}|(?!\n)\p{Cc}/u.test(text)) throw new RenderError(400, 'Invalid text: control character');
+  if (text === '') throw new RenderError(400, 'Text is empty');
+  return text;
+}
+
+/** A named style, else a font with its options. A file comes first: its operator chose the name. */
+function findStyle(name: string, styles: TextOptions['styles']): TextStyle {
+  const style = styles?.get(name.replaceAll('%20', ' ')) ?? parseFont(name);
+  if (!style) throw new RenderError(400, `Text style not found: ${name}`);
+  return style;
+}
+
+/** Text is data: of Pango's markup it may have nothing (`<span font="…">`, `&#x…;`). */
+const escapeMarkup = (text: string): string =>
+  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+
+const hex = (value: number): string => value.toString(16).padStart(2, '0');
+
+/** Pango counts lengths in 1024ths of a pixel, at 72 dots per inch. */
+const PANGO_SCALE = 1024;
+
+function markup({ text, style }: Layout, paint: Paint, scale: number): string {
+  const attributes = [`foreground="#${hex(paint.red)}${hex(paint.green)}${hex(paint.blue)}"`];
+  const spacing = Math.round((style.letter_spacing ?? 0) * PANGO_SCALE * scale);
+  if (spacing !== 0) attributes.push(`letter_spacing="${spacing}"`);
+  if (style.text_decoration === 'underline') attributes.push('underline="single"');
+  if (style.text_decoration === 'strikethrough') attributes.push('strikethrough="true"');
+  return `<span ${attributes.join(' ')}>${escapeMarkup(text)}</span>`;
+}
+
+const ALIGNMENTS: Readonly<Record<string, 'left' | 'centre' | 'right'>> = {
+  center: 'centre',
+  right: 'right',
+  end: 'right',
+};
+
+/** Text as pixels, trimmed to what is inked, everything `scale` times as large. */
+async function ink(layout: Layout, paint: Paint, scale: number): Promise<Frame> {
+  const { face, style, width } = layout;
+  return fromSharp(
+    sharp({
+      text: {
+        text: markup(layout, paint, scale),
+        font: `${face.name} ${(style.font_size * scale).toFixed(3)}`,
+        fontfile: face.file,
+        dpi: 72,
+        rgba: true,
+        align: ALIGNMENTS[style.text_align ?? 'left'] ?? 'left',
+        justify: style.text_align === 'justify',
+        spacing: Math.round((style.line_spacing ?? 0) * scale),
+        wrap: 'word-char',
+        ...(width === undefined ? {} : { width: Math.max(1, Math.round(width * scale)) }),
+      },
+    }),
+  );
+}
+
+/** Cairo's longest side of a surface. */
+const LONGEST_SIDE = 32_767;
+/** Font size at which a text is measured before it is rendered in its own. */
+const MEASURED_SIZE = 10;
+/** A glyph's widest advance, in font sizes, with room to spare. */
+const WIDEST_GLYPH = 2;
+
+/**
+ * The largest that a text can become, or refuses it: 1,000 characters of size 1,000 would be gigabytes.
+ * Most texts are so short that counting is enough; the others are measured in a small size.
+ */
+async function measure(layout: Layout, paint: Paint): Promise<{ width: number; height: number }> {
+  const { text, style } = layout;
+  const lines = text.split('\n');
+  const longest = Math.max(...lines.map((line) => line.length));
+  const step = style.font_size * WIDEST_GLYPH + Math.abs(style.letter_spacing ?? 0);
+  const row = style.font_size * WIDEST_GLYPH + Math.abs(style.line_spacing ?? 0);
+  const bound = { width: longest * step, height: lines.length * row };
+  if (
+    layout.width === undefined &&
+    bound.width < LONGEST_SIDE &&
+    bound.height < LONGEST_SIDE &&
+    bound.width * bound.height < 4e6
+  ) {
+    return bound;
+  }
+  const scale = MEASURED_SIZE / Math.max(MEASURED_SIZE, style.font_size);
+  // What cannot even be measured has sides beyond Cairo's at a size of 10.
+  const small = await inkOrRefuse(layout, paint, scale);
+  const size = { width: Math.ceil(small.width / scale), height: Math.ceil(small.height / scale) };
+  refuseTooManyPixels(size.width, size.height);
+  if (size.width > LONGEST_SIDE || size.height > LONGEST_SIDE) throw tooLarge();
+  return size;
+}
+
+const tooLarge = (): RenderError => new RenderError(400, `Text larger than ${LONGEST_SIDE} pixels`);
+
+async function inkOrRefuse(layout: Layout, paint: Paint, scale: number): Promise<Frame> {
+  try {
+    return await ink(layout, paint, scale);
+  } catch (error) {
+    if (error instanceof Error && /invalid value|too (?:large|big)|image size/i.test(error.message)) {
+      throw tooLarge();
+    }
+    throw error;
+  }
+}
+
+/**
+ * Small text is rendered in four times its size and shrunk: how glyphs are fitted to whole pixels is a setting of
+ * each machine, and a quarter of a pixel of it is not seen.
+ */
+const OVERSAMPLING = 4;
+const MOST_OVERSAMPLED_PIXELS = 1e6;
+
+async function renderInk(layout: Layout, paint: Paint): Promise<Frame> {
+  const { width, height } = await measure(layout, paint);
+  const scale =
+    width * height <= MOST_OVERSAMPLED_PIXELS && Math.max(width, height) * OVERSAMPLING < LONGEST_SIDE
+      ? OVERSAMPLING
+      : 1;
+  const large = await inkOrRefuse(layout, paint, scale);
+  if (scale === 1) return large;
+  const size = [Math.ceil(large.width / scale), Math.ceil(large.height / scale)] as const;
+  // Whole pixels first, so that no stroke is squeezed.
+  const canvas = enlarged(large, size[0] * scale, size[1] * scale, 0, 0);
+  return fromSharp(toSharp(canvas).resize(...size, { fit: 'fill', kernel: 'linear' }));
+}
+
+/** A space's width in font sizes, for text of nothing but spaces. */
+const SPACE = 0.32;
+
+/** Text of spaces has no ink; with a background it is a box, as wide as the spaces. */
+function blank({ text, style }: Layout): Frame {
+  const lines = text.split('\n');
+  const longest = Math.max(...lines.map((line) => line.length));
+  const width = Math.max(
+    1,
+    Math.round(longest * Math.max(0, style.font_size * SPACE + (style.letter_spacing ?? 0))),
+  );
+  const height = Math.max(1, Math.round(lines.length * (style.font_size + (style.line_spacing ?? 0))));
+  refuseTooManyPixels(width, height);
+  return { width, height, pixels: Buffer.alloc(width * height * 4) };
+}
+
+const BORDER = /^(\d{1,4})px_solid_(.+)$/;
+/** The SDK's own border where it is given none. */
+const STROKE = { width: 2, color: 'black' };
+
+async function stroked(frame: Frame, border: string | undefined): Promise<Frame> {
+  if (border === undefined) return outlined(frame, STROKE.width, 0, parsePaint(STROKE.color));
+  const [, width = '', color = ''] = BORDER.exec(border) ?? [];
+  if (width === '') throw new RenderError(400, `Invalid border ${border}`);
+  return outlined(frame, Number(width), 0, parsePaint(color));
+}
+
+/** Padding of `fl_text_no_trim`, in font sizes. Cloudinary says "a small amount". */
+const PADDING = 0.2;
+
+function padded(frame: Frame, padding: number): Frame {
+  const [width, height] = [frame.width + 2 * padding, frame.height + 2 * padding];
+  refuseTooManyPixels(width, height);
+  return enlarged(frame, width, height, padding, padding);
+}
+
+function onBackground(frame: Frame, { red, green, blue, alpha }: Paint): Frame {
+  const canvas = Buffer.alloc(frame.pixels.length, Buffer.from([red, green, blue, alpha]));
+  const result = { width: frame.width, height: frame.height, pixels: canvas };
+  draw(result, frame, 0, 0);
+  return result;
+}
+
+/**
+ * A text layer as a picture, trimmed to the text.
+ * @param layer As it stands after `l_` or `u_`: `text:Arial_40_bold:Hello%252C%20you`.
+ * @throws RenderError 400 for text or a style that cannot be read, an unknown style, or a result above the pixel
+ * ceiling.
+ */
+export async function renderText(layer: string, options: TextOptions): Promise<Picture> {
+  const [, name, escaped] = LAYER.exec(layer) ?? [];
+  if (name === undefined || escaped === undefined) throw new RenderError(400, `Invalid text layer ${layer}`);
+  const style = findStyle(name, options.styles);
+  const text = decodeText(escaped);
+  const paint = parsePaint(options.color ?? style.font_color ?? 'black');
+  const width = options.crop === 'fit' ? options.width : undefined;
+  const layout: Layout = { text, style, face: faceOf(style), width };
+  await registerFonts();
+  let frame = text.trim() === '' ? blank(layout) : await renderInk(layout, paint);
+  if (paint.alpha < 255) frame = mapAlpha(frame, (alpha) => (alpha * paint.alpha) / 255);
+  if (style.stroke === 'stroke') frame = await stroked(frame, options.border);
+  if (options.flags?.has('text_no_trim')) frame = padded(frame, Math.ceil(style.font_size * PADDING));
+  const background = options.background ?? style.background;
+  if (background !== undefined) frame = onBackground(frame, parsePaint(background));
+  return { frames: [frame], delays: [], loop: 0 };
+}
