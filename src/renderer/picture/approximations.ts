@@ -1,0 +1,14 @@
+/** What a render did otherwise than Cloudinary would; it ends in the `X-Pixseal-Approximate` header. */
+export class Approximations {
+  private readonly notes = new Set<string>();
+
+  /** @param note Short, printable ASCII, without `;`: `g_face: attention instead of a face`. */
+  add(note: string): void {
+    this.notes.add(note.replace(/[^\x20-\x7e]|;/g, '?').slice(0, 120));
+  }
+
+  /** The header's value, or undefined where everything is exact. */
+  get header(): string | undefined {
+    return this.notes.size === 0 ? undefined : [...this.notes].join('; ');
+  }
+}

@@ -1,0 +1,72 @@
+import type { Component } from '../chain/component.js';
+import { evaluate, isShare, type Measures } from './arithmetic.js';
+
+/** Whole pixels. */
+export interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** The size a component asks for; a side it does not name is undefined. Not rounded. */
+export interface Box {
+  readonly width: number | undefined;
+  readonly height: number | undefined;
+  /** Width divided by height, where `ar` says so. */
+  readonly ratio: number | undefined;
+  /** Device pixel ratio. */
+  readonly dpr: number;
+}
+
+/**
+ * The one rounding rule of the renderer: a length becomes the nearest whole pixel (halves up), and at least 1.
+ * Intermediate lengths are not rounded, only what a picture is really resized, cut or padded to.
+ */
+export const wholePixels = (length: number): number => Math.max(1, Math.round(length));
+
+/**
+ * Reads `w`, `h`, `ar` and `dpr`.
+ * @param relativeTo What a share is a share of: the picture itself, or with `fl_relative` the one below a layer.
+ */
+export function readBox(component: Component, measures: Measures, relativeTo: Size): Box {
+  const { values } = component;
+  const ratio = values.get('ar');
+  return {
+    width: side(values.get('w'), relativeTo.width, measures),
+    height: side(values.get('h'), relativeTo.height, measures),
+    ratio: ratio === undefined ? undefined : readRatio(ratio, measures),
+    dpr: readDpr(component),
+  };
+}
+
+/** `auto` is 1 for a client that sends no hints (transformation_reference#dpr_dpr). */
+export function readDpr({ values }: Component): number {
+  const dpr = values.get('dpr') ?? 'auto';
+  return dpr === 'auto' ? 1 : Number(dpr);
+}
+
+/** An offset in pixels: whole numbers as they are, shares of `whole`. */
+export function readOffset(text: string | undefined, whole: number, measures: Measures): number | undefined {
+  if (text === undefined) return undefined;
+  return isShare(text) ? Number(text) * whole : evaluate(text, measures);
+}
+
+function side(text: string | undefined, whole: number, measures: Measures): number | undefined {
+  if (text === undefined) return undefined;
+  if (isShare(text)) return Number(text) * whole;
+  if (text.startsWith('auto')) return automaticWidth(text, measures);
+  return evaluate(text, measures);
+}
+
+/**
+ * `auto` without client hints is the third part, the fallback, or else the picture's own width
+ * (transformation_reference#w_width).
+ */
+function automaticWidth(text: string, measures: Measures): number {
+  const fallback = /^auto:[^:]+.*:(\d+)$/.exec(text)?.[1];
+  return fallback === undefined ? measures.width : Number(fallback);
+}
+
+function readRatio(text: string, measures: Measures): number {
+  const [width, height] = text.split(':');
+  return height === undefined ? evaluate(text, measures) : Number(width) / Number(height);
+}

@@ -1,0 +1,264 @@
+import type { LayerAsset } from '../../transformations/asset-layer.js';
+import { defaultImages, parseChain } from '../chain/chain.parser.js';
+import { type LayerStep, nestLayers, type Step } from '../chain/chain-tree.js';
+import type { Component } from '../chain/component.js';
+import { Approximations } from './approximations.js';
+import { contentDisposition } from './attachment.js';
+import { readBox, type Size } from './box.js';
+import { decode, inspect, type OriginalInfo } from './decode.js';
+import { type Delivery, readDelivery } from './delivery.js';
+import { chooseTarget, contentTypeOf, encode, isIn, type Target } from './encode.js';
+import { placeLayer, splitLayer } from './layer-step.js';
+import { DEFAULT_LIMITS, type RenderLimits } from './limits.js';
+import type { Originals } from './originals.js';
+import type { Picture } from './picture.js';
+import { RenderError } from './render.errors.js';
+import { refuseUnsupported } from './support.js';
+import { renderText, type TextOptions } from './text/render-text.js';
+import type { TextStyle } from './text/text-style.js';
+import { applyTransform, firstResize, type TransformContext } from './transform.js';
+
+export type { Originals } from './originals.js';
+
+/** A delivery URL, taken apart. */
+export interface RenderRequest {
+  readonly deliveryType: LayerAsset['deliveryType'];
+  /** Decoded, without the extension. */
+  readonly publicId: string;
+  /** Components as they stand in the URL. */
+  readonly chain: readonly string[];
+  /** The URL's extension, lower case; empty is the original's format. */
+  readonly format: string;
+  /** The client's Accept, for `f_auto`. */
+  readonly accept: string | undefined;
+}
+
+/** An answer. */
+export interface RenderedPicture {
+  readonly body: Buffer;
+  readonly contentType: string;
+  /** Pixels of one frame. */
+  readonly width: number;
+  readonly height: number;
+  /** `Content-Disposition` of `fl_attachment`, `X-Pixseal-Approximate` naming what Cloudinary would do otherwise. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Whether another Accept could have had another answer. */
+  readonly varyByAccept: boolean;
+}
+
+/** Flags that leave the stored bytes as they are. */
+const UNTOUCHING = new Set(['attachment', 'immutable_cache', 'original', 'sanitize', 'rasterize']);
+
+/** Renders a chain of Cloudinary's transformations to a picture. It knows nothing of HTTP or where originals lie. */
+export class PictureRenderer {
+  constructor(
+    private readonly originals: Originals,
+    private readonly limits: RenderLimits = DEFAULT_LIMITS,
+    /** Named text styles. */
+    private readonly textStyles: ReadonlyMap<string, TextStyle> = new Map(),
+  ) {}
+
+  /**
+   * @param signal Looked at between operations; what it aborts rejects with the signal's reason.
+   * @throws {RenderError} 400 for what is wrong with the chain or not supported, 404 where there is no original.
+   */
+  async render(request: RenderRequest, signal: AbortSignal): Promise<RenderedPicture> {
+    signal.throwIfAborted();
+    const components = parseChain(request.chain);
+    const steps = nestLayers(components);
+    const notes = new Approximations();
+    refuseUnsupported(components, notes);
+    const ofPicture = steps.flatMap((step) => (step.kind === 'transform' ? [step.component] : []));
+    const delivery = readDelivery(components, ofPicture);
+
+    const body = await this.getOriginal(request, delivery);
+    const info = await inspect(body, delivery.orient, this.limits);
+    const target = chooseTarget(delivery, request.format, request.accept, info);
+    const isUntouched = components.every(
+      ({ values, flags }) =>
+        [...values.keys()].every((code) => code === 'fl') &&
+        [...flags.keys()].every((flag) => UNTOUCHING.has(flag)),
+    );
+    if (isUntouched && isIn(target, info)) {
+      // The original itself was asked for: its bytes, metadata included, are what is delivered.
+      return this.answer(request, delivery, notes, { ...info, body, format: target.format ?? 'jpg' });
+    }
+    const context = this.contextFor(info, delivery.page ?? 0, undefined, notes, signal);
+    const picture = await this.open(body, info, target, delivery, steps, context);
+    const rendered = withDelay(await this.run(picture, steps, context), delivery.delay);
+    signal.throwIfAborted();
+    const density = readDensity(delivery.density, info);
+    const encoded = await encode(rendered, target, delivery, density, body);
+    signal.throwIfAborted();
+    const [{ width, height }] = rendered.frames;
+    return this.answer(request, delivery, notes, { ...encoded, width, height });
+  }
+
+  private answer(
+    request: RenderRequest,
+    delivery: Delivery,
+    notes: Approximations,
+    file: Size & { readonly body: Buffer; readonly format: Parameters<typeof contentTypeOf>[0] },
+  ): RenderedPicture {
+    const attachment = delivery.flags.get('attachment');
+    const approximate = notes.header;
+    return {
+      body: file.body,
+      contentType: contentTypeOf(file.format),
+      width: file.width,
+      height: file.height,
+      headers: {
+        ...(attachment === undefined
+          ? {}
+          : { 'Content-Disposition': contentDisposition(attachment, request.publicId, file.format) }),
+        ...(approximate === undefined ? {} : { 'X-Pixseal-Approximate': approximate }),
+      },
+      varyByAccept: delivery.format?.startsWith('auto') === true,
+    };
+  }
+
+  /** The original, or what `d_` names where there is none. */
+  private async getOriginal(
+    { deliveryType, publicId }: RenderRequest,
+    { defaultImage }: Delivery,
+  ): Promise<Buffer> {
+    const body = await this.originals.find(deliveryType, publicId);
+    if (body) return body;
+    for (const asset of defaultImage === undefined ? [] : defaultImages(defaultImage)) {
+      const fallback = await this.originals.find(asset.deliveryType, asset.publicId);
+      if (fallback) return fallback;
+    }
+    throw new RenderError(404, `Resource not found - ${publicId}`);
+  }
+
+  private contextFor(
+    info: OriginalInfo,
+    page: number,
+    base: Size | undefined,
+    notes: Approximations,
+    signal: AbortSignal,
+  ): TransformContext {
+    return {
+      initial: {
+        initialWidth: info.width,
+        initialHeight: info.height,
+        pageCount: info.pageCount,
+        currentPage: page + 1,
+      },
+      base,
+      limits: this.limits,
+      notes,
+      signal,
+    };
+  }
+
+  /** Unpacks the original; a first step that only makes it smaller is done while unpacking. */
+  private async open(
+    body: Buffer,
+    info: OriginalInfo,
+    target: Target,
+    delivery: Delivery,
+    steps: readonly Step[],
+    context: TransformContext,
+  ): Promise<Picture> {
+    const [first] = steps;
+    const size = first?.kind === 'transform' ? firstResize(first.component, info, context) : undefined;
+    const isSmaller = size !== undefined && size.width <= info.width && size.height <= info.height;
+    return await decode(
+      body,
+      info,
+      {
+        page: delivery.page ?? 0,
+        allFrames: target.animated,
+        orient: delivery.orient,
+        resize: isSmaller ? size : undefined,
+      },
+      this.limits,
+    );
+  }
+
+  private async run(picture: Picture, steps: readonly Step[], context: TransformContext): Promise<Picture> {
+    let result = picture;
+    for (const step of steps) {
+      context.signal.throwIfAborted();
+      result =
+        step.kind === 'transform'
+          ? await applyTransform(result, step.component, context)
+          : await this.addLayer(result, step, context);
+    }
+    return result;
+  }
+
+  private async addLayer(base: Picture, step: LayerStep, below: TransformContext): Promise<Picture> {
+    const { opening, closing, placing } = splitLayer(step);
+    const [{ width, height }] = base.frames;
+    const source = await this.openLayer(step.component, { ...below, base: { width, height } });
+    const context = this.contextFor(source.info, 0, { width, height }, below.notes, below.signal);
+    let layer = await applyTransform(source.picture, opening, context);
+    layer = await this.run(layer, step.steps, context);
+    if (closing) layer = await applyTransform(layer, closing, context);
+    return await placeLayer(base, layer, step, placing, below);
+  }
+
+  private async openLayer(
+    component: Component,
+    context: TransformContext,
+  ): Promise<{ readonly picture: Picture; readonly info: OriginalInfo }> {
+    const { layer } = component;
+    if (layer?.kind === 'asset') {
+      const body = await this.originals.find(layer.asset.deliveryType, layer.asset.publicId);
+      if (!body) throw new RenderError(404, `Resource not found - ${layer.asset.publicId}`);
+      const { orient, page = 0 } = readDelivery([component], [component]);
+      const info = await inspect(body, orient, this.limits);
+      const decoding = { page, allFrames: false, orient, resize: undefined };
+      return { info, picture: await decode(body, info, decoding, this.limits) };
+    }
+    const picture = await renderText(layer?.text ?? '', this.textOptions(component, context));
+    context.signal.throwIfAborted();
+    const [{ width, height }] = picture.frames;
+    return {
+      picture,
+      info: {
+        format: 'raw',
+        width,
+        height,
+        pageCount: 1,
+        isAnimated: false,
+        hasAlpha: true,
+        density: undefined,
+      },
+    };
+  }
+
+  private textOptions(component: Component, { base, initial }: TransformContext): TextOptions {
+    const { values, flags } = component;
+    const [color, background, border, crop] = [
+      values.get('co'),
+      values.get('b'),
+      values.get('bo'),
+      values.get('c'),
+    ];
+    const below = base ?? { width: initial.initialWidth, height: initial.initialHeight };
+    const { width } = readBox(component, { ...below, ...initial }, below);
+    return {
+      ...(color === undefined ? {} : { color }),
+      ...(background === undefined ? {} : { background }),
+      ...(border === undefined ? {} : { border }),
+      ...(crop === undefined ? {} : { crop }),
+      ...(width === undefined ? {} : { width }),
+      flags: new Set(flags.keys()),
+      styles: this.textStyles,
+    };
+  }
+}
+
+/** `dl_` holds for every frame of an animation. */
+function withDelay(picture: Picture, delay: number | undefined): Picture {
+  return delay === undefined || picture.frames.length === 1
+    ? picture
+    : { ...picture, delays: picture.frames.map(() => delay) };
+}
+
+/** `idn` is the original's own density. */
+const readDensity = (value: string | undefined, { density }: OriginalInfo): number | undefined =>
+  value === undefined ? undefined : value === 'idn' ? density : Number(value);

@@ -1,0 +1,289 @@
+import type { Component } from '../chain/component.js';
+import type { Approximations } from './approximations.js';
+import { evaluate, type Measures } from './arithmetic.js';
+import { type Background, blurredBackdrop, flatten, readBackground } from './background.js';
+import { addBorder, readBorder } from './border.js';
+import { type Box, readBox, readDpr, readOffset, type Size } from './box.js';
+import { type Radii, readRadii, roundCorners } from './corners.js';
+import { applyEffect, type EffectContext } from './effects/apply-effect.js';
+import { mapAlpha } from './effects/pixels.js';
+import { type Plan, planGeometry } from './geometry.js';
+import { clipTo, placeWithin, readAim, type Rectangle } from './gravity.js';
+import { draw } from './layers/blend.js';
+import { refuseTooLarge, type RenderLimits } from './limits.js';
+import { type Frame, mapFrames, type Picture } from './picture.js';
+import { RenderError } from './render.errors.js';
+import { extract, onCanvas, resize } from './reshape.js';
+import { readTurns, turn } from './rotate.js';
+
+/** What a component's values may refer to, and what its work is bounded by. */
+export interface TransformContext {
+  /** The original's size, pages and the page shown. */
+  readonly initial: Pick<Measures, 'initialWidth' | 'initialHeight' | 'pageCount' | 'currentPage'>;
+  /** The picture below a layer: with `fl_relative` shares are shares of it. */
+  readonly base: Size | undefined;
+  readonly limits: RenderLimits;
+  readonly notes: Approximations;
+  readonly signal: AbortSignal;
+}
+
+/** Effects whose shape follows the rounded corners, so they come after them. */
+const AROUND_THE_SHAPE = /^(?:shadow|dropshadow|outline)(?:$|:)/;
+/** What it cuts off should not count in a crop, so it comes before. */
+const BEFORE_THE_CROP = /^trim(?:$|:)/;
+
+/**
+ * Applies one component to a picture, in this order: trim, automatic turn, crop and padding, turn and flips,
+ * effect, opacity, corners, border, shadow, background.
+ * @throws {RenderError} 400 for what is not supported, or a picture above the ceiling.
+ */
+export async function applyTransform(
+  picture: Picture,
+  component: Component,
+  context: TransformContext,
+): Promise<Picture> {
+  const { values } = component;
+  const [effect, opacity] = [values.get('e'), values.get('o')];
+  const runEffect = async (input: Picture): Promise<Picture> =>
+    effect === undefined ? input : await withEffect(input, component, effect, context);
+  const isFirst = effect !== undefined && BEFORE_THE_CROP.test(effect);
+  const isLast = effect !== undefined && AROUND_THE_SHAPE.test(effect);
+
+  let result = isFirst ? await runEffect(picture) : picture;
+  const turns = readTurns(component, boxOf(component, result, context), measuresOf(result, context));
+  for (const each of turns.before) result = await eachFrame(result, context, (frame) => turn(frame, each));
+  const background = backgroundOf(component, result, context);
+  result = await reshape(result, component, background, context);
+  for (const each of turns.after) result = await eachFrame(result, context, (frame) => turn(frame, each));
+  if (!isFirst && !isLast) result = await runEffect(result);
+  if (opacity !== undefined) {
+    const share = Math.min(100, Math.max(0, evaluate(opacity, measuresOf(result, context)))) / 100;
+    result = await eachFrame(result, context, (frame) => mapAlpha(frame, (alpha) => alpha * share));
+  }
+  result = await roundAndFrame(result, component, context);
+  if (isLast) result = await runEffect(result);
+  if (background?.kind === 'paint') {
+    const { paint } = background;
+    result = await eachFrame(result, context, (frame) => flatten(frame, paint));
+  }
+  return result;
+}
+
+/** What one component's expressions see of a picture. */
+export function measuresOf(
+  { frames: [{ width, height }] }: Picture,
+  { initial }: TransformContext,
+): Measures {
+  return { width, height, ...initial };
+}
+
+function boxOf(component: Component, picture: Picture, context: TransformContext): Box {
+  const isRelative = component.flags.has('relative') && context.base !== undefined;
+  return readBox(
+    component,
+    measuresOf(picture, context),
+    (isRelative ? context.base : undefined) ?? picture.frames[0],
+  );
+}
+
+function backgroundOf(
+  component: Component,
+  picture: Picture,
+  { notes }: TransformContext,
+): Background | undefined {
+  const value = component.values.get('b');
+  if (value === undefined) return undefined;
+  const background = readBackground(value, picture, notes);
+  if (background.kind === 'blurred' && !(component.values.get('c') ?? '').endsWith('pad')) {
+    throw new RenderError(400, `Background ${value} needs a padding crop in component ${component.text}`);
+  }
+  return background;
+}
+
+async function withEffect(
+  picture: Picture,
+  component: Component,
+  effect: string,
+  context: TransformContext,
+): Promise<Picture> {
+  const { values } = component;
+  const [color, background] = [values.get('co'), values.get('b')];
+  const { x, y } = offsetOf(component, picture, context);
+  const effectContext: EffectContext = {
+    ...(color === undefined ? {} : { color }),
+    ...(background === undefined ? {} : { background }),
+    ...(x === undefined ? {} : { x }),
+    ...(y === undefined ? {} : { y }),
+  };
+  const result = await applyEffect(picture, effect, effectContext);
+  const [first] = result.frames;
+  if (result.frames.some(({ width, height }) => width !== first.width || height !== first.height)) {
+    throw new RenderError(
+      400,
+      `Effect ${effect} is not supported for an animation: its frames differ in size`,
+    );
+  }
+  refuseTooLarge(first.width, first.height, result.frames.length, context.limits.pixels);
+  context.signal.throwIfAborted();
+  return result;
+}
+
+/** `x` and `y` in pixels of the picture; with a device pixel ratio they grow as everything does. */
+export function offsetOf(
+  component: Component,
+  picture: Picture,
+  context: TransformContext,
+): { readonly x: number | undefined; readonly y: number | undefined } {
+  const measures = measuresOf(picture, context);
+  return {
+    x: readOffset(component.values.get('x'), measures.width, measures),
+    y: readOffset(component.values.get('y'), measures.height, measures),
+  };
+}
+
+/** The size to which a component scales a picture before anything else it does, where it does: for decoders. */
+export function firstResize(
+  component: Component,
+  picture: Size,
+  context: TransformContext,
+): Size | undefined {
+  const isPlain =
+    !(component.values.get('a') ?? '').includes('auto_') &&
+    !(component.values.get('e') ?? '').startsWith('trim');
+  if (!isPlain || /^auto|^blurred/.test(component.values.get('b') ?? '')) return undefined;
+  const measures = { ...picture, ...context.initial };
+  const plan = planGeometry(component, picture, readBox(component, measures, picture));
+  return plan.cut ? undefined : plan.resize;
+}
+
+async function reshape(
+  picture: Picture,
+  component: Component,
+  background: Background | undefined,
+  context: TransformContext,
+): Promise<Picture> {
+  const [first] = picture.frames;
+  const plan = planGeometry(component, first, boxOf(component, picture, context));
+  for (const size of [plan.resize, plan.canvas]) {
+    if (size) refuseTooLarge(size.width, size.height, picture.frames.length, context.limits.pixels);
+  }
+  const offset = offsetOf(component, picture, context);
+  let result = picture;
+  let target = plan.resize;
+  if (plan.cut) {
+    const aim = await readAim(component, first, offset, context.notes);
+    const part =
+      component.values.get('z') === undefined
+        ? clipTo(first, plan.cut, aim)
+        : placeWithin(first, plan.cut, aim);
+    if (!part) throw new RenderError(400, `Nothing of the picture is left by component ${component.text}`);
+    target = plan.resize && shrunkAsCut(plan.resize, plan.cut, first, part);
+    result = await eachFrame(result, context, (frame) => extract(frame, part));
+  }
+  if (target) {
+    const size = target;
+    result = await eachFrame(result, context, (frame) => resize(frame, size));
+  }
+  return await cropAndPad(result, component, { plan, background, offset, scaledFrom: first }, context);
+}
+
+/** A window that the picture's edge made smaller is scaled by the same factor. */
+function shrunkAsCut(asked: Size, cut: Size, picture: Size, part: Rectangle): Size {
+  const expected = {
+    width: Math.min(cut.width, picture.width),
+    height: Math.min(cut.height, picture.height),
+  };
+  return {
+    width: Math.max(1, Math.round((asked.width * part.width) / expected.width)),
+    height: Math.max(1, Math.round((asked.height * part.height) / expected.height)),
+  };
+}
+
+async function cropAndPad(
+  picture: Picture,
+  component: Component,
+  reshaping: {
+    readonly plan: Plan;
+    readonly background: Background | undefined;
+    readonly offset: { readonly x: number | undefined; readonly y: number | undefined };
+    readonly scaledFrom: Size;
+  },
+  context: TransformContext,
+): Promise<Picture> {
+  const { plan, background, scaledFrom } = reshaping;
+  const [first] = picture.frames;
+  const { canvas, crop } = plan;
+  if (!canvas && (!crop || (crop.width === first.width && crop.height === first.height))) return picture;
+  const { x, y } = reshaping.offset;
+  const dpr = readDpr(component);
+  // A point to center on is one of the picture as it was; other offsets are pixels of the result.
+  const isPoint = component.values.get('g') === 'xy_center';
+  const aim = await readAim(
+    component,
+    first,
+    {
+      x: x === undefined ? undefined : x * (isPoint ? first.width / scaledFrom.width : dpr),
+      y: y === undefined ? undefined : y * (isPoint ? first.height / scaledFrom.height : dpr),
+    },
+    context.notes,
+  );
+  let result = picture;
+  if (crop) {
+    const part = placeWithin(first, crop, aim);
+    result = await eachFrame(result, context, (frame) => extract(frame, part));
+  }
+  if (!canvas) return result;
+  // In a canvas it is the picture that is placed, so there is no point of it to follow.
+  const placed = placeWithin(canvas, result.frames[0], {
+    ...aim,
+    focus: undefined,
+    gravity: isPoint ? 'center' : aim.gravity,
+  });
+  return await eachFrame(result, context, async (frame) => {
+    if (background?.kind !== 'blurred') return onCanvas(frame, canvas, placed.left, placed.top);
+    const backdrop = await blurredBackdrop(frame, canvas, background);
+    draw(backdrop, frame, placed.left, placed.top);
+    return backdrop;
+  });
+}
+
+async function roundAndFrame(
+  picture: Picture,
+  component: Component,
+  context: TransformContext,
+): Promise<Picture> {
+  const [radius, border] = [component.values.get('r'), component.values.get('bo')];
+  let result = picture;
+  let radii: Radii | undefined;
+  if (radius !== undefined) {
+    const rounded = readRadii(radius, result.frames[0], measuresOf(result, context));
+    radii = rounded;
+    result = await eachFrame(result, context, (frame) => roundCorners(frame, rounded));
+  }
+  if (border !== undefined) {
+    const line = readBorder(border);
+    const [{ width, height }] = result.frames;
+    refuseTooLarge(
+      width + 2 * line.width,
+      height + 2 * line.width,
+      result.frames.length,
+      context.limits.pixels,
+    );
+    result = await eachFrame(result, context, (frame) => addBorder(frame, line, radii));
+  }
+  return result;
+}
+
+/** Applies something to each frame, unless nobody waits for it any more or it grows too large. */
+async function eachFrame(
+  picture: Picture,
+  { signal, limits }: TransformContext,
+  apply: (frame: Frame) => Promise<Frame> | Frame,
+): Promise<Picture> {
+  return await mapFrames(picture, async (frame) => {
+    signal.throwIfAborted();
+    const result = await apply(frame);
+    refuseTooLarge(result.width, result.height, picture.frames.length, limits.pixels);
+    return result;
+  });
+}
