@@ -27,6 +27,8 @@ export async function createApp(environment: Environment): Promise<NestFastifyAp
       problems.answer(error, request, reply);
     },
   });
+  // Bodies are JSON: Fastify reads text too, and Nest (see bodyParser) would add forms.
+  server.removeContentTypeParser('text/plain');
   logRequests(server, logger);
   setDefaultHeaders(server);
   server.addHook('onRoute', (route) => {
@@ -39,6 +41,7 @@ export async function createApp(environment: Environment): Promise<NestFastifyAp
     {
       logger: new JsonLogger(logger),
       abortOnError: false,
+      bodyParser: false,
       forceCloseConnections: false,
     },
   );

@@ -4,6 +4,7 @@ import type { ProblemBody } from '../problems/problem-body.js';
 
 /** Deliveries in one request at the most. */
 export const MAX_DELIVERIES = 500;
+const ITEMS = `must be an array of 1 to ${MAX_DELIVERIES} objects {image_id, token}`;
 
 export class DeliveryItemDto {
   @ApiProperty({
@@ -20,9 +21,9 @@ export class DeliveryItemDto {
 export class CreateDeliveriesDto {
   // The items are judged one by one: a bad one is its own problem and not its neighbours'.
   @ApiProperty({ type: [DeliveryItemDto], minItems: 1, maxItems: MAX_DELIVERIES })
-  @IsArray({ message: 'must be an array of {image_id, token}' })
-  @ArrayMinSize(1, { message: 'must hold at least one item' })
-  @ArrayMaxSize(MAX_DELIVERIES, { message: `must hold at most ${MAX_DELIVERIES} items` })
+  @IsArray({ message: ITEMS })
+  @ArrayMinSize(1, { message: ITEMS })
+  @ArrayMaxSize(MAX_DELIVERIES, { message: ITEMS })
   deliveries!: unknown[];
 }
 

@@ -1,0 +1,228 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { request, type Answer } from '../support/http.js';
+import { createSeedTenant, createTenant, SEED, type Tenant } from '../support/seed.js';
+import { startService, type Service } from '../support/service.js';
+
+interface Item {
+  readonly image_id?: string;
+  readonly token?: string;
+}
+interface Result {
+  readonly image_id: string | null;
+  readonly url?: string;
+  readonly location?: string;
+  readonly problem?: object;
+}
+
+let service: Service;
+let tenant: Tenant;
+let neighbour: Tenant;
+let publicImage: Tenant;
+
+beforeAll(async () => {
+  service = await startService();
+  tenant = await createSeedTenant(service);
+  neighbour = await createTenant(service, { publicId: 'neighbours', overlayPublicId: 'neighbours_layer' });
+  publicImage = await createTenant(service, {
+    publicId: 'public_one',
+    overlayPublicId: 'public_layer',
+    access: 'public',
+  });
+});
+afterAll(() => service.close());
+
+const post = (body: unknown, headers: Record<string, string> = {}): Promise<Answer> =>
+  request({ port: service.port, path: '/deliveries', method: 'POST', body, headers });
+
+/** Delivers, and approves every Location there is. */
+async function deliver(items: readonly unknown[]): Promise<Result[]> {
+  const answer = await post({ deliveries: items });
+  expect(answer.status).toBe(200);
+  const body = answer.json() as { deliveries: Result[] };
+  expect(Object.keys(body)).toStrictEqual(['deliveries']);
+  for (const [index, { url, location }] of body.deliveries.entries()) {
+    if (url === undefined || location === undefined) continue;
+    const { image_id: id = '', token } = items[index] as Item;
+    for (const shown of [url, location]) service.approve(shown, id, token);
+  }
+  return body.deliveries;
+}
+
+const ARRAY = 'must be an array of 1 to 500 objects {image_id, token}';
+const unreadable = (detail: string): object => ({
+  type: 'about:blank',
+  title: 'Unprocessable Entity',
+  status: 422,
+  code: 'invalid_request',
+  detail: 'The request is not of the form this route takes: see errors.',
+  errors: [{ key: 'deliveries', detail }],
+});
+
+describe('many deliveries at once', () => {
+  it('are each what the redirect of the same request is, in order, whoever’s they are', async () => {
+    const steps = { transformations: SEED.transformations, sharinpix: {} };
+    const items: Item[] = [
+      { image_id: tenant.imageId, token: tenant.seal(steps) },
+      { image_id: neighbour.imageId, token: neighbour.seal({ transformations: [{ width: 7 }] }) },
+      { image_id: neighbour.imageId, token: tenant.seal() },
+      { image_id: publicImage.imageId },
+      { image_id: tenant.imageId },
+      { image_id: tenant.imageId, token: '' },
+      { image_id: tenant.imageId, token: 'a.b.c' },
+      { image_id: tenant.imageId, token: neighbour.seal() },
+      { image_id: randomUUID(), token: tenant.seal() },
+      { image_id: 'image.jpg', token: tenant.seal() },
+      { image_id: 'image.jpg', token: tenant.seal({ image_id: tenant.imageId }) },
+      { image_id: tenant.imageId, token: tenant.seal({ image_id: [randomUUID()] }) },
+      { image_id: tenant.imageId, token: tenant.seal({ transformations: [{ crop: 'x' }] }) },
+      {
+        image_id: tenant.imageId,
+        token: tenant.seal({ transformations: [{ overlay: neighbour.overlayId }] }),
+      },
+      { image_id: tenant.imageId, token: tenant.seal({ exp: 1 }) },
+    ];
+    const results = await deliver(items);
+    const expected = await Promise.all(
+      items.map(async ({ image_id: id = '', token }): Promise<Result> => {
+        const query = token === undefined ? '' : `?token=${token}`;
+        const { status, shown, headers, json } = await service.image(`/images/${id}${query}`);
+        if (status !== 302) return { image_id: id, problem: json() as object };
+        const location = headers.location ?? '';
+        const url = location.split('#')[1] ?? '';
+        expect(shown).not.toBeNull();
+        return { image_id: id === 'image.jpg' ? tenant.imageId : id, url, location };
+      }),
+    );
+    expect(results).toStrictEqual(expected);
+    expect(results.filter(({ url }) => url !== undefined)).toHaveLength(4);
+  });
+
+  it.each<[name: string, item: unknown]>([
+    ['null', null],
+    ['a string', 'x'],
+    ['a number', 1],
+    ['an array', []],
+    ['an array in an array', [[{ image_id: SEED.imageId }]]],
+    ['a number as image_id', { image_id: 1 }],
+    ['null as image_id', { image_id: null }],
+    ['an array as image_id', { image_id: [SEED.imageId] }],
+    ['an object as image_id', { image_id: {} }],
+  ])('a malformed item is its own problem and not its neighbours’: %s', async (_, item) => {
+    const good = { image_id: tenant.imageId, token: tenant.seal() };
+    const [before, bad, after] = await deliver([good, item, good]);
+    expect(bad).toStrictEqual({
+      image_id: null,
+      problem: unreadable('must hold objects {image_id, token}'),
+    });
+    expect(before?.url).toBeDefined();
+    expect(after).toStrictEqual(before);
+  });
+
+  it.each<[name: string, token: unknown]>([
+    ['null', null],
+    ['a number', 5],
+    ['an array', ['x']],
+    ['an object', { toString: 'x' }],
+    ['true', true],
+  ])('a token that is %s is refused as one', async (_, token) => {
+    const [result] = await deliver([{ image_id: tenant.imageId, token }]);
+    expect(result).toStrictEqual({
+      image_id: tenant.imageId,
+      problem: {
+        type: 'about:blank',
+        title: 'Unauthorized',
+        status: 401,
+        code: 'invalid_token',
+        detail: 'The token is malformed: pass exactly one `token`, and not an empty one.',
+      },
+    });
+  });
+
+  it('an item without image_id takes the token’s', async () => {
+    const { location } = (await service.image(tenant.path())).headers;
+    const [named, unnamed, empty] = await deliver([
+      { token: tenant.seal({ image_id: tenant.imageId }) },
+      { token: tenant.seal() },
+      {},
+    ]);
+    expect(named?.location).toBe(location);
+    expect(unnamed).toMatchObject({ image_id: null, problem: { code: 'invalid_image_id' } });
+    expect(empty).toMatchObject({ image_id: null, problem: { code: 'invalid_image_id' } });
+  });
+
+  it('an endless id is given back cut', async () => {
+    const [result] = await deliver([{ image_id: 'x'.repeat(5000), token: tenant.seal() }]);
+    expect(result?.image_id).toBe('x'.repeat(100));
+  });
+
+  it('may be 500, with tokens of 8 KiB each, and no more', async () => {
+    const token = tenant.seal({ filler: 'x'.repeat(5_980) });
+    expect(token.length).toBeGreaterThan(8_000);
+    expect(token.length).toBeLessThanOrEqual(8_192);
+    const items = Array.from({ length: 500 }, () => ({ image_id: tenant.imageId, token }));
+    const results = await deliver(items);
+    expect(results).toHaveLength(500);
+    expect(new Set(results.map(({ location }) => location)).size).toBe(1);
+    expect(results[0]?.url).toBeDefined();
+
+    const tooMany = await post({ deliveries: Array.from({ length: 501 }, () => ({ image_id: 'x' })) });
+    expect(tooMany.status).toBe(422);
+    expect(tooMany.json()).toStrictEqual(unreadable(ARRAY));
+  });
+
+  it('in a body over 5 MiB are refused', async () => {
+    const answer = await post({ deliveries: [{ image_id: 'x'.repeat(5 * 1024 * 1024) }] });
+    expect(answer.status).toBe(413);
+    expect(answer.json()).toStrictEqual({
+      type: 'about:blank',
+      title: 'Payload Too Large',
+      status: 413,
+      code: 'body_too_large',
+      detail: 'The request body is too large.',
+    });
+  });
+});
+
+describe('a request that is none for deliveries', () => {
+  it.each<[name: string, body: unknown]>([
+    ['an empty list', { deliveries: [] }],
+    ['no list', {}],
+    ['an object as list', { deliveries: { 0: {} } }],
+    ['null as list', { deliveries: null }],
+    ['a string as list', { deliveries: 'x' }],
+  ])('is refused: %s', async (_, body) => {
+    const answer = await post(body);
+    expect(answer.status).toBe(422);
+    expect(answer.json()).toStrictEqual(unreadable(ARRAY));
+  });
+
+  it('is refused with a member of another name', async () => {
+    const answer = await post({ deliveries: [{ image_id: 'x' }], token: 'x' });
+    expect(answer.status).toBe(422);
+    expect(answer.json()).toMatchObject({
+      errors: [{ key: 'token', detail: 'property token should not exist' }],
+    });
+  });
+
+  it.each<[name: string, body: string, type: string, status: number, code: string]>([
+    ['no JSON', '{', 'application/json', 400, 'bad_request'],
+    ['an empty body', '', 'application/json', 400, 'bad_request'],
+    ['a BOM and nothing', '\ufeff', 'application/json', 400, 'bad_request'],
+    ['__proto__', '{"__proto__":{"deliveries":[]}}', 'application/json', 400, 'bad_request'],
+    ['text', 'deliveries', 'text/plain', 415, 'unsupported_media_type'],
+    ['XML', '<x/>', 'application/xml', 415, 'unsupported_media_type'],
+    ['a form', 'deliveries=x', 'application/x-www-form-urlencoded', 415, 'unsupported_media_type'],
+  ])('is refused: %s', async (_, body, type, status, code) => {
+    const answer = await post(body, { 'content-type': type });
+    expect(answer.json()).toMatchObject({ status, code });
+    expect(answer.status).toBe(status);
+    expect(answer.headers['content-type']).toBe('application/problem+json; charset=utf-8');
+  });
+
+  it.each(['[]', '[{}]', 'null', '"text"', '5', 'true'])('is refused: %s as a body', async (body) => {
+    const answer = await post(body);
+    expect(answer.status).toBe(422);
+    expect(answer.json()).toMatchObject({ errors: [{ key: 'body', detail: 'must be an object' }] });
+  });
+});

@@ -1,0 +1,161 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createSeedTenant, createTenant, SEED, type Tenant } from '../support/seed.js';
+import { startService, type Service } from '../support/service.js';
+
+const BASE = ['c_fit,h_1920,w_1920', 'fl_attachment', 'dpr_auto,q_auto,f_auto'];
+
+let service: Service;
+let tenant: Tenant;
+
+beforeAll(async () => {
+  service = await startService();
+  tenant = await createSeedTenant(service);
+});
+afterAll(() => service.close());
+
+/** The explanation beside the redirect of the same request, both Locations approved. */
+async function explain(path: string): Promise<{ body: Record<string, unknown>; location: string }> {
+  const [before, query = ''] = path.split('?');
+  const redirect = await service.image(path);
+  const answer = await service.image(`${before}/explain?${query}`);
+  expect(answer.status).toBe(200);
+  expect(answer.headers).toMatchObject({
+    'content-type': 'application/json; charset=utf-8',
+    'cache-control': 'no-store',
+    'access-control-allow-origin': '*',
+  });
+  return { body: answer.json() as Record<string, unknown>, location: redirect.headers.location ?? '' };
+}
+
+describe('an explanation', () => {
+  it('of the seed’s token has its URL, each step’s component and each ignored key with the reason', async () => {
+    const { body, location } = await explain(
+      tenant.path({ transformations: SEED.transformations, sharinpix: {} }),
+    );
+    expect(body).toStrictEqual({
+      image_id: SEED.imageId,
+      issuer_id: SEED.issuerId,
+      key_id: tenant.keyId,
+      expires_at: null,
+      base_chain: BASE,
+      steps: [
+        {
+          step: 1,
+          component: 'fl_tiled,l_private:d47e609177b4,w_200',
+          ignored: [
+            { key: 'miaim', reason: 'unknown parameter' },
+            { key: 'super_plop', reason: 'unknown parameter' },
+          ],
+        },
+        {
+          step: 2,
+          component: 'c_fit,h_102,w_101',
+          ignored: [{ key: 'flags', reason: '`tiled` acts only on a layer, and this step has none' }],
+        },
+      ],
+      url: location.split('#')[1],
+      location,
+    });
+  });
+
+  it('has an empty component for a step of which nothing maps, and tells every reason', async () => {
+    const { body } = await explain(
+      tenant.path({
+        transformations: [
+          { flags: 'tiled', raw_transformation: 'l_x', $x: 1, cname: 'x', format: 'png', video_codec: 'x' },
+          { width: 5, size: '10x20' },
+        ],
+      }),
+    );
+    expect(body['steps']).toStrictEqual([
+      {
+        step: 1,
+        component: '',
+        ignored: [
+          { key: 'raw_transformation', reason: 'never comes from a token' },
+          { key: '$x', reason: 'never comes from a token' },
+          { key: 'cname', reason: 'says where the URL points, which a token cannot' },
+          {
+            key: 'format',
+            reason: 'is the extension of the URL, which the image has; `fetch_format` converts',
+          },
+          { key: 'video_codec', reason: 'acts on video only' },
+          { key: 'flags', reason: '`tiled` acts only on a layer, and this step has none' },
+        ],
+      },
+      { step: 2, component: 'h_20,w_10', ignored: [{ key: 'width', reason: 'overruled by `size`' }] },
+    ]);
+  });
+
+  it.each<[settings: object, base: string[]]>([
+    [{}, BASE],
+    [{ download: false }, ['c_fit,h_1920,w_1920', 'dpr_auto,q_auto,f_auto']],
+    [{ original: true }, ['fl_attachment']],
+    [{ original: true, download: false }, []],
+  ])('has the base chain of %j', async (sharinpix, base) => {
+    const { body } = await explain(tenant.path({ transformations: [{ width: 5 }], sharinpix }));
+    expect(body['base_chain']).toStrictEqual(base);
+    expect(body['steps']).toStrictEqual(
+      'original' in sharinpix ? [] : [{ step: 1, component: 'w_5', ignored: [] }],
+    );
+  });
+
+  it('has the token’s exp as a date', async () => {
+    const { body } = await explain(tenant.path({ exp: 4_102_444_800 }));
+    expect(body['expires_at']).toBe('2100-01-01T00:00:00.000Z');
+  });
+
+  it('of a public image without a token names no key', async () => {
+    const owner = await createTenant(service, {
+      publicId: 'explained',
+      overlayPublicId: 'explained_layer',
+      access: 'public',
+    });
+    const { body, location } = await explain(`/images/${owner.imageId}?width=10`);
+    expect(body).toStrictEqual({
+      image_id: owner.imageId,
+      issuer_id: owner.issuerId,
+      key_id: null,
+      expires_at: null,
+      base_chain: BASE,
+      steps: [{ step: 1, component: 'w_10', ignored: [] }],
+      url: location.split('#')[1],
+      location,
+    });
+  });
+
+  it('of a claim’s image names that image', async () => {
+    const { body } = await explain(`/images/image.jpg?token=${tenant.seal({ image_id: SEED.imageId })}`);
+    expect(body['image_id']).toBe(SEED.imageId);
+  });
+
+  it('holds no token and no secret', async () => {
+    const token = tenant.seal({ transformations: [{ width: 5 }] });
+    const { text } = await service.image(`/images/${SEED.imageId}/explain?token=${token}`);
+    expect(text).not.toContain(token);
+    expect(text).not.toContain(token.split('.')[2]);
+    expect(text).not.toContain(tenant.secret);
+  });
+
+  it.each<[name: string, path: () => string]>([
+    ['no token', () => `/images/${SEED.imageId}`],
+    ['a refused token', () => `/images/${SEED.imageId}?token=a.b.c`],
+    ['an id that is no UUID', () => `/images/x?token=${tenant.seal()}`],
+    ['an image that does not exist', () => `/images/${randomUUID()}?token=${tenant.seal()}`],
+    ['an overlay that does not exist', () => tenant.steps({ overlay: randomUUID() })],
+    ['an image of others', () => tenant.path({ image_id: [randomUUID()] })],
+    ['a step outside the grammar', () => tenant.steps({ width: 0 })],
+  ])('of %s is the redirect’s own refusal', async (_, path) => {
+    const [before, query = ''] = path().split('?');
+    const [explained, redirect] = [
+      await service.image(`${before}/explain?${query}`),
+      await service.image(path()),
+    ];
+    expect(explained.status).toBeGreaterThanOrEqual(400);
+    expect({ status: explained.status, body: explained.json() }).toStrictEqual({
+      status: redirect.status,
+      body: redirect.json(),
+    });
+  });
+});
