@@ -8,7 +8,7 @@ try {
   const app = await createApp(environment);
   app.enableShutdownHooks();
   const { database, host, port } = environment;
-  if (database.kind === 'embedded') await createDemoRows(app);
+  if (database.kind === 'embedded') await createDemoRows(app, environment.deliveryMode);
   await app.listen(port, host);
   if (database.kind === 'embedded') await printWelcome(app, database.dataDir);
 } catch (error) {

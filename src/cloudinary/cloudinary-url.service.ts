@@ -20,7 +20,7 @@ export interface DeliveredAsset {
   readonly format: string;
 }
 
-/** Signs delivery URLs. Pure, and the only place that knows the SDK. */
+/** Signs delivery URLs. Pure; with `CloudinaryUploader` the only place that knows the SDK. */
 @Injectable()
 export class CloudinaryUrlService {
   private readonly settings: CloudinarySettings;

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { CLOUDINARY_ORIGIN } from '../cloudinary/cloudinary-url.service.js';
 import { ENVIRONMENT } from '../config/config.module.js';
 import type { Environment } from '../config/environment.js';
 import { originOf, type ReachedBy } from './origin.js';
@@ -21,6 +22,8 @@ export class DeliveryLocator {
         return signedUrl;
       case 'blank':
         return `${this.originOf(reachedBy)}${BLANK_IMAGE_PATH}#${signedUrl}`;
+      case 'local':
+        return `${this.originOf(reachedBy)}${signedUrl.slice(CLOUDINARY_ORIGIN.length)}`;
       default:
         return deliveryMode satisfies never;
     }

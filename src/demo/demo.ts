@@ -1,11 +1,13 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { embeddedSecretsPath } from '../config/embedded-secrets.js';
+import type { DeliveryMode } from '../delivery/delivery-mode.js';
 import { DirectoryService } from '../directory/directory.service.js';
 import { ImagesService } from '../images/images.service.js';
 import { IssuersService } from '../issuers/issuers.service.js';
 import { OverlaysService } from '../overlays/overlays.service.js';
 import { TokenSealer } from '../tokens/token-sealer.js';
+import { drawPhoto, drawWatermark } from './drawings.js';
 
 /** The seed's own ids. */
 export const DEMO = {
@@ -23,6 +25,10 @@ export const DEMO = {
     },
     { width: 101, flags: 'tiled', height: 102, crop: 'fit' },
   ],
+  large: [
+    { width: 1200, crop: 'limit' },
+    { width: 300, overlay: '3d616b4e-a597-4b23-aa3d-d7de678f0ba6', flags: 'tiled' },
+  ],
 } as const;
 
 /** What a person who started embedded mode wants to know: a URL that shows the seed's chain, and where the key is. */
@@ -32,11 +38,22 @@ export async function printWelcome(app: NestFastifyApplication, dataDir: string)
   const issuer = await app.get(DirectoryService).findIssuer(DEMO.issuer);
   const [key] = issuer?.keys ?? [];
   if (key !== undefined) {
-    const payload = { iss: DEMO.issuer, transformations: DEMO.transformations, sharinpix: {} };
-    const token = app
-      .get(TokenSealer, { strict: false })
-      .seal(payload, { algorithm: key.algorithm, secret: key.secret });
-    lines.push('', 'Open the demo image, watermarked:', `  ${origin}/images/${DEMO.image}?token=${token}`);
+    const sealer = app.get(TokenSealer, { strict: false });
+    const link = (claims: Readonly<Record<string, unknown>>): string => {
+      const token = sealer.seal(
+        { iss: DEMO.issuer, ...claims },
+        { algorithm: key.algorithm, secret: key.secret },
+      );
+      return `  ${origin}/images/${DEMO.image}?token=${token}`;
+    };
+    lines.push(
+      '',
+      'The demo image under the seed’s chain, watermarked; a download 101 pixels wide:',
+      link({ transformations: DEMO.transformations, sharinpix: {} }),
+      '',
+      'The same image large, in the browser:',
+      link({ transformations: DEMO.large, sharinpix: { download: false } }),
+    );
   }
   lines.push(
     '',
@@ -45,20 +62,29 @@ export async function printWelcome(app: NestFastifyApplication, dataDir: string)
   process.stdout.write(`\n${lines.join('\n')}\n\n`);
 }
 
-/** Loads the demo rows where the database is new. They come once: a demo image that was deleted does not come back. */
-export async function createDemoRows(app: INestApplicationContext): Promise<void> {
+/**
+ * Loads the demo rows where the database is new, with pictures where this service keeps the originals. They come
+ * once: a demo image that was deleted does not come back.
+ */
+export async function createDemoRows(
+  app: INestApplicationContext,
+  deliveryMode: DeliveryMode,
+): Promise<void> {
   const issuers = app.get(IssuersService);
   const { rows } = await issuers.list({ limit: 1 });
   if (rows.length > 0) return;
+  const drawn = deliveryMode !== 'cloudinary';
   await issuers.create({ id: DEMO.issuer, name: 'Demo' });
   await app
     .get(OverlaysService)
-    .create({ id: DEMO.overlay, issuer_id: DEMO.issuer, public_id: 'd47e609177b4' });
-  await app.get(ImagesService).create({
-    id: DEMO.image,
-    issuer_id: DEMO.issuer,
-    public_id: 'ba5a440dbe3d',
-    version: 123123,
-    format: 'png',
-  });
+    .create(
+      { id: DEMO.overlay, issuer_id: DEMO.issuer, public_id: 'd47e609177b4' },
+      drawn ? await drawWatermark() : undefined,
+    );
+  await app
+    .get(ImagesService)
+    .create(
+      { id: DEMO.image, issuer_id: DEMO.issuer, public_id: 'ba5a440dbe3d', version: 123123, format: 'png' },
+      drawn ? await drawPhoto() : undefined,
+    );
 }

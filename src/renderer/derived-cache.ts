@@ -1,0 +1,84 @@
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { LRUCache } from 'lru-cache';
+import type { RenderedPicture } from './picture/picture-renderer.js';
+
+type Meta = Omit<RenderedPicture, 'body'>;
+
+/**
+ * Rendered pictures on disk, bounded in bytes, the longest unused leaving first. A file is one line of JSON, then the
+ * body; it is written aside and renamed, so that a kill leaves either the whole or nothing.
+ */
+export class DerivedCache {
+  private readonly files: LRUCache<string, number>;
+
+  /** @param maxBytes Of all files together. */
+  constructor(
+    private readonly folder: string,
+    maxBytes: number,
+  ) {
+    this.files = new LRUCache({
+      maxSize: maxBytes,
+      sizeCalculation: (size) => size,
+      dispose: (_, key, reason) => {
+        if (reason === 'evict') rmSync(this.path(key), { force: true });
+      },
+    });
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    this.readFolder();
+  }
+
+  /** @param key Hexadecimal. @returns null where it is not kept. */
+  async get(key: string): Promise<RenderedPicture | null> {
+    if (this.files.get(key) === undefined) return null;
+    try {
+      const file = await readFile(this.path(key));
+      const end = file.indexOf(0x0a);
+      return { ...(JSON.parse(file.toString('utf8', 0, end)) as Meta), body: file.subarray(end + 1) };
+    } catch {
+      // Someone cleaned the folder by hand: it is only a cache.
+      this.files.delete(key);
+      return null;
+    }
+  }
+
+  async set(key: string, { body, ...meta }: RenderedPicture): Promise<void> {
+    const file = Buffer.concat([Buffer.from(`${JSON.stringify(meta)}\n`), body]);
+    const path = this.path(key);
+    const aside = `${path}.${randomUUID()}.part`;
+    await mkdir(join(this.folder, key.slice(0, 2)), { recursive: true, mode: 0o700 });
+    try {
+      const handle = await open(aside, 'wx', 0o600);
+      await handle.writeFile(file).finally(() => handle.close());
+      await rename(aside, path);
+    } catch (error) {
+      await rm(aside, { force: true });
+      throw error;
+    }
+    this.files.set(key, Math.max(1, file.length));
+  }
+
+  private path(key: string): string {
+    return join(this.folder, key.slice(0, 2), key);
+  }
+
+  /** What an earlier process left, the oldest first so that it goes first. */
+  private readFolder(): void {
+    const found = readdirSync(this.folder, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => ({ name: entry.name, path: join(entry.parentPath, entry.name) }));
+    for (const { path } of found.filter(({ name }) => name.endsWith('.part'))) rmSync(path, { force: true });
+    const whole = found
+      .filter(({ name }) => /^[0-9a-f]{64}$/.test(name))
+      .map(({ name, path }) => ({ name, ...pick(path) }))
+      .sort((a, b) => a.mtimeMs - b.mtimeMs);
+    for (const { name, size } of whole) this.files.set(name, Math.max(1, size));
+  }
+}
+
+function pick(path: string): { mtimeMs: number; size: number } {
+  const { mtimeMs, size } = statSync(path);
+  return { mtimeMs, size };
+}

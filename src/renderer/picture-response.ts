@@ -1,0 +1,45 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { RenderError } from './picture/render.errors.js';
+import type { DeliveredPicture } from './renderer.service.js';
+
+/** Seconds: 30 days, as Cloudinary's own. A version in the path names one content. */
+const MAX_AGE = 2_592_000;
+
+/** Answers 200 with the picture, or 304 to a client that has it (RFC 9110 §13.1.2). */
+export function sendPicture(request: FastifyRequest, reply: FastifyReply, delivered: DeliveredPicture): void {
+  const { picture, etag, isPublic } = delivered;
+  reply.headers({
+    ETag: etag,
+    'Cache-Control': `${isPublic ? 'public' : 'private'}, no-transform, immutable, max-age=${MAX_AGE}`,
+    'Access-Control-Allow-Origin': '*',
+    'Timing-Allow-Origin': '*',
+    ...(picture.varyByAccept ? { Vary: 'Accept' } : {}),
+  });
+  if (hasEntity(request.headers['if-none-match'], etag)) {
+    reply.code(304).send();
+    return;
+  }
+  reply.headers({ 'Content-Type': picture.contentType, ...picture.headers }).send(picture.body);
+}
+
+/** Answers in Cloudinary's manner: its status, and the reason in `X-Cld-Error`. @throws what is no RenderError. */
+export function sendRenderError(request: FastifyRequest, reply: FastifyReply, error: unknown): void {
+  if (!(error instanceof RenderError)) throw error;
+  request.problemCode = `render_${error.status}`;
+  // The reason may quote the URL: a header takes printable ASCII alone.
+  const reason = error.message.replace(/[^\x20-\x7e]/g, '?').slice(0, 500);
+  reply
+    .code(error.status)
+    .headers({
+      'Content-Type': 'text/plain; charset=utf-8',
+      'X-Cld-Error': reason,
+      'Access-Control-Allow-Origin': '*',
+      ...(error.status === 503 ? { 'Retry-After': '1' } : {}),
+    })
+    .send(`${reason}\n`);
+}
+
+function hasEntity(header: string | undefined, etag: string): boolean {
+  const tags = (header ?? '').split(',').map((tag) => tag.trim().replace(/^W\//, ''));
+  return tags.includes(etag) || tags.includes('*');
+}

@@ -1,0 +1,34 @@
+import { Controller, Get, Query, Req, Res } from '@nestjs/common';
+import { ApiExcludeController } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { sendPicture, sendRenderError } from './picture-response.js';
+import { RendererService } from './renderer.service.js';
+
+/** Cloudinary's delivery paths on this service (design §3, `local`). */
+@ApiExcludeController()
+@Controller()
+export class RendererController {
+  constructor(private readonly renderer: RendererService) {}
+
+  @Get(':cloud_name/image/:type/*')
+  async deliver(
+    @Query('__cld_token__') authToken: unknown,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const [path = ''] = request.raw.url?.split('?') ?? [];
+    const left = new AbortController();
+    reply.raw.once('close', () => {
+      left.abort();
+    });
+    const { accept } = request.headers;
+    await this.renderer.deliver({ path, authToken, accept }, left.signal).then(
+      (delivered) => {
+        sendPicture(request, reply, delivered);
+      },
+      (error: unknown) => {
+        sendRenderError(request, reply, error);
+      },
+    );
+  }
+}

@@ -1,0 +1,41 @@
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { Module } from '@nestjs/common';
+import { CloudinaryModule } from '../cloudinary/cloudinary.module.js';
+import { ENVIRONMENT } from '../config/config.module.js';
+import type { Environment } from '../config/environment.js';
+import { OriginalsModule } from '../originals/originals.module.js';
+import { OriginalsStore } from '../originals/originals.store.js';
+import { DerivedCache } from './derived-cache.js';
+import { DEFAULT_LIMITS } from './picture/limits.js';
+import { PictureRenderer } from './picture/picture-renderer.js';
+import { loadTextStyles } from './picture/text/text-styles.js';
+import { RenderQueue } from './render-queue.js';
+import { RendererController } from './renderer.controller.js';
+import { RendererService } from './renderer.service.js';
+
+const MIB = 1024 * 1024;
+const CACHE_BYTES = 512 * MIB;
+const QUEUE_LIMITS = { running: Math.max(1, availableParallelism() - 1), waiting: 100, deadline: 20_000 };
+
+/** The `local` delivery mode: pixels without an account. */
+@Module({
+  imports: [CloudinaryModule, OriginalsModule],
+  controllers: [RendererController],
+  providers: [
+    RendererService,
+    {
+      provide: PictureRenderer,
+      inject: [OriginalsStore, ENVIRONMENT],
+      useFactory: async (originals: OriginalsStore, { dataDir }: Environment) =>
+        new PictureRenderer(originals, DEFAULT_LIMITS, await loadTextStyles(join(dataDir, 'text-styles'))),
+    },
+    {
+      provide: DerivedCache,
+      inject: [ENVIRONMENT],
+      useFactory: ({ dataDir }: Environment) => new DerivedCache(join(dataDir, 'derived'), CACHE_BYTES),
+    },
+    { provide: RenderQueue, useFactory: () => new RenderQueue(QUEUE_LIMITS) },
+  ],
+})
+export class RendererModule {}

@@ -1,0 +1,91 @@
+import { createHash } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { UrlVerifier } from '../cloudinary/url-verifier.js';
+import { OriginalsStore } from '../originals/originals.store.js';
+import { findAssets } from './chain/chain.parser.js';
+import { type DeliveryPath, readDeliveryPath } from './delivery-path.js';
+import { DerivedCache } from './derived-cache.js';
+import { negotiate } from './picture/encode.js';
+import { PictureRenderer, type RenderedPicture } from './picture/picture-renderer.js';
+import { RenderError } from './picture/render.errors.js';
+import { RenderQueue } from './render-queue.js';
+
+/** A request for a picture, as it came. */
+export interface PictureRequest {
+  /** Undecoded, without the query. */
+  readonly path: string;
+  /** `__cld_token__` of the query. */
+  readonly authToken: unknown;
+  readonly accept: string | undefined;
+}
+
+export interface DeliveredPicture {
+  readonly picture: RenderedPicture;
+  /** An entity tag with its quotes. */
+  readonly etag: string;
+  /** Whether shared caches may keep it. */
+  readonly isPublic: boolean;
+}
+
+/** Delivers pictures at Cloudinary's own paths: verifies the URL, then renders, or finds what was rendered. */
+@Injectable()
+export class RendererService {
+  constructor(
+    private readonly verifier: UrlVerifier,
+    private readonly originals: OriginalsStore,
+    private readonly pictures: PictureRenderer,
+    private readonly cache: DerivedCache,
+    private readonly queue: RenderQueue<RenderedPicture>,
+  ) {}
+
+  /** @throws RenderError with Cloudinary's status: 400 chain, 401 signature, 404 original, 503 overload. */
+  async deliver(request: PictureRequest, left: AbortSignal): Promise<DeliveredPicture> {
+    const path = readDeliveryPath(request.path);
+    this.authorize(path, request);
+    const key = await this.keyOf(path, request.accept);
+    const kept = await this.cache.get(key);
+    const picture =
+      kept ?? (await this.queue.run(key, left, (signal) => this.render(key, path, request.accept, signal)));
+    return { picture, etag: `"${key.slice(0, 32)}"`, isPublic: path.deliveryType === 'upload' };
+  }
+
+  private authorize(
+    { cloudName, deliveryType, signature, signed }: DeliveryPath,
+    request: PictureRequest,
+  ): void {
+    if (cloudName !== this.verifier.cloudName) throw new RenderError(401, `Unknown cloud ${cloudName}`);
+    if (signature !== null) {
+      if (this.verifier.isSigned(signature, signed)) return;
+      throw new RenderError(401, `Invalid Signature s--${signature}--`);
+    }
+    if (typeof request.authToken === 'string') {
+      if (this.verifier.isAuthorized(request.authToken, request.path)) return;
+      throw new RenderError(401, 'Invalid or expired authentication token');
+    }
+    // Cloudinary's uploaded pictures are open to everyone; ours hold nothing that a token was to seal.
+    if (deliveryType !== 'upload') throw new RenderError(401, `${deliveryType} pictures need a signed URL`);
+  }
+
+  /** By the content of everything that is in the picture: a new original is a new picture, whatever its version. */
+  private async keyOf(path: DeliveryPath, accept: string | undefined): Promise<string> {
+    const assets = [{ deliveryType: path.deliveryType, publicId: path.publicId }, ...findAssets(path.chain)];
+    const rows = await Promise.all(assets.map((asset) => this.originals.findRow(asset)));
+    const contents = rows.map((row) => row?.sha256 ?? null);
+    return createHash('sha256')
+      .update(
+        JSON.stringify([path.chain, path.format, path.publicId, contents, negotiate(path.chain, accept)]),
+      )
+      .digest('hex');
+  }
+
+  private async render(
+    key: string,
+    { deliveryType, publicId, chain, format }: DeliveryPath,
+    accept: string | undefined,
+    signal: AbortSignal,
+  ): Promise<RenderedPicture> {
+    const picture = await this.pictures.render({ deliveryType, publicId, chain, format, accept }, signal);
+    await this.cache.set(key, picture);
+    return picture;
+  }
+}
