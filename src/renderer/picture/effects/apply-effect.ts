@@ -1,4 +1,6 @@
+import { setImmediate } from 'node:timers/promises';
 import { EFFECTS as VOCABULARY, effect as grammar } from '../../../transformations/effects.js';
+import { DEFAULT_LIMITS, refuseTooLarge } from '../limits.js';
 import { mapFrames, type Picture } from '../picture.js';
 import { RenderError } from '../render.errors.js';
 import type { EffectContext } from './effect-context.js';
@@ -14,7 +16,8 @@ export function effectFidelity(name: string): Fidelity | 'missing' {
 /**
  * Applies an effect to each frame of a picture; alpha stays unless the effect is about it.
  * @param text What stands after `e_`: `sepia:50`.
- * @throws RenderError 400 for an effect that is unknown, not rendered here, or outside its range.
+ * @throws RenderError 400 for an effect that is unknown, not rendered here, outside its range, or with a result
+ * above the pixel ceiling.
  */
 export async function applyEffect(picture: Picture, text: string, context: EffectContext): Promise<Picture> {
   const [name = '', ...args] = text.split(':');
@@ -27,7 +30,14 @@ export async function applyEffect(picture: Picture, text: string, context: Effec
   }
   const missing = args.find((arg) => found.missingArguments?.includes(arg));
   if (missing !== undefined) throw new RenderError(400, `Effect not supported: ${name}:${missing}`);
-  return found.kind === 'frame'
-    ? mapFrames(picture, (frame) => found.apply(frame, args, context))
-    : found.apply(picture, args);
+  if (found.kind === 'picture') return found.apply(picture, args);
+  const count = picture.frames.length;
+  return mapFrames(picture, async (frame) => {
+    // Loops over pixels keep the thread; between frames others get it, a deadline's timer among them.
+    if (count > 1) await setImmediate();
+    context.signal?.throwIfAborted();
+    const result = await found.apply(frame, args, context);
+    refuseTooLarge(result.width, result.height, count, context.mostPixels ?? DEFAULT_LIMITS.pixels);
+    return result;
+  });
 }

@@ -56,7 +56,8 @@ export const grayscale: FrameEffect = (frame) => mapByMatrix(frame, GRAY);
 export const blackwhite: FrameEffect = (frame, args) => {
   const threshold = (255 * level(args, 50)) / 100;
   return mapPixels(frame, (red, green, blue, out) => {
-    out.fill(luma(red, green, blue) >= threshold ? 255 : 0);
+    // Rounded, since the luma of white is a hair below 255.
+    out.fill(Math.round(luma(red, green, blue)) >= threshold ? 255 : 0);
   });
 };
 

@@ -10,6 +10,10 @@ export interface EffectContext {
   /** Pixels. */
   readonly x?: number;
   readonly y?: number;
+  /** Ends the work between two frames. */
+  readonly signal?: AbortSignal;
+  /** Pixels that the result may have, all its frames together. */
+  readonly mostPixels?: number;
 }
 
 /** Changes one frame. The frame given is never written to. */

@@ -1,5 +1,5 @@
 import { draw } from '../layers/blend.js';
-import { refuseTooManyPixels } from '../layers/pixel-ceiling.js';
+import { DEFAULT_LIMITS, refuseTooLarge } from '../limits.js';
 import type { Frame, Picture } from '../picture.js';
 import { mapFrames } from '../picture.js';
 import { type FrameEffect, level, paintOf } from './effect-context.js';
@@ -26,10 +26,16 @@ function painted(mask: Uint8Array, width: number, height: number, paint: Paint):
  * @param width Of the outline.
  * @param softness Blur of its edge, in pixels of sigma.
  */
-export async function outlined(frame: Frame, width: number, softness: number, paint: Paint): Promise<Frame> {
+export async function outlined(
+  frame: Frame,
+  width: number,
+  softness: number,
+  paint: Paint,
+  mostPixels = DEFAULT_LIMITS.pixels,
+): Promise<Frame> {
   const margin = width + Math.ceil(softness * 3);
   const [wide, high] = [frame.width + 2 * margin, frame.height + 2 * margin];
-  refuseTooManyPixels(wide, high);
+  refuseTooLarge(wide, high, 1, mostPixels);
   const shape = enlarged(frame, wide, high, margin, margin);
   const ring = painted(dilated(alphaOf(shape), wide, high, width), wide, high, paint);
   const soft = await blurred(ring, softness);
@@ -46,7 +52,7 @@ export const outline: FrameEffect = async (frame, args, context) => {
   const [thickness = 5, softness = 0] = args.filter((arg) => /^\d/.test(arg)).map(Number);
   const paint = paintOf(context, 'black');
   if (!args.includes('inner')) {
-    return outlined(frame, thickness, softness / SOFTNESS_PER_SIGMA, paint);
+    return outlined(frame, thickness, softness / SOFTNESS_PER_SIGMA, paint, context.mostPixels);
   }
   const { width, height } = frame;
   const alpha = alphaOf(frame);
@@ -83,7 +89,7 @@ export const shadow: FrameEffect = async (frame, args, context) => {
   const top = Math.max(0, spread - down);
   const width = frame.width + left + Math.max(0, spread + right);
   const height = frame.height + top + Math.max(0, spread + down);
-  refuseTooManyPixels(width, height);
+  refuseTooLarge(width, height, 1, context.mostPixels ?? DEFAULT_LIMITS.pixels);
   const shape = painted(alphaOf(frame), frame.width, frame.height, paint);
   const canvas = await blurred(enlarged(shape, width, height, left + right, top + down), sigma);
   const result: Frame = { width, height, pixels: Buffer.from(canvas.pixels) };
@@ -202,7 +208,7 @@ export const replaceColor: FrameEffect = (frame, args) => {
   const [target = 'black', ...rest] = args;
   const to = parsePaint(target);
   const hasTolerance = rest[0] !== undefined && /^(?:\d|[1-9]\d|100)$/.test(rest[0]);
-  const reach = ((hasTolerance ? Number(rest.shift()) : 50) / 100) * 128;
+  const reach = ((hasTolerance ? Number(rest.shift()) : 50) / 100) * 256;
   const from = rest[0] === undefined ? prominent(frame) : parsePaint(rest[0]);
   const [fromBlue, fromRed] = chroma(from.red, from.green, from.blue);
   const [toBlue, toRed] = chroma(to.red, to.green, to.blue);

@@ -1,9 +1,10 @@
+import { setImmediate } from 'node:timers/promises';
+import { DEFAULT_LIMITS, refuseTooLarge } from '../limits.js';
 import { type Frame, mapFrames, type Picture } from '../picture.js';
 import { RenderError } from '../render.errors.js';
 import { enlarged, luma, mapAlpha } from '../effects/pixels.js';
 import { roughened } from './anti-removal.js';
 import { BLENDS, draw, NORMAL } from './blend.js';
-import { refuseTooManyPixels } from './pixel-ceiling.js';
 import { type Corner, place } from './placement.js';
 
 /** How a layer is put onto a picture: what the component that applies it says. */
@@ -21,6 +22,8 @@ export interface Placement {
   readonly under: boolean;
   /** One of those for which `isLayerEffect` holds. */
   readonly effect?: string;
+  /** Pixels that the result may have, all its frames together. */
+  readonly mostPixels?: number;
 }
 
 /** Makes pixels of the base transparent by what the layer has there: a share of 0 to 255 that stays. */
@@ -46,7 +49,7 @@ export const isLayerEffect = (effect: string): boolean => {
 };
 
 const withOpacity = (layer: Frame, opacity: number): Frame =>
-  opacity >= 100 ? layer : mapAlpha(layer, (alpha) => (alpha * opacity) / 100);
+  opacity >= 100 ? layer : mapAlpha(layer, (alpha) => (alpha * Math.max(0, opacity)) / 100);
 
 /** The layer as large as the base, repeated to all sides from where it would lie once. */
 function tiled(base: Frame, tile: Frame, { left, top }: Corner): Frame {
@@ -144,8 +147,10 @@ export async function composeLayer(base: Picture, layer: Picture, placement: Pla
   const above = grows ? Math.max(0, -corner.top) : 0;
   const width = grows ? left + Math.max(still.width, corner.left + top.width) : still.width;
   const height = grows ? above + Math.max(still.height, corner.top + top.height) : still.height;
-  if (grows) refuseTooManyPixels(width, height, base.frames.length);
-  return mapFrames(base, (frame) => {
+  if (grows) refuseTooLarge(width, height, base.frames.length, placement.mostPixels ?? DEFAULT_LIMITS.pixels);
+  return mapFrames(base, async (frame) => {
+    // Loops over pixels keep the thread; between frames others get it, a deadline's timer among them.
+    if (base.frames.length > 1) await setImmediate();
     const at = { left: corner.left + left, top: corner.top + above };
     if (under) {
       const canvas: Frame = { width, height, pixels: Buffer.alloc(width * height * 4) };

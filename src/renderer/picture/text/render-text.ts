@@ -4,7 +4,7 @@ import { type Paint, parsePaint } from '../effects/paint.js';
 import { enlarged, fromSharp, mapAlpha, toSharp } from '../effects/pixels.js';
 import { outlined } from '../effects/shape-effects.js';
 import { draw } from '../layers/blend.js';
-import { refuseTooManyPixels } from '../layers/pixel-ceiling.js';
+import { DEFAULT_LIMITS, refuseTooLarge } from '../limits.js';
 import type { Frame, Picture } from '../picture.js';
 import { RenderError } from '../render.errors.js';
 import { type Face, faceOf, registerFonts } from './fonts.js';
@@ -24,6 +24,8 @@ export interface TextOptions {
   readonly flags?: ReadonlySet<string>;
   /** Named text styles: see text-styles.ts. */
   readonly styles?: ReadonlyMap<string, TextStyle>;
+  /** Pixels that the result may have. */
+  readonly mostPixels?: number;
 }
 
 /** A text as it is laid out: everything in pixels. */
@@ -33,6 +35,7 @@ interface Layout {
   readonly style: TextStyle;
   /** Lines are broken here. */
   readonly width: number | undefined;
+  readonly mostPixels: number;
 }
 
 const LAYER = /^text:([^:]*):([^:]*)$/;
@@ -138,7 +141,7 @@ async function measure(layout: Layout, paint: Paint): Promise<{ width: number; h
   // What cannot even be measured has sides beyond Cairo's at a size of 10.
   const small = await inkOrRefuse(layout, paint, scale);
   const size = { width: Math.ceil(small.width / scale), height: Math.ceil(small.height / scale) };
-  refuseTooManyPixels(size.width, size.height);
+  refuseTooLarge(size.width, size.height, 1, layout.mostPixels);
   if (size.width > LONGEST_SIDE || size.height > LONGEST_SIDE) throw tooLarge();
   return size;
 }
@@ -149,10 +152,9 @@ async function inkOrRefuse(layout: Layout, paint: Paint, scale: number): Promise
   try {
     return await ink(layout, paint, scale);
   } catch (error) {
-    if (error instanceof Error && /invalid value|too (?:large|big)|image size/i.test(error.message)) {
-      throw tooLarge();
-    }
-    throw error;
+    // The fonts are there (see registerFonts), so it is the text: too large, or nothing to be seen.
+    if (error instanceof Error && error.message.includes('no text to render')) return blank(layout, scale);
+    throw tooLarge();
   }
 }
 
@@ -181,15 +183,16 @@ async function renderInk(layout: Layout, paint: Paint): Promise<Frame> {
 const SPACE = 0.32;
 
 /** Text of spaces has no ink; with a background it is a box, as wide as the spaces. */
-function blank({ text, style }: Layout): Frame {
+function blank({ text, style, mostPixels }: Layout, scale = 1): Frame {
   const lines = text.split('\n');
   const longest = Math.max(...lines.map((line) => line.length));
-  const width = Math.max(
+  const advance = Math.max(0, style.font_size * SPACE + (style.letter_spacing ?? 0));
+  const width = Math.max(1, Math.round(longest * advance * scale));
+  const height = Math.max(
     1,
-    Math.round(longest * Math.max(0, style.font_size * SPACE + (style.letter_spacing ?? 0))),
+    Math.round(lines.length * (style.font_size + (style.line_spacing ?? 0)) * scale),
   );
-  const height = Math.max(1, Math.round(lines.length * (style.font_size + (style.line_spacing ?? 0))));
-  refuseTooManyPixels(width, height);
+  refuseTooLarge(width, height, 1, mostPixels);
   return { width, height, pixels: Buffer.alloc(width * height * 4) };
 }
 
@@ -197,19 +200,19 @@ const BORDER = /^(\d{1,4})px_solid_(.+)$/;
 /** The SDK's own border where it is given none. */
 const STROKE = { width: 2, color: 'black' };
 
-async function stroked(frame: Frame, border: string | undefined): Promise<Frame> {
-  if (border === undefined) return outlined(frame, STROKE.width, 0, parsePaint(STROKE.color));
+async function stroked(frame: Frame, border: string | undefined, mostPixels: number): Promise<Frame> {
+  if (border === undefined) return outlined(frame, STROKE.width, 0, parsePaint(STROKE.color), mostPixels);
   const [, width = '', color = ''] = BORDER.exec(border) ?? [];
   if (width === '') throw new RenderError(400, `Invalid border ${border}`);
-  return outlined(frame, Number(width), 0, parsePaint(color));
+  return outlined(frame, Number(width), 0, parsePaint(color), mostPixels);
 }
 
 /** Padding of `fl_text_no_trim`, in font sizes. Cloudinary says "a small amount". */
 const PADDING = 0.2;
 
-function padded(frame: Frame, padding: number): Frame {
+function padded(frame: Frame, padding: number, mostPixels: number): Frame {
   const [width, height] = [frame.width + 2 * padding, frame.height + 2 * padding];
-  refuseTooManyPixels(width, height);
+  refuseTooLarge(width, height, 1, mostPixels);
   return enlarged(frame, width, height, padding, padding);
 }
 
@@ -233,12 +236,14 @@ export async function renderText(layer: string, options: TextOptions): Promise<P
   const text = decodeText(escaped);
   const paint = parsePaint(options.color ?? style.font_color ?? 'black');
   const width = options.crop === 'fit' ? options.width : undefined;
-  const layout: Layout = { text, style, face: faceOf(style), width };
+  const { mostPixels = DEFAULT_LIMITS.pixels } = options;
+  const layout: Layout = { text, style, face: faceOf(style), width, mostPixels };
   await registerFonts();
   let frame = text.trim() === '' ? blank(layout) : await renderInk(layout, paint);
   if (paint.alpha < 255) frame = mapAlpha(frame, (alpha) => (alpha * paint.alpha) / 255);
-  if (style.stroke === 'stroke') frame = await stroked(frame, options.border);
-  if (options.flags?.has('text_no_trim')) frame = padded(frame, Math.ceil(style.font_size * PADDING));
+  if (style.stroke === 'stroke') frame = await stroked(frame, options.border, mostPixels);
+  if (options.flags?.has('text_no_trim'))
+    frame = padded(frame, Math.ceil(style.font_size * PADDING), mostPixels);
   const background = options.background ?? style.background;
   if (background !== undefined) frame = onBackground(frame, parsePaint(background));
   return { frames: [frame], delays: [], loop: 0 };
