@@ -22,7 +22,7 @@ export type Step = TransformStep | LayerStep;
  * Pairs `l_…` with the `fl_layer_apply` that closes it: layers nest like brackets, and one that nothing closes is
  * placed at once (https://cloudinary.com/documentation/layers#layer_transformation_syntax). The mapper pairs them
  * the same way.
- * @throws {RenderError} 400 for a `fl_layer_apply` that closes nothing.
+ * @throws {RenderError} 400 for a `fl_layer_apply` that closes nothing, or a component with two layers.
  */
 export function nestLayers(components: readonly Component[]): readonly Step[] {
   return nest(components, closings(components), 0, components.length);
@@ -32,7 +32,10 @@ export function nestLayers(components: readonly Component[]): readonly Step[] {
 function closings(components: readonly Component[]): ReadonlyMap<number, number> {
   const open: number[] = [];
   const closedBy = new Map<number, number>();
-  for (const [index, { layer, flags, text }] of components.entries()) {
+  for (const [index, { layer, flags, text, values }] of components.entries()) {
+    if (values.has('l') && values.has('u')) {
+      throw new RenderError(400, `An overlay and an underlay in one component ${text}`);
+    }
     if (layer) open.push(index);
     if (!flags.has('layer_apply')) continue;
     const opening = open.pop();

@@ -67,10 +67,7 @@ function parseComponent(text: string): Component {
         flags.set(flag.name, written.slice(flag.name.length + 1));
       }
     }
-    if (parameter.kind === 'layer') {
-      if (layer) throw new RenderError(400, `More than one layer in component ${text}`);
-      layer = readLayer(value, code === 'u');
-    }
+    if (parameter.kind === 'layer') layer ??= readLayer(value, code === 'u');
   }
   return { text, values, flags, layer };
 }

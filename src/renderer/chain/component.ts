@@ -8,7 +8,7 @@ export interface Component {
   readonly values: ReadonlyMap<string, string>;
   /** Flags by name; the value is what follows the colon, or ''. */
   readonly flags: ReadonlyMap<string, string>;
-  /** What `l_` or `u_` adds. */
+  /** What `l_` or `u_` adds; of two, which `nestLayers` refuses, the first. */
   readonly layer: Layer | undefined;
 }
 

@@ -1,5 +1,6 @@
 import type { Component } from '../chain/component.js';
 import { evaluate, isShare, type Measures } from './arithmetic.js';
+import { RenderError } from './render.errors.js';
 
 /** Whole pixels. */
 export interface Size {
@@ -15,6 +16,8 @@ export interface Box {
   readonly ratio: number | undefined;
   /** Device pixel ratio. */
   readonly dpr: number;
+  /** How much closer than what was detected a crop goes; 1 without `z`. */
+  readonly zoom: number;
 }
 
 /**
@@ -24,17 +27,27 @@ export interface Box {
 export const wholePixels = (length: number): number => Math.max(1, Math.round(length));
 
 /**
- * Reads `w`, `h`, `ar` and `dpr`.
+ * Reads `w`, `h`, `ar`, `dpr` and `z`.
  * @param relativeTo What a share is a share of: the picture itself, or with `fl_relative` the one below a layer.
+ * @throws {RenderError} 400 for a length or ratio that arithmetic made zero or negative.
  */
 export function readBox(component: Component, measures: Measures, relativeTo: Size): Box {
   const { values } = component;
-  const ratio = values.get('ar');
+  const positive = (code: string, read: (text: string) => number): number | undefined => {
+    const text = values.get(code);
+    const value = text === undefined ? undefined : read(text);
+    if (value === undefined || value > 0) return value;
+    throw new RenderError(
+      400,
+      `Invalid value ${text ?? ''} for parameter ${code} in component ${component.text}`,
+    );
+  };
   return {
-    width: side(values.get('w'), relativeTo.width, measures),
-    height: side(values.get('h'), relativeTo.height, measures),
-    ratio: ratio === undefined ? undefined : readRatio(ratio, measures),
+    width: positive('w', (text) => side(text, relativeTo.width, measures)),
+    height: positive('h', (text) => side(text, relativeTo.height, measures)),
+    ratio: positive('ar', (text) => readRatio(text, measures)),
     dpr: readDpr(component),
+    zoom: positive('z', (text) => evaluate(text, measures)) ?? 1,
   };
 }
 
@@ -50,8 +63,7 @@ export function readOffset(text: string | undefined, whole: number, measures: Me
   return isShare(text) ? Number(text) * whole : evaluate(text, measures);
 }
 
-function side(text: string | undefined, whole: number, measures: Measures): number | undefined {
-  if (text === undefined) return undefined;
+function side(text: string, whole: number, measures: Measures): number {
   if (isShare(text)) return Number(text) * whole;
   if (text.startsWith('auto')) return automaticWidth(text, measures);
   return evaluate(text, measures);

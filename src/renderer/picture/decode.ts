@@ -31,7 +31,7 @@ export interface Decoding {
 const DECODABLE = new Set(['jpeg', 'png', 'webp', 'gif', 'heif', 'tiff']);
 
 const open = (body: Buffer, limits: RenderLimits, options: SharpOptions = {}): Sharp =>
-  // `sequentialRead` keeps a window of rows in memory; `failOn` takes a picture with a truncated end, as browsers do.
+  // `sequentialRead` keeps a window of rows in memory; a file that ends too early is no picture.
   sharp(body, { limitInputPixels: limits.inputPixels, failOn: 'error', sequentialRead: true, ...options });
 
 /**
@@ -83,22 +83,16 @@ export async function decode(
   let pipeline = open(body, limits, allFrames ? { pages: -1 } : { page });
   if (decoding.orient && !allFrames) pipeline = pipeline.autoOrient();
   if (resize) pipeline = pipeline.resize(resize.width, resize.height, { fit: 'fill' });
-  try {
-    const { data, info: result } = await pipeline
-      .toColourspace('srgb')
-      .ensureAlpha()
-      .raw({ depth: 'uchar' })
-      .toBuffer({ resolveWithObject: true });
-    const height = allFrames ? result.height / info.pageCount : result.height;
-    const { delay = [], loop = 0 } = allFrames ? await open(body, limits, { pages: -1 }).metadata() : {};
-    return {
-      frames: framesOf(data, result.width, height),
-      delays: allFrames ? delay : [],
-      loop,
-    };
-  } catch {
+  const pixels = pipeline.toColourspace('srgb').ensureAlpha().raw({ depth: 'uchar' });
+  const { data, info: result } = await pixels.toBuffer({ resolveWithObject: true }).catch(() => {
     throw new RenderError(400, 'Invalid image file');
-  }
+  });
+  const { delay = [], loop = 0 } = allFrames ? await open(body, limits, { pages: -1 }).metadata() : {};
+  return {
+    frames: framesOf(data, result.width, allFrames ? result.height / info.pageCount : result.height),
+    delays: allFrames ? delay : [],
+    loop,
+  };
 }
 
 function framesOf(data: Buffer, width: number, height: number): [Frame, ...Frame[]] {

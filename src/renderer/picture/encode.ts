@@ -224,12 +224,10 @@ const WRITERS = {
       // At most 32: so far may a pixel be off before it is written again in the next frame.
       ...(flags.has('lossy') ? { interFrameMaxError: Math.round(((100 - level) / 100) * 32) } : {}),
     }),
-  tiff: (pipeline, { level }, flags) => {
-    if (flags.has('group4')) return pipeline.tiff({ compression: 'ccittfax4', bitdepth: 1 });
-    return pipeline.tiff(
-      flags.has('tiff8_lzw') ? { compression: 'lzw' } : { compression: 'lzw', quality: level },
-    );
-  },
+  tiff: (pipeline, _, flags) =>
+    flags.has('group4')
+      ? pipeline.tiff({ compression: 'ccittfax4', bitdepth: 1 })
+      : pipeline.tiff({ compression: 'lzw' }),
 } as const satisfies Record<OutputFormat, Writer>;
 
 function picturePixels([first]: readonly { readonly pixels: Buffer }[]): Buffer {

@@ -83,17 +83,9 @@ const MODES: ReadonlyMap<string, Mode> = new Map<string, Mode>([
     }),
   ],
   ['mpad', (picture, box) => ({ canvas: larger(picture, rounded(box)) })],
-  ['crop', (picture, box) => zoomed(picture, box)],
-  [
-    'thumb',
-    (picture, box) => {
-      // Below 1 a zoom shows more around what was detected; without a detection there is no more to show.
-      if (box.zoom <= 1) return fill(picture, box);
-      const cut = scaled(box, 1 / (covering(picture, box) * box.zoom));
-      return { cut: smaller(picture, cut), resize: rounded(box) };
-    },
-  ],
-  ['auto', fill],
+  ['crop', (_, box) => ({ cut: rounded(box) })],
+  ['thumb', thumb],
+  ['auto', thumb],
 ]);
 
 function fillPad(picture: Size, box: Size): Plan {
@@ -104,12 +96,12 @@ function fillPad(picture: Size, box: Size): Plan {
   return { resize, crop: smaller(resize, canvas), canvas };
 }
 
-/** A window of the picture; with a zoom a smaller one (or, below 1, a larger one), shown at the asked size. */
-function zoomed(picture: Size, box: FullBox): Plan {
-  if (box.zoom === 1) return { cut: rounded(box) };
-  const window = { width: box.width / box.zoom, height: box.height / box.zoom };
-  const cut = smaller(picture, rounded(window));
-  return { cut, resize: scaled(cut, box.zoom) };
+/** What `fill` keeps, or with a zoom a smaller window of the picture, at the same size. */
+function thumb(picture: Size, box: FullBox): Plan {
+  // Below 1 a zoom shows more around what was detected; without a detection there is no more to show.
+  if (box.zoom <= 1) return fill(picture, box);
+  const cut = scaled(box, 1 / (covering(picture, box) * box.zoom));
+  return { cut: smaller(picture, cut), resize: rounded(box) };
 }
 
 /** Modes that show a part of the picture: their ratio is that of a window in it. */
@@ -117,28 +109,34 @@ const CROPPING = new Set(['fill', 'lfill', 'fill_pad', 'auto_pad', 'crop', 'thum
 
 /**
  * What a component does to a picture of this size.
- * @throws {RenderError} 400 for a mode that is not there.
+ * @throws {RenderError} 400 for a mode that is not there, or a zoom that would need a detection.
  */
 export function planGeometry(component: Component, picture: Size, box: Box): Plan {
   const { values, flags } = component;
   const crop = values.get('c') ?? 'scale';
   const mode = MODES.get(crop);
   if (!mode) throw new RenderError(400, `Crop mode ${crop} is not supported in component ${component.text}`);
-  const zoom = Number(values.get('z') ?? 1);
+  const isCut = crop === 'crop';
   const isSized = box.width !== undefined || box.height !== undefined || box.ratio !== undefined;
-  if (!isSized && (zoom === 1 || !CROPPING.has(crop))) {
+  if (!isSized && isCut && box.zoom !== 1) {
+    throw new RenderError(
+      400,
+      `Zoom without a size needs detected coordinates in component ${component.text}`,
+    );
+  }
+  // Coordinates alone cut from there to the far edges.
+  const isOffset = isCut && (values.has('x') || values.has('y'));
+  if (!isSized && !isOffset && (box.zoom <= 1 || (crop !== 'thumb' && crop !== 'auto'))) {
     // A ratio of device pixels alone scales what is there.
     return box.dpr === 1 ? {} : { resize: scaled(picture, box.dpr) };
   }
-  const full = { ...complete(crop, picture, box, flags.has('ignore_aspect_ratio')), zoom };
-  if (crop === 'crop') {
+  const full = { ...complete(crop, picture, box, flags.has('ignore_aspect_ratio')), zoom: box.zoom };
+  if (isCut) {
     // What is cut is what was asked for, whatever the device: its pixels are then multiplied.
-    const plan = mode(picture, full);
-    const size = plan.resize ?? smaller(picture, plan.cut ?? picture);
-    return box.dpr === 1 ? plan : { ...plan, resize: scaled(size, box.dpr) };
+    const cut = rounded(full);
+    return box.dpr === 1 ? { cut } : { cut, resize: scaled(smaller(picture, cut), box.dpr) };
   }
-  const denser = { ...full, width: full.width * box.dpr, height: full.height * box.dpr };
-  return mode(picture, denser);
+  return mode(picture, { ...full, width: full.width * box.dpr, height: full.height * box.dpr });
 }
 
 /** Both sides of a box of which one may be missing, by its ratio or else the picture's. */

@@ -26,8 +26,24 @@ interface Focus {
 }
 
 const COMPASS = /^(?:(?:north|south)(?:_(?:east|west))?|east|west|center)$/;
-/** What Cloudinary places in the center where nothing was detected or marked, which here is always. */
-const CENTERED = /^(?:custom(?:$|:)|faces?:center$)/;
+/**
+ * Where the reference places what was neither detected nor marked, which here is always: faces in the north,
+ * `face:center` and custom coordinates in the center (transformation_reference#g_special_position).
+ */
+const UNDETECTED: ReadonlyMap<string, string> = new Map([
+  ['face', 'north'],
+  ['faces', 'north'],
+  ['adv_face', 'north'],
+  ['adv_faces', 'north'],
+  ['adv_eyes', 'north'],
+  ['custom:face', 'north'],
+  ['custom:faces', 'north'],
+  ['custom:adv_face', 'north'],
+  ['custom:adv_faces', 'north'],
+  ['face:center', 'center'],
+  ['faces:center', 'center'],
+  ['custom', 'center'],
+]);
 const UNSUPPORTED = /^(?:liquid$|cld-decompose_tile$|clipping_path_)/;
 
 /**
@@ -52,9 +68,10 @@ export async function readAim(
   if (UNSUPPORTED.test(gravity)) {
     throw new RenderError(400, `Gravity ${gravity} is not supported in component ${component.text}`);
   }
-  if (CENTERED.test(gravity)) {
-    notes.add(`g_${gravity}: center`);
-    return { gravity: 'center', x, y, focus: undefined };
+  const undetected = UNDETECTED.get(gravity);
+  if (undetected !== undefined) {
+    notes.add(`g_${gravity}: nothing is detected, ${undetected}`);
+    return { gravity: undetected, x, y, focus: undefined };
   }
   notes.add(`g_${gravity}: attention`);
   return { gravity: 'center', x, y, focus: await findFocus(frame) };

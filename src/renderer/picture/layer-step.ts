@@ -31,11 +31,20 @@ const OF_TEXT = ['co', 'b', 'bo'] as const;
 export function splitLayer({ component, apply }: LayerStep): LayerComponents {
   const isText = component.layer?.kind === 'text';
   const ofText = isText ? [...OF_TEXT, ...(component.values.get('c') === 'fit' ? ['w', 'h', 'c'] : [])] : [];
-  const place = (placing: Component, drop: readonly string[]): Component =>
-    without(placing, [...PLACING, ...drop, ...(isLayerEffect(placing.values.get('e') ?? '') ? ['e'] : [])]);
+  // A blend mode is about both pictures, wherever it stands.
+  const apart = ({ values }: Component): readonly string[] =>
+    isLayerEffect(values.get('e') ?? '') ? ['e'] : [];
   return apply
-    ? { opening: without(component, ofText), closing: place(apply, []), placing: apply }
-    : { opening: place(component, ofText), closing: undefined, placing: component };
+    ? {
+        opening: without(component, [...ofText, ...apart(component)]),
+        closing: without(apply, [...PLACING, ...apart(apply)]),
+        placing: apply,
+      }
+    : {
+        opening: without(component, [...PLACING, ...ofText, ...apart(component)]),
+        closing: undefined,
+        placing: component,
+      };
 }
 
 function without(component: Component, codes: readonly string[]): Component {
@@ -52,7 +61,8 @@ export async function placeLayer(
   context: TransformContext,
 ): Promise<Picture> {
   const { values } = placing;
-  const [gravity, opacity, effect] = [values.get('g'), values.get('o'), values.get('e')];
+  const [gravity, opacity] = [values.get('g'), values.get('o')];
+  const effect = [values.get('e'), step.component.values.get('e')].find((each) => isLayerEffect(each ?? ''));
   const dpr = readDpr(placing);
   const { x, y } = offsetOf(placing, base, context);
   const flags = new Set([...step.component.flags.keys(), ...placing.flags.keys()]);
@@ -63,7 +73,7 @@ export async function placeLayer(
     ...(x === undefined ? {} : { x: x * dpr }),
     ...(y === undefined ? {} : { y: y * dpr }),
     ...(opacity === undefined ? {} : { opacity: evaluate(opacity, measuresOf(base, context)) }),
-    ...(effect !== undefined && isLayerEffect(effect) ? { effect } : {}),
+    ...(effect === undefined ? {} : { effect }),
     flags,
     under: step.component.layer?.under ?? false,
   };

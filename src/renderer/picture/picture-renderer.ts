@@ -7,7 +7,16 @@ import { contentDisposition } from './attachment.js';
 import { readBox, type Size } from './box.js';
 import { decode, inspect, type OriginalInfo } from './decode.js';
 import { type Delivery, readDelivery } from './delivery.js';
-import { chooseTarget, contentTypeOf, encode, isIn, type Target } from './encode.js';
+import {
+  chooseTarget,
+  contentTypeOf,
+  encode,
+  type Encoded,
+  isAutomatic,
+  isIn,
+  type OutputFormat,
+  type Target,
+} from './encode.js';
 import { placeLayer, splitLayer } from './layer-step.js';
 import { DEFAULT_LIMITS, type RenderLimits } from './limits.js';
 import type { Originals } from './originals.js';
@@ -40,7 +49,10 @@ export interface RenderedPicture {
   /** Pixels of one frame. */
   readonly width: number;
   readonly height: number;
-  /** `Content-Disposition` of `fl_attachment`, `X-Pixseal-Approximate` naming what Cloudinary would do otherwise. */
+  /**
+   * `Content-Disposition` of `fl_attachment`, `X-Pixseal-Approximate` naming what Cloudinary would do otherwise,
+   * `X-Cld-Error` beside a default image.
+   */
   readonly headers: Readonly<Record<string, string>>;
   /** Whether another Accept could have had another answer. */
   readonly varyByAccept: boolean;
@@ -71,7 +83,7 @@ export class PictureRenderer {
     const ofPicture = steps.flatMap((step) => (step.kind === 'transform' ? [step.component] : []));
     const delivery = readDelivery(components, ofPicture);
 
-    const body = await this.getOriginal(request, delivery);
+    const { body, isMissing } = await this.getOriginal(request, delivery);
     const info = await inspect(body, delivery.orient, this.limits);
     const target = chooseTarget(delivery, request.format, request.accept, info);
     const isUntouched = components.every(
@@ -79,54 +91,38 @@ export class PictureRenderer {
         [...values.keys()].every((code) => code === 'fl') &&
         [...flags.keys()].every((flag) => UNTOUCHING.has(flag)),
     );
+    const answer = (file: Size & Encoded): RenderedPicture => ({
+      body: file.body,
+      contentType: contentTypeOf(file.format),
+      width: file.width,
+      height: file.height,
+      headers: headersOf(request, delivery, file.format, { notes, isMissing }),
+      varyByAccept: isAutomatic(delivery.format),
+    });
     if (isUntouched && isIn(target, info)) {
       // The original itself was asked for: its bytes, metadata included, are what is delivered.
-      return this.answer(request, delivery, notes, { ...info, body, format: target.format ?? 'jpg' });
+      return answer({ ...info, body, format: target.format ?? 'jpg' });
     }
     const context = this.contextFor(info, delivery.page ?? 0, undefined, notes, signal);
     const picture = await this.open(body, info, target, delivery, steps, context);
     const rendered = withDelay(await this.run(picture, steps, context), delivery.delay);
     signal.throwIfAborted();
-    const density = readDensity(delivery.density, info);
-    const encoded = await encode(rendered, target, delivery, density, body);
+    const encoded = await encode(rendered, target, delivery, readDensity(delivery.density, info), body);
     signal.throwIfAborted();
     const [{ width, height }] = rendered.frames;
-    return this.answer(request, delivery, notes, { ...encoded, width, height });
-  }
-
-  private answer(
-    request: RenderRequest,
-    delivery: Delivery,
-    notes: Approximations,
-    file: Size & { readonly body: Buffer; readonly format: Parameters<typeof contentTypeOf>[0] },
-  ): RenderedPicture {
-    const attachment = delivery.flags.get('attachment');
-    const approximate = notes.header;
-    return {
-      body: file.body,
-      contentType: contentTypeOf(file.format),
-      width: file.width,
-      height: file.height,
-      headers: {
-        ...(attachment === undefined
-          ? {}
-          : { 'Content-Disposition': contentDisposition(attachment, request.publicId, file.format) }),
-        ...(approximate === undefined ? {} : { 'X-Pixseal-Approximate': approximate }),
-      },
-      varyByAccept: delivery.format?.startsWith('auto') === true,
-    };
+    return answer({ ...encoded, width, height });
   }
 
   /** The original, or what `d_` names where there is none. */
   private async getOriginal(
     { deliveryType, publicId }: RenderRequest,
     { defaultImage }: Delivery,
-  ): Promise<Buffer> {
+  ): Promise<{ readonly body: Buffer; readonly isMissing: boolean }> {
     const body = await this.originals.find(deliveryType, publicId);
-    if (body) return body;
+    if (body) return { body, isMissing: false };
     for (const asset of defaultImage === undefined ? [] : defaultImages(defaultImage)) {
       const fallback = await this.originals.find(asset.deliveryType, asset.publicId);
-      if (fallback) return fallback;
+      if (fallback) return { body: fallback, isMissing: true };
     }
     throw new RenderError(404, `Resource not found - ${publicId}`);
   }
@@ -250,6 +246,24 @@ export class PictureRenderer {
       styles: this.textStyles,
     };
   }
+}
+
+function headersOf(
+  { publicId }: RenderRequest,
+  { flags }: Delivery,
+  format: OutputFormat,
+  { notes, isMissing }: { readonly notes: Approximations; readonly isMissing: boolean },
+): Readonly<Record<string, string>> {
+  const attachment = flags.get('attachment');
+  const approximate = notes.header;
+  return {
+    ...(attachment === undefined
+      ? {}
+      : { 'Content-Disposition': contentDisposition(attachment, publicId, format) }),
+    ...(approximate === undefined ? {} : { 'X-Pixseal-Approximate': approximate }),
+    // With a placeholder Cloudinary still says what was missing (transformation_reference#d_default_image).
+    ...(isMissing ? { 'X-Cld-Error': `Resource not found - ${publicId.replace(/[^\x20-\x7e]/g, '?')}` } : {}),
+  };
 }
 
 /** `dl_` holds for every frame of an animation. */

@@ -21,7 +21,7 @@ export function readTurns(
   const before: Turn[] = [];
   const after: Turn[] = [];
   const angle = component.values.get('a');
-  const parts = angle === undefined ? [] : /^-?[\d.]+$|^[a-z]/.test(angle) ? splitAngles(angle) : [angle];
+  const parts = angle === undefined ? [] : splitAngles(angle);
   for (const part of parts) {
     switch (part) {
       case 'hflip':

@@ -18,6 +18,8 @@ const FLAGS: ReadonlyMap<string, string> = new Map([
   ['clip_evenodd', 'clipping paths are not read'],
   ['getinfo', 'the answer is a picture'],
   ['ignore_mask_channels', 'mask channels are not read'],
+  ['region_relative', 'there are no detected or custom regions'],
+  ['replace_image', 'there are no embedded images of a PDF'],
   ['keep_attribution', 'metadata is dropped but with keep_iptc'],
 ]);
 
@@ -28,6 +30,9 @@ const VALUES: ReadonlyMap<string, RegExp> = new Map([
   ['w', /:json$/],
   ['c', /^imagga_/],
 ]);
+
+/** Crops that weigh a picture's content at Cloudinary. */
+const APPROXIMATE_CROPS = new Set(['auto', 'auto_pad', 'fill_pad']);
 
 /**
  * Refuses what has no answer, before anything is decoded: nothing is skipped in silence.
@@ -57,8 +62,8 @@ export function refuseUnsupported(components: readonly Component[], notes: Appro
       }
     }
     if (values.get('cs') === 'tinysrgb') notes.add('cs_tinysrgb: no profile');
-    if (/^c_(?:auto|auto_pad|fill_pad)$/.test(`c_${values.get('c') ?? ''}`)) {
-      notes.add(`c_${values.get('c') ?? ''}: by attention`);
-    }
+    const crop = values.get('c') ?? '';
+    if (APPROXIMATE_CROPS.has(crop)) notes.add(`c_${crop}: by size, not by content`);
+    if (values.has('z')) notes.add('z: nothing is detected');
   }
 }

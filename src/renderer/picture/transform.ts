@@ -3,7 +3,7 @@ import type { Approximations } from './approximations.js';
 import { evaluate, type Measures } from './arithmetic.js';
 import { type Background, blurredBackdrop, flatten, readBackground } from './background.js';
 import { addBorder, readBorder } from './border.js';
-import { type Box, readBox, readDpr, readOffset, type Size } from './box.js';
+import { type Box, readBox, readDpr, readOffset, type Size, wholePixels } from './box.js';
 import { type Radii, readRadii, roundCorners } from './corners.js';
 import { applyEffect, type EffectContext } from './effects/apply-effect.js';
 import { mapAlpha } from './effects/pixels.js';
@@ -54,6 +54,9 @@ export async function applyTransform(
   for (const each of turns.before) result = await eachFrame(result, context, (frame) => turn(frame, each));
   const background = backgroundOf(component, result, context);
   result = await reshape(result, component, background, context);
+  if (turns.after.some((each) => typeof each === 'number' && each % 360 !== 0)) {
+    result = await eachFrame(result, context, beforeRotation);
+  }
   for (const each of turns.after) result = await eachFrame(result, context, (frame) => turn(frame, each));
   if (!isFirst && !isLast) result = await runEffect(result);
   if (opacity !== undefined) {
@@ -67,6 +70,19 @@ export async function applyTransform(
     result = await eachFrame(result, context, (frame) => flatten(frame, paint));
   }
   return result;
+}
+
+/** "If either the width or height exceeds 3000 pixels, the asset is automatically downscaled first" (a_degrees). */
+const LONGEST_ROTATED = 3000;
+
+async function beforeRotation(frame: Frame): Promise<Frame> {
+  const factor = LONGEST_ROTATED / Math.max(frame.width, frame.height);
+  return factor >= 1
+    ? frame
+    : await resize(frame, {
+        width: wholePixels(frame.width * factor),
+        height: wholePixels(frame.height * factor),
+      });
 }
 
 /** What one component's expressions see of a picture. */
@@ -114,6 +130,7 @@ async function withEffect(
     ...(background === undefined ? {} : { background }),
     ...(x === undefined ? {} : { x }),
     ...(y === undefined ? {} : { y }),
+    signal: context.signal,
   };
   const result = await applyEffect(picture, effect, effectContext);
   const [first] = result.frames;
@@ -141,19 +158,29 @@ export function offsetOf(
   };
 }
 
-/** The size to which a component scales a picture before anything else it does, where it does: for decoders. */
+/**
+ * The size to which a component first scales a picture, for a decoder that can do it at once; undefined where
+ * something comes before, or where the component, applied again to what is scaled already, would scale further.
+ */
 export function firstResize(
   component: Component,
   picture: Size,
   context: TransformContext,
 ): Size | undefined {
-  const isPlain =
-    !(component.values.get('a') ?? '').includes('auto_') &&
-    !(component.values.get('e') ?? '').startsWith('trim');
-  if (!isPlain || /^auto|^blurred/.test(component.values.get('b') ?? '')) return undefined;
-  const measures = { ...picture, ...context.initial };
-  const plan = planGeometry(component, picture, readBox(component, measures, picture));
-  return plan.cut ? undefined : plan.resize;
+  const { values } = component;
+  const isFirst =
+    !(values.get('a') ?? '').includes('auto_') &&
+    !BEFORE_THE_CROP.test(values.get('e') ?? '') &&
+    !/^(?:auto|blurred)/.test(values.get('b') ?? '') &&
+    // Coordinates are those of the picture before it is scaled.
+    !values.has('x') &&
+    !values.has('y');
+  const plan = (size: Size): Plan =>
+    planGeometry(component, size, readBox(component, { ...size, ...context.initial }, size));
+  const { cut, resize: size } = plan(picture);
+  if (!isFirst || cut || !size) return undefined;
+  const again = plan(size).resize;
+  return again?.width === size.width && again.height === size.height ? size : undefined;
 }
 
 async function reshape(
@@ -172,10 +199,7 @@ async function reshape(
   let target = plan.resize;
   if (plan.cut) {
     const aim = await readAim(component, first, offset, context.notes);
-    const part =
-      component.values.get('z') === undefined
-        ? clipTo(first, plan.cut, aim)
-        : placeWithin(first, plan.cut, aim);
+    const part = clipTo(first, plan.cut, aim);
     if (!part) throw new RenderError(400, `Nothing of the picture is left by component ${component.text}`);
     target = plan.resize && shrunkAsCut(plan.resize, plan.cut, first, part);
     result = await eachFrame(result, context, (frame) => extract(frame, part));
@@ -194,8 +218,8 @@ function shrunkAsCut(asked: Size, cut: Size, picture: Size, part: Rectangle): Si
     height: Math.min(cut.height, picture.height),
   };
   return {
-    width: Math.max(1, Math.round((asked.width * part.width) / expected.width)),
-    height: Math.max(1, Math.round((asked.height * part.height) / expected.height)),
+    width: wholePixels((asked.width * part.width) / expected.width),
+    height: wholePixels((asked.height * part.height) / expected.height),
   };
 }
 
