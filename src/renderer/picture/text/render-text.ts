@@ -159,24 +159,32 @@ async function inkOrRefuse(layout: Layout, paint: Paint, scale: number): Promise
 }
 
 /**
- * Small text is rendered in four times its size and shrunk: how glyphs are fitted to whole pixels is a setting of
- * each machine, and a quarter of a pixel of it is not seen.
+ * Text is rendered larger and shrunk: how glyphs are fitted to whole pixels is a setting of each machine
+ * (fontconfig's hinting), and an eighth of a pixel of it is hardly seen. Large text needs it less.
  */
-const OVERSAMPLING = 4;
-const MOST_OVERSAMPLED_PIXELS = 1e6;
+const OVERSAMPLINGS = [8, 4, 2] as const;
+const MOST_OVERSAMPLED_PIXELS = 16e6;
 
 async function renderInk(layout: Layout, paint: Paint): Promise<Frame> {
   const { width, height } = await measure(layout, paint);
   const scale =
-    width * height <= MOST_OVERSAMPLED_PIXELS && Math.max(width, height) * OVERSAMPLING < LONGEST_SIDE
-      ? OVERSAMPLING
-      : 1;
+    OVERSAMPLINGS.find(
+      (factor) =>
+        width * height * factor ** 2 <= MOST_OVERSAMPLED_PIXELS &&
+        Math.max(width, height) * factor < LONGEST_SIDE,
+    ) ?? 1;
   const large = await inkOrRefuse(layout, paint, scale);
   if (scale === 1) return large;
-  const size = [Math.ceil(large.width / scale), Math.ceil(large.height / scale)] as const;
-  // Whole pixels first, so that no stroke is squeezed.
-  const canvas = enlarged(large, size[0] * scale, size[1] * scale, 0, 0);
-  return fromSharp(toSharp(canvas).resize(...size, { fit: 'fill', kernel: 'linear' }));
+  // One row or column of the large text more or less, which hinting decides, does not make another pixel.
+  const shrunk = (side: number): number => Math.max(1, Math.ceil((side - 1) / scale));
+  const size = { width: shrunk(large.width), height: shrunk(large.height) };
+  // On whole pixels, so that no stroke is squeezed.
+  const canvas = { width: size.width * scale, height: size.height * scale };
+  const pixels = Buffer.alloc(canvas.width * canvas.height * 4);
+  draw({ ...canvas, pixels }, large, 0, 0);
+  return fromSharp(
+    toSharp({ ...canvas, pixels }).resize(size.width, size.height, { fit: 'fill', kernel: 'linear' }),
+  );
 }
 
 /** A space's width in font sizes, for text of nothing but spaces. */
