@@ -1,0 +1,997 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { comparable, request, type Answer } from '../support/http.js';
+import { createTenant, post, type Tenant } from '../support/seed.js';
+import { ADMIN_KEY, startService, type Service } from '../support/service.js';
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+const uuid = expect.stringMatching(UUID) as string;
+const moment = expect.stringMatching(MOMENT) as string;
+
+let service: Service;
+let tenant: Tenant;
+let neighbour: Tenant;
+
+beforeAll(async () => {
+  service = await startService();
+  tenant = await createTenant(service, { publicId: 'tenants_image', overlayPublicId: 'tenants_layer' });
+  neighbour = await createTenant(service, {
+    publicId: 'neighbours_image',
+    overlayPublicId: 'neighbours_layer',
+  });
+});
+afterAll(() => service.close());
+
+type Body = Record<string, unknown>;
+const problem = (status: number, title: string, code: string, detail: string, more: object = {}): object => ({
+  type: 'about:blank',
+  title,
+  status,
+  code,
+  detail,
+  ...more,
+});
+const invalid = (...errors: (readonly [key: string, detail: string])[]): object =>
+  problem(
+    422,
+    'Unprocessable Entity',
+    'invalid_request',
+    'The request is not of the form this route takes: see errors.',
+    { errors: errors.map(([key, detail]) => ({ key, detail })) },
+  );
+const KEY_REQUIRED = problem(
+  401,
+  'Unauthorized',
+  'admin_key_required',
+  'This needs an admin key. Send one of ADMIN_API_KEYS as `Authorization: Bearer <key>`.',
+);
+const NO_ISSUER = problem(404, 'Not Found', 'issuer_not_found', 'There is no such issuer. Check the id.');
+const NO_KEY = problem(404, 'Not Found', 'key_not_found', 'This issuer has no such key. Check the ids.');
+const NO_IMAGE = problem(
+  404,
+  'Not Found',
+  'image_not_found',
+  'There is no such image. Check its id, and that it belongs to the issuer.',
+);
+const NO_OVERLAY = problem(
+  404,
+  'Not Found',
+  'overlay_not_found',
+  'There is no such overlay. Check the ids of the layers, and that they belong to the issuer.',
+);
+const IMAGE_DELETED = problem(410, 'Gone', 'image_deleted', 'The image was deleted. Remove the links to it.');
+const ID_TAKEN = problem(
+  409,
+  'Conflict',
+  'id_taken',
+  'The id is taken. Bring another UUID, or leave `id` out to be given one.',
+  { key: 'id' },
+);
+const PUBLIC_ID_TAKEN = problem(
+  409,
+  'Conflict',
+  'public_id_taken',
+  'The public id is registered already. Use the row that has it, or delete that one first.',
+  { key: 'public_id' },
+);
+
+async function expectAnswer(
+  answer: Answer | Promise<Answer>,
+  status: number,
+  body: unknown,
+): Promise<Record<string, unknown>> {
+  const { status: given, text, headers } = await answer;
+  const parsed: unknown = text === '' ? null : JSON.parse(text);
+  expect(parsed).toStrictEqual(body);
+  expect(given).toBe(status);
+  expect(headers['cache-control']).toBe('no-store');
+  if (status !== 204) {
+    const type = status < 400 ? 'application/json' : 'application/problem+json';
+    expect(headers['content-type']).toBe(`${type}; charset=utf-8`);
+  }
+  return parsed as Record<string, unknown>;
+}
+
+let names = 0;
+/** A public id that no test has used. */
+const freshName = (): string => `fresh_${++names}`;
+
+type Route = [method: string, path: string, body?: Body];
+/** Every route of the admin API; `:id` and the rest filled in with rows of a tenant. */
+const ROUTES: readonly Route[] = [
+  ['POST', '/issuers', { name: 'x' }],
+  ['GET', '/issuers'],
+  ['GET', '/issuers/{id}'],
+  ['PATCH', '/issuers/{id}', {}],
+  ['DELETE', '/issuers/{id}'],
+  ['POST', '/issuers/{id}/keys', {}],
+  ['PATCH', '/issuers/{id}/keys/{key_id}', {}],
+  ['DELETE', '/issuers/{id}/keys/{key_id}'],
+  ['POST', '/images', { issuer_id: randomUUID(), public_id: 'x', version: 1 }],
+  ['GET', '/images'],
+  ['GET', '/images/{id}'],
+  ['PATCH', '/images/{id}', {}],
+  ['DELETE', '/images/{id}'],
+  ['POST', '/overlays', { issuer_id: randomUUID(), public_id: 'x' }],
+  ['GET', '/overlays'],
+  ['GET', '/overlays/{id}'],
+  ['PATCH', '/overlays/{id}', {}],
+  ['DELETE', '/overlays/{id}'],
+];
+
+describe('the admin key', () => {
+  const CREDENTIALS: readonly (readonly [name: string, authorization: () => string | undefined])[] = [
+    ['absent', () => undefined],
+    ['empty', () => ''],
+    ['an empty Bearer', () => 'Bearer '],
+    ['a bare Bearer', () => 'Bearer'],
+    ['wrong', () => `Bearer ${'x'.repeat(40)}`],
+    ['the key and more', () => `Bearer ${ADMIN_KEY}x`],
+    ['a part of the key', () => `Bearer ${ADMIN_KEY.slice(0, -1)}`],
+    ['two keys', () => `Bearer ${ADMIN_KEY}, ${ADMIN_KEY}`],
+    ['in upper case', () => `Bearer ${ADMIN_KEY.toUpperCase()}`],
+    ['another scheme', () => `Basic ${Buffer.from(`admin:${ADMIN_KEY}`).toString('base64')}`],
+    ['without a scheme', () => ADMIN_KEY],
+    ['an issuer’s token', () => `Bearer ${tenant.seal({ admin: true })}`],
+    ['an issuer’s secret', () => `Bearer ${tenant.secret}`],
+    ['endless', () => `Bearer ${'x'.repeat(5000)}`],
+  ];
+
+  it.each<Route>(ROUTES)('is needed for %s %s', async (method, path, body) => {
+    const filled = fill(path, tenant);
+    const answers = await Promise.all(
+      CREDENTIALS.map(([, authorization]) => {
+        const given = authorization();
+        const headers: Record<string, string> = given === undefined ? {} : { authorization: given };
+        return request({ port: service.port, path: `/admin${filled}`, method, body, headers });
+      }),
+    );
+    for (const answer of answers) {
+      await expectAnswer(answer, 401, KEY_REQUIRED);
+      expect(answer.headers['www-authenticate']).toBe('Bearer realm="admin"');
+    }
+    expect(new Set(answers.map((answer) => JSON.stringify(comparable(answer)))).size).toBe(1);
+  });
+
+  it('is not taken from the query or a cookie', async () => {
+    const answer = await request({
+      port: service.port,
+      path: `/admin/issuers?access_token=${ADMIN_KEY}`,
+      headers: { cookie: `token=${ADMIN_KEY}` },
+    });
+    await expectAnswer(answer, 401, KEY_REQUIRED);
+  });
+
+  it('may be any of several, its scheme in any case', async () => {
+    const keys = ['first'.padEnd(40, '1'), 'second'.padEnd(40, '2')];
+    const other = await startService({ ADMIN_API_KEYS: keys.join(',') });
+    try {
+      for (const authorization of [`Bearer ${keys[0]}`, `bearer ${keys[1]}`]) {
+        await expectAnswer(other.admin('GET', '/issuers', undefined, { authorization }), 200, {
+          items: [],
+          next_cursor: null,
+        });
+      }
+      await expectAnswer(other.admin('GET', '/issuers'), 401, KEY_REQUIRED);
+    } finally {
+      await other.close();
+    }
+  });
+
+  it('is asked for before the body is judged', async () => {
+    const answer = await request({
+      port: service.port,
+      path: '/admin/issuers',
+      method: 'POST',
+      body: { name: 5 },
+    });
+    await expectAnswer(answer, 401, KEY_REQUIRED);
+  });
+});
+
+function fill(path: string, owner: Tenant): string {
+  const id = path.startsWith('/issuers')
+    ? owner.issuerId
+    : path.startsWith('/images')
+      ? owner.imageId
+      : owner.overlayId;
+  return path.replace('{id}', id).replace('{key_id}', owner.keyId);
+}
+
+describe('issuers', () => {
+  it('are made with a key, whose secret is shown once', async () => {
+    const made = await service.admin('POST', '/issuers', { name: 'Acme' });
+    const body = await expectAnswer(made, 201, {
+      id: uuid,
+      name: 'Acme',
+      delivery_format: 'jpg',
+      disabled: false,
+      created_at: moment,
+      updated_at: moment,
+      key: {
+        id: uuid,
+        algorithm: 'HS256',
+        not_before: null,
+        not_after: null,
+        created_at: moment,
+        secret: expect.stringMatching(/^[\w-]{43}$/) as string,
+        dsn: expect.any(String) as string,
+      },
+    });
+    const { key, ...issuer } = body as Body & { id: string; key: Body & { secret: string; dsn: string } };
+    const { secret, dsn, ...keyWithoutSecret } = key;
+    expect(dsn).toBe(`http://${issuer.id}:${secret}@127.0.0.1:${service.port}/?kid=${String(key['id'])}`);
+    await expectAnswer(service.admin('GET', `/issuers/${issuer.id}`), 200, {
+      ...issuer,
+      keys: [keyWithoutSecret],
+    });
+  });
+
+  it('may bring their id and settings', async () => {
+    const id = randomUUID();
+    const body = { id: id.toUpperCase(), name: '写真 Ünï', delivery_format: 'webp', disabled: true };
+    const made = await service.admin('POST', '/issuers', body);
+    expect(made.json()).toMatchObject({ ...body, id });
+    await expectAnswer(service.admin('POST', '/issuers', { id, name: 'Another' }), 409, ID_TAKEN);
+  });
+
+  it('change by PATCH, and by nothing but what it names', async () => {
+    const { id } = await post<{ id: string }>(service, '/issuers', { name: 'Before' });
+    const { keys, ...before } = (await service.admin('GET', `/issuers/${id}`)).json() as Body;
+    await expectAnswer(service.admin('PATCH', `/issuers/${id}`, {}), 200, { ...before, updated_at: moment });
+    const after = { ...before, name: 'After', disabled: true, delivery_format: 'png', updated_at: moment };
+    await expectAnswer(
+      service.admin('PATCH', `/issuers/${id}`, { name: 'After', disabled: true, delivery_format: 'png' }),
+      200,
+      after,
+    );
+    await expectAnswer(service.admin('GET', `/issuers/${id.toUpperCase()}`), 200, { ...after, keys });
+  });
+
+  it('are deleted only when they are empty; deleted images do not count', async () => {
+    const owner = await createTenant(service, { publicId: freshName(), overlayPublicId: freshName() });
+    const NOT_EMPTY = problem(
+      409,
+      'Conflict',
+      'issuer_not_empty',
+      'The issuer still has images or overlays. Delete them first, or disable the issuer instead.',
+    );
+    const path = `/issuers/${owner.issuerId}`;
+    await expectAnswer(service.admin('DELETE', path), 409, NOT_EMPTY);
+    await expectAnswer(service.admin('DELETE', `/images/${owner.imageId}`), 204, null);
+    await expectAnswer(service.admin('DELETE', path), 409, NOT_EMPTY);
+    await expectAnswer(service.admin('DELETE', `/overlays/${owner.overlayId}`), 204, null);
+    await expectAnswer(service.admin('DELETE', path), 204, null);
+    await expectAnswer(service.admin('GET', path), 404, NO_ISSUER);
+    await expectAnswer(service.admin('DELETE', path), 404, NO_ISSUER);
+    await expectAnswer(service.admin('GET', `/images/${owner.imageId}`), 404, NO_IMAGE);
+    expect((await service.image(owner.path())).status).toBe(401);
+  });
+
+  const TEXT = 'must be text of 1 to 200 characters without control characters';
+  const FORMATS = 'must be one of jpg, jpeg, png, webp, avif, gif, jxl, jp2, heic, tiff, bmp, ico, svg, pdf';
+  type Fault = [key: string, detail: string];
+  const FAULTS: readonly [body: unknown, ...errors: Fault[]][] = [
+    [{ name: '' }, ['name', TEXT]],
+    [{ name: '   ' }, ['name', TEXT]],
+    [{ name: null }, ['name', TEXT]],
+    [{ name: 5 }, ['name', TEXT]],
+    [{ name: ['x'] }, ['name', TEXT]],
+    [{ name: { x: 1 } }, ['name', TEXT]],
+    [{ name: 'a\u0000b' }, ['name', TEXT]],
+    [{ name: 'a\nb' }, ['name', TEXT]],
+    [{ name: '\ud800' }, ['name', TEXT]],
+    [{ name: 'x'.repeat(201) }, ['name', TEXT]],
+    [{ name: 'x', disabled: null }, ['disabled', 'must be true or false']],
+    [{ name: 'x', disabled: 'false' }, ['disabled', 'must be true or false']],
+    [{ name: 'x', disabled: 0 }, ['disabled', 'must be true or false']],
+    [{ name: 'x', delivery_format: null }, ['delivery_format', FORMATS]],
+    [{ name: 'x', delivery_format: 'exe' }, ['delivery_format', FORMATS]],
+    [{ name: 'x', delivery_format: 'jpg/x' }, ['delivery_format', FORMATS]],
+    [{ name: 'x', delivery_format: ['jpg'] }, ['delivery_format', FORMATS]],
+    [{ name: 'x', secret: 'y' }, ['secret', 'property secret should not exist']],
+    [
+      { name: 5, disabled: 5, other: 1 },
+      ['other', 'property other should not exist'],
+      ['name', TEXT],
+      ['disabled', 'must be true or false'],
+    ],
+    [[], ['body', 'must be an object']],
+    [null, ['body', 'must be an object']],
+  ];
+
+  it.each(FAULTS.map(([body, ...errors]): [unknown, Fault[]] => [body, errors]))(
+    'refuse %j, made and changed',
+    async (body, errors) => {
+      const text = JSON.stringify(body);
+      await expectAnswer(service.admin('POST', '/issuers', text), 422, invalid(...errors));
+      await expectAnswer(
+        service.admin('PATCH', `/issuers/${tenant.issuerId}`, text),
+        422,
+        invalid(...errors),
+      );
+    },
+  );
+
+  it.each([null, '', 'x', 5, [randomUUID()], randomUUID().replaceAll('-', ''), `{${randomUUID()}}`])(
+    'refuse the id %j',
+    async (id) => {
+      const answer = service.admin('POST', '/issuers', { id, name: 'x' });
+      await expectAnswer(answer, 422, invalid(['id', 'must be a UUID']));
+    },
+  );
+
+  it('are listed by name', async () => {
+    const name = `Twice ${randomUUID()}`;
+    const ids = await Promise.all(
+      [0, 1].map(async () => (await post<{ id: string }>(service, '/issuers', { name })).id),
+    );
+    const list = (await service.admin('GET', `/issuers?name=${encodeURIComponent(name)}`)).json() as {
+      items: { id: string }[];
+    };
+    expect(list.items.map(({ id }) => id)).toStrictEqual(ids.toSorted());
+  });
+});
+
+describe('keys', () => {
+  it('are added with a new secret or the caller’s, shown once', async () => {
+    const secret = 'a-secret-of-the-callers-own.32+chars!~"';
+    const issuer = `/issuers/${neighbour.issuerId}`;
+    const body = {
+      secret,
+      algorithm: 'HS384',
+      not_before: '2020-01-01T00:00:00Z',
+      not_after: '2199-12-31T23:00:00-01:00',
+    };
+    const made = await service.admin('POST', `${issuer}/keys`, body);
+    const key = await expectAnswer(made, 201, {
+      id: uuid,
+      algorithm: 'HS384',
+      not_before: '2020-01-01T00:00:00.000Z',
+      not_after: '2200-01-01T00:00:00.000Z',
+      created_at: moment,
+      secret,
+      dsn: expect.any(String) as string,
+    });
+    const dsn = new URL(String(key['dsn']));
+    expect(decodeURIComponent(dsn.password)).toBe(secret);
+    expect(dsn.username).toBe(neighbour.issuerId);
+    expect(dsn.searchParams.get('kid')).toBe(key['id']);
+    const bare = await service.admin('POST', `${issuer}/keys`);
+    expect(bare.json()).toMatchObject({
+      algorithm: 'HS256',
+      not_after: null,
+      secret: expect.stringMatching(/^[\w-]{43}$/) as string,
+    });
+    const { keys } = (await service.admin('GET', issuer)).json() as { keys: Body[] };
+    expect(keys).toHaveLength(3);
+    for (const each of keys) {
+      expect(Object.keys(each).sort()).toStrictEqual([
+        'algorithm',
+        'created_at',
+        'id',
+        'not_after',
+        'not_before',
+      ]);
+    }
+  });
+
+  it('never show a secret again, whatever is asked', async () => {
+    const owner = await createTenant(service, { publicId: freshName(), overlayPublicId: freshName() });
+    const answers = await Promise.all([
+      service.admin('GET', `/issuers/${owner.issuerId}`),
+      service.admin('GET', '/issuers?limit=100'),
+      service.admin('PATCH', `/issuers/${owner.issuerId}`, { name: 'Other' }),
+      service.admin('PATCH', `/issuers/${owner.issuerId}/keys/${owner.keyId}`, { not_after: null }),
+      service.admin('POST', `/issuers/${owner.issuerId}/keys`),
+      service.image(owner.path()),
+      service.image(`/images/${owner.imageId}/explain?token=${owner.seal()}`),
+      service.image(`/images/${owner.imageId}?token=${owner.seal()}x`),
+    ]);
+    for (const { text } of answers) expect(text).not.toContain(owner.secret);
+  });
+
+  it('are at most eight', async () => {
+    const { id } = await post<{ id: string }>(service, '/issuers', { name: 'Many keys' });
+    const added = await Promise.all(
+      Array.from({ length: 12 }, () => service.admin('POST', `/issuers/${id}/keys`)),
+    );
+    expect(added.filter(({ status }) => status === 201)).toHaveLength(7);
+    for (const answer of added.filter(({ status }) => status !== 201)) {
+      await expectAnswer(
+        answer,
+        409,
+        problem(
+          409,
+          'Conflict',
+          'too_many_keys',
+          'An issuer has at most 8 keys. Revoke one that is no longer used.',
+        ),
+      );
+    }
+  });
+
+  it('are changed and revoked', async () => {
+    const { id, key } = await post<{ id: string; key: { id: string } }>(service, '/issuers', { name: 'x' });
+    const path = `/issuers/${id}/keys/${key.id}`;
+    const changed = { not_before: '2021-01-01T00:00:00Z', not_after: '2031-01-01T00:00:00Z' };
+    await expectAnswer(service.admin('PATCH', path, changed), 200, {
+      id: key.id,
+      algorithm: 'HS256',
+      not_before: '2021-01-01T00:00:00.000Z',
+      not_after: '2031-01-01T00:00:00.000Z',
+      created_at: moment,
+    });
+    await expectAnswer(
+      service.admin('PATCH', path, { not_after: '2020-01-01T00:00:00Z' }),
+      422,
+      invalid(['not_after', 'must be later than not_before']),
+    );
+    await expectAnswer(service.admin('DELETE', path), 204, null);
+    for (const method of ['DELETE', 'PATCH']) {
+      await expectAnswer(service.admin(method, path, method === 'PATCH' ? {} : undefined), 404, NO_KEY);
+    }
+  });
+
+  const SECRET = 'must be 32 to 512 printable ASCII characters without spaces';
+  const TIME = 'must be a date and time with its offset, such as 2030-01-31T12:00:00Z, or null';
+  it.each<[body: object, key: string, detail: string]>([
+    [{ secret: 'x'.repeat(31) }, 'secret', SECRET],
+    [{ secret: 'x'.repeat(513) }, 'secret', SECRET],
+    [{ secret: '' }, 'secret', SECRET],
+    [{ secret: null }, 'secret', SECRET],
+    [{ secret: 12345 }, 'secret', SECRET],
+    [{ secret: `${'x'.repeat(32)} ` }, 'secret', SECRET],
+    [{ secret: `${'x'.repeat(32)}\n` }, 'secret', SECRET],
+    [{ secret: `${'x'.repeat(32)}\u0000` }, 'secret', SECRET],
+    [{ secret: 'é'.repeat(32) }, 'secret', SECRET],
+    [{ secret: ['x'.repeat(32)] }, 'secret', SECRET],
+    [{ algorithm: 'none' }, 'algorithm', 'must be one of HS256, HS384, HS512'],
+    [{ algorithm: 'RS256' }, 'algorithm', 'must be one of HS256, HS384, HS512'],
+    [{ algorithm: null }, 'algorithm', 'must be one of HS256, HS384, HS512'],
+    [{ not_after: 'tomorrow' }, 'not_after', TIME],
+    [{ not_after: '2030-01-31' }, 'not_after', TIME],
+    [{ not_after: '2030-01-31T12:00:00' }, 'not_after', TIME],
+    [{ not_after: '2030-13-31T12:00:00Z' }, 'not_after', TIME],
+    [{ not_after: 1_900_000_000 }, 'not_after', TIME],
+    [{ not_before: '' }, 'not_before', TIME],
+    [
+      { not_before: '2030-01-01T00:00:00Z', not_after: '2030-01-01T00:00:00Z' },
+      'not_after',
+      'must be later than not_before',
+    ],
+    [{ id: randomUUID() }, 'id', 'property id should not exist'],
+  ])('refuse %j', async (body, key, detail) => {
+    await expectAnswer(
+      service.admin('POST', `/issuers/${tenant.issuerId}/keys`, body),
+      422,
+      invalid([key, detail]),
+    );
+  });
+
+  it.each(['secret', 'algorithm'])('keep their %s', async (member) => {
+    const path = `/issuers/${tenant.issuerId}/keys/${tenant.keyId}`;
+    await expectAnswer(
+      service.admin('PATCH', path, { [member]: 'HS512'.padEnd(32, 'x') }),
+      422,
+      invalid([member, `property ${member} should not exist`]),
+    );
+  });
+});
+
+/** Images and overlays are alike, but for what only an image has. */
+const KINDS = [
+  {
+    kind: 'images',
+    missing: NO_IMAGE,
+    needed: { version: 1 } as object,
+    defaults: { version: 1, format: null, delivery_type: 'authenticated', access: 'token' } as object,
+    changed: { version: 9, format: 'tif', delivery_type: 'private', access: 'public' } as object,
+  },
+  {
+    kind: 'overlays',
+    missing: NO_OVERLAY,
+    needed: {} as object,
+    defaults: { delivery_type: 'private' } as object,
+    changed: { delivery_type: 'upload' } as object,
+  },
+];
+
+describe.each(KINDS)('$kind', ({ kind, missing, needed, defaults, changed }) => {
+  const path = `/${kind}`;
+  const create = (body: object): Promise<Answer> =>
+    service.admin('POST', path, { issuer_id: tenant.issuerId, ...needed, ...body });
+
+  it('are made with defaults, read, changed and deleted', async () => {
+    const public_id = `folder/${freshName()} 写真`;
+    const made = await create({ public_id });
+    const row = await expectAnswer(made, 201, {
+      id: uuid,
+      issuer_id: tenant.issuerId,
+      public_id,
+      ...defaults,
+      created_at: moment,
+      updated_at: moment,
+    });
+    const one = `${path}/${String(row['id'])}`;
+    await expectAnswer(service.admin('GET', one), 200, row);
+    await expectAnswer(service.admin('GET', one.toUpperCase().replace(path.toUpperCase(), path)), 200, row);
+    await expectAnswer(service.admin('PATCH', one, {}), 200, { ...row, updated_at: moment });
+    const renamed = freshName();
+    const after = { ...row, ...changed, public_id: renamed, updated_at: moment };
+    await expectAnswer(service.admin('PATCH', one, { ...changed, public_id: renamed }), 200, after);
+    const read = await expectAnswer(service.admin('GET', one), 200, after);
+    expect(new Date(String(read['updated_at'])).getTime()).toBeGreaterThan(
+      new Date(String(row['updated_at'])).getTime(),
+    );
+    await expectAnswer(service.admin('DELETE', one), 204, null);
+    const [status, gone] = kind === 'images' ? [410, IMAGE_DELETED] : [404, missing];
+    await expectAnswer(service.admin('GET', one), status, gone);
+    await expectAnswer(service.admin('PATCH', one, {}), status, gone);
+    await expectAnswer(service.admin('DELETE', one), status, gone);
+    // What was deleted holds its public id no more, and is on no list.
+    await expectAnswer(service.admin('GET', `${path}?public_id=${renamed}`), 200, {
+      items: [],
+      next_cursor: null,
+    });
+    expect((await create({ public_id: renamed, ...changed })).status).toBe(201);
+  });
+
+  it('may bring their id, which is then taken', async () => {
+    const id = randomUUID();
+    const made = await create({ id: id.toUpperCase(), public_id: freshName() });
+    expect(made.json()).toMatchObject({ id });
+    await expectAnswer(create({ id, public_id: freshName() }), 409, ID_TAKEN);
+  });
+
+  it('hold their public id: for the same issuer once a delivery type', async () => {
+    const public_id = freshName();
+    expect((await create({ public_id, delivery_type: 'private' })).status).toBe(201);
+    await expectAnswer(create({ public_id, delivery_type: 'private' }), 409, PUBLIC_ID_TAKEN);
+    const other = await create({ public_id, delivery_type: 'upload' });
+    expect(other.status).toBe(201);
+    const { id } = other.json() as { id: string };
+    await expectAnswer(
+      service.admin('PATCH', `${path}/${id}`, { delivery_type: 'private' }),
+      409,
+      PUBLIC_ID_TAKEN,
+    );
+  });
+
+  it.each(['images', 'overlays'])(
+    'hold their public id against other issuers’ %s, of any type',
+    async (other) => {
+      const public_id = freshName();
+      expect((await create({ public_id, delivery_type: 'private' })).status).toBe(201);
+      for (const delivery_type of ['private', 'upload', 'authenticated']) {
+        const foreign = { issuer_id: neighbour.issuerId, public_id, delivery_type };
+        const body = other === 'images' ? { ...foreign, version: 1 } : foreign;
+        await expectAnswer(service.admin('POST', `/${other}`, body), 409, PUBLIC_ID_TAKEN);
+      }
+      const theirs = other === 'images' ? neighbour.imageId : neighbour.overlayId;
+      await expectAnswer(service.admin('PATCH', `/${other}/${theirs}`, { public_id }), 409, PUBLIC_ID_TAKEN);
+    },
+  );
+
+  it('of one issuer are made once, however many ask at once', async () => {
+    const public_id = freshName();
+    const answers = await Promise.all(Array.from({ length: 8 }, () => create({ public_id })));
+    expect(answers.map(({ status }) => status).toSorted()).toStrictEqual([
+      201,
+      ...Array<number>(7).fill(409),
+    ]);
+  });
+
+  it('of two issuers who ask at once are one’s alone', async () => {
+    for (let round = 0; round < 5; round++) {
+      const public_id = freshName();
+      const types = ['private', 'upload', 'authenticated'];
+      const answers = await Promise.all(
+        [tenant, neighbour].flatMap(({ issuerId }) =>
+          types.map((delivery_type) => create({ issuer_id: issuerId, public_id, delivery_type })),
+        ),
+      );
+      const owners = answers.flatMap((answer) =>
+        answer.status === 201 ? [(answer.json() as { issuer_id: string }).issuer_id] : [],
+      );
+      expect(new Set(owners).size).toBe(1);
+      expect(owners).toHaveLength(3);
+      expect(answers.filter(({ status }) => status === 409)).toHaveLength(3);
+    }
+  });
+
+  it('need an issuer that exists', async () => {
+    await expectAnswer(create({ issuer_id: randomUUID(), public_id: freshName() }), 404, NO_ISSUER);
+  });
+
+  const HOSTILE = [
+    '',
+    ' ',
+    ' x',
+    'x ',
+    '..',
+    '.',
+    'a/../b',
+    'a//b',
+    '/a',
+    'a/',
+    'image/upload/v9/x',
+    'v12/a',
+    'a/v12',
+    'v1',
+    'w_1/a',
+    'l_private:secret/a',
+    'c_fit,w_1/a',
+    'a,b/c',
+    's--AAAAAAAA--/a',
+    '$x_1/a',
+    'if_w_gt_1/a',
+    '100%',
+    '%2e%2e',
+    'a%2Fb',
+    'a?b',
+    'a#b',
+    'a&b',
+    'a\\b',
+    '<script>',
+    'a+b',
+    'http://evil.example/x.jpg',
+    'https://evil.example/x',
+    'data:image/png;base64,AA',
+    'javascript:x',
+    'a\r\nX-Evil: 1',
+    'a\u0000b',
+    'a\u202eb',
+    'a\u200bb',
+    '\ud800',
+    'e\u0301',
+    'x'.repeat(256),
+    null,
+    5,
+    true,
+    ['x'],
+    { x: 1 },
+  ];
+
+  it.each(HOSTILE)('refuse the public id %j, made, changed and listed', async (public_id) => {
+    for (const answer of [
+      await create({ public_id }),
+      await service.admin('PATCH', fill(`${path}/{id}`, tenant), { public_id }),
+      ...(typeof public_id === 'string' && public_id.isWellFormed()
+        ? [await service.admin('GET', `${path}?public_id=${encodeURIComponent(public_id)}`)]
+        : []),
+    ]) {
+      expect(answer.status).toBe(422);
+      const { errors, ...rest } = answer.json() as { errors: { key: string; detail: string }[] };
+      expect(rest).toMatchObject({ code: 'invalid_request' });
+      expect(errors).toStrictEqual([{ key: 'public_id', detail: expect.stringMatching(/^must /) as string }]);
+    }
+  });
+
+  const TYPES = 'must be one of upload, private, authenticated';
+  it.each<[member: string, value: unknown, detail: string]>([
+    ['delivery_type', null, TYPES],
+    ['delivery_type', 'fetch', TYPES],
+    ['delivery_type', 'UPLOAD', TYPES],
+    ['delivery_type', ['upload'], TYPES],
+    ['deleted_at', null, 'property deleted_at should not exist'],
+    ['created_at', '2020-01-01T00:00:00Z', 'property created_at should not exist'],
+  ])('refuse %s %j, made and changed', async (member, value, detail) => {
+    const body = invalid([member, detail]);
+    await expectAnswer(create({ public_id: freshName(), [member]: value }), 422, body);
+    await expectAnswer(service.admin('PATCH', fill(`${path}/{id}`, tenant), { [member]: value }), 422, body);
+  });
+
+  it.each(['id', 'issuer_id'])('keep their %s', async (member) => {
+    await expectAnswer(
+      service.admin('PATCH', fill(`${path}/{id}`, tenant), { [member]: neighbour.issuerId }),
+      422,
+      invalid([member, `property ${member} should not exist`]),
+    );
+  });
+
+  it.each([null, '', 'x', 5, [randomUUID()], { id: 1 }])(
+    'refuse %j as id and as issuer_id',
+    async (value) => {
+      const body = { public_id: freshName() };
+      await expectAnswer(create({ ...body, id: value }), 422, invalid(['id', 'must be a UUID']));
+      await expectAnswer(
+        create({ ...body, issuer_id: value }),
+        422,
+        invalid(['issuer_id', 'must be a UUID']),
+      );
+    },
+  );
+
+  it('name every fault at once', async () => {
+    const answer = await service.admin('POST', path, { evil: 1 });
+    expect(answer.status).toBe(422);
+    const { errors } = answer.json() as { errors: { key: string }[] };
+    expect(errors.map(({ key }) => key).toSorted()).toStrictEqual(
+      ['evil', 'issuer_id', 'public_id', ...(kind === 'images' ? ['version'] : [])].toSorted(),
+    );
+  });
+
+  it('are listed in pages of a stable order, whatever is added meanwhile', async () => {
+    const owner = await post<{ id: string }>(service, '/issuers', { name: 'Of many' });
+    const add = async (id?: string): Promise<string> => {
+      const made = await create({ id, issuer_id: owner.id, public_id: freshName() });
+      return (made.json() as { id: string }).id;
+    };
+    const ids = await Promise.all(Array.from({ length: 12 }, () => add()));
+    const list = async (query: string): Promise<{ ids: string[]; next: string | null }> => {
+      const answer = await service.admin('GET', `${path}?issuer_id=${owner.id}${query}`);
+      expect(answer.status).toBe(200);
+      const { items, next_cursor } = answer.json() as { items: { id: string }[]; next_cursor: string | null };
+      return { ids: items.map(({ id }) => id), next: next_cursor };
+    };
+    expect(await list('')).toStrictEqual({ ids: ids.toSorted(), next: null });
+    expect(await list('&limit=12')).toStrictEqual({ ids: ids.toSorted(), next: null });
+
+    const seen: string[] = [];
+    let next: string | null = '';
+    let pages = 0;
+    while (next !== null) {
+      const page = await list(`&limit=5${next === '' ? '' : `&cursor=${next}`}`);
+      expect(page.ids.length).toBeLessThanOrEqual(5);
+      seen.push(...page.ids);
+      next = page.next;
+      pages += 1;
+      // One row that sorts before every page and one that sorts after: the first is missed, nothing comes twice.
+      if (pages === 1) {
+        await add(`00000000-0000-4000-8000-${randomUUID().slice(-12)}`);
+        ids.push(await add(`ffffffff-ffff-4fff-bfff-${randomUUID().slice(-12)}`));
+      }
+    }
+    expect(pages).toBe(3);
+    expect(seen).toStrictEqual(ids.toSorted());
+  });
+
+  it('are listed by issuer and public id', async () => {
+    const public_id = freshName();
+    await create({ public_id, delivery_type: 'private' });
+    await create({ public_id, delivery_type: 'upload' });
+    const count = async (query: string): Promise<number> =>
+      ((await service.admin('GET', `${path}?${query}`)).json() as { items: unknown[] }).items.length;
+    expect(await count(`public_id=${public_id}`)).toBe(2);
+    expect(await count(`public_id=${public_id}&issuer_id=${tenant.issuerId}`)).toBe(2);
+    expect(await count(`public_id=${public_id}&issuer_id=${neighbour.issuerId}`)).toBe(0);
+    expect(await count(`issuer_id=${randomUUID()}`)).toBe(0);
+  });
+});
+
+describe('images alone', () => {
+  const VERSION = 'must be a whole number from 1 to 9007199254740991';
+  const FORMAT = 'must be 1 to 10 lower-case letters and digits';
+  const ACCESS = 'must be one of token, public';
+
+  it.each<[member: string, value: unknown, detail: string]>([
+    ['version', null, VERSION],
+    ['version', 0, VERSION],
+    ['version', -1, VERSION],
+    ['version', 1.5, VERSION],
+    ['version', 1e300, VERSION],
+    ['version', 9_007_199_254_740_992, VERSION],
+    ['version', '123', VERSION],
+    ['version', [1], VERSION],
+    ['version', true, VERSION],
+    ['format', null, FORMAT],
+    ['format', '', FORMAT],
+    ['format', 'JPG', FORMAT],
+    ['format', 'jpg/x', FORMAT],
+    ['format', 'a'.repeat(11), FORMAT],
+    ['format', 5, FORMAT],
+    ['access', null, ACCESS],
+    ['access', 'everyone', ACCESS],
+    ['access', 1, ACCESS],
+  ])('refuse %s %j, made and changed', async (member, value, detail) => {
+    const body = invalid([member, detail]);
+    const row = { issuer_id: tenant.issuerId, public_id: freshName(), version: 1, [member]: value };
+    await expectAnswer(service.admin('POST', '/images', row), 422, body);
+    await expectAnswer(service.admin('PATCH', `/images/${tenant.imageId}`, { [member]: value }), 422, body);
+  });
+
+  it.each([1, 1_764_000_000, Number.MAX_SAFE_INTEGER])(
+    'keep the version %i to the digit',
+    async (version) => {
+      const image = await post<{ id: string; version: number }>(service, '/images', {
+        issuer_id: tenant.issuerId,
+        public_id: freshName(),
+        version,
+      });
+      expect(image.version).toBe(version);
+      const { shown } = await service.image(`/images/${image.id}?token=${tenant.seal()}`);
+      expect(shown?.version).toBe(String(version));
+    },
+  );
+
+  it('need a version', async () => {
+    const row = { issuer_id: tenant.issuerId, public_id: freshName() };
+    await expectAnswer(service.admin('POST', '/images', row), 422, invalid(['version', VERSION]));
+  });
+
+  it('change what the next redirect shows', async () => {
+    const owner = await createTenant(service, { publicId: freshName(), overlayPublicId: freshName() });
+    expect((await service.image(owner.path())).shown).toMatchObject({ version: '123123' });
+    const public_id = freshName();
+    await service.admin('PATCH', `/images/${owner.imageId}`, {
+      version: 77,
+      public_id,
+      delivery_type: 'private',
+    });
+    expect((await service.image(owner.path())).shown).toMatchObject({
+      version: '77',
+      publicId: public_id,
+      deliveryType: 'private',
+    });
+  });
+});
+
+describe('overlays alone', () => {
+  it.each(['a:b', 'text:x', 'fetch/x', 'video/x', 'private/x', 'upload/x'])(
+    'refuse a public id that a layer cannot name: %s',
+    async (public_id) => {
+      const answer = await service.admin('POST', '/overlays', { issuer_id: tenant.issuerId, public_id });
+      expect(answer.status).toBe(422);
+      expect(answer.json()).toMatchObject({ errors: [{ key: 'public_id' }] });
+    },
+  );
+
+  it('change what the next redirect shows', async () => {
+    const owner = await createTenant(service, { publicId: freshName(), overlayPublicId: 'before' });
+    const path = owner.steps({ overlay: owner.overlayId });
+    expect((await service.image(path)).shown?.components.at(-1)).toBe('l_private:before');
+    await service.admin('PATCH', `/overlays/${owner.overlayId}`, {
+      public_id: 'after/all',
+      delivery_type: 'authenticated',
+    });
+    expect((await service.image(path)).shown?.components.at(-1)).toBe('l_authenticated:after:all');
+  });
+});
+
+describe('rows that do not exist', () => {
+  const NONE: Record<string, object> = { issuers: NO_ISSUER, images: NO_IMAGE, overlays: NO_OVERLAY };
+  const IDS = [randomUUID(), 'x', '%00', '..%2f', '%27%20OR%201=1', 'a'.repeat(500), '0', '*'];
+
+  it.each<Route>(ROUTES.filter(([, path]) => path.includes('{id}')))(
+    'answer 404 to %s %s',
+    async (method, path, body) => {
+      const kind = path.split('/')[1] ?? '';
+      for (const id of IDS) {
+        const filled = path.replace('{id}', id).replace('{key_id}', tenant.keyId);
+        await expectAnswer(service.admin(method, filled, body), 404, NONE[kind]);
+      }
+      if (!path.includes('{key_id}')) return;
+      for (const id of [...IDS, neighbour.keyId]) {
+        const filled = path.replace('{id}', tenant.issuerId).replace('{key_id}', id);
+        await expectAnswer(service.admin(method, filled, body), 404, NO_KEY);
+      }
+    },
+  );
+});
+
+describe('lists', () => {
+  const LIMIT = 'must be a whole number from 1 to 100';
+  const CURSOR = 'must be a next_cursor as it was given';
+  it.each(
+    ['issuers', 'images', 'overlays'].flatMap((kind) =>
+      (
+        [
+          ['limit=0', 'limit', LIMIT],
+          ['limit=101', 'limit', LIMIT],
+          ['limit=-1', 'limit', LIMIT],
+          ['limit=1.5', 'limit', LIMIT],
+          ['limit=1e1', 'limit', LIMIT],
+          ['limit=', 'limit', LIMIT],
+          ['limit=x', 'limit', LIMIT],
+          ['limit=1&limit=2', 'limit', LIMIT],
+          ['limit=99999999999999999999', 'limit', LIMIT],
+          ['cursor=', 'cursor', CURSOR],
+          ['cursor=x', 'cursor', CURSOR],
+          ['cursor=%00', 'cursor', CURSOR],
+          ['cursor=a&cursor=b', 'cursor', CURSOR],
+          [`cursor=${randomUUID()}`, 'cursor', CURSOR],
+          [`cursor=${Buffer.from("' OR 1=1").toString('base64url')}`, 'cursor', CURSOR],
+          [`cursor=${'a'.repeat(65)}`, 'cursor', CURSOR],
+          ['offset=5', 'offset', 'property offset should not exist'],
+        ] as const
+      ).map(([query, key, detail]) => [kind, query, key, detail] as const),
+    ),
+  )('of %s refuse %s', async (kind, query, key, detail) => {
+    await expectAnswer(service.admin('GET', `/${kind}?${query}`), 422, invalid([key, detail]));
+  });
+
+  it.each([
+    ['issuers', 'name=%00', 'name'],
+    ['issuers', 'name=', 'name'],
+    ['images', 'issuer_id=x', 'issuer_id'],
+    ['images', 'issuer_id=', 'issuer_id'],
+    ['overlays', `issuer_id=${randomUUID()}&issuer_id=${randomUUID()}`, 'issuer_id'],
+    ['images', 'public_id[]=x', 'public_id[]'],
+  ])('of %s refuse the filter %s', async (kind, query, key) => {
+    const answer = await service.admin('GET', `/${kind}?${query}`);
+    expect(answer.status).toBe(422);
+    expect(answer.json()).toMatchObject({ errors: [{ key }] });
+  });
+
+  it('are not changed by the names every object has', async () => {
+    const [plain, odd] = [
+      await service.admin('GET', '/issuers'),
+      await service.admin('GET', '/issuers?__proto__=5&constructor=6'),
+    ];
+    expect(odd.json()).toStrictEqual(plain.json());
+    const made = await service.admin('POST', '/issuers', { name: 'x', constructor: { disabled: true } });
+    expect(made.json()).toMatchObject({ name: 'x', disabled: false });
+  });
+
+  it('have 50 rows a page unless another limit is asked for', async () => {
+    const { id } = await post<{ id: string }>(service, '/issuers', { name: 'Of fifty-one' });
+    await Promise.all(
+      Array.from({ length: 51 }, () => post(service, '/overlays', { issuer_id: id, public_id: freshName() })),
+    );
+    const count = async (query: string): Promise<[number, boolean]> => {
+      const { items, next_cursor } = (
+        await service.admin('GET', `/overlays?issuer_id=${id}${query}`)
+      ).json() as { items: unknown[]; next_cursor: string | null };
+      return [items.length, next_cursor === null];
+    };
+    expect(await count('')).toStrictEqual([50, false]);
+    expect(await count('&limit=51')).toStrictEqual([51, true]);
+    expect(await count('&limit=1')).toStrictEqual([1, false]);
+  });
+});
+
+describe('a body', () => {
+  it.each<[name: string, body: string, type: string, status: number, code: string]>([
+    ['no JSON', '{', 'application/json', 400, 'bad_request'],
+    ['empty', '', 'application/json', 400, 'bad_request'],
+    ['with __proto__', '{"name":"x","__proto__":{"disabled":true}}', 'application/json', 400, 'bad_request'],
+    ['a form', 'name=x', 'application/x-www-form-urlencoded', 415, 'unsupported_media_type'],
+    ['text', '{"name":"x"}', 'text/plain', 415, 'unsupported_media_type'],
+    ['over 64 KiB', `{"name":"${'x'.repeat(65_536)}"}`, 'application/json', 413, 'body_too_large'],
+  ])('is refused: %s', async (_, body, type, status, code) => {
+    const answer = await service.admin('POST', '/issuers', body, { 'content-type': type });
+    expect(answer.json()).toMatchObject({ status, code });
+    expect(answer.status).toBe(status);
+  });
+});
+
+describe('OpenAPI', () => {
+  it('lists every route, with its answers', async () => {
+    const answer = await service.get('/docs/openapi.json');
+    expect(answer.status).toBe(200);
+    const { openapi, paths } = answer.json() as { openapi: string; paths: Record<string, object> };
+    expect(openapi).toMatch(/^3\./);
+    const listed = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+    );
+    const expected = [
+      ...ROUTES.map(([method, path]) => `${method} /admin${path}`),
+      'GET /images/{image_id}',
+      'GET /images/{image_id}/explain',
+      'POST /deliveries',
+      'GET /health/live',
+      'GET /health/ready',
+    ];
+    expect(listed).toStrictEqual(expect.arrayContaining(expected));
+  });
+
+  it('has a page', async () => {
+    const answer = await service.get('/docs');
+    expect(answer.status).toBe(200);
+    expect(answer.headers['content-type']).toMatch(/^text\/html/);
+  });
+
+  it('is absent with DOCS=off', async () => {
+    const hidden = await startService({ DOCS: 'off' });
+    try {
+      for (const path of ['/docs', '/docs/', '/docs/openapi.json', '/docs/openapi.yaml', '/docs-json']) {
+        expect((await hidden.get(path)).status).toBe(404);
+      }
+      expect((await hidden.get('/health/live')).status).toBe(200);
+    } finally {
+      await hidden.close();
+    }
+  });
+});
