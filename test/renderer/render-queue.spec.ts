@@ -1,0 +1,114 @@
+import { describe, expect, it } from 'vitest';
+import { RenderError } from '../../src/renderer/picture/render.errors.js';
+import { RenderQueue } from '../../src/renderer/render-queue.js';
+
+const LIMITS = { running: 1, waiting: 2, deadline: 10_000 };
+const stays = (): AbortSignal => new AbortController().signal;
+
+/** A render that ends when it is told to, or is aborted. */
+function held(): {
+  render: (signal: AbortSignal) => Promise<string>;
+  finish: () => void;
+  started: () => number;
+} {
+  let started = 0;
+  const finishers: (() => void)[] = [];
+  return {
+    started: () => started,
+    finish: () => finishers.shift()?.(),
+    render: (signal) => {
+      started += 1;
+      return new Promise((resolve, reject) => {
+        finishers.push(() => {
+          resolve('picture');
+        });
+        signal.addEventListener('abort', () => {
+          reject(signal.reason as Error);
+        });
+      });
+    },
+  };
+}
+
+const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+describe('the render queue', () => {
+  it('renders a key once for all who ask for it at the same time', async () => {
+    const queue = new RenderQueue<string>(LIMITS);
+    const { render, finish, started } = held();
+    const asked = [queue.run('a', stays(), render), queue.run('a', stays(), render)];
+    await settle();
+    finish();
+    expect(await Promise.all(asked)).toStrictEqual(['picture', 'picture']);
+    expect(started()).toBe(1);
+  });
+
+  it('renders a key anew once it is done', async () => {
+    const queue = new RenderQueue<string>(LIMITS);
+    const { render, finish, started } = held();
+    for (let time = 1; time <= 2; time += 1) {
+      const asked = queue.run('a', stays(), render);
+      await settle();
+      finish();
+      await asked;
+      expect(started()).toBe(time);
+    }
+  });
+
+  it('runs as many as it may, keeps some waiting and refuses the rest with 503', async () => {
+    const queue = new RenderQueue<string>(LIMITS);
+    const { render, finish, started } = held();
+    const asked = ['a', 'b', 'c'].map((key) => queue.run(key, stays(), render));
+    await expect(queue.run('d', stays(), render)).rejects.toThrow(RenderError);
+    await settle();
+    expect(started()).toBe(1);
+    for (let time = 1; time <= 3; time += 1) {
+      finish();
+      await settle();
+    }
+    expect(await Promise.all(asked)).toStrictEqual(['picture', 'picture', 'picture']);
+    expect(started()).toBe(3);
+  });
+
+  it('gives its place on when a render fails', async () => {
+    const queue = new RenderQueue<string>(LIMITS);
+    const failed = queue.run('a', stays(), () => Promise.reject(new RenderError(400, 'no')));
+    await expect(failed).rejects.toThrow('no');
+    await expect(queue.run('b', stays(), () => Promise.resolve('yes'))).resolves.toBe('yes');
+  });
+
+  it('aborts a render when the last who asked has left, and not before', async () => {
+    const queue = new RenderQueue<string>(LIMITS);
+    const { render } = held();
+    const [one, two] = [new AbortController(), new AbortController()];
+    const asked = [queue.run('a', one.signal, render), queue.run('a', two.signal, render)];
+    const outcomes = Promise.allSettled(asked);
+    await settle();
+    one.abort();
+    await settle();
+    let done = false;
+    void outcomes.then(() => (done = true));
+    await settle();
+    expect(done).toBe(false);
+    two.abort();
+    expect((await outcomes).map(({ status }) => status)).toStrictEqual(['rejected', 'rejected']);
+  });
+
+  it('hands no dying render to one who comes after the abort', async () => {
+    const queue = new RenderQueue<string>(LIMITS);
+    const { render } = held();
+    const left = new AbortController();
+    const first = queue.run('a', left.signal, render);
+    await settle();
+    left.abort();
+    const second = queue.run('a', stays(), () => Promise.resolve('fresh'));
+    await expect(first).rejects.toThrow(RenderError);
+    await expect(second).resolves.toBe('fresh');
+  });
+
+  it('stops a render at its deadline with 503', async () => {
+    const queue = new RenderQueue<string>({ ...LIMITS, deadline: 20 });
+    const { render } = held();
+    await expect(queue.run('a', stays(), render)).rejects.toMatchObject({ status: 503 });
+  });
+});
