@@ -13,7 +13,7 @@ const BANS = {
     regex: '^typeorm(/|$)',
     message: 'Rows are for src/database, entities, services and the directory.',
   },
-  sharp: { regex: '^sharp$', message: 'Only src/renderer touches pixels.' },
+  sharp: { regex: '^sharp$', message: 'Only src/renderer, and the inspection of originals, touch pixels.' },
   allButProblems: {
     regex: '^(?!\\./|\\.\\./problems/)',
     message: 'The vocabulary is pure: it imports its own folder and src/problems, nothing else.',
@@ -68,6 +68,7 @@ export default defineConfig(
       'src/directory/**',
       'src/**/*.entity.ts',
       'src/**/*.service.ts',
+      'src/originals/originals.store.ts',
       'src/admin/{page,write-conflicts}.ts',
       'src/health/health.controller.ts',
     ],
@@ -77,6 +78,7 @@ export default defineConfig(
   ),
   area(['src/cloudinary/**'], BANS.commander, BANS.sharp, BANS.typeorm),
   area(['src/cli/**'], BANS.cloudinary, BANS.sharp, BANS.typeorm),
+  area(['src/originals/inspect-original.ts'], BANS.cloudinary, BANS.commander, BANS.typeorm),
   area(['src/renderer/**'], BANS.cloudinary, BANS.commander, BANS.typeorm),
   area(['src/transformations/**'], BANS.allButProblems),
   area(

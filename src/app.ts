@@ -10,6 +10,7 @@ import { logRequests } from './logging/request-log.js';
 import { requestIdOf } from './logging/request-trail.js';
 import { ProblemFilter } from './problems/problem.filter.js';
 import { setDefaultHeaders } from './delivery/response-headers.js';
+import { acceptForms } from './originals/original-upload.js';
 import { answerBrokenRequest, BODY_LIMITS, REQUEST_LIMITS } from './problems/request-limits.js';
 
 /** Builds the service, ready to listen; the caller closes it. */
@@ -31,6 +32,7 @@ export async function createApp(environment: Environment): Promise<NestFastifyAp
   server.removeContentTypeParser('text/plain');
   logRequests(server, logger);
   setDefaultHeaders(server);
+  acceptForms(server);
   server.addHook('onRoute', (route) => {
     const limit = BODY_LIMITS[route.url];
     if (limit !== undefined) route.bodyLimit = limit;

@@ -14,7 +14,13 @@ export type DatabaseSettings =
 /** The account whose URLs are signed. */
 export interface CloudinarySettings {
   readonly cloudName: string;
+  /** Of uploads; null without `CLOUDINARY_URL`. */
+  readonly apiKey: string | null;
   readonly apiSecret: string;
+  /** Origin of the upload API. */
+  readonly uploadPrefix: string;
+  /** Milliseconds for an upload and its answer. */
+  readonly uploadTimeout: number;
   readonly signature: UrlSignature;
   /** Set where URLs carry Cloudinary's expiring `__cld_token__` instead of a signature. */
   readonly authToken: {
@@ -28,6 +34,8 @@ export interface Environment {
   readonly host: string;
   readonly port: number;
   readonly database: DatabaseSettings;
+  /** Folder of what is kept beside the database: originals, and embedded mode's rows and secrets. */
+  readonly dataDir: string;
   readonly cloudinary: CloudinarySettings;
   readonly deliveryMode: DeliveryMode;
   /** Origin without a trailing slash, or null to use each request's own. */
@@ -139,7 +147,7 @@ export function readEnvironment(
     deliveryMode: read.oneOf(
       'DELIVERY_MODE',
       DELIVERY_MODES,
-      cloudinaryUrl === undefined ? 'blank' : 'cloudinary',
+      cloudinaryUrl === undefined ? 'local' : 'cloudinary',
     ),
     publicUrl: readPublicUrl(read),
     trustProxy: readTrustProxy(read),
@@ -148,17 +156,23 @@ export function readEnvironment(
   };
   const signature = read.oneOf('CLOUDINARY_SIGNATURE', URL_SIGNATURES, 'sha1');
   const authToken = readAuthToken(read);
+  const uploadPrefix = readUploadPrefix(read);
+  const uploadTimeout = 1_000 * read.integer('CLOUDINARY_UPLOAD_TIMEOUT', 60, 1, 600);
   if (read.problems.length > 0) throw new EnvironmentError(read.problems);
 
   const kept = embedded ? embeddedSecrets(database.dataDir) : undefined;
   return Object.freeze({
     ...settings,
     database,
+    dataDir: readDataDir(read),
     cloudinary: {
       cloudName: account?.cloudName ?? EMBEDDED_CLOUD_NAME,
+      apiKey: account?.apiKey ?? null,
       apiSecret: account?.apiSecret ?? kept?.cloudinaryApiSecret ?? '',
       signature,
       authToken,
+      uploadPrefix,
+      uploadTimeout,
     },
     adminApiKeys: adminApiKeys.length > 0 || kept === undefined ? adminApiKeys : [kept.adminApiKey],
     secretsKeys: secretsKeys.length > 0 || kept === undefined ? secretsKeys : [kept.secretsKey],
@@ -181,7 +195,11 @@ export function processVariables(): Variables {
 function readDatabase(read: Reader): DatabaseSettings {
   const url = read.url('DATABASE_URL', ['postgres:', 'postgresql:']);
   if (read.text('DATABASE_URL') !== undefined) return { kind: 'postgres', url: url?.href ?? '' };
-  return { kind: 'embedded', dataDir: resolve(read.text('DATA_DIR') ?? './data') };
+  return { kind: 'embedded', dataDir: readDataDir(read) };
+}
+
+function readDataDir(read: Reader): string {
+  return resolve(read.text('DATA_DIR') ?? './data');
 }
 
 function readAdminKeys(read: Reader, embedded: boolean): string[] {
@@ -218,12 +236,18 @@ function readSecretsKeys(read: Reader, embedded: boolean): Buffer[] {
   return keys;
 }
 
-function readAccount(read: Reader, url: URL): { cloudName: string; apiSecret: string } | undefined {
+interface Account {
+  readonly cloudName: string;
+  readonly apiKey: string;
+  readonly apiSecret: string;
+}
+
+function readAccount(read: Reader, url: URL): Account | undefined {
   // Cloudinary's secrets are base64url; a percent sign would be the URL parser's own escape of something else.
-  const account = { cloudName: url.hostname, apiSecret: url.password };
+  const account = { cloudName: url.hostname, apiKey: url.username, apiSecret: url.password };
   // The SDK would take options from the query (a CNAME, a private CDN): they would move every URL's host.
   const bare = url.search === '' && url.hash === '' && (url.pathname === '' || url.pathname === '/');
-  if (/^[\w-]+$/.test(account.cloudName) && /^[\w-]+$/.test(account.apiSecret) && bare) return account;
+  if (bare && Object.values(account).every((part) => /^[\w-]+$/.test(part))) return account;
   read.refuse('CLOUDINARY_URL must read cloudinary://API_KEY:API_SECRET@CLOUD_NAME and nothing more', null);
   return undefined;
 }
@@ -236,11 +260,23 @@ function readAuthToken(read: Reader): CloudinarySettings['authToken'] {
   return read.refuse('CLOUDINARY_AUTH_TOKEN_KEY must be hexadecimal, 32 digits or more', null);
 }
 
+/** Plain HTTP would show originals to whoever listens: it is for a test's own server on this machine. */
+function readUploadPrefix(read: Reader): string {
+  const url = read.url('CLOUDINARY_UPLOAD_PREFIX', ['https:', 'http:']);
+  if (url === undefined) return 'https://api.cloudinary.com';
+  const local = ['127.0.0.1', '[::1]', 'localhost'].includes(url.hostname);
+  if (isBareOrigin(url) && (url.protocol === 'https:' || local)) return url.origin;
+  return read.refuse('CLOUDINARY_UPLOAD_PREFIX must be an https origin alone, or http on this machine', '');
+}
+
+function isBareOrigin(url: URL): boolean {
+  return url.pathname === '/' && url.search === '' && url.hash === '' && url.username === '';
+}
+
 function readPublicUrl(read: Reader): string | null {
   const url = read.url('PUBLIC_URL', ['http:', 'https:']);
   if (url === undefined) return null;
-  const bare = url.pathname === '/' && url.search === '' && url.hash === '' && url.username === '';
-  return bare
+  return isBareOrigin(url)
     ? url.origin
     : read.refuse('PUBLIC_URL must be an origin alone, such as https://img.example.com', null);
 }

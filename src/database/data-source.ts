@@ -3,9 +3,11 @@ import type { DatabaseSettings } from '../config/environment.js';
 import { ImageEntity } from '../images/image.entity.js';
 import { IssuerKeyEntity } from '../issuers/issuer-key.entity.js';
 import { IssuerEntity } from '../issuers/issuer.entity.js';
+import { OriginalEntity } from '../originals/original.entity.js';
 import { OverlayEntity } from '../overlays/overlay.entity.js';
 import { openEmbeddedPostgres, type EmbeddedPostgres } from './embedded-postgres.js';
 import { CreateTables1764000000000 } from './migrations/1764000000000-create-tables.js';
+import { CreateOriginals1766000000000 } from './migrations/1766000000000-create-originals.js';
 
 /** Milliseconds to wait for a connection, and for an answer, before a request is told 503. */
 const CONNECT_TIMEOUT = 900;
@@ -14,8 +16,8 @@ const POOL_SIZE = 10;
 
 const SCHEMA = {
   type: 'postgres',
-  entities: [IssuerEntity, IssuerKeyEntity, ImageEntity, OverlayEntity],
-  migrations: [CreateTables1764000000000],
+  entities: [IssuerEntity, IssuerKeyEntity, ImageEntity, OverlayEntity, OriginalEntity],
+  migrations: [CreateTables1764000000000, CreateOriginals1766000000000],
   migrationsTableName: 'migrations',
   synchronize: false,
   logging: false,

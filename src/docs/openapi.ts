@@ -1,5 +1,6 @@
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { describeForms } from '../originals/original-upload.js';
 
 /** Serves the API's description: a page at `/docs`, OpenAPI 3 at `/docs/openapi.json`. */
 export function serveDocs(app: NestFastifyApplication): void {
@@ -19,5 +20,5 @@ function describeApi(app: NestFastifyApplication): OpenAPIObject {
     .setVersion('0.1.0')
     .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'One of ADMIN_API_KEYS.' })
     .build();
-  return SwaggerModule.createDocument(app, config);
+  return describeForms(SwaggerModule.createDocument(app, config));
 }

@@ -1,3 +1,4 @@
+import { IntersectionType, OmitType, PartialType, PickType } from '@nestjs/swagger';
 import { EnumMember, IntegerMember, PatternMember, PublicIdMember, UuidMember } from '../admin/members.js';
 import { PageQueryDto } from '../admin/page.js';
 import { DELIVERY_TYPES, IMAGE_ACCESSES, type DeliveryType, type ImageAccess } from './image.js';
@@ -41,6 +42,12 @@ export class CreateImageDto {
   @EnumMember({ ...ACCESS, optional: true, default: 'token' })
   access?: ImageAccess;
 }
+
+/** A form with the original: its version is the time of the upload where absent, and Cloudinary's where it has it. */
+export class CreateImageFormDto extends IntersectionType(
+  OmitType(CreateImageDto, ['version']),
+  PartialType(PickType(CreateImageDto, ['version'])),
+) {}
 
 export class UpdateImageDto {
   @PublicIdMember({ ...PUBLIC_ID, optional: true })

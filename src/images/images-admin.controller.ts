@@ -1,7 +1,8 @@
-import { Body, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
+import { Body, Delete, Get, HttpCode, Param, Patch, Post, Put, Query } from '@nestjs/common';
 import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse } from '@nestjs/swagger';
 import { AdminController } from '../admin/admin-controller.js';
-import { CreateImageDto, ListImagesDto, UpdateImageDto } from './image.dto.js';
+import { AcceptsOriginal, Original, RequiresOriginal } from '../originals/original-upload.js';
+import { CreateImageDto, CreateImageFormDto, ListImagesDto, UpdateImageDto } from './image.dto.js';
 import { ImagePageView, ImageView } from './image.view.js';
 import { ImagesService } from './images.service.js';
 
@@ -10,9 +11,10 @@ export class ImagesAdminController {
   constructor(private readonly images: ImagesService) {}
 
   @Post()
+  @AcceptsOriginal({ form: CreateImageFormDto, versioned: true })
   @ApiCreatedResponse({ type: ImageView })
-  async create(@Body() dto: CreateImageDto): Promise<ImageView> {
-    return new ImageView(await this.images.create(dto));
+  async create(@Body() dto: CreateImageDto, @Original() original?: Buffer): Promise<ImageView> {
+    return new ImageView(await this.images.create(dto, original));
   }
 
   @Get()
@@ -32,6 +34,13 @@ export class ImagesAdminController {
   @ApiOkResponse({ type: ImageView })
   async update(@Param('id') id: string, @Body() dto: UpdateImageDto): Promise<ImageView> {
     return new ImageView(await this.images.update(id, dto));
+  }
+
+  @Put(':id/original')
+  @RequiresOriginal()
+  @ApiOkResponse({ type: ImageView })
+  async replaceOriginal(@Param('id') id: string, @Original() original: Buffer): Promise<ImageView> {
+    return new ImageView(await this.images.replaceOriginal(id, original));
   }
 
   @Delete(':id')

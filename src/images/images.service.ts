@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { DataSource, type Repository } from 'typeorm';
+import { DataSource, IsNull, type Repository } from 'typeorm';
 import { findPage } from '../admin/page.js';
 import { namingConflicts } from '../admin/write-conflicts.js';
 import { DirectoryService } from '../directory/directory.service.js';
+import { OriginalsService } from '../originals/originals.service.js';
+import { OriginalsStore } from '../originals/originals.store.js';
 import { canonicalUuid } from '../tokens/uuid.js';
 import type { CreateImageDto, ListImagesDto, UpdateImageDto } from './image.dto.js';
 import { ImageEntity } from './image.entity.js';
@@ -17,12 +19,17 @@ export class ImagesService {
   constructor(
     dataSource: DataSource,
     private readonly directory: DirectoryService,
+    private readonly originals: OriginalsService,
+    private readonly store: OriginalsStore,
   ) {
     this.rows = dataSource.getRepository(ImageEntity);
   }
 
-  /** @throws IdTakenError, PublicIdTakenError (409) @throws IssuerNotFoundError (404) */
-  async create(dto: CreateImageDto): Promise<ImageEntity> {
+  /**
+   * @param original Its bytes, where they are taken in as well; the format is then theirs.
+   * @throws IdTakenError, PublicIdTakenError (409) @throws IssuerNotFoundError (404); what `OriginalsService` throws.
+   */
+  async create(dto: CreateImageDto, original?: Buffer): Promise<ImageEntity> {
     const row = this.rows.create({
       id: dto.id ?? randomUUID(),
       issuerId: dto.issuer_id,
@@ -32,7 +39,13 @@ export class ImagesService {
       deliveryType: dto.delivery_type ?? 'authenticated',
       access: dto.access ?? 'token',
     });
-    await namingConflicts(this.rows.insert(row));
+    await namingConflicts<unknown>(
+      original === undefined
+        ? this.rows.insert(row)
+        : this.originals.create(row, original, (rows, kept) =>
+            rows.insert(ImageEntity, Object.assign(row, kept)),
+          ),
+    );
     this.forget(row);
     return row;
   }
@@ -64,8 +77,28 @@ export class ImagesService {
       delivery_type: deliveryType = row.deliveryType,
       access = row.access,
     } = dto;
-    await namingConflicts(
-      this.rows.update({ id: row.id }, { publicId, version, format, deliveryType, access }),
+    const values = { publicId, version, format, deliveryType, access };
+    await this.store.releasing(row, () => namingConflicts(this.rows.update({ id: row.id }, values)));
+    this.forget(row);
+    return this.get(row.id);
+  }
+
+  /**
+   * Puts another original under the image's name; its URLs have a new version from now on.
+   * @throws ImageNotFoundError (404) @throws ImageDeletedError (410); what `OriginalsService` throws.
+   */
+  async replaceOriginal(id: string, original: Buffer): Promise<ImageEntity> {
+    const row = await this.get(id);
+    const version = Math.max(Math.floor(Date.now() / 1_000), row.version + 1);
+    const { issuerId, publicId, deliveryType } = row;
+    await this.originals.replace(
+      { issuerId, publicId, deliveryType, version },
+      original,
+      async (rows, kept) => {
+        const named = { id: row.id, publicId, deliveryType, deletedAt: IsNull() };
+        const { affected } = await rows.update(ImageEntity, named, kept);
+        if (affected !== 1) throw new ImageNotFoundError();
+      },
     );
     this.forget(row);
     return this.get(row.id);
@@ -74,7 +107,7 @@ export class ImagesService {
   /** Leaves a row that answers 410, and lets the public id go. @throws ImageNotFoundError (404) @throws ImageDeletedError (410) */
   async delete(id: string): Promise<void> {
     const row = await this.get(id);
-    await this.rows.softDelete({ id: row.id });
+    await this.store.releasing(row, () => this.rows.softDelete({ id: row.id }));
     this.forget(row);
   }
 

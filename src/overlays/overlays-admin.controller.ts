@@ -1,6 +1,7 @@
-import { Body, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
+import { Body, Delete, Get, HttpCode, Param, Patch, Post, Put, Query } from '@nestjs/common';
 import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse } from '@nestjs/swagger';
 import { AdminController } from '../admin/admin-controller.js';
+import { AcceptsOriginal, Original, RequiresOriginal } from '../originals/original-upload.js';
 import { CreateOverlayDto, ListOverlaysDto, UpdateOverlayDto } from './overlay.dto.js';
 import { OverlayPageView, OverlayView } from './overlay.view.js';
 import { OverlaysService } from './overlays.service.js';
@@ -10,9 +11,10 @@ export class OverlaysAdminController {
   constructor(private readonly overlays: OverlaysService) {}
 
   @Post()
+  @AcceptsOriginal({ form: CreateOverlayDto, versioned: false })
   @ApiCreatedResponse({ type: OverlayView })
-  async create(@Body() dto: CreateOverlayDto): Promise<OverlayView> {
-    return new OverlayView(await this.overlays.create(dto));
+  async create(@Body() dto: CreateOverlayDto, @Original() original?: Buffer): Promise<OverlayView> {
+    return new OverlayView(await this.overlays.create(dto, original));
   }
 
   @Get()
@@ -32,6 +34,13 @@ export class OverlaysAdminController {
   @ApiOkResponse({ type: OverlayView })
   async update(@Param('id') id: string, @Body() dto: UpdateOverlayDto): Promise<OverlayView> {
     return new OverlayView(await this.overlays.update(id, dto));
+  }
+
+  @Put(':id/original')
+  @RequiresOriginal()
+  @ApiOkResponse({ type: OverlayView })
+  async replaceOriginal(@Param('id') id: string, @Original() original: Buffer): Promise<OverlayView> {
+    return new OverlayView(await this.overlays.replaceOriginal(id, original));
   }
 
   @Delete(':id')

@@ -4,6 +4,8 @@ import { DataSource, type Repository } from 'typeorm';
 import { findPage } from '../admin/page.js';
 import { namingConflicts } from '../admin/write-conflicts.js';
 import { DirectoryService } from '../directory/directory.service.js';
+import { OriginalsService } from '../originals/originals.service.js';
+import { OriginalsStore } from '../originals/originals.store.js';
 import { canonicalUuid } from '../tokens/uuid.js';
 import type { CreateOverlayDto, ListOverlaysDto, UpdateOverlayDto } from './overlay.dto.js';
 import { OverlayEntity } from './overlay.entity.js';
@@ -17,19 +19,30 @@ export class OverlaysService {
   constructor(
     dataSource: DataSource,
     private readonly directory: DirectoryService,
+    private readonly originals: OriginalsService,
+    private readonly store: OriginalsStore,
   ) {
     this.rows = dataSource.getRepository(OverlayEntity);
   }
 
-  /** @throws IdTakenError, PublicIdTakenError (409) @throws IssuerNotFoundError (404) */
-  async create(dto: CreateOverlayDto): Promise<OverlayEntity> {
+  /**
+   * @param original Its bytes, where they are taken in as well.
+   * @throws IdTakenError, PublicIdTakenError (409) @throws IssuerNotFoundError (404); what `OriginalsService` throws.
+   */
+  async create(dto: CreateOverlayDto, original?: Buffer): Promise<OverlayEntity> {
     const row = this.rows.create({
       id: dto.id ?? randomUUID(),
       issuerId: dto.issuer_id,
       publicId: dto.public_id,
       deliveryType: dto.delivery_type ?? 'private',
     });
-    await namingConflicts(this.rows.insert(row));
+    const { issuerId, publicId, deliveryType } = row;
+    const name = { issuerId, publicId, deliveryType, version: unixNow() };
+    await namingConflicts<unknown>(
+      original === undefined
+        ? this.rows.insert(row)
+        : this.originals.create(name, original, (rows) => rows.insert(OverlayEntity, row)),
+    );
     this.forget(row);
     return row;
   }
@@ -55,19 +68,43 @@ export class OverlaysService {
   async update(id: string, dto: UpdateOverlayDto): Promise<OverlayEntity> {
     const row = await this.get(id);
     const { public_id: publicId = row.publicId, delivery_type: deliveryType = row.deliveryType } = dto;
-    await namingConflicts(this.rows.update({ id: row.id }, { publicId, deliveryType }));
+    const values = { publicId, deliveryType };
+    await this.store.releasing(row, () => namingConflicts(this.rows.update({ id: row.id }, values)));
     this.forget(row);
+    return this.get(row.id);
+  }
+
+  /**
+   * Puts another original under the overlay's name. @throws OverlayNotFoundError (404); what `OriginalsService` throws.
+   */
+  async replaceOriginal(id: string, original: Buffer): Promise<OverlayEntity> {
+    const row = await this.get(id);
+    const { issuerId, publicId, deliveryType } = row;
+    await this.originals.replace(
+      { issuerId, publicId, deliveryType, version: unixNow() },
+      original,
+      async (rows) => {
+        const named = { id: row.id, publicId, deliveryType };
+        const { affected } = await rows.update(OverlayEntity, named, { updatedAt: () => 'now()' });
+        if (affected !== 1) throw new OverlayNotFoundError();
+      },
+    );
     return this.get(row.id);
   }
 
   /** Tokens that name it are answered 404 from now on. @throws OverlayNotFoundError (404) */
   async delete(id: string): Promise<void> {
     const row = await this.get(id);
-    await this.rows.delete({ id: row.id });
+    await this.store.releasing(row, () => this.rows.delete({ id: row.id }));
     this.forget(row);
   }
 
   private forget({ id, issuerId }: OverlayEntity): void {
     this.directory.rowChanged({ table: 'overlays', id, issuer_id: issuerId });
   }
+}
+
+/** A version as Cloudinary gives them. */
+function unixNow(): number {
+  return Math.floor(Date.now() / 1_000);
 }

@@ -28,9 +28,13 @@ export async function createTestDatabase({ empty = false } = {}): Promise<TestDa
   }
   const name = `pixseal_${randomBytes(8).toString('hex')}`;
   await query(database.url, `CREATE DATABASE ${name} ${empty ? '' : `TEMPLATE ${database.template}`}`);
+  const folder = mkdtempSync(join(tmpdir(), 'pixseal-test-'));
   return {
-    variables: { DATABASE_URL: databaseUrl(database.url, name) },
-    drop: () => query(database.url, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
+    variables: { DATABASE_URL: databaseUrl(database.url, name), DATA_DIR: folder },
+    drop: async () => {
+      rmSync(folder, { recursive: true, force: true });
+      await query(database.url, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+    },
   };
 }
 

@@ -1,0 +1,161 @@
+import { createHash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
+import sharp, { type Metadata } from 'sharp';
+import { InvalidOriginalError, OriginalTooLargeError } from './original.errors.js';
+import { describeType, findPictureEnd, findPictureType, type PictureType } from './picture-type.js';
+
+/** What an original may be at the most. */
+export const ORIGINAL_LIMITS = {
+  bytes: 25 * 2 ** 20,
+  /** Of all frames together. */
+  pixels: 50_000_000,
+  frames: 1_000,
+  /** Of decoding it once. */
+  seconds: 10,
+} as const;
+
+/** A file that is a whole picture within the limits. */
+export interface InspectedOriginal {
+  readonly content: Buffer;
+  /** Hexadecimal. */
+  readonly sha256: string;
+  readonly format: PictureType;
+  /** Pixels of a frame. */
+  readonly width: number;
+  readonly height: number;
+}
+
+/**
+ * Judges a file by its content alone: type, size, pixels, and that it decodes to its end.
+ * @throws InvalidOriginalError (422) naming the limit, OriginalTooLargeError (413).
+ */
+export async function inspectOriginal(content: Buffer): Promise<InspectedOriginal> {
+  if (content.length === 0) throw new InvalidOriginalError('integrity', 'The file is empty.');
+  if (content.length > ORIGINAL_LIMITS.bytes) throw new OriginalTooLargeError(ORIGINAL_LIMITS.bytes);
+  const format = findPictureType(content);
+  if (format === null) {
+    throw new InvalidOriginalError(
+      'type',
+      `The file must be a JPEG, PNG, WebP, AVIF, GIF or TIFF by its content; it is ${describeType(content)}.`,
+    );
+  }
+  requireEnd(format, content);
+  await requireNothingElse(content);
+  const metadata = await readMetadata(content);
+  requireWithinLimits(metadata);
+  await decodeOnce(content, metadata);
+  return {
+    content,
+    sha256: createHash('sha256').update(content).digest('hex'),
+    format,
+    width: metadata.width,
+    height: frameHeight(metadata),
+  };
+}
+
+/** The picture must be whole, and the file no longer than it: what follows is hidden from whoever looks at it. */
+function requireEnd(format: PictureType, content: Buffer): void {
+  const end = findPictureEnd(format, content);
+  if (end === undefined) return;
+  if (end === null) throw broken();
+  // Some writers fill up with zeros.
+  if (content.subarray(end).some((byte) => byte !== 0)) {
+    throw new InvalidOriginalError('integrity', 'The file goes on behind the end of its picture.');
+  }
+}
+
+const SCAN_WINDOW = 2 ** 20;
+const SCAN_OVERLAP = 16;
+/** What browsers and PHP would run, were the file ever taken for theirs. */
+const MARKUP = /<script[\s>]|<html[\s>]|<\?php\s/i;
+
+/** A picture that is a document or an archive at the same time (a polyglot) is refused. */
+async function requireNothingElse(content: Buffer): Promise<void> {
+  // PDF readers look for the header in the first 1,024 bytes (ISO 32000-1, Annex H.3.4.1).
+  if (content.subarray(0, 1_024).includes('%PDF-')) throw polyglot('a PDF');
+  if (endsAsZip(content)) throw polyglot('a ZIP archive');
+  for (let at = 0; at < content.length; at += SCAN_WINDOW) {
+    const window = content.toString('latin1', at, Math.min(content.length, at + SCAN_WINDOW + SCAN_OVERLAP));
+    if (MARKUP.test(window)) throw polyglot('a web page or a script');
+    // A file of 25 MiB must not hold up everyone's redirects.
+    await setImmediate();
+  }
+}
+
+/** An end of central directory record whose comment ends with the file (APPNOTE.TXT §4.3.16). */
+function endsAsZip(content: Buffer): boolean {
+  const tail = content.subarray(-(22 + 0xffff));
+  for (
+    let at = tail.lastIndexOf('PK\x05\x06');
+    at >= 0;
+    at = at === 0 ? -1 : tail.lastIndexOf('PK\x05\x06', at - 1)
+  ) {
+    if (at + 22 <= tail.length && at + 22 + tail.readUInt16LE(at + 20) === tail.length) return true;
+  }
+  return false;
+}
+
+async function readMetadata(content: Buffer): Promise<Metadata> {
+  try {
+    // The limit is judged below, where the refusal can say by how much it was missed.
+    return await sharp(content, { limitInputPixels: false }).metadata();
+  } catch {
+    throw broken();
+  }
+}
+
+function requireWithinLimits(metadata: Metadata): void {
+  const { width, pages = 1 } = metadata;
+  const height = frameHeight(metadata);
+  if (pages > ORIGINAL_LIMITS.frames) {
+    throw new InvalidOriginalError(
+      'frames',
+      `The picture has ${pages} frames; ${ORIGINAL_LIMITS.frames} are allowed.`,
+    );
+  }
+  if (width * height * pages > ORIGINAL_LIMITS.pixels) {
+    throw new InvalidOriginalError(
+      'pixels',
+      `The picture has ${width} × ${height} pixels in ${pages} frame(s); ` +
+        `${ORIGINAL_LIMITS.pixels / 1e6} million in all are allowed.`,
+    );
+  }
+}
+
+/** Decodes every row of every frame, without ever holding them all: the rows shrink to a pixel as they come. */
+async function decodeOnce(content: Buffer, metadata: Metadata): Promise<void> {
+  const { seconds, pixels } = ORIGINAL_LIMITS;
+  try {
+    await sharp(content, {
+      pages: metadata.pages === undefined ? 1 : -1,
+      limitInputPixels: pixels,
+      sequentialRead: true,
+      // Not `warning`: cameras write files that decoders remark upon and show all the same.
+      failOn: 'error',
+    })
+      .timeout({ seconds })
+      .resize(1, frameHeight(metadata), { fit: 'fill', fastShrinkOnLoad: false })
+      .raw()
+      .toBuffer();
+  } catch (error) {
+    if (error instanceof Error && error.message.includes('timeout')) {
+      throw new InvalidOriginalError('time', `The picture takes over ${seconds} seconds to decode.`);
+    }
+    throw broken();
+  }
+}
+
+function frameHeight({ height, pageHeight = height }: Metadata): number {
+  return pageHeight;
+}
+
+function broken(): InvalidOriginalError {
+  return new InvalidOriginalError(
+    'integrity',
+    'The picture cannot be decoded to its end: the file is cut off or damaged.',
+  );
+}
+
+function polyglot(what: string): InvalidOriginalError {
+  return new InvalidOriginalError('type', `The file is a picture and ${what} at the same time.`);
+}

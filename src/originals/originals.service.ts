@@ -1,0 +1,102 @@
+import { createHash } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { CloudinaryUploader } from '../cloudinary/cloudinary-uploader.js';
+import { ENVIRONMENT } from '../config/config.module.js';
+import type { Environment } from '../config/environment.js';
+import { inspectOriginal, type InspectedOriginal } from './inspect-original.js';
+import { OriginalExistsError } from './original.errors.js';
+import { OriginalsStore, type OwnedOriginal, type WriteRow } from './originals.store.js';
+
+/** What a row records of its original. */
+export interface KeptOriginal {
+  readonly version: number;
+  readonly format: string;
+}
+
+/** Writes, in the transaction that it is given, the row that names an original. */
+export type WriteKept = (manager: EntityManager, kept: KeptOriginal) => Promise<unknown>;
+
+/** Takes originals in: in mode `cloudinary` the account has them, in every other this service keeps them itself. */
+@Injectable()
+export class OriginalsService {
+  private turn: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    @Inject(ENVIRONMENT) private readonly environment: Pick<Environment, 'deliveryMode'>,
+    private readonly store: OriginalsStore,
+    private readonly uploader: CloudinaryUploader,
+    private readonly dataSource: DataSource,
+  ) {}
+
+  /**
+   * Takes the original of a new row; `writeRow` inserts it. A version that Cloudinary gives wins over the caller's.
+   * @throws InvalidOriginalError (422), OriginalTooLargeError (413), OriginalExistsError (409), UploadFailedError;
+   * what `writeRow` throws.
+   */
+  async create(
+    name: OwnedOriginal & { readonly version: number },
+    content: Buffer,
+    writeRow: WriteKept,
+  ): Promise<void> {
+    const original = await this.inspect(content);
+    const own = { version: name.version, format: original.format };
+    if (this.environment.deliveryMode !== 'cloudinary') {
+      const write: WriteRow = (manager) => writeRow(manager, own);
+      return this.store.put(name, { ...original, ...own }, { replace: false, writeRow: write });
+    }
+    // Nothing is sent for a row that the database would refuse, a neighbour's public id above all. No transaction
+    // stays open while a picture travels.
+    await this.rehearse((manager) => writeRow(manager, own));
+    // Without `overwrite` an asset that this database knows nothing of is never lost.
+    const answer = await this.uploader.upload(name, content, { overwrite: false });
+    // The same content once more is the retry of a request whose row was not written.
+    if (answer.existing && answer.etag !== md5(content)) throw new OriginalExistsError(answer);
+    const kept = { version: answer.version, format: answer.format };
+    await this.dataSource.transaction((manager) => writeRow(manager, kept));
+  }
+
+  /**
+   * Takes a new original for a row that is there; `writeRow` updates it, and throws where it is gone.
+   * @param name With the version that the row gets where this service keeps the original.
+   * @throws InvalidOriginalError (422), OriginalTooLargeError (413), UploadFailedError; what `writeRow` throws.
+   */
+  async replace(
+    name: OwnedOriginal & { readonly version: number },
+    content: Buffer,
+    writeRow: WriteKept,
+  ): Promise<void> {
+    const original = await this.inspect(content);
+    const own = { version: name.version, format: original.format };
+    if (this.environment.deliveryMode !== 'cloudinary') {
+      const write: WriteRow = (manager) => writeRow(manager, own);
+      return this.store.put(name, { ...original, ...own }, { replace: true, writeRow: write });
+    }
+    const { version, format } = await this.uploader.upload(name, content, { overwrite: true });
+    await this.dataSource.transaction((manager) => writeRow(manager, { version, format }));
+  }
+
+  /** One at a time: a picture at the limit takes 200 MB of memory in some formats. */
+  private async inspect(content: Buffer): Promise<InspectedOriginal> {
+    const inspection = this.turn.then(() => inspectOriginal(content));
+    this.turn = inspection.catch(() => undefined);
+    return inspection;
+  }
+
+  /** Runs a write and takes it back: the database, not a look before, says what it would refuse. */
+  private async rehearse(write: WriteRow): Promise<void> {
+    const queryRunner = this.dataSource.createQueryRunner();
+    try {
+      await queryRunner.startTransaction();
+      await write(queryRunner.manager);
+    } finally {
+      if (queryRunner.isTransactionActive) await queryRunner.rollbackTransaction();
+      await queryRunner.release();
+    }
+  }
+}
+
+/** Cloudinary's `etag` of an asset is the MD5 of its content. */
+function md5(content: Buffer): string {
+  return createHash('md5').update(content).digest('hex');
+}

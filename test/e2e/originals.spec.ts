@@ -1,0 +1,685 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { DataSource } from 'typeorm';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { ENVIRONMENT } from '../../src/config/config.module.js';
+import { readDatabaseSettings, type Environment } from '../../src/config/environment.js';
+import { makeDataSource } from '../../src/database/data-source.js';
+import { migrateUnderLock } from '../../src/database/migrate.js';
+import type { DeliveryType } from '../../src/images/image.js';
+import { OriginalsStore } from '../../src/originals/originals.store.js';
+import { sendForm, type FormFields } from '../originals/form.js';
+import { drawPicture, makeBombPng, makeGif, SVG } from '../originals/pictures.js';
+import { startUploadApi, type UploadApi } from '../originals/upload-api.js';
+import { createTestDatabase } from '../support/test-database.js';
+import { post } from '../support/seed.js';
+import { ADMIN_KEY, API_SECRET, CLOUD, startService, type Service } from '../support/service.js';
+
+let picture: Buffer;
+let otherPicture: Buffer;
+let count = 0;
+
+beforeAll(async () => {
+  picture = await drawPicture(1);
+  otherPicture = await drawPicture(2);
+});
+
+const newName = (): string => `folder/original-${(count += 1)}`;
+const hashOf = (content: Buffer): string => createHash('sha256').update(content).digest('hex');
+
+async function createIssuer(service: Service): Promise<string> {
+  return (await post<{ id: string }>(service, '/issuers', { name: 'Originals' })).id;
+}
+
+function folderOf(service: Service): string {
+  return join(service.app.get<Environment>(ENVIRONMENT).dataDir, 'originals');
+}
+
+/** Every file kept, leftovers too. */
+function filesOf(service: Service): string[] {
+  const folder = folderOf(service);
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    statSync(join(folder, name)).isFile(),
+  );
+}
+
+function find(service: Service, name: string, type: DeliveryType = 'authenticated'): Promise<Buffer | null> {
+  return service.app.get(OriginalsStore, { strict: false }).find(type, name);
+}
+
+describe('originals that the service keeps itself', () => {
+  let service: Service;
+  let issuer: string;
+
+  beforeAll(async () => {
+    service = await startService();
+  });
+  afterAll(() => service.close());
+  beforeEach(async () => {
+    issuer = await createIssuer(service);
+  });
+  afterEach(async () => {
+    for (const rows of ['images', 'overlays']) {
+      const { items } = (await service.admin('GET', `/${rows}?issuer_id=${issuer}&limit=100`)).json() as {
+        items: { id: string }[];
+      };
+      for (const { id } of items) await service.admin('DELETE', `/${rows}/${id}`);
+    }
+    // Whatever a test did: with the last row the last file is gone.
+    expect(filesOf(service)).toStrictEqual([]);
+  });
+
+  const form = (more: FormFields = {}): FormFields => ({
+    issuer_id: issuer,
+    public_id: newName(),
+    file: picture,
+    ...more,
+  });
+
+  it('come with a new image, whose version is the time of the upload and whose format is the content’s', async () => {
+    const name = newName();
+    const before = Math.floor(Date.now() / 1_000);
+    const answer = await sendForm(
+      service,
+      '/images',
+      form({ public_id: name, format: 'jpg', access: 'public' }),
+    );
+    expect(answer.status).toBe(201);
+    expect(answer.json).toMatchObject({
+      issuer_id: issuer,
+      public_id: name,
+      format: 'png',
+      delivery_type: 'authenticated',
+      access: 'public',
+    });
+    expect(answer.json['version']).toBeGreaterThanOrEqual(before);
+    expect(answer.json['version']).toBeLessThanOrEqual(Date.now() / 1_000);
+    await expect(find(service, name)).resolves.toStrictEqual(picture);
+    await expect(find(service, name, 'upload')).resolves.toBeNull();
+    const hash = hashOf(picture);
+    expect(filesOf(service)).toStrictEqual([join(hash.slice(0, 2), hash)]);
+    const read = await service.admin('GET', `/images/${String(answer.json['id'])}`);
+    expect(read.json()).toStrictEqual(answer.json);
+  });
+
+  it('come with a version of the caller’s, and an id', async () => {
+    const id = randomUUID();
+    const answer = await sendForm(service, '/images', form({ id, version: '123123' }));
+    expect(answer.json).toMatchObject({ id, version: 123123 });
+  });
+
+  it('come with a new overlay', async () => {
+    const name = newName();
+    const answer = await sendForm(service, '/overlays', form({ public_id: name }));
+    expect(answer.status).toBe(201);
+    expect(answer.json).toMatchObject({ public_id: name, delivery_type: 'private' });
+    await expect(find(service, name, 'private')).resolves.toStrictEqual(picture);
+  });
+
+  it('are not needed: JSON registers a row as it did', async () => {
+    const name = newName();
+    const image = { issuer_id: issuer, public_id: name, version: 5 };
+    expect((await service.admin('POST', '/images', image)).status).toBe(201);
+    expect((await service.admin('POST', '/overlays', { issuer_id: issuer, public_id: name })).status).toBe(
+      201,
+    );
+    await expect(find(service, name)).resolves.toBeNull();
+    const noVersion = await service.admin('POST', '/images', { issuer_id: issuer, public_id: newName() });
+    expect(noVersion.status).toBe(422);
+    const textVersion = await service.admin('POST', '/images', {
+      ...image,
+      public_id: newName(),
+      version: '5',
+    });
+    expect(textVersion.status).toBe(422);
+  });
+
+  it('are kept once for a content, as long as one row names it', async () => {
+    const names = [newName(), newName()];
+    const rows = await Promise.all(
+      names.map((name) => sendForm(service, '/images', form({ public_id: name }))),
+    );
+    expect(filesOf(service)).toHaveLength(1);
+    const [first, second] = rows.map((row) => String(row.json['id']));
+    await service.admin('DELETE', `/images/${first}`);
+    await expect(find(service, names[0] ?? '')).resolves.toBeNull();
+    await expect(find(service, names[1] ?? '')).resolves.toStrictEqual(picture);
+    await service.admin('DELETE', `/images/${second}`);
+    expect(filesOf(service)).toStrictEqual([]);
+  });
+
+  it('stay while an overlay of the same name needs what an image brought', async () => {
+    const name = newName();
+    const image = await sendForm(service, '/images', form({ public_id: name, delivery_type: 'private' }));
+    const overlay = await post<{ id: string }>(service, '/overlays', { issuer_id: issuer, public_id: name });
+    await service.admin('DELETE', `/images/${String(image.json['id'])}`);
+    await expect(find(service, name, 'private')).resolves.toStrictEqual(picture);
+    await service.admin('DELETE', `/overlays/${overlay.id}`);
+    await expect(find(service, name, 'private')).resolves.toBeNull();
+  });
+
+  it('go along when their row is renamed', async () => {
+    const [before, after] = [newName(), newName()];
+    const image = await sendForm(service, '/images', form({ public_id: before }));
+    const changed = { public_id: after, delivery_type: 'upload' };
+    expect((await service.admin('PATCH', `/images/${String(image.json['id'])}`, changed)).status).toBe(200);
+    await expect(find(service, before)).resolves.toBeNull();
+    await expect(find(service, after, 'upload')).resolves.toStrictEqual(picture);
+  });
+
+  it('go when a row is deleted by hand: the next owner of the name never meets them', async () => {
+    const name = newName();
+    const image = await sendForm(service, '/images', form({ public_id: name }));
+    await service.app.get(DataSource).query('DELETE FROM images WHERE id = $1', [image.json['id']]);
+    await expect(find(service, name)).resolves.toBeNull();
+    // The file has no name any more; the next row of the content takes it over.
+    const again = await sendForm(service, '/images', form());
+    expect(again.status).toBe(201);
+  });
+
+  it('are replaced by PUT, under a version that is newer', async () => {
+    const name = newName();
+    const image = await sendForm(service, '/images', form({ public_id: name, version: '4000000000' }));
+    const path = `/images/${String(image.json['id'])}/original`;
+    const photo = await drawPicture(3, 'jpeg');
+    const answer = await sendForm(service, path, { file: photo }, { method: 'PUT' });
+    expect(answer.status).toBe(200);
+    expect(answer.json).toMatchObject({ id: image.json['id'], version: 4_000_000_001, format: 'jpg' });
+    await expect(find(service, name)).resolves.toStrictEqual(photo);
+    expect(filesOf(service)).toHaveLength(1);
+
+    const overlay = await sendForm(service, '/overlays', form());
+    const overlayPath = `/overlays/${String(overlay.json['id'])}/original`;
+    expect((await sendForm(service, overlayPath, { file: photo }, { method: 'PUT' })).status).toBe(200);
+    await expect(find(service, String(overlay.json['public_id']), 'private')).resolves.toStrictEqual(photo);
+  });
+
+  it('come by PUT to a row that had none, and to none that is not there', async () => {
+    const name = newName();
+    const image = await post<{ id: string }>(service, '/images', {
+      issuer_id: issuer,
+      public_id: name,
+      version: 5,
+    });
+    const put = (id: string, fields: FormFields): ReturnType<typeof sendForm> =>
+      sendForm(service, `/images/${id}/original`, fields, { method: 'PUT' });
+    expect((await put(image.id, { file: picture })).status).toBe(200);
+    await expect(find(service, name)).resolves.toStrictEqual(picture);
+    expect((await put(randomUUID(), { file: picture })).json['code']).toBe('image_not_found');
+    expect((await put(image.id, { file: picture, version: '7' })).json).toMatchObject({
+      code: 'invalid_request',
+      errors: [{ key: 'version' }],
+    });
+    const json = await service.admin('PUT', `/images/${image.id}/original`, { file: 'x' });
+    expect([json.status, json.json()]).toMatchObject([415, { code: 'unsupported_media_type' }]);
+    await service.admin('DELETE', `/images/${image.id}`);
+    expect((await put(image.id, { file: picture })).json['code']).toBe('image_deleted');
+  });
+
+  it('are never overwritten by a new row, of another issuer or of the same', async () => {
+    const name = newName();
+    expect((await sendForm(service, '/images', form({ public_id: name }))).status).toBe(201);
+    const stranger = await createIssuer(service);
+    for (const rows of ['/images', '/overlays']) {
+      for (const type of ['authenticated', 'private', 'upload']) {
+        const theirs = { issuer_id: stranger, public_id: name, delivery_type: type, file: otherPicture };
+        const answer = await sendForm(service, rows, theirs);
+        expect([answer.status, answer.json['code']]).toStrictEqual([409, 'public_id_taken']);
+      }
+    }
+    const own = form({ public_id: name, delivery_type: 'authenticated', file: otherPicture });
+    expect((await sendForm(service, '/images', own)).json['code']).toBe('public_id_taken');
+    expect((await sendForm(service, '/overlays', own)).json['code']).toBe('original_exists');
+    await expect(find(service, name)).resolves.toStrictEqual(picture);
+    expect(filesOf(service)).toHaveLength(1);
+    // The same content is no overwriting.
+    expect((await sendForm(service, '/overlays', { ...own, file: picture })).status).toBe(201);
+  });
+
+  it('belong to one of ten that bring another picture at once', async () => {
+    const name = newName();
+    const pictures = await Promise.all(Array.from({ length: 10 }, (_, seed) => drawPicture(100 + seed)));
+    const issuers = await Promise.all(pictures.map(() => createIssuer(service)));
+    const answers = await Promise.all(
+      pictures.map((file, index) =>
+        sendForm(service, '/overlays', { issuer_id: issuers[index], public_id: name, file }),
+      ),
+    );
+    const winners = answers.filter(({ status }) => status === 201);
+    expect(winners).toHaveLength(1);
+    const [winner] = winners;
+    const index = winner === undefined ? -1 : answers.indexOf(winner);
+    await expect(find(service, name, 'private')).resolves.toStrictEqual(pictures[index]);
+    expect(filesOf(service)).toHaveLength(1);
+    await service.admin('DELETE', `/overlays/${String(winner?.json['id'])}`);
+  });
+
+  it('are there after rows of one content came and went at once, if a row is', async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const name = newName();
+      const old = await sendForm(service, '/images', form());
+      const [created] = await Promise.all([
+        sendForm(service, '/images', form({ public_id: name })),
+        service.admin('DELETE', `/images/${String(old.json['id'])}`),
+      ]);
+      expect(created.status).toBe(201);
+      await expect(find(service, name)).resolves.toStrictEqual(picture);
+    }
+  });
+
+  it('leave neither file nor row where the row cannot be', async () => {
+    const unknown = await sendForm(service, '/images', form({ issuer_id: randomUUID() }));
+    expect([unknown.status, unknown.json['code']]).toStrictEqual([404, 'issuer_not_found']);
+    const { id } = await post<{ id: string }>(service, '/overlays', {
+      issuer_id: issuer,
+      public_id: newName(),
+    });
+    expect((await sendForm(service, '/overlays', form({ id }))).json['code']).toBe('id_taken');
+    expect(filesOf(service)).toStrictEqual([]);
+  });
+
+  it('are judged by content: names and types of the form count for nothing', async () => {
+    const name = newName();
+    const odd = { fileName: '../../../etc/cron.d/x.svg', fileType: 'image/svg+xml' };
+    const answer = await sendForm(service, '/images', form({ public_id: name }), odd);
+    expect(answer.status).toBe(201);
+    await expect(find(service, name)).resolves.toStrictEqual(picture);
+  });
+
+  it.each<[string, string, () => Buffer]>([
+    ['empty', 'integrity', () => Buffer.alloc(0)],
+    ['cut off', 'integrity', () => picture.subarray(0, picture.length / 2)],
+    ['an SVG behind a PNG’s name', 'type', () => SVG],
+    ['a PDF', 'type', () => Buffer.from('%PDF-1.7\n')],
+    ['two files in one', 'integrity', () => Buffer.concat([picture, SVG])],
+    ['a bomb of 30,000 × 30,000', 'pixels', () => makeBombPng(30_000, 30_000)],
+    ['a GIF of very many frames', 'frames', () => makeGif(20_000, 50, 50)],
+  ])('are refused when %s, by the limit %s, and the service lives', async (_, limit, make) => {
+    for (const rows of ['/images', '/overlays']) {
+      const answer = await sendForm(service, rows, form({ file: make() }));
+      expect(answer.status).toBe(422);
+      expect(answer.json).toMatchObject({ code: 'invalid_original', limit });
+      expect(answer.headers.get('content-type')).toContain('application/problem+json');
+    }
+    expect((await service.get('/health/live')).status).toBe(200);
+  });
+
+  it('are refused over their size, whether the length is told or not', async () => {
+    const large = Buffer.alloc(25 * 2 ** 20 + 1);
+    const expected = { code: 'original_too_large', max_bytes: 26_214_400 };
+    const justOver = await sendForm(service, '/images', form({ file: large }));
+    expect([justOver.status, justOver.json]).toMatchObject([413, expected]);
+    const farOver = await sendForm(service, '/images', form({ file: Buffer.alloc(30 * 2 ** 20) }));
+    expect([farOver.status, farOver.json]).toMatchObject([413, expected]);
+    expect(await sendEndlessForm(service)).toMatch(/^HTTP\/1\.1 413 [\s\S]*original_too_large/);
+  });
+
+  it.each<[string, (fields: FormFields) => FormFields, object]>([
+    ['no file', (fields) => ({ ...fields, file: undefined }), { key: 'file' }],
+    ['a file that is text', (fields) => ({ ...fields, file: 'text' }), { key: 'file' }],
+    ['two files', (fields) => ({ ...fields, file: [picture, picture] }), { key: 'file' }],
+    [
+      'a file of another name',
+      (fields) => ({ ...fields, file: undefined, photo: picture }),
+      { key: 'photo' },
+    ],
+    ['an unknown field', (fields) => ({ ...fields, plop: 'x' }), { key: 'plop' }],
+    ['a field twice', (fields) => ({ ...fields, access: ['token', 'public'] }), { key: 'access' }],
+    ['a version that is none', (fields) => ({ ...fields, version: '1e3' }), { key: 'version' }],
+    [
+      'a field that is too long',
+      (fields) => ({ ...fields, public_id: 'x'.repeat(2_000) }),
+      { key: 'public_id' },
+    ],
+    ['a public id that is a path', (fields) => ({ ...fields, public_id: '../../x' }), { key: 'public_id' }],
+    [
+      'a field of a prototype',
+      (fields) => ({ ...fields, __proto__x: 'x', constructor: 'x' }),
+      { key: 'body' },
+    ],
+    [
+      'too many fields',
+      (fields) => ({
+        ...fields,
+        ...Object.fromEntries(Array.from({ length: 30 }, (_, index) => [`f${index}`, 'x'])),
+      }),
+      { key: expect.stringMatching(/^(body|file)$/) as string },
+    ],
+  ])('are refused in a form with %s', async (_, change, fault) => {
+    const answer = await sendForm(service, '/images', change(form()));
+    expect(answer.status).toBe(422);
+    expect(answer.json).toMatchObject({ code: 'invalid_request' });
+    expect(answer.json['errors']).toContainEqual(expect.objectContaining(fault));
+    expect(filesOf(service)).toStrictEqual([]);
+  });
+
+  it.each([
+    ['without a boundary', 'multipart/form-data', 'x'],
+    [
+      'without an end',
+      'multipart/form-data; boundary=b',
+      '--b\r\ncontent-disposition: form-data; name="file"; filename="x"\r\n\r\nhello',
+    ],
+    ['without anything', 'multipart/form-data; boundary=b', '\r\n'],
+  ])('are refused in a form %s', async (_, type, body) => {
+    const answer = await service.admin('POST', '/images', body, {
+      'content-type': type,
+      'content-length': String(body.length),
+    });
+    expect([answer.status, answer.json()]).toMatchObject([422, { code: 'invalid_request' }]);
+  });
+
+  it('need the admin key before anything of them is read', async () => {
+    const answer = await sendForm(service, '/images', form(), { key: 'x'.repeat(40) });
+    expect([answer.status, answer.json['code']]).toStrictEqual([401, 'admin_key_required']);
+  });
+
+  it('come to their own routes alone', async () => {
+    const overlay = await post<{ id: string }>(service, '/overlays', {
+      issuer_id: issuer,
+      public_id: newName(),
+    });
+    for (const [method, path] of [
+      ['POST', '/issuers'],
+      ['PATCH', `/overlays/${overlay.id}`],
+    ] as const) {
+      const answer = await sendForm(service, path, form(), { method });
+      expect([answer.status, answer.json['code']]).toStrictEqual([415, 'unsupported_media_type']);
+    }
+  });
+
+  it('leave the limit of JSON bodies as it was', async () => {
+    const answer = await service.admin('POST', '/images', { public_id: 'x'.repeat(70_000) });
+    expect([answer.status, answer.json()]).toMatchObject([413, { code: 'body_too_large' }]);
+  });
+
+  it('survive a hundred forms that are broken off', async () => {
+    await Promise.all(Array.from({ length: 100 }, (_, index) => breakOff(service, picture, index)));
+    expect((await sendForm(service, '/images', form())).status).toBe(201);
+    expect(filesOf(service)).toHaveLength(1);
+  });
+
+  it('are in the OpenAPI document, beside the JSON body', async () => {
+    const { paths } = (await service.get('/docs/openapi.json')).json() as {
+      paths: Record<string, Record<string, { requestBody: { content: Record<string, unknown> } }>>;
+    };
+    for (const rows of ['/admin/images', '/admin/overlays']) {
+      const { content } = paths[rows]?.['post']?.requestBody ?? { content: {} };
+      expect(Object.keys(content)).toStrictEqual(['application/json', 'multipart/form-data']);
+      expect(JSON.stringify(content['multipart/form-data'])).toContain('"file"');
+      expect(JSON.stringify(content['application/json'])).not.toContain('"file"');
+      const put = paths[`${rows}/{id}/original`]?.['put']?.requestBody.content ?? {};
+      expect(Object.keys(put)).toStrictEqual(['multipart/form-data']);
+    }
+  });
+});
+
+it('have a migration that goes back and forth', async () => {
+  const database = await createTestDatabase();
+  const dataSource = await makeDataSource(readDatabaseSettings(database.variables));
+  await dataSource.initialize();
+  const traces = (): Promise<unknown> =>
+    dataSource.query(
+      `SELECT relname AS name FROM pg_class WHERE relname LIKE 'originals%'
+       UNION SELECT proname FROM pg_proc WHERE proname = 'follow_original'
+       UNION SELECT tgname FROM pg_trigger WHERE tgname LIKE '%original%' ORDER BY name`,
+    );
+  const before = await traces();
+  expect(before).toHaveLength(8);
+  await dataSource.undoLastMigration();
+  await expect(traces()).resolves.toStrictEqual([]);
+  await expect(migrateUnderLock(dataSource)).resolves.toStrictEqual(['CreateOriginals1766000000000']);
+  await expect(traces()).resolves.toStrictEqual(before);
+  await dataSource.destroy();
+  await database.drop();
+});
+
+describe('originals that the Cloudinary account has', () => {
+  const apiKey = '123456789012345';
+  let api: UploadApi;
+  let service: Service;
+  let issuer: string;
+
+  beforeAll(async () => {
+    api = await startUploadApi({ cloudName: CLOUD, apiKey, apiSecret: API_SECRET });
+    service = await startService({
+      DELIVERY_MODE: 'cloudinary',
+      CLOUDINARY_UPLOAD_PREFIX: api.url,
+      CLOUDINARY_UPLOAD_TIMEOUT: '1',
+    });
+    issuer = await createIssuer(service);
+  });
+  afterAll(async () => {
+    await service.close();
+    await api.close();
+  });
+  beforeEach(() => {
+    api.failure = null;
+    api.beforeAnswer = null;
+    api.requests = 0;
+    api.taken.length = 0;
+  });
+  afterEach(() => {
+    expect(filesOf(service)).toStrictEqual([]);
+  });
+
+  const form = (more: FormFields = {}): FormFields => ({
+    issuer_id: issuer,
+    public_id: newName(),
+    file: picture,
+    ...more,
+  });
+
+  async function countRows(name: string): Promise<number> {
+    const answer = await service.admin('GET', `/images?public_id=${encodeURIComponent(name)}`);
+    return (answer.json() as { items: unknown[] }).items.length;
+  }
+
+  it('are uploaded signed, under the row’s name and type; version and format are Cloudinary’s', async () => {
+    const name = `${newName()} é`;
+    const answer = await sendForm(service, '/images', form({ public_id: name, version: '5', format: 'gif' }));
+    expect(answer.status).toBe(201);
+    const asset = api.assets.get(`authenticated/${name}`);
+    expect(asset?.content).toStrictEqual(picture);
+    expect(answer.json).toMatchObject({ public_id: name, version: asset?.version, format: 'png' });
+    expect(api.taken).toHaveLength(1);
+    expect(Object.keys(api.taken[0] ?? {}).sort()).toStrictEqual(
+      ['api_key', 'overwrite', 'public_id', 'signature', 'timestamp', 'type'].sort(),
+    );
+  });
+
+  it('come with overlays too, of every type, and up to the size', async () => {
+    for (const type of ['private', 'upload', 'authenticated']) {
+      const name = newName();
+      const answer = await sendForm(service, '/overlays', form({ public_id: name, delivery_type: type }));
+      expect(answer.status).toBe(201);
+      expect(api.assets.get(`${type}/${name}`)?.content).toStrictEqual(picture);
+    }
+    const large = Buffer.concat([picture, Buffer.alloc(20 * 2 ** 20)]);
+    const name = newName();
+    expect((await sendForm(service, '/images', form({ public_id: name, file: large }))).status).toBe(201);
+    expect(api.assets.get(`authenticated/${name}`)?.content.equals(large)).toBe(true);
+  });
+
+  it('are replaced by PUT: overwritten, and the CDN told', async () => {
+    const name = newName();
+    const image = await sendForm(service, '/images', form({ public_id: name }));
+    const path = `/images/${String(image.json['id'])}/original`;
+    const answer = await sendForm(service, path, { file: otherPicture }, { method: 'PUT' });
+    expect(answer.status).toBe(200);
+    expect(answer.json['version']).toBe(api.assets.get(`authenticated/${name}`)?.version);
+    expect(answer.json['version']).toBeGreaterThan(Number(image.json['version']));
+    expect(api.assets.get(`authenticated/${name}`)?.content).toStrictEqual(otherPicture);
+    expect(api.taken.at(-1)).toMatchObject({ invalidate: expect.stringMatching(/^(1|true)$/) as string });
+  });
+
+  it('are not sent for a row that cannot be, a neighbour’s public id above all', async () => {
+    const name = newName();
+    await sendForm(service, '/images', form({ public_id: name }));
+    const stranger = await createIssuer(service);
+    const requests = api.requests;
+    const theirs = form({
+      issuer_id: stranger,
+      public_id: name,
+      delivery_type: 'upload',
+      file: otherPicture,
+    });
+    expect((await sendForm(service, '/images', theirs)).json['code']).toBe('public_id_taken');
+    expect((await sendForm(service, '/images', form({ issuer_id: randomUUID() }))).status).toBe(404);
+    expect((await sendForm(service, '/images', form({ file: SVG }))).json['code']).toBe('invalid_original');
+    expect(api.requests).toBe(requests);
+    expect(api.assets.get(`authenticated/${name}`)?.content).toStrictEqual(picture);
+  });
+
+  it('never overwrite an asset that the account has already; its own content is taken as a retry', async () => {
+    const name = newName();
+    const asset = {
+      public_id: name,
+      type: 'authenticated',
+      version: 77,
+      format: 'png',
+      content: otherPicture,
+    };
+    api.assets.set(`authenticated/${name}`, asset);
+    const answer = await sendForm(service, '/images', form({ public_id: name }));
+    expect([answer.status, answer.json]).toMatchObject([409, { code: 'original_exists', version: 77 }]);
+    expect(api.assets.get(`authenticated/${name}`)).toBe(asset);
+    await expect(countRows(name)).resolves.toBe(0);
+    const retry = await sendForm(service, '/images', form({ public_id: name, file: otherPicture }));
+    expect([retry.status, retry.json['version']]).toStrictEqual([201, 77]);
+  });
+
+  it('leave no row where a neighbour took the name while they travelled', async () => {
+    const name = newName();
+    const stranger = await createIssuer(service);
+    api.beforeAnswer = async () => {
+      await post(service, '/overlays', { issuer_id: stranger, public_id: name });
+    };
+    const answer = await sendForm(service, '/images', form({ public_id: name }));
+    expect([answer.status, answer.json['code']]).toStrictEqual([409, 'public_id_taken']);
+    await expect(countRows(name)).resolves.toBe(0);
+  });
+
+  it('hold no connection of the database while they travel', async () => {
+    api.beforeAnswer = async () => {
+      expect((await service.admin('GET', '/issuers')).status).toBe(200);
+    };
+    expect((await sendForm(service, '/images', form())).status).toBe(201);
+  });
+
+  it.each<[string, UploadApi['failure'], number, RegExp]>([
+    ['refuses the file', { status: 400, body: error('Unsupported ZIP') }, 422, /Unsupported ZIP/],
+    [
+      'refuses the signature',
+      { status: 401, body: error(`Invalid Signature ${API_SECRET}`) },
+      502,
+      /Invalid/,
+    ],
+    ['forbids', { status: 403, body: error('Disabled account') }, 502, /403/],
+    ['knows no such cloud', { status: 404, body: error('No such cloud') }, 502, /No such cloud/],
+    ['has had enough', { status: 420, body: error('Rate limit') }, 503, /Rate limit/],
+    ['fails', { status: 500, body: error('Oops') }, 502, /Oops/],
+    ['is down', { status: 503, body: '<html>down</html>' }, 502, /503/],
+    ['answers what is no JSON', { status: 200, body: '<html>' }, 502, /JSON/],
+    [
+      'answers something else',
+      { status: 200, body: '{"public_id":"else","version":1}' },
+      502,
+      /something else/,
+    ],
+    ['is silent', 'hang', 504, /in time/],
+    ['drips', 'drip', 504, /in time/],
+    ['hangs up', 'cut', 502, /failed/],
+  ])('are not there when Cloudinary %s', async (_, failure, status, detail) => {
+    const name = newName();
+    api.failure = failure;
+    const answer = await sendForm(service, '/images', form({ public_id: name }));
+    expect([answer.status, answer.json['code']]).toStrictEqual([status, 'upload_failed']);
+    expect(answer.json['detail']).toMatch(detail);
+    expect(answer.text).not.toContain(API_SECRET);
+    expect(answer.headers.get('retry-after')).toBe(status === 503 ? '60' : null);
+    await expect(countRows(name)).resolves.toBe(0);
+    api.failure = null;
+    expect((await sendForm(service, '/images', form({ public_id: name }))).status).toBe(201);
+  });
+
+  it('are refused by the account of another secret, and the answer tells no secret', async () => {
+    const wrong = await startService({
+      CLOUDINARY_URL: `cloudinary://${apiKey}:another-secret-0123456789@${CLOUD}`,
+      DELIVERY_MODE: 'cloudinary',
+      CLOUDINARY_UPLOAD_PREFIX: api.url,
+    });
+    const answer = await sendForm(wrong, '/images', { ...form(), issuer_id: await createIssuer(wrong) });
+    await wrong.close();
+    expect([answer.status, answer.json['code']]).toStrictEqual([502, 'upload_failed']);
+    expect(answer.json['detail']).toMatch(/Invalid Signature/);
+    expect(answer.text).not.toContain('another-secret');
+    expect(api.taken).toStrictEqual([]);
+  });
+
+  it('are not there when nobody listens', async () => {
+    const deaf = await startService({
+      DELIVERY_MODE: 'cloudinary',
+      CLOUDINARY_UPLOAD_PREFIX: 'http://127.0.0.1:9',
+    });
+    const answer = await sendForm(deaf, '/images', { ...form(), issuer_id: await createIssuer(deaf) });
+    await deaf.close();
+    expect([answer.status, answer.json['code']]).toStrictEqual([502, 'upload_failed']);
+  });
+});
+
+function error(message: string): string {
+  return JSON.stringify({ error: { message } });
+}
+
+const FORM_START =
+  '--b\r\ncontent-disposition: form-data; name="file"; filename="x.png"\r\ncontent-type: image/png\r\n\r\n';
+
+function formHead(service: Service, length: string): string {
+  return (
+    `POST /admin/images HTTP/1.1\r\nhost: 127.0.0.1:${service.port}\r\nauthorization: Bearer ${ADMIN_KEY}\r\n` +
+    `content-type: multipart/form-data; boundary=b\r\n${length}\r\n\r\n`
+  );
+}
+
+/** A form whose end never comes, in chunks; resolves with what is answered meanwhile. */
+function sendEndlessForm(service: Service): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(service.port, '127.0.0.1');
+    const block = Buffer.alloc(1 << 20, 0x61);
+    const chunk = Buffer.concat([Buffer.from('100000\r\n'), block, Buffer.from('\r\n')]);
+    socket.write(formHead(service, 'transfer-encoding: chunked'));
+    socket.write(`${FORM_START.length.toString(16)}\r\n${FORM_START}\r\n`);
+    const pump = setInterval(() => socket.write(chunk), 5);
+    let answer = '';
+    socket.on('data', (data: Buffer) => {
+      answer += data.toString();
+      if (!answer.includes('original_too_large')) return;
+      clearInterval(pump);
+      socket.destroy();
+      resolve(answer);
+    });
+    socket.on('error', (failure) => {
+      clearInterval(pump);
+      reject(failure);
+    });
+  });
+}
+
+/** A client that leaves in the middle of a form. */
+function breakOff(service: Service, picture: Buffer, index: number): Promise<void> {
+  return new Promise((resolve) => {
+    const socket = connect(service.port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    socket.once('close', () => {
+      resolve();
+    });
+    socket.write(formHead(service, `content-length: ${picture.length + 500}`));
+    socket.write(FORM_START);
+    socket.write(picture.subarray(0, (picture.length * index) / 100));
+    setTimeout(() => socket.destroy(), 20 + index);
+  });
+}

@@ -1,0 +1,96 @@
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { OriginalFiles } from '../../src/originals/original-files.js';
+
+const CONTENT = Buffer.from('a picture, as far as files go');
+const SHA256 = createHash('sha256').update(CONTENT).digest('hex');
+const FOLDER = SHA256.slice(0, 2);
+
+let root: string;
+let files: OriginalFiles;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'pixseal-files-'));
+  files = new OriginalFiles(join(root, 'originals'));
+});
+afterEach(() => {
+  rmSync(root, { recursive: true, force: true });
+});
+
+const names = (): string[] => readdirSync(join(root, 'originals', FOLDER));
+
+it('has no file in its place before it is placed, and the whole file after', async () => {
+  const staged = await files.stage(SHA256, CONTENT);
+  await expect(files.find(SHA256)).resolves.toBeNull();
+  expect(names()).toStrictEqual([expect.stringMatching(/\.tmp$/)]);
+  await staged.place();
+  await staged.discard();
+  expect(names()).toStrictEqual([SHA256]);
+  await expect(files.find(SHA256)).resolves.toStrictEqual(CONTENT);
+});
+
+it('leaves nothing of what is discarded', async () => {
+  const staged = await files.stage(SHA256, CONTENT);
+  await staged.discard();
+  expect(names()).toStrictEqual([]);
+});
+
+it('writes a duplicate not at all', async () => {
+  await (await files.stage(SHA256, CONTENT)).place();
+  const path = join(root, 'originals', FOLDER, SHA256);
+  const before = statSync(path);
+  const again = await files.stage(SHA256, CONTENT);
+  expect(names()).toStrictEqual([SHA256]);
+  await again.place();
+  expect(statSync(path).ino).toBe(before.ino);
+  expect(statSync(path).mtimeMs).toBe(before.mtimeMs);
+});
+
+it('writes a duplicate after all where the first was removed meanwhile', async () => {
+  await (await files.stage(SHA256, CONTENT)).place();
+  const again = await files.stage(SHA256, CONTENT);
+  await files.remove(SHA256);
+  await again.place();
+  await expect(files.find(SHA256)).resolves.toStrictEqual(CONTENT);
+});
+
+it('keeps files and folders from other users', async () => {
+  await (await files.stage(SHA256, CONTENT)).place();
+  expect(statSync(join(root, 'originals', FOLDER)).mode & 0o777).toBe(0o700);
+  expect(statSync(join(root, 'originals', FOLDER, SHA256)).mode & 0o777).toBe(0o600);
+});
+
+it('ignores what a killed process left, and cleans up what is old of it', async () => {
+  await (await files.stage(SHA256, CONTENT)).place();
+  const old = join(root, 'originals', FOLDER, 'old.tmp');
+  const young = join(root, 'originals', FOLDER, 'young.tmp');
+  writeFileSync(old, CONTENT.subarray(0, 5));
+  writeFileSync(young, CONTENT.subarray(0, 5));
+  utimesSync(old, 1_000, 1_000);
+  await expect(files.find(SHA256)).resolves.toStrictEqual(CONTENT);
+  await files.removeLeftovers(60_000);
+  expect(names().sort()).toStrictEqual([SHA256, 'young.tmp'].sort());
+});
+
+it('cleans up nothing where nothing was ever kept', async () => {
+  await expect(files.removeLeftovers(0)).resolves.toBeUndefined();
+  expect(readdirSync(root)).toStrictEqual([]);
+});
+
+it.each([
+  '',
+  '../../etc/passwd',
+  `../${SHA256}`,
+  SHA256.toUpperCase(),
+  `${SHA256}/`,
+  `${SHA256.slice(1)}.`,
+  `${SHA256}\0`,
+])('reads, writes and removes nothing under a name that is no hash: %j', async (name) => {
+  await expect(files.find(name)).rejects.toThrow('SHA-256');
+  await expect(files.stage(name, CONTENT)).rejects.toThrow('SHA-256');
+  await expect(files.remove(name)).rejects.toThrow('SHA-256');
+  expect(readdirSync(root)).toStrictEqual([]);
+});
