@@ -1,0 +1,212 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { comparable, request, type Answer } from '../support/http.js';
+import { createTenant, sealWith, type Tenant } from '../support/seed.js';
+import { startService, type Service } from '../support/service.js';
+
+let service: Service;
+let a: Tenant;
+let b: Tenant;
+/** Ids that nobody has, for what a foreign row must look like. */
+const NOBODYS = {
+  imageId: randomUUID(),
+  overlayId: randomUUID(),
+  keyId: randomUUID(),
+  issuerId: randomUUID(),
+};
+type Ids = typeof NOBODYS;
+
+beforeAll(async () => {
+  service = await startService();
+  a = await createTenant(service, { publicId: 'image_of_a', overlayPublicId: 'layer_of_a' });
+  b = await createTenant(service, { publicId: 'image_of_b', overlayPublicId: 'layer_of_b' });
+  // Both are warm: what one tenant was shown lies in the caches when the other asks.
+  for (const each of [a, b]) {
+    expect((await service.image(each.steps({ overlay: each.overlayId }))).status).toBe(302);
+  }
+});
+afterAll(() => service.close());
+
+/** Ways by which a tenant's token could reach for rows of another: each is asked with the rows of B and of nobody. */
+const REACHES: readonly (readonly [
+  name: string,
+  reach: (own: Tenant, other: Ids) => [id: string, token: string],
+])[] = [
+  ['the image in the path', (own, other) => [other.imageId, own.seal()]],
+  ['the image in upper case', (own, other) => [other.imageId.toUpperCase(), own.seal()]],
+  ['the image in the claim', (own, other) => [own.imageId, own.seal({ image_id: other.imageId })]],
+  [
+    'the image in the claim’s list',
+    (own, other) => [other.imageId, own.seal({ image_id: [own.imageId, other.imageId] })],
+  ],
+  [
+    'the image as an overlay',
+    (own, other) => [own.imageId, own.seal({ transformations: [{ overlay: other.imageId }] })],
+  ],
+  [
+    'the overlay',
+    (own, other) => [own.imageId, own.seal({ transformations: [{ overlay: other.overlayId }] })],
+  ],
+  [
+    'the overlay in upper case',
+    (own, other) => [
+      own.imageId,
+      own.seal({ transformations: [{ overlay: other.overlayId.toUpperCase() }] }),
+    ],
+  ],
+  [
+    'the overlay beside an own one',
+    (own, other) => [
+      own.imageId,
+      own.seal({ transformations: [{ overlay: own.overlayId }, { overlay: other.overlayId }] }),
+    ],
+  ],
+  [
+    'the overlay as an underlay',
+    (own, other) => [own.imageId, own.seal({ transformations: [{ underlay: other.overlayId }] })],
+  ],
+  [
+    'the overlay as a default image',
+    (own, other) => [own.imageId, own.seal({ transformations: [{ default_image: other.overlayId }] })],
+  ],
+  ['the overlay as the image', (own, other) => [other.overlayId, own.seal()]],
+  [
+    'the issuer, in the token’s iss',
+    (own, other) => [own.imageId, sealWith(own.secret, { iss: other.issuerId })],
+  ],
+  [
+    'the issuer and its image',
+    (own, other) => [other.imageId, sealWith(own.secret, { iss: other.issuerId, image_id: other.imageId })],
+  ],
+];
+
+type Route = (id: string, token: string) => Promise<Answer>;
+const ROUTES: readonly (readonly [name: string, ask: Route])[] = [
+  ['GET', (id, token) => service.image(`/images/${id}?token=${token}`)],
+  ['HEAD', (id, token) => service.image(`/images/${id}?token=${token}`, { method: 'HEAD' })],
+  ['explain', (id, token) => service.image(`/images/${id}/explain?token=${token}`)],
+];
+
+const DIRECTIONS = [
+  ['A for B’s', () => [a, b]],
+  ['B for A’s', () => [b, a]],
+] as const satisfies readonly (readonly [string, () => readonly [Tenant, Tenant]])[];
+
+describe.each(DIRECTIONS)('a token of %s rows', (_, tenants) => {
+  it.each(ROUTES.flatMap(([route, ask]) => REACHES.map(([name, reach]) => ({ route, ask, name, reach }))))(
+    'by $route gets of $name what there is of nobody’s',
+    async ({ ask, reach }) => {
+      const [own, other] = tenants();
+      const [foreign, nobodys] = [await ask(...reach(own, other)), await ask(...reach(own, NOBODYS))];
+      expect(foreign.status).toBeGreaterThanOrEqual(400);
+      expect(foreign.status).toBeLessThan(500);
+      expect(comparable(foreign)).toStrictEqual(comparable(nobodys));
+      expect(foreign.text).not.toMatch(/(image|layer)_of_/);
+    },
+  );
+
+  it('by deliveries gets of each what there is of nobody’s', async () => {
+    const [own, other] = tenants();
+    const deliver = async (ids: Ids): Promise<{ image_id: unknown; problem: unknown }[]> => {
+      const deliveries = REACHES.map(([, reach]) => reach(own, ids)).map(([image_id, token]) => ({
+        image_id,
+        token,
+      }));
+      const answer = await request({
+        port: service.port,
+        path: '/deliveries',
+        method: 'POST',
+        body: { deliveries },
+      });
+      return (answer.json() as { deliveries: { image_id: unknown; problem: unknown }[] }).deliveries;
+    };
+    const [foreign, nobodys] = [await deliver(other), await deliver(NOBODYS)];
+    expect(foreign).toHaveLength(REACHES.length);
+    expect(foreign.every(({ problem }) => typeof problem === 'object')).toBe(true);
+    expect(foreign.map(({ problem }) => problem)).toStrictEqual(nobodys.map(({ problem }) => problem));
+  });
+
+  it('does not open what the other’s opens in the same request', async () => {
+    const [own, other] = tenants();
+    const answer = await request({
+      port: service.port,
+      path: '/deliveries',
+      method: 'POST',
+      body: {
+        deliveries: [
+          { image_id: other.imageId, token: other.seal({ transformations: [{ overlay: other.overlayId }] }) },
+          { image_id: other.imageId, token: own.seal() },
+          { image_id: own.imageId, token: own.seal({ transformations: [{ overlay: other.overlayId }] }) },
+        ],
+      },
+    });
+    const { deliveries } = answer.json() as {
+      deliveries: { url?: string; problem?: { code: string } }[];
+    };
+    expect(deliveries.map(({ url, problem }) => (url === undefined ? problem?.code : 'shown'))).toStrictEqual(
+      ['shown', 'image_not_found', 'overlay_not_found'],
+    );
+    const token = other.seal({ transformations: [{ overlay: other.overlayId }] });
+    service.approve(deliveries[0]?.url ?? '', other.imageId, token);
+  });
+});
+
+describe('an issuer of the admin API', () => {
+  it('has no key of another: it is neither changed nor revoked through it', async () => {
+    for (const [method, body] of [
+      ['PATCH', { not_after: '2020-01-01T00:00:00Z' }],
+      ['DELETE', undefined],
+    ] as const) {
+      const ask = (key: string): Promise<Answer> =>
+        service.admin(method, `/issuers/${a.issuerId}/keys/${key}`, body);
+      const [foreign, nobodys] = [await ask(b.keyId), await ask(NOBODYS.keyId)];
+      expect(foreign.status).toBe(404);
+      expect(comparable(foreign)).toStrictEqual(comparable(nobodys));
+    }
+    expect((await service.image(b.path())).status).toBe(302);
+  });
+
+  it.each(['images', 'overlays'])('lists no %s of another', async (kind) => {
+    const answer = await service.admin('GET', `/${kind}?issuer_id=${a.issuerId}&limit=100`);
+    const { items } = answer.json() as { items: { id: string; issuer_id: string }[] };
+    expect(items.map(({ id }) => id)).toStrictEqual([kind === 'images' ? a.imageId : a.overlayId]);
+  });
+
+  it.each([
+    ['images', 'image_of_b'],
+    ['overlays', 'layer_of_b'],
+    ['images', 'layer_of_b'],
+    ['overlays', 'image_of_b'],
+  ])('cannot register under %s what another has: %s', async (kind, public_id) => {
+    for (const delivery_type of ['upload', 'private', 'authenticated']) {
+      const body = { issuer_id: a.issuerId, public_id, delivery_type };
+      const answer = await service.admin(
+        'POST',
+        `/${kind}`,
+        kind === 'images' ? { ...body, version: 1 } : body,
+      );
+      expect(answer.json()).toMatchObject({ status: 409, code: 'public_id_taken' });
+      const own = kind === 'images' ? a.imageId : a.overlayId;
+      const moved = await service.admin('PATCH', `/${kind}/${own}`, { public_id });
+      expect(moved.json()).toMatchObject({ status: 409, code: 'public_id_taken' });
+    }
+  });
+
+  it('cannot be handed another’s image or overlay', async () => {
+    for (const path of [`/images/${b.imageId}`, `/overlays/${b.overlayId}`]) {
+      const answer = await service.admin('PATCH', path, { issuer_id: a.issuerId });
+      expect(answer.status).toBe(422);
+    }
+  });
+
+  it('can be disabled and deleted without another noticing', async () => {
+    const c = await createTenant(service, { publicId: 'image_of_c', overlayPublicId: 'layer_of_c' });
+    await service.admin('PATCH', `/issuers/${c.issuerId}`, { disabled: true });
+    await service.admin('DELETE', `/images/${c.imageId}`);
+    await service.admin('DELETE', `/overlays/${c.overlayId}`);
+    expect((await service.admin('DELETE', `/issuers/${c.issuerId}`)).status).toBe(204);
+    for (const each of [a, b]) {
+      expect((await service.image(each.steps({ overlay: each.overlayId }))).status).toBe(302);
+    }
+  });
+});
