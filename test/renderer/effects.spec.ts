@@ -125,12 +125,12 @@ describe('an effect of colours', () => {
     }
   });
 
-  it('colorize blends with the color, which is black by default', async () => {
+  it('colorize blends with the color, which is gray by default', async () => {
     expect(await of([100, 100, 100, 50], 'colorize', { color: 'red' })).toEqual([255, 0, 0, 50]);
     expect(await of([100, 100, 100, 255], 'colorize:50', { color: 'rgb:0000ff' })).toEqual([
       50, 50, 178, 255,
     ]);
-    expect(await of([100, 100, 100, 255], 'colorize:50')).toEqual([50, 50, 50, 255]);
+    expect(await of([100, 100, 100, 255], 'colorize:50')).toEqual([114, 114, 114, 255]);
     expect(await of([100, 100, 100, 255], 'colorize:0')).toEqual([100, 100, 100, 255]);
   });
 
@@ -370,6 +370,10 @@ describe('an effect of the shape', () => {
     expect(await alphas('make_transparent:0')).toEqual([0, 255, 255]);
     expect(await alphas('make_transparent:100')).toEqual([0, 0, 0]);
     expect(await alphas('make_transparent', { color: 'red' })).toEqual([255, 255, 0]);
+    // What most of the edge is, whatever the corner.
+    const blemished = still(drawn(9, 9, (x, y) => (x + y === 0 ? BLACK : x === 4 && y === 4 ? RED : WHITE)));
+    const result = await run(blemished, 'make_transparent');
+    expect([pixel(result, 0, 0)[3], pixel(result, 1, 1)[3], pixel(result, 4, 4)[3]]).toEqual([255, 0, 255]);
   });
 });
 
@@ -390,6 +394,9 @@ describe('an effect of time', () => {
   it('fade comes from black, or goes to it', async () => {
     expect(lights(await run(film, 'fade:200'))).toEqual([0, 128, 255]);
     expect(lights(await run(film, 'fade:-200'))).toEqual([255, 255, 128]);
+    // Two seconds by default.
+    expect(lights(await run(film, 'fade'))).toEqual([0, 13, 26]);
+    expect(lights(await run(film, 'fade:0'))).toEqual([255, 255, 255]);
     await expect(run(row(RED), 'fade:200')).rejects.toThrow(/fade/);
   });
 

@@ -12,7 +12,7 @@ export function loop(picture: Picture, [times]: readonly string[]): Picture {
 }
 
 /** Milliseconds of a fade that says nothing else. */
-const FADE = 1000;
+const FADE = 2000;
 
 /** `fade[:<ms>]`: in from black during the first milliseconds, or, below 0, out to black during the last ones. */
 export function fade(picture: Picture, [duration]: readonly string[]): Picture {

@@ -187,7 +187,7 @@ export const channelLevel =
 
 export const colorize: FrameEffect = (frame, args, context) => {
   const share = level(args, 100) / 100;
-  const { red, green, blue } = paintOf(context, 'black');
+  const { red, green, blue } = paintOf(context, 'gray');
   const towards = (part: number): Uint8Array => table((value) => value + (part - value) * share);
   return mapChannels(frame, towards(red), towards(green), towards(blue));
 };
@@ -351,7 +351,7 @@ export const simulateColorblind: FrameEffect = (frame, [kind = 'deuteranopia']) 
 
 /** Lightens shadows, and leaves black, white and the highlights. */
 export const fillLight: FrameEffect = (frame, args) => {
-  const amount = level(args, 50) / 100;
+  const amount = level(args, 100) / 100;
   const bias = Number(args[1] ?? 0) / 100;
   return mapChannels(
     frame,

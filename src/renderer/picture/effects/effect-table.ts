@@ -87,7 +87,7 @@ export const IMPLEMENTED: ReadonlyMap<string, ImplementedEffect> = new Map<strin
   ofFrame('red', 'approximate', 'channel × (1 + level / 100), default 0', color.channelLevel(0)),
   ofFrame('green', 'approximate', 'channel × (1 + level / 100), default 0', color.channelLevel(1)),
   ofFrame('blue', 'approximate', 'channel × (1 + level / 100), default 0', color.channelLevel(2)),
-  ofFrame('colorize', 'exact', 'blends with `co_` (default black) by the level, default 100', color.colorize),
+  ofFrame('colorize', 'exact', 'blends with `co_` (default gray) by the level, default 100', color.colorize),
   ofFrame(
     'tint',
     'approximate',
@@ -101,7 +101,7 @@ export const IMPLEMENTED: ReadonlyMap<string, ImplementedEffect> = new Map<strin
     'one matrix per condition (Machado 2009), default deuteranopia',
     color.simulateColorblind,
   ),
-  ofFrame('fill_light', 'approximate', 'lightens dark values by a curve, default 50', color.fillLight),
+  ofFrame('fill_light', 'approximate', 'lightens dark values by a curve, default 100', color.fillLight),
 
   ofFrame('blur', 'approximate', 'Gaussian of sigma level / 50 pixels, default 100', area.blur),
   ofFrame(
@@ -178,7 +178,7 @@ export const IMPLEMENTED: ReadonlyMap<string, ImplementedEffect> = new Map<strin
   ofFrame(
     'make_transparent',
     'approximate',
-    'pixels like `co_`, or the top left one, within the tolerance (default 10 %)',
+    'pixels like `co_`, or the most frequent one of the edges, within the tolerance (default 10 %)',
     shape.makeTransparent,
   ),
   ofFrame(

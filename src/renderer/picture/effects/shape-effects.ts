@@ -115,9 +115,31 @@ const paintAt = ({ pixels }: Frame, at: number): Paint => ({
   alpha: pixels[at + 3] ?? 0,
 });
 
+/** The most frequent colour along the edges: "the background is determined as all pixels that resemble" them. */
+function edgePaint(frame: Frame): Paint {
+  const { width, height, pixels } = frame;
+  const counts = new Map<number, number>();
+  let [best, most] = [0, 0];
+  const count = (place: number): void => {
+    const color = pixels.readUInt32LE(place * 4);
+    const seen = (counts.get(color) ?? 0) + 1;
+    counts.set(color, seen);
+    if (seen > most) [best, most] = [place * 4, seen];
+  };
+  for (let x = 0; x < width; x += 1) {
+    count(x);
+    count((height - 1) * width + x);
+  }
+  for (let y = 0; y < height; y += 1) {
+    count(y * width);
+    count(y * width + width - 1);
+  }
+  return paintAt(frame, best);
+}
+
 export const makeTransparent: FrameEffect = (frame, args, context) => {
   const tolerance = (255 * level(args, 10)) / 100;
-  const paint = context.color === undefined ? paintAt(frame, 0) : parsePaint(context.color);
+  const paint = context.color === undefined ? edgePaint(frame) : parsePaint(context.color);
   const pixels = Buffer.from(frame.pixels);
   for (let at = 0; at < pixels.length; at += 4) {
     if (alike(pixels, at, paint, tolerance)) pixels[at + 3] = 0;

@@ -163,7 +163,7 @@ async function inkOrRefuse(layout: Layout, paint: Paint, scale: number): Promise
  * (fontconfig's hinting), and an eighth of a pixel of it is hardly seen. Large text needs it less.
  */
 const OVERSAMPLINGS = [8, 4, 2] as const;
-const MOST_OVERSAMPLED_PIXELS = 16e6;
+const MOST_OVERSAMPLED_PIXELS = 8e6;
 
 async function renderInk(layout: Layout, paint: Paint): Promise<Frame> {
   const { width, height } = await measure(layout, paint);
