@@ -1,7 +1,7 @@
 import type { Frame } from '../picture.js';
 import { type FrameEffect, level, paintOf } from './effect-context.js';
 import { parsePaint } from './paint.js';
-import { luma, mapChannels, mapPixels, table } from './pixels.js';
+import { luma, mapChannels, mapPixels, table, toByte } from './pixels.js';
 
 /** Effects that look at one pixel at a time. */
 
@@ -273,14 +273,22 @@ export const tint: FrameEffect = (frame, args) => {
   });
 };
 
-/** Rows of 3, or of 4 of which the alpha's row and column are not used. */
+/** Rows of 3 for red, green and blue, or of 4 with alpha: then alpha is made of the four channels too. */
 export const recolor: FrameEffect = (frame, args) => {
-  const width = args.length === 16 ? 4 : 3;
-  const row = (index: number): [number, number, number, number] => {
-    const at = (column: number): number => Number(args[index * width + column] ?? 0);
-    return [at(0), at(1), at(2), 0];
-  };
-  return mapByMatrix(frame, [row(0), row(1), row(2)]);
+  const side = args.length === 16 ? 4 : 3;
+  const factors = args.map(Number);
+  const source = frame.pixels;
+  const pixels = Buffer.from(source);
+  for (let at = 0; at < pixels.length; at += 4) {
+    for (let row = 0; row < side; row += 1) {
+      let sum = 0;
+      for (let column = 0; column < side; column += 1) {
+        sum += (factors[row * side + column] ?? 0) * (source[at + column] ?? 0);
+      }
+      pixels[at + row] = toByte(sum);
+    }
+  }
+  return { ...frame, pixels };
 };
 
 /**

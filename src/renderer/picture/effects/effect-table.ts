@@ -58,8 +58,13 @@ const ofPicture = (
  * with which a layer meets its base (layers/compose-layer.ts), is refused by name.
  */
 export const IMPLEMENTED: ReadonlyMap<string, ImplementedEffect> = new Map<string, ImplementedEffect>([
-  ofFrame('grayscale', 'exact', 'Rec. 709 luma', color.grayscale),
-  ofFrame('blackwhite', 'exact', 'white from the threshold on (default 50 %), else black', color.blackwhite),
+  ofFrame('grayscale', 'approximate', 'Rec. 709 luma', color.grayscale),
+  ofFrame(
+    'blackwhite',
+    'approximate',
+    'white from the threshold of Rec. 709 luma on (default 50 %), else black',
+    color.blackwhite,
+  ),
   ofFrame('sepia', 'approximate', "W3C Filter Effects' sepia(level %), default 80", color.sepia),
   ofFrame('negate', 'exact', '255 - value', color.negate),
   ofFrame('brightness', 'approximate', 'value × (1 + level / 100), default 80', color.brightness),
@@ -87,14 +92,19 @@ export const IMPLEMENTED: ReadonlyMap<string, ImplementedEffect> = new Map<strin
   ofFrame('red', 'approximate', 'channel × (1 + level / 100), default 0', color.channelLevel(0)),
   ofFrame('green', 'approximate', 'channel × (1 + level / 100), default 0', color.channelLevel(1)),
   ofFrame('blue', 'approximate', 'channel × (1 + level / 100), default 0', color.channelLevel(2)),
-  ofFrame('colorize', 'exact', 'blends with `co_` (default gray) by the level, default 100', color.colorize),
+  ofFrame(
+    'colorize',
+    'approximate',
+    'blends with `co_` (default gray) by the level, default 100',
+    color.colorize,
+  ),
   ofFrame(
     'tint',
     'approximate',
     'a gradient of the colours over the luma, blended by the amount (default 60); one colour lies between black and white',
     color.tint,
   ),
-  ofFrame('recolor', 'exact', 'the matrix; of a 4 × 4 one the colours alone', color.recolor),
+  ofFrame('recolor', 'exact', 'the matrix: 3 × 3 of the colours, 4 × 4 of colours and alpha', color.recolor),
   ofFrame(
     'simulate_colorblind',
     'approximate',
@@ -106,8 +116,8 @@ export const IMPLEMENTED: ReadonlyMap<string, ImplementedEffect> = new Map<strin
   ofFrame('blur', 'approximate', 'Gaussian of sigma level / 50 pixels, default 100', area.blur),
   ofFrame(
     'pixelate',
-    'exact',
-    'squares of their mean; by default a twentieth of the shorter side (approximate)',
+    'approximate',
+    'squares of their mean from the top left; by default a twentieth of the shorter side',
     area.pixelate,
   ),
   ofFrame(
