@@ -1,0 +1,271 @@
+import { v2 as cloudinary } from 'cloudinary';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { approveLocation } from '../support/location-parser.js';
+import { getPicture, measure, uploadPictures, type PictureAnswer } from '../support/pictures.js';
+import { post, sealWith, SEED } from '../support/seed.js';
+import { API_SECRET, CLOUD, startService, type Service } from '../support/service.js';
+
+const CLOUDINARY = 'https://res.cloudinary.com';
+
+let service: Service;
+let secret: string;
+let overlayId: string;
+
+beforeAll(async () => {
+  service = await startService({ DELIVERY_MODE: 'local' });
+  const issuer = await post<{ key: { secret: string } }>(service, '/issuers', {
+    id: SEED.issuerId,
+    name: 'Seed',
+  });
+  secret = issuer.key.secret;
+  await uploadPictures(service, SEED.issuerId, {
+    image: { id: SEED.imageId, public_id: SEED.publicId, version: String(SEED.version) },
+    overlay: { id: SEED.overlayId, public_id: SEED.overlayPublicId },
+  });
+  overlayId = SEED.overlayId;
+});
+afterAll(() => service.close());
+
+/** Where the redirect of a token with these claims points, approved. */
+async function locationOf(claims: Record<string, unknown>): Promise<string> {
+  const token = sealWith(secret, { iss: SEED.issuerId, ...claims });
+  const answer = await service.get(`/images/${SEED.imageId}?token=${token}`);
+  const location = answer.headers.location ?? '';
+  expect(location.startsWith(`${service.url}/${CLOUD}/image/`)).toBe(true);
+  approveLocation(location.replace(service.url, CLOUDINARY), {
+    layers: [`private:${SEED.overlayPublicId}`],
+    images: [SEED.publicId],
+  });
+  return location;
+}
+
+/** A path of this service as the SDK signs it. */
+function sign(chain: string, options: Record<string, unknown> = {}): string {
+  return cloudinary
+    .url(SEED.publicId, {
+      raw_transformation: chain,
+      type: 'authenticated',
+      version: String(SEED.version),
+      format: 'jpg',
+      sign_url: true,
+      secure: true,
+      cloud_name: CLOUD,
+      api_secret: API_SECRET,
+      urlAnalytics: false,
+      ...options,
+    })
+    .replace(CLOUDINARY, service.url);
+}
+
+describe('a sealed picture in mode local', () => {
+  it('is the seed’s chain, watermarked, in the size the token seals', async () => {
+    const location = await locationOf({ transformations: SEED.transformations, sharinpix: {} });
+    const answer = await getPicture(location);
+    expect(answer.status).toBe(200);
+    expect(await measure(answer.body)).toStrictEqual({ width: 101, height: 67, format: 'jpeg' });
+    expect(answer.headers.get('content-disposition')).toBe(`attachment; filename="${SEED.publicId}.jpg"`);
+  });
+
+  it('differs from the picture without the watermark all over', async () => {
+    const size = { width: 600, crop: 'fit' };
+    const pixelsUnder = async (
+      transformations: unknown[],
+    ): Promise<{ data: Buffer; info: sharp.OutputInfo }> => {
+      const { body } = await getPicture(await locationOf({ transformations }));
+      return sharp(body).removeAlpha().raw().toBuffer({ resolveWithObject: true });
+    };
+    const a = await pixelsUnder([size, { overlay: overlayId, width: 100, flags: 'tiled' }]);
+    const b = await pixelsUnder([size]);
+    const { width, height } = a.info;
+    // Each cell of a 6 × 8 grid (100 × 50 pixels, one tile) must have been written on.
+    for (let row = 0; row < 8; row += 1) {
+      for (let column = 0; column < 6; column += 1) {
+        let changed = 0;
+        for (let y = Math.floor((row * height) / 8); y < Math.floor(((row + 1) * height) / 8); y += 1) {
+          for (let x = Math.floor((column * width) / 6); x < Math.floor(((column + 1) * width) / 6); x += 1) {
+            const at = (y * width + x) * 3;
+            if (Math.abs((a.data[at] ?? 0) - (b.data[at] ?? 0)) > 24) changed += 1;
+          }
+        }
+        expect(changed, `cell ${row},${column}`).toBeGreaterThan(20);
+      }
+    }
+  });
+
+  it.each([
+    ['avif', 'image/avif,image/webp,image/*', 'heif', 'image/avif'],
+    ['webp', 'image/webp,*/*', 'webp', 'image/webp'],
+    ['jpeg', '*/*', 'jpeg', 'image/jpeg'],
+  ])('is %s for a client that takes %s', async (_, accept, format, type) => {
+    const answer = await getPicture(await locationOf({ transformations: [{ width: 64, crop: 'fit' }] }), {
+      accept,
+    });
+    expect(answer.headers.get('content-type')).toBe(type);
+    expect(answer.headers.get('vary')).toBe('Accept');
+    expect((await measure(answer.body)).format).toBe(format);
+  });
+
+  it('is not sent again to a client that has it', async () => {
+    const location = await locationOf({ transformations: [{ width: 50, crop: 'fit' }] });
+    const first = await getPicture(location);
+    const etag = first.headers.get('etag') ?? '';
+    expect(etag).toMatch(/^"[0-9a-f]{32}"$/);
+    expect(first.headers.get('cache-control')).toBe('private, no-transform, immutable, max-age=2592000');
+    const second = await getPicture(location, { 'if-none-match': etag });
+    expect([second.status, second.body.length, second.headers.get('etag')]).toStrictEqual([304, 0, etag]);
+    expect((await getPicture(location, { 'if-none-match': '"other"' })).status).toBe(200);
+  });
+
+  it('answers HEAD as GET, without the picture', async () => {
+    const location = await locationOf({ transformations: [{ width: 50, crop: 'fit' }] });
+    const answer = await fetch(location, { method: 'HEAD' });
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('content-type')).toBe('image/jpeg');
+    expect((await answer.arrayBuffer()).byteLength).toBe(0);
+  });
+
+  it('is rendered once for many who ask at once', async () => {
+    const location = await locationOf({
+      transformations: [{ width: 333, crop: 'fit' }, { effect: 'blur:200' }],
+    });
+    const answers = await Promise.all(Array.from({ length: 12 }, () => getPicture(location)));
+    expect(new Set(answers.map(({ status }) => status))).toStrictEqual(new Set([200]));
+    expect(new Set(answers.map(({ body }) => body.toString('base64'))).size).toBe(1);
+  });
+});
+
+describe('a signed URL in mode local', () => {
+  const refused = (answer: PictureAnswer, status: number, reason: RegExp): void => {
+    expect(answer.status).toBe(status);
+    expect(answer.headers.get('x-cld-error')).toMatch(reason);
+    expect(answer.body.toString()).toMatch(reason);
+  };
+
+  it.each([
+    ['SHA-1', {}],
+    ['SHA-256, long', { long_url_signature: true }],
+  ])('is good as the SDK signs it: %s', async (_, options) => {
+    expect((await getPicture(sign('c_fit,w_20', options))).status).toBe(200);
+  });
+
+  it('is refused with any one character changed', async () => {
+    const url = sign('c_fit,h_20,w_20');
+    const from = url.indexOf('s--');
+    for (let at = from; at < url.length; at += 1) {
+      const other = url[at] === 'a' ? 'b' : 'a';
+      const answer = await getPicture(url.slice(0, at) + other + url.slice(at + 1));
+      // The version is not signed (design §6): another one is the same picture.
+      const inVersion = at > url.indexOf('/v123123/') + 1 && at < url.indexOf('/v123123/') + 8;
+      if (!inVersion) expect(answer.status, `at ${url.slice(at)}`).toBeGreaterThanOrEqual(400);
+    }
+  });
+
+  it('is refused without its signature', async () => {
+    refused(await getPicture(sign('c_fit,w_20').replace(/s--.*?--\//, '')), 401, /signed URL/);
+  });
+
+  it('is refused for another cloud, another type and another chain', async () => {
+    const url = sign('c_fit,w_20');
+    refused(await getPicture(url.replace(CLOUD, 'other')), 401, /cloud/i);
+    refused(await getPicture(url.replace('w_20', 'w_2000')), 401, /Invalid Signature/);
+    refused(await getPicture(url.replace('/authenticated/', '/fetch/')), 404, /fetch/);
+  });
+
+  it('says which parameter of a well-signed chain is wrong', async () => {
+    refused(await getPicture(sign('c_fit,w_20/w_abc')), 400, /w_abc/);
+    refused(await getPicture(sign('e_cartoonify')), 400, /cartoonify/);
+  });
+
+  it('answers 404 where there is no original', async () => {
+    const url = cloudinary
+      .url('nothing', {
+        type: 'authenticated',
+        format: 'jpg',
+        version: '1',
+        sign_url: true,
+        secure: true,
+        cloud_name: CLOUD,
+        api_secret: API_SECRET,
+        urlAnalytics: false,
+      })
+      .replace(CLOUDINARY, service.url);
+    refused(await getPicture(url), 404, /Resource not found - nothing/);
+  });
+
+  it('leads out of no folder', async () => {
+    for (const id of ['..%2f..%2fsecrets', '../../secrets', '%2e%2e/secrets', '..%5csecrets']) {
+      const answer = await service.get(`/${CLOUD}/image/upload/v1/${id}.json`);
+      expect(answer.status).toBeGreaterThanOrEqual(400);
+      expect(answer.status).toBeLessThan(500);
+      expect(answer.text).not.toContain('admin_api_key');
+    }
+  });
+});
+
+describe('an original that changes', () => {
+  it('changes the picture at once, whatever is cached', async () => {
+    const { id: issuerId, key } = await post<{ id: string; key: { secret: string } }>(service, '/issuers', {
+      name: 'Changing',
+    });
+    const { imageId } = await uploadPictures(service, issuerId, { image: { public_id: 'changing' } });
+    const ask = async (): Promise<PictureAnswer> => {
+      const token = sealWith(key.secret, { iss: issuerId, transformations: [{ width: 30, crop: 'fit' }] });
+      const answer = await service.get(`/images/${imageId}?token=${token}`);
+      return getPicture(answer.headers.location ?? '');
+    };
+    const before = await ask();
+    const red = await sharp({ create: { width: 90, height: 90, channels: 3, background: '#f00' } })
+      .png()
+      .toBuffer();
+    const form = new FormData();
+    form.set('file', new Blob([new Uint8Array(red)]), 'red.png');
+    const put = await fetch(`${service.url}/admin/images/${imageId}/original`, {
+      method: 'PUT',
+      headers: { authorization: 'Bearer an-admin-key-of-the-test-suite-0123456789' },
+      body: form,
+    });
+    expect(put.status).toBe(200);
+    const after = await ask();
+    expect(after.headers.get('etag')).not.toBe(before.headers.get('etag'));
+    expect(await measure(after.body)).toMatchObject({ width: 30, height: 30 });
+  });
+});
+
+describe('Cloudinary’s authentication token in mode local', () => {
+  const AUTH_TOKEN_KEY = '00112233445566778899aabbccddeeff';
+  let expiring: Service;
+  let expiringSecret: string;
+
+  beforeAll(async () => {
+    expiring = await startService({ DELIVERY_MODE: 'local', CLOUDINARY_AUTH_TOKEN_KEY: AUTH_TOKEN_KEY });
+    const issuer = await post<{ key: { secret: string } }>(expiring, '/issuers', {
+      id: SEED.issuerId,
+      name: 'Seed',
+    });
+    expiringSecret = issuer.key.secret;
+    await uploadPictures(expiring, SEED.issuerId, { image: { id: SEED.imageId, public_id: SEED.publicId } });
+  });
+  afterAll(() => expiring.close());
+
+  it('opens the picture until it ends, for its own path alone', async () => {
+    const exp = Math.floor(Date.now() / 1000) + 600;
+    const token = sealWith(expiringSecret, {
+      iss: SEED.issuerId,
+      exp,
+      transformations: [{ width: 20, crop: 'fit' }],
+    });
+    const answer = await expiring.get(`/images/${SEED.imageId}?token=${token}`);
+    const location = answer.headers.location ?? '';
+    expect(location).toContain(`?__cld_token__=exp=${exp}~hmac=`);
+    expect((await getPicture(location)).status).toBe(200);
+    expect((await getPicture(location.replace('w_20', 'w_2000'))).status).toBe(401);
+    expect((await getPicture(location.replace(`exp=${exp}`, `exp=${exp + 9}`))).status).toBe(401);
+    expect((await getPicture(location.replace(/\?.*/, ''))).status).toBe(401);
+    const ended = await expiring.get(
+      `/images/${SEED.imageId}?token=${sealWith(expiringSecret, { iss: SEED.issuerId, exp: Math.floor(Date.now() / 1000) - 5 })}`,
+    );
+    // Within the leeway the token still redirects, to a URL that has ended.
+    expect((await getPicture(ended.headers.location ?? '')).status).toBe(401);
+  });
+});

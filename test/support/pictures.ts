@@ -1,0 +1,63 @@
+import sharp from 'sharp';
+import { drawPhoto, drawWatermark } from '../../src/demo/drawings.js';
+import { ADMIN_KEY, type Service } from './service.js';
+
+/** A request's answer as a client of pictures has it. */
+export interface PictureAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Buffer;
+}
+
+/** Gets a picture over HTTP; follows nothing. */
+export async function getPicture(url: string, headers: Record<string, string> = {}): Promise<PictureAnswer> {
+  const answer = await fetch(url, { headers, redirect: 'manual' });
+  return { status: answer.status, headers: answer.headers, body: Buffer.from(await answer.arrayBuffer()) };
+}
+
+const photo = once(drawPhoto);
+const watermark = once(drawWatermark);
+
+function once<T>(draw: () => Promise<T>): () => Promise<T> {
+  let drawn: Promise<T> | undefined;
+  return () => (drawn ??= draw());
+}
+
+/** Width, height and format of a picture's bytes. */
+export async function measure(body: Buffer): Promise<{ width: number; height: number; format: string }> {
+  const { width, height, format } = await sharp(body).metadata();
+  return { width, height, format };
+}
+
+/** The demo's drawings under the given names, uploaded over the admin API. */
+export async function uploadPictures(
+  service: Service,
+  issuerId: string,
+  { image, overlay }: { image: Record<string, string>; overlay?: Record<string, string> },
+): Promise<{ imageId: string; overlayId: string | null }> {
+  const imageId = await upload(service, 'images', { issuer_id: issuerId, ...image }, await photo());
+  const overlayId =
+    overlay === undefined
+      ? null
+      : await upload(service, 'overlays', { issuer_id: issuerId, ...overlay }, await watermark());
+  return { imageId, overlayId };
+}
+
+async function upload(
+  service: Service,
+  path: string,
+  fields: Record<string, string>,
+  content: Buffer,
+): Promise<string> {
+  const form = new FormData();
+  for (const [name, value] of Object.entries(fields)) form.set(name, value);
+  form.set('file', new Blob([new Uint8Array(content)]), 'picture');
+  const answer = await fetch(`${service.url}/admin/${path}`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${ADMIN_KEY}` },
+    body: form,
+  });
+  const body = (await answer.json()) as { id: string };
+  if (answer.status !== 201) throw new Error(`the upload answered ${answer.status} ${JSON.stringify(body)}`);
+  return body.id;
+}
