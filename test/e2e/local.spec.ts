@@ -71,7 +71,7 @@ describe('a sealed picture in mode local', () => {
     const size = { width: 600, crop: 'fit' };
     const pixelsUnder = async (
       transformations: unknown[],
-    ): Promise<{ data: Buffer; info: sharp.OutputInfo }> => {
+    ): Promise<{ data: Buffer; info: { width: number; height: number } }> => {
       const { body } = await getPicture(await locationOf({ transformations }));
       return sharp(body).removeAlpha().raw().toBuffer({ resolveWithObject: true });
     };
