@@ -26,7 +26,8 @@ export function addBorder(frame: Frame, { width, paint }: Border, radii: Radii |
   for (let y = 0; y < frame.height; y += 1) {
     for (let x = 0; x < frame.width; x += 1) {
       if (edge?.has(y * frame.width + x) !== true) {
-        sheet.pixels[((y + width) * size.width + x + width) * 4 + 3] = 0;
+        const at = ((y + width) * size.width + x + width) * 4;
+        sheet.pixels.fill(0, at, at + 4);
       }
     }
   }
