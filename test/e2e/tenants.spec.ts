@@ -7,14 +7,14 @@ import { startService, type Service } from '../support/service.js';
 let service: Service;
 let a: Tenant;
 let b: Tenant;
+type Ids = Readonly<Record<'imageId' | 'overlayId' | 'keyId' | 'issuerId', string>>;
 /** Ids that nobody has, for what a foreign row must look like. */
-const NOBODYS = {
+const NOBODYS: Ids = {
   imageId: randomUUID(),
   overlayId: randomUUID(),
   keyId: randomUUID(),
   issuerId: randomUUID(),
 };
-type Ids = typeof NOBODYS;
 
 beforeAll(async () => {
   service = await startService();

@@ -116,9 +116,10 @@ export async function startService(
 
 /** What a path asks for, read by the URL's own rules. */
 export function readAsked(path: string): { pathId: string; token?: string } {
-  const url = new URL(path, 'http://any');
-  const tokens = url.searchParams.getAll('token');
-  const pathId = decodeURIComponent(url.pathname.split('/').at(-1) ?? '');
+  const mark = path.indexOf('?');
+  const [before, query] = mark < 0 ? [path, ''] : [path.slice(0, mark), path.slice(mark + 1)];
+  const tokens = new URLSearchParams(query).getAll('token');
+  const pathId = decodeURIComponent(before.split('/')[2] ?? '');
   // No answer to several tokens can be approved.
   return { pathId, ...(tokens.length === 0 ? {} : { token: tokens.join(' ') }) };
 }

@@ -1,0 +1,268 @@
+import { createSecretKey, randomUUID } from 'node:crypto';
+import { Agent } from 'node:http';
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, inject, it } from 'vitest';
+import { request } from '../support/http.js';
+import { createTenant, post, SEED, type Tenant } from '../support/seed.js';
+import { readAsked, startService, type Service } from '../support/service.js';
+import { acceptedSteps } from '../support/steps.arbitrary.js';
+import { mint } from '../tokens/token-fixtures.js';
+
+const RUNS = Number(process.env['PIXSEAL_FUZZ_RUNS'] ?? 3_000);
+/** Requests in flight at once; each run of the property is one such batch. */
+const BATCH = 20;
+/** The gate and the mapper are the same on both databases: the full number is run on one. */
+const BATCHES = Math.ceil(RUNS / BATCH / (inject('database').kind === 'embedded' ? 1 : 10));
+/** No answer of this service to such a request is anything else; 5xx least of all. */
+const STATUSES = new Set([200, 302, 400, 401, 403, 404, 410, 422, 431]);
+
+const agent = new Agent({ keepAlive: true, maxSockets: BATCH });
+let service: Service;
+let tenant: Tenant;
+let publicImage: Tenant;
+let uploadedId: string;
+
+beforeAll(async () => {
+  service = await startService();
+  tenant = await createTenant(service, SEED);
+  publicImage = await createTenant(service, {
+    publicId: 'seen_by_all',
+    overlayPublicId: 'of_others',
+    access: 'public',
+  });
+  const uploaded = await post<{ id: string }>(service, '/overlays', {
+    issuer_id: tenant.issuerId,
+    public_id: 'placeholder',
+    delivery_type: 'upload',
+  });
+  uploadedId = uploaded.id;
+});
+afterAll(async () => {
+  agent.destroy();
+  await service.close();
+});
+
+/** One request, as plain data so that a counterexample can be read. */
+interface Fuzzed {
+  readonly method: 'GET' | 'HEAD';
+  readonly path: string;
+}
+
+function arbitraries(): fc.Arbitrary<Fuzzed> {
+  const character = fc.constantFrom(...Array.from('ABCXYZabcxyz0189-_.=+/% \0"{},:$\u00e9'));
+  const base64url = fc.stringMatching(/^[\w-]{0,80}$/);
+  const json = fc.jsonValue({ maxDepth: 3 });
+  const key = fc.constantFrom(
+    ...[
+      'width',
+      'height',
+      'crop',
+      'overlay',
+      'underlay',
+      'flags',
+      'effect',
+      'transformation',
+      'default_image',
+    ],
+    ...['raw_transformation', 'if', '$x', 'variables', 'secure_distribution', 'cname', 'type', '__proto__'],
+    ...['gravity', 'x', 'color', 'border', 'radius', 'page', 'quality', 'prefix', 'size', 'angle', 'miaim'],
+  );
+  const hostile = fc.oneof(
+    json,
+    fc.integer(),
+    fc.double(),
+    fc.string({ unit: 'binary', maxLength: 20 }),
+    fc.constantFrom(
+      ...[
+        '100,l_x',
+        'fill/l_secret',
+        'fetch:aHR0cA==',
+        'video:x',
+        'authenticated:x',
+        '$(x)',
+        'text:a:b%2Cl_x',
+      ],
+      ...[
+        '％2C',
+        '%2C',
+        'sepia:50',
+        'text:style:a',
+        '#fff',
+        'auto',
+        'fit',
+        '16:9',
+        'w_mul_2',
+        'iw * 2',
+        'tiled',
+      ],
+      ...[tenant.overlayId, publicImage.overlayId, tenant.imageId, uploadedId],
+    ),
+  );
+  const steps = fc.oneof(
+    { weight: 6, arbitrary: acceptedSteps({ overlayIds: [tenant.overlayId], uploadedIds: [uploadedId] }) },
+    { weight: 4, arbitrary: fc.array(fc.dictionary(key, hostile, { maxKeys: 4 }), { maxLength: 4 }) },
+    { weight: 1, arbitrary: json },
+  );
+  const imageId = fc.constantFrom(tenant.imageId, publicImage.imageId, tenant.overlayId, 'image.jpg');
+  /** A member that is mostly absent, and then mostly what it should be. */
+  const rarely = (likely: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> =>
+    fc.oneof(
+      { weight: 12, arbitrary: fc.constant(undefined) },
+      { weight: 3, arbitrary: likely },
+      { weight: 1, arbitrary: json },
+    );
+  const claims = fc.record({
+    transformations: steps,
+    sharinpix: rarely(fc.record({ download: fc.boolean(), original: fc.boolean() }, { requiredKeys: [] })),
+    image_id: rarely(fc.oneof(fc.constant(tenant.imageId), imageId, fc.array(imageId, { maxLength: 3 }))),
+    exp: rarely(fc.constantFrom<unknown>(0, 1e10, 4e9, 1e12, 1e400)),
+    iat: rarely(fc.constantFrom<unknown>(0, 1e9, 1e10)),
+    jti: rarely(fc.string()),
+  });
+  const iss = fc.oneof(
+    { weight: 8, arbitrary: fc.constant<unknown>(tenant.issuerId) },
+    { weight: 1, arbitrary: fc.constantFrom<unknown>(publicImage.issuerId, randomUUID()) },
+    { weight: 1, arbitrary: json },
+  );
+  const secret = createSecretKey(Buffer.from(tenant.secret));
+  // A pool: making an accepted chain costs more than asking for it.
+  const good = fc.constantFrom(
+    ...fc
+      .sample(steps, Math.max(200, Math.ceil(RUNS / 100)))
+      .map((transformations) =>
+        mint({ payload: { iss: tenant.issuerId, transformations }, key: { secret } }),
+      ),
+  );
+  const sealed = fc
+    .tuple(iss, claims)
+    .map(([issuer, rest]) => mint({ payload: { iss: issuer, ...rest }, key: { secret } }));
+  /** The secret's own signature on a text with some characters changed. */
+  const sealedText = fc.tuple(claims, fc.nat(), character).map(([rest, place, replacement]) => {
+    const text = JSON.stringify({ iss: tenant.issuerId, ...rest });
+    const at = place % text.length;
+    return mint({ payload: text.slice(0, at) + replacement + text.slice(at + 1), key: { secret } });
+  });
+  const header = fc
+    .record(
+      {
+        typ: json,
+        alg: fc.constantFrom('HS256', 'HS384', 'none', 'RS256', '', null),
+        kid: fc.oneof(fc.constantFrom(tenant.keyId, publicImage.keyId, '../../', "' OR 1=1"), json),
+        crit: json,
+        b64: fc.boolean(),
+        jku: fc.webUrl(),
+      },
+      { requiredKeys: ['alg'] },
+    )
+    .map((fields) => mint({ header: fields, payload: { iss: tenant.issuerId }, key: { secret } }));
+  const mutated = fc
+    .tuple(good, fc.nat(), fc.nat({ max: 3 }), fc.oneof(character, base64url))
+    .map(([token, place, cut, put]) => {
+      const at = place % (token.length + 1);
+      return token.slice(0, at) + put + token.slice(at + cut);
+    });
+  const spliced = fc.tuple(good, good, fc.nat({ max: 7 })).map(([one, two, mask]) => {
+    const [first, second] = [one.split('.'), two.split('.')];
+    return first.map((segment, index) => ((mask >> index) & 1 ? second[index] : segment)).join('.');
+  });
+  const truncated = fc
+    .tuple(good, fc.nat())
+    .map(([token, length]) => token.slice(0, length % (token.length + 1)));
+  const token = fc.oneof(
+    { weight: 8, arbitrary: good },
+    { weight: 4, arbitrary: sealed },
+    { weight: 3, arbitrary: sealedText },
+    { weight: 2, arbitrary: header },
+    { weight: 5, arbitrary: mutated },
+    { weight: 2, arbitrary: spliced },
+    { weight: 3, arbitrary: truncated },
+    { weight: 2, arbitrary: fc.tuple(base64url, base64url, base64url).map((parts) => parts.join('.')) },
+    { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 60 }) },
+  );
+  const escape = (text: string): string => encodeURIComponent(text.toWellFormed());
+  const name = fc.oneof(
+    { weight: 20, arbitrary: fc.constant('token') },
+    { weight: 1, arbitrary: fc.constantFrom('Token', 'token[]', 'token%00', 'tok%65n', 'width') },
+  );
+  const given = fc
+    .tuple(name, token, fc.boolean())
+    .map(([as, value, raw]) => `${as}=${raw && /^[\w.-]*$/.test(value) ? value : escape(value)}`);
+  const parameter = fc
+    .tuple(
+      fc.oneof(fc.constantFrom('width', 'height', 'crop'), fc.string({ maxLength: 8 })),
+      fc.oneof(hostile.map(String), fc.nat({ max: 5000 }).map(String), fc.constantFrom('fit', 'fill')),
+    )
+    .map(([as, value]) => `${escape(as)}=${escape(value)}`);
+  const query = fc.oneof(
+    { weight: 12, arbitrary: given },
+    { weight: 2, arbitrary: fc.tuple(given, parameter).map((parts) => parts.join('&')) },
+    { weight: 1, arbitrary: fc.tuple(given, given).map((parts) => parts.join('&')) },
+    { weight: 2, arbitrary: fc.array(parameter, { maxLength: 3 }).map((parts) => parts.join('&')) },
+    {
+      weight: 1,
+      arbitrary: fc
+        .string({ maxLength: 30 })
+        .map((text) => encodeURI(text.toWellFormed()).replaceAll('#', '')),
+    },
+  );
+  const id = fc.oneof(
+    { weight: 12, arbitrary: fc.constant(tenant.imageId) },
+    { weight: 3, arbitrary: fc.constant(publicImage.imageId) },
+    {
+      weight: 1,
+      arbitrary: fc.constantFrom(
+        ...['image.jpg', '%00', '..%2f', '%252e', '%zz', tenant.overlayId, tenant.imageId.toUpperCase()],
+      ),
+    },
+    { weight: 1, arbitrary: fc.string({ unit: 'binary', minLength: 1, maxLength: 20 }).map(escape) },
+  );
+  const suffix = fc.oneof(
+    { weight: 12, arbitrary: fc.constant('') },
+    { weight: 1, arbitrary: fc.constant('/explain') },
+  );
+  return fc
+    .tuple(fc.constantFrom<Fuzzed['method']>('GET', 'GET', 'GET', 'GET', 'HEAD'), id, suffix, query)
+    .map(([method, pathId, more, asked]) => ({ method, path: `/images/${pathId}${more}?${asked}` }));
+}
+
+/** Statuses of a whole run: a fuzzer that is refused everything, or nothing, shows little. */
+const seen = new Map<number, number>();
+
+async function judge({ method, path }: Fuzzed): Promise<void> {
+  const answer = await request({ port: service.port, path, method, agent });
+  const { status, headers } = answer;
+  seen.set(status, (seen.get(status) ?? 0) + 1);
+  if (!STATUSES.has(status)) throw new Error(`answered ${status}: ${answer.text}`);
+  if ((status === 302) !== (headers.location !== undefined))
+    throw new Error(`${status} with a wrong Location`);
+  if (status >= 400 && headers['content-type'] !== 'application/problem+json; charset=utf-8') {
+    throw new Error(`${status} is no problem+json`);
+  }
+  const shown =
+    status === 200 && method === 'GET'
+      ? (Object.values(answer.json() as Record<string, unknown>).filter(
+          (value) => typeof value === 'string' && value.includes('res.cloudinary.com'),
+        ) as string[])
+      : headers.location === undefined
+        ? []
+        : [headers.location];
+  if (status === 200 && method === 'GET' && shown.length !== 2) throw new Error('no explanation');
+  const { pathId, token } = shown.length === 0 ? { pathId: '' } : readAsked(path);
+  for (const location of shown) service.approve(location, pathId, token);
+}
+
+it(`${BATCHES * BATCH} random, mutated and truncated tokens and queries get no 5xx and no Location that is not approved`, async () => {
+  const started = performance.now();
+  await fc.assert(
+    fc.asyncProperty(fc.array(arbitraries(), { minLength: BATCH, maxLength: BATCH }), async (batch) => {
+      await Promise.all(batch.map(judge));
+    }),
+    { numRuns: BATCHES, endOnFailure: false, interruptAfterTimeLimit: 3_000_000 },
+  );
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  const statuses = [...seen].sort(([one], [two]) => one - two).map((entry) => entry.join(': '));
+  process.stdout.write(`fuzz: ${BATCHES * BATCH} requests in ${seconds} s; ${statuses.join(', ')}\n`);
+  const share = (status: number): number => (seen.get(status) ?? 0) / (BATCHES * BATCH);
+  for (const status of [302, 401, 422]) expect(share(status)).toBeGreaterThan(0.03);
+  expect(share(401)).toBeLessThan(0.9);
+}, 3_600_000);
