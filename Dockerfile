@@ -10,7 +10,7 @@ RUN npm run build && rm -f dist/.tsbuildinfo && npm prune --omit=dev
 FROM node:20-bookworm-slim
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=3000 DATA_DIR=/data
 WORKDIR /app
-# Only embedded mode (no DATABASE_URL) writes, and only there: mount a volume to keep it.
+# The one folder that is written to: mount a volume to keep it.
 RUN mkdir --mode=0700 /data && chown node:node /data
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules ./node_modules

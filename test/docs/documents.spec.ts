@@ -1,0 +1,128 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+
+const read = (path: string): string => readFileSync(path, 'utf8');
+const unique = (names: Iterable<string>): string[] => [...new Set(names)].sort();
+/** Everything that a pattern's first group matches. */
+const all = (pattern: RegExp, text: string): string[] =>
+  unique([...text.matchAll(pattern)].map(([, name = '']) => name));
+
+/** Lines of a document under a heading, up to the next one. */
+function section(document: string, heading: string): string {
+  const [, found = ''] = read(document).split(new RegExp(`^## ${heading}$`, 'm'));
+  expect(found).not.toBe('');
+  return found.split(/^## /m)[0] ?? '';
+}
+
+/** The source below a folder, all of it. */
+const sourceOf = (folder: string): string =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts'))
+    .map((path) => read(`${folder}/${path}`))
+    .join('\n');
+
+const settings = all(
+  /\bread\.(?:text|list|integer|oneOf|url)\(\s*'([A-Z_]+)'/g,
+  read('src/config/environment.ts'),
+);
+const composed = all(/\$\{([A-Z_]+)/g, read('docker-compose.yml'));
+
+describe('the settings', () => {
+  it('are found in the source', () => {
+    expect(settings.length).toBeGreaterThan(10);
+    expect(settings).toContain('DATABASE_URL');
+  });
+
+  it('are the ones that the README’s table names', () => {
+    expect(all(/^\| `([A-Z_]+)` /gm, section('README.md', 'Settings'))).toStrictEqual(settings);
+  });
+
+  it('are the ones that .env.example names, beside those of the compose file', () => {
+    expect(all(/^(?:# )?([A-Z_]+)=/gm, read('.env.example'))).toStrictEqual(
+      unique([...settings, ...composed]),
+    );
+  });
+
+  it('have no value in .env.example that counts without being asked for', () => {
+    expect(all(/^([^#\s].*)$/gm, read('.env.example'))).toStrictEqual([]);
+  });
+
+  it('reach the service in the compose file, but for those of embedded mode and of the image', () => {
+    const [, app = ''] = /\n {2}app:\n([\s\S]*?)\n\n/.exec(read('docker-compose.yml')) ?? [];
+    expect(all(/^ {6}([A-Z_]+):/gm, app)).toStrictEqual(
+      settings.filter((name) => !['DATA_DIR', 'HOST', 'PORT'].includes(name)),
+    );
+  });
+});
+
+describe('the compose file', () => {
+  it('has no default for a secret', () => {
+    const text = read('docker-compose.yml');
+    for (const name of ['POSTGRES_PASSWORD', 'CLOUDINARY_URL', 'ADMIN_API_KEYS', 'SECRETS_KEY']) {
+      expect(text).toContain(`\${${name}:?`);
+      expect(text).not.toContain(`\${${name}:-`);
+    }
+  });
+});
+
+describe('the error codes', () => {
+  it('are the ones that the README’s table names', () => {
+    const answered = sourceOf('src/problems');
+    const [, framework = ''] = /FRAMEWORK_CODES[^{]*\{([^}]*)\}/.exec(answered) ?? [];
+    const thrown = [
+      ...all(/\breadonly code = '([a-z_]+)'/g, sourceOf('src')),
+      ...all(/\bcode: '([a-z_]+)'/g, answered),
+      ...all(/: '([a-z_]+)'/g, framework),
+    ];
+    expect(all(/^\| \d{3}[\d, ]*\| `([a-z_]+)`/gm, section('README.md', 'Errors'))).toStrictEqual(
+      unique(thrown),
+    );
+  });
+});
+
+describe('the two commands', () => {
+  it('stand in the README, and .ci/run runs them as they are written there', () => {
+    for (const command of ['npm ci && npm start', 'npm ci && npm test']) {
+      expect(read('README.md')).toContain(`\`\`\`sh\n${command}\n\`\`\``);
+      expect(read('.ci/run')).toContain(command);
+    }
+  });
+});
+
+describe('the map', () => {
+  it('names every folder of src/, and no other', () => {
+    const folders = readdirSync('src', { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => name);
+    const named = all(/^\| `([a-z]+)\/` /gm, section('ARCHITECTURE.md', 'The folders'));
+    expect(named).toStrictEqual(folders.sort());
+  });
+
+  it('names files that are there', () => {
+    const paths = all(/`((?:src|test|docs|deploy)\/[\w./-]+\.\w+)`/g, read('ARCHITECTURE.md'));
+    expect(paths.length).toBeGreaterThan(10);
+    for (const path of paths) expect(read(path)).not.toBe('');
+  });
+});
+
+describe('every document', () => {
+  const documents = [
+    ...readdirSync('.').filter((name) => name.endsWith('.md')),
+    ...readdirSync('docs/decisions').map((name) => `docs/decisions/${name}`),
+  ];
+
+  it.each(documents)('%s links to what is there', (document) => {
+    const folder = document.includes('/') ? 'docs/decisions/' : '';
+    for (const link of all(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g, read(document))) {
+      expect(() => (link.endsWith('/') ? readdirSync(folder + link) : read(folder + link))).not.toThrow();
+    }
+  });
+});
+
+describe('the guide to the vocabulary', () => {
+  it('shows an entry as it stands in the table', () => {
+    const [, entry = ''] = /```ts\n\s*(value\([^\n]+)\n\s*```/.exec(read('CONTRIBUTING.md')) ?? [];
+    expect(entry).not.toBe('');
+    expect(read('src/transformations/vocabulary.ts')).toContain(entry);
+  });
+});

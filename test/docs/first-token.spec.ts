@@ -1,0 +1,74 @@
+import { execFileSync } from 'node:child_process';
+import { createSecretKey } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { JwtService } from '@nestjs/jwt';
+import { describe, expect, it } from 'vitest';
+import { IssuerFinder, type Issuer } from '../../src/issuers/issuer.js';
+import { TokenService } from '../../src/tokens/token.service.js';
+
+const ISSUER_ID = 'cfd3b472-dbba-4089-bce7-f5c1e413b5c1';
+const IMAGE_ID = '161400d0-c894-42fd-8100-262361ea91ff';
+const SECRET = 'a secret/of:its?own, longer than 32 bytes';
+const DSN = `https://${ISSUER_ID}:${encodeURIComponent(SECRET)}@img.example.com/?kid=1`;
+
+class OneIssuer extends IssuerFinder {
+  findIssuer(id: string): Promise<Issuer | null> {
+    const key = {
+      id: 'key',
+      algorithm: 'HS256',
+      secret: createSecretKey(Buffer.from(SECRET)),
+      notBefore: null,
+      notAfter: null,
+    } as const;
+    return Promise.resolve(
+      id === ISSUER_ID ? { id, disabled: false, deliveryFormat: 'jpg', keys: [key] } : null,
+    );
+  }
+}
+
+const tokens = new TokenService(new JwtService({}), new OneIssuer());
+const blocks = [...readFileSync('README.md', 'utf8').matchAll(/```js\n([\s\S]*?)```/g)].map(
+  ([, code = '']) => code,
+);
+const [byHand = '', withJose = ''] = blocks;
+
+/** Runs a script of the README as its reader does. */
+function run(script: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'pixseal-readme-'));
+  try {
+    const path = join(folder, 'mint.mjs');
+    writeFileSync(path, script);
+    return execFileSync(process.execPath, [path, IMAGE_ID], {
+      encoding: 'utf8',
+      env: { ...process.env, PIXSEAL_DSN: DSN },
+    }).trim();
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+describe('the README’s first token', () => {
+  it('is sealed by its script, and accepted', async () => {
+    const url = new URL(run(byHand));
+    expect(url.origin + url.pathname).toBe(`https://img.example.com/images/${IMAGE_ID}`);
+    const { claims } = await tokens.verify(url.searchParams.get('token'));
+    expect(claims).toMatchObject({
+      imageId: IMAGE_ID,
+      transformations: [{ width: 400, height: 300, crop: 'fill' }],
+    });
+  });
+
+  it('is sealed by the lines for jose as well', async () => {
+    const jose = pathToFileURL(createRequire(import.meta.url).resolve('jose')).href;
+    const script = byHand.replace(/const sealed[\s\S]*?\n(?=console)/, () => withJose);
+    expect(script).not.toBe(byHand);
+    const url = new URL(run(`import { SignJWT } from '${jose}';\n${script}`));
+    await expect(tokens.verify(url.searchParams.get('token'))).resolves.toMatchObject({
+      claims: { imageId: IMAGE_ID },
+    });
+  });
+});
