@@ -1,7 +1,11 @@
+import fc from 'fast-check';
 import sharp from 'sharp';
 import { describe, expect, it, vi } from 'vitest';
 import { PictureRenderer, type RenderRequest } from '../../src/renderer/picture/picture-renderer.js';
 import { DEFAULT_LIMITS } from '../../src/renderer/picture/limits.js';
+import { RenderError } from '../../src/renderer/picture/render.errors.js';
+import { type LayerAsset, TransformationMapper } from '../../src/transformations/transformation.mapper.js';
+import { acceptedSteps } from '../support/steps.arbitrary.js';
 import {
   BLACK,
   BLUE,
@@ -501,5 +505,51 @@ describe('an original of another kind', () => {
     // Red stays the lightest of red's channels, blue of blue's; grey has none.
     expect(at(5, 5)[0]).toBeGreaterThanOrEqual(at(5, 5)[2]);
     expect(at(5, 25)[2]).toBeGreaterThanOrEqual(at(5, 25)[0]);
+  });
+});
+
+describe('whatever the mapper writes', () => {
+  const rows = new Map<string, LayerAsset>([
+    ['3d616b4e-a597-4b23-aa3d-d7de678f0ba6', { deliveryType: 'private', publicId: 'marks/disc' }],
+  ]);
+  // Without what is refused whole, so that the rest of a chain is reached.
+  const REFUSED = ['fps', 'prefix', 'transformation', 'color_space', 'page'];
+
+  it('is rendered within the ceiling, or refused by a RenderError', async () => {
+    const mapper = new TransformationMapper();
+    const small = await quadrants(40, 30).png().toBuffer();
+    const animated = await sharp([small, small, small], { join: { animated: true } })
+      .gif()
+      .toBuffer();
+    await fc.assert(
+      fc.asyncProperty(
+        acceptedSteps({ overlayIds: [...rows.keys()] }),
+        fc.boolean(),
+        async (steps, moves) => {
+          const kept = steps.map((step) =>
+            Object.fromEntries(Object.entries(step).filter(([key]) => !REFUSED.includes(key))),
+          );
+          const originals = shelf({ 'private/photo': moves ? animated : small, 'private/marks/disc': disc });
+          const renderer = new PictureRenderer(originals, { inputPixels: 1_000_000, pixels: 1_000_000 });
+          try {
+            const { body, width, height } = await renderer.render(
+              {
+                deliveryType: 'private',
+                publicId: 'photo',
+                chain: mapper.map(kept).components(rows),
+                format: moves ? 'gif' : 'png',
+                accept: 'image/webp',
+              },
+              new AbortController().signal,
+            );
+            const file = await sharp(body).metadata();
+            expect([file.width, file.pageHeight ?? file.height]).toEqual([width, height]);
+          } catch (error) {
+            expect(error).toBeInstanceOf(RenderError);
+          }
+        },
+      ),
+      { numRuns: Number(process.env['PIXSEAL_RENDER_RUNS'] ?? 300) },
+    );
   });
 });

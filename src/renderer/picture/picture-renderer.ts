@@ -3,9 +3,10 @@ import { defaultImages, parseChain } from '../chain/chain.parser.js';
 import { type LayerStep, nestLayers, type Step } from '../chain/chain-tree.js';
 import type { Component } from '../chain/component.js';
 import { Approximations } from './approximations.js';
+import type { Measures } from './arithmetic.js';
 import { contentDisposition } from './attachment.js';
 import { readBox, type Size } from './box.js';
-import { decode, inspect, type OriginalInfo } from './decode.js';
+import { decode, type Decoding, inspect, type OriginalInfo } from './decode.js';
 import { type Delivery, readDelivery } from './delivery.js';
 import {
   chooseTarget,
@@ -15,7 +16,6 @@ import {
   isAutomatic,
   isIn,
   type OutputFormat,
-  type Target,
 } from './encode.js';
 import { placeLayer, splitLayer } from './layer-step.js';
 import { DEFAULT_LIMITS, type RenderLimits } from './limits.js';
@@ -103,8 +103,16 @@ export class PictureRenderer {
       // The original itself was asked for: its bytes, metadata included, are what is delivered.
       return answer({ ...info, body, format: target.format ?? 'jpg' });
     }
-    const context = this.contextFor(info, delivery.page ?? 0, undefined, notes, signal);
-    const picture = await this.open(body, info, target, delivery, steps, context);
+    const { page = 0, orient } = delivery;
+    const context = this.contextFor(info, page, undefined, notes, signal);
+    const [first] = steps;
+    const picture = await this.open(
+      body,
+      info,
+      { page, allFrames: target.animated, orient },
+      first?.kind === 'transform' ? first.component : undefined,
+      context,
+    );
     const rendered = withDelay(await this.run(picture, steps, context), delivery.delay);
     signal.throwIfAborted();
     const encoded = await encode(rendered, target, delivery, readDensity(delivery.density, info), body);
@@ -128,7 +136,7 @@ export class PictureRenderer {
   }
 
   private contextFor(
-    info: OriginalInfo,
+    info: Pick<OriginalInfo, 'width' | 'height' | 'pageCount'>,
     page: number,
     base: Size | undefined,
     notes: Approximations,
@@ -152,25 +160,13 @@ export class PictureRenderer {
   private async open(
     body: Buffer,
     info: OriginalInfo,
-    target: Target,
-    delivery: Delivery,
-    steps: readonly Step[],
+    decoding: Omit<Decoding, 'resize'>,
+    first: Component | undefined,
     context: TransformContext,
   ): Promise<Picture> {
-    const [first] = steps;
-    const size = first?.kind === 'transform' ? firstResize(first.component, info, context) : undefined;
+    const size = first && firstResize(first, info, context);
     const isSmaller = size !== undefined && size.width <= info.width && size.height <= info.height;
-    return await decode(
-      body,
-      info,
-      {
-        page: delivery.page ?? 0,
-        allFrames: target.animated,
-        orient: delivery.orient,
-        resize: isSmaller ? size : undefined,
-      },
-      this.limits,
-    );
+    return await decode(body, info, { ...decoding, resize: isSmaller ? size : undefined }, this.limits);
   }
 
   private async run(picture: Picture, steps: readonly Step[], context: TransformContext): Promise<Picture> {
@@ -187,10 +183,8 @@ export class PictureRenderer {
 
   private async addLayer(base: Picture, step: LayerStep, below: TransformContext): Promise<Picture> {
     const { opening, closing, placing } = splitLayer(step);
-    const [{ width, height }] = base.frames;
-    const source = await this.openLayer(step.component, { ...below, base: { width, height } });
-    const context = this.contextFor(source.info, 0, { width, height }, below.notes, below.signal);
-    let layer = await applyTransform(source.picture, opening, context);
+    const { picture, context } = await this.openLayer(step.component, opening, base.frames[0], below);
+    let layer = await applyTransform(picture, opening, context);
     layer = await this.run(layer, step.steps, context);
     if (closing) layer = await applyTransform(layer, closing, context);
     return await placeLayer(base, layer, step, placing, below);
@@ -198,35 +192,29 @@ export class PictureRenderer {
 
   private async openLayer(
     component: Component,
-    context: TransformContext,
-  ): Promise<{ readonly picture: Picture; readonly info: OriginalInfo }> {
+    opening: Component,
+    base: Size,
+    { notes, signal, initial }: TransformContext,
+  ): Promise<{ readonly picture: Picture; readonly context: TransformContext }> {
     const { layer } = component;
-    if (layer?.kind === 'asset') {
-      const body = await this.originals.find(layer.asset.deliveryType, layer.asset.publicId);
-      if (!body) throw new RenderError(404, `Resource not found - ${layer.asset.publicId}`);
-      const { orient, page = 0 } = readDelivery([component], [component]);
-      const info = await inspect(body, orient, this.limits);
-      const decoding = { page, allFrames: false, orient, resize: undefined };
-      return { info, picture: await decode(body, info, decoding, this.limits) };
+    if (layer?.kind !== 'asset') {
+      const options = this.textOptions(component, base, { ...base, ...initial });
+      const picture = await renderText(layer?.text ?? '', options);
+      const [{ width, height }] = picture.frames;
+      return { picture, context: this.contextFor({ width, height, pageCount: 1 }, 0, base, notes, signal) };
     }
-    const picture = await renderText(layer?.text ?? '', this.textOptions(component, context));
-    context.signal.throwIfAborted();
-    const [{ width, height }] = picture.frames;
+    const body = await this.originals.find(layer.asset.deliveryType, layer.asset.publicId);
+    if (!body) throw new RenderError(404, `Resource not found - ${layer.asset.publicId}`);
+    const { orient, page = 0 } = readDelivery([component], [component]);
+    const info = await inspect(body, orient, this.limits);
+    const context = this.contextFor(info, page, base, notes, signal);
     return {
-      picture,
-      info: {
-        format: 'raw',
-        width,
-        height,
-        pageCount: 1,
-        isAnimated: false,
-        hasAlpha: true,
-        density: undefined,
-      },
+      context,
+      picture: await this.open(body, info, { page, allFrames: false, orient }, opening, context),
     };
   }
 
-  private textOptions(component: Component, { base, initial }: TransformContext): TextOptions {
+  private textOptions(component: Component, base: Size, measures: Measures): TextOptions {
     const { values, flags } = component;
     const [color, background, border, crop] = [
       values.get('co'),
@@ -234,8 +222,7 @@ export class PictureRenderer {
       values.get('bo'),
       values.get('c'),
     ];
-    const below = base ?? { width: initial.initialWidth, height: initial.initialHeight };
-    const { width } = readBox(component, { ...below, ...initial }, below);
+    const { width } = readBox(component, measures, base);
     return {
       ...(color === undefined ? {} : { color }),
       ...(background === undefined ? {} : { background }),

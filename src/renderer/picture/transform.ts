@@ -5,7 +5,7 @@ import { type Background, blurredBackdrop, flatten, readBackground } from './bac
 import { addBorder, readBorder } from './border.js';
 import { type Box, readBox, readDpr, readOffset, type Size, wholePixels } from './box.js';
 import { type Radii, readRadii, roundCorners } from './corners.js';
-import { applyEffect, type EffectContext } from './effects/apply-effect.js';
+import { applyEffect, type EffectContext, effectFidelity } from './effects/apply-effect.js';
 import { mapAlpha } from './effects/pixels.js';
 import { type Plan, planGeometry } from './geometry.js';
 import { clipTo, placeWithin, readAim, type Rectangle } from './gravity.js';
@@ -50,7 +50,11 @@ export async function applyTransform(
   const isLast = effect !== undefined && AROUND_THE_SHAPE.test(effect);
 
   let result = isFirst ? await runEffect(picture) : picture;
-  const turns = readTurns(component, boxOf(component, result, context), measuresOf(result, context));
+  const turns = readTurns(
+    component,
+    boxOf(component, result.frames[0], context),
+    measuresOf(result, context),
+  );
   for (const each of turns.before) result = await eachFrame(result, context, (frame) => turn(frame, each));
   const background = backgroundOf(component, result, context);
   result = await reshape(result, component, background, context);
@@ -93,13 +97,9 @@ export function measuresOf(
   return { width, height, ...initial };
 }
 
-function boxOf(component: Component, picture: Picture, context: TransformContext): Box {
-  const isRelative = component.flags.has('relative') && context.base !== undefined;
-  return readBox(
-    component,
-    measuresOf(picture, context),
-    (isRelative ? context.base : undefined) ?? picture.frames[0],
-  );
+function boxOf(component: Component, picture: Size, { base, initial }: TransformContext): Box {
+  const relativeTo = component.flags.has('relative') && base ? base : picture;
+  return readBox(component, { width: picture.width, height: picture.height, ...initial }, relativeTo);
 }
 
 function backgroundOf(
@@ -132,6 +132,8 @@ async function withEffect(
     ...(y === undefined ? {} : { y }),
     signal: context.signal,
   };
+  const [name = ''] = effect.split(':', 1);
+  if (effectFidelity(name) === 'approximate') context.notes.add(`e_${name}`);
   const result = await applyEffect(picture, effect, effectContext);
   const [first] = result.frames;
   if (result.frames.some(({ width, height }) => width !== first.width || height !== first.height)) {
@@ -175,8 +177,7 @@ export function firstResize(
     // Coordinates are those of the picture before it is scaled.
     !values.has('x') &&
     !values.has('y');
-  const plan = (size: Size): Plan =>
-    planGeometry(component, size, readBox(component, { ...size, ...context.initial }, size));
+  const plan = (size: Size): Plan => planGeometry(component, size, boxOf(component, size, context));
   const { cut, resize: size } = plan(picture);
   if (!isFirst || cut || !size) return undefined;
   const again = plan(size).resize;
@@ -190,7 +191,7 @@ async function reshape(
   context: TransformContext,
 ): Promise<Picture> {
   const [first] = picture.frames;
-  const plan = planGeometry(component, first, boxOf(component, picture, context));
+  const plan = planGeometry(component, first, boxOf(component, picture.frames[0], context));
   for (const size of [plan.resize, plan.canvas]) {
     if (size) refuseTooLarge(size.width, size.height, picture.frames.length, context.limits.pixels);
   }
