@@ -91,6 +91,12 @@ describe('a crop', () => {
     expect(await corners('c_fill,g_xy_center,h_30,w_20,x_70,y_30')).toEqual([GREEN, GREEN, YELLOW, YELLOW]);
   });
 
+  it('fills with a window that is offset by shares of what is scaled', async () => {
+    // Scaled to 40 × 30, a tenth of which is 4 pixels: the window starts at 4 of 40.
+    const { at } = await pixelsOf(files, 'c_fill,g_west,h_30,w_30,x_0.1');
+    expect([at(12, 5), at(19, 5)]).toEqual([RED, GREEN]);
+  });
+
   it('fills with the side that its gravity names', async () => {
     expect(await corners('c_fill,g_west,h_30,w_10')).toEqual([RED, RED, BLUE, BLUE]);
     expect(await corners('c_fill,g_east,h_30,w_10')).toEqual([GREEN, GREEN, YELLOW, YELLOW]);
@@ -286,6 +292,18 @@ describe('a layer', () => {
     // Half of red over yellow.
     expect(at(70, 45)).toEqual([255, 127, 0, 255]);
     expect([at(64, 45), at(76, 45), at(70, 34), at(70, 56)]).toEqual([YELLOW, YELLOW, YELLOW, YELLOW]);
+  });
+
+  it('is offset by shares of the picture, which a device pixel ratio leaves alone', async () => {
+    for (const [placing, left] of [
+      ['x_0.25,y_0.5', 20],
+      ['dpr_2.0,x_0.25,y_0.5', 20],
+      ['x_20,y_30', 20],
+      ['dpr_2.0,x_10,y_15', 20],
+    ] as const) {
+      const { at } = await pixelsOf(files, `g_north_west,l_red,${placing}`);
+      expect([at(left - 1, 31), at(left + 1, 31)]).toEqual([BLUE, RED]);
+    }
   });
 
   it('of a group is changed by the steps within, and placed by the last', async () => {

@@ -57,10 +57,15 @@ export function readDpr({ values }: Component): number {
   return dpr === 'auto' ? 1 : Number(dpr);
 }
 
-/** An offset in pixels: whole numbers as they are, shares of `whole`. */
-export function readOffset(text: string | undefined, whole: number, measures: Measures): number | undefined {
+/** An offset in pixels: whole numbers times the device pixel ratio, shares of `whole`. */
+export function readOffset(
+  text: string | undefined,
+  whole: number,
+  measures: Measures,
+  dpr: number,
+): number | undefined {
   if (text === undefined) return undefined;
-  return isShare(text) ? Number(text) * whole : evaluate(text, measures);
+  return isShare(text) ? Number(text) * whole : evaluate(text, measures) * dpr;
 }
 
 function side(text: string, whole: number, measures: Measures): number {

@@ -10,6 +10,12 @@ import sharp from 'sharp';
 /** A part of a picture, in whole pixels. */
 export interface Rectangle extends Size, Corner {}
 
+/** Pixels; undefined where a component has no such parameter. */
+export interface Offset {
+  readonly x: number | undefined;
+  readonly y: number | undefined;
+}
+
 /** What a window is placed by. */
 export interface Aim {
   /** A compass direction or `xy_center`. */
@@ -55,7 +61,7 @@ const UNSUPPORTED = /^(?:liquid$|cld-decompose_tile$|clipping_path_)/;
 export async function readAim(
   component: Component,
   frame: Frame,
-  offset: { readonly x: number | undefined; readonly y: number | undefined },
+  offset: Offset,
   notes: Approximations,
 ): Promise<Aim> {
   const { x = 0, y = 0 } = offset;

@@ -63,15 +63,14 @@ export async function placeLayer(
   const { values } = placing;
   const [gravity, opacity] = [values.get('g'), values.get('o')];
   const effect = [values.get('e'), step.component.values.get('e')].find((each) => isLayerEffect(each ?? ''));
-  const dpr = readDpr(placing);
-  const { x, y } = offsetOf(placing, base, context);
+  const { x, y } = offsetOf(placing, base.frames[0], context, readDpr(placing));
   const flags = new Set([...step.component.flags.keys(), ...placing.flags.keys()]);
   if (gravity !== undefined && fallsBackToCenter(gravity))
     context.notes.add(`g_${gravity} of a layer: center`);
   const placement: Placement = {
     ...(gravity === undefined ? {} : { gravity }),
-    ...(x === undefined ? {} : { x: x * dpr }),
-    ...(y === undefined ? {} : { y: y * dpr }),
+    ...(x === undefined ? {} : { x }),
+    ...(y === undefined ? {} : { y }),
     ...(opacity === undefined ? {} : { opacity: evaluate(opacity, measuresOf(base, context)) }),
     ...(effect === undefined ? {} : { effect }),
     flags,

@@ -8,7 +8,7 @@ import { type Radii, readRadii, roundCorners } from './corners.js';
 import { applyEffect, type EffectContext, effectFidelity } from './effects/apply-effect.js';
 import { mapAlpha } from './effects/pixels.js';
 import { type Plan, planGeometry } from './geometry.js';
-import { clipTo, placeWithin, readAim, type Rectangle } from './gravity.js';
+import { clipTo, type Offset, placeWithin, readAim, type Rectangle } from './gravity.js';
 import { draw } from './layers/blend.js';
 import { refuseTooLarge, type RenderLimits } from './limits.js';
 import { type Frame, mapFrames, type Picture } from './picture.js';
@@ -124,7 +124,7 @@ async function withEffect(
 ): Promise<Picture> {
   const { values } = component;
   const [color, background] = [values.get('co'), values.get('b')];
-  const { x, y } = offsetOf(component, picture, context);
+  const { x, y } = offsetOf(component, picture.frames[0], context, readDpr(component));
   const effectContext: EffectContext = {
     ...(color === undefined ? {} : { color }),
     ...(background === undefined ? {} : { background }),
@@ -147,16 +147,21 @@ async function withEffect(
   return result;
 }
 
-/** `x` and `y` in pixels of the picture; with a device pixel ratio they grow as everything does. */
+/**
+ * `x` and `y` in pixels; shares are of the given picture.
+ * @param dpr What pixels are multiplied by; shares grow with the picture.
+ */
 export function offsetOf(
   component: Component,
-  picture: Picture,
-  context: TransformContext,
-): { readonly x: number | undefined; readonly y: number | undefined } {
-  const measures = measuresOf(picture, context);
+  picture: Size,
+  { initial }: TransformContext,
+  dpr: number,
+): Offset {
+  const { width, height } = picture;
+  const measures = { width, height, ...initial };
   return {
-    x: readOffset(component.values.get('x'), measures.width, measures),
-    y: readOffset(component.values.get('y'), measures.height, measures),
+    x: readOffset(component.values.get('x'), width, measures, dpr),
+    y: readOffset(component.values.get('y'), height, measures, dpr),
   };
 }
 
@@ -195,11 +200,10 @@ async function reshape(
   for (const size of [plan.resize, plan.canvas]) {
     if (size) refuseTooLarge(size.width, size.height, picture.frames.length, context.limits.pixels);
   }
-  const offset = offsetOf(component, picture, context);
   let result = picture;
   let target = plan.resize;
   if (plan.cut) {
-    const aim = await readAim(component, first, offset, context.notes);
+    const aim = await readAim(component, first, offsetOf(component, first, context, 1), context.notes);
     const part = clipTo(first, plan.cut, aim);
     if (!part) throw new RenderError(400, `Nothing of the picture is left by component ${component.text}`);
     target = plan.resize && shrunkAsCut(plan.resize, plan.cut, first, part);
@@ -209,7 +213,7 @@ async function reshape(
     const size = target;
     result = await eachFrame(result, context, (frame) => resize(frame, size));
   }
-  return await cropAndPad(result, component, { plan, background, offset, scaledFrom: first }, context);
+  return await cropAndPad(result, component, { plan, background, scaledFrom: first }, context);
 }
 
 /** A window that the picture's edge made smaller is scaled by the same factor. */
@@ -230,7 +234,6 @@ async function cropAndPad(
   reshaping: {
     readonly plan: Plan;
     readonly background: Background | undefined;
-    readonly offset: { readonly x: number | undefined; readonly y: number | undefined };
     readonly scaledFrom: Size;
   },
   context: TransformContext,
@@ -239,19 +242,16 @@ async function cropAndPad(
   const [first] = picture.frames;
   const { canvas, crop } = plan;
   if (!canvas && (!crop || (crop.width === first.width && crop.height === first.height))) return picture;
-  const { x, y } = reshaping.offset;
-  const dpr = readDpr(component);
-  // A point to center on is one of the picture as it was; other offsets are pixels of the result.
+  // A point to center on is one of the picture as it was; other offsets are within the result.
   const isPoint = component.values.get('g') === 'xy_center';
-  const aim = await readAim(
-    component,
-    first,
-    {
-      x: x === undefined ? undefined : x * (isPoint ? first.width / scaledFrom.width : dpr),
-      y: y === undefined ? undefined : y * (isPoint ? first.height / scaledFrom.height : dpr),
-    },
-    context.notes,
-  );
+  const point = isPoint ? offsetOf(component, scaledFrom, context, 1) : undefined;
+  const offset = point
+    ? {
+        x: point.x === undefined ? undefined : (point.x * first.width) / scaledFrom.width,
+        y: point.y === undefined ? undefined : (point.y * first.height) / scaledFrom.height,
+      }
+    : offsetOf(component, first, context, readDpr(component));
+  const aim = await readAim(component, first, offset, context.notes);
   let result = picture;
   if (crop) {
     const part = placeWithin(first, crop, aim);
