@@ -30,7 +30,7 @@ export class ImagesController {
   ): Promise<void> {
     const delivery = await this.deliveries.deliver({ pathId, query });
     request.issuerId = delivery.issuer.id;
-    sendRedirect(request, reply, this.locator.locate(delivery.url, request));
+    sendRedirect(request, reply, this.locator.locate(delivery.url, request), delivery.maxAge);
   }
 
   @Get(':image_id/explain')
