@@ -5,6 +5,7 @@ import { fastify } from 'fastify';
 import { AppModule } from './app.module.js';
 import type { Environment } from './config/environment.js';
 import { serveDocs } from './docs/openapi.js';
+import { closeGracefully } from './graceful-close.js';
 import { JsonLogger, makeLogger } from './logging/json.logger.js';
 import { logRequests } from './logging/request-log.js';
 import { requestIdOf } from './logging/request-trail.js';
@@ -32,6 +33,7 @@ export async function createApp(environment: Environment): Promise<NestFastifyAp
   server.removeContentTypeParser('text/plain');
   logRequests(server, logger);
   setDefaultHeaders(server);
+  closeGracefully(server);
   acceptForms(server);
   server.addHook('onRoute', (route) => {
     const limit = BODY_LIMITS[route.url];
