@@ -12,7 +12,7 @@ import { PolicyDto } from '../policy/policy.dto.js';
 import { HMAC_ALGORITHMS, type HmacAlgorithm } from './issuer.js';
 
 /** Extensions that Cloudinary delivers images with. */
-export const DELIVERY_FORMATS = [
+const DELIVERY_FORMATS = [
   'jpg', 'jpeg', 'png', 'webp', 'avif', 'gif', 'jxl', 'jp2', 'heic', 'tiff', 'bmp', 'ico', 'svg', 'pdf',
 ] as const; // prettier-ignore
 

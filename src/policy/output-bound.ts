@@ -80,7 +80,7 @@ function follow(
 }
 
 /** Index of the component with `fl_layer_apply` by that of the layer it closes: they pair like brackets. */
-export function closings(components: readonly ComponentValues[]): ReadonlyMap<number, number> {
+function closings(components: readonly ComponentValues[]): ReadonlyMap<number, number> {
   const open: number[] = [];
   const closedBy = new Map<number, number>();
   for (const [index, values] of components.entries()) {

@@ -68,7 +68,8 @@ function selectKeys(keys: readonly SigningKey[], jws: CompactJws, now: number): 
   return (named.length > 0 ? named : live).filter((key) => key.algorithm === jws.algorithm);
 }
 
-function isLive({ notBefore, notAfter }: SigningKey, now: number): boolean {
+/** Whether a key counts at this moment, in milliseconds since 1970. */
+export function isLive({ notBefore, notAfter }: SigningKey, now: number): boolean {
   return (
     (notBefore === null || notBefore.getTime() <= now) && (notAfter === null || now < notAfter.getTime())
   );
