@@ -197,7 +197,7 @@ function mostSteps(claims: Claims | null, { presets = {} }: PolicyRow): number {
   const steps = claims['transformations'];
   return settingsOf(claims).original === true || !Array.isArray(steps)
     ? 0
-    : steps.reduce((count: number, step: { preset?: unknown } | null) => {
+    : (steps as readonly ({ preset?: unknown } | null)[]).reduce((count, step) => {
         const preset = typeof step?.preset === 'string' ? presets[step.preset] : undefined;
         return count + (preset?.length ?? 1);
       }, 0);
