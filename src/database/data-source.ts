@@ -11,6 +11,7 @@ import { ActorSubscriber } from './actor.subscriber.js';
 import { openEmbeddedPostgres, type EmbeddedPostgres } from './embedded-postgres.js';
 import { CreateTables1764000000000 } from './migrations/1764000000000-create-tables.js';
 import { CreateOriginals1766000000000 } from './migrations/1766000000000-create-originals.js';
+import { AddIssuerPolicy1768000000000 } from './migrations/1768000000000-add-issuer-policy.js';
 import { CreateAdminKeysAndAudit1769000000000 } from './migrations/1769000000000-create-admin-keys-and-audit.js';
 
 /** Milliseconds to wait for a connection, and for an answer, before a request is told 503. */
@@ -29,7 +30,12 @@ const SCHEMA = {
     AdminKeyEntity,
     AuditEntryEntity,
   ],
-  migrations: [CreateTables1764000000000, CreateOriginals1766000000000, CreateAdminKeysAndAudit1769000000000],
+  migrations: [
+    CreateTables1764000000000,
+    CreateOriginals1766000000000,
+    AddIssuerPolicy1768000000000,
+    CreateAdminKeysAndAudit1769000000000,
+  ],
   subscribers: [ActorSubscriber],
   migrationsTableName: 'migrations',
   synchronize: false,

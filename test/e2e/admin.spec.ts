@@ -218,6 +218,7 @@ describe('issuers', () => {
       name: 'Acme',
       delivery_format: 'jpg',
       disabled: false,
+      policy: {},
       created_at: moment,
       updated_at: moment,
       key: {
