@@ -8,6 +8,7 @@ import { DirectoryModule } from './directory/directory.module.js';
 import { HealthModule } from './health/health.module.js';
 import { ImagesModule } from './images/images.module.js';
 import { IssuersModule } from './issuers/issuers.module.js';
+import { LimitsModule } from './limits/limits.module.js';
 import { OverlaysModule } from './overlays/overlays.module.js';
 import { RendererModule } from './renderer/renderer.module.js';
 import { ProblemFilter } from './problems/problem.filter.js';
@@ -20,6 +21,7 @@ export class AppModule {
       module: AppModule,
       imports: [
         ConfigModule.for(environment),
+        LimitsModule,
         DatabaseModule,
         DirectoryModule,
         ImagesModule,

@@ -7,6 +7,7 @@ import { formatFailure } from './failure.js';
 import { addImageCommands } from './image.command.js';
 import { addIssuerCommands } from './issuer.command.js';
 import { addOverlayCommands } from './overlay.command.js';
+import { addServeCommand } from './serve.command.js';
 import { addTokenCommands } from './token.command.js';
 
 const FAILED = 1;
@@ -72,6 +73,7 @@ function makeProgram(): Command {
   addOverlayCommands(program);
   addTokenCommands(program);
   addExplainCommand(program);
+  addServeCommand(program);
   return program;
 }
 

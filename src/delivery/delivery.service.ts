@@ -4,6 +4,7 @@ import { DirectoryService } from '../directory/directory.service.js';
 import { ImageDeletedError, ImageNotFoundError } from '../images/image.errors.js';
 import type { Image } from '../images/image.js';
 import type { Issuer } from '../issuers/issuer.js';
+import { RateLimits } from '../limits/rate-limits.js';
 import { OverlayNotFoundError } from '../overlays/overlay.errors.js';
 import type { Overlay } from '../overlays/overlay.js';
 import { resolveImageId } from '../tokens/image-binding.js';
@@ -48,6 +49,7 @@ export class DeliveryService {
     private readonly directory: DirectoryService,
     private readonly mapper: TransformationMapper,
     private readonly urls: CloudinaryUrlService,
+    private readonly limits: RateLimits,
   ) {}
 
   /**
@@ -62,6 +64,7 @@ export class DeliveryService {
 
   private async deliverSealed(pathId: string, token: unknown): Promise<Delivery> {
     const { issuer, keyId, claims } = await this.tokens.verify(token);
+    await this.limits.spendIssuer(issuer.id);
     const imageId = resolveImageId(claims, pathId);
     const image = await this.directory.findImage(issuer.id, imageId);
     if (image === null) throw new ImageNotFoundError();
@@ -77,6 +80,7 @@ export class DeliveryService {
     const issuer = image && (await this.directory.findIssuer(image.issuerId));
     // One answer for an image that may not be seen and one that does not exist: it must not tell which ids do.
     if (image === null || issuer === null || issuer.disabled) throw new TokenRequiredError();
+    await this.limits.spendIssuer(issuer.id);
     if (image.deleted) throw new ImageDeletedError();
     const asked = PUBLIC_PARAMETERS.filter((key) => query[key] !== undefined);
     const steps = asked.length === 0 ? [] : [Object.fromEntries(asked.map((key) => [key, query[key]]))];
