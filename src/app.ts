@@ -11,7 +11,7 @@ import { limitAddresses } from './limits/address-limit.js';
 import { type PressureBounds, pressureBounds, shedLoad } from './limits/load-shedding.js';
 import { RateLimits } from './limits/rate-limits.js';
 import { JsonLogger, makeLogger } from './logging/json.logger.js';
-import { logRequests } from './logging/request-log.js';
+import { logAnswer, logRequests } from './logging/request-log.js';
 import { requestIdOf } from './logging/request-trail.js';
 import { ProblemFilter } from './problems/problem.filter.js';
 import { setDefaultHeaders } from './delivery/response-headers.js';
@@ -39,9 +39,11 @@ export async function createApp(
     requestIdHeader: false,
     genReqId: (request) => requestIdOf(request.headers),
     clientErrorHandler: answerBrokenRequest,
-    // A path that no router can read never gets to Nest's filters.
+    // A path that no router can read never gets to Nest's filters, nor to hooks and decorators.
     frameworkErrors: (error, request, reply) => {
+      request.issuerId = null;
       problems.answer(error, request, reply);
+      logAnswer(logger, request, reply);
     },
   });
   // Bodies are JSON: Fastify reads text too, and Nest (see bodyParser) would add forms.

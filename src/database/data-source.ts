@@ -8,6 +8,7 @@ import { OverlayEntity } from '../overlays/overlay.entity.js';
 import { openEmbeddedPostgres, type EmbeddedPostgres } from './embedded-postgres.js';
 import { CreateTables1764000000000 } from './migrations/1764000000000-create-tables.js';
 import { CreateOriginals1766000000000 } from './migrations/1766000000000-create-originals.js';
+import { AddIssuerPolicy1768000000000 } from './migrations/1768000000000-add-issuer-policy.js';
 
 /** Milliseconds to wait for a connection, and for an answer, before a request is told 503. */
 const CONNECT_TIMEOUT = 900;
@@ -17,7 +18,7 @@ const POOL_SIZE = 10;
 const SCHEMA = {
   type: 'postgres',
   entities: [IssuerEntity, IssuerKeyEntity, ImageEntity, OverlayEntity, OriginalEntity],
-  migrations: [CreateTables1764000000000, CreateOriginals1766000000000],
+  migrations: [CreateTables1764000000000, CreateOriginals1766000000000, AddIssuerPolicy1768000000000],
   migrationsTableName: 'migrations',
   synchronize: false,
   logging: false,

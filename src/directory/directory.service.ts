@@ -10,6 +10,8 @@ import { IssuerFinder, type Issuer, type SigningKey } from '../issuers/issuer.js
 import { issuerKeyPlace } from '../issuers/issuer-key-place.js';
 import { OverlayEntity } from '../overlays/overlay.entity.js';
 import type { Overlay } from '../overlays/overlay.js';
+import { readStoredPolicy } from '../policy/compile-policy.js';
+import type { Policy } from '../policy/policy.js';
 import { SecretBox } from '../secrets/secret-box.js';
 import { DatabaseUnavailableError } from './directory.errors.js';
 import { RecordCache, type Lifetimes } from './record-cache.js';
@@ -112,8 +114,15 @@ export class DirectoryService extends IssuerFinder implements ChangeListener {
       id: row.id,
       disabled: row.disabled,
       deliveryFormat: row.deliveryFormat,
+      policy: this.openPolicy(row),
       keys: keys.map((key) => this.openKey(key)),
     };
+  }
+
+  private openPolicy(row: IssuerEntity): Policy | null {
+    const policy = readStoredPolicy(row.policy);
+    if (policy === null) this.logger.error(`The stored policy of issuer ${row.id} cannot be read.`);
+    return policy;
   }
 
   private openKey(key: IssuerKeyEntity): SigningKey {

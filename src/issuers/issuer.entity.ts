@@ -25,6 +25,10 @@ export class IssuerEntity {
   @Column('boolean', { default: false })
   disabled!: boolean;
 
+  /** Read and replaced as a whole; whoever reads it judges it first, by `readStoredPolicy`. */
+  @Column('jsonb', { default: {} })
+  policy!: object;
+
   @OneToMany(() => IssuerKeyEntity, (key) => key.issuer)
   keys!: Relation<IssuerKeyEntity[]>;
 

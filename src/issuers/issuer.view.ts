@@ -1,4 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
+import { PolicyDto } from '../policy/policy.dto.js';
 import type { IssuerKeyEntity } from './issuer-key.entity.js';
 import type { IssuerEntity } from './issuer.entity.js';
 
@@ -8,6 +9,7 @@ export class IssuerView {
   @ApiProperty() readonly name: string;
   @ApiProperty() readonly delivery_format: string;
   @ApiProperty() readonly disabled: boolean;
+  @ApiProperty({ type: PolicyDto }) readonly policy: object;
   @ApiProperty() readonly created_at: Date;
   @ApiProperty() readonly updated_at: Date;
 
@@ -16,6 +18,7 @@ export class IssuerView {
     this.name = row.name;
     this.delivery_format = row.deliveryFormat;
     this.disabled = row.disabled;
+    this.policy = row.policy;
     this.created_at = row.createdAt;
     this.updated_at = row.updatedAt;
   }

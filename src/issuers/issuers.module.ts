@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { DeliveryModule } from '../delivery/delivery.module.js';
+import { PolicyRowsService } from '../policy/policy-rows.service.js';
 import { SecretsModule } from '../secrets/secrets.module.js';
 import { IssuersController } from './issuers.controller.js';
 import { IssuersService } from './issuers.service.js';
@@ -7,7 +8,7 @@ import { IssuersService } from './issuers.service.js';
 @Module({
   imports: [DeliveryModule, SecretsModule],
   controllers: [IssuersController],
-  providers: [IssuersService],
+  providers: [IssuersService, PolicyRowsService],
   exports: [IssuersService],
 })
 export class IssuersModule {}

@@ -19,6 +19,8 @@ declare module 'ioredis' {
 
 /** Milliseconds that a request waits for Redis before it is counted here instead. */
 const WAIT = 50;
+/** Milliseconds after which the client forgets what it still waits for: a Redis that is stuck must not fill memory. */
+const FORGET = 1_000;
 /** Milliseconds for which nobody asks a Redis that did not answer. */
 const REST = 1_000;
 const CONNECT_TIMEOUT = 1_000;
@@ -59,7 +61,7 @@ export class RedisRateLimitStorage extends RateLimitStorage implements OnApplica
     this.redis = new Redis(url, {
       scripts: { spendAllowance: { lua: SPEND, numberOfKeys: 1 } },
       connectTimeout: CONNECT_TIMEOUT,
-      commandTimeout: WAIT,
+      commandTimeout: FORGET,
       // What cannot be sent now is counted here: nothing is kept to be sent, or sent again, later.
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
@@ -75,7 +77,8 @@ export class RedisRateLimitStorage extends RateLimitStorage implements OnApplica
     if (this.redis.status !== 'ready' || performance.now() < this.restsUntil) {
       return this.alone.spend(key, rate, cost);
     }
-    return this.redis.spendAllowance(PREFIX + key, rate.limit, rate.ttl, cost, TOLERANCE).then(
+    const asked = this.redis.spendAllowance(PREFIX + key, rate.limit, rate.ttl, cost, TOLERANCE);
+    return inTime(asked).then(
       ([refused, debt]) => {
         this.find();
         return { refused: refused === 1, debt: Number(debt) };
@@ -104,5 +107,25 @@ export class RedisRateLimitStorage extends RateLimitStorage implements OnApplica
     if (!this.lost) return;
     this.lost = false;
     this.logger.log('Redis answers again: rates are counted for all replicas');
+  }
+}
+
+/**
+ * An answer within `WAIT`. A timer of an event loop that was held fires before the answers that came meanwhile are
+ * read, so they are given a turn.
+ */
+async function inTime<T>(answer: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      setImmediate(() => {
+        reject(new Error(`no answer in ${WAIT} ms`));
+      });
+    }, WAIT);
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { JwtService } from '@nestjs/jwt';
 import { describe, expect, it } from 'vitest';
+import { NO_POLICY } from '../../src/policy/compile-policy.js';
 import { IssuerFinder, type Issuer } from '../../src/issuers/issuer.js';
 import { TokenService } from '../../src/tokens/token.service.js';
 
@@ -25,7 +26,9 @@ class OneIssuer extends IssuerFinder {
       notAfter: null,
     } as const;
     return Promise.resolve(
-      id === ISSUER_ID ? { id, disabled: false, deliveryFormat: 'jpg', keys: [key] } : null,
+      id === ISSUER_ID
+        ? { id, disabled: false, deliveryFormat: 'jpg', policy: NO_POLICY, keys: [key] }
+        : null,
     );
   }
 }

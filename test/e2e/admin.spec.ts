@@ -207,6 +207,7 @@ describe('issuers', () => {
       name: 'Acme',
       delivery_format: 'jpg',
       disabled: false,
+      policy: {},
       created_at: moment,
       updated_at: moment,
       key: {

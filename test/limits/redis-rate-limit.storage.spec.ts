@@ -102,7 +102,7 @@ describe.runIf(binary !== null)('rates in Redis', () => {
     server.signal('SIGSTOP');
     const started = performance.now();
     const many = await Promise.all(
-      Array.from({ length: 20 }, (_, index) => storage.spend(`k${index}`, RATE)),
+      Array.from({ length: 20 }, async (_, index) => storage.spend(`k${index}`, RATE)),
     );
     expect(performance.now() - started).toBeLessThan(BOUND);
     expect(many.every(({ refused }) => !refused)).toBe(true);

@@ -2,11 +2,15 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import pixelmatch from 'pixelmatch';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
+import { IMPLEMENTED } from '../../src/renderer/picture/effects/effect-table.js';
+import { isLayerEffect } from '../../src/renderer/picture/layers/compose-layer.js';
 import { PictureRenderer } from '../../src/renderer/picture/picture-renderer.js';
+import { EFFECTS } from '../../src/transformations/effects.js';
 import { shelf } from './drawings.js';
 import { ORIGINALS, SAMPLES, type Sample } from './samples.js';
 
 const FOLDER = new URL('goldens/', import.meta.url);
+/** Renders all of them anew; look at the sheet (`npm run renderer:sheet`) before they are committed. */
 const isUpdate = process.env['UPDATE_GOLDENS'] === '1';
 
 /** A pixel differs where pixelmatch (YIQ, anti-aliased pixels counted) sees more than this, of 1: a tenth would let a hue pass. */
@@ -95,6 +99,12 @@ describe('the golden pictures', () => {
     expect(
       Object.values(ORIGINALS).filter((file) => !existsSync(new URL(`originals/${file}`, FOLDER))),
     ).toEqual([]);
+  });
+
+  it('show every effect that is rendered', () => {
+    const chains = SAMPLES.flatMap(({ chain }) => chain).join(',');
+    const effects = [...IMPLEMENTED.keys(), ...[...EFFECTS.keys()].filter(isLayerEffect)];
+    expect(effects.filter((name) => !new RegExp(`\\be_${name}\\b`).test(chains))).toEqual([]);
   });
 
   // Otherwise the tolerance would hide a step that does nothing.

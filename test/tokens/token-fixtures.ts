@@ -1,5 +1,6 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import { JwtService } from '@nestjs/jwt';
+import { NO_POLICY } from '../../src/policy/compile-policy.js';
 import { type HmacAlgorithm, type Issuer, IssuerFinder, type SigningKey } from '../../src/issuers/issuer.js';
 import { TokenService } from '../../src/tokens/token.service.js';
 
@@ -32,7 +33,14 @@ export function makeKey(overrides: Partial<SigningKey> = {}): SigningKey {
 }
 
 export function makeIssuer(overrides: Partial<Issuer> = {}): Issuer {
-  return { id: SEED_ISSUER_ID, disabled: false, deliveryFormat: 'jpg', keys: [makeKey()], ...overrides };
+  return {
+    id: SEED_ISSUER_ID,
+    disabled: false,
+    deliveryFormat: 'jpg',
+    policy: NO_POLICY,
+    keys: [makeKey()],
+    ...overrides,
+  };
 }
 
 /** Issuers in memory; remembers every id it was asked for. */
