@@ -45,6 +45,8 @@ export interface Environment {
   readonly adminApiKeys: readonly string[];
   /** 32 bytes each; the first encrypts, all decrypt. */
   readonly secretsKeys: readonly Buffer[];
+  /** Milliseconds that what is known is served after it was last known to be true, with the database gone. */
+  readonly maxStale: number;
   readonly logLevel: LogLevel;
   /** Whether `/docs` is served. */
   readonly docs: boolean;
@@ -151,6 +153,7 @@ export function readEnvironment(
     ),
     publicUrl: readPublicUrl(read),
     trustProxy: readTrustProxy(read),
+    maxStale: 1_000 * read.integer('MAX_STALE', 300, 0, 86_400),
     logLevel: read.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
     docs: read.oneOf('DOCS', ['on', 'off'], embedded ? 'on' : 'off') === 'on',
   };

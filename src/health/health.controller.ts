@@ -1,6 +1,9 @@
-import { Controller, Get, Header } from '@nestjs/common';
+import { Controller, Get, Header, Inject } from '@nestjs/common';
 import { ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import { DataSource } from 'typeorm';
+import { ENVIRONMENT } from '../config/config.module.js';
+import type { Environment } from '../config/environment.js';
+import { DatabaseLookups } from '../directory/database-lookups.service.js';
 import { NotReadyError } from './health.errors.js';
 
 /** Milliseconds the database may take to show that it is there. */
@@ -10,7 +13,11 @@ const READY_TIMEOUT = 1_000;
 @ApiTags('health')
 @Controller('health')
 export class HealthController {
-  constructor(private readonly dataSource: DataSource) {}
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly lookups: DatabaseLookups,
+    @Inject(ENVIRONMENT) private readonly environment: Pick<Environment, 'maxStale'>,
+  ) {}
 
   /** The process answers. */
   @Get('live')
@@ -20,14 +27,19 @@ export class HealthController {
     return { status: 'ok' };
   }
 
-  /** The database answers too. @throws NotReadyError (503) */
+  /**
+   * The database answers too, or has until lately: what is known is served on, and `stale` says so. A balancer that
+   * took all replicas out at once would help nobody.
+   * @throws NotReadyError (503)
+   */
   @Get('ready')
   @Header('Cache-Control', 'no-store')
   @ApiOkResponse()
-  async ready(): Promise<{ status: 'ok' }> {
+  async ready(): Promise<{ status: 'ok' | 'stale' }> {
     try {
       await Promise.race([this.dataSource.query('SELECT 1'), rejectAfter(READY_TIMEOUT)]);
     } catch {
+      if (this.lookups.silentFor < this.environment.maxStale) return { status: 'stale' };
       throw new NotReadyError();
     }
     return { status: 'ok' };
