@@ -9,6 +9,7 @@ import { HealthModule } from './health/health.module.js';
 import { ImagesModule } from './images/images.module.js';
 import { IssuersModule } from './issuers/issuers.module.js';
 import { OverlaysModule } from './overlays/overlays.module.js';
+import { RevocationsModule } from './revocations/revocations.module.js';
 import { RendererModule } from './renderer/renderer.module.js';
 import { ProblemFilter } from './problems/problem.filter.js';
 
@@ -25,6 +26,7 @@ export class AppModule {
         ImagesModule,
         OverlaysModule,
         IssuersModule,
+        RevocationsModule,
         HealthModule,
         ...(environment.deliveryMode === 'local' ? [RendererModule] : []),
       ],

@@ -41,6 +41,12 @@ export class UpdateIssuerDto {
 
   @BooleanMember({ ...DISABLED, optional: true })
   disabled?: boolean;
+
+  @MomentMember({
+    description: 'Tokens with an older `iat`, or none, are refused; null: whatever their `iat`.',
+    optional: true,
+  })
+  not_before?: string | null;
 }
 
 export class ListIssuersDto extends PageQueryDto {

@@ -25,6 +25,10 @@ export class IssuerEntity {
   @Column('boolean', { default: false })
   disabled!: boolean;
 
+  /** Tokens with an older `iat`, or none, are refused. */
+  @Column('timestamptz', { name: 'not_before', nullable: true })
+  notBefore!: Date | null;
+
   @OneToMany(() => IssuerKeyEntity, (key) => key.issuer)
   keys!: Relation<IssuerKeyEntity[]>;
 

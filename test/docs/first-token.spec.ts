@@ -25,12 +25,14 @@ class OneIssuer extends IssuerFinder {
       notAfter: null,
     } as const;
     return Promise.resolve(
-      id === ISSUER_ID ? { id, disabled: false, deliveryFormat: 'jpg', keys: [key] } : null,
+      id === ISSUER_ID
+        ? { id, disabled: false, notBefore: null, deliveryFormat: 'jpg', keys: [key], lockedKeys: [] }
+        : null,
     );
   }
 }
 
-const tokens = new TokenService(new JwtService({}), new OneIssuer());
+const tokens = new TokenService(new JwtService({}), new OneIssuer(), { isRevoked: () => false });
 const blocks = [...readFileSync('README.md', 'utf8').matchAll(/```js\n([\s\S]*?)```/g)].map(
   ([, code = '']) => code,
 );

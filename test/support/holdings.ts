@@ -12,11 +12,20 @@ interface Row {
 interface ImageRow extends Row {
   readonly version: number;
   readonly access: string;
+  readonly not_before: string | null;
+}
+
+interface Revocation {
+  readonly id: string;
+  readonly issuer_id: string;
+  readonly jti: string | null;
+  readonly session_id: string | null;
 }
 
 interface Issuer {
   readonly disabled: boolean;
   readonly delivery_format: string;
+  readonly not_before: string | null;
   /** By the key's id. */
   readonly secrets: Map<string, string>;
 }
@@ -38,6 +47,7 @@ export class Holdings {
   private readonly issuers = new Map<string, Issuer>();
   private readonly images = new Map<string, ImageRow>();
   private readonly overlays = new Map<string, Row>();
+  private readonly revocations = new Map<string, Revocation>();
 
   /** @param signing How the account signs. */
   constructor(private readonly signing: Pick<Approval, 'signature' | 'authTokenKey'> = {}) {}
@@ -45,6 +55,16 @@ export class Holdings {
   /** Writes down what an answer of the admin API did. */
   note(method: string, path: string, answer: Answer): void {
     if (method === 'GET' || answer.status < 200 || answer.status > 204) return;
+    const [, revocation] = /^\/issuers\/[^/?]+\/revocations(?:\/([^/?]+))?$/.exec(path) ?? [];
+    if (revocation !== undefined) {
+      this.revocations.delete(revocation);
+      return;
+    }
+    if (path.endsWith('/revocations')) {
+      const made = answer.json() as Revocation;
+      this.revocations.set(made.id, made);
+      return;
+    }
     const [, kind = '', id = '', keys, keyId = ''] =
       /^\/(issuers|images|overlays)(?:\/([^/?]+))?(\/keys)?(?:\/([^/?]+))?$/.exec(path) ?? [];
     const row = answer.status === 204 ? null : (answer.json() as { id: string });
@@ -71,7 +91,8 @@ export class Holdings {
     }
     const secrets = this.issuers.get(row.id)?.secrets ?? new Map<string, string>();
     if (row.key !== undefined) secrets.set(row.key.id, row.key.secret);
-    this.issuers.set(row.id, { disabled: row.disabled, delivery_format: row.delivery_format, secrets });
+    const { disabled, delivery_format, not_before } = row;
+    this.issuers.set(row.id, { disabled, delivery_format, not_before, secrets });
   }
 
   /**
@@ -94,6 +115,7 @@ export class Holdings {
     if (claims === null ? image.access !== 'public' : image.issuer_id !== claims['iss']) {
       throw fault('an image of somebody else');
     }
+    if (claims !== null && this.isOver(claims, [issuer.not_before, image.not_before])) throw fault('revoked');
     const parsed = approveLocation(location, {
       ...this.signing,
       prefix,
@@ -109,6 +131,20 @@ export class Holdings {
     if (parsed.components.slice(0, base.length).join('/') !== base.join('/')) throw fault('another base');
     if (parsed.components.length > base.length + mostSteps(claims)) throw fault('more steps than were asked');
     return parsed;
+  }
+
+  /** Whether an operator has ended a token before its time. */
+  private isOver(claims: Claims, notBefores: readonly (string | null)[]): boolean {
+    const { iss, iat, jti, session_id } = claims;
+    return (
+      notBefores.some(
+        (moment) => moment !== null && (typeof iat !== 'number' || iat * 1000 < Date.parse(moment)),
+      ) ||
+      [...this.revocations.values()].some(
+        (each) =>
+          each.issuer_id === iss && (each.jti === null ? each.session_id === session_id : each.jti === jti),
+      )
+    );
   }
 
   /** The claims of a token that a live secret of its issuer seals; undefined for any other. */
