@@ -1,13 +1,17 @@
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import type { DatabaseSettings } from '../config/environment.js';
 import { ImageEntity } from '../images/image.entity.js';
+import { IssuerKeyUseEntity } from '../issuers/issuer-key-use.entity.js';
 import { IssuerKeyEntity } from '../issuers/issuer-key.entity.js';
 import { IssuerEntity } from '../issuers/issuer.entity.js';
 import { OriginalEntity } from '../originals/original.entity.js';
 import { OverlayEntity } from '../overlays/overlay.entity.js';
+import { RevocationEntity } from '../revocations/revocation.entity.js';
 import { openEmbeddedPostgres, type EmbeddedPostgres } from './embedded-postgres.js';
 import { CreateTables1764000000000 } from './migrations/1764000000000-create-tables.js';
 import { CreateOriginals1766000000000 } from './migrations/1766000000000-create-originals.js';
+import { CreateRevocations1767000000000 } from './migrations/1767000000000-create-revocations.js';
+import { CreateIssuerKeyUses1767100000000 } from './migrations/1767100000000-create-issuer-key-uses.js';
 
 /** Milliseconds to wait for a connection, and for an answer, before a request is told 503. */
 const CONNECT_TIMEOUT = 900;
@@ -16,8 +20,21 @@ const POOL_SIZE = 10;
 
 const SCHEMA = {
   type: 'postgres',
-  entities: [IssuerEntity, IssuerKeyEntity, ImageEntity, OverlayEntity, OriginalEntity],
-  migrations: [CreateTables1764000000000, CreateOriginals1766000000000],
+  entities: [
+    IssuerEntity,
+    IssuerKeyEntity,
+    IssuerKeyUseEntity,
+    ImageEntity,
+    OverlayEntity,
+    OriginalEntity,
+    RevocationEntity,
+  ],
+  migrations: [
+    CreateTables1764000000000,
+    CreateOriginals1766000000000,
+    CreateRevocations1767000000000,
+    CreateIssuerKeyUses1767100000000,
+  ],
   migrationsTableName: 'migrations',
   synchronize: false,
   logging: false,
@@ -38,7 +55,7 @@ export async function makeDataSource(settings: DatabaseSettings): Promise<DataSo
     connectTimeoutMS: CONNECT_TIMEOUT,
     applicationName: 'pixseal',
     poolSize: POOL_SIZE,
-    extra: { statement_timeout: QUERY_TIMEOUT, query_timeout: QUERY_TIMEOUT },
+    extra: { statement_timeout: QUERY_TIMEOUT, query_timeout: QUERY_TIMEOUT, keepAlive: true },
   });
 }
 

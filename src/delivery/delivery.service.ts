@@ -3,12 +3,13 @@ import { CloudinaryUrlService } from '../cloudinary/cloudinary-url.service.js';
 import { DirectoryService } from '../directory/directory.service.js';
 import { ImageDeletedError, ImageNotFoundError } from '../images/image.errors.js';
 import type { Image } from '../images/image.js';
+import { IssuerKeyUses } from '../issuers/issuer-key-uses.service.js';
 import type { Issuer } from '../issuers/issuer.js';
 import { OverlayNotFoundError } from '../overlays/overlay.errors.js';
 import type { Overlay } from '../overlays/overlay.js';
 import { resolveImageId } from '../tokens/image-binding.js';
-import type { TokenClaims } from '../tokens/token-claims.js';
-import { TokenRequiredError } from '../tokens/token.errors.js';
+import { isIssuedBefore, type TokenClaims } from '../tokens/token-claims.js';
+import { InvalidTokenError, TokenRequiredError } from '../tokens/token.errors.js';
 import { TokenService } from '../tokens/token.service.js';
 import { TransformationMapper, type MappedChain } from '../transformations/transformation.mapper.js';
 import { baseChain } from './base-chain.js';
@@ -48,6 +49,7 @@ export class DeliveryService {
     private readonly directory: DirectoryService,
     private readonly mapper: TransformationMapper,
     private readonly urls: CloudinaryUrlService,
+    private readonly keyUses: IssuerKeyUses,
   ) {}
 
   /**
@@ -62,9 +64,11 @@ export class DeliveryService {
 
   private async deliverSealed(pathId: string, token: unknown): Promise<Delivery> {
     const { issuer, keyId, claims } = await this.tokens.verify(token);
+    this.keyUses.count(keyId);
     const imageId = resolveImageId(claims, pathId);
     const image = await this.directory.findImage(issuer.id, imageId);
     if (image === null) throw new ImageNotFoundError();
+    if (isIssuedBefore(claims, image.notBefore)) throw new InvalidTokenError('not_accepted');
     if (image.deleted) throw new ImageDeletedError();
     // An original is delivered as it is: its steps, if there are any, have nothing to act on.
     const mapped = this.mapper.map(claims.original ? undefined : claims.transformations);

@@ -1,13 +1,14 @@
 import { Module } from '@nestjs/common';
 import { DeliveryModule } from '../delivery/delivery.module.js';
 import { SecretsModule } from '../secrets/secrets.module.js';
+import { StoredSecretsService } from './stored-secrets.service.js';
 import { IssuersController } from './issuers.controller.js';
 import { IssuersService } from './issuers.service.js';
 
 @Module({
   imports: [DeliveryModule, SecretsModule],
   controllers: [IssuersController],
-  providers: [IssuersService],
-  exports: [IssuersService],
+  providers: [IssuersService, StoredSecretsService],
+  exports: [IssuersService, StoredSecretsService],
 })
 export class IssuersModule {}

@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { DataSource, Not, IsNull, type EntityManager } from 'typeorm';
 import { InvalidRequestError } from '../admin/admin.errors.js';
+import { toDate } from '../admin/moment.js';
 import { findPage } from '../admin/page.js';
 import { namingConflicts } from '../admin/write-conflicts.js';
 import { DirectoryService } from '../directory/directory.service.js';
@@ -53,6 +54,7 @@ export class IssuersService {
           name: dto.name,
           deliveryFormat: dto.delivery_format ?? 'jpg',
           disabled: dto.disabled ?? false,
+          notBefore: null,
         });
         await manager.insert(IssuerEntity, row);
         return { row, key: await this.insertKey(manager, row.id, key) };
@@ -65,9 +67,11 @@ export class IssuersService {
   /** @throws IssuerNotFoundError (404) */
   async get(id: string): Promise<{ row: IssuerEntity; keys: IssuerKeyEntity[] }> {
     const row = await this.getRow(id);
-    const keys = await this.dataSource
-      .getRepository(IssuerKeyEntity)
-      .find({ where: { issuerId: row.id }, order: { createdAt: 'DESC', id: 'DESC' } });
+    const keys = await this.dataSource.getRepository(IssuerKeyEntity).find({
+      where: { issuerId: row.id },
+      relations: { use: true },
+      order: { createdAt: 'DESC', id: 'DESC' },
+    });
     return { row, keys };
   }
 
@@ -87,10 +91,11 @@ export class IssuersService {
       name = row.name,
       delivery_format: deliveryFormat = row.deliveryFormat,
       disabled = row.disabled,
+      not_before: notBefore = row.notBefore,
     } = dto;
     await this.dataSource
       .getRepository(IssuerEntity)
-      .update({ id: row.id }, { name, deliveryFormat, disabled });
+      .update({ id: row.id }, { name, deliveryFormat, disabled, notBefore: toDate(notBefore) });
     this.forget(row.id);
     return this.getRow(row.id);
   }
@@ -174,7 +179,9 @@ export class IssuersService {
     const key =
       uuid === null
         ? null
-        : await this.dataSource.getRepository(IssuerKeyEntity).findOneBy({ id: uuid, issuerId });
+        : await this.dataSource
+            .getRepository(IssuerKeyEntity)
+            .findOne({ where: { id: uuid, issuerId }, relations: { use: true } });
     if (key === null) throw new KeyNotFoundError();
     return key;
   }
@@ -182,10 +189,6 @@ export class IssuersService {
   private forget(issuerId: string): void {
     this.directory.rowChanged({ table: 'issuers', id: issuerId, issuer_id: issuerId });
   }
-}
-
-function toDate(moment: string | Date | null): Date | null {
-  return moment === null ? null : new Date(moment);
 }
 
 function requireOrder({ notBefore, notAfter }: { notBefore: Date | null; notAfter: Date | null }): void {

@@ -108,6 +108,10 @@ const ROUTES: readonly Route[] = [
   ['POST', '/issuers/{id}/keys', {}],
   ['PATCH', '/issuers/{id}/keys/{key_id}', {}],
   ['DELETE', '/issuers/{id}/keys/{key_id}'],
+  ['POST', '/issuers/{id}/revocations', { jti: 'x' }],
+  ['GET', '/issuers/{id}/revocations'],
+  ['GET', '/issuers/{id}/revocations/{revocation_id}'],
+  ['DELETE', '/issuers/{id}/revocations/{revocation_id}'],
   ['POST', '/images', { issuer_id: randomUUID(), public_id: 'x', version: 1 }],
   ['GET', '/images'],
   ['GET', '/images/{id}'],
@@ -207,6 +211,7 @@ describe('issuers', () => {
       name: 'Acme',
       delivery_format: 'jpg',
       disabled: false,
+      not_before: null,
       created_at: moment,
       updated_at: moment,
       key: {
@@ -214,6 +219,8 @@ describe('issuers', () => {
         algorithm: 'HS256',
         not_before: null,
         not_after: null,
+        uses: 0,
+        last_used_at: null,
         created_at: moment,
         secret: expect.stringMatching(/^[\w-]{43}$/) as string,
         dsn: expect.any(String) as string,
@@ -350,6 +357,8 @@ describe('keys', () => {
       algorithm: 'HS384',
       not_before: '2020-01-01T00:00:00.000Z',
       not_after: '2200-01-01T00:00:00.000Z',
+      uses: 0,
+      last_used_at: null,
       created_at: moment,
       secret,
       dsn: expect.any(String) as string,
@@ -371,8 +380,10 @@ describe('keys', () => {
         'algorithm',
         'created_at',
         'id',
+        'last_used_at',
         'not_after',
         'not_before',
+        'uses',
       ]);
     }
   });
@@ -421,6 +432,8 @@ describe('keys', () => {
       algorithm: 'HS256',
       not_before: '2021-01-01T00:00:00.000Z',
       not_after: '2031-01-01T00:00:00.000Z',
+      uses: 0,
+      last_used_at: null,
       created_at: moment,
     });
     await expectAnswer(
@@ -486,8 +499,20 @@ const KINDS = [
     kind: 'images',
     missing: NO_IMAGE,
     needed: { version: 1 } as object,
-    defaults: { version: 1, format: null, delivery_type: 'authenticated', access: 'token' } as object,
-    changed: { version: 9, format: 'tif', delivery_type: 'private', access: 'public' } as object,
+    defaults: {
+      version: 1,
+      format: null,
+      delivery_type: 'authenticated',
+      access: 'token',
+      not_before: null,
+    } as object,
+    changed: {
+      version: 9,
+      format: 'tif',
+      delivery_type: 'private',
+      access: 'public',
+      not_before: '2030-01-31T12:00:00.000Z',
+    } as object,
   },
   {
     kind: 'overlays',
