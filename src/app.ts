@@ -5,8 +5,9 @@ import { fastify } from 'fastify';
 import { AppModule } from './app.module.js';
 import type { Environment } from './config/environment.js';
 import { serveDocs } from './docs/openapi.js';
+import { closeGracefully } from './graceful-close.js';
 import { JsonLogger, makeLogger } from './logging/json.logger.js';
-import { logRequests } from './logging/request-log.js';
+import { logAnswer, logRequests } from './logging/request-log.js';
 import { requestIdOf } from './logging/request-trail.js';
 import { ProblemFilter } from './problems/problem.filter.js';
 import { setDefaultHeaders } from './delivery/response-headers.js';
@@ -23,15 +24,18 @@ export async function createApp(environment: Environment): Promise<NestFastifyAp
     requestIdHeader: false,
     genReqId: (request) => requestIdOf(request.headers),
     clientErrorHandler: answerBrokenRequest,
-    // A path that no router can read never gets to Nest's filters.
+    // A path that no router can read never gets to Nest's filters, nor to hooks and decorators.
     frameworkErrors: (error, request, reply) => {
+      request.issuerId = null;
       problems.answer(error, request, reply);
+      logAnswer(logger, request, reply);
     },
   });
   // Bodies are JSON: Fastify reads text too, and Nest (see bodyParser) would add forms.
   server.removeContentTypeParser('text/plain');
   logRequests(server, logger);
   setDefaultHeaders(server);
+  closeGracefully(server);
   acceptForms(server);
   server.addHook('onRoute', (route) => {
     const limit = BODY_LIMITS[route.url];

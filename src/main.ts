@@ -6,7 +6,8 @@ import { createDemoRows, printWelcome } from './demo/demo.js';
 try {
   const environment = readEnvironment(processVariables(), keepEmbeddedSecrets);
   const app = await createApp(environment);
-  app.enableShutdownHooks();
+  // A service that ends as it was told to ends with 0, not with the signal.
+  app.enableShutdownHooks([], { useProcessExit: true });
   const { database, host, port } = environment;
   if (database.kind === 'embedded') await createDemoRows(app, environment.deliveryMode);
   await app.listen(port, host);

@@ -24,9 +24,9 @@ export class PageQueryDto {
 }
 
 /** Rows of a list and where to go on, null at the end. */
-export interface Page<T> {
-  readonly items: readonly T[];
-  readonly next_cursor: string | null;
+interface Page<T> {
+  readonly rows: T[];
+  readonly nextCursor: string | null;
 }
 
 /**
@@ -36,7 +36,7 @@ export interface Page<T> {
 export async function findPage<T extends ObjectLiteral & { id: string }>(
   rows: SelectQueryBuilder<T>,
   { limit, cursor }: PageQueryDto,
-): Promise<{ rows: T[]; nextCursor: string | null }> {
+): Promise<Page<T>> {
   const id = `${rows.alias}.id`;
   if (cursor !== undefined) rows.andWhere(`${id} > :after`, { after: readCursor(cursor) });
   const found = await rows

@@ -6,7 +6,7 @@ import type { DeliveryType } from '../images/image.js';
 import { UrlTooLongError } from './cloudinary-url.errors.js';
 
 /** Characters of a signed URL at the most. */
-export const MAX_URL_LENGTH = 4_096;
+const MAX_URL_LENGTH = 4_096;
 
 /** Where every signed URL begins: the shared host, as no setting of ours moves it. */
 export const CLOUDINARY_ORIGIN = 'https://res.cloudinary.com';

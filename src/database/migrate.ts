@@ -27,7 +27,7 @@ export async function migrateUnderLock(dataSource: DataSource): Promise<string[]
 }
 
 /** The database's schema is behind the code: `npm run migration:run` was not run. */
-export class PendingMigrationsError extends Error {
+class PendingMigrationsError extends Error {
   constructor() {
     super(
       'The database has pending migrations. Run `npm run migration:run` with the same DATABASE_URL, then start.',

@@ -3,10 +3,10 @@ import { ArrayMaxSize, ArrayMinSize, IsArray } from 'class-validator';
 import type { ProblemBody } from '../problems/problem-body.js';
 
 /** Deliveries in one request at the most. */
-export const MAX_DELIVERIES = 500;
+const MAX_DELIVERIES = 500;
 const ITEMS = `must be an array of 1 to ${MAX_DELIVERIES} objects {image_id, token}`;
 
-export class DeliveryItemDto {
+class DeliveryItemDto {
   @ApiProperty({
     format: 'uuid',
     required: false,

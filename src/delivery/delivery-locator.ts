@@ -5,7 +5,7 @@ import type { Environment } from '../config/environment.js';
 import { originOf, type ReachedBy } from './origin.js';
 
 /** Path of the picture that stands in for every image in `blank` mode. */
-export const BLANK_IMAGE_PATH = '/assets/blank.jpg';
+const BLANK_IMAGE_PATH = '/assets/blank.jpg';
 
 /** Tells where a `Location` points, by the delivery mode (design §3). */
 @Injectable()

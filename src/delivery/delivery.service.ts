@@ -6,6 +6,7 @@ import type { Image } from '../images/image.js';
 import { IssuerKeyUses } from '../issuers/issuer-key-uses.service.js';
 import type { Issuer } from '../issuers/issuer.js';
 import { OverlayNotFoundError } from '../overlays/overlay.errors.js';
+import type { IssuerTrail } from '../logging/request-trail.js';
 import type { Overlay } from '../overlays/overlay.js';
 import { resolveImageId } from '../tokens/image-binding.js';
 import { isIssuedBefore, type TokenClaims } from '../tokens/token-claims.js';
@@ -54,16 +55,21 @@ export class DeliveryService {
 
   /**
    * Checks the token and signs the URL it seals.
+   * @param trail Learns whose the request is as soon as that is known, also where it is refused afterwards.
    * @throws ProblemError with the status and code of design §7.
    */
-  async deliver({ pathId, query }: DeliveryRequest): Promise<Delivery> {
+  async deliver(
+    { pathId, query }: DeliveryRequest,
+    trail: IssuerTrail = { issuerId: null },
+  ): Promise<Delivery> {
     return query['token'] === undefined
-      ? this.deliverPublic(pathId, query)
-      : this.deliverSealed(pathId, query['token']);
+      ? this.deliverPublic(pathId, query, trail)
+      : this.deliverSealed(pathId, query['token'], trail);
   }
 
-  private async deliverSealed(pathId: string, token: unknown): Promise<Delivery> {
+  private async deliverSealed(pathId: string, token: unknown, trail: IssuerTrail): Promise<Delivery> {
     const { issuer, keyId, claims } = await this.tokens.verify(token);
+    trail.issuerId = issuer.id;
     this.keyUses.count(keyId);
     const imageId = resolveImageId(claims, pathId);
     const image = await this.directory.findImage(issuer.id, imageId);
@@ -75,12 +81,17 @@ export class DeliveryService {
     return this.sign(issuer, image, mapped, { claims, keyId });
   }
 
-  private async deliverPublic(pathId: string, query: DeliveryRequest['query']): Promise<Delivery> {
+  private async deliverPublic(
+    pathId: string,
+    query: DeliveryRequest['query'],
+    trail: IssuerTrail,
+  ): Promise<Delivery> {
     const imageId = resolveImageId(null, pathId);
     const image = await this.directory.findPublicImage(imageId);
     const issuer = image && (await this.directory.findIssuer(image.issuerId));
     // One answer for an image that may not be seen and one that does not exist: it must not tell which ids do.
     if (image === null || issuer === null || issuer.disabled) throw new TokenRequiredError();
+    trail.issuerId = issuer.id;
     if (image.deleted) throw new ImageDeletedError();
     const asked = PUBLIC_PARAMETERS.filter((key) => query[key] !== undefined);
     const steps = asked.length === 0 ? [] : [Object.fromEntries(asked.map((key) => [key, query[key]]))];

@@ -10,7 +10,7 @@ import { TokenSealer } from '../tokens/token-sealer.js';
 import { drawPhoto, drawWatermark } from './drawings.js';
 
 /** The seed's own ids. */
-export const DEMO = {
+const DEMO = {
   issuer: 'cfd3b472-dbba-4089-bce7-f5c1e413b5c1',
   image: '161400d0-c894-42fd-8100-262361ea91ff',
   overlay: '3d616b4e-a597-4b23-aa3d-d7de678f0ba6',

@@ -28,8 +28,7 @@ export class ImagesController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const delivery = await this.deliveries.deliver({ pathId, query });
-    request.issuerId = delivery.issuer.id;
+    const delivery = await this.deliveries.deliver({ pathId, query }, request);
     sendRedirect(request, reply, this.locator.locate(delivery.url, request));
   }
 
@@ -42,8 +41,7 @@ export class ImagesController {
     @Query() query: UntrustedQuery,
     @Req() request: FastifyRequest,
   ): Promise<ExplanationView> {
-    const delivery = await this.deliveries.deliver({ pathId, query });
-    request.issuerId = delivery.issuer.id;
+    const delivery = await this.deliveries.deliver({ pathId, query }, request);
     return new ExplanationView(delivery, this.locator.locate(delivery.url, request));
   }
 }

@@ -10,7 +10,7 @@ import { PageQueryDto } from '../admin/page.js';
 import { HMAC_ALGORITHMS, type HmacAlgorithm } from './issuer.js';
 
 /** Extensions that Cloudinary delivers images with. */
-export const DELIVERY_FORMATS = [
+const DELIVERY_FORMATS = [
   'jpg', 'jpeg', 'png', 'webp', 'avif', 'gif', 'jxl', 'jp2', 'heic', 'tiff', 'bmp', 'ico', 'svg', 'pdf',
 ] as const; // prettier-ignore
 

@@ -1,10 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyReply } from 'fastify';
 
+/** What a request's log line learns on the way. */
+export interface IssuerTrail {
+  /** Whose token the request carried, once it was verified. */
+  issuerId: string | null;
+}
+
 declare module 'fastify' {
-  interface FastifyRequest {
-    /** Whose token the request carried, once it was verified: for the log line. */
-    issuerId: string | null;
+  interface FastifyRequest extends IssuerTrail {
     /** The code of the problem it was answered with: for the log line. */
     problemCode: string | null;
   }

@@ -53,7 +53,7 @@ export class RenderQueue<T> {
     const job: Job<T> = { abort, waiters: 0, result: this.runInTurn(render, abort) };
     this.jobs.set(key, job);
     const done = (): void => {
-      this.jobs.delete(key);
+      if (this.jobs.get(key) === job) this.jobs.delete(key);
     };
     job.result.then(done, done);
     // Who comes after the abort must not be handed a dying job.
@@ -62,8 +62,7 @@ export class RenderQueue<T> {
   }
 
   private async runInTurn(render: (signal: AbortSignal) => Promise<T>, abort: AbortController): Promise<T> {
-    if (this.running >= this.limits.running) await new Promise<void>((resolve) => this.waiting.push(resolve));
-    else this.running += 1;
+    await this.takePlace(abort.signal);
     const timer = setTimeout(() => {
       abort.abort(new RenderError(503, 'The picture took too long to render'));
     }, this.limits.deadline);
@@ -77,5 +76,25 @@ export class RenderQueue<T> {
       if (next === undefined) this.running -= 1;
       else next();
     }
+  }
+
+  /** Waits for a place among the running. One that nobody waits for any more gives up its turn at once. */
+  private takePlace(signal: AbortSignal): Promise<void> {
+    if (this.running < this.limits.running) {
+      this.running += 1;
+      return Promise.resolve();
+    }
+    return new Promise((resolve, reject) => {
+      const takeTurn = (): void => {
+        signal.removeEventListener('abort', giveUp);
+        resolve();
+      };
+      const giveUp = (): void => {
+        this.waiting.splice(this.waiting.indexOf(takeTurn), 1);
+        reject(signal.reason as Error);
+      };
+      signal.addEventListener('abort', giveUp, { once: true });
+      this.waiting.push(takeTurn);
+    });
   }
 }

@@ -81,7 +81,11 @@ function selectKeys(
   return (named.length > 0 ? named : live).filter((key) => key.algorithm === jws.algorithm);
 }
 
-function isLive({ notBefore, notAfter }: SigningKey | LockedKey, now: number): boolean {
+/** Whether a key counts at this moment, in milliseconds since 1970. */
+export function isLive(
+  { notBefore, notAfter }: Pick<SigningKey, 'notBefore' | 'notAfter'>,
+  now: number,
+): boolean {
   return (
     (notBefore === null || notBefore.getTime() <= now) && (notAfter === null || now < notAfter.getTime())
   );

@@ -142,6 +142,11 @@ describe('an effect of colours', () => {
     expect(blue).toBeGreaterThan(red + 100);
     expect(pixel(result, 2)).toEqual([20, 200, 20, 255]);
     expect(pixel(result, 3)).toEqual([128, 128, 128, 255]);
+    // By hue alone, an orange sky would be as near to a red-brown as one of its own shades.
+    const sky = row([122, 47, 36, 255], [150, 70, 55, 255], [231, 154, 107, 255]);
+    const green = await run(sky, 'replace_color:2e8b57:30:7a2f24');
+    for (const x of [0, 1]) expect(pixel(green, x)[1]).toBeGreaterThan((pixel(green, x)[0] ?? 0) + 20);
+    expect(pixel(green, 2)).toEqual([231, 154, 107, 255]);
     // Without a color to replace it is the most frequent strong one.
     expect(
       pixel(await run(row([200, 20, 20, 255], [205, 20, 20, 255], WHITE), 'replace_color:blue:30'), 2),

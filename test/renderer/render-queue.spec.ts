@@ -94,6 +94,48 @@ describe('the render queue', () => {
     expect((await outcomes).map(({ status }) => status)).toStrictEqual(['rejected', 'rejected']);
   });
 
+  it('has room again as soon as one who waits has left', async () => {
+    const queue = new RenderQueue<string>(LIMITS);
+    const { render, finish, started } = held();
+    const left = new AbortController();
+    const asked = [
+      queue.run('a', stays(), render),
+      queue.run('b', left.signal, render),
+      queue.run('c', stays(), render),
+    ];
+    const outcomes = Promise.allSettled(asked);
+    left.abort();
+    const late = queue.run('d', stays(), render);
+    for (let time = 1; time <= 3; time += 1) {
+      await settle();
+      finish();
+    }
+    expect((await outcomes).map(({ status }) => status)).toStrictEqual([
+      'fulfilled',
+      'rejected',
+      'fulfilled',
+    ]);
+    await expect(late).resolves.toBe('picture');
+    expect(started()).toBe(3);
+  });
+
+  it('still renders a key once when an aborted render of it ends late', async () => {
+    const queue = new RenderQueue<string>(LIMITS);
+    const { render, finish, started } = held();
+    const left = new AbortController();
+    const ended = new Promise<string>((resolve) => setTimeout(resolve, 20, 'late'));
+    const first = queue.run('a', left.signal, () => ended);
+    await settle();
+    left.abort();
+    const second = queue.run('a', stays(), render);
+    await first;
+    const third = queue.run('a', stays(), render);
+    await settle();
+    finish();
+    expect(await Promise.all([second, third])).toStrictEqual(['picture', 'picture']);
+    expect(started()).toBe(1);
+  });
+
   it('hands no dying render to one who comes after the abort', async () => {
     const queue = new RenderQueue<string>(LIMITS);
     const { render } = held();

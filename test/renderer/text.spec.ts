@@ -190,6 +190,9 @@ describe('the text itself', () => {
     expect(comma).toEqual(await render('text:Arial_40:a%2Cb'));
     expect(comma).not.toEqual(await render('text:Arial_40:ab'));
     expect(await render('text:Arial_40:a%252Fb')).toEqual(await inFont('Arial_40', 'a/b'));
+    expect(await render('text:Arial_40:50%25%252C%20now')).toEqual(
+      await render('text:Arial_40:50%25%2C%20now'),
+    );
     expect((await render('text:Arial_40:100%25')).width).toBeGreaterThan(
       (await render('text:Arial_40:100')).width,
     );

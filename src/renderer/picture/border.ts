@@ -20,16 +20,14 @@ export function readBorder(value: string): Border {
 export function addBorder(frame: Frame, { width, paint }: Border, radii: Radii | undefined): Frame {
   const size = { width: frame.width + 2 * width, height: frame.height + 2 * width };
   const sheet = filled(size, paint);
-  const edge = radii ? new Set<number>() : undefined;
-  if (radii) forEachEdgePixel(frame, radii, (index) => edge?.add(index));
   // Behind the picture nothing is painted, so that what is transparent in it stays so; but under its rounded edge.
-  for (let y = 0; y < frame.height; y += 1) {
-    for (let x = 0; x < frame.width; x += 1) {
-      if (edge?.has(y * frame.width + x) !== true) {
-        const at = ((y + width) * size.width + x + width) * 4;
-        sheet.pixels.fill(0, at, at + 4);
-      }
-    }
+  const start = (x: number, y: number): number => ((y + width) * size.width + x + width) * 4;
+  for (let y = 0; y < frame.height; y += 1) sheet.pixels.fill(0, start(0, y), start(frame.width, y));
+  if (radii) {
+    const colour = [paint.red, paint.green, paint.blue, paint.alpha] as const;
+    forEachEdgePixel(frame, radii, (index) => {
+      sheet.pixels.set(colour, start(index % frame.width, Math.floor(index / frame.width)));
+    });
   }
   const ring = radii ? roundCorners(sheet, widened(radii, width)) : sheet;
   draw(ring, frame, width, width);

@@ -194,7 +194,7 @@ export const IMPLEMENTED: ReadonlyMap<string, ImplementedEffect> = new Map<strin
   ofFrame(
     'replace_color',
     'approximate',
-    'shades near `from` (default: the most frequent strong colour) moved in YCbCr, tolerance 50 by default',
+    'shades within the tolerance (default 50, a radius in CIELAB) of `from` (default: the most frequent strong colour), moved in YCbCr',
     shape.replaceColor,
   ),
 

@@ -201,6 +201,22 @@ export async function trim(picture: Picture, args: readonly string[]): Promise<P
   });
 }
 
+/** Linear light of an sRGB byte, 0 to 1. */
+const LINEAR = Float64Array.from({ length: 256 }, (_, byte) => {
+  const share = byte / 255;
+  return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+});
+
+/** CIELAB of sRGB bytes, white being D65. */
+function toLab(red: number, green: number, blue: number): readonly [lightness: number, a: number, b: number] {
+  const [r, g, b] = [LINEAR[red] ?? 0, LINEAR[green] ?? 0, LINEAR[blue] ?? 0];
+  const curve = (t: number): number => (t > 216 / 24389 ? Math.cbrt(t) : ((24389 / 27) * t + 16) / 116);
+  const x = curve((0.4124564 * r + 0.3575761 * g + 0.1804375 * b) / 0.95047);
+  const y = curve(0.2126729 * r + 0.7151522 * g + 0.072175 * b);
+  const z = curve((0.0193339 * r + 0.119192 * g + 0.9503041 * b) / 1.08883);
+  return [116 * y - 16, 500 * (x - y), 200 * (y - z)];
+}
+
 /** Cb and Cr of a colour, each around 0. */
 const chroma = (red: number, green: number, blue: number): readonly [number, number] => {
   const gray = luma(red, green, blue);
@@ -225,19 +241,24 @@ function prominent({ pixels }: Frame): Paint {
 /** Share of the tolerance, at its end, in which the change fades out. */
 const FADE = 0.25;
 
-/** `replace_color:<to>[:<tolerance>][:<from>]`: shades of one colour become the same shades of another. */
+/**
+ * `replace_color:<to>[:<tolerance>][:<from>]`: shades of one colour become the same shades of another. The tolerance
+ * is "a radius in the LAB color space" (the SDK's `ReplaceColorAction`), 50 by default.
+ */
 export const replaceColor: FrameEffect = (frame, args) => {
   const [target = 'black', ...rest] = args;
   const to = parsePaint(target);
   const hasTolerance = rest[0] !== undefined && /^(?:\d|[1-9]\d|100)$/.test(rest[0]);
-  const reach = ((hasTolerance ? Number(rest.shift()) : 50) / 100) * 256;
+  const reach = hasTolerance ? Number(rest.shift()) : 50;
   const from = rest[0] === undefined ? prominent(frame) : parsePaint(rest[0]);
+  const [lightness, fromA, fromB] = toLab(from.red, from.green, from.blue);
   const [fromBlue, fromRed] = chroma(from.red, from.green, from.blue);
   const [toBlue, toRed] = chroma(to.red, to.green, to.blue);
   const lighter = luma(to.red, to.green, to.blue) - luma(from.red, from.green, from.blue);
   return mapPixels(frame, (red, green, blue, out) => {
     const [ofBlue, ofRed] = chroma(red, green, blue);
-    const away = Math.hypot(ofBlue - fromBlue, ofRed - fromRed);
+    const [light, a, b] = toLab(red, green, blue);
+    const away = Math.hypot(light - lightness, a - fromA, b - fromB);
     const share = Math.min(1, Math.max(0, (reach - away) / (reach * FADE || 1) + (away === 0 ? 1 : 0)));
     const gray = luma(red, green, blue) + lighter * share;
     const [newBlue, newRed] = [ofBlue + (toBlue - fromBlue) * share, ofRed + (toRed - fromRed) * share];

@@ -40,7 +40,10 @@ interface Layout {
 
 const LAYER = /^text:([^:]*):([^:]*)$/;
 
-/** Decoded once by the parser of URLs, and once more since the SDK encodes `,` and `/` twice. */
+/**
+ * Decoded once as a URL is, and once more since the SDK encodes `,` and `/` twice. A percent sign that encodes nothing
+ * (`50%, today`) is text.
+ */
 function decodeText(escaped: string): string {
   let text: string;
   try {
@@ -48,11 +51,14 @@ function decodeText(escaped: string): string {
   } catch {
     throw new RenderError(400, 'Invalid text: not percent-encoded UTF-8');
   }
-  try {
-    text = decodeURIComponent(text);
-  } catch {
-    // `100%` is text too.
-  }
+  text = text.replace(/(?:%[0-9A-Fa-f]{2})+/g, (encoded) => {
+    try {
+      return decodeURIComponent(encoded);
+    } catch {
+      // Bytes that are no UTF-8 are text too.
+      return encoded;
+    }
+  });
   if (text.length > LONGEST_TEXT) throw new RenderError(400, `Text longer than ${LONGEST_TEXT} characters`);
   if (/\p{Cs}|(?!\n)\p{Cc}/u.test(text)) throw new RenderError(400, 'Invalid text: control character');
   if (text === '') throw new RenderError(400, 'Text is empty');

@@ -1,0 +1,48 @@
+import type { ExplanationView } from '../delivery/explanation.view.js';
+import type { ImageView } from '../images/image.view.js';
+import type { CreateImageDto } from '../images/image.dto.js';
+import type { CreateIssuerDto } from '../issuers/issuer.dto.js';
+import type { NewIssuerView } from '../issuers/issuer.view.js';
+import type { SigningKey } from '../issuers/issuer.js';
+import type { CreateOverlayDto } from '../overlays/overlay.dto.js';
+import type { OverlayView } from '../overlays/overlay.view.js';
+
+/** A view as JSON carries it: dates are text. */
+export type Json<T> = T extends Date
+  ? string
+  : T extends readonly (infer Item)[]
+    ? readonly Json<Item>[]
+    : T extends object
+      ? { readonly [Member in keyof T]: Json<T[Member]> }
+      : T;
+
+/** A DTO's members as a person typed them: the backend judges them, by the admin API's own rules. */
+export type Typed<Dto> = { readonly [Member in keyof Dto]?: unknown };
+
+/** What `GET /images/:image_id/explain` is asked. */
+export interface ExplanationRequest {
+  /** The path's id; any text where the token names the image. */
+  readonly pathId: string;
+  /** Its query: `token`, or the parameters of a public image. */
+  readonly query: URLSearchParams;
+}
+
+/** Where the commands' work is done: in a database, or by a running service. Both throw `ProblemError`s. */
+export abstract class Backend {
+  /** Origin of the service, for the URLs that a command prints. */
+  abstract readonly origin: string;
+
+  abstract createIssuer(input: Typed<CreateIssuerDto>): Promise<Json<NewIssuerView>>;
+  abstract addImage(input: Typed<CreateImageDto>): Promise<Json<ImageView>>;
+  abstract addOverlay(input: Typed<CreateOverlayDto>): Promise<Json<OverlayView>>;
+  abstract explain(request: ExplanationRequest): Promise<Json<ExplanationView>>;
+
+  /**
+   * The key to seal an issuer's token with.
+   * @param keyId A live key's id; null for the newest live one.
+   * @throws UsageError where the backend never gives a secret away.
+   */
+  abstract getSealingKey(issuerId: string, keyId: string | null): Promise<SigningKey>;
+
+  abstract close(): Promise<void>;
+}

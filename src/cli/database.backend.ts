@@ -1,0 +1,149 @@
+import 'reflect-metadata';
+import { existsSync } from 'node:fs';
+import type { INestApplicationContext, Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { makeValidationPipe } from '../admin/validation.pipe.js';
+import { AppModule } from '../app.module.js';
+import { embeddedSecretsPath, keepEmbeddedSecrets } from '../config/embedded-secrets.js';
+import { processVariables, readEnvironment, type Environment } from '../config/environment.js';
+import { FolderLockedError } from '../database/folder-lock.js';
+import { DeliveryLocator } from '../delivery/delivery-locator.js';
+import { DeliveryService } from '../delivery/delivery.service.js';
+import { ExplanationView } from '../delivery/explanation.view.js';
+import { DirectoryService } from '../directory/directory.service.js';
+import { CreateImageDto } from '../images/image.dto.js';
+import { ImageView } from '../images/image.view.js';
+import { ImagesService } from '../images/images.service.js';
+import { CreateIssuerDto } from '../issuers/issuer.dto.js';
+import { IssuerNotFoundError, KeyNotFoundError } from '../issuers/issuer.errors.js';
+import type { SigningKey } from '../issuers/issuer.js';
+import { NewIssuerView, NewKeyView } from '../issuers/issuer.view.js';
+import { IssuersService } from '../issuers/issuers.service.js';
+import { CreateOverlayDto } from '../overlays/overlay.dto.js';
+import { OverlayView } from '../overlays/overlay.view.js';
+import { OverlaysService } from '../overlays/overlays.service.js';
+import { isLive } from '../tokens/token.service.js';
+import { Backend, type ExplanationRequest, type Json } from './backend.js';
+import { CommandFailedError } from './cli.errors.js';
+import { note } from './output.js';
+
+/** Works on the database that the service's own settings name, with the service's own parts. */
+export class DatabaseBackend extends Backend {
+  private readonly validation = makeValidationPipe();
+  /** By which origin a client on this machine reaches the service. */
+  private readonly reachedBy: { readonly protocol: 'http'; readonly host: string };
+  readonly origin: string;
+
+  private constructor(
+    private readonly context: INestApplicationContext,
+    environment: Environment,
+  ) {
+    super();
+    this.reachedBy = { protocol: 'http', host: hostOf(environment) };
+    this.origin = this.get(DeliveryLocator).originOf(this.reachedBy);
+  }
+
+  /**
+   * Opens the database; embedded, it is made where there is none yet.
+   * @throws EnvironmentError naming every bad variable.
+   * @throws CommandFailedError where the database cannot be opened.
+   */
+  static async open(): Promise<DatabaseBackend> {
+    const environment = readEnvironment(processVariables(), (dataDir) => {
+      if (!existsSync(dataDir)) note(`there is no database in ${dataDir} yet: making one`);
+      return keepEmbeddedSecrets(dataDir);
+    });
+    const { database } = environment;
+    try {
+      const context = await NestFactory.createApplicationContext(AppModule.for(environment), {
+        // Standard output is the command's own, and what goes wrong comes as an error.
+        logger: false,
+        abortOnError: false,
+      });
+      return new DatabaseBackend(context, environment);
+    } catch (error) {
+      if (error instanceof FolderLockedError && database.kind === 'embedded') {
+        throw new CommandFailedError(
+          `${error.message}\nTo work with the service that runs there, add: ` +
+            `--server http://${hostOf(environment)} --admin-key-file ${embeddedSecretsPath(database.dataDir)}`,
+        );
+      }
+      // Node's and Postgres's own errors have a code, and say nothing of what they are about.
+      if (error instanceof Error && 'code' in error) {
+        throw new CommandFailedError(
+          `The database cannot be opened: ${error.message || String(error.code)}. ` +
+            (database.kind === 'embedded' ? 'Check DATA_DIR.' : 'Check DATABASE_URL.'),
+        );
+      }
+      throw error;
+    }
+  }
+
+  async createIssuer(input: object): Promise<Json<NewIssuerView>> {
+    const { row, key } = await this.get(IssuersService).create(await this.validate(input, CreateIssuerDto));
+    return toJson(new NewIssuerView(row, new NewKeyView(key.row, key.secret, this.origin)));
+  }
+
+  async addImage(input: object): Promise<Json<ImageView>> {
+    const row = await this.get(ImagesService).create(await this.validate(input, CreateImageDto));
+    return toJson(new ImageView(row));
+  }
+
+  async addOverlay(input: object): Promise<Json<OverlayView>> {
+    const row = await this.get(OverlaysService).create(await this.validate(input, CreateOverlayDto));
+    return toJson(new OverlayView(row));
+  }
+
+  async explain({ pathId, query }: ExplanationRequest): Promise<Json<ExplanationView>> {
+    const delivery = await this.get(DeliveryService).deliver({ pathId, query: toRecord(query) });
+    return toJson(
+      new ExplanationView(delivery, this.get(DeliveryLocator).locate(delivery.url, this.reachedBy)),
+    );
+  }
+
+  async getSealingKey(issuerId: string, keyId: string | null): Promise<SigningKey> {
+    const issuer = await this.get(DirectoryService).findIssuer(issuerId);
+    if (issuer === null) throw new IssuerNotFoundError();
+    if (issuer.disabled) throw new CommandFailedError('The issuer is disabled: its tokens are refused.');
+    const live = issuer.keys.filter((key) => isLive(key, Date.now()));
+    const key = keyId === null ? live[0] : live.find(({ id }) => id === keyId);
+    if (key !== undefined) return key;
+    if (keyId !== null) throw new KeyNotFoundError();
+    throw new CommandFailedError(
+      'The issuer has no live key: each is revoked, past its not_after, or not yet live.',
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.context.close();
+  }
+
+  private get<T>(type: Type<T>): T {
+    return this.context.get(type, { strict: false });
+  }
+
+  /** @throws InvalidRequestError (422) as the HTTP route does. */
+  private async validate<Dto>(input: object, metatype: Type<Dto>): Promise<Dto> {
+    return (await this.validation.transform(input, { type: 'body', metatype })) as Dto;
+  }
+}
+
+/** Host and port of the service on this machine: one that listens everywhere is reached by the loopback address. */
+function hostOf({ host, port }: Environment): string {
+  const name = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
+  return `${name.includes(':') ? `[${name}]` : name}:${port}`;
+}
+
+/** A query as a route is given it: a name that is there twice has an array. */
+function toRecord(query: URLSearchParams): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(
+    [...query.keys()].map((name) => {
+      const [value, ...more] = query.getAll(name);
+      return [name, more.length === 0 ? value : [value, ...more]];
+    }),
+  );
+}
+
+function toJson<T>(view: T): Json<T> {
+  return JSON.parse(JSON.stringify(view)) as Json<T>;
+}

@@ -1,0 +1,89 @@
+import type { Command } from 'commander';
+import type { ExplanationView } from '../delivery/explanation.view.js';
+import type { ExplanationRequest, Json } from './backend.js';
+import { UsageError } from './cli.errors.js';
+import { addGlobalOptions, withBackend, type GlobalOptions } from './global-options.js';
+import { readInput } from './input.js';
+import { formatRows, print, printable, printJson } from './output.js';
+
+interface ExplainOptions extends GlobalOptions {
+  readonly image?: string;
+}
+
+/** The path's id for a token that names its image itself. */
+const ANY_NAME = 'image';
+
+export function addExplainCommand(program: Command): void {
+  addGlobalOptions(
+    program
+      .command('explain')
+      .summary('show what a token or URL does, step by step')
+      .description(
+        'Shows what a token does: each step with the component it becomes, each key that is ignored and why, the\n' +
+          'signed URL, and where the redirect points. A token that is refused is shown with the problem, exit code 1.\n' +
+          'No admin key is needed.',
+      )
+      .argument('<token|url>', 'a token, the URL of an image with or without one, or - for standard input')
+      .option('--image <uuid>', 'the image, for a token that does not name it'),
+  )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ pixseal explain 'http://127.0.0.1:3000/images/161400d0-c894-42fd-8100-262361ea91ff?token=eyJ0…' \\
+      --server http://127.0.0.1:3000
+  $ pixseal explain eyJ0… --image 161400d0-c894-42fd-8100-262361ea91ff
+  $ pixseal token mint --step angle=90 | pixseal explain - --image 161400d0-c894-42fd-8100-262361ea91ff
+
+Quote a URL: the shell reads ? and & otherwise.`,
+    )
+    .action(explain);
+}
+
+async function explain(subject: string, options: ExplainOptions): Promise<void> {
+  const text = (subject === '-' ? readInput('-') : subject).trim();
+  const request = readRequest(text, options.image);
+  const explanation = await withBackend(options, (backend) => backend.explain(request));
+  if (options.json) printJson(explanation);
+  else print(...formatExplanation(explanation));
+}
+
+/** @throws UsageError for a URL that is not an image's. */
+function readRequest(text: string, image: string | undefined): ExplanationRequest {
+  if (!/^https?:\/\//i.test(text))
+    return { pathId: image ?? ANY_NAME, query: new URLSearchParams({ token: text }) };
+  const url = URL.canParse(text) ? new URL(text) : null;
+  const name = /\/images\/([^/]+)(?:\/explain)?$/.exec(url?.pathname ?? '')?.[1];
+  if (url === null || name === undefined) {
+    throw new UsageError(
+      'The URL is not an image’s: it must read …/images/IMAGE_ID, and ?token=… where it is sealed.',
+    );
+  }
+  return { pathId: image ?? decodeURIComponent(name), query: url.searchParams };
+}
+
+function formatExplanation(explanation: Json<ExplanationView>): string[] {
+  const { image_id: image, issuer_id: issuer, key_id: key, expires_at: expires, steps } = explanation;
+  const sealed = key !== null;
+  return [
+    ...formatRows([
+      ['image', image],
+      ['issuer', issuer],
+      ['sealed by', sealed ? `key ${key}` : 'nobody: the image is public'],
+      ['expires', expires ?? 'never'],
+    ]),
+    '',
+    ...formatRows([
+      ['base', explanation.base_chain.join('/') || '(none)'],
+      ...steps.flatMap(({ step, component, ignored }) => [
+        [`step ${step}`, component === '' ? '(nothing)' : component] as const,
+        ...ignored.map((entry) => ['', `ignored ${entry.key}: ${entry.reason}`] as const),
+      ]),
+    ]),
+    '',
+    ...formatRows([
+      ['signed URL', explanation.url],
+      ['redirects to', explanation.location],
+    ]),
+  ].map(printable);
+}

@@ -1,0 +1,119 @@
+import type { ExplanationView } from '../delivery/explanation.view.js';
+import type { ImageView } from '../images/image.view.js';
+import type { NewIssuerView } from '../issuers/issuer.view.js';
+import type { OverlayView } from '../overlays/overlay.view.js';
+import type { ProblemExtensions } from '../problems/problem.error.js';
+import { Backend, type ExplanationRequest, type Json } from './backend.js';
+import { CommandFailedError, RemoteProblemError, UsageError } from './cli.errors.js';
+
+/** Milliseconds. */
+const TIMEOUT = 30_000;
+
+/** Asks a running service over its public and admin API. */
+export class HttpBackend extends Backend {
+  /**
+   * @param origin Of the service, without a trailing slash.
+   * @param adminKey Null where none is at hand: explaining needs none.
+   */
+  constructor(
+    readonly origin: string,
+    private readonly adminKey: string | null,
+  ) {
+    super();
+  }
+
+  createIssuer(input: object): Promise<Json<NewIssuerView>> {
+    return this.create('/admin/issuers', input);
+  }
+
+  addImage(input: object): Promise<Json<ImageView>> {
+    return this.create('/admin/images', input);
+  }
+
+  addOverlay(input: object): Promise<Json<OverlayView>> {
+    return this.create('/admin/overlays', input);
+  }
+
+  explain({ pathId, query }: ExplanationRequest): Promise<Json<ExplanationView>> {
+    return this.ask(`/images/${encodeURIComponent(pathId)}/explain?${query.toString()}`);
+  }
+
+  getSealingKey(): Promise<never> {
+    throw new UsageError(
+      'A running service gives no secret away. Bring the issuer’s: set PIXSEAL_DSN or PIXSEAL_SECRET, or pass --secret-file.',
+    );
+  }
+
+  async close(): Promise<void> {
+    // Each request stands for itself.
+  }
+
+  private create<T>(path: string, body: object): Promise<T> {
+    if (this.adminKey === null) {
+      throw new UsageError(
+        'The service wants an admin key for this. Set PIXSEAL_ADMIN_KEY, or pass --admin-key-file.',
+      );
+    }
+    return this.ask(path, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${this.adminKey}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+  }
+
+  private async ask<T>(path: string, init: RequestInit = {}): Promise<T> {
+    const response = await this.fetch(path, init);
+    const body = await readJson(response);
+    if (response.ok && body !== null) return body as T;
+    const problem = body === null ? null : readProblem(response.status, body);
+    if (problem !== null) throw problem;
+    throw new CommandFailedError(
+      `${this.origin} answered ${response.status}, and not as Pixseal does. Check the address given as --server.`,
+    );
+  }
+
+  private async fetch(path: string, init: RequestInit): Promise<Response> {
+    try {
+      // A redirect is not followed: it would take the admin key, or the token, to a place nobody named.
+      return await fetch(`${this.origin}${path}`, {
+        ...init,
+        redirect: 'manual',
+        signal: AbortSignal.timeout(TIMEOUT),
+      });
+    } catch (error) {
+      throw new CommandFailedError(
+        `The service at ${this.origin} does not answer (${reasonOf(error)}). Start it, or check the address given as --server.`,
+      );
+    }
+  }
+}
+
+async function readJson(response: Response): Promise<object | null> {
+  try {
+    const body: unknown = await response.json();
+    return typeof body === 'object' ? body : null;
+  } catch {
+    return null;
+  }
+}
+
+/** RFC 9457's members and our `code`; all others are a problem's own. */
+const STANDARD_MEMBERS = new Set(['type', 'title', 'status', 'code', 'detail']);
+
+/** A body of RFC 9457 with our `code`; null for any other. */
+function readProblem(status: number, body: object): RemoteProblemError | null {
+  const { code, detail } = body as { code?: unknown; detail?: unknown };
+  if (typeof code !== 'string' || typeof detail !== 'string') return null;
+  const own = Object.entries(body).filter(([member]) => !STANDARD_MEMBERS.has(member));
+  const extensions = Object.fromEntries(own) as ProblemExtensions;
+  return new RemoteProblemError({ status, code, detail, extensions });
+}
+
+/** fetch says "fetch failed" and keeps the reason in the cause. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown error';
+  if (error.name === 'TimeoutError') return `no answer within ${TIMEOUT / 1000} seconds`;
+  const { cause } = error;
+  if (!(cause instanceof Error)) return error.message;
+  return 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.message;
+}

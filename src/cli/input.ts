@@ -1,0 +1,14 @@
+import { readFileSync } from 'node:fs';
+import { UsageError } from './cli.errors.js';
+
+const STANDARD_INPUT = 0;
+
+/** The text of a file, or of standard input for `-`, without the line break at its end. @throws UsageError */
+export function readInput(file: string): string {
+  try {
+    return readFileSync(file === '-' ? STANDARD_INPUT : file, 'utf8').replace(/\r?\n$/, '');
+  } catch (error) {
+    const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+    throw new UsageError(`${file === '-' ? 'Standard input' : file} cannot be read (${reason}).`);
+  }
+}

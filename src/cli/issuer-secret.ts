@@ -1,0 +1,58 @@
+import { processVariables } from '../config/environment.js';
+import { canonicalUuid } from '../tokens/uuid.js';
+import { UsageError } from './cli.errors.js';
+import { readInput } from './input.js';
+
+/** An issuer's secret that the caller brings. A DSN brings more with it. */
+export interface IssuerSecret {
+  readonly secret: string;
+  readonly issuerId?: string;
+  readonly keyId?: string;
+  /** Origin of the service. */
+  readonly origin?: string;
+}
+
+/** What the admin API takes as a secret, and so what a token's key can be. */
+const SECRET = /^[\x21-\x7e]{32,512}$/;
+
+/**
+ * The secret from `--secret-file`, else PIXSEAL_SECRET, else PIXSEAL_DSN; null without any. It is never an
+ * argument: others on the machine could read it in the list of processes.
+ * @throws UsageError that does not show it.
+ */
+export function findIssuerSecret(secretFile: string | undefined): IssuerSecret | null {
+  if (secretFile !== undefined) return { secret: requireSecret('--secret-file', readInput(secretFile)) };
+  const { PIXSEAL_SECRET: secret = '', PIXSEAL_DSN: dsn = '' } = processVariables();
+  if (secret !== '') return { secret: requireSecret('PIXSEAL_SECRET', secret) };
+  return dsn === '' ? null : readDsn(dsn);
+}
+
+/** `https://<issuer id>:<secret>@<host>/?kid=<key id>`, as `issuer create` prints it. */
+function readDsn(dsn: string): IssuerSecret {
+  const url = URL.canParse(dsn) ? new URL(dsn) : null;
+  const issuerId = canonicalUuid(url?.username);
+  const secret = url === null ? null : decodePercent(url.password);
+  if (url === null || issuerId === null || secret === null) {
+    throw new UsageError('PIXSEAL_DSN is not a dsn as `pixseal issuer create` prints it.');
+  }
+  const keyId = canonicalUuid(url.searchParams.get('kid'));
+  return {
+    secret: requireSecret('The secret in PIXSEAL_DSN', secret),
+    issuerId,
+    ...(keyId === null ? {} : { keyId }),
+    origin: url.origin,
+  };
+}
+
+function decodePercent(text: string): string | null {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return null;
+  }
+}
+
+function requireSecret(name: string, secret: string): string {
+  if (SECRET.test(secret)) return secret;
+  throw new UsageError(`${name} must hold 32 to 512 printable ASCII characters without spaces.`);
+}

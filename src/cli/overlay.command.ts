@@ -1,0 +1,63 @@
+import { Option, type Command } from 'commander';
+import { DELIVERY_TYPES } from '../images/image.js';
+import { addGlobalOptions, withBackend, type GlobalOptions } from './global-options.js';
+import { formatRows, print, printJson } from './output.js';
+
+interface AddOptions extends GlobalOptions {
+  readonly issuer: string;
+  readonly publicId: string;
+  readonly id?: string;
+  readonly deliveryType?: string;
+}
+
+export function addOverlayCommands(program: Command): void {
+  const overlay = program.command('overlay').description('overlays: images that steps put onto others');
+  addGlobalOptions(
+    overlay
+      .command('add')
+      .summary('register a layer')
+      .description(
+        'Registers an image in Cloudinary as a layer, such as a watermark. A step names it by the id that this prints:\n' +
+          '--step overlay=OVERLAY_ID,flags=tiled',
+      )
+      .requiredOption('--issuer <uuid>', 'whose tokens may name it')
+      .requiredOption('--public-id <id>', 'its public id in Cloudinary, without an extension')
+      .option('--id <uuid>', 'the id, where you bring your own (default: made)')
+      .addOption(
+        new Option('--delivery-type <type>', 'Cloudinary’s type of the original (default: private)').choices(
+          DELIVERY_TYPES,
+        ),
+      ),
+  )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ pixseal overlay add --issuer cfd3b472-dbba-4089-bce7-f5c1e413b5c1 --public-id d47e609177b4
+  $ pixseal overlay add --issuer cfd3b472-dbba-4089-bce7-f5c1e413b5c1 --public-id logos/shop --delivery-type upload`,
+    )
+    .action(addOverlay);
+}
+
+async function addOverlay(options: AddOptions): Promise<void> {
+  const overlay = await withBackend(options, (backend) =>
+    backend.addOverlay({
+      id: options.id,
+      issuer_id: options.issuer,
+      public_id: options.publicId,
+      delivery_type: options.deliveryType,
+    }),
+  );
+  if (options.json) {
+    printJson(overlay);
+    return;
+  }
+  print(
+    ...formatRows([
+      ['overlay', overlay.id],
+      ['issuer', overlay.issuer_id],
+      ['public id', overlay.public_id],
+      ['delivery type', overlay.delivery_type],
+    ]),
+  );
+}

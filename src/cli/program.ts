@@ -1,0 +1,92 @@
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { addExplainCommand } from './explain.command.js';
+import { UsageError } from './cli.errors.js';
+import { addGlobalOptions } from './global-options.js';
+import { formatFailure } from './failure.js';
+import { addImageCommands } from './image.command.js';
+import { addIssuerCommands } from './issuer.command.js';
+import { addOverlayCommands } from './overlay.command.js';
+import { addTokenCommands } from './token.command.js';
+
+const FAILED = 1;
+const USAGE = 2;
+
+const HELP = `
+Where it works:
+  Without --server, on the database that the service’s own settings name: DATABASE_URL with CLOUDINARY_URL,
+  ADMIN_API_KEYS and SECRETS_KEY, else the embedded one in DATA_DIR (./data).
+  With --server, by asking a running service. An embedded database is its running service’s alone: while
+  \`npm start\` runs, use --server.
+
+Variables:
+  PIXSEAL_SERVER     the running service, as --server
+  PIXSEAL_ADMIN_KEY  its admin key: one of its ADMIN_API_KEYS, or admin_api_key of an embedded one’s data/secrets.json
+  PIXSEAL_DSN        the dsn that \`issuer create\` printed: issuer, secret and service in one, to mint tokens with
+  PIXSEAL_SECRET     an issuer’s secret alone, to mint tokens with
+
+First steps, beside a running \`npm start\`:
+  $ export PIXSEAL_SERVER=http://127.0.0.1:3000
+  $ pixseal issuer create --name "My shop" --admin-key-file data/secrets.json
+  $ export PIXSEAL_DSN='...'     the dsn it printed
+  $ pixseal image add --issuer ISSUER_ID --public-id shoes/red --version 1571218039 --admin-key-file data/secrets.json
+  $ pixseal token mint --image IMAGE_ID --step width=400,height=300,crop=fill --expires-in 1h --url
+  $ pixseal explain 'THE_URL'
+
+Exit codes: 0 done, 1 refused or failed (the reason is on standard error), 2 a command line that cannot be used.
+Every command has a --help with examples.`;
+
+/** Runs the command line. @returns the exit code. */
+export async function run(argv: readonly string[]): Promise<number> {
+  // A reader such as \`head\` that has seen enough.
+  process.stdout.once('error', () => process.exit(FAILED));
+  try {
+    await makeProgram().parseAsync(argv, { from: 'user' });
+    return 0;
+  } catch (error) {
+    // Commander has said what is wrong, or shown the help that was asked for.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
+    process.stderr.write(`${formatFailure(error, argv.includes('--json'))}\n`);
+    return error instanceof UsageError ? USAGE : FAILED;
+  }
+}
+
+function makeProgram(): Command {
+  const program = new Command('pixseal')
+    .description('Create issuers, register images and overlays, mint tokens, and explain what a token does.')
+    .version(readVersion())
+    // `--version` is the program's, and after `image add` the image's.
+    .enablePositionalOptions()
+    .configureHelp({ helpWidth: 110, visibleCommands: commandsBelow, subcommandTerm: formatUsage })
+    .showHelpAfterError('Run it with --help to see options and examples.')
+    .exitOverride()
+    .addHelpText('after', HELP);
+  // Global options may stand before a command as well as after it.
+  addGlobalOptions(program).hook('preAction', (_, command) => {
+    for (const [name, value] of Object.entries(program.opts())) {
+      if (command.getOptionValue(name) === undefined) command.setOptionValue(name, value);
+    }
+  });
+  addIssuerCommands(program);
+  addImageCommands(program);
+  addOverlayCommands(program);
+  addTokenCommands(program);
+  addExplainCommand(program);
+  return program;
+}
+
+/** The commands that do something, through the groups they are in: one help shows them all. */
+function commandsBelow(command: Command): Command[] {
+  return command.commands.flatMap((child) => (child.commands.length === 0 ? [child] : commandsBelow(child)));
+}
+
+function formatUsage(command: Command): string {
+  const group = command.parent?.parent ? `${command.parent.name()} ` : '';
+  const args = command.registeredArguments.map((argument) => ` <${argument.name()}>`).join('');
+  return `${group}${command.name()}${args}`;
+}
+
+function readVersion(): string {
+  const manifest = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(manifest) as { version: string }).version;
+}

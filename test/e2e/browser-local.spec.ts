@@ -1,0 +1,165 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Browser, Page } from 'playwright-core';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { hasBrowser, launchBrowser } from '../support/browser.js';
+import { uploadPictures } from '../support/pictures.js';
+import { post, sealWith, SEED } from '../support/seed.js';
+import { startService, type Service } from '../support/service.js';
+
+const SIZE = { width: 600, crop: 'fit' } as const;
+const WATERMARK = { overlay: SEED.overlayId, width: 150, flags: 'tiled' } as const;
+
+/** What a page saw of its one picture. */
+interface Sight {
+  readonly event: 'load' | 'error';
+  readonly width: number;
+  /** Status of every answer on the way, the redirect's first. */
+  readonly statuses: readonly number[];
+  /** Where the redirect led. */
+  readonly location: string | undefined;
+  /** The picture's part of the screen, RGB. */
+  readonly pixels: Buffer;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly location: string | undefined;
+}
+
+/**
+ * Every answer that reaches the browser, by Chromium's own protocol: a refusal to an `<img>` of another origin is
+ * kept from the page, and from Playwright's events.
+ */
+async function recordAnswers(page: Page): Promise<(origin: string) => readonly Answer[]> {
+  const session = await page.context().newCDPSession(page);
+  const urls = new Map<string, string>();
+  const answers: (Answer & { readonly request: string })[] = [];
+  session.on('Network.requestWillBeSent', ({ requestId, request }) => {
+    // A redirect keeps the id; its first URL tells whom it is of.
+    if (!urls.has(requestId)) urls.set(requestId, request.url);
+  });
+  session.on('Network.responseReceivedExtraInfo', ({ requestId, statusCode, headers }) => {
+    const location = headers['Location'] ?? headers['location'];
+    answers.push({ request: requestId, status: statusCode, location });
+  });
+  await session.send('Network.enable');
+  return (origin) =>
+    answers
+      .filter(({ request }) => urls.get(request)?.startsWith(origin) === true)
+      .map(({ status, location }) => ({ status, location }));
+}
+
+describe.runIf(hasBrowser())('a sealed picture in a page of another origin', () => {
+  let service: Service;
+  let site: Server;
+  let browser: Browser;
+  let secret: string;
+
+  beforeAll(async () => {
+    service = await startService({ DELIVERY_MODE: 'local' });
+    const issuer = await post<{ key: { secret: string } }>(service, '/issuers', {
+      id: SEED.issuerId,
+      name: 'Seed',
+    });
+    secret = issuer.key.secret;
+    await uploadPictures(service, SEED.issuerId, {
+      image: { id: SEED.imageId, public_id: SEED.publicId, version: String(SEED.version) },
+      overlay: { id: SEED.overlayId, public_id: SEED.overlayPublicId },
+    });
+    site = createServer((request, response) => {
+      const src = new URL(request.url ?? '/', 'http://site').searchParams.get('src') ?? '';
+      response.setHeader('Content-Type', 'text/html; charset=utf-8');
+      response.end(
+        `<!doctype html><body style="margin:0"><img id="picture" alt=""
+          onload="this.dataset.event='load'" onerror="this.dataset.event='error'" src="${src.replaceAll('&', '&amp;').replaceAll('"', '&quot;')}">`,
+      );
+    });
+    await new Promise<void>((resolve) => site.listen(0, '127.0.0.1', resolve));
+    browser = await launchBrowser();
+  });
+  afterAll(async () => {
+    await browser.close();
+    site.close();
+    await service.close();
+  });
+
+  /** A token in which these steps are sealed, as any issuer's backend makes it. */
+  const mint = (transformations: readonly unknown[]): string =>
+    sealWith(secret, { iss: SEED.issuerId, transformations, sharinpix: { download: false } });
+  const imageUrl = (token: string): string => `${service.url}/images/${SEED.imageId}?token=${token}`;
+
+  async function look(src: string): Promise<Sight> {
+    const context = await browser.newContext({ viewport: { width: 640, height: 480 } });
+    try {
+      const page: Page = await context.newPage();
+      const answers = await recordAnswers(page);
+      const { port } = site.address() as AddressInfo;
+      await page.goto(`http://127.0.0.1:${port}/?src=${encodeURIComponent(src)}`);
+      const picture = page.locator('#picture[data-event]');
+      await picture.waitFor({ state: 'attached' });
+      const event = (await picture.getAttribute('data-event')) as Sight['event'];
+      const width = await picture.evaluate((element: { naturalWidth: number }) => element.naturalWidth);
+      const shot = await page.screenshot({ clip: { x: 0, y: 0, width: 600, height: 400 } });
+      const pixels = await sharp(shot).removeAlpha().raw().toBuffer();
+      const ofService = answers(service.url);
+      return {
+        event,
+        width,
+        pixels,
+        statuses: ofService.map(({ status }) => status),
+        location: ofService.find(({ location }) => location !== undefined)?.location,
+      };
+    } finally {
+      await context.close();
+    }
+  }
+
+  /** Share of the pixels of a part of the screen, 600 pixels wide, that differ visibly. */
+  function difference(one: Buffer, other: Buffer, fromX: number, fromY: number): number {
+    let changed = 0;
+    for (let y = fromY; y < fromY + 75; y += 1) {
+      for (let x = fromX; x < fromX + 150; x += 1) {
+        const at = (y * 600 + x) * 3;
+        if (Math.abs((one[at] ?? 0) - (other[at] ?? 0)) > 24) changed += 1;
+      }
+    }
+    return changed / (150 * 75);
+  }
+
+  it('is watermarked on the screen, tile by tile', async () => {
+    const marked = await look(imageUrl(mint([SIZE, WATERMARK])));
+    const plain = await look(imageUrl(mint([SIZE])));
+    for (const sight of [marked, plain]) {
+      expect(sight).toMatchObject({ event: 'load', width: 600, statuses: [302, 200] });
+    }
+    for (let y = 0; y + 75 <= 400; y += 75) {
+      for (let x = 0; x < 600; x += 150) {
+        expect(difference(marked.pixels, plain.pixels, x, y), `tile at ${x}, ${y}`).toBeGreaterThan(0.03);
+      }
+    }
+  });
+
+  it('is not there with the overlay dropped from the token', async () => {
+    const [header = '', payload = '', mac = ''] = mint([SIZE, WATERMARK]).split('.');
+    const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as Record<string, unknown>;
+    const forged = Buffer.from(JSON.stringify({ ...claims, transformations: [SIZE] })).toString('base64url');
+    expect(forged).not.toBe(payload);
+    const sight = await look(imageUrl([header, forged, mac].join('.')));
+    expect(sight).toMatchObject({ event: 'error', width: 0, statuses: [401] });
+  });
+
+  it('is not there with one character of the signed URL changed', async () => {
+    const { location = '' } = await look(imageUrl(mint([SIZE, WATERMARK])));
+    expect(location.startsWith(`${service.url}/`)).toBe(true);
+    expect(await look(location)).toMatchObject({ event: 'load', statuses: [200] });
+    // The overlay's width, in the signed part.
+    const wider = location.replace('w_150', 'w_151');
+    expect(wider).not.toBe(location);
+    expect(await look(wider)).toMatchObject({ event: 'error', width: 0, statuses: [401] });
+    const signature = /s--(.)/.exec(location)?.[1] ?? '';
+    const forged = location.replace(/s--./, `s--${signature === 'a' ? 'b' : 'a'}`);
+    expect(await look(forged)).toMatchObject({ event: 'error', width: 0, statuses: [401] });
+  });
+});

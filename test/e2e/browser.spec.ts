@@ -1,0 +1,128 @@
+import { execFile } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { chromium } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createSeedTenant, SEED, type Tenant } from '../support/seed.js';
+import { startService, type Service } from '../support/service.js';
+
+const CHROMIUM = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium';
+const REQUIRED = process.env['REQUIRE_BROWSER'] === '1';
+const hasCurl = (process.env['PATH'] ?? '').split(':').some((folder) => existsSync(join(folder, 'curl')));
+
+/** True where the client is there, or must be: then the test fails without it. */
+function found(client: string, there: boolean): boolean {
+  if (!there && !REQUIRED) {
+    process.stderr.write(
+      `\n*** LEFT OUT: the redirect as ${client} follows it. There is no ${client} here. ***\n\n`,
+    );
+  }
+  return there || REQUIRED;
+}
+
+const BLANK = readFileSync('src/delivery/blank.jpg');
+const folder = mkdtempSync(join(tmpdir(), 'pixseal-seen-'));
+
+let service: Service;
+let tenant: Tenant;
+let path: string;
+
+beforeAll(async () => {
+  service = await startService();
+  tenant = await createSeedTenant(service);
+  path = tenant.path({ transformations: SEED.transformations, sharinpix: {} });
+});
+afterAll(() => service.close());
+
+/** Approves what a client was redirected to. */
+const approve = (location: string): unknown =>
+  service.approve(location, tenant.imageId, new URLSearchParams(path.split('?')[1]).get('token') ?? '');
+
+describe('a real client in blank mode', () => {
+  it.runIf(found('curl', hasCurl))('follows the redirect to a picture: curl -L', async () => {
+    const file = join(folder, 'curl.jpg');
+    const { stdout } = await promisify(execFile)('curl', [
+      ...['--silent', '--show-error', '--location', '--noproxy', '*', '--dump-header', '-', '--output', file],
+      ...['--write-out', '%{num_redirects} %{http_code} %{content_type}', `${service.url}${path}`],
+    ]);
+    const location = /^location: (.*)\r$/im.exec(stdout)?.[1] ?? '';
+    expect(approve(location)).toMatchObject({ prefix: `${service.url}/assets/blank.jpg` });
+    expect(stdout.split('\n').at(-1)).toBe('1 200 image/jpeg');
+    expect(readFileSync(file).equals(BLANK)).toBe(true);
+  });
+
+  it.runIf(found('Chromium', existsSync(CHROMIUM)))(
+    'shows the picture on a page of another origin: an <img> in Chromium',
+    async () => {
+      const page = await servePage(`<img id="sealed" width="64" height="64" src="${service.url}${path}">`);
+      const browser = await chromium.launch({
+        executablePath: CHROMIUM,
+        args: [
+          ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync'],
+          ...['--disable-background-networking', '--disable-component-update', '--no-proxy-server'],
+        ],
+      });
+      try {
+        const tab = await browser.newPage();
+        const answers: { status: number; location: string | undefined; type: string | undefined }[] = [];
+        tab.on('response', (response) => {
+          const headers = response.headers();
+          if (!response.url().startsWith(service.url)) return;
+          answers.push({
+            status: response.status(),
+            location: headers['location'],
+            type: headers['content-type'],
+          });
+        });
+        await tab.goto(page.url, { waitUntil: 'load' });
+        const image = tab.locator('#sealed');
+        const [complete, naturalWidth, naturalHeight] = await image.evaluate((element) => {
+          const {
+            complete: done,
+            naturalWidth: width,
+            naturalHeight: height,
+          } = element as unknown as {
+            complete: boolean;
+            naturalWidth: number;
+            naturalHeight: number;
+          };
+          return [done, width, height] as const;
+        });
+        expect(complete).toBe(true);
+        expect(naturalWidth).toBeGreaterThan(0);
+        expect(naturalHeight).toBeGreaterThan(0);
+
+        const [redirect, picture, ...others] = answers;
+        expect(redirect).toMatchObject({ status: 302, type: 'text/html; charset=utf-8' });
+        expect(approve(redirect?.location ?? '')).toMatchObject({
+          prefix: `${service.url}/assets/blank.jpg`,
+        });
+        expect(picture).toMatchObject({ status: 200, type: 'image/jpeg' });
+        expect(others).toStrictEqual([]);
+
+        const shot = join(folder, 'chromium.png');
+        await tab.screenshot({ path: shot });
+        expect(readFileSync(shot).subarray(1, 4).toString()).toBe('PNG');
+        process.stdout.write(`The page as Chromium showed it: ${shot}\n`);
+      } finally {
+        await browser.close();
+        page.server.close();
+      }
+    },
+  );
+});
+
+/** A page of an origin of its own, as the backends' pages are. */
+async function servePage(body: string): Promise<{ url: string; server: Server }> {
+  const server = createServer((request, response) => {
+    response
+      .writeHead(request.url === '/' ? 200 : 404, { 'content-type': 'text/html; charset=utf-8' })
+      .end(request.url === '/' ? `<!doctype html><title>A page</title>${body}` : '');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, server };
+}

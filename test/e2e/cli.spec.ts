@@ -1,0 +1,921 @@
+import { spawn } from 'node:child_process';
+import { createServer } from 'node:http';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { decodeProtectedHeader, jwtVerify } from 'jose';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { approveLocation } from '../support/location-parser.js';
+import { SEED } from '../support/seed.js';
+import { ADMIN_KEY, startService, TEST_VARIABLES, type Service } from '../support/service.js';
+import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
+
+const SECRET = 'a-secret-of-the-test-suite-0123456789';
+const APPROVED = { layers: [`private:${SEED.overlayPublicId}`], images: [SEED.publicId] };
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const NOBODY = '00000000-0000-4000-8000-000000000000';
+const SECRET_NOTE =
+  'note: the secret, and the dsn that holds it, are shown this once: keep them where your backend finds them\n';
+
+const embedded = inject('database').kind === 'embedded';
+/** Of what touches no database: once is enough. */
+const describeOnce = describe.runIf(embedded);
+
+type Variables = Readonly<Record<string, string>>;
+
+interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the built command line in a process of its own, with no variable but those given. */
+function pixseal(args: readonly string[], variables: Variables = {}, input = ''): Promise<Outcome> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, ['dist/src/cli/pixseal.js', ...args], {
+      env: { PATH: process.env['PATH'], ...variables },
+    });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+    child.once('error', reject);
+    child.once('close', (code) => {
+      resolve({ code, stdout, stderr });
+    });
+    // A command that does not read its input may be gone before it is written.
+    child.stdin.once('error', () => undefined);
+    child.stdin.end(input);
+  });
+}
+
+/** The standard output of a command that must succeed without a remark. */
+async function output(args: readonly string[], variables: Variables = {}, input = ''): Promise<string> {
+  const { code, stdout, stderr } = await pixseal(args, variables, input);
+  expect({ code, stderr }).toStrictEqual({ code: 0, stderr: '' });
+  return stdout.trimEnd();
+}
+
+/** What `label  value` lines say. */
+function rowsOf(text: string): Record<string, string> {
+  return Object.fromEntries(
+    text
+      .split('\n')
+      .map((line) => /^(.*?\S) {2,}(.*)$/.exec(line))
+      .flatMap((match) => (match === null ? [] : [[match[1] ?? '', match[2] ?? '']])),
+  );
+}
+
+/** What the commands work on in a suite. */
+interface Place {
+  readonly variables: Variables;
+  /** A service that has what the commands left. */
+  serve(): Promise<Service>;
+  close(): Promise<void>;
+}
+
+async function openDatabase(): Promise<Place> {
+  const database = await createTestDatabase();
+  let service: Service | undefined;
+  return {
+    variables: { ...TEST_VARIABLES, ...database.variables },
+    serve: async () => (service ??= await startService({}, database)),
+    close: async () => {
+      await service?.close();
+      await database.drop();
+    },
+  };
+}
+
+async function openService(): Promise<Place> {
+  const service = await startService();
+  return {
+    variables: { PIXSEAL_SERVER: service.url, PIXSEAL_ADMIN_KEY: ADMIN_KEY },
+    serve: () => Promise.resolve(service),
+    close: () => service.close(),
+  };
+}
+
+describe.each([
+  { place: 'a database', open: openDatabase },
+  { place: 'a running service', open: openService },
+])('on $place', ({ open }) => {
+  let place: Place;
+  let issuer: Record<string, string>;
+  let image: Record<string, string>;
+  let overlay: Record<string, string>;
+  /** The place's variables, and the issuer's dsn. */
+  let mayMint: Variables;
+
+  beforeAll(async () => {
+    place = await open();
+    const created = await pixseal(
+      ['issuer', 'create', '--name', 'My shop', '--id', SEED.issuerId.toUpperCase()],
+      place.variables,
+    );
+    expect(created).toMatchObject({ code: 0, stderr: SECRET_NOTE });
+    issuer = rowsOf(created.stdout);
+    mayMint = { ...place.variables, PIXSEAL_DSN: issuer['dsn'] ?? '' };
+    image = rowsOf(
+      await output(
+        [
+          'image',
+          'add',
+          '--issuer',
+          SEED.issuerId,
+          '--public-id',
+          SEED.publicId,
+          '--version',
+          '123123',
+          '--id',
+          SEED.imageId,
+        ],
+        place.variables,
+      ),
+    );
+    overlay = rowsOf(
+      await output(
+        [
+          'overlay',
+          'add',
+          '--issuer',
+          SEED.issuerId,
+          '--public-id',
+          SEED.overlayPublicId,
+          '--id',
+          SEED.overlayId,
+        ],
+        place.variables,
+      ),
+    );
+  });
+  afterAll(() => place.close());
+
+  it('shows what was created', () => {
+    expect(issuer).toStrictEqual({
+      issuer: SEED.issuerId,
+      name: 'My shop',
+      format: 'jpg',
+      key: expect.stringMatching(UUID) as string,
+      secret: expect.stringMatching(/^[\w-]{43}$/) as string,
+      dsn: expect.stringMatching(
+        `^http://${SEED.issuerId}:${issuer['secret'] ?? ''}@127\\.0\\.0\\.1:\\d+/\\?kid=${issuer['key'] ?? ''}$`,
+      ) as string,
+    });
+    expect(image).toStrictEqual({
+      image: SEED.imageId,
+      issuer: SEED.issuerId,
+      'public id': SEED.publicId,
+      version: '123123',
+      format: '-',
+      'delivery type': 'authenticated',
+      access: 'token',
+    });
+    expect(overlay).toStrictEqual({
+      overlay: SEED.overlayId,
+      issuer: SEED.issuerId,
+      'public id': SEED.overlayPublicId,
+      'delivery type': 'private',
+    });
+  });
+
+  it('takes every option, and prints JSON as the admin API has it', async () => {
+    const created = await pixseal(
+      ['--json', 'issuer', 'create', '--name', 'PNG', '--delivery-format', 'png'],
+      place.variables,
+    );
+    const { id, key } = JSON.parse(created.stdout) as { id: string; key: Record<string, string> };
+    expect(JSON.parse(created.stdout)).toMatchObject({
+      name: 'PNG',
+      delivery_format: 'png',
+      disabled: false,
+    });
+    expect(Object.keys(key)).toStrictEqual(
+      expect.arrayContaining(['id', 'secret', 'dsn', 'algorithm', 'created_at']),
+    );
+    const added = await output(
+      [
+        ...['image', 'add', '--issuer', id, '--public-id', 'shoes/red', '--version', '1571218039'],
+        ...['--format', 'png', '--delivery-type', 'upload', '--access', 'public', '--json'],
+      ],
+      place.variables,
+    );
+    expect(JSON.parse(added)).toMatchObject({
+      id: expect.stringMatching(UUID) as string,
+      issuer_id: id,
+      public_id: 'shoes/red',
+      version: 1571218039,
+      format: 'png',
+      delivery_type: 'upload',
+      access: 'public',
+    });
+    const layer = await output(
+      ['overlay', 'add', '--issuer', id, '--public-id', 'logo', '--delivery-type', 'upload', '--json'],
+      place.variables,
+    );
+    expect(JSON.parse(layer)).toMatchObject({ issuer_id: id, public_id: 'logo', delivery_type: 'upload' });
+  });
+
+  it('mints tokens that open the image, the steps as key=value and as JSON alike', async () => {
+    const pairs = await output(
+      [
+        ...[
+          'token',
+          'mint',
+          '--issuer',
+          SEED.issuerId,
+          '--image',
+          SEED.imageId,
+          '--url',
+          '--expires-in',
+          '1h',
+        ],
+        ...['--step', `width=200,overlay=${SEED.overlayId},flags=tiled`],
+        ...['--step', 'width=101,height=102,crop=fit'],
+      ],
+      mayMint,
+    );
+    const json = await output(
+      ['token', 'mint', '--kid', '--steps', '@-'],
+      mayMint,
+      JSON.stringify([
+        { width: 200, overlay: SEED.overlayId, flags: 'tiled' },
+        { width: 101, height: 102, crop: 'fit' },
+      ]),
+    );
+    const service = await place.serve();
+    const { pathname, search } = new URL(pairs);
+    const answers = [
+      await service.get(`${pathname}${search}`),
+      await service.get(`/images/${SEED.imageId}?token=${json}`),
+    ];
+    for (const { status, headers } of answers) {
+      expect(status).toBe(302);
+      const { components } = approveLocation(headers.location ?? '', { ...APPROVED, steps: 2 });
+      expect(components.slice(3)).toStrictEqual([
+        `fl_tiled,l_private:${SEED.overlayPublicId},w_200`,
+        'c_fit,h_102,w_101',
+      ]);
+    }
+  });
+});
+
+describe.each([
+  { place: 'a database', open: openDatabase },
+  { place: 'a running service', open: openService },
+])('what is explained and refused on $place', ({ open }) => {
+  let place: Place;
+  let secret: string;
+  let keyId: string;
+
+  beforeAll(async () => {
+    place = await open();
+    const { stdout } = await pixseal(
+      ['issuer', 'create', '--json', '--name', 'My shop', '--id', SEED.issuerId],
+      place.variables,
+    );
+    ({
+      key: { secret, id: keyId },
+    } = JSON.parse(stdout) as { key: { id: string; secret: string } });
+    const issuer = ['--issuer', SEED.issuerId];
+    await output(
+      ['overlay', 'add', ...issuer, '--public-id', SEED.overlayPublicId, '--id', SEED.overlayId],
+      place.variables,
+    );
+    const add = ['image', 'add', ...issuer, '--version', '123123'];
+    await output([...add, '--public-id', SEED.publicId, '--id', SEED.imageId], place.variables);
+    await output([...add, '--public-id', 'open', '--id', NOBODY, '--access', 'public'], place.variables);
+  });
+  afterAll(() => place.close());
+
+  const mint = (args: readonly string[]): Promise<Outcome> =>
+    pixseal(['token', 'mint', '--issuer', SEED.issuerId, ...args], { PIXSEAL_SECRET: secret });
+  const explain = (args: readonly string[], input?: string): Promise<Outcome> =>
+    pixseal(['explain', ...args], place.variables, input);
+
+  it('shows a token’s steps, ignored keys and URL', async () => {
+    const { stdout: token } = await mint(['--steps', JSON.stringify(SEED.transformations)]);
+    const { code, stdout, stderr } = await explain(['-', '--image', SEED.imageId], token);
+
+    expect({ code, stderr }).toStrictEqual({ code: 0, stderr: '' });
+    const { 'signed URL': url = '', 'redirects to': location = '' } = rowsOf(stdout);
+    approveLocation(url, { ...APPROVED, steps: 2 });
+    approveLocation(location, { ...APPROVED, steps: 2 });
+    expect(stdout).toBe(`\
+image      ${SEED.imageId}
+issuer     ${SEED.issuerId}
+sealed by  key ${keyId}
+expires    never
+
+base    c_fit,h_1920,w_1920/fl_attachment/dpr_auto,q_auto,f_auto
+step 1  fl_tiled,l_private:d47e609177b4,w_200
+        ignored miaim: unknown parameter
+        ignored super_plop: unknown parameter
+step 2  c_fit,h_102,w_101
+        ignored flags: \`tiled\` acts only on a layer, and this step has none
+
+signed URL    ${url}
+redirects to  ${location}
+`);
+  });
+
+  it('takes the whole URL, and names the image from the token', async () => {
+    const { stdout } = await mint([
+      '--image',
+      SEED.imageId,
+      '--original',
+      '--no-download',
+      '--expires-in',
+      '1d',
+    ]);
+    const explained = await explain([stdout.trim()]);
+    expect(rowsOf(explained.stdout)).toMatchObject({
+      image: SEED.imageId,
+      expires: expect.stringMatching(/^\d{4}-\d\d-\d\dT/) as string,
+      base: '(none)',
+    });
+
+    const url = `https://img.example.com/images/${SEED.imageId}?token=${stdout.trim()}`;
+    expect(await explain([url])).toStrictEqual(explained);
+  });
+
+  it('takes the URL of a public image without a token', async () => {
+    const { stdout } = await explain([`http://example.org/images/${NOBODY}?width=20&crop=fit`]);
+    expect(rowsOf(stdout)).toMatchObject({
+      'sealed by': 'nobody: the image is public',
+      'step 1': 'c_fit,w_20',
+    });
+  });
+
+  it('shows no control character of a token', async () => {
+    const { stdout: token } = await mint(['--steps', JSON.stringify([{ '\u001b[2J\u009b': 1 }])]);
+    const { stdout } = await explain([token.trim(), '--image', SEED.imageId]);
+    expect(stdout).toContain('ignored ?[2J?: unknown parameter');
+  });
+
+  it('prints the explanation as JSON', async () => {
+    const { stdout: token } = await mint(['--step', 'angle=90', '--image', SEED.imageId]);
+    const { stdout } = await explain([token.trim(), '--json']);
+    expect(JSON.parse(stdout)).toMatchObject({
+      image_id: SEED.imageId,
+      issuer_id: SEED.issuerId,
+      key_id: keyId,
+      expires_at: null,
+      steps: [{ step: 1, component: 'a_90', ignored: [] }],
+    });
+  });
+
+  it.each([
+    {
+      what: 'a text that is no token',
+      args: ['abc'],
+      stderr:
+        'error: 401 invalid_token: The token is malformed: it must be three unpadded base64url segments joined by dots (RFC 7515 §7.1), passed on unchanged.\n',
+    },
+    {
+      what: 'an image that needs a token',
+      args: [`http://example.org/images/${SEED.imageId}`],
+      stderr:
+        'error: 401 token_required: This image needs a token. Pass one sealed by its issuer as `?token=`.\n',
+    },
+    {
+      what: 'two tokens',
+      args: [`http://example.org/images/${SEED.imageId}?token=a&token=b`],
+      stderr:
+        'error: 401 invalid_token: The token is malformed: pass exactly one `token`, and not an empty one.\n',
+    },
+  ])('explains $what as the problem', async ({ args, stderr }) => {
+    expect(await explain(args)).toStrictEqual({ code: 1, stdout: '', stderr });
+  });
+
+  it('says how to name the image that a token does not name', async () => {
+    const { stdout: token } = await mint([]);
+    expect(await explain([token.trim()])).toStrictEqual({
+      code: 1,
+      stdout: '',
+      stderr:
+        'error: 400 invalid_image_id: The image id in the path must be a UUID, unless the token’s `image_id` names the image. Name the image with --image.\n',
+    });
+  });
+
+  it('prints a problem as JSON, beside the result’s stream', async () => {
+    const { code, stdout, stderr } = await explain(['--json', 'abc']);
+    expect({ code, stdout, body: JSON.parse(stderr) as unknown }).toMatchObject({
+      code: 1,
+      stdout: '',
+      body: { status: 401, code: 'invalid_token', title: 'Unauthorized' },
+    });
+  });
+
+  it('names every option that the admin API refuses', async () => {
+    const args = [
+      'image',
+      'add',
+      '--issuer',
+      'x',
+      '--public-id',
+      'a?b',
+      '--version',
+      '1.5',
+      '--format',
+      'PNG',
+    ];
+    expect(await pixseal(args, place.variables)).toStrictEqual({
+      code: 1,
+      stdout: '',
+      stderr: `error: these options cannot be used (422 invalid_request)
+  --issuer must be a UUID
+  --public-id must hold none of ? & # \\ % < > +
+  --version must be a whole number from 1 to 9007199254740991
+  --format must be 1 to 10 lower-case letters and digits
+`,
+    });
+  });
+
+  it.each([
+    {
+      what: 'an id that is taken',
+      args: ['issuer', 'create', '--name', 'x', '--id', SEED.issuerId],
+      error: '409 id_taken: The id is taken. Bring another UUID, or leave `id` out to be given one.',
+    },
+    {
+      what: 'a public id that is taken',
+      args: ['overlay', 'add', '--issuer', SEED.issuerId, '--public-id', SEED.overlayPublicId],
+      error: /^error: 409 public_id_taken: /,
+    },
+    {
+      what: 'an issuer that does not exist',
+      args: ['image', 'add', '--issuer', NOBODY, '--public-id', 'x', '--version', '1'],
+      error: '404 issuer_not_found: There is no such issuer. Check the id.',
+    },
+  ])('refuses $what with the problem’s own detail', async ({ args, error }) => {
+    const { code, stdout, stderr } = await pixseal(args, place.variables);
+    expect({ code, stdout }).toStrictEqual({ code: 1, stdout: '' });
+    if (typeof error === 'string') expect(stderr).toBe(`error: ${error}\n`);
+    else expect(stderr).toMatch(error);
+  });
+});
+
+describeOnce('token mint', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'pixseal-cli-'));
+  const secretFile = join(folder, 'secret');
+  const stepsFile = join(folder, 'steps.json');
+  const issuer = ['--issuer', SEED.issuerId];
+
+  beforeAll(() => {
+    writeFileSync(secretFile, `${SECRET}\n`);
+    writeFileSync(stepsFile, '[{"width":200}]');
+  });
+  afterAll(() => {
+    rmSync(folder, { recursive: true });
+  });
+
+  const mint = (args: readonly string[], variables: Variables = {}, input = ''): Promise<Outcome> =>
+    pixseal(['token', 'mint', ...args], { PIXSEAL_SECRET: SECRET, ...variables }, input);
+  const payloadOf = async (args: readonly string[]): Promise<unknown> => {
+    const { stdout } = await mint([...issuer, '--json', ...args]);
+    return (JSON.parse(stdout) as { payload: unknown }).payload;
+  };
+
+  it('prints the token alone, as an unrelated library takes it', async () => {
+    const { code, stdout, stderr } = await mint([...issuer, '--expires-in', '15m']);
+    expect({ code, stderr }).toStrictEqual({ code: 0, stderr: '' });
+    const token = stdout.slice(0, -1);
+    const { payload, protectedHeader } = await jwtVerify(token, Buffer.from(SECRET));
+    expect(protectedHeader).toStrictEqual({ typ: 'JWT', alg: 'HS256' });
+    expect(payload).toStrictEqual({
+      iss: SEED.issuerId,
+      iat: expect.closeTo(Date.now() / 1000, -2) as number,
+      exp: (payload.iat ?? 0) + 900,
+      sharinpix: {},
+    });
+  });
+
+  it.each([
+    ['width=200,height=100,crop=fit', { width: 200, height: 100, crop: 'fit' }],
+    ['width=0.5, angle=-90', { width: 0.5, angle: -90 }],
+    ['dpr=1.0', { dpr: '1.0' }],
+    ['effect=sepia:50', { effect: 'sepia:50' }],
+    ['width=initial_width / 2', { width: 'initial_width / 2' }],
+    ['note=a=b', { note: 'a=b' }],
+    [
+      '{"overlay":{"text":"a, b","text_style":"Arial_40"}}',
+      { overlay: { text: 'a, b', text_style: 'Arial_40' } },
+    ],
+  ])('reads --step %s', async (step, expected) => {
+    expect(await payloadOf(['--step', step])).toMatchObject({ transformations: [expected] });
+  });
+
+  it('keeps the steps in their order', async () => {
+    expect(
+      await payloadOf(['--step', 'width=1', '--step', '{"angle":90}', '--step', 'width=3']),
+    ).toMatchObject({
+      transformations: [{ width: 1 }, { angle: 90 }, { width: 3 }],
+    });
+  });
+
+  it('reads all steps from a file', async () => {
+    expect(await payloadOf(['--steps', `@${stepsFile}`])).toMatchObject({
+      transformations: [{ width: 200 }],
+    });
+  });
+
+  it('names one image, or lists several', async () => {
+    expect(await payloadOf(['--image', SEED.imageId.toUpperCase()])).toMatchObject({
+      image_id: SEED.imageId,
+    });
+    expect(await payloadOf(['--image', SEED.imageId, '--image', NOBODY])).toMatchObject({
+      image_id: [SEED.imageId, NOBODY],
+    });
+  });
+
+  it('seals --no-download and --original', async () => {
+    expect(await payloadOf(['--no-download', '--original'])).toMatchObject({
+      sharinpix: { download: false, original: true },
+    });
+  });
+
+  it('prints a URL for each image', async () => {
+    const images = ['--image', SEED.imageId, '--image', NOBODY];
+    const { stdout } = await mint([...issuer, ...images, '--url', '--server', 'http://img.example.com/']);
+    const [first = '', second = ''] = stdout.split('\n');
+    expect(first).toMatch(`http://img.example.com/images/${SEED.imageId}?token=ey`);
+    expect(second).toBe(first.replace(SEED.imageId, NOBODY));
+  });
+
+  it('takes issuer, secret, key and service from the dsn', async () => {
+    const { stdout } = await mint(['--kid', '--url', '--image', SEED.imageId], {
+      PIXSEAL_SECRET: '',
+      PIXSEAL_DSN: `https://${SEED.issuerId}:${SECRET}@img.example.com/?kid=${NOBODY}`,
+    });
+    const [origin, token = ''] = stdout.trim().split(`/images/${SEED.imageId}?token=`);
+    expect(origin).toBe('https://img.example.com');
+    expect(decodeProtectedHeader(token)).toStrictEqual({ typ: 'JWT', alg: 'HS256', kid: NOBODY });
+    expect((await jwtVerify(token, Buffer.from(SECRET))).payload.iss).toBe(SEED.issuerId);
+  });
+
+  it.each([
+    { from: 'a file', args: ['--secret-file', secretFile], input: '' },
+    { from: 'standard input', args: ['--secret-file', '-'], input: SECRET },
+  ])('takes the secret from $from', async ({ args, input }) => {
+    const { stdout } = await mint(
+      [...issuer, ...args, '--algorithm', 'HS512'],
+      { PIXSEAL_SECRET: '' },
+      input,
+    );
+    const { protectedHeader } = await jwtVerify(stdout.trim(), Buffer.from(SECRET));
+    expect(protectedHeader.alg).toBe('HS512');
+  });
+
+  it('remarks beside the token on keys that have no effect', async () => {
+    const { code, stdout, stderr } = await mint([...issuer, '--step', 'wdith=200,flags=tiled']);
+    expect({ code, stderr }).toStrictEqual({
+      code: 0,
+      stderr:
+        'note: step 1: wdith is ignored: unknown parameter\n' +
+        'note: step 1: flags is ignored: `tiled` acts only on a layer, and this step has none\n',
+    });
+    expect(stdout).toMatch(/^ey[\w-]+\.[\w-]+\.[\w-]{43}\n$/);
+  });
+
+  it.each([
+    {
+      step: 'width=abc',
+      error: /^error: 422 invalid_transformation: Transformation refused: step 1, `width`/,
+    },
+    { step: 'overlay=logo', error: /^error: 422 invalid_transformation: / },
+    {
+      step: `{"overlay":"text:Arial_40:${'a'.repeat(900)}","x":"${'1'.repeat(8000)}"}`,
+      error: /^error: 422 invalid_transformation: /,
+    },
+    { step: `{"ignored":"${'x'.repeat(6500)}"}`, error: /error: 401 invalid_token: .*longer than 8192/ },
+  ])('refuses what the service would refuse: $error', async ({ step, error }) => {
+    const { code, stdout, stderr } = await mint([...issuer, '--step', step]);
+    expect({ code, stdout }).toStrictEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(error);
+  });
+
+  it.each([
+    { args: [], error: 'Name the issuer with --issuer, or set PIXSEAL_DSN.' },
+    { args: ['--issuer', 'x'], error: '--issuer must be a UUID.' },
+    { args: [...issuer, '--image', 'x'], error: '--image must be a UUID.' },
+    {
+      args: [...issuer, '--expires-in', '0h'],
+      error: '--expires-in must be a duration such as 90s, 15m, 1h or 7d.',
+    },
+    {
+      args: [...issuer, '--step', 'overlay=text:Arial_40:a, b'],
+      error:
+        '--step "overlay=text:Arial_40:a, b": " b" is no key=value. A value that holds a comma needs JSON, such as ' +
+        '--step \'{"overlay":{"text":"a, b","text_style":"Arial_40"}}\'.',
+    },
+    {
+      args: [...issuer, '--step', 'width=1,width=2'],
+      error: '--step "width=1,width=2": width is there twice.',
+    },
+    {
+      args: [...issuer, '--steps', '{}'],
+      error: '--steps must be a JSON array of steps, such as \'[{"width":200}]\'.',
+    },
+    { args: [...issuer, '--steps', '@nowhere.json'], error: 'nowhere.json cannot be read (ENOENT).' },
+    { args: [...issuer, '--url'], error: '--url needs to know the image: name it with --image.' },
+    {
+      args: [...issuer, '--url', '--image', NOBODY],
+      error: '--url needs to know the service: pass --server, or set PIXSEAL_SERVER or PIXSEAL_DSN.',
+    },
+    {
+      args: [...issuer, '--kid'],
+      error: '--kid needs the key’s id here: only PIXSEAL_DSN and the database know it.',
+    },
+    {
+      args: [...issuer, '--secret-file', stepsFile],
+      error: '--secret-file must hold 32 to 512 printable ASCII characters without spaces.',
+    },
+  ])('exits 2 for a command line that cannot be used: $error', async ({ args, error }) => {
+    expect(await mint(args)).toStrictEqual({ code: 2, stdout: '', stderr: `error: ${error}\n` });
+  });
+
+  it('never shows a secret that it refuses', async () => {
+    for (const variables of [
+      { PIXSEAL_SECRET: 'too short' },
+      { PIXSEAL_DSN: 'https://x:tooshort@example.com' },
+      { PIXSEAL_DSN: `https://${SEED.issuerId}:%zzshort@example.com` },
+      { PIXSEAL_DSN: 'short' },
+    ]) {
+      const { code, stdout, stderr } = await mint([], { PIXSEAL_SECRET: '', ...variables });
+      expect({ code, stdout }).toStrictEqual({ code: 2, stdout: '' });
+      expect(stderr).not.toContain('short');
+    }
+  });
+});
+
+describe('the database', () => {
+  let database: TestDatabase;
+  let variables: Variables;
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    variables = { ...TEST_VARIABLES, ...database.variables };
+  });
+  afterAll(() => database.drop());
+
+  it('gives the issuer’s newest live key, or the one that is named', async () => {
+    const service = await startService({}, database);
+    const made = await service.admin('POST', '/issuers', { name: 'Rotating' });
+    const { id, key: oldest } = made.json() as { id: string; key: { id: string } };
+    const addKey = async (body: object): Promise<{ id: string; secret: string }> =>
+      (await service.admin('POST', `/issuers/${id}/keys`, body)).json() as { id: string; secret: string };
+    const newest = await addKey({ algorithm: 'HS384' });
+    const retired = await addKey({ not_after: '2020-01-01T00:00:00Z' });
+    await addKey({ not_before: '2999-01-01T00:00:00Z' });
+    const disabled = await service.admin('POST', '/issuers', { name: 'Disabled', disabled: true });
+    const { id: disabledId } = disabled.json() as { id: string };
+    await service.close();
+
+    const mint = (args: readonly string[]): Promise<Outcome> =>
+      pixseal(['token', 'mint', '--issuer', id, ...args], variables);
+    const token = (await mint(['--kid'])).stdout.trim();
+    expect(decodeProtectedHeader(token)).toStrictEqual({ typ: 'JWT', alg: 'HS384', kid: newest.id });
+    await jwtVerify(token, Buffer.from(newest.secret));
+    expect(decodeProtectedHeader((await mint([])).stdout)).toStrictEqual({ typ: 'JWT', alg: 'HS384' });
+    expect(decodeProtectedHeader((await mint(['--kid', oldest.id])).stdout)).toStrictEqual({
+      typ: 'JWT',
+      alg: 'HS256',
+      kid: oldest.id,
+    });
+    expect(await mint(['--kid', retired.id])).toMatchObject({
+      code: 1,
+      stderr: 'error: 404 key_not_found: This issuer has no such key. Check the ids.\n',
+    });
+    expect(await pixseal(['token', 'mint', '--issuer', disabledId], variables)).toMatchObject({
+      code: 1,
+      stderr: 'error: The issuer is disabled: its tokens are refused.\n',
+    });
+    expect(await pixseal(['token', 'mint', '--issuer', NOBODY], variables)).toMatchObject({
+      code: 1,
+      stderr: 'error: 404 issuer_not_found: There is no such issuer. Check the id.\n',
+    });
+    const url = await mint(['--url', '--image', SEED.imageId]);
+    expect(url.stdout).toMatch(`http://127.0.0.1:0/images/${SEED.imageId}?token=ey`);
+  }, 180_000);
+
+  it('names every variable that is missing, and no value', async () => {
+    const { code, stdout, stderr } = await pixseal(['explain', 'abc'], {
+      DATABASE_URL: 'postgres://user:hidden@127.0.0.1:1/pixseal',
+      SECRETS_KEY: 'hidden',
+    });
+    expect({ code, stdout }).toStrictEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(/^error: The environment cannot be used:\n {2}- /);
+    for (const name of ['ADMIN_API_KEYS', 'CLOUDINARY_URL', 'SECRETS_KEY']) expect(stderr).toContain(name);
+    expect(stderr).not.toContain('hidden');
+  });
+
+  it('is said to be what does not answer', async () => {
+    const unreachable = { ...TEST_VARIABLES, DATABASE_URL: 'postgres://user:hidden@127.0.0.1:1/pixseal' };
+    expect(await pixseal(['explain', 'abc'], unreachable)).toStrictEqual({
+      code: 1,
+      stdout: '',
+      stderr: 'error: The database cannot be opened: connect ECONNREFUSED 127.0.0.1:1. Check DATABASE_URL.\n',
+    });
+  });
+
+  it.runIf(embedded)(
+    'that a running service holds is left to it, and --server named as the way',
+    async () => {
+      const service = await startService({}, database);
+      const { code, stdout, stderr } = await pixseal(['issuer', 'create', '--name', 'x'], {
+        ...variables,
+        PORT: String(service.port),
+      });
+      await service.close();
+      const folder = database.variables['DATA_DIR'] ?? '';
+      expect({ code, stdout }).toStrictEqual({ code: 1, stdout: '' });
+      expect(stderr).toContain(`The data folder ${folder} is in use by process ${process.pid}.`);
+      expect(stderr).toContain(
+        `add: --server http://127.0.0.1:${service.port} --admin-key-file ${join(folder, 'secrets.json')}\n`,
+      );
+    },
+  );
+
+  it.runIf(embedded)('is made where there is none yet, and said to be', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'pixseal-cli-'));
+    const dataDir = join(folder, 'data');
+    const { code, stdout, stderr } = await pixseal(['issuer', 'create', '--name', 'First'], {
+      DATA_DIR: dataDir,
+    });
+    rmSync(folder, { recursive: true });
+    expect({ code, stderr }).toStrictEqual({
+      code: 0,
+      stderr: `note: there is no database in ${dataDir} yet: making one\n${SECRET_NOTE}`,
+    });
+    expect(rowsOf(stdout)).toMatchObject({ name: 'First' });
+  });
+});
+
+describe('a running service', () => {
+  let service: Service;
+  const folder = mkdtempSync(join(tmpdir(), 'pixseal-cli-'));
+  const create = ['issuer', 'create', '--name', 'x'];
+  beforeAll(async () => {
+    service = await startService();
+  });
+  afterAll(async () => {
+    await service.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  it.each([
+    ['a file that holds it', `${ADMIN_KEY}\n`],
+    ['the secrets.json of a data folder', JSON.stringify({ admin_api_key: ADMIN_KEY, secrets_key: 'x' })],
+  ])('takes the admin key from %s', async (_, text) => {
+    const file = join(folder, 'key');
+    writeFileSync(file, text);
+    const { code, stderr } = await pixseal([...create, '--server', service.url, '--admin-key-file', file]);
+    expect({ code, stderr }).toStrictEqual({ code: 0, stderr: SECRET_NOTE });
+  });
+
+  it.each([
+    {
+      what: 'no admin key',
+      variables: {},
+      code: 2,
+      error: 'The service wants an admin key for this. Set PIXSEAL_ADMIN_KEY, or pass --admin-key-file.',
+    },
+    {
+      what: 'an admin key that no header can hold',
+      variables: { PIXSEAL_ADMIN_KEY: 'one\nand another' },
+      code: 2,
+      error: 'PIXSEAL_ADMIN_KEY does not hold an admin key.',
+    },
+    {
+      what: 'a wrong admin key',
+      variables: { PIXSEAL_ADMIN_KEY: 'wrong' },
+      code: 1,
+      error:
+        '401 admin_key_required: This needs an admin key. Send one of ADMIN_API_KEYS as `Authorization: Bearer <key>`. ' +
+        'Set PIXSEAL_ADMIN_KEY, or pass --admin-key-file.',
+    },
+  ])('refuses $what', async ({ variables, code, error }) => {
+    const outcome = await pixseal(create, { ...variables, PIXSEAL_SERVER: service.url });
+    expect(outcome).toStrictEqual({ code, stdout: '', stderr: `error: ${error}\n` });
+  });
+
+  it('gives no secret away: who mints brings it', async () => {
+    const args = ['token', 'mint', '--issuer', SEED.issuerId, '--server', service.url];
+    expect(await pixseal(args, { PIXSEAL_ADMIN_KEY: ADMIN_KEY })).toStrictEqual({
+      code: 2,
+      stdout: '',
+      stderr:
+        'error: A running service gives no secret away. Bring the issuer’s: set PIXSEAL_DSN or PIXSEAL_SECRET, or pass --secret-file.\n',
+    });
+  });
+
+  it('that does not answer is named', async () => {
+    expect(await pixseal(['--server', 'http://127.0.0.1:9', 'explain', 'abc'])).toMatchObject({
+      code: 1,
+      stdout: '',
+    });
+    const nobody = await pixseal(['explain', 'abc', '--server', 'http://127.0.0.1:49999']);
+    expect(nobody).toStrictEqual({
+      code: 1,
+      stdout: '',
+      stderr:
+        'error: The service at http://127.0.0.1:49999 does not answer (ECONNREFUSED). Start it, or check the address given as --server.\n',
+    });
+  });
+
+  it.each([
+    ['answers no JSON', 200, { 'content-type': 'text/html' }, '<html>'],
+    ['answers other JSON', 404, { 'content-type': 'application/json' }, '{"message":"not here"}'],
+    ['redirects', 302, { location: 'https://example.com/' }, ''],
+  ])('that %s is said not to be Pixseal', async (_, status, headers, body) => {
+    const other = createServer((_request, response) => response.writeHead(status, headers).end(body));
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
+    const outcome = await pixseal(['explain', 'abc', '--server', url]);
+    other.close();
+    expect(outcome).toStrictEqual({
+      code: 1,
+      stdout: '',
+      stderr: `error: ${url} answered ${status}, and not as Pixseal does. Check the address given as --server.\n`,
+    });
+  });
+
+  it.each(['ftp://example.com', 'example', 'http://user@example.com', 'http://example.com?x'])(
+    'cannot be at %s',
+    async (server) => {
+      expect(await pixseal(['explain', 'abc', '--server', server])).toStrictEqual({
+        code: 2,
+        stdout: '',
+        stderr: 'error: --server must be a URL such as http://127.0.0.1:3000.\n',
+      });
+    },
+  );
+});
+
+describeOnce('help', () => {
+  it.each([
+    ['issuer create', ['--name', '--id', '--delivery-format']],
+    [
+      'image add',
+      ['--issuer', '--public-id', '--version', '--id', '--format', '--delivery-type', '--access'],
+    ],
+    ['overlay add', ['--issuer', '--public-id', '--id', '--delivery-type']],
+    [
+      'token mint',
+      [
+        '--issuer',
+        '--image',
+        '--step',
+        '--steps',
+        '--expires-in',
+        '--no-download',
+        '--original',
+        '--kid',
+        '--url',
+      ],
+    ],
+    ['explain', ['--image']],
+  ])('of %s names its options, and shows examples that it would take', async (command, options) => {
+    const text = await output([...command.split(' '), '--help']);
+    expect(text).toContain(`Usage: pixseal ${command}`);
+    for (const option of [...options, '--server', '--admin-key-file', '--json'])
+      expect(text).toContain(`${option} `.trimEnd());
+    expect(text).toMatch(new RegExp(`Examples:\n(.*\n)*? {2}\\$ .*pixseal ${command} `));
+  });
+
+  it('of the program lists every command, variable and exit code', async () => {
+    const text = await output(['--help']);
+    for (const part of ['issuer create', 'image add', 'overlay add', 'token mint', 'explain <token|url>']) {
+      expect(text).toMatch(new RegExp(`^ {2}${part.replace('|', '\\|')} {2,}\\S`, 'm'));
+    }
+    for (const name of ['PIXSEAL_SERVER', 'PIXSEAL_ADMIN_KEY', 'PIXSEAL_DSN', 'PIXSEAL_SECRET']) {
+      expect(text).toContain(name);
+    }
+    expect(text).toContain('Exit codes: 0');
+    expect(await output(['--version'])).toMatch(/^\d+\.\d+\.\d+/);
+  });
+
+  it('comes with exit code 2 where a command is missing', async () => {
+    const { code, stdout, stderr } = await pixseal([]);
+    expect({ code, stdout }).toStrictEqual({ code: 2, stdout: '' });
+    expect(stderr).toContain('Usage: pixseal');
+  });
+
+  it.each([
+    [['frob'], "error: unknown command 'frob'"],
+    [['issuer', 'create'], "error: required option '--name <name>' not specified"],
+    [['explain'], "error: missing required argument 'token|url'"],
+    [['explain', 'abc', '--frob', 'x'], "error: unknown option '--frob'"],
+    [
+      ['overlay', 'add', '--issuer', NOBODY, '--public-id', 'x', '--delivery-type', 'fetch'],
+      "error: option '--delivery-type <type>' argument 'fetch' is invalid. Allowed choices are upload, private, authenticated.",
+    ],
+  ])('is pointed to for %j', async (args, error) => {
+    expect(await pixseal(args)).toStrictEqual({
+      code: 2,
+      stdout: '',
+      stderr: `${error}\nRun it with --help to see options and examples.\n`,
+    });
+  });
+});

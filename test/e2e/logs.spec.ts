@@ -1,0 +1,221 @@
+import { randomUUID } from 'node:crypto';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { request, sendRaw, type Answer } from '../support/http.js';
+import { approveLocation } from '../support/location-parser.js';
+import { sealWith } from '../support/seed.js';
+import { startServiceProcess, type Ended, type ServiceProcess } from '../support/service-process.js';
+import { ADMIN_KEY, API_SECRET, TEST_VARIABLES } from '../support/service.js';
+import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
+
+/** In every value that a log must not hold. */
+const CANARY = 'canary-bird-4711';
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+let database: TestDatabase;
+let service: ServiceProcess;
+let ended: Ended;
+/** Values made while the service ran that a log must not hold either. */
+const secrets: string[] = [];
+const locations: string[] = [];
+const ids = { issuer: '', image: '' };
+
+const ask = (path: string, requestId: string, headers: Record<string, string> = {}): Promise<Answer> =>
+  request({ port: service.port, path, headers: { 'x-request-id': requestId, ...headers } });
+const admin = (method: string, path: string, requestId: string, body?: unknown): Promise<Answer> =>
+  request({
+    port: service.port,
+    path: `/admin${path}`,
+    method,
+    body,
+    headers: { 'x-request-id': requestId, authorization: `Bearer ${ADMIN_KEY}` },
+  });
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  service = await startServiceProcess({ ...TEST_VARIABLES, ...database.variables, LOG_LEVEL: 'debug' });
+  const issuer = (await admin('POST', '/issuers', 'made-issuer', { name: CANARY })).json() as {
+    id: string;
+    key: { id: string; secret: string; dsn: string };
+  };
+  ids.issuer = issuer.id;
+  secrets.push(issuer.key.secret, issuer.key.dsn);
+  const image = (
+    await admin('POST', '/images', 'made-image', { issuer_id: issuer.id, public_id: CANARY, version: 5 })
+  ).json() as { id: string };
+  ids.image = image.id;
+  const seal = (claims: object): string => {
+    const token = sealWith(issuer.key.secret, { iss: issuer.id, note: CANARY, ...claims });
+    secrets.push(...token.split('.').slice(1));
+    return token;
+  };
+
+  const shown = await ask(`/images/${image.id}?token=${seal({ transformations: [{ width: 5 }] })}`, 'shown', {
+    cookie: `session=${CANARY}`,
+    'user-agent': CANARY,
+    referer: `http://x/${CANARY}`,
+  });
+  const { signature } = approveLocation(shown.headers.location ?? '', {
+    images: [CANARY],
+    layers: [],
+    steps: 1,
+  });
+  locations.push(shown.headers.location ?? '', signature);
+  const explained = await ask(`/images/${image.id}/explain?token=${seal({})}`, 'explained');
+  locations.push((explained.json() as { location: string }).location);
+  await ask(`/images/${image.id}?token=${seal({})}x`, 'refused');
+  await ask(`/images/${image.id}?token=${seal({ exp: 1 })}`, 'expired');
+  await ask(`/images/${image.id}?token=${seal({ transformations: [{ width: CANARY }] })}`, 'bad-step');
+  await ask(`/images/${image.id}?width=${CANARY}`, 'no-token');
+  await ask(`/images/${CANARY}?token=${seal({})}`, 'bad-id');
+  await ask(`/images/%zz${CANARY}?token=${seal({})}`, 'unreadable');
+  await ask(`/${CANARY}?${CANARY}`, 'nowhere');
+  await ask('/health/live', 'live');
+  await ask(`/admin/issuers?name=${CANARY}`, 'no-admin', { authorization: `Bearer ${CANARY}` });
+  await admin('POST', `/issuers/${issuer.id}/keys`, 'made-key', { secret: CANARY.repeat(3) });
+  await admin('POST', `/issuers/${issuer.id}/keys`, 'short-secret', { secret: CANARY });
+  await admin('POST', '/images', 'conflict', { issuer_id: issuer.id, public_id: CANARY, version: 5 });
+  await admin('POST', '/issuers', 'no-json', `{"name":"${CANARY}`);
+  await request({
+    port: service.port,
+    path: '/deliveries',
+    method: 'POST',
+    headers: { 'x-request-id': 'delivered' },
+    body: {
+      deliveries: [
+        { image_id: image.id, token: seal({}) },
+        { image_id: CANARY, token: CANARY },
+      ],
+    },
+  });
+  await sendRaw(
+    service.port,
+    `GET /images/${CANARY} HTTP/1.1\r\nHost: ${CANARY}/x\r\nConnection: close\r\n\r\n`,
+  );
+  await sendRaw(service.port, `${CANARY}\r\n\r\n`);
+  await sendRaw(service.port, `GET /${CANARY.repeat(2000)} HTTP/1.1\r\nHost: x\r\n\r\n`);
+  if (inject('database').kind === 'postgres') await loseTheDatabase(seal({}));
+  await ask(`/images/${image.id}`, 'last');
+  service.kill('SIGTERM');
+  ended = await service.ended;
+}, 120_000);
+afterAll(() => database.drop());
+
+/** A cold look-up while the database refuses, so that a driver's error comes to be logged. */
+async function loseTheDatabase(token: string): Promise<void> {
+  const url = new URL(database.variables['DATABASE_URL'] ?? '');
+  const name = url.pathname.slice(1);
+  url.pathname = '/postgres';
+  const client = new pg.Client({ connectionString: url.href });
+  await client.connect();
+  await client.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
+  await client.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1`, [name]);
+  const cold = await ask(`/images/${randomUUID()}?token=${token}`, 'lost');
+  await client.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
+  await client.end();
+  expect(cold.status).toBe(503);
+}
+
+const lines = (): Record<string, unknown>[] =>
+  ended.stdout
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+
+describe('the log', () => {
+  it('is JSON, a line for each thing that happened', () => {
+    const welcome = inject('database').kind === 'embedded';
+    const others = ended.stdout.split('\n').filter((line) => line !== '' && !line.startsWith('{'));
+    // Embedded, a person is greeted beside it.
+    if (!welcome) expect(others).toStrictEqual([]);
+    expect(ended.stderr).toBe('');
+    expect(lines().length).toBeGreaterThan(20);
+    for (const line of lines()) {
+      expect(line).toMatchObject({
+        level: expect.stringMatching(/^(debug|info|warn|error)$/) as string,
+        time: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/) as string,
+        msg: expect.any(String) as string,
+      });
+    }
+  });
+
+  it.each<
+    [
+      id: string,
+      method: string,
+      route: string | null,
+      status: number,
+      issuer: boolean,
+      problem: string | null,
+    ]
+  >([
+    ['made-issuer', 'POST', '/admin/issuers', 201, false, null],
+    ['made-image', 'POST', '/admin/images', 201, false, null],
+    ['shown', 'GET', '/images/:image_id', 302, true, null],
+    ['explained', 'GET', '/images/:image_id/explain', 200, true, null],
+    ['refused', 'GET', '/images/:image_id', 401, false, 'invalid_token'],
+    ['expired', 'GET', '/images/:image_id', 401, false, 'invalid_token'],
+    ['bad-step', 'GET', '/images/:image_id', 422, true, 'invalid_transformation'],
+    ['no-token', 'GET', '/images/:image_id', 401, false, 'token_required'],
+    ['bad-id', 'GET', '/images/:image_id', 400, true, 'invalid_image_id'],
+    ['unreadable', 'GET', null, 400, false, 'bad_request'],
+    ['nowhere', 'GET', null, 404, false, 'not_found'],
+    ['live', 'GET', '/health/live', 200, false, null],
+    ['no-admin', 'GET', '/admin/issuers', 401, false, 'admin_key_required'],
+    ['made-key', 'POST', '/admin/issuers/:id/keys', 201, false, null],
+    ['short-secret', 'POST', '/admin/issuers/:id/keys', 422, false, 'invalid_request'],
+    ['conflict', 'POST', '/admin/images', 409, false, 'public_id_taken'],
+    ['no-json', 'POST', '/admin/issuers', 400, false, 'bad_request'],
+    ['delivered', 'POST', '/deliveries', 200, false, null],
+  ])('has the answer of the request %s', (id, method, route, status, issuer, problem) => {
+    const found = lines().filter((line) => line['request_id'] === id);
+    expect(found).toStrictEqual([
+      {
+        level: 'info',
+        time: expect.any(String) as string,
+        request_id: id,
+        method,
+        route,
+        status,
+        ms: expect.any(Number) as number,
+        issuer_id: issuer ? ids.issuer : null,
+        problem_code: problem,
+        msg: 'request',
+      },
+    ]);
+  });
+
+  it('has an id for a request that brought none, and a time that is one', () => {
+    const requests = lines().filter(({ msg }) => msg === 'request');
+    // What no router could read took no time that is measured.
+    for (const { route, ms } of requests) if (route !== null) expect(ms).toBeGreaterThan(0);
+    const made = requests.filter(({ request_id }) => UUID.test(String(request_id)));
+    expect(made.length).toBeGreaterThan(0);
+  });
+
+  it.runIf(inject('database').kind === 'postgres')('tells of a database that is lost', () => {
+    const told = lines().filter(({ level }) => level === 'error' || level === 'warn');
+    expect(told.length).toBeGreaterThan(0);
+    expect(lines()).toContainEqual(
+      expect.objectContaining({ request_id: 'lost', status: 503, problem_code: 'database_unavailable' }),
+    );
+  });
+
+  it('holds no token, secret, query, body, header or signed URL', () => {
+    const written = ended.stdout + ended.stderr;
+    const forbidden = [
+      CANARY,
+      ADMIN_KEY,
+      API_SECRET,
+      TEST_VARIABLES.SECRETS_KEY,
+      ...secrets,
+      ...locations,
+      // Embedded, the demo's own URL is greeted with: it is the one token that a person is meant to see.
+      'https://res.cloudinary.com',
+      's--',
+    ];
+    expect(secrets.length).toBeGreaterThan(10);
+    expect(forbidden.filter((value) => value === '')).toStrictEqual([]);
+    expect(forbidden.filter((value) => written.includes(value))).toStrictEqual([]);
+  });
+});

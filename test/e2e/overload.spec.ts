@@ -1,0 +1,110 @@
+import { get } from 'node:http';
+import { availableParallelism } from 'node:os';
+import { v2 as cloudinary } from 'cloudinary';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { getPicture, uploadPictures } from '../support/pictures.js';
+import { post, SEED } from '../support/seed.js';
+import { API_SECRET, CLOUD, startService, type Service } from '../support/service.js';
+
+/** What runs and waits at once (src/renderer/renderer.module.ts), and those for whom there is no room. */
+const ROOM = availableParallelism() + 100;
+const CLIENTS = ROOM + 60;
+/** Some find a place that has become free meanwhile. */
+const REFUSED = 20;
+/** Milliseconds. */
+const PATIENCE = 10_000;
+
+let service: Service;
+
+beforeAll(async () => {
+  service = await startService({ DELIVERY_MODE: 'local' });
+  await post(service, '/issuers', { id: SEED.issuerId, name: 'Seed' });
+  await uploadPictures(service, SEED.issuerId, {
+    image: { id: SEED.imageId, public_id: SEED.publicId, version: String(SEED.version) },
+  });
+});
+afterAll(() => service.close());
+
+/** A signed URL of its own, so that nothing of it is rendered yet. */
+function urlOf(chain: string): string {
+  return cloudinary
+    .url(SEED.publicId, {
+      raw_transformation: chain,
+      type: 'authenticated',
+      version: String(SEED.version),
+      format: 'jpg',
+      sign_url: true,
+      secure: true,
+      cloud_name: CLOUD,
+      api_secret: API_SECRET,
+      urlAnalytics: false,
+    })
+    .replace('https://res.cloudinary.com', service.url);
+}
+
+/** What a client has seen when it is answered, or has left. */
+interface Seen {
+  readonly status: number | 'left';
+  readonly retryAfter?: string | undefined;
+  readonly reason?: unknown;
+}
+
+function ask(url: string): { readonly seen: Promise<Seen>; readonly leave: () => void } {
+  const request = get(url, { agent: false });
+  const seen = new Promise<Seen>((resolve) => {
+    request.on('response', (answer) => {
+      answer.resume();
+      const { 'retry-after': retryAfter, 'x-cld-error': reason } = answer.headers;
+      resolve({ status: answer.statusCode ?? 0, retryAfter, reason });
+    });
+    request.on('error', () => {
+      resolve({ status: 'left' });
+    });
+  });
+  return {
+    seen,
+    leave: () => {
+      request.destroy();
+    },
+  };
+}
+
+describe('more pictures than can be rendered at once', () => {
+  it('are refused with 503 and when to come again; those who leave make room, and the service lives', async () => {
+    const clients = Array.from({ length: CLIENTS }, (_, index) =>
+      ask(urlOf(`c_scale,w_${1400 + index}/e_blur:900/e_sharpen`)),
+    );
+    // The refusals come at once; the others would take minutes.
+    const refused: Seen[] = [];
+    await new Promise<void>((resolve) => {
+      for (const { seen } of clients) {
+        void seen.then((each) => {
+          if (each.status === 503 && refused.push(each) === REFUSED) resolve();
+        });
+      }
+    });
+    for (const each of refused) {
+      expect(each).toEqual({
+        status: 503,
+        retryAfter: '1',
+        reason: 'Too many pictures are being rendered',
+      });
+    }
+    for (const { leave } of clients) leave();
+    const all = await Promise.all(clients.map(({ seen }) => seen));
+    const count = (status: Seen['status']): number => all.filter((each) => each.status === status).length;
+    expect(count('left')).toBeGreaterThan(CLIENTS / 2);
+    expect(count('left') + count(503) + count(200)).toBe(CLIENTS);
+
+    // Were a hundred renders still waiting, this one would be refused for half a minute, or come after them.
+    const start = performance.now();
+    let answer = await getPicture(urlOf('c_fit,w_40'));
+    while (answer.status === 503 && performance.now() - start < PATIENCE) {
+      await new Promise((resolve) => setTimeout(resolve, Number(answer.headers.get('retry-after')) * 1000));
+      answer = await getPicture(urlOf('c_fit,w_40'));
+    }
+    expect(answer.status).toBe(200);
+    expect(performance.now() - start).toBeLessThan(PATIENCE);
+    expect((await service.get('/health/ready')).status).toBe(200);
+  });
+});

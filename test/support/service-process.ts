@@ -1,0 +1,65 @@
+import { spawn } from 'node:child_process';
+import { findFreePort } from './postgres-server.js';
+
+/** What a process left when it was gone. */
+export interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The built service in a process of its own. */
+export interface ServiceProcess {
+  readonly pid: number;
+  readonly port: number;
+  readonly url: string;
+  /** What it has written so far. */
+  readonly output: () => Pick<Ended, 'stdout' | 'stderr'>;
+  readonly kill: (signal: NodeJS.Signals) => void;
+  readonly ended: Promise<Ended>;
+}
+
+type Variables = Readonly<Record<string, string>>;
+
+/** Starts a built program with no variable but those given. */
+export function spawnBuilt(program: string, variables: Variables): Omit<ServiceProcess, 'port' | 'url'> {
+  const child = spawn(process.execPath, ['--enable-source-maps', `dist/${program}`], {
+    env: { PATH: process.env['PATH'], ...variables },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const output = { stdout: '', stderr: '' };
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
+  return {
+    pid: child.pid ?? 0,
+    output: () => ({ ...output }),
+    kill: (signal) => child.kill(signal),
+    ended: new Promise((resolve, reject) => {
+      child.once('error', reject);
+      child.once('close', (code, signal) => {
+        resolve({ code, signal, ...output });
+      });
+    }),
+  };
+}
+
+/** Starts the service and waits until it answers. @throws when it ends before that. */
+export async function startServiceProcess(variables: Variables): Promise<ServiceProcess> {
+  const port = await findFreePort();
+  const spawned = spawnBuilt('src/main.js', { ...variables, PORT: String(port) });
+  const url = `http://127.0.0.1:${port}`;
+  const failed = spawned.ended.then((ended): never => {
+    throw new Error(`The service did not start: ${JSON.stringify(ended)}`);
+  });
+  for (;;) {
+    const tried = fetch(`${url}/health/live`).catch(() => null);
+    const live = await Promise.race([tried, failed]);
+    if (live?.status === 200) {
+      // From now on its end is the test's to await.
+      failed.catch(() => undefined);
+      return { ...spawned, port, url };
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
