@@ -7,7 +7,7 @@ const TAG_BYTES = 16;
 const HEAD_BYTES = 1 + KEY_ID_BYTES + NONCE_BYTES;
 
 /** A stored secret that does not open: another key, a flipped bit, or a blob that was moved to another row. */
-class SecretBoxError extends Error {
+export class SecretBoxError extends Error {
   constructor(reason: string) {
     super(reason);
     this.name = 'SecretBoxError';

@@ -74,7 +74,8 @@ function selectKeys(
   jws: CompactJws,
   now: number,
 ): readonly (SigningKey | LockedKey)[] {
-  const live = [...keys, ...lockedKeys].filter((key) => isLive(key, now));
+  const all = lockedKeys.length === 0 ? keys : [...keys, ...lockedKeys];
+  const live = all.filter((key) => isLive(key, now));
   const named = live.filter((key) => key.id === jws.keyId);
   // A `kid` that names no live key of this issuer (a path, SQL, another issuer's key) has no effect. The algorithm
   // is the row's: a header that names another never gets to choose one.
