@@ -87,6 +87,7 @@ export default defineConfig(
   area(['src/originals/inspect-original.ts'], BANS.cloudinary, BANS.commander, BANS.typeorm),
   area(['src/renderer/**'], BANS.cloudinary, BANS.commander, BANS.typeorm),
   area(['src/transformations/**'], BANS.allButProblems),
+  area(['src/policy/!(policy.dto|policy-rows.service).ts'], BANS.frameworks),
   area(
     ['src/tokens/{compact-jws,image-binding,strict-json,token-claims,token.errors,uuid}.ts'],
     BANS.frameworks,

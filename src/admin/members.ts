@@ -1,15 +1,17 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiProperty } from '@nestjs/swagger';
-import { Transform } from 'class-transformer';
+import { Transform, Type } from 'class-transformer';
 import {
   IsBoolean,
   IsIn,
   IsInt,
+  IsObject,
   Matches,
   Max,
   Min,
   ValidateBy,
   ValidateIf,
+  ValidateNested,
   buildMessage,
   type ValidationOptions,
 } from 'class-validator';
@@ -124,6 +126,33 @@ export function MomentMember(member: Member): PropertyDecorator {
         ? null
         : 'must be a date and time with its offset, such as 2030-01-31T12:00:00Z, or null',
     ),
+  );
+}
+
+/** A member whose rules stand elsewhere: what OpenAPI shows, and what is wrong with a value. */
+export function CheckedMember({
+  schema,
+  findFault,
+  ...member
+}: Member & {
+  readonly schema: object;
+  readonly findFault: (value: unknown) => string | null;
+}): PropertyDecorator {
+  return memberOf(member, schema, check('isChecked', findFault));
+}
+
+/** An object with members of its own. */
+export function NestedMember({
+  type,
+  ...member
+}: Member & { readonly type: new () => object }): PropertyDecorator {
+  const message = 'must be an object';
+  return memberOf(
+    member,
+    { type },
+    IsObject({ message }),
+    ValidateNested({ message }),
+    Type(() => type),
   );
 }
 

@@ -61,6 +61,12 @@ export class CloudinaryUrlService {
     return url;
   }
 
+  /** When a URL that is signed now ends, in Unix seconds; null for never. @param expiresAt As for `signUrl`. */
+  endOf(expiresAt: number | null): number | null {
+    const token = this.authToken(expiresAt);
+    return token === false ? null : token.expiration;
+  }
+
   private authToken(expiresAt: number | null): { key: string; expiration: number } | false {
     const { authToken } = this.settings;
     if (authToken === null) return false;

@@ -32,10 +32,21 @@ export function keepEmbeddedSecrets(dataDir: string): EmbeddedSecrets {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
-  const kept = JSON.parse(readFileSync(path, 'utf8')) as SecretsFile;
+  const kept = readSecrets(path);
   return {
     adminApiKey: kept.admin_api_key,
     secretsKey: Buffer.from(kept.secrets_key, 'base64url'),
     cloudinaryApiSecret: kept.cloudinary_api_secret,
   };
+}
+
+function readSecrets(path: string): SecretsFile {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as SecretsFile;
+  } catch {
+    // The parser's own message quotes the file, and so a secret.
+    throw new Error(
+      `${path} cannot be read as it was written. Restore it: the issuers' secrets are under its key.`,
+    );
+  }
 }

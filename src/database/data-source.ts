@@ -12,6 +12,7 @@ import { CreateTables1764000000000 } from './migrations/1764000000000-create-tab
 import { CreateOriginals1766000000000 } from './migrations/1766000000000-create-originals.js';
 import { CreateRevocations1767000000000 } from './migrations/1767000000000-create-revocations.js';
 import { CreateIssuerKeyUses1767100000000 } from './migrations/1767100000000-create-issuer-key-uses.js';
+import { AddIssuerPolicy1768000000000 } from './migrations/1768000000000-add-issuer-policy.js';
 
 /** Milliseconds to wait for a connection, and for an answer, before a request is told 503. */
 const CONNECT_TIMEOUT = 900;
@@ -34,6 +35,7 @@ const SCHEMA = {
     CreateOriginals1766000000000,
     CreateRevocations1767000000000,
     CreateIssuerKeyUses1767100000000,
+    AddIssuerPolicy1768000000000,
   ],
   migrationsTableName: 'migrations',
   synchronize: false,

@@ -26,11 +26,11 @@ export class DeliveriesService {
       if (!isObject(item) || (imageId === null && item['image_id'] !== undefined)) {
         throw new InvalidRequestError([{ key: 'deliveries', detail: 'must hold objects {image_id, token}' }]);
       }
-      const { url, image } = await this.deliveries.deliver({
+      const { url, imageId: id } = await this.deliveries.deliver({
         pathId: imageId ?? '',
         query: { token: item['token'] },
       });
-      return { image_id: image.id, url, location: this.locator.locate(url, reachedBy) };
+      return { image_id: id, url, location: this.locator.locate(url, reachedBy) };
     } catch (error) {
       // A bad Host is the whole request's fault, not an item's.
       if (!(error instanceof ProblemError) || error instanceof InvalidHostError) throw error;

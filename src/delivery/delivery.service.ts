@@ -8,12 +8,18 @@ import type { Issuer } from '../issuers/issuer.js';
 import { OverlayNotFoundError } from '../overlays/overlay.errors.js';
 import type { IssuerTrail } from '../logging/request-trail.js';
 import type { Overlay } from '../overlays/overlay.js';
+import { selectBaseChain } from '../policy/base-chain.js';
+import { checkOutput } from '../policy/check-output.js';
+import { checkToken } from '../policy/check-token.js';
+import { type ExpandedSteps, expandSteps, NO_STEPS } from '../policy/expand-steps.js';
+import { PolicyUnreadableError } from '../policy/policy.errors.js';
+import type { Policy } from '../policy/policy.js';
+import { redirectAge } from '../policy/redirect-age.js';
 import { resolveImageId } from '../tokens/image-binding.js';
 import { isIssuedBefore, type TokenClaims } from '../tokens/token-claims.js';
 import { InvalidTokenError, TokenRequiredError } from '../tokens/token.errors.js';
 import { TokenService } from '../tokens/token.service.js';
 import { TransformationMapper, type MappedChain } from '../transformations/transformation.mapper.js';
-import { baseChain } from './base-chain.js';
 
 /** What a client asks for: untrusted, every part of it. */
 export interface DeliveryRequest {
@@ -26,6 +32,10 @@ export interface DeliveryRequest {
 /** An image under its chain, signed. */
 export interface Delivery {
   readonly issuer: Issuer;
+  readonly policy: Policy;
+  /** As asked for, or as the token names it. */
+  readonly imageId: string;
+  /** The image that is shown: the issuer's placeholder where the one asked for was deleted. */
   readonly image: Image;
   /** Null for a public image that was asked for without a token. */
   readonly claims: TokenClaims | null;
@@ -33,10 +43,19 @@ export interface Delivery {
   readonly keyId: string | null;
   readonly baseChain: readonly string[];
   readonly mapped: MappedChain;
+  /** Names of presets by the number of the step that calls them. */
+  readonly presets: ReadonlyMap<number, string>;
   readonly overlays: ReadonlyMap<string, Overlay>;
+  /** The components that the policy puts after every token's. */
+  readonly mandatoryChain: readonly string[];
   /** The signed URL. */
   readonly url: string;
+  /** Seconds for which a client may keep the redirect; 0 for not at all. */
+  readonly maxAge: number;
 }
+
+/** A request whose token and policy allow it, and the image that it shows. */
+type CheckedRequest = Pick<Delivery, 'issuer' | 'policy' | 'imageId' | 'image' | 'claims' | 'keyId'>;
 
 const NO_OVERLAYS: ReadonlyMap<string, Overlay> = new Map();
 const SHOWN_AS_ATTACHMENT = { download: true, original: false };
@@ -72,13 +91,16 @@ export class DeliveryService {
     trail.issuerId = issuer.id;
     this.keyUses.count(keyId);
     const imageId = resolveImageId(claims, pathId);
-    const image = await this.directory.findImage(issuer.id, imageId);
-    if (image === null) throw new ImageNotFoundError();
-    if (isIssuedBefore(claims, image.notBefore)) throw new InvalidTokenError('not_accepted');
-    if (image.deleted) throw new ImageDeletedError();
+    const policy = policyOf(issuer);
+    checkToken(policy, claims, Date.now() / 1000);
     // An original is delivered as it is: its steps, if there are any, have nothing to act on.
-    const mapped = this.mapper.map(claims.original ? undefined : claims.transformations);
-    return this.sign(issuer, image, mapped, { claims, keyId });
+    const steps = claims.original ? NO_STEPS : expandSteps(policy, claims.transformations);
+    const asked = await this.directory.findImage(issuer.id, imageId);
+    if (asked === null) throw new ImageNotFoundError();
+    if (isIssuedBefore(claims, asked.notBefore)) throw new InvalidTokenError('not_accepted');
+    const image = await this.findShown(asked, policy);
+    if (image === null) throw new ImageDeletedError();
+    return this.sign({ issuer, policy, imageId, image, claims, keyId }, steps);
   }
 
   private async deliverPublic(
@@ -87,25 +109,38 @@ export class DeliveryService {
     trail: IssuerTrail,
   ): Promise<Delivery> {
     const imageId = resolveImageId(null, pathId);
-    const image = await this.directory.findPublicImage(imageId);
-    const issuer = image && (await this.directory.findIssuer(image.issuerId));
+    const asked = await this.directory.findPublicImage(imageId);
+    const issuer = asked && (await this.directory.findIssuer(asked.issuerId));
     // One answer for an image that may not be seen and one that does not exist: it must not tell which ids do.
-    if (image === null || issuer === null || issuer.disabled) throw new TokenRequiredError();
+    if (asked === null || issuer === null || issuer.disabled) throw new TokenRequiredError();
     trail.issuerId = issuer.id;
-    if (image.deleted) throw new ImageDeletedError();
-    const asked = PUBLIC_PARAMETERS.filter((key) => query[key] !== undefined);
-    const steps = asked.length === 0 ? [] : [Object.fromEntries(asked.map((key) => [key, query[key]]))];
-    return this.sign(issuer, image, this.mapper.map(steps), { claims: null, keyId: null });
+    const policy = policyOf(issuer);
+    const keys = PUBLIC_PARAMETERS.filter((key) => query[key] !== undefined);
+    const step = Object.fromEntries(keys.map((key) => [key, query[key]]));
+    const steps = keys.length === 0 ? NO_STEPS : expandSteps(policy, [step]);
+    const image = await this.findShown(asked, policy);
+    // A placeholder that needs a token is not shown to somebody who has none.
+    if (image?.access !== 'public') throw new ImageDeletedError();
+    return this.sign({ issuer, policy, imageId, image, claims: null, keyId: null }, steps);
   }
 
-  private async sign(
-    issuer: Issuer,
-    image: Image,
-    mapped: MappedChain,
-    { claims, keyId }: Pick<Delivery, 'claims' | 'keyId'>,
-  ): Promise<Delivery> {
-    const overlays = await this.getOverlays(issuer.id, mapped.overlayIds);
-    const base = baseChain(claims ?? SHOWN_AS_ATTACHMENT);
+  /** The image, or the issuer's placeholder for one that was deleted; null where there is none to show. */
+  private async findShown(asked: Image, { document: { placeholder } }: Policy): Promise<Image | null> {
+    if (!asked.deleted) return asked;
+    const image =
+      placeholder === undefined ? null : await this.directory.findImage(asked.issuerId, placeholder);
+    return image === null || image.deleted ? null : image;
+  }
+
+  private async sign(request: CheckedRequest, { steps, numbers, presets }: ExpandedSteps): Promise<Delivery> {
+    const { issuer, policy, image, claims } = request;
+    const mapped = this.mapper.map(steps, (index) => numbers[index] ?? index + 1);
+    // An original that a policy with limits forbids did not get here.
+    if (claims?.original !== true) checkOutput(policy, mapped);
+    const overlays = await this.getOverlays(issuer.id, allOf(mapped.overlayIds, policy.mandatory.overlayIds));
+    const baseChain = selectBaseChain(policy.baseChain, claims ?? SHOWN_AS_ATTACHMENT);
+    const mandatoryChain = policy.mandatory.components(overlays);
+    const expiresAt = claims?.expiresAt ?? null;
     const url = this.urls.signUrl(
       {
         deliveryType: image.deliveryType,
@@ -113,10 +148,11 @@ export class DeliveryService {
         version: image.version,
         format: issuer.deliveryFormat,
       },
-      [...base, ...mapped.components(overlays)],
-      claims?.expiresAt ?? null,
+      [...baseChain, ...mapped.components(overlays), ...mandatoryChain],
+      expiresAt,
     );
-    return { issuer, image, claims, keyId, baseChain: base, mapped, overlays, url };
+    const maxAge = redirectAge(policy, claims, this.urls.endOf(expiresAt), Date.now() / 1000);
+    return { ...request, baseChain, mapped, presets, overlays, mandatoryChain, url, maxAge };
   }
 
   private async getOverlays(issuerId: string, ids: readonly string[]): Promise<ReadonlyMap<string, Overlay>> {
@@ -126,4 +162,14 @@ export class DeliveryService {
     if (overlays.length < ids.length) throw new OverlayNotFoundError();
     return new Map(overlays.map((overlay) => [overlay.id, overlay]));
   }
+}
+
+/** @throws {PolicyUnreadableError} 503: nothing is delivered without the policy that may forbid it. */
+function policyOf({ policy }: Issuer): Policy {
+  if (policy === null) throw new PolicyUnreadableError();
+  return policy;
+}
+
+function allOf(ids: readonly string[], others: readonly string[]): readonly string[] {
+  return others.length === 0 ? ids : [...new Set([...ids, ...others])];
 }

@@ -1,4 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
+import { outputBound } from '../policy/check-output.js';
+import type { PolicyDocument } from '../policy/policy.js';
 import type { Delivery } from './delivery.service.js';
 
 export class IgnoredKeyView {
@@ -8,13 +10,34 @@ export class IgnoredKeyView {
 
 export class ExplainedStepView {
   @ApiProperty({ type: 'integer', description: 'From 1, as in the token.' }) readonly step!: number;
+  @ApiProperty({
+    required: false,
+    description: 'The preset that the step calls: one entry for each of its steps.',
+  })
+  readonly preset?: string;
+
   @ApiProperty({ description: 'Empty where nothing of the step maps.' }) readonly component!: string;
   @ApiProperty({ type: [IgnoredKeyView] }) readonly ignored!: readonly IgnoredKeyView[];
 }
 
+export class BoundView {
+  @ApiProperty({ type: Number, nullable: true }) readonly width!: number | null;
+  @ApiProperty({ type: Number, nullable: true }) readonly height!: number | null;
+}
+
 /** How a token became a URL: what one needs when a picture looks wrong. It says no more than the URL itself. */
 export class ExplanationView {
-  @ApiProperty({ format: 'uuid' }) readonly image_id: string;
+  @ApiProperty({ format: 'uuid', description: 'As asked for, or as the token names it.' })
+  readonly image_id: string;
+
+  @ApiProperty({
+    type: String,
+    format: 'uuid',
+    nullable: true,
+    description: 'The image that is shown because the one asked for was deleted.',
+  })
+  readonly placeholder_id: string | null;
+
   @ApiProperty({ format: 'uuid' }) readonly issuer_id: string;
 
   @ApiProperty({
@@ -32,25 +55,69 @@ export class ExplanationView {
   readonly base_chain: readonly string[];
 
   @ApiProperty({ type: [ExplainedStepView] }) readonly steps: readonly ExplainedStepView[];
+
+  @ApiProperty({ type: [String], description: 'Components that the policy puts after the token’s own.' })
+  readonly mandatory_chain: readonly string[];
+
+  @ApiProperty({
+    type: BoundView,
+    description:
+      'Pixels that the picture cannot exceed under the token’s own steps, whatever the original’s; null: no end.',
+  })
+  readonly largest_output: BoundView;
+
+  @ApiProperty({
+    type: Object,
+    description:
+      'The policy that the token was held to, with the names of its presets; its base chain and mandatory steps ' +
+      'stand above.',
+  })
+  readonly policy: Readonly<Record<string, unknown>>;
+
+  @ApiProperty({ description: 'Seconds for which a client may keep the redirect; 0: not at all.' })
+  readonly redirect_max_age: number;
+
   @ApiProperty({ description: 'The signed URL.' }) readonly url: string;
   @ApiProperty({ description: 'Where the redirect points, by the delivery mode.' }) readonly location: string;
 
-  constructor(
-    { issuer, image, claims, keyId, baseChain, mapped, overlays, url }: Delivery,
-    location: string,
-  ) {
+  constructor(delivery: Delivery, location: string) {
+    const { issuer, policy, imageId, image, claims, keyId, mapped, presets, overlays } = delivery;
     const expiresAt = claims?.expiresAt ?? null;
-    this.image_id = image.id;
+    this.image_id = imageId;
+    this.placeholder_id = image.id === imageId ? null : image.id;
     this.issuer_id = issuer.id;
     this.key_id = keyId;
     this.expires_at = expiresAt === null ? null : new Date(expiresAt * 1000);
-    this.base_chain = baseChain;
+    this.base_chain = delivery.baseChain;
     this.steps = mapped.steps.map((step) => ({
       step: step.step,
+      ...presetOf(presets, step.step),
       component: step.component(overlays),
       ignored: step.ignored,
     }));
-    this.url = url;
+    this.mandatory_chain = delivery.mandatoryChain;
+    const { width, height } = outputBound(policy, mapped, claims?.original === true);
+    this.largest_output = { width: finite(width), height: finite(height) };
+    this.policy = shownPolicy(policy.document);
+    this.redirect_max_age = delivery.maxAge;
+    this.url = delivery.url;
     this.location = location;
   }
+}
+
+const finite = (pixels: number): number | null => (Number.isFinite(pixels) ? pixels : null);
+
+function presetOf(presets: ReadonlyMap<number, string>, step: number): { readonly preset?: string } {
+  const preset = presets.get(step);
+  return preset === undefined ? {} : { preset };
+}
+
+/** Without what other presets are made of: that is between the issuer and its operator. */
+function shownPolicy(document: PolicyDocument): Readonly<Record<string, unknown>> {
+  const { presets, ...rest } = document;
+  const hidden = new Set(['base_chain', 'mandatory_steps', 'placeholder']);
+  return {
+    ...Object.fromEntries(Object.entries(rest).filter(([name]) => !hidden.has(name))),
+    ...(presets === undefined ? {} : { presets: Object.keys(presets) }),
+  };
 }

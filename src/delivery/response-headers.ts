@@ -37,17 +37,32 @@ export function setDefaultHeaders(fastify: FastifyInstance): void {
   });
 }
 
-const FIXED = IMAGE_HEADERS.flat();
+/** The seed's headers but those that say how long an answer is kept. */
+const BUT_CACHING = IMAGE_HEADERS.slice(3);
+const UNCACHED = IMAGE_HEADERS.flat();
+
+/** `Pragma` and `Expires` are the seed's "no": beside a `max-age` they would contradict it, and are left out. */
+const cachedFor = (seconds: number): readonly string[] => [
+  'Cache-Control',
+  `private, max-age=${seconds}`,
+  ...BUT_CACHING.flat(),
+];
 
 /**
  * Answers 302 with the seed's headers and body. Written to the socket's response itself: Fastify would put every
  * name into lower case.
+ * @param maxAge Seconds for which the client's own cache may keep it; 0 for not at all, as the seed's.
  */
-export function sendRedirect(request: FastifyRequest, reply: FastifyReply, location: string): void {
+export function sendRedirect(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  location: string,
+  maxAge: number,
+): void {
   const body = `<html><body>You are being <a href="${escapeHtml(location)}">redirected</a>.</body></html>`;
   reply.hijack();
   reply.raw.writeHead(302, [
-    ...FIXED,
+    ...(maxAge > 0 ? cachedFor(maxAge) : UNCACHED),
     'Location',
     location,
     'Content-Type',

@@ -13,6 +13,8 @@ import { IssuerFinder, type Issuer, type LockedKey, type SigningKey } from '../i
 import { issuerKeyPlace } from '../issuers/issuer-key-place.js';
 import { OverlayEntity } from '../overlays/overlay.entity.js';
 import type { Overlay } from '../overlays/overlay.js';
+import { readStoredPolicy } from '../policy/compile-policy.js';
+import type { Policy } from '../policy/policy.js';
 import { RevocationEntity } from '../revocations/revocation.entity.js';
 import { RevocationFinder, type RevocationKind, type TokenNames } from '../revocations/revocation.js';
 import { SecretBox, SecretBoxError } from '../secrets/secret-box.js';
@@ -150,9 +152,16 @@ export class DirectoryService extends IssuerFinder implements ChangeListener, Re
       disabled: row.disabled,
       notBefore: row.notBefore,
       deliveryFormat: row.deliveryFormat,
+      policy: this.openPolicy(row),
       keys: keys.filter((key) => key.secret !== null),
       lockedKeys: keys.filter((key) => key.secret === null),
     };
+  }
+
+  private openPolicy(row: IssuerEntity): Policy | null {
+    const policy = readStoredPolicy(row.policy);
+    if (policy === null) this.logger.error(`The stored policy of issuer ${row.id} cannot be read.`);
+    return policy;
   }
 
   /** One altered secret must not take the issuer's other keys along. */

@@ -29,7 +29,7 @@ export class ImagesController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const delivery = await this.deliveries.deliver({ pathId, query }, request);
-    sendRedirect(request, reply, this.locator.locate(delivery.url, request));
+    sendRedirect(request, reply, this.locator.locate(delivery.url, request), delivery.maxAge);
   }
 
   @Get(':image_id/explain')

@@ -2,11 +2,13 @@ import {
   BooleanMember,
   EnumMember,
   MomentMember,
+  NestedMember,
   PatternMember,
   TextMember,
   UuidMember,
 } from '../admin/members.js';
 import { PageQueryDto } from '../admin/page.js';
+import { PolicyDto } from '../policy/policy.dto.js';
 import { HMAC_ALGORITHMS, type HmacAlgorithm } from './issuer.js';
 
 /** Extensions that Cloudinary delivers images with. */
@@ -16,6 +18,11 @@ const DELIVERY_FORMATS = [
 
 const NAME = { description: 'What people call the issuer.', max: 200 };
 const DELIVERY_FORMAT = { description: 'Extension of every delivered URL.', values: DELIVERY_FORMATS };
+const POLICY = {
+  description: 'What its tokens may do. It is replaced as a whole; {} is none.',
+  type: PolicyDto,
+  optional: true,
+} as const;
 const DISABLED = { description: 'A disabled issuer’s tokens are refused.' };
 
 export class CreateIssuerDto {
@@ -30,6 +37,9 @@ export class CreateIssuerDto {
 
   @BooleanMember({ ...DISABLED, optional: true, default: false })
   disabled?: boolean;
+
+  @NestedMember(POLICY)
+  policy?: PolicyDto;
 }
 
 export class UpdateIssuerDto {
@@ -47,6 +57,9 @@ export class UpdateIssuerDto {
     optional: true,
   })
   not_before?: string | null;
+
+  @NestedMember(POLICY)
+  policy?: PolicyDto;
 }
 
 export class ListIssuersDto extends PageQueryDto {

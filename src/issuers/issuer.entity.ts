@@ -29,6 +29,10 @@ export class IssuerEntity {
   @Column('timestamptz', { name: 'not_before', nullable: true })
   notBefore!: Date | null;
 
+  /** Read and replaced as a whole; whoever reads it judges it first, by `readStoredPolicy`. */
+  @Column('jsonb', { default: {} })
+  policy!: object;
+
   @OneToMany(() => IssuerKeyEntity, (key) => key.issuer)
   keys!: Relation<IssuerKeyEntity[]>;
 

@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto';
+import type { Policy } from '../policy/policy.js';
 
 /** RFC 7518 §3.2: the MAC algorithms a key row may name. */
 export const HMAC_ALGORITHMS = ['HS256', 'HS384', 'HS512'] as const;
@@ -27,6 +28,8 @@ export interface Issuer {
   readonly notBefore: Date | null;
   /** Extension of every delivered URL, `jpg` by default. */
   readonly deliveryFormat: string;
+  /** What its tokens may do; null where the stored policy cannot be read, and nothing may be delivered. */
+  readonly policy: Policy | null;
   /** Newest first; retired ones may be among them. */
   readonly keys: readonly SigningKey[];
   /** Keys that may have sealed a token, which nobody can tell now. */

@@ -1,4 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
+import { PolicyDto } from '../policy/policy.dto.js';
 import type { IssuerKeyEntity } from './issuer-key.entity.js';
 import type { IssuerEntity } from './issuer.entity.js';
 
@@ -9,6 +10,7 @@ export class IssuerView {
   @ApiProperty() readonly delivery_format: string;
   @ApiProperty() readonly disabled: boolean;
   @ApiProperty({ type: Date, nullable: true }) readonly not_before: Date | null;
+  @ApiProperty({ type: PolicyDto }) readonly policy: object;
   @ApiProperty() readonly created_at: Date;
   @ApiProperty() readonly updated_at: Date;
 
@@ -18,6 +20,7 @@ export class IssuerView {
     this.delivery_format = row.deliveryFormat;
     this.disabled = row.disabled;
     this.not_before = row.notBefore;
+    this.policy = row.policy;
     this.created_at = row.createdAt;
     this.updated_at = row.updatedAt;
   }

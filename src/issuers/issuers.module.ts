@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { DeliveryModule } from '../delivery/delivery.module.js';
+import { PolicyRowsService } from '../policy/policy-rows.service.js';
 import { SecretsModule } from '../secrets/secrets.module.js';
 import { StoredSecretsService } from './stored-secrets.service.js';
 import { IssuersController } from './issuers.controller.js';
@@ -8,7 +9,7 @@ import { IssuersService } from './issuers.service.js';
 @Module({
   imports: [DeliveryModule, SecretsModule],
   controllers: [IssuersController],
-  providers: [IssuersService, StoredSecretsService],
+  providers: [IssuersService, PolicyRowsService, StoredSecretsService],
   exports: [IssuersService, StoredSecretsService],
 })
 export class IssuersModule {}

@@ -8,6 +8,9 @@ import { namingConflicts } from '../admin/write-conflicts.js';
 import { DirectoryService } from '../directory/directory.service.js';
 import { ImageEntity } from '../images/image.entity.js';
 import { OverlayEntity } from '../overlays/overlay.entity.js';
+import type { PolicyDto } from '../policy/policy.dto.js';
+import { PolicyRowsService } from '../policy/policy-rows.service.js';
+import type { PolicyDocument } from '../policy/policy.js';
 import { SecretBox } from '../secrets/secret-box.js';
 import { canonicalUuid } from '../tokens/uuid.js';
 import type {
@@ -43,19 +46,23 @@ export class IssuersService {
     private readonly dataSource: DataSource,
     private readonly secretBox: SecretBox,
     private readonly directory: DirectoryService,
+    private readonly policyRows: PolicyRowsService,
   ) {}
 
   /** An issuer with its first key. @throws IdTakenError (409) */
   async create(dto: CreateIssuerDto, key: CreateKeyDto = {}): Promise<{ row: IssuerEntity; key: NewKey }> {
     const made = await namingConflicts(
       this.dataSource.transaction(async (manager) => {
+        const policy = dto.policy === undefined ? {} : documentOf(dto.policy);
         const row = manager.create(IssuerEntity, {
           id: dto.id ?? randomUUID(),
           name: dto.name,
           deliveryFormat: dto.delivery_format ?? 'jpg',
           disabled: dto.disabled ?? false,
           notBefore: null,
+          policy,
         });
+        await this.policyRows.require(manager, row.id, policy);
         await manager.insert(IssuerEntity, row);
         return { row, key: await this.insertKey(manager, row.id, key) };
       }),
@@ -93,9 +100,21 @@ export class IssuersService {
       disabled = row.disabled,
       not_before: notBefore = row.notBefore,
     } = dto;
-    await this.dataSource
-      .getRepository(IssuerEntity)
-      .update({ id: row.id }, { name, deliveryFormat, disabled, notBefore: toDate(notBefore) });
+    const policy = dto.policy && documentOf(dto.policy);
+    await this.dataSource.transaction(async (manager) => {
+      if (policy !== undefined) await this.policyRows.require(manager, row.id, policy);
+      await manager.update(
+        IssuerEntity,
+        { id: row.id },
+        {
+          name,
+          deliveryFormat,
+          disabled,
+          notBefore: toDate(notBefore),
+          ...(policy === undefined ? {} : { policy }),
+        },
+      );
+    });
     this.forget(row.id);
     return this.getRow(row.id);
   }
@@ -189,6 +208,14 @@ export class IssuersService {
   private forget(issuerId: string): void {
     this.directory.rowChanged({ table: 'issuers', id: issuerId, issuer_id: issuerId });
   }
+}
+
+/** The members that were given, for a column that is replaced as a whole. */
+function documentOf(dto: PolicyDto): PolicyDocument {
+  const { placeholder, ...rest } = dto;
+  const members: PolicyDocument =
+    placeholder === undefined ? rest : { ...rest, placeholder: placeholder.toLowerCase() };
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
 }
 
 function requireOrder({ notBefore, notAfter }: { notBefore: Date | null; notAfter: Date | null }): void {

@@ -88,14 +88,14 @@ const isHarmless = (text: string): boolean =>
   // A lone surrogate has no UTF-8, and a line break is the one control character that text needs.
   !/\p{Cs}|(?!\n)\p{Cc}/u.test(text) && !text.includes('$(');
 
+/** As leniently as any decoder might: run by run, so that a lone `%` elsewhere hides nothing. */
 function decodedAgain(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    // `100%` is text too: there is nothing a second decoding could bring out.
-    return text;
-  }
+  return text.replace(/(?:%[0-9A-Fa-f]{2})+/g, (run) =>
+    LENIENT.decode(Uint8Array.from(run.slice(1).split('%'), (byte) => Number.parseInt(byte, 16))),
+  );
 }
+
+const LENIENT = new TextDecoder();
 
 /**
  * The text as the SDK escapes it: `,` and `/` twice (`%252C`, `%252F`), since Cloudinary splits the chain after

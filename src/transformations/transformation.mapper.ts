@@ -1,4 +1,5 @@
 import { type LayerAsset, LAYER_PUBLIC_ID_ALLOWED, readRowId, writeAssetLayer } from './asset-layer.js';
+import { type ComponentValues, valuesOf } from './component.js';
 import { readFlags, type UsedFlag } from './flags.js';
 import { isPlainObject } from './grammar.js';
 import { writeTextLayer } from './text-layer.js';
@@ -21,9 +22,11 @@ export interface IgnoredKey {
 
 /** A step that is in the vocabulary. */
 export interface MappedStep {
-  /** 1-based. */
+  /** 1-based; steps that one step of the token stands for have its number. */
   readonly step: number;
   readonly ignored: readonly IgnoredKey[];
+  /** What the component says, by short code; the id of its row where an asset is not resolved yet. */
+  values(): ComponentValues;
   /**
    * The step as Cloudinary's component, '' when nothing of it maps.
    * @param overlays Rows by lower-case id; every one of the chain's `overlayIds` is there.
@@ -68,6 +71,12 @@ class Step implements MappedStep {
     private readonly parts: readonly Part[],
   ) {}
 
+  values(): ComponentValues {
+    return valuesOf(
+      this.parts.map((part) => (typeof part === 'string' ? part : `${part.parameter.code}_${part.id}`)),
+    );
+  }
+
   component(overlays: ReadonlyMap<string, LayerAsset>): string {
     return this.parts.map((part) => (typeof part === 'string' ? part : this.write(part, overlays))).join(',');
   }
@@ -103,14 +112,16 @@ class Chain implements MappedChain {
 }
 
 const EMPTY: MappedChain = new Chain([], []);
+const inOrder = (index: number): number => index + 1;
 
 /** Turns a token's `transformations` into the components of Cloudinary's URL. Pure: it finds no row and no image. */
 export class TransformationMapper {
   /**
    * @param transformations The claim as it came: steps in order, each an object of the SDK's parameters.
+   * @param numberOf The number by which a step is named, of its index: several steps may stand for one of the token's.
    * @throws {InvalidTransformationError} 422 naming step, key, value and the allowed range.
    */
-  map(transformations: unknown): MappedChain {
+  map(transformations: unknown, numberOf: (index: number) => number = inOrder): MappedChain {
     if (transformations === undefined) {
       return EMPTY;
     }
@@ -122,23 +133,23 @@ export class TransformationMapper {
       });
     }
     const overlayIds = new Set<string>();
-    const drafts = transformations.map((step: unknown, index) => read(step, index + 1, overlayIds));
-    limitLayers(drafts);
+    const drafts = transformations.map((step: unknown, index) => read(step, numberOf(index), overlayIds));
+    limitLayers(drafts, numberOf);
     const onLayer = stepsOnLayers(drafts);
     return new Chain(
-      drafts.map((draft, index) => finish(draft, index + 1, onLayer.has(index))),
+      drafts.map((draft, index) => finish(draft, numberOf(index), onLayer.has(index))),
       [...overlayIds],
     );
   }
 }
 
-function limitLayers(drafts: readonly Draft[]): void {
+function limitLayers(drafts: readonly Draft[], numberOf: (index: number) => number): void {
   let layers = 0;
   for (const [index, draft] of drafts.entries()) {
     layers += draft.layers;
     if (layers > MAX_LAYERS) {
       throw new InvalidTransformationError({
-        step: index + 1,
+        step: numberOf(index),
         key: draft.parts.has('l') ? 'overlay' : 'underlay',
         allowed: `at most ${MAX_LAYERS} layers in all steps together`,
       });

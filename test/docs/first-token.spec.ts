@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { JwtService } from '@nestjs/jwt';
 import { describe, expect, it } from 'vitest';
+import { NO_POLICY } from '../../src/policy/compile-policy.js';
 import { IssuerFinder, type Issuer } from '../../src/issuers/issuer.js';
 import { TokenService } from '../../src/tokens/token.service.js';
 
@@ -26,7 +27,15 @@ class OneIssuer extends IssuerFinder {
     } as const;
     return Promise.resolve(
       id === ISSUER_ID
-        ? { id, disabled: false, notBefore: null, deliveryFormat: 'jpg', keys: [key], lockedKeys: [] }
+        ? {
+            id,
+            disabled: false,
+            notBefore: null,
+            deliveryFormat: 'jpg',
+            policy: NO_POLICY,
+            keys: [key],
+            lockedKeys: [],
+          }
         : null,
     );
   }

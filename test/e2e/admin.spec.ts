@@ -212,6 +212,7 @@ describe('issuers', () => {
       delivery_format: 'jpg',
       disabled: false,
       not_before: null,
+      policy: {},
       created_at: moment,
       updated_at: moment,
       key: {

@@ -35,6 +35,7 @@ describe('an explanation', () => {
     );
     expect(body).toStrictEqual({
       image_id: SEED.imageId,
+      placeholder_id: null,
       issuer_id: SEED.issuerId,
       key_id: tenant.keyId,
       expires_at: null,
@@ -54,6 +55,11 @@ describe('an explanation', () => {
           ignored: [{ key: 'flags', reason: '`tiled` acts only on a layer, and this step has none' }],
         },
       ],
+      mandatory_chain: [],
+      // The last step keeps any ratio inside its box.
+      largest_output: { width: 101, height: 102 },
+      policy: {},
+      redirect_max_age: 0,
       url: location.split('#')[1],
       location,
     });
@@ -115,11 +121,16 @@ describe('an explanation', () => {
     const { body, location } = await explain(`/images/${owner.imageId}?width=10`);
     expect(body).toStrictEqual({
       image_id: owner.imageId,
+      placeholder_id: null,
       issuer_id: owner.issuerId,
       key_id: null,
       expires_at: null,
       base_chain: BASE,
       steps: [{ step: 1, component: 'w_10', ignored: [] }],
+      mandatory_chain: [],
+      largest_output: { width: 10, height: null },
+      policy: {},
+      redirect_max_age: 0,
       url: location.split('#')[1],
       location,
     });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { baseChain } from '../../src/delivery/base-chain.js';
+import { selectBaseChain } from '../../src/policy/base-chain.js';
+import { NO_POLICY } from '../../src/policy/compile-policy.js';
 import { findAssets, parseChain } from '../../src/renderer/chain/chain.parser.js';
 import { nestLayers, type Step } from '../../src/renderer/chain/chain-tree.js';
 import { writeComponent } from '../../src/renderer/chain/component.js';
@@ -59,7 +60,7 @@ describe('parseChain', () => {
     { download: true, original: true },
     { download: false, original: true },
   ])('reads the base chain of $download, $original', (claims) => {
-    const chain = baseChain(claims);
+    const chain = selectBaseChain(NO_POLICY.baseChain, claims);
     expect(parseChain(chain).map(writeComponent)).toEqual(chain);
   });
 

@@ -14,7 +14,7 @@ const DEADLINE = 20_000;
 const GRACE = 10_000;
 /** Resident memory that the renders may add to the process at their peak: small files must not become large. */
 const MOST_BYTES_OF_IMAGES = 300e6;
-/** A chain may ask for 40 megapixels (picture/limits.ts): 160 MB a frame, of which an operation holds six at most. */
+/** A chain may ask for 25 megapixels (picture/limits.ts): 100 MB a frame, of which an operation holds six at most. */
 const MOST_BYTES_OF_CHAINS = 6 * 160e6;
 
 /** Numbers from 0 to below 1, the same ones in every run (mulberry32). */

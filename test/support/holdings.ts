@@ -26,8 +26,17 @@ interface Issuer {
   readonly disabled: boolean;
   readonly delivery_format: string;
   readonly not_before: string | null;
+  readonly policy: PolicyRow;
   /** By the key's id. */
   readonly secrets: Map<string, string>;
+}
+
+/** What of a policy shows in a Location. */
+interface PolicyRow {
+  readonly base_chain?: readonly string[];
+  readonly mandatory_steps?: readonly { readonly overlay?: unknown }[];
+  readonly presets?: Readonly<Record<string, readonly unknown[]>>;
+  readonly placeholder?: string;
 }
 
 /** A request for an image: what it may be answered with follows from it alone. */
@@ -48,6 +57,8 @@ export class Holdings {
   private readonly images = new Map<string, ImageRow>();
   private readonly overlays = new Map<string, Row>();
   private readonly revocations = new Map<string, Revocation>();
+  /** Ids of images that were deleted. */
+  private readonly deleted = new Map<string, ImageRow>();
 
   /** @param signing How the account signs. */
   constructor(private readonly signing: Pick<Approval, 'signature' | 'authTokenKey'> = {}) {}
@@ -76,8 +87,11 @@ export class Holdings {
       this.noteIssuer(id, row as (Issuer & { id: string; key?: { id: string; secret: string } }) | null);
     } else {
       const rows: Map<string, Row> = kind === 'images' ? this.images : this.overlays;
-      if (row === null) rows.delete(id);
-      else rows.set(row.id, row as Row);
+      if (row === null) {
+        const gone = this.images.get(id);
+        if (kind === 'images' && gone !== undefined) this.deleted.set(id, gone);
+        rows.delete(id);
+      } else rows.set(row.id, row as Row);
     }
   }
 
@@ -91,8 +105,8 @@ export class Holdings {
     }
     const secrets = this.issuers.get(row.id)?.secrets ?? new Map<string, string>();
     if (row.key !== undefined) secrets.set(row.key.id, row.key.secret);
-    const { disabled, delivery_format, not_before } = row;
-    this.issuers.set(row.id, { disabled, delivery_format, not_before, secrets });
+    const { disabled, delivery_format, not_before, policy } = row;
+    this.issuers.set(row.id, { disabled, delivery_format, not_before, policy, secrets });
   }
 
   /**
@@ -105,17 +119,20 @@ export class Holdings {
     const claims = token === undefined ? null : this.openToken(token);
     if (claims === undefined) throw fault('sealed by nobody');
     const listed = claims?.['image_id'];
-    const image = this.images.get((typeof listed === 'string' ? listed : pathId).toLowerCase());
-    if (image === undefined) throw fault('no image of that id');
-    if (Array.isArray(listed) && !listed.some((id) => String(id).toLowerCase() === image.id)) {
+    const imageId = (typeof listed === 'string' ? listed : pathId).toLowerCase();
+    if (Array.isArray(listed) && !listed.some((id) => String(id).toLowerCase() === imageId)) {
       throw fault('bound to other images');
     }
+    const image = this.images.get(imageId) ?? this.placeholderOf(imageId);
+    if (image === undefined) throw fault('no image of that id');
     const issuer = this.issuers.get(image.issuer_id);
     if (issuer === undefined || issuer.disabled) throw fault('an issuer that is gone');
     if (claims === null ? image.access !== 'public' : image.issuer_id !== claims['iss']) {
       throw fault('an image of somebody else');
     }
-    if (claims !== null && this.isOver(claims, [issuer.not_before, image.not_before])) throw fault('revoked');
+    const named = this.images.get(imageId) ?? this.deleted.get(imageId);
+    if (claims !== null && this.isOver(claims, [issuer.not_before, named?.not_before ?? null]))
+      throw fault('revoked');
     const parsed = approveLocation(location, {
       ...this.signing,
       prefix,
@@ -127,9 +144,18 @@ export class Holdings {
     if (parsed.deliveryType !== image.delivery_type) throw fault('of another type');
     if (parsed.version !== String(image.version)) throw fault('of another version');
     if (parsed.format !== issuer.delivery_format) throw fault('of another format');
-    const base = baseOf(claims);
+    const { policy } = issuer;
+    const base = baseOf(claims, policy);
     if (parsed.components.slice(0, base.length).join('/') !== base.join('/')) throw fault('another base');
-    if (parsed.components.length > base.length + mostSteps(claims)) throw fault('more steps than were asked');
+    const mandatory = policy.mandatory_steps ?? [];
+    const most = base.length + mostSteps(claims, policy) + mandatory.length;
+    if (parsed.components.length > most) throw fault('more steps than were asked');
+    const last = parsed.components.slice(parsed.components.length - mandatory.length);
+    for (const [index, { overlay }] of mandatory.entries()) {
+      const row = typeof overlay === 'string' ? this.overlays.get(overlay.toLowerCase()) : undefined;
+      const shows = row === undefined ? '' : `l_${layerOf(row)}`;
+      if (shows !== '' && !last[index]?.split(',').includes(shows)) throw fault('not under its watermark');
+    }
     return parsed;
   }
 
@@ -145,6 +171,14 @@ export class Holdings {
           each.issuer_id === iss && (each.jti === null ? each.session_id === session_id : each.jti === jti),
       )
     );
+  }
+
+  /** What is shown for an image that was deleted. */
+  private placeholderOf(imageId: string): ImageRow | undefined {
+    const gone = this.deleted.get(imageId);
+    const placeholder = gone && this.issuers.get(gone.issuer_id)?.policy.placeholder;
+    const image = placeholder === undefined ? undefined : this.images.get(placeholder);
+    return image?.issuer_id === gone?.issuer_id ? image : undefined;
   }
 
   /** The claims of a token that a live secret of its issuer seals; undefined for any other. */
@@ -180,8 +214,14 @@ function settingsOf(claims: Claims | null): { readonly download?: unknown; reado
 }
 
 /** The components before the sealed ones. */
-function baseOf(claims: Claims | null): readonly string[] {
+function baseOf(claims: Claims | null, { base_chain: chain }: PolicyRow): readonly string[] {
   const { download, original } = settingsOf(claims);
+  if (chain !== undefined) {
+    // Tests write the attachment as a component of its own.
+    return chain.filter((component) =>
+      component === 'fl_attachment' ? download !== false : original !== true,
+    );
+  }
   return [
     ...(original === true ? [] : ['c_fit,h_1920,w_1920']),
     ...(download === false ? [] : ['fl_attachment']),
@@ -189,8 +229,13 @@ function baseOf(claims: Claims | null): readonly string[] {
   ];
 }
 
-function mostSteps(claims: Claims | null): number {
+function mostSteps(claims: Claims | null, { presets = {} }: PolicyRow): number {
   if (claims === null) return 1;
   const steps = claims['transformations'];
-  return settingsOf(claims).original === true || !Array.isArray(steps) ? 0 : steps.length;
+  return settingsOf(claims).original === true || !Array.isArray(steps)
+    ? 0
+    : (steps as readonly ({ preset?: unknown } | null)[]).reduce((count, step) => {
+        const preset = typeof step?.preset === 'string' ? presets[step.preset] : undefined;
+        return count + (preset?.length ?? 1);
+      }, 0);
 }

@@ -1,6 +1,7 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import { JwtService } from '@nestjs/jwt';
 import { RevocationFinder, type TokenNames } from '../../src/revocations/revocation.js';
+import { NO_POLICY } from '../../src/policy/compile-policy.js';
 import { type HmacAlgorithm, type Issuer, IssuerFinder, type SigningKey } from '../../src/issuers/issuer.js';
 import { TokenService } from '../../src/tokens/token.service.js';
 
@@ -38,6 +39,7 @@ export function makeIssuer(overrides: Partial<Issuer> = {}): Issuer {
     disabled: false,
     notBefore: null,
     deliveryFormat: 'jpg',
+    policy: NO_POLICY,
     keys: [makeKey()],
     lockedKeys: [],
     ...overrides,

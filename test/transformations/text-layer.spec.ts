@@ -54,6 +54,8 @@ describe('a text layer, as an object', () => {
     ['too long a text', { text: 'a'.repeat(LONGEST_TEXT + 1), ...FONT }],
     ['a variable', { text: 'Hi $(name)', ...FONT }],
     ['a variable that a second decoding brings out', { text: 'Hi %24%28name%29', ...FONT }],
+    ['one beside a lone percent sign', { text: '$%28name%29 100%', ...FONT }],
+    ['one beside bytes that are no UTF-8', { text: '%FF%24%28name%29', ...FONT }],
     ['a control character', { text: 'a\u0000b', ...FONT }],
     ['a carriage return', { text: 'a\r\nb', ...FONT }],
     ['a control character that a second decoding brings out', { text: 'a%00b', ...FONT }],

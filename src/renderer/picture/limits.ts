@@ -8,7 +8,7 @@ export interface RenderLimits {
   readonly pixels: number;
 }
 
-export const DEFAULT_LIMITS: RenderLimits = { inputPixels: 100_000_000, pixels: 40_000_000 };
+export const DEFAULT_LIMITS: RenderLimits = { inputPixels: 100_000_000, pixels: 25_000_000 };
 
 /** @throws {RenderError} 400 for more pixels than `most`, before they are allocated. */
 export function refuseTooLarge(width: number, height: number, frames: number, most: number): void {

@@ -1,0 +1,54 @@
+import { valuesOfComponent } from '../transformations/component.js';
+
+/** The seed's. The third component is verbatim: not in the SDK's order. */
+export const DEFAULT_BASE_CHAIN: readonly string[] = [
+  'c_fit,h_1920,w_1920',
+  'fl_attachment',
+  'dpr_auto,q_auto,f_auto',
+];
+
+/** The components before any of a token's steps, in each of the four ways a token may ask for (design §1). */
+export interface BaseChain {
+  readonly attached: readonly string[];
+  readonly inline: readonly string[];
+  readonly original: readonly string[];
+  readonly originalInline: readonly string[];
+}
+
+/** @param components In their final spelling. What attaches is `fl_attachment` among them, whatever its file name. */
+export function makeBaseChain(components: readonly string[]): BaseChain {
+  const attachment = components.flatMap((component) => flagsOf(component).filter(isAttachment)).at(-1);
+  return {
+    attached: components,
+    inline: components.map(withoutAttachment).filter((component) => component !== ''),
+    original: attachment === undefined ? [] : [`fl_${attachment}`],
+    originalInline: [],
+  };
+}
+
+/**
+ * @param download False leaves `fl_attachment` out: the picture is shown, not saved.
+ * @param original True is the original alone, without the base transformations.
+ */
+export function selectBaseChain(
+  chain: BaseChain,
+  { download, original }: { readonly download: boolean; readonly original: boolean },
+): readonly string[] {
+  if (original) return download ? chain.original : chain.originalInline;
+  return download ? chain.attached : chain.inline;
+}
+
+const isAttachment = (flag: string): boolean => flag === 'attachment' || flag.startsWith('attachment:');
+
+function flagsOf(component: string): readonly string[] {
+  return valuesOfComponent(component).get('fl')?.split('.') ?? [];
+}
+
+function withoutAttachment(component: string): string {
+  const parameters = component.split(',').map((parameter) => {
+    if (!parameter.startsWith('fl_')) return parameter;
+    const kept = flagsOf(parameter).filter((flag) => !isAttachment(flag));
+    return kept.length === 0 ? '' : `fl_${kept.join('.')}`;
+  });
+  return parameters.filter((parameter) => parameter !== '').join(',');
+}

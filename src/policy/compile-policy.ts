@@ -1,0 +1,69 @@
+import { isPlainObject } from '../transformations/grammar.js';
+import { type ComponentValues, valuesOfComponent } from '../transformations/component.js';
+import { DEFAULT_BASE_CHAIN, makeBaseChain } from './base-chain.js';
+import { type Extent, traceExtents, UNBOUNDED } from './output-bound.js';
+import { mapPolicySteps, POLICY_MEMBERS, type PolicyMember } from './policy-members.js';
+import type { Policy, PolicyDocument } from './policy.js';
+
+/** Seconds for which a redirect may be cached where the policy allows it and names no end. */
+const DEFAULT_REDIRECT_MAX_AGE = 300;
+
+/** What is wrong with a policy: the member, and why. */
+export interface PolicyFault {
+  readonly key: string;
+  readonly detail: string;
+}
+
+const MEMBERS: ReadonlyMap<string, PolicyMember> = new Map(Object.entries(POLICY_MEMBERS));
+
+/** Everything that is wrong with a policy by itself; whether its rows exist is not asked. */
+export function findPolicyFaults(document: unknown): readonly PolicyFault[] {
+  if (!isPlainObject(document)) return [{ key: 'policy', detail: 'must be an object' }];
+  return Object.entries(document).flatMap(([key, value]) => {
+    const member = MEMBERS.get(key);
+    const detail = member === undefined ? 'is no member of a policy' : member.findFault(value);
+    return detail === null ? [] : [{ key, detail }];
+  });
+}
+
+/** Makes a policy ready, once for all redirects. @param document One that has no faults. */
+export function compilePolicy(document: PolicyDocument): Policy {
+  const components = document.base_chain ?? DEFAULT_BASE_CHAIN;
+  const { redirect_cache: cache = 'no-store', redirect_max_age: maxAge = DEFAULT_REDIRECT_MAX_AGE } =
+    document;
+  return Object.freeze<Policy>({
+    document,
+    baseChain: makeBaseChain(components),
+    baseExtent: baseExtentOf(components),
+    mandatory: mapPolicySteps(document.mandatory_steps),
+    presets: new Map(Object.entries(document.presets ?? {})),
+    allowedKeys: document.allowed_keys === undefined ? null : new Set(document.allowed_keys),
+    deniedKeys: new Set(document.denied_keys),
+    redirectMaxAge: cache === 'private' ? maxAge : 0,
+  });
+}
+
+/**
+ * A stored policy, or null for one that has faults: written by hand, or by a release with another vocabulary. There is
+ * no part of it to go by then; an issuer without its mandatory steps would be worse than one that answers 503.
+ */
+export function readStoredPolicy(document: unknown): Policy | null {
+  return findPolicyFaults(document).length > 0 ? null : compilePolicy(document as PolicyDocument);
+}
+
+/** The policy of an issuer that has none. */
+export const NO_POLICY: Policy = compilePolicy({});
+
+function baseExtentOf(components: readonly string[]): Extent {
+  return traceExtents(UNBOUNDED, components.map(withoutClientRatio)).at(-1) ?? UNBOUNDED;
+}
+
+/**
+ * The base chain is the operator's. `dpr_auto` in it is what a browser may say of its screen, not what a token asks
+ * for, and would leave no picture within any limit.
+ */
+function withoutClientRatio(component: string): ComponentValues {
+  const values = new Map(valuesOfComponent(component));
+  if (values.get('dpr') === 'auto') values.delete('dpr');
+  return values;
+}

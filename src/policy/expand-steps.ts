@@ -1,0 +1,128 @@
+import { isPlainObject } from '../transformations/grammar.js';
+import { InvalidTransformationError } from '../transformations/transformation.errors.js';
+import { PARAMETER_BY_KEY } from '../transformations/vocabulary.js';
+import { PolicyViolationError } from './policy.errors.js';
+import type { Policy } from './policy.js';
+
+/** The key of a step that stands for a preset's. */
+const PRESET = 'preset';
+
+/** A token's steps with every preset in its place. */
+export interface ExpandedSteps {
+  /** For the mapper: what is no list of steps is the mapper's to refuse. */
+  readonly steps: unknown;
+  /** Of each step, its number in the token, from 1. */
+  readonly numbers: readonly number[];
+  /** Names of presets by the number of the step that calls them. */
+  readonly presets: ReadonlyMap<number, string>;
+}
+
+/** No steps at all. */
+export const NO_STEPS: ExpandedSteps = { steps: undefined, numbers: [], presets: new Map() };
+
+/**
+ * Puts presets in their place, and holds the token's own steps to the policy's keys.
+ * @throws {PolicyViolationError} 403
+ * @throws {InvalidTransformationError} 422 for a preset that there is not, and for an unknown key under `strict`.
+ */
+export function expandSteps(policy: Policy, transformations: unknown): ExpandedSteps {
+  if (!Array.isArray(transformations)) return { ...NO_STEPS, steps: transformations };
+  const steps: unknown[] = [];
+  const numbers: number[] = [];
+  const presets = new Map<number, string>();
+  for (const [index, step] of transformations.entries() as Iterable<[number, unknown]>) {
+    const number = index + 1;
+    const name = readPreset(policy, step, number);
+    if (name === null) checkOwnStep(policy, step, number);
+    else presets.set(number, name);
+    for (const each of name === null ? [step] : (policy.presets.get(name) ?? [])) {
+      steps.push(each);
+      numbers.push(number);
+    }
+    checkCount(policy, steps.length, number);
+  }
+  return { steps, numbers, presets };
+}
+
+/** The name of the preset that a step calls, or null for a step of its own. */
+function readPreset(policy: Policy, step: unknown, number: number): string | null {
+  if (!isPlainObject(step) || !Object.hasOwn(step, PRESET)) return null;
+  const name = step[PRESET];
+  // Never ignored as an unknown key is: what was to be a watermark would silently be nothing.
+  if (typeof name !== 'string' || !policy.presets.has(name)) {
+    throw new InvalidTransformationError({
+      step: number,
+      key: PRESET,
+      value: name,
+      allowed:
+        policy.presets.size === 0
+          ? 'nothing: the issuer has no presets'
+          : [...policy.presets.keys()].join(', '),
+    });
+  }
+  for (const key of Object.keys(step)) {
+    if (key === PRESET) continue;
+    if (PARAMETER_BY_KEY.has(key)) {
+      throw new InvalidTransformationError({
+        step: number,
+        key,
+        allowed: 'no parameter in a step with `preset`',
+      });
+    }
+    refuseUnknown(policy, key, number);
+  }
+  return name;
+}
+
+function checkOwnStep(policy: Policy, step: unknown, number: number): void {
+  const { document, allowedKeys, deniedKeys } = policy;
+  if (document.presets_only === true) {
+    throw new PolicyViolationError({
+      rule: 'presets_only',
+      limit: [...policy.presets.keys()],
+      step: number,
+      detail: `step ${number} is none of the presets. Seal steps like {"preset":"<name>"}.`,
+    });
+  }
+  if (!isPlainObject(step)) return;
+  for (const key of Object.keys(step)) {
+    if (!PARAMETER_BY_KEY.has(key)) {
+      refuseUnknown(policy, key, number);
+      continue;
+    }
+    const violation = { step: number, key, detail: `step ${number} uses \`${key}\`. Seal it without.` };
+    if (allowedKeys !== null && !meansAll(key, (each) => allowedKeys.has(each))) {
+      throw new PolicyViolationError({ rule: 'allowed_keys', limit: [...allowedKeys], ...violation });
+    }
+    if (meansAny(key, (each) => deniedKeys.has(each))) {
+      throw new PolicyViolationError({ rule: 'denied_keys', limit: [...deniedKeys], ...violation });
+    }
+  }
+}
+
+/** `size` is the SDK's sugar for both sides, and is held to what is said of them. */
+const SIDES = ['width', 'height'];
+
+const meansAll = (key: string, holds: (key: string) => boolean): boolean =>
+  holds(key) || (key === 'size' && SIDES.every(holds));
+const meansAny = (key: string, holds: (key: string) => boolean): boolean =>
+  holds(key) || (key === 'size' && SIDES.some(holds));
+
+function refuseUnknown({ document }: Policy, key: string, step: number): void {
+  if (document.strict !== true) return;
+  throw new InvalidTransformationError({
+    step,
+    key,
+    allowed: `a parameter of the vocabulary: the issuer is strict`,
+  });
+}
+
+function checkCount({ document: { max_steps: most } }: Policy, count: number, step: number): void {
+  if (most === undefined || count <= most) return;
+  throw new PolicyViolationError({
+    rule: 'max_steps',
+    limit: most,
+    step,
+    detail: `the token has more than ${most} steps, those of its presets included. Seal fewer.`,
+  });
+}

@@ -1,0 +1,171 @@
+import { canonicalUuid } from '../tokens/uuid.js';
+import { findComponentFault } from '../transformations/component.js';
+import { isPlainObject } from '../transformations/grammar.js';
+import { InvalidTransformationError } from '../transformations/transformation.errors.js';
+import { type MappedChain, TransformationMapper } from '../transformations/transformation.mapper.js';
+import { PARAMETER_BY_KEY } from '../transformations/vocabulary.js';
+import { closesForeignLayer } from './output-bound.js';
+import { type PolicyDocument, REDIRECT_CACHES } from './policy.js';
+
+const MAX_COMPONENTS = 8;
+/** With the token's 32 and the base chain, fewer components than the renderer reads. */
+const MAX_MANDATORY = 8;
+const MAX_PRESETS = 64;
+const MAX_PRESET_STEPS = 16;
+const MAX_SIDE = 65_500;
+const MAX_SECONDS = 366 * 24 * 3600;
+
+/** One member of a policy: what it is, for people and OpenAPI, and what is wrong with a value. */
+export interface PolicyMember {
+  readonly description: string;
+  readonly schema: object;
+  /** Completes "`member` …", or null where nothing is wrong. */
+  findFault(value: unknown): string | null;
+}
+
+const KEYS = [...PARAMETER_BY_KEY.keys()];
+const PRESET_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
+const mapper = new TransformationMapper();
+
+const integer = (description: string, min: number, max: number): PolicyMember => ({
+  description,
+  schema: { type: 'integer', minimum: min, maximum: max },
+  findFault: (value) =>
+    Number.isInteger(value) && (value as number) >= min && (value as number) <= max
+      ? null
+      : `must be a whole number from ${min} to ${max}`,
+});
+
+const boolean = (description: string): PolicyMember => ({
+  description,
+  schema: { type: 'boolean' },
+  findFault: (value) => (typeof value === 'boolean' ? null : 'must be true or false'),
+});
+
+const keys = (description: string): PolicyMember => ({
+  description,
+  schema: { type: 'array', items: { type: 'string', enum: KEYS }, maxItems: KEYS.length },
+  findFault: (value) => {
+    if (!Array.isArray(value) || value.length > KEYS.length) {
+      return `must be an array of at most ${KEYS.length} parameter keys`;
+    }
+    const unknown: unknown = value.find((key) => typeof key !== 'string' || !PARAMETER_BY_KEY.has(key));
+    return unknown === undefined ? null : `must hold parameter keys alone: ${KEYS.join(', ')}`;
+  },
+});
+
+const STEPS_SCHEMA = { type: 'array', items: { type: 'object', additionalProperties: true } };
+
+/** Every member of a policy. The DTO and the reader of stored policies follow this table. */
+export const POLICY_MEMBERS = {
+  base_chain: {
+    description:
+      'Components in short codes that come before a token’s steps, verbatim and in this order. Absent: ' +
+      '`c_fit,h_1920,w_1920`, `fl_attachment`, `dpr_auto,q_auto,f_auto`. `fl_attachment` goes where a token says ' +
+      '`download: false`. No layers.',
+    schema: { type: 'array', items: { type: 'string' }, maxItems: MAX_COMPONENTS },
+    findFault: (value) => {
+      if (!Array.isArray(value) || value.length > MAX_COMPONENTS) {
+        return `must be an array of at most ${MAX_COMPONENTS} components in short codes`;
+      }
+      for (const [index, component] of value.entries()) {
+        const fault = findComponentFault(component);
+        if (fault !== null) return `component ${index + 1}: ${fault}`;
+      }
+      return null;
+    },
+  },
+  allowed_keys: keys('Parameters that a token’s own steps may use, and no others. Presets are free of it.'),
+  denied_keys: keys('Parameters that a token’s own steps may not use. Presets are free of it.'),
+  mandatory_steps: {
+    description:
+      'Steps, in the SDK’s terms as in a token, that are appended to every chain: a watermark that no token leaves ' +
+      'out. Layers name the issuer’s overlays. With them a token cannot have the original.',
+    schema: { ...STEPS_SCHEMA, maxItems: MAX_MANDATORY },
+    findFault: (value) => findStepsFault(value, 0, MAX_MANDATORY),
+  },
+  presets: {
+    description:
+      'Lists of steps by name. A token calls one with the step `{"preset": "<name>"}`, and may mix them with its own.',
+    schema: {
+      type: 'object',
+      additionalProperties: { ...STEPS_SCHEMA, minItems: 1, maxItems: MAX_PRESET_STEPS },
+    },
+    findFault: (value) => {
+      if (!isPlainObject(value) || Object.keys(value).length > MAX_PRESETS) {
+        return `must be an object of at most ${MAX_PRESETS} lists of steps by name`;
+      }
+      for (const [name, steps] of Object.entries(value)) {
+        if (!PRESET_NAME.test(name)) {
+          return 'must have names of 1 to 64 letters, digits, `_` and `-`, a letter or digit first';
+        }
+        const fault = findStepsFault(steps, 1, MAX_PRESET_STEPS);
+        if (fault !== null) return `\`${name}\` ${fault}`;
+      }
+      return null;
+    },
+  },
+  presets_only: boolean(
+    'A token’s steps may call presets and do nothing else, and it cannot have the original.',
+  ),
+  max_width: integer('Pixels that a picture may be wide at the most, whatever the original.', 1, MAX_SIDE),
+  max_height: integer('Pixels that a picture may be high at the most, whatever the original.', 1, MAX_SIDE),
+  max_layers: integer('Overlays and underlays of a token’s steps, those of its presets included.', 0, 10),
+  max_steps: integer('Steps of a token, those of its presets included.', 0, 32),
+  require_exp: boolean('Tokens must end: those without `exp` are refused.'),
+  max_token_age: integer(
+    'Seconds after its `iat` that a token counts, with the 30 seconds of leeway; one without `iat` is refused.',
+    1,
+    MAX_SECONDS,
+  ),
+  require_image_id: boolean('Tokens must name their image or images: those without `image_id` are refused.'),
+  redirect_cache: {
+    description:
+      '`no-store`: a redirect is asked for anew each time. `private`: browsers may keep it, until the token ends and ' +
+      'no longer than `redirect_max_age`.',
+    schema: { type: 'string', enum: [...REDIRECT_CACHES], default: 'no-store' },
+    findFault: (value) =>
+      REDIRECT_CACHES.some((each) => each === value) ? null : `must be one of ${REDIRECT_CACHES.join(', ')}`,
+  },
+  redirect_max_age: {
+    ...integer('Seconds that a browser may keep a redirect at the most, where it may.', 1, MAX_SECONDS),
+    schema: { type: 'integer', minimum: 1, maximum: MAX_SECONDS, default: 300 },
+  },
+  strict: boolean('Keys of a step that are no parameters are refused with 422 instead of ignored.'),
+  placeholder: {
+    description: 'The id of an image of this issuer that is shown in place of deleted ones.',
+    schema: { type: 'string', format: 'uuid' },
+    findFault: (value) => (canonicalUuid(value) === null ? 'must be a UUID' : null),
+  },
+} as const satisfies Readonly<Record<keyof PolicyDocument, PolicyMember>>;
+
+/** Steps of a policy, mapped. @throws {InvalidTransformationError} outside of the vocabulary. */
+export const mapPolicySteps = (steps: unknown): MappedChain => mapper.map(steps);
+
+function findStepsFault(steps: unknown, fewest: number, most: number): string | null {
+  if (!Array.isArray(steps) || steps.length < fewest || steps.length > most) {
+    return `must be an array of ${fewest} to ${most} steps`;
+  }
+  try {
+    const chain = mapPolicySteps(steps);
+    for (const { step, ignored } of chain.steps) {
+      // Nobody would see that a part of a watermark does nothing.
+      if (ignored[0]) return `step ${step}: \`${ignored[0].key}\` would have no effect: ${ignored[0].reason}`;
+    }
+    return closesForeignLayer(chain.steps.map((step) => step.values()))
+      ? 'must close with `layer_apply` only layers of its own'
+      : null;
+  } catch (error) {
+    if (error instanceof InvalidTransformationError) return describeFault(error);
+    throw error;
+  }
+}
+
+/** A refusal of the vocabulary, as a part of a sentence. */
+export function describeFault({ extensions: { step, key, allowed } }: InvalidTransformationError): string {
+  const place = [
+    ...(typeof step === 'number' ? [`step ${step}`] : []),
+    ...(typeof key === 'string' ? [`\`${key}\``] : []),
+  ];
+  return `${place.join(', ')} must be: ${typeof allowed === 'string' ? allowed : ''}`;
+}

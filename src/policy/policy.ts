@@ -1,0 +1,48 @@
+import type { MappedChain } from '../transformations/transformation.mapper.js';
+import type { BaseChain } from './base-chain.js';
+import type { Extent } from './output-bound.js';
+
+/** How a redirect may be cached. */
+export const REDIRECT_CACHES = ['no-store', 'private'] as const;
+export type RedirectCache = (typeof REDIRECT_CACHES)[number];
+
+/** A step in the SDK's terms, as a token has it. */
+export type PolicyStep = Readonly<Record<string, unknown>>;
+
+/** An issuer's policy as it is stored and as the API has it; what is absent restricts nothing. */
+export interface PolicyDocument {
+  readonly base_chain?: readonly string[];
+  readonly allowed_keys?: readonly string[];
+  readonly denied_keys?: readonly string[];
+  readonly mandatory_steps?: readonly PolicyStep[];
+  readonly presets?: Readonly<Record<string, readonly PolicyStep[]>>;
+  readonly presets_only?: boolean;
+  readonly max_width?: number;
+  readonly max_height?: number;
+  readonly max_layers?: number;
+  readonly max_steps?: number;
+  readonly require_exp?: boolean;
+  readonly max_token_age?: number;
+  readonly require_image_id?: boolean;
+  readonly redirect_cache?: RedirectCache;
+  readonly redirect_max_age?: number;
+  readonly strict?: boolean;
+  readonly placeholder?: string;
+}
+
+/** A policy made ready for redirects. Frozen data: checking against it asks nobody. */
+export interface Policy {
+  readonly document: PolicyDocument;
+  readonly baseChain: BaseChain;
+  /** How large a picture can be after the base chain. */
+  readonly baseExtent: Extent;
+  /** After every token's own steps. */
+  readonly mandatory: MappedChain;
+  /** By name, in the SDK's terms: mapped with the steps around them, since a flag may depend on those. */
+  readonly presets: ReadonlyMap<string, readonly PolicyStep[]>;
+  /** Null: every key. */
+  readonly allowedKeys: ReadonlySet<string> | null;
+  readonly deniedKeys: ReadonlySet<string>;
+  /** Seconds for which a redirect may be cached at the most; 0: not at all. */
+  readonly redirectMaxAge: number;
+}

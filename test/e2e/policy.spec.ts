@@ -1,0 +1,472 @@
+import { randomUUID } from 'node:crypto';
+import { DataSource } from 'typeorm';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { AddIssuerPolicy1768000000000 } from '../../src/database/migrations/1768000000000-add-issuer-policy.js';
+import { request } from '../support/http.js';
+import { createTenant, post, type Tenant } from '../support/seed.js';
+import { startService, type Service } from '../support/service.js';
+
+let service: Service;
+let tenant: Tenant;
+let neighbour: Tenant;
+let publicOne: Tenant;
+
+beforeAll(async () => {
+  service = await startService();
+  tenant = await createTenant(service, { publicId: 'shoe', overlayPublicId: 'logo' });
+  neighbour = await createTenant(service, { publicId: 'hat', overlayPublicId: 'hats_logo' });
+  publicOne = await createTenant(service, {
+    publicId: 'poster',
+    overlayPublicId: 'posters_logo',
+    access: 'public',
+  });
+});
+afterAll(() => service.close());
+beforeEach(() => setPolicy({}));
+
+type Body = Record<string, unknown>;
+
+async function setPolicy(policy: object, of = tenant): Promise<Body> {
+  const answer = await service.admin('PATCH', `/issuers/${of.issuerId}`, { policy });
+  expect(answer.status, answer.text).toBe(200);
+  const body = answer.json() as Body;
+  expect(body['policy']).toStrictEqual(policy);
+  return body;
+}
+
+/** The chain that a path leads to. */
+async function chainOf(path: string): Promise<string> {
+  const { status, shown, text } = await service.image(path);
+  expect(status, text).toBe(302);
+  return shown?.components.join('/') ?? '';
+}
+
+/** A refusal's status and members; by the redirect, its explanation and a delivery alike. */
+async function refusalOf(path: string): Promise<Body> {
+  const { status, text, headers, json } = await service.image(path);
+  expect(status, text).toBeGreaterThanOrEqual(400);
+  expect(headers['cache-control']).toBe('no-cache, no-store');
+  const [before = '', query = ''] = path.split('?');
+  const explained = await service.image(`${before}/explain?${query}`);
+  expect({ status: explained.status, body: explained.json() }).toStrictEqual({ status, body: json() });
+  const token = new URLSearchParams(query).get('token');
+  if (token !== null) {
+    const delivered = await request({
+      port: service.port,
+      path: '/deliveries',
+      method: 'POST',
+      body: { deliveries: [{ image_id: before.split('/')[2], token }] },
+    });
+    expect(delivered.json()).toMatchObject({ deliveries: [{ problem: json() as object }] });
+  }
+  const body = json() as Body;
+  expect(body['detail']).toBeTypeOf('string');
+  return Object.fromEntries(
+    Object.entries(body).filter(([name]) => !['type', 'title', 'detail'].includes(name)),
+  );
+}
+
+const violation = (rule: string, limit: unknown, more: object = {}): object => ({
+  status: 403,
+  code: 'policy_violation',
+  rule,
+  limit,
+  ...more,
+});
+const BASE = 'c_fit,h_1920,w_1920/fl_attachment/dpr_auto,q_auto,f_auto';
+
+describe('an issuer’s policy', () => {
+  it('is given at its creation, shown, replaced as a whole and removed', async () => {
+    const policy = { max_width: 800, presets: { card: [{ width: 100 }] }, strict: true };
+    const { id } = await post<{ id: string }>(service, '/issuers', { name: 'With a policy', policy });
+    const show = async (): Promise<unknown> =>
+      ((await service.admin('GET', `/issuers/${id}`)).json() as Body)['policy'];
+    expect(await show()).toStrictEqual(policy);
+    await service.admin('PATCH', `/issuers/${id}`, { name: 'Renamed' });
+    expect(await show()).toStrictEqual(policy);
+    await service.admin('PATCH', `/issuers/${id}`, { policy: { max_height: 5 } });
+    expect(await show()).toStrictEqual({ max_height: 5 });
+    await service.admin('PATCH', `/issuers/${id}`, { policy: {} });
+    expect(await show()).toStrictEqual({});
+  });
+
+  it.each<[policy: unknown, ...errors: [key: string, detail: RegExp][]]>([
+    [null, ['policy', /^must be an object$/]],
+    [[], ['policy', /^must be an object$/]],
+    ['x', ['policy', /^must be an object$/]],
+    [{ max_widht: 1 }, ['policy.max_widht', /should not exist/]],
+    [
+      { max_width: 0, require_exp: 'yes', base_chain: ['l_x'] },
+      ['policy.max_width', /^must be a whole number from 1 to 65500$/],
+      ['policy.require_exp', /^must be true or false$/],
+      ['policy.base_chain', /^component 1: `l_x` names an asset/],
+    ],
+    [{ mandatory_steps: [{ width: 0 }] }, ['policy.mandatory_steps', /^step 1, `width` must be: a whole/]],
+    [{ presets: { 'a b': [{ width: 1 }] } }, ['policy.presets', /^must have names/]],
+  ])('is refused where it has a fault: %j', async (policy, ...errors) => {
+    for (const answer of [
+      await service.admin('PATCH', `/issuers/${tenant.issuerId}`, { policy }),
+      await service.admin('POST', '/issuers', { name: 'x', policy }),
+    ]) {
+      expect(answer.status).toBe(422);
+      const { errors: given } = answer.json() as { errors: { key: string; detail: string }[] };
+      const sorted = given.toSorted(
+        (a, b) => errors.findIndex(([key]) => key === a.key) - errors.findIndex(([key]) => key === b.key),
+      );
+      expect(sorted.map(({ key }) => key)).toStrictEqual(errors.map(([key]) => key));
+      for (const [index, [, detail]] of errors.entries()) expect(sorted[index]?.detail).toMatch(detail);
+    }
+  });
+
+  it('names rows of its own issuer alone; another’s is one that does not exist', async () => {
+    const refused = async (policy: object): Promise<unknown> => {
+      const answer = await service.admin('PATCH', `/issuers/${tenant.issuerId}`, { policy });
+      expect(answer.status).toBe(422);
+      return (answer.json() as Body)['errors'];
+    };
+    const nobody = randomUUID();
+    for (const id of [nobody, neighbour.overlayId]) {
+      const detail = `must name overlays of this issuer: ${id} is none`;
+      expect(
+        await refused({ mandatory_steps: [{ overlay: id }], presets: { p: [{ underlay: id }] } }),
+      ).toStrictEqual([
+        { key: 'policy.mandatory_steps', detail },
+        { key: 'policy.presets.p', detail },
+      ]);
+    }
+    for (const id of [nobody, neighbour.imageId]) {
+      expect(await refused({ placeholder: id })).toStrictEqual([
+        { key: 'policy.placeholder', detail: 'must be the id of an image of this issuer' },
+      ]);
+    }
+    // A default image must be an uploaded asset: found when the policy is written, not when a picture is asked for.
+    expect(await refused({ mandatory_steps: [{ default_image: tenant.overlayId }] })).toMatchObject([
+      { key: 'policy.mandatory_steps' },
+    ]);
+  });
+
+  it('is an object whoever writes, and one that cannot be read lets nothing through', async () => {
+    const dataSource = service.app.get(DataSource);
+    const write = (policy: unknown): Promise<unknown> =>
+      dataSource.query('UPDATE issuers SET policy = $1 WHERE id = $2', [
+        JSON.stringify(policy),
+        neighbour.issuerId,
+      ]);
+    await expect(write([])).rejects.toThrow('issuers_policy_object');
+    await write({ mandatory_steps: [{ overlay: 'not a row' }] });
+    await expect
+      .poll(async () => (await service.image(neighbour.path())).status, { timeout: 5_000 })
+      .toBe(503);
+    expect(await refusalOf(neighbour.path())).toStrictEqual({ status: 503, code: 'policy_unreadable' });
+    expect((await service.image(tenant.path())).status).toBe(302);
+    await setPolicy({}, neighbour);
+    expect((await service.image(neighbour.path())).status).toBe(302);
+  });
+
+  it('is in the API’s description', async () => {
+    const { components } = (await service.get('/docs/openapi.json')).json() as {
+      components: { schemas: Record<string, { properties: Record<string, object> }> };
+    };
+    expect(Object.keys(components.schemas['PolicyDto']?.properties ?? {})).toHaveLength(17);
+    expect(components.schemas['PolicyDto']?.properties['max_width']).toMatchObject({
+      type: 'integer',
+      minimum: 1,
+      maximum: 65500,
+    });
+    for (const schema of ['CreateIssuerDto', 'UpdateIssuerDto', 'IssuerView']) {
+      expect(JSON.stringify(components.schemas[schema]?.properties['policy'])).toContain('PolicyDto');
+    }
+  });
+});
+
+describe('a base chain of one’s own', () => {
+  it('stands in place of the default, and keeps to download and original', async () => {
+    await setPolicy({ base_chain: ['q_auto,f_auto,c_limit,w_800', 'fl_attachment'] });
+    expect(await chainOf(tenant.steps({ width: 5 }))).toBe('q_auto,f_auto,c_limit,w_800/fl_attachment/w_5');
+    expect(await chainOf(tenant.path({ sharinpix: { download: false } }))).toBe(
+      'q_auto,f_auto,c_limit,w_800',
+    );
+    expect(await chainOf(tenant.path({ sharinpix: { original: true } }))).toBe('fl_attachment');
+    await setPolicy({ base_chain: [] });
+    expect(await chainOf(tenant.path())).toBe('');
+    await setPolicy({});
+    expect(await chainOf(tenant.path())).toBe(BASE);
+  });
+});
+
+describe('mandatory steps', () => {
+  it('end every chain, and no token leaves them out', async () => {
+    await setPolicy({
+      mandatory_steps: [{ overlay: tenant.overlayId, flags: 'tiled', width: 200 }, { quality: 50 }],
+    });
+    const end = 'fl_tiled,l_private:logo,w_200/q_50';
+    expect(await chainOf(tenant.path())).toBe(`${BASE}/${end}`);
+    expect(await chainOf(tenant.steps({ overlay: tenant.overlayId }, { flags: 'layer_apply' }))).toBe(
+      `${BASE}/l_private:logo/fl_layer_apply/${end}`,
+    );
+    expect(await chainOf(tenant.steps(...Array.from({ length: 32 }, () => ({ effect: 'sepia' }))))).toMatch(
+      end,
+    );
+    for (const sharinpix of [{ original: true }, { original: true, download: false }]) {
+      expect(await refusalOf(tenant.path({ sharinpix }))).toStrictEqual(violation('mandatory_steps', 2));
+    }
+  });
+
+  it('end the chain of a public image that is asked for without a token', async () => {
+    await setPolicy({ mandatory_steps: [{ overlay: publicOne.overlayId }] }, publicOne);
+    expect(await chainOf(`/images/${publicOne.imageId}?width=20`)).toBe(
+      `${BASE}/w_20/l_private:posters_logo`,
+    );
+    await setPolicy({}, publicOne);
+  });
+
+  it('are refused rather than left out when their overlay is gone', async () => {
+    const { id } = await post<{ id: string }>(service, '/overlays', {
+      issuer_id: tenant.issuerId,
+      public_id: 'brief',
+    });
+    await setPolicy({ mandatory_steps: [{ overlay: id }] });
+    expect(await chainOf(tenant.path())).toBe(`${BASE}/l_private:brief`);
+    await service.admin('DELETE', `/overlays/${id}`);
+    expect(await refusalOf(tenant.path())).toStrictEqual({ status: 404, code: 'overlay_not_found' });
+  });
+});
+
+describe('presets and keys', () => {
+  it('let a token call what it may not say itself', async () => {
+    await setPolicy({
+      presets: { card: [{ width: 300, height: 200, crop: 'fill' }, { overlay: tenant.overlayId }] },
+      allowed_keys: ['effect'],
+    });
+    expect(await chainOf(tenant.steps({ effect: 'sepia' }, { preset: 'card' }))).toBe(
+      `${BASE}/e_sepia/c_fill,h_200,w_300/l_private:logo`,
+    );
+    expect(await refusalOf(tenant.steps({ preset: 'card' }, { width: 5 }))).toStrictEqual(
+      violation('allowed_keys', ['effect'], { step: 2, key: 'width' }),
+    );
+    expect(await refusalOf(tenant.steps({ preset: 'none' }))).toStrictEqual({
+      status: 422,
+      code: 'invalid_transformation',
+      step: 1,
+      key: 'preset',
+      value: '"none"',
+      allowed: 'card',
+    });
+    // A fault behind a preset has the number that it has in the token.
+    expect(await refusalOf(tenant.steps({ preset: 'card' }, { effect: 'nothing' }))).toMatchObject({
+      status: 422,
+      step: 2,
+      key: 'effect',
+    });
+  });
+
+  it('can be all that a token may say', async () => {
+    await setPolicy({ presets: { card: [{ width: 300 }] }, presets_only: true });
+    expect(await chainOf(tenant.steps({ preset: 'card' }))).toBe(`${BASE}/w_300`);
+    expect(await chainOf(tenant.path())).toBe(BASE);
+    const limit = ['card'];
+    expect(await refusalOf(tenant.steps({ width: 300 }))).toStrictEqual(
+      violation('presets_only', limit, { step: 1 }),
+    );
+    expect(await refusalOf(tenant.path({ sharinpix: { original: true } }))).toStrictEqual(
+      violation('presets_only', limit),
+    );
+  });
+
+  it('that a token may not say are refused, and unknown ones where the issuer is strict', async () => {
+    await setPolicy({ denied_keys: ['overlay', 'underlay'], strict: true });
+    expect(await refusalOf(tenant.steps({ overlay: tenant.overlayId }))).toStrictEqual(
+      violation('denied_keys', ['overlay', 'underlay'], { step: 1, key: 'overlay' }),
+    );
+    expect(await refusalOf(tenant.steps({ miaim: 1 }))).toMatchObject({
+      status: 422,
+      code: 'invalid_transformation',
+      step: 1,
+      key: 'miaim',
+    });
+  });
+});
+
+describe('limits', () => {
+  it('hold for size, layers and steps', async () => {
+    await setPolicy({ max_width: 800, max_height: 600, max_layers: 1, max_steps: 2 });
+    const box = { width: 800, height: 600, crop: 'fit' };
+    expect(await chainOf(tenant.steps(box))).toBe(`${BASE}/c_fit,h_600,w_800`);
+    expect(await refusalOf(tenant.steps({ ...box, dpr: 2 }))).toStrictEqual(
+      violation('max_width', 800, { step: 1, key: 'dpr' }),
+    );
+    expect(await refusalOf(tenant.path())).toStrictEqual(violation('max_width', 800));
+    expect(await refusalOf(tenant.path({ sharinpix: { original: true } }))).toStrictEqual(
+      violation('max_width', 800),
+    );
+    expect(
+      await refusalOf(
+        tenant.steps(
+          { ...box, overlay: tenant.overlayId, underlay: tenant.overlayId, flags: 'no_overflow' },
+          box,
+        ),
+      ),
+    ).toStrictEqual(violation('max_layers', 1, { step: 1, key: 'overlay' }));
+    expect(await refusalOf(tenant.steps(box, box, box))).toStrictEqual(
+      violation('max_steps', 2, { step: 3 }),
+    );
+  });
+
+  it('hold without a token too', async () => {
+    await setPolicy({ max_width: 800, max_height: 800, denied_keys: ['crop'] }, publicOne);
+    const path = `/images/${publicOne.imageId}`;
+    expect(await chainOf(`${path}?width=800&height=800`)).toBe(`${BASE}/h_800,w_800`);
+    expect(await refusalOf(`${path}?width=801&height=5`)).toStrictEqual(
+      violation('max_width', 800, { step: 1, key: 'width' }),
+    );
+    expect(await refusalOf(`${path}?width=5&height=5&crop=fit`)).toStrictEqual(
+      violation('denied_keys', ['crop'], { step: 1, key: 'crop' }),
+    );
+    await setPolicy({}, publicOne);
+  });
+
+  it('hold for the token itself', async () => {
+    const now = Math.floor(Date.now() / 1000);
+    await setPolicy({ require_exp: true, max_token_age: 600, require_image_id: true });
+    const good = { exp: now + 60, iat: now - 500, image_id: tenant.imageId };
+    expect(await chainOf(tenant.path(good))).toBe(BASE);
+    expect(await refusalOf(tenant.path({ ...good, exp: undefined }))).toStrictEqual(
+      violation('require_exp', true),
+    );
+    expect(await refusalOf(tenant.path({ ...good, iat: now - 700 }))).toStrictEqual(
+      violation('max_token_age', 600),
+    );
+    expect(await refusalOf(tenant.path({ ...good, iat: undefined }))).toStrictEqual(
+      violation('max_token_age', 600),
+    );
+    expect(await refusalOf(tenant.path({ ...good, image_id: undefined }))).toStrictEqual(
+      violation('require_image_id', true),
+    );
+    // A refused token stays one, whatever the policy; and a binding is looked at first.
+    expect(await refusalOf(tenant.path({ exp: now - 60 }))).toMatchObject({ status: 401 });
+    expect(await refusalOf(tenant.path({ image_id: [randomUUID()] }))).toMatchObject({
+      code: 'image_not_in_token',
+    });
+  });
+});
+
+describe('a redirect’s caching', () => {
+  const cachingOf = async (path: string): Promise<(string | undefined)[]> => {
+    const { headers, status } = await service.image(path);
+    expect(status).toBe(302);
+    return [headers['cache-control'], headers.pragma, headers.expires];
+  };
+
+  it('is the seed’s, unless the policy says otherwise; then it ends with the token', async () => {
+    const exp = Math.floor(Date.now() / 1000) + 100;
+    const never = ['no-cache, no-store', 'no-cache', 'Fri, 01 Jan 1990 00:00:00 GMT'];
+    expect(await cachingOf(tenant.path({ exp }))).toStrictEqual(never);
+    await setPolicy({ redirect_cache: 'private', redirect_max_age: 60 });
+    expect(await cachingOf(tenant.path({ exp }))).toStrictEqual([
+      'private, max-age=60',
+      undefined,
+      undefined,
+    ]);
+    expect(await cachingOf(tenant.path())).toStrictEqual(['private, max-age=60', undefined, undefined]);
+    await setPolicy({ redirect_cache: 'private', redirect_max_age: 6000 });
+    const [caching = ''] = await cachingOf(tenant.path({ exp }));
+    const seconds = Number(/^private, max-age=(\d+)$/.exec(caching)?.[1]);
+    expect(seconds).toBeGreaterThan(60);
+    expect(seconds).toBeLessThanOrEqual(100);
+    expect(await cachingOf(tenant.path({ exp: exp - 110 }))).toStrictEqual(never);
+  });
+
+  it('changes no other header', async () => {
+    const names = async (): Promise<string[]> =>
+      (await service.image(tenant.path())).rawHeaders.filter((_, index) => index % 2 === 0);
+    const before = await names();
+    await setPolicy({ redirect_cache: 'private' });
+    expect(await names()).toStrictEqual(before.filter((name) => name !== 'Pragma' && name !== 'Expires'));
+  });
+});
+
+describe('a placeholder', () => {
+  it('is shown for a deleted image, under the token’s chain', async () => {
+    const make = async (access: string): Promise<string> => {
+      const public_id = `p_${randomUUID()}`;
+      const body = { issuer_id: tenant.issuerId, public_id, version: 5, access };
+      return (await post<{ id: string }>(service, '/images', body)).id;
+    };
+    const [gone, placeholder, open] = [await make('public'), await make('token'), await make('public')];
+    await service.admin('DELETE', `/images/${gone}`);
+    const path = `/images/${gone}?token=${tenant.seal({ transformations: [{ width: 5 }] })}`;
+    expect((await service.image(path)).status).toBe(410);
+
+    await setPolicy({ placeholder });
+    const { status, shown } = await service.image(path);
+    expect([status, shown?.components.at(-1)]).toStrictEqual([302, 'w_5']);
+    expect((await service.image(path.replace('?', '/explain?'))).json()).toMatchObject({
+      image_id: gone,
+      placeholder_id: placeholder,
+    });
+    // Without a token, only a public placeholder is shown.
+    expect((await service.image(`/images/${gone}`)).status).toBe(410);
+    await setPolicy({ placeholder: open });
+    expect((await service.image(`/images/${gone}`)).status).toBe(302);
+    await service.admin('DELETE', `/images/${open}`);
+    expect((await service.image(path)).status).toBe(410);
+    expect((await service.image(`/images/${randomUUID()}?token=${tenant.seal()}`)).status).toBe(404);
+  });
+});
+
+describe('an explanation', () => {
+  it('shows the policy, but not what its presets are made of', async () => {
+    await setPolicy({
+      base_chain: ['c_limit,h_400,w_400'],
+      presets: {
+        card: [{ effect: 'sepia' }, { width: '0.5', height: '0.5' }],
+        other: [{ overlay: tenant.overlayId }],
+      },
+      mandatory_steps: [{ overlay: tenant.overlayId }],
+      max_width: 500,
+      redirect_cache: 'private',
+    });
+    const path = tenant.steps({ preset: 'card' }, { quality: 50 });
+    const { status, json } = await service.image(path.replace('?', '/explain?'));
+    expect(status).toBe(200);
+    expect(json()).toMatchObject({
+      base_chain: ['c_limit,h_400,w_400'],
+      steps: [
+        { step: 1, preset: 'card', component: 'e_sepia', ignored: [] },
+        { step: 1, preset: 'card', component: 'h_0.5,w_0.5', ignored: [] },
+        { step: 2, component: 'q_50', ignored: [] },
+      ],
+      mandatory_chain: ['l_private:logo'],
+      largest_output: { width: 200, height: 200 },
+      policy: { presets: ['card', 'other'], max_width: 500, redirect_cache: 'private' },
+      redirect_max_age: 300,
+    });
+    expect(Object.keys((json() as { policy: object }).policy).sort()).toStrictEqual([
+      'max_width',
+      'presets',
+      'redirect_cache',
+    ]);
+  });
+});
+
+describe('the migration', () => {
+  it('goes back and forth', async () => {
+    const runner = service.app.get(DataSource).createQueryRunner();
+    const migration = new AddIssuerPolicy1768000000000();
+    const columns = async (): Promise<unknown> =>
+      runner.query(
+        `SELECT 1 FROM information_schema.columns WHERE table_name = 'issuers' AND column_name = 'policy'`,
+      );
+    await runner.startTransaction();
+    try {
+      await migration.down(runner);
+      expect(await columns()).toStrictEqual([]);
+      await migration.up(runner);
+      expect(await columns()).toHaveLength(1);
+      expect(await runner.query('SELECT DISTINCT policy FROM issuers')).toStrictEqual([{ policy: {} }]);
+    } finally {
+      await runner.rollbackTransaction();
+      await runner.release();
+    }
+  });
+});

@@ -1,0 +1,187 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { selectBaseChain } from '../../src/policy/base-chain.js';
+import { checkOutput } from '../../src/policy/check-output.js';
+import { checkToken } from '../../src/policy/check-token.js';
+import { compilePolicy } from '../../src/policy/compile-policy.js';
+import { expandSteps, NO_STEPS } from '../../src/policy/expand-steps.js';
+import { PolicyViolationError } from '../../src/policy/policy.errors.js';
+import type { PolicyDocument } from '../../src/policy/policy.js';
+import { readClaims } from '../../src/tokens/token-claims.js';
+import type { LayerAsset } from '../../src/transformations/asset-layer.js';
+import { InvalidTransformationError } from '../../src/transformations/transformation.errors.js';
+import { TransformationMapper } from '../../src/transformations/transformation.mapper.js';
+import { outputSize, type Trial } from '../support/output-size.js';
+import { acceptedSteps, type Step } from '../support/steps.arbitrary.js';
+
+const LOGO = '3d616b4e-a597-4b23-aa3d-d7de678f0ba6';
+const OTHER = '11111111-2222-4333-8444-555555555555';
+const overlays = new Map<string, LayerAsset>([
+  [LOGO, { deliveryType: 'private', publicId: 'logo' }],
+  [OTHER, { deliveryType: 'upload', publicId: 'other' }],
+]);
+const mapper = new TransformationMapper();
+const RUNS = 20_000;
+
+/** The chain of a token under a policy, in the parts that a redirect joins; null where it is refused. */
+function chainOf(
+  document: PolicyDocument,
+  steps: unknown,
+  settings: { readonly download?: unknown; readonly original?: unknown } = {},
+): { readonly own: readonly string[]; readonly whole: readonly string[] } | null {
+  const policy = compilePolicy(document);
+  try {
+    const claims = readClaims({ transformations: steps, sharinpix: settings }, OTHER, 0);
+    checkToken(policy, claims, 0);
+    const expanded = claims.original ? NO_STEPS : expandSteps(policy, claims.transformations);
+    const mapped = mapper.map(expanded.steps, (index) => expanded.numbers[index] ?? 0);
+    if (!claims.original) checkOutput(policy, mapped);
+    const own = [...selectBaseChain(policy.baseChain, claims), ...mapped.components(overlays)];
+    return { own, whole: [...own, ...policy.mandatory.components(overlays)] };
+  } catch (error) {
+    if (error instanceof PolicyViolationError || error instanceof InvalidTransformationError) return null;
+    throw error;
+  }
+}
+
+const side = fc.oneof(
+  fc.integer({ min: 1, max: 1000 }),
+  fc.constantFrom<unknown>(0.5, '1.0', 2.5, '50.0', 'iw_mul_3', 'iw', 'auto', 'w_mul_4', '100'),
+);
+/** Steps of sizes alone: what random steps of the whole vocabulary seldom combine. */
+const sizing: fc.Arbitrary<Step> = fc.record(
+  {
+    width: side,
+    height: side,
+    crop: fc.constantFrom(
+      ...'scale fit limit mfit fill lfill pad lpad mpad crop thumb auto auto_pad fill_pad'.split(' '),
+    ),
+    aspect_ratio: fc.constantFrom<unknown>('16:9', '1:100', 0.01, 100, 'iar', '1.5'),
+    dpr: fc.constantFrom<unknown>(1, 2, 10, '0.1', '1.5'),
+    zoom: fc.constantFrom<unknown>('0.1', 2, '1.5'),
+    angle: fc.constantFrom<unknown>(0, 45, 90, -30, [45, 45], 'auto_right', 'hflip'),
+    border: fc.constantFrom('5px_solid_red', '300px_solid_black'),
+    overlay: fc.constantFrom<unknown>(LOGO, { text: 'a long text', font_family: 'Arial', font_size: 300 }),
+    underlay: fc.constant(OTHER),
+    flags: fc.constantFrom(
+      'layer_apply',
+      'no_overflow',
+      'tiled',
+      'relative',
+      'layer_apply.no_overflow',
+      'layer_apply.relative',
+      'ignore_aspect_ratio',
+    ),
+    gravity: fc.constantFrom('north_west', 'south', 'center', 'east', 'face', 'xy_center', 'auto'),
+    x: fc.constantFrom<unknown>(10, -400, 0.9, '3.0', 'iw'),
+    y: fc.constantFrom<unknown>(10, -400, '0.5', 5000),
+    effect: fc.constantFrom('sepia', 'shadow:50', 'upscale', 'blur', 'outline:outer:50', 'trim'),
+    size: fc.constantFrom('100x200', '900x10'),
+    page: fc.constant(2),
+  },
+  { requiredKeys: [], noNullPrototype: true },
+);
+/** Few keys a step, and often a box at the end, so that many are let through. */
+const few = (step: Step, keep: readonly number[]): Step =>
+  Object.fromEntries(Object.entries(step).filter((_, index) => keep.includes(index)));
+const steps = fc.oneof(
+  acceptedSteps({ overlayIds: [LOGO, OTHER] }),
+  fc
+    .tuple(
+      fc.array(
+        fc
+          .tuple(sizing, fc.array(fc.nat({ max: 8 }), { maxLength: 4 }))
+          .map(([step, keep]) => few(step, keep)),
+        { maxLength: 5 },
+      ),
+      fc.nat({ max: 3 }),
+      fc.constantFrom<Step>(
+        { width: 300, height: 200, crop: 'fit' },
+        { width: 400, crop: 'limit' },
+        { effect: 'sepia' },
+        { size: '300x300' },
+      ),
+    )
+    .map(([list, at, box]) => [...list.slice(0, at), box, ...list.slice(at)]),
+);
+
+const dimension = fc.oneof(fc.integer({ min: 1, max: 6000 }), fc.constantFrom(1, 2, 6000));
+const size = fc.record({ width: dimension, height: dimension });
+const trial: fc.Arbitrary<Trial> = fc.record({
+  original: size,
+  layer: size,
+  clientWidth: fc.integer({ min: 1, max: 4000 }),
+});
+
+describe('under a maximum size', () => {
+  it('no token leads to a chain that makes any original larger', () => {
+    let delivered = 0;
+    fc.assert(
+      fc.property(
+        steps,
+        fc.record({ max_width: fc.constantFrom(350, 800), max_height: fc.constantFrom(350, 800) }),
+        fc.constantFrom(undefined, ['c_limit,h_350,w_350', 'q_auto'], ['f_auto']),
+        fc.record({ original: fc.boolean(), download: fc.boolean() }, { requiredKeys: [] }),
+        fc.array(trial, { minLength: 4, maxLength: 4 }),
+        (transformations, limits, base, settings, trials) => {
+          const chain = chainOf(
+            { ...limits, ...(base === undefined ? {} : { base_chain: base }) },
+            transformations,
+            settings,
+          );
+          if (chain === null) return;
+          delivered += 1;
+          for (const each of trials) {
+            const { width, height } = outputSize(chain.own, each);
+            expect(width, chain.own.join('/')).toBeLessThanOrEqual(limits.max_width);
+            expect(height, chain.own.join('/')).toBeLessThanOrEqual(limits.max_height);
+          }
+        },
+      ),
+      { numRuns: RUNS },
+    );
+    // The property says nothing of what is refused: enough must get through.
+    expect(delivered).toBeGreaterThan(RUNS / 50);
+  });
+});
+
+describe('under a mandatory watermark', () => {
+  const MANDATORY = [
+    { overlay: LOGO, width: 0.3, flags: 'relative' },
+    { opacity: 40 },
+    { flags: 'layer_apply', gravity: 'south_east' },
+  ];
+  const WATERMARK = ['fl_relative,l_private:logo,w_0.3', 'o_40', 'fl_layer_apply,g_south_east'];
+  const junk = fc.oneof(
+    steps,
+    fc.array(fc.oneof(sizing, fc.record({ preset: fc.constantFrom('stamp', 'none') })), { maxLength: 34 }),
+    fc.anything(),
+  );
+
+  it('no token leads to a chain that does not end with it, whole', () => {
+    let delivered = 0;
+    fc.assert(
+      fc.property(
+        junk,
+        fc.record({ original: fc.anything(), download: fc.anything() }, { requiredKeys: [] }),
+        fc.record(
+          {
+            base_chain: fc.constantFrom(['q_auto'], []),
+            max_steps: fc.constant(20),
+            strict: fc.boolean(),
+            presets: fc.constant({ stamp: [{ overlay: OTHER }] }),
+          },
+          { requiredKeys: [] },
+        ),
+        (transformations, settings, document) => {
+          const chain = chainOf({ ...document, mandatory_steps: MANDATORY }, transformations, settings);
+          if (chain === null) return;
+          delivered += 1;
+          expect(chain.whole.slice(-WATERMARK.length)).toStrictEqual(WATERMARK);
+        },
+      ),
+      { numRuns: RUNS },
+    );
+    expect(delivered).toBeGreaterThan(RUNS / 10);
+  });
+});

@@ -1,0 +1,498 @@
+import { describe, expect, it } from 'vitest';
+import { makeBaseChain, selectBaseChain } from '../../src/policy/base-chain.js';
+import { checkOutput, outputBound } from '../../src/policy/check-output.js';
+import { checkToken } from '../../src/policy/check-token.js';
+import {
+  compilePolicy,
+  findPolicyFaults,
+  NO_POLICY,
+  readStoredPolicy,
+} from '../../src/policy/compile-policy.js';
+import { EFFECTS_THAT_KEEP_THE_SIZE } from '../../src/policy/effect-sizes.js';
+import { expandSteps } from '../../src/policy/expand-steps.js';
+import { POLICY_MEMBERS } from '../../src/policy/policy-members.js';
+import { PolicyViolationError } from '../../src/policy/policy.errors.js';
+import type { PolicyDocument } from '../../src/policy/policy.js';
+import { redirectAge } from '../../src/policy/redirect-age.js';
+import type { ProblemExtensions } from '../../src/problems/problem.error.js';
+import { readClaims, type TokenClaims } from '../../src/tokens/token-claims.js';
+import { EFFECTS } from '../../src/transformations/effects.js';
+import { InvalidTransformationError } from '../../src/transformations/transformation.errors.js';
+import { TransformationMapper } from '../../src/transformations/transformation.mapper.js';
+
+const ISSUER = 'cfd3b472-dbba-4089-bce7-f5c1e413b5c1';
+const LOGO = '3d616b4e-a597-4b23-aa3d-d7de678f0ba6';
+const NOW = 1_800_000_000;
+const TEXT = { text: 'Jane', font_family: 'Arial', font_size: 20 };
+
+const claimsOf = (payload: Parameters<typeof readClaims>[0]): TokenClaims => readClaims(payload, ISSUER, NOW);
+
+/** What a check throws as a problem's own members, or null. */
+function violationOf(check: () => void): ProblemExtensions | null {
+  try {
+    check();
+    return null;
+  } catch (error) {
+    if (error instanceof PolicyViolationError || error instanceof InvalidTransformationError) {
+      return error.extensions;
+    }
+    throw error;
+  }
+}
+
+describe('a policy', () => {
+  /** Of every member: values at and within its bounds, and beyond. */
+  const CASES: Readonly<Record<keyof PolicyDocument, { accepted: unknown[]; rejected: unknown[] }>> = {
+    base_chain: {
+      accepted: [
+        [],
+        ['c_fit,h_1920,w_1920', 'fl_attachment', 'dpr_auto,q_auto,f_auto'],
+        ['w_100', 't_named', 'fl_attachment:my%20file.progressive:semi'],
+        Array.from({ length: 8 }, () => 'q_auto'),
+      ],
+      rejected: [
+        'q_auto',
+        null,
+        {},
+        [''],
+        [5],
+        ['w_0'],
+        ['w'],
+        ['x_y_z'],
+        ['w_100/l_private:secret'],
+        ['l_private:logo'],
+        ['u_text:Arial_20:hi'],
+        ['d_avatar'],
+        ['fl_layer_apply'],
+        ['fl_tiled'],
+        ['fl_nothing'],
+        ['w_1,w_2'],
+        ['if_w_gt_1'],
+        ['$a_1'],
+        ['fn_remote:x'],
+        ['w_initial_width'],
+        ['e_sepia,'],
+        Array.from({ length: 9 }, () => 'q_auto'),
+        [`w_100,e_blur:${'1'.repeat(300)}`],
+      ],
+    },
+    allowed_keys: {
+      accepted: [[], ['width', 'height', 'overlay']],
+      rejected: [['w'], ['preset'], 'width', [1], null],
+    },
+    denied_keys: { accepted: [[], ['effect']], rejected: [['sepia'], {}, [null]] },
+    mandatory_steps: {
+      accepted: [
+        [],
+        [{ overlay: LOGO, flags: 'tiled' }],
+        [{ overlay: TEXT }, { opacity: 40 }, { flags: 'layer_apply', gravity: 'south' }],
+        Array.from({ length: 8 }, () => ({ effect: 'sepia' })),
+      ],
+      rejected: [
+        {},
+        [1],
+        [{ width: 0 }],
+        [{ overlay: 'logo' }],
+        [{ flags: 'layer_apply' }],
+        [{ overlay: LOGO }, { flags: 'layer_apply' }, { flags: 'layer_apply' }],
+        [{ flags: 'tiled' }],
+        [{ miaim: 1 }],
+        [{ preset: 'x' }],
+        Array.from({ length: 9 }, () => ({ effect: 'sepia' })),
+      ],
+    },
+    presets: {
+      accepted: [{}, { card: [{ width: 100 }], 'a-B_9': [{ overlay: LOGO }] }],
+      rejected: [
+        [],
+        null,
+        { card: [] },
+        { card: {} },
+        { '': [{ width: 1 }] },
+        { 'a b': [{ width: 1 }] },
+        { _x: [{ width: 1 }] },
+        { ['x'.repeat(65)]: [{ width: 1 }] },
+        { card: [{ width: 1 }], other: [{ width: 0 }] },
+        { card: Array.from({ length: 17 }, () => ({ width: 1 })) },
+        Object.fromEntries(Array.from({ length: 65 }, (_, index) => [`p${index}`, [{ width: 1 }]])),
+      ],
+    },
+    presets_only: { accepted: [true, false], rejected: ['true', 1, null] },
+    max_width: { accepted: [1, 65_500], rejected: [0, 65_501, 1.5, '800', null, Infinity] },
+    max_height: { accepted: [1, 65_500], rejected: [0, 65_501] },
+    max_layers: { accepted: [0, 10], rejected: [-1, 11] },
+    max_steps: { accepted: [0, 32], rejected: [-1, 33] },
+    require_exp: { accepted: [true, false], rejected: ['no'] },
+    max_token_age: { accepted: [1, 31_622_400], rejected: [0, 31_622_401] },
+    require_image_id: { accepted: [true, false], rejected: [0] },
+    redirect_cache: { accepted: ['no-store', 'private'], rejected: ['public', null] },
+    redirect_max_age: { accepted: [1, 31_622_400], rejected: [0, 31_622_401] },
+    strict: { accepted: [true, false], rejected: [null] },
+    placeholder: { accepted: [LOGO, LOGO.toUpperCase()], rejected: ['logo', null] },
+  };
+
+  it.each(Object.entries(CASES))('takes for `%s` what is in its range, and nothing else', (key, cases) => {
+    for (const value of cases.accepted) {
+      expect(findPolicyFaults({ [key]: value }), JSON.stringify(value)).toStrictEqual([]);
+      expect(readStoredPolicy({ [key]: value })?.document).toStrictEqual({ [key]: value });
+    }
+    for (const value of cases.rejected) {
+      const faults = findPolicyFaults({ [key]: value });
+      expect(faults, JSON.stringify(value)).toStrictEqual([{ key, detail: expect.any(String) as string }]);
+      expect(readStoredPolicy({ [key]: value })).toBeNull();
+    }
+  });
+
+  it('has a case for every member', () => {
+    expect(Object.keys(CASES)).toStrictEqual(Object.keys(POLICY_MEMBERS));
+  });
+
+  it.each([null, [], 'x', 5])('is an object: not %j', (document) => {
+    expect(findPolicyFaults(document)).toStrictEqual([{ key: 'policy', detail: 'must be an object' }]);
+  });
+
+  it('names the member that it does not have, and the step that is at fault', () => {
+    expect(
+      findPolicyFaults({
+        max_widht: 5,
+        mandatory_steps: [{ overlay: LOGO }, { width: 0 }],
+        base_chain: ['q_auto', 'w_9,l_x'],
+      }),
+    ).toStrictEqual([
+      { key: 'max_widht', detail: 'is no member of a policy' },
+      {
+        key: 'mandatory_steps',
+        detail: expect.stringMatching(/^step 2, `width` must be: a whole/) as string,
+      },
+      {
+        key: 'base_chain',
+        detail: 'component 2: `l_x` names an asset, which only a step can, by the id of its row',
+      },
+    ]);
+  });
+});
+
+describe('a base chain', () => {
+  it.each<[components: string[], inline: string[], original: string[]]>([
+    [
+      ['c_fit,h_1920,w_1920', 'fl_attachment', 'dpr_auto,q_auto,f_auto'],
+      ['c_fit,h_1920,w_1920', 'dpr_auto,q_auto,f_auto'],
+      ['fl_attachment'],
+    ],
+    [['q_auto,fl_attachment,f_auto'], ['q_auto,f_auto'], ['fl_attachment']],
+    [['fl_progressive.attachment:shoe.lossy'], ['fl_progressive.lossy'], ['fl_attachment:shoe']],
+    [['w_100'], ['w_100'], []],
+    [[], [], []],
+  ])('of %j keeps its order, and only its attachment can go', (components, inline, original) => {
+    const chain = makeBaseChain(components);
+    const select = (download: boolean, asOriginal: boolean): readonly string[] =>
+      selectBaseChain(chain, { download, original: asOriginal });
+    expect(select(true, false)).toStrictEqual(components);
+    expect(select(false, false)).toStrictEqual(inline);
+    expect(select(true, true)).toStrictEqual(original);
+    expect(select(false, true)).toStrictEqual([]);
+  });
+});
+
+describe('a token under a policy', () => {
+  it.each<[document: PolicyDocument, payload: Parameters<typeof readClaims>[0], violation: object | null]>([
+    [{}, {}, null],
+    [{ require_exp: true }, { exp: NOW + 1 }, null],
+    [{ require_exp: true }, {}, { rule: 'require_exp', limit: true }],
+    [{ require_exp: false }, {}, null],
+    [{ max_token_age: 60 }, { iat: NOW - 90 }, null],
+    [{ max_token_age: 60 }, { iat: NOW - 91 }, { rule: 'max_token_age', limit: 60 }],
+    [{ max_token_age: 60 }, { iat: NOW + 30 }, null],
+    [{ max_token_age: 60 }, { exp: NOW + 5 }, { rule: 'max_token_age', limit: 60 }],
+    [{ require_image_id: true }, { image_id: LOGO }, null],
+    [{ require_image_id: true }, { image_id: [LOGO] }, null],
+    [{ require_image_id: true }, {}, { rule: 'require_image_id', limit: true }],
+    [{ mandatory_steps: [{ overlay: LOGO }] }, { sharinpix: { original: 'true' } }, null],
+    [
+      { mandatory_steps: [{ overlay: LOGO }] },
+      { sharinpix: { original: true } },
+      { rule: 'mandatory_steps', limit: 1 },
+    ],
+    [{ mandatory_steps: [] }, { sharinpix: { original: true } }, null],
+    [
+      { presets_only: true, presets: { card: [{ width: 1 }] } },
+      { sharinpix: { original: true, download: false } },
+      { rule: 'presets_only', limit: ['card'] },
+    ],
+    [{ max_width: 5 }, { sharinpix: { original: true } }, { rule: 'max_width', limit: 5 }],
+    [{ max_height: 5 }, { sharinpix: { original: true } }, { rule: 'max_height', limit: 5 }],
+    [{ denied_keys: ['width'], max_layers: 0, max_steps: 0 }, { sharinpix: { original: true } }, null],
+  ])('%j: %j', (document, payload, violation) => {
+    expect(
+      violationOf(() => {
+        checkToken(compilePolicy(document), claimsOf(payload), NOW);
+      }),
+    ).toStrictEqual(violation);
+  });
+});
+
+describe('steps under a policy', () => {
+  const presets = { card: [{ width: 100 }, { effect: 'sepia' }], mark: [{ overlay: LOGO }] };
+
+  it('have every preset in its place, by the number of the step that calls it', () => {
+    const policy = compilePolicy({ presets });
+    expect(
+      expandSteps(policy, [{ height: 5 }, { preset: 'card', miaim: 1 }, { preset: 'mark' }, { height: 6 }]),
+    ).toStrictEqual({
+      steps: [{ height: 5 }, { width: 100 }, { effect: 'sepia' }, { overlay: LOGO }, { height: 6 }],
+      numbers: [1, 2, 2, 3, 4],
+      presets: new Map([
+        [2, 'card'],
+        [3, 'mark'],
+      ]),
+    });
+  });
+
+  it.each<[document: PolicyDocument, steps: unknown, violation: object | null]>([
+    [{}, [{ width: 5, miaim: 1 }], null],
+    [{}, undefined, null],
+    [{}, 'no list', null],
+    [{}, [5, null], null],
+    [
+      {},
+      [{ preset: 'x' }],
+      { step: 1, key: 'preset', value: '"x"', allowed: 'nothing: the issuer has no presets' },
+    ],
+    [{ presets }, [{}, { preset: 'x' }], { step: 2, key: 'preset', value: '"x"', allowed: 'card, mark' }],
+    [
+      { presets },
+      [{ preset: ['card'] }],
+      { step: 1, key: 'preset', value: '["card"]', allowed: 'card, mark' },
+    ],
+    [
+      { presets },
+      [{ preset: 'constructor' }],
+      { step: 1, key: 'preset', value: '"constructor"', allowed: 'card, mark' },
+    ],
+    [
+      { presets },
+      [{ preset: 'card', width: 5 }],
+      { step: 1, key: 'width', allowed: 'no parameter in a step with `preset`' },
+    ],
+    [{ allowed_keys: ['width'] }, [{ width: 5, miaim: 1 }], null],
+    [
+      { allowed_keys: ['width'] },
+      [{ width: 5 }, { height: 5 }],
+      { rule: 'allowed_keys', limit: ['width'], step: 2, key: 'height' },
+    ],
+    [
+      { allowed_keys: ['width'] },
+      [{ size: '1x1' }],
+      { rule: 'allowed_keys', limit: ['width'], step: 1, key: 'size' },
+    ],
+    [{ allowed_keys: ['width', 'height'] }, [{ size: '1x1' }], null],
+    [{ allowed_keys: ['size'] }, [{ size: '1x1' }], null],
+    [{ allowed_keys: [], presets }, [{ preset: 'card' }], null],
+    [
+      { allowed_keys: [], presets },
+      [{ preset: 'card' }, { width: 1 }],
+      { rule: 'allowed_keys', limit: [], step: 2, key: 'width' },
+    ],
+    [{ denied_keys: ['effect'], presets }, [{ width: 1 }, { preset: 'card' }], null],
+    [
+      { denied_keys: ['effect'] },
+      [{ width: 1, effect: 'sepia' }],
+      { rule: 'denied_keys', limit: ['effect'], step: 1, key: 'effect' },
+    ],
+    [
+      { denied_keys: ['height'] },
+      [{ size: '1x1' }],
+      { rule: 'denied_keys', limit: ['height'], step: 1, key: 'size' },
+    ],
+    [
+      { allowed_keys: ['width'], denied_keys: ['width'] },
+      [{ width: 1 }],
+      { rule: 'denied_keys', limit: ['width'], step: 1, key: 'width' },
+    ],
+    [{ presets_only: true, presets }, [{ preset: 'card' }], null],
+    [{ presets_only: true, presets }, [], null],
+    [
+      { presets_only: true, presets },
+      [{ preset: 'card' }, {}],
+      { rule: 'presets_only', limit: ['card', 'mark'], step: 2 },
+    ],
+    [{ presets_only: true, presets }, [5], { rule: 'presets_only', limit: ['card', 'mark'], step: 1 }],
+    [{ max_steps: 2, presets }, [{ preset: 'card' }], null],
+    [{ max_steps: 2, presets }, [{ preset: 'card' }, {}], { rule: 'max_steps', limit: 2, step: 2 }],
+    [{ max_steps: 1, presets }, [{ preset: 'card' }], { rule: 'max_steps', limit: 1, step: 1 }],
+    [{ max_steps: 0 }, [], null],
+    [
+      { strict: true },
+      [{ width: 5 }, { miaim: 1 }],
+      { step: 2, key: 'miaim', allowed: 'a parameter of the vocabulary: the issuer is strict' },
+    ],
+    [
+      { strict: true },
+      [{ raw_transformation: 'x' }],
+      { step: 1, key: 'raw_transformation', allowed: 'a parameter of the vocabulary: the issuer is strict' },
+    ],
+    [
+      { strict: true, presets },
+      [{ preset: 'card', miaim: 1 }],
+      { step: 1, key: 'miaim', allowed: 'a parameter of the vocabulary: the issuer is strict' },
+    ],
+    // A flag without a layer is a known key.
+    [{ strict: true }, [{ width: 5, flags: 'tiled' }], null],
+  ])('%j: %j', (document, steps, violation) => {
+    expect(violationOf(() => expandSteps(compilePolicy(document), steps))).toStrictEqual(violation);
+  });
+});
+
+describe('the output of a chain under a policy', () => {
+  const mapper = new TransformationMapper();
+  const check = (document: PolicyDocument, steps: unknown): ProblemExtensions | null =>
+    violationOf(() => {
+      checkOutput(compilePolicy(document), mapper.map(steps));
+    });
+  const BOX = { width: 800, height: 600, crop: 'fit' };
+  const BOTH = { max_width: 800, max_height: 600 };
+  const wide = (step?: number, key?: string): object => ({
+    rule: 'max_width',
+    limit: 800,
+    ...(step === undefined ? {} : { step }),
+    ...(key === undefined ? {} : { key }),
+  });
+  const high = (step?: number, key?: string): object => ({
+    ...wide(step, key),
+    rule: 'max_height',
+    limit: 600,
+  });
+
+  it.each<[name: string, steps: unknown[], violation: object | null]>([
+    ['a box at the limit', [BOX], null],
+    ['one pixel more', [{ ...BOX, width: 801 }], wide(1, 'width')],
+    ['one pixel more, as size', [{ size: '800x601' }], high(1, 'height')],
+    ['no step: the base chain’s own size', [], wide()],
+    ['a step without a size', [{ effect: 'sepia' }], wide()],
+    ['one side: the other follows from the original', [{ width: 800 }], high(1, 'width')],
+    ['one side, never enlarged: the base chain’s', [{ width: 800, crop: 'limit' }], high()],
+    ['a ratio for the other side', [{ width: 800, aspect_ratio: '4:3', crop: 'fill' }], null],
+    [
+      'a ratio that makes it too high',
+      [{ width: 800, aspect_ratio: 0.01, crop: 'fill' }],
+      high(1, 'aspect_ratio'),
+    ],
+    ['a ratio of the original’s', [{ width: 800, aspect_ratio: 'iar' }], high(1, 'aspect_ratio')],
+    ['a ratio alone, that pads', [BOX, { aspect_ratio: '1:9', crop: 'pad' }], wide(2, 'aspect_ratio')],
+    ['device pixels', [{ ...BOX, dpr: 2 }], wide(1, 'dpr')],
+    ['device pixels that fit', [{ width: 400, height: 300, dpr: 2 }], null],
+    ['device pixels in a step of their own', [BOX, { dpr: '1.1' }], wide(2, 'dpr')],
+    ['device pixels before the box', [{ dpr: 3 }, BOX], wide(1, 'dpr')],
+    ['the client’s device pixels', [{ ...BOX, dpr: 'auto' }], wide(1, 'dpr')],
+    ['a share above the whole', [BOX, { width: '2.0', height: '1.0' }], wide(2, 'width')],
+    ['a share of the whole', [BOX, { width: '0.5', height: '1.0' }], null],
+    ['arithmetic', [BOX, { width: 'iw_mul_3', height: 5 }], wide(2, 'width')],
+    ['the client’s width', [{ width: 'auto', height: 5 }], wide(1, 'width')],
+    ['the client’s width, never enlarged', [BOX, { width: 'auto', crop: 'limit' }], null],
+    ['a corner turned', [BOX, { angle: 10 }], wide(2, 'angle')],
+    ['a quarter turn', [BOX, { angle: 90 }], high(2, 'angle')],
+    ['a half turn', [BOX, { angle: 180 }], null],
+    ['a turn and then a box', [BOX, { angle: 45 }, BOX], null],
+    ['a border', [{ ...BOX, border: '1px_solid_red' }], wide(1, 'border')],
+    ['a border that fits', [{ width: 798, height: 598, border: '1px_solid_red' }], null],
+    ['an effect that draws outside', [BOX, { effect: 'shadow' }], wide(2, 'effect')],
+    ['an effect that enlarges', [BOX, { effect: 'upscale' }], wide(2, 'effect')],
+    ['a minimum instead of a maximum', [{ ...BOX, crop: 'mfit' }], wide()],
+    ['a zoom out', [{ ...BOX, crop: 'thumb', zoom: 0.5 }], wide(1, 'zoom')],
+    ['a named transformation', [BOX, { transformation: 'huge' }], wide(2, 'transformation')],
+    ['another page', [BOX, { page: 2 }], wide(2, 'page')],
+    ['a layer of any size', [BOX, { overlay: LOGO }], wide(2, 'overlay')],
+    ['an underlay of any size', [BOX, { underlay: LOGO }], wide(2, 'underlay')],
+    ['a text', [BOX, { overlay: TEXT }], wide(2, 'overlay')],
+    ['a text in a box of its own', [BOX, { overlay: TEXT, width: 100, crop: 'fit' }], wide(2, 'overlay')],
+    ['a layer that may not stick out', [BOX, { overlay: LOGO, flags: 'no_overflow' }], null],
+    ['a tiled layer', [BOX, { overlay: LOGO, width: 200, flags: 'tiled' }], null],
+    ['a layer with a box', [BOX, { overlay: LOGO, width: 800, height: 600 }], null],
+    [
+      'a layer moved inwards',
+      [BOX, { overlay: LOGO, size: '90x90', gravity: 'south_east', x: 9, y: 9 }],
+      null,
+    ],
+    [
+      'a layer moved outwards',
+      [BOX, { overlay: LOGO, size: '90x90', gravity: 'west', x: -1 }],
+      wide(2, 'overlay'),
+    ],
+    ['a layer moved far', [BOX, { overlay: LOGO, size: '90x90', x: 900 }], wide(2, 'overlay')],
+    ['a layer where a face is', [BOX, { overlay: LOGO, size: '9x9', gravity: 'face' }], wide(2, 'overlay')],
+    ['a layer larger than allowed', [BOX, { overlay: LOGO, width: 900, flags: 'tiled' }], wide(2, 'width')],
+    [
+      'a layer that later steps enlarge',
+      [BOX, { overlay: LOGO, size: '90x90' }, { width: '20.0', height: 5 }, { flags: 'layer_apply' }],
+      wide(2, 'overlay'),
+    ],
+    [
+      'a layer that later steps bound',
+      [BOX, { overlay: LOGO }, { ...BOX, crop: 'limit' }, { flags: 'layer_apply', gravity: 'west' }],
+      null,
+    ],
+    [
+      'a box of a layer, and none of the picture',
+      [{ overlay: LOGO }, BOX, { flags: 'layer_apply.no_overflow' }],
+      wide(),
+    ],
+  ])('is judged by %s', (_, steps, violation) => {
+    expect(check(BOTH, steps)).toStrictEqual(violation);
+  });
+
+  it('starts from the policy’s own base chain', () => {
+    const base = { base_chain: ['c_limit,h_600,w_800', 'dpr_auto'], ...BOTH };
+    expect(check(base, [])).toBeNull();
+    expect(check(base, [{ width: 700, crop: 'limit' }])).toBeNull();
+    expect(check({ ...BOTH, base_chain: ['q_auto'] }, [{ width: 700, crop: 'limit' }])).toStrictEqual(high());
+    expect(check({ ...BOTH, base_chain: ['c_limit,dpr_2.0,h_600,w_800'] }, [])).toStrictEqual(wide());
+  });
+
+  it('may be any, without a limit', () => {
+    expect(check({}, [{ width: 65_500 }])).toBeNull();
+    expect(check({ max_width: 800 }, [{ width: 800 }])).toBeNull();
+    expect(outputBound(NO_POLICY, mapper.map([]), false)).toStrictEqual({ width: 1920, height: 1920 });
+    expect(outputBound(NO_POLICY, mapper.map([]), true)).toStrictEqual({ width: Infinity, height: Infinity });
+  });
+
+  it.each<[steps: unknown[], violation: object | null]>([
+    [[{ overlay: LOGO }], null],
+    [[{ overlay: LOGO }, { underlay: TEXT }], { rule: 'max_layers', limit: 1, step: 2, key: 'underlay' }],
+    [[{ overlay: LOGO, underlay: LOGO }], { rule: 'max_layers', limit: 1, step: 1, key: 'overlay' }],
+    [[{ transformation: 'x' }], { rule: 'max_layers', limit: 1, step: 1, key: 'transformation' }],
+  ])('has no more layers than allowed: %j', (steps, violation) => {
+    expect(check({ max_layers: 1 }, steps)).toStrictEqual(violation);
+  });
+
+  it('names effects that there are', () => {
+    expect([...EFFECTS_THAT_KEEP_THE_SIZE].filter((name) => !EFFECTS.has(name))).toStrictEqual([]);
+  });
+});
+
+describe('a redirect', () => {
+  it.each<
+    [
+      document: PolicyDocument,
+      payload: Parameters<typeof readClaims>[0],
+      urlEndsAt: number | null,
+      age: number,
+    ]
+  >([
+    [{}, { exp: NOW + 100 }, null, 0],
+    [{ redirect_max_age: 100 }, {}, null, 0],
+    [{ redirect_cache: 'private' }, {}, null, 300],
+    [{ redirect_cache: 'private', redirect_max_age: 60 }, {}, null, 60],
+    [{ redirect_cache: 'private', redirect_max_age: 60 }, { exp: NOW + 59.9 }, null, 59],
+    [{ redirect_cache: 'private', redirect_max_age: 60 }, { exp: NOW - 10 }, null, 0],
+    [{ redirect_cache: 'private', redirect_max_age: 60 }, { exp: NOW + 600 }, NOW + 20, 20],
+    [{ redirect_cache: 'private', max_token_age: 50 }, { iat: NOW - 20 }, null, 30],
+  ])('under %j with %j and a URL until %j is kept %i seconds', (document, payload, urlEndsAt, age) => {
+    expect(redirectAge(compilePolicy(document), claimsOf(payload), urlEndsAt, NOW)).toBe(age);
+  });
+
+  it('of a public image ends with its URL', () => {
+    const policy = compilePolicy({ redirect_cache: 'private' });
+    expect(redirectAge(policy, null, null, NOW)).toBe(300);
+    expect(redirectAge(policy, null, NOW + 7, NOW)).toBe(7);
+  });
+});
