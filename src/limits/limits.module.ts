@@ -15,9 +15,11 @@ const ADMIN_FAILURES = { name: 'admin', limit: 60, ttl: 60_000 };
 @Module({
   imports: [
     ThrottlerModule.forRootAsync({
-      inject: [RateLimitStorage],
-      useFactory: (storage: RateLimitStorage) => ({
+      inject: [RateLimitStorage, ENVIRONMENT],
+      useFactory: (storage: RateLimitStorage, { rateLimitAddress }: Environment) => ({
         throttlers: [ADMIN_FAILURES],
+        // Where nothing is counted by address, a proxy's that hides all clients for one, failures are not either.
+        skipIf: () => rateLimitAddress === 0,
         setHeaders: false,
         storage,
       }),

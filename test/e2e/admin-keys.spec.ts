@@ -170,7 +170,8 @@ describe('an admin key', () => {
           }),
         ),
       );
-      expect(runners).toStrictEqual([]);
+      // The key made before may be told of late, and all keys read anew: once, not for each try.
+      expect(runners.length).toBeLessThanOrEqual(1);
       await service.admin('GET', '/issuers');
       expect(runners).not.toStrictEqual([]);
     } finally {

@@ -178,7 +178,7 @@ describe('the limit by issuer', () => {
 
 describe('the limit of failed admin keys', () => {
   it('refuses an address that guesses, and no other', async () => {
-    const service = await start({ TRUST_PROXY: '1' });
+    const service = await start({ RATE_LIMIT_ADDRESS: '6000', TRUST_PROXY: '1' });
     const ask = (address: string, key: string): Promise<Answer> =>
       service.get('/admin/issuers', { authorization: `Bearer ${key}`, 'x-forwarded-for': address });
     const guess = (index: number): Promise<Answer> => ask('192.0.2.1', `guess-${index}`);
