@@ -7,7 +7,7 @@ export class AuditEntryEntity {
   @PrimaryColumn('bigint')
   id!: string;
 
-  @Column('timestamptz')
+  @Column('timestamptz', { default: () => 'clock_timestamp()' })
   at!: Date;
 
   /** `admin_key:<id>`, `environment:<digest>`, `cli`, `demo`, or `database:<role>` for what was written by hand. */
