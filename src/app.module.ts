@@ -11,6 +11,7 @@ import { IdempotencyModule } from './idempotency/idempotency.module.js';
 import { HealthModule } from './health/health.module.js';
 import { ImagesModule } from './images/images.module.js';
 import { IssuersModule } from './issuers/issuers.module.js';
+import { LimitsModule } from './limits/limits.module.js';
 import { OverlaysModule } from './overlays/overlays.module.js';
 import { RendererModule } from './renderer/renderer.module.js';
 import { ProblemFilter } from './problems/problem.filter.js';
@@ -23,6 +24,7 @@ export class AppModule {
       module: AppModule,
       imports: [
         ConfigModule.for(environment),
+        LimitsModule,
         DatabaseModule,
         DirectoryModule,
         AdminKeysModule,

@@ -1,5 +1,6 @@
 import { applyDecorators, Controller, SetMetadata, UseGuards, UseInterceptors } from '@nestjs/common';
 import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
+import { AdminAttemptsGuard } from '../limits/admin-attempts.guard.js';
 import { ActorInterceptor } from './actor.interceptor.js';
 import { AdminKeyGuard, BOUND_KEYS } from './admin-key.guard.js';
 
@@ -7,7 +8,7 @@ import { AdminKeyGuard, BOUND_KEYS } from './admin-key.guard.js';
 export function AdminController(path: string): ClassDecorator {
   return applyDecorators(
     Controller(`admin/${path}`),
-    UseGuards(AdminKeyGuard),
+    UseGuards(AdminAttemptsGuard, AdminKeyGuard),
     UseInterceptors(new ActorInterceptor()),
     ApiBearerAuth(),
     ApiTags(path),

@@ -8,6 +8,7 @@ import { formatFailure } from './failure.js';
 import { addImageCommands } from './image.command.js';
 import { addIssuerCommands } from './issuer.command.js';
 import { addOverlayCommands } from './overlay.command.js';
+import { addServeCommand } from './serve.command.js';
 import { addTokenCommands } from './token.command.js';
 
 const FAILED = 1;
@@ -74,6 +75,7 @@ function makeProgram(): Command {
   addTokenCommands(program);
   addExplainCommand(program);
   addAdminKeyCommands(program);
+  addServeCommand(program);
   return program;
 }
 

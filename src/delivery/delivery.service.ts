@@ -4,6 +4,7 @@ import { DirectoryService } from '../directory/directory.service.js';
 import { ImageDeletedError, ImageNotFoundError } from '../images/image.errors.js';
 import type { Image } from '../images/image.js';
 import type { Issuer } from '../issuers/issuer.js';
+import { RateLimits } from '../limits/rate-limits.js';
 import { OverlayNotFoundError } from '../overlays/overlay.errors.js';
 import type { IssuerTrail } from '../logging/request-trail.js';
 import type { Overlay } from '../overlays/overlay.js';
@@ -68,6 +69,7 @@ export class DeliveryService {
     private readonly directory: DirectoryService,
     private readonly mapper: TransformationMapper,
     private readonly urls: CloudinaryUrlService,
+    private readonly limits: RateLimits,
   ) {}
 
   /**
@@ -87,6 +89,7 @@ export class DeliveryService {
   private async deliverSealed(pathId: string, token: unknown, trail: IssuerTrail): Promise<Delivery> {
     const { issuer, keyId, claims } = await this.tokens.verify(token);
     trail.issuerId = issuer.id;
+    await this.limits.spendIssuer(issuer.id);
     const imageId = resolveImageId(claims, pathId);
     const policy = policyOf(issuer);
     checkToken(policy, claims, Date.now() / 1000);
@@ -110,6 +113,7 @@ export class DeliveryService {
     // One answer for an image that may not be seen and one that does not exist: it must not tell which ids do.
     if (asked === null || issuer === null || issuer.disabled) throw new TokenRequiredError();
     trail.issuerId = issuer.id;
+    await this.limits.spendIssuer(issuer.id);
     const policy = policyOf(issuer);
     const keys = PUBLIC_PARAMETERS.filter((key) => query[key] !== undefined);
     const step = Object.fromEntries(keys.map((key) => [key, query[key]]));

@@ -1,7 +1,8 @@
 import { Controller, Get, Header } from '@nestjs/common';
 import { ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import { DataSource } from 'typeorm';
-import { NotReadyError } from './health.errors.js';
+import { Drain } from './drain.js';
+import { DrainingError, NotReadyError } from './health.errors.js';
 
 /** Milliseconds the database may take to show that it is there. */
 const READY_TIMEOUT = 1_000;
@@ -10,7 +11,10 @@ const READY_TIMEOUT = 1_000;
 @ApiTags('health')
 @Controller('health')
 export class HealthController {
-  constructor(private readonly dataSource: DataSource) {}
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly drain: Drain,
+  ) {}
 
   /** The process answers. */
   @Get('live')
@@ -20,11 +24,12 @@ export class HealthController {
     return { status: 'ok' };
   }
 
-  /** The database answers too. @throws NotReadyError (503) */
+  /** The database answers too, and the process will not end now. @throws NotReadyError, DrainingError (503) */
   @Get('ready')
   @Header('Cache-Control', 'no-store')
   @ApiOkResponse()
   async ready(): Promise<{ status: 'ok' }> {
+    if (this.drain.draining) throw new DrainingError();
     try {
       await Promise.race([this.dataSource.query('SELECT 1'), rejectAfter(READY_TIMEOUT)]);
     } catch {
