@@ -163,8 +163,9 @@ describe('an admin key', () => {
       return real(mode);
     };
     try {
+      // Fewer than an address may fail with.
       await Promise.all(
-        Array.from({ length: 50 }, (_, index) =>
+        Array.from({ length: 20 }, (_, index) =>
           service.admin('GET', '/issuers', undefined, {
             authorization: `Bearer pxs_aaaaaa${'abcdefghij'[index % 10] ?? ''}b_${'A'.repeat(43)}`,
           }),

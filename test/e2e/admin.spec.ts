@@ -156,10 +156,12 @@ describe('the admin key', () => {
   it.each<Route>(ROUTES)('is needed for %s %s', async (method, path, body) => {
     const filled = fill(path, tenant);
     const answers = await Promise.all(
-      CREDENTIALS.map(([, authorization]) => {
+      CREDENTIALS.map(([, authorization], index) => {
         const given = authorization();
         const headers: Record<string, string> = given === undefined ? {} : { authorization: given };
-        return request({ port: service.port, path: `/admin${filled}`, method, body, headers });
+        // Failures are counted by address.
+        const from = `127.0.1.${index + 1}`;
+        return request({ port: service.port, path: `/admin${filled}`, method, body, headers, from });
       }),
     );
     for (const answer of answers) {

@@ -22,6 +22,8 @@ export interface Question {
   readonly body?: unknown;
   /** Keeps connections where many requests follow each other. */
   readonly agent?: Agent;
+  /** The loopback address that it comes from. */
+  readonly from?: string;
 }
 
 /** A real request over a real socket; follows nothing, changes nothing. */
@@ -32,6 +34,7 @@ export function request({
   headers = {},
   body,
   agent,
+  from,
 }: Question): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const payload = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body);
@@ -42,6 +45,7 @@ export function request({
         path,
         method,
         ...(agent === undefined ? {} : { agent }),
+        ...(from === undefined ? {} : { localAddress: from }),
         headers: {
           ...(payload === undefined
             ? {}
