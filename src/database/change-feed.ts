@@ -13,7 +13,7 @@ const RECONNECT_DELAY = 500;
 
 /** A row that was inserted, updated or deleted, by whomever. */
 export interface RowChange {
-  readonly table: 'issuers' | 'issuer_keys' | 'images' | 'overlays';
+  readonly table: 'issuers' | 'issuer_keys' | 'images' | 'overlays' | 'admin_keys';
   readonly id: string;
   readonly issuer_id: string;
 }

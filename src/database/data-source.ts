@@ -1,14 +1,18 @@
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import type { DatabaseSettings } from '../config/environment.js';
+import { AdminKeyEntity } from '../admin-keys/admin-key.entity.js';
+import { AuditEntryEntity } from '../audit/audit-entry.entity.js';
 import { ImageEntity } from '../images/image.entity.js';
 import { IssuerKeyEntity } from '../issuers/issuer-key.entity.js';
 import { IssuerEntity } from '../issuers/issuer.entity.js';
 import { OriginalEntity } from '../originals/original.entity.js';
 import { OverlayEntity } from '../overlays/overlay.entity.js';
+import { ActorSubscriber } from './actor.subscriber.js';
 import { openEmbeddedPostgres, type EmbeddedPostgres } from './embedded-postgres.js';
 import { CreateTables1764000000000 } from './migrations/1764000000000-create-tables.js';
 import { CreateOriginals1766000000000 } from './migrations/1766000000000-create-originals.js';
 import { AddIssuerPolicy1768000000000 } from './migrations/1768000000000-add-issuer-policy.js';
+import { CreateAdminKeysAndAudit1769000000000 } from './migrations/1769000000000-create-admin-keys-and-audit.js';
 
 /** Milliseconds to wait for a connection, and for an answer, before a request is told 503. */
 const CONNECT_TIMEOUT = 900;
@@ -17,8 +21,22 @@ const POOL_SIZE = 10;
 
 const SCHEMA = {
   type: 'postgres',
-  entities: [IssuerEntity, IssuerKeyEntity, ImageEntity, OverlayEntity, OriginalEntity],
-  migrations: [CreateTables1764000000000, CreateOriginals1766000000000, AddIssuerPolicy1768000000000],
+  entities: [
+    IssuerEntity,
+    IssuerKeyEntity,
+    ImageEntity,
+    OverlayEntity,
+    OriginalEntity,
+    AdminKeyEntity,
+    AuditEntryEntity,
+  ],
+  migrations: [
+    CreateTables1764000000000,
+    CreateOriginals1766000000000,
+    AddIssuerPolicy1768000000000,
+    CreateAdminKeysAndAudit1769000000000,
+  ],
+  subscribers: [ActorSubscriber],
   migrationsTableName: 'migrations',
   synchronize: false,
   logging: false,

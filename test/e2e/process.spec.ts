@@ -2,7 +2,7 @@ import { readFileSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, inject, it } from 'vitest';
+import { afterEach, describe, expect, inject, it } from 'vitest';
 import { request, type Answer } from '../support/http.js';
 import { approveLocation } from '../support/location-parser.js';
 import { sealWith, SEED } from '../support/seed.js';
@@ -19,8 +19,8 @@ const embedded = inject('database').kind === 'embedded';
 const KILLS = 20;
 
 const undo: (() => void | Promise<void>)[] = [];
-afterAll(async () => {
-  for (const step of undo.toReversed()) await step();
+afterEach(async () => {
+  for (const step of undo.splice(0).toReversed()) await step();
 });
 
 async function database(options?: { empty: boolean }): Promise<TestDatabase> {
