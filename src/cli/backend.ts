@@ -4,6 +4,7 @@ import type { ExplanationView } from '../delivery/explanation.view.js';
 import type { ImageView } from '../images/image.view.js';
 import type { CreateImageDto } from '../images/image.dto.js';
 import type { CreateIssuerDto } from '../issuers/issuer.dto.js';
+import type { RewrapResult } from '../issuers/stored-secrets.service.js';
 import type { NewIssuerView } from '../issuers/issuer.view.js';
 import type { SigningKey } from '../issuers/issuer.js';
 import type { CreateOverlayDto } from '../overlays/overlay.dto.js';
@@ -49,6 +50,12 @@ export abstract class Backend {
    * @throws UsageError where the backend never gives a secret away.
    */
   abstract getSealingKey(issuerId: string, keyId: string | null): Promise<SigningKey>;
+
+  /**
+   * Seals every stored secret under the first key of `SECRETS_KEY`.
+   * @throws UsageError where the backend has no such key.
+   */
+  abstract rewrapKeys(): Promise<RewrapResult>;
 
   abstract close(): Promise<void>;
 }

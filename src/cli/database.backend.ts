@@ -21,6 +21,7 @@ import { CreateIssuerDto } from '../issuers/issuer.dto.js';
 import { IssuerNotFoundError, KeyNotFoundError } from '../issuers/issuer.errors.js';
 import type { SigningKey } from '../issuers/issuer.js';
 import { NewIssuerView, NewKeyView } from '../issuers/issuer.view.js';
+import { StoredSecretsService, type RewrapResult } from '../issuers/stored-secrets.service.js';
 import { IssuersService } from '../issuers/issuers.service.js';
 import { CreateOverlayDto } from '../overlays/overlay.dto.js';
 import { OverlayView } from '../overlays/overlay.view.js';
@@ -139,6 +140,10 @@ export class DatabaseBackend extends Backend {
     throw new CommandFailedError(
       'The issuer has no live key: each is revoked, past its not_after, or not yet live.',
     );
+  }
+
+  rewrapKeys(): Promise<RewrapResult> {
+    return this.get(StoredSecretsService).rewrap();
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,7 @@
 import type { AdminKeyPageView, AdminKeyView, NewAdminKeyView } from '../admin-keys/admin-key.view.js';
 import type { ExplanationView } from '../delivery/explanation.view.js';
 import type { ImageView } from '../images/image.view.js';
+import type { RewrapResult } from '../issuers/stored-secrets.service.js';
 import type { NewIssuerView } from '../issuers/issuer.view.js';
 import type { OverlayView } from '../overlays/overlay.view.js';
 import type { ProblemExtensions } from '../problems/problem.error.js';
@@ -56,6 +57,12 @@ export class HttpBackend extends Backend {
 
   explain({ pathId, query }: ExplanationRequest): Promise<Json<ExplanationView>> {
     return this.ask(`/images/${encodeURIComponent(pathId)}/explain?${query.toString()}`);
+  }
+
+  rewrapKeys(): Promise<RewrapResult> {
+    throw new UsageError(
+      'keys rewrap works on the database itself: leave --server and PIXSEAL_SERVER out, and set DATABASE_URL and SECRETS_KEY.',
+    );
   }
 
   getSealingKey(): Promise<never> {

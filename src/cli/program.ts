@@ -7,6 +7,7 @@ import { addGlobalOptions } from './global-options.js';
 import { formatFailure } from './failure.js';
 import { addImageCommands } from './image.command.js';
 import { addIssuerCommands } from './issuer.command.js';
+import { addKeysCommands } from './keys.command.js';
 import { addOverlayCommands } from './overlay.command.js';
 import { addServeCommand } from './serve.command.js';
 import { addTokenCommands } from './token.command.js';
@@ -70,6 +71,7 @@ function makeProgram(): Command {
     }
   });
   addIssuerCommands(program);
+  addKeysCommands(program);
   addImageCommands(program);
   addOverlayCommands(program);
   addTokenCommands(program);

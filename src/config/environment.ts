@@ -53,6 +53,8 @@ export interface Environment {
   readonly redisUrl: string | null;
   /** Milliseconds for which a process that was told to end still serves, and says at `/health/ready` that it will end. */
   readonly drainTime: number;
+  /** Milliseconds that what is known is served after it was last known to be true, with the database gone. */
+  readonly maxStale: number;
   readonly logLevel: LogLevel;
   /** Whether `/docs` is served. */
   readonly docs: boolean;
@@ -166,6 +168,7 @@ export function readEnvironment(
     redisUrl: read.url('REDIS_URL', ['redis:', 'rediss:'])?.href ?? null,
     // Embedded, there is no balancer that would look, and a person waits at the terminal.
     drainTime: 1_000 * read.integer('DRAIN_SECONDS', embedded ? 0 : 1, 0, 60),
+    maxStale: 1_000 * read.integer('MAX_STALE', 300, 0, 86_400),
     logLevel: read.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
     docs: read.oneOf('DOCS', ['on', 'off'], embedded ? 'on' : 'off') === 'on',
   };

@@ -6,14 +6,17 @@ import { ENVIRONMENT } from '../config/config.module.js';
 import type { Environment } from '../config/environment.js';
 
 const CHANNEL = 'pixseal_changes';
-/** Milliseconds. A silent connection is noticed within the beat and the beat's own timeout. */
-const HEARTBEAT = 2_000;
-const HEARTBEAT_TIMEOUT = 1_000;
+/** Milliseconds. A silent connection is noticed within the beat and the beat's own timeout: a second. */
+const HEARTBEAT = 400;
+const HEARTBEAT_TIMEOUT = 600;
+const CONNECT_TIMEOUT = 1_000;
 const RECONNECT_DELAY = 500;
+/** Milliseconds that a goodbye to the server may take. */
+const CLOSE_TIMEOUT = 1_000;
 
 /** A row that was inserted, updated or deleted, by whomever. */
 export interface RowChange {
-  readonly table: 'issuers' | 'issuer_keys' | 'images' | 'overlays' | 'admin_keys';
+  readonly table: 'issuers' | 'issuer_keys' | 'images' | 'overlays' | 'revocations' | 'admin_keys';
   readonly id: string;
   readonly issuer_id: string;
 }
@@ -23,6 +26,8 @@ export interface ChangeListener {
   rowChanged(change: RowChange): void;
   /** Whether changes are being told. Each time it comes back, some may have been missed meanwhile. */
   liveChanged(live: boolean): void;
+  /** Everything that had changed by then has been told. @param at by `performance.now()`. */
+  heardAll(at: number): void;
 }
 
 /** Tells what changed in the database, heard over `LISTEN`: the migrations' triggers send it. */
@@ -55,7 +60,9 @@ export class ChangeFeed implements OnModuleInit {
     clearTimeout(this.timer);
     const client = this.client;
     this.client = null;
-    await client?.end().catch(() => undefined);
+    if (client === null) return;
+    const timeout = new Promise((resolve) => setTimeout(resolve, CLOSE_TIMEOUT).unref());
+    await Promise.race([client.end().catch(() => undefined), timeout]);
   }
 
   /** The pool's one connection hears its own process's changes, and there is no other. */
@@ -72,8 +79,8 @@ export class ChangeFeed implements OnModuleInit {
     const client = new pg.Client({
       connectionString: url,
       application_name: 'pixseal change feed',
-      connectionTimeoutMillis: HEARTBEAT_TIMEOUT,
-      query_timeout: HEARTBEAT_TIMEOUT,
+      connectionTimeoutMillis: CONNECT_TIMEOUT,
+      query_timeout: CONNECT_TIMEOUT,
     });
     const lost = (): void => {
       if (this.client === client) {
@@ -95,6 +102,10 @@ export class ChangeFeed implements OnModuleInit {
     }
     client.once('error', lost);
     client.on('error', () => undefined);
+    if (this.closed) {
+      void client.end().catch(() => undefined);
+      return;
+    }
     this.client = client;
     this.tellLive(true);
     this.beat(client);
@@ -102,9 +113,12 @@ export class ChangeFeed implements OnModuleInit {
 
   private beat(client: pg.Client): void {
     this.later(HEARTBEAT, async () => {
+      const sentAt = performance.now();
       try {
-        await client.query('SELECT 1');
-        if (this.client === client) this.beat(client);
+        await answerInTime(client.query('SELECT 1'));
+        if (this.client !== client) return;
+        for (const listener of this.listeners) listener.heardAll(sentAt);
+        this.beat(client);
       } catch (error) {
         client.emit('error', error);
       }
@@ -125,5 +139,23 @@ export class ChangeFeed implements OnModuleInit {
 
   private tellLive(live: boolean): void {
     for (const listener of this.listeners) listener.liveChanged(live);
+  }
+}
+
+/** Waits for a heartbeat's answer. @throws where it does not come in time. */
+async function answerInTime(answer: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      // A process that was held up finds the timer first and the answer after it: that one has come in time.
+      setImmediate(() => {
+        setImmediate(reject, new Error('The heartbeat was not answered'));
+      });
+    }, HEARTBEAT_TIMEOUT);
+  });
+  try {
+    await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }

@@ -3,14 +3,18 @@ import type { DatabaseSettings } from '../config/environment.js';
 import { AdminKeyEntity } from '../admin-keys/admin-key.entity.js';
 import { AuditEntryEntity } from '../audit/audit-entry.entity.js';
 import { ImageEntity } from '../images/image.entity.js';
+import { IssuerKeyUseEntity } from '../issuers/issuer-key-use.entity.js';
 import { IssuerKeyEntity } from '../issuers/issuer-key.entity.js';
 import { IssuerEntity } from '../issuers/issuer.entity.js';
 import { OriginalEntity } from '../originals/original.entity.js';
 import { OverlayEntity } from '../overlays/overlay.entity.js';
+import { RevocationEntity } from '../revocations/revocation.entity.js';
 import { ActorSubscriber } from './actor.subscriber.js';
 import { openEmbeddedPostgres, type EmbeddedPostgres } from './embedded-postgres.js';
 import { CreateTables1764000000000 } from './migrations/1764000000000-create-tables.js';
 import { CreateOriginals1766000000000 } from './migrations/1766000000000-create-originals.js';
+import { CreateRevocations1767000000000 } from './migrations/1767000000000-create-revocations.js';
+import { CreateIssuerKeyUses1767100000000 } from './migrations/1767100000000-create-issuer-key-uses.js';
 import { AddIssuerPolicy1768000000000 } from './migrations/1768000000000-add-issuer-policy.js';
 import { CreateAdminKeysAndAudit1769000000000 } from './migrations/1769000000000-create-admin-keys-and-audit.js';
 
@@ -24,15 +28,19 @@ const SCHEMA = {
   entities: [
     IssuerEntity,
     IssuerKeyEntity,
+    IssuerKeyUseEntity,
     ImageEntity,
     OverlayEntity,
     OriginalEntity,
+    RevocationEntity,
     AdminKeyEntity,
     AuditEntryEntity,
   ],
   migrations: [
     CreateTables1764000000000,
     CreateOriginals1766000000000,
+    CreateRevocations1767000000000,
+    CreateIssuerKeyUses1767100000000,
     AddIssuerPolicy1768000000000,
     CreateAdminKeysAndAudit1769000000000,
   ],
@@ -57,7 +65,7 @@ export async function makeDataSource(settings: DatabaseSettings): Promise<DataSo
     connectTimeoutMS: CONNECT_TIMEOUT,
     applicationName: 'pixseal',
     poolSize: POOL_SIZE,
-    extra: { statement_timeout: QUERY_TIMEOUT, query_timeout: QUERY_TIMEOUT },
+    extra: { statement_timeout: QUERY_TIMEOUT, query_timeout: QUERY_TIMEOUT, keepAlive: true },
   });
 }
 

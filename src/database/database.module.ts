@@ -2,6 +2,8 @@ import { Global, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { ENVIRONMENT } from '../config/config.module.js';
 import type { Environment } from '../config/environment.js';
+import { requireOpenSecrets } from '../issuers/stored-secrets.service.js';
+import { SecretBox } from '../secrets/secret-box.js';
 import { ChangeFeed } from './change-feed.js';
 import { makeDataSource } from './data-source.js';
 import { migrateUnderLock, requireMigrated } from './migrate.js';
@@ -13,12 +15,18 @@ import { migrateUnderLock, requireMigrated } from './migrate.js';
     {
       provide: DataSource,
       inject: [ENVIRONMENT],
-      useFactory: async ({ database }: Environment) => {
+      useFactory: async ({ database, secretsKeys }: Environment) => {
         const dataSource = await makeDataSource(database);
         await dataSource.initialize();
-        if (database.kind === 'embedded') await migrateUnderLock(dataSource);
-        else await requireMigrated(dataSource);
-        return dataSource;
+        try {
+          if (database.kind === 'embedded') await migrateUnderLock(dataSource);
+          else await requireMigrated(dataSource);
+          await requireOpenSecrets(dataSource, new SecretBox(secretsKeys));
+          return dataSource;
+        } catch (error) {
+          await dataSource.destroy();
+          throw error;
+        }
       },
     },
     ChangeFeed,

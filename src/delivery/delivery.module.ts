@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { CloudinaryModule } from '../cloudinary/cloudinary.module.js';
+import { IssuerKeyUses } from '../issuers/issuer-key-uses.service.js';
 import { TokensModule } from '../tokens/tokens.module.js';
 import { TransformationMapper } from '../transformations/transformation.mapper.js';
 import { BlankImageController } from './blank-image.controller.js';
@@ -15,6 +16,7 @@ import { DeliveryService } from './delivery.service.js';
     DeliveryService,
     DeliveriesService,
     DeliveryLocator,
+    IssuerKeyUses,
     // The mapper is pure and knows nothing of Nest.
     { provide: TransformationMapper, useFactory: () => new TransformationMapper() },
   ],

@@ -3,6 +3,7 @@ import { CloudinaryUrlService } from '../cloudinary/cloudinary-url.service.js';
 import { DirectoryService } from '../directory/directory.service.js';
 import { ImageDeletedError, ImageNotFoundError } from '../images/image.errors.js';
 import type { Image } from '../images/image.js';
+import { IssuerKeyUses } from '../issuers/issuer-key-uses.service.js';
 import type { Issuer } from '../issuers/issuer.js';
 import { RateLimits } from '../limits/rate-limits.js';
 import { OverlayNotFoundError } from '../overlays/overlay.errors.js';
@@ -16,8 +17,8 @@ import { PolicyUnreadableError } from '../policy/policy.errors.js';
 import type { Policy } from '../policy/policy.js';
 import { redirectAge } from '../policy/redirect-age.js';
 import { resolveImageId } from '../tokens/image-binding.js';
-import type { TokenClaims } from '../tokens/token-claims.js';
-import { TokenRequiredError } from '../tokens/token.errors.js';
+import { isIssuedBefore, type TokenClaims } from '../tokens/token-claims.js';
+import { InvalidTokenError, TokenRequiredError } from '../tokens/token.errors.js';
 import { TokenService } from '../tokens/token.service.js';
 import { TransformationMapper, type MappedChain } from '../transformations/transformation.mapper.js';
 
@@ -70,6 +71,7 @@ export class DeliveryService {
     private readonly mapper: TransformationMapper,
     private readonly urls: CloudinaryUrlService,
     private readonly limits: RateLimits,
+    private readonly keyUses: IssuerKeyUses,
   ) {}
 
   /**
@@ -90,6 +92,7 @@ export class DeliveryService {
     const { issuer, keyId, claims } = await this.tokens.verify(token);
     trail.issuerId = issuer.id;
     await this.limits.spendIssuer(issuer.id);
+    this.keyUses.count(keyId);
     const imageId = resolveImageId(claims, pathId);
     const policy = policyOf(issuer);
     checkToken(policy, claims, Date.now() / 1000);
@@ -97,6 +100,7 @@ export class DeliveryService {
     const steps = claims.original ? NO_STEPS : expandSteps(policy, claims.transformations);
     const asked = await this.directory.findImage(issuer.id, imageId);
     if (asked === null) throw new ImageNotFoundError();
+    if (isIssuedBefore(claims, asked.notBefore)) throw new InvalidTokenError('not_accepted');
     const image = await this.findShown(asked, policy);
     if (image === null) throw new ImageDeletedError();
     return this.sign({ issuer, policy, imageId, image, claims, keyId }, steps);

@@ -1,68 +1,109 @@
 import { createSecretKey } from 'node:crypto';
-import { Injectable, Logger } from '@nestjs/common';
-import { DataSource } from 'typeorm';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
+import type { EntityManager } from 'typeorm';
+import { ENVIRONMENT } from '../config/config.module.js';
+import type { Environment } from '../config/environment.js';
 import { ChangeFeed, type ChangeListener, type RowChange } from '../database/change-feed.js';
 import { ImageEntity } from '../images/image.entity.js';
 import type { Image } from '../images/image.js';
 import { IssuerKeyEntity } from '../issuers/issuer-key.entity.js';
 import { IssuerEntity } from '../issuers/issuer.entity.js';
-import { IssuerFinder, type Issuer, type SigningKey } from '../issuers/issuer.js';
+import { IssuerFinder, type Issuer, type LockedKey, type SigningKey } from '../issuers/issuer.js';
 import { issuerKeyPlace } from '../issuers/issuer-key-place.js';
 import { OverlayEntity } from '../overlays/overlay.entity.js';
 import type { Overlay } from '../overlays/overlay.js';
 import { readStoredPolicy } from '../policy/compile-policy.js';
 import type { Policy } from '../policy/policy.js';
-import { SecretBox } from '../secrets/secret-box.js';
-import { DatabaseUnavailableError } from './directory.errors.js';
-import { RecordCache, type Lifetimes } from './record-cache.js';
+import { RevocationEntity } from '../revocations/revocation.entity.js';
+import { RevocationFinder, type RevocationKind, type TokenNames } from '../revocations/revocation.js';
+import { SecretBox, SecretBoxError } from '../secrets/secret-box.js';
+import { DatabaseLookups } from './database-lookups.service.js';
+import { RecordCache, type CacheRules, type FeedSession } from './record-cache.js';
 
 const MAX_ISSUERS = 10_000;
 const MAX_IMAGES = 50_000;
 const MAX_OVERLAYS = 10_000;
 
+/** Names of revoked tokens and sessions, of all issuers together. */
+const MAX_REVOKED = 500_000;
+/** Revocations of one issuer that are held as a whole; where there are more, each token is asked for by itself. */
+const MAX_REVOKED_PER_ISSUER = 10_000;
+/** Answers that are remembered of an issuer with more; they weigh as much. */
+const MAX_VERDICTS = 10_000;
+
 /** Milliseconds: the net below the change feed, and what stands in for it while it is lost. */
-const LIVE: Lifetimes = { found: 60_000, missing: 5_000 };
-const FEED_LOST: Lifetimes = { found: 1_000, missing: 1_000 };
+const LIVE = { found: 60_000, missing: 5_000 };
+const FEED_LOST = { found: 1_000, missing: 1_000 };
+
+/** An issuer's revocations: all their names, or where they are too many, answers by name. */
+type Revocations =
+  | { readonly names: ReadonlySet<string> }
+  | { readonly names: null; readonly verdicts: LRUCache<string, { readonly revoked: boolean }> };
 
 /**
  * What this process knows of the database (design §4): the way of a warm redirect asks it alone and does no I/O.
  * Every look-up is within one issuer; a row of another issuer is one that does not exist.
  */
 @Injectable()
-export class DirectoryService extends IssuerFinder implements ChangeListener {
+export class DirectoryService extends IssuerFinder implements ChangeListener, RevocationFinder {
   private readonly logger = new Logger(DirectoryService.name);
-  private lifetimes = FEED_LOST;
-  private readonly issuers = new RecordCache<Issuer>(MAX_ISSUERS, () => this.lifetimes);
-  private readonly images = new RecordCache<Image>(MAX_IMAGES, () => this.lifetimes);
-  private readonly overlays = new RecordCache<Overlay>(MAX_OVERLAYS, () => this.lifetimes);
+  private session: FeedSession | null = null;
+  private readonly issuers: RecordCache<Issuer>;
+  private readonly images: RecordCache<Image>;
+  private readonly overlays: RecordCache<Overlay>;
+  private readonly revocations: RecordCache<Revocations>;
 
   constructor(
-    private readonly dataSource: DataSource,
+    private readonly lookups: DatabaseLookups,
     private readonly secretBox: SecretBox,
     changeFeed: ChangeFeed,
+    @Inject(ENVIRONMENT) { maxStale }: Pick<Environment, 'maxStale'>,
   ) {
     super();
+    const rules: CacheRules = {
+      live: LIVE,
+      lost: FEED_LOST,
+      stale: maxStale,
+      session: () => this.session,
+      isDown: () => this.lookups.isDown,
+    };
+    this.issuers = new RecordCache(MAX_ISSUERS, rules);
+    this.images = new RecordCache(MAX_IMAGES, rules);
+    this.overlays = new RecordCache(MAX_OVERLAYS, rules);
+    this.revocations = new RecordCache(MAX_REVOKED, rules, weigh);
     changeFeed.subscribe(this);
   }
 
   /** An issuer with its keys. @throws DatabaseUnavailableError (503) */
   findIssuer(id: string): Promise<Issuer | null> {
-    return this.issuers.get(id, () => this.ask(() => this.loadIssuer(id)));
+    return this.issuers.get(id, () => this.lookups.run((rows) => this.loadIssuer(rows, id)));
   }
 
   /** An image of this issuer, deleted ones among them. @throws DatabaseUnavailableError (503) */
   findImage(issuerId: string, id: string): Promise<Image | null> {
-    return this.images.get(`${issuerId}/${id}`, () => this.ask(() => this.loadImage({ id, issuerId })));
+    return this.images.get(`${issuerId}/${id}`, () =>
+      this.lookups.run((rows) => loadImage(rows, { id, issuerId })),
+    );
   }
 
   /** An image that may be seen without a token, whoever's it is. @throws DatabaseUnavailableError (503) */
   findPublicImage(id: string): Promise<Image | null> {
-    return this.images.get(id, () => this.ask(() => this.loadImage({ id, access: 'public' })));
+    return this.images.get(id, () => this.lookups.run((rows) => loadImage(rows, { id, access: 'public' })));
   }
 
   /** An overlay of this issuer. @throws DatabaseUnavailableError (503) */
   findOverlay(issuerId: string, id: string): Promise<Overlay | null> {
-    return this.overlays.get(`${issuerId}/${id}`, () => this.ask(() => this.loadOverlay(issuerId, id)));
+    return this.overlays.get(`${issuerId}/${id}`, () =>
+      this.lookups.run((rows) => loadOverlay(rows, issuerId, id)),
+    );
+  }
+
+  isRevoked(issuerId: string, names: TokenNames): boolean | Promise<boolean> {
+    const wanted = namesOf(names);
+    if (wanted.length === 0) return false;
+    const known = this.revocations.peek(issuerId);
+    return known?.names ? wanted.some((name) => known.names.has(name)) : this.askRevoked(issuerId, wanted);
   }
 
   /** Forgets a row: called by the change feed, and by writers so that they read their own writes. */
@@ -78,44 +119,42 @@ export class DirectoryService extends IssuerFinder implements ChangeListener {
         return;
       case 'overlays':
         this.overlays.invalidate(`${issuerId}/${id}`);
+        return;
+      case 'revocations':
+        this.revocations.invalidate(issuerId);
     }
   }
 
+  /** What was loaded in a session that has ended must be asked for again: changes may have been missed. */
   liveChanged(live: boolean): void {
-    this.lifetimes = live ? LIVE : FEED_LOST;
-    // Changes may have been missed; and without the feed, entries with a long life must go.
-    this.issuers.clear();
-    this.images.clear();
-    this.overlays.clear();
+    if (this.session !== null) this.session.live = false;
+    this.session = live ? { live, heardAt: performance.now() } : null;
+    if (!live) this.lookups.dropIdle();
   }
 
-  private async ask<T>(load: () => Promise<T>): Promise<T> {
-    try {
-      return await load();
-    } catch (error) {
-      this.logger.error(
-        `The database did not answer: ${error instanceof Error ? error.message : 'unknown error'}`,
-      );
-      throw new DatabaseUnavailableError();
-    }
+  heardAll(at: number): void {
+    if (this.session !== null) this.session.heardAt = at;
+    this.lookups.heard();
   }
 
-  private async loadIssuer(id: string): Promise<Issuer | null> {
-    const row = await this.dataSource.getRepository(IssuerEntity).findOneBy({ id });
+  private async loadIssuer(rows: EntityManager, id: string): Promise<Issuer | null> {
+    const row = await rows.findOneBy(IssuerEntity, { id });
     if (row === null) return null;
-    const keys = await this.dataSource
-      .getRepository(IssuerKeyEntity)
-      .createQueryBuilder('key')
+    const stored = await rows
+      .createQueryBuilder(IssuerKeyEntity, 'key')
       .addSelect('key.secret')
       .where({ issuerId: id })
       .orderBy({ 'key.createdAt': 'DESC', 'key.id': 'DESC' })
       .getMany();
+    const keys = stored.map((key) => this.openKey(key));
     return {
       id: row.id,
       disabled: row.disabled,
+      notBefore: row.notBefore,
       deliveryFormat: row.deliveryFormat,
       policy: this.openPolicy(row),
-      keys: keys.map((key) => this.openKey(key)),
+      keys: keys.filter((key) => key.secret !== null),
+      lockedKeys: keys.filter((key) => key.secret === null),
     };
   }
 
@@ -125,29 +164,92 @@ export class DirectoryService extends IssuerFinder implements ChangeListener {
     return policy;
   }
 
-  private openKey(key: IssuerKeyEntity): SigningKey {
-    return {
-      id: key.id,
-      algorithm: key.algorithm,
-      secret: createSecretKey(this.secretBox.open(key.secret, issuerKeyPlace(key.issuerId, key.id))),
-      notBefore: key.notBefore,
-      notAfter: key.notAfter,
-    };
+  /** One altered secret must not take the issuer's other keys along. */
+  private openKey(key: IssuerKeyEntity): SigningKey | LockedKey {
+    const { id, issuerId, algorithm, notBefore, notAfter } = key;
+    try {
+      const secret = createSecretKey(this.secretBox.open(key.secret, issuerKeyPlace(issuerId, id)));
+      return { id, algorithm, secret, notBefore, notAfter };
+    } catch (error) {
+      if (!(error instanceof SecretBoxError)) throw error;
+      this.logger.error(`Key ${id} of issuer ${issuerId} cannot be used: ${error.message}`);
+      return { id, algorithm, secret: null, notBefore, notAfter };
+    }
   }
 
-  private async loadImage(where: {
-    id: string;
-    issuerId?: string;
-    access?: 'public';
-  }): Promise<Image | null> {
-    const row = await this.dataSource.getRepository(ImageEntity).findOne({ where, withDeleted: true });
-    if (row === null) return null;
-    const { id, issuerId, publicId, version, deliveryType, access, deletedAt } = row;
-    return { id, issuerId, publicId, version, deliveryType, access, deleted: deletedAt !== null };
+  private async askRevoked(issuerId: string, wanted: readonly string[]): Promise<boolean> {
+    const known = await this.revocations.get(issuerId, () =>
+      this.lookups.run((rows) => loadRevocations(rows, issuerId)),
+    );
+    if (known === null) return false;
+    if (known.names !== null) return wanted.some((name) => known.names.has(name));
+    const { verdicts } = known;
+    const unknown = wanted.filter((name) => !verdicts.has(name));
+    if (unknown.length > 0) {
+      const revoked = await this.lookups.run((rows) => findRevoked(rows, issuerId, unknown));
+      // Of revocations that were changed meanwhile, these verdicts are dropped with the rest.
+      for (const name of unknown) verdicts.set(name, { revoked: revoked.has(name) });
+      if (revoked.size > 0) return true;
+    }
+    return wanted.some((name) => verdicts.get(name)?.revoked === true);
   }
+}
 
-  private async loadOverlay(issuerId: string, id: string): Promise<Overlay | null> {
-    const row = await this.dataSource.getRepository(OverlayEntity).findOneBy({ id, issuerId });
-    return row && { id: row.id, publicId: row.publicId, deliveryType: row.deliveryType };
-  }
+async function loadImage(
+  rows: EntityManager,
+  where: { id: string; issuerId?: string; access?: 'public' },
+): Promise<Image | null> {
+  const row = await rows.findOne(ImageEntity, { where, withDeleted: true });
+  if (row === null) return null;
+  const { id, issuerId, publicId, version, deliveryType, access, notBefore, deletedAt } = row;
+  return { id, issuerId, publicId, version, deliveryType, access, notBefore, deleted: deletedAt !== null };
+}
+
+async function loadOverlay(rows: EntityManager, issuerId: string, id: string): Promise<Overlay | null> {
+  const row = await rows.findOneBy(OverlayEntity, { id, issuerId });
+  return row && { id: row.id, publicId: row.publicId, deliveryType: row.deliveryType };
+}
+
+async function loadRevocations(rows: EntityManager, issuerId: string): Promise<Revocations> {
+  const found = await rows
+    .createQueryBuilder(RevocationEntity, 'revocation')
+    .select(['revocation.kind AS kind', 'revocation.value AS value'])
+    .where({ issuerId })
+    .limit(MAX_REVOKED_PER_ISSUER + 1)
+    .getRawMany<{ kind: RevocationKind; value: string }>();
+  return found.length > MAX_REVOKED_PER_ISSUER
+    ? { names: null, verdicts: new LRUCache({ max: MAX_VERDICTS }) }
+    : { names: new Set(found.map(({ kind, value }) => nameOf(kind, value))) };
+}
+
+async function findRevoked(
+  rows: EntityManager,
+  issuerId: string,
+  names: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const wanted = names.map((name) => ({ issuerId, ...partsOf(name) }));
+  const found = await rows.findBy(RevocationEntity, wanted);
+  return new Set(found.map(({ kind, value }) => nameOf(kind, value)));
+}
+
+/** The names by which a token may be revoked. */
+function namesOf({ jwtId, sessionId }: TokenNames): string[] {
+  return [
+    ...(jwtId === null ? [] : [nameOf('token', jwtId)]),
+    ...(sessionId === null ? [] : [nameOf('session', sessionId)]),
+  ];
+}
+
+function nameOf(kind: RevocationKind, value: string): string {
+  return `${kind}:${value}`;
+}
+
+function partsOf(name: string): { kind: RevocationKind; value: string } {
+  const colon = name.indexOf(':');
+  return { kind: name.slice(0, colon) as RevocationKind, value: name.slice(colon + 1) };
+}
+
+/** An empty list weighs too: most issuers have one. */
+function weigh({ names }: Revocations): number {
+  return 1 + (names?.size ?? MAX_VERDICTS);
 }

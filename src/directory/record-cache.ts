@@ -6,38 +6,97 @@ export interface Lifetimes {
   readonly missing: number;
 }
 
-/** `lru-cache` holds no null: what the database does not have is remembered as this. */
-const MISSING = Symbol('missing');
+/** A span of time in which every change was told: from one `LISTEN` to the loss of its connection. */
+export interface FeedSession {
+  live: boolean;
+  /** When the database was last sure to have told everything; by the clock of the cache. */
+  heardAt: number;
+}
+
+/** What a cache goes by: shared by all caches of a process. */
+export interface CacheRules {
+  /** The net below a live change feed. */
+  readonly live: Lifetimes;
+  /** What stands in for the feed while it is lost. */
+  readonly lost: Lifetimes;
+  /** Milliseconds that a row is served after it was last known to be true, when the database does not answer. */
+  readonly stale: number;
+  /** The session that is on now, null while the feed is lost. */
+  readonly session: () => FeedSession | null;
+  /** True while the database is known not to answer: then nobody waits for it who has an old row. */
+  readonly isDown: () => boolean;
+}
+
+interface Entry<T> {
+  /** Null for a row that does not exist. */
+  readonly row: T | null;
+  /** When its load began: the row was true at that moment or later. */
+  readonly askedAt: number;
+  /** The session its load began in: changes since then were told for as long as it lasted. */
+  readonly session: FeedSession | null;
+}
 
 /**
  * A bounded cache of rows, those that do not exist among them. Concurrent misses of one key share one load, and
- * what a load read before an invalidation is handed to those who waited but never kept.
+ * what a load read before an invalidation is handed to those who waited but never kept. A row whose time is up is
+ * asked for again, and served on, up to a bound, only where no answer comes: one known to be changed never is, and
+ * an absence never is either.
  */
 export class RecordCache<T extends object> {
-  private readonly entries: LRUCache<string, T | typeof MISSING>;
+  private readonly entries: LRUCache<string, Entry<T>>;
   private readonly loading = new Map<string, Promise<T | null>>();
 
+  /** @param weigh What a row counts against `max`, at least 1; every row is 1 where absent. */
   constructor(
     max: number,
-    private readonly lifetimes: () => Lifetimes,
+    private readonly rules: CacheRules,
+    weigh?: (row: T) => number,
   ) {
-    this.entries = new LRUCache({ max });
+    this.entries = new LRUCache(
+      weigh === undefined
+        ? { max }
+        : { maxSize: max, sizeCalculation: ({ row }) => (row === null ? 1 : weigh(row)) },
+    );
   }
 
-  /** @returns null when there is no such row. @throws what `load` throws, and then keeps nothing. */
+  /** What is kept and needs no asking; undefined where `get` would load. Null when there is no such row. */
+  peek(key: string): T | null | undefined {
+    const entry = this.entries.get(key);
+    return entry !== undefined && this.isServed(entry) ? entry.row : undefined;
+  }
+
+  /** @returns null when there is no such row. @throws what `load` throws, unless an old row may still be served. */
   async get(key: string, load: () => Promise<T | null>): Promise<T | null> {
     const entry = this.entries.get(key);
-    if (entry !== undefined) return entry === MISSING ? null : entry;
+    if (entry === undefined) return this.load(key, load);
+    if (this.isServed(entry)) return entry.row;
+    try {
+      return await this.load(key, load);
+    } catch (error) {
+      // Unless a change was told meanwhile, which has taken the entry away.
+      if (this.entries.peek(key) === entry && this.mayOutlive(entry)) return entry.row;
+      throw error;
+    }
+  }
+
+  /** Forgets a row that was changed: whatever happens, the old one is not served again. */
+  invalidate(key: string): void {
+    this.entries.delete(key);
+    this.loading.delete(key);
+  }
+
+  private load(key: string, load: () => Promise<T | null>): Promise<T | null> {
     const underWay = this.loading.get(key);
     if (underWay !== undefined) return underWay;
 
+    const session = this.rules.session();
+    const askedAt = performance.now();
     const loading = load().then(
       (row) => {
         // An invalidation meanwhile has taken this load out of the map: its row may be the old one.
         if (this.loading.get(key) === loading) {
           this.loading.delete(key);
-          const { found, missing } = this.lifetimes();
-          this.entries.set(key, row ?? MISSING, { ttl: row === null ? missing : found });
+          this.entries.set(key, { row, askedAt, session });
         }
         return row;
       },
@@ -50,13 +109,20 @@ export class RecordCache<T extends object> {
     return loading;
   }
 
-  invalidate(key: string): void {
-    this.entries.delete(key);
-    this.loading.delete(key);
+  private isServed(entry: Entry<T>): boolean {
+    const { live, lost } = this.rules;
+    const told = entry.session?.live === true;
+    const { found, missing } = told ? live : lost;
+    const age = performance.now() - (told ? entry.askedAt : knownAt(entry));
+    return age < (entry.row === null ? missing : found) || (this.rules.isDown() && this.mayOutlive(entry));
   }
 
-  clear(): void {
-    this.entries.clear();
-    this.loading.clear();
+  private mayOutlive(entry: Entry<T>): boolean {
+    return entry.row !== null && performance.now() - knownAt(entry) < this.rules.stale;
   }
+}
+
+/** When an entry was last known to be true. */
+function knownAt({ askedAt, session }: Entry<unknown>): number {
+  return Math.max(askedAt, session?.heardAt ?? 0);
 }

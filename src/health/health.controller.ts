@@ -1,6 +1,9 @@
-import { Controller, Get, Header } from '@nestjs/common';
+import { Controller, Get, Header, Inject } from '@nestjs/common';
 import { ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import { DataSource } from 'typeorm';
+import { ENVIRONMENT } from '../config/config.module.js';
+import type { Environment } from '../config/environment.js';
+import { DatabaseLookups } from '../directory/database-lookups.service.js';
 import { Drain } from './drain.js';
 import { DrainingError, NotReadyError } from './health.errors.js';
 
@@ -14,6 +17,8 @@ export class HealthController {
   constructor(
     private readonly dataSource: DataSource,
     private readonly drain: Drain,
+    private readonly lookups: DatabaseLookups,
+    @Inject(ENVIRONMENT) private readonly environment: Pick<Environment, 'maxStale'>,
   ) {}
 
   /** The process answers. */
@@ -24,15 +29,20 @@ export class HealthController {
     return { status: 'ok' };
   }
 
-  /** The database answers too, and the process will not end now. @throws NotReadyError, DrainingError (503) */
+  /**
+   * The database answers too, or has until lately: what is known is served on, and `stale` says so. A balancer that
+   * took all replicas out at once would help nobody.
+   * @throws NotReadyError, DrainingError (503)
+   */
   @Get('ready')
   @Header('Cache-Control', 'no-store')
   @ApiOkResponse()
-  async ready(): Promise<{ status: 'ok' }> {
+  async ready(): Promise<{ status: 'ok' | 'stale' }> {
     if (this.drain.draining) throw new DrainingError();
     try {
       await Promise.race([this.dataSource.query('SELECT 1'), rejectAfter(READY_TIMEOUT)]);
     } catch {
+      if (this.lookups.silentFor < this.environment.maxStale) return { status: 'stale' };
       throw new NotReadyError();
     }
     return { status: 'ok' };

@@ -7,7 +7,7 @@ export class NotReadyError extends ProblemError {
   override readonly headers = { 'Retry-After': '1' };
 
   constructor() {
-    super('The database does not answer.');
+    super('The database does not answer, and has not for too long to serve on what is known.');
   }
 }
 

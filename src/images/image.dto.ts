@@ -1,5 +1,12 @@
 import { IntersectionType, OmitType, PartialType, PickType } from '@nestjs/swagger';
-import { EnumMember, IntegerMember, PatternMember, PublicIdMember, UuidMember } from '../admin/members.js';
+import {
+  EnumMember,
+  IntegerMember,
+  MomentMember,
+  PatternMember,
+  PublicIdMember,
+  UuidMember,
+} from '../admin/members.js';
 import { PageQueryDto } from '../admin/page.js';
 import { DELIVERY_TYPES, IMAGE_ACCESSES, type DeliveryType, type ImageAccess } from './image.js';
 
@@ -64,6 +71,12 @@ export class UpdateImageDto {
 
   @EnumMember({ ...ACCESS, optional: true })
   access?: ImageAccess;
+
+  @MomentMember({
+    description: 'Tokens with an older `iat`, or none, do not open it; null: whatever their `iat`.',
+    optional: true,
+  })
+  not_before?: string | null;
 }
 
 export class ListImagesDto extends PageQueryDto {

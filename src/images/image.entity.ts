@@ -44,6 +44,10 @@ export class ImageEntity {
   @Column('varchar', { length: 6, default: 'token' })
   access!: ImageAccess;
 
+  /** Tokens with an older `iat`, or none, do not open it. */
+  @Column('timestamptz', { name: 'not_before', nullable: true })
+  notBefore!: Date | null;
+
   @CreateDateColumn({ name: 'created_at', type: 'timestamptz' })
   createdAt!: Date;
 

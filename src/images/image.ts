@@ -15,5 +15,7 @@ export interface Image {
   readonly version: number;
   readonly deliveryType: DeliveryType;
   readonly access: ImageAccess;
+  /** Tokens with an older `iat`, or none, do not open it; null for no such moment. */
+  readonly notBefore: Date | null;
   readonly deleted: boolean;
 }

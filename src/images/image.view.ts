@@ -11,6 +11,7 @@ export class ImageView {
   @ApiProperty({ type: String, nullable: true }) readonly format: string | null;
   @ApiProperty({ enum: DELIVERY_TYPES }) readonly delivery_type: string;
   @ApiProperty({ enum: IMAGE_ACCESSES }) readonly access: string;
+  @ApiProperty({ type: Date, nullable: true }) readonly not_before: Date | null;
   @ApiProperty() readonly created_at: Date;
   @ApiProperty() readonly updated_at: Date;
 
@@ -22,6 +23,7 @@ export class ImageView {
     this.format = row.format;
     this.delivery_type = row.deliveryType;
     this.access = row.access;
+    this.not_before = row.notBefore;
     this.created_at = row.createdAt;
     this.updated_at = row.updatedAt;
   }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { DataSource, IsNull, type Repository } from 'typeorm';
 import { ownRows, owns } from '../admin/actor.js';
+import { toDate } from '../admin/moment.js';
 import { findPage } from '../admin/page.js';
 import { namingConflicts } from '../admin/write-conflicts.js';
 import { DirectoryService } from '../directory/directory.service.js';
@@ -41,6 +42,7 @@ export class ImagesService {
       format: dto.format ?? null,
       deliveryType: dto.delivery_type ?? 'authenticated',
       access: dto.access ?? 'token',
+      notBefore: null,
     });
     await namingConflicts<unknown>(
       original === undefined
@@ -82,8 +84,9 @@ export class ImagesService {
       format = row.format,
       delivery_type: deliveryType = row.deliveryType,
       access = row.access,
+      not_before: notBefore = row.notBefore,
     } = dto;
-    const values = { publicId, version, format, deliveryType, access };
+    const values = { publicId, version, format, deliveryType, access, notBefore: toDate(notBefore) };
     await this.store.releasing(row, () =>
       namingConflicts(
         this.dataSource.transaction((rows) => rows.update(ImageEntity, { id: row.id, ...ownRows() }, values)),

@@ -4,10 +4,12 @@ import {
   Entity,
   JoinColumn,
   ManyToOne,
+  OneToOne,
   PrimaryColumn,
   type Relation,
 } from 'typeorm';
 import type { HmacAlgorithm } from './issuer.js';
+import { IssuerKeyUseEntity } from './issuer-key-use.entity.js';
 import { IssuerEntity } from './issuer.entity.js';
 
 /** A signing key of an issuer. Several live ones overlap while an issuer rotates. */
@@ -35,6 +37,10 @@ export class IssuerKeyEntity {
 
   @Column('timestamptz', { name: 'not_after', nullable: true })
   notAfter!: Date | null;
+
+  /** Null for a key that was never used, undefined where it was not asked for. */
+  @OneToOne(() => IssuerKeyUseEntity, (use) => use.key)
+  use?: Relation<IssuerKeyUseEntity> | null;
 
   @CreateDateColumn({ name: 'created_at', type: 'timestamptz' })
   createdAt!: Date;

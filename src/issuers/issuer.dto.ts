@@ -52,6 +52,12 @@ export class UpdateIssuerDto {
   @BooleanMember({ ...DISABLED, optional: true })
   disabled?: boolean;
 
+  @MomentMember({
+    description: 'Tokens with an older `iat`, or none, are refused; null: whatever their `iat`.',
+    optional: true,
+  })
+  not_before?: string | null;
+
   @NestedMember(POLICY)
   policy?: PolicyDto;
 }

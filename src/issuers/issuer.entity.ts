@@ -25,6 +25,10 @@ export class IssuerEntity {
   @Column('boolean', { default: false })
   disabled!: boolean;
 
+  /** Tokens with an older `iat`, or none, are refused. */
+  @Column('timestamptz', { name: 'not_before', nullable: true })
+  notBefore!: Date | null;
+
   /** Read and replaced as a whole; whoever reads it judges it first, by `readStoredPolicy`. */
   @Column('jsonb', { default: {} })
   policy!: object;

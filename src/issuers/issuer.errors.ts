@@ -30,6 +30,33 @@ export class IssuerNotEmptyError extends ProblemError {
   }
 }
 
+/** 503: the token may be good, but the stored secret that would tell does not open. */
+export class IssuerUnavailableError extends ProblemError {
+  readonly status = 503;
+  readonly code = 'issuer_unavailable';
+  override readonly headers = { 'Retry-After': '60' };
+
+  constructor() {
+    super('A key of this issuer cannot be used at the moment. Its operator must replace the key.');
+  }
+}
+
+/** Stops a start: `SECRETS_KEY` does not open what is stored. Names rows, never a value. */
+export class StoredSecretsError extends Error {
+  /** @param knownKey Whether `SECRETS_KEY` has the key they are sealed under. */
+  constructor(count: number, { id, issuer_id }: { id: string; issuer_id: string }, knownKey: boolean) {
+    super(
+      knownKey
+        ? `None of the ${count} stored secrets under a key of SECRETS_KEY opens, such as that of key ${id} of issuer ` +
+            `${issuer_id}: they were altered, or moved from other rows. Restore table issuer_keys, or delete these rows.`
+        : `SECRETS_KEY lacks the key of ${count} stored secrets, such as that of key ${id} of issuer ${issuer_id}. ` +
+            'Add the key that the service had when they were stored; in embedded mode without the variable it is in ' +
+            'secrets.json of DATA_DIR.',
+    );
+    this.name = 'StoredSecretsError';
+  }
+}
+
 /** 409: every key is tried on a token without `kid`, so their number is bounded. */
 export class TooManyKeysError extends ProblemError {
   readonly status = 409;

@@ -16,17 +16,24 @@ export interface SigningKey {
   readonly notAfter: Date | null;
 }
 
+/** A key whose stored secret does not open: it was altered, or moved from another row. */
+export type LockedKey = Omit<SigningKey, 'secret'> & { readonly secret: null };
+
 /** What a redirect needs to know of an issuer. */
 export interface Issuer {
   /** The token's `iss`: a lower-case UUID. */
   readonly id: string;
   readonly disabled: boolean;
+  /** Tokens with an older `iat`, or none, are refused; null for no such moment. */
+  readonly notBefore: Date | null;
   /** Extension of every delivered URL, `jpg` by default. */
   readonly deliveryFormat: string;
   /** What its tokens may do; null where the stored policy cannot be read, and nothing may be delivered. */
   readonly policy: Policy | null;
   /** Newest first; retired ones may be among them. */
   readonly keys: readonly SigningKey[];
+  /** Keys that may have sealed a token, which nobody can tell now. */
+  readonly lockedKeys: readonly LockedKey[];
 }
 
 /** Looks an issuer up by its id; the directory is the one that does. */

@@ -9,6 +9,7 @@ export class IssuerView {
   @ApiProperty() readonly name: string;
   @ApiProperty() readonly delivery_format: string;
   @ApiProperty() readonly disabled: boolean;
+  @ApiProperty({ type: Date, nullable: true }) readonly not_before: Date | null;
   @ApiProperty({ type: PolicyDto }) readonly policy: object;
   @ApiProperty() readonly created_at: Date;
   @ApiProperty() readonly updated_at: Date;
@@ -18,6 +19,7 @@ export class IssuerView {
     this.name = row.name;
     this.delivery_format = row.deliveryFormat;
     this.disabled = row.disabled;
+    this.not_before = row.notBefore;
     this.policy = row.policy;
     this.created_at = row.createdAt;
     this.updated_at = row.updatedAt;
@@ -30,6 +32,10 @@ export class KeyView {
   @ApiProperty({ enum: ['HS256', 'HS384', 'HS512'] }) readonly algorithm: string;
   @ApiProperty({ type: Date, nullable: true }) readonly not_before: Date | null;
   @ApiProperty({ type: Date, nullable: true }) readonly not_after: Date | null;
+  @ApiProperty({ type: 'integer', description: 'Accepted tokens, some seconds behind.' })
+  readonly uses: number;
+  @ApiProperty({ type: Date, nullable: true, description: 'Some seconds behind; null: never yet.' })
+  readonly last_used_at: Date | null;
   @ApiProperty() readonly created_at: Date;
 
   constructor(row: IssuerKeyEntity) {
@@ -37,6 +43,8 @@ export class KeyView {
     this.algorithm = row.algorithm;
     this.not_before = row.notBefore;
     this.not_after = row.notAfter;
+    this.uses = row.use?.uses ?? 0;
+    this.last_used_at = row.use?.lastUsedAt ?? null;
     this.created_at = row.createdAt;
   }
 }

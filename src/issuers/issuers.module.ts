@@ -2,13 +2,14 @@ import { Module } from '@nestjs/common';
 import { DeliveryModule } from '../delivery/delivery.module.js';
 import { PolicyRowsService } from '../policy/policy-rows.service.js';
 import { SecretsModule } from '../secrets/secrets.module.js';
+import { StoredSecretsService } from './stored-secrets.service.js';
 import { IssuersController } from './issuers.controller.js';
 import { IssuersService } from './issuers.service.js';
 
 @Module({
   imports: [DeliveryModule, SecretsModule],
   controllers: [IssuersController],
-  providers: [IssuersService, PolicyRowsService],
-  exports: [IssuersService],
+  providers: [IssuersService, PolicyRowsService, StoredSecretsService],
+  exports: [IssuersService, StoredSecretsService],
 })
 export class IssuersModule {}

@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { And, DataSource, Equal, IsNull, Not, type EntityManager } from 'typeorm';
 import { ownRows } from '../admin/actor.js';
 import { InvalidRequestError } from '../admin/admin.errors.js';
+import { toDate } from '../admin/moment.js';
 import { findPage } from '../admin/page.js';
 import { namingConflicts } from '../admin/write-conflicts.js';
 import { DirectoryService } from '../directory/directory.service.js';
@@ -59,6 +60,7 @@ export class IssuersService {
           name: dto.name,
           deliveryFormat: dto.delivery_format ?? 'jpg',
           disabled: dto.disabled ?? false,
+          notBefore: null,
           policy,
         });
         await this.policyRows.require(manager, row.id, policy);
@@ -73,9 +75,11 @@ export class IssuersService {
   /** @throws IssuerNotFoundError (404) */
   async get(id: string): Promise<{ row: IssuerEntity; keys: IssuerKeyEntity[] }> {
     const row = await this.getRow(id);
-    const keys = await this.dataSource
-      .getRepository(IssuerKeyEntity)
-      .find({ where: { issuerId: row.id }, order: { createdAt: 'DESC', id: 'DESC' } });
+    const keys = await this.dataSource.getRepository(IssuerKeyEntity).find({
+      where: { issuerId: row.id },
+      relations: { use: true },
+      order: { createdAt: 'DESC', id: 'DESC' },
+    });
     return { row, keys };
   }
 
@@ -97,6 +101,7 @@ export class IssuersService {
       name = row.name,
       delivery_format: deliveryFormat = row.deliveryFormat,
       disabled = row.disabled,
+      not_before: notBefore = row.notBefore,
     } = dto;
     const policy = dto.policy && documentOf(dto.policy);
     await this.dataSource.transaction(async (manager) => {
@@ -104,7 +109,13 @@ export class IssuersService {
       await manager.update(
         IssuerEntity,
         { id: row.id },
-        { name, deliveryFormat, disabled, ...(policy === undefined ? {} : { policy }) },
+        {
+          name,
+          deliveryFormat,
+          disabled,
+          notBefore: toDate(notBefore),
+          ...(policy === undefined ? {} : { policy }),
+        },
       );
     });
     this.forget(row.id);
@@ -197,7 +208,9 @@ export class IssuersService {
     const key =
       uuid === null
         ? null
-        : await this.dataSource.getRepository(IssuerKeyEntity).findOneBy({ id: uuid, issuerId });
+        : await this.dataSource
+            .getRepository(IssuerKeyEntity)
+            .findOne({ where: { id: uuid, issuerId }, relations: { use: true } });
     if (key === null) throw new KeyNotFoundError();
     return key;
   }
@@ -213,10 +226,6 @@ function documentOf(dto: PolicyDto): PolicyDocument {
   const members: PolicyDocument =
     placeholder === undefined ? rest : { ...rest, placeholder: placeholder.toLowerCase() };
   return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
-}
-
-function toDate(moment: string | Date | null): Date | null {
-  return moment === null ? null : new Date(moment);
 }
 
 function requireOrder({ notBefore, notAfter }: { notBefore: Date | null; notAfter: Date | null }): void {

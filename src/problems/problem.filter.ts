@@ -1,6 +1,8 @@
 import { STATUS_CODES } from 'node:http';
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { findDatabaseFault } from '../database/database-fault.js';
+import { DatabaseUnavailableError } from '../database/database.errors.js';
 import { DEFAULT_HEADERS, type HeaderList } from '../delivery/response-headers.js';
 import { runtimeOf } from '../logging/request-trail.js';
 import { ProblemError } from './problem.error.js';
@@ -30,7 +32,8 @@ export class ProblemFilter implements ExceptionFilter {
   }
 
   /** Writes the answer to the socket's response itself, so that no name or value of a header is changed. */
-  answer(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  answer(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
+    const error = findDatabaseFault(thrown) === null ? thrown : this.noteFault(thrown);
     const problem = this.describe(error);
     request.problemCode = problem.code;
     const body = Buffer.from(JSON.stringify(problem));
@@ -53,6 +56,13 @@ export class ProblemFilter implements ExceptionFilter {
       String(body.length),
     ]);
     reply.raw.end(body);
+  }
+
+  private noteFault(fault: unknown): DatabaseUnavailableError {
+    this.logger.error(
+      `The database does not answer: ${fault instanceof Error ? fault.message : 'no reason'}`,
+    );
+    return new DatabaseUnavailableError();
   }
 
   private describe(error: unknown): ProblemBody {

@@ -7,7 +7,7 @@ const TAG_BYTES = 16;
 const HEAD_BYTES = 1 + KEY_ID_BYTES + NONCE_BYTES;
 
 /** A stored secret that does not open: another key, a flipped bit, or a blob that was moved to another row. */
-class SecretBoxError extends Error {
+export class SecretBoxError extends Error {
   constructor(reason: string) {
     super(reason);
     this.name = 'SecretBoxError';
@@ -43,13 +43,23 @@ export class SecretBox {
     return Buffer.concat([head, cipher.update(secret), cipher.final(), cipher.getAuthTag()]);
   }
 
+  /** Whether one of the keys sealed the blob, going by the key id it names. */
+  knows(blob: Buffer): boolean {
+    return this.keys.some((key) => isUnder(blob, key.id));
+  }
+
+  /** Whether the key that seals now sealed the blob, going by the key id it names. */
+  isUnderFirst(blob: Buffer): boolean {
+    return this.keys[0] !== undefined && isUnder(blob, this.keys[0].id);
+  }
+
   /** @throws SecretBoxError when the blob was not sealed for this place by one of the keys. */
   open(blob: Buffer, place: readonly string[]): Buffer {
     if (blob.length < HEAD_BYTES + TAG_BYTES || blob[0] !== VERSION) {
       throw new SecretBoxError('The stored secret is not a sealed blob of a known version');
     }
     const head = blob.subarray(0, HEAD_BYTES);
-    const sealedBy = this.keys.find(({ id }) => id.equals(head.subarray(1, 1 + KEY_ID_BYTES)));
+    const sealedBy = this.keys.find(({ id }) => isUnder(blob, id));
     if (sealedBy === undefined)
       throw new SecretBoxError('SECRETS_KEY does not hold the key of a stored secret');
     const decipher = createDecipheriv('aes-256-gcm', sealedBy.key, head.subarray(1 + KEY_ID_BYTES))
@@ -61,6 +71,10 @@ export class SecretBox {
       throw new SecretBoxError('A stored secret was altered, or moved from another row');
     }
   }
+}
+
+function isUnder(blob: Buffer, keyId: Buffer): boolean {
+  return blob[0] === VERSION && keyId.equals(blob.subarray(1, 1 + KEY_ID_BYTES));
 }
 
 function authenticated(head: Buffer, place: readonly string[]): Buffer {

@@ -64,6 +64,11 @@ export function readClaims(payload: JsonObject, issuerId: string, now: number): 
   });
 }
 
+/** Whether a token is from before a moment that an operator set: one without `iat` is from any time. */
+export function isIssuedBefore({ issuedAt }: Pick<TokenClaims, 'issuedAt'>, notBefore: Date | null): boolean {
+  return notBefore !== null && (issuedAt === null || issuedAt * 1000 < notBefore.getTime());
+}
+
 function readSeconds(claim: unknown): number | null {
   if (claim === undefined) return null;
   // The range is false for NaN and for 1e400, which JSON.parse reads as Infinity.

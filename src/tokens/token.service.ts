@@ -1,10 +1,12 @@
 import { createSecretKey, randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { JwtService } from '@nestjs/jwt';
-import { type Issuer, IssuerFinder, type SigningKey } from '../issuers/issuer.js';
+import { IssuerUnavailableError } from '../issuers/issuer.errors.js';
+import { type Issuer, IssuerFinder, type LockedKey, type SigningKey } from '../issuers/issuer.js';
+import { RevocationFinder } from '../revocations/revocation.js';
 import { type CompactJws, readCompactJws, readPayload } from './compact-jws.js';
 import { isSignedBy } from './jws-signature.js';
-import { readClaims, type TokenClaims } from './token-claims.js';
+import { isIssuedBefore, readClaims, type TokenClaims } from './token-claims.js';
 import { InvalidTokenError } from './token.errors.js';
 import { isCanonicalUuid } from './uuid.js';
 
@@ -25,11 +27,12 @@ export class TokenService {
   constructor(
     private readonly jwt: JwtService,
     private readonly issuers: IssuerFinder,
+    private readonly revocations: RevocationFinder,
   ) {}
 
   /**
    * @param token The raw query value: anything but one non-empty string is refused.
-   * @throws InvalidTokenError (401); errors of the IssuerFinder, such as 503, pass through
+   * @throws InvalidTokenError (401) @throws IssuerUnavailableError (503); errors of the IssuerFinder, such as 503, pass through
    */
   async verify(token: unknown): Promise<VerifiedToken> {
     const jws = readCompactJws(token);
@@ -38,6 +41,9 @@ export class TokenService {
     const key = this.findSigner(jws, issuer);
     if (issuer === null || key === null) throw new InvalidTokenError('not_accepted');
     const claims = readClaims(payload, issuer.id, Date.now() / 1000);
+    if (isIssuedBefore(claims, issuer.notBefore)) throw new InvalidTokenError('not_accepted');
+    const revoked = this.revocations.isRevoked(issuer.id, claims);
+    if (typeof revoked === 'boolean' ? revoked : await revoked) throw new InvalidTokenError('not_accepted');
     return Object.freeze<VerifiedToken>({ issuer, keyId: key.id, claims });
   }
 
@@ -49,19 +55,27 @@ export class TokenService {
   }
 
   private findSigner(jws: CompactJws, issuer: Issuer | null): SigningKey | null {
-    const keys = issuer === null ? [] : selectKeys(issuer.keys, jws, Date.now());
-    if (keys.length === 0) {
+    const keys = issuer === null ? [] : selectKeys(issuer, jws, Date.now());
+    const unlocked = keys.filter((key) => key.secret !== null);
+    if (unlocked.length === 0) {
       // The same HMAC as for a bad signature, so that the time taken does not tell which issuers exist.
       isSignedBy(this.jwt, jws, { secret: DECOY_SECRET, algorithm: jws.algorithm });
-      return null;
     }
-    return keys.find((key) => isSignedBy(this.jwt, jws, key)) ?? null;
+    const signer = unlocked.find((key) => isSignedBy(this.jwt, jws, key));
+    // A 401 would be final for a token that may well be good.
+    if (signer === undefined && unlocked.length < keys.length) throw new IssuerUnavailableError();
+    return signer ?? null;
   }
 }
 
 /** The live keys that may have signed the token, newest first; the one that `kid` names alone, where it names one. */
-function selectKeys(keys: readonly SigningKey[], jws: CompactJws, now: number): readonly SigningKey[] {
-  const live = keys.filter((key) => isLive(key, now));
+function selectKeys(
+  { keys, lockedKeys }: Issuer,
+  jws: CompactJws,
+  now: number,
+): readonly (SigningKey | LockedKey)[] {
+  const all = lockedKeys.length === 0 ? keys : [...keys, ...lockedKeys];
+  const live = all.filter((key) => isLive(key, now));
   const named = live.filter((key) => key.id === jws.keyId);
   // A `kid` that names no live key of this issuer (a path, SQL, another issuer's key) has no effect. The algorithm
   // is the row's: a header that names another never gets to choose one.
@@ -69,7 +83,10 @@ function selectKeys(keys: readonly SigningKey[], jws: CompactJws, now: number): 
 }
 
 /** Whether a key counts at this moment, in milliseconds since 1970. */
-export function isLive({ notBefore, notAfter }: SigningKey, now: number): boolean {
+export function isLive(
+  { notBefore, notAfter }: Pick<SigningKey, 'notBefore' | 'notAfter'>,
+  now: number,
+): boolean {
   return (
     (notBefore === null || notBefore.getTime() <= now) && (notAfter === null || now < notAfter.getTime())
   );

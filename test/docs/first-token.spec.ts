@@ -27,13 +27,21 @@ class OneIssuer extends IssuerFinder {
     } as const;
     return Promise.resolve(
       id === ISSUER_ID
-        ? { id, disabled: false, deliveryFormat: 'jpg', policy: NO_POLICY, keys: [key] }
+        ? {
+            id,
+            disabled: false,
+            notBefore: null,
+            deliveryFormat: 'jpg',
+            policy: NO_POLICY,
+            keys: [key],
+            lockedKeys: [],
+          }
         : null,
     );
   }
 }
 
-const tokens = new TokenService(new JwtService({}), new OneIssuer());
+const tokens = new TokenService(new JwtService({}), new OneIssuer(), { isRevoked: () => false });
 const blocks = [...readFileSync('README.md', 'utf8').matchAll(/```js\n([\s\S]*?)```/g)].map(
   ([, code = '']) => code,
 );

@@ -952,3 +952,35 @@ describeOnce('help', () => {
     });
   });
 });
+
+describe('keys rewrap', () => {
+  it('moves stored secrets under the first key of SECRETS_KEY, and says so', async () => {
+    const place = await openDatabase();
+    try {
+      const both = { ...place.variables, SECRETS_KEY: `${'0f'.repeat(32)},${TEST_VARIABLES.SECRETS_KEY}` };
+      await output(['issuer', 'create', '--name', 'Before', '--json'], place.variables);
+      expect(rowsOf(await output(['keys', 'rewrap'], both))).toStrictEqual({
+        rewrapped: '1',
+        already: '0',
+        failed: '0',
+      });
+      expect(JSON.parse(await output(['keys', 'rewrap', '--json'], both))).toStrictEqual({
+        rewrapped: 0,
+        already: 1,
+        failed: [],
+      });
+      const refused = await pixseal(['keys', 'rewrap'], place.variables);
+      expect(refused.code).toBe(1);
+      expect(refused.stderr).toMatch(/^error: SECRETS_KEY lacks the key of 1 stored secrets/);
+      expect(refused.stderr).not.toContain(TEST_VARIABLES.SECRETS_KEY);
+    } finally {
+      await place.close();
+    }
+  });
+
+  it('is not done by a running service', async () => {
+    const { code, stderr } = await pixseal(['keys', 'rewrap', '--server', 'http://127.0.0.1:1']);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^error: keys rewrap works on the database itself/);
+  });
+});

@@ -12,11 +12,20 @@ interface Row {
 interface ImageRow extends Row {
   readonly version: number;
   readonly access: string;
+  readonly not_before: string | null;
+}
+
+interface Revocation {
+  readonly id: string;
+  readonly issuer_id: string;
+  readonly jti: string | null;
+  readonly session_id: string | null;
 }
 
 interface Issuer {
   readonly disabled: boolean;
   readonly delivery_format: string;
+  readonly not_before: string | null;
   readonly policy: PolicyRow;
   /** By the key's id. */
   readonly secrets: Map<string, string>;
@@ -47,6 +56,7 @@ export class Holdings {
   private readonly issuers = new Map<string, Issuer>();
   private readonly images = new Map<string, ImageRow>();
   private readonly overlays = new Map<string, Row>();
+  private readonly revocations = new Map<string, Revocation>();
   /** Ids of images that were deleted. */
   private readonly deleted = new Map<string, ImageRow>();
 
@@ -56,6 +66,16 @@ export class Holdings {
   /** Writes down what an answer of the admin API did. */
   note(method: string, path: string, answer: Answer): void {
     if (method === 'GET' || answer.status < 200 || answer.status > 204) return;
+    const [, revocation] = /^\/issuers\/[^/?]+\/revocations(?:\/([^/?]+))?$/.exec(path) ?? [];
+    if (revocation !== undefined) {
+      this.revocations.delete(revocation);
+      return;
+    }
+    if (path.endsWith('/revocations')) {
+      const made = answer.json() as Revocation;
+      this.revocations.set(made.id, made);
+      return;
+    }
     const [, kind = '', id = '', keys, keyId = ''] =
       /^\/(issuers|images|overlays)(?:\/([^/?]+))?(\/keys)?(?:\/([^/?]+))?$/.exec(path) ?? [];
     const row = answer.status === 204 ? null : (answer.json() as { id: string });
@@ -85,8 +105,8 @@ export class Holdings {
     }
     const secrets = this.issuers.get(row.id)?.secrets ?? new Map<string, string>();
     if (row.key !== undefined) secrets.set(row.key.id, row.key.secret);
-    const { disabled, delivery_format, policy } = row;
-    this.issuers.set(row.id, { disabled, delivery_format, policy, secrets });
+    const { disabled, delivery_format, not_before, policy } = row;
+    this.issuers.set(row.id, { disabled, delivery_format, not_before, policy, secrets });
   }
 
   /**
@@ -110,6 +130,9 @@ export class Holdings {
     if (claims === null ? image.access !== 'public' : image.issuer_id !== claims['iss']) {
       throw fault('an image of somebody else');
     }
+    const named = this.images.get(imageId) ?? this.deleted.get(imageId);
+    if (claims !== null && this.isOver(claims, [issuer.not_before, named?.not_before ?? null]))
+      throw fault('revoked');
     const parsed = approveLocation(location, {
       ...this.signing,
       prefix,
@@ -134,6 +157,20 @@ export class Holdings {
       if (shows !== '' && !last[index]?.split(',').includes(shows)) throw fault('not under its watermark');
     }
     return parsed;
+  }
+
+  /** Whether an operator has ended a token before its time. */
+  private isOver(claims: Claims, notBefores: readonly (string | null)[]): boolean {
+    const { iss, iat, jti, session_id } = claims;
+    return (
+      notBefores.some(
+        (moment) => moment !== null && (typeof iat !== 'number' || iat * 1000 < Date.parse(moment)),
+      ) ||
+      [...this.revocations.values()].some(
+        (each) =>
+          each.issuer_id === iss && (each.jti === null ? each.session_id === session_id : each.jti === jti),
+      )
+    );
   }
 
   /** What is shown for an image that was deleted. */

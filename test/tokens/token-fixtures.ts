@@ -1,5 +1,6 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import { JwtService } from '@nestjs/jwt';
+import { RevocationFinder, type TokenNames } from '../../src/revocations/revocation.js';
 import { NO_POLICY } from '../../src/policy/compile-policy.js';
 import { type HmacAlgorithm, type Issuer, IssuerFinder, type SigningKey } from '../../src/issuers/issuer.js';
 import { TokenService } from '../../src/tokens/token.service.js';
@@ -36,9 +37,11 @@ export function makeIssuer(overrides: Partial<Issuer> = {}): Issuer {
   return {
     id: SEED_ISSUER_ID,
     disabled: false,
+    notBefore: null,
     deliveryFormat: 'jpg',
     policy: NO_POLICY,
     keys: [makeKey()],
+    lockedKeys: [],
     ...overrides,
   };
 }
@@ -57,8 +60,19 @@ export class FixedIssuers extends IssuerFinder {
   }
 }
 
+/** Revoked names in memory. */
+export class FixedRevocations extends RevocationFinder {
+  constructor(private readonly revoked: readonly string[] = []) {
+    super();
+  }
+
+  override isRevoked(_: string, { jwtId, sessionId }: TokenNames): boolean {
+    return this.revoked.some((name) => name === jwtId || name === sessionId);
+  }
+}
+
 export function makeTokenService(...issuers: readonly Issuer[]): TokenService {
-  return new TokenService(new JwtService(), new FixedIssuers(issuers));
+  return new TokenService(new JwtService(), new FixedIssuers(issuers), new FixedRevocations());
 }
 
 /** What is signed: bytes or text as they are, anything else as its JSON. */

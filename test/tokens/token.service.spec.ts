@@ -8,6 +8,7 @@ import { InvalidTokenError, TokenRequiredError } from '../../src/tokens/token.er
 import { TokenService } from '../../src/tokens/token.service.js';
 import {
   FixedIssuers,
+  FixedRevocations,
   IMAGE_ID,
   makeIssuer,
   makeKey,
@@ -471,7 +472,7 @@ describe('what must not tell issuers apart', () => {
 
   it('asks the directory for canonical ids only', async () => {
     const finder = new FixedIssuers(issuers);
-    const gate = new TokenService(new JwtService(), finder);
+    const gate = new TokenService(new JwtService(), finder, new FixedRevocations());
     for (const [, token] of cases) await answerTo(token, gate);
     expect(
       finder.asked.filter((id) => !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)),
@@ -484,9 +485,9 @@ describe('what must not tell issuers apart', () => {
         return Promise.reject(new Error('database gone'));
       }
     }
-    await expect(new TokenService(new JwtService(), new DownIssuers()).verify(mint())).rejects.toThrow(
-      'database gone',
-    );
+    await expect(
+      new TokenService(new JwtService(), new DownIssuers(), new FixedRevocations()).verify(mint()),
+    ).rejects.toThrow('database gone');
   });
 
   it('keeps a fault of ours: a bug is no 401', async () => {
@@ -494,7 +495,9 @@ describe('what must not tell issuers apart', () => {
     vi.spyOn(jwt, 'verify').mockImplementation(() => {
       throw new TypeError('a bug');
     });
-    await expect(new TokenService(jwt, new FixedIssuers(issuers)).verify(mint())).rejects.toThrow(TypeError);
+    await expect(
+      new TokenService(jwt, new FixedIssuers(issuers), new FixedRevocations()).verify(mint()),
+    ).rejects.toThrow(TypeError);
   });
 });
 

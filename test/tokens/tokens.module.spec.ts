@@ -2,15 +2,19 @@ import { Global, Module } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { describe, expect, it } from 'vitest';
 import { IssuerFinder } from '../../src/issuers/issuer.js';
+import { RevocationFinder } from '../../src/revocations/revocation.js';
 import { TokenSealer } from '../../src/tokens/token-sealer.js';
 import { TokenService } from '../../src/tokens/token.service.js';
 import { TokensModule } from '../../src/tokens/tokens.module.js';
-import { FixedIssuers, makeIssuer, makeKey, SEED_CLAIMS } from './token-fixtures.js';
+import { FixedIssuers, FixedRevocations, makeIssuer, makeKey, SEED_CLAIMS } from './token-fixtures.js';
 
 @Global()
 @Module({
-  providers: [{ provide: IssuerFinder, useValue: new FixedIssuers([makeIssuer()]) }],
-  exports: [IssuerFinder],
+  providers: [
+    { provide: IssuerFinder, useValue: new FixedIssuers([makeIssuer()]) },
+    { provide: RevocationFinder, useValue: new FixedRevocations() },
+  ],
+  exports: [IssuerFinder, RevocationFinder],
 })
 class FixedIssuersModule {}
 

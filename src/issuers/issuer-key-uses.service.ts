@@ -1,0 +1,76 @@
+import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+
+/** Milliseconds between two writes, and for the last one at the shutdown. */
+const FLUSH_INTERVAL = 5_000;
+const LAST_FLUSH_TIMEOUT = 1_000;
+
+interface Use {
+  uses: number;
+  lastUsedAt: number;
+}
+
+/** Counts what keys are used for and writes it down now and then: never on the way of a redirect. */
+@Injectable()
+export class IssuerKeyUses implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly logger = new Logger(IssuerKeyUses.name);
+  /** Of keys that verified a token since the last write, so never more than there are keys. */
+  private unwritten = new Map<string, Use>();
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly dataSource: DataSource) {}
+
+  onApplicationBootstrap(): void {
+    this.timer = setInterval(() => void this.flush(), FLUSH_INTERVAL).unref();
+  }
+
+  /** Writes the last counts; a database that is gone does not keep the process. */
+  async onApplicationShutdown(): Promise<void> {
+    clearInterval(this.timer);
+    const timeout = new Promise((resolve) => setTimeout(resolve, LAST_FLUSH_TIMEOUT).unref());
+    await Promise.race([this.flush(), timeout]);
+  }
+
+  /** Counts one accepted token. Does no I/O. */
+  count(keyId: string): void {
+    const use = this.unwritten.get(keyId);
+    if (use === undefined) this.unwritten.set(keyId, { uses: 1, lastUsedAt: Date.now() });
+    else {
+      use.uses += 1;
+      use.lastUsedAt = Date.now();
+    }
+  }
+
+  /** Writes what was counted since the last write; what cannot be written now is kept for the next one. */
+  async flush(): Promise<void> {
+    const counted = this.unwritten;
+    if (counted.size === 0) return;
+    this.unwritten = new Map();
+    const uses = [...counted];
+    try {
+      // In the order of the keys, so that two replicas never wait for each other crosswise; a key that was revoked
+      // meanwhile has no row to count for.
+      await this.dataSource.query(
+        `INSERT INTO issuer_key_uses AS known (key_id, uses, last_used_at)
+         SELECT key.id, counted.uses, to_timestamp(counted.at / 1000.0)
+           FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS counted (id, uses, at)
+           JOIN issuer_keys AS key ON key.id = counted.id
+          ORDER BY key.id
+         ON CONFLICT (key_id) DO UPDATE SET
+           uses = known.uses + excluded.uses, last_used_at = greatest(known.last_used_at, excluded.last_used_at)`,
+        [uses.map(([id]) => id), uses.map(([, use]) => use.uses), uses.map(([, use]) => use.lastUsedAt)],
+      );
+    } catch (error) {
+      this.logger.warn(
+        `The uses of keys were not written: ${error instanceof Error ? error.message : 'no reason'}`,
+      );
+      for (const [keyId, use] of uses) this.putBack(keyId, use);
+    }
+  }
+
+  private putBack(keyId: string, { uses, lastUsedAt }: Use): void {
+    const since = this.unwritten.get(keyId);
+    if (since === undefined) this.unwritten.set(keyId, { uses, lastUsedAt });
+    else since.uses += uses;
+  }
+}

@@ -1,0 +1,37 @@
+import { Body, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
+import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse } from '@nestjs/swagger';
+import { AdminController } from '../admin/admin-controller.js';
+import { CreateRevocationDto, ListRevocationsDto } from './revocation.dto.js';
+import { RevocationPageView, RevocationView } from './revocation.view.js';
+import { RevocationsService } from './revocations.service.js';
+
+@AdminController('issuers/:id/revocations')
+export class RevocationsController {
+  constructor(private readonly revocations: RevocationsService) {}
+
+  @Post()
+  @ApiCreatedResponse({ type: RevocationView })
+  async revoke(@Param('id') issuerId: string, @Body() dto: CreateRevocationDto): Promise<RevocationView> {
+    return new RevocationView(await this.revocations.revoke(issuerId, dto));
+  }
+
+  @Get()
+  @ApiOkResponse({ type: RevocationPageView })
+  async list(@Param('id') issuerId: string, @Query() query: ListRevocationsDto): Promise<RevocationPageView> {
+    const { rows, nextCursor } = await this.revocations.list(issuerId, query);
+    return { items: rows.map((row) => new RevocationView(row)), next_cursor: nextCursor };
+  }
+
+  @Get(':revocation_id')
+  @ApiOkResponse({ type: RevocationView })
+  async get(@Param('id') issuerId: string, @Param('revocation_id') id: string): Promise<RevocationView> {
+    return new RevocationView(await this.revocations.get(issuerId, id));
+  }
+
+  @Delete(':revocation_id')
+  @HttpCode(204)
+  @ApiNoContentResponse()
+  async restore(@Param('id') issuerId: string, @Param('revocation_id') id: string): Promise<void> {
+    await this.revocations.restore(issuerId, id);
+  }
+}

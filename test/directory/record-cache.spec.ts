@@ -1,0 +1,250 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { RecordCache, type FeedSession } from '../../src/directory/record-cache.js';
+
+interface Row {
+  readonly version: number;
+}
+
+/** A load that ends when the test says so. */
+function controlled(): {
+  load: () => Promise<Row | null>;
+  answer: (row: Row | null) => void;
+  fail: () => void;
+} {
+  const { promise, resolve, reject } = withResolvers<Row | null>();
+  return {
+    load: () => promise,
+    answer: resolve,
+    fail: () => {
+      reject(new Error('gone'));
+    },
+  };
+}
+
+function withResolvers<T>(): {
+  promise: Promise<T>;
+  resolve: (value: T) => void;
+  reject: (error: Error) => void;
+} {
+  let resolve!: (value: T) => void;
+  let reject!: (error: Error) => void;
+  const promise = new Promise<T>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  return { promise, resolve, reject };
+}
+
+let session: FeedSession | null;
+let down: boolean;
+let loads: number;
+let cache: RecordCache<Row>;
+const gone = (): Promise<never> => Promise.reject(new Error('gone'));
+/** Loads a row that tells how many loads there were. */
+const load = (): Promise<Row> => Promise.resolve({ version: ++loads });
+const get = (key = 'a'): Promise<Row | null> => cache.get(key, load);
+
+function startSession(): void {
+  session = { live: true, heardAt: performance.now() };
+}
+function endSession(): void {
+  if (session !== null) session.live = false;
+  session = null;
+}
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  down = false;
+  loads = 0;
+  startSession();
+  cache = new RecordCache<Row>(3, {
+    live: { found: 60_000, missing: 5_000 },
+    lost: { found: 1_000, missing: 1_000 },
+    stale: 300_000,
+    session: () => session,
+    isDown: () => down,
+  });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe('a cache of rows', () => {
+  it.each([
+    ['a row, for its lifetime', { version: 1 }, 60_000],
+    ['that there is none, for a shorter one', null, 5_000],
+  ])('keeps %s', async (_, row, lifetime) => {
+    const asked = vi.fn(() => Promise.resolve(row));
+    expect(await cache.get('a', asked)).toBe(row);
+    vi.advanceTimersByTime(lifetime - 1);
+    expect(await cache.get('a', asked)).toBe(row);
+    expect(cache.peek('a')).toBe(row);
+    expect(asked).toHaveBeenCalledTimes(1);
+    vi.advanceTimersByTime(1);
+    expect(cache.peek('a')).toBeUndefined();
+    await cache.get('a', asked);
+    expect(asked).toHaveBeenCalledTimes(2);
+  });
+
+  it('lets misses of one key share one load, and of two keys not', async () => {
+    const answers = await Promise.all([get('a'), get('a'), get('b'), get('a')]);
+    expect(answers.map((row) => row?.version)).toStrictEqual([1, 1, 2, 1]);
+  });
+
+  it('holds as many rows as it may, the last used ones', async () => {
+    for (const key of ['a', 'b', 'c', 'a', 'd']) await get(key);
+    expect(['a', 'b', 'c', 'd'].map((key) => cache.peek(key) !== undefined)).toStrictEqual([
+      true, false, true, true,
+    ]); // prettier-ignore
+  });
+
+  it('weighs rows where it is told how', async () => {
+    const weighed = new RecordCache<Row>(
+      10,
+      {
+        live: { found: 60_000, missing: 60_000 },
+        lost: { found: 0, missing: 0 },
+        stale: 0,
+        session: () => session,
+        isDown: () => false,
+      },
+      ({ version }) => version,
+    );
+    for (const version of [6, 3, 4]) await weighed.get(String(version), () => Promise.resolve({ version }));
+    expect([6, 3, 4].map((version) => weighed.peek(String(version)) !== undefined)).toStrictEqual([
+      false, true, true,
+    ]); // prettier-ignore
+  });
+
+  it('never keeps what was read before an invalidation, though those who wait get it', async () => {
+    const { load: slow, answer } = controlled();
+    const waiting = cache.get('a', slow);
+    cache.invalidate('a');
+    const after = get();
+    answer({ version: -1 });
+    expect(await waiting).toStrictEqual({ version: -1 });
+    expect(await after).toStrictEqual({ version: 1 });
+    expect(await get()).toStrictEqual({ version: 1 });
+  });
+
+  it('never keeps it either when the newer load ends first', async () => {
+    const { load: slow, answer } = controlled();
+    const waiting = cache.get('a', slow);
+    cache.invalidate('a');
+    expect(await get()).toStrictEqual({ version: 1 });
+    answer({ version: -1 });
+    await waiting;
+    expect(await get()).toStrictEqual({ version: 1 });
+  });
+
+  it('keeps nothing of a load that failed, and tries again', async () => {
+    await expect(cache.get('a', gone)).rejects.toThrow('gone');
+    expect(await get()).toStrictEqual({ version: 1 });
+  });
+});
+
+describe('without the change feed', () => {
+  it('a row lives a second from when it was asked for', async () => {
+    endSession();
+    const { load: slow, answer } = controlled();
+    const waiting = cache.get('a', slow);
+    vi.advanceTimersByTime(400);
+    answer({ version: 0 });
+    await waiting;
+    vi.advanceTimersByTime(599);
+    expect(await get()).toStrictEqual({ version: 0 });
+    vi.advanceTimersByTime(1);
+    expect(await get()).toStrictEqual({ version: 1 });
+  });
+
+  it('a row from before is good for a second from when all was heard', async () => {
+    await get();
+    vi.advanceTimersByTime(30_000);
+    if (session !== null) session.heardAt = performance.now();
+    vi.advanceTimersByTime(400);
+    endSession();
+    vi.advanceTimersByTime(599);
+    expect(await get()).toStrictEqual({ version: 1 });
+    vi.advanceTimersByTime(1);
+    expect(await get()).toStrictEqual({ version: 2 });
+  });
+
+  it('a row from before is asked for again once the feed is back: changes may have been missed', async () => {
+    await get();
+    vi.advanceTimersByTime(2_000);
+    endSession();
+    startSession();
+    expect(await get()).toStrictEqual({ version: 2 });
+    vi.advanceTimersByTime(59_999);
+    expect(await get()).toStrictEqual({ version: 2 });
+  });
+
+  it('a row whose load the loss fell into is not taken for one of the next session', async () => {
+    const { load: slow, answer } = controlled();
+    const waiting = cache.get('a', slow);
+    endSession();
+    startSession();
+    answer({ version: 0 });
+    await waiting;
+    vi.advanceTimersByTime(1_000);
+    expect(await get()).toStrictEqual({ version: 1 });
+  });
+});
+
+describe('without the database', () => {
+  it('a row is served on up to the bound after it was last known to be true', async () => {
+    await get();
+    vi.advanceTimersByTime(10_000);
+    if (session !== null) session.heardAt = performance.now();
+    endSession();
+    vi.advanceTimersByTime(299_999);
+    expect(await cache.get('a', gone)).toStrictEqual({ version: 1 });
+    vi.advanceTimersByTime(1);
+    await expect(cache.get('a', gone)).rejects.toThrow('gone');
+  });
+
+  it('a row is asked for, so that a database which answers is believed', async () => {
+    await get();
+    endSession();
+    vi.advanceTimersByTime(100_000);
+    expect(await get()).toStrictEqual({ version: 2 });
+  });
+
+  it('nobody waits while it is known to be down', async () => {
+    await get();
+    endSession();
+    vi.advanceTimersByTime(100_000);
+    down = true;
+    expect(cache.peek('a')).toStrictEqual({ version: 1 });
+    expect(await cache.get('a', gone)).toStrictEqual({ version: 1 });
+    vi.advanceTimersByTime(200_000);
+    expect(cache.peek('a')).toBeUndefined();
+  });
+
+  it('an absence is never served on: no 404 because of a fault', async () => {
+    await cache.get('a', () => Promise.resolve(null));
+    endSession();
+    down = true;
+    vi.advanceTimersByTime(1_000);
+    await expect(cache.get('a', gone)).rejects.toThrow('gone');
+  });
+
+  it('a row that is known to be changed is never served on', async () => {
+    await get();
+    endSession();
+    down = true;
+    cache.invalidate('a');
+    await expect(cache.get('a', gone)).rejects.toThrow('gone');
+  });
+
+  it('a row that is changed while its refresh fails is not served either', async () => {
+    await get();
+    endSession();
+    vi.advanceTimersByTime(2_000);
+    const { load: slow, fail } = controlled();
+    const waiting = cache.get('a', slow);
+    cache.invalidate('a');
+    fail();
+    await expect(waiting).rejects.toThrow('gone');
+  });
+});

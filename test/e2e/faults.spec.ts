@@ -1,0 +1,248 @@
+import { randomUUID } from 'node:crypto';
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import type { Answer } from '../support/http.js';
+import { createTenant, post, type Tenant } from '../support/seed.js';
+import { startService, type Service } from '../support/service.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
+import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
+import { waitUntil } from '../support/wait-until.js';
+
+// The embedded database has no connection that could be lost.
+const onServer = inject('database').kind === 'postgres' ? describe : describe.skip;
+
+/** Milliseconds in which a cold request must have its 503, and some for a busy machine. */
+const COLD_ANSWER = 1_000 + 500;
+
+let database: TestDatabase;
+let sql: pg.Client;
+
+onServer('with a Postgres server', () => {
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    sql = new pg.Client({ connectionString: database.variables['DATABASE_URL'] });
+    await sql.connect();
+  });
+  afterAll(async () => {
+    await sql.end();
+    await database.drop();
+  });
+
+  /** Ends connections of services by the name they go by, as an operator or a failover does. */
+  async function terminate(application: string): Promise<void> {
+    await sql.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND application_name = $1`,
+      [application],
+    );
+  }
+
+  function makeTenant(service: Service): Promise<Tenant> {
+    const name = randomUUID().slice(0, 8);
+    return createTenant(service, { publicId: `image_${name}`, overlayPublicId: `layer_${name}` });
+  }
+
+  describe('three replicas', () => {
+    let replicas: Service[];
+    let first: Service;
+    let tenant: Tenant;
+
+    beforeAll(async () => {
+      first = await startService({}, database);
+      replicas = [first, await startService({}, database), await startService({}, database)];
+    });
+    afterAll(() => Promise.all(replicas.map((replica) => replica.close())));
+    beforeEach(async () => {
+      tenant = await makeTenant(first);
+    });
+
+    // One replica's admin API made the rows; the others' records know nothing of them to approve by.
+    const statuses = (claims: object): Promise<number[]> =>
+      Promise.all(replicas.map(async (replica) => (await replica.get(tenant.path({ ...claims }))).status));
+    const all = (status: number): number[] => [status, status, status];
+    const come = (status: number, claims: object): Promise<void> =>
+      waitUntil(`all replicas answer ${status}`, async () =>
+        (await statuses(claims)).every((each) => each === status),
+      );
+
+    const CHANGES: readonly (readonly [name: string, change: () => Promise<Answer>])[] = [
+      ['a jti', () => first.admin('POST', `/issuers/${tenant.issuerId}/revocations`, { jti: 'one' })],
+      [
+        'a session',
+        () => first.admin('POST', `/issuers/${tenant.issuerId}/revocations`, { session_id: 'one' }),
+      ],
+      ['a key', () => first.admin('DELETE', `/issuers/${tenant.issuerId}/keys/${tenant.keyId}`)],
+      ['an issuer', () => first.admin('PATCH', `/issuers/${tenant.issuerId}`, { disabled: true })],
+      [
+        'what an issuer sealed before now',
+        () => first.admin('PATCH', `/issuers/${tenant.issuerId}`, { not_before: new Date().toISOString() }),
+      ],
+      [
+        'what was sealed for an image before now',
+        () => first.admin('PATCH', `/images/${tenant.imageId}`, { not_before: new Date().toISOString() }),
+      ],
+    ];
+
+    it.each(CHANGES)('all see %s ended', async (_, change) => {
+      const claims = { jti: 'one', session_id: 'one' };
+      expect(await statuses(claims)).toStrictEqual(all(302));
+      expect((await change()).status).toBeLessThan(300);
+      // The one that was told has read its own write.
+      expect((await first.get(tenant.path(claims))).status).toBe(401);
+      await come(401, claims);
+    });
+
+    it.each(CHANGES)('all see %s ended whose listeners are killed meanwhile', async (_, change) => {
+      const claims = { jti: 'one', session_id: 'one' };
+      expect(await statuses(claims)).toStrictEqual(all(302));
+      await terminate('pixseal change feed');
+      await change();
+      await terminate('pixseal change feed');
+      await come(401, claims);
+    });
+
+    it('all see a session restored', async () => {
+      const { id } = await post<{ id: string }>(first, `/issuers/${tenant.issuerId}/revocations`, {
+        session_id: 'one',
+      });
+      await come(401, { session_id: 'one' });
+      await first.admin('DELETE', `/issuers/${tenant.issuerId}/revocations/${id}`);
+      await come(302, { session_id: 'one' });
+    });
+
+    it('are whole again soon after all their connections are killed', async () => {
+      const asking = Array.from({ length: 50 }, async () =>
+        first.get(`/images/${randomUUID()}?token=${tenant.seal()}`),
+      );
+      await terminate('pixseal');
+      for (const { status } of await Promise.all(asking)) expect([404, 503]).toContain(status);
+      await waitUntil('cold look-ups are answered', async () =>
+        (
+          await Promise.all(
+            replicas.map((replica) => replica.get(`/images/${randomUUID()}?token=${tenant.seal()}`)),
+          )
+        ).every(({ status }) => status === 404),
+      );
+    });
+  });
+
+  describe('whose network fails', () => {
+    /** Seconds that warm rows are served on. */
+    const MAX_STALE = 4;
+    let proxy: TcpProxy;
+    let service: Service;
+    let tenant: Tenant;
+
+    beforeEach(async () => {
+      const url = database.variables['DATABASE_URL'] ?? '';
+      proxy = await TcpProxy.before(url);
+      service = await startService(
+        { DATABASE_URL: proxy.urlOf(url), MAX_STALE: String(MAX_STALE) },
+        database,
+      );
+      tenant = await makeTenant(service);
+      expect((await warm()).status).toBe(302);
+    });
+    afterEach(async () => {
+      proxy.restore();
+      proxy.reset();
+      await service.close();
+      await proxy.close();
+    });
+
+    const warm = (): Promise<Answer> =>
+      service.image(tenant.path({ transformations: [{ overlay: tenant.overlayId }], jti: 'one' }));
+    const cold = (): Promise<Answer> => service.get(`/images/${randomUUID()}?token=${tenant.seal()}`);
+    const ready = (): Promise<Answer> => service.get('/health/ready');
+
+    async function expectUnavailable(ask: () => Promise<Answer>): Promise<void> {
+      const began = performance.now();
+      const answer = await ask();
+      expect(answer.json()).toMatchObject({ status: 503, code: 'database_unavailable' });
+      expect(answer.headers['retry-after']).toBe('1');
+      expect(performance.now() - began).toBeLessThan(COLD_ANSWER);
+    }
+
+    const FAULTS: readonly (readonly [name: string, cause: () => void])[] = [
+      ['the database refuses connections', () => { proxy.refuse(); }],
+      ['the network loses every byte', () => { proxy.lose(); }],
+      ['the database answers after 5 seconds', () => { proxy.slow(2_500); }],
+    ]; // prettier-ignore
+
+    it.each(FAULTS)('serves on what is warm, and 503 for the rest, when %s', async (_, cause) => {
+      cause();
+      await expectUnavailable(cold);
+      const until = performance.now() + 1_000 * (MAX_STALE - 2.5);
+      while (performance.now() < until) {
+        expect((await warm()).status).toBe(302);
+        await expectUnavailable(cold);
+      }
+      const stale = await ready();
+      expect([stale.status, stale.json()]).toStrictEqual([200, { status: 'stale' }]);
+      // Neither is there an issuer that nobody knows, nor an image that is none.
+      await expectUnavailable(() => service.get(`/images/${randomUUID()}`));
+
+      await waitUntil('the bound is passed', async () => (await warm()).status === 503);
+      await waitUntil('it is no more ready', async () => (await ready()).status === 503);
+      expect((await ready()).json()).toMatchObject({ code: 'not_ready' });
+      expect((await service.get('/health/live')).status).toBe(200);
+      await expectUnavailable(warm);
+      await expectUnavailable(cold);
+
+      proxy.restore();
+      await waitUntil('it is whole again', async () => (await cold()).status === 404);
+      await waitUntil('warm ones are served', async () => (await warm()).status === 302);
+      await waitUntil('it is ready', async () => (await ready()).text === '{"status":"ok"}');
+    });
+
+    it('does not serve on what it knows to be changed', async () => {
+      await service.admin('PATCH', `/issuers/${tenant.issuerId}`, { disabled: true });
+      proxy.refuse();
+      await expectUnavailable(warm);
+    });
+
+    it('hears of what was changed while it heard nothing', async () => {
+      proxy.refuse();
+      await expectUnavailable(cold);
+      await sql.query(`INSERT INTO revocations (id, issuer_id, kind, value) VALUES ($1, $2, 'token', 'one')`, [
+        randomUUID(), tenant.issuerId,
+      ]); // prettier-ignore
+      expect((await warm()).status).toBe(302);
+      proxy.restore();
+      await waitUntil(
+        'the token is refused',
+        async () => (await service.get(tenant.path({ jti: 'one' }))).status === 401,
+      );
+    });
+
+    it('answers 503 to admin requests, and does what it is told once the database is back', async () => {
+      proxy.refuse();
+      await expectUnavailable(() => service.admin('GET', '/issuers'));
+      await expectUnavailable(() => service.admin('POST', '/issuers', { name: 'x' }));
+      proxy.restore();
+      await waitUntil(
+        'it works',
+        async () => (await service.admin('POST', '/issuers', { name: 'x' })).status === 201,
+      );
+    });
+
+    it('hears of a revocation though its connections have died in silence', async () => {
+      proxy.lose();
+      proxy.restore();
+      await sql.query(`INSERT INTO revocations (id, issuer_id, kind, value) VALUES ($1, $2, 'token', 'one')`, [
+        randomUUID(), tenant.issuerId,
+      ]); // prettier-ignore
+      await waitUntil(
+        'the token is refused',
+        async () => (await service.get(tenant.path({ jti: 'one' }))).status === 401,
+      );
+      await waitUntil('cold look-ups are answered', async () => (await cold()).status === 404);
+    });
+
+    it('does not mind connections that are reset while nobody uses them', async () => {
+      proxy.reset();
+      await waitUntil('cold look-ups are answered', async () => (await cold()).status === 404);
+      expect((await warm()).status).toBe(302);
+    });
+  });
+});

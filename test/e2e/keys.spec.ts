@@ -1,0 +1,277 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { DataSource } from 'typeorm';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { DatabaseLookups } from '../../src/directory/database-lookups.service.js';
+import { IssuerKeyUses } from '../../src/issuers/issuer-key-uses.service.js';
+import { StoredSecretsService, type RewrapResult } from '../../src/issuers/stored-secrets.service.js';
+import { SecretBox } from '../../src/secrets/secret-box.js';
+import { createTenant, post, sealWith, type Tenant } from '../support/seed.js';
+import { startService, type Service } from '../support/service.js';
+import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
+import { waitUntil } from '../support/wait-until.js';
+
+interface KeyRow {
+  readonly id: string;
+  readonly uses: number;
+  readonly last_used_at: string | null;
+}
+
+const OLD = randomBytes(32).toString('base64url');
+const NEW = randomBytes(32).toString('hex');
+const NOBODYS = randomBytes(32).toString('base64url');
+
+let database: TestDatabase;
+let service: Service;
+
+beforeEach(async () => {
+  database = await createTestDatabase();
+  service = await start(OLD);
+});
+afterEach(async () => {
+  await service.close();
+  await database.drop();
+});
+
+function start(secretsKey: string): Promise<Service> {
+  return startService({ SECRETS_KEY: secretsKey }, database);
+}
+
+async function restart(secretsKey: string): Promise<void> {
+  await service.close();
+  service = await start(secretsKey);
+}
+
+function makeTenant(): Promise<Tenant> {
+  const name = randomUUID().slice(0, 8);
+  return createTenant(service, { publicId: `image_${name}`, overlayPublicId: `layer_${name}` });
+}
+
+const query = <T>(text: string, parameters: unknown[] = []): Promise<T> =>
+  service.app.get(DataSource).query(text, parameters);
+
+async function keysOf({ issuerId }: Tenant): Promise<KeyRow[]> {
+  return ((await service.admin('GET', `/issuers/${issuerId}`)).json() as { keys: KeyRow[] }).keys;
+}
+
+/** What an issuer's tokens are answered, asked anew. A restart forgets who holds what, so it approves nothing. */
+async function statusOf(tenant: Tenant, path = tenant.path()): Promise<number> {
+  return (await service.get(path)).status;
+}
+
+function flipLastBit({ keyId }: Tenant): Promise<unknown> {
+  return query(
+    `UPDATE issuer_keys
+        SET secret = set_byte(secret, length(secret) - 1, get_byte(secret, length(secret) - 1) # 1)
+      WHERE id = $1`,
+    [keyId],
+  );
+}
+
+describe('the uses of a key', () => {
+  const flush = (): Promise<void> => service.app.get(IssuerKeyUses, { strict: false }).flush();
+
+  it('are counted for accepted tokens, with the time of the last', async () => {
+    const tenant = await makeTenant();
+    const other = await post<{ id: string }>(service, `/issuers/${tenant.issuerId}/keys`, {});
+    const began = Date.now();
+    for (let uses = 0; uses < 3; uses += 1) expect((await service.image(tenant.path())).status).toBe(302);
+    const refused = sealWith('x'.repeat(32), { iss: tenant.issuerId });
+    for (const token of [refused, tenant.seal({ exp: 1 }), 'x']) {
+      expect(await statusOf(tenant, `/images/${tenant.imageId}?token=${token}`)).toBe(401);
+    }
+    await flush();
+    const [unused, used] = await keysOf(tenant);
+    expect(unused).toMatchObject({ id: other.id, uses: 0, last_used_at: null });
+    expect(used).toMatchObject({ id: tenant.keyId, uses: 3 });
+    const at = Date.parse(used?.last_used_at ?? '');
+    expect(at).toBeGreaterThanOrEqual(began);
+    expect(at).toBeLessThanOrEqual(Date.now());
+
+    await service.image(tenant.path());
+    await flush();
+    await flush();
+    expect((await keysOf(tenant))[1]).toMatchObject({ uses: 4 });
+  });
+
+  it('are written by themselves', async () => {
+    const tenant = await makeTenant();
+    await service.image(tenant.path());
+    await waitUntil('it is written', async () => (await keysOf(tenant))[0]?.uses === 1);
+  });
+
+  it('are written at the shutdown', async () => {
+    const tenant = await makeTenant();
+    await service.image(tenant.path());
+    await restart(OLD);
+    expect(await keysOf(tenant)).toMatchObject([{ id: tenant.keyId, uses: 1 }]);
+  });
+
+  it('go with a revoked key, and keep nobody else’s from being written', async () => {
+    const [tenant, other] = [await makeTenant(), await makeTenant()];
+    await service.image(tenant.path());
+    await service.image(other.path());
+    await service.admin('DELETE', `/issuers/${tenant.issuerId}/keys/${tenant.keyId}`);
+    await flush();
+    expect(await keysOf(other)).toMatchObject([{ uses: 1 }]);
+    expect(await query('SELECT FROM issuer_key_uses WHERE key_id = $1', [tenant.keyId])).toStrictEqual([]);
+  });
+
+  it('make no directory read the issuer anew', async () => {
+    const tenant = await makeTenant();
+    const run = vi.spyOn(service.app.get(DatabaseLookups), 'run');
+    await waitUntil('a write is followed by no look-up', async () => {
+      await service.image(tenant.path());
+      await flush();
+      run.mockClear();
+      await service.image(tenant.path());
+      return run.mock.calls.length === 0;
+    });
+  });
+
+  it('that cannot be written are kept for the next time', async () => {
+    const tenant = await makeTenant();
+    await service.image(tenant.path());
+    const broken = vi.spyOn(service.app.get(DataSource), 'query').mockRejectedValueOnce(new Error('gone'));
+    await flush();
+    broken.mockRestore();
+    await service.image(tenant.path());
+    await flush();
+    expect(await keysOf(tenant)).toMatchObject([{ uses: 2 }]);
+  });
+});
+
+describe('a stored secret', () => {
+  const UNAVAILABLE = { status: 503, code: 'issuer_unavailable' };
+
+  it('with a flipped bit closes its key alone', async () => {
+    const [tenant, other] = [await makeTenant(), await makeTenant()];
+    const second = await post<{ id: string; secret: string }>(
+      service,
+      `/issuers/${tenant.issuerId}/keys`,
+      {},
+    );
+    await flipLastBit(tenant);
+    await waitUntil('it is seen', async () => (await statusOf(tenant)) === 503);
+    const answer = await service.image(tenant.path());
+    expect(answer.json()).toMatchObject(UNAVAILABLE);
+    expect(answer.headers['retry-after']).toBe('60');
+    expect((await service.image(other.path())).status).toBe(302);
+    // The issuer's other key still opens its own tokens.
+    const token = sealWith(second.secret, { iss: tenant.issuerId });
+    expect((await service.image(`/images/${tenant.imageId}?token=${token}`)).status).toBe(302);
+    // Nobody can tell a forged token from a good one of the closed key.
+    const forged = sealWith('x'.repeat(32), { iss: tenant.issuerId });
+    expect(await statusOf(tenant, `/images/${tenant.imageId}?token=${forged}`)).toBe(503);
+    expect((await service.get('/health/ready')).status).toBe(200);
+
+    await restart(OLD);
+    expect(await statusOf(tenant)).toBe(503);
+    expect(await statusOf(other)).toBe(302);
+    await service.admin('DELETE', `/issuers/${tenant.issuerId}/keys/${tenant.keyId}`);
+    expect(await statusOf(tenant)).toBe(401);
+  });
+
+  it('moved to another row does not open there', async () => {
+    const [tenant, thief] = [await makeTenant(), await makeTenant()];
+    await query(
+      'UPDATE issuer_keys SET secret = (SELECT secret FROM issuer_keys WHERE id = $1) WHERE id = $2',
+      [tenant.keyId, thief.keyId],
+    );
+    await waitUntil('it is seen', async () => (await statusOf(thief)) === 503);
+    const token = sealWith(tenant.secret, { iss: thief.issuerId });
+    expect(await statusOf(thief, `/images/${thief.imageId}?token=${token}`)).toBe(503);
+    expect((await service.image(tenant.path())).status).toBe(302);
+  });
+
+  it('is in no table in clear', async () => {
+    const tenant = await makeTenant();
+    const rows = await query<object[]>('SELECT * FROM issuer_keys');
+    const dump = Buffer.from(JSON.stringify(rows, (_, value: unknown) => value)).toString();
+    expect(dump).not.toContain(tenant.secret);
+    const [{ secret = Buffer.alloc(0) } = {}] = await query<{ secret?: Buffer }[]>(
+      'SELECT secret FROM issuer_keys WHERE id = $1', [tenant.keyId],
+    ); // prettier-ignore
+    expect(secret.includes(Buffer.from(tenant.secret))).toBe(false);
+    expect(secret.includes(Buffer.from(tenant.secret, 'base64url'))).toBe(false);
+  });
+});
+
+describe('a start', () => {
+  it('is refused under a SECRETS_KEY that lacks a key, naming variable and row and no value', async () => {
+    const tenant = await makeTenant();
+    await service.close();
+    const refused = await start(NOBODYS).then(
+      () => 'it started',
+      (error: unknown) => (error as Error).message,
+    );
+    expect(refused).toMatch(/^SECRETS_KEY lacks the key of 1 stored secrets/);
+    expect(refused).toContain(tenant.keyId);
+    for (const value of [OLD, NOBODYS, tenant.secret]) expect(refused).not.toContain(value);
+    service = await start(`${NOBODYS},${OLD}`);
+    expect(await statusOf(tenant)).toBe(302);
+  });
+
+  it('is refused when all that is stored under a key was altered', async () => {
+    await flipLastBit(await makeTenant());
+    await flipLastBit(await makeTenant());
+    await service.close();
+    await expect(start(OLD)).rejects.toThrow(
+      /^None of the 2 stored secrets under a key of SECRETS_KEY opens/,
+    );
+    database = await replace(database);
+    service = await start(OLD);
+  });
+});
+
+describe('a rewrap', () => {
+  const rewrap = (): Promise<RewrapResult> =>
+    service.app.get(StoredSecretsService, { strict: false }).rewrap();
+
+  it('seals every secret under the first key, so that the others can go', async () => {
+    const tenants = [await makeTenant(), await makeTenant()];
+    await restart(`${NEW},${OLD}`);
+    const made = await makeTenant();
+    expect(await rewrap()).toStrictEqual({ rewrapped: 2, already: 1, failed: [] });
+    for (const tenant of [...tenants, made]) expect(await statusOf(tenant)).toBe(302);
+    expect(await rewrap()).toStrictEqual({ rewrapped: 0, already: 3, failed: [] });
+    await restart(NEW);
+    for (const tenant of [...tenants, made]) expect(await statusOf(tenant)).toBe(302);
+  });
+
+  it('leaves what does not open, and names it', async () => {
+    const [tenant, other] = [await makeTenant(), await makeTenant()];
+    await flipLastBit(tenant);
+    await restart(`${NEW},${OLD}`);
+    expect(await rewrap()).toStrictEqual({ rewrapped: 1, already: 0, failed: [tenant.keyId] });
+    expect(await statusOf(other)).toBe(302);
+    expect(await statusOf(tenant)).toBe(503);
+  });
+
+  it('goes on where it was stopped', async () => {
+    const { issuerId } = await makeTenant();
+    const box = service.app.get(SecretBox, { strict: false });
+    for (let made = 1; made < 250; made += 1) {
+      const id = randomUUID();
+      await query('INSERT INTO issuer_keys (id, issuer_id, secret) VALUES ($1, $2, $3)', [
+        id, issuerId, box.seal(randomBytes(32), ['issuer_keys.secret', issuerId, id]),
+      ]); // prettier-ignore
+    }
+    await restart(`${NEW},${OLD}`);
+    const secrets = service.app.get(SecretBox, { strict: false });
+    const seal = secrets.seal.bind(secrets);
+    let left = 150;
+    vi.spyOn(secrets, 'seal').mockImplementation((...args) => {
+      if (left-- === 0) throw new Error('killed');
+      return seal(...args);
+    });
+    await expect(rewrap()).rejects.toThrow('killed');
+    vi.restoreAllMocks();
+    expect(await rewrap()).toStrictEqual({ rewrapped: 150, already: 100, failed: [] });
+    await restart(NEW);
+  });
+});
+
+async function replace(old: TestDatabase): Promise<TestDatabase> {
+  await old.drop();
+  return createTestDatabase();
+}
