@@ -94,7 +94,7 @@ describe('the map', () => {
     const folders = readdirSync('src', { withFileTypes: true })
       .filter((entry) => entry.isDirectory())
       .map(({ name }) => name);
-    const named = all(/^\| `([a-z]+)\/` /gm, section('ARCHITECTURE.md', 'The folders'));
+    const named = all(/^\| `([a-z-]+)\/` /gm, section('ARCHITECTURE.md', 'The folders'));
     expect(named).toStrictEqual(folders.sort());
   });
 
