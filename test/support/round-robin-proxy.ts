@@ -20,8 +20,8 @@ export async function startRoundRobinProxy(ports: readonly number[]): Promise<Ro
   const agent = new Agent({ keepAlive: true });
   const answered = new Map<number, number>();
   let next = 0;
-  const pass = (incoming: IncomingMessage, outgoing: ServerResponse, left: number): void => {
-    const port = ports[next++ % ports.length];
+  const pass = (incoming: IncomingMessage, outgoing: ServerResponse, turn: number, left: number): void => {
+    const port = ports[turn % ports.length];
     const upstream = httpRequest(
       {
         host: '127.0.0.1',
@@ -38,14 +38,15 @@ export async function startRoundRobinProxy(ports: readonly number[]): Promise<Ro
       },
     );
     upstream.once('error', () => {
-      if (left > 0 && !outgoing.headersSent) pass(incoming, outgoing, left - 1);
+      if (left > 0 && !outgoing.headersSent) pass(incoming, outgoing, turn + 1, left - 1);
       else outgoing.writeHead(502).end();
     });
     // Only requests without a body come by here: one can be sent again.
     upstream.end();
   };
   const server = createServer((incoming, outgoing) => {
-    pass(incoming, outgoing, ports.length);
+    // A retry takes the next replica of this request's own turn, wherever the others are meanwhile.
+    pass(incoming, outgoing, next++, ports.length - 1);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
