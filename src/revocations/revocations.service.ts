@@ -71,9 +71,7 @@ export class RevocationsService implements OnApplicationBootstrap, OnApplication
     issuerId: string,
     { jti, session_id: sessionId, ...page }: ListRevocationsDto,
   ): Promise<{ rows: RevocationEntity[]; nextCursor: string | null }> {
-    const issuer = readIssuerId(issuerId);
-    if (!(await this.dataSource.getRepository(IssuerEntity).existsBy({ id: issuer })))
-      throw new IssuerNotFoundError();
+    const issuer = await this.requireIssuer(issuerId);
     const rows = this.rows
       .createQueryBuilder('revocation')
       .where('revocation.issuerId = :issuer', { issuer });
@@ -83,17 +81,16 @@ export class RevocationsService implements OnApplicationBootstrap, OnApplication
     return findPage(rows, page);
   }
 
-  /** @throws RevocationNotFoundError (404) */
+  /** @throws IssuerNotFoundError, RevocationNotFoundError (404) */
   async get(issuerId: string, id: string): Promise<RevocationEntity> {
-    const issuer = canonicalUuid(issuerId);
+    const issuer = await this.requireIssuer(issuerId);
     const uuid = canonicalUuid(id);
-    const row =
-      issuer === null || uuid === null ? null : await this.rows.findOneBy({ id: uuid, issuerId: issuer });
+    const row = uuid === null ? null : await this.rows.findOneBy({ id: uuid, issuerId: issuer });
     if (row === null) throw new RevocationNotFoundError();
     return row;
   }
 
-  /** Tokens that it was about hold again, as far as they hold otherwise. @throws RevocationNotFoundError (404) */
+  /** Tokens that it was about hold again, as far as they hold otherwise. @throws IssuerNotFoundError, RevocationNotFoundError (404) */
   async restore(issuerId: string, id: string): Promise<void> {
     const row = await this.get(issuerId, id);
     await this.rows.delete({ id: row.id, issuerId: row.issuerId });
@@ -110,6 +107,13 @@ export class RevocationsService implements OnApplicationBootstrap, OnApplication
          SELECT id FROM revocations WHERE expires_at < now() - interval '1 hour' LIMIT ${PRUNE_BATCH})`,
     );
     return deleted;
+  }
+
+  private async requireIssuer(issuerId: string): Promise<string> {
+    const id = readIssuerId(issuerId);
+    if (!(await this.dataSource.getRepository(IssuerEntity).existsBy({ id })))
+      throw new IssuerNotFoundError();
+    return id;
   }
 
   private forget(issuerId: string): void {
