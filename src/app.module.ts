@@ -1,13 +1,17 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER, APP_PIPE } from '@nestjs/core';
+import { AdminKeysModule } from './admin-keys/admin-keys.module.js';
 import { makeValidationPipe } from './admin/validation.pipe.js';
+import { AuditModule } from './audit/audit.module.js';
 import { ConfigModule } from './config/config.module.js';
 import type { Environment } from './config/environment.js';
 import { DatabaseModule } from './database/database.module.js';
 import { DirectoryModule } from './directory/directory.module.js';
+import { IdempotencyModule } from './idempotency/idempotency.module.js';
 import { HealthModule } from './health/health.module.js';
 import { ImagesModule } from './images/images.module.js';
 import { IssuersModule } from './issuers/issuers.module.js';
+import { LimitsModule } from './limits/limits.module.js';
 import { OverlaysModule } from './overlays/overlays.module.js';
 import { RevocationsModule } from './revocations/revocations.module.js';
 import { RendererModule } from './renderer/renderer.module.js';
@@ -21,8 +25,12 @@ export class AppModule {
       module: AppModule,
       imports: [
         ConfigModule.for(environment),
+        LimitsModule,
         DatabaseModule,
         DirectoryModule,
+        AdminKeysModule,
+        IdempotencyModule,
+        AuditModule,
         ImagesModule,
         OverlaysModule,
         IssuersModule,

@@ -5,7 +5,11 @@ import { fastify } from 'fastify';
 import { AppModule } from './app.module.js';
 import type { Environment } from './config/environment.js';
 import { serveDocs } from './docs/openapi.js';
-import { closeGracefully } from './graceful-close.js';
+import { closeGracefully, endConnectionsOnDrain } from './graceful-close.js';
+import { Drain } from './health/drain.js';
+import { limitAddresses } from './limits/address-limit.js';
+import { type PressureBounds, pressureBounds, shedLoad } from './limits/load-shedding.js';
+import { RateLimits } from './limits/rate-limits.js';
 import { JsonLogger, makeLogger } from './logging/json.logger.js';
 import { logAnswer, logRequests } from './logging/request-log.js';
 import { requestIdOf } from './logging/request-trail.js';
@@ -14,12 +18,23 @@ import { setDefaultHeaders } from './delivery/response-headers.js';
 import { acceptForms } from './originals/original-upload.js';
 import { answerBrokenRequest, BODY_LIMITS, REQUEST_LIMITS } from './problems/request-limits.js';
 
+/** Bounds that a test may narrow, so as not to wait for the real ones. */
+export interface AppBounds {
+  readonly requests?: typeof REQUEST_LIMITS;
+  readonly pressure?: PressureBounds;
+}
+
 /** Builds the service, ready to listen; the caller closes it. */
-export async function createApp(environment: Environment): Promise<NestFastifyApplication> {
+export async function createApp(
+  environment: Environment,
+  { requests = REQUEST_LIMITS, pressure = pressureBounds(environment) }: AppBounds = {},
+): Promise<NestFastifyApplication> {
   const logger = makeLogger(environment.logLevel);
   const problems = new ProblemFilter();
   const server = fastify({
-    ...REQUEST_LIMITS,
+    ...requests,
+    // A request that arrives while the server closes is answered as any other, and its connection ended.
+    return503OnClosing: false,
     trustProxy: trustFor(environment.trustProxy),
     requestIdHeader: false,
     genReqId: (request) => requestIdOf(request.headers),
@@ -37,6 +52,7 @@ export async function createApp(environment: Environment): Promise<NestFastifyAp
   setDefaultHeaders(server);
   closeGracefully(server);
   acceptForms(server);
+  shedLoad(server, pressure);
   server.addHook('onRoute', (route) => {
     const limit = BODY_LIMITS[route.url];
     if (limit !== undefined) route.bodyLimit = limit;
@@ -51,6 +67,8 @@ export async function createApp(environment: Environment): Promise<NestFastifyAp
       forceCloseConnections: false,
     },
   );
+  endConnectionsOnDrain(server, app.get(Drain));
+  limitAddresses(server, app.get(RateLimits), { trustsProxy: environment.trustProxy !== false, logger });
   if (environment.docs) serveDocs(app);
   return app;
 }

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
+import type { Drain } from './health/drain.js';
 
 /** Milliseconds that requests in flight may take once the server closes: orchestrators kill after 10 s and more. */
 const GRACE = 8_000;
@@ -29,6 +30,17 @@ export function closeGracefully(fastify: FastifyInstance): void {
       clearInterval(sweep);
       clearTimeout(end);
     });
+    done();
+  });
+}
+
+/**
+ * Ends kept-alive connections with their next answer once the process drains: a client that reuses one just when the
+ * server closes it would see its request fail.
+ */
+export function endConnectionsOnDrain(fastify: FastifyInstance, drain: Pick<Drain, 'draining'>): void {
+  fastify.addHook('onRequest', (_, reply, done) => {
+    if (drain.draining) reply.raw.shouldKeepAlive = false;
     done();
   });
 }

@@ -1,13 +1,24 @@
-import { applyDecorators, Controller, UseGuards } from '@nestjs/common';
+import { applyDecorators, Controller, SetMetadata, UseGuards, UseInterceptors } from '@nestjs/common';
 import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
-import { AdminKeyGuard } from './admin-key.guard.js';
+import { AdminAttemptsGuard } from '../limits/admin-attempts.guard.js';
+import { ActorInterceptor } from './actor.interceptor.js';
+import { AdminKeyGuard, BOUND_KEYS } from './admin-key.guard.js';
 
-/** A controller under `/admin`, behind an admin key. */
+/** A controller under `/admin`, behind an admin key: `read` for GET, `write` for everything else. */
 export function AdminController(path: string): ClassDecorator {
   return applyDecorators(
     Controller(`admin/${path}`),
-    UseGuards(AdminKeyGuard),
+    UseGuards(AdminAttemptsGuard, AdminKeyGuard),
+    UseInterceptors(new ActorInterceptor()),
     ApiBearerAuth(),
     ApiTags(path),
   );
+}
+
+/**
+ * A route that keys bound to an issuer may use too: everything it touches is asked for within `ownRows()`. Any other
+ * route refuses them, so that one which forgot to is closed to them.
+ */
+export function OpenToBoundKeys(): MethodDecorator {
+  return SetMetadata(BOUND_KEYS, true);
 }

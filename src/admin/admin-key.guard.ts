@@ -1,31 +1,38 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
-import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
+import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
-import { ENVIRONMENT } from '../config/config.module.js';
-import type { Environment } from '../config/environment.js';
-import { AdminKeyRequiredError } from './admin.errors.js';
+import type { Actor } from './actor.js';
+import { AdminKeyRequiredError, InsufficientScopeError } from './admin.errors.js';
 
-/** Lets a request through whose `Authorization: Bearer` is one of `ADMIN_API_KEYS` (RFC 6750 §2.1). */
-@Injectable()
-export class AdminKeyGuard implements CanActivate {
-  private readonly digests: readonly Buffer[];
+/** Metadata of a route that keys bound to an issuer may use. */
+export const BOUND_KEYS = Symbol('BOUND_KEYS');
 
-  constructor(@Inject(ENVIRONMENT) environment: Pick<Environment, 'adminApiKeys'>) {
-    this.digests = environment.adminApiKeys.map(digestOf);
-  }
-
-  /** @throws AdminKeyRequiredError (401) */
-  canActivate(context: ExecutionContext): boolean {
-    const { authorization } = context.switchToHttp().getRequest<FastifyRequest>().headers;
-    const given = /^Bearer ([\x21-\x7e]{1,512})$/i.exec(authorization ?? '')?.[1];
-    // Digests are of one length, and every key is compared: the time taken tells nothing of any of them.
-    const digest = digestOf(given ?? '');
-    const matches = this.digests.filter((known) => timingSafeEqual(known, digest));
-    if (given === undefined || matches.length === 0) throw new AdminKeyRequiredError();
-    return true;
-  }
+/** Who an admin key is. */
+export abstract class AdminKeyFinder {
+  /** @returns null for a key that is unknown or has ended. */
+  abstract findActor(key: string): Promise<Actor | null>;
 }
 
-function digestOf(key: string): Buffer {
-  return createHash('sha256').update(key).digest();
+/** Lets a request through whose `Authorization: Bearer` is an admin key (RFC 6750 §2.1) that allows the route. */
+@Injectable()
+export class AdminKeyGuard implements CanActivate {
+  constructor(
+    private readonly keys: AdminKeyFinder,
+    private readonly reflector: Reflector,
+  ) {}
+
+  /** @throws AdminKeyRequiredError (401) @throws InsufficientScopeError (403) */
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    const given = /^Bearer ([\x21-\x7e]{1,512})$/i.exec(request.headers.authorization ?? '')?.[1];
+    const actor = given === undefined ? null : await this.keys.findActor(given);
+    if (actor === null) throw new AdminKeyRequiredError();
+    const scope = request.method === 'GET' || request.method === 'HEAD' ? 'read' : 'write';
+    if (!actor.scopes.includes(scope)) throw InsufficientScopeError.ofScope(scope);
+    if (actor.issuerId !== null && this.reflector.get(BOUND_KEYS, context.getHandler()) !== true) {
+      throw InsufficientScopeError.ofBoundKey();
+    }
+    request.actor = actor;
+    return true;
+  }
 }

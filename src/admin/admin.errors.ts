@@ -7,7 +7,28 @@ export class AdminKeyRequiredError extends ProblemError {
   override readonly headers = { 'WWW-Authenticate': 'Bearer realm="admin"' };
 
   constructor() {
-    super('This needs an admin key. Send one of ADMIN_API_KEYS as `Authorization: Bearer <key>`.');
+    super('This needs an admin key. Send it as `Authorization: Bearer <key>`.');
+  }
+}
+
+/** 403: the admin key is good, and not for this (RFC 6750 §3.1). */
+export class InsufficientScopeError extends ProblemError {
+  readonly status = 403;
+  readonly code = 'insufficient_scope';
+  override readonly headers = { 'WWW-Authenticate': 'Bearer realm="admin", error="insufficient_scope"' };
+
+  static ofScope(scope: string): InsufficientScopeError {
+    return new InsufficientScopeError(`This needs an admin key with the scope ${scope}.`);
+  }
+
+  static ofLifetime(end: Date): InsufficientScopeError {
+    return new InsufficientScopeError(
+      `This admin key ends at ${end.toISOString()}, and so must every key that it makes: set expires_at.`,
+    );
+  }
+
+  static ofBoundKey(): InsufficientScopeError {
+    return new InsufficientScopeError('This needs an admin key that is not bound to an issuer.');
   }
 }
 

@@ -84,6 +84,26 @@ export function EnumMember({
   );
 }
 
+/** Some of a list, each once; at least one. */
+export function EnumListMember({
+  values,
+  ...member
+}: Member & { readonly values: readonly string[] }): PropertyDecorator {
+  const allowed = new Set<unknown>(values);
+  return memberOf(
+    member,
+    { type: 'array', items: { type: 'string', enum: [...values] }, minItems: 1, uniqueItems: true },
+    check('isEnumList', (value) =>
+      Array.isArray(value) &&
+      value.length > 0 &&
+      new Set(value).size === value.length &&
+      value.every((entry) => allowed.has(entry))
+        ? null
+        : `must be a list of one or more of ${values.join(', ')}, each once`,
+    ),
+  );
+}
+
 /** A whole number. */
 export function IntegerMember({
   min,

@@ -1,3 +1,5 @@
+import type { CreateAdminKeyDto } from '../admin-keys/admin-key.dto.js';
+import type { AdminKeyView, NewAdminKeyView } from '../admin-keys/admin-key.view.js';
 import type { ExplanationView } from '../delivery/explanation.view.js';
 import type { ImageView } from '../images/image.view.js';
 import type { CreateImageDto } from '../images/image.dto.js';
@@ -36,6 +38,10 @@ export abstract class Backend {
   abstract createIssuer(input: Typed<CreateIssuerDto>): Promise<Json<NewIssuerView>>;
   abstract addImage(input: Typed<CreateImageDto>): Promise<Json<ImageView>>;
   abstract addOverlay(input: Typed<CreateOverlayDto>): Promise<Json<OverlayView>>;
+  abstract createAdminKey(input: Typed<CreateAdminKeyDto>): Promise<Json<NewAdminKeyView>>;
+  /** All of them. */
+  abstract listAdminKeys(): Promise<Json<AdminKeyView>[]>;
+  abstract revokeAdminKey(id: string): Promise<void>;
   abstract explain(request: ExplanationRequest): Promise<Json<ExplanationView>>;
 
   /**

@@ -2,6 +2,9 @@ import 'reflect-metadata';
 import { existsSync } from 'node:fs';
 import type { INestApplicationContext, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { CreateAdminKeyDto } from '../admin-keys/admin-key.dto.js';
+import { AdminKeyView, NewAdminKeyView } from '../admin-keys/admin-key.view.js';
+import { AdminKeysService } from '../admin-keys/admin-keys.service.js';
 import { makeValidationPipe } from '../admin/validation.pipe.js';
 import { AppModule } from '../app.module.js';
 import { embeddedSecretsPath, keepEmbeddedSecrets } from '../config/embedded-secrets.js';
@@ -93,6 +96,30 @@ export class DatabaseBackend extends Backend {
   async addOverlay(input: object): Promise<Json<OverlayView>> {
     const row = await this.get(OverlaysService).create(await this.validate(input, CreateOverlayDto));
     return toJson(new OverlayView(row));
+  }
+
+  async createAdminKey(input: object): Promise<Json<NewAdminKeyView>> {
+    const { row, key } = await this.get(AdminKeysService).create(
+      await this.validate(input, CreateAdminKeyDto),
+    );
+    return toJson(new NewAdminKeyView(row, key));
+  }
+
+  async listAdminKeys(): Promise<Json<AdminKeyView>[]> {
+    const keys: Json<AdminKeyView>[] = [];
+    let cursor: string | null = null;
+    do {
+      const { rows, nextCursor }: Awaited<ReturnType<AdminKeysService['list']>> = await this.get(
+        AdminKeysService,
+      ).list({ limit: 100, ...(cursor === null ? {} : { cursor }) });
+      keys.push(...rows.map((row) => toJson(new AdminKeyView(row))));
+      cursor = nextCursor;
+    } while (cursor !== null);
+    return keys;
+  }
+
+  async revokeAdminKey(id: string): Promise<void> {
+    await this.get(AdminKeysService).revoke(id);
   }
 
   async explain({ pathId, query }: ExplanationRequest): Promise<Json<ExplanationView>> {

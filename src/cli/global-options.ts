@@ -1,4 +1,5 @@
 import { Option, type Command } from 'commander';
+import { workAsOwn } from '../admin/actor.js';
 import { processVariables } from '../config/environment.js';
 import type { Backend } from './backend.js';
 import { UsageError } from './cli.errors.js';
@@ -55,7 +56,7 @@ export async function withBackend<T>(
 ): Promise<T> {
   const backend = await openBackend(options);
   try {
-    return await use(backend);
+    return await workAsOwn('cli', () => use(backend));
   } finally {
     await backend.close();
   }

@@ -1,3 +1,4 @@
+import type { AdminKeyPageView, AdminKeyView, NewAdminKeyView } from '../admin-keys/admin-key.view.js';
 import type { ExplanationView } from '../delivery/explanation.view.js';
 import type { ImageView } from '../images/image.view.js';
 import type { RewrapResult } from '../issuers/stored-secrets.service.js';
@@ -35,6 +36,25 @@ export class HttpBackend extends Backend {
     return this.create('/admin/overlays', input);
   }
 
+  createAdminKey(input: object): Promise<Json<NewAdminKeyView>> {
+    return this.create('/admin/admin-keys', input);
+  }
+
+  async listAdminKeys(): Promise<Json<AdminKeyView>[]> {
+    const keys: Json<AdminKeyView>[] = [];
+    let cursor = '';
+    do {
+      const page: Json<AdminKeyPageView> = await this.askAsAdmin(`/admin/admin-keys?limit=100${cursor}`);
+      keys.push(...page.items);
+      cursor = page.next_cursor === null ? '' : `&cursor=${page.next_cursor}`;
+    } while (cursor !== '');
+    return keys;
+  }
+
+  async revokeAdminKey(id: string): Promise<void> {
+    await this.askAsAdmin(`/admin/admin-keys/${encodeURIComponent(id)}`, { method: 'DELETE' });
+  }
+
   explain({ pathId, query }: ExplanationRequest): Promise<Json<ExplanationView>> {
     return this.ask(`/images/${encodeURIComponent(pathId)}/explain?${query.toString()}`);
   }
@@ -56,20 +76,32 @@ export class HttpBackend extends Backend {
   }
 
   private create<T>(path: string, body: object): Promise<T> {
+    return this.askAsAdmin(path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+  }
+
+  private askAsAdmin<T>(
+    path: string,
+    init: Pick<RequestInit, 'method' | 'body'> & { readonly headers?: Readonly<Record<string, string>> } = {},
+  ): Promise<T> {
     if (this.adminKey === null) {
       throw new UsageError(
         'The service wants an admin key for this. Set PIXSEAL_ADMIN_KEY, or pass --admin-key-file.',
       );
     }
     return this.ask(path, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${this.adminKey}`, 'content-type': 'application/json' },
-      body: JSON.stringify(body),
+      ...init,
+      headers: { authorization: `Bearer ${this.adminKey}`, ...init.headers },
     });
   }
 
   private async ask<T>(path: string, init: RequestInit = {}): Promise<T> {
     const response = await this.fetch(path, init);
+    // Nothing to read, and nothing that its caller waits for.
+    if (response.status === 204) return undefined as T;
     const body = await readJson(response);
     if (response.ok && body !== null) return body as T;
     const problem = body === null ? null : readProblem(response.status, body);

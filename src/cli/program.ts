@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { addAdminKeyCommands } from './admin-key.command.js';
 import { addExplainCommand } from './explain.command.js';
 import { UsageError } from './cli.errors.js';
 import { addGlobalOptions } from './global-options.js';
@@ -8,6 +9,7 @@ import { addImageCommands } from './image.command.js';
 import { addIssuerCommands } from './issuer.command.js';
 import { addKeysCommands } from './keys.command.js';
 import { addOverlayCommands } from './overlay.command.js';
+import { addServeCommand } from './serve.command.js';
 import { addTokenCommands } from './token.command.js';
 
 const FAILED = 1;
@@ -22,7 +24,7 @@ Where it works:
 
 Variables:
   PIXSEAL_SERVER     the running service, as --server
-  PIXSEAL_ADMIN_KEY  its admin key: one of its ADMIN_API_KEYS, or admin_api_key of an embedded one’s data/secrets.json
+  PIXSEAL_ADMIN_KEY  its admin key: one of its ADMIN_API_KEYS, one of \`admin-key create\`, or admin_api_key of an embedded one’s data/secrets.json
   PIXSEAL_DSN        the dsn that \`issuer create\` printed: issuer, secret and service in one, to mint tokens with
   PIXSEAL_SECRET     an issuer’s secret alone, to mint tokens with
 
@@ -74,6 +76,8 @@ function makeProgram(): Command {
   addOverlayCommands(program);
   addTokenCommands(program);
   addExplainCommand(program);
+  addAdminKeyCommands(program);
+  addServeCommand(program);
   return program;
 }
 

@@ -47,6 +47,14 @@ export interface Environment {
   readonly secretsKeys: readonly Buffer[];
   /** Milliseconds that what is known is served after it was last known to be true, with the database gone. */
   readonly maxStale: number;
+  /** Requests a minute from one address; 0 for no limit. */
+  readonly rateLimitAddress: number;
+  /** Requests a minute with one issuer's tokens, or for its public images; 0 for no limit. */
+  readonly rateLimitIssuer: number;
+  /** Where rates are counted for all replicas; null to count in this process. It may hold a password. */
+  readonly redisUrl: string | null;
+  /** Milliseconds for which a process that was told to end still serves, and says at `/health/ready` that it will end. */
+  readonly drainTime: number;
   readonly logLevel: LogLevel;
   /** Whether `/docs` is served. */
   readonly docs: boolean;
@@ -62,6 +70,8 @@ export interface EmbeddedSecrets {
 /** The cloud of the seed's URL: what embedded mode signs for until `CLOUDINARY_URL` names a real one. */
 const EMBEDDED_CLOUD_NAME = 'sadaasdasd';
 const MIN_ADMIN_KEY_LENGTH = 32;
+/** Requests a minute: more than one process can be asked. */
+const MAX_RATE = 100_000_000;
 
 /** Names every bad variable at once, and never a value: a value may be a secret. */
 export class EnvironmentError extends Error {
@@ -154,6 +164,11 @@ export function readEnvironment(
     publicUrl: readPublicUrl(read),
     trustProxy: readTrustProxy(read),
     maxStale: 1_000 * read.integer('MAX_STALE', 300, 0, 86_400),
+    rateLimitAddress: read.integer('RATE_LIMIT_ADDRESS', 6_000, 0, MAX_RATE),
+    rateLimitIssuer: read.integer('RATE_LIMIT_ISSUER', 0, 0, MAX_RATE),
+    redisUrl: read.url('REDIS_URL', ['redis:', 'rediss:'])?.href ?? null,
+    // Embedded, there is no balancer that would look, and a person waits at the terminal.
+    drainTime: 1_000 * read.integer('DRAIN_SECONDS', embedded ? 0 : 1, 0, 60),
     logLevel: read.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
     docs: read.oneOf('DOCS', ['on', 'off'], embedded ? 'on' : 'off') === 'on',
   };

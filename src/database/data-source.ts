@@ -1,5 +1,7 @@
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import type { DatabaseSettings } from '../config/environment.js';
+import { AdminKeyEntity } from '../admin-keys/admin-key.entity.js';
+import { AuditEntryEntity } from '../audit/audit-entry.entity.js';
 import { ImageEntity } from '../images/image.entity.js';
 import { IssuerKeyUseEntity } from '../issuers/issuer-key-use.entity.js';
 import { IssuerKeyEntity } from '../issuers/issuer-key.entity.js';
@@ -7,12 +9,15 @@ import { IssuerEntity } from '../issuers/issuer.entity.js';
 import { OriginalEntity } from '../originals/original.entity.js';
 import { OverlayEntity } from '../overlays/overlay.entity.js';
 import { RevocationEntity } from '../revocations/revocation.entity.js';
+import { ActorSubscriber } from './actor.subscriber.js';
 import { openEmbeddedPostgres, type EmbeddedPostgres } from './embedded-postgres.js';
 import { CreateTables1764000000000 } from './migrations/1764000000000-create-tables.js';
 import { CreateOriginals1766000000000 } from './migrations/1766000000000-create-originals.js';
 import { CreateRevocations1767000000000 } from './migrations/1767000000000-create-revocations.js';
 import { CreateIssuerKeyUses1767100000000 } from './migrations/1767100000000-create-issuer-key-uses.js';
 import { AddIssuerPolicy1768000000000 } from './migrations/1768000000000-add-issuer-policy.js';
+import { CreateAdminKeysAndAudit1769000000000 } from './migrations/1769000000000-create-admin-keys-and-audit.js';
+import { RecordRevocations1770000000000 } from './migrations/1770000000000-record-revocations.js';
 
 /** Milliseconds to wait for a connection, and for an answer, before a request is told 503. */
 const CONNECT_TIMEOUT = 900;
@@ -29,6 +34,8 @@ const SCHEMA = {
     OverlayEntity,
     OriginalEntity,
     RevocationEntity,
+    AdminKeyEntity,
+    AuditEntryEntity,
   ],
   migrations: [
     CreateTables1764000000000,
@@ -36,7 +43,10 @@ const SCHEMA = {
     CreateRevocations1767000000000,
     CreateIssuerKeyUses1767100000000,
     AddIssuerPolicy1768000000000,
+    CreateAdminKeysAndAudit1769000000000,
+    RecordRevocations1770000000000,
   ],
+  subscribers: [ActorSubscriber],
   migrationsTableName: 'migrations',
   synchronize: false,
   logging: false,

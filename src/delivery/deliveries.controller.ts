@@ -1,4 +1,4 @@
-import { Body, Controller, HttpCode, Post } from '@nestjs/common';
+import { Body, Controller, HttpCode, Ip, Post } from '@nestjs/common';
 import { ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import { DeliveriesService } from './deliveries.service.js';
 import { CreateDeliveriesDto, DeliveriesView } from './deliveries.dto.js';
@@ -17,7 +17,8 @@ export class DeliveriesController {
   async create(
     @Body() dto: CreateDeliveriesDto,
     @RequestReachedBy() reachedBy: ReachedBy,
+    @Ip() address: string,
   ): Promise<DeliveriesView> {
-    return { deliveries: await this.deliveries.deliverAll(dto.deliveries, reachedBy) };
+    return { deliveries: await this.deliveries.deliverAll(dto.deliveries, reachedBy, address) };
   }
 }

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { InvalidRequestError } from '../admin/admin.errors.js';
+import { RateLimits } from '../limits/rate-limits.js';
 import { problemBody } from '../problems/problem-body.js';
 import { ProblemError } from '../problems/problem.error.js';
 import { DeliveryLocator } from './delivery-locator.js';
@@ -13,10 +14,21 @@ export class DeliveriesService {
   constructor(
     private readonly deliveries: DeliveryService,
     private readonly locator: DeliveryLocator,
+    private readonly limits: RateLimits,
   ) {}
 
-  /** @returns a result or a problem for each item, in order. @throws InvalidHostError (400) */
-  async deliverAll(items: readonly unknown[], reachedBy: ReachedBy): Promise<DeliveryResultView[]> {
+  /**
+   * @param address The client's, which every item counts for.
+   * @returns a result or a problem for each item, in order.
+   * @throws InvalidHostError (400), TooManyRequestsError (429)
+   */
+  async deliverAll(
+    items: readonly unknown[],
+    reachedBy: ReachedBy,
+    address: string,
+  ): Promise<DeliveryResultView[]> {
+    // The first was counted when the request came: 500 tokens in one body must not cost what one does.
+    await this.limits.spendAddress(address, items.length - 1);
     return Promise.all(items.map((item) => this.deliverOne(item, reachedBy)));
   }
 

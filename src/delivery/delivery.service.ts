@@ -5,6 +5,7 @@ import { ImageDeletedError, ImageNotFoundError } from '../images/image.errors.js
 import type { Image } from '../images/image.js';
 import { IssuerKeyUses } from '../issuers/issuer-key-uses.service.js';
 import type { Issuer } from '../issuers/issuer.js';
+import { RateLimits } from '../limits/rate-limits.js';
 import { OverlayNotFoundError } from '../overlays/overlay.errors.js';
 import type { IssuerTrail } from '../logging/request-trail.js';
 import type { Overlay } from '../overlays/overlay.js';
@@ -70,6 +71,7 @@ export class DeliveryService {
     private readonly mapper: TransformationMapper,
     private readonly urls: CloudinaryUrlService,
     private readonly keyUses: IssuerKeyUses,
+    private readonly limits: RateLimits,
   ) {}
 
   /**
@@ -89,6 +91,7 @@ export class DeliveryService {
   private async deliverSealed(pathId: string, token: unknown, trail: IssuerTrail): Promise<Delivery> {
     const { issuer, keyId, claims } = await this.tokens.verify(token);
     trail.issuerId = issuer.id;
+    await this.limits.spendIssuer(issuer.id);
     this.keyUses.count(keyId);
     const imageId = resolveImageId(claims, pathId);
     const policy = policyOf(issuer);
@@ -114,6 +117,7 @@ export class DeliveryService {
     // One answer for an image that may not be seen and one that does not exist: it must not tell which ids do.
     if (asked === null || issuer === null || issuer.disabled) throw new TokenRequiredError();
     trail.issuerId = issuer.id;
+    await this.limits.spendIssuer(issuer.id);
     const policy = policyOf(issuer);
     const keys = PUBLIC_PARAMETERS.filter((key) => query[key] !== undefined);
     const step = Object.fromEntries(keys.map((key) => [key, query[key]]));

@@ -1,5 +1,6 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { workAsOwn } from '../admin/actor.js';
 import { embeddedSecretsPath } from '../config/embedded-secrets.js';
 import type { DeliveryMode } from '../delivery/delivery-mode.js';
 import { DirectoryService } from '../directory/directory.service.js';
@@ -70,6 +71,10 @@ export async function createDemoRows(
   app: INestApplicationContext,
   deliveryMode: DeliveryMode,
 ): Promise<void> {
+  await workAsOwn('demo', () => createRows(app, deliveryMode));
+}
+
+async function createRows(app: INestApplicationContext, deliveryMode: DeliveryMode): Promise<void> {
   const issuers = app.get(IssuersService);
   const { rows } = await issuers.list({ limit: 1 });
   if (rows.length > 0) return;

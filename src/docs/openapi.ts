@@ -18,7 +18,11 @@ function describeApi(app: NestFastifyApplication): OpenAPIObject {
       'Token-sealed image delivery. Every error is `application/problem+json` (RFC 9457) with a stable `code`.',
     )
     .setVersion('0.1.0')
-    .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'One of ADMIN_API_KEYS.' })
+    .addBearerAuth({
+      type: 'http',
+      scheme: 'bearer',
+      description: 'An admin key: one of ADMIN_API_KEYS, or one that was made at /admin/admin-keys.',
+    })
     .build();
   return describeForms(SwaggerModule.createDocument(app, config));
 }

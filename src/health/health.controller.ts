@@ -4,7 +4,8 @@ import { DataSource } from 'typeorm';
 import { ENVIRONMENT } from '../config/config.module.js';
 import type { Environment } from '../config/environment.js';
 import { DatabaseLookups } from '../directory/database-lookups.service.js';
-import { NotReadyError } from './health.errors.js';
+import { Drain } from './drain.js';
+import { DrainingError, NotReadyError } from './health.errors.js';
 
 /** Milliseconds the database may take to show that it is there. */
 const READY_TIMEOUT = 1_000;
@@ -17,6 +18,7 @@ export class HealthController {
     private readonly dataSource: DataSource,
     private readonly lookups: DatabaseLookups,
     @Inject(ENVIRONMENT) private readonly environment: Pick<Environment, 'maxStale'>,
+    private readonly drain: Drain,
   ) {}
 
   /** The process answers. */
@@ -30,12 +32,13 @@ export class HealthController {
   /**
    * The database answers too, or has until lately: what is known is served on, and `stale` says so. A balancer that
    * took all replicas out at once would help nobody.
-   * @throws NotReadyError (503)
+   * @throws NotReadyError, DrainingError (503)
    */
   @Get('ready')
   @Header('Cache-Control', 'no-store')
   @ApiOkResponse()
   async ready(): Promise<{ status: 'ok' | 'stale' }> {
+    if (this.drain.draining) throw new DrainingError();
     try {
       await Promise.race([this.dataSource.query('SELECT 1'), rejectAfter(READY_TIMEOUT)]);
     } catch {

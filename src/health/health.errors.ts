@@ -10,3 +10,14 @@ export class NotReadyError extends ProblemError {
     super('The database does not answer, and has not for too long to serve on what is known.');
   }
 }
+
+/** 503: this process was told to end. It still serves, for balancers to take it out first. */
+export class DrainingError extends ProblemError {
+  readonly status = 503;
+  readonly code = 'draining';
+  override readonly headers = { 'Retry-After': '1' };
+
+  constructor() {
+    super('This process is about to end. Ask another one.');
+  }
+}

@@ -1,6 +1,7 @@
 import { Body, Delete, Get, HttpCode, Param, Patch, Post, Put, Query } from '@nestjs/common';
 import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse } from '@nestjs/swagger';
-import { AdminController } from '../admin/admin-controller.js';
+import { AdminController, OpenToBoundKeys } from '../admin/admin-controller.js';
+import { Idempotent } from '../idempotency/idempotency.interceptor.js';
 import { AcceptsOriginal, Original, RequiresOriginal } from '../originals/original-upload.js';
 import { CreateImageDto, CreateImageFormDto, ListImagesDto, UpdateImageDto } from './image.dto.js';
 import { ImagePageView, ImageView } from './image.view.js';
@@ -11,6 +12,8 @@ export class ImagesAdminController {
   constructor(private readonly images: ImagesService) {}
 
   @Post()
+  @OpenToBoundKeys()
+  @Idempotent()
   @AcceptsOriginal({ form: CreateImageFormDto, versioned: true })
   @ApiCreatedResponse({ type: ImageView })
   async create(@Body() dto: CreateImageDto, @Original() original?: Buffer): Promise<ImageView> {
@@ -18,6 +21,7 @@ export class ImagesAdminController {
   }
 
   @Get()
+  @OpenToBoundKeys()
   @ApiOkResponse({ type: ImagePageView })
   async list(@Query() query: ListImagesDto): Promise<ImagePageView> {
     const { rows, nextCursor } = await this.images.list(query);
@@ -25,18 +29,21 @@ export class ImagesAdminController {
   }
 
   @Get(':id')
+  @OpenToBoundKeys()
   @ApiOkResponse({ type: ImageView })
   async get(@Param('id') id: string): Promise<ImageView> {
     return new ImageView(await this.images.get(id));
   }
 
   @Patch(':id')
+  @OpenToBoundKeys()
   @ApiOkResponse({ type: ImageView })
   async update(@Param('id') id: string, @Body() dto: UpdateImageDto): Promise<ImageView> {
     return new ImageView(await this.images.update(id, dto));
   }
 
   @Put(':id/original')
+  @OpenToBoundKeys()
   @RequiresOriginal()
   @ApiOkResponse({ type: ImageView })
   async replaceOriginal(@Param('id') id: string, @Original() original: Buffer): Promise<ImageView> {
@@ -44,6 +51,7 @@ export class ImagesAdminController {
   }
 
   @Delete(':id')
+  @OpenToBoundKeys()
   @HttpCode(204)
   @ApiNoContentResponse()
   async delete(@Param('id') id: string): Promise<void> {

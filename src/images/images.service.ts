@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { DataSource, IsNull, type Repository } from 'typeorm';
+import { ownRows, owns } from '../admin/actor.js';
 import { toDate } from '../admin/moment.js';
 import { findPage } from '../admin/page.js';
 import { namingConflicts } from '../admin/write-conflicts.js';
 import { DirectoryService } from '../directory/directory.service.js';
+import { IssuerNotFoundError } from '../issuers/issuer.errors.js';
 import { OriginalsService } from '../originals/originals.service.js';
 import { OriginalsStore } from '../originals/originals.store.js';
 import { canonicalUuid } from '../tokens/uuid.js';
@@ -18,7 +20,7 @@ export class ImagesService {
   private readonly rows: Repository<ImageEntity>;
 
   constructor(
-    dataSource: DataSource,
+    private readonly dataSource: DataSource,
     private readonly directory: DirectoryService,
     private readonly originals: OriginalsService,
     private readonly store: OriginalsStore,
@@ -31,6 +33,7 @@ export class ImagesService {
    * @throws IdTakenError, PublicIdTakenError (409) @throws IssuerNotFoundError (404); what `OriginalsService` throws.
    */
   async create(dto: CreateImageDto, original?: Buffer): Promise<ImageEntity> {
+    if (!owns(dto.issuer_id)) throw new IssuerNotFoundError();
     const row = this.rows.create({
       id: dto.id ?? randomUUID(),
       issuerId: dto.issuer_id,
@@ -43,7 +46,7 @@ export class ImagesService {
     });
     await namingConflicts<unknown>(
       original === undefined
-        ? this.rows.insert(row)
+        ? this.dataSource.transaction((rows) => rows.insert(ImageEntity, row))
         : this.originals.create(row, original, (rows, kept) =>
             rows.insert(ImageEntity, Object.assign(row, kept)),
           ),
@@ -55,14 +58,17 @@ export class ImagesService {
   /** @throws ImageNotFoundError (404) @throws ImageDeletedError (410) */
   async get(id: string): Promise<ImageEntity> {
     const uuid = canonicalUuid(id);
-    const row = uuid === null ? null : await this.rows.findOne({ where: { id: uuid }, withDeleted: true });
+    const row =
+      uuid === null
+        ? null
+        : await this.rows.findOne({ where: { id: uuid, ...ownRows() }, withDeleted: true });
     if (row === null) throw new ImageNotFoundError();
     if (row.deletedAt !== null) throw new ImageDeletedError();
     return row;
   }
 
   async list(query: ListImagesDto): Promise<{ rows: ImageEntity[]; nextCursor: string | null }> {
-    const rows = this.rows.createQueryBuilder('image');
+    const rows = this.rows.createQueryBuilder('image').where(ownRows());
     if (query.issuer_id !== undefined) rows.andWhere('image.issuerId = :issuer', { issuer: query.issuer_id });
     if (query.public_id !== undefined)
       rows.andWhere('image.publicId = :publicId', { publicId: query.public_id });
@@ -81,7 +87,11 @@ export class ImagesService {
       not_before: notBefore = row.notBefore,
     } = dto;
     const values = { publicId, version, format, deliveryType, access, notBefore: toDate(notBefore) };
-    await this.store.releasing(row, () => namingConflicts(this.rows.update({ id: row.id }, values)));
+    await this.store.releasing(row, () =>
+      namingConflicts(
+        this.dataSource.transaction((rows) => rows.update(ImageEntity, { id: row.id, ...ownRows() }, values)),
+      ),
+    );
     this.forget(row);
     return this.get(row.id);
   }
@@ -98,7 +108,7 @@ export class ImagesService {
       { issuerId, publicId, deliveryType, version },
       original,
       async (rows, kept) => {
-        const named = { id: row.id, publicId, deliveryType, deletedAt: IsNull() };
+        const named = { id: row.id, ...ownRows(), publicId, deliveryType, deletedAt: IsNull() };
         const { affected } = await rows.update(ImageEntity, named, kept);
         if (affected !== 1) throw new ImageNotFoundError();
       },
@@ -110,7 +120,9 @@ export class ImagesService {
   /** Leaves a row that answers 410, and lets the public id go. @throws ImageNotFoundError (404) @throws ImageDeletedError (410) */
   async delete(id: string): Promise<void> {
     const row = await this.get(id);
-    await this.store.releasing(row, () => this.rows.softDelete({ id: row.id }));
+    await this.store.releasing(row, () =>
+      this.dataSource.transaction((rows) => rows.softDelete(ImageEntity, { id: row.id, ...ownRows() })),
+    );
     this.forget(row);
   }
 

@@ -1,9 +1,10 @@
 import { Body, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse } from '@nestjs/swagger';
-import { AdminController } from '../admin/admin-controller.js';
+import { AdminController, OpenToBoundKeys } from '../admin/admin-controller.js';
 import { DeliveryLocator } from '../delivery/delivery-locator.js';
 import type { ReachedBy } from '../delivery/origin.js';
 import { RequestReachedBy } from '../delivery/request-origin.js';
+import { Idempotent } from '../idempotency/idempotency.interceptor.js';
 import {
   CreateIssuerDto,
   CreateKeyDto,
@@ -29,6 +30,7 @@ export class IssuersController {
   ) {}
 
   @Post()
+  @Idempotent()
   @ApiCreatedResponse({ type: NewIssuerView })
   async create(
     @Body() dto: CreateIssuerDto,
@@ -40,6 +42,7 @@ export class IssuersController {
   }
 
   @Get()
+  @OpenToBoundKeys()
   @ApiOkResponse({ type: IssuerPageView })
   async list(@Query() query: ListIssuersDto): Promise<IssuerPageView> {
     const { rows, nextCursor } = await this.issuers.list(query);
@@ -47,6 +50,7 @@ export class IssuersController {
   }
 
   @Get(':id')
+  @OpenToBoundKeys()
   @ApiOkResponse({ type: IssuerWithKeysView })
   async get(@Param('id') id: string): Promise<IssuerWithKeysView> {
     const { row, keys } = await this.issuers.get(id);
@@ -67,6 +71,8 @@ export class IssuersController {
   }
 
   @Post(':id/keys')
+  @OpenToBoundKeys()
+  @Idempotent()
   @ApiCreatedResponse({ type: NewKeyView })
   async addKey(
     @Param('id') id: string,
@@ -79,6 +85,7 @@ export class IssuersController {
   }
 
   @Patch(':id/keys/:key_id')
+  @OpenToBoundKeys()
   @ApiOkResponse({ type: KeyView })
   async updateKey(
     @Param('id') id: string,
@@ -89,6 +96,7 @@ export class IssuersController {
   }
 
   @Delete(':id/keys/:key_id')
+  @OpenToBoundKeys()
   @HttpCode(204)
   @ApiNoContentResponse()
   async revokeKey(@Param('id') id: string, @Param('key_id') keyId: string): Promise<void> {

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { DataSource, Not, IsNull, type EntityManager } from 'typeorm';
+import { And, DataSource, Equal, IsNull, Not, type EntityManager } from 'typeorm';
+import { ownRows } from '../admin/actor.js';
 import { InvalidRequestError } from '../admin/admin.errors.js';
 import { toDate } from '../admin/moment.js';
 import { findPage } from '../admin/page.js';
@@ -87,6 +88,8 @@ export class IssuersService {
     ...page
   }: ListIssuersDto): Promise<{ rows: IssuerEntity[]; nextCursor: string | null }> {
     const rows = this.dataSource.getRepository(IssuerEntity).createQueryBuilder('issuer');
+    const { issuerId } = ownRows();
+    if (issuerId !== undefined) rows.andWhere('issuer.id = :own', { own: issuerId });
     if (name !== undefined) rows.andWhere('issuer.name = :name', { name });
     return findPage(rows, page);
   }
@@ -154,9 +157,9 @@ export class IssuersService {
     const { not_before: notBefore = key.notBefore, not_after: notAfter = key.notAfter } = dto;
     const times = { notBefore: toDate(notBefore), notAfter: toDate(notAfter) };
     requireOrder(times);
-    await this.dataSource
-      .getRepository(IssuerKeyEntity)
-      .update({ id: key.id, issuerId: key.issuerId }, times);
+    await this.dataSource.transaction((manager) =>
+      manager.update(IssuerKeyEntity, { id: key.id, issuerId: key.issuerId }, times),
+    );
     this.forget(key.issuerId);
     return this.getKey(id, keyId);
   }
@@ -164,7 +167,9 @@ export class IssuersService {
   /** Revokes a key: its tokens are refused from now on. @throws KeyNotFoundError (404) */
   async revokeKey(id: string, keyId: string): Promise<void> {
     const key = await this.getKey(id, keyId);
-    await this.dataSource.getRepository(IssuerKeyEntity).delete({ id: key.id, issuerId: key.issuerId });
+    await this.dataSource.transaction((manager) =>
+      manager.delete(IssuerKeyEntity, { id: key.id, issuerId: key.issuerId }),
+    );
     this.forget(key.issuerId);
   }
 
@@ -186,8 +191,13 @@ export class IssuersService {
 
   private async getRow(id: string): Promise<IssuerEntity> {
     const uuid = canonicalUuid(id);
+    const { issuerId } = ownRows();
     const row =
-      uuid === null ? null : await this.dataSource.getRepository(IssuerEntity).findOneBy({ id: uuid });
+      uuid === null
+        ? null
+        : await this.dataSource
+            .getRepository(IssuerEntity)
+            .findOneBy({ id: issuerId === undefined ? uuid : And(Equal(uuid), Equal(issuerId)) });
     if (row === null) throw new IssuerNotFoundError();
     return row;
   }

@@ -27,6 +27,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** The file of a multipart body, once it was read. */
     original: Buffer | null;
+    /** The fields of a multipart body, as they came. */
+    formFields: Readonly<Record<string, unknown>> | null;
   }
 }
 
@@ -52,6 +54,7 @@ export function acceptForms(server: FastifyInstance): void {
     limits: { ...FORM_LIMITS, fileSize: ORIGINAL_LIMITS.bytes, parts: FORM_LIMITS.fields + 1 },
   });
   server.decorateRequest('original', null);
+  server.decorateRequest('formFields', null);
   server.addHook('onRoute', (route) => {
     const methods = [route.method].flat();
     if (UPLOAD_ROUTES.has(route.url) || methods.every((method) => method === 'GET' || method === 'HEAD'))
@@ -144,6 +147,7 @@ class FormInterceptor implements NestInterceptor {
       if (!this.rules.fields) requireNoFields(fields);
       request.body = this.rules.versioned ? { version: Math.floor(Date.now() / 1_000), ...fields } : fields;
       request.original = file;
+      request.formFields = fields;
     } catch (error) {
       // What nobody reads any more must not stop the connection.
       request.raw.unpipe();

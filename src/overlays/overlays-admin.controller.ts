@@ -1,6 +1,7 @@
 import { Body, Delete, Get, HttpCode, Param, Patch, Post, Put, Query } from '@nestjs/common';
 import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse } from '@nestjs/swagger';
-import { AdminController } from '../admin/admin-controller.js';
+import { AdminController, OpenToBoundKeys } from '../admin/admin-controller.js';
+import { Idempotent } from '../idempotency/idempotency.interceptor.js';
 import { AcceptsOriginal, Original, RequiresOriginal } from '../originals/original-upload.js';
 import { CreateOverlayDto, ListOverlaysDto, UpdateOverlayDto } from './overlay.dto.js';
 import { OverlayPageView, OverlayView } from './overlay.view.js';
@@ -11,6 +12,8 @@ export class OverlaysAdminController {
   constructor(private readonly overlays: OverlaysService) {}
 
   @Post()
+  @OpenToBoundKeys()
+  @Idempotent()
   @AcceptsOriginal({ form: CreateOverlayDto, versioned: false })
   @ApiCreatedResponse({ type: OverlayView })
   async create(@Body() dto: CreateOverlayDto, @Original() original?: Buffer): Promise<OverlayView> {
@@ -18,6 +21,7 @@ export class OverlaysAdminController {
   }
 
   @Get()
+  @OpenToBoundKeys()
   @ApiOkResponse({ type: OverlayPageView })
   async list(@Query() query: ListOverlaysDto): Promise<OverlayPageView> {
     const { rows, nextCursor } = await this.overlays.list(query);
@@ -25,18 +29,21 @@ export class OverlaysAdminController {
   }
 
   @Get(':id')
+  @OpenToBoundKeys()
   @ApiOkResponse({ type: OverlayView })
   async get(@Param('id') id: string): Promise<OverlayView> {
     return new OverlayView(await this.overlays.get(id));
   }
 
   @Patch(':id')
+  @OpenToBoundKeys()
   @ApiOkResponse({ type: OverlayView })
   async update(@Param('id') id: string, @Body() dto: UpdateOverlayDto): Promise<OverlayView> {
     return new OverlayView(await this.overlays.update(id, dto));
   }
 
   @Put(':id/original')
+  @OpenToBoundKeys()
   @RequiresOriginal()
   @ApiOkResponse({ type: OverlayView })
   async replaceOriginal(@Param('id') id: string, @Original() original: Buffer): Promise<OverlayView> {
@@ -44,6 +51,7 @@ export class OverlaysAdminController {
   }
 
   @Delete(':id')
+  @OpenToBoundKeys()
   @HttpCode(204)
   @ApiNoContentResponse()
   async delete(@Param('id') id: string): Promise<void> {

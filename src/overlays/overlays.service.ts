@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { DataSource, type Repository } from 'typeorm';
+import { ownRows, owns } from '../admin/actor.js';
 import { findPage } from '../admin/page.js';
 import { namingConflicts } from '../admin/write-conflicts.js';
 import { DirectoryService } from '../directory/directory.service.js';
+import { IssuerNotFoundError } from '../issuers/issuer.errors.js';
 import { OriginalsService } from '../originals/originals.service.js';
 import { OriginalsStore } from '../originals/originals.store.js';
 import { canonicalUuid } from '../tokens/uuid.js';
@@ -17,7 +19,7 @@ export class OverlaysService {
   private readonly rows: Repository<OverlayEntity>;
 
   constructor(
-    dataSource: DataSource,
+    private readonly dataSource: DataSource,
     private readonly directory: DirectoryService,
     private readonly originals: OriginalsService,
     private readonly store: OriginalsStore,
@@ -30,6 +32,7 @@ export class OverlaysService {
    * @throws IdTakenError, PublicIdTakenError (409) @throws IssuerNotFoundError (404); what `OriginalsService` throws.
    */
   async create(dto: CreateOverlayDto, original?: Buffer): Promise<OverlayEntity> {
+    if (!owns(dto.issuer_id)) throw new IssuerNotFoundError();
     const row = this.rows.create({
       id: dto.id ?? randomUUID(),
       issuerId: dto.issuer_id,
@@ -40,7 +43,7 @@ export class OverlaysService {
     const name = { issuerId, publicId, deliveryType, version: unixNow() };
     await namingConflicts<unknown>(
       original === undefined
-        ? this.rows.insert(row)
+        ? this.dataSource.transaction((rows) => rows.insert(OverlayEntity, row))
         : this.originals.create(name, original, (rows) => rows.insert(OverlayEntity, row)),
     );
     this.forget(row);
@@ -50,13 +53,13 @@ export class OverlaysService {
   /** @throws OverlayNotFoundError (404) */
   async get(id: string): Promise<OverlayEntity> {
     const uuid = canonicalUuid(id);
-    const row = uuid === null ? null : await this.rows.findOneBy({ id: uuid });
+    const row = uuid === null ? null : await this.rows.findOneBy({ id: uuid, ...ownRows() });
     if (row === null) throw new OverlayNotFoundError();
     return row;
   }
 
   async list(query: ListOverlaysDto): Promise<{ rows: OverlayEntity[]; nextCursor: string | null }> {
-    const rows = this.rows.createQueryBuilder('overlay');
+    const rows = this.rows.createQueryBuilder('overlay').where(ownRows());
     if (query.issuer_id !== undefined)
       rows.andWhere('overlay.issuerId = :issuer', { issuer: query.issuer_id });
     if (query.public_id !== undefined)
@@ -69,7 +72,13 @@ export class OverlaysService {
     const row = await this.get(id);
     const { public_id: publicId = row.publicId, delivery_type: deliveryType = row.deliveryType } = dto;
     const values = { publicId, deliveryType };
-    await this.store.releasing(row, () => namingConflicts(this.rows.update({ id: row.id }, values)));
+    await this.store.releasing(row, () =>
+      namingConflicts(
+        this.dataSource.transaction((rows) =>
+          rows.update(OverlayEntity, { id: row.id, ...ownRows() }, values),
+        ),
+      ),
+    );
     this.forget(row);
     return this.get(row.id);
   }
@@ -84,7 +93,7 @@ export class OverlaysService {
       { issuerId, publicId, deliveryType, version: unixNow() },
       original,
       async (rows) => {
-        const named = { id: row.id, publicId, deliveryType };
+        const named = { id: row.id, ...ownRows(), publicId, deliveryType };
         const { affected } = await rows.update(OverlayEntity, named, { updatedAt: () => 'now()' });
         if (affected !== 1) throw new OverlayNotFoundError();
       },
@@ -95,7 +104,9 @@ export class OverlaysService {
   /** Tokens that name it are answered 404 from now on. @throws OverlayNotFoundError (404) */
   async delete(id: string): Promise<void> {
     const row = await this.get(id);
-    await this.store.releasing(row, () => this.rows.delete({ id: row.id }));
+    await this.store.releasing(row, () =>
+      this.dataSource.transaction((rows) => rows.delete(OverlayEntity, { id: row.id, ...ownRows() })),
+    );
     this.forget(row);
   }
 

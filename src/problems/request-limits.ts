@@ -13,6 +13,8 @@ export const REQUEST_LIMITS = {
     // Request line and headers together: a token of 8 KiB fits with room to spare.
     maxHeaderSize: 16 * KIB,
     headersTimeout: 10_000,
+    // Node looks for connections that are over their time every 30 s only, if it is not told otherwise.
+    connectionsCheckingInterval: 1_000,
   },
 };
 

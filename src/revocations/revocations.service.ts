@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { DataSource, type Repository } from 'typeorm';
+import { owns, workAsOwn } from '../admin/actor.js';
 import { InvalidRequestError } from '../admin/admin.errors.js';
 import { findPage } from '../admin/page.js';
 import { namingConflicts } from '../admin/write-conflicts.js';
@@ -50,16 +51,18 @@ export class RevocationsService implements OnApplicationBootstrap, OnApplication
    * @throws IssuerNotFoundError (404) @throws InvalidRequestError (422) unless one of `jti` and `session_id` is given
    */
   async revoke(issuerId: string, dto: CreateRevocationDto): Promise<RevocationEntity> {
-    const issuer = readIssuerId(issuerId);
+    const issuer = await this.requireIssuer(issuerId);
     const { kind, value } = readName(dto);
     const expiresAt = dto.expires_at ?? null;
     await namingConflicts(
-      this.dataSource.query(
-        `INSERT INTO revocations (id, issuer_id, kind, value, expires_at) VALUES ($1, $2, $3, $4, $5)
+      this.dataSource.transaction((rows) =>
+        rows.query(
+          `INSERT INTO revocations (id, issuer_id, kind, value, expires_at) VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (issuer_id, kind, value) DO UPDATE SET expires_at = CASE
            WHEN revocations.expires_at IS NULL OR excluded.expires_at IS NULL THEN NULL
            ELSE greatest(revocations.expires_at, excluded.expires_at) END`,
-        [randomUUID(), issuer, kind, value, expiresAt],
+          [randomUUID(), issuer, kind, value, expiresAt],
+        ),
       ),
     );
     this.forget(issuer);
@@ -93,7 +96,9 @@ export class RevocationsService implements OnApplicationBootstrap, OnApplication
   /** Tokens that it was about hold again, as far as they hold otherwise. @throws IssuerNotFoundError, RevocationNotFoundError (404) */
   async restore(issuerId: string, id: string): Promise<void> {
     const row = await this.get(issuerId, id);
-    await this.rows.delete({ id: row.id, issuerId: row.issuerId });
+    await this.dataSource.transaction((rows) =>
+      rows.delete(RevocationEntity, { id: row.id, issuerId: row.issuerId }),
+    );
     this.forget(row.issuerId);
   }
 
@@ -102,29 +107,29 @@ export class RevocationsService implements OnApplicationBootstrap, OnApplication
    * @returns how many.
    */
   async prune(): Promise<number> {
-    const [, deleted] = await this.dataSource.query<[unknown, number]>(
-      `DELETE FROM revocations WHERE id IN (
-         SELECT id FROM revocations WHERE expires_at < now() - interval '1 hour' LIMIT ${PRUNE_BATCH})`,
+    const [, deleted] = await workAsOwn('service', () =>
+      this.dataSource.transaction((rows) =>
+        rows.query<[unknown, number]>(
+          `DELETE FROM revocations WHERE id IN (
+             SELECT id FROM revocations WHERE expires_at < now() - interval '1 hour' LIMIT ${PRUNE_BATCH})`,
+        ),
+      ),
     );
     return deleted;
   }
 
   private async requireIssuer(issuerId: string): Promise<string> {
-    const id = readIssuerId(issuerId);
-    if (!(await this.dataSource.getRepository(IssuerEntity).existsBy({ id })))
-      throw new IssuerNotFoundError();
+    const id = canonicalUuid(issuerId);
+    // The issuer of somebody else is one that does not exist.
+    const found =
+      id !== null && owns(id) && (await this.dataSource.getRepository(IssuerEntity).existsBy({ id }));
+    if (!found) throw new IssuerNotFoundError();
     return id;
   }
 
   private forget(issuerId: string): void {
     this.directory.rowChanged({ table: 'revocations', id: issuerId, issuer_id: issuerId });
   }
-}
-
-function readIssuerId(id: string): string {
-  const uuid = canonicalUuid(id);
-  if (uuid === null) throw new IssuerNotFoundError();
-  return uuid;
 }
 
 function readName({ jti, session_id: sessionId }: CreateRevocationDto): {

@@ -44,7 +44,7 @@ const KEY_REQUIRED = problem(
   401,
   'Unauthorized',
   'admin_key_required',
-  'This needs an admin key. Send one of ADMIN_API_KEYS as `Authorization: Bearer <key>`.',
+  'This needs an admin key. Send it as `Authorization: Bearer <key>`.',
 );
 const NO_ISSUER = problem(404, 'Not Found', 'issuer_not_found', 'There is no such issuer. Check the id.');
 const NO_KEY = problem(404, 'Not Found', 'key_not_found', 'This issuer has no such key. Check the ids.');
@@ -59,6 +59,12 @@ const NO_OVERLAY = problem(
   'Not Found',
   'overlay_not_found',
   'There is no such overlay. Check the ids of the layers, and that they belong to the issuer.',
+);
+const NO_ADMIN_KEY = problem(
+  404,
+  'Not Found',
+  'admin_key_not_found',
+  'There is no such admin key. Check the id; keys of ADMIN_API_KEYS have none.',
 );
 const IMAGE_DELETED = problem(410, 'Gone', 'image_deleted', 'The image was deleted. Remove the links to it.');
 const ID_TAKEN = problem(
@@ -122,6 +128,11 @@ const ROUTES: readonly Route[] = [
   ['GET', '/overlays/{id}'],
   ['PATCH', '/overlays/{id}', {}],
   ['DELETE', '/overlays/{id}'],
+  ['POST', '/admin-keys', { name: 'x', scopes: ['read'] }],
+  ['GET', '/admin-keys'],
+  ['GET', '/admin-keys/{id}'],
+  ['DELETE', '/admin-keys/{id}'],
+  ['GET', '/audit'],
 ];
 
 describe('the admin key', () => {
@@ -876,7 +887,12 @@ describe('overlays alone', () => {
 });
 
 describe('rows that do not exist', () => {
-  const NONE: Record<string, object> = { issuers: NO_ISSUER, images: NO_IMAGE, overlays: NO_OVERLAY };
+  const NONE: Record<string, object> = {
+    issuers: NO_ISSUER,
+    images: NO_IMAGE,
+    overlays: NO_OVERLAY,
+    'admin-keys': NO_ADMIN_KEY,
+  };
   const IDS = [randomUUID(), 'x', '%00', '..%2f', '%27%20OR%201=1', 'a'.repeat(500), '0', '*'];
 
   it.each<Route>(ROUTES.filter(([, path]) => path.includes('{id}')))(
@@ -900,7 +916,7 @@ describe('lists', () => {
   const LIMIT = 'must be a whole number from 1 to 100';
   const CURSOR = 'must be a next_cursor as it was given';
   it.each(
-    ['issuers', 'images', 'overlays'].flatMap((kind) =>
+    ['issuers', 'images', 'overlays', 'admin-keys', 'audit'].flatMap((kind) =>
       (
         [
           ['limit=0', 'limit', LIMIT],

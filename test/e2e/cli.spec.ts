@@ -154,6 +154,32 @@ describe.each([
   });
   afterAll(() => place.close());
 
+  it('creates, lists and revokes admin keys', async () => {
+    const created = await pixseal(
+      ['admin-key', 'create', '--name', 'Reports', '--scope', 'read', '--issuer', SEED.issuerId],
+      place.variables,
+    );
+    expect(created).toMatchObject({ code: 0, stderr: 'note: the key is shown this once\n' });
+    const { key = '', ...shown } = rowsOf(created.stdout);
+    expect(key).toMatch(/^pxs_[a-z2-7]{8}_[\w-]{43}$/);
+    expect(shown).toStrictEqual({
+      'admin key': expect.stringMatching(UUID) as string,
+      name: 'Reports',
+      prefix: key.slice(4, 12),
+      scopes: 'read',
+      issuer: SEED.issuerId,
+      expires: '-',
+      'last used': '-',
+    });
+    expect(rowsOf(await output(['admin-key', 'list'], place.variables))).toStrictEqual(shown);
+    const id = shown['admin key'] ?? '';
+    expect(await output(['admin-key', 'revoke', id], place.variables)).toBe(`revoked  ${id}`);
+    expect(JSON.parse(await output(['admin-key', 'list', '--json'], place.variables))).toStrictEqual([]);
+    const again = await pixseal(['admin-key', 'revoke', id], place.variables);
+    expect(again).toMatchObject({ code: 1, stdout: '' });
+    expect(again.stderr).toContain('404 admin_key_not_found');
+  });
+
   it('shows what was created', () => {
     expect(issuer).toStrictEqual({
       issuer: SEED.issuerId,
@@ -871,6 +897,9 @@ describeOnce('help', () => {
       ],
     ],
     ['explain', ['--image']],
+    ['admin-key create', ['--name', '--scope', '--issuer', '--expires-at']],
+    ['admin-key list', []],
+    ['admin-key revoke', []],
   ])('of %s names its options, and shows examples that it would take', async (command, options) => {
     const text = await output([...command.split(' '), '--help']);
     expect(text).toContain(`Usage: pixseal ${command}`);
@@ -881,7 +910,16 @@ describeOnce('help', () => {
 
   it('of the program lists every command, variable and exit code', async () => {
     const text = await output(['--help']);
-    for (const part of ['issuer create', 'image add', 'overlay add', 'token mint', 'explain <token|url>']) {
+    for (const part of [
+      'issuer create',
+      'image add',
+      'overlay add',
+      'token mint',
+      'explain <token|url>',
+      'admin-key create',
+      'admin-key list',
+      'admin-key revoke <id>',
+    ]) {
       expect(text).toMatch(new RegExp(`^ {2}${part.replace('|', '\\|')} {2,}\\S`, 'm'));
     }
     for (const name of ['PIXSEAL_SERVER', 'PIXSEAL_ADMIN_KEY', 'PIXSEAL_DSN', 'PIXSEAL_SECRET']) {

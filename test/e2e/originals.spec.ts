@@ -428,10 +428,14 @@ it('have a migration that goes back and forth', async () => {
        UNION SELECT tgname FROM pg_trigger WHERE tgname LIKE '%original%' ORDER BY name`,
     );
   const before = await traces();
-  expect(before).toHaveLength(8);
-  await dataSource.undoLastMigration();
+  expect(before).toHaveLength(10);
+  // Later ones go first.
+  const name = 'CreateOriginals1766000000000';
+  const isRun = async (): Promise<boolean> =>
+    (await dataSource.query<unknown[]>('SELECT FROM migrations WHERE name = $1', [name])).length > 0;
+  while (await isRun()) await dataSource.undoLastMigration();
   await expect(traces()).resolves.toStrictEqual([]);
-  await expect(migrateUnderLock(dataSource)).resolves.toStrictEqual(['CreateOriginals1766000000000']);
+  await expect(migrateUnderLock(dataSource)).resolves.toContain(name);
   await expect(traces()).resolves.toStrictEqual(before);
   await dataSource.destroy();
   await database.drop();

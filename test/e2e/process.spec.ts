@@ -2,7 +2,7 @@ import { readFileSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, inject, it } from 'vitest';
+import { afterEach, describe, expect, inject, it } from 'vitest';
 import { request, type Answer } from '../support/http.js';
 import { approveLocation } from '../support/location-parser.js';
 import { sealWith, SEED } from '../support/seed.js';
@@ -19,8 +19,8 @@ const embedded = inject('database').kind === 'embedded';
 const KILLS = 20;
 
 const undo: (() => void | Promise<void>)[] = [];
-afterAll(async () => {
-  for (const step of undo.toReversed()) await step();
+afterEach(async () => {
+  for (const step of undo.splice(0).toReversed()) await step();
 });
 
 async function database(options?: { empty: boolean }): Promise<TestDatabase> {
@@ -321,6 +321,10 @@ describe('a half-set production', () => {
         PUBLIC_URL: 'https://canary/canary',
         TRUST_PROXY: 'canary',
         LOG_LEVEL: 'canary',
+        RATE_LIMIT_ADDRESS: 'canary',
+        RATE_LIMIT_ISSUER: '-1',
+        REDIS_URL: 'http://canary:canary@canary',
+        DRAIN_SECONDS: '61',
         DOCS: 'canary',
         CLOUDINARY_SIGNATURE: 'canary',
         CLOUDINARY_AUTH_TOKEN_KEY: 'canary',
@@ -336,6 +340,10 @@ describe('a half-set production', () => {
         'PUBLIC_URL must be',
         'TRUST_PROXY must be',
         'LOG_LEVEL must be',
+        'RATE_LIMIT_ADDRESS must be',
+        'RATE_LIMIT_ISSUER must be',
+        'REDIS_URL must be',
+        'DRAIN_SECONDS must be',
         'DOCS must be',
         'CLOUDINARY_SIGNATURE must be',
         'CLOUDINARY_AUTH_TOKEN_KEY must be',

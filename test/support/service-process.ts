@@ -23,8 +23,12 @@ export interface ServiceProcess {
 type Variables = Readonly<Record<string, string>>;
 
 /** Starts a built program with no variable but those given. */
-export function spawnBuilt(program: string, variables: Variables): Omit<ServiceProcess, 'port' | 'url'> {
-  const child = spawn(process.execPath, ['--enable-source-maps', `dist/${program}`], {
+export function spawnBuilt(
+  program: string,
+  variables: Variables,
+  args: readonly string[] = [],
+): Omit<ServiceProcess, 'port' | 'url'> {
+  const child = spawn(process.execPath, ['--enable-source-maps', `dist/${program}`, ...args], {
     env: { PATH: process.env['PATH'], ...variables },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -45,9 +49,12 @@ export function spawnBuilt(program: string, variables: Variables): Omit<ServiceP
 }
 
 /** Starts the service and waits until it answers. @throws when it ends before that. */
-export async function startServiceProcess(variables: Variables): Promise<ServiceProcess> {
+export async function startServiceProcess(
+  variables: Variables,
+  [program = 'src/main.js', ...args]: readonly string[] = [],
+): Promise<ServiceProcess> {
   const port = await findFreePort();
-  const spawned = spawnBuilt('src/main.js', { ...variables, PORT: String(port) });
+  const spawned = spawnBuilt(program, { ...variables, PORT: String(port) }, args);
   const url = `http://127.0.0.1:${port}`;
   const failed = spawned.ended.then((ended): never => {
     throw new Error(`The service did not start: ${JSON.stringify(ended)}`);

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { createApp } from '../../src/app.js';
+import { createApp, type AppBounds } from '../../src/app.js';
 import { keepEmbeddedSecrets } from '../../src/config/embedded-secrets.js';
 import { readEnvironment } from '../../src/config/environment.js';
 import { Holdings } from './holdings.js';
@@ -22,7 +22,18 @@ export const TEST_VARIABLES = {
   PORT: '0',
   LOG_LEVEL: 'silent',
   DOCS: 'on',
+  // All tests come from one address.
+  RATE_LIMIT_ADDRESS: '0',
+  DRAIN_SECONDS: '0',
 } as const;
+
+/** A machine that runs all suites at once is slow, and the service must not say so. */
+export const NO_PRESSURE = {
+  maxEventLoopDelay: 0,
+  maxHeapUsedBytes: 0,
+  maxRssBytes: 0,
+  sampleInterval: 1_000,
+};
 
 /** How an image is asked for, beside its path. */
 export interface Asking {
@@ -59,13 +70,14 @@ export interface Service {
 export async function startService(
   variables: Readonly<Record<string, string | undefined>> = {},
   kept?: TestDatabase,
+  bounds: AppBounds = { pressure: NO_PRESSURE },
 ): Promise<Service> {
   const database = kept ?? (await createTestDatabase());
   const environment = readEnvironment(
     { ...TEST_VARIABLES, ...database.variables, ...variables },
     keepEmbeddedSecrets,
   );
-  const app = await createApp(environment);
+  const app = await createApp(environment, bounds);
   await app.listen(environment.port, environment.host);
   const url = await app.getUrl();
   const port = Number(new URL(url).port);

@@ -1,0 +1,64 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+
+/** What an admin key allows: to look, and to change. */
+export const SCOPES = ['read', 'write'] as const;
+export type Scope = (typeof SCOPES)[number];
+
+/** Who works on the rows: an admin key, the command line, or the service itself. */
+export interface Actor {
+  /** As the audit log has it. */
+  readonly name: string;
+  readonly scopes: readonly Scope[];
+  /** The one issuer whose rows it sees and changes; null for all of them. */
+  readonly issuerId: string | null;
+  /** When its key ends; null for never. */
+  readonly expiresAt: Date | null;
+}
+
+/** One piece of an actor's work, such as a request. */
+export interface Work {
+  readonly actor: Actor;
+  readonly requestId: string | null;
+  /** The reservation of its idempotency key, in whose name it creates a row. */
+  readonly reservation: string | null;
+}
+
+const works = new AsyncLocalStorage<Work>();
+
+/** Runs what an actor does; it is known to everything that is called from there. */
+export function workAs<T>(work: Work, run: () => T): T {
+  return works.run(work, run);
+}
+
+/** Runs what the service itself, or its command line, does: with every right, under that name in the audit log. */
+export function workAsOwn<T>(name: 'cli' | 'demo' | 'service', run: () => T): T {
+  const actor = { name, scopes: SCOPES, issuerId: null, expiresAt: null };
+  return workAs({ actor, requestId: null, reservation: null }, run);
+}
+
+/** The work under way; null where nobody works. */
+export function findWork(): Work | null {
+  return works.getStore() ?? null;
+}
+
+/**
+ * Who works.
+ * @throws where nobody does: rows are never handed out, or written, without someone to whom they may be shown.
+ */
+export function getActor(): Actor {
+  const work = findWork();
+  if (work === null) throw new Error('An admin service was asked outside of anybody’s work');
+  return work.actor;
+}
+
+/** The condition that keeps a query within the actor's rows: part of the SQL of each of them. */
+export function ownRows(): { readonly issuerId?: string } {
+  const { issuerId } = getActor();
+  return issuerId === null ? {} : { issuerId };
+}
+
+/** Whether a row of this issuer is one of the actor's. */
+export function owns(issuerId: string): boolean {
+  const { issuerId: own } = getActor();
+  return own === null || own === issuerId;
+}

@@ -1,0 +1,39 @@
+import { ApiProperty } from '@nestjs/swagger';
+import type { AuditEntryEntity } from './audit-entry.entity.js';
+
+const ROW = { type: 'object', additionalProperties: true, nullable: true } as const;
+
+/** A write as the admin API shows it. */
+export class AuditEntryView {
+  @ApiProperty({ description: 'Ascending, with gaps.' }) readonly id: string;
+  @ApiProperty() readonly at: Date;
+  @ApiProperty({
+    description: '`admin_key:<id>`, `environment:<digest>`, `cli`, `demo`, or `database:<role>` for psql.',
+  })
+  readonly actor: string;
+  @ApiProperty({ example: 'image.update' }) readonly action: string;
+  @ApiProperty({ type: String, nullable: true }) readonly row_id: string | null;
+  @ApiProperty({ type: String, format: 'uuid', nullable: true }) readonly issuer_id: string | null;
+  @ApiProperty({ ...ROW, description: 'The row before, without secrets.' })
+  readonly before: Readonly<Record<string, unknown>> | null;
+  @ApiProperty({ ...ROW, description: 'The row after. A secret that was replaced is `"changed"`.' })
+  readonly after: Readonly<Record<string, unknown>> | null;
+  @ApiProperty({ type: String, nullable: true }) readonly request_id: string | null;
+
+  constructor(row: AuditEntryEntity) {
+    this.id = row.id;
+    this.at = row.at;
+    this.actor = row.actor;
+    this.action = row.action;
+    this.row_id = row.rowId;
+    this.issuer_id = row.issuerId;
+    this.before = row.before;
+    this.after = row.after;
+    this.request_id = row.requestId;
+  }
+}
+
+export class AuditPageView {
+  @ApiProperty({ type: [AuditEntryView] }) readonly items!: readonly AuditEntryView[];
+  @ApiProperty({ type: String, nullable: true }) readonly next_cursor!: string | null;
+}

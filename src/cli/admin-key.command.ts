@@ -1,0 +1,104 @@
+import { Option, type Command } from 'commander';
+import type { AdminKeyView } from '../admin-keys/admin-key.view.js';
+import { SCOPES } from '../admin/actor.js';
+import type { Json } from './backend.js';
+import { addGlobalOptions, withBackend, type GlobalOptions } from './global-options.js';
+import { formatRows, note, print, printJson, type Row } from './output.js';
+
+interface CreateOptions extends GlobalOptions {
+  readonly name: string;
+  readonly scope?: readonly string[];
+  readonly issuer?: string;
+  readonly expiresAt?: string;
+}
+
+export function addAdminKeyCommands(program: Command): void {
+  const adminKey = program.command('admin-key').description('admin keys: who may use the admin API');
+  addGlobalOptions(
+    adminKey
+      .command('create')
+      .summary('create a key of the admin API')
+      .description(
+        'Creates a key of the admin API and prints it, this once: the database keeps its SHA-256.\n' +
+          'Beside it there are the keys of ADMIN_API_KEYS, which open everything.',
+      )
+      .requiredOption('--name <name>', 'who has it, or what for')
+      .addOption(
+        new Option(
+          '--scope <scopes...>',
+          'read: to look; write: to change; may be repeated (default: both)',
+        ).choices(SCOPES),
+      )
+      .option('--issuer <uuid>', 'the one issuer whose keys, images and overlays it opens (default: all)')
+      .option('--expires-at <moment>', 'when it ends, such as 2030-01-31T12:00:00Z (default: never)'),
+  )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ pixseal admin-key create --name "Reports" --scope read --expires-at 2030-01-31T12:00:00Z
+  $ pixseal admin-key create --name "My shop" --issuer cfd3b472-dbba-4089-bce7-f5c1e413b5c1`,
+    )
+    .action(createAdminKey);
+  addGlobalOptions(
+    adminKey
+      .command('list')
+      .summary('list the keys of the admin API')
+      .description('Lists the admin keys that were created, without the keys themselves.'),
+  )
+    .addHelpText('after', '\nExamples:\n  $ pixseal admin-key list --json')
+    .action(listAdminKeys);
+  addGlobalOptions(
+    adminKey
+      .command('revoke')
+      .summary('revoke a key of the admin API')
+      .description('Revokes an admin key: every running service refuses it within a second.')
+      .argument('<id>', 'its id, as create and list print it'),
+  )
+    .addHelpText('after', '\nExamples:\n  $ pixseal admin-key revoke 0b1c6a0e-5a53-4f0e-9b0e-3a4f6c1b2d11')
+    .action(revokeAdminKey);
+}
+
+async function createAdminKey(options: CreateOptions): Promise<void> {
+  const made = await withBackend(options, (backend) =>
+    backend.createAdminKey({
+      name: options.name,
+      scopes: options.scope ?? SCOPES,
+      issuer_id: options.issuer,
+      expires_at: options.expiresAt,
+    }),
+  );
+  if (options.json) {
+    printJson(made);
+    return;
+  }
+  print(...formatRows([...rowsOf(made), ['key', made.key]]));
+  note('the key is shown this once');
+}
+
+async function listAdminKeys(options: GlobalOptions): Promise<void> {
+  const keys = await withBackend(options, (backend) => backend.listAdminKeys());
+  if (options.json) {
+    printJson(keys);
+    return;
+  }
+  for (const [index, key] of keys.entries()) print(...(index === 0 ? [] : ['']), ...formatRows(rowsOf(key)));
+}
+
+async function revokeAdminKey(id: string, options: GlobalOptions): Promise<void> {
+  await withBackend(options, (backend) => backend.revokeAdminKey(id));
+  if (options.json) printJson({ id, revoked: true });
+  else print(`revoked  ${id}`);
+}
+
+function rowsOf(key: Json<AdminKeyView>): Row[] {
+  return [
+    ['admin key', key.id],
+    ['name', key.name],
+    ['prefix', key.prefix],
+    ['scopes', key.scopes.join(', ')],
+    ['issuer', key.issuer_id],
+    ['expires', key.expires_at],
+    ['last used', key.last_used_at],
+  ];
+}

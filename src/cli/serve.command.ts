@@ -1,0 +1,55 @@
+import { fileURLToPath } from 'node:url';
+import { type Command } from 'commander';
+import { processVariables, readEnvironment } from '../config/environment.js';
+import { CommandFailedError, UsageError } from './cli.errors.js';
+
+const MAX_WORKERS = 64;
+const MAIN = new URL('../main.js', import.meta.url);
+
+export function addServeCommand(program: Command): void {
+  program
+    .command('serve')
+    .summary('run the service')
+    .description(
+      'Runs the service, by the settings of the environment, as `npm start` does.\n\n' +
+        'With --workers, several processes serve one port, and one that dies is started again. They share a Postgres:\n' +
+        'the embedded one belongs to a single process. Each has caches, and ten connections, of its own.',
+    )
+    .option('--workers <count>', 'processes that serve: one for each core', '1')
+    .addHelpText(
+      'after',
+      `
+Signals:
+  SIGTERM and SIGINT let every process answer what it has begun, and then end with 0.
+
+Examples:
+  $ pixseal serve
+  $ pixseal serve --workers 4`,
+    )
+    .action(serve);
+}
+
+async function serve({ workers }: { readonly workers: string }): Promise<void> {
+  const count = /^[1-9]\d?$/.test(workers) ? Number(workers) : Number.NaN;
+  if (!(count <= MAX_WORKERS)) {
+    throw new UsageError(`--workers must be a whole number from 1 to ${MAX_WORKERS}.`);
+  }
+  if (count === 1) {
+    await import(MAIN.href);
+    return;
+  }
+  const environment = readEnvironment(processVariables(), () => {
+    throw new CommandFailedError(
+      'The embedded database belongs to one process. Set DATABASE_URL to a Postgres server, or leave --workers out.',
+    );
+  });
+  const [{ makeLogger }, { serveWithWorkers }] = await Promise.all([
+    import('../logging/json.logger.js'),
+    import('../serve/workers.js'),
+  ]);
+  serveWithWorkers(fileURLToPath(MAIN), {
+    count,
+    drainTime: environment.drainTime,
+    logger: makeLogger(environment.logLevel),
+  });
+}

@@ -1,0 +1,63 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { ENVIRONMENT } from '../config/config.module.js';
+import type { Environment } from '../config/environment.js';
+import { addressKey } from './address-key.js';
+import { type LimitScope, TooManyRequestsError } from './limits.errors.js';
+import { type Allowance, type Rate, RateLimitStorage, waitAfter } from './rate-limit.storage.js';
+
+const MINUTE = 60_000;
+
+/**
+ * The rates of `RATE_LIMIT_ADDRESS` and `RATE_LIMIT_ISSUER`. Its methods give no promise where nothing is waited for,
+ * which is everywhere but with Redis.
+ */
+@Injectable()
+export class RateLimits {
+  private readonly perAddress: Rate | null;
+  private readonly perIssuer: Rate | null;
+
+  constructor(
+    private readonly storage: RateLimitStorage,
+    @Inject(ENVIRONMENT) environment: Pick<Environment, 'rateLimitAddress' | 'rateLimitIssuer'>,
+  ) {
+    this.perAddress = perMinute(environment.rateLimitAddress);
+    this.perIssuer = perMinute(environment.rateLimitIssuer);
+  }
+
+  /** Whether addresses are counted at all. */
+  get countsAddresses(): boolean {
+    return this.perAddress !== null;
+  }
+
+  /** @throws TooManyRequestsError (429) */
+  spendAddress(address: string, cost = 1): Promise<void> | undefined {
+    return this.perAddress === null || cost === 0
+      ? undefined
+      : this.spend('address', addressKey(address), this.perAddress, cost);
+  }
+
+  /** @throws TooManyRequestsError (429) */
+  spendIssuer(issuerId: string): Promise<void> | undefined {
+    return this.perIssuer === null ? undefined : this.spend('issuer', issuerId, this.perIssuer, 1);
+  }
+
+  private spend(scope: LimitScope, name: string, rate: Rate, cost: number): Promise<void> | undefined {
+    // No request lends more than a whole allowance: a gallery of 500 would be refused for hours at a low rate.
+    const left = this.storage.spend(`${scope}:${name}`, rate, Math.min(cost, rate.limit));
+    if (left instanceof Promise) {
+      return left.then((allowance) => {
+        requireAllowance(scope, allowance, rate);
+      });
+    }
+    requireAllowance(scope, left, rate);
+    return undefined;
+  }
+}
+
+function perMinute(limit: number): Rate | null {
+  return limit === 0 ? null : { limit, ttl: MINUTE };
+}
+
+function requireAllowance(scope: LimitScope, { refused, debt }: Allowance, rate: Rate): void {
+  if (refused) throw new TooManyRequestsError(scope, waitAfter(debt, rate));
+}

@@ -1,0 +1,131 @@
+import type { OnApplicationShutdown } from '@nestjs/common';
+import { Logger } from '@nestjs/common';
+import { Redis, type Result } from 'ioredis';
+import { MemoryRateLimitStorage } from './memory-rate-limit.storage.js';
+import { type Allowance, type Rate, RateLimitStorage, TOLERANCE } from './rate-limit.storage.js';
+
+declare module 'ioredis' {
+  interface RedisCommander<Context> {
+    /** `SPEND`, as the client names it. */
+    spendAllowance(
+      key: string,
+      limit: number,
+      ttl: number,
+      cost: number,
+      tolerance: number,
+    ): Result<[refused: number, debt: string], Context>;
+  }
+}
+
+/** Milliseconds that a request waits for Redis before it is counted here instead. */
+const WAIT = 50;
+/** Milliseconds after which the client forgets what it still waits for: a Redis that is stuck must not fill memory. */
+const FORGET = 1_000;
+/** Milliseconds for which nobody asks a Redis that did not answer. */
+const REST = 1_000;
+const CONNECT_TIMEOUT = 1_000;
+const MAX_RECONNECT_DELAY = 2_000;
+const PREFIX = 'pixseal:limit:';
+
+/** `spend` in one step, by Redis's own clock: those of the replicas may differ. Times are milliseconds. */
+const SPEND = `
+local limit, ttl, cost, tolerance = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local time = redis.call('TIME')
+local now = time[1] * 1000 + time[2] / 1000
+local debt = math.max(0, tonumber(redis.call('GET', KEYS[1]) or '0') - now)
+if debt + ttl / limit - ttl > tolerance then
+  return { 1, string.format('%.3f', debt) }
+end
+if cost > 0 then
+  debt = debt + cost * ttl / limit
+  redis.call('SET', KEYS[1], string.format('%.6f', now + debt), 'PX', math.ceil(debt))
+end
+return { 0, string.format('%.3f', debt) }
+`;
+
+/**
+ * Counts in Redis, for all replicas at once. A Redis that is gone or slow never refuses a request and never holds one
+ * for longer than 50 ms: this process then counts alone until it answers again.
+ */
+export class RedisRateLimitStorage extends RateLimitStorage implements OnApplicationShutdown {
+  private readonly logger = new Logger(RedisRateLimitStorage.name);
+  private readonly redis: Redis;
+  private restsUntil = 0;
+  private lost = false;
+
+  constructor(
+    url: string,
+    private readonly alone = new MemoryRateLimitStorage(),
+  ) {
+    super();
+    this.redis = new Redis(url, {
+      scripts: { spendAllowance: { lua: SPEND, numberOfKeys: 1 } },
+      connectTimeout: CONNECT_TIMEOUT,
+      commandTimeout: FORGET,
+      // What cannot be sent now is counted here: nothing is kept to be sent, or sent again, later.
+      enableOfflineQueue: false,
+      autoResendUnfulfilledCommands: false,
+      maxRetriesPerRequest: 0,
+      retryStrategy: (times) => Math.min(times * 100, MAX_RECONNECT_DELAY),
+    });
+    this.redis.on('error', (error) => {
+      this.lose(error);
+    });
+  }
+
+  override spend(key: string, rate: Rate, cost = 1): Allowance | Promise<Allowance> {
+    if (this.redis.status !== 'ready' || performance.now() < this.restsUntil) {
+      return this.alone.spend(key, rate, cost);
+    }
+    const asked = this.redis.spendAllowance(PREFIX + key, rate.limit, rate.ttl, cost, TOLERANCE);
+    return inTime(asked).then(
+      ([refused, debt]) => {
+        this.find();
+        return { refused: refused === 1, debt: Number(debt) };
+      },
+      (error: unknown) => {
+        this.restsUntil = performance.now() + REST;
+        this.lose(error);
+        return this.alone.spend(key, rate, cost);
+      },
+    );
+  }
+
+  onApplicationShutdown(): void {
+    this.redis.disconnect();
+  }
+
+  /** Once per loss, however many requests meet it. */
+  private lose(error: unknown): void {
+    if (this.lost) return;
+    this.lost = true;
+    const reason = error instanceof Error ? error.message : 'unknown';
+    this.logger.warn(`Redis does not answer (${reason}): rates are counted in this process alone`);
+  }
+
+  private find(): void {
+    if (!this.lost) return;
+    this.lost = false;
+    this.logger.log('Redis answers again: rates are counted for all replicas');
+  }
+}
+
+/**
+ * An answer within `WAIT`. A timer of an event loop that was held fires before the answers that came meanwhile are
+ * read, so they are given a turn.
+ */
+async function inTime<T>(answer: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      setImmediate(() => {
+        reject(new Error(`no answer in ${WAIT} ms`));
+      });
+    }, WAIT);
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,387 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { DataSource } from 'typeorm';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createAdminKey, listAdminRoutes, type AdminKey } from '../support/admin-keys.js';
+import { comparable, type Answer } from '../support/http.js';
+import { createTenant, post, type Tenant } from '../support/seed.js';
+import { startService, type Service } from '../support/service.js';
+import { createTestDatabase } from '../support/test-database.js';
+
+type Body = Record<string, unknown>;
+
+let service: Service;
+let tenant: Tenant;
+let neighbour: Tenant;
+const sql = <T = Body>(text: string, values: unknown[] = []): Promise<T[]> =>
+  service.app.get(DataSource).query<T[]>(text, values);
+
+beforeAll(async () => {
+  service = await startService();
+  tenant = await createTenant(service, { publicId: 'image_of_a', overlayPublicId: 'layer_of_a' });
+  neighbour = await createTenant(service, { publicId: 'image_of_b', overlayPublicId: 'layer_of_b' });
+});
+afterAll(() => service.close());
+
+const forbidden = (detail: string): object => ({
+  type: 'about:blank',
+  title: 'Forbidden',
+  status: 403,
+  code: 'insufficient_scope',
+  detail,
+});
+const BOUND = 'This needs an admin key that is not bound to an issuer.';
+const soon = (milliseconds: number): string => new Date(Date.now() + milliseconds).toISOString();
+
+function expectForbidden(answer: Answer, detail: string): void {
+  expect(answer.json()).toStrictEqual(forbidden(detail));
+  expect(answer.status).toBe(403);
+  expect(answer.headers['www-authenticate']).toBe('Bearer realm="admin", error="insufficient_scope"');
+}
+
+describe('an admin key', () => {
+  it('is shown once, and kept as its digest', async () => {
+    const made = await service.admin('POST', '/admin-keys', { name: 'Deploy', scopes: ['write', 'read'] });
+    expect(made.status).toBe(201);
+    const { key, ...view } = made.json() as Body & { key: string; id: string; prefix: string };
+    expect(key).toMatch(/^pxs_[a-z2-7]{8}_[\w-]{43}$/);
+    expect(view).toStrictEqual({
+      id: view.id,
+      name: 'Deploy',
+      prefix: key.slice(4, 12),
+      scopes: ['write', 'read'],
+      issuer_id: null,
+      expires_at: null,
+      created_at: expect.stringMatching(/Z$/) as string,
+      last_used_at: null,
+    });
+    expect((await service.admin('GET', `/admin-keys/${view.id}`)).json()).toStrictEqual(view);
+    expect((await service.admin('GET', '/admin-keys?limit=100')).text).not.toContain(key.slice(13));
+    const [row] = await sql<{ digest: Buffer }>('SELECT digest FROM admin_keys WHERE id = $1', [view.id]);
+    expect(row?.digest.equals(createHash('sha256').update(key).digest())).toBe(true);
+    const used = await service.admin('GET', '/issuers', undefined, { authorization: `Bearer ${key}` });
+    expect(used.status).toBe(200);
+  });
+
+  const SCOPES = 'must be a list of one or more of read, write, each once';
+  it.each<[member: string, value: unknown, detail: string]>([
+    ['scopes', undefined, SCOPES],
+    ['scopes', [], SCOPES],
+    ['scopes', 'read', SCOPES],
+    ['scopes', ['read', 'read'], SCOPES],
+    ['scopes', ['admin'], SCOPES],
+    ['scopes', [['read']], SCOPES],
+    ['scopes', null, SCOPES],
+    ['name', '', 'must be text of 1 to 200 characters without control characters'],
+    ['issuer_id', null, 'must be a UUID'],
+    ['issuer_id', 'x', 'must be a UUID'],
+    ['key', 'x'.repeat(40), 'property key should not exist'],
+    ['digest', 'x', 'property digest should not exist'],
+    ['prefix', 'abcdefgh', 'property prefix should not exist'],
+  ])('is refused with %s %j', async (key, value, detail) => {
+    const answer = await service.admin('POST', '/admin-keys', { name: 'x', scopes: ['read'], [key]: value });
+    expect(answer.status).toBe(422);
+    expect(answer.json()).toMatchObject({ code: 'invalid_request', errors: [{ key, detail }] });
+  });
+
+  it('needs an issuer that exists, and goes with it', async () => {
+    const body = { name: 'x', scopes: ['read'], issuer_id: randomUUID() };
+    const none = await service.admin('POST', '/admin-keys', body);
+    expect(none.json()).toMatchObject({ status: 404, code: 'issuer_not_found' });
+    const { id } = await post<{ id: string }>(service, '/issuers', { name: 'Short-lived' });
+    const bound = await createAdminKey(service, { issuer_id: id });
+    const listed = await service.admin('GET', `/admin-keys?issuer_id=${id}`);
+    expect((listed.json() as { items: Body[] }).items.map((item) => item['id'])).toStrictEqual([bound.id]);
+    expect((await service.admin('DELETE', `/issuers/${id}`)).status).toBe(204);
+    expect((await service.admin('GET', '/issuers', undefined, bound.headers)).status).toBe(401);
+    expect((await service.admin('GET', `/admin-keys/${bound.id}`)).status).toBe(404);
+  });
+
+  it('is refused alike, whatever is wrong with it', async () => {
+    const { key, id } = await createAdminKey(service);
+    const { key: gone, id: goneId } = await createAdminKey(service);
+    expect((await service.admin('DELETE', `/admin-keys/${goneId}`)).status).toBe(204);
+    const { key: ended } = await createAdminKey(service, { expires_at: soon(-1_000) });
+    const [last = ''] = key.slice(-1);
+    const wrong = [
+      gone,
+      ended,
+      `${key.slice(0, -1)}${last === 'A' ? 'B' : 'A'}`,
+      key.slice(0, -1),
+      `${key}A`,
+      key.toUpperCase(),
+      `pxs_aaaaaaaa_${key.slice(13)}`,
+      `pxs_${'a'.repeat(8)}_${'A'.repeat(43)}`,
+      id,
+      key.slice(4, 12),
+      createHash('sha256').update(key).digest('hex'),
+    ];
+    const answers = await Promise.all(
+      wrong.map((text) => service.admin('GET', '/issuers', undefined, { authorization: `Bearer ${text}` })),
+    );
+    for (const answer of answers) {
+      expect(answer.json()).toMatchObject({ status: 401, code: 'admin_key_required' });
+    }
+    expect(new Set(answers.map((answer) => JSON.stringify(comparable(answer)))).size).toBe(1);
+  });
+
+  it('ends at its moment', async () => {
+    const { headers } = await createAdminKey(service, { expires_at: soon(2_000) });
+    expect((await service.admin('GET', '/issuers', undefined, headers)).status).toBe(200);
+    await expect
+      .poll(async () => (await service.admin('GET', '/issuers', undefined, headers)).status, {
+        timeout: 5_000,
+        interval: 200,
+      })
+      .toBe(401);
+  });
+
+  it('is refused from the moment it is revoked, in the database too', async () => {
+    const { id, headers } = await createAdminKey(service);
+    const status = async (): Promise<number> =>
+      (await service.admin('GET', '/issuers', undefined, headers)).status;
+    expect(await status()).toBe(200);
+    expect((await service.admin('DELETE', `/admin-keys/${id}`)).status).toBe(204);
+    expect(await status()).toBe(401);
+    const byHand = await createAdminKey(service);
+    expect((await service.admin('GET', '/issuers', undefined, byHand.headers)).status).toBe(200);
+    await sql('DELETE FROM admin_keys WHERE id = $1', [byHand.id]);
+    await expect
+      .poll(async () => (await service.admin('GET', '/issuers', undefined, byHand.headers)).status, {
+        timeout: 1_000,
+        interval: 20,
+      })
+      .toBe(401);
+  });
+
+  it('causes no query when it does not exist, however often it is tried', async () => {
+    await service.admin('GET', '/issuers', undefined, (await createAdminKey(service)).headers);
+    const runners: unknown[] = [];
+    const dataSource = service.app.get(DataSource);
+    const real = dataSource.createQueryRunner.bind(dataSource);
+    dataSource.createQueryRunner = (mode) => {
+      runners.push(mode);
+      return real(mode);
+    };
+    try {
+      await Promise.all(
+        Array.from({ length: 50 }, (_, index) =>
+          service.admin('GET', '/issuers', undefined, {
+            authorization: `Bearer pxs_aaaaaa${'abcdefghij'[index % 10] ?? ''}b_${'A'.repeat(43)}`,
+          }),
+        ),
+      );
+      expect(runners).toStrictEqual([]);
+      await service.admin('GET', '/issuers');
+      expect(runners).not.toStrictEqual([]);
+    } finally {
+      dataSource.createQueryRunner = real;
+    }
+  });
+});
+
+describe('scopes', () => {
+  it.each(['read', 'write'] as const)('%s alone opens its half of every route', async (scope) => {
+    const { headers } = await createAdminKey(service, { scopes: [scope] });
+    const routes = await listAdminRoutes(service);
+    expect(routes.length).toBeGreaterThan(20);
+    for (const { method, path } of routes) {
+      const filled = path.replace(/\{\w+\}/g, () => randomUUID());
+      const body = ['POST', 'PATCH'].includes(method) ? { nothing: 'that is taken' } : undefined;
+      const answer = await service.admin(method, filled, body, headers);
+      const needed = method === 'GET' ? 'read' : 'write';
+      if (needed === scope) expect([200, 404, 415, 422], `${method} ${path}`).toContain(answer.status);
+      else expectForbidden(answer, `This needs an admin key with the scope ${needed}.`);
+    }
+  });
+
+  it('are handed on no further than one has them', async () => {
+    const writer = await createAdminKey(service, { scopes: ['write'] });
+    const make = (scopes: string[], more: object, headers: AdminKey['headers']): Promise<Answer> =>
+      service.admin('POST', '/admin-keys', { name: 'x', scopes, ...more }, headers);
+    expectForbidden(await make(['read'], {}, writer.headers), 'This needs an admin key with the scope read.');
+    expectForbidden(
+      await make(['write', 'read'], {}, writer.headers),
+      'This needs an admin key with the scope read.',
+    );
+    expect((await make(['write'], {}, writer.headers)).status).toBe(201);
+
+    const end = soon(60_000);
+    const ending = await createAdminKey(service, { expires_at: end });
+    const detail = `This admin key ends at ${end}, and so must every key that it makes: set expires_at.`;
+    expectForbidden(await make(['read'], {}, ending.headers), detail);
+    expectForbidden(await make(['read'], { expires_at: null }, ending.headers), detail);
+    expectForbidden(await make(['read'], { expires_at: soon(120_000) }, ending.headers), detail);
+    expect((await make(['read'], { expires_at: end }, ending.headers)).status).toBe(201);
+  });
+});
+
+describe('a key that is bound to an issuer', () => {
+  let bound: AdminKey;
+  const ask = (method: string, path: string, body?: unknown): Promise<Answer> =>
+    service.admin(method, path, body, bound.headers);
+
+  beforeAll(async () => {
+    bound = await createAdminKey(service, { issuer_id: tenant.issuerId });
+  });
+
+  /** Routes that are open to it; any other, one that is added later among them, is closed. */
+  const OPEN = [
+    'GET /issuers',
+    'GET /issuers/{id}',
+    'POST /issuers/{id}/keys',
+    'PATCH /issuers/{id}/keys/{key_id}',
+    'DELETE /issuers/{id}/keys/{key_id}',
+    ...['images', 'overlays'].flatMap((kind) => [
+      `POST /${kind}`,
+      `GET /${kind}`,
+      `GET /${kind}/{id}`,
+      `PATCH /${kind}/{id}`,
+      `PUT /${kind}/{id}/original`,
+      `DELETE /${kind}/{id}`,
+    ]),
+    'GET /audit',
+  ];
+
+  it('is let in to its issuer’s rows, and to no other route', async () => {
+    const routes = await listAdminRoutes(service);
+    const named = routes.map(({ method, path }) => `${method} ${path}`);
+    expect(named).toStrictEqual(expect.arrayContaining(OPEN));
+    for (const { method, path } of routes) {
+      if (OPEN.includes(`${method} ${path}`)) continue;
+      const filled = path.replace('{id}', tenant.issuerId).replace('{key_id}', tenant.keyId);
+      expectForbidden(await ask(method, filled, method === 'GET' ? undefined : {}), BOUND);
+    }
+  });
+
+  it('sees its issuer’s rows alone in lists, whatever it filters by', async () => {
+    for (const kind of ['issuers', 'images', 'overlays', 'audit']) {
+      const own = kind === 'issuers' ? tenant.issuerId : null;
+      const { items } = (await ask('GET', `/${kind}?limit=100`)).json() as { items: Body[] };
+      expect(items.length).toBeGreaterThan(0);
+      for (const item of items) expect(own === null ? item['issuer_id'] : item['id']).toBe(tenant.issuerId);
+    }
+    for (const path of [
+      `/images?issuer_id=${neighbour.issuerId}`,
+      '/images?public_id=image_of_b',
+      `/overlays?issuer_id=${neighbour.issuerId}`,
+      `/issuers?name=${encodeURIComponent('Tenant of image_of_b')}`,
+      `/audit?issuer_id=${neighbour.issuerId}`,
+      `/audit?row_id=${neighbour.imageId}`,
+    ]) {
+      expect((await ask('GET', path)).json()).toStrictEqual({ items: [], next_cursor: null });
+    }
+  });
+
+  it('finds another issuer’s rows as little as ones that do not exist', async () => {
+    const reach = (
+      owner: Pick<Tenant, 'issuerId' | 'keyId' | 'imageId' | 'overlayId'>,
+    ): [string, string, unknown?][] => [
+      ['GET', `/issuers/${owner.issuerId}`],
+      ['POST', `/issuers/${owner.issuerId}/keys`, {}],
+      ['PATCH', `/issuers/${owner.issuerId}/keys/${owner.keyId}`, { not_after: '2020-01-01T00:00:00Z' }],
+      ['PATCH', `/issuers/${tenant.issuerId}/keys/${owner.keyId}`, { not_after: '2020-01-01T00:00:00Z' }],
+      ['DELETE', `/issuers/${owner.issuerId}/keys/${owner.keyId}`],
+      ['DELETE', `/issuers/${tenant.issuerId}/keys/${owner.keyId}`],
+      ['POST', '/images', { issuer_id: owner.issuerId, public_id: 'taken_over', version: 1 }],
+      ['POST', '/overlays', { issuer_id: owner.issuerId, public_id: 'taken_over' }],
+      ['GET', `/images/${owner.imageId}`],
+      ['PATCH', `/images/${owner.imageId}`, { access: 'public' }],
+      ['DELETE', `/images/${owner.imageId}`],
+      ['GET', `/overlays/${owner.overlayId}`],
+      ['PATCH', `/overlays/${owner.overlayId}`, { public_id: 'moved' }],
+      ['DELETE', `/overlays/${owner.overlayId}`],
+    ];
+    const nobody = {
+      issuerId: randomUUID(),
+      keyId: randomUUID(),
+      imageId: randomUUID(),
+      overlayId: randomUUID(),
+    };
+    const rows = (): Promise<Body[]> =>
+      sql(
+        `SELECT to_jsonb(t) AS row FROM (SELECT id, updated_at FROM images UNION ALL SELECT id, updated_at FROM overlays
+           UNION ALL SELECT id, not_after FROM issuer_keys) AS t ORDER BY id`,
+      );
+    const before = await rows();
+    const theirs = reach(neighbour);
+    const nobodys = reach(nobody);
+    for (const [index, [method, path, body]] of theirs.entries()) {
+      const [, other = '', otherBody] = nobodys[index] ?? [];
+      const answer = await ask(method, path, body);
+      expect(answer.status, `${method} ${path}`).toBe(404);
+      expect(comparable(answer)).toStrictEqual(comparable(await ask(method, other, otherBody)));
+    }
+    for (const kind of ['images', 'overlays']) {
+      const id = kind === 'images' ? neighbour.imageId : neighbour.overlayId;
+      const form = new FormData();
+      form.set('file', new Blob(['not even a picture']), 'x.png');
+      const answer = await fetch(`${service.url}/admin/${kind}/${id}/original`, {
+        method: 'PUT',
+        headers: bound.headers,
+        body: form,
+      });
+      expect(answer.status).toBe(404);
+    }
+    expect(await rows()).toStrictEqual(before);
+  });
+
+  it('creates, changes and deletes its issuer’s rows', async () => {
+    const key = await ask('POST', `/issuers/${tenant.issuerId}/keys`, {});
+    expect(key.status).toBe(201);
+    const { id: keyId } = key.json() as { id: string };
+    const keys = `/issuers/${tenant.issuerId}/keys/${keyId}`;
+    expect((await ask('PATCH', keys, { not_after: '2199-01-01T00:00:00Z' })).status).toBe(200);
+    expect((await ask('DELETE', keys)).status).toBe(204);
+    for (const kind of ['images', 'overlays']) {
+      const version = kind === 'images' ? { version: 1 } : {};
+      const made = await ask('POST', `/${kind}`, {
+        issuer_id: tenant.issuerId,
+        public_id: `own_${kind}`,
+        ...version,
+      });
+      expect(made.status).toBe(201);
+      const { id } = made.json() as { id: string };
+      expect((await ask('GET', `/${kind}/${id}`)).json()).toStrictEqual(made.json());
+      expect((await ask('PATCH', `/${kind}/${id}`, { public_id: `renamed_${kind}` })).status).toBe(200);
+      expect((await ask('DELETE', `/${kind}/${id}`)).status).toBe(204);
+    }
+    const { keys: shown } = (await ask('GET', `/issuers/${tenant.issuerId}`)).json() as { keys: Body[] };
+    expect(shown.map((each) => each['id'])).toStrictEqual([tenant.keyId]);
+  });
+});
+
+describe('replicas', () => {
+  it('know a new key at once and a revoked one within a second, and say when it was used', async () => {
+    const database = await createTestDatabase();
+    const shared = 'DATABASE_URL' in database.variables;
+    let one = await startService({}, database);
+    const other = shared ? await startService({}, database) : one;
+    try {
+      const { id, headers } = await createAdminKey(one);
+      const status = async (): Promise<number> =>
+        (await other.admin('GET', '/issuers', undefined, headers)).status;
+      await expect.poll(status, { timeout: 1_000, interval: 20 }).toBe(200);
+      const revoked = await createAdminKey(one);
+      await expect
+        .poll(async () => (await other.admin('GET', '/issuers', undefined, revoked.headers)).status)
+        .toBe(200);
+      expect((await one.admin('DELETE', `/admin-keys/${revoked.id}`)).status).toBe(204);
+      await expect
+        .poll(async () => (await other.admin('GET', '/issuers', undefined, revoked.headers)).status, {
+          timeout: 1_000,
+          interval: 20,
+        })
+        .toBe(401);
+      if (shared) await other.close();
+      else {
+        await one.close();
+        one = await startService({}, database);
+      }
+      const { last_used_at: usedAt } = (await one.admin('GET', `/admin-keys/${id}`)).json() as Body;
+      expect(Date.now() - Date.parse(String(usedAt))).toBeLessThan(30_000);
+    } finally {
+      await one.close();
+      await database.drop();
+    }
+  });
+});

@@ -1,0 +1,281 @@
+import { randomUUID } from 'node:crypto';
+import { DataSource } from 'typeorm';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SCOPES, workAs } from '../../src/admin/actor.js';
+import { IssuersService } from '../../src/issuers/issuers.service.js';
+import { createAdminKey } from '../support/admin-keys.js';
+import type { Answer } from '../support/http.js';
+import { createTenant, type Tenant } from '../support/seed.js';
+import { ADMIN_KEY, startService, type Service } from '../support/service.js';
+import { drawPhoto } from '../../src/demo/drawings.js';
+
+type Row = Record<string, unknown>;
+
+let service: Service;
+let tenant: Tenant;
+const sql = <T = Row>(text: string, values: unknown[] = []): Promise<T[]> =>
+  service.app.get(DataSource).query<T[]>(text, values);
+
+beforeAll(async () => {
+  service = await startService();
+  tenant = await createTenant(service, { publicId: 'an_image', overlayPublicId: 'a_layer' });
+});
+afterAll(() => service.close());
+
+let names = 0;
+const freshName = (): string => `once_${++names}`;
+
+const create = (
+  path: string,
+  key: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<Answer> => service.admin('POST', path, body, { 'idempotency-key': key, ...headers });
+
+const count = async (table: string, name: string): Promise<number> => {
+  const column = table === 'issuers' || table === 'admin_keys' ? 'name' : 'public_id';
+  const [row] = await sql<{ n: number }>(`SELECT count(*)::int AS n FROM ${table} WHERE ${column} = $1`, [
+    name,
+  ]);
+  return row?.n ?? 0;
+};
+
+const IN_PROGRESS = {
+  type: 'about:blank',
+  title: 'Conflict',
+  status: 409,
+  code: 'idempotency_in_progress',
+  detail: 'A request with this Idempotency-Key is being worked on. Send it again for its answer.',
+};
+const REUSED = {
+  type: 'about:blank',
+  title: 'Unprocessable Entity',
+  status: 422,
+  code: 'idempotency_key_reused',
+  detail: 'The Idempotency-Key was used with another body. Send a new key for a new request.',
+};
+
+describe('a create that is sent again', () => {
+  it.each<[table: string, make: (name: string) => [path: string, body: Row | undefined]]>([
+    ['issuers', (name) => ['/issuers', { name }]],
+    ['images', (name) => ['/images', { issuer_id: tenant.issuerId, public_id: name, version: 1 }]],
+    ['overlays', (name) => ['/overlays', { issuer_id: tenant.issuerId, public_id: name }]],
+    ['admin_keys', (name) => ['/admin-keys', { name, scopes: ['read'] }]],
+  ])('in %s is answered as the first time, and made once', async (table, make) => {
+    const name = freshName();
+    const [path, body] = make(name);
+    const key = randomUUID();
+    const first = await create(path, key, body);
+    expect(first.status).toBe(201);
+    expect(first.headers).not.toHaveProperty('idempotency-replayed');
+    const again = await create(path, key, body);
+    expect({ status: again.status, text: again.text }).toStrictEqual({ status: 201, text: first.text });
+    expect(again.headers['idempotency-replayed']).toBe('true');
+    expect(again.headers['x-request-id']).not.toBe(first.headers['x-request-id']);
+    expect(again.headers['cache-control']).toBe('no-store');
+    expect(await count(table, name)).toBe(1);
+  });
+
+  it('shows a signing key’s secret again, which is nowhere in the database in clear', async () => {
+    const secret = `canary-${randomUUID()}-canary`;
+    const path = `/issuers/${tenant.issuerId}/keys`;
+    const key = randomUUID();
+    const first = await create(path, key, { secret });
+    expect((await create(path, key, { secret })).text).toBe(first.text);
+    expect(first.text).toContain(secret);
+    const bare = randomUUID();
+    const made = await create(path, bare);
+    expect((await create(path, bare)).text).toBe(made.text);
+    const dump = JSON.stringify(
+      await sql(
+        `SELECT k::text AS row, encode(coalesce(answer, ''), 'escape') AS answer FROM idempotency_keys AS k`,
+      ),
+    );
+    expect(dump).toContain(key);
+    expect(dump).not.toContain(secret);
+    expect(dump).not.toContain((made.json() as { secret: string }).secret);
+    expect(dump).not.toContain(Buffer.from(secret).toString('hex'));
+  });
+
+  it('as a form is known by its fields and its file', async () => {
+    const photo = await drawPhoto();
+    const upload = async (key: string, name: string, content: Buffer): Promise<Response> => {
+      const form = new FormData();
+      form.set('issuer_id', tenant.issuerId);
+      form.set('public_id', name);
+      form.set('file', new Blob([new Uint8Array(content)]), 'picture');
+      return fetch(`${service.url}/admin/images`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${ADMIN_KEY}`, 'idempotency-key': key },
+        body: form,
+      });
+    };
+    const [key, name] = [randomUUID(), freshName()];
+    const first = await upload(key, name, photo);
+    const text = await first.text();
+    expect(first.status).toBe(201);
+    // The version that is filled in, the second of the upload, is another one.
+    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    expect(await (await upload(key, name, photo)).text()).toBe(text);
+    expect(await (await upload(key, name, photo.subarray(1))).json()).toStrictEqual(REUSED);
+    expect(await (await upload(key, `${name}x`, photo)).json()).toStrictEqual(REUSED);
+    expect(await count('images', name)).toBe(1);
+  });
+
+  it('twenty times at once is carried out once', async () => {
+    const [key, name] = [randomUUID(), freshName()];
+    const answers = await Promise.all(Array.from({ length: 20 }, () => create('/issuers', key, { name })));
+    const made = answers.filter(({ status }) => status === 201);
+    expect(made.length).toBeGreaterThan(0);
+    expect(new Set(made.map(({ text }) => text)).size).toBe(1);
+    for (const answer of answers.filter(({ status }) => status !== 201)) {
+      expect(answer.json()).toStrictEqual(IN_PROGRESS);
+      expect(answer.headers['retry-after']).toBe('1');
+    }
+    expect(await count('issuers', name)).toBe(1);
+    expect((await create('/issuers', key, { name })).text).toBe(made[0]?.text);
+  });
+
+  it('with another body is refused, and with another key, route or caller is another', async () => {
+    const [key, name] = [randomUUID(), freshName()];
+    const first = await create('/issuers', key, { name });
+    for (const body of [{ name: `${name}x` }, { name, disabled: false }, {}, undefined]) {
+      const answer = await create('/issuers', key, body);
+      expect(answer.json()).toStrictEqual(body === undefined ? { ...REUSED } : REUSED);
+      expect(answer.status).toBe(422);
+    }
+    const other = await createAdminKey(service);
+    for (const [path, headers, again] of [
+      ['/issuers', { 'idempotency-key': randomUUID() }, { name }],
+      ['/issuers', other.headers, { name }],
+      ['/admin-keys', {}, { name, scopes: ['read'] }],
+    ] as const) {
+      const answer = await create(path, key, again, headers);
+      expect(answer.status).toBe(201);
+      expect(answer.text).not.toBe(first.text);
+      expect(answer.headers).not.toHaveProperty('idempotency-replayed');
+    }
+    expect(await count('issuers', name)).toBe(3);
+  });
+
+  it('after it was refused is tried anew', async () => {
+    const [key, name] = [randomUUID(), freshName()];
+    const body = { issuer_id: tenant.issuerId, public_id: name };
+    const held = await create('/overlays', randomUUID(), body);
+    expect((await create('/overlays', key, body)).json()).toMatchObject({ code: 'public_id_taken' });
+    expect((await create('/overlays', key, { public_id: 5 })).json()).toMatchObject({
+      code: 'invalid_request',
+    });
+    const { id } = held.json() as { id: string };
+    expect((await service.admin('DELETE', `/overlays/${id}`)).status).toBe(204);
+    expect((await create('/overlays', key, body)).status).toBe(201);
+  });
+
+  it('after a day is another', async () => {
+    const [key, name] = [randomUUID(), freshName()];
+    await create('/issuers', key, { name });
+    const age = (interval: string): Promise<Row[]> =>
+      sql(`UPDATE idempotency_keys SET created_at = now() - $2::interval WHERE key = $1`, [key, interval]);
+    await age('23 hours 59 minutes');
+    await create('/issuers', key, { name });
+    expect(await count('issuers', name)).toBe(1);
+    await age('24 hours 1 second');
+    await create('/issuers', randomUUID(), { name: freshName() });
+    expect(await sql('SELECT FROM idempotency_keys WHERE key = $1', [key])).toHaveLength(0);
+    expect((await create('/issuers', key, { name })).status).toBe(201);
+    expect(await count('issuers', name)).toBe(2);
+  });
+
+  it.each(['', ' '.repeat(256), 'x'.repeat(256), 'ü', 'a\tb'])(
+    'needs a key of its form, not %j',
+    async (key) => {
+      const answer = await create('/issuers', key, { name: 'x' });
+      expect(answer.json()).toMatchObject({
+        status: 422,
+        code: 'invalid_request',
+        errors: [{ key: 'Idempotency-Key', detail: 'must be 1 to 255 printable ASCII characters' }],
+      });
+    },
+  );
+
+  it('without the scope is refused before the key is looked at', async () => {
+    const reader = await createAdminKey(service, { scopes: ['read'] });
+    const [key, name] = [randomUUID(), freshName()];
+    await create('/issuers', key, { name });
+    expect((await create('/issuers', key, { name }, reader.headers)).status).toBe(403);
+    expect((await create('/issuers', key, { name }, { authorization: 'Bearer x' })).status).toBe(401);
+  });
+});
+
+describe('a process that ended half-way', () => {
+  /** What it left: a reservation without an answer, this old. */
+  async function leave(
+    key: string,
+    name: string,
+    { written, seconds }: { written: boolean; seconds: number },
+  ) {
+    await create('/issuers', key, { name });
+    await sql(
+      `UPDATE idempotency_keys SET answer = NULL, written = $2, leased_at = now() - make_interval(secs => $3)
+        WHERE key = $1`,
+      [key, written, seconds],
+    );
+  }
+
+  it.each([
+    { written: false, seconds: 30, status: 409, code: 'idempotency_in_progress', rows: 1 },
+    { written: true, seconds: 30, status: 409, code: 'idempotency_in_progress', rows: 1 },
+    { written: true, seconds: 61, status: 409, code: 'idempotency_answer_lost', rows: 1 },
+    { written: false, seconds: 61, status: 201, code: undefined, rows: 2 },
+  ])('leaves %j', async ({ status, code, rows, ...left }) => {
+    const [key, name] = [randomUUID(), freshName()];
+    await leave(key, name, left);
+    const answer = await create('/issuers', key, { name });
+    expect(answer.status).toBe(status);
+    expect((answer.json() as Row)['code']).toBe(code);
+    expect(await count('issuers', name)).toBe(rows);
+    const other = await create('/issuers', key, { name: `${name}x` });
+    expect(other.json()).toStrictEqual(REUSED);
+  });
+
+  it('marks what it wrote in the same transaction', async () => {
+    const [key, name] = [randomUUID(), freshName()];
+    await create('/issuers', key, { name });
+    expect(await sql('SELECT written FROM idempotency_keys WHERE key = $1', [key])).toStrictEqual([
+      { written: true },
+    ]);
+  });
+
+  it('and was only slow can write nothing once a repeat has its place', async () => {
+    const name = freshName();
+    const actor = { name: 'slow', scopes: SCOPES, issuerId: null, expiresAt: null };
+    await expect(
+      workAs({ actor, requestId: null, reservation: randomUUID() }, () =>
+        service.app.get(IssuersService, { strict: false }).create({ name }),
+      ),
+    ).rejects.toThrow('the idempotency key was reserved anew');
+    expect(await count('issuers', name)).toBe(0);
+  });
+});
+
+describe('a kept answer', () => {
+  it.each([
+    [
+      'moved to another key',
+      'UPDATE idempotency_keys SET answer = (SELECT answer FROM idempotency_keys WHERE key = $2) WHERE key = $1',
+    ],
+    [
+      'altered',
+      `UPDATE idempotency_keys SET answer = set_byte(answer, 40, get_byte(answer, 40) # 1) WHERE key = $1 AND key <> $2`,
+    ],
+  ])('does not open when it was %s', async (_, statement) => {
+    const [one, two] = [randomUUID(), randomUUID()];
+    const [name, other] = [freshName(), freshName()];
+    await create('/issuers', one, { name });
+    await create('/issuers', two, { name: other });
+    await sql(statement, [one, two]);
+    const answer = await create('/issuers', one, { name });
+    expect(answer.json()).toMatchObject({ status: 409, code: 'idempotency_answer_lost' });
+    expect(await count('issuers', name)).toBe(1);
+  });
+});

@@ -1,0 +1,56 @@
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { findFreePort } from './postgres-server.js';
+
+/** The server's binary on the PATH; null where there is none (Debian: redis-server). */
+export function findRedis(): string | null {
+  const found = (process.env['PATH'] ?? '')
+    .split(':')
+    .map((folder) => join(folder, 'redis-server'))
+    .find((path) => existsSync(path));
+  if (found === undefined && process.env['REQUIRE_REDIS'] === '1') {
+    throw new Error('REQUIRE_REDIS is set, and there is no redis-server');
+  }
+  return found ?? null;
+}
+
+/** A Redis of a test's own. */
+export interface RedisServer {
+  readonly url: string;
+  readonly port: number;
+  /** SIGSTOP: its connections stay, and nothing is answered; SIGCONT: all of it is. */
+  signal(signal: NodeJS.Signals): void;
+  stop(): Promise<void>;
+}
+
+/** Starts a server that keeps nothing on disk. @param port A free one where it is not given. */
+export async function startRedis(binary: string, port?: number): Promise<RedisServer> {
+  const on = port ?? (await findFreePort());
+  const folder = mkdtempSync(join(tmpdir(), 'pixseal-redis-'));
+  const server = spawn(
+    binary,
+    ['--port', String(on), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder],
+    { stdio: 'ignore' },
+  );
+  const url = `redis://127.0.0.1:${on}`;
+  const client = new Redis(url, { maxRetriesPerRequest: null, retryStrategy: () => 50 });
+  client.on('error', () => undefined);
+  await client.ping();
+  client.disconnect();
+  return {
+    url,
+    port: on,
+    signal: (signal) => server.kill(signal),
+    stop: async () => {
+      if (server.exitCode === null && server.signalCode === null) {
+        const gone = new Promise((resolve) => server.once('exit', resolve));
+        server.kill('SIGKILL');
+        await gone;
+      }
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
