@@ -93,11 +93,6 @@ export class AdminKeyDirectoryService
     this.forget();
   }
 
-  /** Nothing is served stale here, so nothing is made of it. */
-  heardAll(): void {
-    // The lifetime of what is known is measured from its load.
-  }
-
   onApplicationBootstrap(): void {
     this.timer = setInterval(() => void this.writeUses(), USES_INTERVAL).unref();
   }

@@ -31,7 +31,7 @@ export function workAs<T>(work: Work, run: () => T): T {
 }
 
 /** Runs what the service itself, or its command line, does: with every right, under that name in the audit log. */
-export function workAsOwn<T>(name: 'cli' | 'demo', run: () => T): T {
+export function workAsOwn<T>(name: 'cli' | 'demo' | 'service', run: () => T): T {
   const actor = { name, scopes: SCOPES, issuerId: null, expiresAt: null };
   return workAs({ actor, requestId: null, reservation: null }, run);
 }

@@ -27,7 +27,7 @@ export interface ChangeListener {
   /** Whether changes are being told. Each time it comes back, some may have been missed meanwhile. */
   liveChanged(live: boolean): void;
   /** Everything that had changed by then has been told. @param at by `performance.now()`. */
-  heardAll(at: number): void;
+  heardAll?(at: number): void;
 }
 
 /** Tells what changed in the database, heard over `LISTEN`: the migrations' triggers send it. */
@@ -117,7 +117,7 @@ export class ChangeFeed implements OnModuleInit {
       try {
         await answerInTime(client.query('SELECT 1'));
         if (this.client !== client) return;
-        for (const listener of this.listeners) listener.heardAll(sentAt);
+        for (const listener of this.listeners) listener.heardAll?.(sentAt);
         this.beat(client);
       } catch (error) {
         client.emit('error', error);

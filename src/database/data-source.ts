@@ -17,6 +17,7 @@ import { CreateRevocations1767000000000 } from './migrations/1767000000000-creat
 import { CreateIssuerKeyUses1767100000000 } from './migrations/1767100000000-create-issuer-key-uses.js';
 import { AddIssuerPolicy1768000000000 } from './migrations/1768000000000-add-issuer-policy.js';
 import { CreateAdminKeysAndAudit1769000000000 } from './migrations/1769000000000-create-admin-keys-and-audit.js';
+import { RecordRevocations1770000000000 } from './migrations/1770000000000-record-revocations.js';
 
 /** Milliseconds to wait for a connection, and for an answer, before a request is told 503. */
 const CONNECT_TIMEOUT = 900;
@@ -43,6 +44,7 @@ const SCHEMA = {
     CreateIssuerKeyUses1767100000000,
     AddIssuerPolicy1768000000000,
     CreateAdminKeysAndAudit1769000000000,
+    RecordRevocations1770000000000,
   ],
   subscribers: [ActorSubscriber],
   migrationsTableName: 'migrations',

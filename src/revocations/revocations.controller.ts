@@ -1,6 +1,7 @@
 import { Body, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse } from '@nestjs/swagger';
-import { AdminController } from '../admin/admin-controller.js';
+import { AdminController, OpenToBoundKeys } from '../admin/admin-controller.js';
+import { Idempotent } from '../idempotency/idempotency.interceptor.js';
 import { CreateRevocationDto, ListRevocationsDto } from './revocation.dto.js';
 import { RevocationPageView, RevocationView } from './revocation.view.js';
 import { RevocationsService } from './revocations.service.js';
@@ -10,12 +11,15 @@ export class RevocationsController {
   constructor(private readonly revocations: RevocationsService) {}
 
   @Post()
+  @OpenToBoundKeys()
+  @Idempotent()
   @ApiCreatedResponse({ type: RevocationView })
   async revoke(@Param('id') issuerId: string, @Body() dto: CreateRevocationDto): Promise<RevocationView> {
     return new RevocationView(await this.revocations.revoke(issuerId, dto));
   }
 
   @Get()
+  @OpenToBoundKeys()
   @ApiOkResponse({ type: RevocationPageView })
   async list(@Param('id') issuerId: string, @Query() query: ListRevocationsDto): Promise<RevocationPageView> {
     const { rows, nextCursor } = await this.revocations.list(issuerId, query);
@@ -23,12 +27,14 @@ export class RevocationsController {
   }
 
   @Get(':revocation_id')
+  @OpenToBoundKeys()
   @ApiOkResponse({ type: RevocationView })
   async get(@Param('id') issuerId: string, @Param('revocation_id') id: string): Promise<RevocationView> {
     return new RevocationView(await this.revocations.get(issuerId, id));
   }
 
   @Delete(':revocation_id')
+  @OpenToBoundKeys()
   @HttpCode(204)
   @ApiNoContentResponse()
   async restore(@Param('id') issuerId: string, @Param('revocation_id') id: string): Promise<void> {

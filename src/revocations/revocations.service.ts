@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { DataSource, type Repository } from 'typeorm';
+import { owns, workAsOwn } from '../admin/actor.js';
 import { InvalidRequestError } from '../admin/admin.errors.js';
 import { findPage } from '../admin/page.js';
 import { namingConflicts } from '../admin/write-conflicts.js';
@@ -50,7 +51,7 @@ export class RevocationsService implements OnApplicationBootstrap, OnApplication
    * @throws IssuerNotFoundError (404) @throws InvalidRequestError (422) unless one of `jti` and `session_id` is given
    */
   async revoke(issuerId: string, dto: CreateRevocationDto): Promise<RevocationEntity> {
-    const issuer = readIssuerId(issuerId);
+    const issuer = await this.requireIssuer(issuerId);
     const { kind, value } = readName(dto);
     const expiresAt = dto.expires_at ?? null;
     await namingConflicts(
@@ -73,9 +74,7 @@ export class RevocationsService implements OnApplicationBootstrap, OnApplication
     issuerId: string,
     { jti, session_id: sessionId, ...page }: ListRevocationsDto,
   ): Promise<{ rows: RevocationEntity[]; nextCursor: string | null }> {
-    const issuer = readIssuerId(issuerId);
-    if (!(await this.dataSource.getRepository(IssuerEntity).existsBy({ id: issuer })))
-      throw new IssuerNotFoundError();
+    const issuer = await this.requireIssuer(issuerId);
     const rows = this.rows
       .createQueryBuilder('revocation')
       .where('revocation.issuerId = :issuer', { issuer });
@@ -85,17 +84,16 @@ export class RevocationsService implements OnApplicationBootstrap, OnApplication
     return findPage(rows, page);
   }
 
-  /** @throws RevocationNotFoundError (404) */
+  /** @throws IssuerNotFoundError, RevocationNotFoundError (404) */
   async get(issuerId: string, id: string): Promise<RevocationEntity> {
-    const issuer = canonicalUuid(issuerId);
+    const issuer = await this.requireIssuer(issuerId);
     const uuid = canonicalUuid(id);
-    const row =
-      issuer === null || uuid === null ? null : await this.rows.findOneBy({ id: uuid, issuerId: issuer });
+    const row = uuid === null ? null : await this.rows.findOneBy({ id: uuid, issuerId: issuer });
     if (row === null) throw new RevocationNotFoundError();
     return row;
   }
 
-  /** Tokens that it was about hold again, as far as they hold otherwise. @throws RevocationNotFoundError (404) */
+  /** Tokens that it was about hold again, as far as they hold otherwise. @throws IssuerNotFoundError, RevocationNotFoundError (404) */
   async restore(issuerId: string, id: string): Promise<void> {
     const row = await this.get(issuerId, id);
     await this.dataSource.transaction((rows) =>
@@ -109,22 +107,29 @@ export class RevocationsService implements OnApplicationBootstrap, OnApplication
    * @returns how many.
    */
   async prune(): Promise<number> {
-    const [, deleted] = await this.dataSource.query<[unknown, number]>(
-      `DELETE FROM revocations WHERE id IN (
-         SELECT id FROM revocations WHERE expires_at < now() - interval '1 hour' LIMIT ${PRUNE_BATCH})`,
+    const [, deleted] = await workAsOwn('service', () =>
+      this.dataSource.transaction((rows) =>
+        rows.query<[unknown, number]>(
+          `DELETE FROM revocations WHERE id IN (
+             SELECT id FROM revocations WHERE expires_at < now() - interval '1 hour' LIMIT ${PRUNE_BATCH})`,
+        ),
+      ),
     );
     return deleted;
+  }
+
+  private async requireIssuer(issuerId: string): Promise<string> {
+    const id = canonicalUuid(issuerId);
+    // The issuer of somebody else is one that does not exist.
+    const found =
+      id !== null && owns(id) && (await this.dataSource.getRepository(IssuerEntity).existsBy({ id }));
+    if (!found) throw new IssuerNotFoundError();
+    return id;
   }
 
   private forget(issuerId: string): void {
     this.directory.rowChanged({ table: 'revocations', id: issuerId, issuer_id: issuerId });
   }
-}
-
-function readIssuerId(id: string): string {
-  const uuid = canonicalUuid(id);
-  if (uuid === null) throw new IssuerNotFoundError();
-  return uuid;
 }
 
 function readName({ jti, session_id: sessionId }: CreateRevocationDto): {

@@ -525,7 +525,6 @@ const KINDS = [
       format: 'tif',
       delivery_type: 'private',
       access: 'public',
-      not_before: '2030-01-31T12:00:00.000Z',
     } as object,
   },
   {

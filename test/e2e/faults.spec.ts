@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest';
+import { DirectoryService } from '../../src/directory/directory.service.js';
 import type { Answer } from '../support/http.js';
 import { createTenant, post, type Tenant } from '../support/seed.js';
 import { startService, type Service } from '../support/service.js';
@@ -141,6 +142,7 @@ onServer('with a Postgres server', () => {
         database,
       );
       tenant = await makeTenant(service);
+      await hearAll();
       expect((await warm()).status).toBe(302);
     });
     afterEach(async () => {
@@ -149,6 +151,14 @@ onServer('with a Postgres server', () => {
       await service.close();
       await proxy.close();
     });
+
+    /** Waits until the service was told of everything that was written: it would else forget what is warm. */
+    async function hearAll(): Promise<void> {
+      const written = performance.now();
+      const heard = vi.spyOn(service.app.get(DirectoryService), 'heardAll');
+      await waitUntil('all was told', () => heard.mock.calls.some(([at]) => at > written));
+      heard.mockRestore();
+    }
 
     const warm = (): Promise<Answer> =>
       service.image(tenant.path({ transformations: [{ overlay: tenant.overlayId }], jti: 'one' }));

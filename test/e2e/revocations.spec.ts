@@ -193,13 +193,14 @@ describe('revocations', () => {
       for (const answer of [
         await service.admin('POST', nobodys, { jti: 'one' }),
         await service.admin('GET', nobodys),
+        await service.admin('GET', `${nobodys}/${id}`),
+        await service.admin('DELETE', `${nobodys}/${id}`),
       ]) {
         expect(answer.json()).toMatchObject({ status: 404, code: 'issuer_not_found' });
       }
     }
     for (const wrong of [
       `/issuers/${neighbour.issuerId}/revocations/${id}`,
-      `/issuers/x/revocations/${id}`,
       `${path}/${randomUUID()}`,
       `${path}/x`,
     ]) {
@@ -233,6 +234,45 @@ describe('revocations', () => {
     await post(service, `/issuers/${id}/revocations`, { jti: 'one' });
     expect((await service.admin('DELETE', `/issuers/${id}`)).status).toBe(204);
     expect(await query('SELECT FROM revocations WHERE issuer_id = $1', [id])).toStrictEqual([]);
+  });
+
+  it('and restorations are in the audit log', async () => {
+    const made = await revoke({ jti: 'one' });
+    await service.admin('DELETE', `${path}/${made.id}`);
+    const answer = await service.admin('GET', `/audit?row_id=${made.id}`);
+    const { items } = answer.json() as { items: { actor: string }[] };
+    expect(items).toMatchObject([
+      { action: 'revocation.delete', issuer_id: tenant.issuerId, before: { value: 'one' }, after: null },
+      { action: 'revocation.create', issuer_id: tenant.issuerId, before: null, after: { value: 'one' } },
+    ]);
+    for (const { actor } of items) expect(actor).toMatch(/^environment:/);
+  });
+
+  it('are open to a key that is bound to their issuer, and to no other issuer’s', async () => {
+    const bound = async (issuer_id: string): Promise<Record<string, string>> => {
+      const body = { name: 'Bound', scopes: ['read', 'write'], issuer_id };
+      const { key } = await post<{ key: string }>(service, '/admin-keys', body);
+      return { authorization: `Bearer ${key}` };
+    };
+    const [own, foreign] = [await bound(tenant.issuerId), await bound(neighbour.issuerId)];
+    const made = await service.admin('POST', path, { jti: 'one' }, own);
+    expect(made.status).toBe(201);
+    const { id } = made.json() as Revocation;
+    await expectRefused({ jti: 'one' });
+    for (const [method, of, body] of [
+      ['POST', path, { jti: 'two' }],
+      ['GET', path, undefined],
+      ['GET', `${path}/${id}`, undefined],
+      ['DELETE', `${path}/${id}`, undefined],
+    ] as const) {
+      expect((await service.admin(method, of, body, foreign)).json()).toMatchObject({
+        status: 404,
+        code: 'issuer_not_found',
+      });
+    }
+    expect((await service.admin('GET', `${path}/${id}`, undefined, own)).status).toBe(200);
+    expect((await service.admin('DELETE', `${path}/${id}`, undefined, own)).status).toBe(204);
+    expect(await statusOf({ jti: 'one' })).toBe(302);
   });
 
   it('are asked for one by one where an issuer has more than 10,000', async () => {

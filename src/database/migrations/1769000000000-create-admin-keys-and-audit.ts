@@ -134,6 +134,5 @@ const AUDITED = [
   { table: 'images', noun: 'image', secrets: '', columns: '' },
   { table: 'overlays', noun: 'overlay', secrets: '', columns: '' },
   { table: 'originals', noun: 'original', secrets: '', columns: '' },
-  { table: 'revocations', noun: 'revocation', secrets: '', columns: '' },
   { table: 'admin_keys', noun: 'admin_key', secrets: 'digest', columns: ADMIN_KEY_COLUMNS },
 ] as const;
