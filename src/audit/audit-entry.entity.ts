@@ -10,7 +10,7 @@ export class AuditEntryEntity {
   @Column('timestamptz', { default: () => 'clock_timestamp()' })
   at!: Date;
 
-  /** `admin_key:<id>`, `environment:<digest>`, `cli`, `demo`, or `database:<role>` for what was written by hand. */
+  /** `admin_key:<id>`, `environment:<digest>`, `cli`, `demo`, `service`, or `database:<role>` for what was written by hand. */
   @Column('text')
   actor!: string;
 

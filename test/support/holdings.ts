@@ -78,6 +78,7 @@ export class Holdings {
     }
     const [, kind = '', id = '', keys, keyId = ''] =
       /^\/(issuers|images|overlays)(?:\/([^/?]+))?(\/keys)?(?:\/([^/?]+))?$/.exec(path) ?? [];
+    if (kind === '') return;
     const row = answer.status === 204 ? null : (answer.json() as { id: string });
     if (keys !== undefined) {
       const secrets = this.issuers.get(id)?.secrets;
