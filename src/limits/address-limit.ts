@@ -9,7 +9,7 @@ const EXEMPT: ReadonlySet<string | undefined> = new Set(['/health/live', '/healt
 
 /**
  * Counts requests by address before anything of them is read: no body, no token, no row. A hook of Fastify's, since
- * @nestjs/throttler's guard costs 4 µs a request, about a tenth of a redirect, and comes after the body.
+ * @nestjs/throttler's guard comes after the body, and costs 4 µs where the count itself costs 0.1 µs.
  */
 export function limitAddresses(
   server: FastifyInstance,

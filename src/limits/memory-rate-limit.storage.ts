@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { type Allowance, type Rate, RateLimitStorage, TOLERANCE, waitAfter } from './rate-limit.storage.js';
 
-/** Callers remembered at the most, about 10 MB. Who forgets others by this has as many addresses itself. */
+/** Callers remembered at the most, about 15 MB. Who forgets others by this has as many addresses itself. */
 const MAX_CALLERS = 50_000;
 
 /** Counts in this process alone, by a clock that nobody can set. */
