@@ -242,6 +242,10 @@ describe('a key that is bound to an issuer', () => {
       `DELETE /${kind}/{id}`,
     ]),
     'GET /audit',
+    'POST /issuers/{id}/revocations',
+    'GET /issuers/{id}/revocations',
+    'GET /issuers/{id}/revocations/{revocation_id}',
+    'DELETE /issuers/{id}/revocations/{revocation_id}',
   ];
 
   it('is let in to its issuer’s rows, and to no other route', async () => {

@@ -813,7 +813,7 @@ describe('a running service', () => {
       variables: { PIXSEAL_ADMIN_KEY: 'wrong' },
       code: 1,
       error:
-        '401 admin_key_required: This needs an admin key. Send one of ADMIN_API_KEYS as `Authorization: Bearer <key>`. ' +
+        '401 admin_key_required: This needs an admin key. Send it as `Authorization: Bearer <key>`. ' +
         'Set PIXSEAL_ADMIN_KEY, or pass --admin-key-file.',
     },
   ])('refuses $what', async ({ variables, code, error }) => {
