@@ -7,8 +7,9 @@ const SYSTEM_CODES = new Set([
 ]); // prettier-ignore
 
 // SQLSTATE: connection exceptions, too many connections or full disks, shutdown and termination; a query that
-// statement_timeout cancelled; and a standby that a failover has left read-only.
-const SQL_STATES = /^(08...|53...|57P0.|57014|25006)$/;
+// statement_timeout cancelled; a standby that a failover has left read-only; and a server that lets nobody in: to a
+// database that takes no connections or is gone, or with a password that was changed.
+const SQL_STATES = /^(08...|53...|57P0.|57014|25006|28...|3D000|55000)$/;
 
 // What `pg` throws of its own accord has no code.
 const MESSAGES =
