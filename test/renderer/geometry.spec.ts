@@ -185,10 +185,10 @@ describe('a length', () => {
       '400 Zoom without a size needs detected coordinates in component c_crop,g_face,z_0.5',
     ],
     ['c_crop,h_5,w_5,x_80,y_0', '400 Nothing of the picture is left by component c_crop,h_5,w_5,x_80,y_0'],
-    ['h_60000,w_60000', '400 Maximum image size is 40 Megapixels. Requested 3600.00 Megapixels'],
-    ['c_pad,h_60000,w_60000', '400 Maximum image size is 40 Megapixels. Requested 2700.00 Megapixels'],
-    ['c_mpad,h_9000,w_9000', '400 Maximum image size is 40 Megapixels. Requested 81.00 Megapixels'],
-    ['bo_9999px_solid_red', '400 Maximum image size is 40 Megapixels. Requested 402.72 Megapixels'],
+    ['h_60000,w_60000', '400 Maximum image size is 25 Megapixels. Requested 3600.00 Megapixels'],
+    ['c_pad,h_60000,w_60000', '400 Maximum image size is 25 Megapixels. Requested 2700.00 Megapixels'],
+    ['c_mpad,h_9000,w_9000', '400 Maximum image size is 25 Megapixels. Requested 81.00 Megapixels'],
+    ['bo_9999px_solid_red', '400 Maximum image size is 25 Megapixels. Requested 402.72 Megapixels'],
   ])('refuses %s', async (component, message) => {
     expect(await refusal(await quadrants(80, 60).png().toBuffer(), [component])).toBe(message);
   });
