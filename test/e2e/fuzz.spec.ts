@@ -188,7 +188,7 @@ function arbitraries(): fc.Arbitrary<Fuzzed> {
     .tuple(name, token, fc.boolean())
     .map(([as, value, raw]) => `${as}=${raw && /^[\w.-]*$/.test(value) ? value : escape(value)}`);
   // An object whose own `toString` is no function has no text of its own.
-  const asText = (value: unknown): string => (typeof value === 'string' ? value : `${JSON.stringify(value)}`);
+  const asText = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
   const parameter = fc
     .tuple(
       fc.oneof(fc.constantFrom('width', 'height', 'crop'), fc.string({ maxLength: 8 })),
