@@ -1,4 +1,4 @@
-import { v2 as cloudinary } from 'cloudinary';
+import { v2 as cloudinary, type ConfigAndUrlOptions } from 'cloudinary';
 import { API_SECRET, CLOUD } from './service.js';
 
 /** A signed delivery URL taken apart by its own rules, not by the code under test. */
@@ -67,6 +67,36 @@ export interface Approval {
 
 const BASE = ['c_fit,h_1920,w_1920', 'fl_attachment', 'dpr_auto,q_auto,f_auto'];
 
+/** What a delivery URL shows. */
+export interface Shown {
+  /** As it is registered. */
+  readonly publicId: string;
+  readonly deliveryType: string;
+  readonly version: string | number;
+  readonly format: string;
+  readonly components: readonly string[];
+}
+
+/** The URL that Cloudinary's own SDK signs. */
+export function signWithSdk(
+  { publicId, deliveryType, version, format, components }: Shown,
+  signing: ConfigAndUrlOptions = {},
+): string {
+  return cloudinary.url(publicId, {
+    raw_transformation: components.join('/'),
+    type: deliveryType,
+    version: String(version),
+    format,
+    sign_url: true,
+    secure: true,
+    cloud_name: CLOUD,
+    api_secret: API_SECRET,
+    urlAnalytics: false,
+    auth_token: false,
+    ...signing,
+  });
+}
+
 /** The test above all tests (threats.md). @throws where the Location shows anything but what the issuer has. */
 export function approveLocation(location: string, approval: Approval): ParsedLocation {
   const {
@@ -96,21 +126,17 @@ export function approveLocation(location: string, approval: Approval): ParsedLoc
     throw fault(`not ${steps} steps`);
   }
   if ((authTokenKey === undefined) !== (expiresAt === null)) throw fault('signed in another way');
-  const expected = cloudinary.url(decodeURIComponent(publicId), {
-    raw_transformation: components.join('/'),
-    type: deliveryType,
-    version,
-    format,
-    sign_url: true,
-    secure: true,
-    cloud_name: CLOUD,
-    api_secret: apiSecret,
-    urlAnalytics: false,
-    signature_algorithm: signature === 'sha1' ? 'sha1' : 'sha256',
-    long_url_signature: signature === 'long',
-    auth_token:
-      authTokenKey === undefined || expiresAt === null ? false : { key: authTokenKey, expiration: expiresAt },
-  });
+  const expected = signWithSdk(
+    { publicId: decodeURIComponent(publicId), deliveryType, version, format, components },
+    {
+      api_secret: apiSecret,
+      signature_algorithm: signature === 'sha1' ? 'sha1' : 'sha256',
+      long_url_signature: signature === 'long',
+      ...(authTokenKey === undefined || expiresAt === null
+        ? {}
+        : { auth_token: { key: authTokenKey, expiration: expiresAt } }),
+    },
+  );
   if (location.slice(location.indexOf('#') + 1) !== expected) throw fault(`the SDK signs ${expected}`);
   return parsed;
 }

@@ -1,0 +1,80 @@
+import { randomUUID } from 'node:crypto';
+import { Agent } from 'node:http';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { request } from '../support/http.js';
+import { carryOut, MODEL_COMMANDS, type Real } from '../support/model/commands.js';
+import { Model } from '../support/model/model.js';
+import { ADMIN_KEY, startService, type Service } from '../support/service.js';
+
+const RUNS = Number(process.env['PIXSEAL_MODEL_RUNS'] ?? 100);
+/** Runs side by side: each has issuers of its own, and they are each other's strangers. */
+const LANES = inject('database').kind === 'embedded' ? 2 : 4;
+const MOST_COMMANDS = 30;
+
+/** Each comes several times in a hundred runs. */
+const COMMON_ANSWERS = [
+  '302',
+  '401 invalid_token',
+  '401 token_required',
+  '403 image_not_in_token',
+  '403 policy_violation',
+  '404 image_not_found',
+  '404 overlay_not_found',
+  '410 image_deleted',
+  '422 invalid_transformation',
+];
+
+const agent = new Agent({ keepAlive: true });
+let service: Service;
+let real: Real;
+let runs = 0;
+
+beforeAll(async () => {
+  service = await startService();
+  const { port } = service;
+  const authorization = `Bearer ${ADMIN_KEY}`;
+  real = {
+    seen: new Set(),
+    prefix: `http://127.0.0.1:${port}/assets/blank.jpg#`,
+    send: (method, path, body) => request({ port, path, method, body, agent }),
+    admin: (method, path, body) =>
+      request({ port, path: `/admin${path}`, method, body, agent, headers: { authorization } }),
+  };
+});
+afterAll(async () => {
+  agent.destroy();
+  await service.close();
+});
+
+/** Two issuers with an image and an overlay each. */
+async function begin(): Promise<{ model: Model; real: Real }> {
+  const model = new Model(`model-${(runs += 1)}`);
+  for (const name of ['first', 'second']) {
+    const id = randomUUID();
+    await carryOut(real, model.createIssuer({ id, disabled: false, delivery_format: 'jpg', policy: {} }));
+    const asset = { id: randomUUID(), issuer_id: id, public_id: `${model.name}/${name}` };
+    const image = { ...asset, version: 1, delivery_type: 'authenticated', access: 'token' };
+    await carryOut(real, model.createImage(image));
+    const overlay = { ...asset, id: randomUUID(), public_id: `${asset.public_id}/mark` };
+    await carryOut(real, model.createOverlay({ ...overlay, delivery_type: 'private' }));
+  }
+  return { model, real };
+}
+
+describe('the service', () => {
+  it(
+    'answers whatever sequence of writes, redirects and lists as a few maps do',
+    { timeout: 1_200_000 },
+    async () => {
+      const property = fc.asyncProperty(
+        fc.commands([...MODEL_COMMANDS], { maxCommands: MOST_COMMANDS, size: 'max' }),
+        (commands) => fc.asyncModelRun(begin, commands),
+      );
+      const numRuns = Math.ceil(RUNS / LANES);
+      await Promise.all(Array.from({ length: LANES }, () => fc.assert(property, { numRuns })));
+      // A generator that only ever made bad tokens would agree with anything.
+      expect([...real.seen]).toEqual(expect.arrayContaining(COMMON_ANSWERS));
+    },
+  );
+});

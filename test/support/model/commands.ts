@@ -1,0 +1,586 @@
+import { randomUUID } from 'node:crypto';
+import fc from 'fast-check';
+import { expect } from 'vitest';
+import type { Answer } from '../http.js';
+import { type ExpectedAnswer, type Model, NOBODY, type PlannedRequest } from './model.js';
+import { type ModelAsking, predictDelivery, type Prediction, sealModelToken } from './predict-delivery.js';
+import {
+  type Algorithm,
+  ALGORITHMS,
+  type ModelKey,
+  type ModelPolicy,
+  type ModelStep,
+  MOMENTS,
+} from './rows.js';
+
+/** The service that is compared with the model. */
+export interface Real {
+  /** Statuses and codes of requests for images so far: what a test's runs came upon. */
+  readonly seen: Set<string>;
+  /** What stands before a signed URL in a Location. */
+  readonly prefix: string;
+  send(method: string, path: string, body?: unknown): Promise<Answer>;
+  admin(method: string, path: string, body?: unknown): Promise<Answer>;
+}
+
+export type ModelCommand = fc.AsyncCommand<Model, Real>;
+
+/** A write whose rows are chosen when it is carried out: an arbitrary knows no rows. */
+interface Write {
+  readonly name: string;
+  readonly input: unknown;
+  readonly plan: (model: Model) => PlannedRequest;
+}
+
+// Numbers that choose a row of those there are; now and then one of somebody else, or of nobody.
+const choice = fc.nat({ max: 999 });
+const FOREIGN = 940;
+const UNKNOWN = 980;
+
+function choose<T>(number: number, own: readonly T[], all: readonly T[]): T | undefined {
+  if (number >= UNKNOWN) return undefined;
+  const rows = number >= FOREIGN || own.length === 0 ? all : own;
+  return rows[number % Math.max(1, rows.length)];
+}
+
+const chooseIssuer = (model: Model, number: number): string => {
+  const all = [...model.known.issuers];
+  return choose(number, [...model.issuers.keys()], all) ?? NOBODY;
+};
+const chooseKey = (model: Model, issuerId: string, number: number): ModelKey | undefined => {
+  const all = [...model.known.keys];
+  const own = all.filter((key) => key.issuer_id === issuerId);
+  return choose(number, number % 5 === 0 ? own : model.keysOf(issuerId), all);
+};
+const chooseImage = (model: Model, issuerId: string | null, number: number): string => {
+  const gone = [...model.deletedImages.values()];
+  const own = [...model.images.values(), ...gone].filter((row) => row.issuer_id === issuerId);
+  return choose(number, own.map(idOf), [...model.known.images]) ?? NOBODY;
+};
+const chooseOverlay = (model: Model, issuerId: string | null, number: number): string =>
+  choose(number, issuerId === null ? [...model.overlays.keys()] : model.overlaysOf(issuerId).map(idOf), [
+    ...model.known.overlays,
+  ]) ?? NOBODY;
+const choosePublic = (model: Model, number: number): string => {
+  const all = [...model.images.values(), ...model.deletedImages.values()];
+  const open = all.filter(({ access }) => access === 'public').map(idOf);
+  return choose(number, open, [...model.known.images]) ?? NOBODY;
+};
+const idOf = ({ id }: { readonly id: string }): string => id;
+
+const often = <T>(usual: T, ...others: readonly T[]): fc.Arbitrary<T> =>
+  fc.oneof(
+    { weight: 5, arbitrary: fc.constant(usual) },
+    { weight: 1, arbitrary: fc.constantFrom(...others) },
+  );
+/** Each member there now and then. */
+const change = <T>(members: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<Partial<T>> =>
+  fc.record(members, { requiredKeys: [] }) as fc.Arbitrary<Partial<T>>;
+
+const deliveryType = fc.constantFrom('authenticated', 'private', 'upload');
+const algorithm = often<Algorithm>('HS256', 'HS384', 'HS512');
+const publicId = fc.constantFrom('a', 'b', 'c', 'd/e');
+/** The callers' own: two issuers may well have the same. */
+const secret = fc.constantFrom(undefined, undefined, 'x'.repeat(32), 'y'.repeat(40));
+const notBefore = often(null, MOMENTS.longAgo, MOMENTS.past, MOMENTS.future);
+const keyStart = often(null, MOMENTS.longAgo, MOMENTS.past, MOMENTS.future);
+const keyEnd = often(null, MOMENTS.past, MOMENTS.future);
+
+/** A step before its overlay is chosen. */
+type StepInput = ModelStep & { readonly layer?: number };
+
+const layerStep = choice.map((layer): StepInput => ({ layer }));
+const ownStep: fc.Arbitrary<StepInput> = fc.oneof(
+  {
+    weight: 3,
+    arbitrary: fc.constantFrom<StepInput>(
+      { width: 200, height: 100, crop: 'fill' },
+      { width: 900, height: 350, crop: 'fill' },
+    ),
+  },
+  { weight: 2, arbitrary: fc.constant<StepInput>({ effect: 'sepia' }) },
+  { weight: 3, arbitrary: layerStep },
+  { weight: 2, arbitrary: fc.constantFrom<StepInput>({ preset: 'card' }, { miaim: 'hey hey !' }) },
+  { weight: 1, arbitrary: fc.constantFrom<StepInput>({ preset: 'none' }, { width: -1 }) },
+);
+
+function chooseStep(model: Model, issuerId: string, { layer, ...step }: StepInput): ModelStep {
+  if (layer === undefined) return step;
+  return { overlay: chooseOverlay(model, issuerId, layer), flags: 'no_overflow' };
+}
+
+/** A policy before its rows are chosen. */
+interface PolicyInput extends Omit<ModelPolicy, 'mandatory_steps' | 'presets' | 'placeholder'> {
+  readonly watermark?: number;
+  readonly tint?: true;
+  readonly card?: number;
+  readonly placeholder?: number;
+}
+
+const policyMember: fc.Arbitrary<PolicyInput> = fc.oneof(
+  fc.constantFrom<PolicyInput>({ base_chain: [] }, { base_chain: ['c_limit,h_400,w_400', 'fl_attachment'] }),
+  choice.map((watermark) => ({ watermark })),
+  choice.map((card) => ({ card })),
+  choice.map((card) => ({ card, presets_only: true })),
+  choice.map((placeholder) => ({ placeholder })),
+  fc.constant<PolicyInput>({ tint: true }),
+  fc.constantFrom<PolicyInput>(
+    { allowed_keys: ['effect', 'overlay', 'flags'] },
+    { denied_keys: ['overlay'] },
+    { denied_keys: ['width', 'effect'] },
+  ),
+  fc.constantFrom<PolicyInput>(
+    { max_width: 500 },
+    { max_height: 300 },
+    { max_width: 1920, max_height: 1920 },
+  ),
+  fc.constantFrom<PolicyInput>({ max_layers: 0 }, { max_layers: 1 }, { max_steps: 0 }, { max_steps: 2 }),
+  fc.constantFrom<PolicyInput>({ require_exp: true }, { max_token_age: 5_000 }, { require_image_id: true }),
+  fc.constant<PolicyInput>({ strict: true }),
+  fc.constantFrom<PolicyInput>(
+    { redirect_cache: 'private' },
+    { redirect_cache: 'private', redirect_max_age: 60 },
+    { redirect_max_age: 60 },
+  ),
+);
+const policy: fc.Arbitrary<PolicyInput> = fc
+  .array(policyMember, { maxLength: 3 })
+  .map((members) => Object.assign({}, ...members) as PolicyInput);
+
+function choosePolicy(model: Model, issuerId: string, input: PolicyInput): ModelPolicy {
+  const { watermark, tint, card, placeholder, ...rest } = input;
+  const layer = (number: number): ModelStep => chooseStep(model, issuerId, { layer: number });
+  const mandatory = [
+    ...(watermark === undefined ? [] : [layer(watermark)]),
+    ...(tint === undefined ? [] : [{ effect: 'grayscale' }]),
+  ];
+  return {
+    ...rest,
+    ...(mandatory.length === 0 ? {} : { mandatory_steps: mandatory }),
+    ...(card === undefined ? {} : { presets: { card: [{ effect: 'sepia' }, layer(card)] } }),
+    ...(placeholder === undefined ? {} : { placeholder: chooseImage(model, issuerId, placeholder) }),
+  };
+}
+
+const write = <T>(
+  name: string,
+  members: { [K in keyof T]: fc.Arbitrary<T[K]> },
+  plan: (model: Model, input: T) => PlannedRequest,
+): fc.Arbitrary<Write> =>
+  fc.record<T>(members).map((input) => ({ name, input, plan: (model) => plan(model, input) }));
+
+/** A new id, or now and then one that was used before. */
+const idFor = (number: number, known: Iterable<string>): string =>
+  (number >= FOREIGN ? [...known][number % 7] : undefined) ?? randomUUID();
+const assetOf = (model: Model, name: string): string => `${model.name}/${name}`;
+const withoutNothing = <T extends object>(body: T): { [K in keyof T]: Exclude<T[K], undefined> } =>
+  Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>;
+  };
+
+const issuerWrites = fc.oneof(
+  write(
+    'createIssuer',
+    { id: choice, disabled: often(false, true), delivery_format: often('jpg', 'png') },
+    (model, { id, ...row }) => model.createIssuer({ ...row, id: idFor(id, model.known.issuers), policy: {} }),
+  ),
+  {
+    weight: 3,
+    arbitrary: write(
+      'updateIssuer',
+      {
+        issuer: choice,
+        change: change({
+          disabled: often(false, true),
+          delivery_format: fc.constantFrom('jpg', 'png'),
+          not_before: notBefore,
+        }),
+      },
+      (model, { issuer, change }) => model.updateIssuer(chooseIssuer(model, issuer), change),
+    ),
+  },
+  {
+    weight: 4,
+    arbitrary: write('setPolicy', { issuer: choice, policy }, (model, { issuer, policy }) => {
+      const id = chooseIssuer(model, issuer);
+      return model.updateIssuer(id, { policy: choosePolicy(model, id, policy) });
+    }),
+  },
+  write('deleteIssuer', { issuer: choice }, (model, { issuer }) =>
+    model.deleteIssuer(chooseIssuer(model, issuer)),
+  ),
+);
+
+const keyWrites = fc.oneof(
+  {
+    weight: 2,
+    arbitrary: write(
+      'createKey',
+      { issuer: choice, algorithm, secret, not_before: keyStart, not_after: keyEnd },
+      (model, { issuer, ...given }) => model.createKey(chooseIssuer(model, issuer), withoutNothing(given)),
+    ),
+  },
+  write(
+    'updateKey',
+    { issuer: choice, key: choice, change: change({ not_before: keyStart, not_after: keyEnd }) },
+    (model, { issuer, key, change }) => {
+      const id = chooseIssuer(model, issuer);
+      return model.updateKey(id, chooseKey(model, id, key)?.id ?? NOBODY, change);
+    },
+  ),
+  write('revokeKey', { issuer: choice, key: choice }, (model, { issuer, key }) => {
+    const id = chooseIssuer(model, issuer);
+    return model.revokeKey(id, chooseKey(model, id, key)?.id ?? NOBODY);
+  }),
+);
+
+const version = fc.integer({ min: 1, max: 3 });
+const access = often('token', 'public');
+const imageWrites = fc.oneof(
+  {
+    weight: 3,
+    arbitrary: write(
+      'createImage',
+      { id: choice, issuer: choice, public_id: publicId, version, delivery_type: deliveryType, access },
+      (model, { id, issuer, public_id, ...row }) =>
+        model.createImage({
+          id: idFor(id, model.known.images),
+          issuer_id: chooseIssuer(model, issuer),
+          public_id: assetOf(model, public_id),
+          ...row,
+        }),
+    ),
+  },
+  {
+    weight: 2,
+    arbitrary: write(
+      'updateImage',
+      {
+        image: choice,
+        public_id: fc.option(publicId),
+        change: change({ version, delivery_type: deliveryType, access, not_before: notBefore }),
+      },
+      (model, { image, public_id, change }) =>
+        model.updateImage(chooseImage(model, null, image), {
+          ...change,
+          ...(public_id === null ? {} : { public_id: assetOf(model, public_id) }),
+        }),
+    ),
+  },
+  write('deleteImage', { image: choice }, (model, { image }) =>
+    model.deleteImage(chooseImage(model, null, image)),
+  ),
+);
+
+const overlayWrites = fc.oneof(
+  {
+    weight: 2,
+    arbitrary: write(
+      'createOverlay',
+      { id: choice, issuer: choice, public_id: publicId, delivery_type: deliveryType },
+      (model, { id, issuer, public_id, ...row }) =>
+        model.createOverlay({
+          id: idFor(id, model.known.overlays),
+          issuer_id: chooseIssuer(model, issuer),
+          public_id: assetOf(model, public_id),
+          ...row,
+        }),
+    ),
+  },
+  write(
+    'updateOverlay',
+    { overlay: choice, public_id: publicId, delivery_type: deliveryType },
+    (model, { overlay, public_id, ...change }) =>
+      model.updateOverlay(chooseOverlay(model, null, overlay), {
+        ...change,
+        public_id: assetOf(model, public_id),
+      }),
+  ),
+  write('deleteOverlay', { overlay: choice }, (model, { overlay }) =>
+    model.deleteOverlay(chooseOverlay(model, null, overlay)),
+  ),
+);
+
+const name = fc.constantFrom('one', 'two');
+const revocationWrites = fc.oneof(
+  {
+    weight: 2,
+    arbitrary: write(
+      'revoke',
+      {
+        issuer: choice,
+        name: fc.oneof(fc.record({ jti: name }), fc.record({ session_id: name })),
+        until: fc.constantFrom(null, MOMENTS.future, MOMENTS.future + 60),
+      },
+      (model, { issuer, name, until }) => model.revoke(chooseIssuer(model, issuer), name, until),
+    ),
+  },
+  write('restore', { issuer: choice, revocation: choice }, (model, { issuer, revocation }) => {
+    const id = chooseIssuer(model, issuer);
+    const own = model.revocationsOf(id).map(idOf);
+    return model.restore(id, choose(revocation, own, [...model.known.revocations]) ?? NOBODY);
+  }),
+);
+
+const writes = fc.oneof(
+  { weight: 6, arbitrary: issuerWrites },
+  { weight: 3, arbitrary: keyWrites },
+  { weight: 4, arbitrary: imageWrites },
+  { weight: 3, arbitrary: overlayWrites },
+  { weight: 3, arbitrary: revocationWrites },
+);
+
+/** A request for an image before its rows are chosen. */
+const askingInput = fc.record({
+  image: choice,
+  width: fc.constantFrom(null, 120),
+  token: fc.option(
+    fc.record({
+      issuer: choice,
+      key: choice,
+      kid: fc.constantFrom('none', 'none', 'own', 'other'),
+      algorithm: often<Algorithm | null>(null, ...ALGORITHMS),
+      binding: often('path', 'claim', 'claim and name', 'list', 'others', 'name'),
+      exp: often<number | undefined>(MOMENTS.future, undefined, MOMENTS.past),
+      iat: often<number | undefined>(MOMENTS.lately, undefined, MOMENTS.early),
+      jti: often(undefined, 'one', 'two'),
+      session_id: often(undefined, 'one', 'two'),
+      steps: fc.array(ownStep, { maxLength: 3 }),
+      sharinpix: fc.constantFrom({}, {}, { download: false }, { original: true }),
+    }),
+    { freq: 6 },
+  ),
+});
+type AskingInput = typeof askingInput extends fc.Arbitrary<infer T> ? T : never;
+
+function chooseAsking(model: Model, { image, width, token }: AskingInput): ModelAsking {
+  if (token === null) return { pathId: choosePublic(model, image), token: null, width };
+  const issuerId = chooseIssuer(model, token.issuer);
+  const key = chooseKey(model, issuerId, token.key);
+  const imageId = chooseImage(model, issuerId, image);
+  const other = chooseKey(model, issuerId, token.key + 1);
+  const kid = { none: undefined, own: key?.id, other: other?.id }[token.kid];
+  const bound = { claim: imageId, 'claim and name': imageId, list: [NOBODY, imageId], others: [NOBODY] };
+  const { exp, iat, jti, session_id, steps, sharinpix } = token;
+  return {
+    pathId: token.binding.endsWith('name') ? 'photo.jpg' : imageId,
+    width,
+    token: {
+      key: key ?? { secret: 'nobody’s secret' },
+      algorithm: token.algorithm ?? key?.algorithm ?? 'HS256',
+      ...(kid === undefined ? {} : { kid }),
+      claims: withoutNothing({
+        iss: issuerId,
+        image_id: (bound as Record<string, string | string[] | undefined>)[token.binding],
+        exp,
+        iat,
+        jti,
+        session_id,
+        transformations: steps.map((step) => chooseStep(model, issuerId, step)),
+        sharinpix,
+      }),
+    },
+  };
+}
+
+function pathOf({ pathId, token, width }: ModelAsking, what = ''): string {
+  const query = new URLSearchParams({
+    ...(token === null ? {} : { token: sealModelToken(token) }),
+    ...(width === null ? {} : { width: String(width) }),
+  });
+  return `/images/${pathId}${what}?${query.toString()}`;
+}
+
+const VOLATILE = new Set(
+  ['created_at', 'updated_at', 'revoked_at', 'uses', 'last_used_at', 'key', 'secret', 'dsn'],
+); // prettier-ignore
+
+/** A row's members but those that only the service can tell. */
+function settled(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(settled);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([member]) => !VOLATILE.has(member))
+      .map(([member, each]: [string, unknown]) => [member, settled(each)]),
+  );
+}
+
+function checkAnswer(answer: Answer, { status, code, body }: ExpectedAnswer): void {
+  const read = answer.text === '' ? undefined : answer.json();
+  const got = { status: answer.status, code: (read as { code?: string } | undefined)?.code };
+  expect(got).toStrictEqual({ status, code });
+  // A new revocation's id is the service's to choose.
+  if (body !== undefined) expect(settled(read)).toStrictEqual({ id: (read as { id: string }).id, ...body });
+}
+
+/** Carries a request out over HTTP and compares the answer with the model's. */
+export async function carryOut(
+  real: Real,
+  { method, path, body, expected, learn }: PlannedRequest,
+): Promise<void> {
+  const answer = await real.admin(method, path, body);
+  checkAnswer(answer, expected);
+  if (answer.status === 201) learn?.(answer.json());
+}
+
+/** What a redirect showed, in a prediction's terms. */
+function readRedirect({ seen }: Real, answer: Answer): object {
+  const { status, headers } = answer;
+  if (status === 302) {
+    seen.add('302');
+    return { status, location: headers.location, cacheControl: headers['cache-control'] };
+  }
+  const { code, rule } = answer.json() as { code: string; rule?: string };
+  seen.add(`${status} ${code}`);
+  return { status, code, ...(rule === undefined ? {} : { rule }) };
+}
+
+function redirectOf(real: Real, prediction: Prediction): object {
+  if (!('url' in prediction)) return prediction;
+  const { url, cacheControl } = prediction;
+  return { status: 302, location: `${real.prefix}${url}`, cacheControl };
+}
+
+function checkExplanation(real: Real, answer: Answer, prediction: Prediction): void {
+  if (!('url' in prediction)) {
+    expect(readRedirect(real, answer)).toStrictEqual(prediction);
+    return;
+  }
+  const { imageId, placeholderId, issuerId, keyIds, url } = prediction;
+  expect([answer.status, answer.json()]).toMatchObject([
+    200,
+    {
+      image_id: imageId,
+      placeholder_id: placeholderId,
+      issuer_id: issuerId,
+      key_id: keyIds.length === 0 ? null : (expect.toBeOneOf([...keyIds]) as string),
+      url,
+      location: `${real.prefix}${url}`,
+    },
+  ]);
+}
+
+/** All pages of a list. */
+async function readList(real: Real, path: string): Promise<unknown[]> {
+  const items: unknown[] = [];
+  for (let cursor: string | null = ''; cursor !== null;) {
+    const answer = await real.admin('GET', `${path}limit=2${cursor === '' ? '' : `&cursor=${cursor}`}`);
+    expect(answer.status).toBe(200);
+    const page = answer.json() as { items: unknown[]; next_cursor: string | null };
+    items.push(...page.items);
+    cursor = page.next_cursor;
+  }
+  return items;
+}
+
+const command = <T>(
+  title: string,
+  input: fc.Arbitrary<T>,
+  run: (model: Model, real: Real, input: T) => Promise<void>,
+): fc.Arbitrary<ModelCommand> =>
+  input.map((value) => ({
+    check: () => true,
+    run: (model, real) => run(model, real, value),
+    toString: () => `${title} ${JSON.stringify(value)}`,
+  }));
+
+const writing = command('write', writes, (model, real, { plan }) => carryOut(real, plan(model)));
+
+const redirect = command('redirect', askingInput, async (model, real, input) => {
+  const asking = chooseAsking(model, input);
+  const answer = await real.send('GET', pathOf(asking));
+  expect(readRedirect(real, answer)).toStrictEqual(redirectOf(real, predictDelivery(model, asking)));
+});
+
+const explain = command('explain', askingInput, async (model, real, input) => {
+  const asking = chooseAsking(model, input);
+  const answer = await real.send('GET', pathOf(asking, '/explain'));
+  checkExplanation(real, answer, predictDelivery(model, asking));
+});
+
+const deliver = command(
+  'deliver',
+  fc.array(askingInput, { minLength: 1, maxLength: 3 }),
+  async (model, real, inputs) => {
+    const askings = inputs.map((input) => ({ ...chooseAsking(model, input), width: null }));
+    const answer = await real.send('POST', '/deliveries', {
+      deliveries: askings.map(({ pathId, token }) => ({
+        image_id: pathId,
+        ...(token === null ? {} : { token: sealModelToken(token) }),
+      })),
+    });
+    expect([answer.status, answer.json()]).toMatchObject([
+      200,
+      {
+        deliveries: askings.map((asking) => {
+          const predicted = predictDelivery(model, asking);
+          return 'url' in predicted
+            ? { url: predicted.url, image_id: predicted.imageId }
+            : { problem: predicted };
+        }),
+      },
+    ]);
+  },
+);
+
+/** Redirects while a write is under way show the rows before or after it; from then on, those after it. */
+const race = command(
+  'race',
+  fc.record({ write: writes, asking: askingInput, times: fc.integer({ min: 1, max: 4 }) }),
+  async (model, real, { write: { plan }, asking: input, times }) => {
+    const asking = chooseAsking(model, input);
+    const before = predictDelivery(model, asking);
+    const asked = Array.from({ length: times }, () => real.send('GET', pathOf(asking)));
+    await carryOut(real, plan(model));
+    const after = predictDelivery(model, asking);
+    const either = [before, after].map((prediction) => redirectOf(real, prediction));
+    for (const answer of await Promise.all(asked)) expect(either).toContainEqual(readRedirect(real, answer));
+    expect(readRedirect(real, await real.send('GET', pathOf(asking)))).toStrictEqual(either[1]);
+  },
+);
+
+const list = command(
+  'list',
+  fc.record({ rows: fc.constantFrom('issuers', 'images', 'overlays', 'revocations'), issuer: choice }),
+  async (model, real, { rows, issuer }) => {
+    const id = chooseIssuer(model, issuer);
+    // Nobody's revocations are an issuer's that there is not.
+    if (rows === 'revocations' && !model.issuers.has(id)) return;
+    const path = {
+      issuers: `/issuers?name=${model.name}&`,
+      images: `/images?issuer_id=${id}&`,
+      overlays: `/overlays?issuer_id=${id}&`,
+      revocations: `/issuers/${id}/revocations?`,
+    }[rows];
+    expect(settled(await readList(real, path))).toStrictEqual(model.listed(rows, id));
+  },
+);
+
+const read = command(
+  'read',
+  fc.record({ row: fc.constantFrom('issuer', 'image', 'overlay'), number: choice }),
+  async (model, real, { row, number }) => {
+    const planned = {
+      issuer: () => model.getIssuer(chooseIssuer(model, number)),
+      image: () => model.getImage(chooseImage(model, null, number)),
+      overlay: () => model.getOverlay(chooseOverlay(model, null, number)),
+    }[row]();
+    await carryOut(real, planned);
+  },
+);
+
+const weighted: readonly (readonly [number, fc.Arbitrary<ModelCommand>])[] = [
+  [9, writing],
+  [12, redirect],
+  [2, explain],
+  [1, deliver],
+  [3, race],
+  [1, list],
+  [1, read],
+];
+
+/** Every command as often as it weighs: fast-check takes each of them as likely as any other. */
+export const MODEL_COMMANDS: readonly fc.Arbitrary<ModelCommand>[] = weighted.flatMap(([weight, each]) =>
+  Array.from({ length: weight }, () => each),
+);

@@ -1,0 +1,389 @@
+import { randomUUID } from 'node:crypto';
+import {
+  type Algorithm,
+  isoOf,
+  type ModelImage,
+  type ModelIssuer,
+  type ModelKey,
+  type ModelOverlay,
+  type ModelPolicy,
+  type ModelRevocation,
+} from './rows.js';
+
+/** What an answer of the admin API must be. */
+export interface ExpectedAnswer {
+  readonly status: number;
+  /** Of a problem. */
+  readonly code?: string;
+  /** Of a row: its members but its times of creation and change. */
+  readonly body?: Readonly<Record<string, unknown>>;
+}
+
+/** A request of the admin API, and its answer by the model, which has carried it out by then. */
+export interface PlannedRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly body?: unknown;
+  readonly expected: ExpectedAnswer;
+  /** Takes over what only the service can tell: ids and secrets that it makes. */
+  readonly learn?: (body: unknown) => void;
+}
+
+/** A row as the admin API shows it. */
+type View = Readonly<Record<string, unknown>> & { readonly id: string };
+
+interface NewKey {
+  readonly id: string;
+  readonly secret: string;
+}
+
+const MAX_KEYS = 8;
+const DONE: ExpectedAnswer = { status: 204 };
+const problem = (status: number, code: string): ExpectedAnswer => ({ status, code });
+const NO_ISSUER = problem(404, 'issuer_not_found');
+const ID_TAKEN = problem(409, 'id_taken');
+const PUBLIC_ID_TAKEN = problem(409, 'public_id_taken');
+const INVALID = problem(422, 'invalid_request');
+
+/**
+ * Pixseal in a few maps, without a database, a cache or a process: what the service is compared with. It carries out
+ * each request at once, and says what the answer must be.
+ */
+export class Model {
+  readonly issuers = new Map<string, ModelIssuer>();
+  readonly keys = new Map<string, ModelKey>();
+  readonly images = new Map<string, ModelImage>();
+  /** Rows that answer 410, until their issuer goes. */
+  readonly deletedImages = new Map<string, ModelImage>();
+  readonly overlays = new Map<string, ModelOverlay>();
+  readonly revocations = new Map<string, ModelRevocation>();
+
+  /** Ids that were ever used, so that requests name rows that are gone too. */
+  readonly known = {
+    issuers: new Set<string>(),
+    keys: new Set<ModelKey>(),
+    images: new Set<string>(),
+    overlays: new Set<string>(),
+    revocations: new Set<string>(),
+  };
+
+  /** @param name Of all its issuers, and the folder of all its public ids: no other model has it. */
+  constructor(readonly name: string) {}
+
+  createIssuer({
+    id,
+    ...given
+  }: Pick<ModelIssuer, 'id' | 'disabled' | 'delivery_format' | 'policy'>): PlannedRequest {
+    const body = { id, name: this.name, ...given };
+    const request = { method: 'POST', path: '/issuers', body };
+    if (this.issuers.has(id)) return { ...request, expected: ID_TAKEN };
+    const row = { id, ...given, not_before: null };
+    this.issuers.set(id, row);
+    this.known.issuers.add(id);
+    return {
+      ...request,
+      expected: { status: 201, body: this.viewIssuer(row) },
+      learn: (made) => {
+        this.addKey(id, (made as { key: NewKey }).key, {
+          algorithm: 'HS256',
+          not_before: null,
+          not_after: null,
+        });
+      },
+    };
+  }
+
+  updateIssuer(id: string, change: Partial<Omit<ModelIssuer, 'id'>>): PlannedRequest {
+    const request = { method: 'PATCH', path: `/issuers/${id}`, body: withMoments(change) };
+    const row = this.issuers.get(id);
+    if (row === undefined) return { ...request, expected: NO_ISSUER };
+    if (change.policy !== undefined && !this.hasRowsOf(id, change.policy))
+      return { ...request, expected: INVALID };
+    const changed = { ...row, ...change };
+    this.issuers.set(id, changed);
+    return { ...request, expected: { status: 200, body: this.viewIssuer(changed) } };
+  }
+
+  deleteIssuer(id: string): PlannedRequest {
+    const request = { method: 'DELETE', path: `/issuers/${id}` };
+    if (!this.issuers.has(id)) return { ...request, expected: NO_ISSUER };
+    if (this.imagesOf(id).length + this.overlaysOf(id).length > 0) {
+      return { ...request, expected: problem(409, 'issuer_not_empty') };
+    }
+    this.issuers.delete(id);
+    for (const rows of [this.keys, this.deletedImages, this.revocations]) {
+      for (const row of rows.values()) if (row.issuer_id === id) rows.delete(row.id);
+    }
+    return { ...request, expected: DONE };
+  }
+
+  createKey(
+    issuerId: string,
+    given: Pick<ModelKey, 'algorithm' | 'not_before' | 'not_after'> & { readonly secret?: string },
+  ): PlannedRequest {
+    const request = { method: 'POST', path: `/issuers/${issuerId}/keys`, body: withMoments(given) };
+    if (!this.issuers.has(issuerId)) return { ...request, expected: NO_ISSUER };
+    if (this.keysOf(issuerId).length >= MAX_KEYS)
+      return { ...request, expected: problem(409, 'too_many_keys') };
+    if (!isOrdered(given)) return { ...request, expected: INVALID };
+    return {
+      ...request,
+      expected: { status: 201 },
+      learn: (made) => {
+        this.addKey(issuerId, made as NewKey, given);
+      },
+    };
+  }
+
+  updateKey(
+    issuerId: string,
+    keyId: string,
+    change: Partial<Pick<ModelKey, 'not_before' | 'not_after'>>,
+  ): PlannedRequest {
+    const path = `/issuers/${issuerId}/keys/${keyId}`;
+    const request = { method: 'PATCH', path, body: withMoments(change) };
+    const key = this.findKey(issuerId, keyId);
+    if ('status' in key) return { ...request, expected: key };
+    const changed = { ...key, ...change };
+    if (!isOrdered(changed)) return { ...request, expected: INVALID };
+    this.keys.set(keyId, changed);
+    return { ...request, expected: { status: 200, body: viewKey(changed) } };
+  }
+
+  revokeKey(issuerId: string, keyId: string): PlannedRequest {
+    const request = { method: 'DELETE', path: `/issuers/${issuerId}/keys/${keyId}` };
+    const key = this.findKey(issuerId, keyId);
+    if ('status' in key) return { ...request, expected: key };
+    this.keys.delete(keyId);
+    return { ...request, expected: DONE };
+  }
+
+  createImage(row: Omit<ModelImage, 'not_before'>): PlannedRequest {
+    const request = { method: 'POST', path: '/images', body: row };
+    const taken = this.images.has(row.id) || this.deletedImages.has(row.id);
+    const refusal = this.refuseAsset(row, this.images, taken);
+    if (refusal !== null) return { ...request, expected: refusal };
+    const made = { ...row, not_before: null };
+    this.images.set(row.id, made);
+    this.known.images.add(row.id);
+    return { ...request, expected: { status: 201, body: viewImage(made) } };
+  }
+
+  updateImage(id: string, change: Partial<Omit<ModelImage, 'id' | 'issuer_id'>>): PlannedRequest {
+    const request = { method: 'PATCH', path: `/images/${id}`, body: withMoments(change) };
+    const row = this.findImage(id);
+    if ('status' in row) return { ...request, expected: row };
+    const changed = { ...row, ...change };
+    const refusal = this.refuseAsset(changed, this.images, false);
+    if (refusal !== null) return { ...request, expected: refusal };
+    this.images.set(id, changed);
+    return { ...request, expected: { status: 200, body: viewImage(changed) } };
+  }
+
+  deleteImage(id: string): PlannedRequest {
+    const request = { method: 'DELETE', path: `/images/${id}` };
+    const row = this.findImage(id);
+    if ('status' in row) return { ...request, expected: row };
+    this.images.delete(id);
+    this.deletedImages.set(id, row);
+    return { ...request, expected: DONE };
+  }
+
+  createOverlay(row: ModelOverlay): PlannedRequest {
+    const request = { method: 'POST', path: '/overlays', body: row };
+    const refusal = this.refuseAsset(row, this.overlays, this.overlays.has(row.id));
+    if (refusal !== null) return { ...request, expected: refusal };
+    this.overlays.set(row.id, row);
+    this.known.overlays.add(row.id);
+    return { ...request, expected: { status: 201, body: { ...row } } };
+  }
+
+  updateOverlay(id: string, change: Partial<Omit<ModelOverlay, 'id' | 'issuer_id'>>): PlannedRequest {
+    const request = { method: 'PATCH', path: `/overlays/${id}`, body: change };
+    const row = this.overlays.get(id);
+    if (row === undefined) return { ...request, expected: problem(404, 'overlay_not_found') };
+    const changed = { ...row, ...change };
+    const refusal = this.refuseAsset(changed, this.overlays, false);
+    if (refusal !== null) return { ...request, expected: refusal };
+    this.overlays.set(id, changed);
+    return { ...request, expected: { status: 200, body: { ...changed } } };
+  }
+
+  deleteOverlay(id: string): PlannedRequest {
+    const request = { method: 'DELETE', path: `/overlays/${id}` };
+    if (!this.overlays.delete(id)) return { ...request, expected: problem(404, 'overlay_not_found') };
+    return { ...request, expected: DONE };
+  }
+
+  revoke(
+    issuerId: string,
+    name: { readonly jti: string } | { readonly session_id: string },
+    expiresAt: number | null,
+  ): PlannedRequest {
+    const body = { ...name, expires_at: isoOf(expiresAt) };
+    const request = { method: 'POST', path: `/issuers/${issuerId}/revocations`, body };
+    if (!this.issuers.has(issuerId)) return { ...request, expected: NO_ISSUER };
+    const row = { issuer_id: issuerId, jti: null, session_id: null, ...name };
+    const before = this.revocationsOf(issuerId).find(
+      ({ jti, session_id }) => jti === row.jti && session_id === row.session_id,
+    );
+    // What is revoked already is never revoked for a shorter time.
+    const ends = before === undefined ? [expiresAt] : [before.expires_at, expiresAt];
+    const until = ends.includes(null) ? null : Math.max(...ends.map(Number));
+    const id = before?.id;
+    if (id !== undefined) this.revocations.set(id, { ...row, id, expires_at: until });
+    return {
+      ...request,
+      expected: {
+        status: 201,
+        body: { ...row, expires_at: isoOf(until), ...(id === undefined ? {} : { id }) },
+      },
+      learn: (made) => {
+        const { id: madeId } = made as { id: string };
+        this.revocations.set(madeId, { ...row, id: madeId, expires_at: until });
+        this.known.revocations.add(madeId);
+      },
+    };
+  }
+
+  restore(issuerId: string, id: string): PlannedRequest {
+    const request = { method: 'DELETE', path: `/issuers/${issuerId}/revocations/${id}` };
+    if (!this.issuers.has(issuerId)) return { ...request, expected: NO_ISSUER };
+    if (this.revocations.get(id)?.issuer_id !== issuerId) {
+      return { ...request, expected: problem(404, 'revocation_not_found') };
+    }
+    this.revocations.delete(id);
+    return { ...request, expected: DONE };
+  }
+
+  getIssuer(id: string): PlannedRequest {
+    const row = this.issuers.get(id);
+    const keys = this.keysOf(id).map(viewKey).toReversed();
+    return {
+      method: 'GET',
+      path: `/issuers/${id}`,
+      expected: row === undefined ? NO_ISSUER : { status: 200, body: { ...this.viewIssuer(row), keys } },
+    };
+  }
+
+  getImage(id: string): PlannedRequest {
+    const row = this.findImage(id);
+    const expected = 'status' in row ? row : { status: 200, body: viewImage(row) };
+    return { method: 'GET', path: `/images/${id}`, expected };
+  }
+
+  getOverlay(id: string): PlannedRequest {
+    const row = this.overlays.get(id);
+    const expected =
+      row === undefined ? problem(404, 'overlay_not_found') : { status: 200, body: { ...row } };
+    return { method: 'GET', path: `/overlays/${id}`, expected };
+  }
+
+  /** Rows that a list must have, whatever its pages, in their order. */
+  listed(list: 'issuers' | 'images' | 'overlays' | 'revocations', issuerId: string): readonly object[] {
+    const rows: readonly { readonly id: string }[] = {
+      issuers: () => [...this.issuers.values()].map((row) => this.viewIssuer(row)),
+      images: () => this.imagesOf(issuerId).map(viewImage),
+      overlays: () => this.overlaysOf(issuerId),
+      revocations: () =>
+        this.revocationsOf(issuerId).map((row) => ({ ...row, expires_at: isoOf(row.expires_at) })),
+    }[list]();
+    return rows.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  keysOf(issuerId: string): readonly ModelKey[] {
+    return [...this.keys.values()].filter((key) => key.issuer_id === issuerId);
+  }
+
+  imagesOf(issuerId: string): readonly ModelImage[] {
+    return [...this.images.values()].filter((row) => row.issuer_id === issuerId);
+  }
+
+  overlaysOf(issuerId: string): readonly ModelOverlay[] {
+    return [...this.overlays.values()].filter((row) => row.issuer_id === issuerId);
+  }
+
+  revocationsOf(issuerId: string): readonly ModelRevocation[] {
+    return [...this.revocations.values()].filter((row) => row.issuer_id === issuerId);
+  }
+
+  private addKey(
+    issuerId: string,
+    { id, secret }: NewKey,
+    {
+      algorithm,
+      not_before,
+      not_after,
+    }: { algorithm: Algorithm } & Pick<ModelKey, 'not_before' | 'not_after'>,
+  ): void {
+    const key = { id, issuer_id: issuerId, secret, algorithm, not_before, not_after };
+    this.keys.set(id, key);
+    this.known.keys.add(key);
+  }
+
+  private findKey(issuerId: string, keyId: string): ModelKey | ExpectedAnswer {
+    if (!this.issuers.has(issuerId)) return NO_ISSUER;
+    const key = this.keys.get(keyId);
+    return key?.issuer_id === issuerId ? key : problem(404, 'key_not_found');
+  }
+
+  private findImage(id: string): ModelImage | ExpectedAnswer {
+    const gone = this.deletedImages.has(id) ? problem(410, 'image_deleted') : problem(404, 'image_not_found');
+    return this.images.get(id) ?? gone;
+  }
+
+  /** A public id is one issuer's alone, and of one type there once among images and once among overlays. */
+  private refuseAsset(
+    row: ModelOverlay,
+    rows: ReadonlyMap<string, ModelOverlay>,
+    idTaken: boolean,
+  ): ExpectedAnswer | null {
+    const { id, issuer_id, public_id, delivery_type } = row;
+    const named = (each: ModelOverlay): boolean => each.public_id === public_id;
+    const all = [...this.images.values(), ...this.overlays.values()].filter(named);
+    if (all.some((each) => each.issuer_id !== issuer_id)) return PUBLIC_ID_TAKEN;
+    if (idTaken) return ID_TAKEN;
+    const alike = [...rows.values()].filter(named).filter((each) => each.delivery_type === delivery_type);
+    if (alike.some((each) => each.id !== id)) return PUBLIC_ID_TAKEN;
+    return this.issuers.has(issuer_id) ? null : NO_ISSUER;
+  }
+
+  private hasRowsOf(issuerId: string, policy: ModelPolicy): boolean {
+    const { mandatory_steps: mandatory = [], presets = {}, placeholder } = policy;
+    const layers = [...mandatory, ...Object.values(presets).flat()].flatMap(({ overlay }) =>
+      typeof overlay === 'string' ? [overlay] : [],
+    );
+    return (
+      layers.every((id) => this.overlays.get(id)?.issuer_id === issuerId) &&
+      (placeholder === undefined || this.images.get(placeholder)?.issuer_id === issuerId)
+    );
+  }
+
+  private viewIssuer(row: ModelIssuer): View {
+    return { ...row, name: this.name, not_before: isoOf(row.not_before) };
+  }
+}
+
+/** An id that no row has. */
+export const NOBODY = randomUUID();
+
+function viewKey({ id, algorithm, not_before, not_after }: ModelKey): View {
+  return { id, algorithm, not_before: isoOf(not_before), not_after: isoOf(not_after) };
+}
+
+function viewImage(row: ModelImage): View {
+  return { ...row, format: null, not_before: isoOf(row.not_before) };
+}
+
+function isOrdered({ not_before, not_after }: Pick<ModelKey, 'not_before' | 'not_after'>): boolean {
+  return not_before === null || not_after === null || not_before < not_after;
+}
+
+/** A body with its moments as the API has them. */
+function withMoments(body: object): object {
+  return Object.fromEntries(
+    Object.entries(body).map(([name, value]: [string, unknown]) =>
+      name.startsWith('not_') ? [name, isoOf(value as number | null)] : [name, value],
+    ),
+  );
+}

@@ -1,0 +1,80 @@
+/** What the model knows of an issuer, an image, an overlay: plain rows, times in seconds since 1970. */
+export interface ModelIssuer {
+  readonly id: string;
+  readonly disabled: boolean;
+  readonly delivery_format: string;
+  readonly not_before: number | null;
+  readonly policy: ModelPolicy;
+}
+
+export interface ModelKey {
+  readonly id: string;
+  readonly issuer_id: string;
+  readonly secret: string;
+  readonly algorithm: Algorithm;
+  readonly not_before: number | null;
+  readonly not_after: number | null;
+}
+
+export interface ModelImage {
+  readonly id: string;
+  readonly issuer_id: string;
+  readonly public_id: string;
+  readonly version: number;
+  readonly delivery_type: string;
+  readonly access: string;
+  readonly not_before: number | null;
+}
+
+export type ModelOverlay = Pick<ModelImage, 'id' | 'issuer_id' | 'public_id' | 'delivery_type'>;
+
+export interface ModelRevocation {
+  readonly id: string;
+  readonly issuer_id: string;
+  readonly jti: string | null;
+  readonly session_id: string | null;
+  readonly expires_at: number | null;
+}
+
+export const ALGORITHMS = ['HS256', 'HS384', 'HS512'] as const;
+export type Algorithm = (typeof ALGORITHMS)[number];
+
+export type ModelStep = Readonly<Record<string, unknown>>;
+
+/** The members of a policy that the model plays with. */
+export interface ModelPolicy {
+  readonly base_chain?: readonly string[];
+  readonly mandatory_steps?: readonly ModelStep[];
+  readonly presets?: Readonly<Record<string, readonly ModelStep[]>>;
+  readonly presets_only?: boolean;
+  readonly allowed_keys?: readonly string[];
+  readonly denied_keys?: readonly string[];
+  readonly max_width?: number;
+  readonly max_height?: number;
+  readonly max_layers?: number;
+  readonly max_steps?: number;
+  readonly require_exp?: boolean;
+  readonly max_token_age?: number;
+  readonly require_image_id?: boolean;
+  readonly strict?: boolean;
+  readonly redirect_cache?: string;
+  readonly redirect_max_age?: number;
+  readonly placeholder?: string;
+}
+
+/**
+ * Moments, in seconds since 1970, an hour and more apart: a run takes minutes, so what each means never changes
+ * under it.
+ */
+const NOW = Math.floor(Date.now() / 1000);
+export const MOMENTS = {
+  longAgo: NOW - 10_800,
+  early: NOW - 7_200,
+  past: NOW - 3_600,
+  lately: NOW - 60,
+  future: NOW + 7_200,
+} as const;
+
+/** As the admin API writes a moment. */
+export const isoOf = (seconds: number | null): string | null =>
+  seconds === null ? null : new Date(seconds * 1000).toISOString();
