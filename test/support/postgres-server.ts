@@ -13,15 +13,27 @@ export type FoundPostgres = { readonly url: string } | { readonly bin: string };
 export function findPostgres(): FoundPostgres | null {
   const url = process.env['TEST_DATABASE_URL'];
   if (url !== undefined && url !== '') return { url };
+  const bin = foldersOfPrograms().find(
+    (folder) => existsSync(join(folder, 'postgres')) && existsSync(join(folder, 'initdb')),
+  );
+  return bin === undefined ? null : { bin };
+}
+
+/** The path of one of Postgres's own programs. @throws where there is none. */
+export function findPostgresProgram(name: string): string {
+  const folder = foldersOfPrograms().find((each) => existsSync(join(each, name)));
+  if (folder === undefined) throw new Error(`There is no ${name}`);
+  return join(folder, name);
+}
+
+/** The `PATH`, and Debian's servers, the newest first. */
+function foldersOfPrograms(): readonly string[] {
   const debian = existsSync(DEBIAN_HOME)
     ? readdirSync(DEBIAN_HOME)
         .sort((a, b) => Number(b) - Number(a))
         .map((version) => join(DEBIAN_HOME, version, 'bin'))
     : [];
-  const bin = [...(process.env['PATH'] ?? '').split(':'), ...debian].find(
-    (folder) => existsSync(join(folder, 'postgres')) && existsSync(join(folder, 'initdb')),
-  );
-  return bin === undefined ? null : { bin };
+  return [...(process.env['PATH'] ?? '').split(':'), ...debian];
 }
 
 export interface PostgresServer {

@@ -1,0 +1,148 @@
+// `npm run soak`: a million distinct tokens, for images and overlays of many issuers and for ids that are nobody's,
+// against one process on Postgres, and whether its memory comes to rest. SOAK_SECONDS and SOAK_TOKENS make it shorter.
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { Agent } from 'node:http';
+import pg from 'pg';
+import { startPostgres } from './postgres.js';
+import { admin, ask, migrate, seal, startReplica } from './service.js';
+
+const SECONDS = Number(process.env.SOAK_SECONDS ?? 600);
+const TOKENS = Number(process.env.SOAK_TOKENS ?? 1_000_000);
+const CONNECTIONS = 32;
+const ISSUERS = 200;
+/** More than the directory keeps, so that rows come and go. */
+const IMAGES = 100_000;
+const OVERLAYS = 20_000;
+/** Milliseconds between two samples. */
+const SAMPLE = 5_000;
+/** Until here memory is expected to grow: the shorter of two minutes and a fifth of the run. */
+const WARM_UP = Math.min(120, SECONDS / 5);
+/** MB a minute, and MB between the least and the most after the warm-up, within which memory counts as flat. */
+const FLAT = { slope: 1, range: 40 };
+
+const postgres = await startPostgres();
+let replica;
+const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
+try {
+  migrate(postgres.url);
+  replica = await startReplica(postgres.url);
+  const issuers = await makeRows(replica.port);
+  const samples = [];
+  const statuses = new Map();
+  const started = performance.now();
+  const elapsed = () => (performance.now() - started) / 1_000;
+  let requests = 0;
+  const sample = () => samples.push({ at: elapsed(), requests, ...memoryOf(replica.pid) });
+  sample();
+  const timer = setInterval(sample, SAMPLE);
+  const client = async () => {
+    while (elapsed() < SECONDS) {
+      const number = requests;
+      requests += 1;
+      // No faster than the tokens last, so that each is one of its own for the whole time.
+      const due = (number / TOKENS) * SECONDS;
+      if (due > elapsed()) await pause((due - elapsed()) * 1_000);
+      if (elapsed() >= SECONDS) return;
+      const { status } = await ask({ port: replica.port, path: pathOf(issuers, number), agent });
+      statuses.set(status, (statuses.get(status) ?? 0) + 1);
+    }
+  };
+  await Promise.all(Array.from({ length: CONNECTIONS }, client));
+  clearInterval(timer);
+  sample();
+  report(samples, statuses);
+} finally {
+  agent.destroy();
+  await replica?.stop();
+  await postgres.stop();
+}
+
+/** Issuers by the admin API, for their secrets; images and overlays at once. */
+async function makeRows(port) {
+  const issuers = [];
+  for (let index = 0; index < ISSUERS; index += 1) {
+    const { id, key } = await admin(port, 'POST', '/issuers', { name: `Soaked ${index}` });
+    issuers.push({ id, secret: key.secret, images: [], overlays: [] });
+  }
+  const client = new pg.Client({ connectionString: postgres.url });
+  await client.connect();
+  // A row at a time would be told a row at a time: the rows are there before anybody asks for them.
+  await client.query('SET session_replication_role = replica');
+  for (const [table, columns, count] of [
+    ['images', ', version', IMAGES],
+    ['overlays', '', OVERLAYS],
+  ]) {
+    const { rows } = await client.query(
+      `INSERT INTO ${table} (id, issuer_id, public_id${columns})
+       SELECT gen_random_uuid(), ($1::uuid[])[1 + n % $2], '${table}/' || n${columns === '' ? '' : ', 1 + n'}
+         FROM generate_series(0, $3::int - 1) AS n
+       RETURNING id, issuer_id`,
+      [issuers.map(({ id }) => id), issuers.length, count],
+    );
+    const byId = new Map(issuers.map((issuer) => [issuer.id, issuer]));
+    for (const row of rows) byId.get(row.issuer_id)?.[table].push(row.id);
+  }
+  await client.end();
+  return issuers;
+}
+
+/** A request that was never made before: mostly good, some for ids that nobody has, some with a bad signature. */
+function pathOf(issuers, number) {
+  const issuer = issuers[number % issuers.length];
+  const turn = Math.floor(number / issuers.length);
+  const imageId = number % 20 === 0 ? randomUUID() : issuer.images[turn % issuer.images.length];
+  const token = seal(number % 50 === 1 ? 'nobody’s' : issuer.secret, {
+    iss: number % 50 === 2 ? randomUUID() : issuer.id,
+    jti: `token-${number}`,
+    session_id: `session-${number}`,
+    ...(number % 3 === 0 ? { image_id: imageId } : {}),
+    transformations: [
+      { width: 100 + (number % 900), height: 100 + (turn % 900), crop: 'fill' },
+      { overlay: issuer.overlays[turn % issuer.overlays.length], opacity: number % 100 },
+    ],
+  });
+  return `/images/${imageId}?token=${token}`;
+}
+
+/** Megabytes of a process: resident, and of that private and not of a file, which its heap is part of. */
+function memoryOf(pid) {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const read = (name) => Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(status)?.[1]) / 1024;
+  return { rss: read('VmRSS'), anonymous: read('RssAnon') };
+}
+
+function report(samples, statuses) {
+  process.stdout.write('\n| minute | requests | resident, MB | anonymous, MB |\n| --- | --- | --- | --- |\n');
+  const step = SECONDS >= 300 ? 60 : SECONDS / 10;
+  for (let at = 0; at <= SECONDS; at += step) {
+    const { requests, rss, anonymous } = samples.findLast((each) => each.at <= at + 1) ?? samples[0];
+    process.stdout.write(
+      `| ${(at / 60).toFixed(1)} | ${requests} | ${rss.toFixed(0)} | ${anonymous.toFixed(0)} |\n`,
+    );
+  }
+  const counts = [...statuses].map(([status, count]) => `${count} × ${status}`).join(', ');
+  const warm = samples.filter(({ at }) => at >= WARM_UP);
+  const slope = slopeOf(warm);
+  const sizes = warm.map(({ rss }) => rss);
+  const range = Math.max(...sizes) - Math.min(...sizes);
+  const flat = slope <= FLAT.slope && range <= FLAT.range;
+  process.stdout.write(
+    `\nanswers: ${counts}\nafter ${WARM_UP} s: ${slope.toFixed(2)} MB a minute, ${range.toFixed(1)} MB between least ` +
+      `and most of ${warm.length} samples: ${flat ? 'flat' : 'NOT flat'}\n`,
+  );
+}
+
+/** MB a minute, by least squares. */
+function slopeOf(samples) {
+  const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const minutes = samples.map(({ at }) => at / 60);
+  const sizes = samples.map(({ rss }) => rss);
+  const [midTime, midSize] = [mean(minutes), mean(sizes)];
+  const above = mean(minutes.map((minute, index) => (minute - midTime) * (sizes[index] - midSize)));
+  return above / mean(minutes.map((minute) => (minute - midTime) ** 2));
+}
+
+function pause(milliseconds) {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

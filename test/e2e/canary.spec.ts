@@ -1,0 +1,350 @@
+import { execFileSync } from 'node:child_process';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import pg from 'pg';
+import { DataSource } from 'typeorm';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeDataSource } from '../../src/database/data-source.js';
+import { request, sendRaw, type Answer } from '../support/http.js';
+import { parseLocation } from '../support/location-parser.js';
+import { findPostgresProgram } from '../support/postgres-server.js';
+import { sealWith } from '../support/seed.js';
+import {
+  spawnBuilt,
+  startServiceProcess,
+  type Ended,
+  type ServiceProcess,
+} from '../support/service-process.js';
+import { CLOUD, TEST_VARIABLES } from '../support/service.js';
+import { findSecrets, spellingsOf } from '../support/spellings.js';
+import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
+import { waitUntil } from '../support/wait-until.js';
+
+const random = (name: string): string => `${name}-${randomBytes(18).toString('base64url')}`;
+const SECRETS_KEY = randomBytes(32);
+const API_SECRET = random('canary-cloudinary');
+const ADMIN_KEY = random('canary-admin-key');
+const OWN_SECRET = random('canary/signing+secret=');
+const DATABASE_PASSWORD = random('canary-postgres');
+const REDIS_PASSWORD = random('canary-redis');
+/** No secret: what shows that a dump and a log are whole. */
+const MARKER = `marker-${randomBytes(9).toString('hex')}`;
+
+/** By name, in every spelling. */
+const secrets = new Map<string, readonly string[]>();
+/** What was answered, and which secrets it may show. */
+const answers: { readonly what: string; readonly text: string; readonly may: readonly string[] }[] = [];
+
+let database: TestDatabase;
+let service: ServiceProcess;
+let ended: Ended;
+let refusedStart: Ended;
+let dump: string;
+
+function keep(name: string, ...values: readonly (string | Buffer)[]): void {
+  secrets.set(name, [...(secrets.get(name) ?? []), ...values.flatMap(spellingsOf)]);
+}
+
+/** A request whose whole answer is kept. @param may Names of secrets that it is made to show. */
+async function ask(
+  method: string,
+  path: string,
+  options: { body?: unknown; headers?: Record<string, string>; may?: readonly string[] } = {},
+): Promise<Answer> {
+  const { body, headers = {}, may = [] } = options;
+  const answer = await request({ port: service.port, path, method, body, headers });
+  answers.push({
+    what: `${method} ${path.replace(/\?.*/, '')} ${answer.status}`,
+    text: `${answer.rawHeaders.join('\n')}\n${answer.text}`,
+    may,
+  });
+  return answer;
+}
+const admin = (
+  method: string,
+  path: string,
+  body?: unknown,
+  { may = [], key }: { may?: readonly string[]; key?: string } = {},
+): Promise<Answer> =>
+  ask(method, `/admin${path}`, {
+    body,
+    may,
+    headers: {
+      authorization: `Bearer ${ADMIN_KEY}`,
+      ...(key === undefined ? {} : { 'idempotency-key': key }),
+    },
+  });
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  keep('SECRETS_KEY', SECRETS_KEY, SECRETS_KEY.toString('base64url'));
+  keep('API secret', API_SECRET);
+  keep('admin key', ADMIN_KEY);
+  keep('own signing secret', OWN_SECRET);
+  keep('password of Postgres', DATABASE_PASSWORD);
+  keep('password of Redis', REDIS_PASSWORD);
+  const variables = {
+    ...TEST_VARIABLES,
+    ...database.variables,
+    ...withPassword(database.variables['DATABASE_URL']),
+    CLOUDINARY_URL: `cloudinary://123456789012345:${API_SECRET}@${CLOUD}`,
+    ADMIN_API_KEYS: ADMIN_KEY,
+    SECRETS_KEY: SECRETS_KEY.toString('base64url'),
+    LOG_LEVEL: 'debug',
+    RATE_LIMIT_ADDRESS: '100000',
+    // Nobody listens there: what is said of it must not say how to get in.
+    REDIS_URL: `redis://:${REDIS_PASSWORD}@127.0.0.1:9`,
+  };
+  service = await startServiceProcess(variables);
+  await live();
+  service.kill('SIGTERM');
+  ended = await service.ended;
+  dump = await dumpAll();
+  const bad = {
+    CLOUDINARY_URL: `cloudinary://1:${API_SECRET}@${CLOUD}?x=${API_SECRET}`,
+    ADMIN_API_KEYS: `${ADMIN_KEY} x`,
+  };
+  const refused = spawnBuilt('src/main.js', { ...variables, ...bad, SECRETS_KEY: API_SECRET, PORT: '0' });
+  refusedStart = await refused.ended;
+}, 120_000);
+afterAll(() => database.drop());
+
+/** Everything that a secret could come out of: good requests, bad ones, and ones with a secret in the wrong place. */
+async function live(): Promise<void> {
+  const newIssuer = { may: ['made signing secret'], key: `${MARKER}.issuers` };
+  const made = await admin('POST', '/issuers', { name: MARKER }, newIssuer);
+  const issuer = made.json() as { id: string; key: { id: string; secret: string } };
+  keep('made signing secret', issuer.key.secret);
+  const again = await admin('POST', '/issuers', { name: MARKER }, newIssuer);
+  expect(again.json()).toStrictEqual(made.json());
+  const keys = `/issuers/${issuer.id}/keys`;
+  await admin('POST', keys, { secret: OWN_SECRET }, { may: ['own signing secret'], key: MARKER });
+  const adminKey = (
+    await admin(
+      'POST',
+      '/admin-keys',
+      { name: MARKER, scopes: ['read', 'write'] },
+      { may: ['made admin key'], key: MARKER },
+    )
+  ).json() as { id: string; key: string };
+  keep('made admin key', adminKey.key);
+  const image = (
+    await admin('POST', '/images', { issuer_id: issuer.id, public_id: MARKER, version: 5 })
+  ).json() as { id: string };
+  const overlay = (
+    await admin('POST', '/overlays', { issuer_id: issuer.id, public_id: `${MARKER}/mark` })
+  ).json() as { id: string };
+  const revoked = randomUUID();
+  await admin('POST', `/issuers/${issuer.id}/revocations`, { jti: revoked });
+
+  const seal = (claims: object = {}, secret = OWN_SECRET): string => {
+    const token = sealWith(secret, { iss: issuer.id, ...claims });
+    keep('token', token, ...token.split('.').slice(1));
+    return token;
+  };
+  const path = (claims?: object, what = ''): string => `/images/${image.id}${what}?token=${seal(claims)}`;
+  const steps = [{ overlay: overlay.id }, { width: 7 }];
+
+  const shown = await ask('GET', path({ transformations: steps }), { may: ['signature'] });
+  expect(shown.status).toBe(302);
+  keep('signature', `s--${parseLocation(shown.headers.location ?? '').signature}--`);
+  await ask('HEAD', path({ transformations: steps }), { may: ['signature'] });
+  await ask('GET', path({ transformations: steps }, '/explain'), { may: ['signature'] });
+  const deliveries = [
+    { image_id: image.id, token: seal({ transformations: steps }) },
+    { image_id: randomUUID(), token: seal() },
+    { image_id: image.id, token: `${seal()}x` },
+    { token: 7 },
+  ];
+  await ask('POST', '/deliveries', { body: { deliveries }, may: ['signature'] });
+
+  for (const claims of [
+    { exp: 1 },
+    { nbf: 1e10 },
+    { iat: 1e10 },
+    { exp: 'never' },
+    { image_id: 7 },
+    { image_id: [randomUUID()] },
+    { jti: revoked },
+    { transformations: [{ width: -1 }] },
+    { transformations: 7 },
+    { transformations: [{ overlay: randomUUID() }] },
+    { transformations: [{ overlay: 'fetch:x' }] },
+    { iss: randomUUID() },
+    { iss: 'x' },
+  ]) {
+    for (const what of ['', '/explain']) await ask('GET', path(claims, what));
+  }
+  const token = seal();
+  const forged = seal({}, 'z'.repeat(32));
+  const bearer = (value: string): { headers: Record<string, string> } => ({
+    headers: {
+      authorization: `Bearer ${value}`,
+      cookie: `token=${value}`,
+      referer: `http://x/?token=${value}`,
+    },
+  });
+  for (const each of [token, forged, `${token}x`, token.slice(0, -9)]) {
+    await ask('GET', `/images/${randomUUID()}?token=${each}`, bearer(each));
+    await ask('GET', `/images/${each}?token=${each}`, bearer(each));
+    await ask('GET', `/images/${each}`);
+    await ask('GET', `/images/%zz?token=${each}`);
+    await ask('GET', `/${each}?${each}`);
+    await ask('GET', '/admin/issuers', bearer(each));
+    await ask('GET', `/admin/issuers/${each}`, bearer(adminKey.key));
+    await ask('PUT', `/images/${image.id}?token=${each}`);
+  }
+  for (const wrong of [OWN_SECRET, API_SECRET, issuer.key.secret, `${ADMIN_KEY}x`]) {
+    await ask('GET', '/admin/issuers', bearer(wrong));
+  }
+  await ask('GET', `/images/${image.id}?width=${token}`);
+  await ask('GET', `/images/${image.id}?token=${token}&token=${token}`);
+  await admin('POST', keys, { secret: `${OWN_SECRET} with a space` });
+  await admin('POST', keys, { secret: OWN_SECRET, algorithm: OWN_SECRET });
+  await admin('POST', keys, { secret: OWN_SECRET, not_before: 'soon' });
+  await admin('POST', keys, `{"secret":"${OWN_SECRET}"`);
+  await admin('POST', '/images', { issuer_id: issuer.id, public_id: MARKER, version: 5 });
+  await admin('PATCH', `${keys}/${issuer.key.id}`, { secret: OWN_SECRET });
+  await admin('GET', `/issuers/${issuer.id}`);
+  await admin('GET', '/admin-keys');
+  await admin('DELETE', `${keys}/${issuer.key.id}`);
+  for (const bytes of [
+    `GET /images/x?token=${token} HTTP/1.1\r\nHost: ${token}/x\r\nConnection: close\r\n\r\n`,
+    `GET /images/x?token=${token}${'x'.repeat(20_000)} HTTP/1.1\r\nHost: x\r\n\r\n`,
+    `${token}\r\n\r\n`,
+  ]) {
+    answers.push({ what: 'what cannot be read', text: (await sendRaw(service.port, bytes)).text, may: [] });
+  }
+  await breakTheDatabase(issuer.id, seal());
+  for (const each of [
+    '/health/live',
+    '/health/ready',
+    '/metrics',
+    '/docs',
+    '/docs/openapi.json',
+    '/nowhere',
+  ]) {
+    await ask('GET', each);
+  }
+  const audit = await admin('GET', '/audit?limit=100');
+  expect((audit.json() as { items: unknown[] }).items.length).toBeGreaterThan(6);
+}
+
+/** A stored secret that was altered, and then no database at all: what a driver says of it comes to be logged. */
+async function breakTheDatabase(issuerId: string, token: string): Promise<void> {
+  const url = withPassword(database.variables['DATABASE_URL']).DATABASE_URL;
+  if (url === undefined) return;
+  const server = new URL(url);
+  const name = server.pathname.slice(1);
+  server.pathname = '/postgres';
+  const own = new pg.Client({ connectionString: url });
+  await own.connect();
+  await own.query(
+    'UPDATE issuer_keys SET secret = set_byte(secret, 30, 255 - get_byte(secret, 30)) WHERE issuer_id = $1',
+    [issuerId],
+  );
+  await waitUntil(
+    'an altered secret is refused',
+    async () => (await ask('GET', `/images/${randomUUID()}?token=${token}`)).status === 503,
+  );
+  await own.end();
+  const client = new pg.Client({ connectionString: server.href });
+  await client.connect();
+  await client.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
+  await client.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1`, [name]);
+  await ask('GET', `/images/${randomUUID()}?token=${sealWith(OWN_SECRET, { iss: randomUUID() })}`);
+  await admin('POST', `/issuers/${issuerId}/keys`, { secret: OWN_SECRET });
+  await ask('GET', '/health/ready');
+  await client.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
+  await client.end();
+  await waitUntil('it is whole again', async () => (await ask('GET', '/health/ready')).status === 200);
+}
+
+/** The database's URL with a password in it, which the server does not ask for. */
+function withPassword(url: string | undefined): { DATABASE_URL?: string } {
+  if (url === undefined) return {};
+  const changed = new URL(url);
+  if (changed.password === '') changed.password = DATABASE_PASSWORD;
+  return { DATABASE_URL: changed.href };
+}
+
+/** Everything that is stored: as an operator's dump has it, or where no server can be asked for one, every row. */
+async function dumpAll(): Promise<string> {
+  const { DATABASE_URL: url, DATA_DIR: dataDir = '' } = database.variables;
+  if (url !== undefined)
+    return execFileSync(findPostgresProgram('pg_dump'), [url], { encoding: 'utf8', maxBuffer: 1e9 });
+  const dataSource = await makeDataSource({ kind: 'embedded', dataDir });
+  await dataSource.initialize();
+  try {
+    return (await readTables(dataSource)).join('\n');
+  } finally {
+    await dataSource.destroy();
+  }
+}
+
+async function readTables(dataSource: DataSource): Promise<string[]> {
+  const tables: { name: string }[] = await dataSource.query(
+    `SELECT quote_ident(table_schema) || '.' || quote_ident(table_name) AS name FROM information_schema.tables
+      WHERE table_type = 'BASE TABLE' AND table_schema NOT IN ('pg_catalog', 'information_schema')`,
+  );
+  const rows: string[] = [];
+  for (const { name } of tables) {
+    const found: { row: string }[] = await dataSource.query(`SELECT each::text AS row FROM ${name} AS each`);
+    rows.push(...found.map(({ row }) => row));
+  }
+  return rows;
+}
+
+describe('the search', () => {
+  it('finds a secret in whatever spelling, and nothing where there is none', () => {
+    const known = new Map([['key', spellingsOf('se/cret+key=1?')]]);
+    const bytes = Buffer.from('se/cret+key=1?');
+    const within = (encoding: 'base64' | 'base64url'): string[] =>
+      ['', 'a', 'ab', 'abc'].map((before) => Buffer.from(`${before}se/cret+key=1?}"`).toString(encoding));
+    for (const text of [
+      bytes.toString(),
+      bytes.toString('hex'),
+      bytes.toString('hex').toUpperCase(),
+      encodeURIComponent(bytes.toString()),
+      ...within('base64'),
+      ...within('base64url'),
+    ]) {
+      expect(findSecrets(`x${text}x`, known)).toStrictEqual(['key']);
+    }
+    expect(findSecrets('se/cret key=1?', known)).toStrictEqual([]);
+  });
+});
+
+describe('no secret, token or signature', () => {
+  it('is in a log', () => {
+    const written = ended.stdout + ended.stderr;
+    expect(written.split('\n').length).toBeGreaterThan(100);
+    expect(written).toContain('invalid_transformation');
+    expect(findSecrets(written, secrets)).toStrictEqual([]);
+  });
+
+  it('is in what a service says that refuses to start', () => {
+    expect(refusedStart.code).not.toBe(0);
+    const written = refusedStart.stdout + refusedStart.stderr;
+    for (const name of ['CLOUDINARY_URL', 'ADMIN_API_KEYS', 'SECRETS_KEY']) expect(written).toContain(name);
+    expect(findSecrets(written, secrets)).toStrictEqual([]);
+  });
+
+  it('is in an answer, but what was asked for', () => {
+    const shown = answers.map(({ what, text, may }) => ({
+      what,
+      found: findSecrets(text, secrets).filter((name) => !may.includes(name)),
+    }));
+    expect(shown.filter(({ found }) => found.length > 0)).toStrictEqual([]);
+    // The ones that may show a secret do: they would be found.
+    const asked = answers.filter(({ may, what }) => may.length > 0 && !what.startsWith('HEAD'));
+    for (const { text, may } of asked) expect(findSecrets(text, secrets)).toStrictEqual(may);
+    expect(new Set(answers.map(({ what }) => what.slice(-3)))).toContain('422');
+  });
+
+  it('is in the database', () => {
+    // Whole rows are in the dump, answers that are kept for repeats among them.
+    expect(dump).toContain(`${MARKER}.issuers`);
+    expect(findSecrets(dump, secrets)).toStrictEqual([]);
+  });
+});
