@@ -21,10 +21,9 @@ const replicas = [];
 const agents = [];
 try {
   migrate(postgres.url);
-  for (let index = 0; index < REPLICAS; index += 1) {
-    replicas.push(await startReplica(proxy.url));
-    agents.push(new Agent({ keepAlive: true, maxSockets: 1 }));
-  }
+  const starts = Array.from({ length: REPLICAS }, () => startReplica(proxy.url));
+  replicas.push(...(await Promise.all(starts)));
+  agents.push(...replicas.map(() => new Agent({ keepAlive: true, maxSockets: 1 })));
   const port = replicas[0].port;
   const { id: issuerId, key } = await admin(port, 'POST', '/issuers', { name: 'Measured' });
   const image = { issuer_id: issuerId, public_id: 'measured', version: 1 };

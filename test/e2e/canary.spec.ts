@@ -107,7 +107,11 @@ beforeAll(async () => {
   const refused = spawnBuilt('src/main.js', { ...variables, ...bad, SECRETS_KEY: API_SECRET, PORT: '0' });
   refusedStart = await refused.ended;
 }, 120_000);
-afterAll(() => database.drop());
+afterAll(async () => {
+  service.kill('SIGKILL');
+  await service.ended;
+  await database.drop();
+});
 
 /** Everything that a secret could come out of: good requests, bad ones, and ones with a secret in the wrong place. */
 async function live(): Promise<void> {

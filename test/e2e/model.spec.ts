@@ -7,7 +7,9 @@ import { carryOut, MODEL_COMMANDS, type Real } from '../support/model/commands.j
 import { Model } from '../support/model/model.js';
 import { ADMIN_KEY, startService, type Service } from '../support/service.js';
 
-const RUNS = Number(process.env['PIXSEAL_MODEL_RUNS'] ?? 100);
+const ASKED = Number(process.env['PIXSEAL_MODEL_RUNS'] ?? 100);
+/** The embedded database has one connection and is slow: the full number is run on the other. */
+const RUNS = inject('database').kind === 'embedded' ? Math.min(ASKED, 100) : ASKED;
 /** Runs side by side: each has issuers of its own, and they are each other's strangers. */
 const LANES = inject('database').kind === 'embedded' ? 2 : 4;
 const MOST_COMMANDS = 30;
