@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { DELIVERY_MODES, type DeliveryMode } from '../delivery/delivery-mode.js';
+import { readRegistrationRule, type RegistrationRule } from '../notifications/registration-rule.js';
 import { URL_SIGNATURES, type UrlSignature } from '../cloudinary/url-signature.js';
 
 export const LOG_LEVELS = ['silent', 'fatal', 'error', 'warn', 'info', 'debug'] as const;
@@ -37,6 +38,8 @@ export interface Environment {
   /** Folder of what is kept beside the database: originals, and embedded mode's rows and secrets. */
   readonly dataDir: string;
   readonly cloudinary: CloudinarySettings;
+  /** Whose images Cloudinary's notifications register, in the order in which they are tried. */
+  readonly registrationRules: readonly RegistrationRule[];
   readonly deliveryMode: DeliveryMode;
   /** Origin without a trailing slash, or null to use each request's own. */
   readonly publicUrl: string | null;
@@ -161,6 +164,7 @@ export function readEnvironment(
       DELIVERY_MODES,
       cloudinaryUrl === undefined ? 'local' : 'cloudinary',
     ),
+    registrationRules: readRegistrationRules(read),
     publicUrl: readPublicUrl(read),
     trustProxy: readTrustProxy(read),
     rateLimitAddress: read.integer('RATE_LIMIT_ADDRESS', 6_000, 0, MAX_RATE),
@@ -268,6 +272,16 @@ function readAccount(read: Reader, url: URL): Account | undefined {
   if (bare && Object.values(account).every((part) => /^[\w-]+$/.test(part))) return account;
   read.refuse('CLOUDINARY_URL must read cloudinary://API_KEY:API_SECRET@CLOUD_NAME and nothing more', null);
   return undefined;
+}
+
+function readRegistrationRules(read: Reader): RegistrationRule[] {
+  const rules = read.list('CLOUDINARY_REGISTER').map(readRegistrationRule);
+  const known = rules.filter((rule) => rule !== null);
+  if (known.length === rules.length) return known;
+  return read.refuse(
+    'CLOUDINARY_REGISTER must hold rules such as context:KEY, folder:PATH=ISSUER_ID or folder:PATH/:issuer_id, comma-separated',
+    known,
+  );
 }
 
 function readAuthToken(read: Reader): CloudinarySettings['authToken'] {
