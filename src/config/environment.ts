@@ -179,7 +179,7 @@ export function readEnvironment(
   const signature = read.oneOf('CLOUDINARY_SIGNATURE', URL_SIGNATURES, 'sha1');
   const authToken = readAuthToken(read);
   const uploadPrefix = readUploadPrefix(read);
-  const uploadTimeout = 1_000 * read.integer('CLOUDINARY_UPLOAD_TIMEOUT', 60, 1, 600);
+  const uploadTimeout = readUploadTimeout(read);
   if (read.problems.length > 0) throw new EnvironmentError(read.problems);
 
   const kept = embedded ? embeddedSecrets(database.dataDir) : undefined;
@@ -207,6 +207,26 @@ export function readDatabaseSettings(variables: Variables): DatabaseSettings {
   const settings = readDatabase(read);
   if (read.problems.length > 0) throw new EnvironmentError(read.problems);
   return settings;
+}
+
+/** The account to read from, by those variables alone. */
+export type CloudinaryAccount = Pick<
+  CloudinarySettings,
+  'cloudName' | 'apiSecret' | 'uploadPrefix' | 'uploadTimeout'
+> & { readonly apiKey: string };
+
+/** The account's settings alone, for commands that work with a running service. @throws EnvironmentError */
+export function readCloudinaryAccount(variables: Variables): CloudinaryAccount {
+  const read = new Reader(variables);
+  const url = read.url('CLOUDINARY_URL', ['cloudinary:']);
+  if (read.text('CLOUDINARY_URL') === undefined) {
+    read.refuse('CLOUDINARY_URL is needed: cloudinary://API_KEY:API_SECRET@CLOUD_NAME', null);
+  }
+  const account = url === undefined ? undefined : readAccount(read, url);
+  const uploadPrefix = readUploadPrefix(read);
+  const uploadTimeout = readUploadTimeout(read);
+  if (account === undefined || read.problems.length > 0) throw new EnvironmentError(read.problems);
+  return { ...account, uploadPrefix, uploadTimeout };
 }
 
 /** The environment of this process; the one place that reads `process.env`. */
@@ -299,6 +319,10 @@ function readUploadPrefix(read: Reader): string {
   const local = ['127.0.0.1', '[::1]', 'localhost'].includes(url.hostname);
   if (isBareOrigin(url) && (url.protocol === 'https:' || local)) return url.origin;
   return read.refuse('CLOUDINARY_UPLOAD_PREFIX must be an https origin alone, or http on this machine', '');
+}
+
+function readUploadTimeout(read: Reader): number {
+  return 1_000 * read.integer('CLOUDINARY_UPLOAD_TIMEOUT', 60, 1, 600);
 }
 
 function isBareOrigin(url: URL): boolean {
