@@ -6,6 +6,8 @@ import {
   type ListedAsset,
 } from '../cloudinary/account-assets.js';
 import { findPublicIdFault } from '../cloudinary/public-id.js';
+import { findDatabaseFault } from '../database/database-fault.js';
+import { DatabaseUnavailableError } from '../database/database.errors.js';
 import { ProblemError } from '../problems/problem.error.js';
 import type { Backend, RowFilters } from './backend.js';
 import { CommandFailedError } from './cli.errors.js';
@@ -78,7 +80,7 @@ export class ImageImport {
 
   /** @throws CommandFailedError where Cloudinary gives no more pages; ProblemError of a write. */
   async run(): Promise<ImportResult> {
-    await this.readHeld();
+    await this.patiently(() => this.readHeld());
     let { cursor } = this.progress;
     let page: AssetPage;
     do {
@@ -183,17 +185,17 @@ export class ImageImport {
     }
   }
 
-  /** Does a write again for as long as the service is busy. */
-  private async patiently(write: () => Promise<void>): Promise<void> {
+  /** Does again what a busy service, or a database that does not answer, refused. */
+  private async patiently<T>(work: () => Promise<T>): Promise<T> {
     for (let refusals = 0; ; refusals++) {
       try {
-        await write();
-        return;
+        return await work();
       } catch (error) {
-        if (!(error instanceof ProblemError) || !BUSY.has(error.code) || refusals === MAX_REFUSALS)
+        const problem = findDatabaseFault(error) === null ? error : new DatabaseUnavailableError();
+        if (!(problem instanceof ProblemError) || !BUSY.has(problem.code) || refusals === MAX_REFUSALS)
           throw error;
-        const seconds = Number(error.extensions['retry_after'] ?? 1);
-        await this.rest(error.code, new Date(Date.now() + 1_000 * Math.max(seconds, 1)));
+        const seconds = Number(problem.extensions['retry_after'] ?? 1);
+        await this.rest(problem.code, new Date(Date.now() + 1_000 * Math.max(seconds, 1)));
       }
     }
   }

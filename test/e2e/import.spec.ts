@@ -37,7 +37,12 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 beforeEach(async () => {
-  Object.assign(api, { refuse: null, pageSize: 5, rate: { remaining: 499, reset: new Date() }, counts: true });
+  Object.assign(api, {
+    refuse: null,
+    pageSize: 5,
+    rate: { remaining: 499, reset: new Date() },
+    counts: true,
+  });
   api.asked.length = 0;
   issuerId = (await post<{ id: string }>(service, '/issuers', { name: 'Importing' })).id;
 });
@@ -95,12 +100,12 @@ describe('pixseal import', () => {
     const first = await pixsealImport([], onDatabase());
     expect(first).toMatchObject({
       code: 0,
-      stderr: '',
       stdout:
         'registered         1200\nupdated            0\nunchanged          0\n' +
         'of another issuer  0\nnot to be named    0\n',
     });
     expect(api.asked).toHaveLength(3);
+    expect(api.counted).toBe(1);
     expect((await rows()).sort(byName)).toStrictEqual(
       assets
         .map(({ public_id, type, version, format }) => ({ public_id, type, version, format }))

@@ -28,6 +28,8 @@ export interface AdminApi {
   refuse: ((cursor: string | null) => Refusal | null) | null;
   /** `X-FeatureRateLimit-*` of the pages. */
   rate: { remaining: number; reset: Date };
+  /** Searches so far. */
+  counted: number;
   /** Whether the search counts. */
   counts: boolean;
   /** Cursors of before are not known any more. */
@@ -56,6 +58,7 @@ export async function startAdminApi(account: {
     pageSize: PAGE,
     refuse: null,
     rate: { remaining: 499, reset: new Date() },
+    counted: 0,
     counts: true,
     forgetCursors: () => void (generation += 1),
     close: () =>
@@ -72,8 +75,10 @@ export async function startAdminApi(account: {
     const { pathname, searchParams: query } = new URL(request.url ?? '', api.url);
     if (request.headers.authorization !== authorization)
       return { status: 401, message: 'Invalid credentials' };
-    const path = pathname.replace(`/v1_1/${account.cloudName}/`, '');
+    // The SDK escapes the slash in the search's path.
+    const path = decodeURIComponent(pathname).replace(`/v1_1/${account.cloudName}/`, '');
     if (path === 'resources/search') {
+      api.counted += 1;
       if (!api.counts) return { status: 420, message: 'Rate Limit Exceeded' };
       send(response, 200, { total_count: api.assets.length, resources: [] });
       return null;
