@@ -12,6 +12,7 @@ import { HealthModule } from './health/health.module.js';
 import { ImagesModule } from './images/images.module.js';
 import { IssuersModule } from './issuers/issuers.module.js';
 import { LimitsModule } from './limits/limits.module.js';
+import { NotificationsModule } from './notifications/notifications.module.js';
 import { OverlaysModule } from './overlays/overlays.module.js';
 import { RevocationsModule } from './revocations/revocations.module.js';
 import { RendererModule } from './renderer/renderer.module.js';
@@ -36,6 +37,8 @@ export class AppModule {
         IssuersModule,
         RevocationsModule,
         HealthModule,
+        // Without an account there is no secret that a notification could be signed with.
+        ...(environment.cloudinary.apiKey === null ? [] : [NotificationsModule]),
         ...(environment.deliveryMode === 'local' ? [RendererModule] : []),
       ],
       providers: [

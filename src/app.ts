@@ -15,6 +15,7 @@ import { logAnswer, logRequests } from './logging/request-log.js';
 import { requestIdOf } from './logging/request-trail.js';
 import { ProblemFilter } from './problems/problem.filter.js';
 import { setDefaultHeaders } from './delivery/response-headers.js';
+import { keepNotificationsRaw } from './notifications/raw-notification.js';
 import { acceptForms } from './originals/original-upload.js';
 import { answerBrokenRequest, BODY_LIMITS, REQUEST_LIMITS } from './problems/request-limits.js';
 
@@ -52,6 +53,7 @@ export async function createApp(
   setDefaultHeaders(server);
   closeGracefully(server);
   acceptForms(server);
+  keepNotificationsRaw(server);
   shedLoad(server, pressure);
   server.addHook('onRoute', (route) => {
     const limit = BODY_LIMITS[route.url];

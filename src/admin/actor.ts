@@ -30,10 +30,17 @@ export function workAs<T>(work: Work, run: () => T): T {
   return works.run(work, run);
 }
 
-/** Runs what the service itself, or its command line, does: with every right, under that name in the audit log. */
-export function workAsOwn<T>(name: 'cli' | 'demo' | 'service', run: () => T): T {
+/**
+ * Runs what the service itself, its command line or Cloudinary does: with every right, under that name in the audit
+ * log.
+ */
+export function workAsOwn<T>(
+  name: 'cli' | 'cloudinary' | 'demo' | 'service',
+  run: () => T,
+  requestId: string | null = null,
+): T {
   const actor = { name, scopes: SCOPES, issuerId: null, expiresAt: null };
-  return workAs({ actor, requestId: null, reservation: null }, run);
+  return workAs({ actor, requestId, reservation: null }, run);
 }
 
 /** The work under way; null where nobody works. */

@@ -2,7 +2,7 @@ import type { CreateAdminKeyDto } from '../admin-keys/admin-key.dto.js';
 import type { AdminKeyView, NewAdminKeyView } from '../admin-keys/admin-key.view.js';
 import type { ExplanationView } from '../delivery/explanation.view.js';
 import type { ImageView } from '../images/image.view.js';
-import type { CreateImageDto } from '../images/image.dto.js';
+import type { CreateImageDto, ListImagesDto, UpdateImageDto } from '../images/image.dto.js';
 import type { CreateIssuerDto } from '../issuers/issuer.dto.js';
 import type { RewrapResult } from '../issuers/stored-secrets.service.js';
 import type { NewIssuerView } from '../issuers/issuer.view.js';
@@ -22,6 +22,9 @@ export type Json<T> = T extends Date
 /** A DTO's members as a person typed them: the backend judges them, by the admin API's own rules. */
 export type Typed<Dto> = { readonly [Member in keyof Dto]?: unknown };
 
+/** Filters of lists of images and overlays. */
+export type RowFilters = Partial<Pick<ListImagesDto, 'issuer_id' | 'public_id'>>;
+
 /** What `GET /images/:image_id/explain` is asked. */
 export interface ExplanationRequest {
   /** The path's id; any text where the token names the image. */
@@ -37,6 +40,10 @@ export abstract class Backend {
 
   abstract createIssuer(input: Typed<CreateIssuerDto>): Promise<Json<NewIssuerView>>;
   abstract addImage(input: Typed<CreateImageDto>): Promise<Json<ImageView>>;
+  abstract updateImage(id: string, input: Typed<UpdateImageDto>): Promise<Json<ImageView>>;
+  /** All that the filters let through. */
+  abstract listImages(filters: RowFilters): Promise<Json<ImageView>[]>;
+  abstract listOverlays(filters: RowFilters): Promise<Json<OverlayView>[]>;
   abstract addOverlay(input: Typed<CreateOverlayDto>): Promise<Json<OverlayView>>;
   abstract createAdminKey(input: Typed<CreateAdminKeyDto>): Promise<Json<NewAdminKeyView>>;
   /** All of them. */

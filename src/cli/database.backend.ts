@@ -14,7 +14,7 @@ import { DeliveryLocator } from '../delivery/delivery-locator.js';
 import { DeliveryService } from '../delivery/delivery.service.js';
 import { ExplanationView } from '../delivery/explanation.view.js';
 import { DirectoryService } from '../directory/directory.service.js';
-import { CreateImageDto } from '../images/image.dto.js';
+import { CreateImageDto, ListImagesDto, UpdateImageDto } from '../images/image.dto.js';
 import { ImageView } from '../images/image.view.js';
 import { ImagesService } from '../images/images.service.js';
 import { CreateIssuerDto } from '../issuers/issuer.dto.js';
@@ -23,11 +23,11 @@ import type { SigningKey } from '../issuers/issuer.js';
 import { NewIssuerView, NewKeyView } from '../issuers/issuer.view.js';
 import { StoredSecretsService, type RewrapResult } from '../issuers/stored-secrets.service.js';
 import { IssuersService } from '../issuers/issuers.service.js';
-import { CreateOverlayDto } from '../overlays/overlay.dto.js';
+import { CreateOverlayDto, ListOverlaysDto } from '../overlays/overlay.dto.js';
 import { OverlayView } from '../overlays/overlay.view.js';
 import { OverlaysService } from '../overlays/overlays.service.js';
 import { isLive } from '../tokens/token.service.js';
-import { Backend, type ExplanationRequest, type Json } from './backend.js';
+import { Backend, type ExplanationRequest, type Json, type RowFilters } from './backend.js';
 import { CommandFailedError } from './cli.errors.js';
 import { note } from './output.js';
 
@@ -93,6 +93,27 @@ export class DatabaseBackend extends Backend {
     return toJson(new ImageView(row));
   }
 
+  async updateImage(id: string, input: object): Promise<Json<ImageView>> {
+    const row = await this.get(ImagesService).update(id, await this.validate(input, UpdateImageDto));
+    return toJson(new ImageView(row));
+  }
+
+  async listImages(filters: RowFilters): Promise<Json<ImageView>[]> {
+    const rows = await allPages(async (cursor) =>
+      this.get(ImagesService).list(await this.validate({ limit: 100, ...filters, ...cursor }, ListImagesDto)),
+    );
+    return rows.map((row) => toJson(new ImageView(row)));
+  }
+
+  async listOverlays(filters: RowFilters): Promise<Json<OverlayView>[]> {
+    const rows = await allPages(async (cursor) =>
+      this.get(OverlaysService).list(
+        await this.validate({ limit: 100, ...filters, ...cursor }, ListOverlaysDto),
+      ),
+    );
+    return rows.map((row) => toJson(new OverlayView(row)));
+  }
+
   async addOverlay(input: object): Promise<Json<OverlayView>> {
     const row = await this.get(OverlaysService).create(await this.validate(input, CreateOverlayDto));
     return toJson(new OverlayView(row));
@@ -106,16 +127,8 @@ export class DatabaseBackend extends Backend {
   }
 
   async listAdminKeys(): Promise<Json<AdminKeyView>[]> {
-    const keys: Json<AdminKeyView>[] = [];
-    let cursor: string | null = null;
-    do {
-      const { rows, nextCursor }: Awaited<ReturnType<AdminKeysService['list']>> = await this.get(
-        AdminKeysService,
-      ).list({ limit: 100, ...(cursor === null ? {} : { cursor }) });
-      keys.push(...rows.map((row) => toJson(new AdminKeyView(row))));
-      cursor = nextCursor;
-    } while (cursor !== null);
-    return keys;
+    const rows = await allPages((cursor) => this.get(AdminKeysService).list({ limit: 100, ...cursor }));
+    return rows.map((row) => toJson(new AdminKeyView(row)));
   }
 
   async revokeAdminKey(id: string): Promise<void> {
@@ -158,6 +171,20 @@ export class DatabaseBackend extends Backend {
   private async validate<Dto>(input: object, metatype: Type<Dto>): Promise<Dto> {
     return (await this.validation.transform(input, { type: 'body', metatype })) as Dto;
   }
+}
+
+/** The rows of a list, page by page. */
+async function allPages<T>(
+  list: (query: { readonly cursor?: string }) => Promise<{ rows: T[]; nextCursor: string | null }>,
+): Promise<T[]> {
+  const all: T[] = [];
+  let cursor: string | null = null;
+  do {
+    const page: { rows: T[]; nextCursor: string | null } = await list(cursor === null ? {} : { cursor });
+    all.push(...page.rows);
+    cursor = page.nextCursor;
+  } while (cursor !== null);
+  return all;
 }
 
 /** Host and port of the service on this machine: one that listens everywhere is reached by the loopback address. */

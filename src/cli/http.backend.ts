@@ -1,11 +1,11 @@
-import type { AdminKeyPageView, AdminKeyView, NewAdminKeyView } from '../admin-keys/admin-key.view.js';
+import type { AdminKeyView, NewAdminKeyView } from '../admin-keys/admin-key.view.js';
 import type { ExplanationView } from '../delivery/explanation.view.js';
 import type { ImageView } from '../images/image.view.js';
 import type { RewrapResult } from '../issuers/stored-secrets.service.js';
 import type { NewIssuerView } from '../issuers/issuer.view.js';
 import type { OverlayView } from '../overlays/overlay.view.js';
 import type { ProblemExtensions } from '../problems/problem.error.js';
-import { Backend, type ExplanationRequest, type Json } from './backend.js';
+import { Backend, type ExplanationRequest, type Json, type RowFilters } from './backend.js';
 import { CommandFailedError, RemoteProblemError, UsageError } from './cli.errors.js';
 
 /** Milliseconds. */
@@ -32,6 +32,18 @@ export class HttpBackend extends Backend {
     return this.create('/admin/images', input);
   }
 
+  updateImage(id: string, input: object): Promise<Json<ImageView>> {
+    return this.write('PATCH', `/admin/images/${encodeURIComponent(id)}`, input);
+  }
+
+  listImages(filters: RowFilters): Promise<Json<ImageView>[]> {
+    return this.list('/admin/images', filters);
+  }
+
+  listOverlays(filters: RowFilters): Promise<Json<OverlayView>[]> {
+    return this.list('/admin/overlays', filters);
+  }
+
   addOverlay(input: object): Promise<Json<OverlayView>> {
     return this.create('/admin/overlays', input);
   }
@@ -40,15 +52,8 @@ export class HttpBackend extends Backend {
     return this.create('/admin/admin-keys', input);
   }
 
-  async listAdminKeys(): Promise<Json<AdminKeyView>[]> {
-    const keys: Json<AdminKeyView>[] = [];
-    let cursor = '';
-    do {
-      const page: Json<AdminKeyPageView> = await this.askAsAdmin(`/admin/admin-keys?limit=100${cursor}`);
-      keys.push(...page.items);
-      cursor = page.next_cursor === null ? '' : `&cursor=${page.next_cursor}`;
-    } while (cursor !== '');
-    return keys;
+  listAdminKeys(): Promise<Json<AdminKeyView>[]> {
+    return this.list('/admin/admin-keys', {});
   }
 
   async revokeAdminKey(id: string): Promise<void> {
@@ -75,9 +80,27 @@ export class HttpBackend extends Backend {
     // Each request stands for itself.
   }
 
+  private async list<T>(path: string, filters: RowFilters): Promise<T[]> {
+    const rows: T[] = [];
+    let cursor: string | null = null;
+    do {
+      const query = new URLSearchParams({ limit: '100', ...filters, ...(cursor === null ? {} : { cursor }) });
+      const page: { items: readonly T[]; next_cursor: string | null } = await this.askAsAdmin(
+        `${path}?${query.toString()}`,
+      );
+      rows.push(...page.items);
+      cursor = page.next_cursor;
+    } while (cursor !== null);
+    return rows;
+  }
+
   private create<T>(path: string, body: object): Promise<T> {
+    return this.write('POST', path, body);
+  }
+
+  private write<T>(method: 'POST' | 'PATCH', path: string, body: object): Promise<T> {
     return this.askAsAdmin(path, {
-      method: 'POST',
+      method,
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(body),
     });

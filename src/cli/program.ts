@@ -5,6 +5,7 @@ import { addExplainCommand } from './explain.command.js';
 import { UsageError } from './cli.errors.js';
 import { addGlobalOptions } from './global-options.js';
 import { formatFailure } from './failure.js';
+import { addImportCommand } from './import.command.js';
 import { addImageCommands } from './image.command.js';
 import { addIssuerCommands } from './issuer.command.js';
 import { addKeysCommands } from './keys.command.js';
@@ -73,6 +74,7 @@ function makeProgram(): Command {
   addIssuerCommands(program);
   addKeysCommands(program);
   addImageCommands(program);
+  addImportCommand(program);
   addOverlayCommands(program);
   addTokenCommands(program);
   addExplainCommand(program);

@@ -1,10 +1,11 @@
 import { Module } from '@nestjs/common';
 import { CloudinaryUploader } from './cloudinary-uploader.js';
 import { CloudinaryUrlService } from './cloudinary-url.service.js';
+import { NotificationVerifier } from './notification-verifier.js';
 import { UrlVerifier } from './url-verifier.js';
 
 @Module({
-  providers: [CloudinaryUrlService, CloudinaryUploader, UrlVerifier],
-  exports: [CloudinaryUrlService, CloudinaryUploader, UrlVerifier],
+  providers: [CloudinaryUrlService, CloudinaryUploader, UrlVerifier, NotificationVerifier],
+  exports: [CloudinaryUrlService, CloudinaryUploader, UrlVerifier, NotificationVerifier],
 })
 export class CloudinaryModule {}

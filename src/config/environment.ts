@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { DELIVERY_MODES, type DeliveryMode } from '../delivery/delivery-mode.js';
+import { readRegistrationRule, type RegistrationRule } from '../notifications/registration-rule.js';
 import { URL_SIGNATURES, type UrlSignature } from '../cloudinary/url-signature.js';
 
 export const LOG_LEVELS = ['silent', 'fatal', 'error', 'warn', 'info', 'debug'] as const;
@@ -37,6 +38,8 @@ export interface Environment {
   /** Folder of what is kept beside the database: originals, and embedded mode's rows and secrets. */
   readonly dataDir: string;
   readonly cloudinary: CloudinarySettings;
+  /** Whose images Cloudinary's notifications register, in the order in which they are tried. */
+  readonly registrationRules: readonly RegistrationRule[];
   readonly deliveryMode: DeliveryMode;
   /** Origin without a trailing slash, or null to use each request's own. */
   readonly publicUrl: string | null;
@@ -161,6 +164,7 @@ export function readEnvironment(
       DELIVERY_MODES,
       cloudinaryUrl === undefined ? 'local' : 'cloudinary',
     ),
+    registrationRules: readRegistrationRules(read),
     publicUrl: readPublicUrl(read),
     trustProxy: readTrustProxy(read),
     rateLimitAddress: read.integer('RATE_LIMIT_ADDRESS', 6_000, 0, MAX_RATE),
@@ -175,7 +179,7 @@ export function readEnvironment(
   const signature = read.oneOf('CLOUDINARY_SIGNATURE', URL_SIGNATURES, 'sha1');
   const authToken = readAuthToken(read);
   const uploadPrefix = readUploadPrefix(read);
-  const uploadTimeout = 1_000 * read.integer('CLOUDINARY_UPLOAD_TIMEOUT', 60, 1, 600);
+  const uploadTimeout = readUploadTimeout(read);
   if (read.problems.length > 0) throw new EnvironmentError(read.problems);
 
   const kept = embedded ? embeddedSecrets(database.dataDir) : undefined;
@@ -203,6 +207,26 @@ export function readDatabaseSettings(variables: Variables): DatabaseSettings {
   const settings = readDatabase(read);
   if (read.problems.length > 0) throw new EnvironmentError(read.problems);
   return settings;
+}
+
+/** The account to read from, by those variables alone. */
+export type CloudinaryAccount = Pick<
+  CloudinarySettings,
+  'cloudName' | 'apiSecret' | 'uploadPrefix' | 'uploadTimeout'
+> & { readonly apiKey: string };
+
+/** The account's settings alone, for commands that work with a running service. @throws EnvironmentError */
+export function readCloudinaryAccount(variables: Variables): CloudinaryAccount {
+  const read = new Reader(variables);
+  const url = read.url('CLOUDINARY_URL', ['cloudinary:']);
+  if (read.text('CLOUDINARY_URL') === undefined) {
+    read.refuse('CLOUDINARY_URL is needed: cloudinary://API_KEY:API_SECRET@CLOUD_NAME', null);
+  }
+  const account = url === undefined ? undefined : readAccount(read, url);
+  const uploadPrefix = readUploadPrefix(read);
+  const uploadTimeout = readUploadTimeout(read);
+  if (account === undefined || read.problems.length > 0) throw new EnvironmentError(read.problems);
+  return { ...account, uploadPrefix, uploadTimeout };
 }
 
 /** The environment of this process; the one place that reads `process.env`. */
@@ -270,6 +294,16 @@ function readAccount(read: Reader, url: URL): Account | undefined {
   return undefined;
 }
 
+function readRegistrationRules(read: Reader): RegistrationRule[] {
+  const rules = read.list('CLOUDINARY_REGISTER').map(readRegistrationRule);
+  const known = rules.filter((rule) => rule !== null);
+  if (known.length === rules.length) return known;
+  return read.refuse(
+    'CLOUDINARY_REGISTER must hold rules such as context:KEY, folder:PATH=ISSUER_ID or folder:PATH/:issuer_id, comma-separated',
+    known,
+  );
+}
+
 function readAuthToken(read: Reader): CloudinarySettings['authToken'] {
   const duration = read.integer('CLOUDINARY_AUTH_TOKEN_DURATION', 3600, 1, 31_536_000);
   const key = read.text('CLOUDINARY_AUTH_TOKEN_KEY');
@@ -285,6 +319,10 @@ function readUploadPrefix(read: Reader): string {
   const local = ['127.0.0.1', '[::1]', 'localhost'].includes(url.hostname);
   if (isBareOrigin(url) && (url.protocol === 'https:' || local)) return url.origin;
   return read.refuse('CLOUDINARY_UPLOAD_PREFIX must be an https origin alone, or http on this machine', '');
+}
+
+function readUploadTimeout(read: Reader): number {
+  return 1_000 * read.integer('CLOUDINARY_UPLOAD_TIMEOUT', 60, 1, 600);
 }
 
 function isBareOrigin(url: URL): boolean {

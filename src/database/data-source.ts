@@ -6,6 +6,7 @@ import { ImageEntity } from '../images/image.entity.js';
 import { IssuerKeyUseEntity } from '../issuers/issuer-key-use.entity.js';
 import { IssuerKeyEntity } from '../issuers/issuer-key.entity.js';
 import { IssuerEntity } from '../issuers/issuer.entity.js';
+import { AssetStateEntity } from '../notifications/asset-state.entity.js';
 import { OriginalEntity } from '../originals/original.entity.js';
 import { OverlayEntity } from '../overlays/overlay.entity.js';
 import { RevocationEntity } from '../revocations/revocation.entity.js';
@@ -18,6 +19,7 @@ import { CreateIssuerKeyUses1767100000000 } from './migrations/1767100000000-cre
 import { AddIssuerPolicy1768000000000 } from './migrations/1768000000000-add-issuer-policy.js';
 import { CreateAdminKeysAndAudit1769000000000 } from './migrations/1769000000000-create-admin-keys-and-audit.js';
 import { RecordRevocations1770000000000 } from './migrations/1770000000000-record-revocations.js';
+import { CreateCloudinaryAssets1771000000000 } from './migrations/1771000000000-create-cloudinary-assets.js';
 
 /** Milliseconds to wait for a connection, and for an answer, before a request is told 503. */
 const CONNECT_TIMEOUT = 900;
@@ -36,6 +38,7 @@ const SCHEMA = {
     RevocationEntity,
     AdminKeyEntity,
     AuditEntryEntity,
+    AssetStateEntity,
   ],
   migrations: [
     CreateTables1764000000000,
@@ -45,6 +48,7 @@ const SCHEMA = {
     AddIssuerPolicy1768000000000,
     CreateAdminKeysAndAudit1769000000000,
     RecordRevocations1770000000000,
+    CreateCloudinaryAssets1771000000000,
   ],
   subscribers: [ActorSubscriber],
   migrationsTableName: 'migrations',

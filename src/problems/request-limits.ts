@@ -18,8 +18,11 @@ export const REQUEST_LIMITS = {
   },
 };
 
-/** Routes whose bodies may be larger: 500 tokens of 8 KiB. */
-export const BODY_LIMITS: Readonly<Record<string, number>> = { '/deliveries': 5 * KIB * KIB };
+/** Routes whose bodies may be larger: 500 tokens of 8 KiB; what Cloudinary tells of an asset, or of a thousand. */
+export const BODY_LIMITS: Readonly<Record<string, number>> = {
+  '/deliveries': 5 * KIB * KIB,
+  '/cloudinary/notifications': KIB * KIB,
+};
 
 const BROKEN: Readonly<Record<string, { status: number; code: string; detail: string }>> = {
   HPE_HEADER_OVERFLOW: {

@@ -1,0 +1,209 @@
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { SingleBar } from 'cli-progress';
+import { Option, type Command } from 'commander';
+import { AccountAssets, type AssetQuery } from '../cloudinary/account-assets.js';
+import { processVariables, readCloudinaryAccount } from '../config/environment.js';
+import { DELIVERY_TYPES, IMAGE_ACCESSES, type DeliveryType } from '../images/image.js';
+import { CommandFailedError, UsageError } from './cli.errors.js';
+import { addGlobalOptions, withBackend, type GlobalOptions } from './global-options.js';
+import { ImageImport, type ImportProgress, type ImportResult } from './image-import.js';
+import { formatRows, note, print, printable, printJson } from './output.js';
+
+/** Names that are listed one by one; `--json` has all of them. */
+const SHOWN = 20;
+
+interface ImportOptions extends GlobalOptions {
+  readonly issuer: string;
+  readonly type: DeliveryType;
+  readonly prefix?: string;
+  readonly tag?: string;
+  readonly access?: string;
+  readonly state?: string;
+  readonly dryRun?: true;
+}
+
+export function addImportCommand(program: Command): void {
+  addGlobalOptions(
+    program
+      .command('import')
+      .summary('register the images of a Cloudinary account')
+      .description(
+        'Walks the account of CLOUDINARY_URL by its Admin API, and registers its images for an issuer. What is\n' +
+          'registered already gets a newer version, or is left as it is: it may be stopped and run again.',
+      )
+      .requiredOption('--issuer <uuid>', 'whose tokens open them')
+      .addOption(
+        new Option('--type <type>', 'Cloudinary’s type of the originals')
+          .choices(DELIVERY_TYPES)
+          .default('authenticated'),
+      )
+      .option('--prefix <text>', 'only public ids that begin with it, such as shoes/')
+      .option('--tag <tag>', 'only images with this tag')
+      .addOption(
+        new Option(
+          '--access <access>',
+          'of new ones. token: with a sealed token only; public: also without one (default: token)',
+        ).choices(IMAGE_ACCESSES),
+      )
+      .option('--state <file>', 'keeps how far it got, so that the next run goes on there')
+      .option('--dry-run', 'write nothing, and say what would be done'),
+  )
+    .addHelpText(
+      'after',
+      `
+Exit code 1 also where some images could not be registered, since another issuer has their public ids.
+
+Examples:
+  $ pixseal import --issuer cfd3b472-dbba-4089-bce7-f5c1e413b5c1 --prefix shoes/ --dry-run
+  $ pixseal import --issuer cfd3b472-dbba-4089-bce7-f5c1e413b5c1 --type upload --state import.json`,
+    )
+    .action(importImages);
+}
+
+async function importImages(options: ImportOptions): Promise<void> {
+  const settings = readCloudinaryAccount(processVariables());
+  const account = new AccountAssets(settings);
+  const { type, prefix, tag, issuer: issuerId, access, dryRun = false } = options;
+  const query: AssetQuery = {
+    type,
+    ...(prefix === undefined ? {} : { prefix }),
+    ...(tag === undefined ? {} : { tag }),
+  };
+  const state = new StateFile(dryRun ? undefined : options.state, {
+    cloud: settings.cloudName,
+    issuer: issuerId,
+    ...query,
+  });
+  const result = await withBackend(options, async (backend) => {
+    const progress = new BarProgress(state, await account.count(query));
+    try {
+      return await new ImageImport(backend, account, { issuerId, query, access, dryRun }, progress).run();
+    } finally {
+      progress.stop();
+    }
+  });
+  report(result, options);
+}
+
+function report(result: ImportResult, { json, dryRun }: ImportOptions): void {
+  const { registered, updated, unchanged, conflicts, refused } = result;
+  if (json) printJson(result);
+  else {
+    const would = dryRun === true ? 'would be ' : '';
+    print(
+      ...formatRows([
+        [`${would}registered`, registered],
+        [`${would}updated`, updated],
+        ['unchanged', unchanged],
+        ['of another issuer', conflicts.length],
+        ['not to be named', refused.length],
+      ]),
+    );
+  }
+  const failed = [
+    ...conflicts.map((publicId) => `${publicId}: another issuer has this public id`),
+    ...refused.map(({ public_id: publicId, detail }) => `${publicId}: ${detail}`),
+  ];
+  if (failed.length === 0) return;
+  const more = failed.length > SHOWN ? [`and ${failed.length - SHOWN} more: --json lists all`] : [];
+  throw new CommandFailedError(
+    ['some images cannot be registered', ...failed.slice(0, SHOWN), ...more].map(printable).join('\n  '),
+  );
+}
+
+/** The bar on a terminal; elsewhere only what is worth a remark. */
+class BarProgress implements ImportProgress {
+  readonly cursor: string | null;
+  private readonly bar: SingleBar;
+  private done = 0;
+
+  constructor(
+    private readonly state: StateFile,
+    private readonly total: number | null,
+  ) {
+    this.cursor = state.read();
+    if (this.cursor !== null) note('going on where the last run stopped');
+    // Without a total there is nothing to draw a bar of; one that goes on counts only what is left.
+    const counted = total === null || this.cursor !== null ? '{value} images' : '[{bar}] {value} of {total}';
+    this.bar = new SingleBar({
+      format: `${counted}  {duration_formatted}  {doing}`,
+      hideCursor: true,
+      clearOnComplete: true,
+      barsize: 30,
+    });
+    this.bar.start(total ?? 0, 0, { doing: '' });
+  }
+
+  imageDone(): void {
+    this.done += 1;
+    if (this.done > (this.total ?? Infinity)) this.bar.setTotal(this.done);
+    this.bar.update(this.done, { doing: '' });
+  }
+
+  pageDone(cursor: string | null): void {
+    this.state.write(cursor);
+  }
+
+  begunAnew(): void {
+    this.bar.stop();
+    note('Cloudinary knows the cursor no more: beginning anew, what is registered is left as it is');
+    this.done = 0;
+    this.bar.start(this.total ?? 0, 0, { doing: '' });
+  }
+
+  waiting(reason: string, until: Date): void {
+    const doing = `${printable(reason)}: waiting until ${until.toISOString().slice(11, 19)} UTC`;
+    if (process.stderr.isTTY) this.bar.update(this.done, { doing });
+    else note(doing);
+  }
+
+  stop(): void {
+    this.bar.stop();
+  }
+}
+
+/** Keeps the cursor of the page behind the last one that was dealt with, and of which import it is. */
+class StateFile {
+  constructor(
+    private readonly path: string | undefined,
+    private readonly of: Readonly<Record<string, string>>,
+  ) {}
+
+  /** @throws UsageError for a file of another import, or one that holds something else. */
+  read(): string | null {
+    if (this.path === undefined) return null;
+    let text: string;
+    try {
+      text = readFileSync(this.path, 'utf8');
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+      throw new UsageError(`${this.path} cannot be read.`);
+    }
+    const kept = parse(text);
+    const same = JSON.stringify(kept?.['of']) === JSON.stringify(this.of);
+    if (same && typeof kept?.['cursor'] === 'string') return kept['cursor'];
+    throw new UsageError(`${this.path} is not of this import. Remove it, or name another file.`);
+  }
+
+  /** Null ends the import, and the file. */
+  write(cursor: string | null): void {
+    if (this.path === undefined) return;
+    if (cursor === null) {
+      rmSync(this.path, { force: true });
+      return;
+    }
+    // Whole or not at all, whenever the process ends.
+    const next = `${this.path}.new`;
+    writeFileSync(next, `${JSON.stringify({ of: this.of, cursor }, null, 2)}\n`, { flush: true });
+    renameSync(next, this.path);
+  }
+}
+
+function parse(text: string): Readonly<Record<string, unknown>> | null {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    return typeof parsed === 'object' ? (parsed as Readonly<Record<string, unknown>> | null) : null;
+  } catch {
+    return null;
+  }
+}

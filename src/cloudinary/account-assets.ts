@@ -1,0 +1,172 @@
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import { v2 as cloudinary } from 'cloudinary';
+import type { CloudinaryAccount } from '../config/environment.js';
+import type { DeliveryType } from '../images/image.js';
+
+/** Assets of a page: the most that the Admin API gives. */
+const PAGE = 500;
+const MAX_MESSAGE_LENGTH = 300;
+
+/** Which images of the account. */
+export interface AssetQuery {
+  readonly type: DeliveryType;
+  /** Of the public id. */
+  readonly prefix?: string;
+  readonly tag?: string;
+}
+
+/** An image as the Admin API lists it. */
+export interface ListedAsset {
+  readonly publicId: string;
+  readonly version: number;
+  readonly format: string | null;
+}
+
+export interface AssetPage {
+  readonly assets: readonly ListedAsset[];
+  readonly nextCursor: string | null;
+  /** Until when the account's rate is used up; null where it is not. */
+  readonly restUntil: Date | null;
+}
+
+/** The Admin API gave no page. */
+export class AssetListError extends Error {
+  /**
+   * @param kind `rate`: too many requests; `cursor`: it is known no more; `fault`: worth another try; `refused`: not.
+   * @param retryAt When Cloudinary says to come again; null where it does not.
+   */
+  constructor(
+    readonly kind: 'rate' | 'cursor' | 'fault' | 'refused',
+    message: string,
+    readonly retryAt: Date | null = null,
+  ) {
+    super(message);
+    this.name = 'AssetListError';
+  }
+}
+
+/** Reads the account's list of images by its Admin API, with the SDK. */
+export class AccountAssets {
+  constructor(private readonly account: CloudinaryAccount) {}
+
+  /** @throws AssetListError */
+  async listPage({ type, prefix, tag }: AssetQuery, cursor: string | null): Promise<AssetPage> {
+    const options = {
+      resource_type: 'image',
+      max_results: PAGE,
+      ...(cursor === null ? {} : { next_cursor: cursor }),
+    };
+    // The list by tag knows neither type nor prefix.
+    const answer = await this.ask((account) =>
+      tag === undefined
+        ? cloudinary.api.resources({
+            ...options,
+            ...account,
+            type,
+            ...(prefix === undefined ? {} : { prefix }),
+          })
+        : cloudinary.api.resources_by_tag(tag, { ...options, ...account }),
+    );
+    const { resources, next_cursor: next, rate_limit_remaining: left, rate_limit_reset_at: reset } = answer;
+    if (!Array.isArray(resources)) throw new AssetListError('refused', 'The answer is no list of images.');
+    const assets = (resources as readonly Members[])
+      .filter((asset) => asset['type'] === type && String(asset['public_id']).startsWith(prefix ?? ''))
+      .map(readAsset);
+    return {
+      assets,
+      nextCursor: typeof next === 'string' ? next : null,
+      restUntil: left === 0 && reset instanceof Date && !Number.isNaN(reset.getTime()) ? reset : null,
+    };
+  }
+
+  /** How many there are by the account's search, for a progress bar; null where it does not say. */
+  async count({ type, prefix, tag }: AssetQuery): Promise<number | null> {
+    const terms = [
+      'resource_type:image',
+      `type:${type}`,
+      ...(prefix === undefined ? [] : [`public_id:${prefix.replaceAll(/[^\w/-]/g, '\\$&')}*`]),
+      ...(tag === undefined ? [] : [`tags=${JSON.stringify(tag)}`]),
+    ];
+    try {
+      const search = cloudinary.search.expression(terms.join(' AND ')).max_results(1);
+      // The SDK's types leave out that it takes options as every other call does.
+      const execute = search.execute.bind(search) as (account: object) => Promise<unknown>;
+      const answer = await this.ask(execute);
+      const { total_count: total } = answer;
+      return typeof total === 'number' ? total : null;
+    } catch {
+      return null;
+    }
+  }
+
+  private async ask(request: (account: object) => Promise<unknown>): Promise<Members> {
+    const { cloudName, apiKey, apiSecret, uploadPrefix, uploadTimeout } = this.account;
+    // As for uploads: the SDK chooses its protocol once and for all, and an agent of the prefix's own overrules it.
+    const agent = uploadPrefix.startsWith('http:') ? new HttpAgent() : new HttpsAgent();
+    const account = {
+      cloud_name: cloudName,
+      api_key: apiKey,
+      api_secret: apiSecret,
+      upload_prefix: uploadPrefix,
+      timeout: uploadTimeout,
+      agent,
+    };
+    const { promise: late, cancel } = refuseAfter(uploadTimeout);
+    try {
+      return (await Promise.race([request(account), late])) as Members;
+    } catch (error) {
+      throw error instanceof AssetListError ? error : describeFailure(error);
+    } finally {
+      cancel();
+      agent.destroy();
+    }
+  }
+}
+
+type Members = Readonly<Record<string, unknown>>;
+
+function readAsset({ public_id: publicId, version, format }: Members): ListedAsset {
+  return {
+    publicId: String(publicId),
+    version: Number(version),
+    format: typeof format === 'string' && /^[a-z0-9]{1,10}$/.test(format) ? format : null,
+  };
+}
+
+/** The SDK's own timeout is of silence, and it does not end the request. */
+function refuseAfter(milliseconds: number): { promise: Promise<never>; cancel: () => void } {
+  let timer: NodeJS.Timeout | undefined;
+  const promise = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new AssetListError('fault', 'Cloudinary did not answer in time.'));
+    }, milliseconds);
+  });
+  return {
+    promise,
+    cancel: () => {
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** Of the SDK's error only status and message: it holds the request with the API secret too. */
+function describeFailure(thrown: unknown): AssetListError {
+  const outer = thrown as { error?: unknown; http_code?: unknown; message?: unknown };
+  const error = (outer.error ?? outer) as { http_code?: unknown; message?: unknown };
+  const message = (typeof error.message === 'string' ? error.message : 'no reason')
+    .replaceAll(/\p{C}+/gu, ' ')
+    .slice(0, MAX_MESSAGE_LENGTH);
+  const status = Number(error.http_code ?? 0);
+  if (status === 420 || status === 429) return new AssetListError('rate', message, readRetry(message));
+  if (status === 400 && /cursor/i.test(message)) return new AssetListError('cursor', message);
+  if (status === 0 || status === 408 || status >= 500) return new AssetListError('fault', message);
+  return new AssetListError('refused', `${status}: ${message}`);
+}
+
+/** "… Try again on 2030-01-31 12:00:00 UTC": the SDK hands on no header of a refusal. */
+function readRetry(message: string): Date | null {
+  const [, day = '', time = ''] = /(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)/.exec(message) ?? [];
+  const at = new Date(`${day}T${time}Z`);
+  return Number.isNaN(at.getTime()) ? null : at;
+}

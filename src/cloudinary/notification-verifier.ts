@@ -1,0 +1,61 @@
+import { timingSafeEqual } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { v2 as cloudinary } from 'cloudinary';
+import { ENVIRONMENT } from '../config/config.module.js';
+import type { CloudinarySettings, Environment } from '../config/environment.js';
+
+/** Seconds for which a notification counts after it was signed: Cloudinary's own default. */
+const MAX_AGE = 7_200;
+/** Seconds by which Cloudinary's clock may be ahead of ours. */
+const LEEWAY = 60;
+const DIGITS = { sha1: 40, sha256: 64 } as const;
+
+/** A notification as it came. */
+export interface SignedNotification {
+  /** The request's body, to the letter. */
+  readonly body: string;
+  /** `X-Cld-Timestamp`: Unix seconds. */
+  readonly timestamp: string;
+  /** `X-Cld-Signature`: hexadecimal. */
+  readonly signature: string;
+}
+
+/** Judges whether a notification is Cloudinary's, and of now. Source: Cloudinary, "Verifying notification signatures". */
+@Injectable()
+export class NotificationVerifier {
+  private readonly settings: CloudinarySettings;
+
+  constructor(@Inject(ENVIRONMENT) environment: Pick<Environment, 'cloudinary'>) {
+    this.settings = environment.cloudinary;
+  }
+
+  /** Whether the account's API secret signed it within the last two hours. */
+  isGenuine({ body, timestamp, signature }: SignedNotification): boolean {
+    // The SDK compares as numbers: what is none would never be too old. Body and timestamp are signed as one text, so
+    // a timestamp of another length could be a piece of the body.
+    if (!/^[1-9]\d{9}$/.test(timestamp)) return false;
+    const at = Number(timestamp);
+    // The SDK takes one of next year, which would then be good for a year.
+    if (at > Date.now() / 1_000 + LEEWAY) return false;
+    const algorithm = this.algorithmOf(signature);
+    if (algorithm === null) return false;
+    const options = { api_secret: this.settings.apiSecret, signature_algorithm: algorithm } as const;
+    // The SDK compares with `===`, letter by letter: it gets only what is known to be equal.
+    if (!equals(signature, cloudinary.utils.webhook_signature(body, at, options))) return false;
+    // It takes secret and algorithm from the process's own configuration alone; nothing is awaited in between.
+    cloudinary.config(options);
+    return cloudinary.utils.verifyNotificationSignature(body, at, signature, MAX_AGE);
+  }
+
+  /** By the signature's length; SHA-1 is refused where the account has left it. */
+  private algorithmOf(signature: string): keyof typeof DIGITS | null {
+    if (!/^[0-9a-f]+$/.test(signature)) return null;
+    if (signature.length === DIGITS.sha256) return 'sha256';
+    return signature.length === DIGITS.sha1 && this.settings.signature !== 'sha256' ? 'sha1' : null;
+  }
+}
+
+function equals(given: string, expected: string): boolean {
+  const [a, b] = [Buffer.from(given), Buffer.from(expected)];
+  return a.length === b.length && timingSafeEqual(a, b);
+}

@@ -1,0 +1,284 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DataSource } from 'typeorm';
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { startAdminApi, type AccountAsset, type AdminApi } from '../support/admin-api.js';
+import { post } from '../support/seed.js';
+import {
+  ADMIN_KEY,
+  API_SECRET,
+  CLOUD,
+  startService,
+  TEST_VARIABLES,
+  type Service,
+} from '../support/service.js';
+import { spawnBuilt, type Ended } from '../support/service-process.js';
+import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
+
+const embedded = inject('database').kind === 'embedded';
+
+let api: AdminApi;
+let database: TestDatabase;
+let service: Service;
+let folder: string;
+let issuerId: string;
+
+beforeAll(async () => {
+  api = await startAdminApi({ cloudName: CLOUD, apiKey: '123456789012345', apiSecret: API_SECRET });
+  database = await createTestDatabase();
+  service = await startService({}, database);
+  folder = mkdtempSync(join(tmpdir(), 'pixseal-import-'));
+});
+afterAll(async () => {
+  await service.close();
+  await database.drop();
+  await api.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+beforeEach(async () => {
+  Object.assign(api, {
+    refuse: null,
+    pageSize: 5,
+    rate: { remaining: 499, reset: new Date() },
+    counts: true,
+  });
+  api.asked.length = 0;
+  issuerId = (await post<{ id: string }>(service, '/issuers', { name: 'Importing' })).id;
+});
+
+let accounts = 0;
+/** An account of these many images, with names of its own. */
+function fill(count: number, type = 'authenticated'): AccountAsset[] {
+  const prefix = `account_${++accounts}`;
+  api.assets = Array.from({ length: count }, (_, index) => ({
+    public_id: `${prefix}/${index}`,
+    type,
+    version: 1_700_000_000 + index,
+    format: 'png',
+  }));
+  return api.assets;
+}
+
+const overHttp = (): Record<string, string> => ({
+  PIXSEAL_SERVER: service.url,
+  PIXSEAL_ADMIN_KEY: ADMIN_KEY,
+});
+/** The embedded database is its service's alone. */
+const onDatabase = (): Record<string, string> =>
+  embedded ? overHttp() : { ...TEST_VARIABLES, ...database.variables };
+
+function pixsealImport(
+  args: readonly string[] = [],
+  place: Record<string, string> = overHttp(),
+): Promise<Ended> {
+  const account = { CLOUDINARY_URL: TEST_VARIABLES.CLOUDINARY_URL, CLOUDINARY_UPLOAD_PREFIX: api.url };
+  return spawnBuilt('src/cli/pixseal.js', { ...place, ...account }, ['import', '--issuer', issuerId, ...args])
+    .ended;
+}
+
+async function counts(args: readonly string[] = []): Promise<unknown> {
+  const { code, stdout, stderr } = await pixsealImport([...args, '--json']);
+  expect({ code, stderr }).toStrictEqual({ code: 0, stderr: '' });
+  return JSON.parse(stdout);
+}
+
+const none = { registered: 0, updated: 0, unchanged: 0, conflicts: [], refused: [] };
+const rows = (): Promise<object[]> =>
+  service.app
+    .get(DataSource)
+    .query<object[]>(
+      'SELECT public_id, delivery_type AS type, version::int, format FROM images WHERE issuer_id = $1',
+      [issuerId],
+    );
+const byName = (a: object, b: object): number => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1);
+
+describe('pixseal import', () => {
+  it('registers an account of three pages, and once it is done nothing more', async () => {
+    const assets = fill(1_200);
+    api.pageSize = 500;
+    const first = await pixsealImport([], onDatabase());
+    expect(first).toMatchObject({
+      code: 0,
+      stdout:
+        'registered         1200\nupdated            0\nunchanged          0\n' +
+        'of another issuer  0\nnot to be named    0\n',
+    });
+    expect(api.asked).toHaveLength(3);
+    expect(api.counted).toBe(1);
+    expect((await rows()).sort(byName)).toStrictEqual(
+      assets
+        .map(({ public_id, type, version, format }) => ({ public_id, type, version, format }))
+        .sort(byName),
+    );
+    expect(await counts()).toStrictEqual({ ...none, unchanged: 1_200 });
+  });
+
+  it('brings newer versions, and leaves what is newer here', async () => {
+    const assets = fill(2);
+    await counts();
+    api.assets = assets.map((asset, index) =>
+      index === 0
+        ? { ...asset, version: 1_800_000_000, format: 'webp' }
+        : { ...asset, version: 1_600_000_000 },
+    );
+    expect(await counts()).toStrictEqual({ ...none, updated: 1, unchanged: 1 });
+    expect((await rows()).sort(byName)).toMatchObject([
+      { version: 1_800_000_000, format: 'webp' },
+      { version: 1_700_000_001, format: 'png' },
+    ]);
+  });
+
+  it('says what it would do in a dry run, and does nothing', async () => {
+    const [known, theirs] = fill(4);
+    const other = await post<{ id: string }>(service, '/issuers', { name: 'Another' });
+    await post(service, '/images', { issuer_id: issuerId, public_id: known?.public_id, version: 1 });
+    await post(service, '/overlays', { issuer_id: other.id, public_id: theirs?.public_id });
+    const { code, stdout, stderr } = await pixsealImport(['--dry-run']);
+    expect(code).toBe(1);
+    expect(stdout).toBe(
+      'would be registered  2\nwould be updated     1\nunchanged            0\n' +
+        'of another issuer    1\nnot to be named      0\n',
+    );
+    expect(stderr).toContain(`${theirs?.public_id ?? ''}: another issuer has this public id`);
+    expect(await rows()).toHaveLength(1);
+  });
+
+  it('takes those of a type, a prefix or a tag alone', async () => {
+    const assets = fill(3, 'upload').map((asset, index) => ({
+      ...asset,
+      tags: index === 1 ? ['chosen'] : [],
+    }));
+    api.assets = [...assets, ...fill(2)];
+    const uploads = ['--type', 'upload'];
+    expect(await counts([...uploads, '--tag', 'chosen'])).toMatchObject({ registered: 1, unchanged: 0 });
+    api.assets = [...assets, ...fill(2)];
+    const prefix = assets[0]?.public_id ?? '';
+    expect(await counts([...uploads, '--prefix', prefix])).toMatchObject({ registered: 1, unchanged: 0 });
+    expect(await counts(uploads)).toMatchObject({ registered: 1, unchanged: 2 });
+    expect((await rows()).every((row) => (row as AccountAsset).type === 'upload')).toBe(true);
+  });
+
+  it('lists those of another issuer and those that cannot be named, and registers the rest', async () => {
+    const [theirs] = fill(3);
+    const other = await post<{ id: string }>(service, '/issuers', { name: 'Another' });
+    await post(service, '/images', { issuer_id: other.id, public_id: theirs?.public_id, version: 1 });
+    api.assets.push({ public_id: '50%', type: 'authenticated', version: 1, format: 'jpg' });
+    const { code, stdout, stderr } = await pixsealImport(['--json'], onDatabase());
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toStrictEqual({
+      ...none,
+      registered: 2,
+      conflicts: [theirs?.public_id],
+      refused: [{ public_id: '50%', detail: 'must hold none of ? & # \\ % < > +' }],
+    });
+    expect(stderr).toContain('some images cannot be registered');
+  });
+
+  it('leaves overlays of the same name alone', async () => {
+    const [mark] = fill(1);
+    await post(service, '/overlays', {
+      issuer_id: issuerId,
+      public_id: mark?.public_id,
+      delivery_type: 'authenticated',
+    });
+    expect(await counts()).toStrictEqual({ ...none, unchanged: 1 });
+  });
+
+  it('goes on where it stopped, and forgets where that was once it is done', async () => {
+    fill(12);
+    const state = join(folder, 'stopped.json');
+    api.refuse = (cursor) => (cursor === '0.10' ? { status: 403, message: 'Access denied' } : null);
+    const stopped = await pixsealImport(['--state', state]);
+    expect(stopped).toMatchObject({ code: 1, stdout: '' });
+    expect(stopped.stderr).toContain('Cloudinary gives no list of images: 403: Access denied');
+    expect(stopped.stderr + readFileSync(state, 'utf8')).not.toContain(API_SECRET);
+    expect(await rows()).toHaveLength(10);
+
+    const elsewhere = await pixsealImport(['--state', state, '--type', 'upload']);
+    expect(elsewhere).toMatchObject({ code: 2, stdout: '' });
+    expect(elsewhere.stderr).toContain('is not of this import');
+
+    api.refuse = null;
+    api.asked.length = 0;
+    const resumed = await pixsealImport(['--state', state, '--json']);
+    expect(resumed).toMatchObject({ code: 0, stderr: 'note: going on where the last run stopped\n' });
+    expect(JSON.parse(resumed.stdout)).toStrictEqual({ ...none, registered: 2 });
+    expect(api.asked).toHaveLength(1);
+    expect(existsSync(state)).toBe(false);
+  });
+
+  it('begins anew where its cursor is known no more', async () => {
+    fill(6);
+    const state = join(folder, 'forgotten.json');
+    api.refuse = (cursor) => (cursor === null ? null : { status: 403, message: 'Access denied' });
+    expect((await pixsealImport(['--state', state])).code).toBe(1);
+    api.refuse = null;
+    api.forgetCursors();
+    const resumed = await pixsealImport(['--state', state, '--json']);
+    expect(resumed.code).toBe(0);
+    expect(resumed.stderr).toContain('Cloudinary knows the cursor no more');
+    expect(JSON.parse(resumed.stdout)).toStrictEqual({ ...none, registered: 1, unchanged: 5 });
+  });
+
+  it.each([
+    [420, true],
+    [429, false],
+  ])('waits where the rate is used up (%i), and tries again where Cloudinary fails', async (status, told) => {
+    fill(11);
+    let refusals = 0;
+    api.refuse = (cursor) => {
+      if (cursor === null || ++refusals > 2) return null;
+      if (refusals === 2) return { status: 500, message: 'General Error' };
+      const at = new Date(Date.now() + 1_000).toISOString().slice(0, 19).replace('T', ' ');
+      return { status, message: `Rate Limit Exceeded.${told ? ` Try again on ${at} UTC` : ''}` };
+    };
+    const { code, stdout, stderr } = await pixsealImport(['--json']);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toStrictEqual({ ...none, registered: 11 });
+    expect(stderr).toMatch(/^note: Cloudinary’s rate limit: waiting until \d\d:\d\d:\d\d UTC\n/);
+    expect(stderr).toContain('note: General Error: waiting until');
+  });
+
+  it('rests after the last request that the rate allows', async () => {
+    fill(6);
+    api.counts = false;
+    const reset = new Date(Date.now() + 3_000);
+    api.rate = { remaining: 0, reset };
+    const { code, stderr } = await pixsealImport();
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/^note: Cloudinary’s rate limit: waiting until \d\d:\d\d:\d\d UTC\n$/);
+    expect(Date.now()).toBeGreaterThanOrEqual(Math.floor(reset.getTime() / 1_000) * 1_000);
+  });
+
+  it('waits for a service that is asked too much', async () => {
+    const slow = await startService({ RATE_LIMIT_ADDRESS: '60' });
+    try {
+      const { id } = await post<{ id: string }>(slow, '/issuers', { name: 'Importing' });
+      fill(66);
+      const place = { ...overHttp(), PIXSEAL_SERVER: slow.url };
+      const { code, stdout, stderr } = await pixsealImport(['--json', '--issuer', id], place);
+      expect(code).toBe(0);
+      expect(JSON.parse(stdout)).toStrictEqual({ ...none, registered: 66 });
+      expect(stderr).toContain('note: too_many_requests: waiting until');
+    } finally {
+      await slow.close();
+    }
+  });
+
+  it.each([
+    ['without an account', { CLOUDINARY_URL: '' }, 'CLOUDINARY_URL is needed'],
+    ['with another secret', { CLOUDINARY_URL: `cloudinary://123456789012345:wrong@${CLOUD}` }, '401'],
+  ])('says what is wrong %s', async (_, variables, expected) => {
+    fill(1);
+    const { ended } = spawnBuilt(
+      'src/cli/pixseal.js',
+      { ...overHttp(), CLOUDINARY_UPLOAD_PREFIX: api.url, ...variables },
+      ['import', '--issuer', issuerId],
+    );
+    const { code, stdout, stderr } = await ended;
+    expect({ code, stdout }).toStrictEqual({ code: 1, stdout: '' });
+    expect(stderr).toContain(expected);
+    expect(stderr).not.toContain('wrong');
+  });
+});

@@ -1,0 +1,529 @@
+import { v2 as cloudinary } from 'cloudinary';
+import fc from 'fast-check';
+import { DataSource } from 'typeorm';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { makeDataSource } from '../../src/database/data-source.js';
+import { migrateUnderLock } from '../../src/database/migrate.js';
+import { deleted, now, renamed, send, sign, tell, uploaded, type Told } from '../support/notifications.js';
+import { createTenant, post, type Tenant } from '../support/seed.js';
+import { API_SECRET, startService, type Service } from '../support/service.js';
+import { createTestDatabase } from '../support/test-database.js';
+import { waitUntil } from '../support/wait-until.js';
+
+const NOBODY = '00000000-0000-4000-8000-000000000000';
+
+interface Image {
+  readonly id: string;
+  readonly issuer_id: string;
+  readonly public_id: string;
+  readonly version: number;
+  readonly format: string | null;
+  readonly delivery_type: string;
+  readonly access: string;
+}
+
+let service: Service;
+let shop: Tenant;
+let other: Tenant;
+const issuers = { id: '11111111-1111-4111-8111-111111111111' };
+
+beforeAll(async () => {
+  service = await startService({
+    CLOUDINARY_REGISTER: `context:pixseal_issuer, folder:press/:issuer_id, folder:shop=${issuers.id}`,
+  });
+  shop = await createTenant(service, {
+    issuerId: issuers.id,
+    publicId: 'first',
+    overlayPublicId: 'mark',
+  });
+  other = await createTenant(service, { publicId: 'of_another', overlayPublicId: 'mark_of_another' });
+});
+afterAll(() => service.close());
+
+let names = 0;
+const fresh = (): string => `asset_${++names}`;
+
+async function imagesOf(publicId: string): Promise<Image[]> {
+  const answer = await service.admin('GET', `/images?public_id=${encodeURIComponent(publicId)}`);
+  return (answer.json() as { items: Image[] }).items;
+}
+
+async function overlaysOf(publicId: string): Promise<{ id: string }[]> {
+  const answer = await service.admin('GET', `/overlays?public_id=${encodeURIComponent(publicId)}`);
+  return (answer.json() as { items: { id: string }[] }).items;
+}
+
+const addImage = (publicId: string, members: object = {}): Promise<Image> =>
+  post<Image>(service, '/images', { issuer_id: shop.issuerId, public_id: publicId, version: 1, ...members });
+
+const statusOf = async (id: string): Promise<number> => (await service.admin('GET', `/images/${id}`)).status;
+
+describe('a notification is Cloudinary’s', () => {
+  it('when the SDK’s own signature is right, by SHA-1 and by SHA-256', async () => {
+    for (const algorithm of ['sha1', 'sha256'] as const) {
+      const image = await addImage(fresh());
+      const body = JSON.stringify(uploaded(image.public_id, now()));
+      const timestamp = now();
+      const answer = await send(service, body, {
+        'x-cld-timestamp': String(timestamp),
+        'x-cld-signature': cloudinary.utils.webhook_signature(body, timestamp, {
+          api_secret: API_SECRET,
+          signature_algorithm: algorithm,
+        }),
+      });
+      expect([answer.status, answer.json()]).toStrictEqual([200, { changed: 1 }]);
+    }
+  });
+
+  const told = JSON.stringify(uploaded('first', now()));
+  const at = String(now());
+  const signature = sign(told, at);
+  it.each([
+    ['a body that was changed', told.replace('first', 'mark'), {}],
+    ['a body that was written anew', `${told} `, {}],
+    ['a signature that was changed', told, { 'x-cld-signature': signature.replace(/.$/, 'x') }],
+    ['a signature in capitals', told, { 'x-cld-signature': signature.toUpperCase() }],
+    ['a signature that was cut', told, { 'x-cld-signature': signature.slice(0, 39) }],
+    ['a signature of no characters', told, { 'x-cld-signature': '' }],
+    ['a timestamp that was changed', told, { 'x-cld-timestamp': String(Number(at) + 1) }],
+  ])('and not with %s', async (_, body, headers) => {
+    const answer = await send(service, body, {
+      'x-cld-timestamp': at,
+      'x-cld-signature': signature,
+      ...headers,
+    });
+    expect(answer.status).toBe(401);
+  });
+
+  it.each([
+    ['late', String(now() - 7_300)],
+    ['of the future', String(now() + 3_600)],
+    ['of no timestamp', ''],
+    ['of a timestamp that is no number', 'now'],
+    ['of a timestamp in milliseconds', String(Date.now())],
+    ['of a timestamp with a fraction', `${now()}.5`],
+    ['of a timestamp with a sign', `+${now()}`],
+  ])('and not one %s, though it is signed', async (_, timestamp) => {
+    const answer = await send(service, told, {
+      'x-cld-timestamp': timestamp,
+      'x-cld-signature': sign(told, timestamp),
+    });
+    expect([answer.status, answer.json()]).toStrictEqual([
+      401,
+      {
+        type: 'about:blank',
+        title: 'Unauthorized',
+        status: 401,
+        code: 'invalid_notification',
+        detail: expect.stringContaining('X-Cld-Signature') as string,
+      },
+    ]);
+  });
+
+  it('and not one whose end is signed as its timestamp', async () => {
+    // Body and timestamp are signed as one text.
+    const timestamp = `${told.slice(-1)}${at}`;
+    const answer = await send(service, told.slice(0, -1), {
+      'x-cld-timestamp': timestamp,
+      'x-cld-signature': signature,
+    });
+    expect(answer.status).toBe(401);
+  });
+
+  it('and SHA-1 is refused where the account has left it', async () => {
+    const modern = await startService({ CLOUDINARY_SIGNATURE: 'sha256' });
+    try {
+      expect((await send(modern, told)).status).toBe(401);
+      const timestamp = String(now());
+      const headers = { 'x-cld-timestamp': timestamp, 'x-cld-signature': sign(told, timestamp, 'sha256') };
+      expect((await send(modern, told, headers)).status).toBe(200);
+    } finally {
+      await modern.close();
+    }
+  });
+
+  it('one that is too large is not read', async () => {
+    const answer = await send(service, JSON.stringify({ filler: 'x'.repeat(1_100_000) }));
+    expect([answer.status, (answer.json() as Told)['code']]).toStrictEqual([413, 'body_too_large']);
+  });
+
+  it.each([
+    ['that is no JSON', 'notification_type=upload', 'body'],
+    ['that is a list', '[]', 'body'],
+    ['of nothing', 'null', 'body'],
+    ['without a public id', JSON.stringify({ ...uploaded('x', now()), public_id: undefined }), 'public_id'],
+    ['with a version in text', JSON.stringify(uploaded('x', now(), { version: '1' })), 'version'],
+    ['that deletes nothing', JSON.stringify({ notification_type: 'delete' }), 'resources'],
+    [
+      'that renames nothing',
+      JSON.stringify({ notification_type: 'rename', from_public_id: 'x' }),
+      'to_public_id',
+    ],
+  ])('one %s is 422, though it is signed', async (_, body, key) => {
+    const answer = await send(service, body);
+    expect(answer.status).toBe(422);
+    expect(answer.json()).toMatchObject({ code: 'invalid_request', errors: [{ key }] });
+  });
+
+  // On a server the account is required.
+  if (inject('database').kind === 'embedded') {
+    it('and there is no such route where there is no account', async () => {
+      const alone = await startService({ CLOUDINARY_URL: undefined });
+      try {
+        const answer = await send(alone, told);
+        expect([answer.status, (answer.json() as Told)['code']]).toStrictEqual([404, 'not_found']);
+      } finally {
+        await alone.close();
+      }
+    });
+  }
+
+  it('and all other JSON is parsed as before', async () => {
+    expect((await service.admin('POST', '/images', '{')).status).toBe(400);
+    expect((await service.admin('POST', '/issuers', '{"name":"x","__proto__":{}}')).status).toBe(400);
+  });
+
+  it.each([
+    ['another type', { ...uploaded('first', now()), notification_type: 'eager' }],
+    ['no type', { public_id: 'first' }],
+    ['a video', uploaded('first', now(), { resource_type: 'video' })],
+    ['a fetched picture', uploaded('https://example.com/x.jpg', now(), { type: 'fetch' })],
+    ['an asset of no row, and of no rule', uploaded('unknown', now())],
+    ['an asset whose public id cannot be registered', uploaded('shop/50%', now())],
+    ['a deletion of an asset of no row', deleted('unknown', now())],
+    ['a renaming of an asset of no row', renamed('unknown', 'unknown_too', now())],
+  ])('%s is acknowledged and changes nothing', async (_, told) => {
+    expect(await tell(service, told)).toBe(0);
+  });
+});
+
+describe('an upload', () => {
+  it('shows in the Location within a second', async () => {
+    const image = await addImage(fresh());
+    const path = `/images/${image.id}?token=${shop.seal()}`;
+    expect((await service.get(path)).headers.location).toContain('/v1/');
+    const at = now();
+    await tell(service, uploaded(image.public_id, at, { format: 'webp' }));
+    const told = performance.now();
+    await waitUntil('the redirect has the new version', async () =>
+      ((await service.get(path)).headers.location ?? '').includes(`/v${at}/`),
+    );
+    expect(performance.now() - told).toBeLessThan(5_000);
+    expect(await imagesOf(image.public_id)).toMatchObject([{ id: image.id, version: at, format: 'webp' }]);
+  });
+
+  it('that is told again, or is older than the row, changes nothing', async () => {
+    const [at, image] = [now() - 60, await addImage(fresh())];
+    expect(await tell(service, uploaded(image.public_id, at))).toBe(1);
+    expect(await tell(service, uploaded(image.public_id, at))).toBe(0);
+    expect(await tell(service, uploaded(image.public_id, at - 30))).toBe(0);
+    await service.admin('PATCH', `/images/${image.id}`, { version: at + 20 });
+    expect(await tell(service, uploaded(image.public_id, at + 10))).toBe(0);
+    expect(await imagesOf(image.public_id)).toMatchObject([{ version: at + 20, format: 'jpg' }]);
+  });
+
+  it('of another delivery type is of another asset', async () => {
+    const image = await addImage(fresh());
+    expect(await tell(service, uploaded(image.public_id, now(), { type: 'upload' }))).toBe(0);
+    expect(await imagesOf(image.public_id)).toMatchObject([{ version: 1 }]);
+  });
+
+  it('of a new asset registers it by its context, by an issuer’s folder, or by a folder of its own', async () => {
+    const at = now();
+    const cases: [string, Told, string][] = [
+      [fresh(), { context: { custom: { pixseal_issuer: other.issuerId.toUpperCase() } } }, other.issuerId],
+      [`press/${other.issuerId}/2030/${fresh()}`, {}, other.issuerId],
+      [`shop/${fresh()}`, {}, shop.issuerId],
+      [`shop/below/${fresh()}`, { context: { custom: { pixseal_issuer: 'nobody' } } }, shop.issuerId],
+      [fresh(), { asset_folder: '/shop/summer' }, shop.issuerId],
+    ];
+    for (const [publicId, members, issuerId] of cases) {
+      expect(await tell(service, uploaded(publicId, at, members))).toBe(1);
+      expect(await imagesOf(publicId)).toMatchObject([
+        {
+          issuer_id: issuerId,
+          version: at,
+          format: 'jpg',
+          delivery_type: 'authenticated',
+          access: 'token',
+        },
+      ]);
+    }
+  });
+
+  it.each([
+    ['a folder that begins alike', 'shopping/x', {}],
+    ['a folder without an issuer’s id', 'press/release/x', {}],
+    ['the folder’s name alone', 'shop', {}],
+    ['a folder of the public id that is not the asset’s', 'shop/y', { asset_folder: 'elsewhere' }],
+    ['a context that is a member of every object', 'z', { context: { custom: { constructor: 1 } } }],
+  ])('of a new asset in %s registers nothing', async (_, publicId, members) => {
+    expect(await tell(service, uploaded(publicId, now(), members))).toBe(0);
+  });
+
+  it('does not make an image of an overlay’s asset', async () => {
+    const publicId = `shop/${fresh()}`;
+    await post(service, '/overlays', {
+      issuer_id: shop.issuerId,
+      public_id: publicId,
+      delivery_type: 'authenticated',
+    });
+    expect(await tell(service, uploaded(publicId, now()))).toBe(0);
+    expect(await imagesOf(publicId)).toStrictEqual([]);
+  });
+
+  it('that would register another issuer’s public id is refused with 409, and nothing is kept of it', async () => {
+    const publicId = `shop/${fresh()}`;
+    const theirs = await addImage(publicId, { issuer_id: other.issuerId, delivery_type: 'private' });
+    const body = JSON.stringify(uploaded(publicId, now()));
+    const refused = await send(service, body);
+    expect([refused.status, (refused.json() as Told)['code']]).toStrictEqual([409, 'public_id_taken']);
+    // Told again once the other row is gone, the same notification counts.
+    await service.admin('DELETE', `/images/${theirs.id}`);
+    expect((await send(service, body)).json()).toStrictEqual({ changed: 1 });
+  });
+
+  it('for an issuer that there is not is refused with 404', async () => {
+    const answer = await send(service, JSON.stringify(uploaded(`press/${NOBODY}/x`, now())));
+    expect([answer.status, (answer.json() as Told)['code']]).toStrictEqual([404, 'issuer_not_found']);
+  });
+});
+
+describe('a deletion', () => {
+  it('leaves the image 410 and the overlay 404, as the admin API’s does', async () => {
+    const image = await addImage(fresh());
+    const overlay = await post<{ id: string; public_id: string }>(service, '/overlays', {
+      issuer_id: shop.issuerId,
+      public_id: fresh(),
+      delivery_type: 'authenticated',
+    });
+    const path = `/images/${image.id}?token=${shop.seal()}`;
+    expect((await service.image(path)).status).toBe(302);
+    expect(await tell(service, deleted([image.public_id, overlay.public_id, 'unknown'], now()))).toBe(2);
+    expect((await service.get(path)).status).toBe(410);
+    expect((await service.admin('GET', `/overlays/${overlay.id}`)).status).toBe(404);
+  });
+
+  it('that is older than the row’s version changes nothing', async () => {
+    const image = await addImage(fresh(), { version: now() });
+    expect(await tell(service, deleted(image.public_id, now() - 60))).toBe(0);
+    expect(await statusOf(image.id)).toBe(200);
+  });
+
+  it('is not undone by the upload before it, told again', async () => {
+    const [publicId, at] = [`shop/${fresh()}`, now() - 60];
+    const upload = uploaded(publicId, at);
+    await tell(service, upload);
+    const [image] = await imagesOf(publicId);
+    expect(await tell(service, deleted(publicId, at + 10))).toBe(1);
+    expect(await tell(service, upload)).toBe(0);
+    expect(await imagesOf(publicId)).toStrictEqual([]);
+    expect(await statusOf(image?.id ?? '')).toBe(410);
+  });
+
+  it('by the admin API is not undone by an upload before it either', async () => {
+    const publicId = `shop/${fresh()}`;
+    const upload = uploaded(publicId, now() - 60);
+    await tell(service, upload);
+    const [image] = await imagesOf(publicId);
+    await service.admin('DELETE', `/images/${image?.id ?? ''}`);
+    expect(await tell(service, upload)).toBe(0);
+    expect(await tell(service, uploaded(publicId, now() - 30))).toBe(0);
+    expect(await imagesOf(publicId)).toStrictEqual([]);
+  });
+
+  it('ends with the next upload: image and overlay are there again, under their ids', async () => {
+    const [publicId, at] = [fresh(), now() - 60];
+    const image = await addImage(publicId);
+    const overlay = await post<{ id: string }>(service, '/overlays', {
+      issuer_id: shop.issuerId,
+      public_id: publicId,
+      delivery_type: 'authenticated',
+    });
+    expect(await tell(service, deleted(publicId, at))).toBe(2);
+    expect(await tell(service, uploaded(publicId, at + 10))).toBe(2);
+    expect(await imagesOf(publicId)).toMatchObject([{ id: image.id, version: at + 10 }]);
+    expect(await overlaysOf(publicId)).toMatchObject([{ id: overlay.id }]);
+  });
+});
+
+describe('a renaming', () => {
+  it('is followed by image and overlay', async () => {
+    const [from, to] = [fresh(), fresh()];
+    const image = await addImage(from);
+    const overlay = await post<{ id: string }>(service, '/overlays', {
+      issuer_id: shop.issuerId,
+      public_id: from,
+      delivery_type: 'authenticated',
+    });
+    expect(await tell(service, renamed(from, to, now()))).toBe(2);
+    expect(await imagesOf(from)).toStrictEqual([]);
+    expect(await imagesOf(to)).toMatchObject([{ id: image.id }]);
+    expect(await overlaysOf(to)).toMatchObject([{ id: overlay.id }]);
+    const { headers } = await service.get(`/images/${image.id}?token=${shop.seal()}`);
+    expect(headers.location).toContain(`/${to}`);
+    expect(await tell(service, renamed(from, to, now()))).toBe(0);
+  });
+
+  it('takes the place of an image of the same issuer whose asset was overwritten', async () => {
+    const [from, to] = [await addImage(fresh()), await addImage(fresh(), { version: 5 })];
+    expect(await tell(service, renamed(from.public_id, to.public_id, now()))).toBe(2);
+    expect(await imagesOf(to.public_id)).toMatchObject([{ id: from.id, version: 5 }]);
+    expect(await statusOf(to.id)).toBe(410);
+  });
+
+  it('to a name of another issuer is refused with 409 and leaves both rows as they are', async () => {
+    const [ours, theirs] = [await addImage(fresh()), await addImage(fresh(), { issuer_id: other.issuerId })];
+    const answer = await send(service, JSON.stringify(renamed(ours.public_id, theirs.public_id, now())));
+    expect([answer.status, (answer.json() as Told)['code']]).toStrictEqual([409, 'public_id_taken']);
+    expect(await imagesOf(ours.public_id)).toMatchObject([{ id: ours.id }]);
+    expect(await imagesOf(theirs.public_id)).toMatchObject([{ id: theirs.id }]);
+  });
+
+  it('to a name that cannot be signed leaves the image deleted', async () => {
+    const image = await addImage(fresh());
+    expect(await tell(service, renamed(image.public_id, '50%', now()))).toBe(1);
+    expect(await statusOf(image.id)).toBe(410);
+  });
+});
+
+describe('whatever the order, and however often they are told', () => {
+  /** What happens to an asset: its names change, and are not used again. */
+  const story = fc
+    .record({
+      steps: fc.array(fc.constantFrom('upload', 'delete', 'rename'), { minLength: 1, maxLength: 6 }),
+      registered: fc.boolean(),
+      ruled: fc.boolean(),
+    })
+    .chain(({ steps, ...rest }) =>
+      fc.record({
+        steps: fc.constant(steps),
+        registered: fc.constant(rest.registered),
+        ruled: fc.constant(rest.ruled),
+        order: fc.shuffledSubarray([...steps.keys(), ...steps.keys()], {
+          minLength: steps.length * 2,
+        }),
+      }),
+    );
+
+  /** Each at its second, as Cloudinary could tell them: what is gone is uploaded anew before it is renamed. */
+  function tellStory(
+    steps: readonly string[],
+    prefix: string,
+    start: number,
+  ): { told: Told[]; name: string } {
+    const told: Told[] = [];
+    let [name, there, moves] = [`${prefix}_0`, true, 0];
+    steps.forEach((step, index) => {
+      const at = start + index * 2;
+      if (step === 'rename' && there) {
+        const to = `${prefix}_${++moves}`;
+        told.push(renamed(name, to, at));
+        name = to;
+      } else if (step === 'delete' && there) {
+        told.push(deleted(name, at));
+        there = false;
+      } else {
+        told.push(uploaded(name, at));
+        there = true;
+      }
+    });
+    return { told, name };
+  }
+
+  const rowsBelow = (prefix: string): Promise<object[]> =>
+    service.app.get(DataSource).query<object[]>(
+      `SELECT replace(public_id, $1, '') AS name, issuer_id, version, format FROM images
+          WHERE starts_with(public_id, $1) AND deleted_at IS NULL ORDER BY public_id`,
+      [prefix],
+    );
+
+  it('notifications of one asset leave the row that they leave in order', async () => {
+    const start = now() - 600;
+    await fc.assert(
+      fc.asyncProperty(story, async ({ steps, registered, ruled, order }) => {
+        const ends: unknown[] = [];
+        for (const inOrder of [true, false]) {
+          const prefix = `${ruled ? 'shop/' : ''}${fresh()}`;
+          if (registered) await addImage(`${prefix}_0`);
+          const { told } = tellStory(steps, prefix, start);
+          const sequence = inOrder ? told : order.map((index) => told[index] ?? {});
+          for (const one of sequence) await tell(service, one);
+          ends.push(await rowsBelow(prefix));
+        }
+        expect(ends[1]).toStrictEqual(ends[0]);
+      }),
+      // PGlite takes some ten times as long.
+      { numRuns: inject('database').kind === 'embedded' ? 20 : 80 },
+    );
+  });
+
+  it('told all at once they leave the same, and none of them fails', async () => {
+    const prefix = `shop/${fresh()}`;
+    const { told, name } = tellStory(
+      ['upload', 'rename', 'upload', 'delete', 'upload', 'rename'],
+      prefix,
+      now() - 60,
+    );
+    await Promise.all([...told, ...told, ...told].map((one) => tell(service, one)));
+    expect(await imagesOf(name)).toMatchObject([{ version: told[4]?.['version'] }]);
+  });
+});
+
+it('every change is in the audit log as Cloudinary’s, with the request’s id', async () => {
+  const [publicId, to, at] = [`shop/${fresh()}`, `shop/${fresh()}`, now() - 60];
+  await tell(service, uploaded(publicId, at));
+  const [image] = await imagesOf(publicId);
+  await tell(service, uploaded(publicId, at + 1));
+  await tell(service, renamed(publicId, to, at + 2));
+  const answer = await send(service, JSON.stringify(deleted(to, at + 3)));
+  const log = await service.admin('GET', `/audit?row_id=${image?.id ?? ''}`);
+  const { items } = log.json() as { items: Told[] };
+  expect(items.map(({ action, actor }) => [action, actor])).toStrictEqual([
+    ['image.delete', 'cloudinary'],
+    ['image.update', 'cloudinary'],
+    ['image.update', 'cloudinary'],
+    ['image.create', 'cloudinary'],
+  ]);
+  expect(items[0]?.['request_id']).toBe(answer.headers['x-request-id']);
+});
+
+it('what was told is forgotten after a day, unless a deleted row waits in it', async () => {
+  const data = service.app.get(DataSource);
+  const [forgotten, kept] = [fresh(), (await addImage(fresh())).public_id];
+  await tell(service, uploaded(forgotten, now()));
+  await tell(service, deleted(kept, now()));
+  await data.query(
+    `UPDATE cloudinary_assets SET at = now() - interval '25 hours' WHERE public_id IN ($1, $2)`,
+    [forgotten, kept],
+  );
+  await tell(service, uploaded(fresh(), now()));
+  const left = await data.query<{ public_id: string }[]>(
+    `SELECT public_id FROM cloudinary_assets WHERE public_id IN ($1, $2)`,
+    [forgotten, kept],
+  );
+  expect(left).toStrictEqual([{ public_id: kept }]);
+});
+
+it('the migration goes back and forth', async () => {
+  const database = await createTestDatabase();
+  const { DATABASE_URL: url, DATA_DIR: dataDir = '' } = database.variables;
+  const dataSource = await makeDataSource(
+    url === undefined ? { kind: 'embedded', dataDir } : { kind: 'postgres', url },
+  );
+  try {
+    await dataSource.initialize();
+    const tables = (): Promise<unknown[]> =>
+      dataSource.query(
+        `SELECT FROM pg_class WHERE relname IN ('cloudinary_assets', 'images_deleted_public_id')`,
+      );
+    expect(await tables()).toHaveLength(2);
+    await dataSource.undoLastMigration({ transaction: 'all' });
+    expect(await tables()).toHaveLength(0);
+    await migrateUnderLock(dataSource);
+    expect(await tables()).toHaveLength(2);
+  } finally {
+    await dataSource.destroy();
+    await database.drop();
+  }
+});

@@ -1,0 +1,115 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** An image as the account has it. */
+export interface AccountAsset {
+  readonly public_id: string;
+  readonly type: string;
+  readonly version: number;
+  readonly format: string;
+  readonly tags?: readonly string[];
+}
+
+/** What the server answers instead of a page. */
+export interface Refusal {
+  readonly status: number;
+  readonly message: string;
+}
+
+/** Cloudinary's Admin API on this machine, as far as lists go: written from its documentation, not from the SDK. */
+export interface AdminApi {
+  readonly url: string;
+  assets: AccountAsset[];
+  /** The paths and queries of the lists that were asked for. */
+  readonly asked: string[];
+  /** Assets that a page has at the most, however many are asked for. */
+  pageSize: number;
+  /** Is asked before each page. */
+  refuse: ((cursor: string | null) => Refusal | null) | null;
+  /** `X-FeatureRateLimit-*` of the pages. */
+  rate: { remaining: number; reset: Date };
+  /** Searches so far. */
+  counted: number;
+  /** Whether the search counts. */
+  counts: boolean;
+  /** Cursors of before are not known any more. */
+  forgetCursors(): void;
+  close(): Promise<void>;
+}
+
+const PAGE = 500;
+
+export async function startAdminApi(account: {
+  readonly cloudName: string;
+  readonly apiKey: string;
+  readonly apiSecret: string;
+}): Promise<AdminApi> {
+  const authorization = `Basic ${Buffer.from(`${account.apiKey}:${account.apiSecret}`).toString('base64')}`;
+  let generation = 0;
+  const server = createServer((request, response) => {
+    const refusal = answer(request, response);
+    if (refusal !== null) send(response, refusal.status, { error: { message: refusal.message } });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const api: AdminApi = {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    assets: [],
+    asked: [],
+    pageSize: PAGE,
+    refuse: null,
+    rate: { remaining: 499, reset: new Date() },
+    counted: 0,
+    counts: true,
+    forgetCursors: () => void (generation += 1),
+    close: () =>
+      new Promise((resolve) => {
+        server.closeAllConnections();
+        server.close(() => {
+          resolve();
+        });
+      }),
+  };
+  return api;
+
+  function answer(request: IncomingMessage, response: ServerResponse): Refusal | null {
+    const { pathname, searchParams: query } = new URL(request.url ?? '', api.url);
+    if (request.headers.authorization !== authorization)
+      return { status: 401, message: 'Invalid credentials' };
+    // The SDK escapes the slash in the search's path.
+    const path = decodeURIComponent(pathname).replace(`/v1_1/${account.cloudName}/`, '');
+    if (path === 'resources/search') {
+      api.counted += 1;
+      if (!api.counts) return { status: 420, message: 'Rate Limit Exceeded' };
+      send(response, 200, { total_count: api.assets.length, resources: [] });
+      return null;
+    }
+    const [, place = '', value = ''] = /^resources\/image\/(tags\/)?([\w-]+)$/.exec(path) ?? [];
+    if (value === '') return { status: 404, message: 'Not found' };
+    api.asked.push(request.url ?? '');
+    const cursor = query.get('next_cursor');
+    const refusal = api.refuse?.(cursor) ?? null;
+    if (refusal !== null) return refusal;
+    const [known, offset] = cursor === null ? [String(generation), '0'] : cursor.split('.');
+    if (known !== String(generation))
+      return { status: 400, message: 'Invalid value for parameter next_cursor' };
+    const found = api.assets.filter((asset) =>
+      place === ''
+        ? asset.type === value && asset.public_id.startsWith(query.get('prefix') ?? '')
+        : asset.tags?.includes(value),
+    );
+    const start = Number(offset);
+    const end = start + Math.min(Number(query.get('max_results') ?? 10), api.pageSize);
+    response.setHeader('X-FeatureRateLimit-Limit', '500');
+    response.setHeader('X-FeatureRateLimit-Remaining', String(api.rate.remaining));
+    response.setHeader('X-FeatureRateLimit-Reset', api.rate.reset.toUTCString());
+    send(response, 200, {
+      resources: found.slice(start, end).map((asset) => ({ ...asset, resource_type: 'image', bytes: 1 })),
+      ...(end < found.length ? { next_cursor: `${generation}.${end}` } : {}),
+    });
+    return null;
+  }
+}
+
+function send(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+}

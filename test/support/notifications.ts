@@ -1,0 +1,89 @@
+import { createHash } from 'node:crypto';
+import { request, type Answer } from './http.js';
+import { API_SECRET, type Service } from './service.js';
+
+/** Members of a notification, as Cloudinary documents them. */
+export type Told = Readonly<Record<string, unknown>>;
+
+/** Seconds, Unix. */
+export const now = (): number => Math.floor(Date.now() / 1_000);
+
+const context = (at: number): object => ({
+  notification_context: {
+    triggered_at: new Date(at * 1_000).toISOString(),
+    triggered_by: { source: 'api', id: '123456789012345' },
+  },
+});
+
+/** An asset was uploaded. @param at Unix seconds, with a fraction. */
+export function uploaded(publicId: string, at: number, members: Told = {}): Told {
+  return {
+    notification_type: 'upload',
+    timestamp: new Date(Math.floor(at) * 1_000).toISOString(),
+    public_id: publicId,
+    version: Math.floor(at),
+    format: 'jpg',
+    resource_type: 'image',
+    type: 'authenticated',
+    tags: [],
+    ...context(at),
+    ...members,
+  };
+}
+
+/** Assets were deleted. */
+export function deleted(publicIds: string | readonly string[], at: number, members: Told = {}): Told {
+  return {
+    notification_type: 'delete',
+    resources: [publicIds].flat().map((publicId) => ({
+      public_id: publicId,
+      resource_type: 'image',
+      type: 'authenticated',
+      ...members,
+    })),
+    ...context(at),
+  };
+}
+
+/** An asset was given another name. */
+export function renamed(from: string, to: string, at: number, members: Told = {}): Told {
+  return {
+    notification_type: 'rename',
+    resource_type: 'image',
+    type: 'authenticated',
+    from_public_id: from,
+    to_public_id: to,
+    ...context(at),
+    ...members,
+  };
+}
+
+/** Sends a body with the headers that Cloudinary would send, unless others are given. */
+export function send(
+  { port }: Pick<Service, 'port'>,
+  body: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Answer> {
+  const timestamp = headers['x-cld-timestamp'] ?? String(now());
+  return request({
+    port,
+    method: 'POST',
+    path: '/cloudinary/notifications',
+    body,
+    headers: { 'x-cld-timestamp': timestamp, 'x-cld-signature': sign(body, timestamp), ...headers },
+  });
+}
+
+/** The signature by Cloudinary's documentation: body, timestamp and secret as one text. */
+export function sign(body: string, timestamp: string, algorithm: 'sha1' | 'sha256' = 'sha1'): string {
+  return createHash(algorithm)
+    .update(body + timestamp + API_SECRET)
+    .digest('hex');
+}
+
+/** Tells the service what happened. @returns how many rows changed. @throws where it is not acknowledged. */
+export async function tell(service: Pick<Service, 'port'>, told: Told): Promise<number> {
+  const answer = await send(service, JSON.stringify(told));
+  if (answer.status !== 200) throw new Error(`Answered ${answer.status} ${answer.text}`);
+  return (answer.json() as { changed: number }).changed;
+}
