@@ -24,14 +24,23 @@ export interface Work {
 }
 
 const works = new AsyncLocalStorage<Work>();
+let underWay = 0;
 
-/** Runs what an actor does; it is known to everything that is called from there. */
-export function workAs<T>(work: Work, run: () => T): T {
-  return works.run(work, run);
+/** Runs what an actor does; it is known to everything that is called from there until it ends. */
+export async function workAs<T>(work: Work, run: () => Promise<T>): Promise<T> {
+  underWay += 1;
+  try {
+    return await works.run(work, run);
+  } finally {
+    underWay -= 1;
+    // Before Node 24 a storage that was used once hooks into every promise and timer of the process from then on, and
+    // each redirect would pay for the last admin request.
+    if (underWay === 0) works.disable();
+  }
 }
 
 /** Runs what the service itself, or its command line, does: with every right, under that name in the audit log. */
-export function workAsOwn<T>(name: 'cli' | 'demo' | 'service', run: () => T): T {
+export function workAsOwn<T>(name: 'cli' | 'demo' | 'service', run: () => Promise<T>): Promise<T> {
   const actor = { name, scopes: SCOPES, issuerId: null, expiresAt: null };
   return workAs({ actor, requestId: null, reservation: null }, run);
 }

@@ -36,6 +36,9 @@ const MAX_VERDICTS = 10_000;
 const LIVE = { found: 60_000, missing: 5_000 };
 const FEED_LOST = { found: 1_000, missing: 1_000 };
 
+/** A row, or null for none; a promise only where the database is asked. */
+export type Found<T> = T | null | Promise<T | null>;
+
 /** An issuer's revocations: all their names, or where they are too many, answers by name. */
 type Revocations =
   | { readonly names: ReadonlySet<string> }
@@ -76,24 +79,24 @@ export class DirectoryService extends IssuerFinder implements ChangeListener, Re
   }
 
   /** An issuer with its keys. @throws DatabaseUnavailableError (503) */
-  findIssuer(id: string): Promise<Issuer | null> {
+  findIssuer(id: string): Found<Issuer> {
     return this.issuers.get(id, () => this.lookups.run((rows) => this.loadIssuer(rows, id)));
   }
 
   /** An image of this issuer, deleted ones among them. @throws DatabaseUnavailableError (503) */
-  findImage(issuerId: string, id: string): Promise<Image | null> {
+  findImage(issuerId: string, id: string): Found<Image> {
     return this.images.get(`${issuerId}/${id}`, () =>
       this.lookups.run((rows) => loadImage(rows, { id, issuerId })),
     );
   }
 
   /** An image that may be seen without a token, whoever's it is. @throws DatabaseUnavailableError (503) */
-  findPublicImage(id: string): Promise<Image | null> {
+  findPublicImage(id: string): Found<Image> {
     return this.images.get(id, () => this.lookups.run((rows) => loadImage(rows, { id, access: 'public' })));
   }
 
   /** An overlay of this issuer. @throws DatabaseUnavailableError (503) */
-  findOverlay(issuerId: string, id: string): Promise<Overlay | null> {
+  findOverlay(issuerId: string, id: string): Found<Overlay> {
     return this.overlays.get(`${issuerId}/${id}`, () =>
       this.lookups.run((rows) => loadOverlay(rows, issuerId, id)),
     );

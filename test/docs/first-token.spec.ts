@@ -41,7 +41,7 @@ class OneIssuer extends IssuerFinder {
   }
 }
 
-const tokens = new TokenService(new JwtService({}), new OneIssuer(), { isRevoked: () => false });
+const tokens = new TokenService(new OneIssuer(), { isRevoked: () => false });
 const blocks = [...readFileSync('README.md', 'utf8').matchAll(/```js\n([\s\S]*?)```/g)].map(
   ([, code = '']) => code,
 );

@@ -72,7 +72,7 @@ export class FixedRevocations extends RevocationFinder {
 }
 
 export function makeTokenService(...issuers: readonly Issuer[]): TokenService {
-  return new TokenService(new JwtService(), new FixedIssuers(issuers), new FixedRevocations());
+  return new TokenService(new FixedIssuers(issuers), new FixedRevocations());
 }
 
 /** What is signed: bytes or text as they are, anything else as its JSON. */
