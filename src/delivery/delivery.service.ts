@@ -164,19 +164,25 @@ export class DeliveryService {
   /** The rows by id; no promise where all of them are known. @throws OverlayNotFoundError (404) */
   private findOverlays(issuerId: string, ids: readonly string[]): Overlays | Promise<Overlays> {
     if (ids.length === 0) return NO_OVERLAYS;
-    const found = ids.map((id) => this.directory.findOverlay(issuerId, id));
-    return found.some((row) => row instanceof Promise)
-      ? Promise.all(found).then(byId)
-      : byId(found as readonly (Overlay | null)[]);
+    const rows: (Overlay | null)[] = [];
+    for (const id of ids) {
+      const row = this.directory.findOverlay(issuerId, id);
+      // Those that are asked for already are not asked for twice.
+      if (row instanceof Promise) {
+        return Promise.all(ids.map(async (each) => this.directory.findOverlay(issuerId, each))).then(byId);
+      }
+      rows.push(row);
+    }
+    return byId(rows);
   }
 }
 
 type Overlays = ReadonlyMap<string, Overlay>;
 
 /** @throws OverlayNotFoundError (404) */
-function byId(found: readonly (Overlay | null)[]): Overlays {
+function byId(rows: readonly (Overlay | null)[]): Overlays {
   const overlays = new Map<string, Overlay>();
-  for (const overlay of found) {
+  for (const overlay of rows) {
     if (overlay === null) throw new OverlayNotFoundError();
     overlays.set(overlay.id, overlay);
   }

@@ -36,6 +36,13 @@ const MAX_VERDICTS = 10_000;
 const LIVE = { found: 60_000, missing: 5_000 };
 const FEED_LOST = { found: 1_000, missing: 1_000 };
 
+/** Rows that a redirect was made from. */
+export interface KnownRows {
+  readonly issuer: Issuer;
+  readonly image: Image;
+  readonly overlays: ReadonlyMap<string, Overlay>;
+}
+
 /** A row, or null for none; a promise only where the database is asked. */
 export type Found<T> = T | null | Promise<T | null>;
 
@@ -100,6 +107,16 @@ export class DirectoryService extends IssuerFinder implements ChangeListener, Re
     return this.overlays.get(`${issuerId}/${id}`, () =>
       this.lookups.run((rows) => loadOverlay(rows, issuerId, id)),
     );
+  }
+
+  /** Whether these very rows are what a look-up would give now, without asking the database. */
+  isCurrent({ issuer, image, overlays }: KnownRows): boolean {
+    if (this.issuers.peek(issuer.id) !== issuer) return false;
+    if (this.images.peek(`${image.issuerId}/${image.id}`) !== image) return false;
+    for (const overlay of overlays.values()) {
+      if (this.overlays.peek(`${issuer.id}/${overlay.id}`) !== overlay) return false;
+    }
+    return true;
   }
 
   isRevoked(issuerId: string, names: TokenNames): boolean | Promise<boolean> {

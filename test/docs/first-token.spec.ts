@@ -5,7 +5,6 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { JwtService } from '@nestjs/jwt';
 import { describe, expect, it } from 'vitest';
 import { NO_POLICY } from '../../src/policy/compile-policy.js';
 import { IssuerFinder, type Issuer } from '../../src/issuers/issuer.js';

@@ -1,5 +1,4 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
-import { JwtService } from '@nestjs/jwt';
 import { RevocationFinder, type TokenNames } from '../../src/revocations/revocation.js';
 import { NO_POLICY } from '../../src/policy/compile-policy.js';
 import { type HmacAlgorithm, type Issuer, IssuerFinder, type SigningKey } from '../../src/issuers/issuer.js';

@@ -1,6 +1,5 @@
 import { syncBuiltinESMExports } from 'node:module';
 import crypto, { createSecretKey, generateKeyPairSync } from 'node:crypto';
-import { JwtService } from '@nestjs/jwt';
 import fc from 'fast-check';
 import { SignJWT } from 'jose';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
