@@ -8,6 +8,7 @@ import { serveDocs } from './docs/openapi.js';
 import { closeGracefully, endConnectionsOnDrain } from './graceful-close.js';
 import { Drain } from './health/drain.js';
 import { limitAddresses } from './limits/address-limit.js';
+import { clientAddress, trustFor } from './limits/client-address.js';
 import { type PressureBounds, pressureBounds, shedLoad } from './limits/load-shedding.js';
 import { RateLimits } from './limits/rate-limits.js';
 import { JsonLogger, makeLogger } from './logging/json.logger.js';
@@ -15,6 +16,9 @@ import { logAnswer, logRequests } from './logging/request-log.js';
 import { requestIdOf } from './logging/request-trail.js';
 import { ProblemFilter } from './problems/problem.filter.js';
 import { setDefaultHeaders } from './delivery/response-headers.js';
+import { openWarmLane } from './delivery/warm-lane.js';
+import { WarmRedirects } from './delivery/warm-redirects.service.js';
+import { IssuerKeyUses } from './issuers/issuer-key-uses.service.js';
 import { keepNotificationsRaw } from './notifications/raw-notification.js';
 import { acceptForms } from './originals/original-upload.js';
 import { answerBrokenRequest, BODY_LIMITS, REQUEST_LIMITS } from './problems/request-limits.js';
@@ -71,14 +75,14 @@ export async function createApp(
   );
   endConnectionsOnDrain(server, app.get(Drain));
   limitAddresses(server, app.get(RateLimits), { trustsProxy: environment.trustProxy !== false, logger });
+  openWarmLane(server, {
+    redirects: app.get(WarmRedirects),
+    limits: app.get(RateLimits),
+    keyUses: app.get(IssuerKeyUses),
+    drain: app.get(Drain),
+    addressOf: clientAddress(environment.trustProxy),
+    logger,
+  });
   if (environment.docs) serveDocs(app);
   return app;
-}
-
-/** Fastify's own form of `TRUST_PROXY`. */
-function trustFor(
-  trustProxy: Environment['trustProxy'],
-): false | string[] | ((address: string, hop: number) => boolean) {
-  if (trustProxy === false) return false;
-  return typeof trustProxy === 'number' ? (_, hop) => hop < trustProxy : [...trustProxy];
 }

@@ -1,6 +1,6 @@
 import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import { Observable } from 'rxjs';
+import { defer, lastValueFrom, type Observable } from 'rxjs';
 import { workAs, type Actor } from './actor.js';
 import { AdminKeyRequiredError } from './admin.errors.js';
 
@@ -17,8 +17,8 @@ export class ActorInterceptor implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     const { actor, id: requestId } = context.switchToHttp().getRequest<FastifyRequest>();
     if (actor === undefined) throw new AdminKeyRequiredError();
-    return new Observable((subscriber) =>
-      workAs({ actor, requestId, reservation: null }, () => next.handle().subscribe(subscriber)),
+    return defer(() =>
+      workAs({ actor, requestId, reservation: null }, () => lastValueFrom<unknown>(next.handle())),
     );
   }
 }

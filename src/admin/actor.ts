@@ -24,10 +24,19 @@ export interface Work {
 }
 
 const works = new AsyncLocalStorage<Work>();
+let underWay = 0;
 
-/** Runs what an actor does; it is known to everything that is called from there. */
-export function workAs<T>(work: Work, run: () => T): T {
-  return works.run(work, run);
+/** Runs what an actor does; it is known to everything that is called from there until it ends. */
+export async function workAs<T>(work: Work, run: () => Promise<T>): Promise<T> {
+  underWay += 1;
+  try {
+    return await works.run(work, run);
+  } finally {
+    underWay -= 1;
+    // Before Node 24 a storage that was used once hooks into every promise and timer of the process from then on, and
+    // each redirect would pay for the last admin request.
+    if (underWay === 0) works.disable();
+  }
 }
 
 /**
@@ -36,9 +45,9 @@ export function workAs<T>(work: Work, run: () => T): T {
  */
 export function workAsOwn<T>(
   name: 'cli' | 'cloudinary' | 'demo' | 'service',
-  run: () => T,
+  run: () => Promise<T>,
   requestId: string | null = null,
-): T {
+): Promise<T> {
   const actor = { name, scopes: SCOPES, issuerId: null, expiresAt: null };
   return workAs({ actor, requestId, reservation: null }, run);
 }

@@ -151,7 +151,9 @@ async function seal(payload: { iss: string }, key: SealingKey): Promise<string> 
     import('../tokens/token-sealer.js'),
     import('../tokens/compact-jws.js'),
   ]);
-  return readCompactJws(new TokenSealer(new JwtService({})).seal(payload, key)).token;
+  const token = new TokenSealer(new JwtService({})).seal(payload, key);
+  readCompactJws(token);
+  return token;
 }
 
 async function findSeal(options: MintOptions): Promise<Seal> {

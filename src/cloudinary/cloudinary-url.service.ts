@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { v2 as cloudinary } from 'cloudinary';
 import { ENVIRONMENT } from '../config/config.module.js';
@@ -20,13 +21,19 @@ export interface DeliveredAsset {
   readonly format: string;
 }
 
-/** Signs delivery URLs. Pure; with `CloudinaryUploader` the only place that knows the SDK. */
+/**
+ * Signs delivery URLs as `cloudinary.url()` does, which judges them in the tests: its generality costs ten times the
+ * SHA-1. Pure.
+ */
 @Injectable()
 export class CloudinaryUrlService {
   private readonly settings: CloudinarySettings;
+  /** What every URL begins with, up to the delivery type. */
+  private readonly base: string;
 
   constructor(@Inject(ENVIRONMENT) environment: Pick<Environment, 'cloudinary'>) {
     this.settings = environment.cloudinary;
+    this.base = `${CLOUDINARY_ORIGIN}/${this.settings.cloudName}/image/`;
   }
 
   /**
@@ -37,42 +44,54 @@ export class CloudinaryUrlService {
    * @throws UrlTooLongError (422) past 4,096 characters.
    */
   signUrl(asset: DeliveredAsset, chain: readonly string[], expiresAt: number | null): string {
-    const { cloudName, apiSecret, signature } = this.settings;
-    const url = cloudinary.url(asset.publicId, {
-      // The chain goes in as it stands: the SDK would sort the third base component, and knows no rows.
-      raw_transformation: chain.join('/'),
-      resource_type: 'image',
-      type: asset.deliveryType,
-      version: String(asset.version),
-      format: asset.format,
-      cloud_name: cloudName,
-      api_secret: apiSecret,
-      sign_url: true,
-      secure: true,
-      private_cdn: false,
-      force_version: false,
-      // The SDK would append `?_a=` with its own version to every URL.
-      urlAnalytics: false,
-      signature_algorithm: signature === 'sha1' ? 'sha1' : 'sha256',
-      long_url_signature: signature === 'long',
-      auth_token: this.authToken(expiresAt),
-    });
+    const transformation = chain.length === 0 ? '' : `${chain.join('/')}/`;
+    const source = `${encodePublicId(asset.publicId)}.${asset.format}`;
+    const base = `${this.base}${asset.deliveryType}/`;
+    const path = `${transformation}v${asset.version}/${source}`;
+    const token = this.authToken(expiresAt);
+    const url =
+      token === null
+        ? `${base}s--${this.signatureOf(transformation + source)}--/${path}`
+        : withAuthToken(base + path, token);
     if (url.length > MAX_URL_LENGTH) throw new UrlTooLongError(url.length);
     return url;
   }
 
   /** When a URL that is signed now ends, in Unix seconds; null for never. @param expiresAt As for `signUrl`. */
   endOf(expiresAt: number | null): number | null {
-    const token = this.authToken(expiresAt);
-    return token === false ? null : token.expiration;
+    return this.authToken(expiresAt)?.expiration ?? null;
   }
 
-  private authToken(expiresAt: number | null): { key: string; expiration: number } | false {
+  /** Source: Cloudinary, "Delivery URL signatures"; the version and the delivery type are not part of it. */
+  private signatureOf(signed: string): string {
+    const { signature, apiSecret } = this.settings;
+    const digest = hash(signature === 'sha1' ? 'sha1' : 'sha256', signed + apiSecret, 'base64url');
+    return digest.slice(0, signature === 'long' ? 32 : 8);
+  }
+
+  private authToken(expiresAt: number | null): AuthToken | null {
     const { authToken } = this.settings;
-    if (authToken === null) return false;
+    if (authToken === null) return null;
     return {
       key: authToken.key,
       expiration: Math.floor(expiresAt ?? Date.now() / 1000 + authToken.duration),
     };
   }
+}
+
+interface AuthToken {
+  readonly key: string;
+  /** Unix seconds. */
+  readonly expiration: number;
+}
+
+function withAuthToken(url: string, token: AuthToken): string {
+  // The SDK's types want an ACL; the SDK itself takes a URL instead, and an ACL of null is none.
+  const acl = null as unknown as string;
+  return `${url}?${cloudinary.utils.generate_auth_token({ ...token, url: new URL(url).pathname, acl })}`;
+}
+
+/** As Cloudinary serves it: everything encoded but `:` and `/`. No public id has a `%` (public-id.ts). */
+function encodePublicId(publicId: string): string {
+  return encodeURIComponent(publicId).replaceAll('%3A', ':').replaceAll('%2F', '/');
 }

@@ -8,6 +8,7 @@ import { DeliveriesController } from './deliveries.controller.js';
 import { DeliveriesService } from './deliveries.service.js';
 import { DeliveryLocator } from './delivery-locator.js';
 import { DeliveryService } from './delivery.service.js';
+import { WarmRedirects } from './warm-redirects.service.js';
 
 @Module({
   imports: [CloudinaryModule, TokensModule],
@@ -15,11 +16,12 @@ import { DeliveryService } from './delivery.service.js';
   providers: [
     DeliveryService,
     DeliveriesService,
+    WarmRedirects,
     DeliveryLocator,
     IssuerKeyUses,
     // The mapper is pure and knows nothing of Nest.
     { provide: TransformationMapper, useFactory: () => new TransformationMapper() },
   ],
-  exports: [DeliveryService, DeliveryLocator],
+  exports: [WarmRedirects, DeliveryService, DeliveryLocator],
 })
 export class DeliveryModule {}

@@ -4,7 +4,7 @@ import { DirectoryService } from '../directory/directory.service.js';
 import { ImageDeletedError, ImageNotFoundError } from '../images/image.errors.js';
 import type { Image } from '../images/image.js';
 import { IssuerKeyUses } from '../issuers/issuer-key-uses.service.js';
-import type { Issuer } from '../issuers/issuer.js';
+import type { Issuer, SigningKey } from '../issuers/issuer.js';
 import { RateLimits } from '../limits/rate-limits.js';
 import { OverlayNotFoundError } from '../overlays/overlay.errors.js';
 import type { IssuerTrail } from '../logging/request-trail.js';
@@ -41,7 +41,7 @@ export interface Delivery {
   /** Null for a public image that was asked for without a token. */
   readonly claims: TokenClaims | null;
   /** The key that sealed the token, or null without one. */
-  readonly keyId: string | null;
+  readonly key: SigningKey | null;
   readonly baseChain: readonly string[];
   readonly mapped: MappedChain;
   /** Names of presets by the number of the step that calls them. */
@@ -56,9 +56,9 @@ export interface Delivery {
 }
 
 /** A request whose token and policy allow it, and the image that it shows. */
-type CheckedRequest = Pick<Delivery, 'issuer' | 'policy' | 'imageId' | 'image' | 'claims' | 'keyId'>;
+type CheckedRequest = Pick<Delivery, 'issuer' | 'policy' | 'imageId' | 'image' | 'claims' | 'key'>;
 
-const NO_OVERLAYS: ReadonlyMap<string, Overlay> = new Map();
+const NO_OVERLAYS: Overlays = new Map();
 const SHOWN_AS_ATTACHMENT = { download: true, original: false };
 const PUBLIC_PARAMETERS = ['width', 'height', 'crop'];
 
@@ -89,21 +89,23 @@ export class DeliveryService {
   }
 
   private async deliverSealed(pathId: string, token: unknown, trail: IssuerTrail): Promise<Delivery> {
-    const { issuer, keyId, claims } = await this.tokens.verify(token);
+    const { issuer, key, claims } = await this.tokens.verify(token);
     trail.issuerId = issuer.id;
-    await this.limits.spendIssuer(issuer.id);
-    this.keyUses.count(keyId);
+    const spending = this.limits.spendIssuer(issuer.id);
+    if (spending !== undefined) await spending;
+    this.keyUses.count(key.id);
     const imageId = resolveImageId(claims, pathId);
     const policy = policyOf(issuer);
     checkToken(policy, claims, Date.now() / 1000);
     // An original is delivered as it is: its steps, if there are any, have nothing to act on.
     const steps = claims.original ? NO_STEPS : expandSteps(policy, claims.transformations);
-    const asked = await this.directory.findImage(issuer.id, imageId);
+    const found = this.directory.findImage(issuer.id, imageId);
+    const asked = found instanceof Promise ? await found : found;
     if (asked === null) throw new ImageNotFoundError();
     if (isIssuedBefore(claims, asked.notBefore)) throw new InvalidTokenError('not_accepted');
-    const image = await this.findShown(asked, policy);
+    const image = asked.deleted ? await this.findPlaceholder(asked, policy) : asked;
     if (image === null) throw new ImageDeletedError();
-    return this.sign({ issuer, policy, imageId, image, claims, keyId }, steps);
+    return this.sign({ issuer, policy, imageId, image, claims, key }, steps);
   }
 
   private async deliverPublic(
@@ -122,15 +124,14 @@ export class DeliveryService {
     const keys = PUBLIC_PARAMETERS.filter((key) => query[key] !== undefined);
     const step = Object.fromEntries(keys.map((key) => [key, query[key]]));
     const steps = keys.length === 0 ? NO_STEPS : expandSteps(policy, [step]);
-    const image = await this.findShown(asked, policy);
+    const image = asked.deleted ? await this.findPlaceholder(asked, policy) : asked;
     // A placeholder that needs a token is not shown to somebody who has none.
     if (image?.access !== 'public') throw new ImageDeletedError();
-    return this.sign({ issuer, policy, imageId, image, claims: null, keyId: null }, steps);
+    return this.sign({ issuer, policy, imageId, image, claims: null, key: null }, steps);
   }
 
-  /** The image, or the issuer's placeholder for one that was deleted; null where there is none to show. */
-  private async findShown(asked: Image, { document: { placeholder } }: Policy): Promise<Image | null> {
-    if (!asked.deleted) return asked;
+  /** What is shown for a deleted image, or null. */
+  private async findPlaceholder(asked: Image, { document: { placeholder } }: Policy): Promise<Image | null> {
     const image =
       placeholder === undefined ? null : await this.directory.findImage(asked.issuerId, placeholder);
     return image === null || image.deleted ? null : image;
@@ -141,7 +142,8 @@ export class DeliveryService {
     const mapped = this.mapper.map(steps, (index) => numbers[index] ?? index + 1);
     // An original that a policy with limits forbids did not get here.
     if (claims?.original !== true) checkOutput(policy, mapped);
-    const overlays = await this.getOverlays(issuer.id, allOf(mapped.overlayIds, policy.mandatory.overlayIds));
+    const found = this.findOverlays(issuer.id, allOf(mapped.overlayIds, policy.mandatory.overlayIds));
+    const overlays = found instanceof Promise ? await found : found;
     const baseChain = selectBaseChain(policy.baseChain, claims ?? SHOWN_AS_ATTACHMENT);
     const mandatoryChain = policy.mandatory.components(overlays);
     const expiresAt = claims?.expiresAt ?? null;
@@ -159,13 +161,32 @@ export class DeliveryService {
     return { ...request, baseChain, mapped, presets, overlays, mandatoryChain, url, maxAge };
   }
 
-  private async getOverlays(issuerId: string, ids: readonly string[]): Promise<ReadonlyMap<string, Overlay>> {
+  /** The rows by id; no promise where all of them are known. @throws OverlayNotFoundError (404) */
+  private findOverlays(issuerId: string, ids: readonly string[]): Overlays | Promise<Overlays> {
     if (ids.length === 0) return NO_OVERLAYS;
-    const found = await Promise.all(ids.map((id) => this.directory.findOverlay(issuerId, id)));
-    const overlays = found.filter((overlay) => overlay !== null);
-    if (overlays.length < ids.length) throw new OverlayNotFoundError();
-    return new Map(overlays.map((overlay) => [overlay.id, overlay]));
+    const rows: (Overlay | null)[] = [];
+    for (const id of ids) {
+      const row = this.directory.findOverlay(issuerId, id);
+      // Those that are asked for already are not asked for twice.
+      if (row instanceof Promise) {
+        return Promise.all(ids.map(async (each) => this.directory.findOverlay(issuerId, each))).then(byId);
+      }
+      rows.push(row);
+    }
+    return byId(rows);
   }
+}
+
+type Overlays = ReadonlyMap<string, Overlay>;
+
+/** @throws OverlayNotFoundError (404) */
+function byId(rows: readonly (Overlay | null)[]): Overlays {
+  const overlays = new Map<string, Overlay>();
+  for (const overlay of rows) {
+    if (overlay === null) throw new OverlayNotFoundError();
+    overlays.set(overlay.id, overlay);
+  }
+  return overlays;
 }
 
 /** @throws {PolicyUnreadableError} 503: nothing is delivered without the policy that may forbid it. */

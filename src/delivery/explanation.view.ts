@@ -81,12 +81,12 @@ export class ExplanationView {
   @ApiProperty({ description: 'Where the redirect points, by the delivery mode.' }) readonly location: string;
 
   constructor(delivery: Delivery, location: string) {
-    const { issuer, policy, imageId, image, claims, keyId, mapped, presets, overlays } = delivery;
+    const { issuer, policy, imageId, image, claims, key, mapped, presets, overlays } = delivery;
     const expiresAt = claims?.expiresAt ?? null;
     this.image_id = imageId;
     this.placeholder_id = image.id === imageId ? null : image.id;
     this.issuer_id = issuer.id;
-    this.key_id = keyId;
+    this.key_id = key?.id ?? null;
     this.expires_at = expiresAt === null ? null : new Date(expiresAt * 1000);
     this.base_chain = delivery.baseChain;
     this.steps = mapped.steps.map((step) => ({

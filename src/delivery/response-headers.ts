@@ -1,4 +1,5 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { ServerResponse } from 'node:http';
+import type { FastifyInstance } from 'fastify';
 import { runtimeOf } from '../logging/request-trail.js';
 
 /** Headers in the order and spelling in which they are sent. */
@@ -48,33 +49,52 @@ const cachedFor = (seconds: number): readonly string[] => [
   ...BUT_CACHING.flat(),
 ];
 
+/** A redirect as it is sent, but for what each request has of its own. */
+export interface Redirect {
+  readonly location: string;
+  readonly body: string;
+  /** Bytes of the body. */
+  readonly length: string;
+}
+
+/** The seed's body for a Location. */
+export function makeRedirect(location: string): Redirect {
+  const body = `<html><body>You are being <a href="${escapeHtml(location)}">redirected</a>.</body></html>`;
+  return { location, body, length: String(Buffer.byteLength(body)) };
+}
+
+/** What a redirect has of one request. */
+export interface RedirectRequest {
+  readonly requestId: string;
+  /** Seconds, as `X-Runtime` has them. */
+  readonly runtime: string;
+  /** Seconds for which the client's own cache may keep it; 0 for not at all, as the seed's. */
+  readonly maxAge: number;
+}
+
 /**
  * Answers 302 with the seed's headers and body. Written to the socket's response itself: Fastify would put every
  * name into lower case.
- * @param maxAge Seconds for which the client's own cache may keep it; 0 for not at all, as the seed's.
  */
-export function sendRedirect(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  location: string,
-  maxAge: number,
+export function writeRedirect(
+  response: ServerResponse,
+  { location, body, length }: Redirect,
+  { requestId, runtime, maxAge }: RedirectRequest,
 ): void {
-  const body = `<html><body>You are being <a href="${escapeHtml(location)}">redirected</a>.</body></html>`;
-  reply.hijack();
-  reply.raw.writeHead(302, [
+  response.writeHead(302, [
     ...(maxAge > 0 ? cachedFor(maxAge) : UNCACHED),
     'Location',
     location,
     'Content-Type',
     'text/html; charset=utf-8',
     'X-Request-Id',
-    request.id,
+    requestId,
     'X-Runtime',
-    runtimeOf(reply),
+    runtime,
     'Content-Length',
-    String(Buffer.byteLength(body)),
+    length,
   ]);
-  reply.raw.end(body);
+  response.end(body);
 }
 
 const HTML_ENTITIES: Readonly<Record<string, string>> = {

@@ -36,6 +36,16 @@ const MAX_VERDICTS = 10_000;
 const LIVE = { found: 60_000, missing: 5_000 };
 const FEED_LOST = { found: 1_000, missing: 1_000 };
 
+/** Rows that a redirect was made from. */
+export interface KnownRows {
+  readonly issuer: Issuer;
+  readonly image: Image;
+  readonly overlays: ReadonlyMap<string, Overlay>;
+}
+
+/** A row, or null for none; a promise only where the database is asked. */
+export type Found<T> = T | null | Promise<T | null>;
+
 /** An issuer's revocations: all their names, or where they are too many, answers by name. */
 type Revocations =
   | { readonly names: ReadonlySet<string> }
@@ -76,27 +86,37 @@ export class DirectoryService extends IssuerFinder implements ChangeListener, Re
   }
 
   /** An issuer with its keys. @throws DatabaseUnavailableError (503) */
-  findIssuer(id: string): Promise<Issuer | null> {
+  findIssuer(id: string): Found<Issuer> {
     return this.issuers.get(id, () => this.lookups.run((rows) => this.loadIssuer(rows, id)));
   }
 
   /** An image of this issuer, deleted ones among them. @throws DatabaseUnavailableError (503) */
-  findImage(issuerId: string, id: string): Promise<Image | null> {
+  findImage(issuerId: string, id: string): Found<Image> {
     return this.images.get(`${issuerId}/${id}`, () =>
       this.lookups.run((rows) => loadImage(rows, { id, issuerId })),
     );
   }
 
   /** An image that may be seen without a token, whoever's it is. @throws DatabaseUnavailableError (503) */
-  findPublicImage(id: string): Promise<Image | null> {
+  findPublicImage(id: string): Found<Image> {
     return this.images.get(id, () => this.lookups.run((rows) => loadImage(rows, { id, access: 'public' })));
   }
 
   /** An overlay of this issuer. @throws DatabaseUnavailableError (503) */
-  findOverlay(issuerId: string, id: string): Promise<Overlay | null> {
+  findOverlay(issuerId: string, id: string): Found<Overlay> {
     return this.overlays.get(`${issuerId}/${id}`, () =>
       this.lookups.run((rows) => loadOverlay(rows, issuerId, id)),
     );
+  }
+
+  /** Whether these very rows are what a look-up would give now, without asking the database. */
+  isCurrent({ issuer, image, overlays }: KnownRows): boolean {
+    if (this.issuers.peek(issuer.id) !== issuer) return false;
+    if (this.images.peek(`${image.issuerId}/${image.id}`) !== image) return false;
+    for (const overlay of overlays.values()) {
+      if (this.overlays.peek(`${issuer.id}/${overlay.id}`) !== overlay) return false;
+    }
+    return true;
   }
 
   isRevoked(issuerId: string, names: TokenNames): boolean | Promise<boolean> {

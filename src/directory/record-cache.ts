@@ -65,11 +65,23 @@ export class RecordCache<T extends object> {
     return entry !== undefined && this.isServed(entry) ? entry.row : undefined;
   }
 
-  /** @returns null when there is no such row. @throws what `load` throws, unless an old row may still be served. */
-  async get(key: string, load: () => Promise<T | null>): Promise<T | null> {
+  /**
+   * @returns null when there is no such row; no promise where nothing is asked for.
+   * @throws what `load` throws, unless an old row may still be served.
+   */
+  get(key: string, load: () => Promise<T | null>): T | null | Promise<T | null> {
     const entry = this.entries.get(key);
     if (entry === undefined) return this.load(key, load);
-    if (this.isServed(entry)) return entry.row;
+    return this.isServed(entry) ? entry.row : this.reload(key, entry, load);
+  }
+
+  /** Forgets a row that was changed: whatever happens, the old one is not served again. */
+  invalidate(key: string): void {
+    this.entries.delete(key);
+    this.loading.delete(key);
+  }
+
+  private async reload(key: string, entry: Entry<T>, load: () => Promise<T | null>): Promise<T | null> {
     try {
       return await this.load(key, load);
     } catch (error) {
@@ -77,12 +89,6 @@ export class RecordCache<T extends object> {
       if (this.entries.peek(key) === entry && this.mayOutlive(entry)) return entry.row;
       throw error;
     }
-  }
-
-  /** Forgets a row that was changed: whatever happens, the old one is not served again. */
-  invalidate(key: string): void {
-    this.entries.delete(key);
-    this.loading.delete(key);
   }
 
   private load(key: string, load: () => Promise<T | null>): Promise<T | null> {

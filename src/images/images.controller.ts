@@ -4,7 +4,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { DeliveryLocator } from '../delivery/delivery-locator.js';
 import { DeliveryService } from '../delivery/delivery.service.js';
 import { ExplanationView } from '../delivery/explanation.view.js';
-import { IMAGE_HEADERS, sendRedirect } from '../delivery/response-headers.js';
+import { IMAGE_HEADERS, makeRedirect, writeRedirect } from '../delivery/response-headers.js';
+import { WarmRedirects } from '../delivery/warm-redirects.service.js';
+import { runtimeOf } from '../logging/request-trail.js';
 import { ProblemFilter } from '../problems/problem.filter.js';
 
 type UntrustedQuery = Readonly<Record<string, unknown>>;
@@ -17,6 +19,7 @@ export class ImagesController {
   constructor(
     private readonly deliveries: DeliveryService,
     private readonly locator: DeliveryLocator,
+    private readonly warm: WarmRedirects,
   ) {}
 
   @Get(':image_id')
@@ -29,7 +32,14 @@ export class ImagesController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const delivery = await this.deliveries.deliver({ pathId, query }, request);
-    sendRedirect(request, reply, this.locator.locate(delivery.url, request), delivery.maxAge);
+    const redirect = makeRedirect(this.locator.locate(delivery.url, request));
+    reply.hijack();
+    writeRedirect(reply.raw, redirect, {
+      requestId: request.id,
+      runtime: runtimeOf(reply),
+      maxAge: delivery.maxAge,
+    });
+    this.warm.keep(request.raw.url ?? '', request.headers.host, delivery, redirect);
   }
 
   @Get(':image_id/explain')

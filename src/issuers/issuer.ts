@@ -38,6 +38,9 @@ export interface Issuer {
 
 /** Looks an issuer up by its id; the directory is the one that does. */
 export abstract class IssuerFinder {
-  /** @returns null when no such issuer exists. @throws DatabaseUnavailableError (503) on a cold entry without a database. */
-  abstract findIssuer(id: string): Promise<Issuer | null>;
+  /**
+   * @returns null when no such issuer exists; no promise where it is known already.
+   * @throws DatabaseUnavailableError (503) on a cold entry without a database.
+   */
+  abstract findIssuer(id: string): Issuer | null | Promise<Issuer | null>;
 }

@@ -6,6 +6,7 @@ const MAX_CALLERS = 50_000;
 
 /** Counts in this process alone, by a clock that nobody can set. */
 export class MemoryRateLimitStorage extends RateLimitStorage {
+  override readonly waits = false;
   private readonly callers: LRUCache<string, { repaidAt: number }>;
 
   constructor(max = MAX_CALLERS) {

@@ -31,6 +31,9 @@ export const TOLERANCE = 0.01;
  * grows with a flood; it also has no notion of a request that counts for many.
  */
 export abstract class RateLimitStorage implements ThrottlerStorage {
+  /** Whether `spend` may give a promise. */
+  abstract readonly waits: boolean;
+
   /**
    * Takes from a caller's allowance.
    * @param cost What the request counts for; more than is left is lent, nothing (0) only looks.

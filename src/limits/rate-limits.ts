@@ -36,9 +36,14 @@ export class RateLimits {
       : this.spend('address', addressKey(address), this.perAddress, cost);
   }
 
-  /** @throws TooManyRequestsError (429) */
-  spendIssuer(issuerId: string): Promise<void> | undefined {
-    return this.perIssuer === null ? undefined : this.spend('issuer', issuerId, this.perIssuer, 1);
+  /** Whether counting may wait for somebody else's answer. */
+  get waits(): boolean {
+    return (this.perAddress !== null || this.perIssuer !== null) && this.storage.waits;
+  }
+
+  /** @param cost Nothing (0) only looks. @throws TooManyRequestsError (429) */
+  spendIssuer(issuerId: string, cost = 1): Promise<void> | undefined {
+    return this.perIssuer === null ? undefined : this.spend('issuer', issuerId, this.perIssuer, cost);
   }
 
   private spend(scope: LimitScope, name: string, rate: Rate, cost: number): Promise<void> | undefined {

@@ -48,6 +48,7 @@ return { 0, string.format('%.3f', debt) }
  * for longer than 50 ms: this process then counts alone until it answers again.
  */
 export class RedisRateLimitStorage extends RateLimitStorage implements OnApplicationShutdown {
+  override readonly waits = true;
   private readonly logger = new Logger(RedisRateLimitStorage.name);
   private readonly redis: Redis;
   private restsUntil = 0;

@@ -15,16 +15,32 @@ export function logRequests(fastify: FastifyInstance, logger: Logger): void {
 
 /** The line of one answer that was sent; to be called for those that come to no hook. */
 export function logAnswer(logger: Logger, request: FastifyRequest, reply: FastifyReply): void {
-  logger.info(
-    {
-      request_id: request.id,
-      method: request.method,
-      route: request.routeOptions.url ?? null,
-      status: reply.raw.statusCode,
-      ms: Math.round(reply.elapsedTime * 1000) / 1000,
-      issuer_id: request.issuerId,
-      problem_code: request.problemCode,
-    },
-    'request',
-  );
+  if (!logger.isLevelEnabled('info')) return;
+  logLine(logger, {
+    request_id: request.id,
+    method: request.method,
+    route: request.routeOptions.url ?? null,
+    status: reply.raw.statusCode,
+    ms: reply.elapsedTime,
+    issuer_id: request.issuerId,
+    problem_code: request.problemCode,
+  });
+}
+
+/** What is told of an answer. */
+export interface RequestLine {
+  readonly request_id: string;
+  readonly method: string;
+  /** The route's pattern; null where no route was found. */
+  readonly route: string | null;
+  readonly status: number;
+  /** Milliseconds. */
+  readonly ms: number;
+  readonly issuer_id: string | null;
+  readonly problem_code: string | null;
+}
+
+/** Writes the line. */
+export function logLine(logger: Logger, line: RequestLine): void {
+  logger.info({ ...line, ms: Math.round(line.ms * 1000) / 1000 }, 'request');
 }

@@ -1,9 +1,24 @@
-import type { TokenClaims } from '../tokens/token-claims.js';
+import { CLOCK_LEEWAY_SECONDS, type TokenClaims } from '../tokens/token-claims.js';
 import { PolicyViolationError } from './policy.errors.js';
 import type { Policy } from './policy.js';
 
-/** Seconds by which our clock and a backend's may differ, as for `exp`. */
-const LEEWAY_SECONDS = 30;
+/** When something holds, in milliseconds since 1970: from the first moment on, before the second. */
+export interface Span {
+  readonly from: number;
+  readonly until: number;
+}
+
+/** When a token's own times and its policy's `max_token_age` allow it: as the gate and `checkToken` judge one moment. */
+export function tokenSpan(
+  { document: { max_token_age: maxAge = Infinity } }: Policy,
+  { expiresAt, notBefore, issuedAt }: Pick<TokenClaims, 'expiresAt' | 'notBefore' | 'issuedAt'>,
+): Span {
+  const leeway = CLOCK_LEEWAY_SECONDS;
+  return {
+    from: (Math.max(notBefore ?? 0, issuedAt ?? 0) - leeway) * 1000,
+    until: Math.min((expiresAt ?? Infinity) + leeway, (issuedAt ?? Infinity) + maxAge + leeway) * 1000,
+  };
+}
 
 /**
  * What a policy asks of the token itself, whatever its steps.
@@ -19,7 +34,10 @@ export function checkToken({ document }: Policy, claims: TokenClaims, now: numbe
       detail: 'the token has no `exp`. Seal one that ends.',
     });
   }
-  if (maxAge !== undefined && (claims.issuedAt === null || now > claims.issuedAt + maxAge + LEEWAY_SECONDS)) {
+  if (
+    maxAge !== undefined &&
+    (claims.issuedAt === null || now > claims.issuedAt + maxAge + CLOCK_LEEWAY_SECONDS)
+  ) {
     throw new PolicyViolationError({
       rule: 'max_token_age',
       limit: maxAge,

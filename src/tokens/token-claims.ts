@@ -3,7 +3,7 @@ import { InvalidTokenError } from './token.errors.js';
 import { canonicalUuid } from './uuid.js';
 
 /** Seconds by which our clock and a backend's may differ, for `exp`, `nbf` and `iat` each. */
-const CLOCK_LEEWAY_SECONDS = 30;
+export const CLOCK_LEEWAY_SECONDS = 30;
 
 /** From here on (the year 5138) a time is taken for milliseconds and refused: believed, it would never expire. */
 const IMPLAUSIBLE_SECONDS = 1e11;
@@ -27,6 +27,8 @@ export interface TokenClaims {
   readonly original: boolean;
   /** `exp`, in seconds since 1970. */
   readonly expiresAt: number | null;
+  /** `nbf`, in seconds since 1970. */
+  readonly notBefore: number | null;
   /** `iat`, in seconds since 1970. */
   readonly issuedAt: number | null;
   /** `jti`, 1 to 255 characters. */
@@ -51,17 +53,18 @@ export function readClaims(payload: JsonObject, issuerId: string, now: number): 
   if (issuedAt !== null && issuedAt > now + CLOCK_LEEWAY_SECONDS) throw new InvalidTokenError('issued_ahead');
 
   const settings = isJsonObject(payload['sharinpix']) ? payload['sharinpix'] : {};
-  return Object.freeze<TokenClaims>({
+  return {
     issuerId,
     ...readImageBinding(payload['image_id']),
     transformations: payload['transformations'],
     download: settings['download'] !== false,
     original: settings['original'] === true,
     expiresAt,
+    notBefore,
     issuedAt,
     jwtId: readIdentifier(payload['jti']),
     sessionId: readIdentifier(payload['session_id']),
-  });
+  };
 }
 
 /** Whether a token is from before a moment that an operator set: one without `iat` is from any time. */
@@ -81,7 +84,7 @@ function readImageBinding(claim: unknown): Pick<TokenClaims, 'imageId' | 'imageI
   if (!Array.isArray(claim)) return { imageId: readImageId(claim), imageIds: null };
   // An empty list binds to nothing; taken for "no list" it would open every image.
   if (claim.length === 0) throw new InvalidTokenError('bad_image_id');
-  return { imageId: null, imageIds: Object.freeze(claim.map(readImageId)) };
+  return { imageId: null, imageIds: claim.map(readImageId) };
 }
 
 function readImageId(value: unknown): string {

@@ -1,6 +1,5 @@
 import { createSecretKey, randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { JwtService } from '@nestjs/jwt';
 import { IssuerUnavailableError } from '../issuers/issuer.errors.js';
 import { type Issuer, IssuerFinder, type LockedKey, type SigningKey } from '../issuers/issuer.js';
 import { RevocationFinder } from '../revocations/revocation.js';
@@ -13,8 +12,8 @@ import { isCanonicalUuid } from './uuid.js';
 /** A token whose signature and times hold. */
 export interface VerifiedToken {
   readonly issuer: Issuer;
-  /** The id of the key that signed it. */
-  readonly keyId: string;
+  /** The key that signed it. */
+  readonly key: SigningKey;
   readonly claims: TokenClaims;
 }
 
@@ -25,7 +24,6 @@ const DECOY_SECRET = createSecretKey(randomBytes(32));
 @Injectable()
 export class TokenService {
   constructor(
-    private readonly jwt: JwtService,
     private readonly issuers: IssuerFinder,
     private readonly revocations: RevocationFinder,
   ) {}
@@ -37,21 +35,21 @@ export class TokenService {
   async verify(token: unknown): Promise<VerifiedToken> {
     const jws = readCompactJws(token);
     const payload = readPayload(jws);
-    const issuer = await this.findEnabledIssuer(payload['iss']);
+    const found = this.findIssuer(payload['iss']);
+    const known = found instanceof Promise ? await found : found;
+    const issuer = known === null || known.disabled ? null : known;
     const key = this.findSigner(jws, issuer);
     if (issuer === null || key === null) throw new InvalidTokenError('not_accepted');
     const claims = readClaims(payload, issuer.id, Date.now() / 1000);
     if (isIssuedBefore(claims, issuer.notBefore)) throw new InvalidTokenError('not_accepted');
     const revoked = this.revocations.isRevoked(issuer.id, claims);
     if (typeof revoked === 'boolean' ? revoked : await revoked) throw new InvalidTokenError('not_accepted');
-    return Object.freeze<VerifiedToken>({ issuer, keyId: key.id, claims });
+    return { issuer, key, claims };
   }
 
-  private async findEnabledIssuer(iss: unknown): Promise<Issuer | null> {
+  private findIssuer(iss: unknown): Issuer | null | Promise<Issuer | null> {
     // Only the canonical spelling reaches the directory: others would fill its cache with names for one issuer.
-    if (!isCanonicalUuid(iss)) return null;
-    const issuer = await this.issuers.findIssuer(iss);
-    return issuer === null || issuer.disabled ? null : issuer;
+    return isCanonicalUuid(iss) ? this.issuers.findIssuer(iss) : null;
   }
 
   private findSigner(jws: CompactJws, issuer: Issuer | null): SigningKey | null {
@@ -59,9 +57,9 @@ export class TokenService {
     const unlocked = keys.filter((key) => key.secret !== null);
     if (unlocked.length === 0) {
       // The same HMAC as for a bad signature, so that the time taken does not tell which issuers exist.
-      isSignedBy(this.jwt, jws, { secret: DECOY_SECRET, algorithm: jws.algorithm });
+      isSignedBy(jws, { secret: DECOY_SECRET, algorithm: jws.algorithm });
     }
-    const signer = unlocked.find((key) => isSignedBy(this.jwt, jws, key));
+    const signer = unlocked.find((key) => isSignedBy(jws, key));
     // A 401 would be final for a token that may well be good.
     if (signer === undefined && unlocked.length < keys.length) throw new IssuerUnavailableError();
     return signer ?? null;

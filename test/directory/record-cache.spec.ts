@@ -42,7 +42,7 @@ let cache: RecordCache<Row>;
 const gone = (): Promise<never> => Promise.reject(new Error('gone'));
 /** Loads a row that tells how many loads there were. */
 const load = (): Promise<Row> => Promise.resolve({ version: ++loads });
-const get = (key = 'a'): Promise<Row | null> => cache.get(key, load);
+const get = async (key = 'a'): Promise<Row | null> => cache.get(key, load);
 
 function startSession(): void {
   session = { live: true, heardAt: performance.now() };

@@ -5,7 +5,6 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { JwtService } from '@nestjs/jwt';
 import { describe, expect, it } from 'vitest';
 import { NO_POLICY } from '../../src/policy/compile-policy.js';
 import { IssuerFinder, type Issuer } from '../../src/issuers/issuer.js';
@@ -41,7 +40,7 @@ class OneIssuer extends IssuerFinder {
   }
 }
 
-const tokens = new TokenService(new JwtService({}), new OneIssuer(), { isRevoked: () => false });
+const tokens = new TokenService(new OneIssuer(), { isRevoked: () => false });
 const blocks = [...readFileSync('README.md', 'utf8').matchAll(/```js\n([\s\S]*?)```/g)].map(
   ([, code = '']) => code,
 );

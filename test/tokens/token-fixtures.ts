@@ -1,5 +1,4 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
-import { JwtService } from '@nestjs/jwt';
 import { RevocationFinder, type TokenNames } from '../../src/revocations/revocation.js';
 import { NO_POLICY } from '../../src/policy/compile-policy.js';
 import { type HmacAlgorithm, type Issuer, IssuerFinder, type SigningKey } from '../../src/issuers/issuer.js';
@@ -72,7 +71,7 @@ export class FixedRevocations extends RevocationFinder {
 }
 
 export function makeTokenService(...issuers: readonly Issuer[]): TokenService {
-  return new TokenService(new JwtService(), new FixedIssuers(issuers), new FixedRevocations());
+  return new TokenService(new FixedIssuers(issuers), new FixedRevocations());
 }
 
 /** What is signed: bytes or text as they are, anything else as its JSON. */

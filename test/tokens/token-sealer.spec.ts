@@ -49,7 +49,7 @@ describe('TokenSealer', () => {
     const key = makeKey({ algorithm });
     const token = sealer.seal(SEED_CLAIMS, key);
     await expect(makeTokenService(makeIssuer({ keys: [key] })).verify(token)).resolves.toMatchObject({
-      keyId: key.id,
+      key: { id: key.id },
     });
     const { payload } = await jwtVerify(token, key.secret, { algorithms: [algorithm] });
     expect(payload).toStrictEqual(SEED_CLAIMS);

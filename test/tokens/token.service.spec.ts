@@ -1,5 +1,5 @@
+import { syncBuiltinESMExports } from 'node:module';
 import crypto, { createSecretKey, generateKeyPairSync } from 'node:crypto';
-import { JwtService } from '@nestjs/jwt';
 import fc from 'fast-check';
 import { SignJWT } from 'jose';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -65,7 +65,7 @@ describe('an accepted token', () => {
   it("yields the seed's issuer, key and claims", async () => {
     await expect(service.verify(mint())).resolves.toStrictEqual({
       issuer: makeIssuer(),
-      keyId: makeKey().id,
+      key: makeKey(),
       claims: {
         issuerId: SEED_ISSUER_ID,
         imageId: null,
@@ -74,6 +74,7 @@ describe('an accepted token', () => {
         download: true,
         original: false,
         expiresAt: null,
+        notBefore: null,
         issuedAt: null,
         jwtId: null,
         sessionId: null,
@@ -101,11 +102,11 @@ describe('an accepted token', () => {
       download: false,
       original: true,
       expiresAt: NOW + 60.5,
+      notBefore: NOW,
       issuedAt: NOW - 60,
       jwtId: 'j-1',
       sessionId: 'Sitzung 😀',
     });
-    expect(Object.isFrozen(claims)).toBe(true);
   });
 
   it('may name its image, in either case', async () => {
@@ -158,8 +159,8 @@ describe('an accepted token', () => {
       .setExpirationTime(NOW + 60)
       .setJti('j-1')
       .sign(key.secret);
-    const { keyId, claims } = await gate.verify(token);
-    expect(keyId).toBe(key.id);
+    const { key: signer, claims } = await gate.verify(token);
+    expect(signer.id).toBe(key.id);
     expect(claims).toMatchObject({
       transformations: SEED_CLAIMS.transformations,
       issuedAt: NOW,
@@ -409,10 +410,12 @@ describe('the signature', () => {
 
   it('is compared in constant time', async () => {
     const compared = vi.spyOn(crypto, 'timingSafeEqual');
+    syncBuiltinESMExports();
     await service.verify(good);
     await answerTo(withMac(Buffer.alloc(32)));
     expect(compared).toHaveBeenCalledTimes(2);
     compared.mockRestore();
+    syncBuiltinESMExports();
   });
 });
 
@@ -465,14 +468,16 @@ describe('what must not tell issuers apart', () => {
       alg: string;
     };
     const hmac = vi.spyOn(crypto, 'createHmac');
+    syncBuiltinESMExports();
     await answerTo(token, gate);
     expect(hmac.mock.calls.map(([hash]) => hash)).toStrictEqual([`sha${alg.slice(2)}`]);
     hmac.mockRestore();
+    syncBuiltinESMExports();
   });
 
   it('asks the directory for canonical ids only', async () => {
     const finder = new FixedIssuers(issuers);
-    const gate = new TokenService(new JwtService(), finder, new FixedRevocations());
+    const gate = new TokenService(finder, new FixedRevocations());
     for (const [, token] of cases) await answerTo(token, gate);
     expect(
       finder.asked.filter((id) => !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)),
@@ -485,19 +490,9 @@ describe('what must not tell issuers apart', () => {
         return Promise.reject(new Error('database gone'));
       }
     }
-    await expect(
-      new TokenService(new JwtService(), new DownIssuers(), new FixedRevocations()).verify(mint()),
-    ).rejects.toThrow('database gone');
-  });
-
-  it('keeps a fault of ours: a bug is no 401', async () => {
-    const jwt = new JwtService();
-    vi.spyOn(jwt, 'verify').mockImplementation(() => {
-      throw new TypeError('a bug');
-    });
-    await expect(
-      new TokenService(jwt, new FixedIssuers(issuers), new FixedRevocations()).verify(mint()),
-    ).rejects.toThrow(TypeError);
+    await expect(new TokenService(new DownIssuers(), new FixedRevocations()).verify(mint())).rejects.toThrow(
+      'database gone',
+    );
   });
 });
 
@@ -512,8 +507,8 @@ describe('keys', () => {
     mint({ header: { typ: 'JWT', alg: key.algorithm, kid }, key, algorithm: key.algorithm });
 
   it.each([newest, older, twin])('verify while they overlap: $id', async (key) => {
-    await expect(gate.verify(sign(key))).resolves.toMatchObject({ keyId: key.id });
-    await expect(gate.verify(sign(key, key.id))).resolves.toMatchObject({ keyId: key.id });
+    await expect(gate.verify(sign(key))).resolves.toMatchObject({ key: { id: key.id } });
+    await expect(gate.verify(sign(key, key.id))).resolves.toMatchObject({ key: { id: key.id } });
   });
 
   it.each([retired, future])('do not verify outside their time: $id', async (key) => {
@@ -553,7 +548,7 @@ describe('keys', () => {
     [['twin']],
     [{ id: 'twin' }],
   ])('are tried as without a kid when it is %j', async (kid) => {
-    await expect(gate.verify(sign(older, kid))).resolves.toMatchObject({ keyId: 'older' });
+    await expect(gate.verify(sign(older, kid))).resolves.toMatchObject({ key: { id: 'older' } });
   });
 
   it('are tried alone when kid names one', async () => {
@@ -564,10 +559,10 @@ describe('keys', () => {
   it('are tried newest first', async () => {
     const same = makeSecret('same');
     const pair = [makeKey({ id: 'b', secret: same }), makeKey({ id: 'a', secret: same })];
-    const { keyId } = await makeTokenService(makeIssuer({ keys: pair })).verify(
+    const { key } = await makeTokenService(makeIssuer({ keys: pair })).verify(
       mint({ key: { secret: same } }),
     );
-    expect(keyId).toBe('b');
+    expect(key.id).toBe('b');
   });
 });
 

@@ -22,6 +22,6 @@ describe('TokensModule', () => {
   it('verifies what it seals, against the global IssuerFinder', async () => {
     const app = await Test.createTestingModule({ imports: [FixedIssuersModule, TokensModule] }).compile();
     const token = app.get(TokenSealer).seal(SEED_CLAIMS, makeKey());
-    await expect(app.get(TokenService).verify(token)).resolves.toMatchObject({ keyId: makeKey().id });
+    await expect(app.get(TokenService).verify(token)).resolves.toMatchObject({ key: { id: makeKey().id } });
   });
 });

@@ -1,0 +1,261 @@
+import { randomUUID } from 'node:crypto';
+import { DataSource } from 'typeorm';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { WarmRedirects } from '../../src/delivery/warm-redirects.service.js';
+import { IssuerKeyUses } from '../../src/issuers/issuer-key-uses.service.js';
+import { comparable, type Answer } from '../support/http.js';
+import { createTenant, type Tenant } from '../support/seed.js';
+import { startService, type Asking, type Service } from '../support/service.js';
+import { waitUntil } from '../support/wait-until.js';
+
+let service: Service;
+let tenant: Tenant;
+
+beforeAll(async () => {
+  service = await startService();
+});
+afterAll(() => service.close());
+beforeEach(async () => {
+  tenant = await makeTenant(service);
+});
+afterEach(() => vi.useRealTimers());
+
+function makeTenant(of: Service): Promise<Tenant> {
+  const name = randomUUID().slice(0, 8);
+  return createTenant(of, { publicId: `image_${name}`, overlayPublicId: `layer_${name}` });
+}
+
+const isWarm = (path: string, host = `127.0.0.1:${service.port}`, of = service): boolean =>
+  of.app.get(WarmRedirects).find(path, host) !== null;
+
+/** Asks until the answer is warm. */
+async function warmUp(path: string): Promise<Answer> {
+  await service.image(path);
+  const answer = await service.image(path);
+  expect(answer.status).toBe(302);
+  expect(isWarm(path)).toBe(true);
+  return answer;
+}
+
+/** The same request the whole way: a URL with anything beside the token is never kept. */
+const theWholeWay = (path: string, asking?: Asking): Promise<Answer> => service.image(`${path}&`, asking);
+
+async function expectSame(path: string, asking?: Asking): Promise<Answer> {
+  const [answer, whole] = [await service.image(path, asking), await theWholeWay(path, asking)];
+  expect(comparable(answer)).toStrictEqual(comparable(whole));
+  return answer;
+}
+
+const withLayer = (claims: object = {}): string =>
+  tenant.path({ transformations: [{ overlay: tenant.overlayId, width: 200 }], ...claims });
+
+describe('a warm redirect', () => {
+  it('answers as the whole way does, to GET and HEAD, name by name', async () => {
+    const path = withLayer();
+    await warmUp(path);
+    for (const method of ['GET', 'HEAD'] as const) {
+      const [warm, whole] = [await service.image(path, { method }), await theWholeWay(path, { method })];
+      expect(comparable(warm)).toStrictEqual(comparable(whole));
+      const names = ({ rawHeaders }: Answer): string[] => rawHeaders.filter((_, index) => index % 2 === 0);
+      expect(names(warm)).toStrictEqual(names(whole));
+      expect(warm.text === '').toBe(method === 'HEAD');
+    }
+  });
+
+  it('keeps a well-formed request id, makes one otherwise, and tells its runtime', async () => {
+    const path = withLayer();
+    await warmUp(path);
+    const given = await service.image(path, { headers: { 'x-request-id': 'a-caller@s_id' } });
+    expect(given.headers['x-request-id']).toBe('a-caller@s_id');
+    const made = await service.image(path, { headers: { 'x-request-id': 'not one' } });
+    expect(made.headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/);
+    expect(made.headers['x-runtime']).toMatch(/^0\.\d{6}$/);
+  });
+
+  it('counts for its key', async () => {
+    const count = vi.spyOn(service.app.get(IssuerKeyUses), 'count');
+    const path = withLayer();
+    await warmUp(path);
+    await service.image(path);
+    expect(count.mock.calls).toStrictEqual([[tenant.keyId], [tenant.keyId], [tenant.keyId]]);
+    count.mockRestore();
+  });
+
+  it('is for the Host that it was asked by', async () => {
+    const path = withLayer();
+    await warmUp(path);
+    const answer = await expectSame(path, { headers: { host: 'img.example.com' } });
+    expect(answer.headers.location).toMatch(/^http:\/\/img\.example\.com\/assets\/blank\.jpg#/);
+    expect((await service.get(path, { host: 'bad host' })).status).toBe(400);
+  });
+
+  it('is none after one request, for another query or method, nor where the token is refused', async () => {
+    const once = withLayer();
+    await service.image(once);
+    expect(isWarm(once)).toBe(false);
+    const more = `${once}&width=1`;
+    const forged = `${once.slice(0, -4)}AAAA`;
+    for (let times = 0; times < 3; times += 1) {
+      await service.image(more);
+      expect((await service.image(forged)).status).toBe(401);
+    }
+    expect(isWarm(more)).toBe(false);
+    expect(isWarm(forged)).toBe(false);
+    await warmUp(once);
+    expect((await service.get(`${once.slice(0, -4)}AAAA`)).status).toBe(401);
+  });
+
+  const admin = async (method: string, path: string, body?: object): Promise<void> => {
+    expect((await service.admin(method, path, body)).status).toBeLessThan(300);
+  };
+  const issuer = (body: object) => () => admin('PATCH', `/issuers/${tenant.issuerId}`, body);
+  const changes: [what: string, status: number, change: () => Promise<void>][] = [
+    ['a disabled issuer', 401, issuer({ disabled: true })],
+    ['not before, of the issuer', 401, issuer({ not_before: '2100-01-01T00:00:00Z' })],
+    ['a mandatory step', 302, issuer({ policy: { mandatory_steps: [{ width: 10, crop: 'fit' }] } })],
+    ['a policy against it', 403, issuer({ policy: { presets_only: true } })],
+    ['a policy that has it cached', 302, issuer({ policy: { redirect_cache: 'private' } })],
+    ['another format', 302, issuer({ delivery_format: 'png' })],
+    [
+      'a revoked key',
+      401,
+      async () => {
+        await admin('POST', `/issuers/${tenant.issuerId}/keys`, {});
+        await admin('DELETE', `/issuers/${tenant.issuerId}/keys/${tenant.keyId}`);
+      },
+    ],
+    [
+      'a key that has ended',
+      401,
+      () =>
+        admin('PATCH', `/issuers/${tenant.issuerId}/keys/${tenant.keyId}`, {
+          not_after: '2020-01-01T00:00:00Z',
+        }),
+    ],
+    ['a revoked token', 401, () => admin('POST', `/issuers/${tenant.issuerId}/revocations`, { jti: 'a' })],
+    [
+      'a revoked session',
+      401,
+      () => admin('POST', `/issuers/${tenant.issuerId}/revocations`, { session_id: 's' }),
+    ],
+    ['another version', 302, () => admin('PATCH', `/images/${tenant.imageId}`, { version: 7 })],
+    ['a deleted image', 410, () => admin('DELETE', `/images/${tenant.imageId}`)],
+    [
+      'not before, of the image',
+      401,
+      () => admin('PATCH', `/images/${tenant.imageId}`, { not_before: '2100-01-01T00:00:00Z' }),
+    ],
+    [
+      'another layer',
+      302,
+      () => admin('PATCH', `/overlays/${tenant.overlayId}`, { public_id: randomUUID() }),
+    ],
+    ['a deleted layer', 404, () => admin('DELETE', `/overlays/${tenant.overlayId}`)],
+    [
+      'an image deleted by hand',
+      410,
+      async () => {
+        await service.app
+          .get(DataSource)
+          .query('UPDATE images SET deleted_at = now() WHERE id = $1', [tenant.imageId]);
+      },
+    ],
+  ];
+
+  it.each(changes)('ends with %s', async (_, status, change) => {
+    const path = withLayer({ jti: 'a', session_id: 's', iat: Math.floor(Date.now() / 1000) - 60 });
+    const before = await warmUp(path);
+    await change();
+    await waitUntil('the change is known', async () => {
+      const { headers, status: now } = await service.image(path);
+      return (
+        now !== 302 ||
+        `${headers.location} ${headers['cache-control']}` !==
+          `${before.headers.location} ${before.headers['cache-control']}`
+      );
+    });
+    expect((await expectSame(path)).status).toBe(status);
+    // And what follows is warm again, or still refused.
+    await service.image(path);
+    expect((await expectSame(path)).status).toBe(status);
+  });
+
+  it.each<[claim: string, claims: (now: number) => object, at: number, status: number]>([
+    ['exp', (now) => ({ exp: now + 100 }), 129, 302],
+    ['exp', (now) => ({ exp: now + 100 }), 130, 401],
+    ['nbf, the clock set back', (now) => ({ nbf: now }), -30, 302],
+    ['nbf, the clock set back', (now) => ({ nbf: now }), -31, 401],
+    ['iat, the clock set back', (now) => ({ iat: now }), -31, 401],
+  ])('holds within its %s', async (_, claims, at, status) => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    const now = Math.floor(Date.now() / 1000);
+    const path = withLayer(claims(now));
+    await warmUp(path);
+    vi.setSystemTime((now + at) * 1000);
+    expect((await expectSame(path)).status).toBe(status);
+  });
+
+  it('holds within the age that the policy gives, and may be cached no longer', async () => {
+    await issuer({ policy: { max_token_age: 100, redirect_cache: 'private' } })();
+    vi.useFakeTimers({ toFake: ['Date'] });
+    const now = Math.floor(Date.now() / 1000);
+    const path = withLayer({ iat: now });
+    await warmUp(path);
+    vi.setSystemTime((now + 60) * 1000);
+    expect((await expectSame(path)).headers['cache-control']).toBe('private, max-age=40');
+    expect(isWarm(path)).toBe(true);
+    vi.setSystemTime((now + 131) * 1000);
+    expect((await expectSame(path)).status).toBe(403);
+  });
+
+  it('has its key’s own times', async () => {
+    const end = Math.floor(Date.now() / 1000) + 600;
+    await admin('PATCH', `/issuers/${tenant.issuerId}/keys/${tenant.keyId}`, {
+      not_after: new Date(end * 1000).toISOString(),
+    });
+    vi.useFakeTimers({ toFake: ['Date'] });
+    const path = withLayer();
+    await warmUp(path);
+    vi.setSystemTime(end * 1000 - 1);
+    expect((await expectSame(path)).status).toBe(302);
+    vi.setSystemTime(end * 1000);
+    expect((await expectSame(path)).status).toBe(401);
+  });
+});
+
+describe('a limit', () => {
+  it.each([
+    ['by issuer', { RATE_LIMIT_ISSUER: '4' }, 4],
+    // Two requests of the set-up's, to the admin API, count for the address too.
+    ['by address', { RATE_LIMIT_ADDRESS: '8' }, 5],
+  ])('%s counts warm redirects', async (_, variables, allowed) => {
+    const limited = await startService(variables);
+    try {
+      const { path } = await makeTenant(limited);
+      const statuses = [];
+      for (let times = 0; times < allowed + 2; times += 1) {
+        statuses.push((await limited.image(path())).status);
+      }
+      expect(statuses).toStrictEqual([...Array.from({ length: allowed }, () => 302), 429, 429]);
+    } finally {
+      await limited.close();
+    }
+  });
+});
+
+describe('behind a proxy that tells the origin', () => {
+  it('nothing is warm, and each request has its own', async () => {
+    const proxied = await startService({ TRUST_PROXY: '1' });
+    try {
+      const path = (await makeTenant(proxied)).path();
+      for (const host of ['a.example', 'b.example', 'a.example', 'b.example']) {
+        const headers = { 'x-forwarded-host': host, 'x-forwarded-proto': 'https' };
+        const { headers: answer } = await proxied.image(path, { headers, origin: `https://${host}` });
+        expect(answer.location).toMatch(new RegExp(`^https://${host.replace('.', '\\.')}/`));
+      }
+      expect(isWarm(path, `127.0.0.1:${proxied.port}`, proxied)).toBe(false);
+    } finally {
+      await proxied.close();
+    }
+  });
+});
