@@ -1,6 +1,5 @@
 // A Postgres with the rows that the benches ask for, written in SQL.
 import { execFileSync } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { findPostgres, issuerKeyPlace, SecretBox, startPostgres } from './pixseal.js';
 
@@ -16,7 +15,10 @@ export const SEED = {
 export const PUBLIC_IMAGE = { id: '20000000-0000-4000-8000-000000000000', publicId: 'public' };
 export const CLOUD = { cloud_name: 'bench', api_key: '1', api_secret: 'uGG-bench-secret-of-27-char' };
 /** Of the issuer's key: what seals the tokens. */
-export const KEY = { id: randomUUID(), secret: 'bench-secret-of-43-characters-as-made-by-us' };
+export const KEY = {
+  id: '30000000-0000-4000-8000-000000000000',
+  secret: 'bench-secret-of-43-characters-as-made-by-us',
+};
 
 const SECRETS_KEY = Buffer.alloc(32, 7);
 const secretBox = new SecretBox([SECRETS_KEY]);

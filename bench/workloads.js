@@ -3,7 +3,7 @@ import { createHmac } from 'node:crypto';
 import { v2 as cloudinary } from 'cloudinary';
 import { CLOUD, KEY, numbered, PUBLIC_IMAGE, SEED } from './rows.js';
 
-const BASE_CHAIN = 'c_fit,h_1920,w_1920/fl_attachment/dpr_auto,q_auto,f_auto';
+export const BASE_CHAIN = 'c_fit,h_1920,w_1920/fl_attachment/dpr_auto,q_auto,f_auto';
 const encode = (part) => Buffer.from(JSON.stringify(part)).toString('base64url');
 
 /** Seals a payload as clients do. */
@@ -21,7 +21,7 @@ export function seedSteps(width = 101, height = 102) {
   ];
 }
 
-const seedChain = (width = 101, height = 102) =>
+export const seedChain = (width = 101, height = 102) =>
   `fl_tiled,l_private:${SEED.overlayPublicId},w_200/c_fit,h_${height},w_${width}`;
 
 /** The URL under a chain of the token's own components. */
@@ -130,6 +130,8 @@ export function bulk({ tokens, urls }, size) {
   return {
     count: bodies.length,
     perRequest: size,
+    // A few keep a core busy; more would only wait, until the service sheds load.
+    connections: 4,
     request: (index) => bodies[index],
     isRight: (index, answer) => {
       if (!answer.startsWith('HTTP/1.1 200 ')) return false;
