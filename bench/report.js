@@ -136,6 +136,6 @@ export function spread(values, decimals) {
     : `${write(median(values))} (${write(Math.min(...values))}–${write(Math.max(...values))})`;
 }
 
-function table(heads, rows) {
+export function table(heads, rows) {
   return [heads, heads.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }

@@ -88,6 +88,39 @@ export async function insertIssuer(rows, issuerId, { id, secret }) {
   ]);
 }
 
+/** A numbered issuer of `insertIssuers`, and its key. */
+export function numberedIssuer(index) {
+  return {
+    issuerId: numbered(4, index),
+    key: { id: numbered(6, index), secret: `bench-secret-of-issuer-${String(index).padStart(20, '0')}` },
+  };
+}
+
+/** Inserts issuers `from` to `to`, each with a key of its own and an image. */
+export async function insertIssuers(rows, from, to) {
+  const numbers = Array.from({ length: to - from + 1 }, (_, index) => from + index);
+  const issuers = numbers.map(numberedIssuer);
+  const ids = issuers.map(({ issuerId }) => issuerId);
+  await rows.query(`INSERT INTO issuers (id, name) SELECT id, 'Bench' FROM unnest($1::uuid[]) AS id`, [ids]);
+  await rows.query(
+    `INSERT INTO issuer_keys (id, issuer_id, secret) SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bytea[])`,
+    [
+      issuers.map(({ key }) => key.id),
+      ids,
+      issuers.map(({ issuerId, key }) =>
+        secretBox.seal(Buffer.from(key.secret), issuerKeyPlace(issuerId, key.id)),
+      ),
+    ],
+  );
+  await rows.query(
+    `INSERT INTO images (id, issuer_id, public_id, version)
+     SELECT image.id, image.issuer_id, 'issuer-image-' || image.number, $4
+     FROM unnest($1::uuid[], $2::uuid[], $3::int[]) AS image (id, issuer_id, number)`,
+    [numbers.map((index) => numbered(5, index)), ids, numbers, SEED.version],
+  );
+  await rows.query(`ANALYZE`);
+}
+
 /** The id of a numbered row: `numbered(1, 5)` is 10000000-0000-4000-8000-000000000005. */
 export function numbered(kind, index) {
   return `${kind}0000000-0000-4000-8000-${String(index).padStart(12, '0')}`;

@@ -87,7 +87,10 @@ export async function runSuite(database, { only = CASE_IDS, rounds, seconds }) {
 }
 
 /** One run of a case. @throws when a single answer was wrong. */
-export async function measure({ name, server, workload }, { seconds, rate, connections = workload.connections ?? CONNECTIONS }) {
+export async function measure(
+  { name, server, workload },
+  { seconds, rate, connections = workload.connections ?? CONNECTIONS },
+) {
   const before = server.processorTime();
   const run = await load({ port: server.port, connections, seconds, workload, rate });
   const processorTime = server.processorTime() - before;
@@ -127,7 +130,7 @@ export async function makeWorkloads(rows, wanted) {
     distinct: () => ask.redirects(distinct),
     forged: () => ask.forgeries(distinct),
     public: () => ask.publicImages(),
-    cold: () => ask.coldRows(COLD_ROWS),
+    cold: () => ask.imagesInTurn(COLD_ROWS),
     bulk: () => ask.bulk(distinct, BULK),
     bulkSet: () => ask.bulk(few, BULK),
   };

@@ -1,7 +1,7 @@
 // What the servers are asked, and what they must answer: every Location is the SDK's own, made beforehand.
 import { createHmac } from 'node:crypto';
 import { v2 as cloudinary } from 'cloudinary';
-import { CLOUD, KEY, numbered, PUBLIC_IMAGE, SEED } from './rows.js';
+import { CLOUD, KEY, numbered, numberedIssuer, PUBLIC_IMAGE, SEED } from './rows.js';
 
 export const BASE_CHAIN = 'c_fit,h_1920,w_1920/fl_attachment/dpr_auto,q_auto,f_auto';
 const encode = (part) => Buffer.from(JSON.stringify(part)).toString('base64url');
@@ -50,6 +50,35 @@ export function mintDistinct(count) {
   return { tokens, urls };
 }
 
+/** Tokens of chains that have `steps` steps and all differ. */
+export function mintChains(count, steps) {
+  const tokens = [];
+  const urls = [];
+  for (let index = 0; index < count; index += 1) {
+    const sizes = Array.from({ length: steps }, (_, step) => [
+      100 + (index % 900),
+      1_000 - step - Math.floor(index / 900),
+    ]);
+    tokens.push(seal({ transformations: sizes.map(([width, height]) => ({ width, height, crop: 'fit' })) }));
+    urls.push(signedUrl(sizes.map(([width, height]) => `c_fit,h_${height},w_${width}`).join('/')));
+  }
+  return { tokens, urls };
+}
+
+/** One token for each of the issuers that `insertIssuers` made, for the one image it has. */
+export function issuersInTurn(count) {
+  const step = [{ width: 101, height: 102, crop: 'fit' }];
+  const all = Array.from({ length: count }, (_, index) => ({
+    path: `/images/${numbered(5, index + 1)}?token=${seal({ transformations: step }, numberedIssuer(index + 1))}`,
+    url: signedUrl('c_fit,h_102,w_101', `issuer-image-${index + 1}`),
+  }));
+  return gets(
+    count,
+    (index) => all[index].path,
+    (index) => all[index].url,
+  );
+}
+
 /** The seed's chain in a token of its own each time. */
 export function mintOneChain(count) {
   const tokens = [];
@@ -96,13 +125,14 @@ export function forgeries({ tokens }) {
   };
 }
 
-/** An image that was not asked for before, `count` times; the token is one that opens all. */
-export function coldRows(count) {
+/** `count` of `rows` images in turn; the token is one that opens all. */
+export function imagesInTurn(count, rows = count) {
   const token = seal({ transformations: seedSteps(), sharinpix: {} });
-  const urls = Array.from({ length: count }, (_, index) => signedUrl(seedChain(), `image-${index + 1}`));
+  const number = (index) => 1 + Math.floor((index * rows) / count);
+  const urls = Array.from({ length: count }, (_, index) => signedUrl(seedChain(), `image-${number(index)}`));
   return gets(
     count,
-    (index) => `/images/${numbered(1, index + 1)}?token=${token}`,
+    (index) => `/images/${numbered(1, number(index))}?token=${token}`,
     (index) => urls[index],
   );
 }
