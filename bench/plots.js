@@ -55,7 +55,7 @@ const ROW = 17;
 const FLAME_WIDTH = 1_400;
 const MARGIN = 12;
 /** Pixels of a character, about. */
-const CHARACTER = 6.2;
+const CHARACTER = 7;
 const OWNERS = {
   Pixseal: '#e8853d',
   Nest: '#e9a0b4',

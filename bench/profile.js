@@ -91,7 +91,8 @@ function frameOf({ functionName, url, lineNumber }) {
   const own = /\/dist\/(src\/.*)$/.exec(url);
   if (own !== null) return { name, owner: 'Pixseal', place: `dist/${own[1]}:${lineNumber + 1}` };
   if (url.startsWith('node:')) return { name, owner: 'Node', place: `${url}:${lineNumber + 1}` };
-  return { name, owner: 'V8 and system calls', place: '' };
+  // A regular expression's name is its text.
+  return { name: name.replaceAll('|', '¦').slice(0, 40), owner: 'V8 and system calls', place: 'V8' };
 }
 
 function ownerOf(name) {

@@ -39,6 +39,9 @@ export async function startDatabase() {
   if (found === null)
     throw new Error('There is no Postgres: install the package postgresql, or set TEST_DATABASE_URL');
   const server = await startPostgres(found);
+  // Where a signal ends the bench: the server is told before the first wait.
+  const abandon = () => void server.stop();
+  process.once('exit', abandon);
   const name = `pixseal_bench_${process.pid}`;
   const outside = new pg.Client({ connectionString: server.url });
   await outside.connect();
@@ -73,6 +76,7 @@ export async function startDatabase() {
       await rows.end();
       await outside.query(`DROP DATABASE ${name} WITH (FORCE)`);
       await outside.end();
+      process.off('exit', abandon);
       await server.stop();
     },
   };

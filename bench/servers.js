@@ -13,6 +13,8 @@ const PATIENCE = 120_000;
 const TICKS = 100;
 
 const running = new Set();
+process.once('exit', killServers);
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 
 /** Leaves the servers' core to the servers: this process, and all that it starts without a core of its own. */
 export function leaveServerCore() {
