@@ -1,0 +1,45 @@
+// Everything that the benches take from the built service, so that there is one place to follow it.
+const built = (path) => import(new URL(`../dist/${path}`, import.meta.url).href);
+
+export const { startPostgres, findPostgres, findFreePort } =
+  /** @type {typeof import('../test/support/postgres-server.js')} */ (
+    await built('test/support/postgres-server.js')
+  );
+export const { SecretBox } = /** @type {typeof import('../src/secrets/secret-box.js')} */ (
+  await built('src/secrets/secret-box.js')
+);
+export const { issuerKeyPlace } = /** @type {typeof import('../src/issuers/issuer-key-place.js')} */ (
+  await built('src/issuers/issuer-key-place.js')
+);
+
+/**
+ * Pixseal's own pieces, wired as the service wires them, on the settings of this process's environment.
+ * @returns The functions that `bench/micro.js` measures, and how to end.
+ */
+export async function openPieces() {
+  const [app, environment, tokens, mapper, urls, delivery] = await Promise.all(
+    [
+      'src/app.js',
+      'src/config/environment.js',
+      'src/tokens/token.service.js',
+      'src/transformations/transformation.mapper.js',
+      'src/cloudinary/cloudinary-url.service.js',
+      'src/delivery/delivery.service.js',
+    ].map(built),
+  );
+  const service = await app.createApp(environment.readEnvironment(process.env));
+  await service.init();
+  const get = (type) => service.get(type, { strict: false });
+  const tokenService = get(tokens.TokenService);
+  const transformationMapper = get(mapper.TransformationMapper);
+  const urlService = get(urls.CloudinaryUrlService);
+  const deliveryService = get(delivery.DeliveryService);
+  return {
+    check: (token) => tokenService.verify(token),
+    /** @returns The token's own components. */
+    map: (steps, overlays) => transformationMapper.map(steps).components(overlays),
+    sign: (asset, chain) => urlService.signUrl(asset, chain, null),
+    deliver: (pathId, token) => deliveryService.deliver({ pathId, query: { token } }),
+    close: () => service.close(),
+  };
+}

@@ -1,0 +1,141 @@
+// Results as the tables of docs/performance.md.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { format, resolveConfig } from 'prettier';
+import { median } from './suite.js';
+
+const DOCUMENT = new URL('../docs/performance.md', import.meta.url);
+
+/** Each round's figure against the same round's of the bare server, so that a slow minute slows both. */
+export function ratios(result, bare) {
+  return {
+    rate: result.rates.map((rate, round) => rate / bare.rates[round]),
+    cost: result.costs.map((cost, round) => bare.costs[round] / cost),
+  };
+}
+
+export function ratesTable(results) {
+  const bare = results.find(({ id }) => id === 'bare');
+  const rows = results.map((result) => {
+    const { rate, cost } = ratios(result, bare);
+    return [
+      result.name,
+      spread(result.rates, 0),
+      spread(rate, 2),
+      spread(cost, 2),
+      median(result.costs).toFixed(1),
+      `${Math.round(100 * median(result.shares))} %`,
+      times(result.closed),
+      times(result.open),
+      String(Math.round(result.memory)),
+      '0',
+    ];
+  });
+  return table(
+    [
+      'what',
+      'answers/s',
+      'to bare',
+      'to bare, by processor time',
+      'µs of processor',
+      'processor, of one core',
+      'full rate: p50 / p99 / p99.9 ms',
+      'half rate: p50 / p99 / p99.9 ms',
+      'resident MiB',
+      'errors',
+    ],
+    rows,
+  );
+}
+
+const times = ({ p50, p99, p999 }) => [p50, p99, p999].map((time) => time.toFixed(2)).join(' / ');
+
+/** The targets, each beside what was measured. */
+export function targetsTable(results, { starts, memory, micro }) {
+  const find = (id) => results.find((result) => result.id === id);
+  const between = (id, other) => median(find(id).rates.map((rate, round) => rate / find(other).rates[round]));
+  const atLeast = (what, measured, target, unit = '×') => [
+    what,
+    `≥ ${target} ${unit}`,
+    `${measured.toFixed(2)} ${unit}`,
+    measured >= target ? 'yes' : 'no',
+  ];
+  const atMost = (what, measured, target, unit) => [
+    what,
+    `≤ ${target} ${unit}`,
+    `${measured.toFixed(target < 20 ? 2 : 0)} ${unit}`,
+    measured <= target ? 'yes' : 'no',
+  ];
+  return table(
+    ['what', 'target', 'measured', 'met'],
+    [
+      atLeast('warm redirect, one token, to bare `node:http`', between('one', 'bare'), 0.8),
+      atLeast('warm redirect, working set, to bare `node:http`', between('set', 'bare'), 0.8),
+      atLeast('distinct tokens and chains, to bare `node:http`', between('distinct', 'bare'), 0.5),
+      atLeast('refused tokens, to the distinct rate', between('refused', 'distinct'), 1),
+      atLeast('bulk, distinct tokens: URLs to bare requests', between('bulk', 'bare'), 2.5),
+      atLeast('bulk, working set: URLs to bare requests', between('bulk-set', 'bare'), 2.5),
+      atLeast('working set, to a user’s own', between('set', 'own'), 30),
+      atLeast('distinct tokens and chains, to a user’s own', between('distinct', 'own'), 30),
+      atLeast('working set, to its careful twin', between('set', 'twin'), 2),
+      atLeast('distinct tokens and chains, to its careful twin', between('distinct', 'twin'), 2),
+      atMost('p99 at half the maximal rate, working set', find('set').open.p99, 5, 'ms'),
+      atMost('p99 at half the maximal rate, distinct', find('distinct').open.p99, 5, 'ms'),
+      atMost('memory under load above the bare server’s', memory.pixseal - memory.bare, 60, 'MiB'),
+      atMost('start to listening on Postgres', median(starts.postgres), 1200, 'ms'),
+      atMost('start to listening, embedded, second start', median(starts.embeddedSecond), 2000, 'ms'),
+      atMost('check and signature of a distinct token', micro.check.p50 + micro.sign.p50, 10, 'µs'),
+    ],
+  );
+}
+
+export function lifeTable({ starts, memory }) {
+  return table(
+    ['what', 'measured'],
+    [
+      ['start to listening on Postgres', `${spread(starts.postgres, 0)} ms`],
+      [
+        'start to listening, embedded, first start (makes the database)',
+        `${spread(starts.embeddedFirst, 0)} ms`,
+      ],
+      ['start to listening, embedded, second start', `${spread(starts.embeddedSecond, 0)} ms`],
+      ['resident after the start, on Postgres', `${Math.round(memory.idle)} MiB`],
+      ['resident under distinct tokens, at the most', `${Math.round(memory.pixseal)} MiB`],
+      ['the bare server, resident under load, at the most', `${Math.round(memory.bare)} MiB`],
+    ],
+  );
+}
+
+export function microTable(micro) {
+  return table(
+    ['what', 'by', 'µs', 'middle half'],
+    Object.values(micro).map(({ what, by, p25, p50, p75 }) => [
+      what,
+      by,
+      p50.toFixed(2),
+      `${p25.toFixed(2)}–${p75.toFixed(2)}`,
+    ]),
+  );
+}
+
+/** Replaces what stands between `<!-- name -->` and `<!-- /name -->`. */
+export async function writeSection(name, text) {
+  const document = readFileSync(DOCUMENT, 'utf8');
+  const [begin, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
+  const [from, to] = [document.indexOf(begin), document.indexOf(end)];
+  if (from === -1 || to < from) throw new Error(`docs/performance.md has no section ${name}`);
+  const written = `${document.slice(0, from + begin.length)}\n\n${text}\n\n${document.slice(to)}`;
+  const options = await resolveConfig(DOCUMENT);
+  writeFileSync(DOCUMENT, await format(written, { ...options, parser: 'markdown' }));
+}
+
+/** Median, and the least and the most. */
+export function spread(values, decimals) {
+  const write = (value) => value.toFixed(decimals);
+  return values.length === 1
+    ? write(values[0])
+    : `${write(median(values))} (${write(Math.min(...values))}–${write(Math.max(...values))})`;
+}
+
+export function table(heads, rows) {
+  return [heads, heads.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}

@@ -1,0 +1,204 @@
+// Every rival under the same load in turn, on one core, for several rounds.
+import { request } from 'node:http';
+import { load } from './load-client.js';
+import { insertImages, insertOwnRows } from './rows.js';
+import { ALL_CORES, startServer } from './servers.js';
+import * as ask from './workloads.js';
+
+const CONNECTIONS = 32;
+/** More than any cache holds, and than one round asks for: each comes back only after all others. */
+const DISTINCT = Number(process.env.BENCH_TOKENS ?? 200_000);
+const WORKING_SET = 1_000;
+const COLD_ROWS = 100_000;
+const BULK = 100;
+/** Seconds before the first round that counts: V8 compiles what is hot. */
+const WARM_UP = 3;
+
+const MAIN = ['--enable-source-maps', 'dist/src/main.js'];
+
+/** What is measured: a case's server, and what it is asked. */
+const CASES = [
+  { id: 'bare', name: 'bare `node:http`', server: 'bare', workload: 'constant' },
+  { id: 'bare-fastify', name: 'bare Fastify', server: 'bareFastify', workload: 'constant' },
+  { id: 'own', name: 'a user’s own: Nest on Express, look-ups, SDK', server: 'own', workload: 'set' },
+  { id: 'twin', name: 'its careful twin: Nest on Fastify, LRU, SDK', server: 'twin', workload: 'set' },
+  { id: 'one', name: 'Pixseal, one token', server: 'pixseal', workload: 'one' },
+  { id: 'set', name: 'Pixseal, working set of 1,000 tokens', server: 'pixseal', workload: 'set' },
+  { id: 'one-chain', name: 'Pixseal, distinct tokens of one chain', server: 'pixseal', workload: 'oneChain' },
+  {
+    id: 'distinct',
+    name: 'Pixseal, distinct tokens and chains',
+    server: 'pixseal',
+    workload: 'distinct',
+  },
+  { id: 'refused', name: 'Pixseal, refused: distinct forgeries', server: 'pixseal', workload: 'forged' },
+  { id: 'public', name: 'Pixseal, a public image without token', server: 'pixseal', workload: 'public' },
+  { id: 'cold', name: 'Pixseal, rows not seen before', server: 'pixseal', workload: 'cold' },
+  { id: 'logged', name: 'Pixseal, working set, `LOG_LEVEL=info`', server: 'logged', workload: 'set' },
+  { id: 'bulk-set', name: 'Pixseal, bulk, working set (URLs)', server: 'pixseal', workload: 'bulkSet' },
+  { id: 'bulk', name: 'Pixseal, bulk, distinct tokens (URLs)', server: 'pixseal', workload: 'bulk' },
+  {
+    id: 'workers',
+    name: 'Pixseal, working set, `--workers 2` on all cores',
+    server: 'workers',
+    workload: 'set',
+  },
+];
+
+export const CASE_IDS = CASES.map(({ id }) => id);
+
+/**
+ * @param {Awaited<ReturnType<import('./rows.js').startDatabase>>} database
+ * @param {{ only?: string[], rounds: number, seconds: number }} options `only` names cases; `bare` is always among them.
+ */
+export async function runSuite(database, { only = CASE_IDS, rounds, seconds }) {
+  const cases = CASES.filter(({ id }) => id === 'bare' || only.includes(id));
+  const workloads = await makeWorkloads(database.rows, new Set(cases.map(({ workload }) => workload)));
+  const servers = await startServers(database, new Set(cases.map(({ server }) => server)), workloads.one);
+  const results = cases.map((entry) => ({
+    ...entry,
+    workload: workloads[entry.workload],
+    server: servers[entry.server],
+    rates: [],
+    costs: [],
+    shares: [],
+    memory: 0,
+    closed: null,
+    open: null,
+  }));
+  for (let round = 0; round <= rounds; round += 1) {
+    for (const result of results) {
+      if (round === 0) {
+        await measure(result, { seconds: Math.max(seconds, WARM_UP), warmUp: true });
+        continue;
+      }
+      const run = await measure(result, { seconds });
+      result.rates.push(run.rate);
+      result.costs.push(run.cost);
+      result.shares.push(run.share);
+      result.memory = Math.max(result.memory, run.memory);
+      result.closed = run.latency;
+    }
+  }
+  for (const result of results) {
+    const { perRequest = 1 } = result.workload;
+    const rate = median(result.rates) / perRequest / 2;
+    result.open = (await measure(result, { seconds, rate })).latency;
+  }
+  for (const server of Object.values(servers)) await server.stop();
+  return results;
+}
+
+/** One run of a case. @throws when a single answer was wrong; `warmUp` lets them be, the database's own start-up among them. */
+export async function measure(
+  { name, server, workload },
+  { seconds, rate, warmUp = false, connections = workload.connections ?? CONNECTIONS },
+) {
+  const before = server.processorTime();
+  const run = await load({ port: server.port, connections, seconds, workload, rate });
+  const processorTime = server.processorTime() - before;
+  if (!warmUp && (run.wrong > 0 || run.errors > 0)) {
+    throw new Error(`${name}: ${run.wrong} wrong answers, ${run.errors} errors, such as\n${run.sample}`);
+  }
+  const answers = run.answers * (workload.perRequest ?? 1);
+  return {
+    rate: answers / run.seconds,
+    /** Microseconds of the server's processor for an answer, or a URL of a bulk. */
+    cost: (processorTime / answers) * 1e6,
+    /** Of one core. */
+    share: processorTime / run.seconds,
+    memory: server.memory(),
+    latency: {
+      p50: run.latency.percentile(50) / 1e6,
+      p99: run.latency.percentile(99) / 1e6,
+      p999: run.latency.percentile(99.9) / 1e6,
+    },
+  };
+}
+
+export async function makeWorkloads(rows, wanted) {
+  const distinct = ask.mintDistinct(
+    ['distinct', 'forged', 'bulk'].some((id) => wanted.has(id)) ? DISTINCT : WORKING_SET,
+  );
+  const few = {
+    tokens: distinct.tokens.slice(0, WORKING_SET),
+    urls: distinct.urls.slice(0, WORKING_SET),
+  };
+  if (wanted.has('cold')) await insertImages(rows, 1, COLD_ROWS);
+  const makers = {
+    one: () => ask.redirects({ tokens: few.tokens.slice(0, 1), urls: few.urls.slice(0, 1) }),
+    constant: () => ask.answeredAsFirst(ask.redirects(few)),
+    set: () => ask.redirects(few),
+    oneChain: () => ask.redirects(ask.mintOneChain(DISTINCT)),
+    distinct: () => ask.redirects(distinct),
+    forged: () => ask.forgeries(distinct),
+    public: () => ask.publicImages(),
+    cold: () => ask.imagesInTurn(COLD_ROWS),
+    bulk: () => ask.bulk(distinct, BULK),
+    bulkSet: () => ask.bulk(few, BULK),
+  };
+  return Object.fromEntries(
+    Object.entries(makers)
+      .filter(([id]) => id === 'one' || wanted.has(id))
+      .map(([id, make]) => [id, make()]),
+  );
+}
+
+async function startServers(database, wanted, workload) {
+  const { settings } = database;
+  const servers = { pixseal: await startPixseal(settings) };
+  const answer = await takeAnswer(servers.pixseal.port, workload.request(0).split(' ')[1]);
+  const bare = { ANSWER: JSON.stringify(answer) };
+  // Bare servers send the one answer, whatever they are asked.
+  const others = {
+    bare: () => startServer(['bench/rivals/bare.js'], bare),
+    bareFastify: () => startServer(['bench/rivals/bare-fastify.js'], bare),
+    own: () => startServer(['dist/bench/rivals/nest-express.js'], settings),
+    twin: () => startServer(['dist/bench/rivals/nest-fastify.js'], settings),
+    logged: () => startPixseal({ ...settings, LOG_LEVEL: 'info' }),
+    workers: () => startWorkers(settings),
+  };
+  if (wanted.has('own') || wanted.has('twin')) await insertOwnRows(database.rows);
+  for (const [name, start] of Object.entries(others)) {
+    if (wanted.has(name)) servers[name] = await start();
+  }
+  return servers;
+}
+
+export function startPixseal(settings, where) {
+  return startServer(MAIN, settings, where);
+}
+
+async function startWorkers(settings) {
+  return startServer(
+    ['--enable-source-maps', 'dist/src/cli/pixseal.js', 'serve', '--workers', '2'],
+    settings,
+    { cores: ALL_CORES },
+  );
+}
+
+/** The headers, in order and spelling, and the body of an answer: what a bare server sends in its stead. */
+export function takeAnswer(port, path) {
+  return new Promise((resolve, reject) => {
+    request({ port, host: '127.0.0.1', path }, (incoming) => {
+      const headers = [];
+      for (let index = 0; index < incoming.rawHeaders.length; index += 2) {
+        const [name, value] = incoming.rawHeaders.slice(index, index + 2);
+        if (!['Date', 'Connection', 'Keep-Alive'].includes(name)) headers.push(name, value);
+      }
+      if (incoming.statusCode !== 302) reject(new Error(`answered ${incoming.statusCode}`));
+      let body = '';
+      incoming.setEncoding('utf8').on('data', (text) => (body += text));
+      incoming.once('end', () => {
+        resolve({ headers, body });
+      });
+    })
+      .once('error', reject)
+      .end();
+  });
+}
+
+export function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)];
+}
