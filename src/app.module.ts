@@ -13,6 +13,7 @@ import { ImagesModule } from './images/images.module.js';
 import { IssuersModule } from './issuers/issuers.module.js';
 import { LimitsModule } from './limits/limits.module.js';
 import { OverlaysModule } from './overlays/overlays.module.js';
+import { PlaygroundModule } from './playground/playground.module.js';
 import { RevocationsModule } from './revocations/revocations.module.js';
 import { RendererModule } from './renderer/renderer.module.js';
 import { ProblemFilter } from './problems/problem.filter.js';
@@ -36,6 +37,7 @@ export class AppModule {
         IssuersModule,
         RevocationsModule,
         HealthModule,
+        ...(environment.playground ? [PlaygroundModule] : []),
         ...(environment.deliveryMode === 'local' ? [RendererModule] : []),
       ],
       providers: [
