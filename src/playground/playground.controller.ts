@@ -1,9 +1,12 @@
-import { Controller, Get, Res } from '@nestjs/common';
+import { Controller, Get, Header, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { PagesService } from '../pages/pages.service.js';
+import { describeVocabulary, type VocabularyDocument } from './vocabulary.document.js';
 
-/** The playground: a page that seals tokens in the browser and shows what they do. It holds no row and no secret. */
+const VOCABULARY = describeVocabulary();
+
+/** A page that composes and seals tokens in the browser, and what it needs to know: no row and no secret. */
 @ApiExcludeController()
 @Controller('playground')
 export class PlaygroundController {
@@ -12,5 +15,11 @@ export class PlaygroundController {
   @Get()
   page(@Res() reply: FastifyReply): void {
     reply.headers(this.pages.headers).send(this.pages.page('playground'));
+  }
+
+  @Get('vocabulary.json')
+  @Header('Cache-Control', 'no-cache')
+  vocabulary(): VocabularyDocument {
+    return VOCABULARY;
   }
 }
