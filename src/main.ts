@@ -11,7 +11,7 @@ try {
   const { database, host, port } = environment;
   if (database.kind === 'embedded') await createDemoRows(app, environment.deliveryMode);
   await app.listen(port, host);
-  if (database.kind === 'embedded') await printWelcome(app, database.dataDir);
+  if (database.kind === 'embedded') await printWelcome(app, environment);
 } catch (error) {
   // The message alone: what stops a start is a setting, a folder or a database, and its text says what to do.
   process.stderr.write(`Pixseal did not start. ${error instanceof Error ? error.message : String(error)}\n`);

@@ -2,7 +2,8 @@ import { Controller, Get, Header, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { PagesService } from '../pages/pages.service.js';
-import { describeVocabulary, type VocabularyDocument } from './vocabulary.document.js';
+import { describeVocabulary } from './describe-vocabulary.js';
+import type { VocabularyDocument } from './vocabulary.document.js';
 
 const VOCABULARY = describeVocabulary();
 

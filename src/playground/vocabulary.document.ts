@@ -1,16 +1,11 @@
-import { effect, type EffectForm, EFFECTS } from '../transformations/effects.js';
-import { FLAGS } from '../transformations/flags.js';
 import type { Shape } from '../transformations/grammar.js';
-import { LONGEST_TEXT, TEXT_LAYER_MEMBERS } from '../transformations/text-layer.js';
-import { MAX_LAYERS, MAX_STEPS } from '../transformations/transformation.mapper.js';
-import { type Parameter, PARAMETERS } from '../transformations/vocabulary.js';
 
 /** A parameter of a step. */
 export interface ParameterEntry {
   readonly key: string;
   /** In the URL; empty for `size`, which has none. */
   readonly code: string;
-  readonly kind: Parameter['kind'];
+  readonly kind: 'value' | 'layer' | 'asset' | 'flags' | 'size';
   readonly help: string;
   readonly allowed: string;
   readonly source: string;
@@ -50,35 +45,4 @@ export interface VocabularyDocument {
   readonly flags: readonly FlagEntry[];
   readonly effects: readonly EffectEntry[];
   readonly text_layer: readonly TextMemberEntry[];
-}
-
-/** The table of `src/transformations/`, written out. */
-export function describeVocabulary(): VocabularyDocument {
-  return {
-    max_steps: MAX_STEPS,
-    max_layers: MAX_LAYERS,
-    longest_text: LONGEST_TEXT,
-    parameters: PARAMETERS.map((parameter) => ({
-      key: parameter.key,
-      code: parameter.code,
-      kind: parameter.kind,
-      help: parameter.help,
-      allowed: parameter.allowed,
-      source: parameter.source,
-      shape: 'grammar' in parameter ? parameter.grammar.shape : null,
-    })),
-    flags: FLAGS.map(({ name, scope, argument }) => ({ name, scope, argument: argument?.shape ?? null })),
-    effects: [...EFFECTS].map(([name, forms]) => ({
-      name,
-      allowed: effect.allowedFor?.(name) ?? effect.allowed,
-      plain: forms.some(({ required }) => (typeof required === 'number' ? required : required.length) === 0),
-      argument: onlyArgument(forms),
-    })),
-    text_layer: [...TEXT_LAYER_MEMBERS].map(([key, { allowed, shape }]) => ({ key, allowed, shape })),
-  };
-}
-
-function onlyArgument([form, ...others]: readonly EffectForm[]): Shape | null {
-  if (form?.kind !== 'ordered' || others.length > 0 || form.args.length !== 1) return null;
-  return form.args[0]?.shape ?? null;
 }
