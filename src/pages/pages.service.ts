@@ -45,6 +45,7 @@ export class PagesService implements OnModuleInit {
       wildcard: false,
       index: false,
       decorateReply: false,
+      preCompressed: true,
       immutable: true,
       maxAge: '365d',
     });

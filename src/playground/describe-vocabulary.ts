@@ -25,7 +25,6 @@ export function describeVocabulary(): VocabularyDocument {
     effects: [...EFFECTS].map(([name, forms]) => ({
       name,
       allowed: effect.allowedFor?.(name) ?? effect.allowed,
-      plain: forms.some(({ required }) => (typeof required === 'number' ? required : required.length) === 0),
       argument: onlyArgument(forms),
     })),
     text_layer: [...TEXT_LAYER_MEMBERS].map(([key, { allowed, shape }]) => ({ key, allowed, shape })),

@@ -22,8 +22,6 @@ export interface FlagEntry {
 export interface EffectEntry {
   readonly name: string;
   readonly allowed: string;
-  /** Whether the name alone is enough. */
-  readonly plain: boolean;
   /** Of its argument, where it has one and no more. */
   readonly argument: Shape | null;
 }

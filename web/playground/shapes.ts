@@ -40,7 +40,7 @@ export function hintsOf(shape: Shape | null): Hints {
 }
 
 /** A range that a slider can point at, one whole number at a time. */
-const WIDEST_SLIDER = 2000;
+const WIDEST_SLIDER = 720;
 
 export function sliderOf({ integer, decimal }: Hints): Range | null {
   return integer !== null && decimal === null && integer[1] - integer[0] <= WIDEST_SLIDER ? integer : null;
