@@ -39,10 +39,10 @@ const DEMO = {
 const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
 
 /** What a person who started embedded mode wants to know: a URL that shows the seed's chain, and where the key is. */
-export async function printWelcome(
+export async function welcome(
   app: NestFastifyApplication,
   { dataDir, host, playground }: Pick<Environment, 'dataDir' | 'host' | 'playground'>,
-): Promise<void> {
+): Promise<string> {
   const origin = await app.getUrl();
   const lines = [`Pixseal is listening on ${origin}`];
   const issuer = await app.get(DirectoryService).findIssuer(DEMO.issuer);
@@ -77,7 +77,7 @@ export async function printWelcome(
     '',
     `The admin key is in ${embeddedSecretsPath(dataDir)}; the API is described at ${origin}/docs`,
   );
-  process.stdout.write(`\n${lines.join('\n')}\n\n`);
+  return `\n${lines.join('\n')}\n\n`;
 }
 
 /**

@@ -6,12 +6,11 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Browser, BrowserContextOptions, Locator, Page, Request } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
+import { createDemoRows, welcome } from '../../src/demo/demo.js';
 import { hasBrowser, launchBrowser } from '../support/browser.js';
 import { measure, uploadPictures } from '../support/pictures.js';
 import { post, SEED, sealWith } from '../support/seed.js';
 import { ADMIN_KEY, startService, type Service } from '../support/service.js';
-import { startServiceProcess } from '../support/service-process.js';
-import { createTestDatabase } from '../support/test-database.js';
 
 const run = promisify(execFile);
 const embedded = inject('database').kind === 'embedded';
@@ -21,7 +20,6 @@ describe('the playground', () => {
   it('is there in embedded mode and not in production, unless a setting says otherwise', async () => {
     const settings = [
       { PLAYGROUND: undefined, status: embedded ? 200 : 404 },
-      { PLAYGROUND: 'on', status: 200 },
       { PLAYGROUND: 'off', status: 404 },
     ];
     for (const { PLAYGROUND, status } of settings) {
@@ -71,42 +69,38 @@ describe('the playground', () => {
   });
 });
 
-describe.runIf(embedded)('the link to the playground that is printed at the start', () => {
-  it('brings the demo’s secret along on this machine alone, and never one that an operator chose', async () => {
-    const database = await createTestDatabase();
-    const start = async (
-      variables: Readonly<Record<string, string>>,
-      meanwhile?: (url: string) => Promise<void>,
-    ) => {
-      const service = await startServiceProcess({ ...database.variables, ...variables });
-      await expect.poll(() => service.output().stdout, { timeout: 30_000 }).toContain('admin key');
-      await meanwhile?.(service.url);
-      service.kill('SIGTERM');
-      const { stdout } = await service.ended;
-      const [, fragment] = /\/playground#(\S+)/.exec(stdout) ?? [];
-      return fragment === undefined ? null : Object.fromEntries(new URLSearchParams(fragment));
-    };
-    const ids = { issuer: SEED.issuerId, image: SEED.imageId, overlay: SEED.overlayId };
-    try {
-      expect(await start({ HOST: '0.0.0.0' })).toStrictEqual(ids);
-      const replaceSecret = async (url: string): Promise<void> => {
-        const { admin_api_key: key } = JSON.parse(
-          readFileSync(join(database.variables['DATA_DIR'] ?? '', 'secrets.json'), 'utf8'),
-        ) as { admin_api_key: string };
-        const answer = await fetch(`${url}/admin/issuers/${SEED.issuerId}/keys`, {
-          method: 'POST',
-          headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
-          body: JSON.stringify({ secret: 'a-secret-that-an-operator-chose-by-hand' }),
-        });
-        expect(answer.status).toBe(201);
-      };
-      const brought = await start({}, replaceSecret);
-      expect(brought).toStrictEqual({ ...ids, secret: expect.stringMatching(/^.{32,}$/) as string });
-      expect(await start({})).toStrictEqual(ids);
-      expect(await start({ PLAYGROUND: 'off' })).toBeNull();
-    } finally {
-      await database.drop();
+describe('the link to the playground that is printed at the start', () => {
+  let service: Service;
+
+  beforeAll(async () => {
+    service = await startService();
+    await createDemoRows(service.app, 'cloudinary');
+  });
+  afterAll(() => service.close());
+
+  async function brought(host: string, playground = true): Promise<unknown> {
+    const printed = await welcome(service.app, { dataDir: '/data', host, playground });
+    const [, fragment] = /\/playground#(\S+)/.exec(printed) ?? [];
+    return fragment === undefined ? null : Object.fromEntries(new URLSearchParams(fragment));
+  }
+  const ids = { issuer: SEED.issuerId, image: SEED.imageId, overlay: SEED.overlayId };
+
+  it('brings the demo’s secret along where nobody but this machine can look', async () => {
+    const secret = expect.stringMatching(/^[\w-]{43}$/) as string;
+    for (const host of ['127.0.0.1', '::1', 'localhost']) {
+      expect(await brought(host)).toStrictEqual({ ...ids, secret });
     }
+    for (const host of ['0.0.0.0', '::', '192.168.0.7']) expect(await brought(host)).toStrictEqual(ids);
+  });
+
+  it('is not there without a playground', async () => {
+    expect(await brought('127.0.0.1', false)).toBeNull();
+  });
+
+  it('never has a secret that an operator chose', async () => {
+    const secret = 'a-secret-that-an-operator-chose-by-hand';
+    await post(service, `/issuers/${SEED.issuerId}/keys`, { secret });
+    expect(await brought('127.0.0.1')).toStrictEqual(ids);
   });
 });
 
