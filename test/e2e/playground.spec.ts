@@ -130,7 +130,7 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
   let browser: Browser;
   let secret: string;
   /** What browsers complained of, a breach of the page's policy among it. */
-  let complaints: string[] = [];
+  const complaints: string[] = [];
 
   beforeAll(async () => {
     service = await startService({ DELIVERY_MODE: 'local' });

@@ -163,8 +163,8 @@ function missing({ issuerId, secret, imageId }: Connection): string | null {
     ...(imageId === '' ? ['an image'] : []),
   ];
   if (names.length === 0) return null;
-  const last = names.pop() ?? '';
-  return `Enter ${names.length === 0 ? last : `${names.join(', ')} and ${last}`} to see a picture. The link that Pixseal prints when it starts in embedded mode brings those of the demo along.`;
+  const demo = 'The link that Pixseal prints when it starts in embedded mode brings those of the demo along.';
+  return `Enter ${new Intl.ListFormat('en-GB').format(names)} to see a picture. ${demo}`;
 }
 
 function Composer(props: ComposerProps): JSX.Element {

@@ -50,7 +50,7 @@ export function sliderOf({ integer, decimal }: Hints): Range | null {
 export function rangesOf({ integer, decimal }: Hints): string {
   const written = (range: Range, point: boolean): string =>
     range
-      .map((end) => (point && Number.isInteger(end) ? `${end.toFixed(1)}` : String(end).replace('-', '−')))
+      .map((end) => (point && Number.isInteger(end) ? end.toFixed(1) : String(end).replace('-', '−')))
       .join(' to ');
   return [
     ...(integer === null ? [] : [written(integer, false)]),

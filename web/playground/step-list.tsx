@@ -158,7 +158,7 @@ export function StepList({ steps, explained, problem, onSteps, announce }: StepL
 }
 
 function dropSide(drag: Drag | null, index: number): 'before' | 'after' | undefined {
-  if (drag === null || drag.to !== index || drag.to === drag.from) return undefined;
+  if (drag?.to !== index || drag.to === drag.from) return undefined;
   return drag.to < drag.from ? 'before' : 'after';
 }
 
