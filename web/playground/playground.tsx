@@ -258,8 +258,8 @@ function Composer(props: ComposerProps): JSX.Element {
         {sealed !== null && (
           <section class="card stack" aria-label="How it comes about">
             {explanation !== null && <ExplanationSections explanation={explanation} />}
-            {sealed !== null && <ClaimsBlock claims={sealed.claims} />}
-            {sealed !== null && toSeal !== null && (
+            <ClaimsBlock claims={sealed.claims} />
+            {toSeal !== null && (
               <>
                 <Snippets
                   recipe={{

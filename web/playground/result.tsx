@@ -64,7 +64,7 @@ interface ChainProps {
 }
 
 /** The chain, component by component, each with where it comes from. */
-export function Chain({ explanation: { base_chain, steps, mandatory_chain } }: ChainProps): JSX.Element {
+function Chain({ explanation: { base_chain, steps, mandatory_chain } }: ChainProps): JSX.Element {
   const components = [
     ...base_chain.map((component) => ({ component, from: 'base chain' })),
     ...steps
@@ -88,7 +88,7 @@ export function Chain({ explanation: { base_chain, steps, mandatory_chain } }: C
   );
 }
 
-export function IgnoredKeys({ explanation }: ChainProps): JSX.Element {
+function IgnoredKeys({ explanation }: ChainProps): JSX.Element {
   const ignored = explanation.steps.flatMap(({ step, ignored: keys }) =>
     keys.map(({ key, reason }) => ({ step, key, reason })),
   );
