@@ -3,8 +3,9 @@ FROM node:20-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci
-COPY nest-cli.json tsconfig.json tsconfig.build.json ormconfig.ts ./
+COPY nest-cli.json tsconfig.json tsconfig.build.json ormconfig.ts vite.config.ts ./
 COPY src ./src
+COPY web ./web
 RUN npm run build && rm -f dist/.tsbuildinfo && npm prune --omit=dev
 
 FROM node:20-bookworm-slim

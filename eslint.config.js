@@ -21,6 +21,10 @@ const BANS = {
     regex: '^(?!\\./|\\.\\./problems/)',
     message: 'The vocabulary is pure: it imports its own folder and src/problems, nothing else.',
   },
+  node: {
+    regex: '^node:',
+    message: 'Pages run in browsers.',
+  },
   frameworks: {
     regex: '^(?!\\.|node:)',
     message: 'This file is pure: it imports no package.',
@@ -85,6 +89,7 @@ export default defineConfig(
     BANS.commander,
     BANS.sharp,
   ),
+  area(['web/**'], BANS.node),
   area(['src/cloudinary/**'], BANS.commander, BANS.sharp, BANS.typeorm),
   area(['src/cli/**'], BANS.cloudinary, BANS.sharp, BANS.typeorm),
   area(['src/demo/**'], BANS.cloudinary, BANS.commander, BANS.typeorm),

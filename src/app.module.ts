@@ -14,6 +14,7 @@ import { IssuersModule } from './issuers/issuers.module.js';
 import { LimitsModule } from './limits/limits.module.js';
 import { NotificationsModule } from './notifications/notifications.module.js';
 import { OverlaysModule } from './overlays/overlays.module.js';
+import { PlaygroundModule } from './playground/playground.module.js';
 import { RevocationsModule } from './revocations/revocations.module.js';
 import { RendererModule } from './renderer/renderer.module.js';
 import { ProblemFilter } from './problems/problem.filter.js';
@@ -39,6 +40,7 @@ export class AppModule {
         HealthModule,
         // Without an account there is no secret that a notification could be signed with.
         ...(environment.cloudinary.apiKey === null ? [] : [NotificationsModule]),
+        ...(environment.playground ? [PlaygroundModule] : []),
         ...(environment.deliveryMode === 'local' ? [RendererModule] : []),
       ],
       providers: [

@@ -61,6 +61,8 @@ export interface Environment {
   readonly logLevel: LogLevel;
   /** Whether `/docs` is served. */
   readonly docs: boolean;
+  /** Whether `/playground` is served. */
+  readonly playground: boolean;
 }
 
 /** What embedded mode fills in for what was not set; made once and kept in the data folder. */
@@ -175,6 +177,7 @@ export function readEnvironment(
     maxStale: 1_000 * read.integer('MAX_STALE', 300, 0, 86_400),
     logLevel: read.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
     docs: read.oneOf('DOCS', ['on', 'off'], embedded ? 'on' : 'off') === 'on',
+    playground: read.oneOf('PLAYGROUND', ['on', 'off'], embedded ? 'on' : 'off') === 'on',
   };
   const signature = read.oneOf('CLOUDINARY_SIGNATURE', URL_SIGNATURES, 'sha1');
   const authToken = readAuthToken(read);

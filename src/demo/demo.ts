@@ -1,7 +1,10 @@
+import type { KeyObject } from 'node:crypto';
 import type { INestApplicationContext } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { workAsOwn } from '../admin/actor.js';
+import { AuditService } from '../audit/audit.service.js';
 import { embeddedSecretsPath } from '../config/embedded-secrets.js';
+import type { Environment } from '../config/environment.js';
 import type { DeliveryMode } from '../delivery/delivery-mode.js';
 import { DirectoryService } from '../directory/directory.service.js';
 import { ImagesService } from '../images/images.service.js';
@@ -32,8 +35,14 @@ const DEMO = {
   ],
 } as const;
 
+/** Where a page can seal and nobody else can look: this machine. */
+const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
+
 /** What a person who started embedded mode wants to know: a URL that shows the seed's chain, and where the key is. */
-export async function printWelcome(app: NestFastifyApplication, dataDir: string): Promise<void> {
+export async function welcome(
+  app: NestFastifyApplication,
+  { dataDir, host, playground }: Pick<Environment, 'dataDir' | 'host' | 'playground'>,
+): Promise<string> {
   const origin = await app.getUrl();
   const lines = [`Pixseal is listening on ${origin}`];
   const issuer = await app.get(DirectoryService).findIssuer(DEMO.issuer);
@@ -55,12 +64,38 @@ export async function printWelcome(app: NestFastifyApplication, dataDir: string)
       'The same image large, in the browser:',
       link({ transformations: DEMO.large, sharinpix: { download: false } }),
     );
+    if (playground) {
+      const brought = LOOPBACK.has(host) && (await isOfDemo(app, key.id)) ? key.secret : null;
+      lines.push(
+        '',
+        'The playground, to compose and seal your own:',
+        `  ${origin}${playgroundPath(brought)}`,
+      );
+    }
   }
   lines.push(
     '',
     `The admin key is in ${embeddedSecretsPath(dataDir)}; the API is described at ${origin}/docs`,
   );
-  process.stdout.write(`\n${lines.join('\n')}\n\n`);
+  return `\n${lines.join('\n')}\n\n`;
+}
+
+/**
+ * The page with the demo's ids, and its secret where that may be shown. They stand behind the `#`: a browser does
+ * not send that, so that no log has it, and the page takes it out of the address.
+ */
+function playgroundPath(secret: KeyObject | null): string {
+  const brought = new URLSearchParams({ issuer: DEMO.issuer, image: DEMO.image, overlay: DEMO.overlay });
+  if (secret !== null) brought.set('secret', secret.export().toString());
+  return `/playground#${brought.toString()}`;
+}
+
+/** Whether this service made a key for the demo: one that an operator gave the demo's issuer is the operator's. */
+async function isOfDemo(app: INestApplicationContext, keyId: string): Promise<boolean> {
+  const audit = app.get(AuditService, { strict: false });
+  const made = { row_id: keyId, action: 'issuer_key.create', limit: 1 };
+  const { rows } = await workAsOwn('demo', () => audit.list(made));
+  return rows[0]?.actor === 'demo';
 }
 
 /**

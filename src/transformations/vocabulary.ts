@@ -18,6 +18,8 @@ interface ParameterBase {
   readonly key: string;
   /** The short code that stands in the URL. */
   readonly code: string;
+  /** For people: what it is, or does, in a few words. */
+  readonly help: string;
   /** For people: completes "Allowed: …". */
   readonly allowed: string;
   /** Cloudinary's reference. */
@@ -56,10 +58,17 @@ export type Parameter = ValueParameter | LayerParameter | AssetParameter | Flags
 
 const REFERENCE = 'https://cloudinary.com/documentation/transformation_reference';
 
-const value = (key: string, code: string, grammar: Grammar, anchor: string): ValueParameter => ({
+const value = (
+  key: string,
+  code: string,
+  help: string,
+  grammar: Grammar,
+  anchor: string,
+): ValueParameter => ({
   kind: 'value',
   key,
   code,
+  help,
   grammar,
   allowed: grammar.allowed,
   source: `${REFERENCE}#${anchor}`,
@@ -100,6 +109,7 @@ export const PARAMETERS: readonly Parameter[] = [
   value(
     'angle',
     'a',
+    'Turns or mirrors: degrees clockwise, or several joined by a dot',
     anyOf(
       listOf(
         number({
@@ -116,6 +126,7 @@ export const PARAMETERS: readonly Parameter[] = [
   value(
     'aspect_ratio',
     'ar',
+    'Width to height, which a crop keeps to',
     anyOf(
       number({ integer: [1, 100], decimal: [0.01, 100], expressions: true }),
       matching(
@@ -126,44 +137,73 @@ export const PARAMETERS: readonly Parameter[] = [
     ),
     'ar_aspect_ratio',
   ),
-  value('background', 'b', background, 'b_background'),
-  value('border', 'bo', border, 'bo_border'),
-  value('color', 'co', color, 'co_color'),
+  value('background', 'b', 'Fills what is transparent or padded', background, 'b_background'),
+  value('border', 'bo', 'A line around the picture', border, 'bo_border'),
+  value('color', 'co', 'Of text, and of effects that tint', color, 'co_color'),
   // `icc:<public id>` is not here: it reaches another asset by its name.
   value(
     'color_space',
     'cs',
+    'The colours that the file is written in',
     oneOf('srgb', 'sRGB', 'srgb:truecolor', 'tinysrgb', 'cmyk', 'no_cmyk', 'keep_cmyk', 'copy'),
     'cs_color_space',
   ),
-  value('crop', 'c', oneOf(...CROPS), 'c_crop_resize'),
+  value('crop', 'c', 'How the picture gets to its width and height', oneOf(...CROPS), 'c_crop_resize'),
   {
     kind: 'asset',
     key: 'default_image',
     code: 'd',
+    help: 'Shown where there is no picture',
     allowed: `the id (a UUID) of an overlay whose delivery type is \`upload\`; ${LAYER_PUBLIC_ID_ALLOWED}`,
     source: `${REFERENCE}#d_default_image`,
   },
-  value('delay', 'dl', WHOLE_NUMBER, 'dl_delay'),
-  value('density', 'dn', number({ integer: [1, 10000], words: ['idn'] }), 'dn_density'),
-  value('dpr', 'dpr', number({ integer: [1, 10], decimal: [0.1, 10], words: ['auto'] }), 'dpr_dpr'),
-  value('effect', 'e', effect, 'e_effect'),
-  value('fetch_format', 'f', oneOf(...FORMATS), 'f_format'),
-  { kind: 'flags', key: 'flags', code: 'fl', allowed: FLAGS_ALLOWED, source: `${REFERENCE}#fl_flag` },
-  value('fps', 'fps', listOf(number({ integer: [1, 240] }), '-', 2), 'fps_fps'),
-  value('gravity', 'g', gravity, 'g_gravity'),
-  value('height', 'h', side, 'h_height'),
-  value('opacity', 'o', number({ integer: [0, 100], expressions: true }), 'o_opacity'),
+  value('delay', 'dl', 'Milliseconds between the frames of an animation', WHOLE_NUMBER, 'dl_delay'),
+  value('density', 'dn', 'Dots per inch', number({ integer: [1, 10000], words: ['idn'] }), 'dn_density'),
+  value(
+    'dpr',
+    'dpr',
+    'Device pixels for each pixel asked for',
+    number({ integer: [1, 10], decimal: [0.1, 10], words: ['auto'] }),
+    'dpr_dpr',
+  ),
+  value('effect', 'e', 'Changes colours, sharpness or shape', effect, 'e_effect'),
+  value('fetch_format', 'f', 'The format of the file', oneOf(...FORMATS), 'f_format'),
+  {
+    kind: 'flags',
+    key: 'flags',
+    code: 'fl',
+    help: 'Switches, some of which act on a layer only',
+    allowed: FLAGS_ALLOWED,
+    source: `${REFERENCE}#fl_flag`,
+  },
+  value(
+    'fps',
+    'fps',
+    'Frames a second of an animation, or the least and the most',
+    listOf(number({ integer: [1, 240] }), '-', 2),
+    'fps_fps',
+  ),
+  value('gravity', 'g', 'What a crop keeps, or where a layer lies', gravity, 'g_gravity'),
+  value('height', 'h', 'Of the picture or the layer: pixels, or a share such as 0.5', side, 'h_height'),
+  value(
+    'opacity',
+    'o',
+    'Per cent; 0 cannot be seen',
+    number({ integer: [0, 100], expressions: true }),
+    'o_opacity',
+  ),
   {
     kind: 'layer',
     key: 'overlay',
     code: 'l',
+    help: 'A picture or a text on top',
     allowed: `the id (a UUID) of an overlay; or ${TEXT_LAYER_ALLOWED}`,
     source: `${REFERENCE}#l_layer`,
   },
   value(
     'page',
     'pg',
+    'Of a PDF, a layer of a PSD, a frame of an animation',
     anyOf(
       WHOLE_NUMBER,
       matching(
@@ -182,12 +222,14 @@ export const PARAMETERS: readonly Parameter[] = [
   value(
     'prefix',
     'p',
+    'Of the class names in an SVG sprite',
     matching(/^[A-Za-z0-9_-]{1,64}$/, 'letters, digits, `_` and `-`', ['p', 'icon_']),
     'p_prefix',
   ),
   value(
     'quality',
     'q',
+    'Of the compression: 1 is small, 100 is good',
     anyOf(
       number({ integer: [1, 100], words: ['auto', 'jpegmini'] }),
       matching(/^(?:[1-9]\d?|100):(?:420|444)$/, '`<1 to 100>:420` or `:444`', ['60:420', '100:444']),
@@ -200,11 +242,18 @@ export const PARAMETERS: readonly Parameter[] = [
     ),
     'q_quality',
   ),
-  value('radius', 'r', anyOf(oneOf('max'), listOf(corner, ':', 4)), 'r_round_corners'),
+  value(
+    'radius',
+    'r',
+    'Round corners in pixels; max makes an ellipse',
+    anyOf(oneOf('max'), listOf(corner, ':', 4)),
+    'r_round_corners',
+  ),
   {
     kind: 'size',
     key: 'size',
     code: '',
+    help: 'Width and height at once',
     grammar: size,
     allowed: size.allowed,
     source: 'generate_transformation_string in node_modules/cloudinary/lib/utils/index.js',
@@ -212,6 +261,7 @@ export const PARAMETERS: readonly Parameter[] = [
   value(
     'transformation',
     't',
+    'Named transformations of the account',
     listOf(
       matching(/^[A-Za-z0-9_-]{1,100}$/, 'names of named transformations, of letters, digits, `_` and `-`', [
         'passport_photo',
@@ -226,12 +276,14 @@ export const PARAMETERS: readonly Parameter[] = [
     kind: 'layer',
     key: 'underlay',
     code: 'u',
+    help: 'A picture or a text beneath',
     allowed: `the id (a UUID) of an overlay; or ${TEXT_LAYER_ALLOWED}`,
     source: `${REFERENCE}#u_underlay`,
   },
   value(
     'width',
     'w',
+    'Of the picture or the layer: pixels, or a share such as 0.5',
     anyOf(
       side,
       matching(
@@ -242,9 +294,27 @@ export const PARAMETERS: readonly Parameter[] = [
     ),
     'w_width',
   ),
-  value('x', 'x', offset, 'x_y_coordinates'),
-  value('y', 'y', offset, 'x_y_coordinates'),
-  value('zoom', 'z', number({ integer: [1, 100], decimal: [0.01, 100], expressions: true }), 'z_zoom'),
+  value(
+    'x',
+    'x',
+    'From the left, or from where gravity puts it: pixels, or a share',
+    offset,
+    'x_y_coordinates',
+  ),
+  value(
+    'y',
+    'y',
+    'From the top, or from where gravity puts it: pixels, or a share',
+    offset,
+    'x_y_coordinates',
+  ),
+  value(
+    'zoom',
+    'z',
+    'Of a crop around a face: 1 is as tight as it was found',
+    number({ integer: [1, 100], decimal: [0.01, 100], expressions: true }),
+    'z_zoom',
+  ),
 ];
 
 /** A parameter by its key. */

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 
-/** Builds once what the suites start as a process of its own: the service and the command line. */
+/** Builds once what the suites start as a process of its own, the service and the command line, and the pages it serves. */
 export default function setup(): void {
-  execFileSync('npx', ['nest', 'build'], { stdio: ['ignore', 'ignore', 'inherit'] });
+  execFileSync('npm', ['run', '--silent', 'build'], { stdio: ['ignore', 'ignore', 'inherit'] });
 }

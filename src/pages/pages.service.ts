@@ -1,0 +1,90 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import fastifyStatic from '@fastify/static';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import type { FastifyInstance } from 'fastify';
+import { ENVIRONMENT } from '../config/config.module.js';
+import type { Environment } from '../config/environment.js';
+
+/** The pages that are built from web/, by the names of their HTML files. */
+export type PageName = 'playground';
+
+/** Beside this file's own build, or, where this file runs as it stands, in `dist/`. */
+const FOLDERS = ['../../web/', '../../dist/web/'].map((path) =>
+  fileURLToPath(new URL(path, import.meta.url)),
+);
+
+/** The pages for people: their HTML under a strict policy, their assets under hashed names. */
+@Injectable()
+export class PagesService implements OnModuleInit {
+  private readonly folder = findFolder();
+  private readonly html = new Map<PageName, string>();
+  /** What every page's answer carries. */
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(
+    private readonly adapter: HttpAdapterHost,
+    @Inject(ENVIRONMENT) environment: Pick<Environment, 'deliveryMode' | 'publicUrl'>,
+  ) {
+    this.headers = {
+      'Content-Type': 'text/html; charset=utf-8',
+      'Content-Security-Policy': contentSecurityPolicy(environment),
+      'Cross-Origin-Opener-Policy': 'same-origin',
+      'Cache-Control': 'no-cache',
+      'Referrer-Policy': 'no-referrer',
+      'X-Content-Type-Options': 'nosniff',
+    };
+  }
+
+  /** Serves `/web/assets/`: the built files and nothing else. A name changes with its content. */
+  async onModuleInit(): Promise<void> {
+    await this.adapter.httpAdapter.getInstance<FastifyInstance>().register(fastifyStatic, {
+      root: `${this.folder}assets`,
+      prefix: '/web/assets/',
+      wildcard: false,
+      index: false,
+      decorateReply: false,
+      preCompressed: true,
+      immutable: true,
+      maxAge: '365d',
+    });
+  }
+
+  /** A page's HTML, to be sent with `headers`. */
+  page(name: PageName): string {
+    const html = this.html.get(name) ?? readFileSync(`${this.folder}${name}.html`, 'utf8');
+    this.html.set(name, html);
+    return html;
+  }
+}
+
+function findFolder(): string {
+  const folder = FOLDERS.find((path) => existsSync(`${path}assets`));
+  if (folder === undefined) throw new Error('The pages are not built. Run: npm run build');
+  return folder;
+}
+
+/**
+ * Everything from this origin, and nothing inline. Pictures come from where redirects lead; `blob:` are those that
+ * the page has fetched itself.
+ */
+function contentSecurityPolicy({
+  deliveryMode,
+  publicUrl,
+}: Pick<Environment, 'deliveryMode' | 'publicUrl'>): string {
+  const pictures = [
+    ...(deliveryMode === 'cloudinary' ? ['https://res.cloudinary.com'] : []),
+    ...(publicUrl === null ? [] : [publicUrl]),
+  ];
+  return [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    ["img-src 'self' blob:", ...pictures].join(' '),
+    "connect-src 'self'",
+    "frame-ancestors 'none'",
+    "base-uri 'none'",
+    "form-action 'self'",
+  ].join('; ');
+}

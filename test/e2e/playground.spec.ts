@@ -1,0 +1,559 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { Browser, BrowserContextOptions, Locator, Page, Request } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
+import { createDemoRows, welcome } from '../../src/demo/demo.js';
+import { hasBrowser, launchBrowser } from '../support/browser.js';
+import { measure, uploadPictures } from '../support/pictures.js';
+import { post, SEED, sealWith } from '../support/seed.js';
+import { ADMIN_KEY, startService, type Service } from '../support/service.js';
+
+const run = promisify(execFile);
+const embedded = inject('database').kind === 'embedded';
+const PATHS = ['/playground', '/playground/vocabulary.json'];
+
+describe('the playground', () => {
+  it('is there in embedded mode and not in production, unless a setting says otherwise', async () => {
+    const settings = [
+      { PLAYGROUND: undefined, status: embedded ? 200 : 404 },
+      { PLAYGROUND: 'off', status: 404 },
+    ];
+    for (const { PLAYGROUND, status } of settings) {
+      const service = await startService({ PLAYGROUND });
+      try {
+        for (const path of PATHS) expect((await service.get(path)).status).toBe(status);
+      } finally {
+        await service.close();
+      }
+    }
+  });
+
+  it('is a page under a strict policy, with assets that are kept for a year and nothing beside them', async () => {
+    const service = await startService({ PLAYGROUND: 'on', DELIVERY_MODE: 'cloudinary' });
+    try {
+      const page = await service.get('/playground');
+      expect(page.headers).toMatchObject({
+        'content-type': 'text/html; charset=utf-8',
+        'content-security-policy':
+          "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: https://res.cloudinary.com; " +
+          "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+        'referrer-policy': 'no-referrer',
+        'x-content-type-options': 'nosniff',
+      });
+      const assets = [...page.text.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path = '']) => path);
+      expect(assets).toHaveLength(3);
+      for (const path of assets) {
+        expect(path).toMatch(/^\/web\/assets\/[\w-]+-[\w-]{8}\.(?:js|css|svg)$/);
+        const asset = await service.get(path);
+        expect(asset.status).toBe(200);
+        expect(asset.headers).toMatchObject({
+          'cache-control': 'public, max-age=31536000, immutable',
+          'x-content-type-options': 'nosniff',
+        });
+      }
+      for (const path of [
+        '/web/assets/',
+        '/web/assets/../playground.html',
+        '/web/playground.html',
+        '/web/',
+      ]) {
+        expect((await service.get(path)).status).toBe(404);
+      }
+    } finally {
+      await service.close();
+    }
+  });
+});
+
+describe('the link to the playground that is printed at the start', () => {
+  let service: Service;
+
+  beforeAll(async () => {
+    service = await startService();
+    await createDemoRows(service.app, 'cloudinary');
+  });
+  afterAll(() => service.close());
+
+  async function brought(host: string, playground = true): Promise<unknown> {
+    const printed = await welcome(service.app, { dataDir: '/data', host, playground });
+    const [, fragment] = /\/playground#(\S+)/.exec(printed) ?? [];
+    return fragment === undefined ? null : Object.fromEntries(new URLSearchParams(fragment));
+  }
+  const ids = { issuer: SEED.issuerId, image: SEED.imageId, overlay: SEED.overlayId };
+
+  it('brings the demo’s secret along where nobody but this machine can look', async () => {
+    const secret = expect.stringMatching(/^[\w-]{43}$/) as string;
+    for (const host of ['127.0.0.1', '::1', 'localhost']) {
+      expect(await brought(host)).toStrictEqual({ ...ids, secret });
+    }
+    for (const host of ['0.0.0.0', '::', '192.168.0.7']) expect(await brought(host)).toStrictEqual(ids);
+  });
+
+  it('is not there without a playground', async () => {
+    expect(await brought('127.0.0.1', false)).toBeNull();
+  });
+
+  it('never has a secret that an operator chose', async () => {
+    const secret = 'a-secret-that-an-operator-chose-by-hand';
+    await post(service, `/issuers/${SEED.issuerId}/keys`, { secret });
+    expect(await brought('127.0.0.1')).toStrictEqual(ids);
+  });
+});
+
+/** Interpreters that this machine has, to run what the page copies. */
+const INTERPRETERS = (
+  [
+    ['Node', [process.execPath], 'mint.mjs'],
+    ['Python', ['python3'], 'mint.py'],
+    ['Ruby', ['ruby'], 'mint.rb'],
+    ['curl', ['bash', '-eu'], 'get.sh'],
+  ] as const
+).filter(([name, [program]]) => {
+  const found = spawnSync(program, ['--version']).status === 0;
+  if (!found)
+    process.stderr.write(`\n*** LEFT OUT: the playground’s snippet for ${name}: no ${program}. ***\n\n`);
+  return found;
+});
+
+/** A page's answer comes when the machine has time for it. */
+const eventually = <T>(look: () => Promise<T>) => expect.poll(look, { timeout: 30_000 });
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+// Nothing here depends on the kind of database.
+describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
+  let service: Service;
+  let browser: Browser;
+  let secret: string;
+  /** What browsers complained of, a breach of the page's policy among it. */
+  const complaints: string[] = [];
+
+  beforeAll(async () => {
+    service = await startService({ DELIVERY_MODE: 'local' });
+    const issuer = await post<{ key: { secret: string } }>(service, '/issuers', {
+      id: SEED.issuerId,
+      name: 'Seed',
+    });
+    secret = issuer.key.secret;
+    await uploadPictures(service, SEED.issuerId, {
+      image: { id: SEED.imageId, public_id: SEED.publicId, version: String(SEED.version) },
+      overlay: { id: SEED.overlayId, public_id: SEED.overlayPublicId },
+    });
+    browser = await launchBrowser();
+  });
+  afterEach(async () => {
+    await Promise.all(browser.contexts().map((context) => context.close()));
+    expect(complaints.splice(0)).toStrictEqual([]);
+  });
+  afterAll(async () => {
+    await browser.close();
+    await service.close();
+  });
+
+  const linkOf = (issuerSecret: string): string =>
+    `${service.url}/playground#${new URLSearchParams({
+      issuer: SEED.issuerId,
+      image: SEED.imageId,
+      overlay: SEED.overlayId,
+      secret: issuerSecret,
+    }).toString()}`;
+
+  interface Opened {
+    readonly page: Page;
+    readonly requests: Request[];
+  }
+
+  async function open(options: BrowserContextOptions = {}, url = linkOf(secret)): Promise<Opened> {
+    const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+    const page = await context.newPage();
+    const requests: Request[] = [];
+    page.on('request', (request) => requests.push(request));
+    page.on('pageerror', (error) => complaints.push(error.message));
+    page.on('console', (message) => {
+      // A refusal of the service, which a test asks for, is an error to the browser.
+      const refused = /^Failed to load resource: the server responded with a status of 4\d\d/.test(
+        message.text(),
+      );
+      if (message.type() === 'error' && !refused) complaints.push(message.text());
+    });
+    await page.goto(url);
+    return { page, requests };
+  }
+
+  const picture = (page: Page): Locator => page.getByAltText('The sealed picture');
+  const chain = (page: Page): Promise<string[]> =>
+    page.getByRole('region', { name: 'Chain' }).locator('.code').allTextContents();
+  const step = (page: Page, number: number): Locator =>
+    page.getByRole('listitem', { name: `Step ${number}:` });
+  const add = (page: Page, what: string): Promise<void> => page.getByRole('button', { name: what }).click();
+
+  async function addKey(page: Page, number: number, key: string): Promise<void> {
+    await step(page, number).getByLabel(`Add a parameter to step ${number}`).selectOption('other key…');
+    await step(page, number).getByLabel(`Key to add to step ${number}`).fill(key);
+    await step(page, number).getByRole('button', { name: 'Add', exact: true }).click();
+  }
+
+  it('shows the picture under what is composed, and keeps the secret to itself', async () => {
+    const { page, requests } = await open();
+    await step(page, 1).getByLabel('width', { exact: true }).fill('321');
+    await page.getByText('321 × 214').waitFor();
+    expect(await chain(page)).toStrictEqual([
+      'c_fit,h_1920,w_1920',
+      'dpr_auto,q_auto,f_auto',
+      'c_limit,w_321',
+      `fl_tiled,l_private:${SEED.overlayPublicId},w_160`,
+    ]);
+    expect(await picture(page).evaluate((image: { naturalWidth: number }) => image.naturalWidth)).toBe(321);
+    const claims = page.getByRole('region', { name: 'The token’s claims' });
+    expect(JSON.parse((await claims.textContent()) ?? '')).toMatchObject({
+      iss: SEED.issuerId,
+      image_id: SEED.imageId,
+      transformations: [
+        { width: 321, crop: 'limit' },
+        { overlay: SEED.overlayId, width: 160, flags: 'tiled' },
+      ],
+      sharinpix: { download: false },
+    });
+
+    const sent = await Promise.all(
+      requests.map(async (request) =>
+        JSON.stringify([request.url(), await request.allHeaders(), request.postData()]),
+      ),
+    );
+    expect(sent.filter((request) => request.includes('/explain?token=')).length).toBeGreaterThan(0);
+    const kept = await page.evaluate(
+      'JSON.stringify([location.href, history.state, history.length, { ...localStorage }, { ...sessionStorage }, document.cookie])',
+    );
+    const { cookies, origins } = await page.context().storageState({ indexedDB: true });
+    for (const text of [...sent, String(kept), JSON.stringify([cookies, origins])]) {
+      expect(text).not.toContain(secret);
+    }
+    expect(String(kept)).toContain(`${service.url}/playground"`);
+    await page.reload();
+    await page.getByText('Enter an issuer, its secret and an image').waitFor();
+  });
+
+  it('asks for what is missing, takes a dsn apart, and lists rows for whoever has an admin key', async () => {
+    const { page, requests } = await open({}, `${service.url}/playground`);
+    await page.getByText('Enter an issuer, its secret and an image').waitFor();
+    await page
+      .getByLabel('Issuer', { exact: true })
+      .fill(`http://${SEED.issuerId}:${secret}@127.0.0.1/?kid=1`);
+    await page.getByText('Enter an image').waitFor();
+    await page.getByText('Pick from lists, with an admin key').click();
+    await page.getByLabel('Admin key').fill(`${ADMIN_KEY}-not`);
+    await page.getByRole('button', { name: 'List' }).click();
+    await page.getByRole('alert').waitFor();
+    await page.getByLabel('Admin key').fill(ADMIN_KEY);
+    await page.getByRole('button', { name: 'List' }).click();
+    await page.getByLabel('Issuers').selectOption('Seed');
+    await page.getByLabel('Images').selectOption(SEED.publicId);
+    await picture(page).waitFor();
+    const carriers = requests.filter((request) => request.headers()['authorization'] !== undefined);
+    expect(carriers.length).toBeGreaterThan(2);
+    for (const request of carriers) expect(request.url()).toContain(`${service.url}/admin/`);
+    expect(requests.some((request) => request.url().includes(ADMIN_KEY))).toBe(false);
+  });
+
+  it('moves a step by the keyboard, which stays where it was, and says so', async () => {
+    const { page } = await open();
+    await picture(page).waitFor();
+    const steps = (await chain(page)).slice(2);
+    const handle = page.getByRole('button', { name: 'Move step 2: drag, or use the arrow keys' });
+    await handle.focus();
+    await page.keyboard.press('ArrowUp');
+    await eventually(async () => (await chain(page)).slice(2)).toStrictEqual(steps.toReversed());
+    const name = (): Promise<unknown> => page.evaluate('document.activeElement?.getAttribute("aria-label")');
+    expect(await name()).toBe('Move step 1: drag, or use the arrow keys');
+    await page.getByRole('button', { name: 'Move step 1 down' }).focus();
+    await page.keyboard.press('Enter');
+    await page.getByRole('status').getByText('Step 1 is now step 2 of 2.').waitFor({ state: 'attached' });
+    await eventually(async () => (await chain(page)).slice(2)).toStrictEqual(steps);
+    expect(await name()).toBe('Move step 2 down');
+  });
+
+  it('moves a step that is dragged with a mouse', async () => {
+    const { page } = await open();
+    await picture(page).waitFor();
+    const steps = (await chain(page)).slice(2);
+    const [from, onto] = await Promise.all(
+      [step(page, 1).locator('.handle'), step(page, 2)].map((each) => each.boundingBox()),
+    );
+    if (!from || !onto) throw new Error('the steps are not on the screen');
+    await page.mouse.move(from.x + 8, from.y + 8);
+    await page.mouse.down();
+    await page.mouse.move(from.x + 8, onto.y + onto.height / 2 - 20, { steps: 4 });
+    expect(await step(page, 2).getAttribute('data-drop')).toBeNull();
+    await page.mouse.move(from.x + 8, onto.y + onto.height / 2 + 20, { steps: 4 });
+    expect(await step(page, 2).getAttribute('data-drop')).toBe('after');
+    await page.mouse.up();
+    await eventually(async () => (await chain(page)).slice(2)).toStrictEqual(steps.toReversed());
+  });
+
+  it('moves a step that is dragged with a finger, on a phone', async () => {
+    const { page } = await open({ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
+    await picture(page).waitFor();
+    const steps = (await chain(page)).slice(2);
+    const handle = step(page, 2).locator('.handle');
+    await handle.scrollIntoViewIfNeeded();
+    const [from, onto] = await Promise.all([handle, step(page, 1)].map((each) => each.boundingBox()));
+    if (!from || !onto) throw new Error('the steps are not on the screen');
+    const cdp = await page.context().newCDPSession(page);
+    const touch = async (type: 'touchStart' | 'touchMove' | 'touchEnd', y?: number): Promise<void> => {
+      const touchPoints = y === undefined ? [] : [{ x: from.x + 8, y }];
+      await cdp.send('Input.dispatchTouchEvent', { type, touchPoints });
+    };
+    await touch('touchStart', from.y + 8);
+    for (let part = 1; part <= 4; part += 1) {
+      await touch('touchMove', from.y + 8 + ((onto.y + 20 - from.y) * part) / 4);
+    }
+    await touch('touchEnd');
+    await eventually(async () => (await chain(page)).slice(2)).toStrictEqual(steps.toReversed());
+  });
+
+  it('adds image and text layers', async () => {
+    const { page } = await open();
+    await picture(page).waitFor();
+    const before = await picture(page).getAttribute('src');
+    await add(page, 'Add text layer');
+    await step(page, 3).getByLabel('overlay', { exact: true }).fill('Jane, 5 May');
+    await step(page, 3).getByLabel('font_size', { exact: true }).fill('30');
+    await eventually(async () => (await chain(page)).at(-1)).toBe(
+      'co_white,g_south,l_text:Arial_30_bold:Jane%252C%205%20May',
+    );
+    await add(page, 'Add image layer');
+    await step(page, 4).getByLabel('overlay', { exact: true }).fill(SEED.overlayId);
+    await eventually(async () => (await chain(page)).at(-1)).toBe(
+      `g_south_east,l_private:${SEED.overlayPublicId},w_200`,
+    );
+    await eventually(() => picture(page).getAttribute('src')).not.toBe(before);
+  });
+
+  it('offers an effect with its own argument, and flags by where they act', async () => {
+    const { page } = await open();
+    await step(page, 1).getByLabel('Add a parameter to step 1').selectOption('effect');
+    await step(page, 1).getByLabel('effect', { exact: true }).selectOption('pixelate');
+    const slider = step(page, 1).getByLabel('Argument of pixelate, slider');
+    expect([await slider.getAttribute('min'), await slider.getAttribute('max')]).toStrictEqual(['1', '200']);
+    await slider.fill('40');
+    await step(page, 1).getByLabel('Add a parameter to step 1').selectOption('flags');
+    await step(page, 1).getByLabel('flags', { exact: true }).selectOption('cutter');
+    await step(page, 1).getByText('Ignored: `cutter` acts only on a layer, and this step has none').waitFor();
+    expect((await chain(page))[2]).toBe('c_limit,e_pixelate:40,w_640');
+    await step(page, 1).getByRole('button', { name: 'Remove flag cutter' }).click();
+    await page.getByText('None: every key of every step has its effect.').waitFor();
+  });
+
+  it('says why a key is ignored, at the key and in the list', async () => {
+    const { page } = await open();
+    await addKey(page, 2, 'miaim');
+    await step(page, 2).getByLabel('miaim', { exact: true }).fill('hey hey !');
+    await step(page, 2).getByText('Ignored: unknown parameter').waitFor();
+    const row = page.getByRole('region', { name: 'Ignored keys' }).getByRole('row').nth(1);
+    expect(await row.getByRole('cell').allTextContents()).toStrictEqual(['2', 'miaim', 'unknown parameter']);
+  });
+
+  it('shows a refusal at its step and key, keeps the picture, and recovers', async () => {
+    const { page } = await open();
+    await picture(page).waitFor();
+    const width = step(page, 2).getByLabel('width', { exact: true });
+    await width.fill('0');
+    await step(page, 2).getByText('Refused. Allowed: a whole number from 1 to 65500').waitFor();
+    expect(await width.getAttribute('aria-invalid')).toBe('true');
+    expect(await step(page, 1).locator('[aria-invalid=true]').count()).toBe(0);
+    expect(await page.locator('[data-code]').getAttribute('data-code')).toBe('invalid_transformation');
+    await page.getByRole('status').getByText('Refused at step 2, width.').waitFor({ state: 'attached' });
+    await picture(page).waitFor();
+    await width.fill('90');
+    await page.locator('[data-code]').waitFor({ state: 'detached' });
+    expect(await width.getAttribute('aria-invalid')).toBe('false');
+  });
+
+  it('says that a secret is not the issuer’s', async () => {
+    const { page } = await open({}, linkOf('not the secret of this issuer at all'));
+    await page.locator('[data-code=invalid_token]').waitFor();
+  });
+
+  it('drops answers that come too late', async () => {
+    const { page } = await open();
+    await picture(page).waitFor();
+    let held: (() => void) | undefined;
+    const released = new Promise<void>((resolve) => (held = resolve));
+    await page.route('**/explain?*', async (route) => {
+      const token = new URL(route.request().url()).searchParams.get('token') ?? '';
+      const payload = Buffer.from(token.split('.')[1] ?? '', 'base64url').toString();
+      const answer = await route.fetch();
+      if (payload.includes('"width":111')) await released;
+      await route.fulfill({ response: answer }).catch(() => undefined);
+    });
+    const width = step(page, 1).getByLabel('width', { exact: true });
+    const asked = page.waitForRequest((request) => request.url().includes('/explain?'));
+    await width.fill('111');
+    await asked;
+    await width.fill('222');
+    await eventually(async () => (await chain(page))[2]).toBe('c_limit,w_222');
+    held?.();
+    await page.getByText('222 × 148').waitFor();
+    expect((await chain(page))[2]).toBe('c_limit,w_222');
+  });
+
+  describe('reading a token', () => {
+    const now = (): number => Math.floor(Date.now() / 1000);
+    const seal = (claims: Readonly<Record<string, unknown>> = {}): string =>
+      sealWith(secret, { iss: SEED.issuerId, transformations: [{ width: 50, miaim: 1 }], ...claims });
+
+    async function paste(text: string): Promise<Page> {
+      const { page } = await open();
+      await page.getByRole('tab', { name: 'Read a token' }).click();
+      await page.getByLabel('Token, or a URL with one').fill(text);
+      return page;
+    }
+
+    it('explains one that is good, and takes its steps over', async () => {
+      const page = await paste(`${service.url}/images/${SEED.imageId}?token=${seal({ exp: now() + 7_200 })}`);
+      await page.getByText('The token is good: the service accepts it.').waitFor();
+      await page.getByText('The secret that was entered under Compose has sealed it.').waitFor();
+      await page.getByText(/in (?:2 hours|120 minutes)/).waitFor();
+      expect((await chain(page)).at(-1)).toBe('w_50');
+      await page.getByRole('cell', { name: 'unknown parameter' }).waitFor();
+      await page.getByRole('button', { name: 'Edit its steps' }).click();
+      await page.getByText('50 × 33').waitFor();
+      expect(await step(page, 1).getByLabel('miaim', { exact: true }).inputValue()).toBe('1');
+    });
+
+    it('says that one has ended', async () => {
+      const page = await paste(seal({ image_id: SEED.imageId, exp: now() - 600 }));
+      await page.locator('[data-code=invalid_token]').getByText('expired').waitFor();
+      await page.getByText('10 minutes ago').waitFor();
+      await page.getByText('has sealed it.').waitFor();
+    });
+
+    it('says that one was forged', async () => {
+      const [header = '', , mac = ''] = seal().split('.');
+      const forged = Buffer.from(JSON.stringify({ iss: SEED.issuerId, transformations: [] })).toString(
+        'base64url',
+      );
+      const page = await paste([header, forged, mac].join('.'));
+      await page.locator('[data-code=invalid_token]').waitFor();
+      await page.getByText('has not sealed it').waitFor();
+    });
+
+    it.each([
+      ['not.a-token', 'A token has three parts with dots between them; this one has 2.'],
+      ['e30.bm90IGpzb24.x', 'Its payload is not JSON in base64url'],
+      ['e30.W10.x', 'Its payload is JSON, but no object.'],
+    ])('says why %s cannot be read', async (given, reason) => {
+      const page = await paste(given);
+      await page.getByText(reason).waitFor();
+    });
+  });
+
+  describe('the snippets', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'pixseal-snippets-'));
+    const snippets = new Map<string, string>();
+
+    beforeAll(async () => {
+      const { page } = await open({ permissions: ['clipboard-read', 'clipboard-write'] });
+      await add(page, 'Add text layer');
+      // What each language could take for something of its own.
+      await step(page, 3).getByLabel('overlay', { exact: true }).fill(`It's "#{1}" \\n \`$HOME\` é 💧`);
+      await page.getByText('co_white,g_south').first().waitFor();
+      for (const tab of await page.getByRole('tablist', { name: 'Language' }).getByRole('tab').all()) {
+        const name = (await tab.textContent()) ?? '';
+        await tab.click();
+        await page.getByRole('button', { name: `Copy as ${name}` }).click();
+        snippets.set(name, String(await page.evaluate('navigator.clipboard.readText()')));
+        await page.getByRole('button', { name: `Copied as ${name}` }).waitFor();
+      }
+      await page.context().close();
+    });
+    afterAll(() => {
+      rmSync(folder, { recursive: true });
+    });
+
+    it('are five, and hold no secret', () => {
+      expect([...snippets.keys()]).toStrictEqual(['<img>', 'curl', 'Node', 'Python', 'Ruby']);
+      for (const snippet of snippets.values()) expect(snippet).not.toContain(secret);
+    });
+
+    it('show the picture in an <img>', async () => {
+      const [, src = ''] = /^<img src="([^"]+)" alt="">$/.exec(snippets.get('<img>') ?? '') ?? [];
+      const answer = await fetch(src);
+      expect(answer.status).toBe(200);
+      expect(answer.headers.get('content-type')).toMatch(/^image\//);
+    });
+
+    it.each(INTERPRETERS)('seal the same token in %s', async (name, [program, ...args], file) => {
+      const [, src = ''] = /src="([^"]+)"/.exec(snippets.get('<img>') ?? '') ?? [];
+      writeFileSync(join(folder, file), snippets.get(name) ?? '');
+      const { stdout } = await run(program, [...args, file], {
+        cwd: folder,
+        env: { PATH: process.env['PATH'], HOME: folder, LC_ALL: 'C.UTF-8', PIXSEAL_SECRET: secret },
+      });
+      if (name === 'curl') {
+        const seen = Buffer.from(await (await fetch(src)).arrayBuffer());
+        expect(await measure(readFileSync(join(folder, 'picture')))).toStrictEqual(await measure(seen));
+        return;
+      }
+      const [signed, shown] = await Promise.all([stdout.trim(), src].map(signedUrl));
+      expect(signed).toContain('l_text:Arial_48_bold:It');
+      expect(signed).toBe(shown);
+    });
+
+    async function signedUrl(sealed: string): Promise<string> {
+      const answer = await fetch(sealed.replace('?token=', '/explain?token='));
+      return ((await answer.json()) as { url: string }).url;
+    }
+  });
+
+  describe('the budget', () => {
+    it('of the first page, its picture among it, is 150 kB', async () => {
+      const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
+      const page = await context.newPage();
+      const session = await context.newCDPSession(page);
+      let bytes = 0;
+      session.on('Network.loadingFinished', ({ encodedDataLength }) => (bytes += encodedDataLength));
+      await session.send('Network.enable');
+      await page.goto(linkOf(secret));
+      await picture(page).waitFor();
+      expect(bytes).toBeGreaterThan(50_000);
+      expect(bytes).toBeLessThan(150_000);
+    });
+  });
+
+  describe('for everybody', () => {
+    const LOOKS = (['light', 'dark'] as const).flatMap((colorScheme) =>
+      [1280, 390].map((width) => [colorScheme, width] as const),
+    );
+
+    async function findIssues(page: Page): Promise<unknown> {
+      await page.evaluate(AXE);
+      return page.evaluate(
+        `axe.run().then(({ violations }) => violations
+          .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+          .map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]))`,
+      );
+    }
+
+    it.each(LOOKS)('has no serious issue in %s, %d pixels wide', async (colorScheme, width) => {
+      const { page } = await open({ colorScheme, viewport: { width, height: 844 } });
+      await add(page, 'Add text layer');
+      await step(page, 3).getByLabel('Add a parameter to step 3').selectOption('opacity');
+      await addKey(page, 1, 'miaim');
+      await step(page, 1).getByLabel('miaim', { exact: true }).fill('1');
+      await step(page, 1).getByText('Ignored: unknown parameter').waitFor();
+      await picture(page).waitFor();
+      expect(await findIssues(page)).toStrictEqual([]);
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);
+      await page.getByRole('tab', { name: 'Read a token' }).click();
+      await page.getByLabel('Token, or a URL with one').fill(sealWith(secret, { iss: SEED.issuerId }));
+      await page.getByText('The token is good: the service accepts it.').waitFor();
+      expect(await findIssues(page)).toStrictEqual([]);
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);
+    });
+  });
+});

@@ -1,0 +1,229 @@
+import type { JSX } from 'preact';
+import { useId } from 'preact/hooks';
+import type { Shape } from '../../src/transformations/grammar.js';
+import { hintsOf, rangesOf, sliderOf } from './shapes.js';
+
+/** Words that a drop-down list shows; of more, one types the first letters. */
+const LONGEST_SELECT = 32;
+
+/** What joins a control to its label, help and error. */
+export interface ControlProps {
+  readonly id: string;
+  readonly describedBy?: string | undefined;
+  readonly invalid?: boolean;
+}
+
+interface TextControlProps extends ControlProps {
+  readonly value: string;
+  readonly onValue: (value: string) => void;
+  readonly placeholder?: string;
+  readonly suggestions?: readonly (string | { readonly value: string; readonly label: string })[];
+}
+
+/** A field of text with things to pick from. */
+export function TextControl(props: TextControlProps): JSX.Element {
+  const { id, describedBy, invalid = false, value, onValue, placeholder, suggestions = [] } = props;
+  const list = `${id}-list`;
+  return (
+    <>
+      <input
+        id={id}
+        class="input code"
+        value={value}
+        onInput={(event) => {
+          onValue(event.currentTarget.value);
+        }}
+        placeholder={placeholder}
+        aria-describedby={describedBy}
+        aria-invalid={invalid}
+        autocomplete="off"
+        autocapitalize="off"
+        spellcheck={false}
+        list={suggestions.length > 0 ? list : undefined}
+      />
+      {suggestions.length > 0 && (
+        <datalist id={list}>
+          {suggestions.map((each) => {
+            const option = typeof each === 'string' ? { value: each, label: undefined } : each;
+            return <option key={option.value} value={option.value} label={option.label} />;
+          })}
+        </datalist>
+      )}
+    </>
+  );
+}
+
+interface ShapeControlProps extends ControlProps {
+  readonly shape: Shape | null;
+  readonly value: string;
+  readonly onValue: (value: string) => void;
+  /** What the slider moves, for a screen reader. */
+  readonly name: string;
+}
+
+/** The control that a grammar asks for: a list of words, a slider beside a field, or a field. */
+export function ShapeControl({ shape, name, value, onValue, ...control }: ShapeControlProps): JSX.Element {
+  const hints = hintsOf(shape);
+  if (hints.closed && hints.suggestions.length <= LONGEST_SELECT) {
+    return <SelectControl {...control} words={hints.suggestions} value={value} onValue={onValue} />;
+  }
+  const slider = sliderOf(hints);
+  const field = (
+    <TextControl
+      {...control}
+      value={value}
+      onValue={onValue}
+      placeholder={rangesOf(hints)}
+      suggestions={hints.suggestions}
+    />
+  );
+  if (slider === null) return field;
+  const [min, max] = slider;
+  return (
+    <div class="with-slider">
+      {field}
+      <input
+        type="range"
+        aria-label={`${name}, slider`}
+        min={min}
+        max={max}
+        value={/^-?\d+$/.test(value) ? value : String(Math.max(min, 0))}
+        onInput={(event) => {
+          onValue(event.currentTarget.value);
+        }}
+      />
+    </div>
+  );
+}
+
+interface SelectControlProps extends ControlProps {
+  readonly words: readonly string[];
+  readonly value: string;
+  readonly onValue: (value: string) => void;
+  readonly empty?: string;
+}
+
+/** A drop-down list. A value that is not in it is listed all the same: the service says what it thinks of it. */
+export function SelectControl(props: SelectControlProps): JSX.Element {
+  const { id, describedBy, invalid = false, words, value, onValue, empty = 'not set' } = props;
+  const all = value === '' || words.includes(value) ? words : [value, ...words];
+  return (
+    <select
+      id={id}
+      class="input"
+      value={value}
+      onInput={(event) => {
+        onValue(event.currentTarget.value);
+      }}
+      aria-describedby={describedBy}
+      aria-invalid={invalid}
+    >
+      <option value="">{empty}</option>
+      {all.map((word) => (
+        <option key={word} value={word}>
+          {word}
+        </option>
+      ))}
+    </select>
+  );
+}
+
+interface FieldProps {
+  readonly label: string;
+  readonly help?: string;
+  readonly children: (control: {
+    readonly id: string;
+    readonly describedBy: string | undefined;
+  }) => JSX.Element;
+}
+
+/** A control with its label and help. */
+export function Field({ label, help, children }: FieldProps): JSX.Element {
+  const id = useId();
+  return (
+    <div class="field">
+      <label class="label" for={id}>
+        {label}
+      </label>
+      {children({ id, describedBy: help === undefined ? undefined : `${id}-help` })}
+      {help !== undefined && (
+        <p class="hint" id={`${id}-help`}>
+          {help}
+        </p>
+      )}
+    </div>
+  );
+}
+
+interface CheckProps {
+  readonly label: string;
+  readonly checked: boolean;
+  readonly onChecked: (checked: boolean) => void;
+}
+
+export function Check({ label, checked, onChecked }: CheckProps): JSX.Element {
+  return (
+    <label class="check">
+      <input
+        type="checkbox"
+        checked={checked}
+        onInput={(event) => {
+          onChecked(event.currentTarget.checked);
+        }}
+      />
+      <span>{label}</span>
+    </label>
+  );
+}
+
+interface TabsProps<Name extends string> {
+  readonly label: string;
+  readonly names: readonly Name[];
+  readonly chosen: Name;
+  readonly onChoose: (name: Name) => void;
+  /** Of the panel that they switch. */
+  readonly panel: string;
+}
+
+/** Of a tab, by which its panel is named. */
+export const tabId = (panel: string, names: readonly string[], chosen: string): string =>
+  `${panel}-tab-${names.indexOf(chosen)}`;
+
+/** Tabs by the ARIA pattern: arrows move, and one of them is in the order of Tab. */
+export function Tabs<Name extends string>(props: TabsProps<Name>): JSX.Element {
+  const { label, names, chosen, onChoose, panel } = props;
+  const steps: Readonly<Record<string, number>> = { ArrowLeft: -1, ArrowRight: 1 };
+  return (
+    <div
+      role="tablist"
+      aria-label={label}
+      class="tabs"
+      onKeyDown={(event) => {
+        const step = steps[event.key];
+        const next = step && names[(names.indexOf(chosen) + step + names.length) % names.length];
+        if (!next) return;
+        event.preventDefault();
+        onChoose(next);
+        document.getElementById(tabId(panel, names, next))?.focus();
+      }}
+    >
+      {names.map((name) => (
+        <button
+          key={name}
+          id={tabId(panel, names, name)}
+          type="button"
+          role="tab"
+          class="tab"
+          aria-selected={name === chosen}
+          aria-controls={panel}
+          tabIndex={name === chosen ? 0 : -1}
+          onClick={() => {
+            onChoose(name);
+          }}
+        >
+          {name}
+        </button>
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,212 @@
+import type { JSX } from 'preact';
+import type { ParameterEntry } from '../../src/playground/vocabulary.document.js';
+import { type TextLayer, text, type Value } from './composition.js';
+import { type ControlProps, Field, SelectControl, ShapeControl, TextControl } from './controls.js';
+import { useOffer } from './vocabulary-context.js';
+
+interface ParameterControlProps extends ControlProps {
+  readonly name: string;
+  /** Undefined for a key that the vocabulary does not have. */
+  readonly parameter: ParameterEntry | undefined;
+  readonly value: Value;
+  readonly onValue: (value: Value) => void;
+}
+
+/** A new parameter's value: nothing yet. */
+export function emptyValue(key: string): Value {
+  return key === 'flags' ? { kind: 'flags', flags: [] } : text('');
+}
+
+/** A new text layer, which shows something at once. */
+export const newTextLayer = (): Value => ({
+  kind: 'text_layer',
+  members: { text: 'Jane Doe', font_family: 'Arial', font_size: '48', font_weight: 'bold' },
+});
+
+/** The control of one parameter, by its kind in the table. */
+export function ParameterControl(props: ParameterControlProps): JSX.Element {
+  const { name, parameter, value, onValue, ...control } = props;
+  switch (value.kind) {
+    case 'flags':
+      return <FlagsControl {...control} flags={value.flags} onValue={onValue} />;
+    case 'text_layer':
+      return <TextLayerControl {...control} members={value.members} onValue={onValue} />;
+    case 'json':
+      return (
+        <output id={control.id} class="note code" aria-describedby={control.describedBy}>
+          {JSON.stringify(value.json)}
+        </output>
+      );
+    case 'text': {
+      const common = {
+        ...control,
+        value: value.text,
+        onValue: (typed: string) => {
+          onValue(text(typed));
+        },
+      };
+      if (parameter?.kind === 'layer' || parameter?.kind === 'asset') return <OverlayControl {...common} />;
+      if (parameter?.key === 'effect') return <EffectControl {...common} />;
+      return <ShapeControl {...common} name={name} shape={parameter?.shape ?? null} />;
+    }
+  }
+}
+
+interface ScalarProps extends ControlProps {
+  readonly value: string;
+  readonly onValue: (value: string) => void;
+}
+
+function OverlayControl(props: ScalarProps): JSX.Element {
+  const { overlays } = useOffer();
+  const suggestions = overlays.map(({ id, public_id }) => ({ value: id, label: public_id ?? id }));
+  return <TextControl {...props} placeholder="Id of an overlay" suggestions={suggestions} />;
+}
+
+/** An effect's name, and its arguments after the colon. */
+function EffectControl({ value, onValue, ...control }: ScalarProps): JSX.Element {
+  const { effects } = useOffer().vocabulary;
+  const colon = value.indexOf(':');
+  const name = colon < 0 ? value : value.slice(0, colon);
+  const argument = colon < 0 ? '' : value.slice(colon + 1);
+  const effect = effects.find((each) => each.name === name);
+  const takesSome = effect !== undefined && !effect.allowed.endsWith('with nothing');
+  return (
+    <div class="stack-tight">
+      <SelectControl {...control} words={effects.map((each) => each.name)} value={name} onValue={onValue} />
+      {takesSome && (
+        <Field label={`Argument of ${name}`} help={effect.allowed}>
+          {({ id, describedBy }) => (
+            <ShapeControl
+              id={id}
+              describedBy={describedBy}
+              name={`Argument of ${name}`}
+              shape={effect.argument}
+              value={argument}
+              onValue={(typed) => {
+                onValue(typed === '' ? name : `${name}:${typed}`);
+              }}
+            />
+          )}
+        </Field>
+      )}
+    </div>
+  );
+}
+
+interface FlagsControlProps extends ControlProps {
+  readonly flags: readonly string[];
+  readonly onValue: (value: Value) => void;
+}
+
+function FlagsControl({ flags, onValue, id, describedBy, invalid = false }: FlagsControlProps): JSX.Element {
+  const known = useOffer().vocabulary.flags;
+  const options = (scope: 'layer' | 'picture'): readonly JSX.Element[] =>
+    known
+      .filter((flag) => flag.scope === scope && !flags.includes(flag.name))
+      .map(({ name }) => (
+        <option key={name} value={name}>
+          {name}
+        </option>
+      ));
+  return (
+    <div class="stack-tight">
+      {flags.length > 0 && (
+        <ul class="chips" aria-label="Flags of this step">
+          {flags.map((flag) => (
+            <li key={flag} class="chip code">
+              {flag}
+              <button
+                type="button"
+                class="chip-remove"
+                aria-label={`Remove flag ${flag}`}
+                onClick={() => {
+                  onValue({ kind: 'flags', flags: flags.filter((each) => each !== flag) });
+                }}
+              >
+                ×
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+      <select
+        id={id}
+        class="input"
+        value=""
+        aria-describedby={describedBy}
+        aria-invalid={invalid}
+        onInput={(event) => {
+          const { value } = event.currentTarget;
+          event.currentTarget.value = '';
+          if (value !== '') onValue({ kind: 'flags', flags: [...flags, value] });
+        }}
+      >
+        <option value="">Add a flag…</option>
+        <optgroup label="On a layer">{options('layer')}</optgroup>
+        <optgroup label="On the picture">{options('picture')}</optgroup>
+      </select>
+    </div>
+  );
+}
+
+interface TextLayerControlProps extends ControlProps {
+  readonly members: TextLayer;
+  readonly onValue: (value: Value) => void;
+}
+
+/** Members that are always shown; the others are folded away until they are set. */
+const FIRST_MEMBERS = ['font_family', 'font_size', 'font_weight'];
+/** Other ways of naming a style, which exclude the font: a token may have them, a form need not. */
+const RARE_MEMBERS = ['text_style', 'public_id', 'resource_type'];
+
+function TextLayerControl(props: TextLayerControlProps): JSX.Element {
+  const { members, onValue, id, describedBy, invalid = false } = props;
+  const { text_layer: entries, longest_text: longest } = useOffer().vocabulary;
+  const set = (key: string, value: string): void => {
+    onValue({ kind: 'text_layer', members: { ...members, [key]: value } });
+  };
+  const member = (key: string): JSX.Element => {
+    const entry = entries.find((each) => each.key === key);
+    return (
+      <Field key={key} label={key}>
+        {(control) => (
+          <ShapeControl
+            {...control}
+            name={key}
+            shape={entry?.shape ?? null}
+            value={members[key] ?? ''}
+            onValue={(value) => {
+              set(key, value);
+            }}
+          />
+        )}
+      </Field>
+    );
+  };
+  const others = entries
+    .map(({ key }) => key)
+    .filter((key) => !FIRST_MEMBERS.includes(key) && (!RARE_MEMBERS.includes(key) || key in members));
+  return (
+    <div class="stack-tight">
+      <textarea
+        id={id}
+        class="input"
+        rows={2}
+        maxLength={longest}
+        value={members['text'] ?? ''}
+        aria-describedby={describedBy}
+        aria-invalid={invalid}
+        placeholder="The text"
+        onInput={(event) => {
+          set('text', event.currentTarget.value);
+        }}
+      />
+      <div class="members">{FIRST_MEMBERS.map(member)}</div>
+      <details>
+        <summary>More about the text</summary>
+        <div class="members">{others.map(member)}</div>
+      </details>
+    </div>
+  );
+}

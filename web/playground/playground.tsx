@@ -1,0 +1,368 @@
+import type { JSX } from 'preact';
+import { useEffect, useMemo, useState } from 'preact/hooks';
+import type { VocabularyDocument } from '../../src/playground/vocabulary.document.js';
+import { type Brought, type Connection, ConnectionForm } from './connection.js';
+import { newStep, type Step, text, toTransformations } from './composition.js';
+import { Check, Field, tabId, Tabs } from './controls.js';
+import { newTextLayer } from './parameter-control.js';
+import { Reader } from './reader.js';
+import { ClaimsBlock, ExplanationSections, PictureFigure, ProblemNote, Snippets } from './result.js';
+import { loadVocabulary, type Problem, type Row, sealedPath } from './service.js';
+import { StepList } from './step-list.js';
+import { canSeal, type Claims } from './token.js';
+import { type Sealed, type ToSeal, usePicture, useSealed } from './use-sealed.js';
+import { OfferContext } from './vocabulary-context.js';
+
+/** Claims beside the steps. */
+interface Options {
+  /** Names the image, so that the token opens no other. */
+  readonly bound: boolean;
+  /** Shown, not offered as a file. */
+  readonly shown: boolean;
+  readonly original: boolean;
+  readonly lifetime: number | null;
+}
+
+const LIFETIMES: readonly (readonly [name: string, seconds: number | null])[] = [
+  ['5 minutes', 300],
+  ['1 hour', 3_600],
+  ['1 day', 86_400],
+  ['30 days', 2_592_000],
+  ['never', null],
+];
+
+/** What is there to begin with: a size, and a watermark where an overlay is known. */
+function firstSteps(overlays: readonly Row[]): readonly Step[] {
+  const size = newStep({ width: text('640'), crop: text('limit') });
+  const [overlay] = overlays;
+  if (overlay === undefined) return [size];
+  const flags = { kind: 'flags', flags: ['tiled'] } as const;
+  return [size, newStep({ overlay: text(overlay.id), width: text('160'), flags })];
+}
+
+const VIEWS = ['Compose', 'Read a token'] as const;
+type View = (typeof VIEWS)[number];
+
+interface PlaygroundProps {
+  readonly brought: Brought;
+}
+
+export function Playground({ brought }: PlaygroundProps): JSX.Element {
+  const [view, setView] = useState<View>('Compose');
+  const [vocabulary, setVocabulary] = useState<VocabularyDocument | null>(null);
+  const [trouble, setTrouble] = useState<Problem | null>(null);
+  const [connection, setConnection] = useState<Connection>(brought.connection);
+  const [overlays, setOverlays] = useState<readonly Row[]>(brought.overlays);
+  const [steps, setSteps] = useState<readonly Step[]>(() => firstSteps(brought.overlays));
+  const [options, setOptions] = useState<Options>({
+    bound: true,
+    shown: true,
+    original: false,
+    lifetime: 3_600,
+  });
+  const [said, announce] = useState('');
+
+  useEffect(() => {
+    void loadVocabulary().then((answer) => {
+      if ('ok' in answer) setVocabulary(answer.ok);
+      else setTrouble(answer.problem);
+    });
+  }, []);
+
+  const offer = useMemo(
+    () => (vocabulary === null ? null : { vocabulary, overlays }),
+    [vocabulary, overlays],
+  );
+  return (
+    <>
+      <header class="top">
+        <p class="brand">
+          <Mark /> Pixseal
+        </p>
+        <h1>Playground</h1>
+        <Tabs label="What to do" names={VIEWS} chosen={view} onChoose={setView} panel="view" />
+      </header>
+      <main>
+        <div id="view" role="tabpanel" aria-labelledby={tabId('view', VIEWS, view)}>
+          {trouble !== null && <ProblemNote problem={trouble} />}
+          {offer !== null && (
+            <OfferContext.Provider value={offer}>
+              {view === 'Compose' ? (
+                <Composer
+                  {...{
+                    connection,
+                    setConnection,
+                    setOverlays,
+                    steps,
+                    setSteps,
+                    options,
+                    setOptions,
+                    announce,
+                  }}
+                />
+              ) : (
+                <Reader
+                  connection={connection}
+                  announce={announce}
+                  onEdit={(edited, claims) => {
+                    const { iss, image_id: image } = claims;
+                    setSteps(edited);
+                    setConnection({
+                      ...connection,
+                      ...(typeof iss === 'string' && iss !== connection.issuerId
+                        ? { issuerId: iss, secret: '' }
+                        : {}),
+                      ...(typeof image === 'string' ? { imageId: image } : {}),
+                    });
+                    setView('Compose');
+                  }}
+                />
+              )}
+            </OfferContext.Provider>
+          )}
+        </div>
+      </main>
+      <p class="unseen" role="status">
+        {said}
+      </p>
+    </>
+  );
+}
+
+interface ComposerProps {
+  readonly connection: Connection;
+  readonly setConnection: (connection: Connection) => void;
+  readonly setOverlays: (overlays: readonly Row[]) => void;
+  readonly steps: readonly Step[];
+  readonly setSteps: (steps: readonly Step[]) => void;
+  readonly options: Options;
+  readonly setOptions: (options: Options) => void;
+  readonly announce: (text: string) => void;
+}
+
+function claimsOf(connection: Connection, options: Options, steps: readonly Step[]): Claims {
+  const sharinpix = {
+    ...(options.shown ? { download: false } : {}),
+    ...(options.original ? { original: true } : {}),
+  };
+  return {
+    iss: connection.issuerId,
+    ...(options.bound ? { image_id: connection.imageId } : {}),
+    ...(steps.length > 0 ? { transformations: toTransformations(steps) } : {}),
+    ...(Object.keys(sharinpix).length > 0 ? { sharinpix } : {}),
+  };
+}
+
+/** What is still missing before a token can be sealed, said to a person. */
+function missing({ issuerId, secret, imageId }: Connection): string | null {
+  if (!canSeal())
+    return 'A browser seals on https or on this machine alone. Open this page at such an address.';
+  const names = [
+    ...(issuerId === '' ? ['an issuer'] : []),
+    ...(secret === '' ? ['its secret'] : []),
+    ...(imageId === '' ? ['an image'] : []),
+  ];
+  if (names.length === 0) return null;
+  const demo = 'The link that Pixseal prints when it starts in embedded mode brings those of the demo along.';
+  return `Enter ${new Intl.ListFormat('en-GB').format(names)} to see a picture. ${demo}`;
+}
+
+function Composer(props: ComposerProps): JSX.Element {
+  const { connection, setConnection, setOverlays, steps, setSteps, options, setOptions, announce } = props;
+  const lacking = missing(connection);
+  const toSeal: ToSeal | null =
+    lacking !== null
+      ? null
+      : {
+          key: { secret: connection.secret, algorithm: connection.algorithm },
+          imageId: connection.imageId,
+          claims: claimsOf(connection, options, steps),
+          lifetime: options.lifetime,
+        };
+  const { sealed, busy } = useSealed(toSeal);
+  const { picture, busy: loading } = usePicture(sealed);
+  const problem = sealed !== null && 'problem' in sealed.answer ? sealed.answer.problem : null;
+  const explanation = sealed !== null && 'ok' in sealed.answer ? sealed.answer.ok : null;
+
+  useEffect(() => {
+    if (sealed !== null) announce(summaryOf(sealed));
+  }, [sealed]);
+
+  const add = (step: Step, name: string): void => {
+    setSteps([...steps, step]);
+    announce(`${name} added as step ${steps.length + 1}.`);
+  };
+  return (
+    <div class="layout">
+      <div class="stack">
+        <section class="card" aria-label="Issuer and image">
+          <ConnectionForm connection={connection} onChange={setConnection} onOverlays={setOverlays} />
+        </section>
+        <section class="stack" aria-labelledby="steps-title">
+          <h2 id="steps-title">Steps</h2>
+          {steps.length === 0 && <p class="hint">No steps: the base chain alone.</p>}
+          <StepList
+            steps={steps}
+            explained={explanation?.steps ?? []}
+            problem={problem}
+            onSteps={setSteps}
+            announce={announce}
+          />
+          <div class="row wrap">
+            <button
+              type="button"
+              class="button"
+              onClick={() => {
+                add(newStep({ width: text(''), height: text(''), crop: text('fill') }), 'A step');
+              }}
+            >
+              Add step
+            </button>
+            <button
+              type="button"
+              class="button"
+              onClick={() => {
+                add(
+                  newStep({ overlay: text(''), width: text('200'), gravity: text('south_east') }),
+                  'An image layer',
+                );
+              }}
+            >
+              Add image layer
+            </button>
+            <button
+              type="button"
+              class="button"
+              onClick={() => {
+                add(
+                  newStep({ overlay: newTextLayer(), color: text('white'), gravity: text('south') }),
+                  'A text layer',
+                );
+              }}
+            >
+              Add text layer
+            </button>
+          </div>
+        </section>
+        <section class="card stack" aria-label="The token">
+          <h2>The token</h2>
+          <OptionsForm options={options} onChange={setOptions} />
+        </section>
+      </div>
+      <div class="result">
+        <section class="card stack picture" aria-label="Picture">
+          {lacking !== null && <p class="note">{lacking}</p>}
+          {problem !== null && <ProblemNote problem={problem} />}
+          <PictureFigure picture={picture} explanation={explanation} busy={busy || loading} />
+        </section>
+        {sealed !== null && (
+          <section class="card stack" aria-label="How it comes about">
+            {explanation !== null && <ExplanationSections explanation={explanation} />}
+            <ClaimsBlock claims={sealed.claims} />
+            {toSeal !== null && (
+              <>
+                <Snippets
+                  recipe={{
+                    origin: window.location.origin,
+                    imageId: toSeal.imageId,
+                    algorithm: toSeal.key.algorithm,
+                    claims: toSeal.claims,
+                    lifetime: toSeal.lifetime,
+                    token: sealed.token,
+                  }}
+                />
+                <p>
+                  <a href={sealedPath(sealed.imageId, sealed.token)} target="_blank" rel="noreferrer">
+                    Open the sealed link
+                  </a>
+                </p>
+              </>
+            )}
+          </section>
+        )}
+      </div>
+    </div>
+  );
+}
+
+/** An answer in one sentence, for the live region. */
+function summaryOf({ answer }: Sealed): string {
+  if ('problem' in answer) {
+    const { step, key, detail } = answer.problem;
+    return step === undefined
+      ? `Refused: ${detail}`
+      : `Refused at step ${step}${key === undefined ? '' : `, ${key}`}.`;
+  }
+  const ignored = answer.ok.steps.reduce((count, step) => count + step.ignored.length, 0);
+  return `Sealed. ${ignored === 0 ? 'Every key has its effect.' : `${ignored} ignored.`}`;
+}
+
+interface OptionsFormProps {
+  readonly options: Options;
+  readonly onChange: (options: Options) => void;
+}
+
+function OptionsForm({ options, onChange }: OptionsFormProps): JSX.Element {
+  return (
+    <div class="columns">
+      <div>
+        <Check
+          label="For this image alone (image_id)"
+          checked={options.bound}
+          onChecked={(bound) => {
+            onChange({ ...options, bound });
+          }}
+        />
+        <Check
+          label="Shown, not a download"
+          checked={options.shown}
+          onChecked={(shown) => {
+            onChange({ ...options, shown });
+          }}
+        />
+        <Check
+          label="The original, without any step"
+          checked={options.original}
+          onChecked={(original) => {
+            onChange({ ...options, original });
+          }}
+        />
+      </div>
+      <Field label="Ends after (exp)">
+        {({ id }) => (
+          <select
+            id={id}
+            class="input"
+            value={String(options.lifetime)}
+            onInput={(event) => {
+              const { value } = event.currentTarget;
+              onChange({ ...options, lifetime: value === 'null' ? null : Number(value) });
+            }}
+          >
+            {LIFETIMES.map(([name, seconds]) => (
+              <option key={name} value={String(seconds)}>
+                {name}
+              </option>
+            ))}
+          </select>
+        )}
+      </Field>
+    </div>
+  );
+}
+
+function Mark(): JSX.Element {
+  return (
+    <svg width="22" height="22" viewBox="0 0 32 32" aria-hidden="true">
+      <rect class="mark" width="32" height="32" rx="8" />
+      <path
+        class="mark-line"
+        d="M9 24V8h8.5a5.5 5.5 0 0 1 0 11H13"
+        fill="none"
+        stroke-width="3"
+        stroke-linecap="round"
+        stroke-linejoin="round"
+      />
+    </svg>
+  );
+}

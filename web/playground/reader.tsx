@@ -1,0 +1,195 @@
+import type { JSX } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+import type { Connection } from './connection.js';
+import { fromTransformations, type Step } from './composition.js';
+import { Field, TextControl } from './controls.js';
+import { ClaimsBlock, Code, ExplanationSections, ProblemNote, Section } from './result.js';
+import { type Answer, explain, type Explanation } from './service.js';
+import { type Claims, type DecodedToken, decodeToken, isSealedWith, UnreadableTokenError } from './token.js';
+
+interface ReaderProps {
+  readonly connection: Connection;
+  readonly announce: (text: string) => void;
+  readonly onEdit: (steps: readonly Step[], claims: Claims) => void;
+}
+
+type Read =
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'unreadable'; readonly reason: string }
+  | { readonly kind: 'token'; readonly decoded: DecodedToken };
+
+function read(given: string): Read {
+  if (given.trim() === '') return { kind: 'nothing' };
+  try {
+    return { kind: 'token', decoded: decodeToken(given) };
+  } catch (error) {
+    if (error instanceof UnreadableTokenError) return { kind: 'unreadable', reason: error.message };
+    throw error;
+  }
+}
+
+/** A token from elsewhere: what it says, what the service makes of it, or what is wrong with it. */
+export function Reader({ connection, announce, onEdit }: ReaderProps): JSX.Element {
+  const [given, setGiven] = useState('');
+  const [imageId, setImageId] = useState('');
+  const [answer, setAnswer] = useState<Answer<Explanation> | null>(null);
+  const [sealedHere, setSealedHere] = useState<boolean | null>(null);
+  const token = read(given);
+  const decoded = token.kind === 'token' ? token.decoded : null;
+  const named = decoded?.claims['image_id'];
+  const image = imageId || (typeof named === 'string' ? named : (decoded?.pathId ?? connection.imageId));
+
+  useEffect(() => {
+    const abort = new AbortController();
+    const { signal } = abort;
+    setAnswer(null);
+    setSealedHere(null);
+    if (decoded === null) return;
+    const ask = async (): Promise<void> => {
+      const issuers = decoded.claims['iss'] === connection.issuerId && connection.secret !== '';
+      const here = issuers ? await isSealedWith(connection, decoded) : null;
+      const answered = await explain(image === '' ? 'any' : image, decoded.token, signal);
+      if (signal.aborted) return;
+      setSealedHere(here);
+      setAnswer(answered);
+      announce('ok' in answered ? 'The token is good.' : `Refused: ${answered.problem.detail}`);
+    };
+    const timer = setTimeout(() => {
+      ask().catch((error: unknown) => {
+        if (!signal.aborted) throw error;
+      });
+    }, 250);
+    return () => {
+      clearTimeout(timer);
+      abort.abort();
+    };
+  }, [decoded?.token, image, connection]);
+
+  const steps = decoded === null ? null : fromTransformations(decoded.claims['transformations']);
+  return (
+    <div class="layout">
+      <section class="stack" aria-label="Token">
+        <div class="card stack">
+          <Field
+            label="Token, or a URL with one"
+            help="It is sent to this service to be explained, as any use of it is."
+          >
+            {({ id, describedBy }) => (
+              <textarea
+                id={id}
+                class="input code token"
+                rows={7}
+                value={given}
+                aria-describedby={describedBy}
+                aria-invalid={token.kind === 'unreadable'}
+                spellcheck={false}
+                placeholder="eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9…"
+                onInput={(event) => {
+                  setGiven(event.currentTarget.value);
+                }}
+              />
+            )}
+          </Field>
+          <Field label="Image" help="Of the path. A token that names its image needs none.">
+            {(control) => (
+              <TextControl
+                {...control}
+                value={imageId}
+                placeholder={image || 'Id of an image'}
+                onValue={setImageId}
+              />
+            )}
+          </Field>
+          {decoded !== null && steps !== null && (
+            <button
+              type="button"
+              class="button"
+              onClick={() => {
+                onEdit(steps, decoded.claims);
+              }}
+            >
+              Edit its steps
+            </button>
+          )}
+        </div>
+      </section>
+      <section class="stack" aria-label="What it says">
+        <div class="card stack">
+          {token.kind === 'nothing' && (
+            <p class="hint">Paste a token to see what it says, and whether it is good.</p>
+          )}
+          {token.kind === 'unreadable' && <p class="note note-bad">{token.reason}</p>}
+          {decoded !== null && (
+            <>
+              <Verdict answer={answer} claims={decoded.claims} sealedHere={sealedHere} />
+              <Section title="Header">
+                <Code label="The token’s header">{JSON.stringify(decoded.header)}</Code>
+              </Section>
+              <ClaimsBlock claims={decoded.claims} />
+            </>
+          )}
+          {answer !== null && 'ok' in answer && <ExplanationSections explanation={answer.ok} />}
+        </div>
+      </section>
+    </div>
+  );
+}
+
+interface VerdictProps {
+  readonly answer: Answer<Explanation> | null;
+  readonly claims: Claims;
+  /** Whether the secret of the page's issuer sealed it; null where that cannot be told. */
+  readonly sealedHere: boolean | null;
+}
+
+/** Good or not, and what can be told about it from here. */
+function Verdict({ answer, claims, sealedHere }: VerdictProps): JSX.Element {
+  const times = ['iat', 'nbf', 'exp'].flatMap((name) => {
+    const seconds = claims[name];
+    return typeof seconds === 'number' ? [{ name, seconds }] : [];
+  });
+  return (
+    <div class="stack-tight" aria-live="polite">
+      {answer === null && <p class="hint">Asking…</p>}
+      {answer !== null && 'ok' in answer && (
+        <p class="note note-good">The token is good: the service accepts it.</p>
+      )}
+      {answer !== null && 'problem' in answer && <ProblemNote problem={answer.problem} />}
+      {sealedHere !== null && (
+        <p class={sealedHere ? 'note' : 'note note-warn'}>
+          {sealedHere
+            ? 'The secret that was entered under Compose has sealed it.'
+            : 'The secret that was entered under Compose has not sealed it: the token was changed, or another secret sealed it.'}
+        </p>
+      )}
+      {times.map(({ name, seconds }) => (
+        <p key={name} class="hint">
+          <span class="code">{name}</span>: {moment(seconds)}
+        </p>
+      ))}
+      {!times.some(({ name }) => name === 'exp') && (
+        <p class="hint">
+          No <span class="code">exp</span>: it does not end by itself.
+        </p>
+      )}
+    </div>
+  );
+}
+
+const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
+const absolute = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium' });
+const UNITS = [
+  ['day', 86_400],
+  ['hour', 3_600],
+  ['minute', 60],
+  ['second', 1],
+] as const;
+
+/** A time as people say it. */
+function moment(seconds: number): string {
+  const date = new Date(seconds * 1000);
+  if (Number.isNaN(date.getTime())) return `${seconds}, which is no time`;
+  const away = seconds - Date.now() / 1000;
+  const [unit, length] = UNITS.find(([, each]) => Math.abs(away) >= each) ?? UNITS[3];
+  return `${absolute.format(date)}, ${relative.format(Math.round(away / length), unit)}`;
+}

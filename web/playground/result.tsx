@@ -1,0 +1,212 @@
+import type { JSX } from 'preact';
+import { useState } from 'preact/hooks';
+import { CopyButton } from './copy-button.js';
+import { tabId, Tabs } from './controls.js';
+import type { Answer, Explanation, Picture, Problem } from './service.js';
+import { type Recipe, SNIPPET_NAMES, type SnippetName, SNIPPETS } from './snippets.js';
+import type { Claims } from './token.js';
+
+interface PictureFigureProps {
+  readonly picture: Answer<Picture> | null;
+  readonly explanation: Explanation | null;
+  readonly busy: boolean;
+}
+
+/** The picture, and what is known of it. */
+export function PictureFigure({ picture, explanation, busy }: PictureFigureProps): JSX.Element {
+  const [size, setSize] = useState<string | null>(null);
+  const [broken, setBroken] = useState<string | null>(null);
+  const shown = picture !== null && 'ok' in picture ? picture.ok : null;
+  const problem = picture !== null && 'problem' in picture ? picture.problem : null;
+  const blank = explanation?.location.includes('/assets/blank.jpg#') === true;
+  return (
+    <figure class="stack-tight" aria-busy={busy}>
+      <div class="stage" data-busy={busy}>
+        {shown !== null && problem === null ? (
+          <img
+            key={shown.src}
+            src={shown.src}
+            alt="The sealed picture"
+            onLoad={(event) => {
+              const { naturalWidth, naturalHeight } = event.currentTarget;
+              setSize(`${naturalWidth} × ${naturalHeight}`);
+              setBroken(null);
+            }}
+            onError={() => {
+              setBroken(shown.src);
+            }}
+          />
+        ) : (
+          <p class="hint">{problem === null ? 'The picture appears here.' : 'No picture.'}</p>
+        )}
+      </div>
+      {problem !== null && <p class="note note-bad">{problem.detail}</p>}
+      {shown !== null && broken === shown.src && (
+        <p class="note note-bad">The browser got no picture from where the redirect leads.</p>
+      )}
+      {shown !== null && problem === null && (
+        <figcaption class="hint figures">
+          {size !== null && <span>{size}</span>}
+          {shown.type !== null && <span>{shown.type.replace('image/', '')}</span>}
+          {shown.bytes !== null && <span>{(shown.bytes / 1000).toFixed(1)} kB</span>}
+          {blank && <span>mode blank: a blank picture stands for every one</span>}
+          {shown.approximate !== null && (
+            <span>this machine’s renderer approximates {shown.approximate}</span>
+          )}
+        </figcaption>
+      )}
+    </figure>
+  );
+}
+
+interface ChainProps {
+  readonly explanation: Explanation;
+}
+
+/** The chain, component by component, each with where it comes from. */
+function Chain({ explanation: { base_chain, steps, mandatory_chain } }: ChainProps): JSX.Element {
+  const components = [
+    ...base_chain.map((component) => ({ component, from: 'base chain' })),
+    ...steps
+      .filter(({ component }) => component !== '')
+      .map(({ component, step, preset }) => ({
+        component,
+        from: preset === undefined ? `step ${step}` : `step ${step}, ${preset}`,
+      })),
+    ...mandatory_chain.map((component) => ({ component, from: 'policy' })),
+  ];
+  if (components.length === 0) return <p class="hint">Empty: the original as it is.</p>;
+  return (
+    <ol class="chain">
+      {components.map(({ component, from }, index) => (
+        <li key={`${index} ${component}`} data-own={from.startsWith('step')}>
+          <span class="code">{component}</span>
+          <span class="hint">{from}</span>
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+function IgnoredKeys({ explanation }: ChainProps): JSX.Element {
+  const ignored = explanation.steps.flatMap(({ step, ignored: keys }) =>
+    keys.map(({ key, reason }) => ({ step, key, reason })),
+  );
+  if (ignored.length === 0) return <p class="hint">None: every key of every step has its effect.</p>;
+  return (
+    <table class="table">
+      <thead>
+        <tr>
+          <th scope="col">Step</th>
+          <th scope="col">Key</th>
+          <th scope="col">Why it has no effect</th>
+        </tr>
+      </thead>
+      <tbody>
+        {ignored.map(({ step, key, reason }) => (
+          <tr key={`${step} ${key} ${reason}`}>
+            <td>{step}</td>
+            <td class="code">{key}</td>
+            <td>{reason}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+/** A refusal, in the service's own words. */
+export function ProblemNote({ problem }: { readonly problem: Problem }): JSX.Element {
+  return (
+    <div class="note note-bad" data-code={problem.code}>
+      <p>
+        <strong>
+          {problem.status === 0 ? 'No answer' : problem.status} <span class="code">{problem.code}</span>
+        </strong>
+      </p>
+      <p>{problem.detail}</p>
+    </div>
+  );
+}
+
+interface SectionProps {
+  readonly title: string;
+  readonly copy?: string;
+  readonly children: JSX.Element | readonly JSX.Element[];
+}
+
+/** A part of the result under its heading, with a button that copies it. */
+export function Section({ title, copy, children }: SectionProps): JSX.Element {
+  return (
+    <section class="stack-tight" aria-label={title}>
+      <div class="section-head">
+        <h3>{title}</h3>
+        {copy !== undefined && <CopyButton text={copy} name={title} />}
+      </div>
+      {children}
+    </section>
+  );
+}
+
+/** Text in lines as they are, which scrolls by itself where it is too wide. */
+export function Code({
+  children,
+  label,
+}: {
+  readonly children: string;
+  readonly label: string;
+}): JSX.Element {
+  return (
+    <pre class="block" tabIndex={0} role="region" aria-label={label}>
+      {children}
+    </pre>
+  );
+}
+
+export function ClaimsBlock({ claims }: { readonly claims: Claims }): JSX.Element {
+  const written = JSON.stringify(claims, null, 2);
+  return (
+    <Section title="Claims" copy={written}>
+      <Code label="The token’s claims">{written}</Code>
+    </Section>
+  );
+}
+
+/** Everything that an explanation says beside the picture. */
+export function ExplanationSections({ explanation }: ChainProps): JSX.Element {
+  const { base_chain, steps, mandatory_chain } = explanation;
+  const chain = [...base_chain, ...steps.map(({ component }) => component), ...mandatory_chain]
+    .filter((component) => component !== '')
+    .join('/');
+  return (
+    <>
+      <Section title="Chain" copy={chain}>
+        <Chain explanation={explanation} />
+      </Section>
+      <Section title="Ignored keys">
+        <IgnoredKeys explanation={explanation} />
+      </Section>
+      <Section title="Signed URL" copy={explanation.url}>
+        <p class="block wrap">{explanation.url}</p>
+      </Section>
+    </>
+  );
+}
+
+/** The token as code that seals it. */
+export function Snippets({ recipe }: { readonly recipe: Recipe }): JSX.Element {
+  const [chosen, choose] = useState<SnippetName>('<img>');
+  const snippet = SNIPPETS[chosen](recipe);
+  return (
+    <section class="stack-tight" aria-label="Use it">
+      <div class="section-head">
+        <h3>Use it</h3>
+        <CopyButton text={snippet} name={`as ${chosen}`} />
+      </div>
+      <Tabs label="Language" names={SNIPPET_NAMES} chosen={chosen} onChoose={choose} panel="snippet" />
+      <div id="snippet" role="tabpanel" aria-labelledby={tabId('snippet', SNIPPET_NAMES, chosen)}>
+        <Code label={`Code: ${chosen}`}>{snippet}</Code>
+      </div>
+    </section>
+  );
+}

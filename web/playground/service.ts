@@ -1,0 +1,128 @@
+import type { VocabularyDocument } from '../../src/playground/vocabulary.document.js';
+
+/** What `GET /images/:image_id/explain` answers, as far as it is shown. */
+export interface Explanation {
+  readonly image_id: string;
+  readonly issuer_id: string;
+  readonly expires_at: string | null;
+  readonly base_chain: readonly string[];
+  readonly steps: readonly ExplainedStep[];
+  readonly mandatory_chain: readonly string[];
+  readonly largest_output: { readonly width: number | null; readonly height: number | null };
+  readonly url: string;
+  readonly location: string;
+}
+
+export interface ExplainedStep {
+  readonly step: number;
+  readonly preset?: string;
+  readonly component: string;
+  readonly ignored: readonly { readonly key: string; readonly reason: string }[];
+}
+
+/** A refusal: `application/problem+json`, or what stands for one where there was no answer. */
+export interface Problem {
+  readonly status: number;
+  readonly code: string;
+  readonly detail: string;
+  readonly step?: number;
+  readonly key?: string;
+  readonly allowed?: string;
+}
+
+export type Answer<T> = { readonly ok: T } | { readonly problem: Problem };
+
+async function ask<T>(path: string, init: RequestInit): Promise<Answer<T>> {
+  try {
+    const response = await fetch(path, { ...init, credentials: 'omit', referrerPolicy: 'no-referrer' });
+    const body: unknown = await response.json();
+    return response.ok ? { ok: body as T } : { problem: body as Problem };
+  } catch (error) {
+    if (init.signal?.aborted === true) throw error;
+    return { problem: { status: 0, code: 'no_answer', detail: 'The service does not answer.' } };
+  }
+}
+
+const imagePath = (imageId: string): string => `/images/${encodeURIComponent(imageId)}`;
+
+/** The path of a sealed picture. */
+export const sealedPath = (imageId: string, token: string): string =>
+  `${imagePath(imageId)}?token=${encodeURIComponent(token)}`;
+
+/** How a token becomes a URL, or why not. @throws when aborted. */
+export const explain = (imageId: string, token: string, signal: AbortSignal): Promise<Answer<Explanation>> =>
+  ask(`${imagePath(imageId)}/explain?token=${encodeURIComponent(token)}`, { signal });
+
+export const loadVocabulary = (): Promise<Answer<VocabularyDocument>> =>
+  ask('/playground/vocabulary.json', {});
+
+/** A row as a list to pick from shows it. */
+export interface Row {
+  readonly id: string;
+  /** Of issuers. */
+  readonly name?: string;
+  /** Of images and overlays. */
+  readonly public_id?: string;
+}
+
+interface Page {
+  readonly items: readonly Row[];
+  readonly next_cursor: string | null;
+}
+
+/** The first hundred rows of an admin list. The key goes into the header alone. */
+export const listRows = (
+  adminKey: string,
+  rows: 'issuers' | 'images' | 'overlays',
+  issuerId: string | null,
+): Promise<Answer<Page>> => {
+  const query = new URLSearchParams({ limit: '100', ...(issuerId === null ? {} : { issuer_id: issuerId }) });
+  return ask(`/admin/${rows}?${query.toString()}`, { headers: { Authorization: `Bearer ${adminKey}` } });
+};
+
+/** A picture that was fetched, ready to be shown. */
+export interface Picture {
+  readonly src: string;
+  /** Bytes; null where another origin sent it. */
+  readonly bytes: number | null;
+  readonly type: string | null;
+  /** Parameters that the local renderer does otherwise than Cloudinary. */
+  readonly approximate: string | null;
+}
+
+/** What an `<img>` asks for, so that `f_auto` answers the same. */
+const ACCEPT = 'image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8';
+
+/**
+ * Follows the redirect to the picture. One that lies with another origin is left to the browser.
+ * @throws when aborted.
+ */
+export async function loadPicture(
+  path: string,
+  location: string,
+  signal: AbortSignal,
+): Promise<Answer<Picture>> {
+  if (new URL(location, window.location.href).origin !== window.location.origin) {
+    return { ok: { src: path, bytes: null, type: null, approximate: null } };
+  }
+  try {
+    const response = await fetch(path, { signal, headers: { Accept: ACCEPT }, credentials: 'omit' });
+    const reason = response.headers.get('X-Cld-Error');
+    if (!response.ok) {
+      const detail = reason ?? 'The picture was refused.';
+      return { problem: { status: response.status, code: 'picture_refused', detail } };
+    }
+    const blob = await response.blob();
+    return {
+      ok: {
+        src: URL.createObjectURL(blob),
+        bytes: blob.size,
+        type: blob.type,
+        approximate: response.headers.get('X-Pixseal-Approximate'),
+      },
+    };
+  } catch (error) {
+    if (signal.aborted) throw error;
+    return { problem: { status: 0, code: 'no_answer', detail: 'The picture did not arrive.' } };
+  }
+}

@@ -1,0 +1,97 @@
+/** HMAC algorithms of a JWT, and WebCrypto's names of their digests. */
+const DIGESTS = { HS256: 'SHA-256', HS384: 'SHA-384', HS512: 'SHA-512' } as const;
+export type Algorithm = keyof typeof DIGESTS;
+export const ALGORITHMS = Object.keys(DIGESTS) as readonly Algorithm[];
+
+export type Claims = Readonly<Record<string, unknown>>;
+
+/** A key to seal with. It stays in this page's memory. */
+export interface SealingKey {
+  readonly secret: string;
+  readonly algorithm: Algorithm;
+}
+
+const utf8 = new TextEncoder();
+
+function base64url(bytes: Uint8Array): string {
+  const binary = Array.from(bytes, (byte) => String.fromCharCode(byte)).join('');
+  return btoa(binary).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+}
+
+function fromBase64url(part: string): Uint8Array {
+  const binary = atob(part.replaceAll('-', '+').replaceAll('_', '/'));
+  return Uint8Array.from(binary, (character) => character.charCodeAt(0));
+}
+
+const encode = (json: unknown): string => base64url(utf8.encode(JSON.stringify(json)));
+
+async function sign({ secret, algorithm }: SealingKey, sealed: string): Promise<string> {
+  const key = await crypto.subtle.importKey(
+    'raw',
+    utf8.encode(secret),
+    { name: 'HMAC', hash: DIGESTS[algorithm] },
+    false,
+    ['sign'],
+  );
+  return base64url(new Uint8Array(await crypto.subtle.sign('HMAC', key, utf8.encode(sealed))));
+}
+
+/** Seals claims here, in the browser. */
+export async function sealToken(key: SealingKey, claims: Claims): Promise<string> {
+  const sealed = `${encode({ typ: 'JWT', alg: key.algorithm })}.${encode(claims)}`;
+  return `${sealed}.${await sign(key, sealed)}`;
+}
+
+/** WebCrypto is there on https and on this machine alone. */
+export const canSeal = (): boolean => window.isSecureContext;
+
+/** A token taken apart; nothing of it is verified. */
+export interface DecodedToken {
+  readonly token: string;
+  /** The image of the URL's path, where a URL was given. */
+  readonly pathId: string | null;
+  readonly header: Claims;
+  readonly claims: Claims;
+}
+
+/** What a token cannot be read for, said to a person. */
+export class UnreadableTokenError extends Error {}
+
+function decodePart(part: string, name: string): Claims {
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(fromBase64url(part)));
+  } catch {
+    throw new UnreadableTokenError(`Its ${name} is not JSON in base64url: it was cut or changed on the way.`);
+  }
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) {
+    throw new UnreadableTokenError(`Its ${name} is JSON, but no object.`);
+  }
+  return json as Claims;
+}
+
+/** Takes a token apart, given alone or in a URL. @throws UnreadableTokenError */
+export function decodeToken(given: string): DecodedToken {
+  const [, pathId] = /\/images\/([^/?#]+)/.exec(given) ?? [];
+  const [, inUrl] = /[?&]token=([^&#\s]*)/.exec(given) ?? [];
+  const token = inUrl ?? given.trim();
+  const parts = token.split('.');
+  const [header = '', payload = ''] = parts;
+  if (parts.length !== 3) {
+    throw new UnreadableTokenError(
+      `A token has three parts with dots between them; this one has ${parts.length}.`,
+    );
+  }
+  return {
+    token,
+    pathId: pathId ?? null,
+    header: decodePart(header, 'header'),
+    claims: decodePart(payload, 'payload'),
+  };
+}
+
+/** Whether a key has sealed a token. */
+export async function isSealedWith(key: SealingKey, { token, header }: DecodedToken): Promise<boolean> {
+  const last = token.lastIndexOf('.');
+  return header['alg'] === key.algorithm && (await sign(key, token.slice(0, last))) === token.slice(last + 1);
+}

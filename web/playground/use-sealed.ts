@@ -1,0 +1,98 @@
+import { useEffect, useState } from 'preact/hooks';
+import { type Answer, explain, type Explanation, loadPicture, type Picture, sealedPath } from './service.js';
+import { type Claims, type SealingKey, sealToken } from './token.js';
+
+/** Milliseconds without a change after which a token is sealed. */
+const PAUSE = 250;
+
+export interface ToSeal {
+  readonly key: SealingKey;
+  readonly imageId: string;
+  /** Without `exp`. */
+  readonly claims: Claims;
+  /** Seconds; null for a token that does not end. */
+  readonly lifetime: number | null;
+}
+
+/** A token and what the service says to it. */
+export interface Sealed {
+  readonly token: string;
+  readonly imageId: string;
+  readonly claims: Claims;
+  readonly answer: Answer<Explanation>;
+}
+
+/** Runs after a pause; the signal aborts as soon as something newer is asked for, and nothing stale is shown. */
+function useLatest(run: (signal: AbortSignal) => Promise<void>, pause: number, on: unknown): void {
+  useEffect(() => {
+    const abort = new AbortController();
+    const timer = setTimeout(() => {
+      run(abort.signal).catch((error: unknown) => {
+        if (!abort.signal.aborted) throw error;
+      });
+    }, pause);
+    return () => {
+      clearTimeout(timer);
+      abort.abort();
+    };
+  }, [on]);
+}
+
+/** Seals and explains, live. @param toSeal Null while something is missing. */
+export function useSealed(toSeal: ToSeal | null): { readonly sealed: Sealed | null; readonly busy: boolean } {
+  const asked = JSON.stringify(toSeal);
+  const [{ sealed, of }, show] = useState<{ sealed: Sealed | null; of: string }>({
+    sealed: null,
+    of: 'null',
+  });
+  useLatest(
+    async (signal) => {
+      if (toSeal === null) {
+        show({ sealed: null, of: asked });
+        return;
+      }
+      const { key, imageId, lifetime } = toSeal;
+      const exp = lifetime === null ? {} : { exp: Math.floor(Date.now() / 1000) + lifetime };
+      const claims = { ...toSeal.claims, ...exp };
+      const token = await sealToken(key, claims);
+      const answer = await explain(imageId, token, signal);
+      if (!signal.aborted) show({ sealed: { token, imageId, claims, answer }, of: asked });
+    },
+    PAUSE,
+    asked,
+  );
+  return { sealed, busy: asked !== of };
+}
+
+/** The picture of a sealed token; the one before stays until the next is there. */
+export function usePicture(sealed: Sealed | null): {
+  readonly picture: Answer<Picture> | null;
+  readonly busy: boolean;
+} {
+  const explained = sealed !== null && 'ok' in sealed.answer ? sealed.answer.ok : null;
+  const path = sealed === null || explained === null ? null : sealedPath(sealed.imageId, sealed.token);
+  const [{ picture, of }, show] = useState<{ picture: Answer<Picture> | null; of: string | null }>({
+    picture: null,
+    of: null,
+  });
+  useLatest(
+    async (signal) => {
+      if (path === null || explained === null) {
+        show((shown) => ({ ...shown, of: path }));
+        return;
+      }
+      const answer = await loadPicture(path, explained.location, signal);
+      if (!signal.aborted) show({ picture: answer, of: path });
+    },
+    0,
+    path,
+  );
+  const src = picture !== null && 'ok' in picture ? picture.ok.src : null;
+  useEffect(
+    () => () => {
+      if (src?.startsWith('blob:') === true) URL.revokeObjectURL(src);
+    },
+    [src],
+  );
+  return { picture, busy: path !== of };
+}
