@@ -16,7 +16,9 @@ import { logAnswer, logRequests } from './logging/request-log.js';
 import { requestIdOf } from './logging/request-trail.js';
 import { ProblemFilter } from './problems/problem.filter.js';
 import { setDefaultHeaders } from './delivery/response-headers.js';
-import { openWarmLane } from './delivery/warm-lane.js';
+import { DeliveryLocator } from './delivery/delivery-locator.js';
+import { DeliveryService } from './delivery/delivery.service.js';
+import { openRedirectLane } from './delivery/redirect-lane.js';
 import { WarmRedirects } from './delivery/warm-redirects.service.js';
 import { IssuerKeyUses } from './issuers/issuer-key-uses.service.js';
 import { keepNotificationsRaw } from './notifications/raw-notification.js';
@@ -75,8 +77,10 @@ export async function createApp(
   );
   endConnectionsOnDrain(server, app.get(Drain));
   limitAddresses(server, app.get(RateLimits), { trustsProxy: environment.trustProxy !== false, logger });
-  openWarmLane(server, {
-    redirects: app.get(WarmRedirects),
+  openRedirectLane(server, {
+    deliveries: app.get(DeliveryService),
+    locator: app.get(DeliveryLocator),
+    warm: app.get(WarmRedirects),
     limits: app.get(RateLimits),
     keyUses: app.get(IssuerKeyUses),
     drain: app.get(Drain),

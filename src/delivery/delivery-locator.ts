@@ -10,9 +10,18 @@ const BLANK_IMAGE_PATH = '/assets/blank.jpg';
 /** Tells where a `Location` points, by the delivery mode (design §3). */
 @Injectable()
 export class DeliveryLocator {
+  /** Whether a Location depends on the Host that a request came by. */
+  readonly needsHost: boolean;
+  /** Whether a Location depends on what a trusted proxy says of the request. */
+  readonly needsForwarded: boolean;
+
   constructor(
-    @Inject(ENVIRONMENT) private readonly environment: Pick<Environment, 'deliveryMode' | 'publicUrl'>,
-  ) {}
+    @Inject(ENVIRONMENT)
+    private readonly environment: Pick<Environment, 'deliveryMode' | 'publicUrl' | 'trustProxy'>,
+  ) {
+    this.needsHost = environment.deliveryMode !== 'cloudinary' && environment.publicUrl === null;
+    this.needsForwarded = this.needsHost && environment.trustProxy !== false;
+  }
 
   /** @throws InvalidHostError (400) where the Location needs an origin and the request's own is malformed. */
   locate(signedUrl: string, reachedBy: ReachedBy): string {

@@ -1,13 +1,12 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { CloudinaryUrlService } from '../cloudinary/cloudinary-url.service.js';
-import { ENVIRONMENT } from '../config/config.module.js';
-import type { Environment } from '../config/environment.js';
 import { DirectoryService } from '../directory/directory.service.js';
 import { tokenSpan, type Span } from '../policy/check-token.js';
 import { redirectAge } from '../policy/redirect-age.js';
 import type { TokenClaims } from '../tokens/token-claims.js';
 import { isLive } from '../tokens/token.service.js';
+import { DeliveryLocator } from './delivery-locator.js';
 import type { Delivery } from './delivery.service.js';
 import { RecentNames } from './recent-names.js';
 import type { Redirect } from './response-headers.js';
@@ -16,9 +15,6 @@ import type { Redirect } from './response-headers.js';
 const MAX_BYTES = 16 * 1024 * 1024;
 /** Bytes of an entry beside its texts, about. */
 const ENTRY = 600;
-
-/** The one form of URL that is kept: what else a query may hold has no effect, and would make many names for one. */
-const SEALED_URL = /^\/images\/[^/?#]+\?token=[\w.-]+$/;
 
 /** A redirect that was answered, with all that it was decided by. */
 export interface WarmRedirect extends Pick<Delivery, 'issuer' | 'policy' | 'image' | 'overlays'> {
@@ -43,32 +39,25 @@ export class WarmRedirects {
     sizeCalculation: ({ redirect }, url) => ENTRY + url.length + 2 * redirect.location.length,
   });
   private readonly answeredOnce = new RecentNames();
-  private readonly needsHost: boolean;
-  private readonly keepsNothing: boolean;
 
   constructor(
     private readonly directory: DirectoryService,
     private readonly urls: CloudinaryUrlService,
-    @Inject(ENVIRONMENT)
-    { deliveryMode, publicUrl, trustProxy }: Pick<Environment, 'deliveryMode' | 'publicUrl' | 'trustProxy'>,
-  ) {
-    this.needsHost = deliveryMode !== 'cloudinary' && publicUrl === null;
-    // Then the origin is what a proxy says of each request.
-    this.keepsNothing = this.needsHost && trustProxy !== false;
-  }
+    private readonly locator: DeliveryLocator,
+  ) {}
 
-  /** Remembers what was just answered. @param host The request's Host. */
+  /** Remembers what was just answered to a sealed URL of the plain form. @param host The request's Host. */
   keep(url: string, host: string | undefined, delivery: Delivery, redirect: Redirect): void {
     const { issuer, policy, key, claims, image, overlays } = delivery;
-    if (this.keepsNothing || claims === null || key === null) return;
+    if (claims === null || key === null) return;
     // A placeholder stands for another row, which would have to be watched as well.
     if (image.id !== delivery.imageId) return;
     // The URL's own end moves with the clock.
     if (claims.expiresAt === null && this.urls.endOf(null) !== null) return;
-    if (!this.answeredOnce.has(url) || !SEALED_URL.test(url)) return;
+    if (!this.answeredOnce.has(url)) return;
     this.entries.set(url, {
       ...{ issuer, policy, key, claims, image, overlays, redirect },
-      host: this.needsHost ? (host ?? null) : null,
+      host: this.locator.needsHost ? (host ?? null) : null,
       span: tokenSpan(policy, claims),
     });
   }
@@ -76,7 +65,7 @@ export class WarmRedirects {
   /** The answer to this URL, or null where it must be found the whole way. Does no I/O. @param host The request's Host. */
   find(url: string, host: string | undefined): WarmRedirect | null {
     const entry = this.entries.get(url);
-    if (entry === undefined || (this.needsHost && entry.host !== host)) return null;
+    if (entry === undefined || (this.locator.needsHost && entry.host !== host)) return null;
     const now = Date.now();
     const { from, until } = entry.span;
     const holds =

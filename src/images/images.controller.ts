@@ -5,13 +5,12 @@ import { DeliveryLocator } from '../delivery/delivery-locator.js';
 import { DeliveryService } from '../delivery/delivery.service.js';
 import { ExplanationView } from '../delivery/explanation.view.js';
 import { IMAGE_HEADERS, makeRedirect, writeRedirect } from '../delivery/response-headers.js';
-import { WarmRedirects } from '../delivery/warm-redirects.service.js';
 import { runtimeOf } from '../logging/request-trail.js';
 import { ProblemFilter } from '../problems/problem.filter.js';
 
 type UntrustedQuery = Readonly<Record<string, unknown>>;
 
-/** The sealed redirect, and what explains it. */
+/** The sealed redirect, where `openRedirectLane` has not answered it, and what explains it. */
 @ApiTags('images')
 @UseFilters(new ProblemFilter(IMAGE_HEADERS))
 @Controller('images')
@@ -19,7 +18,6 @@ export class ImagesController {
   constructor(
     private readonly deliveries: DeliveryService,
     private readonly locator: DeliveryLocator,
-    private readonly warm: WarmRedirects,
   ) {}
 
   @Get(':image_id')
@@ -39,7 +37,6 @@ export class ImagesController {
       runtime: runtimeOf(reply),
       maxAge: delivery.maxAge,
     });
-    this.warm.keep(request.raw.url ?? '', request.headers.host, delivery, redirect);
   }
 
   @Get(':image_id/explain')

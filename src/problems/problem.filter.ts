@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http';
+import { type ServerResponse, STATUS_CODES } from 'node:http';
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { findDatabaseFault } from '../database/database-fault.js';
@@ -18,6 +18,14 @@ const FRAMEWORK_CODES: Readonly<Record<number, string>> = {
   415: 'unsupported_media_type',
 };
 
+/** A request that has no answer yet. */
+export interface UnansweredRequest {
+  readonly response: ServerResponse;
+  readonly requestId: string;
+  /** Seconds, as `X-Runtime` has them. */
+  readonly runtime: string;
+}
+
 /** The one place where errors become answers: `application/problem+json` (RFC 9457), never a stack or a secret. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
@@ -31,31 +39,40 @@ export class ProblemFilter implements ExceptionFilter {
     this.answer(error, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
   }
 
-  /** Writes the answer to the socket's response itself, so that no name or value of a header is changed. */
+  /** Answers a request of Fastify's. */
   answer(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
+    reply.hijack();
+    const { id: requestId } = request;
+    request.problemCode = this.write(thrown, { response: reply.raw, requestId, runtime: runtimeOf(reply) });
+  }
+
+  /**
+   * Writes the answer to the socket's response itself, so that no name or value of a header is changed.
+   * @returns the problem's code.
+   */
+  write(thrown: unknown, { response, requestId, runtime }: UnansweredRequest): string {
     const error = findDatabaseFault(thrown) === null ? thrown : this.noteFault(thrown);
     const problem = this.describe(error);
-    request.problemCode = problem.code;
     const body = Buffer.from(JSON.stringify(problem));
     const own = error instanceof ProblemError ? Object.entries(error.headers) : [];
-    reply.hijack();
-    if (reply.raw.headersSent) {
-      reply.raw.destroy();
-      return;
+    if (response.headersSent) {
+      response.destroy();
+      return problem.code;
     }
-    reply.raw.writeHead(problem.status, [
+    response.writeHead(problem.status, [
       ...this.headers.flat(),
       ...own.flat(),
       'Content-Type',
       'application/problem+json; charset=utf-8',
       'X-Request-Id',
-      request.id,
+      requestId,
       'X-Runtime',
-      runtimeOf(reply),
+      runtime,
       'Content-Length',
       String(body.length),
     ]);
-    reply.raw.end(body);
+    response.end(body);
+    return problem.code;
   }
 
   private noteFault(fault: unknown): DatabaseUnavailableError {

@@ -1,0 +1,123 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import type { Drain } from '../health/drain.js';
+import type { IssuerKeyUses } from '../issuers/issuer-key-uses.service.js';
+import type { AddressOf } from '../limits/client-address.js';
+import type { RateLimits } from '../limits/rate-limits.js';
+import { logLine } from '../logging/request-log.js';
+import { type IssuerTrail, requestIdOf, runtimeSince } from '../logging/request-trail.js';
+import { ProblemFilter } from '../problems/problem.filter.js';
+import type { DeliveryLocator } from './delivery-locator.js';
+import type { DeliveryService } from './delivery.service.js';
+import { IMAGE_HEADERS, makeRedirect, type Redirect, writeRedirect } from './response-headers.js';
+import { readSealedUrl, type SealedUrl } from './sealed-url.js';
+import type { WarmRedirects } from './warm-redirects.service.js';
+
+/** What the lane asks on its way: what Fastify's hooks and Nest's controller ask on theirs. */
+export interface LaneServices {
+  readonly deliveries: DeliveryService;
+  readonly locator: DeliveryLocator;
+  readonly warm: WarmRedirects;
+  readonly limits: RateLimits;
+  readonly keyUses: IssuerKeyUses;
+  readonly drain: Drain;
+  readonly addressOf: AddressOf;
+  readonly logger: Logger;
+}
+
+/** One request on its way, and what its log line learns. */
+interface Exchange extends IssuerTrail {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly requestId: string;
+  /** By `performance.now()`. */
+  readonly startedAt: number;
+  problemCode: string | null;
+}
+
+const ROUTE = '/images/:image_id';
+
+/**
+ * Answers sealed redirects before Fastify routes them: a router, its hooks and Nest's handlers cost more than all that
+ * such a request is asked. The services and the filter are those of the controller, which answers every other form of
+ * the same request, and anything at all while the lane is closed.
+ */
+export function openRedirectLane(server: FastifyInstance, services: LaneServices): void {
+  const { deliveries, locator, warm, limits, keyUses, drain, addressOf, logger } = services;
+  // Whoever is counted in Redis waits for it; a Location that a proxy decides needs Fastify's reading of its headers.
+  if (limits.waits || locator.needsForwarded) return;
+  const problems = new ProblemFilter(IMAGE_HEADERS);
+  const [goTheWholeWay] = server.server.listeners('request') as [RequestListener];
+  server.server.removeListener('request', goTheWholeWay);
+  server.server.prependListener('request', (request, response) => {
+    const asked = readSealedUrl(request);
+    if (asked === null || server.isUnderPressure()) goTheWholeWay(request, response);
+    else answer(asked, request, response);
+  });
+
+  function answer(asked: SealedUrl, request: IncomingMessage, response: ServerResponse): void {
+    const requestId = requestIdOf(request.headers);
+    const startedAt = performance.now();
+    const exchange: Exchange = {
+      ...{ request, response, requestId, startedAt },
+      issuerId: null,
+      problemCode: null,
+    };
+    if (drain.draining) response.shouldKeepAlive = false;
+    if (logger.isLevelEnabled('info')) logWhenSent(exchange);
+    try {
+      void limits.spendAddress(addressOf(request));
+      if (!answerWarm(asked, exchange)) void answerWhole(asked, exchange);
+    } catch (error) {
+      refuse(error, exchange);
+    }
+  }
+
+  function answerWarm({ url }: SealedUrl, exchange: Exchange): boolean {
+    const known = warm.find(url, exchange.request.headers.host);
+    if (known === null) return false;
+    exchange.issuerId = known.issuer.id;
+    void limits.spendIssuer(known.issuer.id);
+    keyUses.count(known.key.id);
+    redirect(exchange, known.redirect, warm.maxAgeOf(known));
+    return true;
+  }
+
+  async function answerWhole({ url, pathId, token }: SealedUrl, exchange: Exchange): Promise<void> {
+    try {
+      const { host } = exchange.request.headers;
+      const delivery = await deliveries.deliver({ pathId, query: { token } }, exchange);
+      const made = makeRedirect(locator.locate(delivery.url, { protocol: 'http', host }));
+      redirect(exchange, made, delivery.maxAge);
+      warm.keep(url, host, delivery, made);
+    } catch (error) {
+      refuse(error, exchange);
+    }
+  }
+
+  function redirect({ response, requestId, startedAt }: Exchange, made: Redirect, maxAge: number): void {
+    writeRedirect(response, made, { requestId, runtime: runtimeSince(startedAt), maxAge });
+  }
+
+  function refuse(error: unknown, exchange: Exchange): void {
+    const { response, requestId, startedAt } = exchange;
+    exchange.problemCode = problems.write(error, { response, requestId, runtime: runtimeSince(startedAt) });
+  }
+
+  function logWhenSent(exchange: Exchange): void {
+    const { request, response, requestId, startedAt } = exchange;
+    // Comes once, also where the client left before the end.
+    response.once('close', () => {
+      logLine(logger, {
+        request_id: requestId,
+        method: request.method ?? '',
+        route: ROUTE,
+        status: response.statusCode,
+        ms: performance.now() - startedAt,
+        issuer_id: exchange.issuerId,
+        problem_code: exchange.problemCode,
+      });
+    });
+  }
+}

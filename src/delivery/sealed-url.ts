@@ -1,0 +1,23 @@
+import type { IncomingMessage } from 'node:http';
+
+/** The URL of a sealed redirect in its one plain form, taken apart. */
+export interface SealedUrl {
+  readonly url: string;
+  readonly pathId: string;
+  readonly token: string;
+}
+
+const PATH = '/images/';
+const QUERY = '?token=';
+/** What no decoding could change. */
+const PLAIN = /^[\w.-]+$/;
+
+/** Reads `GET|HEAD /images/<id>?token=<token>` with nothing else in it and nothing encoded; null for any other form. */
+export function readSealedUrl({ method, url = '' }: IncomingMessage): SealedUrl | null {
+  if ((method !== 'GET' && method !== 'HEAD') || !url.startsWith(PATH)) return null;
+  const mark = url.indexOf(QUERY, PATH.length);
+  if (mark < 0) return null;
+  const pathId = url.slice(PATH.length, mark);
+  const token = url.slice(mark + QUERY.length);
+  return PLAIN.test(pathId) && PLAIN.test(token) ? { url, pathId, token } : null;
+}
