@@ -1,17 +1,42 @@
-import { type ArgumentMetadata, ValidationPipe, type ValidationError } from '@nestjs/common';
+import {
+  type ArgumentMetadata,
+  type PipeTransform,
+  ValidationPipe,
+  type ValidationError,
+} from '@nestjs/common';
+import { validateSync } from 'class-validator';
 import { InvalidRequestError } from './admin.errors.js';
+
+const RULES = {
+  whitelist: true,
+  forbidNonWhitelisted: true,
+  forbidUnknownValues: true,
+  validationError: { target: false, value: false },
+};
 
 /** Bodies and queries against their DTO: unknown members are refused, every fault is named at once. */
 export function makeValidationPipe(): ValidationPipe {
-  return new RequestPipe({
-    transform: true,
-    whitelist: true,
-    forbidNonWhitelisted: true,
-    forbidUnknownValues: true,
-    validationError: { target: false, value: false },
-    exceptionFactory: (errors) => new InvalidRequestError(errors.flatMap((error) => faultsOf(error, ''))),
-  });
+  return new RequestPipe({ ...RULES, transform: true, exceptionFactory: refusalOf });
 }
+
+/**
+ * A body against its DTO, with the same rules, its members as they came. For long lists of what is judged elsewhere:
+ * class-transformer copies every object in them. The handler declares the body as `unknown`.
+ */
+export class ShallowBodyPipe<T extends object> implements PipeTransform<unknown, T> {
+  constructor(private readonly dto: new () => T) {}
+
+  /** @throws InvalidRequestError (422) */
+  transform(body: unknown): T {
+    const made = Object.assign(new this.dto(), body);
+    const errors = validateSync(made, RULES);
+    if (errors.length > 0) throw refusalOf(errors);
+    return made;
+  }
+}
+
+const refusalOf = (errors: readonly ValidationError[]): InvalidRequestError =>
+  new InvalidRequestError(errors.flatMap((error) => faultsOf(error, '')));
 
 class RequestPipe extends ValidationPipe {
   /** @throws InvalidRequestError (422) */

@@ -1,9 +1,13 @@
 import { Body, Controller, HttpCode, Ip, Post } from '@nestjs/common';
-import { ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import { ShallowBodyPipe } from '../admin/validation.pipe.js';
 import { DeliveriesService } from './deliveries.service.js';
 import { CreateDeliveriesDto, DeliveriesView } from './deliveries.dto.js';
 import type { ReachedBy } from './origin.js';
 import { RequestReachedBy } from './request-origin.js';
+
+/** Its class would have Nest's own pipe copy every item. */
+type UncheckedDeliveries = Pick<CreateDeliveriesDto, 'deliveries'>;
 
 /** Many redirects' Locations at once, for galleries and backends that embed URLs. */
 @ApiTags('deliveries')
@@ -13,12 +17,13 @@ export class DeliveriesController {
 
   @Post()
   @HttpCode(200)
+  @ApiBody({ type: CreateDeliveriesDto })
   @ApiOkResponse({ type: DeliveriesView })
   async create(
-    @Body() dto: CreateDeliveriesDto,
+    @Body(new ShallowBodyPipe(CreateDeliveriesDto)) { deliveries }: UncheckedDeliveries,
     @RequestReachedBy() reachedBy: ReachedBy,
     @Ip() address: string,
   ): Promise<DeliveriesView> {
-    return { deliveries: await this.deliveries.deliverAll(dto.deliveries, reachedBy, address) };
+    return { deliveries: await this.deliveries.deliverAll(deliveries, reachedBy, address) };
   }
 }

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { InvalidRequestError } from '../admin/admin.errors.js';
+import { IssuerKeyUses } from '../issuers/issuer-key-uses.service.js';
 import { RateLimits } from '../limits/rate-limits.js';
 import { problemBody } from '../problems/problem-body.js';
 import { ProblemError } from '../problems/problem.error.js';
@@ -7,6 +8,8 @@ import { DeliveryLocator } from './delivery-locator.js';
 import { DeliveryService } from './delivery.service.js';
 import type { DeliveryResultView } from './deliveries.dto.js';
 import { InvalidHostError, type ReachedBy } from './origin.js';
+import { writeSealedUrl } from './sealed-url.js';
+import { type WarmRedirect, WarmRedirects } from './warm-redirects.service.js';
 
 /** Delivers many images at once, each on its own. */
 @Injectable()
@@ -14,7 +17,9 @@ export class DeliveriesService {
   constructor(
     private readonly deliveries: DeliveryService,
     private readonly locator: DeliveryLocator,
+    private readonly warm: WarmRedirects,
     private readonly limits: RateLimits,
+    private readonly keyUses: IssuerKeyUses,
   ) {}
 
   /**
@@ -38,16 +43,34 @@ export class DeliveriesService {
       if (!isObject(item) || (imageId === null && item['image_id'] !== undefined)) {
         throw new InvalidRequestError([{ key: 'deliveries', detail: 'must hold objects {image_id, token}' }]);
       }
-      const { url, imageId: id } = await this.deliveries.deliver({
-        pathId: imageId ?? '',
-        query: { token: item['token'] },
-      });
-      return { image_id: id, url, location: this.locator.locate(url, reachedBy) };
+      const { token } = item;
+      const sealedUrl = this.locator.needsForwarded ? null : writeSealedUrl(imageId, token);
+      const known = sealedUrl === null ? null : this.warm.find(sealedUrl, reachedBy.host);
+      if (known !== null) return await this.deliverKnown(known);
+      const delivery = await this.deliveries.deliver({ pathId: imageId ?? '', query: { token } });
+      const { url, imageId: id } = delivery;
+      const location = this.locator.locate(url, reachedBy);
+      if (sealedUrl !== null) this.warm.keep(sealedUrl, reachedBy.host, delivery, location);
+      return { image_id: id, url, location };
     } catch (error) {
       // A bad Host is the whole request's fault, not an item's.
       if (!(error instanceof ProblemError) || error instanceof InvalidHostError) throw error;
       return { image_id: imageId?.slice(0, MAX_ECHO) ?? null, problem: problemBody(error) };
     }
+  }
+
+  /** @throws TooManyRequestsError (429) */
+  private async deliverKnown({
+    issuer,
+    key,
+    image,
+    signedUrl,
+    redirect,
+  }: WarmRedirect): Promise<DeliveryResultView> {
+    const spending = this.limits.spendIssuer(issuer.id);
+    if (spending !== undefined) await spending;
+    this.keyUses.count(key.id);
+    return { image_id: image.id, url: signedUrl, location: redirect.location };
   }
 }
 

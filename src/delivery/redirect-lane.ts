@@ -88,9 +88,9 @@ export function openRedirectLane(server: FastifyInstance, services: LaneServices
     try {
       const { host } = exchange.request.headers;
       const delivery = await deliveries.deliver({ pathId, query: { token } }, exchange);
-      const made = makeRedirect(locator.locate(delivery.url, { protocol: 'http', host }));
-      redirect(exchange, made, delivery.maxAge);
-      warm.keep(url, host, delivery, made);
+      const location = locator.locate(delivery.url, { protocol: 'http', host });
+      redirect(exchange, makeRedirect(location), delivery.maxAge);
+      warm.keep(url, host, delivery, location);
     } catch (error) {
       refuse(error, exchange);
     }

@@ -12,6 +12,12 @@ const QUERY = '?token=';
 /** What no decoding could change. */
 const PLAIN = /^[\w.-]+$/;
 
+/** The plain URL of a sealed redirect; null for parts that could not stand in it as they are. */
+export function writeSealedUrl(pathId: unknown, token: unknown): string | null {
+  if (typeof pathId !== 'string' || typeof token !== 'string') return null;
+  return PLAIN.test(pathId) && PLAIN.test(token) ? PATH + pathId + QUERY + token : null;
+}
+
 /** Reads `GET|HEAD /images/<id>?token=<token>` with nothing else in it and nothing encoded; null for any other form. */
 export function readSealedUrl({ method, url = '' }: IncomingMessage): SealedUrl | null {
   if ((method !== 'GET' && method !== 'HEAD') || !url.startsWith(PATH)) return null;

@@ -9,7 +9,7 @@ import { isLive } from '../tokens/token.service.js';
 import { DeliveryLocator } from './delivery-locator.js';
 import type { Delivery } from './delivery.service.js';
 import { RecentNames } from './recent-names.js';
-import type { Redirect } from './response-headers.js';
+import { makeRedirect, type Redirect } from './response-headers.js';
 
 /** Bytes of URLs and answers that are kept at the most. */
 const MAX_BYTES = 16 * 1024 * 1024;
@@ -20,6 +20,7 @@ const ENTRY = 600;
 export interface WarmRedirect extends Pick<Delivery, 'issuer' | 'policy' | 'image' | 'overlays'> {
   readonly claims: TokenClaims;
   readonly key: NonNullable<Delivery['key']>;
+  readonly signedUrl: string;
   readonly redirect: Redirect;
   /** The Host that it was asked by, where the Location depends on it. */
   readonly host: string | null;
@@ -36,7 +37,7 @@ export interface WarmRedirect extends Pick<Delivery, 'issuer' | 'policy' | 'imag
 export class WarmRedirects {
   private readonly entries = new LRUCache<string, WarmRedirect>({
     maxSize: MAX_BYTES,
-    sizeCalculation: ({ redirect }, url) => ENTRY + url.length + 2 * redirect.location.length,
+    sizeCalculation: ({ redirect }, url) => ENTRY + url.length + 3 * redirect.location.length,
   });
   private readonly answeredOnce = new RecentNames();
 
@@ -47,8 +48,8 @@ export class WarmRedirects {
   ) {}
 
   /** Remembers what was just answered to a sealed URL of the plain form. @param host The request's Host. */
-  keep(url: string, host: string | undefined, delivery: Delivery, redirect: Redirect): void {
-    const { issuer, policy, key, claims, image, overlays } = delivery;
+  keep(url: string, host: string | undefined, delivery: Delivery, location: string): void {
+    const { url: signedUrl, issuer, policy, key, claims, image, overlays } = delivery;
     if (claims === null || key === null) return;
     // A placeholder stands for another row, which would have to be watched as well.
     if (image.id !== delivery.imageId) return;
@@ -56,8 +57,9 @@ export class WarmRedirects {
     if (claims.expiresAt === null && this.urls.endOf(null) !== null) return;
     if (!this.answeredOnce.has(url)) return;
     this.entries.set(url, {
-      ...{ issuer, policy, key, claims, image, overlays, redirect },
+      ...{ issuer, policy, key, claims, image, overlays, signedUrl },
       host: this.locator.needsHost ? (host ?? null) : null,
+      redirect: makeRedirect(location),
       span: tokenSpan(policy, claims),
     });
   }
