@@ -234,11 +234,13 @@ describe('an overloaded process', () => {
     const ask = (): Promise<Answer> => service.get('/images/00000000-0000-4000-8000-000000000000');
     const settled = { timeout: 30_000 };
     await expect.poll(async () => (await ask()).status, settled).toBe(401);
-    // The loop is held for longer than a sample, as by too much work.
-    const until = performance.now() + 3_000;
-    while (performance.now() < until);
-    let refused = await ask();
-    for (; refused.status !== 503; refused = await ask());
+    let refused: Answer;
+    do {
+      // The loop is held for longer than a sample, as by too much work.
+      const until = performance.now() + 3_000;
+      while (performance.now() < until);
+      refused = await ask();
+    } while (refused.status !== 503);
     expect((await service.get('/health/live')).status).toBe(200);
     expect(refused.json()).toMatchObject({ code: 'overloaded', status: 503 });
     expect(refused.headers).toMatchObject({ 'retry-after': '1', p3p: expect.any(String) as string });
