@@ -30,14 +30,17 @@ export function readCompactJws(token: unknown): CompactJws {
   if (token.length > MAX_TOKEN_LENGTH) throw new InvalidTokenError('too_long');
   const first = token.indexOf('.');
   const second = token.indexOf('.', first + 1);
-  const header = decodeSegment(token.slice(0, first));
+  const headerSegment = token.slice(0, first);
+  const common = COMMON_HEADERS.get(headerSegment);
   const payload = decodeSegment(token.slice(first + 1, second));
   // A further dot is in here, and no character of base64url.
   const signature = decodeSegment(token.slice(second + 1));
+  const header = common ?? decodeSegment(headerSegment);
   if (first < 0 || second < 0 || header === null || payload === null || signature === null) {
     throw new InvalidTokenError('not_compact');
   }
-  return { ...readHeader(header), payload, signingInput: token.slice(0, second), signature };
+  const { algorithm, keyId } = Buffer.isBuffer(header) ? readHeader(header) : header;
+  return { algorithm, keyId, payload, signingInput: token.slice(0, second), signature };
 }
 
 /**
@@ -59,7 +62,19 @@ function decodeSegment(segment: string): Buffer | null {
   return bytes.length > 0 && bytes.toString('base64url') === segment ? bytes : null;
 }
 
-function readHeader(bytes: Buffer): Pick<CompactJws, 'algorithm' | 'keyId'> {
+type Header = Pick<CompactJws, 'algorithm' | 'keyId'>;
+
+/** Headers as nearly all libraries write them, without a `kid`: what they say is known before they are read. */
+const COMMON_HEADERS: ReadonlyMap<string, Header> = new Map(
+  HMAC_ALGORITHMS.flatMap((alg) =>
+    [{ typ: 'JWT', alg }, { alg, typ: 'JWT' }, { alg }].map((header) => {
+      const segment = Buffer.from(JSON.stringify(header)).toString('base64url');
+      return [segment, { algorithm: alg, keyId: null }] as const;
+    }),
+  ),
+);
+
+function readHeader(bytes: Buffer): Header {
   const header = parseJsonObject(bytes, MAX_JSON_DEPTH);
   // `crit` names extensions that must be understood, and we know none; `b64: false` would sign other bytes (RFC 7797).
   if (typeof header === 'string' || 'crit' in header || 'b64' in header) {
