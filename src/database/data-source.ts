@@ -55,9 +55,13 @@ const SCHEMA = {
 /**
  * Makes the data source that the settings name, not yet initialised: the same driver, entities and migrations on
  * a server and in the process.
+ * @param queryTimeout Milliseconds; 0 for none, as migrations need it: they wait for each other and for large tables.
  * @throws FolderLockedError when another process holds the data folder.
  */
-export async function makeDataSource(settings: DatabaseSettings): Promise<DataSource> {
+export async function makeDataSource(
+  settings: DatabaseSettings,
+  queryTimeout = QUERY_TIMEOUT,
+): Promise<DataSource> {
   if (settings.kind === 'embedded') {
     return new EmbeddedDataSource(await openEmbeddedPostgres(settings.dataDir));
   }
@@ -67,7 +71,7 @@ export async function makeDataSource(settings: DatabaseSettings): Promise<DataSo
     connectTimeoutMS: CONNECT_TIMEOUT,
     applicationName: 'pixseal',
     poolSize: POOL_SIZE,
-    extra: { statement_timeout: QUERY_TIMEOUT, query_timeout: QUERY_TIMEOUT, keepAlive: true },
+    extra: { statement_timeout: queryTimeout, query_timeout: queryTimeout, keepAlive: true },
   });
 }
 

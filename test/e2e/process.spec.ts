@@ -56,7 +56,9 @@ describe.runIf(embedded)('the first run on embedded defaults', () => {
     expect(statSync(join(DATA_DIR, 'secrets.json')).mode & 0o777).toBe(0o600);
     expect(statSync(DATA_DIR).mode & 0o777).toBe(0o700);
     for (const secret of Object.values(secrets)) expect(stdout).not.toContain(secret);
-    expect((await askAdmin(service, 'GET', '/issuers', undefined, secrets['admin_api_key'])).status).toBe(200);
+    expect((await askAdmin(service, 'GET', '/issuers', undefined, secrets['admin_api_key'])).status).toBe(
+      200,
+    );
   });
 
   it('is the only process on its folder: a second one refuses and says what to do', async () => {

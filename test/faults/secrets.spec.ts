@@ -1,7 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { DataSource } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { askAdmin, ownDatabase, ownProcess } from '../support/owned.js';
 import { createTenant, post, sealWith, type Tenant } from '../support/seed.js';
 import { spawnBuilt } from '../support/service-process.js';
 import { startService, TEST_VARIABLES, type Service } from '../support/service.js';
@@ -122,6 +121,21 @@ describe('a start', () => {
     expect(refused).toContain(tenant.keyId);
     for (const value of [OLD, NOBODYS, tenant.secret]) expect(refused).not.toContain(value);
     service = await start(`${NOBODYS},${OLD}`);
+    expect(await statusOf(tenant)).toBe(302);
+  });
+
+  it.each([
+    ['wrong', NOBODYS],
+    ['missing', ''],
+  ])('of the process ends with 1 under a %s SECRETS_KEY', async (_, secretsKey) => {
+    const tenant = await makeTenant();
+    await service.close();
+    const variables = { ...TEST_VARIABLES, ...database.variables, SECRETS_KEY: secretsKey };
+    const { code, stdout, stderr } = await spawnBuilt('src/main.js', variables).ended;
+    expect({ code, stdout }).toStrictEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(/^Pixseal did not start\. [^]*SECRETS_KEY (lacks the key of|is needed)/);
+    for (const value of [OLD, NOBODYS, tenant.secret]) expect(stderr).not.toContain(value);
+    service = await start(OLD);
     expect(await statusOf(tenant)).toBe(302);
   });
 

@@ -9,7 +9,9 @@ import { TEST_VARIABLES } from '../support/service.js';
 const KILLS = 20;
 
 describe('SIGKILL during admin writes', () => {
-  it(`loses no acknowledged row and leaves no row without its audit entry, ${KILLS} times`, async ({ annotate }) => {
+  it(`loses no acknowledged row and leaves no row without its audit entry, ${KILLS} times`, async ({
+    annotate,
+  }) => {
     const { variables } = await ownDatabase();
     const acknowledged = new Map<string, string>();
     let issuer = '';
@@ -17,7 +19,8 @@ describe('SIGKILL during admin writes', () => {
       const service = await startServiceProcess({ ...TEST_VARIABLES, ...variables });
       try {
         if (round === 0) {
-          issuer = ((await askAdmin(service, 'POST', '/issuers', { name: 'Hit' })).json() as { id: string }).id;
+          issuer = ((await askAdmin(service, 'POST', '/issuers', { name: 'Hit' })).json() as { id: string })
+            .id;
         }
         await expectAll(service, issuer, acknowledged);
         await writeUntilKilled(service, issuer, round, acknowledged);

@@ -82,7 +82,11 @@ describe('SIGTERM with a request that never comes to its end', () => {
 
 describe('SIGTERM under load', () => {
   it('fails no request, tells balancers first, and ends within 10 s', async ({ annotate }) => {
-    const service = await ownProcess({ ...TEST_VARIABLES, ...(await ownDatabase()).variables, DRAIN_SECONDS: '2' });
+    const service = await ownProcess({
+      ...TEST_VARIABLES,
+      ...(await ownDatabase()).variables,
+      DRAIN_SECONDS: '2',
+    });
     const path = (await createServedImage(service)).path();
     const clients = startLoad(service.port, path);
     await expect.poll(clients.count, PATIENTLY).toBeGreaterThan(100);
@@ -120,22 +124,27 @@ describe('SIGTERM under load', () => {
   });
 });
 
-describe.runIf(inject('database').kind === 'postgres')('three replicas behind a balancer, on one Postgres', () => {
-  it('serve what any of them was told, and lose no request when one ends under load', async () => {
-    const { variables } = await ownDatabase();
-    const replicas = await Promise.all([1, 2, 3].map(() => ownProcess({ ...TEST_VARIABLES, ...variables, DRAIN_SECONDS: '1' })));
-    const proxy = await startRoundRobinProxy(replicas.map(({ port }) => port));
-    onTestFinished(() => proxy.close());
-    const [first, second] = replicas;
-    if (first === undefined || second === undefined) throw new Error('no replicas');
-    const path = (await createServedImage(first)).path();
-    const clients = startLoad(proxy.port, path);
-    await expect.poll(clients.count, PATIENTLY).toBeGreaterThan(100);
-    second.kill('SIGTERM');
-    expect(await second.ended).toMatchObject({ code: 0, signal: null });
-    const before = clients.count();
-    await expect.poll(clients.count, PATIENTLY).toBeGreaterThan(before + 100);
-    expect(await clients.stop()).toStrictEqual([]);
-    for (const { port } of replicas) expect(proxy.answered.get(port)).toBeGreaterThan(20);
-  });
-});
+describe.runIf(inject('database').kind === 'postgres')(
+  'three replicas behind a balancer, on one Postgres',
+  () => {
+    it('serve what any of them was told, and lose no request when one ends under load', async () => {
+      const { variables } = await ownDatabase();
+      const replicas = await Promise.all(
+        [1, 2, 3].map(() => ownProcess({ ...TEST_VARIABLES, ...variables, DRAIN_SECONDS: '1' })),
+      );
+      const proxy = await startRoundRobinProxy(replicas.map(({ port }) => port));
+      onTestFinished(() => proxy.close());
+      const [first, second] = replicas;
+      if (first === undefined || second === undefined) throw new Error('no replicas');
+      const path = (await createServedImage(first)).path();
+      const clients = startLoad(proxy.port, path);
+      await expect.poll(clients.count, PATIENTLY).toBeGreaterThan(100);
+      second.kill('SIGTERM');
+      expect(await second.ended).toMatchObject({ code: 0, signal: null });
+      const before = clients.count();
+      await expect.poll(clients.count, PATIENTLY).toBeGreaterThan(before + 100);
+      expect(await clients.stop()).toStrictEqual([]);
+      for (const { port } of replicas) expect(proxy.answered.get(port)).toBeGreaterThan(20);
+    });
+  },
+);

@@ -64,7 +64,10 @@ describe('500 half-open requests', () => {
     }
     expect(open).toBe(0);
     expect(slowest).toBeLessThan(1_000);
-    await annotate(`slowloris: slowest redirect beside 500 half-open requests ${slowest.toFixed(1)} ms`, FIGURE);
+    await annotate(
+      `slowloris: slowest redirect beside 500 half-open requests ${slowest.toFixed(1)} ms`,
+      FIGURE,
+    );
   });
 
   it('have ten and thirty seconds in production, looked at every second', () => {

@@ -15,12 +15,10 @@ describe.runIf(inject('database').kind === 'postgres')('pixseal serve --workers'
     readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
 
   it('serves one port from several processes, starts a killed one again, and drains them all', async () => {
-    const service = await ownProcess({ ...TEST_VARIABLES, ...(await ownDatabase()).variables, LOG_LEVEL: 'info', DRAIN_SECONDS: '1' }, [
-      CLI,
-      'serve',
-      '--workers',
-      '3',
-    ]);
+    const service = await ownProcess(
+      { ...TEST_VARIABLES, ...(await ownDatabase()).variables, LOG_LEVEL: 'info', DRAIN_SECONDS: '1' },
+      [CLI, 'serve', '--workers', '3'],
+    );
     const listening = (): number => service.output().stdout.split('worker listens').length - 1;
     await expect.poll(listening, { timeout: 30_000 }).toBe(3);
     const workers = workersOf(service);

@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { expect, onTestFinished } from 'vitest';
 import { request, type Answer } from './http.js';
 import { sealWith } from './seed.js';
@@ -10,6 +11,16 @@ export async function ownDatabase(options?: { readonly empty: boolean }): Promis
   const database = await createTestDatabase(options);
   onTestFinished(() => database.drop());
   return database;
+}
+
+/** A connection to a database on a server, beside those of the service. */
+export async function ownClient({ variables }: TestDatabase): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: variables['DATABASE_URL'] });
+  await client.connect();
+  // A test may have it killed.
+  client.on('error', () => undefined);
+  onTestFinished(() => client.end());
+  return client;
 }
 
 /** The built service in a process that is killed after the test. @param program `src/main.js` where absent. */
