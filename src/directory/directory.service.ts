@@ -25,6 +25,9 @@ const MAX_ISSUERS = 10_000;
 const MAX_IMAGES = 50_000;
 const MAX_OVERLAYS = 10_000;
 
+/** The one key of the cache that holds all issuers' ids. */
+const ALL = 'all';
+
 /** Names of revoked tokens and sessions, of all issuers together. */
 const MAX_REVOKED = 500_000;
 /** Revocations of one issuer that are held as a whole; where there are more, each token is asked for by itself. */
@@ -41,6 +44,11 @@ type Revocations =
   | { readonly names: ReadonlySet<string> }
   | { readonly names: null; readonly verdicts: LRUCache<string, { readonly revoked: boolean }> };
 
+/** The ids of all issuers; null where there are more than may be cached. */
+interface IssuerIds {
+  readonly ids: ReadonlySet<string> | null;
+}
+
 /**
  * What this process knows of the database (design §4): the way of a warm redirect asks it alone and does no I/O.
  * Every look-up is within one issuer; a row of another issuer is one that does not exist.
@@ -50,6 +58,7 @@ export class DirectoryService extends IssuerFinder implements ChangeListener, Re
   private readonly logger = new Logger(DirectoryService.name);
   private session: FeedSession | null = null;
   private readonly issuers: RecordCache<Issuer>;
+  private readonly issuerIds: RecordCache<IssuerIds>;
   private readonly images: RecordCache<Image>;
   private readonly overlays: RecordCache<Overlay>;
   private readonly revocations: RecordCache<Revocations>;
@@ -69,6 +78,9 @@ export class DirectoryService extends IssuerFinder implements ChangeListener, Re
       isDown: () => this.lookups.isDown,
     };
     this.issuers = new RecordCache(MAX_ISSUERS, rules);
+    // What is not among the ids is an absence: it lives as briefly as one, and is never served on.
+    const live = { found: LIVE.missing, missing: LIVE.missing };
+    this.issuerIds = new RecordCache(1, { ...rules, live, stale: 0 });
     this.images = new RecordCache(MAX_IMAGES, rules);
     this.overlays = new RecordCache(MAX_OVERLAYS, rules);
     this.revocations = new RecordCache(MAX_REVOKED, rules, weigh);
@@ -77,7 +89,15 @@ export class DirectoryService extends IssuerFinder implements ChangeListener, Re
 
   /** An issuer with its keys. @throws DatabaseUnavailableError (503) */
   findIssuer(id: string): Promise<Issuer | null> {
-    return this.issuers.get(id, () => this.lookups.run((rows) => this.loadIssuer(rows, id)));
+    const known = this.issuers.peek(id);
+    if (known !== undefined) return Promise.resolve(known);
+    // Forged tokens may each name another issuer: they cost no query each, and take no other issuer's place.
+    if (this.issuerIds.peek(ALL)?.ids?.has(id) === false) return Promise.resolve(null);
+    return this.issuers.get(id, async () => {
+      const issuer = await this.lookups.run((rows) => this.loadIssuer(rows, id));
+      if (issuer === null) await this.learnIssuerIds();
+      return issuer;
+    });
   }
 
   /** An image of this issuer, deleted ones among them. @throws DatabaseUnavailableError (503) */
@@ -110,6 +130,9 @@ export class DirectoryService extends IssuerFinder implements ChangeListener, Re
   rowChanged({ table, id, issuer_id: issuerId }: RowChange): void {
     switch (table) {
       case 'issuers':
+        this.issuerIds.invalidate(ALL);
+        this.issuers.invalidate(issuerId);
+        return;
       case 'issuer_keys':
         this.issuers.invalidate(issuerId);
         return;
@@ -135,6 +158,11 @@ export class DirectoryService extends IssuerFinder implements ChangeListener, Re
   heardAll(at: number): void {
     if (this.session !== null) this.session.heardAt = at;
     this.lookups.heard();
+  }
+
+  /** Without an answer, unknown issuers go on being asked for one by one. */
+  private async learnIssuerIds(): Promise<void> {
+    await this.issuerIds.get(ALL, () => this.lookups.run(loadIssuerIds)).catch(() => undefined);
   }
 
   private async loadIssuer(rows: EntityManager, id: string): Promise<Issuer | null> {
@@ -203,6 +231,11 @@ async function loadImage(
   if (row === null) return null;
   const { id, issuerId, publicId, version, deliveryType, access, notBefore, deletedAt } = row;
   return { id, issuerId, publicId, version, deliveryType, access, notBefore, deleted: deletedAt !== null };
+}
+
+async function loadIssuerIds(rows: EntityManager): Promise<IssuerIds> {
+  const found = await rows.find(IssuerEntity, { select: { id: true }, take: MAX_ISSUERS + 1 });
+  return { ids: found.length > MAX_ISSUERS ? null : new Set(found.map(({ id }) => id)) };
 }
 
 async function loadOverlay(rows: EntityManager, issuerId: string, id: string): Promise<Overlay | null> {

@@ -65,7 +65,9 @@ describe('a cache that is filled while its row is changed', () => {
     },
   );
 
-  it(`never serves what was true before a write that was acknowledged, ${ROUNDS} times`, async ({ annotate }) => {
+  it(`never serves what was true before a write that was acknowledged, ${ROUNDS} times`, async ({
+    annotate,
+  }) => {
     const disable = async (disabled: boolean): Promise<void> => {
       const answer = await service.admin('PATCH', `/issuers/${tenant.issuerId}`, { disabled });
       expect(answer.status).toBe(200);

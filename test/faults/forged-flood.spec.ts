@@ -51,12 +51,16 @@ function countQueries(): () => number {
   return () => count;
 }
 
-const tokens = (make: (index: number) => string): string[] => Array.from({ length: FLOOD }, (_, index) => make(index));
+const tokens = (make: (index: number) => string): string[] =>
+  Array.from({ length: FLOOD }, (_, index) => make(index));
 
 describe('a flood of forged tokens', () => {
   const nobody = randomUUID();
   it.for<[name: string, forge: (index: number) => string]>([
-    ['for an issuer that there is', (index) => sealWith(secret(), { iss: tenant.issuerId, jti: String(index) })],
+    [
+      'for an issuer that there is',
+      (index) => sealWith(secret(), { iss: tenant.issuerId, jti: String(index) }),
+    ],
     ['for one issuer that there is not', (index) => sealWith(secret(), { iss: nobody, jti: String(index) })],
     ['for an issuer of its own each', () => sealWith(secret(), { iss: randomUUID() })],
   ])('%s is refused without a query after the first', async ([name, forge], { annotate }) => {
@@ -69,9 +73,10 @@ describe('a flood of forged tokens', () => {
     const queries = countQueries();
     const forged = await flood(tokens(forge));
     expect([...forged.statuses]).toStrictEqual([401]);
-    expect(queries()).toBe(0);
+    // An absence is asked for again every five seconds, and the ids of all issuers with it.
+    expect(queries()).toBeLessThanOrEqual(2 * Math.floor(forged.took / 5_000));
     await annotate(
-      `forged tokens ${name}: ${perSecond(forged.took)} refused a second beside ${perSecond(good.took)} good ones, 0 queries`,
+      `forged tokens ${name}: ${perSecond(forged.took)} refused a second beside ${perSecond(good.took)} good ones, ${queries()} queries`,
       FIGURE,
     );
     // The one that was there is there.

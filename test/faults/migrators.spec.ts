@@ -35,63 +35,79 @@ async function expectOneSchema(database: TestDatabase): Promise<void> {
 }
 
 describe.runIf(!embedded)('eight processes that migrate an empty database at once', () => {
-  it('make one schema, though the one that migrates is killed', async () => {
-    const database = await ownDatabase({ empty: true });
-    const [operator, blocker] = [await ownClient(database), await ownClient(database)];
-    // A table of that name, not committed: whoever makes the schema is held in the middle of it.
-    await blocker.query('BEGIN');
-    await blocker.query('CREATE TABLE audit_log ()');
-    const waiting = async (event: string): Promise<number> => {
-      const { rows } = await operator.query(
-        `SELECT FROM pg_stat_activity
+  it(
+    'make one schema, though the one that migrates is killed',
+    async () => {
+      const database = await ownDatabase({ empty: true });
+      const [operator, blocker] = [await ownClient(database), await ownClient(database)];
+      // A table of that name, not committed: whoever makes the schema is held in the middle of it.
+      await blocker.query('BEGIN');
+      await blocker.query('CREATE TABLE audit_log ()');
+      const waiting = async (event: string): Promise<number> => {
+        const { rows } = await operator.query(
+          `SELECT FROM pg_stat_activity
           WHERE datname = current_database() AND application_name = 'pixseal' AND wait_event = $1`,
-        [event],
+          [event],
+        );
+        return rows.length;
+      };
+
+      const victim = spawnBuilt(PROGRAM, database.variables);
+      await waitUntil(
+        'one is in the middle of its work',
+        async () => (await waiting('transactionid')) === 1,
+        PATIENCE,
       );
-      return rows.length;
-    };
+      const others = Array.from({ length: PROCESSES - 1 }, () => spawnBuilt(PROGRAM, database.variables));
+      await waitUntil('all others wait', async () => (await waiting('advisory')) === others.length, PATIENCE);
+      victim.kill('SIGKILL');
+      expect(await victim.ended).toMatchObject({ signal: 'SIGKILL', stdout: '' });
+      await blocker.query('ROLLBACK');
 
-    const victim = spawnBuilt(PROGRAM, database.variables);
-    await waitUntil('one is in the middle of its work', async () => (await waiting('transactionid')) === 1, PATIENCE);
-    const others = Array.from({ length: PROCESSES - 1 }, () => spawnBuilt(PROGRAM, database.variables));
-    await waitUntil('all others wait', async () => (await waiting('advisory')) === others.length, PATIENCE);
-    victim.kill('SIGKILL');
-    expect(await victim.ended).toMatchObject({ signal: 'SIGKILL', stdout: '' });
-    await blocker.query('ROLLBACK');
-
-    const ended = await Promise.all(others.map((other) => other.ended));
-    expect(ended.map(({ code, stderr }) => ({ code, stderr }))).toStrictEqual(
-      others.map(() => ({ code: 0, stderr: '' })),
-    );
-    const said = ended.map(({ stdout }) => stdout);
-    expect(said.filter((text) => /^Ran CreateTables1764000000000.*\.\n$/.test(text))).toHaveLength(1);
-    expect(said.filter((text) => text === 'No migration is pending.\n')).toHaveLength(others.length - 1);
-    await expectOneSchema(database);
-  }, TIMEOUT);
+      const ended = await Promise.all(others.map((other) => other.ended));
+      expect(ended.map(({ code, stderr }) => ({ code, stderr }))).toStrictEqual(
+        others.map(() => ({ code: 0, stderr: '' })),
+      );
+      const said = ended.map(({ stdout }) => stdout);
+      expect(said.filter((text) => /^Ran CreateTables1764000000000.*\.\n$/.test(text))).toHaveLength(1);
+      expect(said.filter((text) => text === 'No migration is pending.\n')).toHaveLength(others.length - 1);
+      await expectOneSchema(database);
+    },
+    TIMEOUT,
+  );
 });
 
 describe.runIf(embedded)('eight processes that migrate an empty folder at once', () => {
-  it('do not meet, and the folder is good though the one that has it is killed', async () => {
-    const database = await ownDatabase({ empty: true });
-    const folder = database.variables['DATA_DIR'] ?? '';
-    const startAll = (): readonly ReturnType<typeof spawnBuilt>[] =>
-      Array.from({ length: PROCESSES }, () => spawnBuilt(PROGRAM, database.variables));
-    const lock = join(folder, 'pixseal.pid');
+  it(
+    'do not meet, and the folder is good though the one that has it is killed',
+    async () => {
+      const database = await ownDatabase({ empty: true });
+      const folder = database.variables['DATA_DIR'] ?? '';
+      const startAll = (): readonly ReturnType<typeof spawnBuilt>[] =>
+        Array.from({ length: PROCESSES }, () => spawnBuilt(PROGRAM, database.variables));
+      const lock = join(folder, 'pixseal.pid');
 
-    const first = startAll();
-    await waitUntil('one makes the database', () => existsSync(join(folder, 'postgres', 'PG_VERSION')), PATIENCE);
-    const holder = Number(readFileSync(lock, 'utf8').split(' ')[0]);
-    const victim = first.find(({ pid }) => pid === holder);
-    victim?.kill('SIGKILL');
-    const ended = await Promise.all(first.map((each) => each.ended));
-    expect(ended.filter(({ signal }) => signal === 'SIGKILL')).toHaveLength(1);
-    expectRefusedOrDone(ended.filter(({ signal }) => signal === null));
+      const first = startAll();
+      await waitUntil(
+        'one makes the database',
+        () => existsSync(join(folder, 'postgres', 'PG_VERSION')),
+        PATIENCE,
+      );
+      const holder = Number(readFileSync(lock, 'utf8').split(' ')[0]);
+      const victim = first.find(({ pid }) => pid === holder);
+      victim?.kill('SIGKILL');
+      const ended = await Promise.all(first.map((each) => each.ended));
+      expect(ended.filter(({ signal }) => signal === 'SIGKILL')).toHaveLength(1);
+      expectRefusedOrDone(ended.filter(({ signal }) => signal === null));
 
-    // The killed one's lock is there, and all find it at once.
-    const again = await Promise.all(startAll().map((each) => each.ended));
-    expectRefusedOrDone(again);
-    expect(again.some(({ code }) => code === 0)).toBe(true);
-    await expectOneSchema(database);
-  }, TIMEOUT);
+      // The killed one's lock is there, and all find it at once.
+      const again = await Promise.all(startAll().map((each) => each.ended));
+      expectRefusedOrDone(again);
+      expect(again.some(({ code }) => code === 0)).toBe(true);
+      await expectOneSchema(database);
+    },
+    TIMEOUT,
+  );
 
   function expectRefusedOrDone(all: readonly Ended[]): void {
     for (const { code, stdout, stderr } of all) {
