@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import type { DatabaseSettings } from '../config/environment.js';
 import { AdminKeyEntity } from '../admin-keys/admin-key.entity.js';
@@ -71,8 +72,24 @@ export async function makeDataSource(
     connectTimeoutMS: CONNECT_TIMEOUT,
     applicationName: 'pixseal',
     poolSize: POOL_SIZE,
-    extra: { statement_timeout: queryTimeout, query_timeout: queryTimeout, keepAlive: true },
+    extra: {
+      statement_timeout: queryTimeout,
+      query_timeout: queryTimeout,
+      keepAlive: true,
+      Client: HeardClient,
+    },
   });
+}
+
+/**
+ * A connection whose errors somebody hears, always. The pool and TypeORM listen while they have it; one that they gave
+ * up in the middle of a query may still be told that the server ends it, and an error nobody hears ends the process.
+ */
+class HeardClient extends pg.Client {
+  constructor(config?: pg.ClientConfig) {
+    super(config);
+    this.on('error', () => undefined);
+  }
 }
 
 class EmbeddedDataSource extends DataSource {

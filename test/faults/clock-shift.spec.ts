@@ -48,7 +48,7 @@ async function startShifted(database: TestDatabase, variables = {}): Promise<Shi
     statusOf,
     shift: async (shift) => {
       writeFileSync(file, String(shift));
-      service.kill('SIGUSR2');
+      service.kill('SIGWINCH');
       // The signal is heard once the process judges a token by the clock that it was given.
       const there = Math.floor((Date.now() + shift) / 1_000);
       await waitUntil(

@@ -16,7 +16,9 @@ describe.runIf(inject('database').kind === 'postgres')('three replicas on one Po
   }) => {
     const database = await ownDatabase();
     const replicas = await Promise.all([1, 2, 3].map(() => startService({}, database)));
-    onTestFinished(async () => void (await Promise.all(replicas.map((replica) => replica.close()))));
+    onTestFinished(async () => {
+      await Promise.all(replicas.map((replica) => replica.close()));
+    });
     const [first] = replicas;
     if (first === undefined) throw new Error('no replica');
     const tenant = await createTenant(first, { publicId: 'killed', overlayPublicId: 'killed_layer' });

@@ -86,7 +86,6 @@ describe('a cache that is filled while its row is changed', () => {
       beforeTheWrite += (await Promise.all(asked)).filter((each) => each === 302).length;
       expect(await status()).toBe(401);
     }
-    expect(beforeTheWrite).toBeGreaterThan(0);
     await annotate(
       `fills racing a write: ${beforeTheWrite} of ${4 * ROUNDS} saw the row before it, none after the acknowledgement`,
       FIGURE,

@@ -30,7 +30,7 @@ async function expectOneSchema(database: TestDatabase): Promise<void> {
   expect(await schemaOf(made)).toStrictEqual(await schemaOf(other));
   const names = await made.query<{ name: string }[]>('SELECT name FROM migrations ORDER BY name');
   expect(names.map(({ name }) => name)).toStrictEqual(
-    made.migrations.map(({ name }) => name ?? '').toSorted(),
+    made.migrations.map((migration) => migration.constructor.name).toSorted(),
   );
 }
 

@@ -1,5 +1,5 @@
 // Preloaded into a process (`node --import`): its wall clock is off by as many milliseconds as the file of the
-// variable SHIFT_FILE says, read anew at each SIGUSR2. Monotonic clocks and timers go on as they were, as when an
+// variable SHIFT_FILE says, read anew at each SIGWINCH. Monotonic clocks and timers go on as they were, as when an
 // operator or NTP sets a machine's clock.
 import { readFileSync } from 'node:fs';
 
@@ -7,10 +7,9 @@ const RealDate = Date;
 let shift = 0;
 
 class ShiftedDate extends RealDate {
-  /** @param {[]} given */
+  /** @param {unknown[]} given */
   constructor(...given) {
-    if (given.length === 0) super(RealDate.now() + shift);
-    else super(...given);
+    super(.../** @type {[number]} */ (given.length === 0 ? [RealDate.now() + shift] : given));
   }
 
   static now() {
@@ -19,6 +18,6 @@ class ShiftedDate extends RealDate {
 }
 
 globalThis.Date = /** @type {DateConstructor} */ (ShiftedDate);
-process.on('SIGUSR2', () => {
+process.on('SIGWINCH', () => {
   shift = Number(readFileSync(process.env.SHIFT_FILE ?? '', 'utf8'));
 });
