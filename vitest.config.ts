@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { FiguresReporter } from './test/support/figures.reporter.js';
 import { findPostgres } from './test/support/postgres-server.js';
 import { SummaryReporter } from './test/support/summary.reporter.js';
 
@@ -13,11 +14,15 @@ if (postgres === null) {
 
 const setupFiles = ['reflect-metadata'];
 const summary = process.env['TEST_SUMMARY'];
-const withDatabase = ['test/e2e/**/*.spec.ts'];
+const withDatabase = ['test/e2e/**/*.spec.ts', 'test/faults/**/*.spec.ts'];
 
 export default defineConfig({
   test: {
-    ...(summary === undefined ? {} : { reporters: ['default', new SummaryReporter(summary)] }),
+    reporters: [
+      'default',
+      new FiguresReporter(),
+      ...(summary === undefined ? [] : [new SummaryReporter(summary)]),
+    ],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     projects: [

@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import type { DatabaseSettings } from '../config/environment.js';
 import { AdminKeyEntity } from '../admin-keys/admin-key.entity.js';
@@ -59,9 +60,13 @@ const SCHEMA = {
 /**
  * Makes the data source that the settings name, not yet initialised: the same driver, entities and migrations on
  * a server and in the process.
+ * @param queryTimeout Milliseconds; 0 for none, as migrations need it: they wait for each other and for large tables.
  * @throws FolderLockedError when another process holds the data folder.
  */
-export async function makeDataSource(settings: DatabaseSettings): Promise<DataSource> {
+export async function makeDataSource(
+  settings: DatabaseSettings,
+  queryTimeout = QUERY_TIMEOUT,
+): Promise<DataSource> {
   if (settings.kind === 'embedded') {
     return new EmbeddedDataSource(await openEmbeddedPostgres(settings.dataDir));
   }
@@ -71,8 +76,24 @@ export async function makeDataSource(settings: DatabaseSettings): Promise<DataSo
     connectTimeoutMS: CONNECT_TIMEOUT,
     applicationName: 'pixseal',
     poolSize: POOL_SIZE,
-    extra: { statement_timeout: QUERY_TIMEOUT, query_timeout: QUERY_TIMEOUT, keepAlive: true },
+    extra: {
+      statement_timeout: queryTimeout,
+      query_timeout: queryTimeout,
+      keepAlive: true,
+      Client: HeardClient,
+    },
   });
+}
+
+/**
+ * A connection whose errors somebody hears, always. The pool and TypeORM listen while they have it; one that they gave
+ * up in the middle of a query may still be told that the server ends it, and an error nobody hears ends the process.
+ */
+class HeardClient extends pg.Client {
+  constructor(config?: pg.ClientConfig) {
+    super(config);
+    this.on('error', () => undefined);
+  }
 }
 
 class EmbeddedDataSource extends DataSource {

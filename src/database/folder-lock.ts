@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Another process has the data folder: two Postgres on one folder would destroy it. */
@@ -19,27 +19,50 @@ export class FolderLockedError extends Error {
 export function lockFolder(folder: string): () => void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const path = join(folder, 'pixseal.pid');
-  const mine = `${process.pid} ${startOf(process.pid)}\n`;
+  // Linked into its place, the file is there with its content or not at all: nobody finds an empty one.
+  const draft = `${path}.${process.pid}`;
+  writeFileSync(draft, `${process.pid} ${startOf(process.pid)}\n`, { mode: 0o600 });
+  try {
+    return takeFile(path, draft, folder);
+  } finally {
+    rmSync(draft, { force: true });
+  }
+}
+
+/**
+ * Of those who find a dead process's file at once, one alone may remove it, or the second would remove the first's
+ * own: that right is a file of the same kind, which is taken in the same way.
+ */
+function takeFile(path: string, draft: string, folder: string): () => void {
   for (;;) {
     try {
-      writeFileSync(path, mine, { flag: 'wx', mode: 0o600 });
+      linkSync(draft, path);
       return () => {
         rmSync(path, { force: true });
       };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
-    const [pid = '', started = ''] = readHolder(path).trim().split(' ');
+    const holder = readHolder(path);
+    if (holder === null) continue;
+    const [pid = '', started = ''] = holder.trim().split(' ');
     if (isAlive(Number(pid), started)) throw new FolderLockedError(folder, Number(pid));
-    rmSync(path, { force: true });
+    const release = takeFile(`${path}.dead`, draft, folder);
+    try {
+      if (readHolder(path) === holder) rmSync(path);
+    } finally {
+      release();
+    }
   }
 }
 
-function readHolder(path: string): string {
+/** Null for a file that has gone meanwhile. */
+function readHolder(path: string): string | null {
   try {
     return readFileSync(path, 'utf8');
-  } catch {
-    return '';
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
   }
 }
 

@@ -4,7 +4,7 @@ import { migrateUnderLock } from './migrate.js';
 
 // `npm run migration:run`: needs DATABASE_URL (or DATA_DIR) alone, so that a one-shot job holds no other secret.
 try {
-  const dataSource = await makeDataSource(readDatabaseSettings(processVariables()));
+  const dataSource = await makeDataSource(readDatabaseSettings(processVariables()), 0);
   await dataSource.initialize();
   const ran = await migrateUnderLock(dataSource);
   await dataSource.destroy();

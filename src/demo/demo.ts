@@ -99,8 +99,9 @@ async function isOfDemo(app: INestApplicationContext, keyId: string): Promise<bo
 }
 
 /**
- * Loads the demo rows where the database is new, with pictures where this service keeps the originals. They come
- * once: a demo image that was deleted does not come back.
+ * Loads the demo rows where the database has no issuer, with pictures where this service keeps the originals. They come
+ * once: a demo image that was deleted does not come back, and whoever made an issuer before the first start has rows
+ * to look at.
  */
 export async function createDemoRows(
   app: INestApplicationContext,

@@ -4,6 +4,7 @@ import { LRUCache } from 'lru-cache';
 import type { EntityManager } from 'typeorm';
 import { ENVIRONMENT } from '../config/config.module.js';
 import type { Environment } from '../config/environment.js';
+import { DatabaseUnavailableError } from '../database/database.errors.js';
 import { ChangeFeed, type ChangeListener, type RowChange } from '../database/change-feed.js';
 import { ImageEntity } from '../images/image.entity.js';
 import type { Image } from '../images/image.js';
@@ -24,6 +25,9 @@ import { RecordCache, type CacheRules, type FeedSession } from './record-cache.j
 const MAX_ISSUERS = 10_000;
 const MAX_IMAGES = 50_000;
 const MAX_OVERLAYS = 10_000;
+
+/** The one key of the cache that holds all issuers' ids. */
+const ALL = 'all';
 
 /** Names of revoked tokens and sessions, of all issuers together. */
 const MAX_REVOKED = 500_000;
@@ -51,6 +55,11 @@ type Revocations =
   | { readonly names: ReadonlySet<string> }
   | { readonly names: null; readonly verdicts: LRUCache<string, { readonly revoked: boolean }> };
 
+/** The ids of all issuers; null where there are more than may be cached. */
+interface IssuerIds {
+  readonly ids: ReadonlySet<string> | null;
+}
+
 /**
  * What this process knows of the database (design §4): the way of a warm redirect asks it alone and does no I/O.
  * Every look-up is within one issuer; a row of another issuer is one that does not exist.
@@ -60,6 +69,7 @@ export class DirectoryService extends IssuerFinder implements ChangeListener, Re
   private readonly logger = new Logger(DirectoryService.name);
   private session: FeedSession | null = null;
   private readonly issuers: RecordCache<Issuer>;
+  private readonly issuerIds: RecordCache<IssuerIds>;
   private readonly images: RecordCache<Image>;
   private readonly overlays: RecordCache<Overlay>;
   private readonly revocations: RecordCache<Revocations>;
@@ -79,6 +89,9 @@ export class DirectoryService extends IssuerFinder implements ChangeListener, Re
       isDown: () => this.lookups.isDown,
     };
     this.issuers = new RecordCache(MAX_ISSUERS, rules);
+    // What is not among the ids is an absence: it lives as briefly as one, and is never served on.
+    const live = { found: LIVE.missing, missing: LIVE.missing };
+    this.issuerIds = new RecordCache(1, { ...rules, live, stale: 0 });
     this.images = new RecordCache(MAX_IMAGES, rules);
     this.overlays = new RecordCache(MAX_OVERLAYS, rules);
     this.revocations = new RecordCache(MAX_REVOKED, rules, weigh);
@@ -87,7 +100,15 @@ export class DirectoryService extends IssuerFinder implements ChangeListener, Re
 
   /** An issuer with its keys. @throws DatabaseUnavailableError (503) */
   findIssuer(id: string): Found<Issuer> {
-    return this.issuers.get(id, () => this.lookups.run((rows) => this.loadIssuer(rows, id)));
+    const known = this.issuers.peek(id);
+    if (known !== undefined) return known;
+    // Forged tokens may each name another issuer: they cost no query each, and take no other issuer's place.
+    if (this.issuerIds.peek(ALL)?.ids?.has(id) === false) return null;
+    return this.issuers.get(id, async () => {
+      const issuer = await this.lookups.run((rows) => this.loadIssuer(rows, id));
+      if (issuer === null) await this.learnIssuerIds();
+      return issuer;
+    });
   }
 
   /** An image of this issuer, deleted ones among them. @throws DatabaseUnavailableError (503) */
@@ -130,6 +151,9 @@ export class DirectoryService extends IssuerFinder implements ChangeListener, Re
   rowChanged({ table, id, issuer_id: issuerId }: RowChange): void {
     switch (table) {
       case 'issuers':
+        this.issuerIds.invalidate(ALL);
+        this.issuers.invalidate(issuerId);
+        return;
       case 'issuer_keys':
         this.issuers.invalidate(issuerId);
         return;
@@ -155,6 +179,15 @@ export class DirectoryService extends IssuerFinder implements ChangeListener, Re
   heardAll(at: number): void {
     if (this.session !== null) this.session.heardAt = at;
     this.lookups.heard();
+  }
+
+  /** Without an answer, unknown issuers go on being asked for one by one. */
+  private async learnIssuerIds(): Promise<void> {
+    try {
+      await this.issuerIds.get(ALL, () => this.lookups.run(loadIssuerIds));
+    } catch (error) {
+      if (!(error instanceof DatabaseUnavailableError)) throw error;
+    }
   }
 
   private async loadIssuer(rows: EntityManager, id: string): Promise<Issuer | null> {
@@ -223,6 +256,11 @@ async function loadImage(
   if (row === null) return null;
   const { id, issuerId, publicId, version, deliveryType, access, notBefore, deletedAt } = row;
   return { id, issuerId, publicId, version, deliveryType, access, notBefore, deleted: deletedAt !== null };
+}
+
+async function loadIssuerIds(rows: EntityManager): Promise<IssuerIds> {
+  const found = await rows.find(IssuerEntity, { select: { id: true }, take: MAX_ISSUERS + 1 });
+  return { ids: found.length > MAX_ISSUERS ? null : new Set(found.map(({ id }) => id)) };
 }
 
 async function loadOverlay(rows: EntityManager, issuerId: string, id: string): Promise<Overlay | null> {

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { readDatabaseSettings } from '../../src/config/environment.js';
 import { makeDataSource } from '../../src/database/data-source.js';
 import { migrateUnderLock, requireMigrated } from '../../src/database/migrate.js';
+import { schemaOf } from '../support/schema.js';
 import { createTenant, type Tenant } from '../support/seed.js';
 import { startService, type Service } from '../support/service.js';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
@@ -31,29 +32,6 @@ async function open(database: TestDatabase): Promise<DataSource> {
 type Row = Readonly<Record<string, unknown>>;
 const rowsOf = (source: DataSource | QueryRunner, text: string, values: unknown[] = []): Promise<Row[]> =>
   source.query(text, values) as Promise<Row[]>;
-
-/** Everything that migrations make: columns, constraints, indexes, triggers, functions. */
-async function schemaOf(dataSource: DataSource): Promise<Row[]> {
-  return rowsOf(
-    dataSource,
-    `SELECT * FROM (
-       SELECT 'column' AS kind, table_name || '.' || column_name AS name,
-              concat_ws(' ', data_type, character_maximum_length, is_nullable, column_default) AS definition
-         FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> 'migrations'
-       UNION ALL
-       SELECT 'constraint', conrelid::regclass || '.' || conname, pg_get_constraintdef(oid)
-         FROM pg_constraint
-        WHERE connamespace = 'public'::regnamespace AND conrelid::regclass::text <> 'migrations'
-       UNION ALL
-       SELECT 'index', indexname, indexdef FROM pg_indexes
-        WHERE schemaname = 'public' AND tablename <> 'migrations'
-       UNION ALL
-       SELECT 'trigger', tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
-       UNION ALL
-       SELECT 'function', proname, prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace
-     ) AS everything ORDER BY kind, name`,
-  );
-}
 
 describe('the migrations', () => {
   it('go up, down and up again, and leave nothing behind', async () => {
@@ -85,34 +63,6 @@ describe('the migrations', () => {
     expect(
       columns.filter((query) => !/ADD CONSTRAINT|DROP CONSTRAINT|FOREIGN KEY/.test(query)),
     ).toStrictEqual([]);
-  });
-
-  it.runIf(!embedded)('run by eight processes at once make one schema, and each runs once', async () => {
-    const database = await newDatabase({ empty: true });
-    const sources = await Promise.all(Array.from({ length: 8 }, () => open(database)));
-    const ran = await Promise.all(sources.map(migrateUnderLock));
-    const [first] = sources;
-    if (first === undefined) throw new Error('no data source');
-    expect(ran.map((names) => names.length).sort((a, b) => a - b)).toStrictEqual([
-      ...Array<number>(7).fill(0),
-      first.migrations.length,
-    ]);
-    expect(await rowsOf(first, 'SELECT name FROM migrations')).toHaveLength(first.migrations.length);
-    expect(await schemaOf(first)).toStrictEqual(await schemaOf(await open(await newDatabase())));
-  });
-
-  it.runIf(!embedded)('of a process that is killed leave nothing, and the next one runs them', async () => {
-    const database = await newDatabase({ empty: true });
-    const [killed, next] = [await open(database), await open(database)];
-    const runner = killed.createQueryRunner();
-    await runner.startTransaction();
-    await runner.query('SELECT pg_advisory_xact_lock(7164951)');
-    await runner.query('CREATE TABLE issuers (id uuid PRIMARY KEY)');
-    const [session] = await rowsOf(runner, 'SELECT pg_backend_pid() AS pid');
-    const waiting = migrateUnderLock(next);
-    await rowsOf(next, 'SELECT pg_terminate_backend($1)', [session?.['pid']]);
-    expect(await waiting).toHaveLength(next.migrations.length);
-    await runner.release().catch(() => undefined);
   });
 });
 
@@ -421,34 +371,5 @@ describe('the change feed', () => {
     await one.admin('DELETE', `/issuers/${owner.issuerId}/keys/${owner.keyId}`);
     expect(await status(one)).toBe(401);
     await expect.poll(() => status(two), { timeout: 10_000, interval: 50 }).toBe(401);
-  });
-
-  it.runIf(!embedded)('comes back when its connection is killed, and misses nothing meanwhile', async () => {
-    const LISTENER = `SELECT pid FROM pg_stat_activity
-                       WHERE application_name = 'pixseal change feed' AND datname = current_database()`;
-    expect(await shown()).toBe(BEFORE);
-    const [killed] = await rowsOf(dataSource, LISTENER);
-    await dataSource.query('SELECT pg_terminate_backend($1)', [killed?.['pid']]);
-    // Before it can be back: nobody hears this change.
-    await dataSource.query('UPDATE images SET version = 9');
-    await expect.poll(shown, { timeout: 10_000, interval: 50 }).toBe(BEFORE.replace('v123123', 'v9'));
-    await expect.poll(() => rowsOf(dataSource, LISTENER), { timeout: 10_000 }).toHaveLength(1);
-    expect((await rowsOf(dataSource, LISTENER))[0]).not.toStrictEqual(killed);
-    await dataSource.query('UPDATE images SET version = 123123');
-    await expect.poll(shown, { timeout: 10_000, interval: 50 }).toBe(BEFORE);
-  });
-
-  it.runIf(!embedded)('and the service outlive every connection being killed at once', async () => {
-    expect(await shown()).toBe(BEFORE);
-    await dataSource
-      .query(
-        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-          WHERE datname = current_database() AND pid <> pg_backend_pid()`,
-      )
-      .catch(() => undefined);
-    const cold = async (): Promise<number> =>
-      (await service.get(`/images/${randomUUID()}?token=${tenant.seal()}`)).status;
-    await expect.poll(cold, { timeout: 10_000, interval: 50 }).toBe(404);
-    await expect.poll(shown, { timeout: 10_000, interval: 50 }).toBe(BEFORE);
   });
 });

@@ -18,7 +18,6 @@ interface KeyRow {
 
 const OLD = randomBytes(32).toString('base64url');
 const NEW = randomBytes(32).toString('hex');
-const NOBODYS = randomBytes(32).toString('base64url');
 
 let database: TestDatabase;
 let service: Service;
@@ -140,89 +139,6 @@ describe('the uses of a key', () => {
   });
 });
 
-describe('a stored secret', () => {
-  const UNAVAILABLE = { status: 503, code: 'issuer_unavailable' };
-
-  it('with a flipped bit closes its key alone', async () => {
-    const [tenant, other] = [await makeTenant(), await makeTenant()];
-    const second = await post<{ id: string; secret: string }>(
-      service,
-      `/issuers/${tenant.issuerId}/keys`,
-      {},
-    );
-    await flipLastBit(tenant);
-    await waitUntil('it is seen', async () => (await statusOf(tenant)) === 503);
-    const answer = await service.image(tenant.path());
-    expect(answer.json()).toMatchObject(UNAVAILABLE);
-    expect(answer.headers['retry-after']).toBe('60');
-    expect((await service.image(other.path())).status).toBe(302);
-    // The issuer's other key still opens its own tokens.
-    const token = sealWith(second.secret, { iss: tenant.issuerId });
-    expect((await service.image(`/images/${tenant.imageId}?token=${token}`)).status).toBe(302);
-    // Nobody can tell a forged token from a good one of the closed key.
-    const forged = sealWith('x'.repeat(32), { iss: tenant.issuerId });
-    expect(await statusOf(tenant, `/images/${tenant.imageId}?token=${forged}`)).toBe(503);
-    expect((await service.get('/health/ready')).status).toBe(200);
-
-    await restart(OLD);
-    expect(await statusOf(tenant)).toBe(503);
-    expect(await statusOf(other)).toBe(302);
-    await service.admin('DELETE', `/issuers/${tenant.issuerId}/keys/${tenant.keyId}`);
-    expect(await statusOf(tenant)).toBe(401);
-  });
-
-  it('moved to another row does not open there', async () => {
-    const [tenant, thief] = [await makeTenant(), await makeTenant()];
-    await query(
-      'UPDATE issuer_keys SET secret = (SELECT secret FROM issuer_keys WHERE id = $1) WHERE id = $2',
-      [tenant.keyId, thief.keyId],
-    );
-    await waitUntil('it is seen', async () => (await statusOf(thief)) === 503);
-    const token = sealWith(tenant.secret, { iss: thief.issuerId });
-    expect(await statusOf(thief, `/images/${thief.imageId}?token=${token}`)).toBe(503);
-    expect((await service.image(tenant.path())).status).toBe(302);
-  });
-
-  it('is in no table in clear', async () => {
-    const tenant = await makeTenant();
-    const rows = await query<object[]>('SELECT * FROM issuer_keys');
-    const dump = Buffer.from(JSON.stringify(rows, (_, value: unknown) => value)).toString();
-    expect(dump).not.toContain(tenant.secret);
-    const [{ secret = Buffer.alloc(0) } = {}] = await query<{ secret?: Buffer }[]>(
-      'SELECT secret FROM issuer_keys WHERE id = $1', [tenant.keyId],
-    ); // prettier-ignore
-    expect(secret.includes(Buffer.from(tenant.secret))).toBe(false);
-    expect(secret.includes(Buffer.from(tenant.secret, 'base64url'))).toBe(false);
-  });
-});
-
-describe('a start', () => {
-  it('is refused under a SECRETS_KEY that lacks a key, naming variable and row and no value', async () => {
-    const tenant = await makeTenant();
-    await service.close();
-    const refused = await start(NOBODYS).then(
-      () => 'it started',
-      (error: unknown) => (error as Error).message,
-    );
-    expect(refused).toMatch(/^SECRETS_KEY lacks the key of 1 stored secrets/);
-    expect(refused).toContain(tenant.keyId);
-    for (const value of [OLD, NOBODYS, tenant.secret]) expect(refused).not.toContain(value);
-    service = await start(`${NOBODYS},${OLD}`);
-    expect(await statusOf(tenant)).toBe(302);
-  });
-
-  it('is refused when all that is stored under a key was altered', async () => {
-    await flipLastBit(await makeTenant());
-    await flipLastBit(await makeTenant());
-    await service.close();
-    await expect(start(OLD)).rejects.toThrow(
-      /^None of the 2 stored secrets under a key of SECRETS_KEY opens/,
-    );
-    database = await replace(database);
-    service = await start(OLD);
-  });
-});
-
 describe('a rewrap', () => {
   const rewrap = (): Promise<RewrapResult> =>
     service.app.get(StoredSecretsService, { strict: false }).rewrap();
@@ -270,8 +186,3 @@ describe('a rewrap', () => {
     await restart(NEW);
   });
 });
-
-async function replace(old: TestDatabase): Promise<TestDatabase> {
-  await old.drop();
-  return createTestDatabase();
-}

@@ -1,13 +1,9 @@
-import { randomUUID } from 'node:crypto';
-import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { TokenService } from '../../src/tokens/token.service.js';
 import { IMAGE_HEADERS } from '../../src/delivery/response-headers.js';
-import { REQUEST_LIMITS } from '../../src/problems/request-limits.js';
 import { request, sendRaw, type Answer } from '../support/http.js';
-import { findRedis, startRedis } from '../support/redis-server.js';
 import { createSeedTenant, createTenant, type Tenant } from '../support/seed.js';
-import { ADMIN_KEY, NO_PRESSURE, startService, type Service } from '../support/service.js';
+import { ADMIN_KEY, startService, type Service } from '../support/service.js';
 
 const undo: (() => void | Promise<void>)[] = [];
 afterEach(async () => {
@@ -190,136 +186,5 @@ describe('the limit of failed admin keys', () => {
   it('does not count requests with a key', async () => {
     const service = await start();
     expect(await statuses(100, () => service.admin('GET', '/issuers'))).toStrictEqual(repeat(200, 100));
-  });
-});
-
-const redis = findRedis();
-describe.runIf(redis !== null)('limits in Redis', () => {
-  it('are one for all replicas, and in memory when Redis is gone: no redirect fails for it', async () => {
-    const server = await startRedis(redis ?? '');
-    undo.push(() => server.stop());
-    const variables = { REDIS_URL: server.url, RATE_LIMIT_ISSUER: '6' };
-    const service = await start(variables);
-    const other = await start(variables);
-    const ask = async (turn: number): Promise<(index: number) => Promise<Answer>> => {
-      const rows = { issuerId: randomUUID(), publicId: `a${turn}`, overlayPublicId: `b${turn}` };
-      const [mine, others] = [await createTenant(service, rows), await createTenant(other, rows)];
-      return (index) => (index % 2 === 0 ? service.image(mine.path()) : other.image(others.path()));
-    };
-    // Redis is asked from the moment it is connected; on a machine that is too busy, it may be late for an answer.
-    for (let turn = 0; ; turn += 1) {
-      const answers = await statuses(8, await ask(turn));
-      if (turn < 10 && answers.join() !== [...repeat(302, 6), 429, 429].join()) continue;
-      expect(answers).toStrictEqual([...repeat(302, 6), 429, 429]);
-      break;
-    }
-    const again = await ask(100);
-    server.signal('SIGSTOP');
-    const started = performance.now();
-    expect(await statuses(4, again)).toStrictEqual(repeat(302, 4));
-    expect(performance.now() - started).toBeLessThan(5_000);
-    await server.stop();
-    expect((await again(0)).status).toBe(302);
-    for (const replica of [service, other]) {
-      expect((await replica.get('/health/ready')).status).toBe(200);
-    }
-  });
-});
-
-describe('an overloaded process', () => {
-  it('refuses with 503 and Retry-After, says it lives, and serves again when it has caught up', async () => {
-    const service = await start({}, undefined, {
-      pressure: { ...NO_PRESSURE, maxEventLoopDelay: 400, sampleInterval: 500 },
-    });
-    const ask = (): Promise<Answer> => service.get('/images/00000000-0000-4000-8000-000000000000');
-    const settled = { timeout: 30_000 };
-    await expect.poll(async () => (await ask()).status, settled).toBe(401);
-    let refused: Answer;
-    do {
-      // The loop is held for longer than a sample, as by too much work.
-      const until = performance.now() + 3_000;
-      while (performance.now() < until);
-      refused = await ask();
-    } while (refused.status !== 503);
-    expect((await service.get('/health/live')).status).toBe(200);
-    expect(refused.json()).toMatchObject({ code: 'overloaded', status: 503 });
-    expect(refused.headers).toMatchObject({ 'retry-after': '1', p3p: expect.any(String) as string });
-    await expect.poll(async () => (await ask()).status, settled).toBe(401);
-  });
-
-  it('is one whose memory is over its bound, too', async () => {
-    const service = await start({}, undefined, {
-      pressure: { ...NO_PRESSURE, maxRssBytes: 1_000_000, sampleInterval: 50 },
-    });
-    await expect.poll(async () => (await service.get('/health/ready')).status).toBe(503);
-    expect((await service.get('/health/live')).status).toBe(200);
-  });
-});
-
-describe('500 half-open requests', () => {
-  const TIMEOUT = 1_500;
-  const PARTS = [
-    '',
-    'GET /images/x',
-    'GET /images/x?token=a.b.c HTTP/1.1\r\nHost: x\r\nX-Slow: ',
-    'POST /deliveries HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{',
-  ];
-
-  it('are closed by the timeouts, and nobody else waits for them', async () => {
-    const { http, ...rest } = REQUEST_LIMITS;
-    const service = await start({}, undefined, {
-      pressure: NO_PRESSURE,
-      requests: {
-        ...rest,
-        requestTimeout: TIMEOUT,
-        http: { ...http, headersTimeout: TIMEOUT - 500, connectionsCheckingInterval: 100 },
-      },
-    });
-    const tenant = await createSeedTenant(service);
-    expect((await service.image(tenant.path())).status).toBe(302);
-
-    let open = 0;
-    const sockets: Socket[] = [];
-    await Promise.all(
-      Array.from({ length: 500 }, async (_, index) => {
-        const socket = connect(service.port, '127.0.0.1');
-        sockets.push(socket);
-        socket.on('error', () => undefined).resume();
-        await new Promise((resolve) => socket.once('connect', resolve));
-        open += 1;
-        socket.once('close', () => (open -= 1));
-        const part = PARTS[index % PARTS.length] ?? '';
-        if (part !== '') socket.write(part);
-      }),
-    );
-    undo.push(() => {
-      for (const socket of sockets) socket.destroy();
-    });
-    // As slowloris does: a byte now and then, so that no connection is ever idle.
-    const trickle = setInterval(() => {
-      for (const [index, socket] of sockets.entries()) {
-        if (index % PARTS.length >= 2 && socket.writable) socket.write('a');
-      }
-    }, 100);
-    undo.push(() => {
-      clearInterval(trickle);
-    });
-
-    let slowest = 0;
-    for (let index = 0; open > 0 && index < 2_000; index += 1) {
-      const started = performance.now();
-      expect((await service.image(tenant.path())).status).toBe(302);
-      slowest = Math.max(slowest, performance.now() - started);
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-    expect(open).toBe(0);
-    expect(slowest).toBeLessThan(1_000);
-  });
-
-  it('have ten and thirty seconds in production, looked at every second', () => {
-    expect(REQUEST_LIMITS).toMatchObject({
-      requestTimeout: 30_000,
-      http: { headersTimeout: 10_000, connectionsCheckingInterval: 1_000 },
-    });
   });
 });

@@ -1,65 +1,29 @@
 import { readFileSync, mkdtempSync, rmSync, statSync } from 'node:fs';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, inject, it } from 'vitest';
-import { request, type Answer } from '../support/http.js';
+import { describe, expect, inject, it, onTestFinished } from 'vitest';
+import { request } from '../support/http.js';
 import { approveLocation } from '../support/location-parser.js';
+import { askAdmin, ownDatabase, ownProcess } from '../support/owned.js';
 import { sealWith, SEED } from '../support/seed.js';
-import {
-  spawnBuilt,
-  startServiceProcess,
-  type Ended,
-  type ServiceProcess,
-} from '../support/service-process.js';
-import { ADMIN_KEY, TEST_VARIABLES } from '../support/service.js';
-import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
+import { spawnBuilt, type Ended, type ServiceProcess } from '../support/service-process.js';
+import { TEST_VARIABLES } from '../support/service.js';
 
 const embedded = inject('database').kind === 'embedded';
-const KILLS = 20;
-
-const undo: (() => void | Promise<void>)[] = [];
-afterEach(async () => {
-  for (const step of undo.splice(0).toReversed()) await step();
-});
-
-async function database(options?: { empty: boolean }): Promise<TestDatabase> {
-  const made = await createTestDatabase(options);
-  undo.push(() => made.drop());
-  return made;
-}
-
-async function start(variables: Readonly<Record<string, string>>): Promise<ServiceProcess> {
-  const service = await startServiceProcess(variables);
-  undo.push(async () => {
-    service.kill('SIGKILL');
-    await service.ended;
-  });
-  return service;
-}
 
 /** Starts what must not start. */
 function refusal(variables: Readonly<Record<string, string>>): Promise<Ended> {
   return spawnBuilt('src/main.js', variables).ended;
 }
 
-const admin = (
-  { port }: ServiceProcess,
-  method: string,
-  path: string,
-  body?: unknown,
-  key: string = ADMIN_KEY,
-): Promise<Answer> =>
-  request({ port, path: `/admin${path}`, method, body, headers: { authorization: `Bearer ${key}` } });
-
 describe.runIf(embedded)('the first run on embedded defaults', () => {
   it('prints a URL that answers 302 with the seed’s chain, and keeps its secrets to itself', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'pixseal-first-'));
-    undo.push(() => {
+    onTestFinished(() => {
       rmSync(folder, { recursive: true, force: true });
     });
     const DATA_DIR = join(folder, 'data');
-    const service = await start({ DATA_DIR, DELIVERY_MODE: 'blank' });
+    const service = await ownProcess({ DATA_DIR, DELIVERY_MODE: 'blank' });
     await expect.poll(() => service.output().stdout, { timeout: 20_000 }).toContain('admin key');
     const { stdout, stderr } = service.output();
     const [url = ''] = /http:\/\/\S+\/images\/\S+/.exec(stdout) ?? [];
@@ -92,12 +56,14 @@ describe.runIf(embedded)('the first run on embedded defaults', () => {
     expect(statSync(join(DATA_DIR, 'secrets.json')).mode & 0o777).toBe(0o600);
     expect(statSync(DATA_DIR).mode & 0o777).toBe(0o700);
     for (const secret of Object.values(secrets)) expect(stdout).not.toContain(secret);
-    expect((await admin(service, 'GET', '/issuers', undefined, secrets['admin_api_key'])).status).toBe(200);
+    expect((await askAdmin(service, 'GET', '/issuers', undefined, secrets['admin_api_key'])).status).toBe(
+      200,
+    );
   });
 
   it('is the only process on its folder: a second one refuses and says what to do', async () => {
-    const { variables } = await database();
-    const first = await start({ ...TEST_VARIABLES, ...variables });
+    const { variables } = await ownDatabase();
+    const first = await ownProcess({ ...TEST_VARIABLES, ...variables });
     const second = await refusal({ ...TEST_VARIABLES, ...variables });
     expect(second).toStrictEqual({
       code: 1,
@@ -110,100 +76,30 @@ describe.runIf(embedded)('the first run on embedded defaults', () => {
     expect((await request({ port: first.port, path: '/health/ready' })).status).toBe(200);
     first.kill('SIGTERM');
     expect((await first.ended).code).toBe(0);
-    await start({ ...TEST_VARIABLES, ...variables });
+    await ownProcess({ ...TEST_VARIABLES, ...variables });
   });
 
   it('does not bring a deleted demo image back', async () => {
-    const { variables } = await database();
-    const before = await start({ ...TEST_VARIABLES, ...variables });
-    expect((await admin(before, 'DELETE', `/images/${SEED.imageId}`)).status).toBe(204);
+    const { variables } = await ownDatabase();
+    const before = await ownProcess({ ...TEST_VARIABLES, ...variables });
+    expect((await askAdmin(before, 'DELETE', `/images/${SEED.imageId}`)).status).toBe(204);
     before.kill('SIGTERM');
     await before.ended;
-    const after = await start({ ...TEST_VARIABLES, ...variables });
-    expect((await admin(after, 'GET', `/images/${SEED.imageId}`)).status).toBe(410);
-  });
-});
-
-describe('SIGTERM', () => {
-  it('finishes the request in flight, takes no other, and ends with 0', async () => {
-    const { variables } = await database();
-    const service = await start({ ...TEST_VARIABLES, ...variables });
-    const body = JSON.stringify({ deliveries: [{ image_id: 'x', token: 'a.b.c' }] });
-    const socket = connect(service.port, '127.0.0.1');
-    let received = '';
-    socket.setEncoding('utf8').on('data', (text: string) => (received += text));
-    const closed = new Promise((resolve) => socket.once('close', resolve));
-    socket.write(
-      `POST /deliveries HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`,
-    );
-    socket.write(body.slice(0, 5));
-    // The head has arrived once a later request on another connection is answered.
-    await request({ port: service.port, path: '/health/live' });
-    await new Promise((resolve) => setTimeout(resolve, 200));
-
-    service.kill('SIGTERM');
-    await expect
-      .poll(
-        () =>
-          request({ port: service.port, path: '/health/live' }).then(
-            ({ status }) => status,
-            () => 0,
-          ),
-        {
-          timeout: 10_000,
-        },
-      )
-      .not.toBe(200);
-    socket.write(body.slice(5));
-    await closed;
-    expect(received).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
-    expect(received).toContain('"code":"invalid_token"');
-    expect(await service.ended).toMatchObject({ code: 0, signal: null, stderr: '' });
-  });
-
-  it.each(['SIGTERM', 'SIGINT'] as const)(
-    '%s ends an idle service, with connections kept alive',
-    async (signal) => {
-      const { variables } = await database();
-      const service = await start({ ...TEST_VARIABLES, ...variables });
-      const idle = connect(service.port, '127.0.0.1');
-      idle.on('error', () => undefined);
-      await new Promise((resolve) => idle.once('connect', resolve));
-      // One connection that was never used, and one that is kept alive after its answer.
-      await fetch(`${service.url}/health/ready`);
-      service.kill(signal);
-      expect(await service.ended).toMatchObject({ code: 0, signal: null, stderr: '' });
-      idle.destroy();
-    },
-  );
-});
-
-describe('SIGTERM with a request that never comes to its end', () => {
-  it('ends all the same', async () => {
-    const { variables } = await database();
-    const service = await start({ ...TEST_VARIABLES, ...variables });
-    const socket = connect(service.port, '127.0.0.1');
-    socket.on('error', () => undefined);
-    socket.write(
-      'POST /deliveries HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{',
-    );
-    await request({ port: service.port, path: '/health/live' });
-    service.kill('SIGTERM');
-    expect(await service.ended).toMatchObject({ code: 0, signal: null });
-    socket.destroy();
+    const after = await ownProcess({ ...TEST_VARIABLES, ...variables });
+    expect((await askAdmin(after, 'GET', `/images/${SEED.imageId}`)).status).toBe(410);
   });
 });
 
 describe('a restart', () => {
   it('keeps every row: the same token leads to the same Location', async () => {
-    const { variables } = await database();
-    const before = await start({ ...TEST_VARIABLES, ...variables });
-    const issuer = (await admin(before, 'POST', '/issuers', { name: 'Kept' })).json() as {
+    const { variables } = await ownDatabase();
+    const before = await ownProcess({ ...TEST_VARIABLES, ...variables });
+    const issuer = (await askAdmin(before, 'POST', '/issuers', { name: 'Kept' })).json() as {
       id: string;
       key: { secret: string };
     };
     const image = (
-      await admin(before, 'POST', '/images', { issuer_id: issuer.id, public_id: 'kept', version: 5 })
+      await askAdmin(before, 'POST', '/images', { issuer_id: issuer.id, public_id: 'kept', version: 5 })
     ).json() as { id: string };
     const token = sealWith(issuer.key.secret, { iss: issuer.id, transformations: [{ width: 5 }] });
     const locationFrom = async ({ port }: ServiceProcess): Promise<string> => {
@@ -215,80 +111,10 @@ describe('a restart', () => {
     const location = await locationFrom(before);
     before.kill('SIGTERM');
     await before.ended;
-    const after = await start({ ...TEST_VARIABLES, ...variables });
+    const after = await ownProcess({ ...TEST_VARIABLES, ...variables });
     expect(await locationFrom(after)).toBe(location);
-    expect((await admin(after, 'GET', `/images/${image.id}`)).json()).toMatchObject({ version: 5 });
+    expect((await askAdmin(after, 'GET', `/images/${image.id}`)).json()).toMatchObject({ version: 5 });
   });
-});
-
-describe('SIGKILL during admin writes', () => {
-  it(`loses no acknowledged row, ${KILLS} times`, async () => {
-    const { variables } = await database();
-    const acknowledged = new Map<string, string>();
-    let issuer = '';
-    for (let round = 0; round < KILLS; round++) {
-      const service = await startServiceProcess({ ...TEST_VARIABLES, ...variables });
-      try {
-        if (round === 0) {
-          issuer = ((await admin(service, 'POST', '/issuers', { name: 'Hit' })).json() as { id: string }).id;
-        }
-        await expectAll(service, issuer, acknowledged);
-        await writeUntilKilled(service, issuer, round, acknowledged);
-      } finally {
-        service.kill('SIGKILL');
-        await service.ended;
-      }
-    }
-    const last = await start({ ...TEST_VARIABLES, ...variables });
-    await expectAll(last, issuer, acknowledged);
-    expect(acknowledged.size).toBeGreaterThanOrEqual(KILLS * 5);
-  }, 600_000);
-
-  /** Writers at once; the process is killed after a few answers, with writes under way. */
-  async function writeUntilKilled(
-    service: ServiceProcess,
-    issuer: string,
-    round: number,
-    acknowledged: Map<string, string>,
-  ): Promise<void> {
-    let answered = 0;
-    await Promise.all(
-      Array.from({ length: 4 }, async (_, writer) => {
-        for (let count = 0; ; count++) {
-          const public_id = `round_${round}_${writer}_${count}`;
-          const answer = await admin(service, 'POST', '/overlays', { issuer_id: issuer, public_id }).catch(
-            () => null,
-          );
-          if (answer === null) return;
-          if (answer.status !== 201) throw new Error(`${answer.status} ${answer.text}`);
-          acknowledged.set((answer.json() as { id: string }).id, public_id);
-          answered += 1;
-          if (answered === 5 + round) service.kill('SIGKILL');
-        }
-      }),
-    );
-  }
-
-  async function expectAll(
-    service: ServiceProcess,
-    issuer: string,
-    acknowledged: ReadonlyMap<string, string>,
-  ): Promise<void> {
-    const kept = new Map<string, string>();
-    let cursor: string | null = '';
-    while (cursor !== null) {
-      const more: string = cursor === '' ? '' : `&cursor=${cursor}`;
-      const answer = await admin(service, 'GET', `/overlays?issuer_id=${issuer}&limit=100${more}`);
-      const page = answer.json() as {
-        items: { id: string; public_id: string }[];
-        next_cursor: string | null;
-      };
-      for (const { id, public_id } of page.items) kept.set(id, public_id);
-      cursor = page.next_cursor;
-    }
-    const lost = [...acknowledged].filter(([id, publicId]) => kept.get(id) !== publicId);
-    expect(lost).toStrictEqual([]);
-  }
 });
 
 describe('a half-set production', () => {
@@ -303,11 +129,6 @@ describe('a half-set production', () => {
         'SECRETS_KEY is needed beside DATABASE_URL: 32 random bytes as base64url or hexadecimal',
         'CLOUDINARY_URL is needed beside DATABASE_URL: cloudinary://API_KEY:API_SECRET@CLOUD_NAME',
       ],
-    ],
-    [
-      'no SECRETS_KEY',
-      { ...TEST_VARIABLES, DATABASE_URL, SECRETS_KEY: '' },
-      ['SECRETS_KEY is needed beside DATABASE_URL: 32 random bytes as base64url or hexadecimal'],
     ],
     [
       'every variable wrong',
@@ -371,9 +192,9 @@ describe('a half-set production', () => {
   });
 
   it('refuses to start on a port that is taken', async () => {
-    const { variables } = await database();
-    const first = await start({ ...TEST_VARIABLES, ...variables });
-    const { variables: others } = await database();
+    const { variables } = await ownDatabase();
+    const first = await ownProcess({ ...TEST_VARIABLES, ...variables });
+    const { variables: others } = await ownDatabase();
     const { code, stderr } = await refusal({ ...TEST_VARIABLES, ...others, PORT: String(first.port) });
     expect(code).toBe(1);
     expect(stderr).toMatch(/^Pixseal did not start\. .*EADDRINUSE.*\n$/);
@@ -382,7 +203,7 @@ describe('a half-set production', () => {
 
 describe.runIf(!embedded)('a database whose migrations were not run', () => {
   it('is refused until they were, and then served', async () => {
-    const { variables } = await database({ empty: true });
+    const { variables } = await ownDatabase({ empty: true });
     expect(await refusal({ ...TEST_VARIABLES, ...variables })).toStrictEqual({
       code: 1,
       signal: null,
@@ -398,7 +219,7 @@ describe.runIf(!embedded)('a database whose migrations were not run', () => {
       stderr: '',
     });
     expect(await migrate()).toMatchObject({ code: 0, stdout: 'No migration is pending.\n', stderr: '' });
-    const service = await start({ ...TEST_VARIABLES, ...variables });
+    const service = await ownProcess({ ...TEST_VARIABLES, ...variables });
     expect((await fetch(`${service.url}/health/ready`)).status).toBe(200);
   });
 });

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import type { Reporter, TestModule } from 'vitest/node';
 
-/** How many tests of a project ended how. */
+/** How many tests ended how. */
 interface Counts {
   passed: number;
   failed: number;
@@ -9,16 +9,18 @@ interface Counts {
 }
 
 /**
- * Counts a run's tests by project and writes them as JSON to the file that `TEST_SUMMARY` names: for .ci/run, which
- * must know that the suites on Postgres ran. Vitest's own JSON reporter does not tell the projects apart.
+ * Counts a run's tests by project, the fault tests apart, and writes them as JSON to the file that `TEST_SUMMARY`
+ * names: for .ci/run, which must know that the suites on Postgres ran. Vitest's own JSON reporter does not tell the
+ * projects apart.
  */
 export class SummaryReporter implements Reporter {
   constructor(private readonly file: string) {}
 
   onTestRunEnd(modules: readonly TestModule[]): void {
-    const projects: Record<string, Counts> = {};
+    const groups: Record<string, Counts> = {};
     for (const module of modules) {
-      const counts = (projects[module.project.name] ??= { passed: 0, failed: 0, skipped: 0 });
+      const faults = module.relativeModuleId.startsWith('test/faults/') ? ' faults' : '';
+      const counts = (groups[`${module.project.name}${faults}`] ??= { passed: 0, failed: 0, skipped: 0 });
       for (const test of module.children.allTests()) {
         const { state } = test.result();
         counts[state === 'pending' ? 'skipped' : state] += 1;
@@ -26,6 +28,6 @@ export class SummaryReporter implements Reporter {
       // A file that could not be loaded has no tests to count.
       if (module.children.size === 0 && module.state() === 'failed') counts.failed += 1;
     }
-    writeFileSync(this.file, `${JSON.stringify(projects)}\n`);
+    writeFileSync(this.file, `${JSON.stringify(groups)}\n`);
   }
 }

@@ -1,10 +1,11 @@
 import { get } from 'node:http';
 import { availableParallelism } from 'node:os';
 import { v2 as cloudinary } from 'cloudinary';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import type { Answer } from '../support/http.js';
 import { getPicture, uploadPictures } from '../support/pictures.js';
 import { post, SEED } from '../support/seed.js';
-import { API_SECRET, CLOUD, startService, type Service } from '../support/service.js';
+import { API_SECRET, CLOUD, NO_PRESSURE, startService, type Service } from '../support/service.js';
 
 /** What runs and waits at once (src/renderer/renderer.module.ts), and those for whom there is no room. */
 const ROOM = availableParallelism() + 100;
@@ -106,5 +107,37 @@ describe('more pictures than can be rendered at once', () => {
     expect(answer.status).toBe(200);
     expect(performance.now() - start).toBeLessThan(PATIENCE);
     expect((await service.get('/health/ready')).status).toBe(200);
+  });
+});
+
+describe('an overloaded process', () => {
+  it('refuses with 503 and Retry-After, says it lives, and serves again when it has caught up', async () => {
+    const service = await startService({}, undefined, {
+      pressure: { ...NO_PRESSURE, maxEventLoopDelay: 400, sampleInterval: 500 },
+    });
+    onTestFinished(() => service.close());
+    const ask = (): Promise<Answer> => service.get('/images/00000000-0000-4000-8000-000000000000');
+    const settled = { timeout: 30_000 };
+    await expect.poll(async () => (await ask()).status, settled).toBe(401);
+    let refused: Answer;
+    do {
+      // The loop is held for longer than a sample, as by too much work.
+      const until = performance.now() + 3_000;
+      while (performance.now() < until);
+      refused = await ask();
+    } while (refused.status !== 503);
+    expect((await service.get('/health/live')).status).toBe(200);
+    expect(refused.json()).toMatchObject({ code: 'overloaded', status: 503 });
+    expect(refused.headers).toMatchObject({ 'retry-after': '1', p3p: expect.any(String) as string });
+    await expect.poll(async () => (await ask()).status, settled).toBe(401);
+  });
+
+  it('is one whose memory is over its bound, too', async () => {
+    const service = await startService({}, undefined, {
+      pressure: { ...NO_PRESSURE, maxRssBytes: 1_000_000, sampleInterval: 50 },
+    });
+    onTestFinished(() => service.close());
+    await expect.poll(async () => (await service.get('/health/ready')).status).toBe(503);
+    expect((await service.get('/health/live')).status).toBe(200);
   });
 });

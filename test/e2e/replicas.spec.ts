@@ -1,0 +1,54 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { ENDED_CLAIMS, ENDINGS } from '../support/endings.js';
+import { createTenant, post, type Tenant } from '../support/seed.js';
+import { startService, type Service } from '../support/service.js';
+import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
+import { waitUntil } from '../support/wait-until.js';
+
+// The embedded database belongs to one process.
+describe.runIf(inject('database').kind === 'postgres')('three replicas', () => {
+  let database: TestDatabase;
+  let replicas: Service[];
+  let first: Service;
+  let tenant: Tenant;
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    first = await startService({}, database);
+    replicas = [first, await startService({}, database), await startService({}, database)];
+  });
+  afterAll(async () => {
+    await Promise.all(replicas.map((replica) => replica.close()));
+    await database.drop();
+  });
+  beforeEach(async () => {
+    const name = randomUUID().slice(0, 8);
+    tenant = await createTenant(first, { publicId: `image_${name}`, overlayPublicId: `layer_${name}` });
+  });
+
+  // One replica's admin API made the rows; the others' records know nothing of them to approve by.
+  const statuses = (claims: object): Promise<number[]> =>
+    Promise.all(replicas.map(async (replica) => (await replica.get(tenant.path({ ...claims }))).status));
+  const come = (status: number, claims: object): Promise<void> =>
+    waitUntil(`all replicas answer ${status}`, async () =>
+      (await statuses(claims)).every((each) => each === status),
+    );
+
+  it.each(ENDINGS)('all see %s ended', async (_, end) => {
+    expect(await statuses(ENDED_CLAIMS)).toStrictEqual([302, 302, 302]);
+    expect((await end(first, tenant)).status).toBeLessThan(300);
+    // The one that was told has read its own write.
+    expect((await first.get(tenant.path(ENDED_CLAIMS))).status).toBe(401);
+    await come(401, ENDED_CLAIMS);
+  });
+
+  it('all see a session restored', async () => {
+    const { id } = await post<{ id: string }>(first, `/issuers/${tenant.issuerId}/revocations`, {
+      session_id: 'one',
+    });
+    await come(401, { session_id: 'one' });
+    await first.admin('DELETE', `/issuers/${tenant.issuerId}/revocations/${id}`);
+    await come(302, { session_id: 'one' });
+  });
+});

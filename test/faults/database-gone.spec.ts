@@ -1,0 +1,170 @@
+import { randomUUID } from 'node:crypto';
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest';
+import { DirectoryService } from '../../src/directory/directory.service.js';
+import { FIGURE } from '../support/figures.reporter.js';
+import type { Answer } from '../support/http.js';
+import { createTenant, type Tenant } from '../support/seed.js';
+import { startService, type Service } from '../support/service.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
+import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
+import { waitUntil } from '../support/wait-until.js';
+
+/** Seconds that warm rows are served on. */
+const MAX_STALE = 4;
+/** Seconds: a heartbeat and its timeout before the loss, and some for a busy machine. */
+const SLACK = 3;
+/** Milliseconds in which a cold request must have its 503, and some for a busy machine. */
+const COLD_ANSWER = 1_000 + 500;
+
+// The embedded database has no connection that could be lost.
+describe.runIf(inject('database').kind === 'postgres')('a service whose database goes away', () => {
+  let database: TestDatabase;
+  let sql: pg.Client;
+  let proxy: TcpProxy;
+  let service: Service;
+  let tenant: Tenant;
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    sql = new pg.Client({ connectionString: database.variables['DATABASE_URL'] });
+    await sql.connect();
+  });
+  afterAll(async () => {
+    await sql.end();
+    await database.drop();
+  });
+  beforeEach(async () => {
+    const url = database.variables['DATABASE_URL'] ?? '';
+    proxy = await TcpProxy.before(url);
+    service = await startService({ DATABASE_URL: proxy.urlOf(url), MAX_STALE: String(MAX_STALE) }, database);
+    const name = randomUUID().slice(0, 8);
+    tenant = await createTenant(service, { publicId: `image_${name}`, overlayPublicId: `layer_${name}` });
+    await hearAll();
+    expect((await warm()).status).toBe(302);
+  });
+  afterEach(async () => {
+    proxy.restore();
+    proxy.reset();
+    await service.close();
+    await proxy.close();
+  });
+
+  /** Waits until the service was told of everything that was written: it would else forget what is warm. */
+  async function hearAll(): Promise<void> {
+    const written = performance.now();
+    const heard = vi.spyOn(service.app.get(DirectoryService), 'heardAll');
+    await waitUntil('all was told', () => heard.mock.calls.some(([at]) => at > written));
+    heard.mockRestore();
+  }
+
+  const warm = (): Promise<Answer> =>
+    service.image(tenant.path({ transformations: [{ overlay: tenant.overlayId }], jti: 'one' }));
+  const cold = (): Promise<Answer> => service.get(`/images/${randomUUID()}?token=${tenant.seal()}`);
+  const ready = (): Promise<Answer> => service.get('/health/ready');
+
+  /** @returns the milliseconds that the 503 took. */
+  async function expectUnavailable(ask: () => Promise<Answer>): Promise<number> {
+    const began = performance.now();
+    const answer = await ask();
+    expect(answer.json()).toMatchObject({ status: 503, code: 'database_unavailable' });
+    expect(answer.headers['retry-after']).toBe('1');
+    const took = performance.now() - began;
+    expect(took).toBeLessThan(COLD_ANSWER);
+    return took;
+  }
+
+  const FAULTS: readonly (readonly [name: string, cause: () => void])[] = [
+    ['the database refuses connections', () => { proxy.refuse(); }],
+    ['the network loses every byte', () => { proxy.lose(); }],
+    ['the database answers after 5 seconds', () => { proxy.slow(2_500); }],
+  ]; // prettier-ignore
+
+  it.for(FAULTS)(
+    'serves on what is warm, and 503 for the rest, when %s',
+    async ([name, cause], { annotate }) => {
+      cause();
+      const began = performance.now();
+      const first = await expectUnavailable(cold);
+      const until = began + 1_000 * (MAX_STALE - 2);
+      while (performance.now() < until) {
+        expect((await warm()).status).toBe(302);
+        await expectUnavailable(cold);
+      }
+      const stale = await ready();
+      expect([stale.status, stale.json()]).toStrictEqual([200, { status: 'stale' }]);
+      // Neither is there an issuer that nobody knows, nor an image that is none.
+      await expectUnavailable(() => service.get(`/images/${randomUUID()}`));
+
+      await waitUntil('the bound is passed', async () => (await warm()).status === 503);
+      const servedFor = performance.now() - began;
+      expect(servedFor).toBeLessThan(1_000 * (MAX_STALE + SLACK));
+      await waitUntil('it is no more ready', async () => (await ready()).status === 503);
+      expect((await ready()).json()).toMatchObject({ code: 'not_ready' });
+      expect((await service.get('/health/live')).status).toBe(200);
+      await expectUnavailable(warm);
+      await expectUnavailable(cold);
+
+      proxy.restore();
+      const restored = performance.now();
+      await waitUntil('it is whole again', async () => (await cold()).status === 404);
+      const recovered = performance.now() - restored;
+      await waitUntil('warm ones are served', async () => (await warm()).status === 302);
+      await waitUntil('it is ready', async () => (await ready()).text === '{"status":"ok"}');
+      await annotate(
+        `${name}: first 503 after ${first.toFixed(0)} ms, warm served for ${servedFor.toFixed(0)} ms with MAX_STALE=${MAX_STALE}, cold look-ups again ${recovered.toFixed(0)} ms after its return`,
+        FIGURE,
+      );
+    },
+  );
+
+  it('does not serve on what it knows to be changed', async () => {
+    await service.admin('PATCH', `/issuers/${tenant.issuerId}`, { disabled: true });
+    proxy.refuse();
+    await expectUnavailable(warm);
+  });
+
+  it('hears of what was changed while it heard nothing', async () => {
+    proxy.refuse();
+    await expectUnavailable(cold);
+    await sql.query(`INSERT INTO revocations (id, issuer_id, kind, value) VALUES ($1, $2, 'token', 'one')`, [
+      randomUUID(), tenant.issuerId,
+    ]); // prettier-ignore
+    expect((await warm()).status).toBe(302);
+    proxy.restore();
+    await waitUntil(
+      'the token is refused',
+      async () => (await service.get(tenant.path({ jti: 'one' }))).status === 401,
+    );
+  });
+
+  it('answers 503 to admin requests, and does what it is told once the database is back', async () => {
+    proxy.refuse();
+    await expectUnavailable(() => service.admin('GET', '/issuers'));
+    await expectUnavailable(() => service.admin('POST', '/issuers', { name: 'x' }));
+    proxy.restore();
+    await waitUntil(
+      'it works',
+      async () => (await service.admin('POST', '/issuers', { name: 'x' })).status === 201,
+    );
+  });
+
+  it('hears of a revocation though its connections have died in silence', async () => {
+    proxy.lose();
+    proxy.restore();
+    await sql.query(`INSERT INTO revocations (id, issuer_id, kind, value) VALUES ($1, $2, 'token', 'one')`, [
+      randomUUID(), tenant.issuerId,
+    ]); // prettier-ignore
+    await waitUntil(
+      'the token is refused',
+      async () => (await service.get(tenant.path({ jti: 'one' }))).status === 401,
+    );
+    await waitUntil('cold look-ups are answered', async () => (await cold()).status === 404);
+  });
+
+  it('does not mind connections that are reset while nobody uses them', async () => {
+    proxy.reset();
+    await waitUntil('cold look-ups are answered', async () => (await cold()).status === 404);
+    expect((await warm()).status).toBe(302);
+  });
+});

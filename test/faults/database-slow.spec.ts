@@ -1,0 +1,99 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, inject, it, onTestFinished } from 'vitest';
+import { FIGURE } from '../support/figures.reporter.js';
+import { request, type Answer } from '../support/http.js';
+import { createServedImage, ownClient, ownDatabase, ownProcess } from '../support/owned.js';
+import { TEST_VARIABLES } from '../support/service.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
+import { waitUntil } from '../support/wait-until.js';
+
+/** Milliseconds: what `MAX_STALE` of the test, in seconds, outlasts. */
+const SLOW_FOR = 6_000;
+/** Batches of as many look-ups as a batch may have: together more than may wait at once (2,000). */
+const BATCHES = 5;
+const ITEMS = 500;
+/** Connections of a process: ten in the pool, one that listens. */
+const CONNECTIONS = 11;
+/** Milliseconds: the second that a look-up may take, and some for a busy machine that works on 2,500 of them. */
+const BOUND = 1_000 + 3_000;
+
+// The embedded database has no network that could be slow.
+describe.runIf(inject('database').kind === 'postgres')('a database that answers after 5 seconds', () => {
+  it('is waited for by a bounded number for a bounded time, and warm redirects do not notice', async ({
+    annotate,
+  }) => {
+    const database = await ownDatabase();
+    const operator = await ownClient(database);
+    const url = database.variables['DATABASE_URL'] ?? '';
+    const proxy = await TcpProxy.before(url);
+    onTestFinished(() => proxy.close());
+    const service = await ownProcess({ ...TEST_VARIABLES, DATABASE_URL: proxy.urlOf(url), MAX_STALE: '60' });
+    const image = await createServedImage(service);
+    const warm = (): Promise<Answer> => request({ port: service.port, path: image.path() });
+    const cold = (): Promise<Answer> =>
+      request({ port: service.port, path: `/images/${randomUUID()}?token=${image.seal()}` });
+    // Once all that was written has been told, what is warm stays so.
+    await sleep(1_000);
+    expect((await warm()).status).toBe(302);
+
+    proxy.slow(2_500);
+    const began = performance.now();
+    let slowest = 0;
+    let served = 0;
+    const redirects = (async () => {
+      while (performance.now() - began < SLOW_FOR) {
+        const asked = performance.now();
+        expect((await warm()).status).toBe(302);
+        slowest = Math.max(slowest, performance.now() - asked);
+        served += 1;
+        await sleep(5);
+      }
+    })();
+
+    const batches = Array.from({ length: BATCHES }, async () => {
+      const deliveries = Array.from({ length: ITEMS }, () => ({
+        image_id: randomUUID(),
+        token: image.seal(),
+      }));
+      const answer = await request({
+        port: service.port,
+        path: '/deliveries',
+        method: 'POST',
+        body: { deliveries },
+      });
+      return { answer, took: performance.now() - began };
+    });
+    for (const { answer, took } of await Promise.all(batches)) {
+      expect(took).toBeLessThan(BOUND);
+      const items = (answer.json() as { deliveries: { problem?: { code: string } }[] }).deliveries;
+      expect(items.map(({ problem }) => problem?.code)).toStrictEqual(
+        items.map(() => 'database_unavailable'),
+      );
+    }
+    // Whoever comes now does not wait at all, and the server is spared.
+    let longest = 0;
+    while (performance.now() - began < SLOW_FOR - 1_000) {
+      const asked = performance.now();
+      const answer = await cold();
+      expect([answer.status, answer.headers['retry-after']]).toStrictEqual([503, '1']);
+      longest = Math.max(longest, performance.now() - asked);
+      const { rows } = await operator.query(
+        `SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`,
+      );
+      expect(rows.length).toBeLessThanOrEqual(2 * CONNECTIONS);
+      await sleep(50);
+    }
+    await redirects;
+    expect(longest).toBeLessThan(BOUND);
+    expect(slowest).toBeLessThan(BOUND);
+    expect(served).toBeGreaterThan(50);
+
+    proxy.restore();
+    await waitUntil('cold look-ups are answered', async () => (await cold()).status === 404);
+    await annotate(
+      `database slow by 5 s: ${served} warm redirects meanwhile, the slowest ${slowest.toFixed(0)} ms, cold ones 503 after ${longest.toFixed(0)} ms at most`,
+      FIGURE,
+    );
+  });
+});

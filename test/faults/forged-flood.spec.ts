@@ -1,0 +1,88 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import type { EventEmitter } from 'node:events';
+import { Agent } from 'node:http';
+import { DataSource } from 'typeorm';
+import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { IssuerKeyUses } from '../../src/issuers/issuer-key-uses.service.js';
+import { FIGURE } from '../support/figures.reporter.js';
+import { request } from '../support/http.js';
+import { createSeedTenant, sealWith, type Tenant } from '../support/seed.js';
+import { startService, type Service } from '../support/service.js';
+
+const FLOOD = 1_000;
+const CLIENTS = 8;
+
+let service: Service;
+let tenant: Tenant;
+
+beforeAll(async () => {
+  service = await startService();
+  tenant = await createSeedTenant(service);
+  expect((await service.image(tenant.path())).status).toBe(302);
+});
+afterAll(() => service.close());
+
+/** Asks for the tenant's image with each token. @returns the statuses, and the milliseconds that it took. */
+async function flood(tokens: readonly string[]): Promise<{ statuses: ReadonlySet<number>; took: number }> {
+  const agent = new Agent({ keepAlive: true });
+  const statuses = new Set<number>();
+  const left = [...tokens];
+  const began = performance.now();
+  await Promise.all(
+    Array.from({ length: CLIENTS }, async () => {
+      for (let token = left.pop(); token !== undefined; token = left.pop()) {
+        const path = `/images/${tenant.imageId}?token=${token}`;
+        statuses.add((await request({ port: service.port, path, agent })).status);
+      }
+    }),
+  );
+  agent.destroy();
+  return { statuses, took: performance.now() - began };
+}
+
+/** Counts what is asked of the database from now on, by anybody in the service but those who listen to it. */
+function countQueries(): () => number {
+  const pool = (service.app.get(DataSource).driver as PostgresDriver).master as EventEmitter;
+  let count = 0;
+  const note = (): void => void (count += 1);
+  pool.on('acquire', note);
+  onTestFinished(() => void pool.off('acquire', note));
+  return () => count;
+}
+
+const tokens = (make: (index: number) => string): string[] =>
+  Array.from({ length: FLOOD }, (_, index) => make(index));
+
+describe('a flood of forged tokens', () => {
+  const nobody = randomUUID();
+  it.for<[name: string, forge: (index: number) => string]>([
+    [
+      'for an issuer that there is',
+      (index) => sealWith(secret(), { iss: tenant.issuerId, jti: String(index) }),
+    ],
+    ['for one issuer that there is not', (index) => sealWith(secret(), { iss: nobody, jti: String(index) })],
+    ['for an issuer of its own each', () => sealWith(secret(), { iss: randomUUID() })],
+  ])('%s is refused without a query after the first', async ([name, forge], { annotate }) => {
+    const good = await flood(tokens((index) => tenant.seal({ width: index })));
+    expect([...good.statuses]).toStrictEqual([302]);
+    // The uses of the good ones are written now, and not while queries are counted.
+    await service.app.get(IssuerKeyUses, { strict: false }).flush();
+
+    expect([...(await flood([forge(-1)])).statuses]).toStrictEqual([401]);
+    const queries = countQueries();
+    const forged = await flood(tokens(forge));
+    expect([...forged.statuses]).toStrictEqual([401]);
+    // An absence is asked for again every five seconds, and the ids of all issuers with it.
+    expect(queries()).toBeLessThanOrEqual(2 * Math.floor(forged.took / 5_000));
+    await annotate(
+      `forged tokens ${name}: ${perSecond(forged.took)} refused a second beside ${perSecond(good.took)} good ones, ${queries()} queries`,
+      FIGURE,
+    );
+    // The one that was there is there.
+    expect((await service.image(tenant.path())).status).toBe(302);
+  });
+});
+
+const secret = (): string => randomBytes(32).toString('base64url');
+const perSecond = (took: number): string => ((FLOOD * 1_000) / took).toFixed(0);

@@ -1,0 +1,129 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { DataSource } from 'typeorm';
+import { describe, expect, inject, it, onTestFinished } from 'vitest';
+import { readDatabaseSettings } from '../../src/config/environment.js';
+import { makeDataSource } from '../../src/database/data-source.js';
+import { ownClient, ownDatabase } from '../support/owned.js';
+import { schemaOf } from '../support/schema.js';
+import { spawnBuilt, type Ended } from '../support/service-process.js';
+import type { TestDatabase } from '../support/test-database.js';
+import { waitUntil } from '../support/wait-until.js';
+
+const PROCESSES = 8;
+/** Milliseconds: eight processes start at once. */
+const PATIENCE = 150_000;
+const TIMEOUT = 400_000;
+const PROGRAM = 'src/database/migration-run.js';
+const embedded = inject('database').kind === 'embedded';
+
+/** A process that migrates, and is gone before its database is dropped. */
+function startMigrator({ variables }: TestDatabase): ReturnType<typeof spawnBuilt> {
+  const migrator = spawnBuilt(PROGRAM, variables);
+  onTestFinished(async () => {
+    migrator.kill('SIGKILL');
+    await migrator.ended;
+  });
+  return migrator;
+}
+
+async function open({ variables }: TestDatabase): Promise<DataSource> {
+  const dataSource = await makeDataSource(readDatabaseSettings(variables));
+  await dataSource.initialize();
+  onTestFinished(() => dataSource.destroy());
+  return dataSource;
+}
+
+/** The database has the schema of one that was migrated in peace, and each migration ran once. */
+async function expectOneSchema(database: TestDatabase): Promise<void> {
+  const [made, other] = [await open(database), await open(await ownDatabase())];
+  expect(await schemaOf(made)).toStrictEqual(await schemaOf(other));
+  const names = await made.query<{ name: string }[]>('SELECT name FROM migrations ORDER BY name');
+  expect(names.map(({ name }) => name)).toStrictEqual(
+    made.migrations.map((migration) => migration.constructor.name).toSorted(),
+  );
+}
+
+describe.runIf(!embedded)('eight processes that migrate an empty database at once', () => {
+  it(
+    'make one schema, though the one that migrates is killed',
+    async () => {
+      const database = await ownDatabase({ empty: true });
+      const [operator, blocker] = [await ownClient(database), await ownClient(database)];
+      // A table of that name, not committed: whoever makes the schema is held in the middle of it.
+      await blocker.query('BEGIN');
+      await blocker.query('CREATE TABLE audit_log ()');
+      const waiting = async (event: string): Promise<number> => {
+        const { rows } = await operator.query(
+          `SELECT FROM pg_stat_activity
+          WHERE datname = current_database() AND application_name = 'pixseal' AND wait_event = $1`,
+          [event],
+        );
+        return rows.length;
+      };
+
+      const victim = startMigrator(database);
+      await waitUntil(
+        'one is in the middle of its work',
+        async () => (await waiting('transactionid')) === 1,
+        PATIENCE,
+      );
+      const others = Array.from({ length: PROCESSES - 1 }, () => startMigrator(database));
+      await waitUntil('all others wait', async () => (await waiting('advisory')) === others.length, PATIENCE);
+      victim.kill('SIGKILL');
+      expect(await victim.ended).toMatchObject({ signal: 'SIGKILL', stdout: '' });
+      await blocker.query('ROLLBACK');
+
+      const ended = await Promise.all(others.map((other) => other.ended));
+      expect(ended.map(({ code, stderr }) => ({ code, stderr }))).toStrictEqual(
+        others.map(() => ({ code: 0, stderr: '' })),
+      );
+      const said = ended.map(({ stdout }) => stdout);
+      expect(said.filter((text) => /^Ran CreateTables1764000000000.*\.\n$/.test(text))).toHaveLength(1);
+      expect(said.filter((text) => text === 'No migration is pending.\n')).toHaveLength(others.length - 1);
+      await expectOneSchema(database);
+    },
+    TIMEOUT,
+  );
+});
+
+describe.runIf(embedded)('eight processes that migrate an empty folder at once', () => {
+  it(
+    'do not meet, and the folder is good though the one that has it is killed',
+    async () => {
+      const database = await ownDatabase({ empty: true });
+      const folder = database.variables['DATA_DIR'] ?? '';
+      const startAll = (): readonly ReturnType<typeof spawnBuilt>[] =>
+        Array.from({ length: PROCESSES }, () => startMigrator(database));
+      const lock = join(folder, 'pixseal.pid');
+
+      const first = startAll();
+      await waitUntil(
+        'one makes the database',
+        () => existsSync(join(folder, 'postgres', 'PG_VERSION')),
+        PATIENCE,
+      );
+      const holder = Number(readFileSync(lock, 'utf8').split(' ')[0]);
+      const victim = first.find(({ pid }) => pid === holder);
+      victim?.kill('SIGKILL');
+      const ended = await Promise.all(first.map((each) => each.ended));
+      expect(ended.filter(({ signal }) => signal === 'SIGKILL')).toHaveLength(1);
+      expectRefusedOrDone(ended.filter(({ signal }) => signal === null));
+
+      // The killed one's lock is there, and all find it at once.
+      const again = await Promise.all(startAll().map((each) => each.ended));
+      expectRefusedOrDone(again);
+      expect(again.some(({ code }) => code === 0)).toBe(true);
+      await expectOneSchema(database);
+    },
+    TIMEOUT,
+  );
+
+  function expectRefusedOrDone(all: readonly Ended[]): void {
+    for (const { code, stdout, stderr } of all) {
+      if (code === 0) expect(stdout).toMatch(/^(Ran .+|No migration is pending)\.\n$/);
+      else
+        expect(stderr).toMatch(/^The migrations did not run\. The data folder .+ is in use by process \d+\./);
+    }
+  }
+});

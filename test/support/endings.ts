@@ -1,0 +1,28 @@
+import type { Answer } from './http.js';
+import type { Tenant } from './seed.js';
+import type { Service } from './service.js';
+
+type Ending = readonly [name: string, end: (service: Service, tenant: Tenant) => Promise<Answer>];
+
+/** The claims of a token that every one of `ENDINGS` ends. */
+export const ENDED_CLAIMS = { jti: 'one', session_id: 'one' } as const;
+
+const change =
+  (method: string, path: (tenant: Tenant) => string, body?: () => object): Ending[1] =>
+  (service, tenant) =>
+    service.admin(method, path(tenant), body?.());
+const now = (): string => new Date().toISOString();
+const revocations = ({ issuerId }: Tenant): string => `/issuers/${issuerId}/revocations`;
+const issuer = ({ issuerId }: Tenant): string => `/issuers/${issuerId}`;
+const key = ({ issuerId, keyId }: Tenant): string => `/issuers/${issuerId}/keys/${keyId}`;
+const image = ({ imageId }: Tenant): string => `/images/${imageId}`;
+
+/** Everything by which an operator ends a tenant's token before its time. */
+export const ENDINGS: readonly Ending[] = [
+  ['a jti', change('POST', revocations, () => ({ jti: 'one' }))],
+  ['a session', change('POST', revocations, () => ({ session_id: 'one' }))],
+  ['a key', change('DELETE', key)],
+  ['an issuer', change('PATCH', issuer, () => ({ disabled: true }))],
+  ['what an issuer sealed before now', change('PATCH', issuer, () => ({ not_before: now() }))],
+  ['what was sealed for an image before now', change('PATCH', image, () => ({ not_before: now() }))],
+];

@@ -1,0 +1,40 @@
+import { Agent } from 'node:http';
+import { request } from './http.js';
+import { approveLocation } from './location-parser.js';
+
+/** Clients that ask for one path of a `ServedImage` again and again over kept connections, until they are told to stop. */
+export interface Load {
+  readonly count: () => number;
+  /** @returns what was no 302 with a good Location. */
+  readonly stop: () => Promise<readonly string[]>;
+}
+
+export function startLoad(port: number, path: string, clients = 16): Load {
+  const agent = new Agent({ keepAlive: true });
+  let stopped = false;
+  let count = 0;
+  const failures: string[] = [];
+  const all = Array.from({ length: clients }, async () => {
+    while (!stopped) {
+      const outcome = await request({ port, path, agent }).then(
+        ({ status, headers }) => {
+          if (status !== 302) return `answered ${status}`;
+          approveLocation(headers.location ?? '', { images: ['served'], layers: [], steps: 1 });
+          return null;
+        },
+        (error: unknown) => String(error),
+      );
+      count += 1;
+      if (outcome !== null) failures.push(outcome);
+    }
+  });
+  return {
+    count: () => count,
+    stop: async () => {
+      stopped = true;
+      await Promise.all(all);
+      agent.destroy();
+      return failures;
+    },
+  };
+}

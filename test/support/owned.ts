@@ -1,0 +1,81 @@
+import pg from 'pg';
+import { expect, onTestFinished } from 'vitest';
+import { request, type Answer } from './http.js';
+import { sealWith } from './seed.js';
+import { startServiceProcess, type ServiceProcess } from './service-process.js';
+import { ADMIN_KEY } from './service.js';
+import { createTestDatabase, type TestDatabase } from './test-database.js';
+
+/** A database that is dropped after the test. */
+export async function ownDatabase(options?: { readonly empty: boolean }): Promise<TestDatabase> {
+  const database = await createTestDatabase(options);
+  onTestFinished(() => database.drop());
+  return database;
+}
+
+/** A connection to a database on a server, beside those of the service. */
+export async function ownClient({ variables }: TestDatabase): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: variables['DATABASE_URL'] });
+  await client.connect();
+  // A test may have it killed.
+  client.on('error', () => undefined);
+  onTestFinished(() => client.end());
+  return client;
+}
+
+/** The built service in a process that is killed after the test. @param program `src/main.js` where absent. */
+export async function ownProcess(
+  variables: Readonly<Record<string, string>>,
+  program?: readonly string[],
+): Promise<ServiceProcess> {
+  const service = await startServiceProcess(variables, program);
+  onTestFinished(async () => {
+    service.kill('SIGKILL');
+    await service.ended;
+  });
+  return service;
+}
+
+/** A request of a process's admin API. */
+export function askAdmin(
+  { port }: { readonly port: number },
+  method: string,
+  path: string,
+  body?: unknown,
+  key: string = ADMIN_KEY,
+): Promise<Answer> {
+  return request({ port, path: `/admin${path}`, method, body, headers: { authorization: `Bearer ${key}` } });
+}
+
+/** An issuer and its image, whose public id is `served`. */
+export interface ServedImage {
+  readonly issuerId: string;
+  readonly imageId: string;
+  /** Seals a payload of the issuer. */
+  seal(claims?: Readonly<Record<string, unknown>>): string;
+  /** The image's path under a token of one step, with these claims. */
+  path(claims?: Readonly<Record<string, unknown>>): string;
+}
+
+/** Makes an issuer and an image over a process's admin API. */
+export async function createServedImage(service: { readonly port: number }): Promise<ServedImage> {
+  const post = async <T>(path: string, body: unknown): Promise<T> => {
+    const answer = await askAdmin(service, 'POST', path, body);
+    expect(answer.status).toBe(201);
+    return answer.json() as T;
+  };
+  const issuer = await post<{ id: string; key: { secret: string } }>('/issuers', { name: 'Served' });
+  const image = await post<{ id: string }>('/images', {
+    issuer_id: issuer.id,
+    public_id: 'served',
+    version: 5,
+  });
+  const seal: ServedImage['seal'] = (claims = {}) =>
+    sealWith(issuer.key.secret, { iss: issuer.id, ...claims });
+  return {
+    issuerId: issuer.id,
+    imageId: image.id,
+    seal,
+    path: (claims) => `/images/${image.id}?token=${seal({ transformations: [{ width: 5 }], ...claims })}`,
+  };
+}

@@ -1,0 +1,23 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { findPostgres } from './postgres-server.js';
+
+/** One of Postgres's own programs, beside the server's binaries or on the PATH; null where there is none. */
+export function findPostgresTool(name: string): string | null {
+  const found = findPostgres();
+  const folders = [
+    ...(found !== null && 'bin' in found ? [found.bin] : []),
+    ...(process.env['PATH'] ?? '').split(':'),
+  ];
+  const path = folders.map((folder) => join(folder, name)).find((each) => existsSync(each));
+  if (path === undefined && process.env['REQUIRE_POSTGRES'] === '1') {
+    throw new Error(`REQUIRE_POSTGRES is set, and there is no ${name}`);
+  }
+  return path ?? null;
+}
+
+/** Runs a program to its end. @throws with what it wrote where it fails. */
+export function runTool(path: string, args: readonly string[]): string {
+  return execFileSync(path, args, { encoding: 'utf8', maxBuffer: 100_000_000 });
+}
