@@ -21,6 +21,10 @@ const BANS = {
     regex: '^(?!\\./|\\.\\./problems/)',
     message: 'The vocabulary is pure: it imports its own folder and src/problems, nothing else.',
   },
+  allButOwn: {
+    regex: '^(?!\\./)',
+    message: 'The client runs anywhere: it imports its own folder, nothing else.',
+  },
   frameworks: {
     regex: '^(?!\\.|node:)',
     message: 'This file is pure: it imports no package.',
@@ -91,6 +95,7 @@ export default defineConfig(
   area(['src/originals/inspect-original.ts'], BANS.cloudinary, BANS.commander, BANS.typeorm),
   area(['src/renderer/**'], BANS.cloudinary, BANS.commander, BANS.typeorm),
   area(['src/transformations/**'], BANS.allButProblems),
+  area(['src/client/**'], BANS.allButOwn),
   area(['src/policy/!(policy.dto|policy-rows.service).ts'], BANS.frameworks),
   area(
     ['src/tokens/{compact-jws,image-binding,strict-json,token-claims,token.errors,uuid}.ts'],
