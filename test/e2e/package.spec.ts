@@ -1,8 +1,9 @@
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import { expect as jestExpect } from 'expect';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -32,11 +33,17 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+/** Runs Node beside the service of this process. @returns what it printed, read as JSON */
+async function node(...args: string[]): Promise<unknown> {
+  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 30_000 });
+  return JSON.parse(stdout);
+}
+
 /** Runs a module of the user's. */
-function run(script: string, ...args: string[]): unknown {
+function run(script: string, ...args: string[]): Promise<unknown> {
   const path = join(project, 'script.js');
   writeFileSync(path, script);
-  return JSON.parse(execFileSync(process.execPath, [path, ...args], { encoding: 'utf8' }));
+  return node(path, ...args);
 }
 
 /** What the compiler says of a module of the user's, who has no types but those of the language. */
@@ -94,25 +101,21 @@ describe('pixseal/client, packed', () => {
 
   it('seals, and asks for deliveries, as a user’s dependency', async () => {
     await check(
-      run(
+      (await run(
         `import { deliveries, imageUrl, sealToken } from 'pixseal/client';
          const { seal, baseUrl, imageId } = JSON.parse(process.argv[2]);
          const token = await sealToken(seal);
          const delivered = await deliveries({ baseUrl, items: [{ imageId, token }, { imageId: 'x', token }] });
          console.log(JSON.stringify({ token, url: imageUrl({ baseUrl, imageId, token }), delivered }));`,
         given(),
-      ) as never,
+      )) as never,
     );
   });
 
   it('does the same without Node: with WebCrypto, fetch, TextEncoder and btoa alone', async () => {
     const args = ['--experimental-vm-modules', 'test/client/bare-context.js'];
     const entry = join(unpacked, 'dist/src/client/pixseal-client.js');
-    const printed = execFileSync(process.execPath, [...args, entry, given()], {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    await check(JSON.parse(printed) as never);
+    await check((await node(...args, entry, given())) as never);
   });
 
   it('asks for more deliveries than one request takes, in order', async () => {
