@@ -59,52 +59,55 @@ export class AdminClient {
   async createIssuer({ name = 'Test', policy }: NewIssuer): Promise<CreatedIssuer> {
     const { id, key } = await this.create<{ id: string; key: { id: string; secret: string; dsn: string } }>(
       'issuers',
-      { name, policy },
+      JSON.stringify({ name, policy }),
     );
     return { id, keyId: key.id, secret: key.secret, dsn: key.dsn };
   }
 
   async createImage({ version = 1, access, ...asset }: NewImage): Promise<CreatedImage> {
-    const row = await this.createAsset<{ version: number }>('images', asset, { version, access });
+    const row = await this.create<AssetRow & { version: number }>(
+      'images',
+      bodyOf(asset, { version, access }),
+    );
     return { id: row.id, publicId: row.public_id, version: row.version };
   }
 
   async createOverlay(asset: NewOverlay): Promise<CreatedOverlay> {
-    const row = await this.createAsset('overlays', asset);
+    const row = await this.create<AssetRow>('overlays', bodyOf(asset));
     return { id: row.id, publicId: row.public_id };
   }
 
-  private createAsset<T = unknown>(
-    path: string,
-    { issuerId, publicId = `test/${randomUUID()}`, deliveryType, file }: NewAsset,
-    more: Readonly<Record<string, unknown>> = {},
-  ): Promise<T & { id: string; public_id: string }> {
-    const members = { issuer_id: issuerId, public_id: publicId, delivery_type: deliveryType, ...more };
-    return this.create(path, members, file);
-  }
-
-  private async create<T>(
-    path: string,
-    members: Readonly<Record<string, unknown>>,
-    file?: Uint8Array,
-  ): Promise<T> {
+  private async create<Row>(path: string, body: string | FormData): Promise<Row> {
     const answer = await fetch(`${this.baseUrl}/admin/${path}`, {
       method: 'POST',
       headers: {
         authorization: `Bearer ${this.adminKey}`,
-        ...(file === undefined ? { 'content-type': 'application/json' } : {}),
+        // A form's own has its boundary.
+        ...(typeof body === 'string' ? { 'content-type': 'application/json' } : {}),
       },
-      body: file === undefined ? JSON.stringify(members) : formOf(members, file),
+      body,
     });
-    const body: unknown = await answer.json();
-    if (answer.status !== 201) throw new PixsealError(answer.status, body as Problem);
-    return body as T;
+    const answered: unknown = await answer.json();
+    if (answer.status !== 201) throw new PixsealError(answer.status, answered as Problem);
+    return answered as Row;
   }
 }
 
-function formOf(members: Readonly<Record<string, unknown>>, file: Uint8Array): FormData {
+interface AssetRow {
+  readonly id: string;
+  readonly public_id: string;
+}
+
+function bodyOf(
+  { issuerId, publicId = `test/${randomUUID()}`, deliveryType, file }: NewAsset,
+  more: Readonly<Record<string, string | number | undefined>> = {},
+): string | FormData {
+  const members = { issuer_id: issuerId, public_id: publicId, delivery_type: deliveryType, ...more };
+  if (file === undefined) return JSON.stringify(members);
   const form = new FormData();
-  for (const [name, value] of Object.entries(members)) if (value !== undefined) form.set(name, String(value));
+  for (const [name, value] of Object.entries(members)) {
+    if (value !== undefined) form.set(name, String(value));
+  }
   form.set('file', new Blob([new Uint8Array(file)]), 'file');
   return form;
 }

@@ -222,7 +222,7 @@ describe('pixseal/testing, packed', () => {
       [
         'Jest',
         () => {
-          jestExpect.extend(kit.pixsealMatchers as never);
+          jestExpect.extend(kit.pixsealMatchers);
           return jestExpect(url) as never;
         },
       ],
