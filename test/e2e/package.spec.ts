@@ -14,6 +14,8 @@ import { createSeedTenant, type Tenant } from '../support/seed.js';
 import { startService, type Service } from '../support/service.js';
 
 let folder: string;
+/** Two embedded databases are made here, each of which takes a busy machine its time. */
+const STARTS = 180_000;
 /** A user's project, whose node_modules has the packed package alone. */
 let project: string;
 let unpacked: string;
@@ -183,7 +185,7 @@ describe('pixseal/testing, packed', () => {
       layer = overlay.id;
       const token = await sealed(issuer, { width: 400, crop: 'fill', nonsense: 1 }, { overlay: overlay.id });
       url = `${pixseal.baseUrl}/images/${image.id}?token=${token}`;
-    });
+    }, STARTS);
     afterAll(() => pixseal.close());
 
     it('answers a redirect to the URL that it would sign', async () => {
@@ -280,7 +282,7 @@ describe('pixseal/testing, packed', () => {
     }
     expect(folders()).toStrictEqual(before);
     await expect(fetch(`${pixseal.baseUrl}/health/live`)).rejects.toThrow();
-  });
+  }, STARTS);
 
   it('says why a service did not start', async () => {
     await expect(kit.startPixseal({ mode: 'blank', variables: { PORT: 'x' } })).rejects.toThrow(
