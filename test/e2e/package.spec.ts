@@ -154,6 +154,8 @@ describe('pixseal/testing, packed', () => {
   let kit: typeof testing;
 
   beforeAll(async () => {
+    // Other suites start services too: this one's folders are its own.
+    process.env['TMPDIR'] = folder;
     // What an install would bring.
     symlinkSync(resolve('node_modules'), join(unpacked, 'node_modules'));
     kit = (await import(
@@ -264,25 +266,29 @@ describe('pixseal/testing, packed', () => {
     });
   });
 
-  it('in mode local renders what was uploaded, and leaves nothing behind', async () => {
-    const folders = (): string[] =>
-      readdirSync(tmpdir()).filter((name) => name.startsWith('pixseal-testing-'));
-    const before = folders();
-    const pixseal = await kit.startPixseal({ mode: 'local' });
-    try {
-      const issuer = await pixseal.createIssuer();
-      const image = await pixseal.createImage({ issuerId: issuer.id, file: await photo() });
-      const token = await sealed(issuer, { width: 40, height: 30, crop: 'fill' }, { fetch_format: 'png' });
-      const answer = await fetch(`${pixseal.baseUrl}/images/${image.id}?token=${token}`);
-      expect([answer.status, answer.headers.get('content-type')]).toStrictEqual([200, 'image/png']);
-      expect(folders().length).toBeGreaterThan(before.length);
-    } finally {
-      await pixseal.close();
-      await pixseal.close();
-    }
-    expect(folders()).toStrictEqual(before);
-    await expect(fetch(`${pixseal.baseUrl}/health/live`)).rejects.toThrow();
-  }, STARTS);
+  it(
+    'in mode local renders what was uploaded, and leaves nothing behind',
+    async () => {
+      const folders = (): string[] =>
+        readdirSync(folder).filter((name) => name.startsWith('pixseal-testing-'));
+      const before = folders();
+      const pixseal = await kit.startPixseal({ mode: 'local' });
+      try {
+        const issuer = await pixseal.createIssuer();
+        const image = await pixseal.createImage({ issuerId: issuer.id, file: await photo() });
+        const token = await sealed(issuer, { width: 40, height: 30, crop: 'fill' }, { fetch_format: 'png' });
+        const answer = await fetch(`${pixseal.baseUrl}/images/${image.id}?token=${token}`);
+        expect([answer.status, answer.headers.get('content-type')]).toStrictEqual([200, 'image/png']);
+        expect(folders().length).toBeGreaterThan(before.length);
+      } finally {
+        await pixseal.close();
+        await pixseal.close();
+      }
+      expect(folders()).toStrictEqual(before);
+      await expect(fetch(`${pixseal.baseUrl}/health/live`)).rejects.toThrow();
+    },
+    STARTS,
+  );
 
   it('says why a service did not start', async () => {
     await expect(kit.startPixseal({ mode: 'blank', variables: { PORT: 'x' } })).rejects.toThrow(
