@@ -61,7 +61,8 @@ export class NewKeyView extends KeyView {
     this.secret = secret;
     const dsn = new URL(origin);
     dsn.username = row.issuerId;
-    dsn.password = secret;
+    // The setter leaves a percent sign as it is.
+    dsn.password = encodeURIComponent(secret);
     dsn.searchParams.set('kid', row.id);
     this.dsn = dsn.href;
   }

@@ -15,7 +15,7 @@ export async function getPicture(url: string, headers: Record<string, string> = 
   return { status: answer.status, headers: answer.headers, body: Buffer.from(await answer.arrayBuffer()) };
 }
 
-const photo = once(drawPhoto);
+export const photo = once(drawPhoto);
 const watermark = once(drawWatermark);
 
 function once<T>(draw: () => Promise<T>): () => Promise<T> {

@@ -1,0 +1,29 @@
+/** What a key's `dsn` holds: all that `sealToken` and `imageUrl` need. */
+export interface Dsn {
+  readonly issuerId: string;
+  readonly secret: string;
+  /** The key's id. */
+  readonly kid?: string;
+  readonly baseUrl: string;
+}
+
+const DSN = /^(https?:\/\/)([^:/?#@]+):([^/?#@]+)@([^/?#]+)\/?(?:\?kid=([^&#]+))?$/;
+
+/**
+ * Reads the `dsn` that the admin API and `pixseal issuer create` give with a new key.
+ * @throws TypeError for any other text, which it does not repeat: it may hold a secret.
+ */
+export function readDsn(dsn: string): Dsn {
+  const [, scheme, issuerId, secret, host, kid] = DSN.exec(dsn) ?? [];
+  if (scheme === undefined || issuerId === undefined || secret === undefined || host === undefined) {
+    throw new TypeError(
+      'This is no dsn of an issuer’s key: https://<issuer id>:<secret>@<host>/?kid=<key id>',
+    );
+  }
+  return {
+    issuerId,
+    secret: decodeURIComponent(secret),
+    ...(kid === undefined ? {} : { kid }),
+    baseUrl: scheme + host,
+  };
+}

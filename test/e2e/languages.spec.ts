@@ -1,0 +1,95 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createTenant, post, type Tenant } from '../support/seed.js';
+import { startService, type Service } from '../support/service.js';
+
+interface Language {
+  /** The program, and what comes before the file's name. */
+  readonly command: readonly [program: string, ...args: string[]];
+  readonly file: string;
+  /** Whether `REQUIRE_LANGUAGES=1` asks for it. */
+  readonly required: boolean;
+}
+
+/** By the name that the README's blocks have. */
+const LANGUAGES: Readonly<Record<string, Language>> = {
+  ruby: { command: ['ruby'], file: 'mint.rb', required: true },
+  python: { command: ['python3'], file: 'mint.py', required: true },
+  php: { command: ['php'], file: 'mint.php', required: true },
+  perl: { command: ['perl'], file: 'mint.pl', required: true },
+  java: { command: ['java'], file: 'Mint.java', required: false },
+  go: { command: ['go', 'run'], file: 'mint.go', required: false },
+};
+
+const isThere = ({ command: [program] }: Language): boolean =>
+  spawnSync(program, [program === 'go' ? 'version' : '--version']).status === 0;
+const found = Object.entries(LANGUAGES).filter(([, language]) => isThere(language));
+const missing = Object.entries(LANGUAGES).filter(([name]) => !found.some(([there]) => there === name));
+if (missing.length > 0) {
+  const names = missing.map(([name]) => name).join(', ');
+  process.stderr.write(
+    `\n*** LEFT OUT: the README's blocks in ${names}, which this machine cannot run. ***\n\n`,
+  );
+}
+
+/** Every character that a URL could take for something else. */
+const SECRET = `a+secret/of:its?own#with@all%41&the="rest'of-them`;
+
+let service: Service;
+let tenant: Tenant;
+let dsn: string;
+let folder: string;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'pixseal-languages-'));
+  service = await startService();
+  tenant = await createTenant(service, { publicId: 'languages', overlayPublicId: 'languages_layer' });
+  ({ dsn } = await post<{ dsn: string }>(service, `/issuers/${tenant.issuerId}/keys`, { secret: SECRET }));
+});
+afterAll(async () => {
+  rmSync(folder, { recursive: true, force: true });
+  await service.close();
+});
+
+describe('the README’s mint', () => {
+  it('is run in every language that must be there', () => {
+    const absent = missing.filter(([, { required }]) => required).map(([name]) => name);
+    expect(process.env['REQUIRE_LANGUAGES'] === '1' ? absent : []).toStrictEqual([]);
+  });
+
+  it.each(found)(
+    'in %s seals what the service answers as its own sealer’s',
+    async (name, { command, file }) => {
+      const [, block] =
+        new RegExp(`\`\`\`${name}\n([\\s\\S]*?)\`\`\``).exec(readFileSync('README.md', 'utf8')) ?? [];
+      expect(block).toBeDefined();
+      const path = join(folder, file);
+      writeFileSync(path, block ?? '');
+      const [program, ...args] = command;
+      const { stdout } = await promisify(execFile)(program, [...args, path, tenant.imageId], {
+        env: { ...process.env, PIXSEAL_DSN: dsn, GOCACHE: join(folder, 'go') },
+      });
+
+      const url = new URL(stdout.trim());
+      expect(url.origin).toBe(service.url);
+      const [answer, own] = [
+        await service.image(url.pathname + url.search),
+        await service.image(tenant.steps({ width: 400, height: 300, crop: 'fill' })),
+      ];
+      expect([answer.status, answer.headers.location]).toStrictEqual([302, own.headers.location]);
+      const [header = '', payload = ''] = url.searchParams.get('token')?.split('.') ?? [];
+      expect(JSON.parse(Buffer.from(header, 'base64url').toString())).toStrictEqual({
+        typ: 'JWT',
+        alg: 'HS256',
+      });
+      expect(JSON.parse(Buffer.from(payload, 'base64url').toString())).toMatchObject({
+        iss: tenant.issuerId,
+        image_id: tenant.imageId,
+      });
+    },
+  );
+});

@@ -1,0 +1,298 @@
+import { execFile, execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+import { expect as jestExpect } from 'expect';
+import ts from 'typescript';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Delivery } from '../../src/client/pixseal-client.js';
+import type * as testing from '../../src/testing/pixseal-testing.js';
+import { photo } from '../support/pictures.js';
+import { createSeedTenant, type Tenant } from '../support/seed.js';
+import { startService, type Service } from '../support/service.js';
+
+let folder: string;
+/** Two embedded databases are made here, each of which takes a busy machine its time. */
+const STARTS = 180_000;
+/** A user's project, whose node_modules has the packed package alone. */
+let project: string;
+let unpacked: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'pixseal-package-'));
+  execFileSync('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', folder]);
+  const [tarball = ''] = readdirSync(folder);
+  execFileSync('tar', ['-xzf', join(folder, tarball), '-C', folder]);
+  unpacked = join(folder, 'package');
+  project = join(folder, 'project');
+  mkdirSync(join(project, 'node_modules'), { recursive: true });
+  symlinkSync(unpacked, join(project, 'node_modules/pixseal'));
+  writeFileSync(join(project, 'package.json'), '{"type":"module"}');
+});
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Runs Node beside the service of this process. @returns what it printed, read as JSON */
+async function node(...args: string[]): Promise<unknown> {
+  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 30_000 });
+  return JSON.parse(stdout);
+}
+
+/** Runs a module of the user's. */
+function run(script: string, ...args: string[]): Promise<unknown> {
+  const path = join(project, 'script.js');
+  writeFileSync(path, script);
+  return node(path, ...args);
+}
+
+/** What the compiler says of a module of the user's, who has no types but those of the language. */
+function compile(source: string): string[] {
+  const path = join(project, 'consumer.ts');
+  writeFileSync(path, source);
+  const program = ts.createProgram([path], {
+    strict: true,
+    noEmit: true,
+    types: [],
+    lib: ['lib.es2022.d.ts'],
+    module: ts.ModuleKind.NodeNext,
+    moduleResolution: ts.ModuleResolutionKind.NodeNext,
+  });
+  return ts
+    .getPreEmitDiagnostics(program)
+    .map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'));
+}
+
+describe('pixseal/client, packed', () => {
+  let service: Service;
+  let tenant: Tenant;
+
+  beforeAll(async () => {
+    service = await startService();
+    tenant = await createSeedTenant(service);
+  });
+  afterAll(() => service.close());
+
+  const given = (): string =>
+    JSON.stringify({
+      seal: {
+        issuerId: tenant.issuerId,
+        secret: tenant.secret,
+        transformations: [{ width: 400, crop: 'fill' }],
+      },
+      baseUrl: service.url,
+      imageId: tenant.imageId,
+    });
+
+  async function check(result: { token: string; url: string; delivered: Delivery[] }): Promise<void> {
+    const { token, url, delivered } = result;
+    expect(token).toBe(tenant.seal({ transformations: [{ width: 400, crop: 'fill' }] }));
+    expect(url).toBe(`${service.url}/images/${tenant.imageId}?token=${token}`);
+    const { status, headers } = await service.image(url.slice(service.url.length));
+    expect(status).toBe(302);
+    expect(delivered).toStrictEqual([
+      { imageId: tenant.imageId, url: headers.location?.split('#')[1], location: headers.location },
+      {
+        imageId: 'x',
+        problem: expect.objectContaining({ status: 400, code: 'invalid_image_id' }) as unknown,
+      },
+    ]);
+  }
+
+  it('seals, and asks for deliveries, as a user’s dependency', async () => {
+    await check(
+      (await run(
+        `import { deliveries, imageUrl, sealToken } from 'pixseal/client';
+         const { seal, baseUrl, imageId } = JSON.parse(process.argv[2]);
+         const token = await sealToken(seal);
+         const delivered = await deliveries({ baseUrl, items: [{ imageId, token }, { imageId: 'x', token }] });
+         console.log(JSON.stringify({ token, url: imageUrl({ baseUrl, imageId, token }), delivered }));`,
+        given(),
+      )) as never,
+    );
+  });
+
+  it('does the same without Node: with WebCrypto, fetch, TextEncoder and btoa alone', async () => {
+    const args = ['--experimental-vm-modules', 'test/client/bare-context.js'];
+    const entry = join(unpacked, 'dist/src/client/pixseal-client.js');
+    await check((await node(...args, entry, given())) as never);
+  });
+
+  it('asks for more deliveries than one request takes, in order', async () => {
+    const { deliveries } = (await import(
+      pathToFileURL(join(unpacked, 'dist/src/client/pixseal-client.js')).href
+    )) as typeof import('../../src/client/pixseal-client.js');
+    const token = tenant.seal();
+    const items = Array.from({ length: 501 }, (_, at) => ({
+      imageId: at === 500 ? tenant.imageId : `${at}`,
+      token,
+    }));
+    const delivered = await deliveries({ baseUrl: `${service.url}/`, items });
+    expect(delivered.map(({ imageId }) => imageId)).toStrictEqual(items.map(({ imageId }) => imageId));
+    expect(delivered.filter(({ problem }) => problem === undefined)).toHaveLength(1);
+  });
+
+  it('has types that need none of Node’s or the browser’s, and refuse a step’s wrong key', () => {
+    const consumer = (step: string): string => `
+      import { deliveries, imageUrl, sealToken, type Step } from 'pixseal/client';
+      const steps: Step[] = [${step}];
+      const token = await sealToken({ issuerId: 'i', secret: 's', transformations: steps, exp: new Date() });
+      export const url: string = imageUrl({ baseUrl: 'https://img.example.com', imageId: 'i', token });
+      for (const each of await deliveries({ baseUrl: 'https://img.example.com', items: [{ token }] })) {
+        const text: string = each.problem === undefined ? each.location : each.problem.code;
+        text.trim();
+      }
+    `;
+    expect(compile(consumer(`{ width: 400, crop: 'fill' }`))).toStrictEqual([]);
+    expect(compile(consumer(`{ widht: 400 }`)).join('\n')).toContain(`'widht' does not exist in type 'Step'`);
+  });
+});
+
+describe('pixseal/testing, packed', () => {
+  let kit: typeof testing;
+
+  beforeAll(async () => {
+    // Other suites start services too: this one's folders are its own.
+    process.env['TMPDIR'] = folder;
+    // What an install would bring.
+    symlinkSync(resolve('node_modules'), join(unpacked, 'node_modules'));
+    kit = (await import(
+      pathToFileURL(join(unpacked, 'dist/src/testing/pixseal-testing.js')).href
+    )) as typeof testing;
+  });
+
+  const sealed = (issuer: testing.CreatedIssuer, ...transformations: unknown[]): Promise<string> =>
+    import(pathToFileURL(join(unpacked, 'dist/src/client/pixseal-client.js')).href).then(
+      ({ sealToken }: typeof import('../../src/client/pixseal-client.js')) =>
+        sealToken({
+          issuerId: issuer.id,
+          secret: issuer.secret,
+          transformations: transformations as object[],
+        }),
+    );
+
+  describe('in mode blank', () => {
+    let pixseal: testing.EmbeddedPixseal;
+    let issuer: testing.CreatedIssuer;
+    let url: string;
+    let layer: string;
+
+    beforeAll(async () => {
+      pixseal = await kit.startPixseal({ mode: 'blank', variables: { DOCS: 'off' } });
+      issuer = await pixseal.createIssuer({ policy: { max_steps: 5 } });
+      const image = await pixseal.createImage({ issuerId: issuer.id, publicId: 'shoes/red', version: 7 });
+      const overlay = await pixseal.createOverlay({ issuerId: issuer.id, publicId: 'marks/shop' });
+      layer = overlay.id;
+      const token = await sealed(issuer, { width: 400, crop: 'fill', nonsense: 1 }, { overlay: overlay.id });
+      url = `${pixseal.baseUrl}/images/${image.id}?token=${token}`;
+    }, STARTS);
+    afterAll(() => pixseal.close());
+
+    it('answers a redirect to the URL that it would sign', async () => {
+      const { status, headers } = await fetch(url, { redirect: 'manual' });
+      expect(status).toBe(302);
+      expect(headers.get('location')).toMatch(
+        /\/assets\/blank\.jpg#https:\/\/.*\/c_fill,w_400\/l_private:marks:shop\/v7\/shoes\/red\.jpg$/,
+      );
+    });
+
+    it('takes the settings that it is given, and throws the admin API’s problems', async () => {
+      expect((await fetch(`${pixseal.baseUrl}/docs`)).status).toBe(404);
+      await expect(pixseal.createImage({ issuerId: issuer.id, publicId: 'shoes/red' })).rejects.toMatchObject(
+        {
+          name: 'PixsealError',
+          status: 409,
+        },
+      );
+    });
+
+    it('has no rows that the suite did not make', async () => {
+      const answer = await fetch(`${pixseal.baseUrl}/admin/issuers`, {
+        headers: { authorization: `Bearer ${pixseal.adminKey}` },
+      });
+      expect(await answer.json()).toMatchObject({ items: [{ id: issuer.id }], next_cursor: null });
+    });
+
+    it.each<[runner: string, extended: () => testing.PixsealMatchers & { not: testing.PixsealMatchers }]>([
+      [
+        'Vitest',
+        () => {
+          expect.extend(kit.pixsealMatchers);
+          return expect(url) as never;
+        },
+      ],
+      [
+        'Jest',
+        () => {
+          jestExpect.extend(kit.pixsealMatchers);
+          return jestExpect(url) as never;
+        },
+      ],
+    ])('has matchers for %s, which explain a difference step by step', async (_, extended) => {
+      const steps = [{ width: 400, crop: 'fill', nonsense: 1 }, { overlay: layer }] as never;
+      extended().toSealTransformation(steps);
+      await extended().toDeliver(['c_fill,w_400', 'l_private:marks:shop']);
+
+      expect(() => extended().toSealTransformation([{ width: 300, crop: 'fill' }])).toThrow(
+        [
+          'The token seals another transformation:',
+          '  step 1: width: expected 300, sealed 400',
+          '          nonsense: expected nothing, sealed 1',
+          `  step 2: not expected: {"overlay":"${layer}"}`,
+        ].join('\n'),
+      );
+      expect(() => extended().not.toSealTransformation(steps)).toThrow('The token seals just this');
+      await expect(extended().toDeliver(['c_fit,w_400', 'l_private:marks:shop', 'w_1'])).rejects.toThrow(
+        [
+          'The URL delivers another picture:',
+          '  step 1: expected c_fit,w_400, delivered c_fill,w_400',
+          '          nonsense is ignored: unknown parameter',
+          '  step 2: same',
+          '  step 3: missing: "w_1"',
+        ].join('\n'),
+      );
+    });
+
+    it('has matchers that tell a refusal, and what is no token', async () => {
+      const { message, pass } = await kit.pixsealMatchers.toDeliver(url.replace('?token=', '?token=x'), []);
+      expect(pass).toBe(false);
+      expect(message()).toMatch(/^The URL is refused with 401 invalid_token: /);
+      expect(kit.pixsealMatchers.toSealTransformation(url.split('?')[0], []).message()).toBe(
+        'A token, or a URL with one, was expected.',
+      );
+      expect((await kit.pixsealMatchers.toDeliver(null, [])).message()).toBe('An image’s URL was expected.');
+    });
+  });
+
+  it(
+    'in mode local renders what was uploaded, and leaves nothing behind',
+    async () => {
+      const folders = (): string[] =>
+        readdirSync(folder).filter((name) => name.startsWith('pixseal-testing-'));
+      const before = folders();
+      const pixseal = await kit.startPixseal({ mode: 'local' });
+      try {
+        const issuer = await pixseal.createIssuer();
+        const image = await pixseal.createImage({ issuerId: issuer.id, file: await photo() });
+        const token = await sealed(issuer, { width: 40, height: 30, crop: 'fill' }, { fetch_format: 'png' });
+        const answer = await fetch(`${pixseal.baseUrl}/images/${image.id}?token=${token}`);
+        expect([answer.status, answer.headers.get('content-type')]).toStrictEqual([200, 'image/png']);
+        expect(folders().length).toBeGreaterThan(before.length);
+      } finally {
+        await pixseal.close();
+        await pixseal.close();
+      }
+      expect(folders()).toStrictEqual(before);
+      await expect(fetch(`${pixseal.baseUrl}/health/live`)).rejects.toThrow();
+    },
+    STARTS,
+  );
+
+  it('says why a service did not start', async () => {
+    await expect(kit.startPixseal({ mode: 'blank', variables: { PORT: 'x' } })).rejects.toThrow(
+      /Pixseal did not start\. .*PORT must be a whole number/s,
+    );
+  });
+});
