@@ -2,6 +2,7 @@ import { Body, Controller, HttpCode, Ip, Post } from '@nestjs/common';
 import { ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import { DeliveriesService } from './deliveries.service.js';
 import { CreateDeliveriesDto, DeliveriesView } from './deliveries.dto.js';
+import { Observations } from '../metrics/observations.js';
 import type { ReachedBy } from './origin.js';
 import { RequestReachedBy } from './request-origin.js';
 
@@ -9,7 +10,10 @@ import { RequestReachedBy } from './request-origin.js';
 @ApiTags('deliveries')
 @Controller('deliveries')
 export class DeliveriesController {
-  constructor(private readonly deliveries: DeliveriesService) {}
+  constructor(
+    private readonly deliveries: DeliveriesService,
+    private readonly observations: Observations,
+  ) {}
 
   @Post()
   @HttpCode(200)
@@ -19,6 +23,8 @@ export class DeliveriesController {
     @RequestReachedBy() reachedBy: ReachedBy,
     @Ip() address: string,
   ): Promise<DeliveriesView> {
-    return { deliveries: await this.deliveries.deliverAll(dto.deliveries, reachedBy, address) };
+    const deliveries = await this.deliveries.deliverAll(dto.deliveries, reachedBy, address);
+    for (const { problem } of deliveries) this.observations.deliveries.add(problem?.code ?? 'ok');
+    return { deliveries };
   }
 }

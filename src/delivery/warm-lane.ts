@@ -8,6 +8,7 @@ import { TooManyRequestsError } from '../limits/limits.errors.js';
 import type { RateLimits } from '../limits/rate-limits.js';
 import { logLine } from '../logging/request-log.js';
 import { requestIdOf, runtimeSince } from '../logging/request-trail.js';
+import type { Observations } from '../metrics/observations.js';
 import { writeRedirect } from './response-headers.js';
 import type { WarmRedirect, WarmRedirects } from './warm-redirects.service.js';
 
@@ -18,6 +19,7 @@ export interface LaneServices {
   readonly keyUses: IssuerKeyUses;
   readonly drain: Drain;
   readonly addressOf: AddressOf;
+  readonly observations: Observations;
   readonly logger: Logger;
 }
 
@@ -28,7 +30,7 @@ const ROUTE = '/images/:image_id';
  * warm redirect still has to be asked. Whatever is not plainly one goes the whole way, as if there were no lane.
  */
 export function openWarmLane(server: FastifyInstance, services: LaneServices): void {
-  const { redirects, limits, keyUses, drain, addressOf, logger } = services;
+  const { redirects, limits, keyUses, drain, addressOf, observations, logger } = services;
   // Whoever is counted in Redis waits for it.
   if (limits.waits) return;
   const [goTheWholeWay] = server.server.listeners('request') as [RequestListener];
@@ -78,5 +80,6 @@ export function openWarmLane(server: FastifyInstance, services: LaneServices): v
     }
     const sent = { requestId, runtime: runtimeSince(startedAt), maxAge: redirects.maxAgeOf(warm) };
     writeRedirect(response, warm.redirect, sent);
+    observations.warmRedirect(performance.now() - startedAt);
   }
 }

@@ -57,6 +57,11 @@ export class WarmRedirects {
     this.keepsNothing = this.needsHost && trustProxy !== false;
   }
 
+  /** How much is kept; bytes about. */
+  get size(): { readonly entries: number; readonly bytes: number } {
+    return { entries: this.entries.size, bytes: this.entries.calculatedSize };
+  }
+
   /** Remembers what was just answered. @param host The request's Host. */
   keep(url: string, host: string | undefined, delivery: Delivery, redirect: Redirect): void {
     const { issuer, policy, key, claims, image, overlays } = delivery;

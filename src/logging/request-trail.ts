@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyReply } from 'fastify';
+import type { LimitScope } from '../limits/limits.errors.js';
 
 /** What a request's log line learns on the way. */
 export interface IssuerTrail {
@@ -11,6 +12,8 @@ declare module 'fastify' {
   interface FastifyRequest extends IssuerTrail {
     /** The code of the problem it was answered with: for the log line. */
     problemCode: string | null;
+    /** Whose allowance was used up, where it was refused for that. */
+    limitScope: LimitScope | null;
   }
 }
 

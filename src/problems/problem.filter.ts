@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { findDatabaseFault } from '../database/database-fault.js';
 import { DatabaseUnavailableError } from '../database/database.errors.js';
 import { DEFAULT_HEADERS, type HeaderList } from '../delivery/response-headers.js';
+import { TooManyRequestsError } from '../limits/limits.errors.js';
 import { runtimeOf } from '../logging/request-trail.js';
 import { ProblemError } from './problem.error.js';
 import { type ProblemBody, problemBody } from './problem-body.js';
@@ -36,6 +37,7 @@ export class ProblemFilter implements ExceptionFilter {
     const error = findDatabaseFault(thrown) === null ? thrown : this.noteFault(thrown);
     const problem = this.describe(error);
     request.problemCode = problem.code;
+    if (error instanceof TooManyRequestsError) request.limitScope = error.scope;
     const body = Buffer.from(JSON.stringify(problem));
     const own = error instanceof ProblemError ? Object.entries(error.headers) : [];
     reply.hijack();
