@@ -348,7 +348,7 @@ describe('the files for Prometheus and Grafana', () => {
       [...expr.matchAll(/code=~?"([\w|]+)"/g)].flatMap(([, found = '']) => found.split('|')),
     );
     expect(codes.length).toBeGreaterThan(3);
-    for (const code of codes) expect(readme).toContain(`| \`${code}\` `);
+    for (const code of codes) expect(readme.includes(`| \`${code}\` `), code).toBe(true);
     const lines = await metricsOf(service);
     expect(lines.some(({ labels }) => labels['route'] === ROUTE)).toBe(true);
   });
@@ -357,7 +357,7 @@ describe('the files for Prometheus and Grafana', () => {
     const operations = readFileSync('docs/operations.md', 'utf8');
     expect(rules.length).toBeGreaterThan(5);
     for (const { alert, annotations } of rules) {
-      expect(operations).toContain(`\`${alert}\``);
+      expect(operations.includes(`\`${alert}\``), alert).toBe(true);
       expect(annotations.summary).toMatch(/\.$/);
     }
     expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);

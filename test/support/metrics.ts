@@ -15,7 +15,7 @@ export function parseMetrics(text: string): readonly MetricLine[] {
     .filter((line) => line !== '' && !line.startsWith('#'))
     .map((line) => {
       const [, name = '', labels = '', value = ''] =
-        /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (NaN|[+-]Inf|[\d.e+-]+)$/.exec(line) ?? [];
+        /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (Na[Nn]|[+-]Inf|[\d.e+-]+)$/.exec(line) ?? [];
       if (name === '') throw new Error(`This is no metric: ${line}`);
       return {
         name,
