@@ -12,21 +12,36 @@ import { HealthModule } from './health/health.module.js';
 import { ImagesModule } from './images/images.module.js';
 import { IssuersModule } from './issuers/issuers.module.js';
 import { LimitsModule } from './limits/limits.module.js';
+import { MetricsModule } from './metrics/metrics.module.js';
+import { Observations } from './metrics/observations.js';
 import { NotificationsModule } from './notifications/notifications.module.js';
 import { OverlaysModule } from './overlays/overlays.module.js';
 import { PlaygroundModule } from './playground/playground.module.js';
 import { RevocationsModule } from './revocations/revocations.module.js';
 import { RendererModule } from './renderer/renderer.module.js';
+import { NoTracing, type Tracing } from './tracing/tracing.js';
+import { TracingModule } from './tracing/tracing.module.js';
 import { ProblemFilter } from './problems/problem.filter.js';
+
+/** What watches the service at work. */
+interface Watching {
+  readonly observations: Observations;
+  readonly tracing: Tracing;
+}
 
 /** The whole service under one environment. */
 @Module({})
 export class AppModule {
-  static for(environment: Environment): DynamicModule {
+  static for(
+    environment: Environment,
+    { observations, tracing }: Watching = { observations: new Observations(), tracing: new NoTracing() },
+  ): DynamicModule {
     return {
       module: AppModule,
       imports: [
         ConfigModule.for(environment),
+        TracingModule.for(tracing),
+        MetricsModule.for(observations),
         LimitsModule,
         DatabaseModule,
         DirectoryModule,

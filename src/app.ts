@@ -21,8 +21,10 @@ import { DeliveryService } from './delivery/delivery.service.js';
 import { openRedirectLane } from './delivery/redirect-lane.js';
 import { WarmRedirects } from './delivery/warm-redirects.service.js';
 import { IssuerKeyUses } from './issuers/issuer-key-uses.service.js';
+import { Observations, observeAnswers } from './metrics/observations.js';
 import { keepNotificationsRaw } from './notifications/raw-notification.js';
 import { acceptForms } from './originals/original-upload.js';
+import { startTracing } from './tracing/start-tracing.js';
 import { answerBrokenRequest, BODY_LIMITS, REQUEST_LIMITS } from './problems/request-limits.js';
 
 /** Bounds that a test may narrow, so as not to wait for the real ones. */
@@ -38,6 +40,8 @@ export async function createApp(
 ): Promise<NestFastifyApplication> {
   const logger = makeLogger(environment.logLevel);
   const problems = new ProblemFilter();
+  const observations = new Observations();
+  const tracing = await startTracing(environment.tracing);
   const server = fastify({
     ...requests,
     // A request that arrives while the server closes is answered as any other, and its connection ended.
@@ -49,13 +53,17 @@ export async function createApp(
     // A path that no router can read never gets to Nest's filters, nor to hooks and decorators.
     frameworkErrors: (error, request, reply) => {
       request.issuerId = null;
+      request.limitScope = null;
       problems.answer(error, request, reply);
       logAnswer(logger, request, reply);
+      observations.answered(request, reply);
     },
   });
   // Bodies are JSON: Fastify reads text too, and Nest (see bodyParser) would add forms.
   server.removeContentTypeParser('text/plain');
+  tracing.watch(server);
   logRequests(server, logger);
+  observeAnswers(server, observations);
   setDefaultHeaders(server);
   closeGracefully(server);
   acceptForms(server);
@@ -66,7 +74,7 @@ export async function createApp(
     if (limit !== undefined) route.bodyLimit = limit;
   });
   const app = await NestFactory.create<NestFastifyApplication>(
-    AppModule.for(environment),
+    AppModule.for(environment, { observations, tracing }),
     new FastifyAdapter(server),
     {
       logger: new JsonLogger(logger),
@@ -77,16 +85,20 @@ export async function createApp(
   );
   endConnectionsOnDrain(server, app.get(Drain));
   limitAddresses(server, app.get(RateLimits), { trustsProxy: environment.trustProxy !== false, logger });
-  openRedirectLane(server, {
-    deliveries: app.get(DeliveryService),
-    locator: app.get(DeliveryLocator),
-    warm: app.get(WarmRedirects),
-    limits: app.get(RateLimits),
-    keyUses: app.get(IssuerKeyUses),
-    drain: app.get(Drain),
-    addressOf: clientAddress(environment.trustProxy),
-    logger,
-  });
+  // A lane that answers before Fastify has no span.
+  if (environment.tracing === null) {
+    openRedirectLane(server, {
+      deliveries: app.get(DeliveryService),
+      locator: app.get(DeliveryLocator),
+      warm: app.get(WarmRedirects),
+      limits: app.get(RateLimits),
+      keyUses: app.get(IssuerKeyUses),
+      drain: app.get(Drain),
+      addressOf: clientAddress(environment.trustProxy),
+      observations,
+      logger,
+    });
+  }
   if (environment.docs) serveDocs(app);
   return app;
 }

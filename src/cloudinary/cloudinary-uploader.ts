@@ -5,6 +5,7 @@ import { v2 as cloudinary, type UploadApiErrorResponse, type UploadApiResponse }
 import { ENVIRONMENT } from '../config/config.module.js';
 import type { CloudinarySettings, Environment } from '../config/environment.js';
 import type { DeliveryType } from '../images/image.js';
+import { Tracing } from '../tracing/tracing.js';
 import { UploadFailedError } from './upload.errors.js';
 
 const MAX_MESSAGE_LENGTH = 300;
@@ -24,15 +25,26 @@ export interface UploadedAsset {
 export class CloudinaryUploader {
   private readonly settings: CloudinarySettings;
 
-  constructor(@Inject(ENVIRONMENT) environment: Pick<Environment, 'cloudinary'>) {
+  constructor(
+    private readonly tracing: Tracing,
+    @Inject(ENVIRONMENT) environment: Pick<Environment, 'cloudinary'>,
+  ) {
     this.settings = environment.cloudinary;
   }
 
   /** @throws UploadFailedError (422, 502, 503, 504) with Cloudinary's message. */
-  async upload(
-    { publicId, deliveryType }: { readonly publicId: string; readonly deliveryType: DeliveryType },
+  upload(
+    name: { readonly publicId: string; readonly deliveryType: DeliveryType },
     content: Buffer,
-    { overwrite }: { readonly overwrite: boolean },
+    options: { readonly overwrite: boolean },
+  ): Promise<UploadedAsset> {
+    return this.tracing.run('upload to Cloudinary', () => this.send(name, content, options));
+  }
+
+  private async send(
+    { publicId, deliveryType }: Parameters<CloudinaryUploader['upload']>[0],
+    content: Buffer,
+    { overwrite }: Parameters<CloudinaryUploader['upload']>[2],
   ): Promise<UploadedAsset> {
     const { apiKey, apiSecret, cloudName, uploadPrefix, uploadTimeout } = this.settings;
     if (apiKey === null) {
@@ -60,6 +72,7 @@ export class CloudinaryUploader {
         upload_prefix: uploadPrefix,
         timeout: uploadTimeout,
         agent,
+        extra_headers: this.tracing.headers(),
         // The SDK would also reject a promise that nobody can reach, which ends the process.
         disable_promises: true,
       },

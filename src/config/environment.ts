@@ -30,6 +30,26 @@ export interface CloudinarySettings {
   } | null;
 }
 
+/** Samplers of the OpenTelemetry SDK, by their names in `OTEL_TRACES_SAMPLER`. */
+export const SAMPLERS = [
+  'parentbased_always_on',
+  'parentbased_always_off',
+  'parentbased_traceidratio',
+  'always_on',
+  'always_off',
+  'traceidratio',
+] as const;
+
+/** Where spans go, and which. */
+export interface TracingSettings {
+  /** The collector's address without a trailing slash; `/v1/traces` follows it. */
+  readonly endpoint: string;
+  readonly serviceName: string;
+  readonly sampler: (typeof SAMPLERS)[number];
+  /** The share of traces that a sampler by ratio takes, from 0 to 1. */
+  readonly ratio: number;
+}
+
 /** Every setting of the process, validated and frozen. */
 export interface Environment {
   readonly host: string;
@@ -63,6 +83,8 @@ export interface Environment {
   readonly docs: boolean;
   /** Whether `/playground` is served. */
   readonly playground: boolean;
+  /** Null without `OTEL_EXPORTER_OTLP_ENDPOINT`: then nothing is traced. */
+  readonly tracing: TracingSettings | null;
 }
 
 /** What embedded mode fills in for what was not set; made once and kept in the data folder. */
@@ -178,6 +200,7 @@ export function readEnvironment(
     logLevel: read.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
     docs: read.oneOf('DOCS', ['on', 'off'], embedded ? 'on' : 'off') === 'on',
     playground: read.oneOf('PLAYGROUND', ['on', 'off'], embedded ? 'on' : 'off') === 'on',
+    tracing: readTracing(read),
   };
   const signature = read.oneOf('CLOUDINARY_SIGNATURE', URL_SIGNATURES, 'sha1');
   const authToken = readAuthToken(read);
@@ -313,6 +336,20 @@ function readAuthToken(read: Reader): CloudinarySettings['authToken'] {
   if (key === undefined) return null;
   if (/^([0-9a-f]{2}){16,}$/i.test(key)) return { key, duration };
   return read.refuse('CLOUDINARY_AUTH_TOKEN_KEY must be hexadecimal, 32 digits or more', null);
+}
+
+/** OpenTelemetry's own variables. */
+function readTracing(read: Reader): TracingSettings | null {
+  const url = read.url('OTEL_EXPORTER_OTLP_ENDPOINT', ['http:', 'https:']);
+  const serviceName = read.text('OTEL_SERVICE_NAME') ?? 'pixseal';
+  const sampler = read.oneOf('OTEL_TRACES_SAMPLER', SAMPLERS, 'parentbased_always_on');
+  const ratio = Number(read.text('OTEL_TRACES_SAMPLER_ARG') ?? 1);
+  if (!(ratio >= 0 && ratio <= 1)) read.refuse('OTEL_TRACES_SAMPLER_ARG must be a number from 0 to 1', null);
+  if (url === undefined) return null;
+  if (url.search !== '' || url.hash !== '' || url.username !== '' || url.password !== '') {
+    return read.refuse('OTEL_EXPORTER_OTLP_ENDPOINT must be an origin, with a path at the most', null);
+  }
+  return { endpoint: url.href.replace(/\/$/, ''), serviceName, sampler, ratio };
 }
 
 /** Plain HTTP would show originals to whoever listens: it is for a test's own server on this machine. */

@@ -4,6 +4,7 @@ import { DataSource } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import { ENVIRONMENT } from '../config/config.module.js';
 import type { Environment } from '../config/environment.js';
+import { Observations } from '../metrics/observations.js';
 
 const CHANNEL = 'pixseal_changes';
 /** Milliseconds. A silent connection is noticed within the beat and the beat's own timeout: a second. */
@@ -19,6 +20,8 @@ export interface RowChange {
   readonly table: 'issuers' | 'issuer_keys' | 'images' | 'overlays' | 'revocations' | 'admin_keys';
   readonly id: string;
   readonly issuer_id: string;
+  /** When the transaction that changed it began: Unix seconds by the database's clock; of revocations alone. */
+  readonly at?: number;
 }
 
 /** Who wants to know of changes. */
@@ -38,11 +41,27 @@ export class ChangeFeed implements OnModuleInit {
   private client: pg.Client | null = null;
   private timer: NodeJS.Timeout | undefined;
   private closed = false;
+  private live = false;
+  /** By `performance.now()`. */
+  private heardAt = performance.now();
 
   constructor(
     private readonly dataSource: DataSource,
+    private readonly observations: Observations,
     @Inject(ENVIRONMENT) private readonly environment: Environment,
   ) {}
+
+  /** Whether changes are being told. */
+  get isLive(): boolean {
+    return this.live;
+  }
+
+  /** Milliseconds since everything that had changed was last known to have been told. */
+  get silentFor(): number {
+    // In the process there is no way on which a change could be lost.
+    if (this.live && this.environment.database.kind === 'embedded') return 0;
+    return performance.now() - this.heardAt;
+  }
 
   /** Must be called before the application starts; a listener stays for good. */
   subscribe(listener: ChangeListener): void {
@@ -117,6 +136,7 @@ export class ChangeFeed implements OnModuleInit {
       try {
         await answerInTime(client.query('SELECT 1'));
         if (this.client !== client) return;
+        this.heardAt = sentAt;
         for (const listener of this.listeners) listener.heardAll?.(sentAt);
         this.beat(client);
       } catch (error) {
@@ -135,9 +155,12 @@ export class ChangeFeed implements OnModuleInit {
     if (channel !== CHANNEL || payload === undefined) return;
     const change = JSON.parse(payload) as RowChange;
     for (const listener of this.listeners) listener.rowChanged(change);
+    if (change.at !== undefined) this.observations.revocationLag.observe(Date.now() - 1_000 * change.at);
   };
 
   private tellLive(live: boolean): void {
+    this.live = live;
+    if (live) this.heardAt = performance.now();
     for (const listener of this.listeners) listener.liveChanged(live);
   }
 }

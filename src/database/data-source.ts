@@ -21,6 +21,7 @@ import { AddIssuerPolicy1768000000000 } from './migrations/1768000000000-add-iss
 import { CreateAdminKeysAndAudit1769000000000 } from './migrations/1769000000000-create-admin-keys-and-audit.js';
 import { RecordRevocations1770000000000 } from './migrations/1770000000000-record-revocations.js';
 import { CreateCloudinaryAssets1771000000000 } from './migrations/1771000000000-create-cloudinary-assets.js';
+import { TimeRevocations1772000000000 } from './migrations/1772000000000-time-revocations.js';
 
 /** Milliseconds to wait for a connection, and for an answer, before a request is told 503. */
 const CONNECT_TIMEOUT = 900;
@@ -50,6 +51,7 @@ const SCHEMA = {
     CreateAdminKeysAndAudit1769000000000,
     RecordRevocations1770000000000,
     CreateCloudinaryAssets1771000000000,
+    TimeRevocations1772000000000,
   ],
   subscribers: [ActorSubscriber],
   migrationsTableName: 'migrations',

@@ -3,6 +3,7 @@ import { ApiBody, ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import { ShallowBodyPipe } from '../admin/validation.pipe.js';
 import { DeliveriesService } from './deliveries.service.js';
 import { CreateDeliveriesDto, DeliveriesView } from './deliveries.dto.js';
+import { Observations } from '../metrics/observations.js';
 import type { ReachedBy } from './origin.js';
 import { RequestReachedBy } from './request-origin.js';
 
@@ -13,7 +14,10 @@ type UncheckedDeliveries = Pick<CreateDeliveriesDto, 'deliveries'>;
 @ApiTags('deliveries')
 @Controller('deliveries')
 export class DeliveriesController {
-  constructor(private readonly deliveries: DeliveriesService) {}
+  constructor(
+    private readonly deliveries: DeliveriesService,
+    private readonly observations: Observations,
+  ) {}
 
   @Post()
   @HttpCode(200)
@@ -24,6 +28,8 @@ export class DeliveriesController {
     @RequestReachedBy() reachedBy: ReachedBy,
     @Ip() address: string,
   ): Promise<DeliveriesView> {
-    return { deliveries: await this.deliveries.deliverAll(deliveries, reachedBy, address) };
+    const results = await this.deliveries.deliverAll(deliveries, reachedBy, address);
+    for (const { problem } of results) this.observations.deliveries.add(problem?.code ?? 'ok');
+    return { deliveries: results };
   }
 }

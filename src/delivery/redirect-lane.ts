@@ -6,7 +6,8 @@ import type { IssuerKeyUses } from '../issuers/issuer-key-uses.service.js';
 import type { AddressOf } from '../limits/client-address.js';
 import type { RateLimits } from '../limits/rate-limits.js';
 import { logLine } from '../logging/request-log.js';
-import { type IssuerTrail, requestIdOf, runtimeSince } from '../logging/request-trail.js';
+import { type IssuerTrail, requestIdOf, runtimeText } from '../logging/request-trail.js';
+import type { Observations } from '../metrics/observations.js';
 import { ProblemFilter } from '../problems/problem.filter.js';
 import type { DeliveryLocator } from './delivery-locator.js';
 import type { DeliveryService } from './delivery.service.js';
@@ -23,6 +24,7 @@ export interface LaneServices {
   readonly keyUses: IssuerKeyUses;
   readonly drain: Drain;
   readonly addressOf: AddressOf;
+  readonly observations: Observations;
   readonly logger: Logger;
 }
 
@@ -44,7 +46,7 @@ const ROUTE = '/images/:image_id';
  * the same request, and anything at all while the lane is closed.
  */
 export function openRedirectLane(server: FastifyInstance, services: LaneServices): void {
-  const { deliveries, locator, warm, limits, keyUses, drain, addressOf, logger } = services;
+  const { deliveries, locator, warm, limits, keyUses, drain, addressOf, observations, logger } = services;
   // Whoever is counted in Redis waits for it; a Location that a proxy decides needs Fastify's reading of its headers.
   if (limits.waits || locator.needsForwarded) return;
   const problems = new ProblemFilter(IMAGE_HEADERS);
@@ -80,7 +82,7 @@ export function openRedirectLane(server: FastifyInstance, services: LaneServices
     exchange.issuerId = known.issuer.id;
     void limits.spendIssuer(known.issuer.id);
     keyUses.count(known.key.id);
-    redirect(exchange, known.redirect, warm.maxAgeOf(known));
+    redirect('warm', exchange, known.redirect, warm.maxAgeOf(known));
     return true;
   }
 
@@ -89,20 +91,30 @@ export function openRedirectLane(server: FastifyInstance, services: LaneServices
       const { host } = exchange.request.headers;
       const delivery = await deliveries.deliver({ pathId, query: { token } }, exchange);
       const location = locator.locate(delivery.url, { protocol: 'http', host });
-      redirect(exchange, makeRedirect(location), delivery.maxAge);
+      redirect('sealed', exchange, makeRedirect(location), delivery.maxAge);
       warm.keep(url, host, delivery, location);
     } catch (error) {
       refuse(error, exchange);
     }
   }
 
-  function redirect({ response, requestId, startedAt }: Exchange, made: Redirect, maxAge: number): void {
-    writeRedirect(response, made, { requestId, runtime: runtimeSince(startedAt), maxAge });
+  function redirect(
+    way: 'warm' | 'sealed',
+    { response, requestId, startedAt }: Exchange,
+    made: Redirect,
+    maxAge: number,
+  ): void {
+    const milliseconds = performance.now() - startedAt;
+    writeRedirect(response, made, { requestId, runtime: runtimeText(milliseconds), maxAge });
+    observations.redirected(way, milliseconds);
   }
 
   function refuse(error: unknown, exchange: Exchange): void {
     const { response, requestId, startedAt } = exchange;
-    exchange.problemCode = problems.write(error, { response, requestId, runtime: runtimeSince(startedAt) });
+    const milliseconds = performance.now() - startedAt;
+    const told = problems.write(error, { response, requestId, runtime: runtimeText(milliseconds) });
+    exchange.problemCode = told.code;
+    observations.refused(told, response.statusCode, milliseconds);
   }
 
   function logWhenSent(exchange: Exchange): void {

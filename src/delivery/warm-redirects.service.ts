@@ -47,6 +47,11 @@ export class WarmRedirects {
     private readonly locator: DeliveryLocator,
   ) {}
 
+  /** How much is kept; bytes about. */
+  get size(): { readonly entries: number; readonly bytes: number } {
+    return { entries: this.entries.size, bytes: this.entries.calculatedSize };
+  }
+
   /** Remembers what was just answered to a sealed URL of the plain form. @param host The request's Host. */
   keep(url: string, host: string | undefined, delivery: Delivery, location: string): void {
     const { url: signedUrl, issuer, policy, key, claims, image, overlays } = delivery;

@@ -7,6 +7,7 @@ import { ENVIRONMENT } from '../config/config.module.js';
 import type { Environment } from '../config/environment.js';
 import { findDatabaseFault } from '../database/database-fault.js';
 import { DatabaseUnavailableError } from '../database/database.errors.js';
+import { Tracing } from '../tracing/tracing.js';
 
 /** Milliseconds for a look-up as a whole, the wait for a connection among them. */
 const DEADLINE = 900;
@@ -37,6 +38,7 @@ export class DatabaseLookups implements OnApplicationShutdown {
 
   constructor(
     private readonly dataSource: DataSource,
+    private readonly tracing: Tracing,
     @Inject(ENVIRONMENT) { database }: Pick<Environment, 'database'>,
   ) {
     this.idle = database.kind === 'embedded' ? null : watchIdle(dataSource.driver as PostgresDriver);
@@ -66,9 +68,19 @@ export class DatabaseLookups implements OnApplicationShutdown {
 
   /**
    * Runs a look-up, which may be run again: it must do nothing but read.
+   * @param what Its name in traces.
    * @throws DatabaseUnavailableError (503) within a second when there is no answer; errors of ours pass through.
    */
-  async run<T>(load: (rows: EntityManager) => Promise<T>): Promise<T> {
+  run<T>(what: string, load: (rows: EntityManager) => Promise<T>): Promise<T> {
+    return this.tracing.run(`look up ${what}`, () => this.lookUp(load));
+  }
+
+  onApplicationShutdown(): void {
+    this.closed = true;
+    clearTimeout(this.timer);
+  }
+
+  private async lookUp<T>(load: (rows: EntityManager) => Promise<T>): Promise<T> {
     if (this.idle === null) return load(this.dataSource.manager);
     if (this.down || this.underWay >= MAX_UNDER_WAY) throw new DatabaseUnavailableError();
     this.underWay += 1;
@@ -81,11 +93,6 @@ export class DatabaseLookups implements OnApplicationShutdown {
     } finally {
       this.underWay -= 1;
     }
-  }
-
-  onApplicationShutdown(): void {
-    this.closed = true;
-    clearTimeout(this.timer);
   }
 
   private async tryOften<T>(load: (rows: EntityManager) => Promise<T>, end: number): Promise<T> {

@@ -98,6 +98,12 @@ export class DirectoryService extends IssuerFinder implements ChangeListener, Re
     changeFeed.subscribe(this);
   }
 
+  /** The caches by name, for whoever counts. */
+  caches(): readonly (readonly [name: string, cache: Pick<RecordCache<object>, 'counts' | 'entryCount'>])[] {
+    const { issuers, images, overlays, revocations } = this;
+    return Object.entries({ issuers, images, overlays, revocations });
+  }
+
   /** An issuer with its keys. @throws DatabaseUnavailableError (503) */
   findIssuer(id: string): Found<Issuer> {
     const known = this.issuers.peek(id);
@@ -105,7 +111,7 @@ export class DirectoryService extends IssuerFinder implements ChangeListener, Re
     // Forged tokens may each name another issuer: they cost no query each, and take no other issuer's place.
     if (this.issuerIds.peek(ALL)?.ids?.has(id) === false) return null;
     return this.issuers.get(id, async () => {
-      const issuer = await this.lookups.run((rows) => this.loadIssuer(rows, id));
+      const issuer = await this.lookups.run('issuer', (rows) => this.loadIssuer(rows, id));
       if (issuer === null) await this.learnIssuerIds();
       return issuer;
     });
@@ -114,19 +120,21 @@ export class DirectoryService extends IssuerFinder implements ChangeListener, Re
   /** An image of this issuer, deleted ones among them. @throws DatabaseUnavailableError (503) */
   findImage(issuerId: string, id: string): Found<Image> {
     return this.images.get(`${issuerId}/${id}`, () =>
-      this.lookups.run((rows) => loadImage(rows, { id, issuerId })),
+      this.lookups.run('image', (rows) => loadImage(rows, { id, issuerId })),
     );
   }
 
   /** An image that may be seen without a token, whoever's it is. @throws DatabaseUnavailableError (503) */
   findPublicImage(id: string): Found<Image> {
-    return this.images.get(id, () => this.lookups.run((rows) => loadImage(rows, { id, access: 'public' })));
+    return this.images.get(id, () =>
+      this.lookups.run('image', (rows) => loadImage(rows, { id, access: 'public' })),
+    );
   }
 
   /** An overlay of this issuer. @throws DatabaseUnavailableError (503) */
   findOverlay(issuerId: string, id: string): Found<Overlay> {
     return this.overlays.get(`${issuerId}/${id}`, () =>
-      this.lookups.run((rows) => loadOverlay(rows, issuerId, id)),
+      this.lookups.run('overlay', (rows) => loadOverlay(rows, issuerId, id)),
     );
   }
 
@@ -184,7 +192,7 @@ export class DirectoryService extends IssuerFinder implements ChangeListener, Re
   /** Without an answer, unknown issuers go on being asked for one by one. */
   private async learnIssuerIds(): Promise<void> {
     try {
-      await this.issuerIds.get(ALL, () => this.lookups.run(loadIssuerIds));
+      await this.issuerIds.get(ALL, () => this.lookups.run('issuer_ids', loadIssuerIds));
     } catch (error) {
       if (!(error instanceof DatabaseUnavailableError)) throw error;
     }
@@ -232,14 +240,14 @@ export class DirectoryService extends IssuerFinder implements ChangeListener, Re
 
   private async askRevoked(issuerId: string, wanted: readonly string[]): Promise<boolean> {
     const known = await this.revocations.get(issuerId, () =>
-      this.lookups.run((rows) => loadRevocations(rows, issuerId)),
+      this.lookups.run('revocations', (rows) => loadRevocations(rows, issuerId)),
     );
     if (known === null) return false;
     if (known.names !== null) return wanted.some((name) => known.names.has(name));
     const { verdicts } = known;
     const unknown = wanted.filter((name) => !verdicts.has(name));
     if (unknown.length > 0) {
-      const revoked = await this.lookups.run((rows) => findRevoked(rows, issuerId, unknown));
+      const revoked = await this.lookups.run('revocations', (rows) => findRevoked(rows, issuerId, unknown));
       // Of revocations that were changed meanwhile, these verdicts are dropped with the rest.
       for (const name of unknown) verdicts.set(name, { revoked: revoked.has(name) });
       if (revoked.size > 0) return true;

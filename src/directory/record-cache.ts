@@ -45,6 +45,8 @@ interface Entry<T> {
 export class RecordCache<T extends object> {
   private readonly entries: LRUCache<string, Entry<T>>;
   private readonly loading = new Map<string, Promise<T | null>>();
+  /** Questions that were answered from here, had to be asked, or got an old row because no answer came. */
+  readonly counts = { hit: 0, miss: 0, stale: 0 };
 
   /** @param weigh What a row counts against `max`, at least 1; every row is 1 where absent. */
   constructor(
@@ -57,6 +59,10 @@ export class RecordCache<T extends object> {
         ? { max }
         : { maxSize: max, sizeCalculation: ({ row }) => (row === null ? 1 : weigh(row)) },
     );
+  }
+
+  get entryCount(): number {
+    return this.entries.size;
   }
 
   /** What is kept and needs no asking; undefined where `get` would load. Null when there is no such row. */
@@ -86,12 +92,14 @@ export class RecordCache<T extends object> {
       return await this.load(key, load);
     } catch (error) {
       // Unless a change was told meanwhile, which has taken the entry away.
-      if (this.entries.peek(key) === entry && this.mayOutlive(entry)) return entry.row;
-      throw error;
+      if (this.entries.peek(key) !== entry || !this.mayOutlive(entry)) throw error;
+      this.counts.stale += 1;
+      return entry.row;
     }
   }
 
   private load(key: string, load: () => Promise<T | null>): Promise<T | null> {
+    this.counts.miss += 1;
     const underWay = this.loading.get(key);
     if (underWay !== undefined) return underWay;
 
@@ -120,7 +128,10 @@ export class RecordCache<T extends object> {
     const told = entry.session?.live === true;
     const { found, missing } = told ? live : lost;
     const age = performance.now() - (told ? entry.askedAt : knownAt(entry));
-    return age < (entry.row === null ? missing : found) || (this.rules.isDown() && this.mayOutlive(entry));
+    if (age < (entry.row === null ? missing : found)) this.counts.hit += 1;
+    else if (this.rules.isDown() && this.mayOutlive(entry)) this.counts.stale += 1;
+    else return false;
+    return true;
   }
 
   private mayOutlive(entry: Entry<T>): boolean {

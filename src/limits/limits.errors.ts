@@ -17,7 +17,10 @@ export class TooManyRequestsError extends ProblemError {
   override readonly headers: { readonly 'Retry-After': string };
 
   /** @param wait Milliseconds until the next request may come. */
-  constructor(scope: LimitScope, wait: number) {
+  constructor(
+    readonly scope: LimitScope,
+    wait: number,
+  ) {
     const seconds = Math.max(1, Math.ceil(wait / 1000));
     super(`${DETAILS[scope]} Ask again after ${seconds} s.`);
     this.extensions = { retry_after: seconds };

@@ -46,12 +46,15 @@ function containerMemory(): number {
   return bytes > 0 && bytes < totalmem() ? bytes : 0;
 }
 
-/** Answers 503 `overloaded` while a bound is passed; `/health/live` stays what it is, or the process would be killed. */
+/** A process whose `/health/live` said so would be killed, and what overload looks like is for `/metrics` to tell. */
+const EXEMPT: ReadonlySet<string | undefined> = new Set(['/health/live', '/metrics']);
+
+/** Answers 503 `overloaded` while a bound is passed. */
 export function shedLoad(server: FastifyInstance, bounds: PressureBounds): void {
   server.register(underPressure, {
     ...bounds,
     pressureHandler: (request, reply) => {
-      if (request.routeOptions.url !== '/health/live') refuseEarly(new OverloadedError(), request, reply);
+      if (!EXEMPT.has(request.routeOptions.url)) refuseEarly(new OverloadedError(), request, reply);
     },
   });
 }

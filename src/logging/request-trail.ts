@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyReply } from 'fastify';
+import type { LimitScope } from '../limits/limits.errors.js';
 
 /** What a request's log line learns on the way. */
 export interface IssuerTrail {
@@ -11,6 +12,8 @@ declare module 'fastify' {
   interface FastifyRequest extends IssuerTrail {
     /** The code of the problem it was answered with: for the log line. */
     problemCode: string | null;
+    /** Whose allowance was used up, where it was refused for that. */
+    limitScope: LimitScope | null;
   }
 }
 
@@ -25,10 +28,10 @@ export function requestIdOf(headers: Readonly<Record<string, string | string[] |
 
 /** `X-Runtime` of an answer: seconds since the request came, with six decimals, as the seed has them. */
 export function runtimeOf(reply: FastifyReply): string {
-  return (reply.elapsedTime / 1000).toFixed(6);
+  return runtimeText(reply.elapsedTime);
 }
 
-/** The same of a request that Fastify does not know. @param startedAt By `performance.now()`. */
-export function runtimeSince(startedAt: number): string {
-  return ((performance.now() - startedAt) / 1000).toFixed(6);
+/** The same of a number of milliseconds. */
+export function runtimeText(milliseconds: number): string {
+  return (milliseconds / 1000).toFixed(6);
 }

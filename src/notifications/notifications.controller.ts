@@ -1,6 +1,7 @@
 import { Controller, Headers, HttpCode, Post, Req } from '@nestjs/common';
 import { ApiBody, ApiHeader, ApiOkResponse, ApiProperty, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
+import { Observations } from '../metrics/observations.js';
 import { NotificationsService } from './notifications.service.js';
 import { NOTIFICATIONS_PATH } from './raw-notification.js';
 
@@ -16,7 +17,10 @@ export class ReceiptView {
 @ApiTags('cloudinary')
 @Controller(NOTIFICATIONS_PATH)
 export class NotificationsController {
-  constructor(private readonly notifications: NotificationsService) {}
+  constructor(
+    private readonly notifications: NotificationsService,
+    private readonly observations: Observations,
+  ) {}
 
   @Post()
   @HttpCode(200)
@@ -34,6 +38,8 @@ export class NotificationsController {
     @Headers('x-cld-signature') signature = '',
   ): Promise<ReceiptView> {
     const text = typeof body === 'string' ? body : '';
-    return { changed: await this.notifications.receive({ body: text, timestamp, signature }, id) };
+    const changed = await this.notifications.receive({ body: text, timestamp, signature }, id);
+    this.observations.notifications.add(changed > 0 ? 'changed' : 'unchanged');
+    return { changed };
   }
 }

@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { findDatabaseFault } from '../database/database-fault.js';
 import { DatabaseUnavailableError } from '../database/database.errors.js';
 import { DEFAULT_HEADERS, type HeaderList } from '../delivery/response-headers.js';
+import { type LimitScope, TooManyRequestsError } from '../limits/limits.errors.js';
 import { runtimeOf } from '../logging/request-trail.js';
 import { ProblemError } from './problem.error.js';
 import { type ProblemBody, problemBody } from './problem-body.js';
@@ -26,6 +27,13 @@ export interface UnansweredRequest {
   readonly runtime: string;
 }
 
+/** What a log line and the metrics have of a problem. */
+export interface ToldProblem {
+  readonly code: string;
+  /** Whose rate was used up; null for any other problem. */
+  readonly limitScope: LimitScope | null;
+}
+
 /** The one place where errors become answers: `application/problem+json` (RFC 9457), never a stack or a secret. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
@@ -43,21 +51,27 @@ export class ProblemFilter implements ExceptionFilter {
   answer(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
     reply.hijack();
     const { id: requestId } = request;
-    request.problemCode = this.write(thrown, { response: reply.raw, requestId, runtime: runtimeOf(reply) });
+    const told = this.write(thrown, { response: reply.raw, requestId, runtime: runtimeOf(reply) });
+    request.problemCode = told.code;
+    request.limitScope = told.limitScope;
   }
 
   /**
    * Writes the answer to the socket's response itself, so that no name or value of a header is changed.
-   * @returns the problem's code.
+   * @returns what is counted and logged of it.
    */
-  write(thrown: unknown, { response, requestId, runtime }: UnansweredRequest): string {
+  write(thrown: unknown, { response, requestId, runtime }: UnansweredRequest): ToldProblem {
     const error = findDatabaseFault(thrown) === null ? thrown : this.noteFault(thrown);
     const problem = this.describe(error);
+    const told = {
+      code: problem.code,
+      limitScope: error instanceof TooManyRequestsError ? error.scope : null,
+    };
     const body = Buffer.from(JSON.stringify(problem));
     const own = error instanceof ProblemError ? Object.entries(error.headers) : [];
     if (response.headersSent) {
       response.destroy();
-      return problem.code;
+      return told;
     }
     response.writeHead(problem.status, [
       ...this.headers.flat(),
@@ -72,7 +86,7 @@ export class ProblemFilter implements ExceptionFilter {
       String(body.length),
     ]);
     response.end(body);
-    return problem.code;
+    return told;
   }
 
   private noteFault(fault: unknown): DatabaseUnavailableError {

@@ -25,6 +25,14 @@ export class RenderQueue<T> {
 
   constructor(private readonly limits: QueueLimits) {}
 
+  get runningCount(): number {
+    return this.running;
+  }
+
+  get waitingCount(): number {
+    return this.waiting.length;
+  }
+
   /**
    * @param left Aborted when the one who asks has gone.
    * @throws RenderError (503) when too many wait, or the deadline has passed.

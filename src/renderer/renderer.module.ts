@@ -4,6 +4,7 @@ import { Module } from '@nestjs/common';
 import { CloudinaryModule } from '../cloudinary/cloudinary.module.js';
 import { ENVIRONMENT } from '../config/config.module.js';
 import type { Environment } from '../config/environment.js';
+import { Observations } from '../metrics/observations.js';
 import { OriginalsModule } from '../originals/originals.module.js';
 import { OriginalsStore } from '../originals/originals.store.js';
 import { DerivedCache } from './derived-cache.js';
@@ -35,7 +36,15 @@ const QUEUE_LIMITS = { running: Math.max(1, availableParallelism() - 1), waiting
       inject: [ENVIRONMENT],
       useFactory: ({ dataDir }: Environment) => new DerivedCache(join(dataDir, 'derived'), CACHE_BYTES),
     },
-    { provide: RenderQueue, useFactory: () => new RenderQueue(QUEUE_LIMITS) },
+    {
+      provide: RenderQueue,
+      inject: [Observations],
+      useFactory: (observations: Observations) => {
+        const queue = new RenderQueue(QUEUE_LIMITS);
+        observations.renderLoad = queue;
+        return queue;
+      },
+    },
   ],
 })
 export class RendererModule {}

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { UrlVerifier } from '../cloudinary/url-verifier.js';
+import { Observations } from '../metrics/observations.js';
 import { OriginalsStore } from '../originals/originals.store.js';
+import { Tracing } from '../tracing/tracing.js';
 import { findAssets } from './chain/chain.parser.js';
 import { type DeliveryPath, readDeliveryPath } from './delivery-path.js';
 import { DerivedCache } from './derived-cache.js';
@@ -36,16 +38,31 @@ export class RendererService {
     private readonly pictures: PictureRenderer,
     private readonly cache: DerivedCache,
     private readonly queue: RenderQueue<RenderedPicture>,
+    private readonly observations: Observations,
+    private readonly tracing: Tracing,
   ) {}
 
   /** @throws RenderError with Cloudinary's status: 400 chain, 401 signature, 404 original, 503 overload. */
   async deliver(request: PictureRequest, left: AbortSignal): Promise<DeliveredPicture> {
+    try {
+      return await this.find(request, left);
+    } catch (error) {
+      this.observations.renderFailures.add(error instanceof RenderError ? String(error.status) : '500');
+      throw error;
+    }
+  }
+
+  private async find(request: PictureRequest, left: AbortSignal): Promise<DeliveredPicture> {
     const path = readDeliveryPath(request.path);
     this.authorize(path, request);
     const key = await this.keyOf(path, request.accept);
     const kept = await this.cache.get(key);
+    this.observations.renderCache[kept === null ? 'miss' : 'hit'] += 1;
     const picture =
-      kept ?? (await this.queue.run(key, left, (signal) => this.render(key, path, request.accept, signal)));
+      kept ??
+      (await this.tracing.run('render', () =>
+        this.queue.run(key, left, (signal) => this.render(key, path, request.accept, signal)),
+      ));
     return { picture, etag: `"${key.slice(0, 32)}"`, isPublic: path.deliveryType === 'upload' };
   }
 
@@ -84,7 +101,9 @@ export class RendererService {
     accept: string | undefined,
     signal: AbortSignal,
   ): Promise<RenderedPicture> {
+    const startedAt = performance.now();
     const picture = await this.pictures.render({ deliveryType, publicId, chain, format, accept }, signal);
+    this.observations.renders.observe(performance.now() - startedAt);
     await this.cache.set(key, picture);
     return picture;
   }

@@ -1,5 +1,6 @@
 import cluster, { type Worker } from 'node:cluster';
 import type { Logger } from 'pino';
+import { relayMetrics } from './worker-metrics.js';
 
 /** What a supervisor of workers needs of the processes: a test brings its own. */
 export interface WorkerPool {
@@ -116,5 +117,6 @@ export function serveWithWorkers(
       workers.stop(drainTime);
     });
   }
+  relayMetrics();
   workers.start();
 }

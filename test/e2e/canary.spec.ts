@@ -15,6 +15,7 @@ import {
   type ServiceProcess,
 } from '../support/service-process.js';
 import { CLOUD, TEST_VARIABLES } from '../support/service.js';
+import { startCollector, type Collector } from '../support/collector.js';
 import { findSecrets, spellingsOf } from '../support/spellings.js';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
 import { waitUntil } from '../support/wait-until.js';
@@ -36,6 +37,7 @@ const answers: { readonly what: string; readonly text: string; readonly may: rea
 
 let database: TestDatabase;
 let service: ServiceProcess;
+let collector: Collector;
 let ended: Ended;
 let refusedStart: Ended;
 let dump: string;
@@ -82,6 +84,7 @@ beforeAll(async () => {
   keep('own signing secret', OWN_SECRET);
   keep('password of Postgres', DATABASE_PASSWORD);
   keep('password of Redis', REDIS_PASSWORD);
+  collector = await startCollector();
   const variables = {
     ...TEST_VARIABLES,
     ...database.variables,
@@ -90,6 +93,7 @@ beforeAll(async () => {
     ADMIN_API_KEYS: ADMIN_KEY,
     SECRETS_KEY: SECRETS_KEY.toString('base64url'),
     LOG_LEVEL: 'debug',
+    OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
     RATE_LIMIT_ADDRESS: '100000',
     // Nobody listens there: what is said of it must not say how to get in.
     REDIS_URL: `redis://:${REDIS_PASSWORD}@127.0.0.1:9`,
@@ -110,6 +114,7 @@ afterAll(async () => {
   service.kill('SIGKILL');
   await service.ended;
   await database.drop();
+  await collector.close();
 });
 
 /** Everything that a secret could come out of: good requests, bad ones, and ones with a secret in the wrong place. */
@@ -229,6 +234,9 @@ async function live(): Promise<void> {
   ]) {
     await ask('GET', each);
   }
+  const measured = await ask('GET', '/metrics', { headers: { authorization: `Bearer ${ADMIN_KEY}` } });
+  expect(measured.status).toBe(200);
+  expect(measured.text).toContain('code="invalid_transformation"');
   const audit = await admin('GET', '/audit?limit=100');
   expect((audit.json() as { items: unknown[] }).items.length).toBeGreaterThan(6);
 }
@@ -343,6 +351,12 @@ describe('no secret, token or signature', () => {
     const asked = answers.filter(({ may, what }) => may.length > 0 && !what.startsWith('HEAD'));
     for (const { text, may } of asked) expect(findSecrets(text, secrets)).toStrictEqual(may);
     expect(new Set(answers.map(({ what }) => what.slice(-3)))).toContain('422');
+  });
+
+  it('is in a span', () => {
+    expect(collector.spans().length).toBeGreaterThan(50);
+    expect(collector.received()).toContain('invalid_transformation');
+    expect(findSecrets(collector.received(), secrets)).toStrictEqual([]);
   });
 
   it('is in the database', () => {

@@ -231,10 +231,10 @@ describe('a limit', () => {
   ])('%s counts warm redirects', async (_, variables, allowed) => {
     const limited = await startService(variables);
     try {
-      const { path } = await makeTenant(limited);
+      const served = await makeTenant(limited);
       const statuses = [];
       for (let times = 0; times < allowed + 2; times += 1) {
-        statuses.push((await limited.image(path())).status);
+        statuses.push((await limited.image(served.path())).status);
       }
       expect(statuses).toStrictEqual([...Array.from({ length: allowed }, () => 302), 429, 429]);
     } finally {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /** An asset as the account has it. */
@@ -21,6 +21,8 @@ export interface UploadApi {
   readonly assets: Map<string, StoredAsset>;
   /** The parameters of each request that was taken. */
   readonly taken: Readonly<Record<string, string>>[];
+  /** The headers of the last request. */
+  headers: IncomingHttpHeaders;
   /** Requests so far, taken or not. */
   requests: number;
   failure: Failure | null;
@@ -39,6 +41,7 @@ export async function startUploadApi(account: Account): Promise<UploadApi> {
   let version = 1_700_000_000;
   const server = createServer((request, response) => {
     api.requests += 1;
+    api.headers = request.headers;
     void answer(request, response).catch((error: unknown) => {
       sendError(response, 500, String(error));
     });
@@ -48,6 +51,7 @@ export async function startUploadApi(account: Account): Promise<UploadApi> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     assets: new Map(),
     taken: [],
+    headers: {},
     requests: 0,
     failure: null,
     beforeAnswer: null,

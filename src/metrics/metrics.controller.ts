@@ -1,0 +1,22 @@
+import { Controller, Get, Header, UseGuards } from '@nestjs/common';
+import { ApiBearerAuth, ApiOkResponse, ApiProduces, ApiTags } from '@nestjs/swagger';
+import { AdminKeyGuard } from '../admin/admin-key.guard.js';
+import { AdminAttemptsGuard } from '../limits/admin-attempts.guard.js';
+import { MetricsService } from './metrics.service.js';
+
+/** What Prometheus asks, with an admin key that may read and is bound to no issuer: the numbers are everybody's. */
+@ApiTags('metrics')
+@ApiBearerAuth()
+@UseGuards(AdminAttemptsGuard, AdminKeyGuard)
+@Controller('metrics')
+export class MetricsController {
+  constructor(private readonly metrics: MetricsService) {}
+
+  @Get()
+  @Header('Content-Type', 'text/plain; version=0.0.4; charset=utf-8')
+  @ApiProduces('text/plain')
+  @ApiOkResponse({ description: 'Prometheus’s text format.' })
+  async read(): Promise<string> {
+    return this.metrics.read();
+  }
+}

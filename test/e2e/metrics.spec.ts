@@ -1,0 +1,365 @@
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { parse } from 'yaml';
+import { createAdminKey } from '../support/admin-keys.js';
+import { parseMetrics, readMetrics, sumOf, type MetricLine } from '../support/metrics.js';
+import { tell, now, uploaded } from '../support/notifications.js';
+import { getPicture, uploadPictures } from '../support/pictures.js';
+import { createTenant, post, sealWith, type Tenant } from '../support/seed.js';
+import { startServiceProcess } from '../support/service-process.js';
+import { ADMIN_KEY, startService, TEST_VARIABLES, type Service } from '../support/service.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
+import { createTestDatabase } from '../support/test-database.js';
+import { waitUntil } from '../support/wait-until.js';
+
+const onServer = inject('database').kind === 'postgres';
+const ROUTE = '/images/:image_id';
+const metricsOf = ({ port }: { readonly port: number }): Promise<readonly MetricLine[]> => readMetrics(port);
+
+let service: Service;
+let tenant: Tenant;
+
+beforeAll(async () => {
+  service = await startService({ RATE_LIMIT_ISSUER: '60' });
+});
+afterAll(() => service.close());
+
+async function makeTenant(of = service, access: 'token' | 'public' = 'token'): Promise<Tenant> {
+  const name = randomUUID().slice(0, 8);
+  return createTenant(of, { publicId: `image_${name}`, overlayPublicId: `layer_${name}`, access });
+}
+
+/** By how much a metric grows while something is done. */
+async function growth(
+  work: () => Promise<unknown>,
+  name: string,
+  labels?: Readonly<Record<string, string>>,
+): Promise<number> {
+  const before = sumOf(await metricsOf(service), name, labels);
+  await work();
+  return sumOf(await metricsOf(service), name, labels) - before;
+}
+
+describe('/metrics', () => {
+  it('is for admin keys that may read and are bound to no issuer', async () => {
+    tenant = await makeTenant();
+    const writes = await createAdminKey(service, { scopes: ['write'] });
+    const bound = await createAdminKey(service, { scopes: ['read'], issuer_id: tenant.issuerId });
+    const reads = await createAdminKey(service, { scopes: ['read'] });
+    expect((await service.get('/metrics')).json()).toMatchObject({ code: 'admin_key_required' });
+    expect((await service.get('/metrics', writes.headers)).status).toBe(403);
+    expect((await service.get('/metrics', bound.headers)).status).toBe(403);
+    const answer = await service.get('/metrics', reads.headers);
+    expect(answer.status).toBe(200);
+    expect(answer.headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8');
+    expect(answer.headers['cache-control']).toBe('no-store');
+  });
+
+  it('says of every metric what it is', async () => {
+    const { text } = await service.get('/metrics', { authorization: `Bearer ${ADMIN_KEY}` });
+    const lines = parseMetrics(text);
+    for (const name of new Set(lines.map((line) => line.name.replace(/_(bucket|sum|count)$/, '')))) {
+      expect(text).toMatch(new RegExp(`^# HELP ${name}(_sum|_count)? .{10,}$`, 'm'));
+      expect(text).toMatch(
+        new RegExp(`^# TYPE ${name}(_sum|_count)? (counter|gauge|histogram|summary)$`, 'm'),
+      );
+    }
+    for (const name of ['nodejs_eventloop_lag_p99_seconds', 'nodejs_heap_size_used_bytes']) {
+      expect(lines.map((line) => line.name)).toContain(name);
+    }
+  });
+});
+
+describe('what is counted', () => {
+  beforeAll(async () => {
+    tenant = await makeTenant();
+  });
+
+  it('is every redirect by its way, and how long each took', async () => {
+    const path = tenant.path();
+    const twice = async (): Promise<void> => {
+      await service.image(path);
+      await service.image(path);
+    };
+    const whole = { way: 'whole', access: 'sealed' };
+    expect(await growth(twice, 'pixseal_redirects_total', whole)).toBe(2);
+    expect(await growth(twice, 'pixseal_redirects_total', { way: 'warm' })).toBe(2);
+    expect(await growth(twice, 'pixseal_redirects_total', whole)).toBe(0);
+    const labels = { route: ROUTE, status: '3xx' };
+    expect(await growth(twice, 'pixseal_request_duration_seconds_count', labels)).toBe(2);
+    const inAll = { ...labels, le: '+Inf' };
+    expect(await growth(twice, 'pixseal_request_duration_seconds_bucket', inAll)).toBe(2);
+    expect(await growth(twice, 'pixseal_request_duration_seconds_sum', labels)).toBeGreaterThan(0);
+    const open = await makeTenant(service, 'public');
+    const shown = { way: 'whole', access: 'public' };
+    expect(
+      await growth(() => service.image(`/images/${open.imageId}`), 'pixseal_redirects_total', shown),
+    ).toBe(1);
+  });
+
+  it('is every problem by route and code, and a path that is none under no name', async () => {
+    const labels = { route: ROUTE, code: 'invalid_token' };
+    const forged = (): Promise<unknown> => service.get(`/images/${tenant.imageId}?token=a.b.c`);
+    expect(await growth(forged, 'pixseal_problems_total', labels)).toBe(1);
+    const nowhere = { route: 'none', code: 'not_found' };
+    expect(await growth(() => service.get('/nowhere/at/all'), 'pixseal_problems_total', nowhere)).toBe(1);
+    const unreadable = { route: 'none', code: 'bad_request' };
+    expect(await growth(() => service.get('/images/%zz'), 'pixseal_problems_total', unreadable)).toBe(1);
+  });
+
+  it('is every item of /deliveries', async () => {
+    const deliveries = [{ image_id: tenant.imageId, token: tenant.seal() }, { token: 'a.b.c' }];
+    const { port } = service;
+    const ask = async (): Promise<unknown> =>
+      (
+        await fetch(`http://127.0.0.1:${port}/deliveries`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ deliveries }),
+        })
+      ).json();
+    expect(await growth(ask, 'pixseal_deliveries_total', { code: 'ok' })).toBe(1);
+    expect(await growth(ask, 'pixseal_deliveries_total', { code: 'invalid_token' })).toBe(1);
+  });
+
+  it('is every refusal by a rate, once', async () => {
+    const busy = await makeTenant();
+    const path = busy.path();
+    const all = async (): Promise<void> => {
+      for (let times = 0; times < 62; times += 1) await service.get(path);
+      expect((await service.get(path)).status).toBe(429);
+    };
+    const refused = await growth(all, 'pixseal_rate_limit_refusals_total', { scope: 'issuer' });
+    expect(refused).toBeGreaterThanOrEqual(1);
+    expect(refused).toBeLessThanOrEqual(3);
+  });
+
+  it('is every write of the admin API, and none of its reads', async () => {
+    const name = 'pixseal_admin_writes_total';
+    const labels = { method: 'POST', route: '/admin/issuers', status: '2xx' };
+    expect(await growth(() => post(service, '/issuers', { name: 'Counted' }), name, labels)).toBe(1);
+    expect(await growth(() => service.admin('GET', '/issuers'), name)).toBe(0);
+  });
+
+  it('is what Cloudinary tells', async () => {
+    const twice = async (): Promise<void> => {
+      const told = uploaded(`of_nobody_${randomUUID()}`, now());
+      await tell(service, told);
+    };
+    expect(await growth(twice, 'pixseal_notifications_total', { result: 'unchanged' })).toBe(1);
+  });
+
+  it('is every question to a cache, and what is in it', async () => {
+    const fresh = await makeTenant();
+    const ask = async (): Promise<unknown> => service.image(fresh.path({ jti: 'one' }));
+    for (const cache of ['issuers', 'images', 'revocations']) {
+      const labels = { cache, result: 'miss' };
+      const other = await makeTenant();
+      const cold = (): Promise<unknown> => service.image(other.path({ jti: 'one' }));
+      expect(await growth(cold, 'pixseal_cache_requests_total', labels)).toBeGreaterThan(0);
+    }
+    await ask();
+    expect(
+      await growth(ask, 'pixseal_cache_requests_total', { cache: 'images', result: 'hit' }),
+    ).toBeGreaterThan(0);
+    expect(await growth(ask, 'pixseal_cache_requests_total', { result: 'miss' })).toBe(0);
+    const lines = await metricsOf(service);
+    for (const cache of ['issuers', 'images', 'overlays', 'revocations', 'warm_redirects']) {
+      expect(lines).toContainEqual(
+        expect.objectContaining({ name: 'pixseal_cache_entries', labels: { cache } }),
+      );
+    }
+    expect(sumOf(lines, 'pixseal_cache_entries', { cache: 'images' })).toBeGreaterThan(0);
+    expect(sumOf(lines, 'pixseal_warm_redirects_bytes')).toBeGreaterThan(0);
+  });
+
+  it('is the time from a revocation to its being known', async () => {
+    const name = 'pixseal_revocation_lag_seconds_count';
+    const before = sumOf(await metricsOf(service), name);
+    await post(service, `/issuers/${tenant.issuerId}/revocations`, { jti: randomUUID() });
+    await waitUntil('it was heard', async () => sumOf(await metricsOf(service), name) === before + 1);
+    // On one machine there is one clock.
+    expect(sumOf(await metricsOf(service), 'pixseal_revocation_lag_seconds_sum')).toBeLessThan(60);
+  });
+
+  it('is the database: its feed, its pool', async () => {
+    const lines = await metricsOf(service);
+    expect(sumOf(lines, 'pixseal_feed_live')).toBe(1);
+    expect(sumOf(lines, 'pixseal_database_down')).toBe(0);
+    expect(sumOf(lines, 'pixseal_feed_silence_seconds')).toBeLessThan(30);
+    expect(sumOf(lines, 'pixseal_database_pool_connections')).toBeGreaterThan(0);
+    expect(sumOf(lines, 'pixseal_database_pool_waiting')).toBe(0);
+  });
+
+  it('has no more names for what clients send than there are routes', async () => {
+    const names = (lines: readonly MetricLine[]): string[] =>
+      lines.map(({ name, labels }) => `${name}${JSON.stringify(labels)}`);
+    const ask = async (): Promise<void> => {
+      const id = randomUUID();
+      await service.get(`/images/${id}?token=${id}`);
+      await service.get(`/${id}/${id}`, { 'x-request-id': id });
+      await service.get(`/images/${id}/${id}`);
+      await service.admin('DELETE', `/issuers/${id}`);
+    };
+    await ask();
+    const before = names(await metricsOf(service));
+    for (let times = 0; times < 5; times += 1) await ask();
+    expect(names(await metricsOf(service))).toStrictEqual(before);
+  });
+});
+
+describe('in mode local', () => {
+  it('renders are counted, those from disk and those that fail', async () => {
+    const local = await startService({ DELIVERY_MODE: 'local' });
+    const issuer = await post<{ id: string; key: { secret: string } }>(local, '/issuers', { name: 'Local' });
+    const { imageId } = await uploadPictures(local, issuer.id, { image: { public_id: `p_${randomUUID()}` } });
+    const token = sealWith(issuer.key.secret, { iss: issuer.id, transformations: [{ width: 20 }] });
+    const { headers } = await local.get(`/images/${imageId}?token=${token}`);
+    const location = headers.location ?? '';
+    expect((await getPicture(location)).status).toBe(200);
+    expect((await getPicture(location)).status).toBe(200);
+    expect((await getPicture(location.replace(/s--.{8}--/, 's--AAAAAAAA--'))).status).toBe(401);
+    const lines = await metricsOf(local);
+    expect(sumOf(lines, 'pixseal_render_duration_seconds_count')).toBe(1);
+    expect(sumOf(lines, 'pixseal_render_duration_seconds_sum')).toBeGreaterThan(0);
+    expect(sumOf(lines, 'pixseal_render_cache_requests_total', { result: 'hit' })).toBe(1);
+    expect(sumOf(lines, 'pixseal_render_cache_requests_total', { result: 'miss' })).toBe(1);
+    expect(sumOf(lines, 'pixseal_render_failures_total', { status: '401' })).toBe(1);
+    expect(sumOf(lines, 'pixseal_renders_running')).toBe(0);
+    await local.close();
+  });
+});
+
+describe.runIf(onServer)('with a Postgres server', () => {
+  it('tells that the feed is lost and the database gone, and that both are back', async () => {
+    const database = await createTestDatabase();
+    const url = database.variables['DATABASE_URL'] ?? '';
+    const proxy = await TcpProxy.before(url);
+    const cut = await startService({ DATABASE_URL: proxy.urlOf(url) }, database);
+    const one = await makeTenant(cut);
+    proxy.refuse();
+    proxy.reset();
+    await cut.get(one.path());
+    await waitUntil('both are gone', async () => {
+      const lines = await metricsOf(cut);
+      return (
+        sumOf(lines, 'pixseal_feed_live') === 0 &&
+        sumOf(lines, 'pixseal_database_down') === 1 &&
+        sumOf(lines, 'pixseal_feed_silence_seconds') > 1
+      );
+    });
+    proxy.restore();
+    await waitUntil('both are back', async () => {
+      const lines = await metricsOf(cut);
+      return sumOf(lines, 'pixseal_feed_live') === 1 && sumOf(lines, 'pixseal_database_down') === 0;
+    });
+    await cut.close();
+    await proxy.close();
+    await database.drop();
+  });
+
+  it('has the numbers of all workers, whichever is asked', async () => {
+    const database = await createTestDatabase();
+    const workers = await startServiceProcess(
+      { ...TEST_VARIABLES, ...database.variables, LOG_LEVEL: 'info' },
+      ['src/cli/pixseal.js', 'serve', '--workers', '2'],
+    );
+    const listening = (): number => workers.output().stdout.split('worker listens').length - 1;
+    await waitUntil('both listen', () => listening() === 2);
+    const name = 'pixseal_problems_total';
+    const labels = { route: ROUTE, code: 'invalid_token' };
+    // Every request opens a connection of its own, which the workers are handed in turn.
+    for (let times = 0; times < 6; times += 1)
+      await fetch(`${workers.url}/images/${randomUUID()}?token=a.b.c`);
+    for (let times = 0; times < 4; times += 1) {
+      const lines = await metricsOf(workers);
+      expect(sumOf(lines, name, labels)).toBe(6);
+      expect(sumOf(lines, 'pixseal_feed_live')).toBe(1);
+    }
+    workers.kill('SIGTERM');
+    expect(await workers.ended).toMatchObject({ code: 0 });
+    await database.drop();
+  });
+});
+
+describe('the files for Prometheus and Grafana', () => {
+  /** Every name in an expression that is a metric's. */
+  const namesIn = (expression: string): string[] => [
+    ...new Set(expression.match(/\b(?:pixseal|nodejs|process|up)(?:_\w+)?\b(?=[{[)\s]|$)/g) ?? []),
+  ];
+
+  interface Rules {
+    readonly groups: readonly {
+      readonly rules: readonly {
+        readonly alert: string;
+        readonly expr: string;
+        readonly annotations: { readonly summary: string };
+      }[];
+    }[];
+  }
+  interface Dashboard {
+    readonly panels: readonly {
+      readonly id: number;
+      readonly title: string;
+      readonly targets: readonly { readonly expr: string }[];
+    }[];
+  }
+  const rules = (parse(readFileSync('deploy/prometheus/alerts.yml', 'utf8')) as Rules).groups.flatMap(
+    (group) => group.rules,
+  );
+  const { panels } = JSON.parse(readFileSync('deploy/grafana/pixseal.json', 'utf8')) as Dashboard;
+
+  /** Every name that /metrics has, those of metrics without a value yet among them. */
+  async function known(): Promise<ReadonlySet<string>> {
+    const { text } = await service.get('/metrics', { authorization: `Bearer ${ADMIN_KEY}` });
+    const names = [...text.matchAll(/^# TYPE (\S+) (\w+)$/gm)].flatMap(([, name = '', type]) =>
+      type === 'histogram' ? [`${name}_bucket`, `${name}_sum`, `${name}_count`] : [name],
+    );
+    // Prometheus's own.
+    return new Set([...names, 'up']);
+  }
+
+  it('name metrics that there are, all of them in the dashboard', async () => {
+    const metrics = await known();
+    const used = [
+      ...rules.map(({ expr }) => expr),
+      ...panels.flatMap(({ targets }) => targets.map((t) => t.expr)),
+    ];
+    for (const expression of used) {
+      const names = namesIn(expression);
+      expect(names).not.toStrictEqual([]);
+      for (const name of names) expect(metrics).toContain(name);
+    }
+    const shown = new Set(panels.flatMap(({ targets }) => targets.flatMap(({ expr }) => namesIn(expr))));
+    const own = [...metrics]
+      .filter((name) => name.startsWith('pixseal_'))
+      .map((name) => name.replace(/_(bucket|sum|count)$/, ''));
+    for (const name of own)
+      expect(
+        [...shown].some((each) => each.startsWith(name)),
+        name,
+      ).toBe(true);
+  });
+
+  it('count by labels and codes that there are', async () => {
+    const readme = readFileSync('README.md', 'utf8');
+    const codes = rules.flatMap(({ expr }) =>
+      [...expr.matchAll(/code=~?"([\w|]+)"/g)].flatMap(([, found = '']) => found.split('|')),
+    );
+    expect(codes.length).toBeGreaterThan(3);
+    for (const code of codes) expect(readme.includes(`| \`${code}\` `), code).toBe(true);
+    const lines = await metricsOf(service);
+    expect(lines.some(({ labels }) => labels['route'] === ROUTE)).toBe(true);
+  });
+
+  it('have alerts that docs/operations.md says what to do about', () => {
+    const operations = readFileSync('docs/operations.md', 'utf8');
+    expect(rules.length).toBeGreaterThan(5);
+    for (const { alert, annotations } of rules) {
+      expect(operations.includes(`\`${alert}\``), alert).toBe(true);
+      expect(annotations.summary).toMatch(/\.$/);
+    }
+    expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
+  });
+});

@@ -1,0 +1,286 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sendForm } from '../originals/form.js';
+import { startUploadApi, type UploadApi } from '../originals/upload-api.js';
+import { startCollector, type CollectedSpan, type Collector } from '../support/collector.js';
+import { comparable } from '../support/http.js';
+import { getPicture, uploadPictures } from '../support/pictures.js';
+import { createTenant, post, sealWith, type Tenant } from '../support/seed.js';
+import { startServiceProcess } from '../support/service-process.js';
+import { API_SECRET, CLOUD, startService, TEST_VARIABLES, type Service } from '../support/service.js';
+import { createTestDatabase } from '../support/test-database.js';
+import { drawWatermark } from '../../src/demo/drawings.js';
+
+const SERVER = 2;
+const ERROR = 2;
+
+let collector: Collector;
+let service: Service;
+let tenant: Tenant;
+
+beforeAll(async () => {
+  collector = await startCollector();
+  service = await startService({ OTEL_EXPORTER_OTLP_ENDPOINT: collector.url });
+  tenant = await makeTenant();
+});
+afterAll(async () => {
+  await service.close();
+  await collector.close();
+});
+
+function makeTenant(of = service): Promise<Tenant> {
+  const name = randomUUID().slice(0, 8);
+  return createTenant(of, { publicId: `image_${name}`, overlayPublicId: `layer_${name}` });
+}
+
+interface Caller {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly headers: { readonly traceparent: string };
+}
+
+/** Who asks as part of a trace of its own. */
+function makeCaller(flags = '01'): Caller {
+  const [traceId, spanId] = [randomBytes(16).toString('hex'), randomBytes(8).toString('hex')];
+  return { traceId, spanId, headers: { traceparent: `00-${traceId}-${spanId}-${flags}` } };
+}
+
+/** The spans of a trace, once the one that a request has is among them: batches are sent every few seconds. */
+async function spansOf({ traceId }: Caller, of = collector): Promise<readonly CollectedSpan[]> {
+  const found = (): readonly CollectedSpan[] => of.spans().filter((span) => span.traceId === traceId);
+  await expect.poll(() => found().some(({ kind }) => kind === SERVER), { timeout: 30_000 }).toBe(true);
+  return found();
+}
+
+const childrenOf = (
+  parent: CollectedSpan | undefined,
+  all: readonly CollectedSpan[],
+): readonly CollectedSpan[] => all.filter(({ parentSpanId }) => parentSpanId === parent?.spanId);
+
+describe('a request’s trace', () => {
+  it('goes on from the caller’s, with the look-ups below it', async () => {
+    const caller = makeCaller();
+    const cold = await makeTenant();
+    const path = cold.path({ transformations: [{ overlay: cold.overlayId }], jti: 'one' });
+    expect((await service.get(path, caller.headers)).status).toBe(302);
+    const spans = await spansOf(caller);
+    const [request] = spans.filter(({ kind }) => kind === SERVER);
+    expect(request).toMatchObject({
+      service: 'pixseal',
+      name: 'GET /images/:image_id',
+      parentSpanId: caller.spanId,
+      attributes: {
+        'http.request.method': 'GET',
+        'http.route': '/images/:image_id',
+        'http.response.status_code': 302,
+        'pixseal.issuer_id': cold.issuerId,
+      },
+    });
+    const names = childrenOf(request, spans).map(({ name }) => name);
+    expect(names.sort()).toStrictEqual([
+      'look up image',
+      'look up issuer',
+      'look up overlay',
+      'look up revocations',
+    ]);
+    expect(spans).toHaveLength(5);
+  });
+
+  it('is there for every redirect of a URL that is asked for again and again', async () => {
+    const path = tenant.path();
+    for (let times = 0; times < 3; times += 1) {
+      const caller = makeCaller();
+      expect((await service.get(path, caller.headers)).status).toBe(302);
+      expect((await spansOf(caller)).filter(({ kind }) => kind === SERVER)).toHaveLength(1);
+    }
+  });
+
+  it('has the problem’s code, and is an error where the service is at fault alone', async () => {
+    const caller = makeCaller();
+    expect((await service.get(`/images/${tenant.imageId}?token=a.b.c`, caller.headers)).status).toBe(401);
+    const [request] = await spansOf(caller);
+    expect(request).toMatchObject({
+      status: 0,
+      attributes: { 'http.response.status_code': 401, 'pixseal.problem_code': 'invalid_token' },
+    });
+    expect(request?.status).not.toBe(ERROR);
+  });
+
+  it('is there for explain, deliveries and the admin API, by their routes', async () => {
+    const asked: readonly (readonly [
+      name: string,
+      ask: (headers: Record<string, string>) => Promise<unknown>,
+    ])[] = [
+      [
+        'GET /images/:image_id/explain',
+        (headers) => service.get(tenant.path().replace('?', '/explain?'), headers),
+      ],
+      [
+        'POST /deliveries',
+        (headers) =>
+          fetch(`${service.url}/deliveries`, {
+            method: 'POST',
+            headers: { ...headers, 'content-type': 'application/json' },
+            body: JSON.stringify({ deliveries: [{ image_id: tenant.imageId, token: tenant.seal() }] }),
+          }),
+      ],
+      [
+        'GET /admin/issuers/:id',
+        (headers) => service.admin('GET', `/issuers/${tenant.issuerId}`, undefined, headers),
+      ],
+    ];
+    for (const [name, ask] of asked) {
+      const caller = makeCaller();
+      await ask({ ...caller.headers });
+      expect((await spansOf(caller)).map((span) => span.name)).toContain(name);
+    }
+  });
+
+  it('begins here where the caller has none, or one that cannot be read', async () => {
+    const fresh = await makeTenant();
+    for (const traceparent of ['', 'nonsense', `00-${'0'.repeat(32)}-${'0'.repeat(16)}-01`]) {
+      const headers = traceparent === '' ? {} : { traceparent };
+      expect((await service.get(fresh.path(), headers)).status).toBe(302);
+    }
+    const mine = (): readonly CollectedSpan[] =>
+      collector
+        .spans()
+        .filter(
+          ({ attributes, kind }) => kind === SERVER && attributes['pixseal.issuer_id'] === fresh.issuerId,
+        );
+    await expect.poll(() => mine().length, { timeout: 30_000 }).toBe(3);
+    for (const { parentSpanId } of mine()) expect(parentSpanId).toBe('');
+    expect(new Set(mine().map(({ traceId }) => traceId)).size).toBe(3);
+  });
+
+  it('is not sent where the caller’s is not', async () => {
+    const [unsampled, sampled] = [makeCaller('00'), makeCaller()];
+    await service.get(tenant.path(), unsampled.headers);
+    await service.get(tenant.path(), sampled.headers);
+    await spansOf(sampled);
+    expect(collector.spans().filter(({ traceId }) => traceId === unsampled.traceId)).toStrictEqual([]);
+  });
+
+  it('has no token, URL, header or key in it', async () => {
+    const caller = makeCaller();
+    const path = tenant.path();
+    await service.get(path, { ...caller.headers, referer: `http://x${path}`, tracestate: 'a=b' });
+    await spansOf(caller);
+    const text = collector.received();
+    for (const secret of [
+      'token=',
+      path.slice(-40),
+      tenant.secret,
+      tenant.imageId,
+      's--',
+      'cloudinary.com',
+      'referer',
+    ]) {
+      expect(text.includes(secret), secret).toBe(false);
+    }
+  });
+});
+
+describe('an upload to Cloudinary', () => {
+  let api: UploadApi;
+  let uploading: Service;
+
+  beforeAll(async () => {
+    const [apiKey, apiSecret] = ['123456789012345', API_SECRET];
+    api = await startUploadApi({ cloudName: CLOUD, apiKey, apiSecret });
+    uploading = await startService({
+      DELIVERY_MODE: 'cloudinary',
+      CLOUDINARY_UPLOAD_PREFIX: api.url,
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+      OTEL_SERVICE_NAME: 'uploading',
+    });
+  });
+  afterAll(async () => {
+    await uploading.close();
+    await api.close();
+  });
+
+  it('is a span of its own, which Cloudinary is told', async () => {
+    const issuer = await post<{ id: string }>(uploading, '/issuers', { name: 'Uploads' });
+    const file = await drawWatermark();
+    const answer = await sendForm(uploading, '/images', { issuer_id: issuer.id, public_id: 'told', file });
+    expect(answer.status).toBe(201);
+    const [, traceId = '', spanId] =
+      /^00-(\w{32})-(\w{16})-01$/.exec(String(api.headers['traceparent'])) ?? [];
+    const spans = await spansOf({ traceId } as Caller);
+    const upload = spans.find((span) => span.spanId === spanId);
+    expect(upload).toMatchObject({ name: 'upload to Cloudinary', service: 'uploading' });
+    expect(spans.find((span) => span.spanId === upload?.parentSpanId)?.name).toBe('POST /admin/images');
+  });
+});
+
+describe('a render', () => {
+  it('is a span below its request', async () => {
+    const local = await startService({
+      DELIVERY_MODE: 'local',
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+    });
+    const issuer = await post<{ id: string; key: { secret: string } }>(local, '/issuers', { name: 'Local' });
+    const { imageId } = await uploadPictures(local, issuer.id, { image: { public_id: 'rendered' } });
+    const token = sealWith(issuer.key.secret, { iss: issuer.id, transformations: [{ width: 20 }] });
+    const { headers } = await local.get(`/images/${imageId}?token=${token}`);
+    const caller = makeCaller();
+    expect((await getPicture(headers.location ?? '', { ...caller.headers })).status).toBe(200);
+    // The last spans go out when the service closes.
+    await local.close();
+    const spans = await spansOf(caller);
+    const [request] = spans.filter(({ kind }) => kind === SERVER);
+    expect(request?.name).toBe('GET /:cloud_name/image/:type/*');
+    expect(childrenOf(request, spans).map(({ name }) => name)).toStrictEqual(['render']);
+  });
+});
+
+describe('a sampler', () => {
+  it('is chosen by OTEL_TRACES_SAMPLER, and may take nothing', async () => {
+    const own = await startCollector();
+    const silent = await startService({
+      OTEL_EXPORTER_OTLP_ENDPOINT: own.url,
+      OTEL_TRACES_SAMPLER: 'traceidratio',
+      OTEL_TRACES_SAMPLER_ARG: '0',
+    });
+    const other = await makeTenant(silent);
+    expect((await silent.get(other.path(), makeCaller().headers)).status).toBe(302);
+    await silent.close();
+    expect(own.spans()).toStrictEqual([]);
+    await own.close();
+  });
+});
+
+describe('a collector that is gone', () => {
+  it('changes no answer, and keeps no process from ending', async () => {
+    const database = await createTestDatabase();
+    const gone = await startServiceProcess({
+      ...TEST_VARIABLES,
+      ...database.variables,
+      // Nobody listens there.
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9',
+    });
+    const untraced = await service.get(`/images/${tenant.imageId}?token=a.b.c`);
+    for (let times = 0; times < 20; times += 1) {
+      const answer = await fetch(`${gone.url}/images/${tenant.imageId}?token=a.b.c`);
+      expect(answer.status).toBe(untraced.status);
+      expect(await answer.json()).toStrictEqual(untraced.json());
+    }
+    const told = performance.now();
+    gone.kill('SIGTERM');
+    expect(await gone.ended).toMatchObject({ code: 0, signal: null, stderr: '' });
+    expect(performance.now() - told).toBeLessThan(10_000);
+    await database.drop();
+  });
+});
+
+describe('without OTEL_EXPORTER_OTLP_ENDPOINT', () => {
+  it('nothing differs in an answer', async () => {
+    const plain = await startService();
+    const one = await makeTenant(plain);
+    const path = one.path();
+    const [first, traced] = [await plain.get(path), await plain.get(path, makeCaller().headers)];
+    expect(comparable(traced)).toStrictEqual(comparable(first));
+    await plain.close();
+  });
+});

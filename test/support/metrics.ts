@@ -1,0 +1,50 @@
+import { request } from './http.js';
+import { ADMIN_KEY } from './service.js';
+
+/** A line of Prometheus's text format. */
+export interface MetricLine {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+/** Reads Prometheus's text format. @throws for a line that is none of it. */
+export function parseMetrics(text: string): readonly MetricLine[] {
+  return text
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .map((line) => {
+      const [, name = '', labels = '', value = ''] =
+        /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (Na[Nn]|[+-]Inf|[\d.e+-]+)$/.exec(line) ?? [];
+      if (name === '') throw new Error(`This is no metric: ${line}`);
+      return {
+        name,
+        labels: Object.fromEntries(
+          [...labels.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, key = '', word = '']) => [key, word]),
+        ),
+        value: Number(value.replace('Inf', 'Infinity')),
+      };
+    });
+}
+
+/** What a service says of itself now, as an operator's Prometheus asks for it. */
+export async function readMetrics(port: number): Promise<readonly MetricLine[]> {
+  const headers = { authorization: `Bearer ${ADMIN_KEY}` };
+  const answer = await request({ port, path: '/metrics', headers });
+  if (answer.status !== 200) throw new Error(`/metrics answered ${answer.status} ${answer.text}`);
+  return parseMetrics(answer.text);
+}
+
+/** The sum of a metric's values whose labels include these. */
+export function sumOf(
+  lines: readonly MetricLine[],
+  name: string,
+  labels: Readonly<Record<string, string>> = {},
+): number {
+  return lines
+    .filter(
+      (line) =>
+        line.name === name && Object.entries(labels).every(([key, word]) => line.labels[key] === word),
+    )
+    .reduce((sum, { value }) => sum + value, 0);
+}
