@@ -63,6 +63,8 @@ export interface Environment {
   readonly docs: boolean;
   /** Whether `/playground` is served. */
   readonly playground: boolean;
+  /** Whether `/console` is served, and its sessions count. */
+  readonly console: boolean;
 }
 
 /** What embedded mode fills in for what was not set; made once and kept in the data folder. */
@@ -178,6 +180,7 @@ export function readEnvironment(
     logLevel: read.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
     docs: read.oneOf('DOCS', ['on', 'off'], embedded ? 'on' : 'off') === 'on',
     playground: read.oneOf('PLAYGROUND', ['on', 'off'], embedded ? 'on' : 'off') === 'on',
+    console: read.oneOf('CONSOLE', ['on', 'off'], embedded ? 'on' : 'off') === 'on',
   };
   const signature = read.oneOf('CLOUDINARY_SIGNATURE', URL_SIGNATURES, 'sha1');
   const authToken = readAuthToken(read);
