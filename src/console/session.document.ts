@@ -1,10 +1,8 @@
-import type { Scope } from '../admin/actor.js';
-
 /** Who is signed in, and what the console may offer. */
 export interface SessionDocument {
   /** As the audit log has it. */
   readonly actor: string;
-  readonly scopes: readonly Scope[];
+  readonly scopes: readonly ('read' | 'write')[];
   /** The one issuer whose rows it sees and changes; null for all of them. */
   readonly issuer_id: string | null;
   /** RFC 3339. */
