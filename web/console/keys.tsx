@@ -63,7 +63,7 @@ export function KeysSection({ issuer, onChange }: KeysSectionProps): JSX.Element
                 facts={[
                   ['Algorithm', key.algorithm],
                   ['Created', <Moment key="created" at={key.created_at} />],
-                  ['Counts until', <Moment key="until" at={key.not_after} none="revoked" />],
+                  ['Counts until', <Moment key="until" at={key.not_after} none="no end" />],
                   ['Last used', <Moment key="used" at={key.last_used_at} />],
                   ['Uses', key.uses.toLocaleString('en-GB')],
                 ]}

@@ -25,6 +25,12 @@ function mistakeOfJson(json: string, error: unknown): Mistake {
   return { key: 'JSON', detail, line: position === undefined ? null : lineAt(json, Number(position)) };
 }
 
+/** Faults are named by the request's member: `policy.max_width`. */
+function placed(json: string, { key, detail }: Fault): Mistake {
+  const path = key.replace(/^policy\./, '');
+  return { key: path, detail, line: lineOfMember(json, path.split('.')[0] ?? '') };
+}
+
 /** An issuer's policy as JSON. Mistakes are marked at their lines, and named below. */
 export function PolicySection({ issuer, onChange }: PolicySectionProps): JSX.Element {
   const { writeIssuers } = useRights();
@@ -50,12 +56,8 @@ export function PolicySection({ issuer, onChange }: PolicySectionProps): JSX.Ele
         body: { policy },
       });
       if ('problem' in answer) {
-        setMistakes(
-          (answer.problem.errors ?? []).map(({ key, detail }) => {
-            const member = key.replace(/^policy\./, '').split('.')[0] ?? '';
-            return { key: key.replace(/^policy\./, ''), detail, line: lineOfMember(json, member) };
-          }),
-        );
+        const found = (answer.problem.errors ?? []).map((fault) => placed(json, fault));
+        setMistakes(found.toSorted((one, other) => (one.line ?? 0) - (other.line ?? 0)));
       }
       return answer;
     });
