@@ -113,24 +113,26 @@ export function PolicySection({ issuer, onChange }: PolicySectionProps): JSX.Ele
             />
           </div>
           {mistakes.length > 0 && (
-            <ul id="policy-mistakes" class="stack-tight" role="alert" aria-label="Mistakes">
-              {mistakes.map(({ key, detail, line }) => (
-                <li key={`${key} ${detail}`} class="note note-bad">
-                  {line !== null && (
-                    <button
-                      type="button"
-                      class="link"
-                      onClick={() => {
-                        show(line);
-                      }}
-                    >
-                      Line {line}
-                    </button>
-                  )}{' '}
-                  <span class="code">{key}</span> {detail}
-                </li>
-              ))}
-            </ul>
+            <div id="policy-mistakes" role="alert">
+              <ul class="stack-tight" aria-label="Mistakes">
+                {mistakes.map(({ key, detail, line }) => (
+                  <li key={`${key} ${detail}`} class="note note-bad">
+                    {line !== null && (
+                      <button
+                        type="button"
+                        class="link"
+                        onClick={() => {
+                          show(line);
+                        }}
+                      >
+                        Line {line}
+                      </button>
+                    )}{' '}
+                    <span class="code">{key}</span> {detail}
+                  </li>
+                ))}
+              </ul>
+            </div>
           )}
           {mistakes.length === 0 && <ProblemNote problem={problem} />}
           <div class="row">
