@@ -102,9 +102,9 @@ export function Thumbnail({ kind, id }: { readonly kind: AssetKind; readonly id:
         <span class="hint">No preview</span>
       ) : (
         <img
+          loading="lazy"
           src={`/admin/${kind}/${id}/preview`}
           alt=""
-          loading="lazy"
           decoding="async"
           onError={() => {
             setFailed(true);
