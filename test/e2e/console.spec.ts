@@ -489,7 +489,7 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
       await page.getByRole('link', { name: 'What was done to it' }).click();
       await page.getByText('image.update').click();
       const row = page.getByRole('row', { name: /^access/ });
-      expect(await row.getByRole('cell').allTextContents()).toStrictEqual(['token', 'public']);
+      await eventually(() => row.getByRole('cell').allTextContents()).toStrictEqual(['token', 'public']);
     });
 
     it('says that a name is taken', async () => {
