@@ -30,6 +30,6 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
-    rolldownOptions: { input: ['web/playground.html'] },
+    rolldownOptions: { input: ['web/console.html', 'web/playground.html'] },
   },
 });

@@ -5,6 +5,7 @@ import { makeValidationPipe } from './admin/validation.pipe.js';
 import { AuditModule } from './audit/audit.module.js';
 import { ConfigModule } from './config/config.module.js';
 import type { Environment } from './config/environment.js';
+import { ConsoleModule } from './console/console.module.js';
 import { DatabaseModule } from './database/database.module.js';
 import { DirectoryModule } from './directory/directory.module.js';
 import { IdempotencyModule } from './idempotency/idempotency.module.js';
@@ -56,6 +57,7 @@ export class AppModule {
         // Without an account there is no secret that a notification could be signed with.
         ...(environment.cloudinary.apiKey === null ? [] : [NotificationsModule]),
         ...(environment.playground ? [PlaygroundModule] : []),
+        ...(environment.console ? [ConsoleModule] : []),
         ...(environment.deliveryMode === 'local' ? [RendererModule] : []),
       ],
       providers: [

@@ -8,7 +8,7 @@ import {
 } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { SCOPES, type Actor } from '../admin/actor.js';
-import { AdminKeyFinder } from '../admin/admin-key.guard.js';
+import { AdminKeyFinder, type AdminKeyReference } from '../admin/admin-key.guard.js';
 import { ENVIRONMENT } from '../config/config.module.js';
 import type { Environment } from '../config/environment.js';
 import { ChangeFeed, type ChangeListener, type RowChange } from '../database/change-feed.js';
@@ -64,12 +64,14 @@ export class AdminKeyDirectoryService
     changeFeed.subscribe(this);
   }
 
+  referTo(key: string): AdminKeyReference {
+    return { prefix: prefixOf(key), digest: digestOf(key) };
+  }
+
   /** Digests are of one length and compared in constant time: the time taken tells nothing of any key. */
-  async findActor(key: string): Promise<Actor | null> {
-    const digest = digestOf(key);
+  async findActor({ prefix, digest }: AdminKeyReference): Promise<Actor | null> {
     const [own] = this.environmentKeys.filter((known) => timingSafeEqual(known.digest, digest));
     if (own !== undefined) return own.actor;
-    const prefix = prefixOf(key);
     if (prefix === null) return null;
     const found = (await this.know()).get(prefix);
     if (!timingSafeEqual(found?.digest ?? NOBODYS, digest) || found === undefined) return null;

@@ -85,6 +85,8 @@ export interface Environment {
   readonly playground: boolean;
   /** Null without `OTEL_EXPORTER_OTLP_ENDPOINT`: then nothing is traced. */
   readonly tracing: TracingSettings | null;
+  /** Whether `/console` is served, and its sessions count. */
+  readonly console: boolean;
 }
 
 /** What embedded mode fills in for what was not set; made once and kept in the data folder. */
@@ -201,6 +203,7 @@ export function readEnvironment(
     docs: read.oneOf('DOCS', ['on', 'off'], embedded ? 'on' : 'off') === 'on',
     playground: read.oneOf('PLAYGROUND', ['on', 'off'], embedded ? 'on' : 'off') === 'on',
     tracing: readTracing(read),
+    console: read.oneOf('CONSOLE', ['on', 'off'], embedded ? 'on' : 'off') === 'on',
   };
   const signature = read.oneOf('CLOUDINARY_SIGNATURE', URL_SIGNATURES, 'sha1');
   const authToken = readAuthToken(read);

@@ -1,15 +1,19 @@
-import { Body, Delete, Get, HttpCode, Param, Patch, Post, Put, Query } from '@nestjs/common';
-import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse } from '@nestjs/swagger';
+import { Body, Delete, Get, HttpCode, Param, Patch, Post, Put, Query, Redirect } from '@nestjs/common';
+import { ApiCreatedResponse, ApiFoundResponse, ApiNoContentResponse, ApiOkResponse } from '@nestjs/swagger';
 import { AdminController, OpenToBoundKeys } from '../admin/admin-controller.js';
 import { Idempotent } from '../idempotency/idempotency.interceptor.js';
 import { AcceptsOriginal, Original, RequiresOriginal } from '../originals/original-upload.js';
 import { CreateImageDto, CreateImageFormDto, ListImagesDto, UpdateImageDto } from './image.dto.js';
+import { ImagePreviews } from './image-previews.service.js';
 import { ImagePageView, ImageView } from './image.view.js';
 import { ImagesService } from './images.service.js';
 
 @AdminController('images')
 export class ImagesAdminController {
-  constructor(private readonly images: ImagesService) {}
+  constructor(
+    private readonly images: ImagesService,
+    private readonly previews: ImagePreviews,
+  ) {}
 
   @Post()
   @OpenToBoundKeys()
@@ -33,6 +37,14 @@ export class ImagesAdminController {
   @ApiOkResponse({ type: ImageView })
   async get(@Param('id') id: string): Promise<ImageView> {
     return new ImageView(await this.images.get(id));
+  }
+
+  @Get(':id/preview')
+  @OpenToBoundKeys()
+  @Redirect()
+  @ApiFoundResponse({ description: 'The sealed redirect of a thumbnail, for a minute.' })
+  async preview(@Param('id') id: string): Promise<{ url: string }> {
+    return { url: await this.previews.seal(id) };
   }
 
   @Patch(':id')

@@ -20,6 +20,16 @@ export class KeyNotFoundError extends ProblemError {
   }
 }
 
+/** 409: there is nothing to seal a preview with. */
+export class NoLiveKeyError extends ProblemError {
+  readonly status = 409;
+  readonly code = 'no_live_key';
+
+  constructor() {
+    super('The issuer has no key that counts now. Add one, or change when one counts.');
+  }
+}
+
 /** 409: an issuer with images or overlays stays. */
 export class IssuerNotEmptyError extends ProblemError {
   readonly status = 409;

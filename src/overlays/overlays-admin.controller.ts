@@ -1,15 +1,21 @@
-import { Body, Delete, Get, HttpCode, Param, Patch, Post, Put, Query } from '@nestjs/common';
-import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse } from '@nestjs/swagger';
+import { Body, Delete, Get, HttpCode, Param, Patch, Post, Put, Query, Redirect } from '@nestjs/common';
+import { ApiCreatedResponse, ApiFoundResponse, ApiNoContentResponse, ApiOkResponse } from '@nestjs/swagger';
 import { AdminController, OpenToBoundKeys } from '../admin/admin-controller.js';
+import type { ReachedBy } from '../delivery/origin.js';
+import { RequestReachedBy } from '../delivery/request-origin.js';
 import { Idempotent } from '../idempotency/idempotency.interceptor.js';
 import { AcceptsOriginal, Original, RequiresOriginal } from '../originals/original-upload.js';
 import { CreateOverlayDto, ListOverlaysDto, UpdateOverlayDto } from './overlay.dto.js';
+import { OverlayPreviews } from './overlay-previews.service.js';
 import { OverlayPageView, OverlayView } from './overlay.view.js';
 import { OverlaysService } from './overlays.service.js';
 
 @AdminController('overlays')
 export class OverlaysAdminController {
-  constructor(private readonly overlays: OverlaysService) {}
+  constructor(
+    private readonly overlays: OverlaysService,
+    private readonly previews: OverlayPreviews,
+  ) {}
 
   @Post()
   @OpenToBoundKeys()
@@ -33,6 +39,14 @@ export class OverlaysAdminController {
   @ApiOkResponse({ type: OverlayView })
   async get(@Param('id') id: string): Promise<OverlayView> {
     return new OverlayView(await this.overlays.get(id));
+  }
+
+  @Get(':id/preview')
+  @OpenToBoundKeys()
+  @Redirect()
+  @ApiFoundResponse({ description: 'The signed URL of a thumbnail.' })
+  async preview(@Param('id') id: string, @RequestReachedBy() reachedBy: ReachedBy): Promise<{ url: string }> {
+    return { url: await this.previews.locate(id, reachedBy) };
   }
 
   @Patch(':id')

@@ -8,7 +8,7 @@ import { ENVIRONMENT } from '../config/config.module.js';
 import type { Environment } from '../config/environment.js';
 
 /** The pages that are built from web/, by the names of their HTML files. */
-export type PageName = 'playground';
+export type PageName = 'console' | 'playground';
 
 /** Beside this file's own build, or, where this file runs as it stands, in `dist/`. */
 const FOLDERS = ['../../web/', '../../dist/web/'].map((path) =>

@@ -45,7 +45,7 @@ describe('the playground', () => {
         'x-content-type-options': 'nosniff',
       });
       const assets = [...page.text.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path = '']) => path);
-      expect(assets).toHaveLength(3);
+      expect(assets.length).toBeGreaterThan(2);
       for (const path of assets) {
         expect(path).toMatch(/^\/web\/assets\/[\w-]+-[\w-]{8}\.(?:js|css|svg)$/);
         const asset = await service.get(path);

@@ -1,6 +1,7 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import { Field, TextControl } from './controls.js';
+import { Field } from '../design/field.js';
+import { TextControl } from './controls.js';
 import { listRows, type Row } from './service.js';
 import { ALGORITHMS, type Algorithm } from './token.js';
 

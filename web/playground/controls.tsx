@@ -1,5 +1,4 @@
 import type { JSX } from 'preact';
-import { useId } from 'preact/hooks';
 import type { Shape } from '../../src/transformations/grammar.js';
 import { hintsOf, rangesOf, sliderOf } from './shapes.js';
 
@@ -125,54 +124,6 @@ export function SelectControl(props: SelectControlProps): JSX.Element {
         </option>
       ))}
     </select>
-  );
-}
-
-interface FieldProps {
-  readonly label: string;
-  readonly help?: string;
-  readonly children: (control: {
-    readonly id: string;
-    readonly describedBy: string | undefined;
-  }) => JSX.Element;
-}
-
-/** A control with its label and help. */
-export function Field({ label, help, children }: FieldProps): JSX.Element {
-  const id = useId();
-  return (
-    <div class="field">
-      <label class="label" for={id}>
-        {label}
-      </label>
-      {children({ id, describedBy: help === undefined ? undefined : `${id}-help` })}
-      {help !== undefined && (
-        <p class="hint" id={`${id}-help`}>
-          {help}
-        </p>
-      )}
-    </div>
-  );
-}
-
-interface CheckProps {
-  readonly label: string;
-  readonly checked: boolean;
-  readonly onChecked: (checked: boolean) => void;
-}
-
-export function Check({ label, checked, onChecked }: CheckProps): JSX.Element {
-  return (
-    <label class="check">
-      <input
-        type="checkbox"
-        checked={checked}
-        onInput={(event) => {
-          onChecked(event.currentTarget.checked);
-        }}
-      />
-      <span>{label}</span>
-    </label>
   );
 }
 

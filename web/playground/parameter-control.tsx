@@ -1,7 +1,8 @@
 import type { JSX } from 'preact';
 import type { ParameterEntry } from '../../src/playground/vocabulary.document.js';
 import { type TextLayer, text, type Value } from './composition.js';
-import { type ControlProps, Field, SelectControl, ShapeControl, TextControl } from './controls.js';
+import { Field } from '../design/field.js';
+import { type ControlProps, SelectControl, ShapeControl, TextControl } from './controls.js';
 import { useOffer } from './vocabulary-context.js';
 
 interface ParameterControlProps extends ControlProps {

@@ -1,9 +1,11 @@
 import type { JSX } from 'preact';
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { VocabularyDocument } from '../../src/playground/vocabulary.document.js';
+import { Check, Field } from '../design/field.js';
+import { Mark } from '../design/mark.js';
 import { type Brought, type Connection, ConnectionForm } from './connection.js';
 import { newStep, type Step, text, toTransformations } from './composition.js';
-import { Check, Field, tabId, Tabs } from './controls.js';
+import { tabId, Tabs } from './controls.js';
 import { newTextLayer } from './parameter-control.js';
 import { Reader } from './reader.js';
 import { ClaimsBlock, ExplanationSections, PictureFigure, ProblemNote, Snippets } from './result.js';
@@ -348,21 +350,5 @@ function OptionsForm({ options, onChange }: OptionsFormProps): JSX.Element {
         )}
       </Field>
     </div>
-  );
-}
-
-function Mark(): JSX.Element {
-  return (
-    <svg width="22" height="22" viewBox="0 0 32 32" aria-hidden="true">
-      <rect class="mark" width="32" height="32" rx="8" />
-      <path
-        class="mark-line"
-        d="M9 24V8h8.5a5.5 5.5 0 0 1 0 11H13"
-        fill="none"
-        stroke-width="3"
-        stroke-linecap="round"
-        stroke-linejoin="round"
-      />
-    </svg>
   );
 }

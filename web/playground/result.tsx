@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import { CopyButton } from './copy-button.js';
+import { CopyButton } from '../design/copy-button.js';
 import { tabId, Tabs } from './controls.js';
 import type { Answer, Explanation, Picture, Problem } from './service.js';
 import { type Recipe, SNIPPET_NAMES, type SnippetName, SNIPPETS } from './snippets.js';

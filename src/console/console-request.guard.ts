@@ -1,0 +1,12 @@
+import type { CanActivate, ExecutionContext } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { requireSameOrigin } from './same-origin.js';
+
+/** Lets through what the console itself sends: nobody else signs a browser in or out. */
+export class ConsoleRequestGuard implements CanActivate {
+  /** @throws CrossSiteRequestError (403) */
+  canActivate(context: ExecutionContext): boolean {
+    requireSameOrigin(context.switchToHttp().getRequest<FastifyRequest>());
+    return true;
+  }
+}

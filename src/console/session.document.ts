@@ -1,0 +1,15 @@
+/** Who is signed in, and what the console may offer. */
+export interface SessionDocument {
+  /** As the audit log has it. */
+  readonly actor: string;
+  readonly scopes: readonly ('read' | 'write')[];
+  /** The one issuer whose rows it sees and changes; null for all of them. */
+  readonly issuer_id: string | null;
+  /** RFC 3339. */
+  readonly expires_at: string;
+}
+
+/** `GET /console/session`. */
+export interface SessionAnswer {
+  readonly session: SessionDocument | null;
+}

@@ -1,0 +1,135 @@
+import type { JSX } from 'preact';
+import { useRef, useState } from 'preact/hooks';
+import { Field } from '../design/field.js';
+import { Sent } from './add-asset.js';
+import { type AssetKind, SINGULAR, Thumbnail } from './assets.js';
+import { Choice, ConfirmButton, Dialog, Facts, Id, Moment, MomentForm, ProblemNote } from './parts.js';
+import { adminPath, type Answer, type Asset, ask, upload } from './service.js';
+import { useAnnounce, useRights } from './session-context.js';
+import { hrefTo } from './use-route.js';
+import { useDeed } from './use-service.js';
+
+interface AssetDialogProps {
+  readonly kind: AssetKind;
+  readonly asset: Asset;
+  /** Null when it is gone. */
+  readonly onChange: (asset: Asset | null) => void;
+  readonly onClose: () => void;
+}
+
+/** One image or overlay: what is known of it, and what may be done with it. */
+export function AssetDialog({ kind, asset, onChange, onClose }: AssetDialogProps): JSX.Element {
+  const { write } = useRights();
+  return (
+    <Dialog title={asset.public_id} onClose={onClose}>
+      <div class="preview">
+        <Thumbnail key={asset.updated_at} kind={kind} id={asset.id} />
+      </div>
+      <Id id={asset.id} name={`the ${SINGULAR[kind]}’s id`} />
+      <Facts
+        facts={[
+          [
+            'Issuer',
+            <a key="issuer" class="code" href={hrefTo(`issuers/${asset.issuer_id}`)}>
+              {asset.issuer_id}
+            </a>,
+          ],
+          ['Delivery type', asset.delivery_type],
+          ...(asset.version === undefined ? [] : [['Version', asset.version] as const]),
+          ...(asset.access === undefined ? [] : [['Opens', asset.access] as const]),
+          ['Created', <Moment key="created" at={asset.created_at} />],
+          ['Changed', <Moment key="updated" at={asset.updated_at} />],
+        ]}
+      />
+      <p>
+        <a href={hrefTo('audit', { row_id: asset.id })}>What was done to it</a>
+      </p>
+      {write && <Changes kind={kind} asset={asset} onChange={onChange} />}
+      <div class="row end">
+        {write && (
+          <ConfirmButton
+            label="Delete"
+            of={asset.public_id}
+            question={`Delete this ${SINGULAR[kind]}?`}
+            consequence="Requests for it are refused from now on, and its name can be registered again."
+            act={() => ask('DELETE', adminPath(`${kind}/${asset.id}`))}
+            onDone={() => {
+              onChange(null);
+            }}
+          />
+        )}
+        <button type="button" class="button" onClick={onClose}>
+          Close
+        </button>
+      </div>
+    </Dialog>
+  );
+}
+
+function Changes({ kind, asset, onChange }: Omit<AssetDialogProps, 'onClose'>): JSX.Element {
+  const path = adminPath(`${kind}/${asset.id}`);
+  const announce = useAnnounce();
+  const file = useRef<HTMLInputElement>(null);
+  const [sent, setSent] = useState<number | null>(null);
+  const { busy, problem, run } = useDeed();
+  const change = async (work: () => Promise<Answer<Asset>>): Promise<Answer<Asset>> => {
+    const answer = await work();
+    setSent(null);
+    if ('problem' in answer) return answer;
+    announce(`${asset.public_id} is changed.`);
+    onChange(answer.ok);
+    return answer;
+  };
+  return (
+    <details>
+      <summary>Change it</summary>
+      <div class="stack">
+        {asset.access !== undefined && (
+          <Choice
+            label="Opens"
+            value={asset.access}
+            onValue={(access) => {
+              void run(() => change(() => ask('PATCH', path, { body: { access } })));
+            }}
+            options={[
+              ['token', 'with a token only'],
+              ['public', 'without a token too'],
+            ]}
+          />
+        )}
+        {asset.not_before !== undefined && (
+          <MomentForm
+            label="Refuse tokens sealed before"
+            help="By their `iat`; tokens without one are refused too."
+            value={asset.not_before}
+            save={(at) => change(() => ask('PATCH', path, { body: { not_before: at } }))}
+            onDone={() => undefined}
+          />
+        )}
+        <form
+          class="stack-tight"
+          onSubmit={(event) => {
+            event.preventDefault();
+            const chosen = file.current?.files?.[0];
+            if (chosen === undefined) return;
+            const form = new FormData();
+            form.set('file', chosen);
+            setSent(0);
+            void run(() => change(() => upload('PUT', `${path}/original`, form, setSent)));
+          }}
+        >
+          <Field label="Another original">
+            {({ id }) => <input id={id} ref={file} class="input" type="file" required accept="image/*" />}
+          </Field>
+          <Sent part={sent} />
+          <div class="row">
+            <button class="button button-small" disabled={busy}>
+              Replace
+            </button>
+          </div>
+        </form>
+        <ProblemNote problem={problem} />
+      </div>
+    </details>
+  );
+}

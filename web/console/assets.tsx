@@ -1,0 +1,116 @@
+import type { JSX } from 'preact';
+import { useState } from 'preact/hooks';
+import { AddAsset } from './add-asset.js';
+import { AssetDialog } from './asset-dialog.js';
+import { IssuerChoice, Input, Pager, ProblemNote } from './parts.js';
+import { adminPath, type Asset } from './service.js';
+import { useRights } from './session-context.js';
+import { hrefTo } from './use-route.js';
+import { usePaged } from './use-service.js';
+
+/** Rows a page: what is in the document at the most, however many there are. */
+const PAGE = '48';
+
+export type AssetKind = 'images' | 'overlays';
+export const SINGULAR = { images: 'image', overlays: 'overlay' } as const;
+
+interface AssetsViewProps {
+  readonly kind: AssetKind;
+  readonly query: Readonly<Record<string, string>>;
+}
+
+/** Images or overlays, with thumbnails that are loaded as they come into view. */
+export function AssetsView({ kind, query }: AssetsViewProps): JSX.Element {
+  const { issuer_id: issuerId = '', public_id: publicId = '' } = query;
+  const [typed, setTyped] = useState({ issuerId, publicId });
+  const [open, setOpen] = useState<Asset | null>(null);
+  const { write } = useRights();
+  const list = usePaged<Asset>(adminPath(kind, { limit: PAGE, issuer_id: issuerId, public_id: publicId }));
+  return (
+    <div class="stack">
+      <h1>{kind === 'images' ? 'Images' : 'Overlays'}</h1>
+      {write && <AddAsset kind={kind} issuerId={issuerId} onDone={list.reload} />}
+      <form
+        class="row filter"
+        role="search"
+        onSubmit={(event) => {
+          event.preventDefault();
+          const { issuerId: issuer, publicId: name } = typed;
+          window.location.hash = hrefTo(kind, { issuer_id: issuer, public_id: name.trim() });
+        }}
+      >
+        <IssuerChoice
+          none="All issuers"
+          value={typed.issuerId}
+          onValue={(issuer) => {
+            setTyped({ ...typed, issuerId: issuer });
+          }}
+        />
+        <Input
+          label="Public id, exactly"
+          code
+          value={typed.publicId}
+          onValue={(name) => {
+            setTyped({ ...typed, publicId: name });
+          }}
+        />
+        <button class="button">Find</button>
+      </form>
+      <ProblemNote problem={list.problem} />
+      <ul class="assets" aria-label={kind === 'images' ? 'Images' : 'Overlays'} aria-busy={list.busy}>
+        {list.value?.items.map((asset) => (
+          <li key={asset.id}>
+            <button
+              type="button"
+              class="card asset"
+              onClick={() => {
+                setOpen(asset);
+              }}
+            >
+              <Thumbnail key={asset.updated_at} kind={kind} id={asset.id} />
+              <span class="code asset-name">{asset.public_id}</span>
+              {asset.access === 'public' && <span class="badge">public</span>}
+            </button>
+          </li>
+        ))}
+      </ul>
+      {list.value?.items.length === 0 && <p class="note">There is nothing here.</p>}
+      <Pager list={list} name={kind} />
+      {open !== null && (
+        <AssetDialog
+          kind={kind}
+          asset={open}
+          onChange={(changed) => {
+            setOpen(changed);
+            list.reload();
+          }}
+          onClose={() => {
+            setOpen(null);
+          }}
+        />
+      )}
+    </div>
+  );
+}
+
+/** A row's picture as the service delivers it, or that there is none to see. */
+export function Thumbnail({ kind, id }: { readonly kind: AssetKind; readonly id: string }): JSX.Element {
+  const [failed, setFailed] = useState(false);
+  return (
+    <span class="thumbnail">
+      {failed ? (
+        <span class="hint">No preview</span>
+      ) : (
+        <img
+          loading="lazy"
+          src={`/admin/${kind}/${id}/preview`}
+          alt=""
+          decoding="async"
+          onError={() => {
+            setFailed(true);
+          }}
+        />
+      )}
+    </span>
+  );
+}

@@ -1,0 +1,158 @@
+import type { JSX } from 'preact';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { Mark } from '../design/mark.js';
+import { AssetsView } from './assets.js';
+import { AuditView } from './audit.js';
+import { IssuerView } from './issuer.js';
+import { IssuersView } from './issuers.js';
+import { ProblemNote } from './parts.js';
+import { findSession, type Problem, type Session, sessionEnd, signOut } from './service.js';
+import { DeskContext } from './session-context.js';
+import { SignIn } from './sign-in.js';
+import { hrefTo, type Route, useRoute } from './use-route.js';
+
+const SECTIONS = [
+  ['issuers', 'Issuers'],
+  ['images', 'Images'],
+  ['overlays', 'Overlays'],
+  ['audit', 'Audit'],
+] as const;
+
+/** The admin page: a session, and what it may see. */
+export function Console(): JSX.Element {
+  const [session, setSession] = useState<Session | null>(null);
+  const [known, setKnown] = useState(false);
+  const [trouble, setTrouble] = useState<Problem | null>(null);
+  const [reason, setReason] = useState<string | null>(null);
+  const [said, announce] = useState('');
+
+  useEffect(() => {
+    void findSession().then((answer) => {
+      if ('ok' in answer) setSession(answer.ok.session);
+      else setTrouble(answer.problem);
+      setKnown(true);
+    });
+    const end = (): void => {
+      setSession(null);
+      setReason('The session has ended. Sign in again.');
+    };
+    sessionEnd.addEventListener('end', end);
+    return () => {
+      sessionEnd.removeEventListener('end', end);
+    };
+  }, []);
+
+  const desk = useMemo(() => (session === null ? null : { session, announce }), [session]);
+  return (
+    <>
+      <header class="top">
+        <p class="brand">
+          <Mark /> Pixseal
+        </p>
+        <p class="page-name">Console</p>
+        {session !== null && (
+          <SignedIn
+            session={session}
+            onOut={() => {
+              setReason(null);
+              setSession(null);
+            }}
+          />
+        )}
+      </header>
+      {desk === null ? (
+        <main class="narrow">
+          <ProblemNote problem={trouble} />
+          {known && trouble === null && (
+            <SignIn
+              reason={reason}
+              onIn={(opened) => {
+                setReason(null);
+                setSession(opened);
+              }}
+            />
+          )}
+        </main>
+      ) : (
+        <DeskContext.Provider value={desk}>
+          <Sections />
+        </DeskContext.Provider>
+      )}
+      <p class="unseen" role="status">
+        {said}
+      </p>
+    </>
+  );
+}
+
+interface SignedInProps {
+  readonly session: Session;
+  readonly onOut: () => void;
+}
+
+function SignedIn({ session, onOut }: SignedInProps): JSX.Element {
+  const rights = session.scopes.includes('write') ? 'may write' : 'may read alone';
+  return (
+    <div class="row signed-in">
+      <p class="hint">
+        <span class="code actor">{session.actor}</span> {rights}
+        {session.issuer_id !== null && ', one issuer’s rows'}
+      </p>
+      <button
+        type="button"
+        class="button button-small"
+        onClick={() => {
+          void signOut().then(onOut);
+        }}
+      >
+        Sign out
+      </button>
+    </div>
+  );
+}
+
+function Sections(): JSX.Element {
+  const route = useRoute();
+  const main = useRef<HTMLElement>(null);
+  const section = SECTIONS.find(([name]) => name === route.section)?.[0] ?? 'issuers';
+  const title = SECTIONS.find(([name]) => name === section)?.[1] ?? '';
+  const place = `${section}/${route.id ?? ''}`;
+  const first = useRef(place);
+  useEffect(() => {
+    document.title = `${title} · Console · Pixseal`;
+    // Whoever follows a link by the keyboard goes on in what it leads to.
+    if (first.current !== place) main.current?.focus();
+    first.current = '';
+  }, [place]);
+  return (
+    <>
+      <nav class="sections" aria-label="Sections">
+        {SECTIONS.map(([name, label]) => (
+          <a key={name} class="tab" href={hrefTo(name)} aria-current={name === section ? 'page' : undefined}>
+            {label}
+          </a>
+        ))}
+      </nav>
+      <main ref={main} tabIndex={-1}>
+        <View section={section} route={route} />
+      </main>
+    </>
+  );
+}
+
+interface ViewProps {
+  readonly section: (typeof SECTIONS)[number][0];
+  readonly route: Route;
+}
+
+function View({ section, route: { id, query } }: ViewProps): JSX.Element {
+  switch (section) {
+    case 'issuers':
+      return id === null || id === '' ? <IssuersView /> : <IssuerView key={id} id={id} />;
+    case 'images':
+    case 'overlays':
+      return <AssetsView key={section} kind={section} query={query} />;
+    case 'audit':
+      return <AuditView query={query} />;
+  }
+}

@@ -1,0 +1,95 @@
+import type { JSX } from 'preact';
+import { Facts, Id, Moment, MomentForm, ProblemNote } from './parts.js';
+import { KeysSection } from './keys.js';
+import { PolicySection } from './policy-editor.js';
+import { RevocationsSection } from './revocations.js';
+import { adminPath, ask, type IssuerWithKeys } from './service.js';
+import { useAnnounce, useRights } from './session-context.js';
+import { hrefTo } from './use-route.js';
+import { useDeed, useLoaded } from './use-service.js';
+
+/** One issuer: its state, keys, policy and revocations. */
+export function IssuerView({ id }: { readonly id: string }): JSX.Element {
+  const { value: issuer, problem, reload } = useLoaded<IssuerWithKeys>(adminPath(`issuers/${id}`));
+  const { writeIssuers } = useRights();
+  return (
+    <div class="stack">
+      <p>
+        <a href={hrefTo('issuers')}>All issuers</a>
+      </p>
+      <ProblemNote problem={problem} />
+      {issuer !== null && (
+        <>
+          <h1>
+            {issuer.name} {issuer.disabled && <span class="badge badge-bad">disabled</span>}
+          </h1>
+          <section class="card stack" aria-label="The issuer">
+            <Id id={issuer.id} name="the issuer’s id" />
+            <Facts
+              facts={[
+                ['Format', issuer.delivery_format],
+                ['Tokens sealed before', <Moment key="before" at={issuer.not_before} none="none refused" />],
+                ['Created', <Moment key="created" at={issuer.created_at} />],
+              ]}
+            />
+            <p class="row wrap">
+              <a href={hrefTo('images', { issuer_id: issuer.id })}>Images</a>
+              <a href={hrefTo('overlays', { issuer_id: issuer.id })}>Overlays</a>
+              <a href={hrefTo('audit', { issuer_id: issuer.id })}>Audit</a>
+            </p>
+            {writeIssuers && <State issuer={issuer} onDone={reload} />}
+          </section>
+          <KeysSection issuer={issuer} onChange={reload} />
+          <PolicySection issuer={issuer} onChange={reload} />
+          <RevocationsSection issuerId={issuer.id} />
+        </>
+      )}
+    </div>
+  );
+}
+
+interface StateProps {
+  readonly issuer: IssuerWithKeys;
+  readonly onDone: () => void;
+}
+
+function State({ issuer, onDone }: StateProps): JSX.Element {
+  const { busy, problem, run } = useDeed();
+  const announce = useAnnounce();
+  const path = adminPath(`issuers/${issuer.id}`);
+  return (
+    <details>
+      <summary>Disable it, or refuse its older tokens</summary>
+      <div class="stack">
+        <div class="stack-tight">
+          <div class="row">
+            <button
+              type="button"
+              class="button button-small"
+              disabled={busy}
+              onClick={() => {
+                const body = { disabled: !issuer.disabled };
+                void run(() => ask('PATCH', path, { body })).then((result) => {
+                  if (result === null) return;
+                  announce(issuer.disabled ? 'The issuer is enabled.' : 'The issuer is disabled.');
+                  onDone();
+                });
+              }}
+            >
+              {issuer.disabled ? 'Enable' : 'Disable'}
+            </button>
+          </div>
+          <p class="hint">A disabled issuer’s tokens are refused; nothing is lost.</p>
+          <ProblemNote problem={problem} />
+        </div>
+        <MomentForm
+          label="Refuse tokens sealed before"
+          help="By their `iat`; tokens without one are refused too."
+          value={issuer.not_before}
+          save={(at) => ask('PATCH', path, { body: { not_before: at } })}
+          onDone={onDone}
+        />
+      </div>
+    </details>
+  );
+}

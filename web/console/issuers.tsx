@@ -1,0 +1,104 @@
+import type { JSX } from 'preact';
+import { useState } from 'preact/hooks';
+import { Choice, Facts, Input, Moment, Pager, ProblemNote } from './parts.js';
+import { SecretDialog } from './secret-dialog.js';
+import { adminPath, ask, type Issuer, type NewKey } from './service.js';
+import { useAnnounce, useRights } from './session-context.js';
+import { hrefTo } from './use-route.js';
+import { useDeed, usePaged } from './use-service.js';
+
+const FORMATS = ['jpg', 'png', 'webp', 'avif', 'gif', 'jxl'].map((name) => [name, name] as const);
+
+/** All issuers, and a form for a new one. */
+export function IssuersView(): JSX.Element {
+  const { writeIssuers } = useRights();
+  const [typed, setTyped] = useState('');
+  const [name, setName] = useState('');
+  const list = usePaged<Issuer>(adminPath('issuers', { limit: '50', name }));
+  return (
+    <div class="stack">
+      <div class="section-head">
+        <h1>Issuers</h1>
+      </div>
+      {writeIssuers && <CreateIssuer onDone={list.reload} />}
+      <form
+        class="row filter"
+        role="search"
+        onSubmit={(event) => {
+          event.preventDefault();
+          setName(typed.trim());
+        }}
+      >
+        <Input label="Name, exactly" value={typed} onValue={setTyped} />
+        <button class="button">Find</button>
+      </form>
+      <ProblemNote problem={list.problem} />
+      <ul class="rows" aria-label="Issuers" aria-busy={list.busy}>
+        {list.value?.items.map((issuer) => (
+          <li key={issuer.id} class="card">
+            <h2>
+              <a href={hrefTo(`issuers/${issuer.id}`)}>{issuer.name}</a>{' '}
+              {issuer.disabled && <span class="badge badge-bad">disabled</span>}
+            </h2>
+            <p class="code soft">{issuer.id}</p>
+            <Facts
+              facts={[
+                ['Format', issuer.delivery_format],
+                ['Policy', Object.keys(issuer.policy).length === 0 ? 'none' : 'set'],
+                ['Created', <Moment key="created" at={issuer.created_at} />],
+              ]}
+            />
+          </li>
+        ))}
+      </ul>
+      {list.value?.items.length === 0 && <p class="note">There is no issuer here.</p>}
+      <Pager list={list} name="issuers" />
+    </div>
+  );
+}
+
+function CreateIssuer({ onDone }: { readonly onDone: () => void }): JSX.Element {
+  const [name, setName] = useState('');
+  const [format, setFormat] = useState('jpg');
+  const [created, setCreated] = useState<NewKey | null>(null);
+  const announce = useAnnounce();
+  const { busy, problem, run } = useDeed();
+  return (
+    <details class="card">
+      <summary>Create an issuer</summary>
+      <form
+        class="stack"
+        onSubmit={(event) => {
+          event.preventDefault();
+          const body = { name: name.trim(), delivery_format: format };
+          void run(() => ask<{ key: NewKey }>('POST', adminPath('issuers'), { body })).then((result) => {
+            if (result === null) return;
+            setName('');
+            setCreated(result.done.key);
+            announce('The issuer is created.');
+            onDone();
+          });
+        }}
+      >
+        <div class="columns">
+          <Input label="Name" required value={name} onValue={setName} />
+          <Choice label="Format of delivered URLs" value={format} onValue={setFormat} options={FORMATS} />
+        </div>
+        <ProblemNote problem={problem} />
+        <div class="row">
+          <button class="button button-primary" disabled={busy}>
+            Create
+          </button>
+        </div>
+      </form>
+      {created !== null && (
+        <SecretDialog
+          created={created}
+          onClose={() => {
+            setCreated(null);
+          }}
+        />
+      )}
+    </details>
+  );
+}

@@ -1,0 +1,98 @@
+import type { JSX } from 'preact';
+import { useState } from 'preact/hooks';
+import { Choice, ConfirmButton, Facts, fromLocal, Input, Moment, Pager, ProblemNote } from './parts.js';
+import { adminPath, ask, type Revocation } from './service.js';
+import { useAnnounce, useRights } from './session-context.js';
+import { useDeed, usePaged } from './use-service.js';
+
+const KINDS = [
+  ['jti', 'One token, by its jti'],
+  ['session_id', 'Many tokens, by their session_id'],
+] as const;
+
+/** An issuer's revoked tokens and sessions. */
+export function RevocationsSection({ issuerId }: { readonly issuerId: string }): JSX.Element {
+  const path = `issuers/${issuerId}/revocations`;
+  const list = usePaged<Revocation>(adminPath(path, { limit: '25' }));
+  const { write } = useRights();
+  return (
+    <section class="card stack" aria-labelledby="revocations-title">
+      <h2 id="revocations-title">Revocations</h2>
+      {write && <Revoke path={adminPath(path)} onDone={list.reload} />}
+      <ProblemNote problem={list.problem} />
+      <ul class="rows" aria-label="Revocations" aria-busy={list.busy}>
+        {list.value?.items.map(({ id, jti, session_id: session, revoked_at: at, expires_at: end }) => (
+          <li key={id} class="inner">
+            <div class="section-head">
+              <span class="code wrap-anywhere">{jti ?? session}</span>
+              {write && (
+                <ConfirmButton
+                  label="Lift"
+                  of={`the revocation of ${jti ?? session ?? ''}`}
+                  question="Lift this revocation?"
+                  consequence="Tokens of this name count again, as far as they are good otherwise."
+                  act={() => ask('DELETE', adminPath(`${path}/${id}`))}
+                  onDone={list.reload}
+                />
+              )}
+            </div>
+            <Facts
+              facts={[
+                ['Revokes', jti === null ? 'a session' : 'a token'],
+                ['Revoked', <Moment key="at" at={at} />],
+                ['May be forgotten after', <Moment key="end" at={end} />],
+              ]}
+            />
+          </li>
+        ))}
+      </ul>
+      {list.value?.items.length === 0 && <p class="hint">Nothing is revoked.</p>}
+      <Pager list={list} name="revocations" />
+    </section>
+  );
+}
+
+function Revoke({ path, onDone }: { readonly path: string; readonly onDone: () => void }): JSX.Element {
+  const [kind, setKind] = useState('jti');
+  const [name, setName] = useState('');
+  const [end, setEnd] = useState('');
+  const announce = useAnnounce();
+  const { busy, problem, run } = useDeed();
+  return (
+    <details>
+      <summary>Revoke tokens</summary>
+      <form
+        class="stack"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void run(() => ask('POST', path, { body: { [kind]: name, expires_at: fromLocal(end) } })).then(
+            (result) => {
+              if (result === null) return;
+              setName('');
+              announce('It is revoked.');
+              onDone();
+            },
+          );
+        }}
+      >
+        <div class="columns">
+          <Choice label="What" value={kind} onValue={setKind} options={KINDS} />
+          <Input label={kind} code required value={name} onValue={setName} />
+          <Input
+            label="Last exp"
+            help="When its last token has expired: it may be forgotten then. Empty: never."
+            type="datetime-local"
+            value={end}
+            onValue={setEnd}
+          />
+        </div>
+        <ProblemNote problem={problem} />
+        <div class="row">
+          <button class="button button-primary" disabled={busy}>
+            Revoke
+          </button>
+        </div>
+      </form>
+    </details>
+  );
+}

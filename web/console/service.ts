@@ -1,0 +1,170 @@
+import type { SessionAnswer, SessionDocument } from '../../src/console/session.document.js';
+
+/** A refusal: `application/problem+json`, or what stands for one where there was no answer. */
+export interface Problem {
+  readonly status: number;
+  readonly code: string;
+  readonly detail: string;
+  /** Of a request whose form is wrong: what is wrong with which member. */
+  readonly errors?: readonly Fault[];
+}
+
+export interface Fault {
+  readonly key: string;
+  readonly detail: string;
+}
+
+export type Answer<T> = { readonly ok: T } | { readonly problem: Problem };
+
+/** One page of a list of the admin API. */
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly next_cursor: string | null;
+}
+
+/** `GET /admin/issuers`; moments are RFC 3339. */
+export interface Issuer {
+  readonly id: string;
+  readonly name: string;
+  readonly delivery_format: string;
+  readonly disabled: boolean;
+  readonly not_before: string | null;
+  readonly policy: Readonly<Record<string, unknown>>;
+  readonly created_at: string;
+}
+
+export interface Key {
+  readonly id: string;
+  readonly algorithm: string;
+  readonly not_before: string | null;
+  readonly not_after: string | null;
+  readonly uses: number;
+  readonly last_used_at: string | null;
+  readonly created_at: string;
+}
+
+export interface NewKey extends Key {
+  readonly secret: string;
+  readonly dsn: string;
+}
+
+export interface IssuerWithKeys extends Issuer {
+  readonly keys: readonly Key[];
+}
+
+/** An image or an overlay; an overlay has no version, access and `not_before`. */
+export interface Asset {
+  readonly id: string;
+  readonly issuer_id: string;
+  readonly public_id: string;
+  readonly delivery_type: string;
+  readonly version?: number;
+  readonly format?: string | null;
+  readonly access?: string;
+  readonly not_before?: string | null;
+  readonly created_at: string;
+  readonly updated_at: string;
+}
+
+export interface Revocation {
+  readonly id: string;
+  readonly jti: string | null;
+  readonly session_id: string | null;
+  readonly revoked_at: string;
+  readonly expires_at: string | null;
+}
+
+type Row = Readonly<Record<string, unknown>>;
+
+export interface AuditEntry {
+  readonly id: string;
+  readonly at: string;
+  readonly actor: string;
+  readonly action: string;
+  readonly row_id: string | null;
+  readonly issuer_id: string | null;
+  readonly before: Row | null;
+  readonly after: Row | null;
+  readonly request_id: string | null;
+}
+
+const NO_ANSWER: Problem = { status: 0, code: 'no_answer', detail: 'The service does not answer.' };
+/** What tells the service that the console itself sent a request: no other site's page may add it. */
+const OWN = { 'X-Pixseal-Console': '1' };
+
+/** Tells that the session has ended: its time is over, or its admin key is no longer good. */
+export const sessionEnd = new EventTarget();
+
+function judge<T>(status: number, body: unknown): Answer<T> {
+  if (status >= 200 && status < 300) return { ok: body as T };
+  const problem = body as Problem;
+  if (problem.code === 'admin_key_required') sessionEnd.dispatchEvent(new Event('end'));
+  return { problem };
+}
+
+/** Asks the service. @throws when aborted. */
+export async function ask<T>(
+  method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
+  path: string,
+  { body, signal }: { readonly body?: unknown; readonly signal?: AbortSignal } = {},
+): Promise<Answer<T>> {
+  try {
+    const response = await fetch(path, {
+      method,
+      headers: { ...OWN, ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(signal === undefined ? {} : { signal }),
+    });
+    return judge(response.status, response.status === 204 ? null : await response.json());
+  } catch (error) {
+    if (signal?.aborted === true) throw error;
+    return { problem: NO_ANSWER };
+  }
+}
+
+/** Sends a form with a file. @param onProgress Called with the part that is sent, 0 to 1. */
+export function upload<T>(
+  method: 'POST' | 'PUT',
+  path: string,
+  form: FormData,
+  onProgress: (part: number) => void,
+): Promise<Answer<T>> {
+  // fetch() tells nothing of how far an upload is.
+  const request = new XMLHttpRequest();
+  return new Promise((resolve) => {
+    request.upload.onprogress = ({ loaded, total }) => {
+      onProgress(total > 0 ? loaded / total : 0);
+    };
+    request.onerror = () => {
+      resolve({ problem: NO_ANSWER });
+    };
+    request.onload = () => {
+      try {
+        resolve(judge(request.status, JSON.parse(request.responseText)));
+      } catch {
+        resolve({ problem: { ...NO_ANSWER, status: request.status } });
+      }
+    };
+    request.open(method, path);
+    for (const [name, value] of Object.entries(OWN)) request.setRequestHeader(name, value);
+    request.send(form);
+  });
+}
+
+export type Session = SessionDocument;
+
+export const findSession = (): Promise<Answer<SessionAnswer>> => ask('GET', '/console/session');
+
+export const signIn = (key: string): Promise<Answer<SessionAnswer>> =>
+  ask('POST', '/console/session', { body: { key } });
+
+export const signOut = (): Promise<Answer<null>> => ask('DELETE', '/console/session');
+
+/** A path under `/admin` with a query; what is empty is left out. */
+export function adminPath(path: string, query: Readonly<Record<string, string | undefined>> = {}): string {
+  const given = Object.entries(query).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== '',
+  );
+  const search = new URLSearchParams(given).toString();
+  return `/admin/${path}${search === '' ? '' : `?${search}`}`;
+}

@@ -1,0 +1,50 @@
+import type { JSX } from 'preact';
+import { useState } from 'preact/hooks';
+import { Input, ProblemNote } from './parts.js';
+import { type Session, signIn } from './service.js';
+import { useDeed } from './use-service.js';
+
+interface SignInProps {
+  /** Why one has to. */
+  readonly reason: string | null;
+  readonly onIn: (session: Session) => void;
+}
+
+/** Takes an admin key and forgets it: what stays is a cookie that no script can read. */
+export function SignIn({ reason, onIn }: SignInProps): JSX.Element {
+  const [key, setKey] = useState('');
+  const { busy, problem, run } = useDeed();
+  return (
+    <form
+      class="card stack"
+      onSubmit={(event) => {
+        event.preventDefault();
+        void run(() => signIn(key.trim())).then((result) => {
+          if (!result?.done.session) return;
+          setKey('');
+          onIn(result.done.session);
+        });
+      }}
+    >
+      <h1>Sign in</h1>
+      {reason !== null && problem === null && (
+        <p class="note note-warn" role="alert">
+          {reason}
+        </p>
+      )}
+      <Input
+        label="Admin key"
+        help="One of ADMIN_API_KEYS, or a key made with the admin API. In embedded mode it is in data/secrets.json. The page keeps no copy of it."
+        type="password"
+        code
+        required
+        value={key}
+        onValue={setKey}
+      />
+      <ProblemNote problem={problem} />
+      <button class="button button-primary" disabled={busy}>
+        Sign in
+      </button>
+    </form>
+  );
+}

@@ -1,0 +1,110 @@
+import { useEffect, useState } from 'preact/hooks';
+import { type Answer, ask, type Page, type Problem } from './service.js';
+
+/** Something that is loaded; what was there before stays until it is. */
+export interface Loaded<T> {
+  readonly value: T | null;
+  readonly problem: Problem | null;
+  readonly busy: boolean;
+  readonly reload: () => void;
+}
+
+/** What a path answers. */
+export function useLoaded<T>(path: string): Loaded<T> {
+  const [turn, setTurn] = useState(0);
+  const [{ value, problem, of }, show] = useState<{
+    value: T | null;
+    problem: Problem | null;
+    of: string | null;
+  }>({ value: null, problem: null, of: null });
+  const asked = `${turn} ${path}`;
+  useEffect(() => {
+    const abort = new AbortController();
+    ask<T>('GET', path, { signal: abort.signal }).then(
+      (answer) => {
+        if (abort.signal.aborted) return;
+        show(
+          'ok' in answer
+            ? { value: answer.ok, problem: null, of: asked }
+            : { value: null, problem: answer.problem, of: asked },
+        );
+      },
+      () => undefined,
+    );
+    return () => {
+      abort.abort();
+    };
+  }, [asked]);
+  return {
+    value,
+    problem,
+    busy: of !== asked,
+    reload: () => {
+      setTurn((before) => before + 1);
+    },
+  };
+}
+
+/** One page of a list, and the way to the others: no more than a page is ever in the document. */
+export interface Paged<T> extends Loaded<Page<T>> {
+  /** From 1. */
+  readonly number: number;
+  readonly previous: (() => void) | null;
+  readonly next: (() => void) | null;
+}
+
+/** @param path Of the list, with its filters; another one begins at its first page. */
+export function usePaged<T>(path: string): Paged<T> {
+  const [{ of, cursors }, setPlace] = useState<{ of: string; cursors: readonly string[] }>({
+    of: path,
+    cursors: [],
+  });
+  const behind = of === path ? cursors : [];
+  const cursor = behind.at(-1);
+  const loaded = useLoaded<Page<T>>(cursor === undefined ? path : `${path}&cursor=${cursor}`);
+  const following = loaded.busy ? null : (loaded.value?.next_cursor ?? null);
+  return {
+    ...loaded,
+    number: behind.length + 1,
+    previous:
+      behind.length === 0
+        ? null
+        : () => {
+            setPlace({ of: path, cursors: behind.slice(0, -1) });
+          },
+    next:
+      following === null
+        ? null
+        : () => {
+            setPlace({ of: path, cursors: [...behind, following] });
+          },
+  };
+}
+
+/** Something that a person does, and what the service says to it. */
+export interface Deed {
+  readonly busy: boolean;
+  readonly problem: Problem | null;
+  /** @returns what it gave, or null where it was refused. */
+  readonly run: <T>(work: () => Promise<Answer<T>>) => Promise<{ readonly done: T } | null>;
+  readonly refuse: (problem: Problem) => void;
+}
+
+export function useDeed(): Deed {
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState<Problem | null>(null);
+  return {
+    busy,
+    problem,
+    refuse: setProblem,
+    run: async (work) => {
+      setBusy(true);
+      setProblem(null);
+      const answer = await work();
+      setBusy(false);
+      if ('ok' in answer) return { done: answer.ok };
+      setProblem(answer.problem);
+      return null;
+    },
+  };
+}
