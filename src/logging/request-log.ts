@@ -42,5 +42,7 @@ export interface RequestLine {
 
 /** Writes the line. */
 export function logLine(logger: Logger, line: RequestLine): void {
-  logger.info({ ...line, ms: Math.round(line.ms * 1000) / 1000 }, 'request');
+  const { request_id, method, route, status, issuer_id, problem_code } = line;
+  const ms = Math.round(line.ms * 1000) / 1000;
+  logger.info({ request_id, method, route, status, ms, issuer_id, problem_code }, 'request');
 }
