@@ -62,7 +62,10 @@ export function openRedirectLane(server: FastifyInstance, services: LaneServices
     const requestId = requestIdOf(request.headers);
     const startedAt = performance.now();
     const exchange: Exchange = {
-      ...{ request, response, requestId, startedAt },
+      request,
+      response,
+      requestId,
+      startedAt,
       issuerId: null,
       problemCode: null,
     };
