@@ -38,8 +38,9 @@ export class PagesService implements OnModuleInit {
   }
 
   /** Serves `/web/assets/`: the built files and nothing else. A name changes with its content. */
-  async onModuleInit(): Promise<void> {
-    await this.adapter.httpAdapter.getInstance<FastifyInstance>().register(fastifyStatic, {
+  onModuleInit(): void {
+    // Not waited for: Fastify would start at once, before Nest has given it the filter for its own errors.
+    void this.adapter.httpAdapter.getInstance<FastifyInstance>().register(fastifyStatic, {
       root: `${this.folder}assets`,
       prefix: '/web/assets/',
       wildcard: false,

@@ -518,7 +518,10 @@ it('the migration goes back and forth', async () => {
         `SELECT FROM pg_class WHERE relname IN ('cloudinary_assets', 'images_deleted_public_id')`,
       );
     expect(await tables()).toHaveLength(2);
-    await dataSource.undoLastMigration({ transaction: 'all' });
+    // Others may have come after it.
+    for (let undone = 0; undone < 10 && (await tables()).length > 0; undone += 1) {
+      await dataSource.undoLastMigration({ transaction: 'all' });
+    }
     expect(await tables()).toHaveLength(0);
     await migrateUnderLock(dataSource);
     expect(await tables()).toHaveLength(2);
