@@ -39,8 +39,10 @@ export class PagesService implements OnModuleInit {
 
   /** Serves `/web/assets/`: the built files and nothing else. A name changes with its content. */
   onModuleInit(): void {
+    // The command line has no server, whatever the type says.
+    const adapter = this.adapter.httpAdapter as typeof this.adapter.httpAdapter | null;
     // Not waited for: Fastify would start at once, before Nest has given it the filter for its own errors.
-    void this.adapter.httpAdapter.getInstance<FastifyInstance>().register(fastifyStatic, {
+    void adapter?.getInstance<FastifyInstance>().register(fastifyStatic, {
       root: `${this.folder}assets`,
       prefix: '/web/assets/',
       wildcard: false,
