@@ -41,9 +41,9 @@ export class RateLimits {
     return (this.perAddress !== null || this.perIssuer !== null) && this.storage.waits;
   }
 
-  /** @param cost Nothing (0) only looks. @throws TooManyRequestsError (429) */
-  spendIssuer(issuerId: string, cost = 1): Promise<void> | undefined {
-    return this.perIssuer === null ? undefined : this.spend('issuer', issuerId, this.perIssuer, cost);
+  /** @throws TooManyRequestsError (429) */
+  spendIssuer(issuerId: string): Promise<void> | undefined {
+    return this.perIssuer === null ? undefined : this.spend('issuer', issuerId, this.perIssuer, 1);
   }
 
   private spend(scope: LimitScope, name: string, rate: Rate, cost: number): Promise<void> | undefined {
