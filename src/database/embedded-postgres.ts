@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Duplex } from 'node:stream';
 import { PGlite } from '@electric-sql/pglite';
@@ -20,7 +20,7 @@ export async function openEmbeddedPostgres(dataDir: string): Promise<EmbeddedPos
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const unlock = lockFolder(dataDir);
   try {
-    const database = await PGlite.create(join(dataDir, 'postgres'));
+    const database = await openDatabase(join(dataDir, 'postgres'));
     return {
       connect: () => new ProtocolStream(database),
       close: async () => {
@@ -32,6 +32,20 @@ export async function openEmbeddedPostgres(dataDir: string): Promise<EmbeddedPos
     unlock();
     throw error;
   }
+}
+
+/**
+ * A process that is killed while it makes the files leaves some that no Postgres can start from. A mark stands beside
+ * them until they are whole; what is found with its mark has never held a row, and is made anew.
+ */
+async function openDatabase(folder: string): Promise<PGlite> {
+  const mark = `${folder}.unfinished`;
+  if (existsSync(mark)) rmSync(folder, { recursive: true, force: true });
+  else if (existsSync(folder)) return PGlite.create(folder);
+  writeFileSync(mark, '', { mode: 0o600 });
+  const database = await PGlite.create(folder);
+  rmSync(mark);
+  return database;
 }
 
 /**
