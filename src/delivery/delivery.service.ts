@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { CloudinaryUrlService } from '../cloudinary/cloudinary-url.service.js';
 import { DirectoryService } from '../directory/directory.service.js';
+import { after, type Soon } from '../directory/soon.js';
 import { ImageDeletedError, ImageNotFoundError } from '../images/image.errors.js';
 import type { Image } from '../images/image.js';
 import { IssuerKeyUses } from '../issuers/issuer-key-uses.service.js';
@@ -19,7 +20,7 @@ import { redirectAge } from '../policy/redirect-age.js';
 import { resolveImageId } from '../tokens/image-binding.js';
 import { isIssuedBefore, type TokenClaims } from '../tokens/token-claims.js';
 import { InvalidTokenError, TokenRequiredError } from '../tokens/token.errors.js';
-import { TokenService } from '../tokens/token.service.js';
+import { TokenService, type VerifiedToken } from '../tokens/token.service.js';
 import { TransformationMapper, type MappedChain } from '../transformations/transformation.mapper.js';
 
 /** What a client asks for: untrusted, every part of it. */
@@ -77,35 +78,36 @@ export class DeliveryService {
   /**
    * Checks the token and signs the URL it seals.
    * @param trail Learns whose the request is as soon as that is known, also where it is refused afterwards.
+   * @returns No promise where the directory knows all; then what is wrong is thrown at once.
    * @throws ProblemError with the status and code of design §7.
    */
-  async deliver(
-    { pathId, query }: DeliveryRequest,
-    trail: IssuerTrail = { issuerId: null },
-  ): Promise<Delivery> {
-    return query['token'] === undefined
+  deliver({ pathId, query }: DeliveryRequest, trail: IssuerTrail = { issuerId: null }): Soon<Delivery> {
+    const token = query['token'];
+    return token === undefined
       ? this.deliverPublic(pathId, query, trail)
-      : this.deliverSealed(pathId, query['token'], trail);
+      : after(this.tokens.verify(token), (verified) => this.deliverSealed(pathId, verified, trail));
   }
 
-  private async deliverSealed(pathId: string, token: unknown, trail: IssuerTrail): Promise<Delivery> {
-    const { issuer, key, claims } = await this.tokens.verify(token);
-    trail.issuerId = issuer.id;
-    const spending = this.limits.spendIssuer(issuer.id);
-    if (spending !== undefined) await spending;
+  private deliverSealed(pathId: string, verified: VerifiedToken, trail: IssuerTrail): Soon<Delivery> {
+    trail.issuerId = verified.issuer.id;
+    return after(this.limits.spendIssuer(verified.issuer.id), () => this.deliverSpent(pathId, verified));
+  }
+
+  private deliverSpent(pathId: string, { issuer, key, claims }: VerifiedToken): Soon<Delivery> {
     this.keyUses.count(key.id);
     const imageId = resolveImageId(claims, pathId);
     const policy = policyOf(issuer);
     checkToken(policy, claims, Date.now() / 1000);
     // An original is delivered as it is: its steps, if there are any, have nothing to act on.
     const steps = claims.original ? NO_STEPS : expandSteps(policy, claims.transformations);
-    const found = this.directory.findImage(issuer.id, imageId);
-    const asked = found instanceof Promise ? await found : found;
-    if (asked === null) throw new ImageNotFoundError();
-    if (isIssuedBefore(claims, asked.notBefore)) throw new InvalidTokenError('not_accepted');
-    const image = asked.deleted ? await this.findPlaceholder(asked, policy) : asked;
-    if (image === null) throw new ImageDeletedError();
-    return this.sign({ issuer, policy, imageId, image, claims, key }, steps);
+    return after(this.directory.findImage(issuer.id, imageId), (asked) => {
+      if (asked === null) throw new ImageNotFoundError();
+      if (isIssuedBefore(claims, asked.notBefore)) throw new InvalidTokenError('not_accepted');
+      return after(this.findShown(asked, policy), (image) => {
+        if (image === null) throw new ImageDeletedError();
+        return this.sign({ issuer, policy, imageId, image, claims, key }, steps);
+      });
+    });
   }
 
   private async deliverPublic(
@@ -124,26 +126,40 @@ export class DeliveryService {
     const keys = PUBLIC_PARAMETERS.filter((key) => query[key] !== undefined);
     const step = Object.fromEntries(keys.map((key) => [key, query[key]]));
     const steps = keys.length === 0 ? NO_STEPS : expandSteps(policy, [step]);
-    const image = asked.deleted ? await this.findPlaceholder(asked, policy) : asked;
+    const image = await this.findShown(asked, policy);
     // A placeholder that needs a token is not shown to somebody who has none.
     if (image?.access !== 'public') throw new ImageDeletedError();
     return this.sign({ issuer, policy, imageId, image, claims: null, key: null }, steps);
   }
 
-  /** What is shown for a deleted image, or null. */
-  private async findPlaceholder(asked: Image, { document: { placeholder } }: Policy): Promise<Image | null> {
-    const image =
-      placeholder === undefined ? null : await this.directory.findImage(asked.issuerId, placeholder);
-    return image === null || image.deleted ? null : image;
+  /** The image itself; the policy's placeholder for a deleted one, or null without. */
+  private findShown(asked: Image, { document: { placeholder } }: Policy): Soon<Image | null> {
+    if (!asked.deleted) return asked;
+    if (placeholder === undefined) return null;
+    return after(this.directory.findImage(asked.issuerId, placeholder), (image) =>
+      image?.deleted === true ? null : image,
+    );
   }
 
-  private async sign(request: CheckedRequest, { steps, numbers, presets }: ExpandedSteps): Promise<Delivery> {
-    const { issuer, policy, image, claims } = request;
-    const mapped = this.mapper.map(steps, (index) => numbers[index] ?? index + 1);
+  private sign(request: CheckedRequest, expanded: ExpandedSteps): Soon<Delivery> {
+    const { issuer, policy, claims } = request;
+    const { steps, numbers } = expanded;
+    const mapped = this.mapper.map(steps, numbers);
     // An original that a policy with limits forbids did not get here.
     if (claims?.original !== true) checkOutput(policy, mapped);
-    const found = this.findOverlays(issuer.id, allOf(mapped.overlayIds, policy.mandatory.overlayIds));
-    const overlays = found instanceof Promise ? await found : found;
+    const ids = allOf(mapped.overlayIds, policy.mandatory.overlayIds);
+    return after(this.findOverlays(issuer.id, ids), (overlays) =>
+      this.signWith(overlays, request, expanded, mapped),
+    );
+  }
+
+  private signWith(
+    overlays: Overlays,
+    request: CheckedRequest,
+    { presets }: ExpandedSteps,
+    mapped: MappedChain,
+  ): Delivery {
+    const { issuer, policy, image, claims } = request;
     const baseChain = selectBaseChain(policy.baseChain, claims ?? SHOWN_AS_ATTACHMENT);
     const mandatoryChain = policy.mandatory.components(overlays);
     const expiresAt = claims?.expiresAt ?? null;
@@ -178,7 +194,7 @@ export class DeliveryService {
   }
 
   /** The rows by id; no promise where all of them are known. @throws OverlayNotFoundError (404) */
-  private findOverlays(issuerId: string, ids: readonly string[]): Overlays | Promise<Overlays> {
+  private findOverlays(issuerId: string, ids: readonly string[]): Soon<Overlays> {
     if (ids.length === 0) return NO_OVERLAYS;
     const rows: (Overlay | null)[] = [];
     for (const id of ids) {

@@ -29,19 +29,19 @@ export function expandSteps(policy: Policy, transformations: unknown): ExpandedS
   if (!Array.isArray(transformations)) return { ...NO_STEPS, steps: transformations };
   const steps: unknown[] = [];
   const numbers: number[] = [];
-  const presets = new Map<number, string>();
+  let presets: Map<number, string> | null = null;
   for (const [index, step] of transformations.entries() as Iterable<[number, unknown]>) {
     const number = index + 1;
     const name = readPreset(policy, step, number);
     if (name === null) checkOwnStep(policy, step, number);
-    else presets.set(number, name);
+    else presets = (presets ?? new Map<number, string>()).set(number, name);
     for (const each of name === null ? [step] : (policy.presets.get(name) ?? [])) {
       steps.push(each);
       numbers.push(number);
     }
     checkCount(policy, steps.length, number);
   }
-  return { steps, numbers, presets };
+  return { steps, numbers, presets: presets ?? NO_STEPS.presets };
 }
 
 /** The name of the preset that a step calls, or null for a step of its own. */
@@ -84,7 +84,8 @@ function checkOwnStep(policy: Policy, step: unknown, number: number): void {
       detail: `step ${number} is none of the presets. Seal steps like {"preset":"<name>"}.`,
     });
   }
-  if (!isPlainObject(step)) return;
+  if (!isPlainObject(step) || (allowedKeys === null && deniedKeys.size === 0 && document.strict !== true))
+    return;
   for (const key of Object.keys(step)) {
     if (!PARAMETER_BY_KEY.has(key)) {
       refuseUnknown(policy, key, number);

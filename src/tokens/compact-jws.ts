@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { HMAC_ALGORITHMS, type HmacAlgorithm } from '../issuers/issuer.js';
 import { type JsonObject, parseJsonObject } from './strict-json.js';
 import { InvalidTokenError } from './token.errors.js';
@@ -11,7 +12,8 @@ const MAX_JSON_DEPTH = 16;
 export interface CompactJws {
   /** What the signature is of (RFC 7515 §5.1): header and payload as they came. */
   readonly signingInput: string;
-  readonly signature: Buffer;
+  /** Canonical base64url. */
+  readonly signature: string;
   /** What the header claims; the key's row decides. */
   readonly algorithm: HmacAlgorithm;
   /** The header's `kid` where it is a string: a hint, never a path, a query or a URL. */
@@ -31,16 +33,26 @@ export function readCompactJws(token: unknown): CompactJws {
   const first = token.indexOf('.');
   const second = token.indexOf('.', first + 1);
   const headerSegment = token.slice(0, first);
-  const common = COMMON_HEADERS.get(headerSegment);
-  const payload = decodeSegment(token.slice(first + 1, second));
+  const payloadSegment = token.slice(first + 1, second);
   // A further dot is in here, and no character of base64url.
-  const signature = decodeSegment(token.slice(second + 1));
-  const header = common ?? decodeSegment(headerSegment);
-  if (first < 0 || second < 0 || header === null || payload === null || signature === null) {
+  const signature = token.slice(second + 1);
+  if (
+    first < 0 ||
+    second < 0 ||
+    !isCanonical(headerSegment) ||
+    !isCanonical(payloadSegment) ||
+    !isCanonical(signature)
+  ) {
     throw new InvalidTokenError('not_compact');
   }
-  const { algorithm, keyId } = Buffer.isBuffer(header) ? readHeader(header) : header;
-  return { algorithm, keyId, payload, signingInput: token.slice(0, second), signature };
+  const { algorithm, keyId } = knownHeaders.get(headerSegment) ?? readHeader(headerSegment);
+  return {
+    algorithm,
+    keyId,
+    payload: Buffer.from(payloadSegment, 'base64url'),
+    signingInput: token.slice(0, second),
+    signature,
+  };
 }
 
 /**
@@ -53,36 +65,40 @@ export function readPayload(jws: CompactJws): JsonObject {
   return payload;
 }
 
+const BASE64URL = /^[\w-]+$/;
+/** Characters that may end a text whose length leaves 2 or 3 over a multiple of 4: their unused bits are zero. */
+const LAST_OF = { 2: 'AQgw', 3: 'AEIMQUYcgkosw048' } as const;
+
 /**
- * The bytes of canonical base64url (RFC 4648 §3.5), or null. Node's decoder takes anything; only what it would itself
- * write is let through, so a token cannot be respelled to slip past a cache or a revocation list.
+ * Whether a segment is the one spelling of its bytes in base64url (RFC 4648 §3.5). Node's decoder takes anything;
+ * only what it would itself write is let through, so a token cannot be respelled to slip past a cache or a
+ * revocation list.
  */
-function decodeSegment(segment: string): Buffer | null {
-  const bytes = Buffer.from(segment, 'base64url');
-  return bytes.length > 0 && bytes.toString('base64url') === segment ? bytes : null;
+function isCanonical(segment: string): boolean {
+  if (!BASE64URL.test(segment)) return false;
+  const over = segment.length % 4;
+  if (over === 0) return true;
+  return over !== 1 && LAST_OF[over as 2 | 3].includes(segment.charAt(segment.length - 1));
 }
 
 type Header = Pick<CompactJws, 'algorithm' | 'keyId'>;
 
-/** Headers as nearly all libraries write them, without a `kid`: what they say is known before they are read. */
-const COMMON_HEADERS: ReadonlyMap<string, Header> = new Map(
-  HMAC_ALGORITHMS.flatMap((alg) =>
-    [{ typ: 'JWT', alg }, { alg, typ: 'JWT' }, { alg }].map((header) => {
-      const segment = Buffer.from(JSON.stringify(header)).toString('base64url');
-      return [segment, { algorithm: alg, keyId: null }] as const;
-    }),
-  ),
-);
+/** Headers that were read before, by their segments: a key's tokens have one, and it says the same each time. */
+const knownHeaders = new LRUCache<string, Header>({ max: 1_000 });
+const MAX_KNOWN_HEADER = 200;
 
-function readHeader(bytes: Buffer): Header {
-  const header = parseJsonObject(bytes, MAX_JSON_DEPTH);
+function readHeader(segment: string): Header {
+  const header = parseJsonObject(Buffer.from(segment, 'base64url'), MAX_JSON_DEPTH);
   // `crit` names extensions that must be understood, and we know none; `b64: false` would sign other bytes (RFC 7797).
   if (typeof header === 'string' || 'crit' in header || 'b64' in header) {
     throw new InvalidTokenError('bad_header');
   }
   const { alg, kid } = header;
   if (!isHmacAlgorithm(alg)) throw new InvalidTokenError('bad_algorithm');
-  return { algorithm: alg, keyId: typeof kid === 'string' ? kid : null };
+  const read: Header = { algorithm: alg, keyId: typeof kid === 'string' ? kid : null };
+  // A slice would keep the whole token in memory.
+  if (segment.length <= MAX_KNOWN_HEADER) knownHeaders.set(Buffer.from(segment).toString(), read);
+  return read;
 }
 
 function isHmacAlgorithm(value: unknown): value is HmacAlgorithm {

@@ -1,4 +1,4 @@
-import { isUtf8 } from 'node:buffer';
+import { isAscii, isUtf8 } from 'node:buffer';
 
 /** A JSON object as parsed: every member is an own property, `__proto__` included. */
 export type JsonObject = Readonly<Record<string, unknown>>;
@@ -9,10 +9,6 @@ export type JsonFault = 'not_utf8' | 'not_json' | 'not_object' | 'too_deep' | 'd
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COLON = 0x3a;
-const OPEN_BRACE = 0x7b;
-const CLOSE_BRACE = 0x7d;
-const OPEN_BRACKET = 0x5b;
-const CLOSE_BRACKET = 0x5d;
 
 /**
  * Parses bytes that must be one JSON object: valid UTF-8, no BOM, no name twice in one object at any level, at most
@@ -20,9 +16,10 @@ const CLOSE_BRACKET = 0x5d;
  * @returns The object, or the fault as a string.
  */
 export function parseJsonObject(bytes: Buffer, maxDepth: number): JsonObject | JsonFault {
+  const ascii = isAscii(bytes);
   // Buffer#toString would turn bad bytes into U+FFFD: two different byte strings, one meaning.
-  if (!isUtf8(bytes)) return 'not_utf8';
-  const text = bytes.toString('utf8');
+  if (!ascii && !isUtf8(bytes)) return 'not_utf8';
+  const text = bytes.toString(ascii ? 'latin1' : 'utf8');
   let value: unknown;
   try {
     // V8's parser keeps its own stack, so nesting cannot overflow ours; it refuses a BOM, which toString keeps.
@@ -31,7 +28,7 @@ export function parseJsonObject(bytes: Buffer, maxDepth: number): JsonObject | J
     return 'not_json';
   }
   if (!isJsonObject(value)) return 'not_object';
-  return findJsonFault(text, maxDepth) ?? value;
+  return findJsonFault(text, value, maxDepth) ?? value;
 }
 
 /** True for an object that is neither null nor an array. */
@@ -40,63 +37,53 @@ export function isJsonObject(value: unknown): value is JsonObject {
 }
 
 /**
- * Looks for what `JSON.parse` lets pass: repeated member names and deep nesting. Linear, without recursion.
- * The text must be one that `JSON.parse` accepts; for any other the answer means nothing.
+ * Looks for what `JSON.parse` lets pass: nesting beyond `maxDepth`, and a name that an object has twice. Of such a
+ * pair one member is left, so there are fewer in the value than in its text.
+ * @param value What `JSON.parse` made of the text.
  */
-export function findJsonFault(text: string, maxDepth: number): 'too_deep' | 'duplicate_name' | null {
-  // One entry per open container: the names seen in an object, null for an array.
-  const open: (Set<string> | null)[] = [];
-  let names: Set<string> | null = null;
-  for (let at = 0; at < text.length; at++) {
-    switch (text.charCodeAt(at)) {
-      case OPEN_BRACE:
-      case OPEN_BRACKET:
-        if (open.length >= maxDepth) return 'too_deep';
-        names = text.charCodeAt(at) === OPEN_BRACE ? new Set() : null;
-        open.push(names);
-        break;
-      case CLOSE_BRACE:
-      case CLOSE_BRACKET:
-        open.pop();
-        names = open.at(-1) ?? null;
-        break;
-      case QUOTE: {
-        const end = findStringEnd(text, at);
-        if (names !== null && isFollowedByColon(text, end)) {
-          const name = readName(text, at, end);
-          if (names.has(name)) return 'duplicate_name';
-          names.add(name);
-        }
-        at = end;
-        break;
-      }
-    }
+export function findJsonFault(
+  text: string,
+  value: unknown,
+  maxDepth: number,
+): 'too_deep' | 'duplicate_name' | null {
+  const members = countMembers(value, maxDepth);
+  if (members === null) return 'too_deep';
+  return members === countColons(text) ? null : 'duplicate_name';
+}
+
+/** Members of all objects in a value; null where containers lie deeper inside each other than `depth`. */
+function countMembers(value: unknown, depth: number): number | null {
+  if (typeof value !== 'object' || value === null) return 0;
+  if (depth === 0) return null;
+  let count = 0;
+  const inside: readonly unknown[] = Array.isArray(value) ? value : Object.values(value);
+  for (const each of inside) {
+    if (typeof each !== 'object' || each === null) continue;
+    const members = countMembers(each, depth - 1);
+    if (members === null) return null;
+    count += members;
   }
-  return null;
+  return Array.isArray(value) ? count : count + inside.length;
+}
+
+/** In valid JSON a colon outside strings stands after a member's name, and nowhere else. */
+function countColons(text: string): number {
+  let count = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code === COLON) count += 1;
+    else if (code === QUOTE) at = findStringEnd(text, at);
+  }
+  return count;
 }
 
 /** The index of the quote that closes the string opened at `start`. */
 function findStringEnd(text: string, start: number): number {
   let at = start + 1;
-  for (; at < text.length; at++) {
+  for (; at < text.length; at += 1) {
     const code = text.charCodeAt(at);
     if (code === QUOTE) break;
-    if (code === BACKSLASH) at++;
+    if (code === BACKSLASH) at += 1;
   }
   return at;
-}
-
-/** In valid JSON a colon outside strings stands after a member's name, and nowhere else. */
-function isFollowedByColon(text: string, end: number): boolean {
-  for (let at = end + 1; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return code === COLON;
-  }
-  return false;
-}
-
-/** A name with its escapes decoded: `"\u0069ss"` is `iss`, or one name could be spelled twice unnoticed. */
-function readName(text: string, start: number, end: number): string {
-  const raw = text.slice(start + 1, end);
-  return raw.includes('\\') ? String(JSON.parse(`"${raw}"`)) : raw;
 }

@@ -1,11 +1,13 @@
 import { createSecretKey, randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
+import { after, type Soon } from '../directory/soon.js';
 import { IssuerUnavailableError } from '../issuers/issuer.errors.js';
 import { type Issuer, IssuerFinder, type LockedKey, type SigningKey } from '../issuers/issuer.js';
 import { RevocationFinder } from '../revocations/revocation.js';
 import { type CompactJws, readCompactJws, readPayload } from './compact-jws.js';
 import { isSignedBy } from './jws-signature.js';
 import { isIssuedBefore, readClaims, type TokenClaims } from './token-claims.js';
+import type { JsonObject } from './strict-json.js';
 import { InvalidTokenError } from './token.errors.js';
 import { isCanonicalUuid } from './uuid.js';
 
@@ -30,39 +32,49 @@ export class TokenService {
 
   /**
    * @param token The raw query value: anything but one non-empty string is refused.
+   * @returns No promise where all is known; then what is wrong is thrown at once.
    * @throws InvalidTokenError (401) @throws IssuerUnavailableError (503); errors of the IssuerFinder, such as 503, pass through
    */
-  async verify(token: unknown): Promise<VerifiedToken> {
+  verify(token: unknown): Soon<VerifiedToken> {
     const jws = readCompactJws(token);
     const payload = readPayload(jws);
-    const found = this.findIssuer(payload['iss']);
-    const known = found instanceof Promise ? await found : found;
+    return after(this.findIssuer(payload['iss']), (issuer) => this.verifyAs(issuer, jws, payload));
+  }
+
+  private verifyAs(known: Issuer | null, jws: CompactJws, payload: JsonObject): Soon<VerifiedToken> {
     const issuer = known === null || known.disabled ? null : known;
     const key = this.findSigner(jws, issuer);
     if (issuer === null || key === null) throw new InvalidTokenError('not_accepted');
     const claims = readClaims(payload, issuer.id, Date.now() / 1000);
     if (isIssuedBefore(claims, issuer.notBefore)) throw new InvalidTokenError('not_accepted');
-    const revoked = this.revocations.isRevoked(issuer.id, claims);
-    if (typeof revoked === 'boolean' ? revoked : await revoked) throw new InvalidTokenError('not_accepted');
-    return { issuer, key, claims };
+    return after(this.revocations.isRevoked(issuer.id, claims), (revoked) => {
+      if (revoked) throw new InvalidTokenError('not_accepted');
+      return { issuer, key, claims };
+    });
   }
 
-  private findIssuer(iss: unknown): Issuer | null | Promise<Issuer | null> {
+  private findIssuer(iss: unknown): Soon<Issuer | null> {
     // Only the canonical spelling reaches the directory: others would fill its cache with names for one issuer.
     return isCanonicalUuid(iss) ? this.issuers.findIssuer(iss) : null;
   }
 
   private findSigner(jws: CompactJws, issuer: Issuer | null): SigningKey | null {
     const keys = issuer === null ? [] : selectKeys(issuer, jws, Date.now());
-    const unlocked = keys.filter((key) => key.secret !== null);
-    if (unlocked.length === 0) {
-      // The same HMAC as for a bad signature, so that the time taken does not tell which issuers exist.
-      isSignedBy(jws, { secret: DECOY_SECRET, algorithm: jws.algorithm });
+    let locked = false;
+    let compared = false;
+    for (const key of keys) {
+      if (key.secret === null) {
+        locked = true;
+        continue;
+      }
+      compared = true;
+      if (isSignedBy(jws, key)) return key;
     }
-    const signer = unlocked.find((key) => isSignedBy(jws, key));
+    // The same HMAC as for a bad signature, so that the time taken does not tell which issuers exist.
+    if (!compared) isSignedBy(jws, { secret: DECOY_SECRET, algorithm: jws.algorithm });
     // A 401 would be final for a token that may well be good.
-    if (signer === undefined && unlocked.length < keys.length) throw new IssuerUnavailableError();
-    return signer ?? null;
+    if (locked) throw new IssuerUnavailableError();
+    return null;
   }
 }
 
@@ -73,11 +85,12 @@ function selectKeys(
   now: number,
 ): readonly (SigningKey | LockedKey)[] {
   const all = lockedKeys.length === 0 ? keys : [...keys, ...lockedKeys];
-  const live = all.filter((key) => isLive(key, now));
-  const named = live.filter((key) => key.id === jws.keyId);
   // A `kid` that names no live key of this issuer (a path, SQL, another issuer's key) has no effect. The algorithm
   // is the row's: a header that names another never gets to choose one.
-  return (named.length > 0 ? named : live).filter((key) => key.algorithm === jws.algorithm);
+  const fits = (key: SigningKey | LockedKey): boolean => key.algorithm === jws.algorithm;
+  const named = jws.keyId === null ? undefined : all.find((key) => key.id === jws.keyId && isLive(key, now));
+  if (named !== undefined) return fits(named) ? [named] : [];
+  return all.filter((key) => fits(key) && isLive(key, now));
 }
 
 /** Whether a key counts at this moment, in milliseconds since 1970. */

@@ -60,10 +60,17 @@ function writeLayerPublicId({ deliveryType, publicId }: LayerAsset): string | un
   return folders.map((folder) => encodeURIComponent(folder.replace(/,/g, '%2C'))).join(':');
 }
 
-/** An asset as it stands after `l_` or `u_`, or undefined as in `writeLayerPublicId`. */
+const writtenLayers = new WeakMap<LayerAsset, string | undefined>();
+
+/** An asset as it stands after `l_` or `u_`, or undefined as in `writeLayerPublicId`. Rows do not change: once for each. */
 export function writeAssetLayer(asset: LayerAsset): string | undefined {
+  const known = writtenLayers.get(asset);
+  if (known !== undefined) return known;
   const publicId = writeLayerPublicId(asset);
-  return publicId === undefined || asset.deliveryType === 'upload'
-    ? publicId
-    : `${asset.deliveryType}:${publicId}`;
+  const layer =
+    publicId === undefined || asset.deliveryType === 'upload'
+      ? publicId
+      : `${asset.deliveryType}:${publicId}`;
+  writtenLayers.set(asset, layer);
+  return layer;
 }

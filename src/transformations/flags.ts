@@ -90,8 +90,17 @@ export interface UsedFlag {
   readonly written: string;
 }
 
+/** What most steps have: one flag, without an argument. */
+const ALONE: ReadonlyMap<string, readonly UsedFlag[]> = new Map(
+  FLAGS.map((flag) => [flag.name, [{ flag, written: flag.name }]]),
+);
+
 /** The flags of a value, in its order, or undefined when one is unknown. Text may join several with dots. */
 export function readFlags(value: unknown): readonly UsedFlag[] | undefined {
+  const alone = typeof value === 'string' ? ALONE.get(value) : undefined;
+  if (alone !== undefined) {
+    return alone;
+  }
   const items: readonly unknown[] = Array.isArray(value) ? value : [value];
   const used: UsedFlag[] = [];
   for (const item of items) {

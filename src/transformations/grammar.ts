@@ -73,6 +73,10 @@ export function number(options: {
       if (typeof value !== 'number' && typeof value !== 'string') {
         return undefined;
       }
+      // What nearly all are, without the pattern: seven digits are all that it takes.
+      if (typeof value === 'number' && Number.isInteger(value) && Math.abs(value) < 1e7) {
+        return within(value, options.integer) ? String(value) : undefined;
+      }
       const text = String(value);
       if (NUMBER.test(text)) {
         return within(Number(text), text.includes('.') ? options.decimal : options.integer)

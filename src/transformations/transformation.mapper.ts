@@ -47,8 +47,11 @@ export interface MappedChain {
   components(overlays: ReadonlyMap<string, LayerAsset>): readonly string[];
 }
 
-/** A part of a component: written already, or waiting for its row. */
-type Part = string | RowPart;
+/** A parameter of a component: written already, or waiting for its row. */
+interface Part {
+  readonly code: string;
+  readonly written: string | RowPart;
+}
 
 interface RowPart {
   readonly parameter: Parameter;
@@ -58,8 +61,8 @@ interface RowPart {
 /** A step between reading and writing: whether its flags act depends on the steps around it. */
 interface Draft {
   readonly ignored: IgnoredKey[];
-  /** By short code; the flags join them last. */
-  readonly parts: Map<string, Part>;
+  /** In the order of their codes, none twice; the flags join them last. */
+  readonly parts: Part[];
   flags: readonly UsedFlag[];
   layers: number;
 }
@@ -73,12 +76,19 @@ class Step implements MappedStep {
 
   values(): ComponentValues {
     return valuesOf(
-      this.parts.map((part) => (typeof part === 'string' ? part : `${part.parameter.code}_${part.id}`)),
+      this.parts.map(({ code, written }) =>
+        typeof written === 'string' ? written : `${code}_${written.id}`,
+      ),
     );
   }
 
   component(overlays: ReadonlyMap<string, LayerAsset>): string {
-    return this.parts.map((part) => (typeof part === 'string' ? part : this.write(part, overlays))).join(',');
+    let component = '';
+    for (const { written } of this.parts) {
+      if (component !== '') component += ',';
+      component += typeof written === 'string' ? written : this.write(written, overlays);
+    }
+    return component;
   }
 
   private write({ parameter, id }: RowPart, overlays: ReadonlyMap<string, LayerAsset>): string {
@@ -107,21 +117,26 @@ class Chain implements MappedChain {
   ) {}
 
   components(overlays: ReadonlyMap<string, LayerAsset>): readonly string[] {
-    return this.steps.map((step) => step.component(overlays)).filter((component) => component !== '');
+    const components: string[] = [];
+    for (const step of this.steps) {
+      const component = step.component(overlays);
+      if (component !== '') components.push(component);
+    }
+    return components;
   }
 }
 
 const EMPTY: MappedChain = new Chain([], []);
-const inOrder = (index: number): number => index + 1;
 
 /** Turns a token's `transformations` into the components of Cloudinary's URL. Pure: it finds no row and no image. */
 export class TransformationMapper {
   /**
    * @param transformations The claim as it came: steps in order, each an object of the SDK's parameters.
-   * @param numberOf The number by which a step is named, of its index: several steps may stand for one of the token's.
+   * @param numbers Of each step, the number by which it is named; its place, from 1, where there is none. Several steps
+   * may stand for one of the token's.
    * @throws {InvalidTransformationError} 422 naming step, key, value and the allowed range.
    */
-  map(transformations: unknown, numberOf: (index: number) => number = inOrder): MappedChain {
+  map(transformations: unknown, numbers: readonly number[] = []): MappedChain {
     if (transformations === undefined) {
       return EMPTY;
     }
@@ -132,32 +147,36 @@ export class TransformationMapper {
         allowed: `an array of at most ${MAX_STEPS} steps`,
       });
     }
-    const overlayIds = new Set<string>();
-    const drafts = transformations.map((step: unknown, index) => read(step, numberOf(index), overlayIds));
-    limitLayers(drafts, numberOf);
-    const onLayer = stepsOnLayers(drafts);
-    return new Chain(
-      drafts.map((draft, index) => finish(draft, numberOf(index), onLayer.has(index))),
-      [...overlayIds],
-    );
-  }
-}
-
-function limitLayers(drafts: readonly Draft[], numberOf: (index: number) => number): void {
-  let layers = 0;
-  for (const [index, draft] of drafts.entries()) {
-    layers += draft.layers;
-    if (layers > MAX_LAYERS) {
-      throw new InvalidTransformationError({
-        step: numberOf(index),
-        key: draft.parts.has('l') ? 'overlay' : 'underlay',
-        allowed: `at most ${MAX_LAYERS} layers in all steps together`,
-      });
+    const overlayIds: string[] = [];
+    const drafts: Draft[] = [];
+    let layers = 0;
+    for (const [index, step] of transformations.entries() as Iterable<[number, unknown]>) {
+      const number = numbers[index] ?? index + 1;
+      const draft = read(step, number, overlayIds);
+      layers += draft.layers;
+      if (layers > MAX_LAYERS) refuseLayer(draft, number);
+      drafts.push(draft);
     }
+    const onLayer = layers === 0 ? NONE : stepsOnLayers(drafts);
+    const steps: MappedStep[] = [];
+    for (const [index, draft] of drafts.entries()) {
+      steps.push(finish(draft, numbers[index] ?? index + 1, onLayer.has(index)));
+    }
+    return new Chain(steps, overlayIds);
   }
 }
 
-function read(step: unknown, position: number, overlayIds: Set<string>): Draft {
+const NONE: ReadonlySet<number> = new Set();
+
+function refuseLayer({ parts }: Draft, step: number): never {
+  throw new InvalidTransformationError({
+    step,
+    key: parts.some(({ code }) => code === 'l') ? 'overlay' : 'underlay',
+    allowed: `at most ${MAX_LAYERS} layers in all steps together`,
+  });
+}
+
+function read(step: unknown, position: number, overlayIds: string[]): Draft {
   if (!isPlainObject(step)) {
     throw new InvalidTransformationError({
       step: position,
@@ -165,7 +184,7 @@ function read(step: unknown, position: number, overlayIds: Set<string>): Draft {
       allowed: 'an object of parameters, such as {"width":200,"crop":"fit"}',
     });
   }
-  const draft: Draft = { ignored: [], parts: new Map(), flags: [], layers: 0 };
+  const draft: Draft = { ignored: [], parts: [], flags: [], layers: 0 };
   for (const key of Object.keys(step)) {
     const parameter = PARAMETER_BY_KEY.get(key);
     if (!parameter) {
@@ -191,14 +210,14 @@ const allowedFor = (parameter: Parameter, value: unknown): string =>
   (parameter.kind === 'value' ? parameter.grammar.allowedFor?.(value) : undefined) ?? parameter.allowed;
 
 /** Puts one parameter into the draft. Returns false when its value is outside the grammar. */
-function readParameter(draft: Draft, parameter: Parameter, value: unknown, overlayIds: Set<string>): boolean {
+function readParameter(draft: Draft, parameter: Parameter, value: unknown, overlayIds: string[]): boolean {
   switch (parameter.kind) {
     case 'value': {
       const written = parameter.grammar.write(value);
       if (written === undefined) {
         return false;
       }
-      draft.parts.set(parameter.code, `${parameter.code}_${written}`);
+      put(draft.parts, parameter.code, `${parameter.code}_${written}`);
       return true;
     }
     case 'layer': {
@@ -210,7 +229,7 @@ function readParameter(draft: Draft, parameter: Parameter, value: unknown, overl
       if (text === undefined) {
         return false;
       }
-      draft.parts.set(parameter.code, `${parameter.code}_${text}`);
+      put(draft.parts, parameter.code, `${parameter.code}_${text}`);
       return true;
     }
     case 'asset':
@@ -227,14 +246,30 @@ function readParameter(draft: Draft, parameter: Parameter, value: unknown, overl
   }
 }
 
-function readRow(draft: Draft, parameter: Parameter, value: unknown, overlayIds: Set<string>): boolean {
+function readRow(draft: Draft, parameter: Parameter, value: unknown, overlayIds: string[]): boolean {
   const id = readRowId(value);
   if (id === undefined) {
     return false;
   }
-  overlayIds.add(id);
-  draft.parts.set(parameter.code, { parameter, id });
+  if (!overlayIds.includes(id)) {
+    overlayIds.push(id);
+  }
+  put(draft.parts, parameter.code, { parameter, id });
   return true;
+}
+
+/**
+ * Puts a parameter in its place, or in that of the one with its code; true where there was one. The SDK sorts whole
+ * `code_value` texts: the underscore comes before every letter, so codes alone sort the same.
+ */
+function put(parts: Part[], code: string, written: Part['written']): boolean {
+  let at = parts.length;
+  for (let before = parts[at - 1]; before !== undefined && before.code >= code; before = parts[at - 1]) {
+    at -= 1;
+  }
+  const replaced = parts[at]?.code === code;
+  parts.splice(at, replaced ? 1 : 0, { code, written });
+  return replaced;
 }
 
 /** `size` gives width and height; as in the SDK it wins over those of the same step. */
@@ -244,10 +279,9 @@ function applySize(draft: Draft, step: Readonly<Record<string, unknown>>): void 
   }
   const [width, height] = step['size'].split('x');
   for (const [key, code, side] of [['width', 'w', width] as const, ['height', 'h', height] as const]) {
-    if (draft.parts.has(code)) {
+    if (put(draft.parts, code, `${code}_${side ?? ''}`)) {
       draft.ignored.push({ key, reason: 'overruled by `size`' });
     }
-    draft.parts.set(code, `${code}_${side ?? ''}`);
   }
 }
 
@@ -284,9 +318,7 @@ function finish({ ignored, parts, flags }: Draft, position: number, onLayer: boo
     }
   }
   if (kept.length > 0) {
-    parts.set('fl', `fl_${kept.join('.')}`);
+    put(parts, 'fl', `fl_${kept.join('.')}`);
   }
-  // The SDK sorts whole `code_value` texts. The underscore comes before every letter, so codes alone sort the same.
-  const sorted = [...parts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, part]) => part);
-  return new Step(position, ignored, sorted);
+  return new Step(position, ignored, parts);
 }

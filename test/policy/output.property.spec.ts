@@ -34,7 +34,7 @@ function chainOf(
     const claims = readClaims({ transformations: steps, sharinpix: settings }, OTHER, 0);
     checkToken(policy, claims, 0);
     const expanded = claims.original ? NO_STEPS : expandSteps(policy, claims.transformations);
-    const mapped = mapper.map(expanded.steps, (index) => expanded.numbers[index] ?? 0);
+    const mapped = mapper.map(expanded.steps, expanded.numbers);
     if (!claims.original) checkOutput(policy, mapped);
     const own = [...selectBaseChain(policy.baseChain, claims), ...mapped.components(overlays)];
     return { own, whole: [...own, ...policy.mandatory.components(overlays)] };

@@ -33,7 +33,7 @@ describe('readCompactJws', () => {
       keyId: null,
       payload: Buffer.from(SEED_PAYLOAD, 'base64url'),
       signingInput: `${SEED_HEADER}.${SEED_PAYLOAD}`,
-      signature: Buffer.from('aCiLVC0isvH-EOgN3ctHI3J2cqYi07Rgb7OxEVlxON4', 'base64url'),
+      signature: 'aCiLVC0isvH-EOgN3ctHI3J2cqYi07Rgb7OxEVlxON4',
     });
   });
 

@@ -2,7 +2,7 @@ import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import { RevocationFinder, type TokenNames } from '../../src/revocations/revocation.js';
 import { NO_POLICY } from '../../src/policy/compile-policy.js';
 import { type HmacAlgorithm, type Issuer, IssuerFinder, type SigningKey } from '../../src/issuers/issuer.js';
-import { TokenService } from '../../src/tokens/token.service.js';
+import { TokenService, type VerifiedToken } from '../../src/tokens/token.service.js';
 
 export const SEED_ISSUER_ID = 'cfd3b472-dbba-4089-bce7-f5c1e413b5c1';
 export const OTHER_ISSUER_ID = '0b9c8d7e-1111-4222-8333-444455556666';
@@ -68,6 +68,11 @@ export class FixedRevocations extends RevocationFinder {
   override isRevoked(_: string, { jwtId, sessionId }: TokenNames): boolean {
     return this.revoked.some((name) => name === jwtId || name === sessionId);
   }
+}
+
+/** The gate's verdict as a promise, whether it came at once or not. */
+export async function verify(gate: TokenService, token: unknown): Promise<VerifiedToken> {
+  return gate.verify(token);
 }
 
 export function makeTokenService(...issuers: readonly Issuer[]): TokenService {

@@ -22,6 +22,7 @@ import {
   SEED_ISSUER_ID,
   SEED_PAYLOAD,
   signSegments,
+  verify,
 } from './token-fixtures.js';
 
 const NOW = 1_764_000_000;
@@ -35,7 +36,7 @@ const service = makeTokenService(makeIssuer(), otherIssuer);
 
 /** A promise's refusal as the client will see it. */
 async function answerTo(token: unknown, gate: TokenService = service): Promise<object> {
-  const error: unknown = await gate.verify(token).then(
+  const error: unknown = await verify(gate, token).then(
     () => new Error('the token was accepted'),
     (reason: unknown) => reason,
   );
@@ -63,7 +64,7 @@ afterEach(() => {
 
 describe('an accepted token', () => {
   it("yields the seed's issuer, key and claims", async () => {
-    await expect(service.verify(mint())).resolves.toStrictEqual({
+    await expect(verify(service, mint())).resolves.toStrictEqual({
       issuer: makeIssuer(),
       key: makeKey(),
       claims: {
@@ -83,7 +84,7 @@ describe('an accepted token', () => {
   });
 
   it('carries every optional claim', async () => {
-    const { claims } = await service.verify(
+    const { claims } = await verify(service, 
       withClaims({
         image_id: [IMAGE_ID.toUpperCase(), OTHER_IMAGE_ID],
         sharinpix: { download: false, original: true },
@@ -110,7 +111,7 @@ describe('an accepted token', () => {
   });
 
   it('may name its image, in either case', async () => {
-    const { claims } = await service.verify(withClaims({ image_id: IMAGE_ID.toUpperCase() }));
+    const { claims } = await verify(service, withClaims({ image_id: IMAGE_ID.toUpperCase() }));
     expect(claims).toMatchObject({ imageId: IMAGE_ID, imageIds: null });
   });
 
@@ -128,7 +129,7 @@ describe('an accepted token', () => {
     ['original', true, false],
     [[{ original: true }], true, false],
   ])('with sharinpix %j has download %s and original %s', async (sharinpix, download, original) => {
-    const { claims } = await service.verify(withClaims({ sharinpix }));
+    const { claims } = await verify(service, withClaims({ sharinpix }));
     expect(claims).toMatchObject({ download, original });
   });
 
@@ -136,7 +137,7 @@ describe('an accepted token', () => {
     const token = withPayloadText(
       '"sharinpix":{"__proto__":{"original":true}},"__proto__":{"image_id":"x","exp":1}',
     );
-    const { claims } = await service.verify(token);
+    const { claims } = await verify(service, token);
     expect(claims).toMatchObject({
       original: false,
       imageId: null,
@@ -146,7 +147,7 @@ describe('an accepted token', () => {
   });
 
   it.each([null, 'none', 42, [[]], {}])('carries transformations unjudged: %j', async (transformations) => {
-    const { claims } = await service.verify(withClaims({ transformations }));
+    const { claims } = await verify(service, withClaims({ transformations }));
     expect(claims.transformations).toStrictEqual(transformations);
   });
 
@@ -159,7 +160,7 @@ describe('an accepted token', () => {
       .setExpirationTime(NOW + 60)
       .setJti('j-1')
       .sign(key.secret);
-    const { key: signer, claims } = await gate.verify(token);
+    const { key: signer, claims } = await verify(gate, token);
     expect(signer.id).toBe(key.id);
     expect(claims).toMatchObject({
       transformations: SEED_CLAIMS.transformations,
@@ -170,7 +171,7 @@ describe('an accepted token', () => {
   });
 
   it.each(['jwt', 'at+jwt', 'JOSE', undefined])('may have the `typ` %s', async (typ) => {
-    await expect(service.verify(mint({ header: { typ, alg: 'HS256' } }))).resolves.toBeDefined();
+    await expect(verify(service, mint({ header: { typ, alg: 'HS256' } }))).resolves.toBeDefined();
   });
 });
 
@@ -320,7 +321,7 @@ describe('the header', () => {
 
   it.each(['jku', 'x5u'])('may hold a %s, which is never fetched', async (name) => {
     const fetched = vi.spyOn(globalThis, 'fetch');
-    await service.verify(mint({ header: { alg: 'HS256', [name]: 'https://attacker.example/' } }));
+    await verify(service, mint({ header: { alg: 'HS256', [name]: 'https://attacker.example/' } }));
     expect(fetched).not.toHaveBeenCalled();
     fetched.mockRestore();
   });
@@ -357,7 +358,7 @@ describe('the payload', () => {
 
   it('with 16 levels is accepted', async () => {
     const payload = `{${iss},"x":${'['.repeat(15)}${']'.repeat(15)}}`;
-    await expect(service.verify(mint({ payload }))).resolves.toBeDefined();
+    await expect(verify(service, mint({ payload }))).resolves.toBeDefined();
   });
 
   it('is not believed before its signature is: an expired forgery reads like any forgery', async () => {
@@ -399,7 +400,7 @@ describe('the signature', () => {
     const key = makeKey({ algorithm });
     const gate = makeTokenService(makeIssuer({ keys: [key] }));
     const token = mint({ header: { alg: algorithm }, key, algorithm });
-    await expect(gate.verify(token)).resolves.toBeDefined();
+    await expect(verify(gate, token)).resolves.toBeDefined();
     const cut = Buffer.from(token.split('.')[2] ?? '', 'base64url')
       .subarray(0, -1)
       .toString('base64url');
@@ -411,7 +412,7 @@ describe('the signature', () => {
   it('is compared in constant time', async () => {
     const compared = vi.spyOn(crypto, 'timingSafeEqual');
     syncBuiltinESMExports();
-    await service.verify(good);
+    await verify(service, good);
     await answerTo(withMac(Buffer.alloc(32)));
     expect(compared).toHaveBeenCalledTimes(2);
     compared.mockRestore();
@@ -490,7 +491,7 @@ describe('what must not tell issuers apart', () => {
         return Promise.reject(new Error('database gone'));
       }
     }
-    await expect(new TokenService(new DownIssuers(), new FixedRevocations()).verify(mint())).rejects.toThrow(
+    await expect(verify(new TokenService(new DownIssuers(), new FixedRevocations()), mint())).rejects.toThrow(
       'database gone',
     );
   });
@@ -507,8 +508,8 @@ describe('keys', () => {
     mint({ header: { typ: 'JWT', alg: key.algorithm, kid }, key, algorithm: key.algorithm });
 
   it.each([newest, older, twin])('verify while they overlap: $id', async (key) => {
-    await expect(gate.verify(sign(key))).resolves.toMatchObject({ key: { id: key.id } });
-    await expect(gate.verify(sign(key, key.id))).resolves.toMatchObject({ key: { id: key.id } });
+    await expect(verify(gate, sign(key))).resolves.toMatchObject({ key: { id: key.id } });
+    await expect(verify(gate, sign(key, key.id))).resolves.toMatchObject({ key: { id: key.id } });
   });
 
   it.each([retired, future])('do not verify outside their time: $id', async (key) => {
@@ -522,7 +523,7 @@ describe('keys', () => {
     const timed = makeTokenService(makeIssuer({ keys: [key] }));
     const at = async (milliseconds: number): Promise<boolean> => {
       vi.setSystemTime(milliseconds);
-      return timed.verify(mint({ key })).then(
+      return verify(timed, mint({ key })).then(
         () => true,
         () => false,
       );
@@ -548,7 +549,7 @@ describe('keys', () => {
     [['twin']],
     [{ id: 'twin' }],
   ])('are tried as without a kid when it is %j', async (kid) => {
-    await expect(gate.verify(sign(older, kid))).resolves.toMatchObject({ key: { id: 'older' } });
+    await expect(verify(gate, sign(older, kid))).resolves.toMatchObject({ key: { id: 'older' } });
   });
 
   it('are tried alone when kid names one', async () => {
@@ -584,14 +585,14 @@ describe('times', () => {
     ['iat', -DAY, null],
   ] as const)('with %s %i seconds from now: %s', async (claim, seconds, reason) => {
     const token = withClaims({ [claim]: NOW + seconds });
-    if (reason === null) await expect(service.verify(token)).resolves.toBeDefined();
+    if (reason === null) await expect(verify(service, token)).resolves.toBeDefined();
     else expect(await answerTo(token)).toStrictEqual(refusal(reason));
   });
 
   it('pass: a token is good until the leeway after its `exp` ends', async () => {
     const token = withClaims({ exp: NOW + 60 });
     vi.setSystemTime((NOW + 90) * 1000 - 1);
-    await expect(service.verify(token)).resolves.toBeDefined();
+    await expect(verify(service, token)).resolves.toBeDefined();
     vi.setSystemTime((NOW + 90) * 1000);
     expect(await answerTo(token)).toStrictEqual(refusal('expired'));
   });
@@ -619,13 +620,13 @@ describe('times', () => {
   it.each(['99999999999', '99999999999.5', '1764000060.25', '1.76400006e9'])(
     'may be `exp` %s',
     async (value) => {
-      const { claims } = await service.verify(withPayloadText(`"exp":${value}`));
+      const { claims } = await verify(service, withPayloadText(`"exp":${value}`));
       expect(claims.expiresAt).toBe(Number(value));
     },
   );
 
   it('may be zero: `nbf` and `iat` 0 are long past, and so is `exp` 0', async () => {
-    await expect(service.verify(withClaims({ nbf: 0, iat: 0 }))).resolves.toMatchObject({
+    await expect(verify(service, withClaims({ nbf: 0, iat: 0 }))).resolves.toMatchObject({
       claims: { issuedAt: 0 },
     });
     expect(await answerTo(withClaims({ exp: 0 }))).toStrictEqual(refusal('expired'));
@@ -651,7 +652,7 @@ describe('other claims', () => {
 
   it('may list as many images as a token has room for', async () => {
     const image_id = Array.from({ length: 140 }, () => IMAGE_ID);
-    const { claims } = await service.verify(withClaims({ image_id }));
+    const { claims } = await verify(service, withClaims({ image_id }));
     expect(claims.imageIds).toStrictEqual(image_id);
   });
 
@@ -659,7 +660,7 @@ describe('other claims', () => {
     for (const value of ['', 1, null, [], {}, 'x'.repeat(256), 'a\0b', 'a\nb', '\ud800']) {
       expect(await answerTo(withClaims({ [claim]: value }))).toStrictEqual(refusal('bad_identifier'));
     }
-    await expect(service.verify(withClaims({ [claim]: 'x'.repeat(255) }))).resolves.toBeDefined();
+    await expect(verify(service, withClaims({ [claim]: 'x'.repeat(255) }))).resolves.toBeDefined();
   });
 });
 
@@ -671,7 +672,7 @@ describe('forgeries', () => {
       fc.asyncProperty(fc.nat(good.length - 1), fc.integer({ min: 0, max: 255 }), async (at, byte) => {
         fc.pre(good.charCodeAt(at) !== byte);
         const token = good.slice(0, at) + String.fromCharCode(byte) + good.slice(at + 1);
-        await expect(service.verify(token)).rejects.toThrow(InvalidTokenError);
+        await expect(verify(service, token)).rejects.toThrow(InvalidTokenError);
       }),
       { numRuns: 2_000 },
     );
@@ -681,7 +682,7 @@ describe('forgeries', () => {
     for (let at = 0; at < good.length; at++) {
       for (const by of [-1, 1]) {
         const token = good.slice(0, at) + String.fromCharCode(good.charCodeAt(at) + by) + good.slice(at + 1);
-        await expect(service.verify(token)).rejects.toThrow(InvalidTokenError);
+        await expect(verify(service, token)).rejects.toThrow(InvalidTokenError);
       }
     }
   });
@@ -700,7 +701,7 @@ describe('forgeries', () => {
     await fc.assert(
       fc.asyncProperty(forged, async (token) => {
         fc.pre(token !== good);
-        await expect(service.verify(token)).rejects.toThrow(InvalidTokenError);
+        await expect(verify(service, token)).rejects.toThrow(InvalidTokenError);
       }),
       { numRuns: 2_000 },
     );
@@ -716,7 +717,7 @@ describe('forgeries', () => {
     const segments = fc.tuple(segment, segment, segment).map((all) => all.join('.'));
     await fc.assert(
       fc.asyncProperty(fc.oneof(fc.string({ unit: 'binary' }), segments), async (token) => {
-        await expect(service.verify(token)).rejects.toThrow(InvalidTokenError);
+        await expect(verify(service, token)).rejects.toThrow(InvalidTokenError);
       }),
       { numRuns: 2_000 },
     );
