@@ -48,7 +48,7 @@ export async function createApp(
     return503OnClosing: false,
     trustProxy: trustFor(environment.trustProxy),
     requestIdHeader: false,
-    genReqId: (request) => requestIdOf(request.headers),
+    genReqId: (request) => requestIdOf(request.rawHeaders),
     clientErrorHandler: answerBrokenRequest,
     // A path that no router can read never gets to Nest's filters, nor to hooks and decorators.
     frameworkErrors: (error, request, reply) => {

@@ -10,7 +10,7 @@ import { type IssuerTrail, requestIdOf, runtimeText } from '../logging/request-t
 import type { Observations } from '../metrics/observations.js';
 import { ProblemFilter } from '../problems/problem.filter.js';
 import type { DeliveryLocator } from './delivery-locator.js';
-import type { DeliveryService } from './delivery.service.js';
+import type { Delivery, DeliveryService } from './delivery.service.js';
 import { IMAGE_HEADERS, makeRedirect, type Redirect, writeRedirect } from './response-headers.js';
 import { readSealedUrl, type SealedUrl } from './sealed-url.js';
 import type { WarmRedirects } from './warm-redirects.service.js';
@@ -59,7 +59,7 @@ export function openRedirectLane(server: FastifyInstance, services: LaneServices
   });
 
   function answer(asked: SealedUrl, request: IncomingMessage, response: ServerResponse): void {
-    const requestId = requestIdOf(request.headers);
+    const requestId = requestIdOf(request.rawHeaders);
     const startedAt = performance.now();
     const exchange: Exchange = {
       request,
@@ -73,14 +73,15 @@ export function openRedirectLane(server: FastifyInstance, services: LaneServices
     if (logger.isLevelEnabled('info')) logWhenSent(exchange);
     try {
       void limits.spendAddress(addressOf(request));
-      if (!answerWarm(asked, exchange)) void answerWhole(asked, exchange);
+      const host = locator.needsHost ? request.headers.host : undefined;
+      if (!answerWarm(asked, host, exchange)) answerWhole(asked, host, exchange);
     } catch (error) {
       refuse(error, exchange);
     }
   }
 
-  function answerWarm({ url }: SealedUrl, exchange: Exchange): boolean {
-    const known = warm.find(url, exchange.request.headers.host);
+  function answerWarm({ url }: SealedUrl, host: string | undefined, exchange: Exchange): boolean {
+    const known = warm.find(url, host);
     if (known === null) return false;
     exchange.issuerId = known.issuer.id;
     void limits.spendIssuer(known.issuer.id);
@@ -89,26 +90,30 @@ export function openRedirectLane(server: FastifyInstance, services: LaneServices
     return true;
   }
 
-  async function answerWhole({ url, pathId, token }: SealedUrl, exchange: Exchange): Promise<void> {
-    try {
-      const { host } = exchange.request.headers;
-      const delivery = await deliveries.deliver({ pathId, query: { token } }, exchange);
-      const location = locator.locate(delivery.url, { protocol: 'http', host });
-      redirect('sealed', exchange, makeRedirect(location), delivery.maxAge);
-      warm.keep(url, host, delivery, location);
-    } catch (error) {
-      refuse(error, exchange);
-    }
+  function answerWhole(asked: SealedUrl, host: string | undefined, exchange: Exchange): void {
+    const { pathId, token } = asked;
+    const delivery = deliveries.deliver({ pathId, query: { token } }, exchange);
+    if (delivery instanceof Promise) {
+      delivery
+        .then((found) => {
+          send(asked, host, exchange, found);
+        })
+        .catch((error: unknown) => {
+          refuse(error, exchange);
+        });
+    } else send(asked, host, exchange, delivery);
   }
 
-  function redirect(
-    way: 'warm' | 'sealed',
-    { response, requestId, startedAt }: Exchange,
-    made: Redirect,
-    maxAge: number,
-  ): void {
+  function send({ url }: SealedUrl, host: string | undefined, exchange: Exchange, delivery: Delivery): void {
+    const location = locator.locate(delivery.url, { protocol: 'http', host });
+    redirect('sealed', exchange, makeRedirect(location), delivery.maxAge);
+    warm.keep(url, host, delivery, location);
+  }
+
+  function redirect(way: 'warm' | 'sealed', exchange: Exchange, made: Redirect, maxAge: number): void {
+    const { requestId, startedAt } = exchange;
     const milliseconds = performance.now() - startedAt;
-    writeRedirect(response, made, { requestId, runtime: runtimeText(milliseconds), maxAge });
+    writeRedirect(exchange, made, { requestId, runtime: runtimeText(milliseconds), maxAge });
     observations.redirected(way, milliseconds);
   }
 

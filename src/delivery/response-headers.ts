@@ -1,6 +1,7 @@
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import { runtimeOf } from '../logging/request-trail.js';
+import { isFitForWhole, isPlainText, sendWhole } from './whole-answer.js';
 
 /** Headers in the order and spelling in which they are sent. */
 export type HeaderList = readonly (readonly [name: string, value: string])[];
@@ -55,12 +56,23 @@ export interface Redirect {
   readonly body: string;
   /** Bytes of the body. */
   readonly length: string;
+  /** Whether all of it can be sent as plain text. */
+  readonly plain: boolean;
 }
 
 /** The seed's body for a Location. */
 export function makeRedirect(location: string): Redirect {
   const body = `<html><body>You are being <a href="${escapeHtml(location)}">redirected</a>.</body></html>`;
-  return { location, body, length: String(Buffer.byteLength(body)) };
+  const length = String(Buffer.byteLength(body));
+  return { location, body, length, plain: isPlainText(location) };
+}
+
+const STATUS = 'HTTP/1.1 302 Found\r\n';
+const UNCACHED_HEAD = STATUS + writeHeaders(UNCACHED);
+
+/** @param headers Names and values in turn. */
+function writeHeaders(headers: readonly string[]): string {
+  return headers.map((text, index) => (index % 2 === 0 ? `${text}: ` : `${text}\r\n`)).join('');
 }
 
 /** What a redirect has of one request. */
@@ -77,10 +89,18 @@ export interface RedirectRequest {
  * name into lower case.
  */
 export function writeRedirect(
-  response: ServerResponse,
-  { location, body, length }: Redirect,
+  { request, response }: { readonly request: IncomingMessage; readonly response: ServerResponse },
+  { location, body, length, plain }: Redirect,
   { requestId, runtime, maxAge }: RedirectRequest,
 ): void {
+  if (plain && isFitForWhole(request, response)) {
+    const start = maxAge > 0 ? STATUS + writeHeaders(cachedFor(maxAge)) : UNCACHED_HEAD;
+    const head =
+      `${start}Location: ${location}\r\nContent-Type: text/html; charset=utf-8\r\n` +
+      `X-Request-Id: ${requestId}\r\nX-Runtime: ${runtime}\r\nContent-Length: ${length}\r\n`;
+    sendWhole(response, 302, head, body);
+    return;
+  }
   response.writeHead(302, [
     ...(maxAge > 0 ? cachedFor(maxAge) : UNCACHED),
     'Location',

@@ -32,7 +32,7 @@ export class ImagesController {
     const delivery = await this.deliveries.deliver({ pathId, query }, request);
     const redirect = makeRedirect(this.locator.locate(delivery.url, request));
     reply.hijack();
-    writeRedirect(reply.raw, redirect, {
+    writeRedirect({ request: request.raw, response: reply.raw }, redirect, {
       requestId: request.id,
       runtime: runtimeOf(reply),
       maxAge: delivery.maxAge,

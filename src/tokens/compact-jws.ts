@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { HMAC_ALGORITHMS, type HmacAlgorithm } from '../issuers/issuer.js';
-import { type JsonObject, parseJsonObject } from './strict-json.js';
+import { type JsonFault, type JsonObject, parseJsonObject } from './strict-json.js';
 import { InvalidTokenError } from './token.errors.js';
 
 /** Longest token that is looked at, in characters; longer ones are refused unread. */
@@ -18,8 +18,8 @@ export interface CompactJws {
   readonly algorithm: HmacAlgorithm;
   /** The header's `kid` where it is a string: a hint, never a path, a query or a URL. */
   readonly keyId: string | null;
-  /** The payload's bytes, whatever they hold. */
-  readonly payload: Buffer;
+  /** The payload in canonical base64url, whatever it holds. */
+  readonly payload: string;
 }
 
 /**
@@ -33,26 +33,20 @@ export function readCompactJws(token: unknown): CompactJws {
   const first = token.indexOf('.');
   const second = token.indexOf('.', first + 1);
   const headerSegment = token.slice(0, first);
-  const payloadSegment = token.slice(first + 1, second);
+  const payload = token.slice(first + 1, second);
   // A further dot is in here, and no character of base64url.
   const signature = token.slice(second + 1);
   if (
     first < 0 ||
     second < 0 ||
     !isCanonical(headerSegment) ||
-    !isCanonical(payloadSegment) ||
+    !isCanonical(payload) ||
     !isCanonical(signature)
   ) {
     throw new InvalidTokenError('not_compact');
   }
   const { algorithm, keyId } = knownHeaders.get(headerSegment) ?? readHeader(headerSegment);
-  return {
-    algorithm,
-    keyId,
-    payload: Buffer.from(payloadSegment, 'base64url'),
-    signingInput: token.slice(0, second),
-    signature,
-  };
+  return { algorithm, keyId, payload, signingInput: token.slice(0, second), signature };
 }
 
 /**
@@ -60,9 +54,16 @@ export function readCompactJws(token: unknown): CompactJws {
  * @throws InvalidTokenError (401)
  */
 export function readPayload(jws: CompactJws): JsonObject {
-  const payload = parseJsonObject(jws.payload, MAX_JSON_DEPTH);
+  const payload = parseSegment(jws.payload);
   if (typeof payload === 'string') throw new InvalidTokenError('bad_payload');
   return payload;
+}
+
+/** Where every segment is decoded: it is read before the next one comes. */
+const scratch = Buffer.alloc(MAX_TOKEN_LENGTH);
+
+function parseSegment(segment: string): JsonObject | JsonFault {
+  return parseJsonObject(scratch.subarray(0, scratch.write(segment, 'base64url')), MAX_JSON_DEPTH);
 }
 
 const BASE64URL = /^[\w-]+$/;
@@ -88,7 +89,7 @@ const knownHeaders = new LRUCache<string, Header>({ max: 1_000 });
 const MAX_KNOWN_HEADER = 200;
 
 function readHeader(segment: string): Header {
-  const header = parseJsonObject(Buffer.from(segment, 'base64url'), MAX_JSON_DEPTH);
+  const header = parseSegment(segment);
   // `crit` names extensions that must be understood, and we know none; `b64: false` would sign other bytes (RFC 7797).
   if (typeof header === 'string' || 'crit' in header || 'b64' in header) {
     throw new InvalidTokenError('bad_header');

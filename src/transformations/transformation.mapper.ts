@@ -264,12 +264,20 @@ function readRow(draft: Draft, parameter: Parameter, value: unknown, overlayIds:
  */
 function put(parts: Part[], code: string, written: Part['written']): boolean {
   let at = parts.length;
-  for (let before = parts[at - 1]; before !== undefined && before.code >= code; before = parts[at - 1]) {
+  let before = parts[at - 1];
+  while (before !== undefined && before.code > code) {
     at -= 1;
+    before = parts[at - 1];
   }
-  const replaced = parts[at]?.code === code;
-  parts.splice(at, replaced ? 1 : 0, { code, written });
-  return replaced;
+  if (before?.code === code) {
+    parts[at - 1] = { code, written };
+    return true;
+  }
+  for (let from = parts.length; from > at; from -= 1) {
+    parts[from] = parts[from - 1] as Part;
+  }
+  parts[at] = { code, written };
+  return false;
 }
 
 /** `size` gives width and height; as in the SDK it wins over those of the same step. */

@@ -31,7 +31,7 @@ describe('readCompactJws', () => {
     expect(readCompactJws(token)).toStrictEqual({
       algorithm: 'HS256',
       keyId: null,
-      payload: Buffer.from(SEED_PAYLOAD, 'base64url'),
+      payload: SEED_PAYLOAD,
       signingInput: `${SEED_HEADER}.${SEED_PAYLOAD}`,
       signature: 'aCiLVC0isvH-EOgN3ctHI3J2cqYi07Rgb7OxEVlxON4',
     });
@@ -48,7 +48,7 @@ describe('readCompactJws', () => {
       fc.property(segment, (text) => {
         const canonical = Buffer.from(text, 'base64url').toString('base64url') === text;
         const read = (): unknown => readCompactJws(`${SEED_HEADER}.${text}.${SEED_PAYLOAD}`);
-        if (canonical) expect(read()).toMatchObject({ payload: Buffer.from(text, 'base64url') });
+        if (canonical) expect(read()).toMatchObject({ payload: text });
         else expect(read).toThrow(InvalidTokenError);
         expect(isValidJws(`${SEED_HEADER}.${SEED_PAYLOAD}.${text}`, makeKey())).toBe(false);
       }),

@@ -6,7 +6,14 @@ import { RevocationFinder } from '../../src/revocations/revocation.js';
 import { TokenSealer } from '../../src/tokens/token-sealer.js';
 import { TokenService } from '../../src/tokens/token.service.js';
 import { TokensModule } from '../../src/tokens/tokens.module.js';
-import { FixedIssuers, FixedRevocations, makeIssuer, makeKey, SEED_CLAIMS, verify } from './token-fixtures.js';
+import {
+  FixedIssuers,
+  FixedRevocations,
+  makeIssuer,
+  makeKey,
+  SEED_CLAIMS,
+  verify,
+} from './token-fixtures.js';
 
 @Global()
 @Module({
