@@ -118,9 +118,10 @@ export function openRedirectLane(server: FastifyInstance, services: LaneServices
   }
 
   function refuse(error: unknown, exchange: Exchange): void {
-    const { response, requestId, startedAt } = exchange;
+    const { request, response, requestId, startedAt } = exchange;
     const milliseconds = performance.now() - startedAt;
-    const told = problems.write(error, { response, requestId, runtime: runtimeText(milliseconds) });
+    const runtime = runtimeText(milliseconds);
+    const told = problems.write(error, { request, response, requestId, runtime });
     exchange.problemCode = told.code;
     observations.refused(told, response.statusCode, milliseconds);
   }

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import { runtimeOf } from '../logging/request-trail.js';
-import { isFitForWhole, isPlainText, sendWhole } from './whole-answer.js';
+import { isFitForWhole, isPlainText, sendWhole, writeHeaders } from './whole-answer.js';
 
 /** Headers in the order and spelling in which they are sent. */
 export type HeaderList = readonly (readonly [name: string, value: string])[];
@@ -67,13 +67,7 @@ export function makeRedirect(location: string): Redirect {
   return { location, body, length, plain: isPlainText(location) };
 }
 
-const STATUS = 'HTTP/1.1 302 Found\r\n';
-const UNCACHED_HEAD = STATUS + writeHeaders(UNCACHED);
-
-/** @param headers Names and values in turn. */
-function writeHeaders(headers: readonly string[]): string {
-  return headers.map((text, index) => (index % 2 === 0 ? `${text}: ` : `${text}\r\n`)).join('');
-}
+const UNCACHED_HEAD = writeHeaders(UNCACHED);
 
 /** What a redirect has of one request. */
 export interface RedirectRequest {
@@ -94,7 +88,7 @@ export function writeRedirect(
   { requestId, runtime, maxAge }: RedirectRequest,
 ): void {
   if (plain && isFitForWhole(request, response)) {
-    const start = maxAge > 0 ? STATUS + writeHeaders(cachedFor(maxAge)) : UNCACHED_HEAD;
+    const start = maxAge > 0 ? writeHeaders(cachedFor(maxAge)) : UNCACHED_HEAD;
     const head =
       `${start}Location: ${location}\r\nContent-Type: text/html; charset=utf-8\r\n` +
       `X-Request-Id: ${requestId}\r\nX-Runtime: ${runtime}\r\nContent-Length: ${length}\r\n`;

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 
 /** Where Node's response keeps a head that was written. */
 interface ResponseInside {
@@ -15,6 +15,13 @@ export function isPlainText(text: string): boolean {
   return PLAIN.test(text);
 }
 
+/** Headers as they are on the wire. @param headers Names and values in turn, of plain text. */
+export function writeHeaders(headers: readonly string[]): string {
+  let lines = '';
+  for (let at = 0; at < headers.length; at += 2) lines += `${headers[at]}: ${headers[at + 1]}\r\n`;
+  return lines;
+}
+
 /** Whether an answer may be sent by `sendWhole`: on a connection that stays open, as HTTP/1.1's does by default. */
 export function isFitForWhole({ httpVersion }: IncomingMessage, response: ServerResponse): boolean {
   const { _header: head, maxRequestsOnConnectionReached: last } = response as unknown as ResponseInside;
@@ -24,14 +31,15 @@ export function isFitForWhole({ httpVersion }: IncomingMessage, response: Server
 /**
  * Sends a head and a body as one text. Node would look at every header again and write in two pieces, which together
  * are a fifth of a bare server's work. Node's own answer, which all others get, judges it in test/e2e/warm.spec.ts.
- * @param head Status line and headers, each with its line's end; plain text, `Content-Length` in it, no `Date`.
+ * @param head Headers as `writeHeaders` has them, `Content-Length` among them, `Date` not.
+ * @param body Each character is a byte.
  */
 export function sendWhole(response: ServerResponse, status: number, head: string, body: string): void {
   const inside = response as unknown as ResponseInside;
   const seconds = Math.floor(inside._keepAliveTimeout / 1000);
   response.statusCode = status;
   inside._header =
-    `${head}Date: ${dateNow()}\r\nConnection: keep-alive\r\nKeep-Alive: timeout=${seconds}\r\n\r\n` +
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head}Date: ${dateNow()}\r\nConnection: keep-alive\r\nKeep-Alive: timeout=${seconds}\r\n\r\n` +
     (inside._hasBody ? body : '');
   // All of it is in the head.
   inside._hasBody = false;

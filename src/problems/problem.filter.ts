@@ -1,9 +1,10 @@
-import { type ServerResponse, STATUS_CODES } from 'node:http';
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { findDatabaseFault } from '../database/database-fault.js';
 import { DatabaseUnavailableError } from '../database/database.errors.js';
 import { DEFAULT_HEADERS, type HeaderList } from '../delivery/response-headers.js';
+import { isFitForWhole, sendWhole, writeHeaders } from '../delivery/whole-answer.js';
 import { type LimitScope, TooManyRequestsError } from '../limits/limits.errors.js';
 import { runtimeOf } from '../logging/request-trail.js';
 import { ProblemError } from './problem.error.js';
@@ -21,6 +22,7 @@ const FRAMEWORK_CODES: Readonly<Record<number, string>> = {
 
 /** A request that has no answer yet. */
 export interface UnansweredRequest {
+  readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly requestId: string;
   /** Seconds, as `X-Runtime` has them. */
@@ -39,8 +41,14 @@ export interface ToldProblem {
 export class ProblemFilter implements ExceptionFilter {
   private readonly logger = new Logger(ProblemFilter.name);
 
+  private readonly headers: readonly string[];
+  private readonly head: string;
+
   /** @param headers Set on every problem beside the problem's own. */
-  constructor(private readonly headers: HeaderList = DEFAULT_HEADERS) {}
+  constructor(headers: HeaderList = DEFAULT_HEADERS) {
+    this.headers = headers.flat();
+    this.head = writeHeaders(this.headers);
+  }
 
   catch(error: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
@@ -51,7 +59,8 @@ export class ProblemFilter implements ExceptionFilter {
   answer(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
     reply.hijack();
     const { id: requestId } = request;
-    const told = this.write(thrown, { response: reply.raw, requestId, runtime: runtimeOf(reply) });
+    const runtime = runtimeOf(reply);
+    const told = this.write(thrown, { request: request.raw, response: reply.raw, requestId, runtime });
     request.problemCode = told.code;
     request.limitScope = told.limitScope;
   }
@@ -60,22 +69,20 @@ export class ProblemFilter implements ExceptionFilter {
    * Writes the answer to the socket's response itself, so that no name or value of a header is changed.
    * @returns what is counted and logged of it.
    */
-  write(thrown: unknown, { response, requestId, runtime }: UnansweredRequest): ToldProblem {
+  write(thrown: unknown, { request, response, requestId, runtime }: UnansweredRequest): ToldProblem {
     const error = findDatabaseFault(thrown) === null ? thrown : this.noteFault(thrown);
     const problem = this.describe(error);
     const told = {
       code: problem.code,
       limitScope: error instanceof TooManyRequestsError ? error.scope : null,
     };
-    const body = Buffer.from(JSON.stringify(problem));
-    const own = error instanceof ProblemError ? Object.entries(error.headers) : [];
     if (response.headersSent) {
       response.destroy();
       return told;
     }
-    response.writeHead(problem.status, [
-      ...this.headers.flat(),
-      ...own.flat(),
+    const body = Buffer.from(JSON.stringify(problem));
+    const headers = [
+      ...(error instanceof ProblemError ? Object.entries(error.headers).flat() : []),
       'Content-Type',
       'application/problem+json; charset=utf-8',
       'X-Request-Id',
@@ -84,8 +91,13 @@ export class ProblemFilter implements ExceptionFilter {
       runtime,
       'Content-Length',
       String(body.length),
-    ]);
-    response.end(body);
+    ];
+    if (isFitForWhole(request, response)) {
+      sendWhole(response, problem.status, this.head + writeHeaders(headers), body.toString('latin1'));
+    } else {
+      response.writeHead(problem.status, [...this.headers, ...headers]);
+      response.end(body);
+    }
     return told;
   }
 
