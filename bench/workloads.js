@@ -38,13 +38,16 @@ export function signedUrl(chain, publicId = SEED.publicId) {
   });
 }
 
-/** Tokens whose chains all differ: token `index` fits the picture into a size of its own, up to 810,000 of them. */
-export function mintDistinct(count) {
+/**
+ * Tokens whose chains all differ: token `index` fits the picture into a size of its own, up to 810,000 of them.
+ * @param from Tokens of another call are others where this is another number.
+ */
+export function mintDistinct(count, from = 0) {
   const tokens = [];
   const urls = [];
   for (let index = 0; index < count; index += 1) {
     const [width, height] = [100 + (index % 900), 100 + Math.floor(index / 900)];
-    tokens.push(seal({ transformations: seedSteps(width, height), sharinpix: {}, n: index }));
+    tokens.push(seal({ transformations: seedSteps(width, height), sharinpix: {}, n: from + index }));
     urls.push(signedUrl(seedChain(width, height)));
   }
   return { tokens, urls };
