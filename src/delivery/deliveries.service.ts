@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { InvalidRequestError } from '../admin/admin.errors.js';
+import { after, type Soon } from '../directory/soon.js';
 import { IssuerKeyUses } from '../issuers/issuer-key-uses.service.js';
 import { RateLimits } from '../limits/rate-limits.js';
 import { problemBody } from '../problems/problem-body.js';
@@ -34,44 +35,53 @@ export class DeliveriesService {
   ): Promise<DeliveryResultView[]> {
     // The first was counted when the request came: 500 tokens in one body must not cost what one does.
     await this.limits.spendAddress(address, items.length - 1);
-    return Promise.all(items.map((item) => this.deliverOne(item, reachedBy)));
+    const results = items.map((item) => this.deliverOne(item, reachedBy));
+    return results.some((result) => result instanceof Promise)
+      ? Promise.all(results)
+      : (results as DeliveryResultView[]);
   }
 
-  private async deliverOne(item: unknown, reachedBy: ReachedBy): Promise<DeliveryResultView> {
+  private deliverOne(item: unknown, reachedBy: ReachedBy): Soon<DeliveryResultView> {
     const imageId = isObject(item) && typeof item['image_id'] === 'string' ? item['image_id'] : null;
     try {
       if (!isObject(item) || (imageId === null && item['image_id'] !== undefined)) {
         throw new InvalidRequestError([{ key: 'deliveries', detail: 'must hold objects {image_id, token}' }]);
       }
-      const { token } = item;
-      const sealedUrl = this.locator.needsForwarded ? null : writeSealedUrl(imageId, token);
-      const known = sealedUrl === null ? null : this.warm.find(sealedUrl, reachedBy.host);
-      if (known !== null) return await this.deliverKnown(known);
-      const delivery = await this.deliveries.deliver({ pathId: imageId ?? '', query: { token } });
-      const { url, imageId: id } = delivery;
-      const location = this.locator.locate(url, reachedBy);
-      if (sealedUrl !== null) this.warm.keep(sealedUrl, reachedBy.host, delivery, location);
-      return { image_id: id, url, location };
+      const found = this.find(imageId, item['token'], reachedBy);
+      return found instanceof Promise ? found.catch((error: unknown) => describe(error, imageId)) : found;
     } catch (error) {
-      // A bad Host is the whole request's fault, not an item's.
-      if (!(error instanceof ProblemError) || error instanceof InvalidHostError) throw error;
-      return { image_id: imageId?.slice(0, MAX_ECHO) ?? null, problem: problemBody(error) };
+      return describe(error, imageId);
     }
   }
 
-  /** @throws TooManyRequestsError (429) */
-  private async deliverKnown({
-    issuer,
-    key,
-    image,
-    signedUrl,
-    redirect,
-  }: WarmRedirect): Promise<DeliveryResultView> {
-    const spending = this.limits.spendIssuer(issuer.id);
-    if (spending !== undefined) await spending;
-    this.keyUses.count(key.id);
-    return { image_id: image.id, url: signedUrl, location: redirect.location };
+  /** @throws ProblemError */
+  private find(imageId: string | null, token: unknown, reachedBy: ReachedBy): Soon<DeliveryResultView> {
+    const again = typeof token === 'string' && !this.locator.needsForwarded && this.warm.wasAccepted(token);
+    const sealedUrl = again ? writeSealedUrl(imageId, token) : null;
+    const known = sealedUrl === null ? null : this.warm.find(sealedUrl, reachedBy.host);
+    if (known !== null) return this.deliverKnown(known);
+    return after(this.deliveries.deliver({ pathId: imageId ?? '', query: { token } }), (delivery) => {
+      const { url, imageId: id } = delivery;
+      const location = this.locator.locate(url, reachedBy);
+      if (sealedUrl !== null) this.warm.keep(sealedUrl, reachedBy.host, delivery, location);
+      else if (delivery.claims !== null) this.warm.note(token as string);
+      return { image_id: id, url, location };
+    });
   }
+
+  /** @throws TooManyRequestsError (429) */
+  private deliverKnown({ issuer, key, image, signedUrl, redirect }: WarmRedirect): Soon<DeliveryResultView> {
+    return after(this.limits.spendIssuer(issuer.id), () => {
+      this.keyUses.count(key.id);
+      return { image_id: image.id, url: signedUrl, location: redirect.location };
+    });
+  }
+}
+
+/** @throws what is no item's fault: a bad Host, for one, is the whole request's. */
+function describe(error: unknown, imageId: string | null): DeliveryResultView {
+  if (!(error instanceof ProblemError) || error instanceof InvalidHostError) throw error;
+  return { image_id: imageId?.slice(0, MAX_ECHO) ?? null, problem: problemBody(error) };
 }
 
 /** Characters of a caller's malformed id that are given back. */

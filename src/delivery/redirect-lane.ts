@@ -74,7 +74,8 @@ export function openRedirectLane(server: FastifyInstance, services: LaneServices
     try {
       void limits.spendAddress(addressOf(request));
       const host = locator.needsHost ? request.headers.host : undefined;
-      if (!answerWarm(asked, host, exchange)) answerWhole(asked, host, exchange);
+      const again = warm.wasAccepted(asked.token);
+      if (!again || !answerWarm(asked, host, exchange)) answerWhole(asked, host, again, exchange);
     } catch (error) {
       refuse(error, exchange);
     }
@@ -90,24 +91,31 @@ export function openRedirectLane(server: FastifyInstance, services: LaneServices
     return true;
   }
 
-  function answerWhole(asked: SealedUrl, host: string | undefined, exchange: Exchange): void {
+  function answerWhole(asked: SealedUrl, host: string | undefined, again: boolean, exchange: Exchange): void {
     const { pathId, token } = asked;
     const delivery = deliveries.deliver({ pathId, query: { token } }, exchange);
     if (delivery instanceof Promise) {
       delivery
         .then((found) => {
-          send(asked, host, exchange, found);
+          send(asked, host, again, exchange, found);
         })
         .catch((error: unknown) => {
           refuse(error, exchange);
         });
-    } else send(asked, host, exchange, delivery);
+    } else send(asked, host, again, exchange, delivery);
   }
 
-  function send({ url }: SealedUrl, host: string | undefined, exchange: Exchange, delivery: Delivery): void {
+  function send(
+    { url, token }: SealedUrl,
+    host: string | undefined,
+    again: boolean,
+    exchange: Exchange,
+    delivery: Delivery,
+  ): void {
     const location = locator.locate(delivery.url, { protocol: 'http', host });
     redirect('sealed', exchange, makeRedirect(location), delivery.maxAge);
-    warm.keep(url, host, delivery, location);
+    if (again) warm.keep(url, host, delivery, location);
+    else warm.note(token);
   }
 
   function redirect(way: 'warm' | 'sealed', exchange: Exchange, made: Redirect, maxAge: number): void {

@@ -8,7 +8,7 @@ import type { TokenClaims } from '../tokens/token-claims.js';
 import { isLive } from '../tokens/token.service.js';
 import { DeliveryLocator } from './delivery-locator.js';
 import type { Delivery } from './delivery.service.js';
-import { RecentNames } from './recent-names.js';
+import { RecentTokens } from './recent-tokens.js';
 import { makeRedirect, type Redirect } from './response-headers.js';
 
 /** Bytes of URLs and answers that are kept at the most. */
@@ -39,7 +39,7 @@ export class WarmRedirects {
     maxSize: MAX_BYTES,
     sizeCalculation: ({ redirect }, url) => ENTRY + url.length + 3 * redirect.location.length,
   });
-  private readonly answeredOnce = new RecentNames();
+  private readonly accepted = new RecentTokens();
 
   constructor(
     private readonly directory: DirectoryService,
@@ -52,6 +52,16 @@ export class WarmRedirects {
     return { entries: this.entries.size, bytes: this.entries.calculatedSize };
   }
 
+  /** Whether this token was accepted lately: only then it is worth to look for its URL, and to keep it. */
+  wasAccepted(token: string): boolean {
+    return this.accepted.has(token);
+  }
+
+  /** Remembers that a token was accepted. */
+  note(token: string): void {
+    this.accepted.add(token);
+  }
+
   /** Remembers what was just answered to a sealed URL of the plain form. @param host The request's Host. */
   keep(url: string, host: string | undefined, delivery: Delivery, location: string): void {
     const { url: signedUrl, issuer, policy, key, claims, image, overlays } = delivery;
@@ -60,7 +70,6 @@ export class WarmRedirects {
     if (image.id !== delivery.imageId) return;
     // The URL's own end moves with the clock.
     if (claims.expiresAt === null && this.urls.endOf(null) !== null) return;
-    if (!this.answeredOnce.has(url)) return;
     this.entries.set(url, {
       ...{ issuer, policy, key, claims, image, overlays, signedUrl },
       host: this.locator.needsHost ? (host ?? null) : null,
