@@ -37,7 +37,7 @@ export class DeliveriesService {
     await this.limits.spendAddress(address, items.length - 1);
     const results = items.map((item) => this.deliverOne(item, reachedBy));
     return results.some((result) => result instanceof Promise)
-      ? Promise.all(results)
+      ? Promise.all(results.map(async (result) => result))
       : (results as DeliveryResultView[]);
   }
 

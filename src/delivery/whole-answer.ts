@@ -30,7 +30,7 @@ export function isFitForWhole({ httpVersion }: IncomingMessage, response: Server
 
 /**
  * Sends a head and a body as one text. Node would look at every header again and write in two pieces, which together
- * are a fifth of a bare server's work. Node's own answer, which all others get, judges it in test/e2e/warm.spec.ts.
+ * are a fifth of a bare server's work. Node's own answer, which all others get, judges it in test/e2e/whole-answer.spec.ts.
  * @param head Headers as `writeHeaders` has them, `Content-Length` among them, `Date` not.
  * @param body Each character is a byte.
  */

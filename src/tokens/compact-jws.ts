@@ -1,4 +1,3 @@
-import { LRUCache } from 'lru-cache';
 import { HMAC_ALGORITHMS, type HmacAlgorithm } from '../issuers/issuer.js';
 import { type JsonFault, type JsonObject, parseJsonObject } from './strict-json.js';
 import { InvalidTokenError } from './token.errors.js';
@@ -85,8 +84,9 @@ function isCanonical(segment: string): boolean {
 type Header = Pick<CompactJws, 'algorithm' | 'keyId'>;
 
 /** Headers that were read before, by their segments: a key's tokens have one, and it says the same each time. */
-const knownHeaders = new LRUCache<string, Header>({ max: 1_000 });
-const MAX_KNOWN_HEADER = 200;
+const knownHeaders = new Map<string, Header>();
+const MAX_KNOWN_HEADERS = 1_000;
+const MAX_KNOWN_LENGTH = 200;
 
 function readHeader(segment: string): Header {
   const header = parseSegment(segment);
@@ -97,8 +97,11 @@ function readHeader(segment: string): Header {
   const { alg, kid } = header;
   if (!isHmacAlgorithm(alg)) throw new InvalidTokenError('bad_algorithm');
   const read: Header = { algorithm: alg, keyId: typeof kid === 'string' ? kid : null };
-  // A slice would keep the whole token in memory.
-  if (segment.length <= MAX_KNOWN_HEADER) knownHeaders.set(Buffer.from(segment).toString(), read);
+  if (segment.length <= MAX_KNOWN_LENGTH) {
+    if (knownHeaders.size >= MAX_KNOWN_HEADERS) knownHeaders.clear();
+    // A slice would keep the whole token in memory.
+    knownHeaders.set(Buffer.from(segment).toString(), read);
+  }
   return read;
 }
 

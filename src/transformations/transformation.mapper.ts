@@ -263,20 +263,20 @@ function readRow(draft: Draft, parameter: Parameter, value: unknown, overlayIds:
  * `code_value` texts: the underscore comes before every letter, so codes alone sort the same.
  */
 function put(parts: Part[], code: string, written: Part['written']): boolean {
-  let at = parts.length;
+  const part = { code, written };
+  const known = parts.findIndex((each) => each.code === code);
+  if (known >= 0) {
+    parts[known] = part;
+    return true;
+  }
+  let at = parts.push(part) - 1;
   let before = parts[at - 1];
   while (before !== undefined && before.code > code) {
+    parts[at] = before;
     at -= 1;
     before = parts[at - 1];
   }
-  if (before?.code === code) {
-    parts[at - 1] = { code, written };
-    return true;
-  }
-  for (let from = parts.length; from > at; from -= 1) {
-    parts[from] = parts[from - 1] as Part;
-  }
-  parts[at] = { code, written };
+  parts[at] = part;
   return false;
 }
 

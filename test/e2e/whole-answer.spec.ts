@@ -1,0 +1,81 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sendRaw } from '../support/http.js';
+import { createTenant, type Tenant } from '../support/seed.js';
+import { startService, type Service } from '../support/service.js';
+
+let service: Service;
+let tenant: Tenant;
+
+beforeAll(async () => {
+  service = await startService();
+  tenant = await createTenant(service, { publicId: 'whole_image', overlayPublicId: 'whole_layer' });
+});
+afterAll(() => service.close());
+
+/** The bytes of an answer, but for what each request has of its own. */
+const constant = (text: string): string =>
+  text
+    .replace(/\r\nX-Request-Id: [\w-]+\r\n/i, '\r\nX-Request-Id: …\r\n')
+    .replace(/\r\nX-Runtime: [\d.]+\r\n/i, '\r\nX-Runtime: …\r\n')
+    .replace(/\r\nDate: [^\r]+\r\n/, '\r\nDate: …\r\n');
+
+/** Two requests on one connection; the second is the last, so Node itself writes its answer. */
+async function both(method: string, path: string): Promise<readonly [string, string]> {
+  const host = `Host: 127.0.0.1:${service.port}\r\n`;
+  const { text } = await sendRaw(
+    service.port,
+    `${method} ${path} HTTP/1.1\r\n${host}\r\n${method} ${path} HTTP/1.1\r\n${host}Connection: close\r\n\r\n`,
+  );
+  const second = text.indexOf('HTTP/1.1 ', 1);
+  return [constant(text.slice(0, second)), constant(text.slice(second))];
+}
+
+describe('an answer that is sent as one text', () => {
+  it.each(['GET', 'HEAD'])(
+    'has the bytes of Node’s own, but for the connection’s headers: %s',
+    async (method) => {
+      const other = '00000000-0000-4000-8000-000000000000';
+      const paths = {
+        302: tenant.path(),
+        401: `${tenant.path()}AA`,
+        404: tenant.path({ image_id: other }),
+        422: tenant.path({ transformations: [{ width: 'wíde’' }] }),
+      };
+      for (const [status, path] of Object.entries(paths)) {
+        const [whole, own] = await both(method, path);
+        expect(whole).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+        expect(whole).toMatch(/\r\nConnection: keep-alive\r\nKeep-Alive: timeout=\d+\r\n\r\n/);
+        expect(own).toContain('\r\nConnection: close\r\n\r\n');
+        expect(whole.replace(/Connection: keep-alive\r\nKeep-Alive: timeout=\d+/, 'Connection: close')).toBe(
+          own,
+        );
+      }
+    },
+  );
+
+  it('has a date of the moment', async () => {
+    const { headers } = await service.image(tenant.path());
+    expect(Math.abs(Date.parse(headers.date ?? '') - Date.now())).toBeLessThan(5_000);
+  });
+
+  it('is not what a client of HTTP/1.0 gets', async () => {
+    const { text } = await sendRaw(
+      service.port,
+      `GET ${tenant.path()} HTTP/1.0\r\nHost: 127.0.0.1:${service.port}\r\n\r\n`,
+    );
+    expect(text).toMatch(/^HTTP\/1\.1 302 Found\r\n/);
+    expect(text).toContain('\r\nConnection: close\r\n');
+  });
+
+  it('comes in the order of pipelined requests', async () => {
+    const host = `Host: 127.0.0.1:${service.port}\r\n`;
+    const sizes = Array.from({ length: 20 }, (_, index) => 100 + index);
+    const requests = sizes.map(
+      (width) => `GET ${tenant.path({ transformations: [{ width }] })} HTTP/1.1\r\n${host}\r\n`,
+    );
+    const last = `GET ${tenant.path()} HTTP/1.1\r\n${host}Connection: close\r\n\r\n`;
+    const { text } = await sendRaw(service.port, requests.join('') + last);
+    const widths = [...text.matchAll(/Location: [^\r]*\/w_(\d+)\//g)].map(([, width]) => Number(width));
+    expect(widths).toStrictEqual(sizes);
+  });
+});
