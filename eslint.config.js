@@ -17,6 +17,14 @@ const BANS = {
     regex: '^sharp$',
     message: 'Only src/renderer, the demo and the inspection of originals touch pixels.',
   },
+  prometheus: {
+    regex: '^prom-client$',
+    message: 'Only src/metrics, and who adds up its workers, knows Prometheus.',
+  },
+  opentelemetry: {
+    regex: '^@opentelemetry/',
+    message: 'Only src/tracing knows the OpenTelemetry SDK.',
+  },
   allButProblems: {
     regex: '^(?!\\./|\\.\\./problems/)',
     message: 'The vocabulary is pure: it imports its own folder and src/problems, nothing else.',
@@ -38,12 +46,18 @@ const BANS = {
 /**
  * A later area's bans replace an earlier one's: ESLint does not add up a rule's options.
  * @param {string[]} files
- * @param {...{ regex: string, message: string }} bans
+ * @param {{ regex: string, message: string }[]} patterns
  */
-const area = (files, ...bans) => ({
+const restrict = (files, patterns) => ({
   files,
-  rules: { 'no-restricted-imports': ['error', { patterns: [BANS.tests, ...bans] }] },
+  rules: { 'no-restricted-imports': ['error', { patterns }] },
 });
+
+/**
+ * @param {string[]} files
+ * @param {...{ regex: string, message: string }} bans Beside those of every area.
+ */
+const area = (files, ...bans) => restrict(files, [BANS.tests, BANS.prometheus, BANS.opentelemetry, ...bans]);
 
 export default defineConfig(
   // step.ts is made from the vocabulary.
@@ -106,5 +120,13 @@ export default defineConfig(
   area(
     ['src/tokens/{compact-jws,image-binding,strict-json,token-claims,token.errors,uuid}.ts'],
     BANS.frameworks,
+  ),
+  restrict(
+    ['src/metrics/**', 'src/serve/worker-metrics.ts'],
+    [BANS.tests, BANS.opentelemetry, BANS.cloudinary, BANS.commander, BANS.sharp],
+  ),
+  restrict(
+    ['src/tracing/**'],
+    [BANS.tests, BANS.prometheus, BANS.cloudinary, BANS.commander, BANS.sharp, BANS.typeorm],
   ),
 );

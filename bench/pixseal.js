@@ -1,7 +1,9 @@
+import { dirname } from 'node:path';
+
 // Everything that the benches take from the built service, so that there is one place to follow it.
 const built = (path) => import(new URL(`../dist/${path}`, import.meta.url).href);
 
-export const { startPostgres, findPostgres, findFreePort } =
+export const { startPostgres, findPostgres, findPostgresProgram, findFreePort } =
   /** @type {typeof import('../test/support/postgres-server.js')} */ (
     await built('test/support/postgres-server.js')
   );
@@ -11,6 +13,16 @@ export const { SecretBox } = /** @type {typeof import('../src/secrets/secret-box
 export const { issuerKeyPlace } = /** @type {typeof import('../src/issuers/issuer-key-place.js')} */ (
   await built('src/issuers/issuer-key-place.js')
 );
+
+/** Starts a Postgres for one measurement, with an empty database; it is gone with `stop`. @throws where there is none. */
+export function startOwnPostgres() {
+  return startPostgres({ bin: dirname(findPostgresProgram('postgres')) });
+}
+
+/** Headless Chromium, as the tests have it. @returns {ReturnType<typeof import('../test/support/browser.js').launchBrowser>} */
+export async function launchBrowser() {
+  return (await built('test/support/browser.js')).launchBrowser();
+}
 
 /**
  * Pixseal's own pieces, wired as the service wires them, on the settings of this process's environment.

@@ -4,7 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import { Agent } from 'node:http';
 import { connect, createServer } from 'node:net';
-import { startPostgres } from './postgres.js';
+import { startOwnPostgres } from './pixseal.js';
 import { admin, ask, migrate, seal, startReplica } from './service.js';
 
 const REVOCATIONS = Number(process.env.REVOCATIONS ?? 200);
@@ -15,7 +15,7 @@ const AFTERWARDS = 5;
 const SETTLED = 2_500;
 const LISTENER = 'pixseal change feed';
 
-const postgres = await startPostgres();
+const postgres = await startOwnPostgres();
 const proxy = await openProxy(postgres.url);
 const replicas = [];
 const agents = [];

@@ -1,7 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { createHmac, randomBytes } from 'node:crypto';
 import { request } from 'node:http';
-import { findFreePort } from './postgres.js';
+import { findFreePort } from './pixseal.js';
 
 const ADMIN_KEY = randomBytes(32).toString('base64url');
 

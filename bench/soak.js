@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Agent } from 'node:http';
 import pg from 'pg';
-import { startPostgres } from './postgres.js';
+import { startOwnPostgres } from './pixseal.js';
 import { admin, ask, migrate, seal, startReplica } from './service.js';
 
 const SECONDS = Number(process.env.SOAK_SECONDS ?? 600);
@@ -21,7 +21,7 @@ const WARM_UP = Math.min(120, SECONDS / 5);
 /** MB a minute, and MB between the least and the most after the warm-up, within which memory counts as flat. */
 const FLAT = { slope: 1, range: 40 };
 
-const postgres = await startPostgres();
+const postgres = await startOwnPostgres();
 let replica;
 const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
 try {

@@ -39,6 +39,8 @@ export abstract class Backend {
   abstract readonly origin: string;
 
   abstract createIssuer(input: Typed<CreateIssuerDto>): Promise<Json<NewIssuerView>>;
+  /** @throws ProblemError `issuer_not_found` where there is none of this id. */
+  abstract requireIssuer(id: string): Promise<void>;
   abstract addImage(input: Typed<CreateImageDto>): Promise<Json<ImageView>>;
   abstract updateImage(id: string, input: Typed<UpdateImageDto>): Promise<Json<ImageView>>;
   /** All that the filters let through. */

@@ -88,6 +88,10 @@ export class DatabaseBackend extends Backend {
     return toJson(new NewIssuerView(row, new NewKeyView(key.row, key.secret, this.origin)));
   }
 
+  async requireIssuer(id: string): Promise<void> {
+    await this.get(IssuersService).get(id);
+  }
+
   async addImage(input: object): Promise<Json<ImageView>> {
     const row = await this.get(ImagesService).create(await this.validate(input, CreateImageDto));
     return toJson(new ImageView(row));

@@ -28,6 +28,10 @@ export class HttpBackend extends Backend {
     return this.create('/admin/issuers', input);
   }
 
+  async requireIssuer(id: string): Promise<void> {
+    await this.askAsAdmin(`/admin/issuers/${encodeURIComponent(id)}`);
+  }
+
   addImage(input: object): Promise<Json<ImageView>> {
     return this.create('/admin/images', input);
   }

@@ -78,7 +78,7 @@ export class ImageImport {
     private readonly progress: ImportProgress,
   ) {}
 
-  /** @throws CommandFailedError where Cloudinary gives no more pages; ProblemError of a write. */
+  /** @throws CommandFailedError where Cloudinary gives no more pages; ProblemError of a write, or for an unknown issuer. */
   async run(): Promise<ImportResult> {
     await this.patiently(() => this.readHeld());
     let { cursor } = this.progress;
@@ -110,6 +110,8 @@ export class ImageImport {
     for (const row of await this.backend.listImages(filters)) {
       if (row.delivery_type === type) this.held.set(row.public_id, row);
     }
+    // Nobody's list is empty too, and a dry run writes nothing that would be refused.
+    await this.backend.requireIssuer(this.request.issuerId);
   }
 
   private async take({ publicId, version, format }: ListedAsset): Promise<void> {

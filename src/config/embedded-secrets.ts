@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EmbeddedSecrets } from './environment.js';
 
@@ -26,11 +26,16 @@ export function keepEmbeddedSecrets(dataDir: string): EmbeddedSecrets {
     secrets_key: randomBytes(32).toString('base64url'),
     cloudinary_api_secret: randomBytes(20).toString('base64url'),
   };
+  // Linked into its place, the file is whole or not there whenever the process is killed; of two that start at once one
+  // wins, and the other reads what it wrote.
+  const draft = `${path}.${process.pid}`;
+  writeFileSync(draft, `${JSON.stringify(made, null, 2)}\n`, { mode: 0o600, flush: true });
   try {
-    // `wx` lets one of two processes that start at once win; the other reads what it wrote.
-    writeFileSync(path, `${JSON.stringify(made, null, 2)}\n`, { flag: 'wx', mode: 0o600, flush: true });
+    linkSync(draft, path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    rmSync(draft, { force: true });
   }
   const kept = readSecrets(path);
   return {

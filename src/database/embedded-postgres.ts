@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Duplex } from 'node:stream';
 import { PGlite } from '@electric-sql/pglite';
@@ -41,7 +41,8 @@ export async function openEmbeddedPostgres(dataDir: string): Promise<EmbeddedPos
 async function openDatabase(folder: string): Promise<PGlite> {
   const mark = `${folder}.unfinished`;
   if (existsSync(mark)) rmSync(folder, { recursive: true, force: true });
-  else if (existsSync(folder)) return PGlite.create(folder);
+  // An empty folder holds no database; one that holds anything is nobody's to remove.
+  else if (existsSync(folder) && readdirSync(folder).length > 0) return PGlite.create(folder);
   writeFileSync(mark, '', { mode: 0o600 });
   const database = await PGlite.create(folder);
   rmSync(mark);

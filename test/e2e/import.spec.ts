@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -142,6 +143,22 @@ describe('pixseal import', () => {
     );
     expect(stderr).toContain(`${theirs?.public_id ?? ''}: another issuer has this public id`);
     expect(await rows()).toHaveLength(1);
+  });
+
+  it.each([
+    ['a dry run', ['--dry-run']],
+    ['an import', []],
+  ])('asks the account for nothing in %s for an issuer that there is not', async (_, args) => {
+    fill(1);
+    issuerId = randomUUID();
+    for (const place of [overHttp(), onDatabase()]) {
+      expect(await pixsealImport(args, place)).toMatchObject({
+        code: 1,
+        stdout: '',
+        stderr: 'error: 404 issuer_not_found: There is no such issuer. Check the id.\n',
+      });
+    }
+    expect(api.asked).toStrictEqual([]);
   });
 
   it('takes those of a type, a prefix or a tag alone', async () => {

@@ -1,4 +1,4 @@
-import { execFile, spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -9,6 +9,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vi
 import { createDemoRows, welcome } from '../../src/demo/demo.js';
 import { hasBrowser, launchBrowser } from '../support/browser.js';
 import { measure, uploadPictures } from '../support/pictures.js';
+import { hasProgram } from '../support/programs.js';
 import { post, SEED, sealWith } from '../support/seed.js';
 import { ADMIN_KEY, startService, type Service } from '../support/service.js';
 
@@ -112,12 +113,7 @@ const INTERPRETERS = (
     ['Ruby', ['ruby'], 'mint.rb'],
     ['curl', ['bash', '-eu'], 'get.sh'],
   ] as const
-).filter(([name, [program]]) => {
-  const found = spawnSync(program, ['--version']).status === 0;
-  if (!found)
-    process.stderr.write(`\n*** LEFT OUT: the playground’s snippet for ${name}: no ${program}. ***\n\n`);
-  return found;
-});
+).filter(([name, [program]]) => hasProgram(program, `the playground’s snippet for ${name}`));
 
 /** A page's answer comes when the machine has time for it. */
 const eventually = <T>(look: () => Promise<T>) => expect.poll(look, { timeout: 30_000 });

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DataSource } from 'typeorm';
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
@@ -126,4 +126,53 @@ describe.runIf(embedded)('eight processes that migrate an empty folder at once',
         expect(stderr).toMatch(/^The migrations did not run\. The data folder .+ is in use by process \d+\./);
     }
   }
+});
+
+describe.runIf(embedded)('a process that makes an embedded database', () => {
+  const MARK = 'postgres.unfinished';
+
+  it.each<[moment: string, isCome: (at: (path: string) => boolean) => boolean, emptyFolder?: true]>([
+    ['takes the folder', (at) => at('pixseal.pid')],
+    ['begins', (at) => at(MARK)],
+    ['begins in an empty folder', (at) => at('postgres/PG_VERSION'), true],
+    ['fills the first database', (at) => at('postgres/base/1/PG_VERSION')],
+    ['copies it', (at) => at('postgres/base/5')],
+    ['has made it', (at) => at('postgres/base/5') && !at(MARK)],
+  ])(
+    'is killed as it %s, and the next one makes it anew',
+    async (_, isCome, emptyFolder) => {
+      const database = await ownDatabase({ empty: true });
+      const folder = database.variables['DATA_DIR'] ?? '';
+      if (emptyFolder) mkdirSync(join(folder, 'postgres'));
+      const at = (path: string): boolean => existsSync(join(folder, path));
+      const victim = startMigrator(database);
+      await waitUntil('the moment is come', () => isCome(at), PATIENCE);
+      victim.kill('SIGKILL');
+      expect(await victim.ended).toMatchObject({ signal: 'SIGKILL', stdout: '' });
+
+      const { code, stdout, stderr } = await startMigrator(database).ended;
+      expect({ code, stderr }).toStrictEqual({ code: 0, stderr: '' });
+      expect(stdout).toMatch(/^Ran CreateTables1764000000000.*\.\n$/);
+      expect(at(MARK)).toBe(false);
+      await expectOneSchema(database);
+    },
+    TIMEOUT,
+  );
+
+  it(
+    'takes nothing away that it did not put there',
+    async () => {
+      const database = await ownDatabase({ empty: true });
+      const folder = join(database.variables['DATA_DIR'] ?? '', 'postgres');
+      mkdirSync(folder);
+      writeFileSync(join(folder, 'notes.txt'), 'of somebody');
+      const victim = startMigrator(database);
+      await waitUntil('it has begun', () => existsSync(join(folder, 'PG_VERSION')), PATIENCE);
+      victim.kill('SIGKILL');
+      await victim.ended;
+      await startMigrator(database).ended;
+      expect(readFileSync(join(folder, 'notes.txt'), 'utf8')).toBe('of somebody');
+    },
+    TIMEOUT,
+  );
 });

@@ -1,0 +1,132 @@
+// `npm run measure:pages`: how long the pages for people take to be there, and how much of them is sent.
+// With `-- --dry` it prints the table of docs/performance.md and writes nothing.
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { findFreePort, launchBrowser } from './pixseal.js';
+import { table, writeSection } from './report.js';
+import { median } from './suite.js';
+
+const LOADS = 20;
+const ADMIN_KEY = randomBytes(32).toString('base64url');
+/** What tells the service that a request is the console's own. */
+const OWN = { 'x-pixseal-console': '1', 'sec-fetch-site': 'same-origin' };
+
+const { values: options } = parseArgs({ options: { dry: { type: 'boolean', default: false } } });
+
+const folder = mkdtempSync(join(tmpdir(), 'pixseal-pages-'));
+const service = await startService();
+const browser = await launchBrowser();
+try {
+  const signedIn = await signIn();
+  const pages = [
+    {
+      name: '`/playground`, by the printed link',
+      url: service.link,
+      content: (page) => page.getByAltText('The sealed picture'),
+    },
+    {
+      name: '`/console`, to sign in',
+      url: `${service.origin}/console`,
+      content: (page) => page.getByLabel('Admin key'),
+    },
+    {
+      name: '`/console`, signed in: the issuers',
+      url: `${service.origin}/console`,
+      storageState: signedIn,
+      content: (page) => page.getByRole('link', { name: 'Demo' }),
+    },
+  ];
+  const rows = [];
+  for (const page of pages) rows.push(await measure(page));
+  const run = `${new Date().toISOString().slice(0, 10)}; ${cpus()[0]?.model.trim()}, ${cpus().length} cores; Node ${process.version}; Chromium ${browser.version()}. ${LOADS} loads of each.`;
+  const heads = ['page', 'first paint: median / most ms', 'load', 'content', 'kB sent, at the most'];
+  const text = `${run}\n\n${table(heads, rows)}`;
+  process.stdout.write(`${text}\n`);
+  if (!options.dry) await writeSection('pages', text);
+} finally {
+  await browser.close();
+  await service.stop();
+  rmSync(folder, { recursive: true, force: true });
+}
+
+/** The built service as `npm start` runs it, in a folder of its own. */
+async function startService() {
+  const port = await findFreePort();
+  const child = spawn(process.execPath, ['dist/src/main.js'], {
+    env: {
+      PATH: process.env.PATH,
+      PORT: String(port),
+      DATA_DIR: folder,
+      ADMIN_API_KEYS: ADMIN_KEY,
+      LOG_LEVEL: 'silent',
+      RATE_LIMIT_ADDRESS: '0',
+    },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const exited = new Promise((resolve) => child.once('exit', resolve));
+  const link = await new Promise((resolve, reject) => {
+    let output = '';
+    child.stdout.setEncoding('utf8').on('data', (text) => {
+      output += text;
+      const [found] = /http:\S+\/playground#\S+(?=\s)/.exec(output) ?? [];
+      if (found !== undefined) resolve(found);
+    });
+    void exited.then((code) => reject(new Error(`the service ended with ${code}`)));
+  });
+  return {
+    link,
+    origin: new URL(link).origin,
+    stop: async () => {
+      child.kill('SIGTERM');
+      await exited;
+    },
+  };
+}
+
+/** A browser's storage with a session of the console. */
+async function signIn() {
+  const context = await browser.newContext();
+  const answer = await context.request.post(`${service.origin}/console/session`, {
+    headers: OWN,
+    data: { key: ADMIN_KEY },
+  });
+  if (answer.status() !== 201) throw new Error(`signing in was answered ${answer.status()}`);
+  const storageState = await context.storageState();
+  await context.close();
+  return storageState;
+}
+
+/** A row of the table. The first load warms the service up and does not count. */
+async function measure({ name, url, storageState, content }) {
+  const loads = [];
+  for (let load = 0; load <= LOADS; load += 1) loads.push(await loadOnce({ url, storageState, content }));
+  const times = (member) => {
+    const values = loads.slice(1).map((load) => load[member]);
+    return `${median(values).toFixed(0)} / ${Math.max(...values).toFixed(0)}`;
+  };
+  const kilobytes = Math.max(...loads.map(({ bytes }) => bytes)) / 1_000;
+  return [name, times('paint'), times('load'), times('content'), kilobytes.toFixed(0)];
+}
+
+async function loadOnce({ url, storageState, content }) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, storageState });
+  const page = await context.newPage();
+  const session = await context.newCDPSession(page);
+  let bytes = 0;
+  session.on('Network.loadingFinished', ({ encodedDataLength }) => (bytes += encodedDataLength));
+  await session.send('Network.enable');
+  await page.goto(url);
+  await content(page).waitFor();
+  const shown = await page.evaluate(() => performance.now());
+  await page.waitForLoadState('networkidle');
+  const [paint, load] = await page.evaluate(() => [
+    performance.getEntriesByName('first-contentful-paint')[0].startTime,
+    performance.getEntriesByType('navigation')[0].loadEventEnd,
+  ]);
+  await context.close();
+  return { content: shown, paint, load, bytes };
+}

@@ -1,0 +1,111 @@
+import { readFileSync } from 'node:fs';
+import { parseAllDocuments } from 'yaml';
+
+/** One container of a pod, as far as tests look at it. */
+export interface Container {
+  readonly name: string;
+  readonly image: string;
+  readonly command?: readonly string[];
+  readonly env?: readonly {
+    readonly name: string;
+    readonly valueFrom: { readonly secretKeyRef: { readonly name: string; readonly key: string } };
+  }[];
+  readonly envFrom?: readonly Readonly<Record<string, { readonly name: string }>>[];
+  readonly ports?: readonly { readonly name: string; readonly containerPort: number }[];
+  readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string }[];
+  readonly securityContext: unknown;
+  readonly resources: { readonly requests: object; readonly limits: { readonly memory: string } };
+  readonly startupProbe: Probe;
+  readonly livenessProbe: Probe;
+  readonly readinessProbe: Probe;
+}
+
+interface Probe {
+  readonly httpGet: { readonly path: string; readonly port: string };
+}
+
+interface Selector {
+  readonly matchLabels: Readonly<Record<string, string>>;
+}
+
+interface IngressRule {
+  readonly host: string;
+  readonly http: {
+    readonly paths: readonly {
+      readonly path: string;
+      readonly backend: {
+        readonly service: { readonly name: string; readonly port: { readonly name: string } };
+      };
+    }[];
+  };
+}
+
+/** The objects of `deploy/kubernetes/pixseal.yaml`, of which there is one of each kind. */
+export interface Manifest {
+  readonly Secret: { readonly stringData: Readonly<Record<string, string>> };
+  readonly ConfigMap: { readonly data: Readonly<Record<string, string>> };
+  readonly Deployment: {
+    readonly metadata: { readonly name: string };
+    readonly spec: {
+      readonly selector: Selector;
+      readonly strategy: { readonly rollingUpdate: { readonly maxSurge: number } };
+      readonly template: {
+        readonly metadata: { readonly labels: Selector['matchLabels'] };
+        readonly spec: {
+          readonly securityContext: Readonly<Record<string, unknown>>;
+          readonly terminationGracePeriodSeconds: number;
+          readonly initContainers: readonly [Container];
+          readonly containers: readonly [Container];
+          readonly volumes: readonly { readonly name: string; readonly emptyDir: object }[];
+        };
+      };
+    };
+  };
+  readonly Service: {
+    readonly metadata: { readonly name: string };
+    readonly spec: {
+      readonly selector: Selector['matchLabels'];
+      readonly ports: readonly { readonly name: string; readonly targetPort: string }[];
+    };
+  };
+  readonly Ingress: {
+    readonly spec: {
+      readonly tls: readonly { readonly hosts: readonly string[] }[];
+      readonly rules: readonly IngressRule[];
+    };
+  };
+  readonly HorizontalPodAutoscaler: {
+    readonly spec: {
+      readonly scaleTargetRef: { readonly kind: string; readonly name: string };
+      readonly minReplicas: number;
+      readonly maxReplicas: number;
+    };
+  };
+  readonly PodDisruptionBudget: {
+    readonly spec: { readonly maxUnavailable: number; readonly selector: Selector };
+  };
+  readonly NetworkPolicy: {
+    readonly spec: {
+      readonly podSelector: Selector;
+      readonly ingress: readonly { readonly ports: readonly { readonly port: string }[] }[];
+    };
+  };
+}
+
+/** @throws where the file is not well-formed, or has two objects of a kind. */
+export function readManifest(): Manifest {
+  const documents = parseAllDocuments(readFileSync('deploy/kubernetes/pixseal.yaml', 'utf8'));
+  const objects = documents.map((document) => {
+    const [error] = document.errors;
+    if (error !== undefined) throw error;
+    return document.toJS() as { readonly kind: string };
+  });
+  const manifest = Object.fromEntries(objects.map((object) => [object.kind, object]));
+  if (Object.keys(manifest).length !== objects.length) throw new Error('There are two objects of a kind.');
+  return manifest as unknown as Manifest;
+}
+
+/** The settings of the service's container: the Secret's over the ConfigMap's. */
+export function settingsOf({ ConfigMap, Secret }: Manifest): Readonly<Record<string, string>> {
+  return { ...ConfigMap.data, ...Secret.stringData };
+}
