@@ -9,6 +9,8 @@ const SEPARATE = [
   '@opentelemetry',
   'swagger-ui-dist',
 ];
+/** Nest's mapped types look for these in node_modules whatever is bundled: two copies would not share their metadata. */
+const SHARED = ['class-validator', 'class-transformer'];
 /** What Nest asks for only where an application uses it. */
 const ABSENT = ['@nestjs/websockets', '@nestjs/microservices', '@nestjs/platform-express', 'pg-native'];
 
@@ -29,7 +31,7 @@ export default defineConfig({
     reportCompressedSize: false,
     rolldownOptions: {
       input: { main: 'dist/src/main.js', 'embedded-service': 'dist/src/testing/embedded-service.js' },
-      external: new RegExp(`^(?:${[...SEPARATE, ...ABSENT].join('|')})(?:/|$)`),
+      external: new RegExp(`^(?:${[...SEPARATE, ...SHARED, ...ABSENT].join('|')})(?:/|$)`),
       output: {
         entryFileNames: '[name].js',
         chunkFileNames: '[name]-[hash].js',
