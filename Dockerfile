@@ -3,7 +3,7 @@ FROM node:20-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci
-COPY nest-cli.json tsconfig.json tsconfig.build.json ormconfig.ts vite.config.ts ./
+COPY nest-cli.json tsconfig.json tsconfig.build.json ormconfig.ts vite.config.ts vite.server.config.ts ./
 COPY src ./src
 COPY web ./web
 RUN npm run build && rm -f dist/.tsbuildinfo && npm prune --omit=dev
@@ -20,4 +20,4 @@ USER node
 EXPOSE 3000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/health/live`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
-CMD ["node", "--enable-source-maps", "dist/src/main.js"]
+CMD ["node", "--max-semi-space-size=2", "dist/server/main.js"]

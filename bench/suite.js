@@ -14,7 +14,7 @@ const BULK = 100;
 /** Seconds before the first round that counts: V8 compiles what is hot. */
 const WARM_UP = 3;
 
-const MAIN = ['--enable-source-maps', 'dist/src/main.js'];
+const MAIN = ['--max-semi-space-size=2', 'dist/server/main.js'];
 
 /** What is measured: a case's server, and what it is asked. */
 const CASES = [
@@ -171,11 +171,7 @@ export function startPixseal(settings, where) {
 }
 
 async function startWorkers(settings) {
-  return startServer(
-    ['--enable-source-maps', 'dist/src/cli/pixseal.js', 'serve', '--workers', '2'],
-    settings,
-    { cores: ALL_CORES },
-  );
+  return startServer(['dist/src/cli/pixseal.js', 'serve', '--workers', '2'], settings, { cores: ALL_CORES });
 }
 
 /** The headers, in order and spelling, and the body of an answer: what a bare server sends in its stead. */

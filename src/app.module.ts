@@ -1,11 +1,10 @@
-import { type DynamicModule, Module } from '@nestjs/common';
+import { type DynamicModule, Module, type Type } from '@nestjs/common';
 import { APP_FILTER, APP_PIPE } from '@nestjs/core';
 import { AdminKeysModule } from './admin-keys/admin-keys.module.js';
 import { makeValidationPipe } from './admin/validation.pipe.js';
 import { AuditModule } from './audit/audit.module.js';
 import { ConfigModule } from './config/config.module.js';
 import type { Environment } from './config/environment.js';
-import { ConsoleModule } from './console/console.module.js';
 import { DatabaseModule } from './database/database.module.js';
 import { DirectoryModule } from './directory/directory.module.js';
 import { IdempotencyModule } from './idempotency/idempotency.module.js';
@@ -15,11 +14,8 @@ import { IssuersModule } from './issuers/issuers.module.js';
 import { LimitsModule } from './limits/limits.module.js';
 import { MetricsModule } from './metrics/metrics.module.js';
 import { Observations } from './metrics/observations.js';
-import { NotificationsModule } from './notifications/notifications.module.js';
 import { OverlaysModule } from './overlays/overlays.module.js';
-import { PlaygroundModule } from './playground/playground.module.js';
 import { RevocationsModule } from './revocations/revocations.module.js';
-import { RendererModule } from './renderer/renderer.module.js';
 import { NoTracing, type Tracing } from './tracing/tracing.js';
 import { TracingModule } from './tracing/tracing.module.js';
 import { ProblemFilter } from './problems/problem.filter.js';
@@ -33,10 +29,10 @@ interface Watching {
 /** The whole service under one environment. */
 @Module({})
 export class AppModule {
-  static for(
+  static async for(
     environment: Environment,
     { observations, tracing }: Watching = { observations: new Observations(), tracing: new NoTracing() },
-  ): DynamicModule {
+  ): Promise<DynamicModule> {
     return {
       module: AppModule,
       imports: [
@@ -54,11 +50,7 @@ export class AppModule {
         IssuersModule,
         RevocationsModule,
         HealthModule,
-        // Without an account there is no secret that a notification could be signed with.
-        ...(environment.cloudinary.apiKey === null ? [] : [NotificationsModule]),
-        ...(environment.playground ? [PlaygroundModule] : []),
-        ...(environment.console ? [ConsoleModule] : []),
-        ...(environment.deliveryMode === 'local' ? [RendererModule] : []),
+        ...(await chosenModules(environment)),
       ],
       providers: [
         { provide: APP_FILTER, useFactory: () => new ProblemFilter() },
@@ -66,4 +58,18 @@ export class AppModule {
       ],
     };
   }
+}
+
+/** What a setting turns on is loaded where it is on alone: it would take a good part of a small process's memory. */
+async function chosenModules(environment: Environment): Promise<Type[]> {
+  const { cloudinary, playground, console, deliveryMode } = environment;
+  return [
+    // Without an account there is no secret that a notification could be signed with.
+    ...(cloudinary.apiKey === null
+      ? []
+      : [(await import('./notifications/notifications.module.js')).NotificationsModule]),
+    ...(playground ? [(await import('./playground/playground.module.js')).PlaygroundModule] : []),
+    ...(console ? [(await import('./console/console.module.js')).ConsoleModule] : []),
+    ...(deliveryMode === 'local' ? [(await import('./renderer/renderer.module.js')).RendererModule] : []),
+  ];
 }

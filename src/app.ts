@@ -4,7 +4,6 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { fastify } from 'fastify';
 import { AppModule } from './app.module.js';
 import type { Environment } from './config/environment.js';
-import { serveDocs } from './docs/openapi.js';
 import { closeGracefully, endConnectionsOnDrain } from './graceful-close.js';
 import { Drain } from './health/drain.js';
 import { limitAddresses } from './limits/address-limit.js';
@@ -74,7 +73,7 @@ export async function createApp(
     if (limit !== undefined) route.bodyLimit = limit;
   });
   const app = await NestFactory.create<NestFastifyApplication>(
-    AppModule.for(environment, { observations, tracing }),
+    await AppModule.for(environment, { observations, tracing }),
     new FastifyAdapter(server),
     {
       logger: new JsonLogger(logger),
@@ -99,6 +98,9 @@ export async function createApp(
       logger,
     });
   }
-  if (environment.docs) serveDocs(app);
+  if (environment.docs) {
+    const { serveDocs } = await import('./docs/openapi.js');
+    serveDocs(app);
+  }
   return app;
 }

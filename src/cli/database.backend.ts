@@ -59,7 +59,7 @@ export class DatabaseBackend extends Backend {
     });
     const { database } = environment;
     try {
-      const context = await NestFactory.createApplicationContext(AppModule.for(environment), {
+      const context = await NestFactory.createApplicationContext(await AppModule.for(environment), {
         // Standard output is the command's own, and what goes wrong comes as an error.
         logger: false,
         abortOnError: false,

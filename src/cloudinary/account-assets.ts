@@ -1,8 +1,8 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
-import { v2 as cloudinary } from 'cloudinary';
 import type { CloudinaryAccount } from '../config/environment.js';
 import type { DeliveryType } from '../images/image.js';
+import { sdk } from './sdk.js';
 
 /** Assets of a page: the most that the Admin API gives. */
 const PAGE = 500;
@@ -60,13 +60,13 @@ export class AccountAssets {
     // The list by tag knows neither type nor prefix.
     const answer = await this.ask((account) =>
       tag === undefined
-        ? cloudinary.api.resources({
+        ? sdk().api.resources({
             ...options,
             ...account,
             type,
             ...(prefix === undefined ? {} : { prefix }),
           })
-        : cloudinary.api.resources_by_tag(tag, { ...options, ...account }),
+        : sdk().api.resources_by_tag(tag, { ...options, ...account }),
     );
     const { resources, next_cursor: next, rate_limit_remaining: left, rate_limit_reset_at: reset } = answer;
     if (!Array.isArray(resources)) throw new AssetListError('refused', 'The answer is no list of images.');
@@ -89,7 +89,7 @@ export class AccountAssets {
       ...(tag === undefined ? [] : [`tags=${JSON.stringify(tag)}`]),
     ];
     try {
-      const search = cloudinary.search.expression(terms.join(' AND ')).max_results(1);
+      const search = sdk().search.expression(terms.join(' AND ')).max_results(1);
       // The SDK's types leave out that it takes options as every other call does.
       const execute = search.execute.bind(search) as (account: object) => Promise<unknown>;
       const answer = await this.ask(execute);

@@ -1,11 +1,12 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { Inject, Injectable } from '@nestjs/common';
-import { v2 as cloudinary, type UploadApiErrorResponse, type UploadApiResponse } from 'cloudinary';
+import type { UploadApiErrorResponse, UploadApiResponse } from 'cloudinary';
 import { ENVIRONMENT } from '../config/config.module.js';
 import type { CloudinarySettings, Environment } from '../config/environment.js';
 import type { DeliveryType } from '../images/image.js';
 import { Tracing } from '../tracing/tracing.js';
+import { sdk } from './sdk.js';
 import { UploadFailedError } from './upload.errors.js';
 
 const MAX_MESSAGE_LENGTH = 300;
@@ -57,7 +58,7 @@ export class CloudinaryUploader {
     const deadline = setTimeout(() => {
       reject(new UploadFailedError(504, 'Cloudinary did not answer in time. Try again.'));
     }, uploadTimeout);
-    const stream = cloudinary.uploader.upload_stream(
+    const stream = sdk().uploader.upload_stream(
       {
         public_id: publicId,
         resource_type: 'image',

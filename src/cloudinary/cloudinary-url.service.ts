@@ -1,10 +1,10 @@
 import { hash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { v2 as cloudinary } from 'cloudinary';
 import { ENVIRONMENT } from '../config/config.module.js';
 import type { CloudinarySettings, Environment } from '../config/environment.js';
 import type { DeliveryType } from '../images/image.js';
 import { UrlTooLongError } from './cloudinary-url.errors.js';
+import { sdk } from './sdk.js';
 
 /** Characters of a signed URL at the most. */
 const MAX_URL_LENGTH = 4_096;
@@ -34,6 +34,8 @@ export class CloudinaryUrlService {
   constructor(@Inject(ENVIRONMENT) environment: Pick<Environment, 'cloudinary'>) {
     this.settings = environment.cloudinary;
     this.base = `${CLOUDINARY_ORIGIN}/${this.settings.cloudName}/image/`;
+    // Here it is on every redirect's way: not the first one's to wait for.
+    if (this.settings.authToken !== null) sdk();
   }
 
   /**
@@ -88,7 +90,7 @@ interface AuthToken {
 function withAuthToken(url: string, token: AuthToken): string {
   // The SDK's types want an ACL; the SDK itself takes a URL instead, and an ACL of null is none.
   const acl = null as unknown as string;
-  return `${url}?${cloudinary.utils.generate_auth_token({ ...token, url: new URL(url).pathname, acl })}`;
+  return `${url}?${sdk().utils.generate_auth_token({ ...token, url: new URL(url).pathname, acl })}`;
 }
 
 /** As Cloudinary serves it: everything encoded but `:` and `/`. No public id has a `%` (public-id.ts). */

@@ -1,8 +1,8 @@
 import { timingSafeEqual } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { v2 as cloudinary } from 'cloudinary';
 import { ENVIRONMENT } from '../config/config.module.js';
 import type { CloudinarySettings, Environment } from '../config/environment.js';
+import { sdk } from './sdk.js';
 
 /** Seconds for which a notification counts after it was signed: Cloudinary's own default. */
 const MAX_AGE = 7_200;
@@ -41,10 +41,10 @@ export class NotificationVerifier {
     if (algorithm === null) return false;
     const options = { api_secret: this.settings.apiSecret, signature_algorithm: algorithm } as const;
     // The SDK compares with `===`, letter by letter: it gets only what is known to be equal.
-    if (!equals(signature, cloudinary.utils.webhook_signature(body, at, options))) return false;
+    if (!equals(signature, sdk().utils.webhook_signature(body, at, options))) return false;
     // It takes secret and algorithm from the process's own configuration alone; nothing is awaited in between.
-    cloudinary.config(options);
-    return cloudinary.utils.verifyNotificationSignature(body, at, signature, MAX_AGE);
+    sdk().config(options);
+    return sdk().utils.verifyNotificationSignature(body, at, signature, MAX_AGE);
   }
 
   /** By the signature's length; SHA-1 is refused where the account has left it. */

@@ -1,8 +1,8 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { v2 as cloudinary } from 'cloudinary';
 import { ENVIRONMENT } from '../config/config.module.js';
 import type { CloudinarySettings, Environment } from '../config/environment.js';
+import { sdk } from './sdk.js';
 
 const SHORT = 8;
 const LONG = 32;
@@ -37,7 +37,7 @@ export class UrlVerifier {
     const [, expiration = ''] = AUTH_TOKEN.exec(token) ?? [];
     if (this.settings.authToken === null || expiration === '' || Number(expiration) * 1000 <= Date.now())
       return false;
-    const expected = cloudinary.utils.generate_auth_token({
+    const expected = sdk().utils.generate_auth_token({
       key: this.settings.authToken.key,
       expiration: Number(expiration),
       url: path,

@@ -12,7 +12,7 @@ import { OriginalEntity } from '../originals/original.entity.js';
 import { OverlayEntity } from '../overlays/overlay.entity.js';
 import { RevocationEntity } from '../revocations/revocation.entity.js';
 import { ActorSubscriber } from './actor.subscriber.js';
-import { openEmbeddedPostgres, type EmbeddedPostgres } from './embedded-postgres.js';
+import type { EmbeddedPostgres } from './embedded-postgres.js';
 import { CreateTables1764000000000 } from './migrations/1764000000000-create-tables.js';
 import { CreateOriginals1766000000000 } from './migrations/1766000000000-create-originals.js';
 import { CreateRevocations1767000000000 } from './migrations/1767000000000-create-revocations.js';
@@ -70,6 +70,7 @@ export async function makeDataSource(
   queryTimeout = QUERY_TIMEOUT,
 ): Promise<DataSource> {
   if (settings.kind === 'embedded') {
+    const { openEmbeddedPostgres } = await import('./embedded-postgres.js');
     return new EmbeddedDataSource(await openEmbeddedPostgres(settings.dataDir));
   }
   return new DataSource({

@@ -1,8 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { Controller, Get, Header, StreamableFile } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
-
-const BLANK_IMAGE = readFileSync(new URL('blank.jpg', import.meta.url));
+import { BLANK_IMAGE } from './blank-image.js';
 
 /** The picture that `blank` mode's Locations lead to: the URL after the `#` is what a test asserts. */
 @ApiExcludeController()

@@ -11,7 +11,6 @@ import { ImagesService } from '../images/images.service.js';
 import { IssuersService } from '../issuers/issuers.service.js';
 import { OverlaysService } from '../overlays/overlays.service.js';
 import { TokenSealer } from '../tokens/token-sealer.js';
-import { drawPhoto, drawWatermark } from './drawings.js';
 
 /** The seed's own ids. */
 const DEMO = {
@@ -114,18 +113,18 @@ async function createRows(app: INestApplicationContext, deliveryMode: DeliveryMo
   const issuers = app.get(IssuersService);
   const { rows } = await issuers.list({ limit: 1 });
   if (rows.length > 0) return;
-  const drawn = deliveryMode !== 'cloudinary';
+  const drawn = deliveryMode === 'cloudinary' ? null : await import('./drawings.js');
   await issuers.create({ id: DEMO.issuer, name: 'Demo' });
   await app
     .get(OverlaysService)
     .create(
       { id: DEMO.overlay, issuer_id: DEMO.issuer, public_id: 'd47e609177b4' },
-      drawn ? await drawWatermark() : undefined,
+      await drawn?.drawWatermark(),
     );
   await app
     .get(ImagesService)
     .create(
       { id: DEMO.image, issuer_id: DEMO.issuer, public_id: 'ba5a440dbe3d', version: 123123, format: 'png' },
-      drawn ? await drawPhoto() : undefined,
+      await drawn?.drawPhoto(),
     );
 }

@@ -5,7 +5,6 @@ import type { Environment } from '../config/environment.js';
 import { MemoryRateLimitStorage } from './memory-rate-limit.storage.js';
 import { RateLimitStorage } from './rate-limit.storage.js';
 import { RateLimits } from './rate-limits.js';
-import { RedisRateLimitStorage } from './redis-rate-limit.storage.js';
 
 /** Answers of 401 that the admin API gives to one address: so many at once, and so many a minute. */
 const ADMIN_FAILURES = { name: 'admin', limit: 60, ttl: 60_000 };
@@ -29,8 +28,11 @@ const ADMIN_FAILURES = { name: 'admin', limit: 60, ttl: 60_000 };
     {
       provide: RateLimitStorage,
       inject: [ENVIRONMENT],
-      useFactory: ({ redisUrl }: Environment) =>
-        redisUrl === null ? new MemoryRateLimitStorage() : new RedisRateLimitStorage(redisUrl),
+      useFactory: async ({ redisUrl }: Environment) => {
+        if (redisUrl === null) return new MemoryRateLimitStorage();
+        const { RedisRateLimitStorage } = await import('./redis-rate-limit.storage.js');
+        return new RedisRateLimitStorage(redisUrl);
+      },
     },
     RateLimits,
   ],

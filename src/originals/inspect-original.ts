@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
-import sharp, { type Metadata } from 'sharp';
+import type { Metadata, Sharp, SharpOptions } from 'sharp';
 import { InvalidOriginalError, OriginalTooLargeError } from './original.errors.js';
 import { describeType, findPictureEnd, findPictureType, type PictureType } from './picture-type.js';
 
@@ -98,7 +98,8 @@ function endsAsZip(content: Buffer): boolean {
 async function readMetadata(content: Buffer): Promise<Metadata> {
   try {
     // The limit is judged below, where the refusal can say by how much it was missed.
-    return await sharp(content, { limitInputPixels: false }).metadata();
+    const picture = await open(content, { limitInputPixels: false });
+    return await picture.metadata();
   } catch {
     throw broken();
   }
@@ -126,13 +127,14 @@ function requireWithinLimits(metadata: Metadata): void {
 async function decodeOnce(content: Buffer, metadata: Metadata): Promise<void> {
   const { seconds, pixels } = ORIGINAL_LIMITS;
   try {
-    await sharp(content, {
+    const picture = await open(content, {
       pages: metadata.pages === undefined ? 1 : -1,
       limitInputPixels: pixels,
       sequentialRead: true,
       // Not `warning`: cameras write files that decoders remark upon and show all the same.
       failOn: 'error',
-    })
+    });
+    await picture
       .timeout({ seconds })
       .resize(1, frameHeight(metadata), { fit: 'fill', fastShrinkOnLoad: false })
       .raw()
@@ -143,6 +145,12 @@ async function decodeOnce(content: Buffer, metadata: Metadata): Promise<void> {
     }
     throw broken();
   }
+}
+
+/** An upload is what loads the decoders: a service that only redirects never holds them. */
+async function open(content: Buffer, options: SharpOptions): Promise<Sharp> {
+  const { default: sharp } = await import('sharp');
+  return sharp(content, options);
 }
 
 function frameHeight({ height, pageHeight = height }: Metadata): number {

@@ -40,7 +40,7 @@ export interface EmbeddedPixseal {
 export async function startPixseal({ mode, variables = {} }: StartOptions): Promise<EmbeddedPixseal> {
   const folder = await mkdtemp(join(tmpdir(), 'pixseal-testing-'));
   const adminKey = randomBytes(32).toString('base64url');
-  const child = fork(fileURLToPath(new URL('./embedded-service.js', import.meta.url)), {
+  const child = fork(fileURLToPath(new URL('../../server/embedded-service.js', import.meta.url)), {
     // A test runner's own flags are not the service's.
     execArgv: [],
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],

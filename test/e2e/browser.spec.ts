@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { BLANK_IMAGE } from '../../src/delivery/blank-image.js';
 import { createSeedTenant, SEED, type Tenant } from '../support/seed.js';
 import { startService, type Service } from '../support/service.js';
 
@@ -24,7 +25,6 @@ function found(client: string, there: boolean): boolean {
   return there || REQUIRED;
 }
 
-const BLANK = readFileSync('src/delivery/blank.jpg');
 const folder = mkdtempSync(join(tmpdir(), 'pixseal-seen-'));
 
 let service: Service;
@@ -52,7 +52,7 @@ describe('a real client in blank mode', () => {
     const location = /^location: (.*)\r$/im.exec(stdout)?.[1] ?? '';
     expect(approve(location)).toMatchObject({ prefix: `${service.url}/assets/blank.jpg` });
     expect(stdout.split('\n').at(-1)).toBe('1 200 image/jpeg');
-    expect(readFileSync(file).equals(BLANK)).toBe(true);
+    expect(readFileSync(file).equals(BLANK_IMAGE)).toBe(true);
   });
 
   it.runIf(found('Chromium', existsSync(CHROMIUM)))(

@@ -107,7 +107,7 @@ beforeAll(async () => {
     CLOUDINARY_URL: `cloudinary://1:${API_SECRET}@${CLOUD}?x=${API_SECRET}`,
     ADMIN_API_KEYS: `${ADMIN_KEY} x`,
   };
-  const refused = spawnBuilt('src/main.js', { ...variables, ...bad, SECRETS_KEY: API_SECRET, PORT: '0' });
+  const refused = spawnBuilt('server/main.js', { ...variables, ...bad, SECRETS_KEY: API_SECRET, PORT: '0' });
   refusedStart = await refused.ended;
 }, 120_000);
 afterAll(async () => {

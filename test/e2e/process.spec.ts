@@ -13,7 +13,7 @@ const embedded = inject('database').kind === 'embedded';
 
 /** Starts what must not start. */
 function refusal(variables: Readonly<Record<string, string>>): Promise<Ended> {
-  return spawnBuilt('src/main.js', variables).ended;
+  return spawnBuilt('server/main.js', variables).ended;
 }
 
 describe.runIf(embedded)('the first run on embedded defaults', () => {

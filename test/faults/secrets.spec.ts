@@ -131,7 +131,7 @@ describe('a start', () => {
     const tenant = await makeTenant();
     await service.close();
     const variables = { ...TEST_VARIABLES, ...database.variables, SECRETS_KEY: secretsKey };
-    const { code, stdout, stderr } = await spawnBuilt('src/main.js', variables).ended;
+    const { code, stdout, stderr } = await spawnBuilt('server/main.js', variables).ended;
     expect({ code, stdout }).toStrictEqual({ code: 1, stdout: '' });
     expect(stderr).toMatch(/^Pixseal did not start\. [^]*SECRETS_KEY (lacks the key of|is needed)/);
     for (const value of [OLD, NOBODYS, tenant.secret]) expect(stderr).not.toContain(value);

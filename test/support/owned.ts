@@ -23,7 +23,7 @@ export async function ownClient({ variables }: TestDatabase): Promise<pg.Client>
   return client;
 }
 
-/** The built service in a process that is killed after the test. @param program `src/main.js` where absent. */
+/** The built service in a process that is killed after the test. @param program `server/main.js` where absent. */
 export async function ownProcess(
   variables: Readonly<Record<string, string>>,
   program?: readonly string[],

@@ -28,7 +28,7 @@ export function spawnBuilt(
   variables: Variables,
   args: readonly string[] = [],
 ): Omit<ServiceProcess, 'port' | 'url'> {
-  const child = spawn(process.execPath, ['--enable-source-maps', `dist/${program}`, ...args], {
+  const child = spawn(process.execPath, ['--max-semi-space-size=2', `dist/${program}`, ...args], {
     env: { PATH: process.env['PATH'], ...variables },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -51,7 +51,7 @@ export function spawnBuilt(
 /** Starts the service and waits until it answers. @throws when it ends before that. */
 export async function startServiceProcess(
   variables: Variables,
-  [program = 'src/main.js', ...args]: readonly string[] = [],
+  [program = 'server/main.js', ...args]: readonly string[] = [],
 ): Promise<ServiceProcess> {
   const port = await findFreePort();
   const spawned = spawnBuilt(program, { ...variables, PORT: String(port) }, args);
