@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { FiguresReporter } from './test/support/figures.reporter.js';
 import { findPostgres } from './test/support/postgres-server.js';
@@ -16,8 +17,22 @@ const setupFiles = ['reflect-metadata'];
 const summary = process.env['TEST_SUMMARY'];
 const withDatabase = ['test/e2e/**/*.spec.ts', 'test/faults/**/*.spec.ts'];
 
+/** What these suites are about lies above the database: where there is a server, they run on that one alone. */
+const onEither = [
+  ...['admin-fuzz', 'browser', 'canary', 'clients', 'examples', 'explain', 'fuzz', 'import', 'kubernetes'],
+  ...['languages', 'limits', 'metrics', 'migrating', 'steps', 'token-gate', 'traces', 'whole-answer'],
+]
+  .map((name) => `test/e2e/${name}.spec.ts`)
+  .concat(
+    ['forged-flood', 'overload', 'redis-gone', 'secrets', 'slowloris'].map(
+      (name) => `test/faults/${name}.spec.ts`,
+    ),
+  );
+
 export default defineConfig({
   test: {
+    // Most tests wait: for a process, a database, a browser.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     reporters: [
       'default',
       new FiguresReporter(),
@@ -39,6 +54,7 @@ export default defineConfig({
         test: {
           name: 'embedded',
           include: withDatabase,
+          exclude: postgres === null ? [] : onEither,
           setupFiles,
           globalSetup: ['test/support/build.setup.ts', 'test/support/embedded.setup.ts'],
           testTimeout: 60_000,

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, inject, it } from 'vitest';
 import { readDatabaseSettings } from '../../src/config/environment.js';
 import { makeDataSource } from '../../src/database/data-source.js';
 import { FIGURE } from '../support/figures.reporter.js';
@@ -6,7 +6,8 @@ import { askAdmin, ownDatabase, ownProcess } from '../support/owned.js';
 import { startServiceProcess, type ServiceProcess } from '../support/service-process.js';
 import { TEST_VARIABLES } from '../support/service.js';
 
-const KILLS = 20;
+/** Fewer where each start has to bring the database up as well. */
+const KILLS = inject('database').kind === 'embedded' ? 8 : 20;
 
 describe('SIGKILL during admin writes', () => {
   it(`loses no acknowledged row and leaves no row without its audit entry, ${KILLS} times`, async ({
