@@ -93,7 +93,11 @@ function withAuthToken(url: string, token: AuthToken): string {
   return `${url}?${sdk().utils.generate_auth_token({ ...token, url: new URL(url).pathname, acl })}`;
 }
 
+/** What no encoding changes. */
+const AS_IT_IS = /^[\w.~!*'():/-]*$/;
+
 /** As Cloudinary serves it: everything encoded but `:` and `/`. No public id has a `%` (public-id.ts). */
 function encodePublicId(publicId: string): string {
+  if (AS_IT_IS.test(publicId)) return publicId;
   return encodeURIComponent(publicId).replaceAll('%3A', ':').replaceAll('%2F', '/');
 }

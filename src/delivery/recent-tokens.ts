@@ -21,7 +21,7 @@ export class RecentTokens {
 }
 
 function markOf(token: string): number {
-  let mark = token.length;
+  let mark = 0;
   for (let at = Math.max(0, token.length - LOOKED_AT); at < token.length; at += 1) {
     mark = (Math.imul(mark, 31) + token.charCodeAt(at)) | 0;
   }

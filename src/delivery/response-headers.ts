@@ -62,10 +62,15 @@ export interface Redirect {
 
 /** The seed's body for a Location. */
 export function makeRedirect(location: string): Redirect {
-  const body = `<html><body>You are being <a href="${escapeHtml(location)}">redirected</a>.</body></html>`;
-  const length = String(Buffer.byteLength(body));
-  return { location, body, length, plain: isPlainText(location) };
+  const harmless = HARMLESS.test(location);
+  const shown = harmless ? location : escapeHtml(location);
+  const body = `<html><body>You are being <a href="${shown}">redirected</a>.</body></html>`;
+  const length = String(harmless ? body.length : Buffer.byteLength(body));
+  return { location, body, length, plain: harmless || isPlainText(location) };
 }
+
+/** Plain text without any character that HTML escapes. */
+const HARMLESS = /^[\x20!#-%(-;=?-~]*$/;
 
 const UNCACHED_HEAD = writeHeaders(UNCACHED);
 

@@ -18,12 +18,15 @@ export function writeSealedUrl(pathId: unknown, token: unknown): string | null {
   return PLAIN.test(pathId) && PLAIN.test(token) ? PATH + pathId + QUERY + token : null;
 }
 
+/** What a decoder would read as something else than itself. */
+const DECODED = ['%', '&', '+', '#', ';'];
+
 /** Reads `GET|HEAD /images/<id>?token=<token>` with nothing else in it and nothing encoded; null for any other form. */
 export function readSealedUrl({ method, url = '' }: IncomingMessage): SealedUrl | null {
   if ((method !== 'GET' && method !== 'HEAD') || !url.startsWith(PATH)) return null;
   const mark = url.indexOf(QUERY, PATH.length);
-  if (mark < 0) return null;
+  if (mark < 0 || DECODED.some((character) => url.includes(character))) return null;
   const pathId = url.slice(PATH.length, mark);
   const token = url.slice(mark + QUERY.length);
-  return PLAIN.test(pathId) && PLAIN.test(token) ? { url, pathId, token } : null;
+  return token !== '' && PLAIN.test(pathId) ? { url, pathId, token } : null;
 }

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { CloudinaryUrlService } from '../cloudinary/cloudinary-url.service.js';
-import { DirectoryService } from '../directory/directory.service.js';
+import { DirectoryService, type HeldRows } from '../directory/directory.service.js';
 import { tokenSpan, type Span } from '../policy/check-token.js';
 import { redirectAge } from '../policy/redirect-age.js';
 import type { TokenClaims } from '../tokens/token-claims.js';
@@ -17,7 +17,8 @@ const MAX_BYTES = 16 * 1024 * 1024;
 const ENTRY = 600;
 
 /** A redirect that was answered, with all that it was decided by. */
-export interface WarmRedirect extends Pick<Delivery, 'issuer' | 'policy' | 'image' | 'overlays'> {
+export interface WarmRedirect extends Pick<Delivery, 'issuer' | 'policy' | 'image'> {
+  readonly rows: HeldRows;
   readonly claims: TokenClaims;
   readonly key: NonNullable<Delivery['key']>;
   readonly signedUrl: string;
@@ -52,9 +53,12 @@ export class WarmRedirects {
     return { entries: this.entries.size, bytes: this.entries.calculatedSize };
   }
 
-  /** Whether this token was accepted lately: only then it is worth to look for its URL, and to keep it. */
-  wasAccepted(token: string): boolean {
-    return this.accepted.has(token);
+  /**
+   * Whether a token was accepted lately: only then it is worth to look for its URL, and to keep it.
+   * @param text The token, or a URL that ends with it.
+   */
+  wasAccepted(text: string): boolean {
+    return this.accepted.has(text);
   }
 
   /** Remembers that a token was accepted. */
@@ -70,8 +74,10 @@ export class WarmRedirects {
     if (image.id !== delivery.imageId) return;
     // The URL's own end moves with the clock.
     if (claims.expiresAt === null && this.urls.endOf(null) !== null) return;
+    const rows = this.directory.hold({ issuer, image, overlays });
+    if (rows === null) return;
     this.entries.set(url, {
-      ...{ issuer, policy, key, claims, image, overlays, signedUrl },
+      ...{ issuer, policy, key, claims, image, rows, signedUrl },
       host: this.locator.needsHost ? (host ?? null) : null,
       redirect: makeRedirect(location),
       span: tokenSpan(policy, claims),
@@ -88,7 +94,7 @@ export class WarmRedirects {
       now >= from &&
       now < until &&
       isLive(entry.key, now) &&
-      this.directory.isCurrent(entry) &&
+      this.directory.isCurrent(entry.rows) &&
       this.directory.isRevoked(entry.issuer.id, entry.claims) === false;
     return holds ? entry : null;
   }

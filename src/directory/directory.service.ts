@@ -20,7 +20,7 @@ import { RevocationEntity } from '../revocations/revocation.entity.js';
 import { RevocationFinder, type RevocationKind, type TokenNames } from '../revocations/revocation.js';
 import { SecretBox, SecretBoxError } from '../secrets/secret-box.js';
 import { DatabaseLookups } from './database-lookups.service.js';
-import { RecordCache, type CacheRules, type FeedSession } from './record-cache.js';
+import { type Entry, RecordCache, type CacheRules, type FeedSession } from './record-cache.js';
 
 const MAX_ISSUERS = 10_000;
 const MAX_IMAGES = 50_000;
@@ -45,6 +45,13 @@ export interface KnownRows {
   readonly issuer: Issuer;
   readonly image: Image;
   readonly overlays: ReadonlyMap<string, Overlay>;
+}
+
+/** The same rows as their caches have them. */
+export interface HeldRows {
+  readonly issuer: Entry<Issuer>;
+  readonly image: Entry<Image>;
+  readonly overlays: readonly Entry<Overlay>[];
 }
 
 /** A row, or null for none; a promise only where the database is asked. */
@@ -138,12 +145,25 @@ export class DirectoryService extends IssuerFinder implements ChangeListener, Re
     );
   }
 
-  /** Whether these very rows are what a look-up would give now, without asking the database. */
-  isCurrent({ issuer, image, overlays }: KnownRows): boolean {
-    if (this.issuers.peek(issuer.id) !== issuer) return false;
-    if (this.images.peek(`${image.issuerId}/${image.id}`) !== image) return false;
+  /** Takes hold of rows in their caches, so that `isCurrent` need not look for them; null where one is there no more. */
+  hold({ issuer, image, overlays }: KnownRows): HeldRows | null {
+    const issuerEntry = this.issuers.entry(issuer.id);
+    const imageEntry = this.images.entry(`${image.issuerId}/${image.id}`);
+    if (issuerEntry?.row !== issuer || imageEntry?.row !== image) return null;
+    const overlayEntries: Entry<Overlay>[] = [];
     for (const overlay of overlays.values()) {
-      if (this.overlays.peek(`${issuer.id}/${overlay.id}`) !== overlay) return false;
+      const entry = this.overlays.entry(`${issuer.id}/${overlay.id}`);
+      if (entry?.row !== overlay) return null;
+      overlayEntries.push(entry);
+    }
+    return { issuer: issuerEntry, image: imageEntry, overlays: overlayEntries };
+  }
+
+  /** Whether a look-up would give these very rows now, without asking the database. */
+  isCurrent({ issuer, image, overlays }: HeldRows): boolean {
+    if (!this.issuers.isCurrent(issuer) || !this.images.isCurrent(image)) return false;
+    for (const overlay of overlays) {
+      if (!this.overlays.isCurrent(overlay)) return false;
     }
     return true;
   }

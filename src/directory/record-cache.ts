@@ -27,13 +27,16 @@ export interface CacheRules {
   readonly isDown: () => boolean;
 }
 
-interface Entry<T> {
+/** What is kept of a row. Whoever holds one can ask whether it still counts, which is quicker than to look it up. */
+export interface Entry<T> {
   /** Null for a row that does not exist. */
   readonly row: T | null;
   /** When its load began: the row was true at that moment or later. */
   readonly askedAt: number;
   /** The session its load began in: changes since then were told for as long as it lasted. */
   readonly session: FeedSession | null;
+  /** True once it was changed, asked for anew or crowded out. */
+  gone: boolean;
 }
 
 /**
@@ -54,10 +57,13 @@ export class RecordCache<T extends object> {
     private readonly rules: CacheRules,
     weigh?: (row: T) => number,
   ) {
+    const dispose = (entry: Entry<T>): void => {
+      entry.gone = true;
+    };
     this.entries = new LRUCache(
       weigh === undefined
-        ? { max }
-        : { maxSize: max, sizeCalculation: ({ row }) => (row === null ? 1 : weigh(row)) },
+        ? { max, dispose }
+        : { maxSize: max, dispose, sizeCalculation: ({ row }) => (row === null ? 1 : weigh(row)) },
     );
   }
 
@@ -69,6 +75,16 @@ export class RecordCache<T extends object> {
   peek(key: string): T | null | undefined {
     const entry = this.entries.get(key);
     return entry !== undefined && this.isServed(entry) ? entry.row : undefined;
+  }
+
+  /** What is kept under this key, whether it may be served or not. */
+  entry(key: string): Entry<T> | undefined {
+    return this.entries.peek(key);
+  }
+
+  /** Whether an entry of this cache is what `peek` would give now. */
+  isCurrent(entry: Entry<T>): boolean {
+    return !entry.gone && this.isServed(entry);
   }
 
   /**
@@ -110,7 +126,7 @@ export class RecordCache<T extends object> {
         // An invalidation meanwhile has taken this load out of the map: its row may be the old one.
         if (this.loading.get(key) === loading) {
           this.loading.delete(key);
-          this.entries.set(key, { row, askedAt, session });
+          this.entries.set(key, { row, askedAt, session, gone: false });
         }
         return row;
       },

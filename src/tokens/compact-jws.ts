@@ -35,16 +35,17 @@ export function readCompactJws(token: unknown): CompactJws {
   const payload = token.slice(first + 1, second);
   // A further dot is in here, and no character of base64url.
   const signature = token.slice(second + 1);
+  const known = knownHeaders.get(headerSegment);
   if (
     first < 0 ||
     second < 0 ||
-    !isCanonical(headerSegment) ||
+    (known === undefined && !isCanonical(headerSegment)) ||
     !isCanonical(payload) ||
     !isCanonical(signature)
   ) {
     throw new InvalidTokenError('not_compact');
   }
-  const { algorithm, keyId } = knownHeaders.get(headerSegment) ?? readHeader(headerSegment);
+  const { algorithm, keyId } = known ?? readHeader(headerSegment);
   return { algorithm, keyId, payload, signingInput: token.slice(0, second), signature };
 }
 
