@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { readmeBlock } from '../support/readme.js';
 
 const read = (path: string): string => readFileSync(path, 'utf8');
 const unique = (names: Iterable<string>): string[] => [...new Set(names)].sort();
@@ -82,10 +83,9 @@ describe('the error codes', () => {
 
 describe('the two commands', () => {
   it('stand in the README, and .ci/run runs them as they are written there', () => {
-    for (const command of ['npm ci && npm start', 'npm ci && npm test']) {
-      expect(read('README.md')).toContain(`\`\`\`sh\n${command}\n\`\`\``);
-      expect(read('.ci/run')).toContain(command);
-    }
+    const commands = [readmeBlock('Start / sh 1'), readmeBlock('Start / sh 2')];
+    expect(commands).toStrictEqual(['npm ci && npm start\n', 'npm ci && npm test\n']);
+    for (const command of commands) expect(read('.ci/run')).toContain(command.trim());
   });
 });
 

@@ -5,8 +5,8 @@ import { format, resolveConfig } from 'prettier';
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { operationsOf } from '../../src/docs/operations.js';
-import { readApiDocument } from './api-document.js';
-import { answersOf, type Schema, writeApi } from './write-api.js';
+import { answersOf, readApiDocument, type Schema } from '../support/api-document.js';
+import { writeApi } from './write-api.js';
 import { writeVocabulary } from './write-vocabulary.js';
 
 /** Of a document beside what Redocly recommends; redirects answer with 3xx, which it takes for a failure. */

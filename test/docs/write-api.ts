@@ -1,28 +1,6 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { type DescribedOperation, operationsOf } from '../../src/docs/operations.js';
-
-/** What a schema may say, as far as the documents use it. */
-export interface Schema {
-  readonly $ref?: string;
-  readonly type?: string;
-  readonly format?: string;
-  readonly description?: string;
-  readonly enum?: readonly unknown[];
-  readonly default?: unknown;
-  readonly nullable?: boolean;
-  readonly minimum?: number;
-  readonly maximum?: number;
-  readonly minLength?: number;
-  readonly maxLength?: number;
-  readonly minItems?: number;
-  readonly maxItems?: number;
-  readonly pattern?: string;
-  readonly items?: Schema;
-  readonly allOf?: readonly Schema[];
-  readonly properties?: Readonly<Record<string, Schema>>;
-  readonly required?: readonly string[];
-  readonly additionalProperties?: boolean | Schema;
-}
+import { answersOf, nameOf, type Schema } from '../support/api-document.js';
 
 type Row = readonly string[];
 
@@ -30,7 +8,6 @@ const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\
 const code = (text: unknown): string => `\`${String(text)}\``;
 const table = (head: Row, rows: readonly Row[]): string =>
   [head, head.map(() => '---'), ...rows].map((row) => `| ${row.map(cell).join(' | ')} |`).join('\n');
-const nameOf = (reference: string): string => reference.split('/').at(-1) ?? '';
 const linkTo = (name: string): string => `[${name}](#${name.toLowerCase()})`;
 
 /** The type of a value, for people. */
@@ -103,35 +80,6 @@ function bodies(document: OpenAPIObject, { operation }: DescribedOperation): str
   return Object.entries(body.content).map(([type, { schema = {} }]) => {
     const rows = membersOf(document, schema as Schema);
     return `Body, ${code(type)}:\n\n${table(['member', 'type', 'meaning'], rows)}`;
-  });
-}
-
-/** An answer of an operation. */
-export interface DescribedAnswer {
-  readonly status: string;
-  readonly description: string;
-  /** Of its body; absent where it has none. */
-  readonly schema?: Schema;
-  /** Of the problems that it may be; empty for any other. */
-  readonly codes: readonly string[];
-}
-
-/** Every answer that a document gives an operation. */
-export function answersOf(document: OpenAPIObject, { operation }: DescribedOperation): DescribedAnswer[] {
-  return Object.entries(operation.responses).map(([status, answer = { description: '' }]) => {
-    const found = '$ref' in answer ? document.components?.responses?.[nameOf(answer.$ref)] : answer;
-    const { content = {}, description } = found as {
-      readonly description: string;
-      readonly content?: Readonly<Record<string, { readonly schema?: Schema }>>;
-    };
-    const [type, { schema }] = Object.entries(content)[0] ?? ['', {}];
-    const codes = (schema?.allOf ?? []).flatMap((each) => each.properties?.['code']?.enum ?? []);
-    return {
-      status,
-      description,
-      ...(schema === undefined ? {} : { schema }),
-      codes: type === 'application/problem+json' ? codes.map(String) : [],
-    };
   });
 }
 
