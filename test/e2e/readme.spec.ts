@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -21,8 +21,16 @@ const [prelude = '', create = ''] = readmeBlock('Your first token / sh 1').split
 /** A picture is uploaded, and its id copied by hand into the last line. */
 const [setDsn = '', upload = '', mint = ''] = readmeBlock('Your first token / sh 2').split('\n\n');
 
+const missing = ['bash', 'curl', 'jq'].filter((tool) => spawnSync(tool, ['--version']).status !== 0);
+if (missing.length > 0) {
+  const left = `the README's commands, for want of ${missing.join(', ')}`;
+  if (process.env['REQUIRE_LANGUAGES'] === '1') throw new Error(`Nothing may be left out: ${left}`);
+  process.stderr.write(`\n*** LEFT OUT: ${left} (Debian: apt-get install ${missing.join(' ')}). ***\n\n`);
+}
+const runs = missing.length === 0 && inject('database').kind === 'embedded';
+
 // The README starts from a fresh folder without settings, so from an embedded database: once is enough.
-describe.runIf(inject('database').kind === 'embedded')('who follows the README', () => {
+describe.runIf(runs)('who follows the README', () => {
   let folder: string;
   let service: ServiceProcess;
   /** Of the issuer that its first command makes. */
@@ -103,7 +111,7 @@ describe.runIf(inject('database').kind === 'embedded')('who follows the README',
 
   it('makes rows, a token and its explanation with the admin API', async () => {
     const printed = await bash(readmeBlock('The admin API / sh 1'));
-    expect(printed).toMatch(/^Location: \S+c_fill,h_300,w_400\/fl_tiled,l_\S+shoes\/blue\.jpg\s*$/im);
+    expect(printed).toMatch(/Location: \S+c_fill,h_300,w_400\/fl_tiled,l_\S+shoes\/blue\.jpg\s*$/m);
     const [, steps = ''] = /^(\[[^]*\])$/m.exec(printed) ?? [];
     expect(JSON.parse(steps)).toMatchObject([
       { component: 'c_fill,h_300,w_400', ignored: [] },
@@ -139,7 +147,6 @@ describe.runIf(inject('database').kind === 'embedded')('who follows the README',
       const before = await rowsOf('images');
       await bash(`export CLOUDINARY_UPLOAD_PREFIX=${account.url}`, block);
       expect(await rowsOf('images')).toHaveLength(before.length + 2);
-      expect(JSON.parse(readFileSync(join(folder, 'import.json'), 'utf8'))).toBeTypeOf('object');
     } finally {
       await account.close();
     }
