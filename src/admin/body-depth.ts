@@ -23,7 +23,7 @@ function isDeeper(body: unknown, most: number): boolean {
   for (let depth = 0; level.length > 0; depth += 1) {
     const inner = level.filter((value) => typeof value === 'object' && value !== null);
     if (inner.length > 0 && depth >= most) return true;
-    level = inner.flatMap((value): unknown[] => Object.values(value as object));
+    level = inner.flatMap((value): unknown[] => Object.values(value));
   }
   return false;
 }
