@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { fastify } from 'fastify';
+import { limitBodyDepth } from './admin/body-depth.js';
 import { AppModule } from './app.module.js';
 import type { Environment } from './config/environment.js';
 import { closeGracefully, endConnectionsOnDrain } from './graceful-close.js';
@@ -68,6 +69,7 @@ export async function createApp(
   acceptForms(server);
   keepNotificationsRaw(server);
   shedLoad(server, pressure);
+  limitBodyDepth(server);
   server.addHook('onRoute', (route) => {
     const limit = BODY_LIMITS[route.url];
     if (limit !== undefined) route.bodyLimit = limit;

@@ -4,13 +4,21 @@ import type { AdminKeyEntity } from './admin-key.entity.js';
 
 /** An admin key as the admin API shows it: without the key. */
 export class AdminKeyView {
-  @ApiProperty({ format: 'uuid' }) readonly id: string;
-  @ApiProperty() readonly name: string;
+  @ApiProperty({ format: 'uuid', description: 'A UUID.' }) readonly id: string;
+  @ApiProperty({ description: 'Who has it, or what for.' }) readonly name: string;
   @ApiProperty({ description: 'The key begins with `pxs_<prefix>_`.' }) readonly prefix: string;
-  @ApiProperty({ enum: SCOPES, isArray: true }) readonly scopes: readonly string[];
-  @ApiProperty({ type: String, format: 'uuid', nullable: true }) readonly issuer_id: string | null;
-  @ApiProperty({ type: Date, nullable: true }) readonly expires_at: Date | null;
-  @ApiProperty() readonly created_at: Date;
+  @ApiProperty({ enum: SCOPES, isArray: true, description: 'What it allows.' })
+  readonly scopes: readonly string[];
+  @ApiProperty({
+    type: String,
+    format: 'uuid',
+    nullable: true,
+    description: 'The issuer that it is bound to; null: none.',
+  })
+  readonly issuer_id: string | null;
+  @ApiProperty({ type: Date, nullable: true, description: 'When it ends; null: when it is revoked.' })
+  readonly expires_at: Date | null;
+  @ApiProperty({ description: 'When it was made.' }) readonly created_at: Date;
   @ApiProperty({ type: Date, nullable: true, description: 'To about a minute.' })
   readonly last_used_at: Date | null;
 
@@ -38,6 +46,8 @@ export class NewAdminKeyView extends AdminKeyView {
 }
 
 export class AdminKeyPageView {
-  @ApiProperty({ type: [AdminKeyView] }) readonly items!: readonly AdminKeyView[];
-  @ApiProperty({ type: String, nullable: true }) readonly next_cursor!: string | null;
+  @ApiProperty({ type: [AdminKeyView], description: 'The rows of this page.' })
+  readonly items!: readonly AdminKeyView[];
+  @ApiProperty({ type: String, nullable: true, description: 'Where the next page starts; null on the last.' })
+  readonly next_cursor!: string | null;
 }

@@ -1,6 +1,7 @@
 import { Body, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse } from '@nestjs/swagger';
 import { AdminController } from '../admin/admin-controller.js';
+import { Route } from '../docs/route.js';
 import { Idempotent } from '../idempotency/idempotency.interceptor.js';
 import { CreateAdminKeyDto, ListAdminKeysDto } from './admin-key.dto.js';
 import { AdminKeyPageView, AdminKeyView, NewAdminKeyView } from './admin-key.view.js';
@@ -11,6 +12,7 @@ export class AdminKeysController {
   constructor(private readonly keys: AdminKeysService) {}
 
   @Post()
+  @Route('Makes an admin key', { 404: ['issuer_not_found'], 409: ['too_many_admin_keys'] })
   @Idempotent()
   @ApiCreatedResponse({ type: NewAdminKeyView })
   async create(@Body() dto: CreateAdminKeyDto): Promise<NewAdminKeyView> {
@@ -19,6 +21,7 @@ export class AdminKeysController {
   }
 
   @Get()
+  @Route('Lists admin keys')
   @ApiOkResponse({ type: AdminKeyPageView })
   async list(@Query() query: ListAdminKeysDto): Promise<AdminKeyPageView> {
     const { rows, nextCursor } = await this.keys.list(query);
@@ -26,12 +29,14 @@ export class AdminKeysController {
   }
 
   @Get(':id')
+  @Route('Shows an admin key', { 404: ['admin_key_not_found'] })
   @ApiOkResponse({ type: AdminKeyView })
   async get(@Param('id') id: string): Promise<AdminKeyView> {
     return new AdminKeyView(await this.keys.get(id));
   }
 
   @Delete(':id')
+  @Route('Revokes an admin key', { 404: ['admin_key_not_found'] })
   @HttpCode(204)
   @ApiNoContentResponse()
   async revoke(@Param('id') id: string): Promise<void> {

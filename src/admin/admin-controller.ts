@@ -11,7 +11,7 @@ export function AdminController(path: string): ClassDecorator {
     UseGuards(AdminAttemptsGuard, AdminKeyGuard),
     UseInterceptors(new ActorInterceptor()),
     ApiBearerAuth(),
-    ApiTags(path),
+    ApiTags(path.slice(path.lastIndexOf('/') + 1)),
   );
 }
 

@@ -133,6 +133,10 @@ export function PatternMember({
   return memberOf(member, { type: String, pattern: pattern.source }, Matches(pattern, { message }));
 }
 
+/** Where years have four digits, in UTC too. */
+const FIRST_MOMENT = Date.parse('0001-01-01T00:00:00Z');
+const LAST_MOMENT = Date.parse('9999-12-31T23:59:59.999Z');
+
 /** A moment with its offset (RFC 3339), or null. */
 export function MomentMember(member: Member): PropertyDecorator {
   return memberOf(
@@ -142,7 +146,8 @@ export function MomentMember(member: Member): PropertyDecorator {
       value === null ||
       (typeof value === 'string' &&
         /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/.test(value) &&
-        !Number.isNaN(Date.parse(value)))
+        Date.parse(value) >= FIRST_MOMENT &&
+        Date.parse(value) <= LAST_MOMENT)
         ? null
         : 'must be a date and time with its offset, such as 2030-01-31T12:00:00Z, or null',
     ),

@@ -1,6 +1,7 @@
 import { Get, Query } from '@nestjs/common';
 import { ApiOkResponse } from '@nestjs/swagger';
 import { AdminController, OpenToBoundKeys } from '../admin/admin-controller.js';
+import { Route } from '../docs/route.js';
 import { ListAuditDto } from './audit.dto.js';
 import { AuditService } from './audit.service.js';
 import { AuditEntryView, AuditPageView } from './audit.view.js';
@@ -10,6 +11,7 @@ export class AuditController {
   constructor(private readonly audit: AuditService) {}
 
   @Get()
+  @Route('Lists writes, the newest first')
   @OpenToBoundKeys()
   @ApiOkResponse({ type: AuditPageView })
   async list(@Query() query: ListAuditDto): Promise<AuditPageView> {

@@ -1,6 +1,7 @@
 import { Body, Controller, HttpCode, Ip, Post } from '@nestjs/common';
 import { ApiBody, ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import { ShallowBodyPipe } from '../admin/validation.pipe.js';
+import { Route } from '../docs/route.js';
 import { DeliveriesService } from './deliveries.service.js';
 import { CreateDeliveriesDto, DeliveriesView } from './deliveries.dto.js';
 import { Observations } from '../metrics/observations.js';
@@ -20,6 +21,7 @@ export class DeliveriesController {
   ) {}
 
   @Post()
+  @Route('Locates up to 500 images at once', { 400: ['invalid_host'] })
   @HttpCode(200)
   @ApiBody({ type: CreateDeliveriesDto })
   @ApiOkResponse({ type: DeliveriesView })

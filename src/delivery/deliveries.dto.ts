@@ -20,7 +20,12 @@ class DeliveryItemDto {
 
 export class CreateDeliveriesDto {
   // The items are judged one by one: a bad one is its own problem and not its neighbours'.
-  @ApiProperty({ type: [DeliveryItemDto], minItems: 1, maxItems: MAX_DELIVERIES })
+  @ApiProperty({
+    type: [DeliveryItemDto],
+    minItems: 1,
+    maxItems: MAX_DELIVERIES,
+    description: 'What is to be located.',
+  })
   @IsArray({ message: ITEMS })
   @ArrayMinSize(1, { message: ITEMS })
   @ArrayMaxSize(MAX_DELIVERIES, { message: ITEMS })
@@ -35,7 +40,13 @@ export class DeliveryResultView {
   @ApiProperty({ required: false, description: 'The signed URL.' }) readonly url?: string;
   @ApiProperty({ required: false, description: 'Where the redirect would point.' })
   readonly location?: string;
-  @ApiProperty({ required: false, type: Object, description: 'RFC 9457.' }) readonly problem?: ProblemBody;
+  @ApiProperty({
+    required: false,
+    type: () => Object,
+    allOf: [{ $ref: '#/components/schemas/Problem' }],
+    description: 'Why there is no URL.',
+  })
+  readonly problem?: ProblemBody;
 }
 
 export class DeliveriesView {

@@ -4,8 +4,8 @@ import type { PolicyDocument } from '../policy/policy.js';
 import type { Delivery } from './delivery.service.js';
 
 export class IgnoredKeyView {
-  @ApiProperty() readonly key!: string;
-  @ApiProperty() readonly reason!: string;
+  @ApiProperty({ description: 'As the step has it.' }) readonly key!: string;
+  @ApiProperty({ description: 'Why it has no effect.' }) readonly reason!: string;
 }
 
 export class ExplainedStepView {
@@ -17,12 +17,14 @@ export class ExplainedStepView {
   readonly preset?: string;
 
   @ApiProperty({ description: 'Empty where nothing of the step maps.' }) readonly component!: string;
-  @ApiProperty({ type: [IgnoredKeyView] }) readonly ignored!: readonly IgnoredKeyView[];
+  @ApiProperty({ type: [IgnoredKeyView], description: 'Keys that have no effect.' })
+  readonly ignored!: readonly IgnoredKeyView[];
 }
 
 export class BoundView {
-  @ApiProperty({ type: Number, nullable: true }) readonly width!: number | null;
-  @ApiProperty({ type: Number, nullable: true }) readonly height!: number | null;
+  @ApiProperty({ type: Number, nullable: true, description: 'Null: no end.' }) readonly width!: number | null;
+  @ApiProperty({ type: Number, nullable: true, description: 'Null: no end.' }) readonly height!:
+    number | null;
 }
 
 /** How a token became a URL: what one needs when a picture looks wrong. It says no more than the URL itself. */
@@ -38,7 +40,7 @@ export class ExplanationView {
   })
   readonly placeholder_id: string | null;
 
-  @ApiProperty({ format: 'uuid' }) readonly issuer_id: string;
+  @ApiProperty({ format: 'uuid', description: 'Whose image it is.' }) readonly issuer_id: string;
 
   @ApiProperty({
     type: String,
@@ -54,7 +56,8 @@ export class ExplanationView {
   @ApiProperty({ type: [String], description: 'Components before the token’s own.' })
   readonly base_chain: readonly string[];
 
-  @ApiProperty({ type: [ExplainedStepView] }) readonly steps: readonly ExplainedStepView[];
+  @ApiProperty({ type: [ExplainedStepView], description: 'The token’s own, in their order.' })
+  readonly steps: readonly ExplainedStepView[];
 
   @ApiProperty({ type: [String], description: 'Components that the policy puts after the token’s own.' })
   readonly mandatory_chain: readonly string[];

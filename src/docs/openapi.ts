@@ -1,6 +1,10 @@
+import { STATUS_CODES } from 'node:http';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { describeForms } from '../originals/original-upload.js';
+import { describeIds } from './describe-ids.js';
+import { describeProblems } from './describe-problems.js';
+import { operationsOf } from './operations.js';
 
 /** Serves the API's description: a page at `/docs`, OpenAPI 3 at `/docs/openapi.json`. */
 export function serveDocs(app: NestFastifyApplication): void {
@@ -11,18 +15,51 @@ export function serveDocs(app: NestFastifyApplication): void {
   });
 }
 
-function describeApi(app: NestFastifyApplication): OpenAPIObject {
+/** What the routes are about, in the order in which a reader meets them. */
+const TAGS: readonly (readonly [name: string, description: string])[] = [
+  ['images', 'The sealed redirect, and the images that it leads to.'],
+  ['deliveries', 'The Locations of many redirects at once.'],
+  ['issuers', 'Tenants, and the keys that seal their tokens.'],
+  ['revocations', 'Tokens and sessions that count no more.'],
+  ['overlays', 'Pictures that a step lays over an image.'],
+  ['admin-keys', 'Keys of the admin API.'],
+  ['audit', 'Who wrote what.'],
+  ['cloudinary', 'What Cloudinary tells of the account’s assets.'],
+  ['health', 'For balancers and orchestrators.'],
+  ['metrics', 'For Prometheus.'],
+];
+
+/** The OpenAPI document of an application. It asks nothing of it but its routes. */
+export function describeApi(app: NestFastifyApplication): OpenAPIObject {
   const config = new DocumentBuilder()
     .setTitle('Pixseal')
     .setDescription(
       'Token-sealed image delivery. Every error is `application/problem+json` (RFC 9457) with a stable `code`.',
     )
     .setVersion('0.1.0')
+    .setLicense('MIT', 'https://opensource.org/license/mit')
+    .addServer('/', 'This service.')
     .addBearerAuth({
       type: 'http',
       scheme: 'bearer',
       description: 'An admin key: one of ADMIN_API_KEYS, or one that was made at /admin/admin-keys.',
-    })
-    .build();
-  return describeForms(SwaggerModule.createDocument(app, config));
+    });
+  for (const tag of TAGS) config.addTag(...tag);
+  const document = SwaggerModule.createDocument(app, config.build(), { operationIdFactory: nameOperation });
+  describeForms(document);
+  describeIds(document);
+  describeProblems(document);
+  for (const { operation } of operationsOf(document)) {
+    operation.security ??= [];
+    for (const [status, answer] of Object.entries(operation.responses)) {
+      if (answer !== undefined && 'description' in answer) answer.description ||= STATUS_CODES[status] ?? '';
+    }
+  }
+  return document;
+}
+
+/** `IssuersController.addKey` is `issuers.addKey`. */
+function nameOperation(controller: string, method: string): string {
+  const feature = controller.replace(/(?:Admin)?Controller$/, '');
+  return `${feature.charAt(0).toLowerCase()}${feature.slice(1)}.${method}`;
 }

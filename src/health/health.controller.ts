@@ -1,14 +1,24 @@
 import { Controller, Get, Header, Inject } from '@nestjs/common';
-import { ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiProperty, ApiTags } from '@nestjs/swagger';
 import { DataSource } from 'typeorm';
 import { ENVIRONMENT } from '../config/config.module.js';
 import type { Environment } from '../config/environment.js';
 import { DatabaseLookups } from '../directory/database-lookups.service.js';
+import { Route } from '../docs/route.js';
 import { Drain } from './drain.js';
 import { DrainingError, NotReadyError } from './health.errors.js';
 
 /** Milliseconds the database may take to show that it is there. */
 const READY_TIMEOUT = 1_000;
+
+/** How the service is. */
+class HealthView {
+  @ApiProperty({
+    enum: ['ok', 'stale'],
+    description: '`stale`: the database is gone, and what is known of it is served on.',
+  })
+  readonly status!: 'ok' | 'stale';
+}
 
 /** For load balancers and orchestrators. */
 @ApiTags('health')
@@ -23,9 +33,10 @@ export class HealthController {
 
   /** The process answers. */
   @Get('live')
+  @Route('Tells whether the process answers')
   @Header('Cache-Control', 'no-store')
-  @ApiOkResponse()
-  live(): { status: 'ok' } {
+  @ApiOkResponse({ type: HealthView })
+  live(): HealthView {
     return { status: 'ok' };
   }
 
@@ -35,9 +46,10 @@ export class HealthController {
    * @throws NotReadyError, DrainingError (503)
    */
   @Get('ready')
+  @Route('Tells whether the service can do its work', { 503: ['not_ready', 'draining', 'overloaded'] })
   @Header('Cache-Control', 'no-store')
-  @ApiOkResponse()
-  async ready(): Promise<{ status: 'ok' | 'stale' }> {
+  @ApiOkResponse({ type: HealthView })
+  async ready(): Promise<HealthView> {
     if (this.drain.draining) throw new DrainingError();
     try {
       await Promise.race([this.dataSource.query('SELECT 1'), rejectAfter(READY_TIMEOUT)]);

@@ -27,6 +27,7 @@ export function Idempotent(): MethodDecorator {
     ApiHeader({
       name: 'Idempotency-Key',
       required: false,
+      schema: { type: 'string', minLength: 1, maxLength: 255, pattern: KEY.source },
       description: '1 to 255 printable characters: for 24 hours, a repeat gets the first answer again.',
     }),
   );

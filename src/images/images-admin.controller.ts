@@ -1,6 +1,7 @@
 import { Body, Delete, Get, HttpCode, Param, Patch, Post, Put, Query, Redirect } from '@nestjs/common';
 import { ApiCreatedResponse, ApiFoundResponse, ApiNoContentResponse, ApiOkResponse } from '@nestjs/swagger';
 import { AdminController, OpenToBoundKeys } from '../admin/admin-controller.js';
+import { Route } from '../docs/route.js';
 import { Idempotent } from '../idempotency/idempotency.interceptor.js';
 import { AcceptsOriginal, Original, RequiresOriginal } from '../originals/original-upload.js';
 import { CreateImageDto, CreateImageFormDto, ListImagesDto, UpdateImageDto } from './image.dto.js';
@@ -16,6 +17,10 @@ export class ImagesAdminController {
   ) {}
 
   @Post()
+  @Route('Registers an image, or uploads one', {
+    404: ['issuer_not_found'],
+    409: ['id_taken', 'public_id_taken', 'original_exists'],
+  })
   @OpenToBoundKeys()
   @Idempotent()
   @AcceptsOriginal({ form: CreateImageFormDto, versioned: true })
@@ -25,6 +30,7 @@ export class ImagesAdminController {
   }
 
   @Get()
+  @Route('Lists images')
   @OpenToBoundKeys()
   @ApiOkResponse({ type: ImagePageView })
   async list(@Query() query: ListImagesDto): Promise<ImagePageView> {
@@ -33,6 +39,7 @@ export class ImagesAdminController {
   }
 
   @Get(':id')
+  @Route('Shows an image', { 404: ['image_not_found'], 410: ['image_deleted'] })
   @OpenToBoundKeys()
   @ApiOkResponse({ type: ImageView })
   async get(@Param('id') id: string): Promise<ImageView> {
@@ -40,6 +47,11 @@ export class ImagesAdminController {
   }
 
   @Get(':id/preview')
+  @Route('Redirects to a thumbnail of an image', {
+    404: ['image_not_found'],
+    409: ['no_live_key'],
+    410: ['image_deleted'],
+  })
   @OpenToBoundKeys()
   @Redirect()
   @ApiFoundResponse({ description: 'The sealed redirect of a thumbnail, for a minute.' })
@@ -48,6 +60,7 @@ export class ImagesAdminController {
   }
 
   @Patch(':id')
+  @Route('Changes an image', { 404: ['image_not_found'], 409: ['public_id_taken'], 410: ['image_deleted'] })
   @OpenToBoundKeys()
   @ApiOkResponse({ type: ImageView })
   async update(@Param('id') id: string, @Body() dto: UpdateImageDto): Promise<ImageView> {
@@ -55,6 +68,7 @@ export class ImagesAdminController {
   }
 
   @Put(':id/original')
+  @Route('Replaces the original of an image', { 404: ['image_not_found'], 410: ['image_deleted'] })
   @OpenToBoundKeys()
   @RequiresOriginal()
   @ApiOkResponse({ type: ImageView })
@@ -63,6 +77,10 @@ export class ImagesAdminController {
   }
 
   @Delete(':id')
+  @Route('Deletes an image, which is answered with 410 from then on', {
+    404: ['image_not_found'],
+    410: ['image_deleted'],
+  })
   @OpenToBoundKeys()
   @HttpCode(204)
   @ApiNoContentResponse()

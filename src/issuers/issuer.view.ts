@@ -5,14 +5,20 @@ import type { IssuerEntity } from './issuer.entity.js';
 
 /** An issuer as the admin API shows it. */
 export class IssuerView {
-  @ApiProperty({ format: 'uuid' }) readonly id: string;
-  @ApiProperty() readonly name: string;
-  @ApiProperty() readonly delivery_format: string;
-  @ApiProperty() readonly disabled: boolean;
-  @ApiProperty({ type: Date, nullable: true }) readonly not_before: Date | null;
-  @ApiProperty({ type: PolicyDto }) readonly policy: object;
-  @ApiProperty() readonly created_at: Date;
-  @ApiProperty() readonly updated_at: Date;
+  @ApiProperty({ format: 'uuid', description: 'The `iss` of its tokens.' }) readonly id: string;
+  @ApiProperty({ description: 'What people call the issuer.' }) readonly name: string;
+  @ApiProperty({ description: 'Extension of every delivered URL.' }) readonly delivery_format: string;
+  @ApiProperty({ description: 'Whether its tokens are refused.' }) readonly disabled: boolean;
+  @ApiProperty({
+    type: Date,
+    nullable: true,
+    description: 'Tokens with an older `iat`, or none, are refused; null: whatever their `iat`.',
+  })
+  readonly not_before: Date | null;
+  @ApiProperty({ type: PolicyDto, description: 'What its tokens may do; {}: everything.' })
+  readonly policy: object;
+  @ApiProperty({ description: 'When it was made.' }) readonly created_at: Date;
+  @ApiProperty({ description: 'When it was changed last.' }) readonly updated_at: Date;
 
   constructor(row: IssuerEntity) {
     this.id = row.id;
@@ -29,14 +35,25 @@ export class IssuerView {
 /** A key as the admin API shows it: without its secret. */
 export class KeyView {
   @ApiProperty({ format: 'uuid', description: 'The `kid` of its tokens.' }) readonly id: string;
-  @ApiProperty({ enum: ['HS256', 'HS384', 'HS512'] }) readonly algorithm: string;
-  @ApiProperty({ type: Date, nullable: true }) readonly not_before: Date | null;
-  @ApiProperty({ type: Date, nullable: true }) readonly not_after: Date | null;
+  @ApiProperty({ enum: ['HS256', 'HS384', 'HS512'], description: 'The `alg` of its tokens.' })
+  readonly algorithm: string;
+  @ApiProperty({
+    type: Date,
+    nullable: true,
+    description: 'The key counts from this moment on; null: at once.',
+  })
+  readonly not_before: Date | null;
+  @ApiProperty({
+    type: Date,
+    nullable: true,
+    description: 'The key counts no more from this moment on; null: until it is revoked.',
+  })
+  readonly not_after: Date | null;
   @ApiProperty({ type: 'integer', description: 'Accepted tokens, some seconds behind.' })
   readonly uses: number;
   @ApiProperty({ type: Date, nullable: true, description: 'Some seconds behind; null: never yet.' })
   readonly last_used_at: Date | null;
-  @ApiProperty() readonly created_at: Date;
+  @ApiProperty({ description: 'When it was made.' }) readonly created_at: Date;
 
   constructor(row: IssuerKeyEntity) {
     this.id = row.id;
@@ -78,7 +95,7 @@ export class IssuerWithKeysView extends IssuerView {
 }
 
 export class NewIssuerView extends IssuerView {
-  @ApiProperty({ type: NewKeyView }) readonly key: NewKeyView;
+  @ApiProperty({ type: NewKeyView, description: 'Its first key.' }) readonly key: NewKeyView;
 
   constructor(row: IssuerEntity, key: NewKeyView) {
     super(row);
@@ -87,6 +104,8 @@ export class NewIssuerView extends IssuerView {
 }
 
 export class IssuerPageView {
-  @ApiProperty({ type: [IssuerView] }) readonly items!: readonly IssuerView[];
-  @ApiProperty({ type: String, nullable: true }) readonly next_cursor!: string | null;
+  @ApiProperty({ type: [IssuerView], description: 'The rows of this page.' })
+  readonly items!: readonly IssuerView[];
+  @ApiProperty({ type: String, nullable: true, description: 'Where the next page starts; null on the last.' })
+  readonly next_cursor!: string | null;
 }

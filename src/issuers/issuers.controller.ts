@@ -4,6 +4,7 @@ import { AdminController, OpenToBoundKeys } from '../admin/admin-controller.js';
 import { DeliveryLocator } from '../delivery/delivery-locator.js';
 import type { ReachedBy } from '../delivery/origin.js';
 import { RequestReachedBy } from '../delivery/request-origin.js';
+import { Route } from '../docs/route.js';
 import { Idempotent } from '../idempotency/idempotency.interceptor.js';
 import {
   CreateIssuerDto,
@@ -30,6 +31,7 @@ export class IssuersController {
   ) {}
 
   @Post()
+  @Route('Makes an issuer and its first key', { 400: ['invalid_host'], 409: ['id_taken'] })
   @Idempotent()
   @ApiCreatedResponse({ type: NewIssuerView })
   async create(
@@ -42,6 +44,7 @@ export class IssuersController {
   }
 
   @Get()
+  @Route('Lists issuers')
   @OpenToBoundKeys()
   @ApiOkResponse({ type: IssuerPageView })
   async list(@Query() query: ListIssuersDto): Promise<IssuerPageView> {
@@ -50,6 +53,7 @@ export class IssuersController {
   }
 
   @Get(':id')
+  @Route('Shows an issuer and its keys', { 404: ['issuer_not_found'] })
   @OpenToBoundKeys()
   @ApiOkResponse({ type: IssuerWithKeysView })
   async get(@Param('id') id: string): Promise<IssuerWithKeysView> {
@@ -58,12 +62,17 @@ export class IssuersController {
   }
 
   @Patch(':id')
+  @Route('Changes an issuer', { 404: ['issuer_not_found'] })
   @ApiOkResponse({ type: IssuerView })
   async update(@Param('id') id: string, @Body() dto: UpdateIssuerDto): Promise<IssuerView> {
     return new IssuerView(await this.issuers.update(id, dto));
   }
 
   @Delete(':id')
+  @Route('Deletes an issuer that has no images and overlays', {
+    404: ['issuer_not_found'],
+    409: ['issuer_not_empty'],
+  })
   @HttpCode(204)
   @ApiNoContentResponse()
   async delete(@Param('id') id: string): Promise<void> {
@@ -71,6 +80,7 @@ export class IssuersController {
   }
 
   @Post(':id/keys')
+  @Route('Makes a further key', { 400: ['invalid_host'], 404: ['issuer_not_found'], 409: ['too_many_keys'] })
   @OpenToBoundKeys()
   @Idempotent()
   @ApiCreatedResponse({ type: NewKeyView })
@@ -85,6 +95,7 @@ export class IssuersController {
   }
 
   @Patch(':id/keys/:key_id')
+  @Route('Sets when a key counts', { 404: ['issuer_not_found', 'key_not_found'] })
   @OpenToBoundKeys()
   @ApiOkResponse({ type: KeyView })
   async updateKey(
@@ -96,6 +107,7 @@ export class IssuersController {
   }
 
   @Delete(':id/keys/:key_id')
+  @Route('Revokes a key', { 404: ['issuer_not_found', 'key_not_found'] })
   @OpenToBoundKeys()
   @HttpCode(204)
   @ApiNoContentResponse()

@@ -1,6 +1,7 @@
 import { Controller, Get, Header, UseGuards } from '@nestjs/common';
 import { ApiBearerAuth, ApiOkResponse, ApiProduces, ApiTags } from '@nestjs/swagger';
 import { AdminKeyGuard } from '../admin/admin-key.guard.js';
+import { Route } from '../docs/route.js';
 import { AdminAttemptsGuard } from '../limits/admin-attempts.guard.js';
 import { MetricsService } from './metrics.service.js';
 
@@ -13,9 +14,10 @@ export class MetricsController {
   constructor(private readonly metrics: MetricsService) {}
 
   @Get()
+  @Route('Reads the metrics')
   @Header('Content-Type', 'text/plain; version=0.0.4; charset=utf-8')
   @ApiProduces('text/plain')
-  @ApiOkResponse({ description: 'Prometheus’s text format.' })
+  @ApiOkResponse({ description: 'Prometheus’s text format.', schema: { type: 'string' } })
   async read(): Promise<string> {
     return this.metrics.read();
   }

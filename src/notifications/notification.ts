@@ -101,11 +101,11 @@ function findName(members: Members, key: string): AssetName | null {
   return findPublicIdFault(publicId) === null ? { deliveryType, publicId } : null;
 }
 
-/** When it happened: Cloudinary tells it to the fraction of a second, for some types to the second. */
+/** When it happened, from 1970 on: Cloudinary tells it to the fraction of a second, for some types to the second. */
 function readMoment({ notification_context: context, timestamp }: Members, latest: number): Date {
   const told = (isObject(context) ? context['triggered_at'] : undefined) ?? timestamp;
   const at = typeof told === 'string' ? Date.parse(told) : Number.NaN;
-  return new Date(Number.isNaN(at) ? latest : Math.min(at, latest));
+  return new Date(Number.isNaN(at) ? latest : Math.max(0, Math.min(at, latest)));
 }
 
 function readObject(body: string): Members {

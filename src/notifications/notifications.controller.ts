@@ -1,6 +1,7 @@
 import { Controller, Headers, HttpCode, Post, Req } from '@nestjs/common';
 import { ApiBody, ApiHeader, ApiOkResponse, ApiProperty, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
+import { Route } from '../docs/route.js';
 import { Observations } from '../metrics/observations.js';
 import { NotificationsService } from './notifications.service.js';
 import { NOTIFICATIONS_PATH } from './raw-notification.js';
@@ -23,6 +24,12 @@ export class NotificationsController {
   ) {}
 
   @Post()
+  @Route('Takes a notification of Cloudinary’s', {
+    401: ['invalid_notification'],
+    404: ['issuer_not_found'],
+    409: ['public_id_taken'],
+    503: ['database_unavailable'],
+  })
   @HttpCode(200)
   @ApiHeader({ name: 'X-Cld-Timestamp', required: true, description: 'Unix seconds.' })
   @ApiHeader({

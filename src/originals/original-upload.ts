@@ -96,7 +96,7 @@ export function AcceptsOriginal({
 }
 
 /** Nest describes one body for all types of a route: the form's own schema takes its place beside the JSON body's. */
-export function describeForms(document: OpenAPIObject): OpenAPIObject {
+export function describeForms(document: OpenAPIObject): void {
   for (const { post } of Object.values(document.paths)) {
     const operation: { requestBody?: object; [FORM_EXTENSION]?: unknown } = post ?? {};
     const { requestBody, [FORM_EXTENSION]: schema } = operation;
@@ -104,7 +104,6 @@ export function describeForms(document: OpenAPIObject): OpenAPIObject {
     Object.assign(requestBody.content as object, { [FORM]: { schema } });
     Reflect.deleteProperty(operation, FORM_EXTENSION);
   }
-  return document;
 }
 
 /** A route that takes a form with a `file` and nothing else. */

@@ -4,12 +4,14 @@ import type { OverlayEntity } from './overlay.entity.js';
 
 /** An overlay as the admin API shows it. */
 export class OverlayView {
-  @ApiProperty({ format: 'uuid' }) readonly id: string;
-  @ApiProperty({ format: 'uuid' }) readonly issuer_id: string;
-  @ApiProperty() readonly public_id: string;
-  @ApiProperty({ enum: DELIVERY_TYPES }) readonly delivery_type: string;
-  @ApiProperty() readonly created_at: Date;
-  @ApiProperty() readonly updated_at: Date;
+  @ApiProperty({ format: 'uuid', description: 'What a step’s `overlay` or `underlay` names.' })
+  readonly id: string;
+  @ApiProperty({ format: 'uuid', description: 'Whose tokens may name it.' }) readonly issuer_id: string;
+  @ApiProperty({ description: 'Of the layer’s original in Cloudinary.' }) readonly public_id: string;
+  @ApiProperty({ enum: DELIVERY_TYPES, description: 'Cloudinary’s `type` of the original.' })
+  readonly delivery_type: string;
+  @ApiProperty({ description: 'When it was made.' }) readonly created_at: Date;
+  @ApiProperty({ description: 'When it was changed last.' }) readonly updated_at: Date;
 
   constructor(row: OverlayEntity) {
     this.id = row.id;
@@ -22,6 +24,8 @@ export class OverlayView {
 }
 
 export class OverlayPageView {
-  @ApiProperty({ type: [OverlayView] }) readonly items!: readonly OverlayView[];
-  @ApiProperty({ type: String, nullable: true }) readonly next_cursor!: string | null;
+  @ApiProperty({ type: [OverlayView], description: 'The rows of this page.' })
+  readonly items!: readonly OverlayView[];
+  @ApiProperty({ type: String, nullable: true, description: 'Where the next page starts; null on the last.' })
+  readonly next_cursor!: string | null;
 }

@@ -3,6 +3,7 @@ import { ApiCreatedResponse, ApiFoundResponse, ApiNoContentResponse, ApiOkRespon
 import { AdminController, OpenToBoundKeys } from '../admin/admin-controller.js';
 import type { ReachedBy } from '../delivery/origin.js';
 import { RequestReachedBy } from '../delivery/request-origin.js';
+import { Route } from '../docs/route.js';
 import { Idempotent } from '../idempotency/idempotency.interceptor.js';
 import { AcceptsOriginal, Original, RequiresOriginal } from '../originals/original-upload.js';
 import { CreateOverlayDto, ListOverlaysDto, UpdateOverlayDto } from './overlay.dto.js';
@@ -18,6 +19,10 @@ export class OverlaysAdminController {
   ) {}
 
   @Post()
+  @Route('Registers an overlay, or uploads one', {
+    404: ['issuer_not_found'],
+    409: ['id_taken', 'public_id_taken', 'original_exists'],
+  })
   @OpenToBoundKeys()
   @Idempotent()
   @AcceptsOriginal({ form: CreateOverlayDto, versioned: false })
@@ -27,6 +32,7 @@ export class OverlaysAdminController {
   }
 
   @Get()
+  @Route('Lists overlays')
   @OpenToBoundKeys()
   @ApiOkResponse({ type: OverlayPageView })
   async list(@Query() query: ListOverlaysDto): Promise<OverlayPageView> {
@@ -35,6 +41,7 @@ export class OverlaysAdminController {
   }
 
   @Get(':id')
+  @Route('Shows an overlay', { 404: ['overlay_not_found'] })
   @OpenToBoundKeys()
   @ApiOkResponse({ type: OverlayView })
   async get(@Param('id') id: string): Promise<OverlayView> {
@@ -42,6 +49,7 @@ export class OverlaysAdminController {
   }
 
   @Get(':id/preview')
+  @Route('Redirects to a thumbnail of an overlay', { 400: ['invalid_host'], 404: ['overlay_not_found'] })
   @OpenToBoundKeys()
   @Redirect()
   @ApiFoundResponse({ description: 'The signed URL of a thumbnail.' })
@@ -50,6 +58,7 @@ export class OverlaysAdminController {
   }
 
   @Patch(':id')
+  @Route('Changes an overlay', { 404: ['overlay_not_found'], 409: ['public_id_taken'] })
   @OpenToBoundKeys()
   @ApiOkResponse({ type: OverlayView })
   async update(@Param('id') id: string, @Body() dto: UpdateOverlayDto): Promise<OverlayView> {
@@ -57,6 +66,7 @@ export class OverlaysAdminController {
   }
 
   @Put(':id/original')
+  @Route('Replaces the original of an overlay', { 404: ['overlay_not_found'] })
   @OpenToBoundKeys()
   @RequiresOriginal()
   @ApiOkResponse({ type: OverlayView })
@@ -65,6 +75,7 @@ export class OverlaysAdminController {
   }
 
   @Delete(':id')
+  @Route('Deletes an overlay', { 404: ['overlay_not_found'] })
   @OpenToBoundKeys()
   @HttpCode(204)
   @ApiNoContentResponse()

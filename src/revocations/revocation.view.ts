@@ -3,12 +3,27 @@ import type { RevocationEntity } from './revocation.entity.js';
 
 /** A revocation as the admin API shows it: one of `jti` and `session_id` is set. */
 export class RevocationView {
-  @ApiProperty({ format: 'uuid' }) readonly id: string;
-  @ApiProperty({ format: 'uuid' }) readonly issuer_id: string;
-  @ApiProperty({ type: String, nullable: true }) readonly jti: string | null;
-  @ApiProperty({ type: String, nullable: true }) readonly session_id: string | null;
-  @ApiProperty() readonly revoked_at: Date;
-  @ApiProperty({ type: Date, nullable: true }) readonly expires_at: Date | null;
+  @ApiProperty({ format: 'uuid', description: 'A UUID.' }) readonly id: string;
+  @ApiProperty({ format: 'uuid', description: 'Whose tokens it is about.' }) readonly issuer_id: string;
+  @ApiProperty({
+    type: String,
+    nullable: true,
+    description: 'The `jti` of the token; null: it is about a session.',
+  })
+  readonly jti: string | null;
+  @ApiProperty({
+    type: String,
+    nullable: true,
+    description: 'The `session_id` of the tokens; null: it is about one token.',
+  })
+  readonly session_id: string | null;
+  @ApiProperty({ description: 'When it was made.' }) readonly revoked_at: Date;
+  @ApiProperty({
+    type: Date,
+    nullable: true,
+    description: 'When the last token it is about has expired; null: it stays.',
+  })
+  readonly expires_at: Date | null;
 
   constructor(row: RevocationEntity) {
     this.id = row.id;
@@ -21,6 +36,8 @@ export class RevocationView {
 }
 
 export class RevocationPageView {
-  @ApiProperty({ type: [RevocationView] }) readonly items!: readonly RevocationView[];
-  @ApiProperty({ type: String, nullable: true }) readonly next_cursor!: string | null;
+  @ApiProperty({ type: [RevocationView], description: 'The rows of this page.' })
+  readonly items!: readonly RevocationView[];
+  @ApiProperty({ type: String, nullable: true, description: 'Where the next page starts; null on the last.' })
+  readonly next_cursor!: string | null;
 }

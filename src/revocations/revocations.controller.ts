@@ -1,6 +1,7 @@
 import { Body, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse } from '@nestjs/swagger';
 import { AdminController, OpenToBoundKeys } from '../admin/admin-controller.js';
+import { Route } from '../docs/route.js';
 import { Idempotent } from '../idempotency/idempotency.interceptor.js';
 import { CreateRevocationDto, ListRevocationsDto } from './revocation.dto.js';
 import { RevocationPageView, RevocationView } from './revocation.view.js';
@@ -11,6 +12,7 @@ export class RevocationsController {
   constructor(private readonly revocations: RevocationsService) {}
 
   @Post()
+  @Route('Revokes a token or a session', { 404: ['issuer_not_found'] })
   @OpenToBoundKeys()
   @Idempotent()
   @ApiCreatedResponse({ type: RevocationView })
@@ -19,6 +21,7 @@ export class RevocationsController {
   }
 
   @Get()
+  @Route('Lists an issuer’s revocations', { 404: ['issuer_not_found'] })
   @OpenToBoundKeys()
   @ApiOkResponse({ type: RevocationPageView })
   async list(@Param('id') issuerId: string, @Query() query: ListRevocationsDto): Promise<RevocationPageView> {
@@ -27,6 +30,7 @@ export class RevocationsController {
   }
 
   @Get(':revocation_id')
+  @Route('Shows a revocation', { 404: ['issuer_not_found', 'revocation_not_found'] })
   @OpenToBoundKeys()
   @ApiOkResponse({ type: RevocationView })
   async get(@Param('id') issuerId: string, @Param('revocation_id') id: string): Promise<RevocationView> {
@@ -34,6 +38,7 @@ export class RevocationsController {
   }
 
   @Delete(':revocation_id')
+  @Route('Takes a revocation back', { 404: ['issuer_not_found', 'revocation_not_found'] })
   @OpenToBoundKeys()
   @HttpCode(204)
   @ApiNoContentResponse()

@@ -350,11 +350,11 @@ const IGNORED_FOR: readonly (readonly [reason: string, keys: readonly string[]])
 ];
 
 /** Keys that the SDK knows and a step may not use: the step is what it is without them. */
-const IGNORED: ReadonlyMap<string, string> = new Map(
+export const IGNORED_KEYS: ReadonlyMap<string, string> = new Map(
   IGNORED_FOR.flatMap(([reason, keys]) => keys.map((key) => [key, reason] as const)),
 );
 
 /** Why a step's key that is no parameter has no effect; a short sentence without a subject. */
 export function reasonToIgnore(key: string): string {
-  return IGNORED.get(key) ?? (key.startsWith('$') ? NEVER : 'unknown parameter');
+  return IGNORED_KEYS.get(key) ?? (key.startsWith('$') ? NEVER : 'unknown parameter');
 }

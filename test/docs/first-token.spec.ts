@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createSecretKey } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +9,7 @@ import { describe, expect, it } from 'vitest';
 import { NO_POLICY } from '../../src/policy/compile-policy.js';
 import { IssuerFinder, type Issuer } from '../../src/issuers/issuer.js';
 import { TokenService } from '../../src/tokens/token.service.js';
+import { readmeBlock } from '../support/readme.js';
 
 const ISSUER_ID = 'cfd3b472-dbba-4089-bce7-f5c1e413b5c1';
 const IMAGE_ID = '161400d0-c894-42fd-8100-262361ea91ff';
@@ -41,10 +42,8 @@ class OneIssuer extends IssuerFinder {
 }
 
 const tokens = new TokenService(new OneIssuer(), { isRevoked: () => false });
-const blocks = [...readFileSync('README.md', 'utf8').matchAll(/```js\n([\s\S]*?)```/g)].map(
-  ([, code = '']) => code,
-);
-const [byHand = '', withJose = ''] = blocks;
+const byHand = readmeBlock('Your first token / js 1');
+const withJose = readmeBlock('Your first token / js 2');
 
 /** Runs a script of the README as its reader does. */
 function run(script: string): string {

@@ -1,9 +1,10 @@
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readmeBlock } from '../support/readme.js';
 import { createTenant, post, type Tenant } from '../support/seed.js';
 import { startService, type Service } from '../support/service.js';
 
@@ -11,18 +12,49 @@ interface Language {
   /** The program, and what comes before the file's name. */
   readonly command: readonly [program: string, ...args: string[]];
   readonly file: string;
+  readonly block: string;
   /** Whether `REQUIRE_LANGUAGES=1` asks for it. */
   readonly required: boolean;
 }
 
-/** By the name that the README's blocks have. */
+/** By the name that the README's blocks have. Debian's Java and Go are too large to ask every machine for. */
 const LANGUAGES: Readonly<Record<string, Language>> = {
-  ruby: { command: ['ruby'], file: 'mint.rb', required: true },
-  python: { command: ['python3'], file: 'mint.py', required: true },
-  php: { command: ['php'], file: 'mint.php', required: true },
-  perl: { command: ['perl'], file: 'mint.pl', required: true },
-  java: { command: ['java'], file: 'Mint.java', required: false },
-  go: { command: ['go', 'run'], file: 'mint.go', required: false },
+  ruby: {
+    block: readmeBlock('In other languages / ruby 1'),
+    command: ['ruby'],
+    file: 'mint.rb',
+    required: true,
+  },
+  python: {
+    block: readmeBlock('In other languages / python 1'),
+    command: ['python3'],
+    file: 'mint.py',
+    required: true,
+  },
+  php: {
+    block: readmeBlock('In other languages / php 1'),
+    command: ['php'],
+    file: 'mint.php',
+    required: true,
+  },
+  perl: {
+    block: readmeBlock('In other languages / perl 1'),
+    command: ['perl'],
+    file: 'mint.pl',
+    required: true,
+  },
+  java: {
+    block: readmeBlock('In other languages / java 1'),
+    command: ['java'],
+    file: 'Mint.java',
+    required: false,
+  },
+  go: {
+    block: readmeBlock('In other languages / go 1'),
+    command: ['go', 'run'],
+    file: 'mint.go',
+    required: false,
+  },
 };
 
 const isThere = ({ command: [program] }: Language): boolean =>
@@ -63,12 +95,9 @@ describe('the README’s mint', () => {
 
   it.each(found)(
     'in %s seals what the service answers as its own sealer’s',
-    async (name, { command, file }) => {
-      const [, block] =
-        new RegExp(`\`\`\`${name}\n([\\s\\S]*?)\`\`\``).exec(readFileSync('README.md', 'utf8')) ?? [];
-      expect(block).toBeDefined();
+    async (_, { command, file, block }) => {
       const path = join(folder, file);
-      writeFileSync(path, block ?? '');
+      writeFileSync(path, block);
       const [program, ...args] = command;
       const { stdout } = await promisify(execFile)(program, [...args, path, tenant.imageId], {
         env: { ...process.env, PIXSEAL_DSN: dsn, GOCACHE: join(folder, 'go') },

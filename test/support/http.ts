@@ -18,7 +18,7 @@ export interface Question {
   readonly path: string;
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Sent as JSON; a string as it stands. */
+  /** Sent as JSON; a string or bytes as they stand. */
   readonly body?: unknown;
   /** Keeps connections where many requests follow each other. */
   readonly agent?: Agent;
@@ -37,7 +37,8 @@ export function request({
   from,
 }: Question): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const payload = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body);
+    const payload =
+      body === undefined || typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
     const outgoing = httpRequest(
       {
         host: '127.0.0.1',

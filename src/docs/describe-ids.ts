@@ -1,0 +1,24 @@
+import type { OpenAPIObject } from '@nestjs/swagger';
+import { operationsOf } from './operations.js';
+
+/** What an id in a path is of, by the piece of the path before it. */
+const ROWS: Readonly<Record<string, string>> = {
+  'admin-keys': 'The admin key’s id.',
+  images: 'The image’s id.',
+  issuers: 'The issuer’s id.',
+  keys: 'The signing key’s id, which is the `kid` of its tokens.',
+  overlays: 'The overlay’s id.',
+  revocations: 'The revocation’s id.',
+};
+
+/** Describes the ids in the admin API's paths, which all handlers take as `id`. */
+export function describeIds(document: OpenAPIObject): void {
+  for (const { path, operation } of operationsOf(document)) {
+    for (const parameter of operation.parameters ?? []) {
+      if (!('in' in parameter) || parameter.in !== 'path' || parameter.description !== undefined) continue;
+      const [, rows = ''] = new RegExp(`([^/]+)/\\{${parameter.name}\\}`).exec(path) ?? [];
+      parameter.description = ROWS[rows] ?? '';
+      parameter.schema = { type: 'string', format: 'uuid' };
+    }
+  }
+}

@@ -1,0 +1,154 @@
+import { effect, EFFECTS } from '../../src/transformations/effects.js';
+import { FLAGS } from '../../src/transformations/flags.js';
+import type { Shape } from '../../src/transformations/grammar.js';
+import { LONGEST_TEXT, TEXT_LAYER_MEMBERS } from '../../src/transformations/text-layer.js';
+import {
+  type LayerAsset,
+  MAX_LAYERS,
+  MAX_STEPS,
+  TransformationMapper,
+} from '../../src/transformations/transformation.mapper.js';
+import { IGNORED_KEYS, type Parameter, PARAMETERS } from '../../src/transformations/vocabulary.js';
+
+const OVERLAY_ID = '3d616b4e-a597-4b23-aa3d-d7de678f0ba6';
+const OVERLAY: LayerAsset = { deliveryType: 'upload', publicId: 'marks/shop' };
+const TEXT_LAYER = { text: 'Jane Doe', font_family: 'Arial', font_size: 40 };
+
+const mapper = new TransformationMapper();
+const code = (text: string): string => `\`${text}\``;
+/** Text whose angle brackets are no HTML; what stands in backticks is left as it is. */
+const escaped = (text: string): string =>
+  text
+    .split(/(`[^`]*`)/)
+    .map((part, index) => (index % 2 === 0 ? part.replaceAll('<', '\\<') : part))
+    .join('');
+const listOf = (items: readonly string[]): string => items.map((item) => `- ${item}`).join('\n');
+
+/** A step and the component that the mapper makes of it. */
+function example(step: Readonly<Record<string, unknown>>): string {
+  const component = mapper
+    .map([step])
+    .components(new Map([[OVERLAY_ID, OVERLAY]]))
+    .join('/');
+  return `${code(JSON.stringify(step))} → ${code(component)}`;
+}
+
+/** A value that a reader might use, of each kind that a shape takes. */
+function valuesOf(shape: Shape): readonly unknown[] {
+  switch (shape.kind) {
+    case 'number':
+      return [
+        ...(shape.integer ? [Math.min(Math.max(shape.integer[0], 40), shape.integer[1])] : []),
+        ...(shape.decimal ? [Math.min(Math.max(shape.decimal[0], 0.5), shape.decimal[1])] : []),
+        ...shape.words.slice(0, 1),
+        ...(shape.expressions ? ['initial_width / 2'] : []),
+      ];
+    case 'words':
+      return shape.words.slice(0, 1);
+    case 'pattern':
+      return shape.examples.slice(-1);
+    case 'list':
+      return [valuesOf(shape.of).slice(0, 2)];
+    case 'any_of':
+      return shape.of.flatMap(valuesOf);
+  }
+}
+
+function examplesOf(parameter: Parameter): string[] {
+  const { key, kind } = parameter;
+  switch (kind) {
+    case 'layer':
+      return [OVERLAY_ID, TEXT_LAYER].map((value) => example({ [key]: value }));
+    case 'asset':
+      return [example({ [key]: OVERLAY_ID })];
+    case 'flags':
+      return [example({ [key]: ['progressive:steep', 'lossy'] })];
+    case 'value':
+      return (key === 'effect' ? ['sepia:50'] : valuesOf(parameter.grammar.shape)).map((value) =>
+        example({ [key]: value }),
+      );
+    case 'size':
+      return valuesOf(parameter.grammar.shape).map((value) => example({ [key]: value }));
+  }
+}
+
+function takes({ key, allowed }: Parameter): string {
+  if (key === 'effect') return 'one of the [effects](#effects), with its arguments after a colon';
+  if (key === 'flags') return '[flags](#flags), several in an array or joined by `.`';
+  return escaped(allowed);
+}
+
+/** docs/vocabulary.md, as the tables of src/transformations have it. */
+export function writeVocabulary(): string {
+  const parameters = PARAMETERS.map((parameter) => {
+    const { key, code: short, help, source } = parameter;
+    const named = source.startsWith('https:') ? `[Cloudinary’s reference](${source})` : code(source);
+    return [
+      `### ${key}`,
+      `${short === '' ? 'No code of its own' : `${code(short)} in the URL`}. ${help}. Takes ${takes(parameter)}. See ${named}.`,
+      listOf(examplesOf(parameter)),
+    ].join('\n\n');
+  });
+  const flags = (scope: 'layer' | 'picture'): string =>
+    FLAGS.filter((flag) => flag.scope === scope)
+      .map(({ name, argument }) =>
+        argument ? `${code(name)} (after a colon: ${argument.allowed})` : code(name),
+      )
+      .join(', ');
+  const effects = [...EFFECTS.keys()].map((name) =>
+    escaped((effect.allowedFor?.(name) ?? name).replace(/ with nothing$/, '')),
+  );
+  const reasons = [...new Set(IGNORED_KEYS.values())];
+  return `<!-- Made from src/transformations by \`npm run docs:build\`: not to be edited. -->
+
+# Vocabulary
+
+Everything that a step of a token may say: ${PARAMETERS.length} parameters, ${FLAGS.length} flags, ${EFFECTS.size} effects. It is made from the table that the service itself goes by.
+
+A step is an object of parameters, by the names of Cloudinary's SDKs. It becomes one component of the URL, its parameters in the order of their codes. A value outside of what its parameter takes is refused with 422, and the answer names the step, the key and what is allowed.
+
+| limit                                              |                  |
+| -------------------------------------------------- | ---------------- |
+| steps of a token                                   | ${MAX_STEPS}     |
+| overlays and underlays in all steps, texts included | ${MAX_LAYERS}    |
+| characters of a text layer                         | ${LONGEST_TEXT}  |
+| characters of the URL                              | 4,096            |
+
+In the examples ${code(OVERLAY_ID)} is a registered overlay, ${code(OVERLAY.publicId)} in Cloudinary.
+
+## Parameters
+
+${parameters.join('\n\n')}
+
+## Flags
+
+On any step: ${flags('picture')}.
+
+On a step with an overlay or underlay; on another one they have no effect, and \`explain\` says so: ${flags('layer')}.
+
+## Effects
+
+An effect's arguments follow its name after a colon, parted by colons where there are several: ${code('sepia:50')}. They may come as an array (\`["sepia", 50]\`) or an object of one member (\`{"sepia": 50}\`) too.
+
+${listOf(effects)}
+
+## Text layers
+
+\`overlay\` and \`underlay\` take an object with a \`text\`, and a font with its size or the name of a style:
+
+${listOf([...TEXT_LAYER_MEMBERS].map(([name, { allowed }]) => `${code(name)}: ${allowed}`))}
+
+## Ignored keys
+
+A step is what it is without them. \`explain\` lists each with its reason; under a policy with \`strict\` they are refused.
+
+${listOf([
+  ...reasons.map((reason) => {
+    const keys = [...IGNORED_KEYS].filter(([, of]) => of === reason).map(([key]) => code(key));
+    return `${keys.join(', ')}: ${reason}.`;
+  }),
+  'Names that begin with `$`: never comes from a token.',
+  'Any other key: unknown parameter.',
+])}
+`;
+}

@@ -1,0 +1,214 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import ts from 'typescript';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { drawPhoto, drawWatermark } from '../../src/demo/drawings.js';
+import { startAdminApi } from '../support/admin-api.js';
+import { hasBrowser, launchBrowser } from '../support/browser.js';
+import { measure } from '../support/pictures.js';
+import { fillIn, readmeBlock } from '../support/readme.js';
+import { sealWith } from '../support/seed.js';
+import { type ServiceProcess, startServiceProcess } from '../support/service-process.js';
+
+const STARTS = 120_000;
+const ACCOUNT = { cloudName: 'shop', apiKey: '123', apiSecret: 'abc' };
+
+/** The lines before those that use them: an alias and where the service is. */
+const [prelude = '', create = ''] = readmeBlock('Your first token / sh 1').split('\n\n');
+/** A picture is uploaded, and its id copied by hand into the last line. */
+const [setDsn = '', upload = '', mint = ''] = readmeBlock('Your first token / sh 2').split('\n\n');
+
+const missing = ['bash', 'curl', 'jq'].filter((tool) => spawnSync(tool, ['--version']).status !== 0);
+if (missing.length > 0) {
+  const left = `the README's commands, for want of ${missing.join(', ')}`;
+  if (process.env['REQUIRE_LANGUAGES'] === '1') throw new Error(`Nothing may be left out: ${left}`);
+  process.stderr.write(`\n*** LEFT OUT: ${left} (Debian: apt-get install ${missing.join(' ')}). ***\n\n`);
+}
+const runs = missing.length === 0 && inject('database').kind === 'embedded';
+
+// The README starts from a fresh folder without settings, so from an embedded database: once is enough.
+describe.runIf(runs)('who follows the README', () => {
+  let folder: string;
+  let service: ServiceProcess;
+  /** Of the issuer that its first command makes. */
+  let issuerId: string;
+  let dsn: string;
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'pixseal-readme-'));
+    symlinkSync(resolve('dist'), join(folder, 'dist'));
+    writeFileSync(join(folder, 'photo.jpg'), await drawPhoto());
+    writeFileSync(join(folder, 'watermark.png'), await drawWatermark());
+    service = await startServiceProcess({ DATA_DIR: join(folder, 'data') });
+  }, STARTS);
+  afterAll(async () => {
+    service.kill('SIGTERM');
+    await service.ended;
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  /** Runs a block as in a terminal in that folder. @returns what it printed */
+  async function bash(...blocks: readonly string[]): Promise<string> {
+    const script = ['set -euo pipefail; shopt -s expand_aliases', prelude, ...blocks].join('\n');
+    const { stdout } = await promisify(execFile)(
+      'bash',
+      ['-c', script.replaceAll('127.0.0.1:3000', `127.0.0.1:${service.port}`)],
+      { cwd: folder, env: { PATH: process.env['PATH'], HOME: folder, NO_COLOR: '1' } },
+    );
+    return stdout;
+  }
+
+  const secret = (): string => decodeURIComponent(new URL(dsn).password);
+
+  it('has an issuer, a picture and a URL that shows it', async () => {
+    const made = await bash(create);
+    [, issuerId = ''] = /^issuer\s+(\S+)$/m.exec(made) ?? [];
+    [, dsn = ''] = /^dsn\s+(\S+)$/m.exec(made) ?? [];
+    const environment = fillIn(setDsn, { 'http://…': dsn });
+    const { id } = JSON.parse(await bash(environment, fillIn(upload, { ISSUER_ID: issuerId }))) as {
+      id: string;
+    };
+    const url = (await bash(environment, fillIn(mint, { IMAGE_ID: id }))).trim();
+    const picture = await fetch(url, { headers: { accept: 'image/png' } });
+    expect(await measure(Buffer.from(await picture.arrayBuffer()))).toMatchObject({
+      width: 400,
+      height: 300,
+    });
+    expect(await bash(`pixseal explain '${url}'`)).toContain('c_fill,h_300,w_400');
+  });
+
+  it('seals in TypeScript what compiles and is answered', async () => {
+    const project = join(folder, 'project');
+    mkdirSync(join(project, 'node_modules'), { recursive: true });
+    symlinkSync(resolve('.'), join(project, 'node_modules/pixseal'));
+    writeFileSync(join(project, 'package.json'), '{"type":"module"}');
+    const [image] = await rowsOf('images');
+    const path = join(project, 'seal.ts');
+    const source = `${readmeBlock('In JavaScript and TypeScript / ts 1')}\nconsole.log(url);\n`;
+    writeFileSync(path, `const imageId: string = process.argv[2]!;\n${source}`);
+    const options: ts.CompilerOptions = {
+      strict: true,
+      target: ts.ScriptTarget.ES2022,
+      module: ts.ModuleKind.NodeNext,
+      moduleResolution: ts.ModuleResolutionKind.NodeNext,
+      types: ['node'],
+      typeRoots: [resolve('node_modules/@types')],
+    };
+    const program = ts.createProgram([path], options);
+    const faults = ts.getPreEmitDiagnostics(program);
+    expect(faults.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'))).toStrictEqual(
+      [],
+    );
+    program.emit();
+    const { stdout } = await promisify(execFile)(process.execPath, [join(project, 'seal.js'), image ?? ''], {
+      env: { ...process.env, PIXSEAL_DSN: dsn },
+    });
+    expect((await fetch(stdout.trim(), { redirect: 'manual' })).status).toBe(302);
+  });
+
+  it('makes rows, a token and its explanation with the admin API', async () => {
+    const printed = await bash(readmeBlock('The admin API / sh 1'));
+    expect(printed).toMatch(/Location: \S+c_fill,h_300,w_400\/fl_tiled,l_\S+shoes\/blue\.jpg\s*$/m);
+    const [, steps = ''] = /^(\[[^]*\])$/m.exec(printed) ?? [];
+    expect(JSON.parse(steps)).toMatchObject([
+      { component: 'c_fill,h_300,w_400', ignored: [] },
+      { component: expect.stringMatching(/^fl_tiled,l_/) as string, ignored: [] },
+    ]);
+  });
+
+  it('makes, lists and revokes admin keys', async () => {
+    const [functions = ''] = readmeBlock('The admin API / sh 1').split('\n\n');
+    const block = readmeBlock('Admin keys, the audit log, and creates that are sent again / sh 1');
+    const lines = block.trimEnd().split('\n');
+    const revoke = lines.pop() ?? '';
+    const printed = await bash(functions, 'ISSUER=$(jq -r .id issuer.json)', ...lines);
+    const [id = ''] = await rowsOf('admin-keys', 'Reports');
+    expect(printed).toContain(id);
+    await bash(fillIn(revoke, { ADMIN_KEY_ID: id }));
+    expect(await rowsOf('admin-keys', 'Reports')).toStrictEqual([]);
+  });
+
+  it('registers what an account has', async () => {
+    const account = await startAdminApi(ACCOUNT);
+    try {
+      account.assets = [1, 2].map((number) => ({
+        public_id: `shoes/old_${number}`,
+        type: 'upload',
+        version: 1571218039,
+        format: 'jpg',
+      }));
+      const block = fillIn(readmeBlock('Images that are in Cloudinary / sh 1'), {
+        'API_KEY:API_SECRET@CLOUD_NAME': `${ACCOUNT.apiKey}:${ACCOUNT.apiSecret}@${ACCOUNT.cloudName}`,
+        ISSUER_ID: issuerId,
+      });
+      const before = await rowsOf('images');
+      await bash(`export CLOUDINARY_UPLOAD_PREFIX=${account.url}`, block);
+      expect(await rowsOf('images')).toHaveLength(before.length + 2);
+    } finally {
+      await account.close();
+    }
+  });
+
+  it('lays the overlays of its example over a picture', async () => {
+    const overlay = await admin('/overlays', { issuer_id: issuerId, public_id: 'marks/example' });
+    const steps = fillIn(readmeBlock('What a token may say / json 1'), {
+      '3d616b4e-a597-4b23-aa3d-d7de678f0ba6': overlay.id,
+    });
+    const [image = ''] = await rowsOf('images');
+    const token = sealWith(secret(), { iss: issuerId, transformations: JSON.parse(steps) as unknown });
+    const answer = await fetch(`${service.url}/images/${image}/explain?token=${token}`);
+    expect(await answer.json()).toMatchObject({ steps: [{ ignored: [] }, { ignored: [] }] });
+  });
+
+  it.runIf(hasBrowser())('shows the picture in an <img>', async () => {
+    const [image = ''] = await rowsOf('images', 'shoes/red');
+    const token = sealWith(secret(), { iss: issuerId, image_id: image, sharinpix: { download: false } });
+    const html = fillIn(readmeBlock('Your first image / html 1'), {
+      'https://img.example.com': service.url,
+      '161400d0-c894-42fd-8100-262361ea91ff': image,
+      'eyJ0…': token,
+    });
+    const browser = await launchBrowser();
+    try {
+      const page = await browser.newPage();
+      await page.setContent(html);
+      await page.waitForFunction('document.images[0].complete');
+      expect(
+        await page.evaluate('[document.images[0].naturalWidth > 0, document.images[0].alt]'),
+      ).toStrictEqual([true, 'Red shoes']);
+    } finally {
+      await browser.close();
+    }
+  });
+
+  /** A row made over the admin API. */
+  async function admin(
+    path: string,
+    body?: unknown,
+  ): Promise<{ id: string; items: Record<string, string>[] }> {
+    const { admin_api_key: key } = JSON.parse(readFileSync(join(folder, 'data/secrets.json'), 'utf8')) as {
+      admin_api_key: string;
+    };
+    const answer = await fetch(`${service.url}/admin${path}`, {
+      headers: {
+        authorization: `Bearer ${key}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }),
+    });
+    return (await answer.json()) as { id: string; items: Record<string, string>[] };
+  }
+
+  /** The ids of rows: of the issuer's, or of this name. */
+  async function rowsOf(rows: string, name?: string): Promise<string[]> {
+    const { items } = await admin(`/${rows}?limit=100`);
+    return items
+      .filter((row) =>
+        name === undefined ? row['issuer_id'] === issuerId : [row['name'], row['public_id']].includes(name),
+      )
+      .map(({ id = '' }) => id);
+  }
+});

@@ -1,0 +1,106 @@
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { OpenAPIObject } from '@nestjs/swagger';
+import { AppModule } from '../../src/app.module.js';
+import { readEnvironment } from '../../src/config/environment.js';
+import { describeApi } from '../../src/docs/openapi.js';
+import type { DescribedOperation } from '../../src/docs/operations.js';
+
+/** Everything that a service can be asked, whose settings open every route that OpenAPI describes. */
+const VARIABLES = {
+  DATABASE_URL: 'postgres://127.0.0.1/never-asked',
+  CLOUDINARY_URL: 'cloudinary://1:secret@demo',
+  ADMIN_API_KEYS: 'a key that opens nothing: never used'.replaceAll(' ', '-'),
+  SECRETS_KEY: '00'.repeat(32),
+};
+
+/** The OpenAPI document as `/docs/openapi.json` serves it. Nothing is started: Nest only looks at the routes. */
+export async function readApiDocument(): Promise<OpenAPIObject> {
+  const environment = readEnvironment(VARIABLES, () => {
+    throw new Error('Not embedded');
+  });
+  const app = await NestFactory.create<NestFastifyApplication>(
+    AppModule.for(environment),
+    new FastifyAdapter(),
+    { preview: true, logger: false, abortOnError: false },
+  );
+  try {
+    return describeApi(app);
+  } finally {
+    await app.close();
+  }
+}
+
+/** A schema of an OpenAPI 3.0 document, as far as the service's own uses it. */
+export interface Schema {
+  readonly $ref?: string;
+  readonly type?: string;
+  readonly format?: string;
+  readonly description?: string;
+  readonly enum?: readonly unknown[];
+  readonly default?: unknown;
+  readonly nullable?: boolean;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly minLength?: number;
+  readonly maxLength?: number;
+  readonly minItems?: number;
+  readonly maxItems?: number;
+  readonly uniqueItems?: boolean;
+  readonly pattern?: string;
+  readonly items?: Schema;
+  readonly allOf?: readonly Schema[];
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly required?: readonly string[];
+  readonly additionalProperties?: boolean | Schema;
+}
+
+/** What `$ref`s name. */
+export type Schemas = Readonly<Record<string, Schema>>;
+
+/** The last piece of a reference. */
+export const nameOf = (reference: string): string => reference.split('/').at(-1) ?? '';
+
+/** The schema that a reference or an `allOf` stands for. */
+export function resolve(schema: Schema, schemas: Schemas): Schema {
+  if (schema.$ref !== undefined) return resolve(schemas[nameOf(schema.$ref)] ?? {}, schemas);
+  if (schema.allOf === undefined) return schema;
+  const parts = schema.allOf.map((part) => resolve(part, schemas));
+  return {
+    type: 'object',
+    properties: Object.assign({}, ...parts.map(({ properties = {} }) => properties)) as Record<
+      string,
+      Schema
+    >,
+    required: parts.flatMap(({ required = [] }) => required),
+  };
+}
+
+/** An answer of an operation. */
+export interface DescribedAnswer {
+  readonly status: string;
+  readonly description: string;
+  /** Of its body; absent where it has none. */
+  readonly schema?: Schema;
+  /** Of the problems that it may be; empty for any other. */
+  readonly codes: readonly string[];
+}
+
+/** Every answer that a document gives an operation. */
+export function answersOf(document: OpenAPIObject, { operation }: DescribedOperation): DescribedAnswer[] {
+  return Object.entries(operation.responses).map(([status, answer = { description: '' }]) => {
+    const found = '$ref' in answer ? document.components?.responses?.[nameOf(answer.$ref)] : answer;
+    const { content = {}, description } = found as {
+      readonly description: string;
+      readonly content?: Readonly<Record<string, { readonly schema?: Schema }>>;
+    };
+    const [type, { schema }] = Object.entries(content)[0] ?? ['', {}];
+    const codes = (schema?.allOf ?? []).flatMap((each) => each.properties?.['code']?.enum ?? []);
+    return {
+      status,
+      description,
+      ...(schema === undefined ? {} : { schema }),
+      codes: type === 'application/problem+json' ? codes.map(String) : [],
+    };
+  });
+}
