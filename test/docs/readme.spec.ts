@@ -6,6 +6,8 @@ import { readBlocks, readmeBlock } from '../support/readme.js';
 /** Blocks that no test runs, and why. */
 const NOT_RUN: Readonly<Record<string, string>> = {
   'Pixseal / text 1': 'it is a drawing',
+  'On Kubernetes / sh 1':
+    'it needs a registry and a cluster; test/docs/kubernetes.spec.ts reads the manifest',
 };
 
 const specs = readdirSync('test', { recursive: true, encoding: 'utf8' })
@@ -29,7 +31,7 @@ describe('the README', () => {
     const { services } = parse(readFileSync('docker-compose.yml', 'utf8')) as {
       services: Record<string, unknown>;
     };
-    const lines = readmeBlock('Production / sh 1').trim().split('\n');
+    const lines = readmeBlock('With docker compose / sh 1').trim().split('\n');
     expect(lines).toHaveLength(3);
     expect(lines[0]).toMatch(/^cp \.env\.example \.env /);
     expect(readFileSync('.env.example', 'utf8')).toMatch(/POSTGRES_PASSWORD/);
@@ -45,12 +47,12 @@ describe('the README', () => {
     const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as {
       scripts: Record<string, string>;
     };
-    const block = readmeBlock('Production / sh 2');
+    const block = readmeBlock('Without containers / sh 1');
     const named = [...block.matchAll(/npm run ([\w:]+)/g)].map(([, name = '']) => name);
     expect(named).toStrictEqual(['migration:run']);
     for (const name of [...named, 'start']) expect(scripts).toHaveProperty([name]);
     // What they run is run by test/faults/migrators.spec.ts and test/e2e/process.spec.ts.
     expect(scripts['migration:run']).toContain('dist/src/database/migration-run.js');
-    expect(scripts['start']).toContain('dist/src/main.js');
+    expect(scripts['start']).toContain('dist/server/main.js');
   });
 });
