@@ -12,8 +12,8 @@ import { ProblemFilter } from '../problems/problem.filter.js';
 import type { DeliveryLocator } from './delivery-locator.js';
 import type { Delivery, DeliveryService } from './delivery.service.js';
 import { IMAGE_HEADERS, makeRedirect, type Redirect, writeRedirect } from './response-headers.js';
-import { readSealedUrl, type SealedUrl } from './sealed-url.js';
-import type { WarmRedirects } from './warm-redirects.service.js';
+import { isRead, readSealedUrl, type SealedUrl } from './sealed-url.js';
+import type { WarmRedirect, WarmRedirects } from './warm-redirects.service.js';
 
 /** What the lane asks on its way: what Fastify's hooks and Nest's controller ask on theirs. */
 export interface LaneServices {
@@ -32,6 +32,10 @@ export interface LaneServices {
 interface Exchange extends IssuerTrail {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
+  /** Where the Location depends on it. */
+  readonly host: string | undefined;
+  /** Whether the token was accepted lately. */
+  readonly again: boolean;
   readonly requestId: string;
   /** By `performance.now()`. */
   readonly startedAt: number;
@@ -53,17 +57,26 @@ export function openRedirectLane(server: FastifyInstance, services: LaneServices
   const [goTheWholeWay] = server.server.listeners('request') as [RequestListener];
   server.server.removeListener('request', goTheWholeWay);
   server.server.prependListener('request', (request, response) => {
-    const asked = readSealedUrl(request);
+    // What is known is known by its whole URL, which need not be taken apart then.
+    const again = warm.wasAccepted(request.url ?? '');
+    const host = locator.needsHost ? request.headers.host : undefined;
+    const known = again && isRead(request) ? warm.find(request.url ?? '', host) : null;
+    const asked = known ?? readSealedUrl(request);
     if (asked === null || server.isUnderPressure()) goTheWholeWay(request, response);
-    else answer(asked, request, response);
+    else answer(asked, { request, response, host, again });
   });
 
-  function answer(asked: SealedUrl, request: IncomingMessage, response: ServerResponse): void {
+  function answer(
+    asked: WarmRedirect | SealedUrl,
+    { request, response, host, again }: Pick<Exchange, 'request' | 'response' | 'host' | 'again'>,
+  ): void {
     const requestId = requestIdOf(request.rawHeaders);
     const startedAt = performance.now();
     const exchange: Exchange = {
       request,
       response,
+      host,
+      again,
       requestId,
       startedAt,
       issuerId: null,
@@ -73,45 +86,36 @@ export function openRedirectLane(server: FastifyInstance, services: LaneServices
     if (logger.isLevelEnabled('info')) logWhenSent(exchange);
     try {
       void limits.spendAddress(addressOf(request));
-      const host = locator.needsHost ? request.headers.host : undefined;
-      const again = warm.wasAccepted(asked.token);
-      if (!again || !answerWarm(asked, host, exchange)) answerWhole(asked, host, again, exchange);
+      if ('redirect' in asked) answerWarm(asked, exchange);
+      else answerWhole(asked, exchange);
     } catch (error) {
       refuse(error, exchange);
     }
   }
 
-  function answerWarm({ url }: SealedUrl, host: string | undefined, exchange: Exchange): boolean {
-    const known = warm.find(url, host);
-    if (known === null) return false;
+  function answerWarm(known: WarmRedirect, exchange: Exchange): void {
     exchange.issuerId = known.issuer.id;
     void limits.spendIssuer(known.issuer.id);
     keyUses.count(known.key.id);
     redirect('warm', exchange, known.redirect, warm.maxAgeOf(known));
-    return true;
   }
 
-  function answerWhole(asked: SealedUrl, host: string | undefined, again: boolean, exchange: Exchange): void {
+  function answerWhole(asked: SealedUrl, exchange: Exchange): void {
     const { pathId, token } = asked;
     const delivery = deliveries.deliver({ pathId, query: { token } }, exchange);
     if (delivery instanceof Promise) {
       delivery
         .then((found) => {
-          send(asked, host, again, exchange, found);
+          send(asked, exchange, found);
         })
         .catch((error: unknown) => {
           refuse(error, exchange);
         });
-    } else send(asked, host, again, exchange, delivery);
+    } else send(asked, exchange, delivery);
   }
 
-  function send(
-    { url, token }: SealedUrl,
-    host: string | undefined,
-    again: boolean,
-    exchange: Exchange,
-    delivery: Delivery,
-  ): void {
+  function send({ url, token }: SealedUrl, exchange: Exchange, delivery: Delivery): void {
+    const { host, again } = exchange;
     const location = locator.locate(delivery.url, { protocol: 'http', host });
     redirect('sealed', exchange, makeRedirect(location), delivery.maxAge);
     if (again) warm.keep(url, host, delivery, location);

@@ -21,9 +21,15 @@ export function writeSealedUrl(pathId: unknown, token: unknown): string | null {
 /** What a decoder would read as something else than itself. */
 const DECODED = ['%', '&', '+', '#', ';'];
 
+/** Whether a request only reads: GET or HEAD. */
+export function isRead({ method }: IncomingMessage): boolean {
+  return method === 'GET' || method === 'HEAD';
+}
+
 /** Reads `GET|HEAD /images/<id>?token=<token>` with nothing else in it and nothing encoded; null for any other form. */
-export function readSealedUrl({ method, url = '' }: IncomingMessage): SealedUrl | null {
-  if ((method !== 'GET' && method !== 'HEAD') || !url.startsWith(PATH)) return null;
+export function readSealedUrl(request: IncomingMessage): SealedUrl | null {
+  const { url = '' } = request;
+  if (!isRead(request) || !url.startsWith(PATH)) return null;
   const mark = url.indexOf(QUERY, PATH.length);
   if (mark < 0 || DECODED.some((character) => url.includes(character))) return null;
   const pathId = url.slice(PATH.length, mark);
