@@ -170,7 +170,7 @@ export class DeliveryService {
         version: image.version,
         format: issuer.deliveryFormat,
       },
-      [...baseChain, ...mapped.components(overlays), ...mandatoryChain],
+      baseChain.concat(mapped.components(overlays), mandatoryChain),
       expiresAt,
     );
     const maxAge = redirectAge(policy, claims, this.urls.endOf(expiresAt), Date.now() / 1000);
@@ -196,6 +196,7 @@ export class DeliveryService {
   /** The rows by id; no promise where all of them are known. @throws OverlayNotFoundError (404) */
   private findOverlays(issuerId: string, ids: readonly string[]): Soon<Overlays> {
     if (ids.length === 0) return NO_OVERLAYS;
+    if (ids.length === 1) return after(this.directory.findOverlay(issuerId, ids[0] ?? ''), alone);
     const rows: (Overlay | null)[] = [];
     for (const id of ids) {
       const row = this.directory.findOverlay(issuerId, id);
@@ -210,6 +211,19 @@ export class DeliveryService {
 }
 
 type Overlays = ReadonlyMap<string, Overlay>;
+
+const ALONE = new WeakMap<Overlay, Overlays>();
+
+/** A row by its id: what most chains have, so it is made once for each row. @throws OverlayNotFoundError (404) */
+function alone(overlay: Overlay | null): Overlays {
+  if (overlay === null) throw new OverlayNotFoundError();
+  let overlays = ALONE.get(overlay);
+  if (overlays === undefined) {
+    overlays = new Map([[overlay.id, overlay]]);
+    ALONE.set(overlay, overlays);
+  }
+  return overlays;
+}
 
 /** @throws OverlayNotFoundError (404) */
 function byId(rows: readonly (Overlay | null)[]): Overlays {

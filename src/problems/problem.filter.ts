@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { findDatabaseFault } from '../database/database-fault.js';
 import { DatabaseUnavailableError } from '../database/database.errors.js';
 import { DEFAULT_HEADERS, type HeaderList } from '../delivery/response-headers.js';
-import { isFitForWhole, sendWhole, writeHeaders } from '../delivery/whole-answer.js';
+import { isFitForWhole, isPlainText, sendWhole, writeHeaders } from '../delivery/whole-answer.js';
 import { type LimitScope, TooManyRequestsError } from '../limits/limits.errors.js';
 import { runtimeOf } from '../logging/request-trail.js';
 import { ProblemError } from './problem.error.js';
@@ -80,7 +80,9 @@ export class ProblemFilter implements ExceptionFilter {
       response.destroy();
       return told;
     }
-    const body = Buffer.from(JSON.stringify(problem));
+    const json = JSON.stringify(problem);
+    // Each character a byte: the UTF-8 of whatever is beyond ASCII.
+    const body = isPlainText(json) ? json : Buffer.from(json).toString('latin1');
     const headers = [
       ...(error instanceof ProblemError ? Object.entries(error.headers).flat() : []),
       'Content-Type',
@@ -93,10 +95,10 @@ export class ProblemFilter implements ExceptionFilter {
       String(body.length),
     ];
     if (isFitForWhole(request, response)) {
-      sendWhole(response, problem.status, this.head + writeHeaders(headers), body.toString('latin1'));
+      sendWhole(response, problem.status, this.head + writeHeaders(headers), body);
     } else {
       response.writeHead(problem.status, [...this.headers, ...headers]);
-      response.end(body);
+      response.end(body, 'latin1');
     }
     return told;
   }

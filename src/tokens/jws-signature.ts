@@ -23,6 +23,7 @@ const PADS = {
 
 /** Where every HMAC is put together; nothing waits between its first byte and its last. */
 const scratch = Buffer.alloc(128 + MAX_TOKEN_LENGTH);
+const OUTER = { HS256: Buffer.alloc(64 + 32), HS384: Buffer.alloc(128 + 48), HS512: Buffer.alloc(128 + 64) };
 const COMPARED = {
   HS256: [Buffer.alloc(43), Buffer.alloc(43)],
   HS384: [Buffer.alloc(64), Buffer.alloc(64)],
@@ -53,8 +54,10 @@ function hmacOf(text: string, { secret, algorithm }: Pick<SigningKey, 'secret' |
   const { inner, outer } = PADS[algorithm].get(secret) ?? makePads(secret, algorithm);
   scratch.set(inner);
   const first = hash(name, scratch.subarray(0, block + scratch.write(text, block, 'latin1')), 'binary');
-  scratch.set(outer);
-  return hash(name, scratch.subarray(0, block + scratch.write(first, block, 'latin1')), 'base64url');
+  const last = OUTER[algorithm];
+  last.set(outer);
+  last.write(first, block, 'latin1');
+  return hash(name, last, 'base64url');
 }
 
 function makePads(secret: KeyObject, algorithm: HmacAlgorithm): Pads {

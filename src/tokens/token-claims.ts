@@ -53,9 +53,11 @@ export function readClaims(payload: JsonObject, issuerId: string, now: number): 
   if (issuedAt !== null && issuedAt > now + CLOCK_LEEWAY_SECONDS) throw new InvalidTokenError('issued_ahead');
 
   const settings = isJsonObject(payload['sharinpix']) ? payload['sharinpix'] : {};
+  const { imageId, imageIds } = readImageBinding(payload['image_id']);
   return {
     issuerId,
-    ...readImageBinding(payload['image_id']),
+    imageId,
+    imageIds,
     transformations: payload['transformations'],
     download: settings['download'] !== false,
     original: settings['original'] === true,
@@ -79,8 +81,10 @@ function readSeconds(claim: unknown): number | null {
   throw new InvalidTokenError('bad_time');
 }
 
+const NO_BINDING = { imageId: null, imageIds: null };
+
 function readImageBinding(claim: unknown): Pick<TokenClaims, 'imageId' | 'imageIds'> {
-  if (claim === undefined) return { imageId: null, imageIds: null };
+  if (claim === undefined) return NO_BINDING;
   if (!Array.isArray(claim)) return { imageId: readImageId(claim), imageIds: null };
   // An empty list binds to nothing; taken for "no list" it would open every image.
   if (claim.length === 0) throw new InvalidTokenError('bad_image_id');

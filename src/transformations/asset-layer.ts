@@ -12,6 +12,7 @@ export function readRowId(value: unknown): string | undefined {
   if (typeof value !== 'string' || value.length !== 36) {
     return undefined;
   }
+  if (UUID.test(value)) return value;
   const id = value.toLowerCase();
   return UUID.test(id) ? id : undefined;
 }
