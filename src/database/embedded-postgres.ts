@@ -35,6 +35,12 @@ export async function openEmbeddedPostgres(dataDir: string): Promise<EmbeddedPos
 }
 
 /**
+ * PGlite clears all of its shared buffers at each start: of the 128 MB that are the default, that is most of a second
+ * and 115 MB of memory, for a database whose files the system caches anyway.
+ */
+const SETTINGS = { startParams: [...PGlite.defaultStartParams, '-c', 'shared_buffers=16MB'] };
+
+/**
  * A process that is killed while it makes the files leaves some that no Postgres can start from. A mark stands beside
  * them until they are whole; what is found with its mark has never held a row, and is made anew.
  */
@@ -42,9 +48,9 @@ async function openDatabase(folder: string): Promise<PGlite> {
   const mark = `${folder}.unfinished`;
   if (existsSync(mark)) rmSync(folder, { recursive: true, force: true });
   // An empty folder holds no database; one that holds anything is nobody's to remove.
-  else if (existsSync(folder) && readdirSync(folder).length > 0) return PGlite.create(folder);
+  else if (existsSync(folder) && readdirSync(folder).length > 0) return PGlite.create(folder, SETTINGS);
   writeFileSync(mark, '', { mode: 0o600 });
-  const database = await PGlite.create(folder);
+  const database = await PGlite.create(folder, SETTINGS);
   rmSync(mark);
   return database;
 }
