@@ -548,6 +548,8 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
     it('asks to sign in again when its admin key is revoked', async () => {
       const key = await createAdminKey(service);
       const page = await openAs(key.key, '#/images');
+      // What this page asks for must not be what finds it out.
+      await page.waitForLoadState('networkidle');
       await service.admin('DELETE', `/admin-keys/${key.id}`);
       await page.getByRole('link', { name: 'Audit' }).click();
       await page.getByText('The session has ended. Sign in again.').waitFor();
