@@ -55,6 +55,7 @@ export default defineConfig({
           name: 'embedded',
           include: withDatabase,
           exclude: postgres === null ? [] : onEither,
+          provide: { once: postgres === null },
           setupFiles,
           globalSetup: ['test/support/build.setup.ts', 'test/support/embedded.setup.ts'],
           testTimeout: 60_000,
@@ -67,6 +68,7 @@ export default defineConfig({
             {
               test: {
                 name: 'postgres',
+                provide: { once: true },
                 include: withDatabase,
                 setupFiles,
                 globalSetup: ['test/support/build.setup.ts', 'test/support/postgres.setup.ts'],

@@ -19,9 +19,10 @@ const SECRET_NOTE =
   'note: the secret, and the dsn that holds it, are shown this once: keep them where your backend finds them\n';
 
 const embedded = inject('database').kind === 'embedded';
-/** What has nothing to do with Postgres runs on the embedded database alone: left out, not skipped. */
+/** What has nothing to do with the kind of database runs on one: each command opens the embedded one anew. */
+const once = inject('once');
 function describeOnce(name: string, suite: () => void): void {
-  if (embedded) describe(name, suite);
+  if (once) describe(name, suite);
 }
 
 type Variables = Readonly<Record<string, string>>;
@@ -99,10 +100,10 @@ async function openService(): Promise<Place> {
   };
 }
 
-describe.each([
-  { place: 'a database', open: openDatabase },
-  { place: 'a running service', open: openService },
-])('on $place', ({ open }) => {
+const A_DATABASE = { place: 'a database', open: openDatabase };
+const PLACES = once ? [A_DATABASE, { place: 'a running service', open: openService }] : [A_DATABASE];
+
+describe.each(PLACES)('on $place', ({ open }) => {
   let place: Place;
   let issuer: Record<string, string>;
   let image: Record<string, string>;
@@ -289,10 +290,7 @@ describe.each([
   });
 });
 
-describe.each([
-  { place: 'a database', open: openDatabase },
-  { place: 'a running service', open: openService },
-])('what is explained and refused on $place', ({ open }) => {
+describe.each(once ? PLACES : [])('what is explained and refused on $place', ({ open }) => {
   let place: Place;
   let secret: string;
   let keyId: string;
@@ -741,7 +739,7 @@ describe('the database', () => {
     });
   });
 
-  describeOnce('in a folder', () => {
+  describe.runIf(embedded)('in a folder', () => {
     it('is left to the running service that holds it, and --server named as the way', async () => {
       const service = await startService({}, database);
       const { code, stdout, stderr } = await pixseal(['issuer', 'create', '--name', 'x'], {

@@ -7,6 +7,8 @@ import { migrateUnderLock } from '../../src/database/migrate.js';
 
 declare module 'vitest' {
   interface ProvidedContext {
+    /** Whether this project runs what has nothing to do with the kind of database. */
+    once: boolean;
     /** Which database this run of a suite is on. */
     database: { kind: 'embedded'; template: string } | { kind: 'postgres'; url: string; template: string };
   }
