@@ -56,6 +56,8 @@ const SCHEMA = {
   subscribers: [ActorSubscriber],
   migrationsTableName: 'migrations',
   synchronize: false,
+  // None is needed: Postgres makes UUIDs by itself.
+  installExtensions: false,
   logging: false,
 } satisfies DataSourceOptions;
 

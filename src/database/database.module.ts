@@ -6,7 +6,7 @@ import { requireOpenSecrets } from '../issuers/stored-secrets.service.js';
 import { SecretBox } from '../secrets/secret-box.js';
 import { ChangeFeed } from './change-feed.js';
 import { makeDataSource } from './data-source.js';
-import { migrateUnderLock, requireMigrated } from './migrate.js';
+import { isMigrated, migrateUnderLock, requireMigrated } from './migrate.js';
 
 /** Opens the database before anything is served, and closes it after the last request. */
 @Global()
@@ -19,8 +19,8 @@ import { migrateUnderLock, requireMigrated } from './migrate.js';
         const dataSource = await makeDataSource(database);
         await dataSource.initialize();
         try {
-          if (database.kind === 'embedded') await migrateUnderLock(dataSource);
-          else await requireMigrated(dataSource);
+          if (database.kind === 'postgres') await requireMigrated(dataSource);
+          else if (!(await isMigrated(dataSource))) await migrateUnderLock(dataSource);
           await requireOpenSecrets(dataSource, new SecretBox(secretsKeys));
           return dataSource;
         } catch (error) {
