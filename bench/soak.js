@@ -16,8 +16,8 @@ const IMAGES = 100_000;
 const OVERLAYS = 20_000;
 /** Milliseconds between two samples. */
 const SAMPLE = 5_000;
-/** Until here memory is expected to grow: the shorter of two minutes and a fifth of the run. */
-const WARM_UP = Math.min(120, SECONDS / 5);
+/** Requests until which memory is expected to grow: each image has been asked for by then, and the caches are full. */
+const WARM_UP = 1.2 * IMAGES;
 /** MB a minute, and MB between the least and the most after the warm-up, within which memory counts as flat. */
 const FLAT = { slope: 1, range: 40 };
 
@@ -122,13 +122,14 @@ function report(samples, statuses) {
     );
   }
   const counts = [...statuses].map(([status, count]) => `${count} × ${status}`).join(', ');
-  const warm = samples.filter(({ at }) => at >= WARM_UP);
+  const warm = samples.filter(({ requests }) => requests >= WARM_UP);
+  if (warm.length < 2) throw new Error(`The warm-up of ${WARM_UP} requests was not over`);
   const slope = slopeOf(warm);
   const sizes = warm.map(({ rss }) => rss);
   const range = Math.max(...sizes) - Math.min(...sizes);
   const flat = slope <= FLAT.slope && range <= FLAT.range;
   process.stdout.write(
-    `\nanswers: ${counts}\nafter ${WARM_UP} s: ${slope.toFixed(2)} MB a minute, ${range.toFixed(1)} MB between least ` +
+    `\nanswers: ${counts}\nafter ${WARM_UP} requests: ${slope.toFixed(2)} MB a minute, ${range.toFixed(1)} MB between least ` +
       `and most of ${warm.length} samples: ${flat ? 'flat' : 'NOT flat'}\n`,
   );
 }

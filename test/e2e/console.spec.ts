@@ -562,7 +562,7 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
       await page.getByRole('heading', { name: 'Revocations' }).waitFor();
       const actions = (): Promise<number> =>
         page.locator('main button:not(:has-text("Copy")), main form').count();
-      expect(await actions()).toBe(0);
+      await eventually(actions).toBe(0);
       for (const section of ['Images', 'Overlays']) {
         await page.getByRole('navigation', { name: 'Sections' }).getByRole('link', { name: section }).click();
         await page.getByRole('heading', { name: section }).waitFor();
