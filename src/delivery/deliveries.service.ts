@@ -78,9 +78,14 @@ export class DeliveriesService {
   }
 }
 
-/** @throws what is no item's fault: a bad Host, for one, is the whole request's. */
-function describe(error: unknown, imageId: string | null): DeliveryResultView {
-  if (!(error instanceof ProblemError) || error instanceof InvalidHostError) throw error;
+/**
+ * The item's problem. What is no item's fault, such as a bad Host, rejects: thrown at once, it would leave the items
+ * that are still waited for without anybody who hears of theirs, which ends the process.
+ */
+function describe(error: unknown, imageId: string | null): Soon<DeliveryResultView> {
+  if (!(error instanceof ProblemError) || error instanceof InvalidHostError) {
+    return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+  }
   return { image_id: imageId?.slice(0, MAX_ECHO) ?? null, problem: problemBody(error) };
 }
 
