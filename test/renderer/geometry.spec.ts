@@ -21,7 +21,8 @@ const size = fc.record({
   h: fc.integer({ min: 1, max: 150 }),
 });
 
-const whole = (length: number): number => Math.max(1, Math.round(length));
+/** Halves go up, also those that a product of quotients left a hair below. */
+const whole = (length: number): number => Math.max(1, Math.round(Number(length.toFixed(6))));
 const by = ({ W, H }: Sizes, factor: number): [number, number] => [whole(W * factor), whole(H * factor)];
 const fit = ({ W, H, w, h }: Sizes): number => Math.min(w / W, h / H);
 const fill = ({ W, H, w, h }: Sizes): number => Math.max(w / W, h / H);
@@ -87,6 +88,11 @@ describe('the size of a crop mode', () => {
       ),
       { numRuns: 60 },
     );
+  });
+
+  it('rounds a half up that floating point would lose', async () => {
+    expect(1 / (2 / 117)).toBeLessThan(58.5);
+    expect(await dimensions(2, 117, 'c_scale,w_1')).toEqual([1, 59]);
   });
 
   it('follows `ar` where it is given with one side', async () => {

@@ -20,11 +20,14 @@ export interface Box {
   readonly zoom: number;
 }
 
+/** What division by a ratio may take from a half pixel; far below any share of a pixel that two sides can make. */
+const FLOATING_ERROR = 1e-9;
+
 /**
  * The one rounding rule of the renderer: a length becomes the nearest whole pixel (halves up), and at least 1.
  * Intermediate lengths are not rounded, only what a picture is really resized, cut or padded to.
  */
-export const wholePixels = (length: number): number => Math.max(1, Math.round(length));
+export const wholePixels = (length: number): number => Math.max(1, Math.round(length + FLOATING_ERROR));
 
 /**
  * Reads `w`, `h`, `ar`, `dpr` and `z`.
