@@ -28,9 +28,11 @@ const PATIENCE = 10;
  * @param {Workload} options.workload
  * @param {number} [options.rate] Requests a second at constant distances, sent whether or not answers come (an open
  * loop): latency then counts from the moment a request was due. Without it, each connection asks again at once.
+ * @param {boolean} [options.sleeps] Leaves the core to others between requests of a rate, which are then up to two
+ * milliseconds late.
  * @returns {Promise<{ answers: number, wrong: number, errors: number, seconds: number, latency: import('node:perf_hooks').RecordableHistogram, sample: string | null }>}
  */
-export async function load({ port, connections, seconds, workload, rate }) {
+export async function load({ port, connections, seconds, workload, rate, sleeps = false }) {
   const latency = createHistogram();
   const result = { answers: 0, wrong: 0, errors: 0, sample: null };
   const idle = [];
@@ -81,7 +83,7 @@ export async function load({ port, connections, seconds, workload, rate }) {
     await stayAwake(end);
   } else {
     idle.push(...clients);
-    await sendAtRate(rate, started, end, idle, ask);
+    await sendAtRate(rate, started, end, idle, ask, sleeps ? sleep : setImmediate);
   }
   const took = (performance.now() - started) / 1_000;
   ended = true;
@@ -114,8 +116,12 @@ function stayAwake(end) {
   });
 }
 
-/** Looks at the clock between any two events: a timer would be up to a millisecond late. */
-function sendAtRate(rate, started, end, idle, ask) {
+function sleep(callback) {
+  setTimeout(callback, 1);
+}
+
+/** With `setImmediate` as `wait`, looks at the clock between any two events: a timer would be late. */
+function sendAtRate(rate, started, end, idle, ask, wait) {
   const distance = 1_000 / rate;
   let sent = 0;
   return new Promise((resolve) => {
@@ -128,7 +134,7 @@ function sendAtRate(rate, started, end, idle, ask) {
         due = started + sent * distance;
       }
       if (now >= end) resolve();
-      else setImmediate(look);
+      else wait(look);
     };
     look();
   });
