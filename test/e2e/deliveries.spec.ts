@@ -220,6 +220,25 @@ describe('a request that is none for deliveries', () => {
     expect(answer.headers['content-type']).toBe('application/problem+json; charset=utf-8');
   });
 
+  it('is refused as a whole with a malformed Host, and no item’s refusal goes unheard', async () => {
+    const unheard: unknown[] = [];
+    const hear = (reason: unknown): void => void unheard.push(reason);
+    process.on('unhandledRejection', hear);
+    try {
+      const rows = { publicId: 'not_asked_for_yet', overlayPublicId: 'not_asked_for_yet_layer' };
+      const cold = await createTenant(service, rows);
+      await deliver([{ token: tenant.seal(), image_id: tenant.imageId }]);
+      // The first still waits for its rows when the second is refused.
+      const items = [cold, tenant].map(({ imageId, seal }) => ({ image_id: imageId, token: seal() }));
+      const answer = await post({ deliveries: items }, { host: 'img.example.com/elsewhere' });
+      expect(answer.json()).toMatchObject({ status: 400, code: 'invalid_host' });
+      expect(await deliver(items)).toMatchObject(items.map(({ image_id: id }) => ({ image_id: id })));
+      expect(unheard).toStrictEqual([]);
+    } finally {
+      process.off('unhandledRejection', hear);
+    }
+  });
+
   it.each(['[]', '[{}]', 'null', '"text"', '5', 'true'])('is refused: %s as a body', async (body) => {
     const answer = await post(body);
     expect(answer.status).toBe(422);
