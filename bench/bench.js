@@ -12,8 +12,8 @@ import { CASE_IDS, runSuite } from './suite.js';
 const { values: options } = parseArgs({
   options: { only: { type: 'string' }, dry: { type: 'boolean', default: false } },
 });
-const rounds = Number(process.env.BENCH_ROUNDS ?? 5);
-const seconds = Number(process.env.BENCH_SECONDS ?? 2);
+const rounds = Number(process.env.BENCH_ROUNDS ?? 9);
+const seconds = Number(process.env.BENCH_SECONDS ?? 1);
 const only = options.only?.split(',');
 const unknown = only?.filter((id) => !CASE_IDS.includes(id)) ?? [];
 if (unknown.length > 0) throw new Error(`No case ${unknown.join(', ')}; there are ${CASE_IDS.join(', ')}`);
@@ -27,7 +27,7 @@ try {
   process.stdout.write(`${rates}\n\n`);
   if (only === undefined) {
     const starts = await measureStarts(database.settings);
-    const memory = await measureMemory(database, 3 * seconds);
+    const memory = await measureMemory(database, 6 * seconds);
     const micro = JSON.parse(runPinned('bench/micro.js', database.settings));
     const sections = {
       targets: `${run}\n\n${targetsTable(results, { starts, memory, micro })}`,

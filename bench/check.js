@@ -10,8 +10,8 @@ import { runSuite } from './suite.js';
  */
 const NOISE = 0.15;
 const CASES = ['one', 'set', 'one-chain', 'distinct', 'refused', 'public', 'bulk-set', 'bulk'];
-const rounds = Number(process.env.BENCH_ROUNDS ?? 3);
-const seconds = Number(process.env.BENCH_SECONDS ?? 2);
+const rounds = Number(process.env.BENCH_ROUNDS ?? 5);
+const seconds = Number(process.env.BENCH_SECONDS ?? 1);
 
 leaveServerCore();
 const stored = readRatios();

@@ -1,20 +1,15 @@
 // The ratios that were measured last, for `npm run bench:check`.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { ratios } from './report.js';
 import { median } from './suite.js';
 
 const FILE = new URL('ratios.json', import.meta.url);
 
 /** Of each case, to the bare server: answers a second, and processor time for an answer. */
 export function mediansOf(results) {
-  const bare = results.find(({ id }) => id === 'bare');
   return Object.fromEntries(
     results
-      .filter((result) => result !== bare)
-      .map((result) => {
-        const { rate, cost } = ratios(result, bare);
-        return [result.id, { rate: round(median(rate)), cost: round(median(cost)) }];
-      }),
+      .filter(({ id }) => id !== 'bare')
+      .map(({ id, toBare }) => [id, { rate: round(median(toBare.rate)), cost: round(median(toBare.cost)) }]),
   );
 }
 

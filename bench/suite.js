@@ -1,4 +1,4 @@
-// Every rival under the same load in turn, on one core, for several rounds.
+// Every rival under the same load in turn, on one core, for several rounds; the bare server between any two.
 import { request } from 'node:http';
 import { load } from './load-client.js';
 import { insertImages, insertOwnRows } from './rows.js';
@@ -52,6 +52,7 @@ export const CASE_IDS = CASES.map(({ id }) => id);
  * @param {{ only?: string[], rounds: number, seconds: number }} options `only` names cases; `bare` is always among them.
  */
 export async function runSuite(database, { only = CASE_IDS, rounds, seconds }) {
+  // The bare server is the first.
   const cases = CASES.filter(({ id }) => id === 'bare' || only.includes(id));
   const workloads = await makeWorkloads(database.rows, new Set(cases.map(({ workload }) => workload)));
   const servers = await startServers(database, new Set(cases.map(({ server }) => server)), workloads.one);
@@ -62,28 +63,36 @@ export async function runSuite(database, { only = CASE_IDS, rounds, seconds }) {
     rates: [],
     costs: [],
     shares: [],
+    /** To the bare server right before and after: how many times its answers a second, and its processor time. */
+    toBare: { rate: [], cost: [] },
     memory: 0,
-    closed: null,
-    open: null,
+    closed: [],
+    open: [],
   }));
-  for (let round = 0; round <= rounds; round += 1) {
-    for (const result of results) {
-      if (round === 0) {
-        await measure(result, { seconds: Math.max(seconds, WARM_UP), warmUp: true });
-        continue;
-      }
-      const run = await measure(result, { seconds });
-      result.rates.push(run.rate);
-      result.costs.push(run.cost);
-      result.shares.push(run.share);
-      result.memory = Math.max(result.memory, run.memory);
-      result.closed = run.latency;
-    }
-  }
+  const [bare, ...others] = results;
+  const run = async (result) => {
+    const measured = await measure(result, { seconds });
+    result.rates.push(measured.rate);
+    result.costs.push(measured.cost);
+    result.shares.push(measured.share);
+    result.memory = Math.max(result.memory, measured.memory);
+    result.closed.push(measured.latency);
+    const rate = measured.rate / (result.workload.perRequest ?? 1) / 2;
+    result.open.push((await measure(result, { seconds, rate })).latency);
+    return measured;
+  };
   for (const result of results) {
-    const { perRequest = 1 } = result.workload;
-    const rate = median(result.rates) / perRequest / 2;
-    result.open = (await measure(result, { seconds, rate })).latency;
+    await measure(result, { seconds: Math.max(seconds, WARM_UP), warmUp: true });
+  }
+  for (let round = 0; round < rounds; round += 1) {
+    let before = await run(bare);
+    for (const result of others) {
+      const measured = await run(result);
+      const after = await run(bare);
+      result.toBare.rate.push(measured.rate / mean(before.rate, after.rate));
+      result.toBare.cost.push(mean(before.cost, after.cost) / measured.cost);
+      before = after;
+    }
   }
   for (const server of Object.values(servers)) await server.stop();
   return results;
@@ -196,6 +205,8 @@ export function takeAnswer(port, path) {
       .end();
   });
 }
+
+const mean = (one, other) => (one + other) / 2;
 
 export function median(values) {
   const sorted = [...values].sort((a, b) => a - b);
