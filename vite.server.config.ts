@@ -30,7 +30,12 @@ export default defineConfig({
     minify: false,
     reportCompressedSize: false,
     rolldownOptions: {
-      input: { main: 'dist/src/main.js', 'embedded-service': 'dist/src/testing/embedded-service.js' },
+      input: {
+        main: 'dist/src/main.js',
+        pixseal: 'dist/src/cli/pixseal.js',
+        'embedded-service': 'dist/src/testing/embedded-service.js',
+        'embedded-postgres.worker': 'dist/src/database/embedded-postgres.worker.js',
+      },
       external: new RegExp(`^(?:${[...SEPARATE, ...SHARED, ...ABSENT].join('|')})(?:/|$)`),
       output: {
         entryFileNames: '[name].js',

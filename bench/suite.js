@@ -182,7 +182,7 @@ export function startPixseal(settings, where) {
 }
 
 async function startWorkers(settings) {
-  return startServer(['dist/src/cli/pixseal.js', 'serve', '--workers', '2'], settings, { cores: ALL_CORES });
+  return startServer(['dist/server/pixseal.js', 'serve', '--workers', '2'], settings, { cores: ALL_CORES });
 }
 
 /** The headers, in order and spelling, and the body of an answer: what a bare server sends in its stead. */

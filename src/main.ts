@@ -1,17 +1,21 @@
-import { createApp } from './app.js';
 import { keepEmbeddedSecrets } from './config/embedded-secrets.js';
 import { processVariables, readEnvironment } from './config/environment.js';
-import { createDemoRows, welcome } from './demo/demo.js';
+import { openAhead } from './database/embedded-postgres.js';
 
 try {
   const environment = readEnvironment(processVariables(), keepEmbeddedSecrets);
+  const { database, host, port } = environment;
+  if (database.kind === 'embedded') openAhead(database.dataDir);
+  // Not before: the database comes up while these are loaded.
+  const { createApp } = await import('./app.js');
   const app = await createApp(environment);
   // A service that ends as it was told to ends with 0, not with the signal.
   app.enableShutdownHooks([], { useProcessExit: true });
-  const { database, host, port } = environment;
-  if (database.kind === 'embedded') await createDemoRows(app, environment.deliveryMode);
+  const demo = database.kind === 'embedded' ? await import('./demo/demo.js') : null;
+  await demo?.createDemoRows(app, environment.deliveryMode);
+  const welcome = await demo?.welcome(app, environment);
   await app.listen(port, host);
-  if (database.kind === 'embedded') process.stdout.write(await welcome(app, environment));
+  if (welcome) process.stdout.write(welcome(await app.getUrl()));
 } catch (error) {
   // The message alone: what stops a start is a setting, a folder or a database, and its text says what to do.
   process.stderr.write(`Pixseal did not start. ${error instanceof Error ? error.message : String(error)}\n`);

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import { addAdminKeyCommands } from './admin-key.command.js';
 import { addExplainCommand } from './explain.command.js';
@@ -95,6 +95,6 @@ function formatUsage(command: Command): string {
 }
 
 function readVersion(): string {
-  const manifest = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(manifest) as { version: string }).version;
+  const require = createRequire(import.meta.url);
+  return (require('pixseal/package.json') as { version: string }).version;
 }

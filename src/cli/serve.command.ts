@@ -4,7 +4,8 @@ import { processVariables, readEnvironment } from '../config/environment.js';
 import { CommandFailedError, UsageError } from './cli.errors.js';
 
 const MAX_WORKERS = 64;
-const MAIN = new URL('../../server/main.js', import.meta.url);
+/** Beside this file in dist/server. */
+const MAIN = new URL('./main.js', import.meta.url);
 
 export function addServeCommand(program: Command): void {
   program

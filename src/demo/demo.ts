@@ -37,46 +37,50 @@ const DEMO = {
 /** Where a page can seal and nobody else can look: this machine. */
 const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
 
-/** What a person who started embedded mode wants to know: a URL that shows the seed's chain, and where the key is. */
+/**
+ * What a person who started embedded mode wants to know, once it listens: a URL that shows the seed's chain, and where
+ * the key is.
+ */
 export async function welcome(
   app: NestFastifyApplication,
   { dataDir, host, playground }: Pick<Environment, 'dataDir' | 'host' | 'playground'>,
-): Promise<string> {
-  const origin = await app.getUrl();
-  const lines = [`Pixseal is listening on ${origin}`];
+): Promise<(origin: string) => string> {
   const issuer = await app.get(DirectoryService).findIssuer(DEMO.issuer);
   const [key] = issuer?.keys ?? [];
-  if (key !== undefined) {
-    const sealer = app.get(TokenSealer, { strict: false });
-    const link = (claims: Readonly<Record<string, unknown>>): string => {
-      const token = sealer.seal(
-        { iss: DEMO.issuer, ...claims },
-        { algorithm: key.algorithm, secret: key.secret },
-      );
-      return `  ${origin}/images/${DEMO.image}?token=${token}`;
-    };
-    lines.push(
-      '',
-      'The demo image under the seed’s chain, watermarked; a download 101 pixels wide:',
-      link({ transformations: DEMO.transformations, sharinpix: {} }),
-      '',
-      'The same image large, in the browser:',
-      link({ transformations: DEMO.large, sharinpix: { download: false } }),
-    );
-    if (playground) {
-      const brought = LOOPBACK.has(host) && (await isOfDemo(app, key.id)) ? key.secret : null;
+  const isBrought = key !== undefined && playground && LOOPBACK.has(host) && (await isOfDemo(app, key.id));
+  const sealer = app.get(TokenSealer, { strict: false });
+  return (origin) => {
+    const lines = [`Pixseal is listening on ${origin}`];
+    if (key !== undefined) {
+      const link = (claims: Readonly<Record<string, unknown>>): string => {
+        const token = sealer.seal(
+          { iss: DEMO.issuer, ...claims },
+          { algorithm: key.algorithm, secret: key.secret },
+        );
+        return `  ${origin}/images/${DEMO.image}?token=${token}`;
+      };
       lines.push(
         '',
-        'The playground, to compose and seal your own:',
-        `  ${origin}${playgroundPath(brought)}`,
+        'The demo image under the seed’s chain, watermarked; a download 101 pixels wide:',
+        link({ transformations: DEMO.transformations, sharinpix: {} }),
+        '',
+        'The same image large, in the browser:',
+        link({ transformations: DEMO.large, sharinpix: { download: false } }),
       );
+      if (playground) {
+        lines.push(
+          '',
+          'The playground, to compose and seal your own:',
+          `  ${origin}${playgroundPath(isBrought ? key.secret : null)}`,
+        );
+      }
     }
-  }
-  lines.push(
-    '',
-    `The admin key is in ${embeddedSecretsPath(dataDir)}; the API is described at ${origin}/docs`,
-  );
-  return `\n${lines.join('\n')}\n\n`;
+    lines.push(
+      '',
+      `The admin key is in ${embeddedSecretsPath(dataDir)}; the API is described at ${origin}/docs`,
+    );
+    return `\n${lines.join('\n')}\n\n`;
+  };
 }
 
 /**

@@ -8,7 +8,8 @@ import { operationsOf } from './operations.js';
 
 /** Serves the API's description: a page at `/docs`, OpenAPI 3 at `/docs/openapi.json`. */
 export function serveDocs(app: NestFastifyApplication): void {
-  SwaggerModule.setup('docs', app, describeApi(app), {
+  // Made when it is first asked for: a start need not wait for it.
+  SwaggerModule.setup('docs', app, () => describeApi(app), {
     jsonDocumentUrl: 'docs/openapi.json',
     yamlDocumentUrl: 'docs/openapi.yaml',
     customSiteTitle: 'Pixseal API',

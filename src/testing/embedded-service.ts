@@ -1,6 +1,6 @@
-import { createApp } from '../app.js';
 import { keepEmbeddedSecrets } from '../config/embedded-secrets.js';
 import { processVariables, readEnvironment } from '../config/environment.js';
+import { openAhead } from '../database/embedded-postgres.js';
 import type { ServiceMessage } from './service-message.js';
 
 /** The service as the test kit forks it: without demo rows, it tells its parent the origin and ends with it. */
@@ -10,6 +10,9 @@ const tell = (message: ServiceMessage): void => {
 
 try {
   const environment = readEnvironment(processVariables(), keepEmbeddedSecrets);
+  if (environment.database.kind === 'embedded') openAhead(environment.database.dataDir);
+  // Not before: the database comes up while it is loaded.
+  const { createApp } = await import('../app.js');
   const app = await createApp(environment);
   // Also when the parent was killed: nothing is left behind.
   process.once('disconnect', () => {

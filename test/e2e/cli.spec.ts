@@ -36,7 +36,7 @@ interface Outcome {
 /** Runs the built command line in a process of its own, with no variable but those given. */
 function pixseal(args: readonly string[], variables: Variables = {}, input = ''): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['dist/src/cli/pixseal.js', ...args], {
+    const child = spawn(process.execPath, ['dist/server/pixseal.js', ...args], {
       env: { PATH: process.env['PATH'], ...variables },
     });
     let stdout = '';

@@ -74,7 +74,7 @@ function pixsealImport(
   place: Record<string, string> = overHttp(),
 ): Promise<Ended> {
   const account = { CLOUDINARY_URL: TEST_VARIABLES.CLOUDINARY_URL, CLOUDINARY_UPLOAD_PREFIX: api.url };
-  return spawnBuilt('src/cli/pixseal.js', { ...place, ...account }, ['import', '--issuer', issuerId, ...args])
+  return spawnBuilt('server/pixseal.js', { ...place, ...account }, ['import', '--issuer', issuerId, ...args])
     .ended;
 }
 
@@ -289,7 +289,7 @@ describe('pixseal import', () => {
   ])('says what is wrong %s', async (_, variables, expected) => {
     fill(1);
     const { ended } = spawnBuilt(
-      'src/cli/pixseal.js',
+      'server/pixseal.js',
       { ...overHttp(), CLOUDINARY_UPLOAD_PREFIX: api.url, ...variables },
       ['import', '--issuer', issuerId],
     );

@@ -263,7 +263,7 @@ describe.runIf(onServer)('with a Postgres server', () => {
     const database = await createTestDatabase();
     const workers = await startServiceProcess(
       { ...TEST_VARIABLES, ...database.variables, LOG_LEVEL: 'info' },
-      ['src/cli/pixseal.js', 'serve', '--workers', '2'],
+      ['server/pixseal.js', 'serve', '--workers', '2'],
     );
     const listening = (): number => workers.output().stdout.split('worker listens').length - 1;
     await waitUntil('both listen', () => listening() === 2);

@@ -58,7 +58,7 @@ function makeFolder(): string {
   const command = join(made, 'bin/pixseal');
   writeFileSync(
     command,
-    `#!/bin/sh\nexec '${process.execPath}' '${process.cwd()}/dist/src/cli/pixseal.js' "$@"\n`,
+    `#!/bin/sh\nexec '${process.execPath}' '${process.cwd()}/dist/server/pixseal.js' "$@"\n`,
   );
   chmodSync(command, 0o755);
   return made;

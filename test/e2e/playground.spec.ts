@@ -80,7 +80,7 @@ describe('the link to the playground that is printed at the start', () => {
   afterAll(() => service.close());
 
   async function brought(host: string, playground = true): Promise<unknown> {
-    const printed = await welcome(service.app, { dataDir: '/data', host, playground });
+    const printed = (await welcome(service.app, { dataDir: '/data', host, playground }))(service.url);
     const [, fragment] = /\/playground#(\S+)/.exec(printed) ?? [];
     return fragment === undefined ? null : Object.fromEntries(new URLSearchParams(fragment));
   }

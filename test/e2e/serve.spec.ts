@@ -5,7 +5,7 @@ import { spawnBuilt } from '../support/service-process.js';
 import { TEST_VARIABLES } from '../support/service.js';
 
 const embedded = inject('database').kind === 'embedded';
-const CLI = 'src/cli/pixseal.js';
+const CLI = 'server/pixseal.js';
 
 async function variablesOfDatabase(): Promise<Readonly<Record<string, string>>> {
   return { ...TEST_VARIABLES, ...(await ownDatabase()).variables };

@@ -6,7 +6,7 @@ import { createServedImage, ownDatabase, ownProcess } from '../support/owned.js'
 import type { ServiceProcess } from '../support/service-process.js';
 import { TEST_VARIABLES } from '../support/service.js';
 
-const CLI = 'src/cli/pixseal.js';
+const CLI = 'server/pixseal.js';
 /** On a machine that runs all suites at once. */
 const PATIENTLY = { timeout: 30_000 };
 
