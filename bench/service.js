@@ -35,7 +35,7 @@ export function migrate(url) {
 export async function startReplica(url) {
   const port = await findFreePort();
   const env = { ...SHARED, DATABASE_URL: url, PORT: String(port) };
-  const child = spawn(process.execPath, ['--max-semi-space-size=2', 'dist/server/main.js'], {
+  const child = spawn(process.execPath, ['--max-semi-space-size=4', 'dist/server/main.js'], {
     env,
     stdio: ['ignore', 'ignore', 'inherit'],
   });

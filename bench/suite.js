@@ -14,7 +14,7 @@ const BULK = 100;
 /** Seconds before the first round that counts: V8 compiles what is hot. */
 const WARM_UP = 3;
 
-const MAIN = ['--max-semi-space-size=2', 'dist/server/main.js'];
+const MAIN = ['--max-semi-space-size=4', 'dist/server/main.js'];
 
 /** What is measured: a case's server, and what it is asked. */
 const CASES = [

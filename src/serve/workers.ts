@@ -106,7 +106,7 @@ export function serveWithWorkers(
     logger,
   }: { readonly count: number; readonly drainTime: number; readonly logger: Logger },
 ): void {
-  cluster.setupPrimary({ exec: program, args: [], execArgv: ['--max-semi-space-size=2'] });
+  cluster.setupPrimary({ exec: program, args: [], execArgv: ['--max-semi-space-size=4'] });
   const workers = new Workers(
     count,
     { fork: () => cluster.fork(), exit: (code) => process.exit(code) },

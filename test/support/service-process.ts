@@ -28,7 +28,7 @@ export function spawnBuilt(
   variables: Variables,
   args: readonly string[] = [],
 ): Omit<ServiceProcess, 'port' | 'url'> {
-  const child = spawn(process.execPath, ['--max-semi-space-size=2', `dist/${program}`, ...args], {
+  const child = spawn(process.execPath, ['--max-semi-space-size=4', `dist/${program}`, ...args], {
     env: { PATH: process.env['PATH'], ...variables },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
