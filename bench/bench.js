@@ -12,7 +12,7 @@ import { CASE_IDS, runSuite } from './suite.js';
 const { values: options } = parseArgs({
   options: { only: { type: 'string' }, dry: { type: 'boolean', default: false } },
 });
-const rounds = Number(process.env.BENCH_ROUNDS ?? 9);
+const rounds = Number(process.env.BENCH_ROUNDS ?? 7);
 const seconds = Number(process.env.BENCH_SECONDS ?? 1);
 const only = options.only?.split(',');
 const unknown = only?.filter((id) => !CASE_IDS.includes(id)) ?? [];

@@ -23,7 +23,13 @@ try {
   const { distinct } = await makeWorkloads(database.rows, new Set(['distinct']));
   const started = performance.now();
   const server = await startServer(
-    ['--cpu-prof', `--cpu-prof-dir=${folder}`, '--max-semi-space-size=4', 'dist/server/main.js'],
+    [
+      '--cpu-prof',
+      `--cpu-prof-dir=${folder}`,
+      '--max-semi-space-size=4',
+      '--no-memory-reducer',
+      'dist/server/main.js',
+    ],
     database.settings,
   );
   await measure({ name: 'warm-up', server, workload: distinct }, { seconds });

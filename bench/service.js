@@ -35,10 +35,14 @@ export function migrate(url) {
 export async function startReplica(url) {
   const port = await findFreePort();
   const env = { ...SHARED, DATABASE_URL: url, PORT: String(port) };
-  const child = spawn(process.execPath, ['--max-semi-space-size=4', 'dist/server/main.js'], {
-    env,
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
+  const child = spawn(
+    process.execPath,
+    ['--max-semi-space-size=4', '--no-memory-reducer', 'dist/server/main.js'],
+    {
+      env,
+      stdio: ['ignore', 'ignore', 'inherit'],
+    },
+  );
   for (;;) {
     if (child.exitCode !== null) throw new Error('the service stopped before it was ready');
     const ready = await ask({ port, path: '/health/ready' }).catch(() => null);

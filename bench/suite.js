@@ -14,7 +14,7 @@ const BULK = 100;
 /** Seconds before the first round that counts: V8 compiles what is hot. */
 const WARM_UP = 3;
 
-const MAIN = ['--max-semi-space-size=4', 'dist/server/main.js'];
+const MAIN = ['--max-semi-space-size=4', '--no-memory-reducer', 'dist/server/main.js'];
 
 /** What is measured: a case's server, and what it is asked. */
 const CASES = [
@@ -77,18 +77,22 @@ export async function runSuite(database, { only = CASE_IDS, rounds, seconds }) {
     result.shares.push(measured.share);
     result.memory = Math.max(result.memory, measured.memory);
     result.closed.push(measured.latency);
-    const rate = measured.rate / (result.workload.perRequest ?? 1) / 2;
-    result.open.push((await measure(result, { seconds, rate })).latency);
     return measured;
+  };
+  const runAtHalf = async (result, { rate }) => {
+    const half = rate / (result.workload.perRequest ?? 1) / 2;
+    result.open.push((await measure(result, { seconds, rate: half })).latency);
   };
   for (const result of results) {
     await measure(result, { seconds: Math.max(seconds, WARM_UP), warmUp: true });
   }
   for (let round = 0; round < rounds; round += 1) {
     let before = await run(bare);
+    await runAtHalf(bare, before);
     for (const result of others) {
       const measured = await run(result);
       const after = await run(bare);
+      await runAtHalf(result, measured);
       result.toBare.rate.push(measured.rate / mean(before.rate, after.rate));
       result.toBare.cost.push(mean(before.cost, after.cost) / measured.cost);
       before = after;

@@ -106,7 +106,11 @@ export function serveWithWorkers(
     logger,
   }: { readonly count: number; readonly drainTime: number; readonly logger: Logger },
 ): void {
-  cluster.setupPrimary({ exec: program, args: [], execArgv: ['--max-semi-space-size=4'] });
+  cluster.setupPrimary({
+    exec: program,
+    args: [],
+    execArgv: ['--max-semi-space-size=4', '--no-memory-reducer'],
+  });
   const workers = new Workers(
     count,
     { fork: () => cluster.fork(), exit: (code) => process.exit(code) },

@@ -28,10 +28,14 @@ export function spawnBuilt(
   variables: Variables,
   args: readonly string[] = [],
 ): Omit<ServiceProcess, 'port' | 'url'> {
-  const child = spawn(process.execPath, ['--max-semi-space-size=4', `dist/${program}`, ...args], {
-    env: { PATH: process.env['PATH'], ...variables },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawn(
+    process.execPath,
+    ['--max-semi-space-size=4', '--no-memory-reducer', `dist/${program}`, ...args],
+    {
+      env: { PATH: process.env['PATH'], ...variables },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   const output = { stdout: '', stderr: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
