@@ -102,7 +102,7 @@ export class DeliveryService {
     const steps = claims.original ? NO_STEPS : expandSteps(policy, claims.transformations);
     return after(this.directory.findImage(issuer.id, imageId), (asked) => {
       if (asked === null) throw new ImageNotFoundError();
-      if (isIssuedBefore(claims, asked.notBefore)) throw new InvalidTokenError('not_accepted');
+      if (isIssuedBefore(claims, asked.notBefore)) throw InvalidTokenError.because('not_accepted');
       return after(this.findShown(asked, policy), (image) => {
         if (image === null) throw new ImageDeletedError();
         return this.sign({ issuer, policy, imageId, image, claims, key }, steps);

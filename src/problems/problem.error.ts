@@ -15,6 +15,8 @@ export abstract class ProblemError extends Error {
   readonly extensions: ProblemExtensions = {};
   /** Extra response headers, such as `Retry-After`. */
   readonly headers: Readonly<Record<string, string>> = {};
+  /** Whether the same instance is thrown again and again: what is made of it is then made once. */
+  readonly lasts: boolean = false;
 
   /** @param detail What happened and what to do about it, for the client's eyes. */
   constructor(readonly detail: string) {

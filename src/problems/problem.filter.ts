@@ -36,18 +36,28 @@ export interface ToldProblem {
   readonly limitScope: LimitScope | null;
 }
 
+/** A problem's answer, but for what each request has of its own. */
+interface WrittenProblem {
+  readonly status: number;
+  readonly told: ToldProblem;
+  readonly headers: readonly string[];
+  /** The same as text. */
+  readonly head: string;
+  /** Each character is a byte. */
+  readonly body: string;
+}
+
 /** The one place where errors become answers: `application/problem+json` (RFC 9457), never a stack or a secret. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
   private readonly logger = new Logger(ProblemFilter.name);
 
   private readonly headers: readonly string[];
-  private readonly head: string;
+  private readonly lasting = new WeakMap<ProblemError, WrittenProblem>();
 
   /** @param headers Set on every problem beside the problem's own. */
   constructor(headers: HeaderList = DEFAULT_HEADERS) {
     this.headers = headers.flat();
-    this.head = writeHeaders(this.headers);
   }
 
   catch(error: unknown, host: ArgumentsHost): void {
@@ -70,37 +80,46 @@ export class ProblemFilter implements ExceptionFilter {
    * @returns what is counted and logged of it.
    */
   write(thrown: unknown, { request, response, requestId, runtime }: UnansweredRequest): ToldProblem {
-    const error = findDatabaseFault(thrown) === null ? thrown : this.noteFault(thrown);
-    const problem = this.describe(error);
-    const told = {
-      code: problem.code,
-      limitScope: error instanceof TooManyRequestsError ? error.scope : null,
-    };
+    const { status, told, headers, head, body } = this.compose(thrown);
     if (response.headersSent) {
       response.destroy();
       return told;
     }
-    const json = JSON.stringify(problem);
-    // Each character a byte: the UTF-8 of whatever is beyond ASCII.
-    const body = isPlainText(json) ? json : Buffer.from(json).toString('latin1');
-    const headers = [
-      ...(error instanceof ProblemError ? Object.entries(error.headers).flat() : []),
-      'Content-Type',
-      'application/problem+json; charset=utf-8',
-      'X-Request-Id',
-      requestId,
-      'X-Runtime',
-      runtime,
-      'Content-Length',
-      String(body.length),
-    ];
+    const own = ['X-Request-Id', requestId, 'X-Runtime', runtime, 'Content-Length', String(body.length)];
     if (isFitForWhole(request, response)) {
-      sendWhole(response, problem.status, this.head + writeHeaders(headers), body);
+      sendWhole(response, status, head + writeHeaders(own), body);
     } else {
-      response.writeHead(problem.status, [...this.headers, ...headers]);
+      response.writeHead(status, [...headers, ...own]);
       response.end(body, 'latin1');
     }
     return told;
+  }
+
+  private compose(thrown: unknown): WrittenProblem {
+    const known = thrown instanceof ProblemError && thrown.lasts ? this.lasting.get(thrown) : undefined;
+    if (known !== undefined) return known;
+    const error = findDatabaseFault(thrown) === null ? thrown : this.noteFault(thrown);
+    const problem = this.describe(error);
+    const json = JSON.stringify(problem);
+    const headers = [
+      ...this.headers,
+      ...(error instanceof ProblemError ? Object.entries(error.headers).flat() : []),
+      'Content-Type',
+      'application/problem+json; charset=utf-8',
+    ];
+    const written: WrittenProblem = {
+      status: problem.status,
+      told: {
+        code: problem.code,
+        limitScope: error instanceof TooManyRequestsError ? error.scope : null,
+      },
+      headers,
+      head: writeHeaders(headers),
+      // Each character a byte: the UTF-8 of whatever is beyond ASCII.
+      body: isPlainText(json) ? json : Buffer.from(json).toString('latin1'),
+    };
+    if (error instanceof ProblemError && error.lasts) this.lasting.set(error, written);
+    return written;
   }
 
   private noteFault(fault: unknown): DatabaseUnavailableError {

@@ -27,8 +27,8 @@ export interface CompactJws {
  * @throws InvalidTokenError (401)
  */
 export function readCompactJws(token: unknown): CompactJws {
-  if (typeof token !== 'string' || token === '') throw new InvalidTokenError('not_one');
-  if (token.length > MAX_TOKEN_LENGTH) throw new InvalidTokenError('too_long');
+  if (typeof token !== 'string' || token === '') throw InvalidTokenError.because('not_one');
+  if (token.length > MAX_TOKEN_LENGTH) throw InvalidTokenError.because('too_long');
   const first = token.indexOf('.');
   const second = token.indexOf('.', first + 1);
   const headerSegment = token.slice(0, first);
@@ -43,7 +43,7 @@ export function readCompactJws(token: unknown): CompactJws {
     !isCanonical(payload) ||
     !isCanonical(signature)
   ) {
-    throw new InvalidTokenError('not_compact');
+    throw InvalidTokenError.because('not_compact');
   }
   const { algorithm, keyId } = known ?? readHeader(headerSegment);
   return { algorithm, keyId, payload, signingInput: token.slice(0, second), signature };
@@ -55,7 +55,7 @@ export function readCompactJws(token: unknown): CompactJws {
  */
 export function readPayload(jws: CompactJws): JsonObject {
   const payload = parseSegment(jws.payload);
-  if (typeof payload === 'string') throw new InvalidTokenError('bad_payload');
+  if (typeof payload === 'string') throw InvalidTokenError.because('bad_payload');
   return payload;
 }
 
@@ -93,10 +93,10 @@ function readHeader(segment: string): Header {
   const header = parseSegment(segment);
   // `crit` names extensions that must be understood, and we know none; `b64: false` would sign other bytes (RFC 7797).
   if (typeof header === 'string' || 'crit' in header || 'b64' in header) {
-    throw new InvalidTokenError('bad_header');
+    throw InvalidTokenError.because('bad_header');
   }
   const { alg, kid } = header;
-  if (!isHmacAlgorithm(alg)) throw new InvalidTokenError('bad_algorithm');
+  if (!isHmacAlgorithm(alg)) throw InvalidTokenError.because('bad_algorithm');
   const read: Header = { algorithm: alg, keyId: typeof kid === 'string' ? kid : null };
   if (segment.length <= MAX_KNOWN_LENGTH) {
     if (knownHeaders.size >= MAX_KNOWN_HEADERS) knownHeaders.clear();

@@ -47,10 +47,12 @@ export function readClaims(payload: JsonObject, issuerId: string, now: number): 
   const notBefore = readSeconds(payload['nbf']);
   const issuedAt = readSeconds(payload['iat']);
   // RFC 7519 §4.1.4: refused on or after `exp`, so at exactly the leeway too; `nbf` and `iat` are met at it.
-  if (expiresAt !== null && now >= expiresAt + CLOCK_LEEWAY_SECONDS) throw new InvalidTokenError('expired');
+  if (expiresAt !== null && now >= expiresAt + CLOCK_LEEWAY_SECONDS)
+    throw InvalidTokenError.because('expired');
   if (notBefore !== null && notBefore > now + CLOCK_LEEWAY_SECONDS)
-    throw new InvalidTokenError('not_yet_valid');
-  if (issuedAt !== null && issuedAt > now + CLOCK_LEEWAY_SECONDS) throw new InvalidTokenError('issued_ahead');
+    throw InvalidTokenError.because('not_yet_valid');
+  if (issuedAt !== null && issuedAt > now + CLOCK_LEEWAY_SECONDS)
+    throw InvalidTokenError.because('issued_ahead');
 
   const settings = isJsonObject(payload['sharinpix']) ? payload['sharinpix'] : {};
   const { imageId, imageIds } = readImageBinding(payload['image_id']);
@@ -78,7 +80,7 @@ function readSeconds(claim: unknown): number | null {
   if (claim === undefined) return null;
   // The range is false for NaN and for 1e400, which JSON.parse reads as Infinity.
   if (typeof claim === 'number' && claim >= 0 && claim < IMPLAUSIBLE_SECONDS) return claim;
-  throw new InvalidTokenError('bad_time');
+  throw InvalidTokenError.because('bad_time');
 }
 
 const NO_BINDING = { imageId: null, imageIds: null };
@@ -87,18 +89,18 @@ function readImageBinding(claim: unknown): Pick<TokenClaims, 'imageId' | 'imageI
   if (claim === undefined) return NO_BINDING;
   if (!Array.isArray(claim)) return { imageId: readImageId(claim), imageIds: null };
   // An empty list binds to nothing; taken for "no list" it would open every image.
-  if (claim.length === 0) throw new InvalidTokenError('bad_image_id');
+  if (claim.length === 0) throw InvalidTokenError.because('bad_image_id');
   return { imageId: null, imageIds: claim.map(readImageId) };
 }
 
 function readImageId(value: unknown): string {
   const id = canonicalUuid(value);
-  if (id === null) throw new InvalidTokenError('bad_image_id');
+  if (id === null) throw InvalidTokenError.because('bad_image_id');
   return id;
 }
 
 function readIdentifier(claim: unknown): string | null {
   if (claim === undefined) return null;
   if (typeof claim === 'string' && IDENTIFIER.test(claim)) return claim;
-  throw new InvalidTokenError('bad_identifier');
+  throw InvalidTokenError.because('bad_identifier');
 }

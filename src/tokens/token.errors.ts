@@ -33,11 +33,19 @@ export class InvalidTokenError extends ProblemError {
   readonly status = 401;
   readonly code = 'invalid_token';
   override readonly headers = { 'WWW-Authenticate': 'Bearer error="invalid_token"' };
+  override readonly lasts = true;
 
-  constructor(readonly reason: InvalidTokenReason) {
+  private constructor(readonly reason: InvalidTokenReason) {
     super(DETAILS[reason]);
   }
+
+  /** The one of a reason: a flood of bad tokens makes none. */
+  static because(reason: InvalidTokenReason): InvalidTokenError {
+    return (refusals[reason] ??= new InvalidTokenError(reason));
+  }
 }
+
+const refusals: Partial<Record<InvalidTokenReason, InvalidTokenError>> = {};
 
 /** 401 `token_required` (RFC 6750 §3.1): no token was given, and this image is not public. */
 export class TokenRequiredError extends ProblemError {

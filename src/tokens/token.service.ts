@@ -44,11 +44,11 @@ export class TokenService {
   private verifyAs(known: Issuer | null, jws: CompactJws, payload: JsonObject): Soon<VerifiedToken> {
     const issuer = known === null || known.disabled ? null : known;
     const key = this.findSigner(jws, issuer);
-    if (issuer === null || key === null) throw new InvalidTokenError('not_accepted');
+    if (issuer === null || key === null) throw InvalidTokenError.because('not_accepted');
     const claims = readClaims(payload, issuer.id, Date.now() / 1000);
-    if (isIssuedBefore(claims, issuer.notBefore)) throw new InvalidTokenError('not_accepted');
+    if (isIssuedBefore(claims, issuer.notBefore)) throw InvalidTokenError.because('not_accepted');
     return after(this.revocations.isRevoked(issuer.id, claims), (revoked) => {
-      if (revoked) throw new InvalidTokenError('not_accepted');
+      if (revoked) throw InvalidTokenError.because('not_accepted');
       return { issuer, key, claims };
     });
   }

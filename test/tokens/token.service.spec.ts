@@ -4,7 +4,11 @@ import fc from 'fast-check';
 import { SignJWT } from 'jose';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { HMAC_ALGORITHMS, type Issuer, IssuerFinder, type SigningKey } from '../../src/issuers/issuer.js';
-import { InvalidTokenError, TokenRequiredError } from '../../src/tokens/token.errors.js';
+import {
+  InvalidTokenError,
+  type InvalidTokenReason,
+  TokenRequiredError,
+} from '../../src/tokens/token.errors.js';
 import { TokenService } from '../../src/tokens/token.service.js';
 import {
   FixedIssuers,
@@ -45,8 +49,8 @@ async function answerTo(token: unknown, gate: TokenService = service): Promise<o
   return { status, code, detail, headers, extensions };
 }
 
-const refusal = (reason: ConstructorParameters<typeof InvalidTokenError>[0]): object => {
-  const { status, code, detail, headers, extensions } = new InvalidTokenError(reason);
+const refusal = (reason: InvalidTokenReason): object => {
+  const { status, code, detail, headers, extensions } = InvalidTokenError.because(reason);
   return { status, code, detail, headers, extensions };
 };
 
@@ -749,7 +753,7 @@ describe('forgeries', () => {
 
 describe('the errors', () => {
   it('say how to authenticate (RFC 6750 §3)', () => {
-    expect(new InvalidTokenError('expired')).toMatchObject({
+    expect(InvalidTokenError.because('expired')).toMatchObject({
       status: 401,
       code: 'invalid_token',
       headers: { 'WWW-Authenticate': 'Bearer error="invalid_token"' },
