@@ -229,7 +229,7 @@ describe('a request that is none for deliveries', () => {
       const cold = await createTenant(service, rows);
       await deliver([{ token: tenant.seal(), image_id: tenant.imageId }]);
       // The first still waits for its rows when the second is refused.
-      const items = [cold, tenant].map(({ imageId, seal }) => ({ image_id: imageId, token: seal() }));
+      const items = [cold, tenant].map((each) => ({ image_id: each.imageId, token: each.seal() }));
       const answer = await post({ deliveries: items }, { host: 'img.example.com/elsewhere' });
       expect(answer.json()).toMatchObject({ status: 400, code: 'invalid_host' });
       expect(await deliver(items)).toMatchObject(items.map(({ image_id: id }) => ({ image_id: id })));
