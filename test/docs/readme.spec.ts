@@ -40,7 +40,8 @@ describe('the README', () => {
     const [, service = '', program = ''] =
       /^docker compose exec (\w+) node dist\/(\S+)\.js /.exec(lines[2] ?? '') ?? [];
     expect(Object.keys(services)).toContain(service);
-    expect(readFileSync(`${program}.ts`, 'utf8')).not.toBe('');
+    const { bin } = JSON.parse(readFileSync('package.json', 'utf8')) as { bin: Record<string, string> };
+    expect(bin['pixseal']).toBe(`dist/${program}.js`);
   });
 
   it('starts the service without containers by scripts that there are', () => {
