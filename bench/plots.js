@@ -27,7 +27,7 @@ export function drawLines(name, { title, x, y, points }) {
       marginTop: 60,
       marginBottom: 48,
       x: { grid: true, labelAnchor: 'center', labelArrow: 'none', ...x },
-      y: { grid: true, zero: true, labelArrow: 'none', ...y },
+      y: { grid: true, zero: true, labelAnchor: 'center', labelArrow: 'none', ...y },
       color: { scheme: 'Dark2', domain: names },
       marks: [
         Plot.ruleY([0]),

@@ -91,14 +91,26 @@ function readProfile({ nodes, samples, timeDeltas }, from, length) {
 
 function frameOf({ functionName, url, lineNumber }) {
   const name = functionName === '' ? '(anonymous)' : functionName;
-  const packaged = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\/(.*)$/.exec(url);
-  if (packaged !== null)
-    return { name, owner: ownerOf(packaged[1]), place: `${packaged[1]}/${packaged[2]}:${lineNumber + 1}` };
-  const own = /\/dist\/(src\/.*)$/.exec(url);
-  if (own !== null) return { name, owner: 'Pixseal', place: `dist/${own[1]}:${lineNumber + 1}` };
   if (url.startsWith('node:')) return { name, owner: 'Node', place: `${url}:${lineNumber + 1}` };
+  const module = url.includes('/dist/server/') ? bundledModule(url, lineNumber) : url;
+  const packaged = /.*node_modules\/((?:@[^/]+\/)?[^/]+)\/(.*)$/.exec(module);
+  if (packaged !== null) return { name, owner: ownerOf(packaged[1]), place: `${packaged[1]}/${packaged[2]}` };
+  if (module.startsWith('dist/src/')) return { name, owner: 'Pixseal', place: module };
   // A regular expression's name is its text.
   return { name: name.replaceAll('|', '¦').slice(0, 40), owner: 'V8 and system calls', place: 'V8' };
+}
+
+const bundled = new Map();
+
+/** The module that a line of the bundle is from: it stands in a comment above it. */
+function bundledModule(url, lineNumber) {
+  if (!bundled.has(url)) bundled.set(url, readFileSync(new URL(url), 'utf8').split('\n'));
+  const lines = bundled.get(url);
+  for (let at = lineNumber; at >= 0; at -= 1) {
+    const found = /^\/\/ ((?:dist\/src|node_modules)\/\S+)$/.exec(lines[at] ?? '');
+    if (found !== null) return found[1];
+  }
+  return url;
 }
 
 function ownerOf(name) {
