@@ -16,6 +16,9 @@ const LISTED = 25;
 const VISIBLE = 0.002;
 const NO_WORK = new Set(['(idle)', '(root)', '(program)']);
 
+/** Lines of the bundle's files, by their URL. */
+const bundled = new Map();
+
 leaveServerCore();
 const folder = mkdtempSync(join(tmpdir(), 'pixseal-profile-'));
 const database = await startDatabase();
@@ -99,8 +102,6 @@ function frameOf({ functionName, url, lineNumber }) {
   // A regular expression's name is its text.
   return { name: name.replaceAll('|', '¦').slice(0, 40), owner: 'V8 and system calls', place: 'V8' };
 }
-
-const bundled = new Map();
 
 /** The module that a line of the bundle is from: it stands in a comment above it. */
 function bundledModule(url, lineNumber) {
