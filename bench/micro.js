@@ -20,7 +20,8 @@ const chains = sizes.map(([width, height]) => [
   ...seedChain(width, height).split('/'),
 ]);
 const sealed = tokens.map((token) => token.slice(0, token.lastIndexOf('.')));
-const toSign = chains.map((chain) => `${chain.join('/')}/v${SEED.version}/${SEED.publicId}.jpg`);
+const paths = chains.map((chain) => `${chain.join('/')}/`);
+const toSign = paths.map((path) => `${path}${SEED.publicId}.jpg`);
 
 const asset = {
   deliveryType: 'authenticated',
@@ -65,7 +66,7 @@ const PIECES = {
     (n) => createHmac('sha256', key).update(sealed[n]).digest(),
   ],
   map: ['mapping', 'Pixseal', (n) => pieces.map(steps[n], overlays)],
-  sign: ['signature', 'Pixseal', (n) => pieces.sign(asset, chains[n])],
+  sign: ['signature', 'Pixseal', (n) => pieces.sign(asset, paths[n])],
   sdk: ['signature', '`cloudinary.url()`, chain as text', (n) => signedUrl(chains[n].slice(3).join('/'))],
   urlGen: [
     'signature',
@@ -96,7 +97,7 @@ const PIECES = {
 
 // What is measured is right.
 const { url } = await pieces.deliver(SEED.imageId, tokens[1]);
-if (url !== urls[1] || pieces.sign(asset, chains[1]) !== urls[1]) throw new Error(`The URL is ${url}`);
+if (url !== urls[1] || pieces.sign(asset, paths[1]) !== urls[1]) throw new Error(`The URL is ${url}`);
 if (pieces.map(steps[1], overlays).join('/') !== seedChain(...sizes[1]))
   throw new Error('The chain is another');
 

@@ -50,7 +50,7 @@ export async function openPieces() {
     check: (token) => tokenService.verify(token),
     /** @returns The token's own components. */
     map: (steps, overlays) => transformationMapper.map(steps).components(overlays),
-    sign: (asset, chain) => urlService.signUrl(asset, chain, null),
+    sign: (asset, path) => urlService.signUrl(asset, path, null),
     deliver: (pathId, token) => deliveryService.deliver({ pathId, query: { token } }),
     close: () => service.close(),
   };

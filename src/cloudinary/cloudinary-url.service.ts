@@ -40,20 +40,19 @@ export class CloudinaryUrlService {
 
   /**
    * Signs the URL of an asset under a chain.
-   * @param chain Components in their final spelling, in order; may be empty.
+   * @param chain Components in their final spelling as they stand in the URL, each with a `/` behind it; may be empty.
    * @param expiresAt Unix seconds at which an authenticated URL ends, or null for the configured duration; without
    * `CLOUDINARY_AUTH_TOKEN_KEY` a signed URL does not end.
    * @throws UrlTooLongError (422) past 4,096 characters.
    */
-  signUrl(asset: DeliveredAsset, chain: readonly string[], expiresAt: number | null): string {
-    const transformation = chain.length === 0 ? '' : `${chain.join('/')}/`;
+  signUrl(asset: DeliveredAsset, chain: string, expiresAt: number | null): string {
     const source = `${encodePublicId(asset.publicId)}.${asset.format}`;
     const base = `${this.base}${asset.deliveryType}/`;
-    const path = `${transformation}v${asset.version}/${source}`;
+    const path = `${chain}v${asset.version}/${source}`;
     const token = this.authToken(expiresAt);
     const url =
       token === null
-        ? `${base}s--${this.signatureOf(transformation + source)}--/${path}`
+        ? `${base}s--${this.signatureOf(chain + source)}--/${path}`
         : withAuthToken(base + path, token);
     if (url.length > MAX_URL_LENGTH) throw new UrlTooLongError(url.length);
     return url;

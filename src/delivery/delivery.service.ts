@@ -43,13 +43,10 @@ export interface Delivery {
   readonly claims: TokenClaims | null;
   /** The key that sealed the token, or null without one. */
   readonly key: SigningKey | null;
-  readonly baseChain: readonly string[];
   readonly mapped: MappedChain;
   /** Names of presets by the number of the step that calls them. */
   readonly presets: ReadonlyMap<number, string>;
   readonly overlays: ReadonlyMap<string, Overlay>;
-  /** The components that the policy puts after every token's. */
-  readonly mandatoryChain: readonly string[];
   /** The signed URL. */
   readonly url: string;
   /** Seconds for which a client may keep the redirect; 0 for not at all. */
@@ -60,7 +57,6 @@ export interface Delivery {
 type CheckedRequest = Pick<Delivery, 'issuer' | 'policy' | 'imageId' | 'image' | 'claims' | 'key'>;
 
 const NO_OVERLAYS: Overlays = new Map();
-const SHOWN_AS_ATTACHMENT = { download: true, original: false };
 const PUBLIC_PARAMETERS = ['width', 'height', 'crop'];
 
 /** The way of a redirect (design §4): token, image, chain, signature. No I/O when the directory is warm. */
@@ -83,30 +79,48 @@ export class DeliveryService {
    */
   deliver({ pathId, query }: DeliveryRequest, trail: IssuerTrail = { issuerId: null }): Soon<Delivery> {
     const token = query['token'];
-    return token === undefined
-      ? this.deliverPublic(pathId, query, trail)
-      : after(this.tokens.verify(token), (verified) => this.deliverSealed(pathId, verified, trail));
+    if (token === undefined) return this.deliverPublic(pathId, query, trail);
+    const verified = this.tokens.verify(token);
+    return verified instanceof Promise
+      ? verified.then((known) => this.deliverSealed(pathId, known, trail))
+      : this.deliverSealed(pathId, verified, trail);
   }
 
   private deliverSealed(pathId: string, verified: VerifiedToken, trail: IssuerTrail): Soon<Delivery> {
     trail.issuerId = verified.issuer.id;
-    return after(this.limits.spendIssuer(verified.issuer.id), () => this.deliverSpent(pathId, verified));
+    const spent = this.limits.spendIssuer(verified.issuer.id);
+    return spent instanceof Promise
+      ? spent.then(() => this.deliverSpent(pathId, verified))
+      : this.deliverSpent(pathId, verified);
   }
 
-  private deliverSpent(pathId: string, { issuer, key, claims }: VerifiedToken): Soon<Delivery> {
+  private deliverSpent(pathId: string, verified: VerifiedToken): Soon<Delivery> {
+    const { issuer, key, claims } = verified;
     this.keyUses.count(key.id);
     const imageId = resolveImageId(claims, pathId);
     const policy = policyOf(issuer);
     checkToken(policy, claims, Date.now() / 1000);
     // An original is delivered as it is: its steps, if there are any, have nothing to act on.
     const steps = claims.original ? NO_STEPS : expandSteps(policy, claims.transformations);
-    return after(this.directory.findImage(issuer.id, imageId), (asked) => {
-      if (asked === null) throw new ImageNotFoundError();
-      if (isIssuedBefore(claims, asked.notBefore)) throw InvalidTokenError.because('not_accepted');
-      return after(this.findShown(asked, policy), (image) => {
-        if (image === null) throw new ImageDeletedError();
-        return this.sign({ issuer, policy, imageId, image, claims, key }, steps);
-      });
+    const asked = this.directory.findImage(issuer.id, imageId);
+    return asked instanceof Promise
+      ? asked.then((found) => this.deliverFound(found, verified, policy, steps))
+      : this.deliverFound(asked, verified, policy, steps);
+  }
+
+  private deliverFound(
+    asked: Image | null,
+    { issuer, key, claims }: VerifiedToken,
+    policy: Policy,
+    steps: ExpandedSteps,
+  ): Soon<Delivery> {
+    if (asked === null) throw new ImageNotFoundError();
+    if (isIssuedBefore(claims, asked.notBefore)) throw InvalidTokenError.because('not_accepted');
+    const imageId = asked.id;
+    if (!asked.deleted) return this.sign({ issuer, policy, imageId, image: asked, claims, key }, steps);
+    return after(this.findPlaceholder(asked, policy), (image) => {
+      if (image === null) throw new ImageDeletedError();
+      return this.sign({ issuer, policy, imageId, image, claims, key }, steps);
     });
   }
 
@@ -126,15 +140,14 @@ export class DeliveryService {
     const keys = PUBLIC_PARAMETERS.filter((key) => query[key] !== undefined);
     const step = Object.fromEntries(keys.map((key) => [key, query[key]]));
     const steps = keys.length === 0 ? NO_STEPS : expandSteps(policy, [step]);
-    const image = await this.findShown(asked, policy);
+    const image = asked.deleted ? await this.findPlaceholder(asked, policy) : asked;
     // A placeholder that needs a token is not shown to somebody who has none.
     if (image?.access !== 'public') throw new ImageDeletedError();
     return this.sign({ issuer, policy, imageId, image, claims: null, key: null }, steps);
   }
 
-  /** The image itself; the policy's placeholder for a deleted one, or null without. */
-  private findShown(asked: Image, { document: { placeholder } }: Policy): Soon<Image | null> {
-    if (!asked.deleted) return asked;
+  /** What is shown in the place of a deleted image; null where the policy names nothing. */
+  private findPlaceholder(asked: Image, { document: { placeholder } }: Policy): Soon<Image | null> {
     if (placeholder === undefined) return null;
     return after(this.directory.findImage(asked.issuerId, placeholder), (image) =>
       image?.deleted === true ? null : image,
@@ -143,54 +156,34 @@ export class DeliveryService {
 
   private sign(request: CheckedRequest, expanded: ExpandedSteps): Soon<Delivery> {
     const { issuer, policy, claims } = request;
-    const { steps, numbers } = expanded;
-    const mapped = this.mapper.map(steps, numbers);
+    const mapped = this.mapper.map(expanded.steps, expanded.numbers);
     // An original that a policy with limits forbids did not get here.
     if (claims?.original !== true) checkOutput(policy, mapped);
     const ids = allOf(mapped.overlayIds, policy.mandatory.overlayIds);
-    return after(this.findOverlays(issuer.id, ids), (overlays) =>
-      this.signWith(overlays, request, expanded, mapped),
-    );
+    const overlays = this.findOverlays(issuer.id, ids);
+    return overlays instanceof Promise
+      ? overlays.then((rows) => this.signWith(rows, request, expanded.presets, mapped))
+      : this.signWith(overlays, request, expanded.presets, mapped);
   }
 
   private signWith(
     overlays: Overlays,
-    request: CheckedRequest,
-    { presets }: ExpandedSteps,
+    { issuer, policy, imageId, image, claims, key }: CheckedRequest,
+    presets: ExpandedSteps['presets'],
     mapped: MappedChain,
   ): Delivery {
-    const { issuer, policy, image, claims } = request;
-    const baseChain = selectBaseChain(policy.baseChain, claims ?? SHOWN_AS_ATTACHMENT);
-    const mandatoryChain = policy.mandatory.components(overlays);
+    const { deliveryType, publicId, version } = image;
+    const { path: base } = selectBaseChain(policy.baseChain, claims);
+    const chain = base + mapped.path(overlays) + policy.mandatory.path(overlays);
     const expiresAt = claims?.expiresAt ?? null;
     const url = this.urls.signUrl(
-      {
-        deliveryType: image.deliveryType,
-        publicId: image.publicId,
-        version: image.version,
-        format: issuer.deliveryFormat,
-      },
-      baseChain.concat(mapped.components(overlays), mandatoryChain),
+      { deliveryType, publicId, version, format: issuer.deliveryFormat },
+      chain,
       expiresAt,
     );
     const maxAge = redirectAge(policy, claims, this.urls.endOf(expiresAt), Date.now() / 1000);
     // Written out: to spread an object into a new one costs more than to sign the URL.
-    const { imageId, key } = request;
-    return {
-      issuer,
-      policy,
-      imageId,
-      image,
-      claims,
-      key,
-      baseChain,
-      mapped,
-      presets,
-      overlays,
-      mandatoryChain,
-      url,
-      maxAge,
-    };
+    return { issuer, policy, imageId, image, claims, key, mapped, presets, overlays, url, maxAge };
   }
 
   /** The rows by id; no promise where all of them are known. @throws OverlayNotFoundError (404) */

@@ -1,4 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
+import { selectBaseChain } from '../policy/base-chain.js';
 import { outputBound } from '../policy/check-output.js';
 import type { PolicyDocument } from '../policy/policy.js';
 import type { Delivery } from './delivery.service.js';
@@ -91,14 +92,14 @@ export class ExplanationView {
     this.issuer_id = issuer.id;
     this.key_id = key?.id ?? null;
     this.expires_at = expiresAt === null ? null : new Date(expiresAt * 1000);
-    this.base_chain = delivery.baseChain;
+    this.base_chain = selectBaseChain(policy.baseChain, claims).components;
     this.steps = mapped.steps.map((step) => ({
       step: step.step,
       ...presetOf(presets, step.step),
       component: step.component(overlays),
       ignored: step.ignored,
     }));
-    this.mandatory_chain = delivery.mandatoryChain;
+    this.mandatory_chain = policy.mandatory.components(overlays);
     const { width, height } = outputBound(policy, mapped, claims?.original === true);
     this.largest_output = { width: finite(width), height: finite(height) };
     this.policy = shownPolicy(policy.document);

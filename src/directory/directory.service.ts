@@ -126,23 +126,22 @@ export class DirectoryService extends IssuerFinder implements ChangeListener, Re
 
   /** An image of this issuer, deleted ones among them. @throws DatabaseUnavailableError (503) */
   findImage(issuerId: string, id: string): Found<Image> {
-    return this.images.get(`${issuerId}/${id}`, () =>
-      this.lookups.run('image', (rows) => loadImage(rows, { id, issuerId })),
-    );
+    const key = `${issuerId}/${id}`;
+    const known = this.images.peek(key);
+    return known === undefined ? this.askImage(key, { id, issuerId }) : known;
   }
 
   /** An image that may be seen without a token, whoever's it is. @throws DatabaseUnavailableError (503) */
   findPublicImage(id: string): Found<Image> {
-    return this.images.get(id, () =>
-      this.lookups.run('image', (rows) => loadImage(rows, { id, access: 'public' })),
-    );
+    const known = this.images.peek(id);
+    return known === undefined ? this.askImage(id, { id, access: 'public' }) : known;
   }
 
   /** An overlay of this issuer. @throws DatabaseUnavailableError (503) */
   findOverlay(issuerId: string, id: string): Found<Overlay> {
-    return this.overlays.get(`${issuerId}/${id}`, () =>
-      this.lookups.run('overlay', (rows) => loadOverlay(rows, issuerId, id)),
-    );
+    const key = `${issuerId}/${id}`;
+    const known = this.overlays.peek(key);
+    return known === undefined ? this.askOverlay(key, issuerId, id) : known;
   }
 
   /** Takes hold of rows in their caches, so that `isCurrent` need not look for them; null where one is there no more. */
@@ -207,6 +206,16 @@ export class DirectoryService extends IssuerFinder implements ChangeListener, Re
   heardAll(at: number): void {
     if (this.session !== null) this.session.heardAt = at;
     this.lookups.heard();
+  }
+
+  private askImage(key: string, where: ImageQuestion): Found<Image> {
+    return this.images.get(key, () => this.lookups.run('image', (rows) => loadImage(rows, where)));
+  }
+
+  private askOverlay(key: string, issuerId: string, id: string): Found<Overlay> {
+    return this.overlays.get(key, () =>
+      this.lookups.run('overlay', (rows) => loadOverlay(rows, issuerId, id)),
+    );
   }
 
   /** Without an answer, unknown issuers go on being asked for one by one. */
@@ -276,10 +285,14 @@ export class DirectoryService extends IssuerFinder implements ChangeListener, Re
   }
 }
 
-async function loadImage(
-  rows: EntityManager,
-  where: { id: string; issuerId?: string; access?: 'public' },
-): Promise<Image | null> {
+/** An image of one issuer, or one that all may see. */
+interface ImageQuestion {
+  readonly id: string;
+  readonly issuerId?: string;
+  readonly access?: 'public';
+}
+
+async function loadImage(rows: EntityManager, where: ImageQuestion): Promise<Image | null> {
   const row = await rows.findOne(ImageEntity, { where, withDeleted: true });
   if (row === null) return null;
   const { id, issuerId, publicId, version, deliveryType, access, notBefore, deletedAt } = row;

@@ -6,7 +6,7 @@ import { OverlaysService } from './overlays.service.js';
 
 /** Seconds that the URL of a preview counts, where URLs end. */
 const LIFETIME = 60;
-const THUMBNAIL = ['c_limit,h_240,w_320'];
+const THUMBNAIL = 'c_limit,h_240,w_320/';
 
 /** Signs thumbnails of overlays: no token opens an overlay by itself, since it is a layer of images. */
 @Injectable()

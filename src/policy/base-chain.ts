@@ -1,4 +1,4 @@
-import { valuesOfComponent } from '../transformations/component.js';
+import { pathOf, valuesOfComponent } from '../transformations/component.js';
 
 /** The seed's. The third component is verbatim: not in the SDK's order. */
 export const DEFAULT_BASE_CHAIN: readonly string[] = [
@@ -7,33 +7,48 @@ export const DEFAULT_BASE_CHAIN: readonly string[] = [
   'dpr_auto,q_auto,f_auto',
 ];
 
-/** The components before any of a token's steps, in each of the four ways a token may ask for (design §1). */
+/** Components in their final spelling, and the same as they stand in a URL: each with a `/` behind it. */
+export interface ChainPart {
+  readonly components: readonly string[];
+  readonly path: string;
+}
+
+/** What comes before any of a token's steps, in each of the four ways a token may ask for (design §1). */
 export interface BaseChain {
-  readonly attached: readonly string[];
-  readonly inline: readonly string[];
-  readonly original: readonly string[];
-  readonly originalInline: readonly string[];
+  readonly attached: ChainPart;
+  readonly inline: ChainPart;
+  readonly original: ChainPart;
+  readonly originalInline: ChainPart;
 }
 
 /** @param components In their final spelling. What attaches is `fl_attachment` among them, whatever its file name. */
 export function makeBaseChain(components: readonly string[]): BaseChain {
   const attachment = components.flatMap((component) => flagsOf(component).filter(isAttachment)).at(-1);
   return {
-    attached: components,
-    inline: components.map(withoutAttachment).filter((component) => component !== ''),
-    original: attachment === undefined ? [] : [`fl_${attachment}`],
-    originalInline: [],
+    attached: makePart(components),
+    inline: makePart(components.map(withoutAttachment).filter((component) => component !== '')),
+    original: makePart(attachment === undefined ? [] : [`fl_${attachment}`]),
+    originalInline: makePart([]),
   };
 }
 
+const makePart = (components: readonly string[]): ChainPart => ({
+  components,
+  path: pathOf(components),
+});
+
+/** What a request without a token gets. */
+const WITHOUT_TOKEN = { download: true, original: false };
+
 /**
- * @param download False leaves `fl_attachment` out: the picture is shown, not saved.
- * @param original True is the original alone, without the base transformations.
+ * @param claims Null without a token. `download` of false leaves `fl_attachment` out: the picture is shown, not saved.
+ * `original` of true is the original alone, without the base transformations.
  */
 export function selectBaseChain(
   chain: BaseChain,
-  { download, original }: { readonly download: boolean; readonly original: boolean },
-): readonly string[] {
+  claims: { readonly download: boolean; readonly original: boolean } | null,
+): ChainPart {
+  const { download, original } = claims ?? WITHOUT_TOKEN;
   if (original) return download ? chain.original : chain.originalInline;
   return download ? chain.attached : chain.inline;
 }

@@ -11,14 +11,20 @@ const PRESET = 'preset';
 export interface ExpandedSteps {
   /** For the mapper: what is no list of steps is the mapper's to refuse. */
   readonly steps: unknown;
-  /** Of each step, its number in the token, from 1. */
+  /** Of each step, its number in the token, from 1; empty where that is its place. */
   readonly numbers: readonly number[];
   /** Names of presets by the number of the step that calls them. */
   readonly presets: ReadonlyMap<number, string>;
 }
 
+const NO_NUMBERS: readonly number[] = [];
+const NO_PRESETS: ReadonlyMap<number, string> = new Map();
+
+/** Steps that stand for themselves. */
+const asTheyAre = (steps: unknown): ExpandedSteps => ({ steps, numbers: NO_NUMBERS, presets: NO_PRESETS });
+
 /** No steps at all. */
-export const NO_STEPS: ExpandedSteps = { steps: undefined, numbers: [], presets: new Map() };
+export const NO_STEPS: ExpandedSteps = asTheyAre(undefined);
 
 /**
  * Puts presets in their place, and holds the token's own steps to the policy's keys.
@@ -26,27 +32,46 @@ export const NO_STEPS: ExpandedSteps = { steps: undefined, numbers: [], presets:
  * @throws {InvalidTransformationError} 422 for a preset that there is not, and for an unknown key under `strict`.
  */
 export function expandSteps(policy: Policy, transformations: unknown): ExpandedSteps {
-  if (!Array.isArray(transformations)) return { ...NO_STEPS, steps: transformations };
+  if (!Array.isArray(transformations)) return asTheyAre(transformations);
+  let number = 0;
+  for (const step of transformations as readonly unknown[]) {
+    if (callsPreset(step)) return expandPresets(policy, transformations);
+    number += 1;
+    checkOwnStep(policy, step, number);
+    checkCount(policy, number, number);
+  }
+  return asTheyAre(transformations);
+}
+
+function expandPresets(policy: Policy, transformations: readonly unknown[]): ExpandedSteps {
   const steps: unknown[] = [];
   const numbers: number[] = [];
-  let presets: Map<number, string> | null = null;
-  for (const [index, step] of transformations.entries() as Iterable<[number, unknown]>) {
+  const presets = new Map<number, string>();
+  for (const [index, step] of transformations.entries()) {
     const number = index + 1;
-    const name = readPreset(policy, step, number);
-    if (name === null) checkOwnStep(policy, step, number);
-    else presets = (presets ?? new Map<number, string>()).set(number, name);
-    for (const each of name === null ? [step] : (policy.presets.get(name) ?? [])) {
+    let own: readonly unknown[] = [step];
+    if (callsPreset(step)) {
+      const name = readPreset(policy, step, number);
+      presets.set(number, name);
+      own = policy.presets.get(name) ?? [];
+    } else checkOwnStep(policy, step, number);
+    for (const each of own) {
       steps.push(each);
       numbers.push(number);
     }
     checkCount(policy, steps.length, number);
   }
-  return { steps, numbers, presets: presets ?? NO_STEPS.presets };
+  return { steps, numbers, presets };
 }
 
-/** The name of the preset that a step calls, or null for a step of its own. */
-function readPreset(policy: Policy, step: unknown, number: number): string | null {
-  if (!isPlainObject(step) || !Object.hasOwn(step, PRESET)) return null;
+type Step = Readonly<Record<string, unknown>>;
+
+function callsPreset(step: unknown): step is Step {
+  return isPlainObject(step) && Object.hasOwn(step, PRESET);
+}
+
+/** The name of the preset that a step calls. */
+function readPreset(policy: Policy, step: Step, number: number): string {
   const name = step[PRESET];
   // Never ignored as an unknown key is: what was to be a watermark would silently be nothing.
   if (typeof name !== 'string' || !policy.presets.has(name)) {

@@ -56,14 +56,21 @@ function countMembers(value: unknown, depth: number): number | null {
   if (typeof value !== 'object' || value === null) return 0;
   if (depth === 0) return null;
   let count = 0;
-  const inside: readonly unknown[] = Array.isArray(value) ? value : Object.values(value);
-  for (const each of inside) {
-    if (typeof each !== 'object' || each === null) continue;
-    const members = countMembers(each, depth - 1);
-    if (members === null) return null;
-    count += members;
+  if (Array.isArray(value)) {
+    for (const each of value as readonly unknown[]) {
+      const members = countMembers(each, depth - 1);
+      if (members === null) return null;
+      count += members;
+    }
+    return count;
   }
-  return Array.isArray(value) ? count : count + inside.length;
+  // What JSON.parse made has no members but its own; to go through them makes no list of them.
+  for (const name in value) {
+    const members = countMembers((value as JsonObject)[name], depth - 1);
+    if (members === null) return null;
+    count += members + 1;
+  }
+  return count;
 }
 
 /** In valid JSON a colon outside strings stands after a member's name, and nowhere else. */

@@ -59,16 +59,22 @@ export class TokenService {
   }
 
   private findSigner(jws: CompactJws, issuer: Issuer | null): SigningKey | null {
-    const keys = issuer === null ? [] : selectKeys(issuer, jws, Date.now());
     let locked = false;
     let compared = false;
-    for (const key of keys) {
-      if (key.secret === null) {
-        locked = true;
-        continue;
+    if (issuer !== null) {
+      const now = Date.now();
+      const keys = allKeys(issuer);
+      const named = findNamed(keys, jws.keyId, now);
+      for (const key of named === null ? keys : [named]) {
+        // The algorithm is the row's: a header that names another never gets to choose one.
+        if (key.algorithm !== jws.algorithm || !isLive(key, now)) continue;
+        if (key.secret === null) {
+          locked = true;
+          continue;
+        }
+        compared = true;
+        if (isSignedBy(jws, key)) return key;
       }
-      compared = true;
-      if (isSignedBy(jws, key)) return key;
     }
     // The same HMAC as for a bad signature, so that the time taken does not tell which issuers exist.
     if (!compared) isSignedBy(jws, { secret: DECOY_SECRET, algorithm: jws.algorithm });
@@ -78,19 +84,25 @@ export class TokenService {
   }
 }
 
-/** The live keys that may have signed the token, newest first; the one that `kid` names alone, where it names one. */
-function selectKeys(
-  { keys, lockedKeys }: Issuer,
-  jws: CompactJws,
+/** Keys that can be used and keys that cannot, newest first each. */
+function allKeys({ keys, lockedKeys }: Issuer): readonly (SigningKey | LockedKey)[] {
+  return lockedKeys.length === 0 ? keys : [...keys, ...lockedKeys];
+}
+
+/**
+ * The live key that a `kid` names, which then is the only one that may have signed the token; null for none. A `kid`
+ * that names no live key of this issuer (a path, SQL, another issuer's key) has no effect.
+ */
+function findNamed(
+  keys: readonly (SigningKey | LockedKey)[],
+  keyId: string | null,
   now: number,
-): readonly (SigningKey | LockedKey)[] {
-  const all = lockedKeys.length === 0 ? keys : [...keys, ...lockedKeys];
-  // A `kid` that names no live key of this issuer (a path, SQL, another issuer's key) has no effect. The algorithm
-  // is the row's: a header that names another never gets to choose one.
-  const fits = (key: SigningKey | LockedKey): boolean => key.algorithm === jws.algorithm;
-  const named = jws.keyId === null ? undefined : all.find((key) => key.id === jws.keyId && isLive(key, now));
-  if (named !== undefined) return fits(named) ? [named] : [];
-  return all.filter((key) => fits(key) && isLive(key, now));
+): SigningKey | LockedKey | null {
+  if (keyId === null) return null;
+  for (const key of keys) {
+    if (key.id === keyId && isLive(key, now)) return key;
+  }
+  return null;
 }
 
 /** Whether a key counts at this moment, in milliseconds since 1970. */

@@ -17,6 +17,10 @@ export function valuesOf(parameters: readonly string[]): ComponentValues {
 /** The values of a component that is in its final spelling: no grammar lets a comma into a value. */
 export const valuesOfComponent = (component: string): ComponentValues => valuesOf(component.split(','));
 
+/** Components as they stand in a URL: each with a `/` behind it. */
+export const pathOf = (components: readonly string[]): string =>
+  components.map((component) => `${component}/`).join('');
+
 const LONGEST_COMPONENT = 300;
 
 /**

@@ -36,7 +36,7 @@ function chainOf(
     const expanded = claims.original ? NO_STEPS : expandSteps(policy, claims.transformations);
     const mapped = mapper.map(expanded.steps, expanded.numbers);
     if (!claims.original) checkOutput(policy, mapped);
-    const own = [...selectBaseChain(policy.baseChain, claims), ...mapped.components(overlays)];
+    const own = [...selectBaseChain(policy.baseChain, claims).components, ...mapped.components(overlays)];
     return { own, whole: [...own, ...policy.mandatory.components(overlays)] };
   } catch (error) {
     if (error instanceof PolicyViolationError || error instanceof InvalidTransformationError) return null;

@@ -186,7 +186,7 @@ describe('a base chain', () => {
   ])('of %j keeps its order, and only its attachment can go', (components, inline, original) => {
     const chain = makeBaseChain(components);
     const select = (download: boolean, asOriginal: boolean): readonly string[] =>
-      selectBaseChain(chain, { download, original: asOriginal });
+      selectBaseChain(chain, { download, original: asOriginal }).components;
     expect(select(true, false)).toStrictEqual(components);
     expect(select(false, false)).toStrictEqual(inline);
     expect(select(true, true)).toStrictEqual(original);

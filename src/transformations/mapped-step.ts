@@ -1,0 +1,236 @@
+import { type LayerAsset, LAYER_PUBLIC_ID_ALLOWED, readRowId, writeAssetLayer } from './asset-layer.js';
+import { type ComponentValues, valuesOf } from './component.js';
+import { readFlags, type UsedFlag } from './flags.js';
+import { isPlainObject } from './grammar.js';
+import { writeTextLayer } from './text-layer.js';
+import { InvalidTransformationError } from './transformation.errors.js';
+import { type Parameter, PARAMETER_BY_KEY, reasonToIgnore } from './vocabulary.js';
+
+/** A key of a step, or a part of its value, that has no effect. */
+export interface IgnoredKey {
+  readonly key: string;
+  /** A short sentence without a subject: "unknown parameter". */
+  readonly reason: string;
+}
+
+/** Rows by lower-case id. */
+export type LayerAssets = ReadonlyMap<string, LayerAsset>;
+
+/** A parameter of a component: written already, or waiting for its row. */
+interface Part {
+  readonly code: string;
+  written: string | RowPart;
+  /** The one after it: a list costs less than an array that grows. */
+  next: Part | null;
+}
+
+interface RowPart {
+  readonly parameter: Parameter;
+  readonly id: string;
+}
+
+const NO_FLAGS: readonly UsedFlag[] = [];
+
+/**
+ * A step of a token that is in the vocabulary: read in one go, settled once the steps around it are known, and written
+ * when its rows are found. What has no effect is looked for only when somebody asks: a redirect does not.
+ */
+export class MappedStep {
+  /** In the order of their codes, none twice. */
+  private first: Part | null = null;
+  private flags = NO_FLAGS;
+  private onLayer = false;
+  /** Overlays and underlays, texts included. */
+  layers = 0;
+
+  private constructor(
+    /** 1-based; steps that one step of the token stands for have its number. */
+    readonly step: number,
+    private readonly source: Readonly<Record<string, unknown>>,
+  ) {}
+
+  /**
+   * @param source The step as it came.
+   * @param overlayIds Learns the rows that the step needs, each once.
+   * @throws {InvalidTransformationError} 422 naming step, key, value and the allowed range.
+   */
+  static read(source: unknown, step: number, overlayIds: string[]): MappedStep {
+    if (!isPlainObject(source)) {
+      throw new InvalidTransformationError({
+        step,
+        value: source,
+        allowed: 'an object of parameters, such as {"width":200,"crop":"fit"}',
+      });
+    }
+    const read = new MappedStep(step, source);
+    for (const key of Object.keys(source)) {
+      const parameter = PARAMETER_BY_KEY.get(key);
+      const value = source[key];
+      // JSON has no undefined: only our own code can have left it there, and means "not set".
+      if (parameter === undefined || value === undefined) continue;
+      if (!read.take(parameter, value, overlayIds)) {
+        throw new InvalidTransformationError({ step, key, value, allowed: allowedFor(parameter, value) });
+      }
+    }
+    read.takeSize();
+    return read;
+  }
+
+  /** Whether it closes the layer that was opened last. */
+  get appliesLayer(): boolean {
+    for (const { flag } of this.flags) {
+      if (flag.name === 'layer_apply') return true;
+    }
+    return false;
+  }
+
+  /** Says that it acts on a layer: before `settle`. */
+  actOnLayer(): void {
+    this.onLayer = true;
+  }
+
+  /** Puts its flags in their place, those that act on a layer only where there is one. */
+  settle(): void {
+    let kept = '';
+    for (const { flag, written } of this.flags) {
+      if (this.onLayer || flag.scope === 'picture') kept += kept === '' ? `fl_${written}` : `.${written}`;
+    }
+    if (kept !== '') this.put('fl', kept);
+  }
+
+  /** What has no effect. */
+  get ignored(): readonly IgnoredKey[] {
+    const { source } = this;
+    const unknown = Object.keys(source).filter((key) => !PARAMETER_BY_KEY.has(key));
+    const overruled = typeof source['size'] !== 'string' ? [] : SIDES.filter(({ key }) => source[key] !== undefined);
+    const flags = this.onLayer ? [] : this.flags.filter(({ flag }) => flag.scope === 'layer');
+    return [
+      ...unknown.map((key) => ({ key, reason: reasonToIgnore(key) })),
+      ...overruled.map(({ key }) => ({ key, reason: 'overruled by `size`' })),
+      ...flags.map(({ written }) => ({
+        key: 'flags',
+        reason: `\`${written}\` acts only on a layer, and this step has none`,
+      })),
+    ];
+  }
+
+  /** What the component says, by short code; the id of its row where an asset is not resolved yet. */
+  values(): ComponentValues {
+    const parameters: string[] = [];
+    for (let part = this.first; part !== null; part = part.next) {
+      const { code, written } = part;
+      parameters.push(typeof written === 'string' ? written : `${code}_${written.id}`);
+    }
+    return valuesOf(parameters);
+  }
+
+  /**
+   * The step as Cloudinary's component, '' when nothing of it maps.
+   * @param overlays Every one of the chain's `overlayIds` is there.
+   * @throws {InvalidTransformationError} 422 when a row cannot be used where the step uses it.
+   */
+  component(overlays: LayerAssets): string {
+    let component = '';
+    for (let part = this.first; part !== null; part = part.next) {
+      const { written } = part;
+      if (component !== '') component += ',';
+      component += typeof written === 'string' ? written : this.write(written, overlays);
+    }
+    return component;
+  }
+
+  private write({ parameter, id }: RowPart, overlays: LayerAssets): string {
+    const asset = overlays.get(id);
+    if (!asset) {
+      throw new Error(`Overlay ${id} was not resolved before the component was asked for.`);
+    }
+    const written = writeAssetLayer(asset);
+    // `d_` has no room for a delivery type: Cloudinary's default image must be an uploaded one.
+    if (written === undefined || (parameter.kind === 'asset' && asset.deliveryType !== 'upload')) {
+      throw new InvalidTransformationError({
+        step: this.step,
+        key: parameter.key,
+        value: id,
+        allowed: parameter.kind === 'asset' ? parameter.allowed : LAYER_PUBLIC_ID_ALLOWED,
+      });
+    }
+    return `${parameter.code}_${written}`;
+  }
+
+  /** Takes one parameter. Returns false when its value is outside the grammar. */
+  private take(parameter: Parameter, value: unknown, overlayIds: string[]): boolean {
+    const { code } = parameter;
+    switch (parameter.kind) {
+      case 'value': {
+        const written = parameter.grammar.write(value);
+        if (written === undefined) return false;
+        this.put(code, `${code}_${written}`);
+        return true;
+      }
+      case 'layer': {
+        this.layers += 1;
+        if (this.takeRow(parameter, value, overlayIds)) return true;
+        const text = writeTextLayer(value);
+        if (text === undefined) return false;
+        this.put(code, `${code}_${text}`);
+        return true;
+      }
+      case 'asset':
+        return this.takeRow(parameter, value, overlayIds);
+      case 'flags': {
+        const flags = readFlags(value);
+        if (flags === undefined) return false;
+        this.flags = flags;
+        return true;
+      }
+      case 'size':
+        return parameter.grammar.write(value) !== undefined;
+      default:
+        return parameter satisfies never;
+    }
+  }
+
+  private takeRow(parameter: Parameter, value: unknown, overlayIds: string[]): boolean {
+    const id = readRowId(value);
+    if (id === undefined) return false;
+    if (!overlayIds.includes(id)) overlayIds.push(id);
+    this.put(parameter.code, { parameter, id });
+    return true;
+  }
+
+  /** `size` gives width and height; as in the SDK it wins over those of the same step. */
+  private takeSize(): void {
+    const size = this.source['size'];
+    if (typeof size !== 'string') return;
+    const sides = size.split('x');
+    for (const [index, { code }] of SIDES.entries()) this.put(code, `${code}_${sides[index] ?? ''}`);
+  }
+
+  /**
+   * Puts a parameter in its place, or in that of the one with its code. The SDK sorts whole `code_value` texts: the
+   * underscore comes before every letter, so codes alone sort the same.
+   */
+  private put(code: string, written: Part['written']): void {
+    let before: Part | null = null;
+    let after = this.first;
+    while (after !== null && after.code < code) {
+      before = after;
+      after = after.next;
+    }
+    if (after?.code === code) {
+      after.written = written;
+      return;
+    }
+    const part = { code, written, next: after };
+    if (before === null) this.first = part;
+    else before.next = part;
+  }
+}
+
+const SIDES = [
+  { key: 'width', code: 'w' },
+  { key: 'height', code: 'h' },
+] as const;
+
+const allowedFor = (parameter: Parameter, value: unknown): string =>
+  (parameter.kind === 'value' ? parameter.grammar.allowedFor?.(value) : undefined) ?? parameter.allowed;
