@@ -95,11 +95,11 @@ export class DeliveryService {
   }
 
   private deliverSpent(pathId: string, verified: VerifiedToken): Soon<Delivery> {
-    const { issuer, key, claims } = verified;
+    const { issuer, key, claims, verifiedAt } = verified;
     this.keyUses.count(key.id);
     const imageId = resolveImageId(claims, pathId);
     const policy = policyOf(issuer);
-    checkToken(policy, claims, Date.now() / 1000);
+    checkToken(policy, claims, verifiedAt);
     // An original is delivered as it is: its steps, if there are any, have nothing to act on.
     const steps = claims.original ? NO_STEPS : expandSteps(policy, claims.transformations);
     const asked = this.directory.findImage(issuer.id, imageId);
@@ -181,7 +181,10 @@ export class DeliveryService {
       chain,
       expiresAt,
     );
-    const maxAge = redirectAge(policy, claims, this.urls.endOf(expiresAt), Date.now() / 1000);
+    const maxAge =
+      policy.redirectMaxAge === 0
+        ? 0
+        : redirectAge(policy, claims, this.urls.endOf(expiresAt), Date.now() / 1000);
     // Written out: to spread an object into a new one costs more than to sign the URL.
     return { issuer, policy, imageId, image, claims, key, mapped, presets, overlays, url, maxAge };
   }

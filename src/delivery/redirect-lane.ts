@@ -13,6 +13,7 @@ import type { DeliveryLocator } from './delivery-locator.js';
 import type { Delivery, DeliveryService } from './delivery.service.js';
 import { IMAGE_HEADERS, makeRedirect, type Redirect, writeRedirect } from './response-headers.js';
 import { isRead, readSealedUrl, type SealedUrl } from './sealed-url.js';
+import { leaveBody } from './whole-answer.js';
 import type { WarmRedirect, WarmRedirects } from './warm-redirects.service.js';
 
 /** What the lane asks on its way: what Fastify's hooks and Nest's controller ask on theirs. */
@@ -82,6 +83,7 @@ export function openRedirectLane(server: FastifyInstance, services: LaneServices
       issuerId: null,
       problemCode: null,
     };
+    leaveBody(request);
     if (drain.draining) response.shouldKeepAlive = false;
     if (logger.isLevelEnabled('info')) logWhenSent(exchange);
     try {

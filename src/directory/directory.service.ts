@@ -168,8 +168,8 @@ export class DirectoryService extends IssuerFinder implements ChangeListener, Re
   }
 
   isRevoked(issuerId: string, names: TokenNames): boolean | Promise<boolean> {
+    if (names.jwtId === null && names.sessionId === null) return false;
     const wanted = namesOf(names);
-    if (wanted.length === 0) return false;
     const known = this.revocations.peek(issuerId);
     return known?.names ? wanted.some((name) => known.names.has(name)) : this.askRevoked(issuerId, wanted);
   }

@@ -28,7 +28,7 @@ export function parseJsonObject(bytes: Buffer, maxDepth: number): JsonObject | J
     return 'not_json';
   }
   if (!isJsonObject(value)) return 'not_object';
-  return findJsonFault(text, value, maxDepth) ?? value;
+  return findJsonFault(bytes, value, maxDepth) ?? value;
 }
 
 /** True for an object that is neither null nor an array. */
@@ -39,10 +39,10 @@ export function isJsonObject(value: unknown): value is JsonObject {
 /**
  * Looks for what `JSON.parse` lets pass: nesting beyond `maxDepth`, and a name that an object has twice. Of such a
  * pair one member is left, so there are fewer in the value than in its text.
- * @param value What `JSON.parse` made of the text.
+ * @param text In UTF-8. @param value What `JSON.parse` made of it.
  */
 export function findJsonFault(
-  text: string,
+  text: Uint8Array,
   value: unknown,
   maxDepth: number,
 ): 'too_deep' | 'duplicate_name' | null {
@@ -74,23 +74,23 @@ function countMembers(value: unknown, depth: number): number | null {
 }
 
 /** In valid JSON a colon outside strings stands after a member's name, and nowhere else. */
-function countColons(text: string): number {
+function countColons(text: Uint8Array): number {
   let count = 0;
   for (let at = 0; at < text.length; at += 1) {
-    const code = text.charCodeAt(at);
-    if (code === COLON) count += 1;
-    else if (code === QUOTE) at = findStringEnd(text, at);
+    const byte = text[at];
+    if (byte === COLON) count += 1;
+    else if (byte === QUOTE) at = findStringEnd(text, at);
   }
   return count;
 }
 
 /** The index of the quote that closes the string opened at `start`. */
-function findStringEnd(text: string, start: number): number {
+function findStringEnd(text: Uint8Array, start: number): number {
   let at = start + 1;
   for (; at < text.length; at += 1) {
-    const code = text.charCodeAt(at);
-    if (code === QUOTE) break;
-    if (code === BACKSLASH) at += 1;
+    const byte = text[at];
+    if (byte === QUOTE) break;
+    if (byte === BACKSLASH) at += 1;
   }
   return at;
 }

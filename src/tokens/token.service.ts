@@ -1,6 +1,6 @@
 import { createSecretKey, randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { after, type Soon } from '../directory/soon.js';
+import type { Soon } from '../directory/soon.js';
 import { IssuerUnavailableError } from '../issuers/issuer.errors.js';
 import { type Issuer, IssuerFinder, type LockedKey, type SigningKey } from '../issuers/issuer.js';
 import { RevocationFinder } from '../revocations/revocation.js';
@@ -17,6 +17,8 @@ export interface VerifiedToken {
   /** The key that signed it. */
   readonly key: SigningKey;
   readonly claims: TokenClaims;
+  /** When that was so, in seconds since 1970: one moment for all that is judged of one request. */
+  readonly verifiedAt: number;
 }
 
 /** Nobody's key: what a token is checked against when there is no key to check it against. */
@@ -38,19 +40,25 @@ export class TokenService {
   verify(token: unknown): Soon<VerifiedToken> {
     const jws = readCompactJws(token);
     const payload = readPayload(jws);
-    return after(this.findIssuer(payload['iss']), (issuer) => this.verifyAs(issuer, jws, payload));
+    const issuer = this.findIssuer(payload['iss']);
+    return issuer instanceof Promise
+      ? issuer.then((known) => this.verifyAs(known, jws, payload))
+      : this.verifyAs(issuer, jws, payload);
   }
 
   private verifyAs(known: Issuer | null, jws: CompactJws, payload: JsonObject): Soon<VerifiedToken> {
     const issuer = known === null || known.disabled ? null : known;
-    const key = this.findSigner(jws, issuer);
+    const now = Date.now();
+    const key = this.findSigner(jws, issuer, now);
     if (issuer === null || key === null) throw InvalidTokenError.because('not_accepted');
-    const claims = readClaims(payload, issuer.id, Date.now() / 1000);
+    const verifiedAt = now / 1000;
+    const claims = readClaims(payload, issuer.id, verifiedAt);
     if (isIssuedBefore(claims, issuer.notBefore)) throw InvalidTokenError.because('not_accepted');
-    return after(this.revocations.isRevoked(issuer.id, claims), (revoked) => {
-      if (revoked) throw InvalidTokenError.because('not_accepted');
-      return { issuer, key, claims };
-    });
+    const verified = { issuer, key, claims, verifiedAt };
+    const revoked = this.revocations.isRevoked(issuer.id, claims);
+    return revoked instanceof Promise
+      ? revoked.then((known) => unlessRevoked(known, verified))
+      : unlessRevoked(revoked, verified);
   }
 
   private findIssuer(iss: unknown): Soon<Issuer | null> {
@@ -58,11 +66,10 @@ export class TokenService {
     return isCanonicalUuid(iss) ? this.issuers.findIssuer(iss) : null;
   }
 
-  private findSigner(jws: CompactJws, issuer: Issuer | null): SigningKey | null {
+  private findSigner(jws: CompactJws, issuer: Issuer | null, now: number): SigningKey | null {
     let locked = false;
     let compared = false;
     if (issuer !== null) {
-      const now = Date.now();
       const keys = allKeys(issuer);
       const named = findNamed(keys, jws.keyId, now);
       for (const key of named === null ? keys : [named]) {
@@ -82,6 +89,12 @@ export class TokenService {
     if (locked) throw new IssuerUnavailableError();
     return null;
   }
+}
+
+/** @throws InvalidTokenError (401) */
+function unlessRevoked(revoked: boolean, verified: VerifiedToken): VerifiedToken {
+  if (revoked) throw InvalidTokenError.because('not_accepted');
+  return verified;
 }
 
 /** Keys that can be used and keys that cannot, newest first each. */

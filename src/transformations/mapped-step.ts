@@ -51,10 +51,9 @@ export class MappedStep {
 
   /**
    * @param source The step as it came.
-   * @param overlayIds Learns the rows that the step needs, each once.
    * @throws {InvalidTransformationError} 422 naming step, key, value and the allowed range.
    */
-  static read(source: unknown, step: number, overlayIds: string[]): MappedStep {
+  static read(source: unknown, step: number): MappedStep {
     if (!isPlainObject(source)) {
       throw new InvalidTransformationError({
         step,
@@ -68,12 +67,22 @@ export class MappedStep {
       const value = source[key];
       // JSON has no undefined: only our own code can have left it there, and means "not set".
       if (parameter === undefined || value === undefined) continue;
-      if (!read.take(parameter, value, overlayIds)) {
+      if (!read.take(parameter, value)) {
         throw new InvalidTransformationError({ step, key, value, allowed: allowedFor(parameter, value) });
       }
     }
     read.takeSize();
     return read;
+  }
+
+  /** These ids, and those of the rows that it needs, each once. */
+  withRowIds(ids: readonly string[]): readonly string[] {
+    let all = ids;
+    for (let part = this.first; part !== null; part = part.next) {
+      if (typeof part.written === 'string' || all.includes(part.written.id)) continue;
+      all = all.length === 0 ? [part.written.id] : [...all, part.written.id];
+    }
+    return all;
   }
 
   /** Whether it closes the layer that was opened last. */
@@ -102,7 +111,8 @@ export class MappedStep {
   get ignored(): readonly IgnoredKey[] {
     const { source } = this;
     const unknown = Object.keys(source).filter((key) => !PARAMETER_BY_KEY.has(key));
-    const overruled = typeof source['size'] !== 'string' ? [] : SIDES.filter(({ key }) => source[key] !== undefined);
+    const overruled =
+      typeof source['size'] !== 'string' ? [] : SIDES.filter(({ key }) => source[key] !== undefined);
     const flags = this.onLayer ? [] : this.flags.filter(({ flag }) => flag.scope === 'layer');
     return [
       ...unknown.map((key) => ({ key, reason: reasonToIgnore(key) })),
@@ -158,7 +168,7 @@ export class MappedStep {
   }
 
   /** Takes one parameter. Returns false when its value is outside the grammar. */
-  private take(parameter: Parameter, value: unknown, overlayIds: string[]): boolean {
+  private take(parameter: Parameter, value: unknown): boolean {
     const { code } = parameter;
     switch (parameter.kind) {
       case 'value': {
@@ -169,14 +179,14 @@ export class MappedStep {
       }
       case 'layer': {
         this.layers += 1;
-        if (this.takeRow(parameter, value, overlayIds)) return true;
+        if (this.takeRow(parameter, value)) return true;
         const text = writeTextLayer(value);
         if (text === undefined) return false;
         this.put(code, `${code}_${text}`);
         return true;
       }
       case 'asset':
-        return this.takeRow(parameter, value, overlayIds);
+        return this.takeRow(parameter, value);
       case 'flags': {
         const flags = readFlags(value);
         if (flags === undefined) return false;
@@ -190,10 +200,9 @@ export class MappedStep {
     }
   }
 
-  private takeRow(parameter: Parameter, value: unknown, overlayIds: string[]): boolean {
+  private takeRow(parameter: Parameter, value: unknown): boolean {
     const id = readRowId(value);
     if (id === undefined) return false;
-    if (!overlayIds.includes(id)) overlayIds.push(id);
     this.put(parameter.code, { parameter, id });
     return true;
   }

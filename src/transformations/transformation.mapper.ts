@@ -35,7 +35,8 @@ export class MappedChain {
   }
 }
 
-const EMPTY = new MappedChain([], []);
+const NO_IDS: readonly string[] = [];
+const EMPTY = new MappedChain([], NO_IDS);
 
 /** Turns a token's `transformations` into the components of Cloudinary's URL. Pure: it finds no row and no image. */
 export class TransformationMapper {
@@ -56,17 +57,19 @@ export class TransformationMapper {
         allowed: `an array of at most ${MAX_STEPS} steps`,
       });
     }
-    const overlayIds: string[] = [];
-    const steps: MappedStep[] = [];
     let layers = 0;
-    for (const [index, source] of transformations.entries() as Iterable<[number, unknown]>) {
-      const step = MappedStep.read(source, numbers[index] ?? index + 1, overlayIds);
+    const steps = transformations.map((source: unknown, index) => {
+      const step = MappedStep.read(source, numbers[index] ?? index + 1);
       layers += step.layers;
       if (layers > MAX_LAYERS) refuseLayer(step);
-      steps.push(step);
-    }
+      return step;
+    });
     if (layers > 0) findStepsOnLayers(steps);
-    for (const step of steps) step.settle();
+    let overlayIds = NO_IDS;
+    for (const step of steps) {
+      step.settle();
+      overlayIds = step.withRowIds(overlayIds);
+    }
     return new MappedChain(steps, overlayIds);
   }
 }
@@ -85,14 +88,14 @@ function refuseLayer(step: MappedStep): never {
  * (https://cloudinary.com/documentation/layers#layer_transformation_syntax). Layers nest like brackets.
  */
 function findStepsOnLayers(steps: readonly MappedStep[]): void {
+  for (const step of steps) {
+    if (step.layers > 0) step.actOnLayer();
+  }
+  if (!steps.some((step) => step.appliesLayer)) return;
   const open: number[] = [];
   for (const [index, step] of steps.entries()) {
-    if (step.layers > 0) {
-      open.push(index);
-      step.actOnLayer();
-    }
-    if (step.appliesLayer) {
-      for (const inside of steps.slice(open.pop() ?? index + 1, index + 1)) inside.actOnLayer();
-    }
+    if (step.layers > 0) open.push(index);
+    if (!step.appliesLayer) continue;
+    for (const inside of steps.slice(open.pop() ?? index + 1, index + 1)) inside.actOnLayer();
   }
 }

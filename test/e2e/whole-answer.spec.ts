@@ -78,4 +78,21 @@ describe('an answer that is sent as one text', () => {
     const widths = [...text.matchAll(/Location: [^\r]*\/w_(\d+)\//g)].map(([, width]) => Number(width));
     expect(widths).toStrictEqual(sizes);
   });
+
+  it.each([
+    ['a length', (body: string) => `Content-Length: ${body.length}\r\n\r\n${body}`],
+    [
+      'chunks',
+      (body: string) =>
+        `Transfer-Encoding: chunked\r\n\r\n${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`,
+    ],
+  ])('lets a body of %s go, and answers what comes after it', async (_, framed) => {
+    const host = `Host: 127.0.0.1:${service.port}\r\n`;
+    // More than a stream takes in that nobody reads.
+    const withBody = `GET ${tenant.path()} HTTP/1.1\r\n${host}${framed('GET /images/x HTTP/1.1\r\n'.repeat(20_000))}`;
+    const last = `GET ${tenant.path()} HTTP/1.1\r\n${host}Connection: close\r\n\r\n`;
+    const { text } = await sendRaw(service.port, withBody + withBody + last);
+    expect(text.match(/HTTP\/1\.1 302 Found/g)).toHaveLength(3);
+    expect(text.match(/HTTP\/1\.1 /g)).toHaveLength(3);
+  });
 });
