@@ -84,6 +84,7 @@ describe('an accepted token', () => {
         jwtId: null,
         sessionId: null,
       },
+      verifiedAt: NOW,
     });
   });
 
