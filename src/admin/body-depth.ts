@@ -18,12 +18,12 @@ export function limitBodyDepth(server: FastifyInstance): void {
   });
 }
 
-function isDeeper(body: unknown, most: number): boolean {
-  let level = [body];
-  for (let depth = 0; level.length > 0; depth += 1) {
-    const inner = level.filter((value) => typeof value === 'object' && value !== null);
-    if (inner.length > 0 && depth >= most) return true;
-    level = inner.flatMap((value): unknown[] => Object.values(value));
+/** Goes no deeper than `most` itself. */
+function isDeeper(value: unknown, most: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (most === 0) return true;
+  for (const inner of Array.isArray(value) ? (value as readonly unknown[]) : Object.values(value)) {
+    if (isDeeper(inner, most - 1)) return true;
   }
   return false;
 }

@@ -1,15 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import { InvalidRequestError } from '../admin/admin.errors.js';
-import { after, type Soon } from '../directory/soon.js';
+import type { Soon } from '../directory/soon.js';
 import { IssuerKeyUses } from '../issuers/issuer-key-uses.service.js';
 import { RateLimits } from '../limits/rate-limits.js';
 import { problemBody } from '../problems/problem-body.js';
 import { ProblemError } from '../problems/problem.error.js';
 import { DeliveryLocator } from './delivery-locator.js';
-import { DeliveryService } from './delivery.service.js';
+import { type Delivery, DeliveryService } from './delivery.service.js';
 import type { DeliveryResultView } from './deliveries.dto.js';
 import { InvalidHostError, type ReachedBy } from './origin.js';
-import { writeSealedUrl } from './sealed-url.js';
+import { isPlain, type SealedUrl } from './sealed-url.js';
 import { type WarmRedirect, WarmRedirects } from './warm-redirects.service.js';
 
 /** Delivers many images at once, each on its own. */
@@ -57,24 +57,38 @@ export class DeliveriesService {
   /** @throws ProblemError */
   private find(imageId: string | null, token: unknown, reachedBy: ReachedBy): Soon<DeliveryResultView> {
     const again = typeof token === 'string' && !this.locator.needsForwarded && this.warm.wasAccepted(token);
-    const sealedUrl = again ? writeSealedUrl(imageId, token) : null;
-    const known = sealedUrl === null ? null : this.warm.find(sealedUrl, reachedBy.host);
+    const asked = again && imageId !== null ? { pathId: imageId, token } : null;
+    const known = asked === null ? null : this.warm.find(asked, reachedBy.host);
     if (known !== null) return this.deliverKnown(known);
-    return after(this.deliveries.deliver({ pathId: imageId ?? '', query: { token } }), (delivery) => {
-      const { url, imageId: id } = delivery;
-      const location = this.locator.locate(url, reachedBy);
-      if (sealedUrl !== null) this.warm.keep(sealedUrl, reachedBy.host, delivery, location);
-      else if (delivery.claims !== null) this.warm.note(token as string);
-      return { image_id: id, url, location };
-    });
+    const delivery = this.deliveries.deliver({ pathId: imageId ?? '', query: { token } });
+    return delivery instanceof Promise
+      ? delivery.then((found) => this.tell(found, token, asked, reachedBy))
+      : this.tell(delivery, token, asked, reachedBy);
+  }
+
+  /** @param asked Where the token was accepted lately. */
+  private tell(
+    delivery: Delivery,
+    token: unknown,
+    asked: SealedUrl | null,
+    reachedBy: ReachedBy,
+  ): DeliveryResultView {
+    const { url, imageId } = delivery;
+    const location = this.locator.locate(url, reachedBy);
+    if (asked === null && delivery.claims !== null) this.warm.note(token as string);
+    else if (asked !== null && isPlain(asked)) this.warm.keep(asked, reachedBy.host, delivery, location);
+    return { image_id: imageId, url, location };
   }
 
   /** @throws TooManyRequestsError (429) */
-  private deliverKnown({ issuer, key, image, signedUrl, redirect }: WarmRedirect): Soon<DeliveryResultView> {
-    return after(this.limits.spendIssuer(issuer.id), () => {
-      this.keyUses.count(key.id);
-      return { image_id: image.id, url: signedUrl, location: redirect.location };
-    });
+  private deliverKnown(known: WarmRedirect): Soon<DeliveryResultView> {
+    const spent = this.limits.spendIssuer(known.issuer.id);
+    return spent instanceof Promise ? spent.then(() => this.tellKnown(known)) : this.tellKnown(known);
+  }
+
+  private tellKnown({ key, image, signedUrl, redirect }: WarmRedirect): DeliveryResultView {
+    this.keyUses.count(key.id);
+    return { image_id: image.id, url: signedUrl, location: redirect.location };
   }
 }
 

@@ -12,7 +12,7 @@ import { ProblemFilter } from '../problems/problem.filter.js';
 import type { DeliveryLocator } from './delivery-locator.js';
 import type { Delivery, DeliveryService } from './delivery.service.js';
 import { IMAGE_HEADERS, makeRedirect, type Redirect, writeRedirect } from './response-headers.js';
-import { isRead, readSealedUrl, type SealedUrl } from './sealed-url.js';
+import { isRead, readSealedUrl, type SealedUrl, splitSealedUrl } from './sealed-url.js';
 import { leaveBody } from './whole-answer.js';
 import type { WarmRedirect, WarmRedirects } from './warm-redirects.service.js';
 
@@ -58,10 +58,12 @@ export function openRedirectLane(server: FastifyInstance, services: LaneServices
   const [goTheWholeWay] = server.server.listeners('request') as [RequestListener];
   server.server.removeListener('request', goTheWholeWay);
   server.server.prependListener('request', (request, response) => {
-    // What is known is known by its whole URL, which need not be taken apart then.
-    const again = warm.wasAccepted(request.url ?? '');
+    const { url = '' } = request;
+    const again = warm.wasAccepted(url);
     const host = locator.needsHost ? request.headers.host : undefined;
-    const known = again && isRead(request) ? warm.find(request.url ?? '', host) : null;
+    // Only plain ones are known: what is known need not be looked at for anything that is not.
+    const split = again && isRead(request) ? splitSealedUrl(url) : null;
+    const known = split === null ? null : warm.find(split, host);
     const asked = known ?? readSealedUrl(request);
     if (asked === null || server.isUnderPressure()) goTheWholeWay(request, response);
     else answer(asked, { request, response, host, again });
@@ -116,12 +118,12 @@ export function openRedirectLane(server: FastifyInstance, services: LaneServices
     } else send(asked, exchange, delivery);
   }
 
-  function send({ url, token }: SealedUrl, exchange: Exchange, delivery: Delivery): void {
+  function send(asked: SealedUrl, exchange: Exchange, delivery: Delivery): void {
     const { host, again } = exchange;
     const location = locator.locate(delivery.url, { protocol: 'http', host });
     redirect('sealed', exchange, makeRedirect(location), delivery.maxAge);
-    if (again) warm.keep(url, host, delivery, location);
-    else warm.note(token);
+    if (again) warm.keep(asked, host, delivery, location);
+    else warm.note(asked.token);
   }
 
   function redirect(way: 'warm' | 'sealed', exchange: Exchange, made: Redirect, maxAge: number): void {

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 
-/** The URL of a sealed redirect in its one plain form, taken apart. */
+/** What the URL of a sealed redirect says. */
 export interface SealedUrl {
-  readonly url: string;
+  /** The path's last segment. */
   readonly pathId: string;
   readonly token: string;
 }
@@ -11,28 +11,29 @@ const PATH = '/images/';
 const QUERY = '?token=';
 /** What no decoding could change. */
 const PLAIN = /^[\w.-]+$/;
-
-/** The plain URL of a sealed redirect; null for parts that could not stand in it as they are. */
-export function writeSealedUrl(pathId: unknown, token: unknown): string | null {
-  if (typeof pathId !== 'string' || typeof token !== 'string') return null;
-  return PLAIN.test(pathId) && PLAIN.test(token) ? PATH + pathId + QUERY + token : null;
-}
-
 /** What a decoder would read as something else than itself. */
 const DECODED = ['%', '&', '+', '#', ';'];
+
+/** Whether its parts stand in a URL as they are. */
+export function isPlain({ pathId, token }: SealedUrl): boolean {
+  return PLAIN.test(pathId) && PLAIN.test(token);
+}
 
 /** Whether a request only reads: GET or HEAD. */
 export function isRead({ method }: IncomingMessage): boolean {
   return method === 'GET' || method === 'HEAD';
 }
 
+/** Takes `/images/<id>?token=<token>` apart, whatever stands in it; null for any other form. */
+export function splitSealedUrl(url: string): SealedUrl | null {
+  const mark = url.startsWith(PATH) ? url.indexOf(QUERY, PATH.length) : -1;
+  return mark < 0 ? null : { pathId: url.slice(PATH.length, mark), token: url.slice(mark + QUERY.length) };
+}
+
 /** Reads `GET|HEAD /images/<id>?token=<token>` with nothing else in it and nothing encoded; null for any other form. */
 export function readSealedUrl(request: IncomingMessage): SealedUrl | null {
   const { url = '' } = request;
-  if (!isRead(request) || !url.startsWith(PATH)) return null;
-  const mark = url.indexOf(QUERY, PATH.length);
-  if (mark < 0 || DECODED.some((character) => url.includes(character))) return null;
-  const pathId = url.slice(PATH.length, mark);
-  const token = url.slice(mark + QUERY.length);
-  return token !== '' && PLAIN.test(pathId) ? { url, pathId, token } : null;
+  const split = isRead(request) ? splitSealedUrl(url) : null;
+  if (split === null || DECODED.some((character) => url.includes(character))) return null;
+  return split.token !== '' && PLAIN.test(split.pathId) ? split : null;
 }

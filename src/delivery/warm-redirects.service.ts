@@ -10,6 +10,7 @@ import { DeliveryLocator } from './delivery-locator.js';
 import type { Delivery } from './delivery.service.js';
 import { RecentTokens } from './recent-tokens.js';
 import { makeRedirect, type Redirect } from './response-headers.js';
+import type { SealedUrl } from './sealed-url.js';
 
 /** Bytes of URLs and answers that are kept at the most. */
 const MAX_BYTES = 16 * 1024 * 1024;
@@ -17,7 +18,7 @@ const MAX_BYTES = 16 * 1024 * 1024;
 const ENTRY = 600;
 
 /** A redirect that was answered, with all that it was decided by. */
-export interface WarmRedirect extends Pick<Delivery, 'issuer' | 'policy' | 'image'> {
+export interface WarmRedirect extends SealedUrl, Pick<Delivery, 'issuer' | 'policy' | 'image'> {
   readonly rows: HeldRows;
   readonly claims: TokenClaims;
   readonly key: NonNullable<Delivery['key']>;
@@ -30,15 +31,15 @@ export interface WarmRedirect extends Pick<Delivery, 'issuer' | 'policy' | 'imag
 }
 
 /**
- * Redirects that were answered before, by their whole URL, token and all: what was verified once need not be verified
- * again as long as every row behind it is the same and every time still holds. A URL gets in only after its token was
+ * Redirects that were answered before, by image and token: what was verified once need not be verified
+ * again as long as every row behind it is the same and every time still holds. One gets in only after its token was
  * accepted, and the second time, so that tokens that are used once push nothing out.
  */
 @Injectable()
 export class WarmRedirects {
   private readonly entries = new LRUCache<string, WarmRedirect>({
     maxSize: MAX_BYTES,
-    sizeCalculation: ({ redirect }, url) => ENTRY + url.length + 3 * redirect.location.length,
+    sizeCalculation: ({ token, redirect }) => ENTRY + token.length + 3 * redirect.location.length,
   });
   private readonly accepted = new RecentTokens();
 
@@ -54,7 +55,7 @@ export class WarmRedirects {
   }
 
   /**
-   * Whether a token was accepted lately: only then it is worth to look for its URL, and to keep it.
+   * Whether a token was accepted lately: only then it is worth to look for its redirect, and to keep it.
    * @param text The token, or a URL that ends with it.
    */
   wasAccepted(text: string): boolean {
@@ -66,8 +67,8 @@ export class WarmRedirects {
     this.accepted.add(token);
   }
 
-  /** Remembers what was just answered to a sealed URL of the plain form. @param host The request's Host. */
-  keep(url: string, host: string | undefined, delivery: Delivery, location: string): void {
+  /** Remembers what was just answered. @param asked Of the plain form. @param host The request's Host. */
+  keep(asked: SealedUrl, host: string | undefined, delivery: Delivery, location: string): void {
     const { url: signedUrl, issuer, policy, key, claims, image, overlays } = delivery;
     if (claims === null || key === null) return;
     // A placeholder stands for another row, which would have to be watched as well.
@@ -76,7 +77,9 @@ export class WarmRedirects {
     if (claims.expiresAt === null && this.urls.endOf(null) !== null) return;
     const rows = this.directory.hold({ issuer, image, overlays });
     if (rows === null) return;
-    this.entries.set(url, {
+    const { pathId, token } = asked;
+    this.entries.set(keyOf(asked), {
+      ...{ pathId, token },
       ...{ issuer, policy, key, claims, image, rows, signedUrl },
       host: this.locator.needsHost ? (host ?? null) : null,
       redirect: makeRedirect(location),
@@ -84,10 +87,11 @@ export class WarmRedirects {
     });
   }
 
-  /** The answer to this URL, or null where it must be found the whole way. Does no I/O. @param host The request's Host. */
-  find(url: string, host: string | undefined): WarmRedirect | null {
-    const entry = this.entries.get(url);
-    if (entry === undefined || (this.locator.needsHost && entry.host !== host)) return null;
+  /** The answer to this, or null where it must be found the whole way. Does no I/O. @param host The request's Host. */
+  find(asked: SealedUrl, host: string | undefined): WarmRedirect | null {
+    const entry = this.entries.get(keyOf(asked));
+    if (entry?.token !== asked.token || entry.pathId !== asked.pathId) return null;
+    if (this.locator.needsHost && entry.host !== host) return null;
     const now = Date.now();
     const { from, until } = entry.span;
     const holds =
@@ -104,4 +108,12 @@ export class WarmRedirects {
     if (policy.redirectMaxAge === 0) return 0;
     return redirectAge(policy, claims, this.urls.endOf(claims.expiresAt), Date.now() / 1000);
   }
+}
+
+/** Characters of a token that tell it from others: its signature is no shorter. */
+const TOLD_BY = 43;
+
+/** What to look by: a short text has its hash sooner. The rest is compared. */
+function keyOf({ pathId, token }: SealedUrl): string {
+  return pathId + token.slice(-TOLD_BY);
 }
