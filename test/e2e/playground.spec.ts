@@ -341,9 +341,28 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
     await page.getByRole('alert').waitFor();
     await page.getByLabel('Admin key').fill(ADMIN_KEY);
     await page.getByRole('button', { name: 'List' }).click();
-    await page.getByLabel('Issuers').selectOption('Seed');
-    await page.getByLabel('Images').selectOption(SEED.publicId);
+    // The issuer that the dsn named is chosen already.
+    const images = page.getByRole('combobox', { name: 'Images', exact: true });
+    await images.selectOption(SEED.publicId);
     await picture(page).waitFor();
+
+    const { id: many } = await post<{ id: string }>(service, '/issuers', { name: 'Many' });
+    for (let number = 1; number <= 101; number += 1) {
+      await post(service, '/images', { issuer_id: many, public_id: `of-many-${number}`, version: 1 });
+    }
+    await page.getByRole('button', { name: 'List' }).click();
+    await page.getByLabel('Issuers').selectOption('Many');
+    const names = async (): Promise<readonly string[]> =>
+      (await images.locator('option').allTextContents()).slice(1);
+    await eventually(async () => (await names()).length).toBe(100);
+    await page.getByText('The first 100.').waitFor();
+    await page.getByRole('button', { name: 'More Images' }).click();
+    await eventually(async () => new Set(await names()).size).toBe(101);
+    expect(await focused(page)).toBe('Images');
+    expect(await page.getByRole('button', { name: 'More Images' }).count()).toBe(0);
+    await page.getByLabel('Images: a name, exactly').fill('of-many-77');
+    await page.getByRole('button', { name: 'Find in Images' }).click();
+    await eventually(names).toStrictEqual(['of-many-77']);
     const carriers = requests.filter((request) => request.headers()['authorization'] !== undefined);
     expect(carriers.length).toBeGreaterThan(2);
     for (const request of carriers) expect(request.url()).toContain(`${service.url}/admin/`);
