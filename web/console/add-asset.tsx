@@ -8,7 +8,8 @@ import { useAnnounce, useRights } from './session-context.js';
 import { useDeed } from './use-service.js';
 
 const TYPES = ['authenticated', 'private', 'upload'].map((name) => [name, name] as const);
-const ACCESSES = [
+/** Who opens an image. */
+export const ACCESSES = [
   ['token', 'with a token only'],
   ['public', 'without a token too'],
 ] as const;
