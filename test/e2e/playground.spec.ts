@@ -694,7 +694,7 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
       await add(page, 'Add text layer');
       // What each language could take for something of its own.
       await step(page, 3).getByLabel('overlay', { exact: true }).fill(`It's "#{1}" \\n \`$HOME\` é 💧`);
-      await page.getByText('co_white,g_south').first().waitFor();
+      await page.getByText('l_text:Arial_48_bold:It').first().waitFor();
       for (const tab of await page.getByRole('tablist', { name: 'Language' }).getByRole('tab').all()) {
         const name = (await tab.textContent()) ?? '';
         await tab.click();
@@ -792,9 +792,6 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
       const token = page.getByLabel('Token, or a URL with one');
       await token.fill(sealWith(secret, { iss: SEED.issuerId }));
       await page.getByText('The token is good: the service accepts it.').waitFor();
-      await look();
-      await token.fill(sealWith('not the secret of this issuer at all', { iss: SEED.issuerId }));
-      await page.locator('[data-code=invalid_token]').waitFor();
       await look();
       await token.fill('not.a-token');
       await page.getByText('A token has three parts').waitFor();
