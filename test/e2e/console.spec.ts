@@ -545,6 +545,7 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
       await page.keyboard.press('Enter');
       await said(page, 'sunset is changed.');
       expect(written).toStrictEqual(['PATCH {"access":"public"}']);
+      expect(await page.evaluate('document.activeElement.textContent')).toBe('Save “Opens”');
 
       const shape = (): Promise<number> =>
         dialog

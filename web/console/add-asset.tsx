@@ -43,7 +43,7 @@ export function AddAsset({ kind, issuerId, onDone }: AddAssetProps): JSX.Element
       delivery_type: type,
       ...(image ? { access } : {}),
     };
-    const result = await run<Asset>(() => {
+    const result = await run<Asset>(async () => {
       if (chosen === undefined) {
         const body = { ...fields, ...(image ? { version: Number(version) } : {}) };
         return ask('POST', adminPath(kind), { body });
@@ -52,9 +52,10 @@ export function AddAsset({ kind, issuerId, onDone }: AddAssetProps): JSX.Element
       for (const [name, value] of Object.entries(fields)) form.set(name, value);
       form.set('file', chosen);
       setSent(0);
-      return upload('POST', adminPath(kind), form, setSent);
+      const answer = await upload<Asset>('POST', adminPath(kind), form, setSent);
+      setSent(null);
+      return answer;
     });
-    setSent(null);
     if (result === null) return;
     setPublicId('');
     setVersion('');
@@ -106,7 +107,7 @@ export function AddAsset({ kind, issuerId, onDone }: AddAssetProps): JSX.Element
         <Sent part={sent} />
         <ProblemNote problem={problem} />
         <div class="row">
-          <button class="button button-primary" disabled={busy}>
+          <button class="button button-primary" aria-disabled={busy}>
             Add
           </button>
         </div>

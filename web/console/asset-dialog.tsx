@@ -74,7 +74,6 @@ function Changes({ kind, asset, onChange }: Omit<AssetDialogProps, 'onClose'>): 
   const { busy, problem, run } = useDeed();
   const change = async (work: () => Promise<Answer<Asset>>): Promise<Answer<Asset>> => {
     const answer = await work();
-    setSent(null);
     if ('problem' in answer) return answer;
     announce(`${asset.public_id} is changed.`);
     onChange(answer.ok);
@@ -110,8 +109,14 @@ function Changes({ kind, asset, onChange }: Omit<AssetDialogProps, 'onClose'>): 
             if (chosen === undefined) return;
             const form = new FormData();
             form.set('file', chosen);
-            setSent(0);
-            void run(() => change(() => upload('PUT', `${path}/original`, form, setSent)));
+            void run(() =>
+              change(async () => {
+                setSent(0);
+                const answer = await upload<Asset>('PUT', `${path}/original`, form, setSent);
+                setSent(null);
+                return answer;
+              }),
+            );
           }}
         >
           <Field label="Another original">
@@ -119,7 +124,7 @@ function Changes({ kind, asset, onChange }: Omit<AssetDialogProps, 'onClose'>): 
           </Field>
           <Sent part={sent} />
           <div class="row">
-            <button class="button button-small" disabled={busy}>
+            <button class="button button-small" aria-disabled={busy}>
               Replace
             </button>
           </div>
@@ -149,7 +154,7 @@ function AccessForm({ value, busy, onSave }: AccessFormProps): JSX.Element {
     >
       <Choice label="Opens" value={access} onValue={setAccess} options={ACCESSES} />
       <div class="row">
-        <button class="button button-small" disabled={busy}>
+        <button class="button button-small" aria-disabled={busy}>
           Save<span class="unseen"> “Opens”</span>
         </button>
       </div>
