@@ -14,6 +14,9 @@ export const { issuerKeyPlace } = /** @type {typeof import('../src/issuers/issue
   await built('src/issuers/issuer-key-place.js')
 );
 
+/** What Node is given to start the built service, as `npm start` does. */
+export const MAIN = ['--max-semi-space-size=4', '--no-memory-reducer', 'dist/server/main.js'];
+
 /** Starts a Postgres for one measurement, with an empty database; it is gone with `stop`. @throws where there is none. */
 export function startOwnPostgres() {
   return startPostgres({ bin: dirname(findPostgresProgram('postgres')) });

@@ -25,16 +25,7 @@ const database = await startDatabase();
 try {
   const { distinct } = await makeWorkloads(database.rows, new Set(['distinct']));
   const started = performance.now();
-  const server = await startServer(
-    [
-      '--cpu-prof',
-      `--cpu-prof-dir=${folder}`,
-      '--max-semi-space-size=4',
-      '--no-memory-reducer',
-      'dist/server/main.js',
-    ],
-    database.settings,
-  );
+  const server = await startServer(['--cpu-prof', `--cpu-prof-dir=${folder}`, ...MAIN], database.settings);
   await measure({ name: 'warm-up', server, workload: distinct }, { seconds });
   const from = performance.now() - started;
   const run = await measure({ name: 'profile', server, workload: distinct }, { seconds });

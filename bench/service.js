@@ -1,7 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { createHmac, randomBytes } from 'node:crypto';
 import { request } from 'node:http';
-import { findFreePort } from './pixseal.js';
+import { findFreePort, MAIN } from './pixseal.js';
 
 const ADMIN_KEY = randomBytes(32).toString('base64url');
 
@@ -35,14 +35,10 @@ export function migrate(url) {
 export async function startReplica(url) {
   const port = await findFreePort();
   const env = { ...SHARED, DATABASE_URL: url, PORT: String(port) };
-  const child = spawn(
-    process.execPath,
-    ['--max-semi-space-size=4', '--no-memory-reducer', 'dist/server/main.js'],
-    {
-      env,
-      stdio: ['ignore', 'ignore', 'inherit'],
-    },
-  );
+  const child = spawn(process.execPath, MAIN, {
+    env,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   for (;;) {
     if (child.exitCode !== null) throw new Error('the service stopped before it was ready');
     const ready = await ask({ port, path: '/health/ready' }).catch(() => null);

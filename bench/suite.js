@@ -1,6 +1,7 @@
 // Every rival under the same load in turn, on one core, for several rounds; the bare server between any two.
 import { request } from 'node:http';
 import { load } from './load-client.js';
+import { MAIN } from './pixseal.js';
 import { insertImages, insertOwnRows } from './rows.js';
 import { ALL_CORES, startServer } from './servers.js';
 import * as ask from './workloads.js';
@@ -13,8 +14,6 @@ const COLD_ROWS = 100_000;
 const BULK = 100;
 /** Seconds before the first round that counts: V8 compiles what is hot. */
 const WARM_UP = 3;
-
-const MAIN = ['--max-semi-space-size=4', '--no-memory-reducer', 'dist/server/main.js'];
 
 /** What is measured: a case's server, and what it is asked. */
 const CASES = [

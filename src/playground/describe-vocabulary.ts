@@ -21,7 +21,12 @@ export function describeVocabulary(): VocabularyDocument {
       source: parameter.source,
       shape: 'grammar' in parameter ? parameter.grammar.shape : null,
     })),
-    flags: FLAGS.map(({ name, scope, argument }) => ({ name, scope, argument: argument?.shape ?? null })),
+    flags: FLAGS.map(({ name, scope, help, argument }) => ({
+      name,
+      scope,
+      help,
+      argument: argument?.shape ?? null,
+    })),
     effects: [...EFFECTS].map(([name, forms]) => ({
       name,
       allowed: effect.allowedFor?.(name) ?? effect.allowed,

@@ -16,6 +16,7 @@ export interface ParameterEntry {
 export interface FlagEntry {
   readonly name: string;
   readonly scope: 'layer' | 'picture';
+  readonly help: string;
   readonly argument: Shape | null;
 }
 

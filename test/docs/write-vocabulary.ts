@@ -90,11 +90,12 @@ export function writeVocabulary(): string {
     ].join('\n\n');
   });
   const flags = (scope: 'layer' | 'picture'): string =>
-    FLAGS.filter((flag) => flag.scope === scope)
-      .map(({ name, argument }) =>
-        argument ? `${code(name)} (after a colon: ${argument.allowed})` : code(name),
-      )
-      .join(', ');
+    listOf(
+      FLAGS.filter((flag) => flag.scope === scope).map(
+        ({ name, help, argument }) =>
+          `${code(name)}: ${help}${argument ? `; after a colon: ${argument.allowed}` : ''}`,
+      ),
+    );
   const effects = [...EFFECTS.keys()].map((name) =>
     escaped((effect.allowedFor?.(name) ?? name).replace(/ with nothing$/, '')),
   );
@@ -122,9 +123,13 @@ ${parameters.join('\n\n')}
 
 ## Flags
 
-On any step: ${flags('picture')}.
+On any step:
 
-On a step with an overlay or underlay; on another one they have no effect, and \`explain\` says so: ${flags('layer')}.
+${flags('picture')}
+
+On a step with an overlay or underlay; on another one they have no effect, and \`explain\` says so:
+
+${flags('layer')}
 
 ## Effects
 

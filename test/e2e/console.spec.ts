@@ -1,10 +1,13 @@
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
+import sharp from 'sharp';
 import { DataSource } from 'typeorm';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import { drawPhoto, drawWatermark } from '../../src/demo/drawings.js';
 import { digestOf } from '../../src/admin-keys/admin-key.js';
+import { IssuerKeyUses } from '../../src/issuers/issuer-key-uses.service.js';
 import { SecretBox } from '../../src/secrets/secret-box.js';
 import { createAdminKey } from '../support/admin-keys.js';
 import { hasBrowser, launchBrowser } from '../support/browser.js';
@@ -332,6 +335,12 @@ describe('a preview', () => {
 /** A page's answer comes when the machine has time for it. */
 const eventually = <T>(look: () => Promise<T>) => expect.poll(look, { timeout: 30_000 });
 
+/** A square that does not compress: half a megabyte to send. */
+const drawNoise = (side = 400): Promise<Buffer> =>
+  sharp(randomBytes(side * side * 3), { raw: { width: side, height: side, channels: 3 } })
+    .png()
+    .toBuffer();
+
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 describe.runIf(hasBrowser())('the console in a browser', () => {
@@ -462,10 +471,38 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
       await eventually(() => keys.count()).toBe(1);
     });
 
-    it('uploads an image and an overlay, and shows what they look like', async () => {
+    it('shows when a key was last used, and how often', async () => {
+      const tenant = await createTenant(service, { publicId: 'used', overlayPublicId: 'used-mark' });
+      const page = await openAs(ADMIN_KEY, `#/issuers/${tenant.issuerId}`);
+      const fact = (name: string): Locator =>
+        page
+          .getByRole('list', { name: 'Keys' })
+          .locator('dl > div', { has: page.getByText(name, { exact: true }) })
+          .locator('dd');
+      await fact('Last used').getByText('never').waitFor();
+      expect(await fact('Uses').textContent()).toBe('0');
+      const earliest = Date.now();
+      expect((await fetch(service.url + tenant.path(), { redirect: 'manual' })).status).toBe(302);
+      await service.app.get(IssuerKeyUses, { strict: false }).flush();
+      await page.reload();
+      await eventually(() => fact('Uses').textContent()).toBe('1');
+      const at = Date.parse((await fact('Last used').locator('time').getAttribute('datetime')) ?? '');
+      expect(at >= earliest && at <= Date.now()).toBe(true);
+    });
+
+    it('uploads an image and an overlay, saying how far it is, and shows what they look like', async () => {
       const page = await openAs(ADMIN_KEY, '#/images');
+      const network = await page.context().newCDPSession(page);
+      const limitUploads = (uploadThroughput: number): Promise<unknown> =>
+        network.send('Network.emulateNetworkConditions', {
+          offline: false,
+          latency: 0,
+          downloadThroughput: -1,
+          uploadThroughput,
+        });
+      await network.send('Network.enable');
       for (const [kind, name, buffer] of [
-        ['Images', 'sunset', await drawPhoto()],
+        ['Images', 'sunset', await drawNoise()],
         ['Overlays', 'mark', await drawWatermark()],
       ] as const) {
         await page.getByRole('link', { name: kind }).click();
@@ -474,8 +511,17 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
         await page.locator('details').getByLabel('Issuer').selectOption('Gallery');
         await page.getByLabel('Public id', { exact: true }).fill(name);
         await page.getByLabel('File').setInputFiles({ name: 'picture', mimeType: 'image/jpeg', buffer });
+        await limitUploads(100_000);
         await page.getByRole('button', { name: 'Add', exact: true }).click();
+        if (name === 'sunset') {
+          const progress = page.getByRole('progressbar', { name: 'Sending' });
+          await eventually(() =>
+            progress.evaluate(({ value, max }: { value: number; max: number }) => value > 0 && value < max),
+          ).toBe(true);
+        }
+        await limitUploads(-1);
         await said(page, `${name} is added.`);
+        expect(await page.getByRole('progressbar').count()).toBe(0);
         const picture = page.getByRole('button', { name }).locator('img');
         await eventually(() =>
           picture.evaluate((image: { naturalWidth: number }) => image.naturalWidth),
@@ -484,10 +530,38 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
       await page.getByRole('link', { name: 'Images' }).click();
       await page.getByRole('button', { name: 'sunset' }).click();
       await page.getByText('Change it').click();
-      await page.getByRole('dialog').getByLabel('Opens').selectOption('public');
+      const dialog = page.getByRole('dialog');
+      const written: string[] = [];
+      page.on('request', (request) => {
+        if (request.method() !== 'GET') written.push(`${request.method()} ${request.postData() ?? 'a file'}`);
+      });
+      // By keys alone: an arrow chooses, and nothing is written before the button is pressed.
+      await dialog.getByLabel('Opens').focus();
+      await page.keyboard.press('ArrowDown');
+      expect(await dialog.getByLabel('Opens').inputValue()).toBe('public');
+      await page.keyboard.press('ArrowUp');
+      await page.keyboard.press('ArrowDown');
+      await page.keyboard.press('Tab');
+      await page.keyboard.press('Enter');
       await said(page, 'sunset is changed.');
+      expect(written).toStrictEqual(['PATCH {"access":"public"}']);
+      expect(await page.evaluate('document.activeElement.textContent')).toBe('Save “Opens”');
+
+      const shape = (): Promise<number> =>
+        dialog
+          .locator('.preview img')
+          .evaluate(
+            ({ naturalWidth, naturalHeight }: { naturalWidth: number; naturalHeight: number }) =>
+              naturalWidth / naturalHeight,
+          );
+      await eventually(shape).toBe(1);
+      const photo = { name: 'photo.jpg', mimeType: 'image/jpeg', buffer: await drawPhoto() };
+      await dialog.getByLabel('Another original').setInputFiles(photo);
+      await dialog.getByRole('button', { name: 'Replace' }).click();
+      await eventually(shape).toBeCloseTo(1.5, 1);
+      expect(written).toHaveLength(2);
       await page.getByRole('link', { name: 'What was done to it' }).click();
-      await page.getByText('image.update').click();
+      await page.getByText('image.update').last().click();
       const row = page.getByRole('row', { name: /^access/ });
       await eventually(() => row.getByRole('cell').allTextContents()).toStrictEqual(['token', 'public']);
     });
@@ -600,7 +674,8 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
     );
 
     it.each(LOOKS)('has no serious issue in %s, %d pixels wide', async (colorScheme, width) => {
-      const page = await open('', { colorScheme, viewport: { width, height: 844 } });
+      // Half-way through a transition a colour is none of the design's.
+      const page = await open('', { colorScheme, viewport: { width, height: 844 }, reducedMotion: 'reduce' });
       await page.evaluate(AXE);
       const look = async (): Promise<void> => {
         const issues = await page.evaluate(
@@ -621,6 +696,10 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
       await page.getByText('Line 1').waitFor();
       for (const summary of await page.locator('main summary').all()) await summary.click();
       await look();
+      await page.getByRole('button', { name: 'Rotate' }).click();
+      await page.getByRole('dialog', { name: 'The new secret' }).waitFor();
+      await look();
+      await page.getByRole('button', { name: 'I have copied it' }).click();
       await page
         .getByRole('button', { name: /^Revoke key/ })
         .first()
@@ -630,9 +709,15 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
       await page.getByRole('button', { name: 'Cancel' }).click();
       for (const section of ['Images', 'Overlays', 'Audit']) {
         await page.getByRole('navigation', { name: 'Sections' }).getByRole('link', { name: section }).click();
-        await page.locator('main li').first().waitFor();
+        await page.getByRole('heading', { name: section }).waitFor();
+        await page.locator('main [aria-busy=false] li').first().waitFor();
         await page.locator('main summary').first().click();
         await look();
+        if (section === 'Audit') continue;
+        await page.locator('main li button').first().click();
+        await page.getByText('Change it').click();
+        await look();
+        await page.getByRole('button', { name: 'Close' }).click();
       }
     });
   });
@@ -658,7 +743,7 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
     const page = await openAs(ADMIN_KEY, '', { viewport: { width: 390, height: 844 } });
     const previews = new Set<string>();
     page.on('request', (request) => {
-      if (request.url().endsWith('/preview')) previews.add(request.url());
+      if (new URL(request.url()).pathname.endsWith('/preview')) previews.add(request.url());
     });
     const items = page.getByRole('list', { name: 'Images' }).getByRole('listitem');
     await page.getByRole('link', { name: 'Images' }).click();

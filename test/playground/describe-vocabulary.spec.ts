@@ -20,8 +20,9 @@ describe('the vocabulary as JSON', () => {
     expect(vocabulary.parameters.map(({ key }) => key)).toStrictEqual(PARAMETERS.map(({ key }) => key));
   });
 
-  it('has a few words on each parameter', () => {
+  it('has a few words on each parameter and flag', () => {
     for (const { key, help } of vocabulary.parameters) expect(help, key).toMatch(/^\S.{5,70}$/);
+    for (const { name, help } of vocabulary.flags) expect(help, name).toMatch(/^[A-Z].{5,70}$/);
   });
 
   it('has a shape for each value that stands in the step itself', () => {

@@ -8,7 +8,8 @@ import { useAnnounce, useRights } from './session-context.js';
 import { useDeed } from './use-service.js';
 
 const TYPES = ['authenticated', 'private', 'upload'].map((name) => [name, name] as const);
-const ACCESSES = [
+/** Who opens an image. */
+export const ACCESSES = [
   ['token', 'with a token only'],
   ['public', 'without a token too'],
 ] as const;
@@ -42,7 +43,7 @@ export function AddAsset({ kind, issuerId, onDone }: AddAssetProps): JSX.Element
       delivery_type: type,
       ...(image ? { access } : {}),
     };
-    const result = await run<Asset>(() => {
+    const result = await run<Asset>(async () => {
       if (chosen === undefined) {
         const body = { ...fields, ...(image ? { version: Number(version) } : {}) };
         return ask('POST', adminPath(kind), { body });
@@ -51,9 +52,10 @@ export function AddAsset({ kind, issuerId, onDone }: AddAssetProps): JSX.Element
       for (const [name, value] of Object.entries(fields)) form.set(name, value);
       form.set('file', chosen);
       setSent(0);
-      return upload('POST', adminPath(kind), form, setSent);
+      const answer = await upload<Asset>('POST', adminPath(kind), form, setSent);
+      setSent(null);
+      return answer;
     });
-    setSent(null);
     if (result === null) return;
     setPublicId('');
     setVersion('');
@@ -105,7 +107,7 @@ export function AddAsset({ kind, issuerId, onDone }: AddAssetProps): JSX.Element
         <Sent part={sent} />
         <ProblemNote problem={problem} />
         <div class="row">
-          <button class="button button-primary" disabled={busy}>
+          <button class="button button-primary" aria-disabled={busy}>
             Add
           </button>
         </div>

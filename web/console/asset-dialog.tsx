@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { useRef, useState } from 'preact/hooks';
 import { Field } from '../design/field.js';
-import { Sent } from './add-asset.js';
+import { ACCESSES, Sent } from './add-asset.js';
 import { type AssetKind, SINGULAR, Thumbnail } from './assets.js';
 import { Choice, ConfirmButton, Dialog, Facts, Id, Moment, MomentForm, ProblemNote } from './parts.js';
 import { adminPath, type Answer, type Asset, ask, upload } from './service.js';
@@ -23,7 +23,7 @@ export function AssetDialog({ kind, asset, onChange, onClose }: AssetDialogProps
   return (
     <Dialog title={asset.public_id} onClose={onClose}>
       <div class="preview">
-        <Thumbnail key={asset.updated_at} kind={kind} id={asset.id} />
+        <Thumbnail key={asset.updated_at} kind={kind} asset={asset} />
       </div>
       <Id id={asset.id} name={`the ${SINGULAR[kind]}’s id`} />
       <Facts
@@ -74,7 +74,6 @@ function Changes({ kind, asset, onChange }: Omit<AssetDialogProps, 'onClose'>): 
   const { busy, problem, run } = useDeed();
   const change = async (work: () => Promise<Answer<Asset>>): Promise<Answer<Asset>> => {
     const answer = await work();
-    setSent(null);
     if ('problem' in answer) return answer;
     announce(`${asset.public_id} is changed.`);
     onChange(answer.ok);
@@ -85,16 +84,12 @@ function Changes({ kind, asset, onChange }: Omit<AssetDialogProps, 'onClose'>): 
       <summary>Change it</summary>
       <div class="stack">
         {asset.access !== undefined && (
-          <Choice
-            label="Opens"
+          <AccessForm
             value={asset.access}
-            onValue={(access) => {
+            busy={busy}
+            onSave={(access) => {
               void run(() => change(() => ask('PATCH', path, { body: { access } })));
             }}
-            options={[
-              ['token', 'with a token only'],
-              ['public', 'without a token too'],
-            ]}
           />
         )}
         {asset.not_before !== undefined && (
@@ -114,8 +109,14 @@ function Changes({ kind, asset, onChange }: Omit<AssetDialogProps, 'onClose'>): 
             if (chosen === undefined) return;
             const form = new FormData();
             form.set('file', chosen);
-            setSent(0);
-            void run(() => change(() => upload('PUT', `${path}/original`, form, setSent)));
+            void run(() =>
+              change(async () => {
+                setSent(0);
+                const answer = await upload<Asset>('PUT', `${path}/original`, form, setSent);
+                setSent(null);
+                return answer;
+              }),
+            );
           }}
         >
           <Field label="Another original">
@@ -123,7 +124,7 @@ function Changes({ kind, asset, onChange }: Omit<AssetDialogProps, 'onClose'>): 
           </Field>
           <Sent part={sent} />
           <div class="row">
-            <button class="button button-small" disabled={busy}>
+            <button class="button button-small" aria-disabled={busy}>
               Replace
             </button>
           </div>
@@ -131,5 +132,32 @@ function Changes({ kind, asset, onChange }: Omit<AssetDialogProps, 'onClose'>): 
         <ProblemNote problem={problem} />
       </div>
     </details>
+  );
+}
+
+interface AccessFormProps {
+  readonly value: string;
+  readonly busy: boolean;
+  readonly onSave: (access: string) => void;
+}
+
+/** Who opens an image. Its button saves: in a list that is closed, an arrow key would open the image to everybody. */
+function AccessForm({ value, busy, onSave }: AccessFormProps): JSX.Element {
+  const [access, setAccess] = useState(value);
+  return (
+    <form
+      class="stack-tight"
+      onSubmit={(event) => {
+        event.preventDefault();
+        onSave(access);
+      }}
+    >
+      <Choice label="Opens" value={access} onValue={setAccess} options={ACCESSES} />
+      <div class="row">
+        <button class="button button-small" aria-disabled={busy}>
+          Save<span class="unseen"> “Opens”</span>
+        </button>
+      </div>
+    </form>
   );
 }

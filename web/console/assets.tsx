@@ -67,7 +67,7 @@ export function AssetsView({ kind, query }: AssetsViewProps): JSX.Element {
                 setOpen(asset);
               }}
             >
-              <Thumbnail key={asset.updated_at} kind={kind} id={asset.id} />
+              <Thumbnail key={asset.updated_at} kind={kind} asset={asset} />
               <span class="code asset-name">{asset.public_id}</span>
               {asset.access === 'public' && <span class="badge">public</span>}
             </button>
@@ -94,7 +94,7 @@ export function AssetsView({ kind, query }: AssetsViewProps): JSX.Element {
 }
 
 /** A row's picture as the service delivers it, or that there is none to see. */
-export function Thumbnail({ kind, id }: { readonly kind: AssetKind; readonly id: string }): JSX.Element {
+export function Thumbnail({ kind, asset }: { readonly kind: AssetKind; readonly asset: Asset }): JSX.Element {
   const [failed, setFailed] = useState(false);
   return (
     <span class="thumbnail">
@@ -103,7 +103,8 @@ export function Thumbnail({ kind, id }: { readonly kind: AssetKind; readonly id:
       ) : (
         <img
           loading="lazy"
-          src={`/admin/${kind}/${id}/preview`}
+          // Of the same address a browser shows what it has, though the original was replaced.
+          src={adminPath(`${kind}/${asset.id}/preview`, { changed: asset.updated_at })}
           alt=""
           decoding="async"
           onError={() => {

@@ -66,7 +66,7 @@ function State({ issuer, onDone }: StateProps): JSX.Element {
             <button
               type="button"
               class="button button-small"
-              disabled={busy}
+              aria-disabled={busy}
               onClick={() => {
                 const body = { disabled: !issuer.disabled };
                 void run(() => ask('PATCH', path, { body })).then((result) => {

@@ -86,7 +86,7 @@ function CreateIssuer({ onDone }: { readonly onDone: () => void }): JSX.Element 
         </div>
         <ProblemNote problem={problem} />
         <div class="row">
-          <button class="button button-primary" disabled={busy}>
+          <button class="button button-primary" aria-disabled={busy}>
             Create
           </button>
         </div>

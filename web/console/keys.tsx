@@ -141,7 +141,7 @@ function Rotate({ issuer, onChange }: KeysSectionProps): JSX.Element {
         </div>
         <ProblemNote problem={problem} />
         <div class="row">
-          <button class="button button-primary" disabled={busy}>
+          <button class="button button-primary" aria-disabled={busy}>
             Rotate
           </button>
         </div>

@@ -298,7 +298,7 @@ export function ConfirmButton({ label, of, question, consequence, act, onDone }:
             <button
               type="button"
               class="button button-danger"
-              disabled={busy}
+              aria-disabled={busy}
               onClick={() => {
                 void run(act).then((result) => {
                   if (result === null) return;
@@ -367,7 +367,7 @@ export function MomentForm({ label, help, value, save, onDone }: MomentFormProps
         >
           Clear
         </button>
-        <button class="button button-small" disabled={busy}>
+        <button class="button button-small" aria-disabled={busy}>
           Save<span class="unseen"> “{label}”</span>
         </button>
       </div>

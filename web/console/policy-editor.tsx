@@ -136,7 +136,7 @@ export function PolicySection({ issuer, onChange }: PolicySectionProps): JSX.Ele
           )}
           {mistakes.length === 0 && <ProblemNote problem={problem} />}
           <div class="row">
-            <button class="button button-primary" disabled={busy}>
+            <button class="button button-primary" aria-disabled={busy}>
               Save policy
             </button>
           </div>

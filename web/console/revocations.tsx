@@ -88,7 +88,7 @@ function Revoke({ path, onDone }: { readonly path: string; readonly onDone: () =
         </div>
         <ProblemNote problem={problem} />
         <div class="row">
-          <button class="button button-primary" disabled={busy}>
+          <button class="button button-primary" aria-disabled={busy}>
             Revoke
           </button>
         </div>

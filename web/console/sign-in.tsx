@@ -42,7 +42,7 @@ export function SignIn({ reason, onIn }: SignInProps): JSX.Element {
         onValue={setKey}
       />
       <ProblemNote problem={problem} />
-      <button class="button button-primary" disabled={busy}>
+      <button class="button button-primary" aria-disabled={busy}>
         Sign in
       </button>
     </form>

@@ -85,7 +85,7 @@ export function usePaged<T>(path: string): Paged<T> {
 export interface Deed {
   readonly busy: boolean;
   readonly problem: Problem | null;
-  /** @returns what it gave, or null where it was refused. */
+  /** @returns what it gave, or null where it was refused, or the one before is not done. */
   readonly run: <T>(work: () => Promise<Answer<T>>) => Promise<{ readonly done: T } | null>;
   readonly refuse: (problem: Problem) => void;
 }
@@ -98,6 +98,8 @@ export function useDeed(): Deed {
     problem,
     refuse: setProblem,
     run: async (work) => {
+      // Its button can be pressed all the same: one that is disabled would lose the focus.
+      if (busy) return null;
       setBusy(true);
       setProblem(null);
       const answer = await work();

@@ -1,8 +1,8 @@
 import type { JSX } from 'preact';
-import { useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { Field } from '../design/field.js';
 import { TextControl } from './controls.js';
-import { listRows, type Row } from './service.js';
+import { type Answer, listRows, type Page, type Row } from './service.js';
 import { ALGORITHMS, type Algorithm } from './token.js';
 
 /** Who seals, and which picture. The secret lives in this object and in its field, nowhere else. */
@@ -114,6 +114,8 @@ export function ConnectionForm({ connection, onChange, onOverlays }: ConnectionF
         <summary>Pick from lists, with an admin key</summary>
         <Picker
           connection={connection}
+          issuers={issuers}
+          images={images}
           onPick={set}
           onIssuers={setIssuers}
           onImages={setImages}
@@ -135,6 +137,8 @@ function readDsn(typed: string): Partial<Connection> | null {
 
 interface PickerProps {
   readonly connection: Connection;
+  readonly issuers: readonly Row[];
+  readonly images: readonly Row[];
   readonly onPick: (members: Partial<Connection>) => void;
   readonly onIssuers: (rows: readonly Row[]) => void;
   readonly onImages: (rows: readonly Row[]) => void;
@@ -142,45 +146,19 @@ interface PickerProps {
 }
 
 /** Lists of the admin API, for whoever has a key of it. The key is kept in memory alone. */
-function Picker({ connection, onPick, onIssuers, onImages, onOverlays }: PickerProps): JSX.Element {
+function Picker(props: PickerProps): JSX.Element {
+  const { connection, issuers, images, onPick, onIssuers, onImages, onOverlays } = props;
+  const { issuerId, imageId } = connection;
   const [adminKey, setAdminKey] = useState('');
-  const [issuers, setIssuers] = useState<readonly Row[] | null>(null);
-  const [images, setImages] = useState<readonly Row[] | null>(null);
-  const [trouble, setTrouble] = useState<string | null>(null);
-
-  const list = async (
-    rows: 'issuers' | 'images' | 'overlays',
-    issuerId: string | null,
-  ): Promise<readonly Row[] | null> => {
-    const answer = await listRows(adminKey, rows, issuerId);
-    if ('ok' in answer) return answer.ok.items;
-    setTrouble(answer.problem.detail);
-    return null;
-  };
-  const loadIssuers = async (): Promise<void> => {
-    setTrouble(null);
-    const rows = await list('issuers', null);
-    setIssuers(rows);
-    setImages(null);
-    onIssuers(rows ?? []);
-  };
-  const chooseIssuer = async (issuerId: string): Promise<void> => {
-    setTrouble(null);
-    onPick({ issuerId });
-    if (issuerId === '') return;
-    const [pictures, overlays] = await Promise.all([list('images', issuerId), list('overlays', issuerId)]);
-    setImages(pictures);
-    onImages(pictures ?? []);
-    onOverlays(overlays ?? []);
-  };
-
+  /** The key that was sent, and how often: each time the lists are read anew. */
+  const [sent, setSent] = useState({ key: '', times: 0 });
   return (
     <div class="stack-tight">
       <form
         class="row"
         onSubmit={(event) => {
           event.preventDefault();
-          void loadIssuers();
+          setSent({ key: adminKey, times: sent.times + 1 });
         }}
       >
         <input
@@ -199,36 +177,29 @@ function Picker({ connection, onPick, onIssuers, onImages, onOverlays }: PickerP
         </button>
       </form>
       <p class="hint">Kept until you leave this page, and sent to this service alone.</p>
-      {trouble !== null && (
-        <p class="note note-bad" role="alert">
-          {trouble}
-        </p>
-      )}
-      {issuers !== null && (
-        <div class="columns">
-          <Field label="Issuers" help="The first hundred.">
-            {(control) => (
-              <RowSelect
-                {...control}
-                rows={issuers}
-                value={connection.issuerId}
-                onValue={(issuerId) => void chooseIssuer(issuerId)}
-              />
-            )}
-          </Field>
-          {images !== null && (
-            <Field label="Images" help="The first hundred of this issuer.">
-              {(control) => (
-                <RowSelect
-                  {...control}
-                  rows={images}
-                  value={connection.imageId}
-                  onValue={(imageId) => {
-                    onPick({ imageId });
-                  }}
-                />
-              )}
-            </Field>
+      {sent.times > 0 && (
+        <div class="columns" key={sent.times}>
+          <RowPicker
+            label="Issuers"
+            list={{ adminKey: sent.key, of: 'issuers', filter: {} }}
+            rows={issuers}
+            onRows={onIssuers}
+            value={issuerId}
+            onValue={(id) => {
+              onPick({ issuerId: id });
+            }}
+          />
+          {issuers.some(({ id }) => id === issuerId) && (
+            <IssuersOwn
+              key={issuerId}
+              adminKey={sent.key}
+              issuerId={issuerId}
+              images={images}
+              onImages={onImages}
+              onOverlays={onOverlays}
+              imageId={imageId}
+              onPick={onPick}
+            />
           )}
         </div>
       )}
@@ -236,31 +207,164 @@ function Picker({ connection, onPick, onIssuers, onImages, onOverlays }: PickerP
   );
 }
 
-interface RowSelectProps {
-  readonly id: string;
-  readonly describedBy: string | undefined;
+interface IssuersOwnProps {
+  readonly adminKey: string;
+  readonly issuerId: string;
+  readonly images: readonly Row[];
+  readonly onImages: (rows: readonly Row[]) => void;
+  readonly onOverlays: (rows: readonly Row[]) => void;
+  readonly imageId: string;
+  readonly onPick: (members: Partial<Connection>) => void;
+}
+
+/** An issuer's images to pick from; its overlays are for the steps. */
+function IssuersOwn(props: IssuersOwnProps): JSX.Element {
+  const { adminKey, issuerId, images, onImages, onOverlays, imageId, onPick } = props;
+  const filter = { issuer_id: issuerId };
+  useRows({ adminKey, of: 'overlays', filter }, { named: '', cursor: null }, onOverlays);
+  // Another issuer's images are nothing to pick from while its own are on their way.
+  useEffect(
+    () => () => {
+      onImages([]);
+    },
+    [],
+  );
+  return (
+    <RowPicker
+      label="Images"
+      list={{ adminKey, of: 'images', filter }}
+      rows={images}
+      onRows={onImages}
+      value={imageId}
+      onValue={(id) => {
+        onPick({ imageId: id });
+      }}
+    />
+  );
+}
+
+interface AdminList {
+  readonly adminKey: string;
+  readonly of: 'issuers' | 'images' | 'overlays';
+  readonly filter: Readonly<Record<string, string>>;
+}
+
+/** A part of a list: rows of exactly this name, or all for the empty one; from the cursor on. */
+interface Part {
+  readonly named: string;
+  readonly cursor: string | null;
+}
+
+/** Loads a part of a list as often as another one is asked for. */
+function useRows(list: AdminList, part: Part, onRows: (rows: readonly Row[]) => void): Answer<Page> | null {
+  const [answer, setAnswer] = useState<Answer<Page> | null>(null);
+  useEffect(() => {
+    const abort = new AbortController();
+    const query = {
+      ...list.filter,
+      ...(part.named === '' ? {} : { [list.of === 'issuers' ? 'name' : 'public_id']: part.named }),
+      ...(part.cursor === null ? {} : { cursor: part.cursor }),
+    };
+    listRows(list.adminKey, list.of, query, abort.signal).then(
+      (answered) => {
+        if (abort.signal.aborted) return;
+        setAnswer(answered);
+        if ('ok' in answered) onRows(answered.ok.items);
+      },
+      () => undefined,
+    );
+    return () => {
+      abort.abort();
+    };
+  }, [part.named, part.cursor]);
+  return answer;
+}
+
+interface RowPickerProps {
+  readonly label: string;
+  readonly list: AdminList;
   readonly rows: readonly Row[];
+  readonly onRows: (rows: readonly Row[]) => void;
   readonly value: string;
   readonly onValue: (id: string) => void;
 }
 
-function RowSelect({ id, describedBy, rows, value, onValue }: RowSelectProps): JSX.Element {
+/** A list to pick from, a hundred rows at a time; in a longer one, a row can be looked for by its name. */
+function RowPicker({ label, list, rows, onRows, value, onValue }: RowPickerProps): JSX.Element {
+  const select = useRef<HTMLSelectElement>(null);
+  const [typed, setTyped] = useState('');
+  const [part, setPart] = useState<Part>({ named: '', cursor: null });
+  const answer = useRows(list, part, (items) => {
+    onRows(part.cursor === null ? items : [...rows, ...items]);
+  });
+  const next = answer !== null && 'ok' in answer ? answer.ok.next_cursor : null;
+  const isLong = next !== null || part.cursor !== null || part.named !== '';
   return (
-    <select
-      id={id}
-      class="input"
-      aria-describedby={describedBy}
-      value={rows.some((row) => row.id === value) ? value : ''}
-      onInput={(event) => {
-        onValue(event.currentTarget.value);
-      }}
-    >
-      <option value="">{rows.length === 0 ? 'none' : 'choose…'}</option>
-      {rows.map((row) => (
-        <option key={row.id} value={row.id}>
-          {row.name ?? row.public_id ?? row.id}
-        </option>
-      ))}
-    </select>
+    <div class="stack-tight">
+      <Field label={label} {...(next === null ? {} : { help: `The first ${rows.length}.` })}>
+        {({ id, describedBy }) => (
+          <select
+            id={id}
+            ref={select}
+            class="input"
+            aria-describedby={describedBy}
+            value={rows.some((row) => row.id === value) ? value : ''}
+            onInput={(event) => {
+              onValue(event.currentTarget.value);
+            }}
+          >
+            <option value="">{rows.length === 0 ? 'none' : 'choose…'}</option>
+            {rows.map((row) => (
+              <option key={row.id} value={row.id}>
+                {row.name ?? row.public_id ?? row.id}
+              </option>
+            ))}
+          </select>
+        )}
+      </Field>
+      {isLong && (
+        <form
+          class="row"
+          onSubmit={(event) => {
+            event.preventDefault();
+            setPart({ named: typed.trim(), cursor: null });
+          }}
+        >
+          <input
+            class="input code"
+            aria-label={`${label}: a name, exactly`}
+            placeholder="A name, exactly"
+            value={typed}
+            autocomplete="off"
+            autocapitalize="off"
+            spellcheck={false}
+            onInput={(event) => {
+              setTyped(event.currentTarget.value);
+            }}
+          />
+          <button type="submit" class="button">
+            Find<span class="unseen"> in {label}</span>
+          </button>
+          {next !== null && (
+            <button
+              type="button"
+              class="button"
+              onClick={() => {
+                setPart({ ...part, cursor: next });
+                // This button goes with the last page.
+                select.current?.focus();
+              }}
+            >
+              More<span class="unseen"> {label}</span>
+            </button>
+          )}
+        </form>
+      )}
+      {answer !== null && 'problem' in answer && (
+        <p class="note note-bad" role="alert">
+          {answer.problem.detail}
+        </p>
+      )}
+    </div>
   );
 }

@@ -1,4 +1,5 @@
 import type { JSX } from 'preact';
+import { useRef, useState } from 'preact/hooks';
 import type { ParameterEntry } from '../../src/playground/vocabulary.document.js';
 import { type TextLayer, text, type Value } from './composition.js';
 import { Field } from '../design/field.js';
@@ -34,7 +35,7 @@ export function ParameterControl(props: ParameterControlProps): JSX.Element {
       return <TextLayerControl {...control} members={value.members} onValue={onValue} />;
     case 'json':
       return (
-        <output id={control.id} class="note code" aria-describedby={control.describedBy}>
+        <output id={control.id} class="note code" tabIndex={-1} aria-describedby={control.describedBy}>
           {JSON.stringify(value.json)}
         </output>
       );
@@ -100,53 +101,79 @@ interface FlagsControlProps extends ControlProps {
   readonly onValue: (value: Value) => void;
 }
 
+/** Flags, each with what it does. The button adds one: in a list that is closed, arrow keys only choose. */
 function FlagsControl({ flags, onValue, id, describedBy, invalid = false }: FlagsControlProps): JSX.Element {
   const known = useOffer().vocabulary.flags;
+  const list = useRef<HTMLSelectElement>(null);
+  const [chosen, choose] = useState('');
+  // What was pressed goes, or can no longer be pressed: the list gets the focus.
+  const set = (changed: readonly string[]): void => {
+    list.current?.focus();
+    choose('');
+    onValue({ kind: 'flags', flags: changed });
+  };
   const options = (scope: 'layer' | 'picture'): readonly JSX.Element[] =>
     known
       .filter((flag) => flag.scope === scope && !flags.includes(flag.name))
-      .map(({ name }) => (
+      .map(({ name, help }) => (
         <option key={name} value={name}>
-          {name}
+          {name}: {help}
         </option>
       ));
   return (
     <div class="stack-tight">
       {flags.length > 0 && (
-        <ul class="chips" aria-label="Flags of this step">
-          {flags.map((flag) => (
-            <li key={flag} class="chip code">
-              {flag}
-              <button
-                type="button"
-                class="chip-remove"
-                aria-label={`Remove flag ${flag}`}
-                onClick={() => {
-                  onValue({ kind: 'flags', flags: flags.filter((each) => each !== flag) });
-                }}
-              >
-                ×
-              </button>
-            </li>
-          ))}
+        <ul class="stack-tight" aria-label="Flags of this step">
+          {flags.map((flag) => {
+            const [name] = flag.split(':', 1);
+            return (
+              <li key={flag} class="flag">
+                <span class="chip code">
+                  {flag}
+                  <button
+                    type="button"
+                    class="chip-remove"
+                    aria-label={`Remove flag ${flag}`}
+                    onClick={() => {
+                      set(flags.filter((each) => each !== flag));
+                    }}
+                  >
+                    ×
+                  </button>
+                </span>
+                <span class="hint">{known.find((each) => each.name === name)?.help}</span>
+              </li>
+            );
+          })}
         </ul>
       )}
-      <select
-        id={id}
-        class="input"
-        value=""
-        aria-describedby={describedBy}
-        aria-invalid={invalid}
-        onInput={(event) => {
-          const { value } = event.currentTarget;
-          event.currentTarget.value = '';
-          if (value !== '') onValue({ kind: 'flags', flags: [...flags, value] });
-        }}
-      >
-        <option value="">Add a flag…</option>
-        <optgroup label="On a layer">{options('layer')}</optgroup>
-        <optgroup label="On the picture">{options('picture')}</optgroup>
-      </select>
+      <div class="row">
+        <select
+          id={id}
+          ref={list}
+          class="input"
+          value={chosen}
+          aria-describedby={describedBy}
+          aria-invalid={invalid}
+          onInput={(event) => {
+            choose(event.currentTarget.value);
+          }}
+        >
+          <option value="">A flag…</option>
+          <optgroup label="On a layer">{options('layer')}</optgroup>
+          <optgroup label="On the picture">{options('picture')}</optgroup>
+        </select>
+        <button
+          type="button"
+          class="button"
+          disabled={chosen === ''}
+          onClick={() => {
+            set([...flags, chosen]);
+          }}
+        >
+          Add<span class="unseen"> the flag</span>
+        </button>
+      </div>
     </div>
   );
 }
@@ -170,7 +197,7 @@ function TextLayerControl(props: TextLayerControlProps): JSX.Element {
   const member = (key: string): JSX.Element => {
     const entry = entries.find((each) => each.key === key);
     return (
-      <Field key={key} label={key}>
+      <Field key={key} label={key} {...(entry === undefined ? {} : { help: entry.allowed })}>
         {(control) => (
           <ShapeControl
             {...control}

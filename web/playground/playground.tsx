@@ -10,7 +10,7 @@ import { newTextLayer } from './parameter-control.js';
 import { Reader } from './reader.js';
 import { ClaimsBlock, ExplanationSections, PictureFigure, ProblemNote, Snippets } from './result.js';
 import { loadVocabulary, type Problem, type Row, sealedPath } from './service.js';
-import { StepList } from './step-list.js';
+import { ADD_STEP_ID, StepList } from './step-list.js';
 import { canSeal, type Claims } from './token.js';
 import { type Sealed, type ToSeal, usePicture, useSealed } from './use-sealed.js';
 import { OfferContext } from './vocabulary-context.js';
@@ -212,6 +212,7 @@ function Composer(props: ComposerProps): JSX.Element {
           />
           <div class="row wrap">
             <button
+              id={ADD_STEP_ID}
               type="button"
               class="button"
               onClick={() => {

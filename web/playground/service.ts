@@ -65,20 +65,23 @@ export interface Row {
   readonly public_id?: string;
 }
 
-interface Page {
+/** A page of an admin list. */
+export interface Page {
   readonly items: readonly Row[];
   readonly next_cursor: string | null;
 }
 
-/** The first hundred rows of an admin list. The key goes into the header alone. */
+/** A hundred rows of an admin list. The key goes into the header alone. @throws when aborted. */
 export const listRows = (
   adminKey: string,
-  rows: 'issuers' | 'images' | 'overlays',
-  issuerId: string | null,
-): Promise<Answer<Page>> => {
-  const query = new URLSearchParams({ limit: '100', ...(issuerId === null ? {} : { issuer_id: issuerId }) });
-  return ask(`/admin/${rows}?${query.toString()}`, { headers: { Authorization: `Bearer ${adminKey}` } });
-};
+  list: 'issuers' | 'images' | 'overlays',
+  query: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<Answer<Page>> =>
+  ask(`/admin/${list}?${new URLSearchParams({ limit: '100', ...query }).toString()}`, {
+    headers: { Authorization: `Bearer ${adminKey}` },
+    signal,
+  });
 
 /** A picture that was fetched, ready to be shown. */
 export interface Picture {

@@ -1,8 +1,9 @@
 import type { JSX } from 'preact';
-import { useId, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import { type Entry, hasLayer, type Step, type Value } from './composition.js';
 import { emptyValue, ParameterControl } from './parameter-control.js';
 import type { ExplainedStep, Problem } from './service.js';
+import { useFocusAfter } from './use-focus-after.js';
 import { useOffer } from './vocabulary-context.js';
 
 const OTHER_KEY = 'other key…';
@@ -20,12 +21,24 @@ interface StepCardProps {
 
 /** The parameters of a step, each with its control, what is wrong with it and why it has no effect. */
 export function StepCard({ step, number, explained, problem, onChange }: StepCardProps): JSX.Element {
-  const { parameters } = useOffer().vocabulary;
+  const focus = useFocusAfter(step.entries);
+  // By its place: a key that came with a token may be anything, and an id has no spaces.
+  const controlId = (index: number): string => `step-${step.id}-control-${index}`;
+  const adderId = `step-${step.id}-add`;
   const setEntries = (entries: readonly Entry[]): void => {
     onChange({ ...step, entries });
   };
   const set = (key: string, value: Value): void => {
     setEntries(step.entries.map((entry) => (entry.key === key ? { key, value } : entry)));
+  };
+  const add = (key: string): void => {
+    focus(controlId(step.entries.length));
+    setEntries([...step.entries, { key, value: emptyValue(key) }]);
+  };
+  const remove = (index: number): void => {
+    const left = step.entries.toSpliced(index, 1);
+    focus(left.length === 0 ? adderId : controlId(Math.min(index, left.length - 1)));
+    setEntries(left);
   };
   const component = explained.map((each) => each.component).filter((each) => each !== '');
   const keys = step.entries.map(({ key }) => key);
@@ -36,9 +49,10 @@ export function StepCard({ step, number, explained, problem, onChange }: StepCar
       {component.length > 0 && <p class="component code">{component.join('/')}</p>}
       {atStep && <p class="note note-bad">{problem.detail}</p>}
       <div class="parameters">
-        {step.entries.map(({ key, value }) => (
+        {step.entries.map(({ key, value }, index) => (
           <Parameter
             key={key}
+            id={controlId(index)}
             name={key}
             number={number}
             value={value}
@@ -48,19 +62,12 @@ export function StepCard({ step, number, explained, problem, onChange }: StepCar
               set(key, changed);
             }}
             onRemove={() => {
-              setEntries(step.entries.filter((entry) => entry.key !== key));
+              remove(index);
             }}
           />
         ))}
       </div>
-      <AddParameter
-        number={number}
-        keys={parameters.map(({ key }) => key).filter((key) => !keys.includes(key))}
-        taken={keys}
-        onAdd={(key) => {
-          setEntries([...step.entries, { key, value: emptyValue(key) }]);
-        }}
-      />
+      <AddParameter id={adderId} number={number} taken={keys} onAdd={add} />
     </div>
   );
 }
@@ -73,6 +80,7 @@ export function titleOf(step: Step): string {
 }
 
 interface ParameterProps {
+  readonly id: string;
   readonly name: string;
   readonly number: number;
   readonly value: Value;
@@ -83,9 +91,8 @@ interface ParameterProps {
 }
 
 function Parameter(props: ParameterProps): JSX.Element {
-  const { name, number, value, ignored, problem, onValue, onRemove } = props;
+  const { id, name, number, value, ignored, problem, onValue, onRemove } = props;
   const parameter = useOffer().vocabulary.parameters.find(({ key }) => key === name);
-  const id = useId();
   return (
     <div
       class={value.kind === 'text_layer' || name === 'effect' ? 'field parameter wide' : 'field parameter'}
@@ -128,30 +135,53 @@ function Parameter(props: ParameterProps): JSX.Element {
 }
 
 interface AddParameterProps {
+  /** Of the list. */
+  readonly id: string;
   readonly number: number;
-  readonly keys: readonly string[];
   readonly taken: readonly string[];
   readonly onAdd: (key: string) => void;
 }
 
-function AddParameter({ number, keys, taken, onAdd }: AddParameterProps): JSX.Element {
+/** Picks a parameter that the step lacks. The button adds it: in a list that is closed, arrow keys only choose. */
+function AddParameter({ id, number, taken, onAdd }: AddParameterProps): JSX.Element {
   const { parameters } = useOffer().vocabulary;
-  const [other, setOther] = useState<string | null>(null);
-  const add = (key: string): void => {
-    if (key !== '' && !taken.includes(key)) onAdd(key);
-    setOther(null);
-  };
-  if (other !== null) {
-    return (
-      <form
-        class="row"
-        onSubmit={(event) => {
-          event.preventDefault();
-          add(other.trim());
+  const [chosen, choose] = useState('');
+  const [other, setOther] = useState('');
+  const key = chosen === OTHER_KEY ? other.trim() : chosen;
+  const addable = key !== '' && !taken.includes(key);
+  return (
+    <form
+      class="row wrap"
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (!addable) return;
+        choose('');
+        setOther('');
+        onAdd(key);
+      }}
+    >
+      <select
+        id={id}
+        class="input picker"
+        aria-label={`Parameter to add to step ${number}`}
+        value={chosen}
+        onInput={(event) => {
+          choose(event.currentTarget.value);
         }}
       >
+        <option value="">A parameter…</option>
+        {parameters
+          .filter((parameter) => !taken.includes(parameter.key))
+          .map(({ key: each, help }) => (
+            <option key={each} value={each}>
+              {each}: {help}
+            </option>
+          ))}
+        <option value={OTHER_KEY}>{OTHER_KEY}</option>
+      </select>
+      {chosen === OTHER_KEY && (
         <input
-          class="input code"
+          class="input picker code"
           aria-label={`Key to add to step ${number}`}
           placeholder="a key of your own"
           value={other}
@@ -162,31 +192,10 @@ function AddParameter({ number, keys, taken, onAdd }: AddParameterProps): JSX.El
             setOther(event.currentTarget.value);
           }}
         />
-        <button type="submit" class="button">
-          Add
-        </button>
-      </form>
-    );
-  }
-  return (
-    <select
-      class="input add-parameter"
-      aria-label={`Add a parameter to step ${number}`}
-      value=""
-      onInput={(event) => {
-        const { value } = event.currentTarget;
-        event.currentTarget.value = '';
-        if (value === OTHER_KEY) setOther('');
-        else add(value);
-      }}
-    >
-      <option value="">Add a parameter…</option>
-      {keys.map((key) => (
-        <option key={key} value={key}>
-          {key}: {parameters.find((each) => each.key === key)?.help}
-        </option>
-      ))}
-      <option value={OTHER_KEY}>{OTHER_KEY}</option>
-    </select>
+      )}
+      <button type="submit" class="button" disabled={!addable}>
+        Add<span class="unseen"> to step {number}</span>
+      </button>
+    </form>
   );
 }

@@ -1,8 +1,12 @@
 import type { JSX, TargetedPointerEvent } from 'preact';
-import { useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import { moveStep, type Step } from './composition.js';
 import type { ExplainedStep, Problem } from './service.js';
 import { StepCard, titleOf } from './step-card.js';
+import { useFocusAfter } from './use-focus-after.js';
+
+/** Of the button beside the list, which has the focus when the last step is gone. */
+export const ADD_STEP_ID = 'add-step';
 
 /** A step under the pointer: where it came from, where it would go, and how far it was dragged. */
 interface Drag {
@@ -23,20 +27,24 @@ interface StepListProps {
 /** The steps in their order: dragged by their handle with a mouse or a finger, or moved by buttons and arrow keys. */
 export function StepList({ steps, explained, problem, onSteps, announce }: StepListProps): JSX.Element {
   const list = useRef<HTMLOListElement>(null);
-  const focused = useRef<string | null>(null);
+  const focus = useFocusAfter(steps);
   const [drag, setDrag] = useState<Drag | null>(null);
-
-  // A moved element loses the focus; what moved it gets it back.
-  useLayoutEffect(() => {
-    if (focused.current !== null) document.getElementById(focused.current)?.focus();
-    focused.current = null;
-  }, [steps]);
 
   const move = (from: number, to: number, by: string): void => {
     if (to < 0 || to >= steps.length || to === from) return;
-    focused.current = by;
+    // A moved element loses the focus; what moved it gets it back.
+    focus(by);
     onSteps(moveStep(steps, from, to));
     announce(`Step ${from + 1} is now step ${to + 1} of ${steps.length}.`);
+  };
+
+  const remove = (index: number): void => {
+    const left = steps.toSpliced(index, 1);
+    const neighbour = left[index] ?? left.at(-1);
+    // Its handle, not its own button to remove it: a key that is held down removes one step.
+    focus(neighbour === undefined ? ADD_STEP_ID : `step-${neighbour.id}-handle`);
+    onSteps(left);
+    announce(`Step ${index + 1} is removed.`);
   };
 
   const follow = (event: TargetedPointerEvent<HTMLButtonElement>, from: number): void => {
@@ -134,8 +142,7 @@ export function StepList({ steps, explained, problem, onSteps, announce }: StepL
                 class="icon-button"
                 aria-label={`Remove step ${number}`}
                 onClick={() => {
-                  onSteps(steps.filter((each) => each !== step));
-                  announce(`Step ${number} is removed.`);
+                  remove(index);
                 }}
               >
                 ×

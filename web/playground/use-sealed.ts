@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { type Answer, explain, type Explanation, loadPicture, type Picture, sealedPath } from './service.js';
 import { type Claims, type SealingKey, sealToken } from './token.js';
 
@@ -22,15 +22,20 @@ export interface Sealed {
   readonly answer: Answer<Explanation>;
 }
 
-/** Runs after a pause; the signal aborts as soon as something newer is asked for, and nothing stale is shown. */
+/** Runs at once, then after a pause with each change; the signal aborts as soon as something newer is asked for, and nothing stale is shown. */
 function useLatest(run: (signal: AbortSignal) => Promise<void>, pause: number, on: unknown): void {
+  const isFirst = useRef(true);
   useEffect(() => {
     const abort = new AbortController();
-    const timer = setTimeout(() => {
-      run(abort.signal).catch((error: unknown) => {
-        if (!abort.signal.aborted) throw error;
-      });
-    }, pause);
+    const timer = setTimeout(
+      () => {
+        run(abort.signal).catch((error: unknown) => {
+          if (!abort.signal.aborted) throw error;
+        });
+      },
+      isFirst.current ? 0 : pause,
+    );
+    isFirst.current = false;
     return () => {
       clearTimeout(timer);
       abort.abort();
