@@ -255,6 +255,21 @@ describe('pixseal/testing, packed', () => {
       );
     });
 
+    it('has a matcher that compares layers by what they say, not by how it is written', async () => {
+      const token = await sealed(issuer, { overlay: { text: 'Jane', font_family: 'Arial', font_size: 40 } });
+      const judge = (overlay: unknown): { pass: boolean; message: () => string } =>
+        kit.pixsealMatchers.toSealTransformation(token, [{ overlay }] as never);
+      expect(judge({ font_size: 40, text: 'Jane', font_weight: undefined, font_family: 'Arial' }).pass).toBe(
+        true,
+      );
+      expect(judge({ font_family: 'Arial', text: 'Jane', font_size: 41 }).message()).toBe(
+        'The token seals another transformation:\n  step 1: overlay: ' +
+          'expected {"font_family":"Arial","text":"Jane","font_size":41}, ' +
+          'sealed {"text":"Jane","font_family":"Arial","font_size":40}',
+      );
+      expect(judge({ text: 'Jane', font_family: 'Arial' }).pass).toBe(false);
+    });
+
     it('has matchers that tell a refusal, and what is no token', async () => {
       const { message, pass } = await kit.pixsealMatchers.toDeliver(url.replace('?token=', '?token=x'), []);
       expect(pass).toBe(false);
