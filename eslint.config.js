@@ -89,7 +89,7 @@ export default defineConfig(
   },
   // Programs in plain JavaScript, run by hand or by a test: there are no types to check them by.
   {
-    files: ['bench/**/*.js', 'test/client/*.js'],
+    files: ['bench/**/*.js', 'test/{client,support}/*.js'],
     extends: [tseslint.configs.disableTypeChecked],
     rules: { '@typescript-eslint/explicit-module-boundary-types': 'off' },
   },

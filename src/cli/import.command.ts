@@ -115,23 +115,25 @@ function report(result: ImportResult, { json, dryRun }: ImportOptions): void {
 class BarProgress implements ImportProgress {
   readonly cursor: string | null;
   private readonly bar: SingleBar;
-  private done = 0;
+  private done: number;
 
   constructor(
     private readonly state: StateFile,
     private readonly total: number | null,
   ) {
-    this.cursor = state.read();
-    if (this.cursor !== null) note('going on where the last run stopped');
-    // Without a total there is nothing to draw a bar of; one that goes on counts only what is left.
-    const counted = total === null || this.cursor !== null ? '{value} images' : '[{bar}] {value} of {total}';
+    const place = state.read();
+    this.cursor = place?.cursor ?? null;
+    this.done = place?.done ?? 0;
+    if (place !== null) note('going on where the last run stopped');
+    // Without a total there is nothing to draw a bar of.
+    const counted = total === null ? '{value} images' : '[{bar}] {value} of {total}';
     this.bar = new SingleBar({
       format: `${counted}  {duration_formatted}  {doing}`,
       hideCursor: true,
       clearOnComplete: true,
       barsize: 30,
     });
-    this.bar.start(total ?? 0, 0, { doing: '' });
+    this.start();
   }
 
   imageDone(): void {
@@ -141,14 +143,14 @@ class BarProgress implements ImportProgress {
   }
 
   pageDone(cursor: string | null): void {
-    this.state.write(cursor);
+    this.state.write(cursor === null ? null : { cursor, done: this.done });
   }
 
   begunAnew(): void {
     this.bar.stop();
     note('Cloudinary knows the cursor no more: beginning anew, what is registered is left as it is');
     this.done = 0;
-    this.bar.start(this.total ?? 0, 0, { doing: '' });
+    this.start();
   }
 
   waiting(reason: string, until: Date): void {
@@ -160,9 +162,23 @@ class BarProgress implements ImportProgress {
   stop(): void {
     this.bar.stop();
   }
+
+  private start(): void {
+    // The account may have lost images since the last run.
+    const total = this.total === null ? 0 : Math.max(this.total, this.done);
+    this.bar.start(total, this.done, { doing: '' });
+  }
 }
 
-/** Keeps the cursor of the page behind the last one that was dealt with, and of which import it is. */
+/** How far an import got. */
+interface Place {
+  /** Of the page behind the last one that was dealt with. */
+  readonly cursor: string;
+  /** Images on the pages before it. */
+  readonly done: number;
+}
+
+/** Keeps how far it got, and of which import that is. */
 class StateFile {
   constructor(
     private readonly path: string | undefined,
@@ -170,7 +186,7 @@ class StateFile {
   ) {}
 
   /** @throws UsageError for a file of another import, or one that holds something else. */
-  read(): string | null {
+  read(): Place | null {
     if (this.path === undefined) return null;
     let text: string;
     try {
@@ -181,20 +197,22 @@ class StateFile {
     }
     const kept = parse(text);
     const same = JSON.stringify(kept?.['of']) === JSON.stringify(this.of);
-    if (same && typeof kept?.['cursor'] === 'string') return kept['cursor'];
+    const { cursor, done } = kept ?? {};
+    if (same && typeof cursor === 'string' && Number.isSafeInteger(done))
+      return { cursor, done: Number(done) };
     throw new UsageError(`${this.path} is not of this import. Remove it, or name another file.`);
   }
 
   /** Null ends the import, and the file. */
-  write(cursor: string | null): void {
+  write(place: Place | null): void {
     if (this.path === undefined) return;
-    if (cursor === null) {
+    if (place === null) {
       rmSync(this.path, { force: true });
       return;
     }
     // Whole or not at all, whenever the process ends.
     const next = `${this.path}.new`;
-    writeFileSync(next, `${JSON.stringify({ of: this.of, cursor }, null, 2)}\n`, { flush: true });
+    writeFileSync(next, `${JSON.stringify({ of: this.of, ...place }, null, 2)}\n`, { flush: true });
     renameSync(next, this.path);
   }
 }

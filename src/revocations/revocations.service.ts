@@ -3,6 +3,7 @@ import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShut
 import { DataSource, type Repository } from 'typeorm';
 import { owns, workAsOwn } from '../admin/actor.js';
 import { InvalidRequestError } from '../admin/admin.errors.js';
+import { toDate } from '../admin/moment.js';
 import { findPage } from '../admin/page.js';
 import { namingConflicts } from '../admin/write-conflicts.js';
 import { DirectoryService } from '../directory/directory.service.js';
@@ -53,7 +54,8 @@ export class RevocationsService implements OnApplicationBootstrap, OnApplication
   async revoke(issuerId: string, dto: CreateRevocationDto): Promise<RevocationEntity> {
     const issuer = await this.requireIssuer(issuerId);
     const { kind, value } = readName(dto);
-    const expiresAt = dto.expires_at ?? null;
+    // A Date: Postgres rounds a finer fraction up, out of the last year that is allowed.
+    const expiresAt = toDate(dto.expires_at ?? null);
     await namingConflicts(
       this.dataSource.transaction((rows) =>
         rows.query(

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Step } from '../client/pixseal-client.js';
 
 /** What a matcher answers, in Vitest and Jest alike. */
@@ -80,10 +81,14 @@ function verdict(lines: readonly StepLine[], differs: string, agrees: string): V
 function compareKeys(is: Readonly<Record<string, unknown>>, should: Step): string[] {
   const wanted: Readonly<Record<string, unknown>> = { ...should };
   return [...new Set([...Object.keys(wanted), ...Object.keys(is)])].flatMap((key) => {
-    const [a, b] = [show(wanted[key]), show(is[key])];
-    return a === b ? [] : [`${key}: expected ${a}, sealed ${b}`];
+    const [a, b] = [asSealed(wanted[key]), is[key]];
+    return isDeepStrictEqual(a, b) ? [] : [`${key}: expected ${show(a)}, sealed ${show(b)}`];
   });
 }
+
+/** A value as a token has it: in JSON, where a member that is undefined is none. */
+const asSealed = (value: unknown): unknown =>
+  value === undefined ? undefined : (JSON.parse(JSON.stringify(value)) as unknown);
 
 const show = (value: unknown): string => (value === undefined ? 'nothing' : JSON.stringify(value));
 

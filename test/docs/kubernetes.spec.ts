@@ -1,4 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { EnvironmentError, readEnvironment, type Environment } from '../../src/config/environment.js';
@@ -44,6 +46,48 @@ function start(variables: Readonly<Record<string, string>>): {
     return { environment: error, asked };
   }
 }
+
+/** What Kubernetes's own types say of objects of the manifest. */
+function findTypeFaults(objects: readonly object[]): string[] {
+  const source = (objects as readonly { readonly apiVersion: string; readonly kind: string }[]).map(
+    (object, index) => {
+      // networking.k8s.io/v1 is in networking/v1, and v1 in core/v1.
+      const [, group = 'core', version = ''] =
+        /^(?:([a-z]+)[a-z0-9.]*\/)?(v\d)$/.exec(object.apiVersion) ?? [];
+      const type = `import('kubernetes-types/${group}/${version}').${object.kind}`;
+      return `export const object${index}: ${type} = ${JSON.stringify(object)};`;
+    },
+  );
+  // It is nowhere but in memory; its place is what packages are looked for from.
+  const path = resolve('manifest.ts');
+  const options = { strict: true, noEmit: true, skipLibCheck: true, types: [], lib: ['lib.es2022.d.ts'] };
+  const host = ts.createCompilerHost(options);
+  const program = ts.createProgram([path], options, {
+    ...host,
+    getSourceFile: (name, ...rest) =>
+      name === path
+        ? ts.createSourceFile(name, source.join('\n'), ts.ScriptTarget.ES2022)
+        : host.getSourceFile(name, ...rest),
+  });
+  return ts
+    .getPreEmitDiagnostics(program)
+    .map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'));
+}
+
+describe('the Kubernetes manifest', () => {
+  it('has the members that Kubernetes knows, with values of their types', () => {
+    expect(findTypeFaults(Object.values(manifest))).toStrictEqual([]);
+  });
+
+  it('would not pass with one that is misspelt, or of another type', () => {
+    const { Deployment, PodDisruptionBudget } = manifest;
+    const spec = { ...Deployment.spec, minReadySecond: 5 };
+    const [misspelt = ''] = findTypeFaults([{ ...Deployment, spec }]);
+    expect(misspelt).toContain(`"minReadySecond"' does not exist in type 'DeploymentSpec'`);
+    const [wrong = ''] = findTypeFaults([{ ...PodDisruptionBudget, spec: { maxUnavailable: true } }]);
+    expect(wrong).toContain(`Type 'true' is not assignable to type 'string | number`);
+  });
+});
 
 describe('the settings of the Kubernetes manifest', () => {
   it('are all settings of the service', () => {

@@ -3,9 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { readBlocks, readmeBlock } from '../support/readme.js';
 
-/** Blocks that no test runs, and why. */
+/** Blocks that no test runs, why, and what is looked at instead. */
 const NOT_RUN: Readonly<Record<string, string>> = {
   'Pixseal / text 1': 'it is a drawing',
+  'With docker compose / sh 1':
+    'it needs a Docker engine; a test below and test/docs/documents.spec.ts read the compose file and .env.example',
   'On Kubernetes / sh 1':
     'it needs a registry and a cluster; test/docs/kubernetes.spec.ts reads the manifest',
 };
@@ -42,18 +44,5 @@ describe('the README', () => {
     expect(Object.keys(services)).toContain(service);
     const { bin } = JSON.parse(readFileSync('package.json', 'utf8')) as { bin: Record<string, string> };
     expect(bin['pixseal']).toBe(`dist/${program}.js`);
-  });
-
-  it('starts the service without containers by scripts that there are', () => {
-    const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as {
-      scripts: Record<string, string>;
-    };
-    const block = readmeBlock('Without containers / sh 1');
-    const named = [...block.matchAll(/npm run ([\w:]+)/g)].map(([, name = '']) => name);
-    expect(named).toStrictEqual(['migration:run']);
-    for (const name of [...named, 'start']) expect(scripts).toHaveProperty([name]);
-    // What they run is run by test/faults/migrators.spec.ts and test/e2e/process.spec.ts.
-    expect(scripts['migration:run']).toContain('dist/src/database/migration-run.js');
-    expect(scripts['start']).toContain('dist/server/main.js');
   });
 });

@@ -5,7 +5,7 @@ import { Ajv, type ValidateFunction } from 'ajv';
 import addFormats from 'ajv-formats';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type DescribedOperation, operationsOf } from '../../src/docs/operations.js';
+import { type DescribedOperation, type Operation, operationsOf } from '../../src/docs/operations.js';
 import { drawPicture } from '../originals/pictures.js';
 import { answersOf, readApiDocument, type Schema, type Schemas } from '../support/api-document.js';
 import { request, type Answer } from '../support/http.js';
@@ -34,9 +34,11 @@ let publicImage: Tenant;
 let picture: Buffer;
 /** Keys that may do less. */
 let weakKeys: string[];
+/** Sessions of the console: of the key that may do everything, and of those. */
+let cookies: readonly [all: string, ...weak: string[]];
 
 beforeAll(async () => {
-  service = await startService();
+  service = await startService({ CONSOLE: 'on' });
   tenant = await createTenant(service, { publicId: 'fuzzed', overlayPublicId: 'fuzzed_layer' });
   publicImage = await createTenant(service, {
     publicId: 'fuzzed_by_all',
@@ -50,10 +52,79 @@ beforeAll(async () => {
       return key;
     }),
   );
+  const [all = '', ...weak] = await Promise.all([ADMIN_KEY, ...weakKeys].map(signIn));
+  cookies = [all, ...weak];
 });
 afterAll(async () => {
   agent.destroy();
   await service.close();
+});
+
+/** What the console's own requests carry. */
+const OWN = { 'x-pixseal-console': '1', 'sec-fetch-site': 'same-origin' };
+
+/** @returns the session's cookie, as a browser sends it */
+async function signIn(key: string): Promise<string> {
+  const { headers } = await request({
+    port: service.port,
+    path: '/console/session',
+    method: 'POST',
+    headers: OWN,
+    body: { key },
+  });
+  return headers['set-cookie']?.[0]?.split(';', 1).join() ?? '';
+}
+
+const problems = (...codes: string[]): object => ({
+  content: { 'application/problem+json': { schema: { allOf: [{ properties: { code: { enum: codes } } }] } } },
+});
+const SESSION: Schema = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['session'],
+  properties: {
+    session: {
+      type: 'object',
+      nullable: true,
+      additionalProperties: false,
+      required: ['actor', 'scopes', 'issuer_id', 'expires_at'],
+      properties: {
+        actor: { type: 'string', pattern: '^(environment|admin_key):' },
+        scopes: { type: 'array', items: { enum: ['read', 'write'] }, minItems: 1 },
+        issuer_id: { type: 'string', format: 'uuid', nullable: true },
+        expires_at: { type: 'string', format: 'date-time' },
+      },
+    },
+  },
+};
+const session = { content: { 'application/json': { schema: SESSION } } };
+const KEY: Schema = {
+  type: 'object',
+  required: ['key'],
+  properties: { key: { type: 'string', pattern: '^[\\x21-\\x7e]{1,512}$' } },
+};
+/** The page's own routes, which the API's document leaves out. */
+const OF_CONSOLE = (
+  [
+    ['get', { 200: session, 403: problems('cross_site_request') }],
+    [
+      'post',
+      {
+        201: session,
+        400: problems('bad_request'),
+        401: problems('wrong_admin_key'),
+        403: problems('cross_site_request'),
+        413: problems('body_too_large'),
+        415: problems('unsupported_media_type'),
+        422: problems('invalid_request'),
+      },
+    ],
+    ['delete', { 204: {}, 403: problems('cross_site_request') }],
+  ] as const
+).map(([method, responses]) => {
+  const requestBody = method === 'post' ? { content: { 'application/json': { schema: KEY } } } : undefined;
+  const operation = { security: [{ cookie: [] }], responses, requestBody } as unknown as Operation;
+  return { path: '/console/session', method, operation };
 });
 
 /** Rows to name in paths, by the piece of the path before their id; made where they run out. */
@@ -126,6 +197,7 @@ function knownMembers(): Record<string, fc.Arbitrary<unknown>> {
     placeholder: id(tenant.imageId),
   };
   return {
+    key: fc.oneof(fc.constantFrom(ADMIN_KEY, ...weakKeys), fc.stringMatching(/^[\x21-\x7e]{1,512}$/)),
     issuer_id: id(tenant.issuerId),
     image_id: id(tenant.imageId, publicImage.imageId),
     // Unassigned names cost most requests a refusal.
@@ -198,14 +270,34 @@ function requestsOf({ path, operation }: DescribedOperation): fc.Arbitrary<Fuzze
       mostly<[string, string] | null>(fc.constant(null), fc.tuple(headerText, headerText)),
     )
     .map((pairs) => pairs.filter((pair) => pair !== null));
-  const authorization =
-    (operation.security ?? []).length === 0
-      ? fc.constant('')
-      : fc.oneof(
-          { weight: 14, arbitrary: fc.constant(`Bearer ${ADMIN_KEY}`) },
-          { weight: 2, arbitrary: fc.constantFrom(...weakKeys).map((key) => `Bearer ${key}`) },
-          { weight: 1, arbitrary: fc.oneof(fc.constantFrom('', 'Bearer ', 'Basic YTpi'), headerText) },
-        );
+  const bearer = fc
+    .oneof(
+      { weight: 14, arbitrary: fc.constant(`Bearer ${ADMIN_KEY}`) },
+      { weight: 2, arbitrary: fc.constantFrom(...weakKeys).map((key) => `Bearer ${key}`) },
+      { weight: 1, arbitrary: fc.oneof(fc.constantFrom('', 'Bearer ', 'Basic YTpi'), headerText) },
+    )
+    .map((authorization): Fuzzed['headers'] => ({ authorization }));
+  const [all, ...weak] = cookies;
+  const cookie = fc.oneof(
+    { weight: 14, arbitrary: fc.constant(all) },
+    { weight: 2, arbitrary: fc.constantFrom(...weak) },
+    { weight: 1, arbitrary: headerText },
+    { weight: 1, arbitrary: fc.nat().map((at) => all.slice(0, at % all.length)) },
+    { weight: 1, arbitrary: headerText.map((text) => `pixseal_console=${text}`) },
+  );
+  const fromPage = mostly<Fuzzed['headers']>(
+    fc.constant(OWN),
+    fc.record({
+      'x-pixseal-console': fc.oneof(fc.constantFrom('1', '0', ''), headerText),
+      'sec-fetch-site': fc.oneof(fc.constantFrom('none', 'same-site', 'cross-site', ''), headerText),
+    }),
+  );
+  const signedIn = fc.tuple(cookie, fromPage).map(([held, page]) => ({ ...page, cookie: held }));
+  const credentials = ((): fc.Arbitrary<Fuzzed['headers']> => {
+    if ((operation.security ?? []).length === 0) return fc.constant({});
+    if (path === '/console/session') return signedIn;
+    return fc.oneof({ weight: 3, arbitrary: bearer }, { weight: 1, arbitrary: signedIn });
+  })();
   const own = Object.fromEntries(
     inPlace('header').map(([name, values]) => [
       name,
@@ -220,10 +312,10 @@ function requestsOf({ path, operation }: DescribedOperation): fc.Arbitrary<Fuzze
     ]),
   );
   const headers = fc
-    .tuple(authorization, fc.record(own))
-    .map(([key, given]) =>
+    .tuple(credentials, fc.record(own))
+    .map(([held, given]) =>
       Object.fromEntries(
-        Object.entries({ ...given, authorization: key }).filter(
+        Object.entries({ ...given, ...held }).filter(
           (entry): entry is [string, string] => typeof entry[1] === 'string' && entry[1] !== '',
         ),
       ),
@@ -421,7 +513,7 @@ function validatorOf(schema: Schema): ValidateFunction {
 }
 
 it.each(
-  operationsOf(document).map((described) => ({
+  [...operationsOf(document), ...OF_CONSOLE].map((described) => ({
     ...described,
     name: `${described.method.toUpperCase()} ${described.path}`,
   })),

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { DataSource } from 'typeorm';
-import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { drawPhoto, drawWatermark } from '../../src/demo/drawings.js';
 import { digestOf } from '../../src/admin-keys/admin-key.js';
 import { IssuerKeyUses } from '../../src/issuers/issuer-key-uses.service.js';
@@ -37,6 +37,23 @@ async function signIn(service: Service, key: string): Promise<{ answer: Answer; 
   const answer = await ask(service, 'POST', '/console/session', { body: { key } });
   const [set = ''] = answer.headers['set-cookie'] ?? [];
   return { answer, cookie: set.split(';', 1).join() };
+}
+
+/** A step of a plan as `EXPLAIN (ANALYZE, FORMAT JSON)` has it. */
+interface PlanNode {
+  readonly 'Node Type': string;
+  readonly 'Relation Name'?: string;
+  readonly 'Actual Rows': number;
+  readonly 'Actual Loops': number;
+  readonly 'Rows Removed by Filter'?: number;
+  readonly Plans?: readonly PlanNode[];
+}
+
+/** Every scan of a plan, with the rows that it looked at. */
+function scansOf(node: PlanNode): string[] {
+  const { 'Rows Removed by Filter': removed = 0 } = node;
+  const scan = `${node['Node Type']} of ${(node['Actual Rows'] + removed) * node['Actual Loops']} rows`;
+  return [...(node['Relation Name'] === undefined ? [] : [scan]), ...(node.Plans ?? []).flatMap(scansOf)];
 }
 
 describe('the console', () => {
@@ -722,8 +739,27 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
     });
   });
 
+  /** How the database finds the images that a list shows, by the statements that the service sends for it. */
+  async function scansFor(path: string): Promise<string[]> {
+    const database = service.app.get(DataSource);
+    const sending = vi.spyOn(database.logger, 'logQuery');
+    expect((await service.admin('GET', path)).status).toBe(200);
+    const sent = sending.mock.calls.filter(([sql]) => sql.includes('FROM "images"'));
+    sending.mockRestore();
+    const explained = await Promise.all(
+      sent.map(([sql, parameters]) =>
+        database.query<[{ 'QUERY PLAN': [{ Plan: PlanNode }] }]>(
+          `EXPLAIN (ANALYZE, FORMAT JSON) ${sql}`,
+          parameters as unknown[],
+        ),
+      ),
+    );
+    return explained.flatMap(([{ 'QUERY PLAN': plans }]) => plans.flatMap(({ Plan }) => scansOf(Plan)));
+  }
+
   it.runIf(!embedded)('stays quick with 100,000 images', async () => {
-    const issuer = await post<{ id: string }>(service, '/issuers', { name: 'Large' });
+    const large = await post<{ id: string }>(service, '/issuers', { name: 'Large' });
+    const small = await post<{ id: string }>(service, '/issuers', { name: 'Small' });
     const rows = service.app.get(DataSource).createQueryRunner();
     try {
       // Without the triggers that tell the feed and the audit log of each.
@@ -732,13 +768,36 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
       for (let from = 1; from <= 100_000; from += 10_000) {
         await rows.query(
           `INSERT INTO images (id, issuer_id, public_id, version)
-           SELECT gen_random_uuid(), $1, 'picture-' || n, 1 FROM generate_series($2::int, $2::int + 9999) AS n`,
-          [issuer.id, from],
+           SELECT gen_random_uuid(), CASE WHEN n % 1000 = 0 THEN $1::uuid ELSE $2::uuid END, 'picture-' || n, 1
+           FROM generate_series($3::int, $3::int + 9999) AS n`,
+          [small.id, large.id, from],
         );
       }
+      // As autovacuum does in its time.
+      await rows.query('ANALYZE images');
       await rows.query(`SET session_replication_role = origin`);
     } finally {
       await rows.release();
+    }
+    const [deep] = await service.app
+      .get(DataSource)
+      .query<[{ id: string }]>('SELECT id FROM images ORDER BY id OFFSET 90000 LIMIT 1');
+    const cursor = `cursor=${Buffer.from(deep.id).toString('base64url')}`;
+    for (const query of [
+      ['limit=48'],
+      ['limit=48', cursor],
+      ['limit=48', `issuer_id=${large.id}`],
+      ['limit=48', `issuer_id=${large.id}`, cursor],
+      ['limit=48', `issuer_id=${small.id}`],
+      ['limit=48', `issuer_id=${small.id}`, cursor],
+      ['public_id=picture-77777'],
+      ['public_id=picture-77777', `issuer_id=${large.id}`],
+    ]) {
+      const scans = await scansFor(`/images?${query.join('&')}`);
+      expect([query, scans]).toStrictEqual([
+        query,
+        [expect.stringMatching(/^(?:Index|Bitmap Heap) Scan of \d{1,2} rows$/)],
+      ]);
     }
     const page = await openAs(ADMIN_KEY, '', { viewport: { width: 390, height: 844 } });
     const previews = new Set<string>();
@@ -748,13 +807,6 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
     const items = page.getByRole('list', { name: 'Images' }).getByRole('listitem');
     await page.getByRole('link', { name: 'Images' }).click();
     await items.nth(47).waitFor();
-    const times: number[] = [];
-    for (let time = 1; time <= 3; time += 1) {
-      const started = performance.now();
-      await service.admin('GET', '/images?limit=48');
-      times.push(performance.now() - started);
-    }
-    expect(Math.min(...times)).toBeLessThan(1_000);
     const [first = ''] = await items.allTextContents();
     for (let number = 2; number <= 5; number += 1) {
       await page.getByRole('button', { name: 'Next' }).click();

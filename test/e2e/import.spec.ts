@@ -1,10 +1,13 @@
+import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { startAdminApi, type AccountAsset, type AdminApi } from '../support/admin-api.js';
+import { hasProgram } from '../support/programs.js';
 import { post } from '../support/seed.js';
 import {
   ADMIN_KEY,
@@ -69,13 +72,39 @@ const overHttp = (): Record<string, string> => ({
 const onDatabase = (): Record<string, string> =>
   embedded ? overHttp() : { ...TEST_VARIABLES, ...database.variables };
 
+const account = (): Record<string, string> => ({
+  CLOUDINARY_URL: TEST_VARIABLES.CLOUDINARY_URL,
+  CLOUDINARY_UPLOAD_PREFIX: api.url,
+});
+
 function pixsealImport(
   args: readonly string[] = [],
   place: Record<string, string> = overHttp(),
 ): Promise<Ended> {
-  const account = { CLOUDINARY_URL: TEST_VARIABLES.CLOUDINARY_URL, CLOUDINARY_UPLOAD_PREFIX: api.url };
-  return spawnBuilt('server/pixseal.js', { ...place, ...account }, ['import', '--issuer', issuerId, ...args])
-    .ended;
+  const variables = { ...place, ...account() };
+  return spawnBuilt('server/pixseal.js', variables, ['import', '--issuer', issuerId, ...args]).ended;
+}
+
+/** The same on a terminal. @returns what each bar that was drawn said, having seen that it is as long as that */
+async function drawnImport(args: readonly string[]): Promise<{ code: number | null; bars: string[] }> {
+  const command = [process.execPath, 'dist/server/pixseal.js', 'import', '--issuer', issuerId, ...args];
+  const child = spawn('script', ['--quiet', '--return', '--command', command.join(' '), '/dev/null'], {
+    env: { PATH: process.env['PATH'], ...overHttp(), ...account() },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let screen = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (screen += text));
+  const [code] = (await once(child, 'close')) as [number | null];
+  const bars = [...screen.matchAll(/\[(=*)-*\] ((\d+) of (\d+))/g)].map(
+    ([, drawn = '', said = '', done, total]) => {
+      expect([said, drawn]).toStrictEqual([
+        said,
+        '='.repeat(Math.round((Number(done) / Number(total)) * 30)),
+      ]);
+      return said;
+    },
+  );
+  return { code, bars };
 }
 
 async function counts(args: readonly string[] = []): Promise<unknown> {
@@ -224,6 +253,29 @@ describe('pixseal import', () => {
     expect(api.asked).toHaveLength(1);
     expect(existsSync(state)).toBe(false);
   });
+
+  it.runIf(hasProgram('script', 'the progress bar of `pixseal import`'))(
+    'draws a bar on a terminal, which moves, and goes on where the last run stopped',
+    async () => {
+      fill(12);
+      const state = join(folder, 'drawn.json');
+      let refusals = 0;
+      // The first page is seen on the bar while the second is waited for; the third is never given.
+      api.refuse = (cursor) => {
+        if (cursor === '0.10') return { status: 403, message: 'Access denied' };
+        return cursor === '0.5' && ++refusals === 1 ? { status: 500, message: 'General Error' } : null;
+      };
+      const stopped = await drawnImport(['--state', state]);
+      expect(stopped).toMatchObject({
+        code: 1,
+        bars: expect.arrayContaining(['0 of 12', '5 of 12']) as unknown,
+      });
+      expect(stopped.bars.at(-1)).toBe('10 of 12');
+      api.refuse = null;
+      const resumed = await drawnImport(['--state', state]);
+      expect([resumed.code, resumed.bars[0], resumed.bars.at(-1)]).toStrictEqual([0, '10 of 12', '12 of 12']);
+    },
+  );
 
   it('begins anew where its cursor is known no more', async () => {
     fill(6);

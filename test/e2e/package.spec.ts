@@ -1,15 +1,16 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
-import { expect as jestExpect } from 'expect';
 import ts from 'typescript';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { Delivery } from '../../src/client/pixseal-client.js';
 import type * as testing from '../../src/testing/pixseal-testing.js';
 import { photo } from '../support/pictures.js';
+import { readBlocks } from '../support/readme.js';
 import { createSeedTenant, type Tenant } from '../support/seed.js';
 import { startService, type Service } from '../support/service.js';
 
@@ -35,6 +36,21 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+const CLIENTS = readBlocks('docs/clients.md');
+
+/** A block of docs/clients.md. @throws where there is none at this place. */
+function block(place: string): string {
+  const found = CLIENTS.get(place);
+  if (found === undefined) throw new Error(`docs/clients.md has no block ${place}`);
+  return found;
+}
+
+/** TypeScript of a document, with no look at its types. */
+function transpile(source: string): string {
+  const compilerOptions = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ES2022 };
+  return ts.transpileModule(source, { compilerOptions }).outputText;
+}
+
 /** Runs Node beside the service of this process. @returns what it printed, read as JSON */
 async function node(...args: string[]): Promise<unknown> {
   const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 30_000 });
@@ -49,7 +65,7 @@ function run(script: string, ...args: string[]): Promise<unknown> {
 }
 
 /** What the compiler says of a module of the user's, who has no types but those of the language. */
-function compile(source: string): string[] {
+function compile(source: string, options: ts.CompilerOptions = {}): string[] {
   const path = join(project, 'consumer.ts');
   writeFileSync(path, source);
   const program = ts.createProgram([path], {
@@ -59,6 +75,7 @@ function compile(source: string): string[] {
     lib: ['lib.es2022.d.ts'],
     module: ts.ModuleKind.NodeNext,
     moduleResolution: ts.ModuleResolutionKind.NodeNext,
+    ...options,
   });
   return ts
     .getPreEmitDiagnostics(program)
@@ -112,6 +129,18 @@ describe('pixseal/client, packed', () => {
         given(),
       )) as never,
     );
+  });
+
+  it('seals as docs/clients.md has it', async () => {
+    const path = join(project, 'backend.js');
+    const given = 'const [imageId, overlay] = process.argv.slice(2);\n';
+    writeFileSync(path, transpile(given + block('`pixseal/client` / ts 1')));
+    const dsn = new URL(service.url);
+    [dsn.username, dsn.password] = [tenant.issuerId, encodeURIComponent(tenant.secret)];
+    const { stdout } = await promisify(execFile)(process.execPath, [path, tenant.imageId, tenant.overlayId], {
+      env: { ...process.env, PIXSEAL_DSN: dsn.href },
+    });
+    expect(stdout).toMatch(new RegExp(`^${tenant.imageId} http\\S+/c_fill,h_300,w_400/fl_tiled,l_\\S+\\n$`));
   });
 
   it('does the same without Node: with WebCrypto, fetch, TextEncoder and btoa alone', async () => {
@@ -215,22 +244,9 @@ describe('pixseal/testing, packed', () => {
       expect(await answer.json()).toMatchObject({ items: [{ id: issuer.id }], next_cursor: null });
     });
 
-    it.each<[runner: string, extended: () => testing.PixsealMatchers & { not: testing.PixsealMatchers }]>([
-      [
-        'Vitest',
-        () => {
-          expect.extend(kit.pixsealMatchers);
-          return expect(url) as never;
-        },
-      ],
-      [
-        'Jest',
-        () => {
-          jestExpect.extend(kit.pixsealMatchers);
-          return jestExpect(url) as never;
-        },
-      ],
-    ])('has matchers for %s, which explain a difference step by step', async (_, extended) => {
+    it('has matchers, which explain a difference step by step', async () => {
+      expect.extend(kit.pixsealMatchers);
+      const extended = (): testing.PixsealMatchers & { not: testing.PixsealMatchers } => expect(url) as never;
       const steps = [{ width: 400, crop: 'fill', nonsense: 1 }, { overlay: layer }] as never;
       extended().toSealTransformation(steps);
       await extended().toDeliver(['c_fill,w_400', 'l_private:marks:shop']);
@@ -253,6 +269,21 @@ describe('pixseal/testing, packed', () => {
           '  step 3: missing: "w_1"',
         ].join('\n'),
       );
+    });
+
+    it('has a matcher that compares layers by what they say, not by how it is written', async () => {
+      const token = await sealed(issuer, { overlay: { text: 'Jane', font_family: 'Arial', font_size: 40 } });
+      const judge = (overlay: unknown): { pass: boolean; message: () => string } =>
+        kit.pixsealMatchers.toSealTransformation(token, [{ overlay }] as never);
+      expect(judge({ font_size: 40, text: 'Jane', font_weight: undefined, font_family: 'Arial' }).pass).toBe(
+        true,
+      );
+      expect(judge({ font_family: 'Arial', text: 'Jane', font_size: 41 }).message()).toBe(
+        'The token seals another transformation:\n  step 1: overlay: ' +
+          'expected {"font_family":"Arial","text":"Jane","font_size":41}, ' +
+          'sealed {"text":"Jane","font_family":"Arial","font_size":40}',
+      );
+      expect(judge({ text: 'Jane', font_family: 'Arial' }).pass).toBe(false);
     });
 
     it('has matchers that tell a refusal, and what is no token', async () => {
@@ -295,4 +326,58 @@ describe('pixseal/testing, packed', () => {
       /Pixseal did not start\. .*PORT must be a whole number/s,
     );
   });
+});
+
+describe.runIf(inject('once'))('docs/clients.md', () => {
+  const suite = block('`pixseal/testing` / ts 1');
+  const suiteForJest = suite.replace("'vitest'", "'@jest/globals'");
+
+  beforeAll(() => {
+    // What a user installs beside the package.
+    const modules = join(project, 'node_modules');
+    for (const name of ['@jest', '@types', 'expect', 'vitest']) {
+      symlinkSync(resolve('node_modules', name), join(modules, name));
+    }
+  });
+
+  it.each<[what: string, source: string]>([
+    ['of a backend', `declare const imageId: string, overlay: string;\n${block('`pixseal/client` / ts 1')}`],
+    ['for Vitest', `${suite}\n${block('`pixseal/testing` / ts 2')}`],
+    ['for Jest', `${suiteForJest}\n${block('`pixseal/testing` / ts 3')}`],
+  ])('has code %s that compiles', (_, source) => {
+    // The types of Node and of the runner are not the document's to be checked.
+    expect(compile(source, { types: ['node'], skipLibCheck: true })).toStrictEqual([]);
+  });
+
+  it(
+    'has a suite that Jest runs, started as it says',
+    async () => {
+      const different = `
+        it('tells a difference', () => {
+          const token = ['', btoa('{"transformations":[{"width":400}]}'), ''].join('.');
+          expect(token).not.toSealTransformation([]);
+          expect(token).toSealTransformation([{ width: 300 }]);
+        });`;
+      writeFileSync(join(project, 'card.test.js'), transpile(suiteForJest + different));
+      const [, NODE_OPTIONS = ''] = /NODE_OPTIONS=(\S+)/.exec(block('`pixseal/testing` / sh 1')) ?? [];
+      const jest = createRequire(import.meta.url).resolve('jest/bin/jest');
+      const args = [jest, '--json', '--config', JSON.stringify({ rootDir: project, transform: {} })];
+      // It fails, as one of its tests does.
+      const { stdout } = await promisify(execFile)(process.execPath, args, {
+        env: { ...process.env, NODE_OPTIONS },
+      }).catch((failed: unknown) => failed as { stdout: string });
+      const { testResults } = JSON.parse(stdout) as { testResults: [{ assertionResults: unknown }] };
+      const difference =
+        /^Error: The token seals another transformation:\n {2}step 1: width: expected 300, sealed 400\n/;
+      expect(testResults[0].assertionResults).toMatchObject([
+        { title: 'shows the card', status: 'passed' },
+        {
+          title: 'tells a difference',
+          status: 'failed',
+          failureMessages: [expect.stringMatching(difference) as string],
+        },
+      ]);
+    },
+    STARTS,
+  );
 });

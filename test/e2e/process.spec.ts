@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { readFileSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,14 +17,29 @@ function refusal(variables: Readonly<Record<string, string>>): Promise<Ended> {
   return spawnBuilt('server/main.js', variables).ended;
 }
 
+/** What is said of the pictures of a start that printed this. */
+function lookAtDemo(printed: string): Promise<{ code: number | null; output: string }> {
+  const looking = spawn(process.execPath, ['test/support/demo-watermark.js']);
+  let output = '';
+  for (const stream of [looking.stdout, looking.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => (output += text));
+  }
+  looking.stdin.end(printed);
+  return new Promise((resolve) =>
+    looking.once('close', (code) => {
+      resolve({ code, output });
+    }),
+  );
+}
+
 describe.runIf(embedded)('the first run on embedded defaults', () => {
-  it('prints a URL that answers 302 with the seed’s chain, and keeps its secrets to itself', async () => {
+  it('prints URLs of the watermarked pictures, the first by the seed’s chain, and keeps its secrets to itself', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'pixseal-first-'));
     onTestFinished(() => {
       rmSync(folder, { recursive: true, force: true });
     });
     const DATA_DIR = join(folder, 'data');
-    const service = await ownProcess({ DATA_DIR, DELIVERY_MODE: 'blank' });
+    const service = await ownProcess({ DATA_DIR });
     await expect.poll(() => service.output().stdout, { timeout: 20_000 }).toContain('admin key');
     const { stdout, stderr } = service.output();
     const [url = ''] = /http:\/\/\S+\/images\/\S+/.exec(stdout) ?? [];
@@ -36,11 +52,11 @@ describe.runIf(embedded)('the first run on embedded defaults', () => {
     >;
     const answer = await request({ port: service.port, path: url.slice(service.url.length) });
     expect(answer.status).toBe(302);
-    const { components } = approveLocation(answer.headers.location ?? '', {
+    const location = answer.headers.location ?? '';
+    const { components } = approveLocation(location.replace(service.url, 'https://res.cloudinary.com'), {
       images: [SEED.publicId],
       layers: [`private:${SEED.overlayPublicId}`],
       steps: 2,
-      prefix: `${service.url}/assets/blank.jpg`,
       apiSecret: secrets['cloudinary_api_secret'] ?? '',
     });
     expect(components).toStrictEqual([
@@ -50,7 +66,17 @@ describe.runIf(embedded)('the first run on embedded defaults', () => {
       'fl_tiled,l_private:d47e609177b4,w_200',
       'c_fit,h_102,w_101',
     ]);
-    expect((await request({ port: service.port, path: '/assets/blank.jpg' })).status).toBe(200);
+    expect(await lookAtDemo(stdout)).toStrictEqual({
+      code: 0,
+      output: '101 × 67: watermarked\n1200 × 800: watermarked\n',
+    });
+    // As it would be, had the overlay got lost on the way: the picture is there, and nothing in it.
+    const blind = { overlay: SEED.overlayId, opacity: 0, flags: 'tiled' };
+    const [, secret = ''] = /\bsecret=(\S+)/.exec(stdout) ?? [];
+    const token = sealWith(secret, { iss: SEED.issuerId, transformations: [{ width: 300 }, blind] });
+    const unmarked = await lookAtDemo(stdout.replaceAll(/(?<=token=)\S+/g, token));
+    expect(unmarked.code).toBe(1);
+    expect(unmarked.output).toContain('There is no watermark in cell 0 of 300 × 200');
 
     expect(stdout).toContain(join(DATA_DIR, 'secrets.json'));
     expect(statSync(join(DATA_DIR, 'secrets.json')).mode & 0o777).toBe(0o600);

@@ -1,16 +1,19 @@
-import { execFile, spawnSync } from 'node:child_process';
+import { execFile, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import ts from 'typescript';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { drawPhoto, drawWatermark } from '../../src/demo/drawings.js';
 import { startAdminApi } from '../support/admin-api.js';
 import { hasBrowser, launchBrowser } from '../support/browser.js';
 import { measure } from '../support/pictures.js';
+import { ownDatabase } from '../support/owned.js';
+import { findFreePort } from '../support/postgres-server.js';
 import { fillIn, readmeBlock } from '../support/readme.js';
 import { sealWith } from '../support/seed.js';
+import { TEST_VARIABLES } from '../support/service.js';
 import { type ServiceProcess, startServiceProcess } from '../support/service-process.js';
 
 const STARTS = 120_000;
@@ -27,7 +30,8 @@ if (missing.length > 0) {
   if (process.env['REQUIRE_LANGUAGES'] === '1') throw new Error(`Nothing may be left out: ${left}`);
   process.stderr.write(`\n*** LEFT OUT: ${left} (Debian: apt-get install ${missing.join(' ')}). ***\n\n`);
 }
-const runs = missing.length === 0 && inject('database').kind === 'embedded';
+const embedded = inject('database').kind === 'embedded';
+const runs = missing.length === 0 && embedded;
 
 // The README starts from a fresh folder without settings, so from an embedded database: once is enough.
 describe.runIf(runs)('who follows the README', () => {
@@ -212,3 +216,47 @@ describe.runIf(runs)('who follows the README', () => {
       .map(({ id = '' }) => id);
   }
 });
+
+describe.runIf(missing.length === 0 && !embedded)(
+  'who follows the README to production without containers',
+  () => {
+    it('migrates an empty database by its address alone, and starts the service', async () => {
+      const [migrate = '', start = ''] = readmeBlock('Without containers / sh 1').trimEnd().split('\n');
+      const folder = mkdtempSync(join(tmpdir(), 'pixseal-readme-'));
+      onTestFinished(() => {
+        rmSync(folder, { recursive: true, force: true });
+      });
+      // What is installed and built is used by other tests at this moment; .ci/run does both in a fresh clone.
+      symlinkSync(resolve('dist'), join(folder, 'dist'));
+      const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: object };
+      const built = { type: 'module', scripts: { ...scripts, build: 'true' } };
+      writeFileSync(join(folder, 'package.json'), JSON.stringify(built));
+      const installed = 'npm() { [ "$1" = ci ] || command npm "$@"; }';
+      const shell = (command: string, env: Readonly<Record<string, string>>): [string, string[], object] => [
+        'bash',
+        ['-euc', `${installed}; ${command}`],
+        { cwd: folder, env: { PATH: process.env['PATH'], HOME: folder, ...env }, detached: true },
+      ];
+
+      const { DATABASE_URL = '' } = (await ownDatabase({ empty: true })).variables;
+      const { stdout } = await promisify(execFile)(...shell(migrate, { DATABASE_URL }));
+      expect(stdout).toContain('Ran CreateTables1764000000000');
+
+      const port = await findFreePort();
+      const production = { ...TEST_VARIABLES, DATABASE_URL, PORT: String(port) };
+      const service = spawn(...shell(start, production));
+      const ended = new Promise((done) => service.once('close', done));
+      onTestFinished(async () => {
+        // Of npm too, and of what it started.
+        if (service.pid !== undefined) process.kill(-service.pid, 'SIGTERM');
+        await ended;
+      });
+      const ready = (): Promise<number> =>
+        fetch(`http://127.0.0.1:${port}/health/ready`).then(
+          ({ status }) => status,
+          () => 0,
+        );
+      await expect.poll(ready, { timeout: 30_000 }).toBe(200);
+    });
+  },
+);

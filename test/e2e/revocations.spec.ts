@@ -159,6 +159,8 @@ describe('revocations', () => {
     expect(shorter).toStrictEqual(first);
     const longer = await revoke({ jti: 'one', expires_at: '2099-01-01T00:00:00Z' });
     expect(longer).toStrictEqual({ ...first, expires_at: '2099-01-01T00:00:00.000Z' });
+    const longest = await revoke({ jti: 'one', expires_at: '9999-12-31T23:59:59.999999999Z' });
+    expect(longest).toStrictEqual({ ...first, expires_at: '9999-12-31T23:59:59.999Z' });
     const forGood = await revoke({ jti: 'one' });
     expect(forGood).toStrictEqual({ ...first, expires_at: null });
     expect(await revoke({ jti: 'one', expires_at: '2099-01-01T00:00:00Z' })).toStrictEqual(forGood);
