@@ -624,6 +624,9 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
       await page.getByRole('button', { name: 'Lift the revocation of leaked-1' }).click();
       await page.getByRole('dialog').getByRole('button', { name: 'Lift' }).click();
       await page.getByText('Nothing is revoked.').waitFor();
+      expect(await page.evaluate('document.activeElement.getAttribute("aria-labelledby")')).toBe(
+        'revocations-title',
+      );
       await page.getByRole('link', { name: 'Audit' }).first().click();
       await page.getByLabel('Action').fill('revocation.create');
       await page.getByRole('button', { name: 'Find' }).click();

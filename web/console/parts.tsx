@@ -264,9 +264,21 @@ interface ConfirmProps {
 export function ConfirmButton({ label, of, question, consequence, act, onDone }: ConfirmProps): JSX.Element {
   const [open, setOpen] = useState(false);
   const { busy, problem, run } = useDeed();
+  const button = useRef<HTMLButtonElement>(null);
+  useEffect(() => {
+    const own = button.current;
+    const section = own?.closest('section');
+    return () => {
+      // What it stands in is gone with what it acted on: the focus stays in the section.
+      if (!section || document.activeElement !== own) return;
+      section.tabIndex = -1;
+      section.focus();
+    };
+  }, []);
   return (
     <>
       <button
+        ref={button}
         type="button"
         class="button button-small button-bad"
         onClick={() => {
