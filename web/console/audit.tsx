@@ -1,5 +1,5 @@
 import type { JSX } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import { Input, IssuerChoice, Moment, Pager, ProblemNote } from './parts.js';
 import { adminPath, type AuditEntry } from './service.js';
 import { hrefTo } from './use-route.js';
@@ -17,13 +17,13 @@ interface AuditViewProps {
 export function AuditView({ query }: AuditViewProps): JSX.Element {
   const { issuer_id = '', action = '', row_id = '' } = query;
   const filters = { issuer_id, action, row_id };
-  const [typed, setTyped] = useState(filters);
-  useEffect(() => {
-    setTyped(filters);
-  }, [JSON.stringify(filters)]);
-  const list = usePaged<AuditEntry>(adminPath('audit', { limit: '50', ...filters }));
+  const path = adminPath('audit', { limit: '50', ...filters });
+  const list = usePaged<AuditEntry>(path);
+  // What was typed is about the list that it was typed beside.
+  const [draft, setDraft] = useState({ of: path, typed: filters });
+  const typed = draft.of === path ? draft.typed : filters;
   const set = (name: keyof typeof filters) => (value: string) => {
-    setTyped({ ...typed, [name]: value });
+    setDraft({ of: path, typed: { ...typed, [name]: value } });
   };
   return (
     <div class="stack">

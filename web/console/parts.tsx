@@ -266,13 +266,14 @@ export function ConfirmButton({ label, of, question, consequence, act, onDone }:
   const { busy, problem, run } = useDeed();
   const button = useRef<HTMLButtonElement>(null);
   useEffect(() => {
-    const own = button.current;
-    const section = own?.closest('section');
+    const section = button.current?.closest('section');
     return () => {
-      // What it stands in is gone with what it acted on: the focus stays in the section.
-      if (!section || document.activeElement !== own) return;
-      section.tabIndex = -1;
-      section.focus();
+      // What it stands in goes with what it acted on: once that is gone, a focus that went along comes back here.
+      queueMicrotask(() => {
+        if (!section || document.activeElement !== document.body) return;
+        section.tabIndex = -1;
+        section.focus();
+      });
     };
   }, []);
   return (
