@@ -51,8 +51,8 @@ export async function openPieces() {
   const deliveryService = get(delivery.DeliveryService);
   return {
     check: (token) => tokenService.verify(token),
-    /** @returns The token's own components. */
-    map: (steps, overlays) => transformationMapper.map(steps).components(overlays),
+    /** @returns The token's own chain, each component with a `/` behind it. */
+    map: (steps, overlays) => transformationMapper.map(steps).path(overlays),
     sign: (asset, path) => urlService.signUrl(asset, path, null),
     deliver: (pathId, token) => deliveryService.deliver({ pathId, query: { token } }),
     close: () => service.close(),

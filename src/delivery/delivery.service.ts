@@ -181,10 +181,7 @@ export class DeliveryService {
       chain,
       expiresAt,
     );
-    const maxAge =
-      policy.redirectMaxAge === 0
-        ? 0
-        : redirectAge(policy, claims, this.urls.endOf(expiresAt), Date.now() / 1000);
+    const maxAge = redirectAge(policy, claims, this.urls.endOf(expiresAt), Date.now() / 1000);
     // Written out: to spread an object into a new one costs more than to sign the URL.
     return { issuer, policy, imageId, image, claims, key, mapped, presets, overlays, url, maxAge };
   }

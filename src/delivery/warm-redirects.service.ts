@@ -12,15 +12,18 @@ import { RecentTokens } from './recent-tokens.js';
 import { makeRedirect, type Redirect } from './response-headers.js';
 import type { SealedUrl } from './sealed-url.js';
 
-/** Bytes of URLs and answers that are kept at the most. */
+/** Bytes that are kept at the most, about. */
 const MAX_BYTES = 16 * 1024 * 1024;
 /** Bytes of an entry beside its texts, about. */
 const ENTRY = 600;
 
+/** Claims that a known token is judged by again. */
+type KeptClaims = Pick<TokenClaims, 'jwtId' | 'sessionId' | 'expiresAt' | 'issuedAt'>;
+
 /** A redirect that was answered, with all that it was decided by. */
 export interface WarmRedirect extends SealedUrl, Pick<Delivery, 'issuer' | 'policy' | 'image'> {
   readonly rows: HeldRows;
-  readonly claims: TokenClaims;
+  readonly claims: KeptClaims;
   readonly key: NonNullable<Delivery['key']>;
   readonly signedUrl: string;
   readonly redirect: Redirect;
@@ -39,7 +42,8 @@ export interface WarmRedirect extends SealedUrl, Pick<Delivery, 'issuer' | 'poli
 export class WarmRedirects {
   private readonly entries = new LRUCache<string, WarmRedirect>({
     maxSize: MAX_BYTES,
-    sizeCalculation: ({ token, redirect }) => ENTRY + token.length + 3 * redirect.location.length,
+    sizeCalculation: ({ pathId, token, host, redirect }) =>
+      ENTRY + 2 * pathId.length + token.length + (host?.length ?? 0) + 3 * redirect.location.length,
   });
   private readonly accepted = new RecentTokens();
 
@@ -71,16 +75,21 @@ export class WarmRedirects {
   keep(asked: SealedUrl, host: string | undefined, delivery: Delivery, location: string): void {
     const { url: signedUrl, issuer, policy, key, claims, image, overlays } = delivery;
     if (claims === null || key === null) return;
+    const { pathId, token } = asked;
+    // Where the token names the image, a path may say anything, at any length.
+    if (pathId.length > LONGEST_ID) return;
     // A placeholder stands for another row, which would have to be watched as well.
     if (image.id !== delivery.imageId) return;
     // The URL's own end moves with the clock.
     if (claims.expiresAt === null && this.urls.endOf(null) !== null) return;
     const rows = this.directory.hold({ issuer, image, overlays });
     if (rows === null) return;
-    const { pathId, token } = asked;
+    const { jwtId, sessionId, expiresAt, issuedAt } = claims;
     this.entries.set(keyOf(asked), {
       ...{ pathId, token },
-      ...{ issuer, policy, key, claims, image, rows, signedUrl },
+      ...{ issuer, policy, key, image, rows, signedUrl },
+      // Its steps may be large, and are not asked for again.
+      claims: { jwtId, sessionId, expiresAt, issuedAt },
       host: this.locator.needsHost ? (host ?? null) : null,
       redirect: makeRedirect(location),
       span: tokenSpan(policy, claims),
@@ -105,11 +114,12 @@ export class WarmRedirects {
 
   /** Seconds for which the client may keep it; 0 for not at all. */
   maxAgeOf({ policy, claims }: WarmRedirect): number {
-    if (policy.redirectMaxAge === 0) return 0;
     return redirectAge(policy, claims, this.urls.endOf(claims.expiresAt), Date.now() / 1000);
   }
 }
 
+/** Characters of a UUID. */
+const LONGEST_ID = 36;
 /** Characters of a token that tell it from others: its signature is no shorter. */
 const TOLD_BY = 43;
 

@@ -16,8 +16,8 @@ interface RequestInside {
 
 /**
  * Says that a request's body is read to its end: what still comes of it is let go. Else each request without one goes
- * through a stream's whole life, an eighth of a bare server's work. It is what Node's own `optimizeEmptyRequests` does,
- * which is there from 24.12 on (https://github.com/nodejs/node/pull/59778).
+ * through a stream's whole life, an eighth of a bare server's work. Node's own `optimizeEmptyRequests`, there from 24.12
+ * on, does the same for requests that announce no body (https://github.com/nodejs/node/pull/59778).
  */
 export function leaveBody(request: IncomingMessage): void {
   const inside = request as unknown as RequestInside;

@@ -17,7 +17,7 @@ export interface VerifiedToken {
   /** The key that signed it. */
   readonly key: SigningKey;
   readonly claims: TokenClaims;
-  /** When that was so, in seconds since 1970: one moment for all that is judged of one request. */
+  /** When that was so, in seconds since 1970: one moment for the token and for what its policy asks of it. */
   readonly verifiedAt: number;
 }
 

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { splitSealedUrl } from '../../src/delivery/sealed-url.js';
 import { WarmRedirects } from '../../src/delivery/warm-redirects.service.js';
 import { IssuerKeyUses } from '../../src/issuers/issuer-key-uses.service.js';
-import { comparable, type Answer } from '../support/http.js';
+import { comparable, request, type Answer } from '../support/http.js';
 import { createTenant, type Tenant } from '../support/seed.js';
 import { startService, type Asking, type Service } from '../support/service.js';
 import { waitUntil } from '../support/wait-until.js';
@@ -71,6 +71,22 @@ describe('a warm redirect', () => {
     const made = await service.image(path, { headers: { 'x-request-id': 'not one' } });
     expect(made.headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/);
     expect(made.headers['x-runtime']).toMatch(/^0\.\d{6}$/);
+  });
+
+  it('is none under a path longer than an id, by GET or in bulk', async () => {
+    const { app, port } = service;
+    const [, token] = tenant.path({ image_id: tenant.imageId }).split('token=');
+    const long = `/images/${'a'.repeat(37)}?token=${token}`;
+    const body = JSON.stringify({ deliveries: [{ image_id: 'b'.repeat(200_000), token }] });
+    const headers = { 'content-type': 'application/json' };
+    const { bytes } = app.get(WarmRedirects).size;
+    for (let turn = 0; turn < 3; turn += 1) {
+      expect((await service.image(long)).status).toBe(302);
+      const bulk = await request({ port, path: '/deliveries', method: 'POST', body, headers });
+      expect(bulk.json()).toMatchObject({ deliveries: [{ image_id: tenant.imageId }] });
+    }
+    expect(isWarm(long)).toBe(false);
+    expect(app.get(WarmRedirects).size.bytes).toBe(bytes);
   });
 
   it('counts for its key', async () => {

@@ -1,6 +1,7 @@
 import { v2 as cloudinary } from 'cloudinary';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { pathOf } from '../../src/transformations/component.js';
 import { type LayerAsset, TransformationMapper } from '../../src/transformations/transformation.mapper.js';
 import { acceptedSteps, type Step } from '../support/steps.arbitrary.js';
 
@@ -75,7 +76,9 @@ describe('agreement with the installed SDK', () => {
     const mapper = new TransformationMapper();
     fc.assert(
       fc.property(acceptedSteps({ overlayIds: [...ROWS.keys()], uploadedIds: [UPLOADED] }), (steps) => {
-        const components = mapper.map(steps).components(ROWS);
+        const chain = mapper.map(steps);
+        const components = chain.components(ROWS);
+        expect(chain.path(ROWS)).toBe(pathOf(components));
         const url = cloudinary.url('image.jpg', {
           cloud_name: 'demo',
           transformation: forTheSdk(steps),
