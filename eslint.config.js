@@ -59,6 +59,14 @@ const restrict = (files, patterns) => ({
  */
 const area = (files, ...bans) => restrict(files, [BANS.tests, BANS.prometheus, BANS.opentelemetry, ...bans]);
 
+/** What programs in plain JavaScript use without an import: of Node, and of the pages that they look at. */
+const GLOBALS = [
+  ...['AbortController', 'AbortSignal', 'Buffer', 'URL', 'TextEncoder'],
+  ...['btoa', 'clearInterval', 'clearTimeout', 'console', 'crypto', 'fetch'],
+  ...['performance', 'process', 'setImmediate', 'setInterval', 'setTimeout'],
+  ...['document', 'getComputedStyle', 'requestAnimationFrame', 'window'],
+];
+
 export default defineConfig(
   // step.ts is made from the vocabulary.
   { ignores: ['src/client/step.ts', 'dist', 'data', 'coverage'] },
@@ -91,7 +99,8 @@ export default defineConfig(
   {
     files: ['bench/**/*.js', 'test/{client,support}/*.js'],
     extends: [tseslint.configs.disableTypeChecked],
-    rules: { '@typescript-eslint/explicit-module-boundary-types': 'off' },
+    languageOptions: { globals: Object.fromEntries(GLOBALS.map((name) => [name, 'readonly'])) },
+    rules: { '@typescript-eslint/explicit-module-boundary-types': 'off', 'no-undef': 'error' },
   },
   area(['src/**'], BANS.cloudinary, BANS.commander, BANS.sharp, BANS.typeorm),
   area(

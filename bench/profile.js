@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describeRun } from './machine.js';
+import { MAIN } from './pixseal.js';
 import { drawFlames } from './plots.js';
 import { table, writeSection } from './report.js';
 import { startDatabase } from './rows.js';
