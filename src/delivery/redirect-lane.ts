@@ -12,7 +12,7 @@ import { ProblemFilter } from '../problems/problem.filter.js';
 import type { DeliveryLocator } from './delivery-locator.js';
 import type { Delivery, DeliveryService } from './delivery.service.js';
 import { IMAGE_HEADERS, makeRedirect, type Redirect, writeRedirect } from './response-headers.js';
-import { isRead, readSealedUrl, type SealedUrl, splitSealedUrl } from './sealed-url.js';
+import { hasNothingElse, isRead, type SealedUrl, splitSealedUrl } from './sealed-url.js';
 import { leaveBody } from './whole-answer.js';
 import type { WarmRedirect, WarmRedirects } from './warm-redirects.service.js';
 
@@ -61,12 +61,13 @@ export function openRedirectLane(server: FastifyInstance, services: LaneServices
     const { url = '' } = request;
     const again = warm.wasAccepted(url);
     const host = locator.needsHost ? request.headers.host : undefined;
+    const split = isRead(request) ? splitSealedUrl(url) : null;
     // Only plain ones are known: what is known need not be looked at for anything that is not.
-    const split = again && isRead(request) ? splitSealedUrl(url) : null;
-    const known = split === null ? null : warm.find(split, host);
-    const asked = known ?? readSealedUrl(request);
-    if (asked === null || server.isUnderPressure()) goTheWholeWay(request, response);
-    else answer(asked, { request, response, host, again });
+    const known = again && split !== null ? warm.find(split, host) : null;
+    const asked = known ?? split;
+    if (asked === null || server.isUnderPressure() || (known === null && !hasNothingElse(url, asked))) {
+      goTheWholeWay(request, response);
+    } else answer(asked, { request, response, host, again });
   });
 
   function answer(

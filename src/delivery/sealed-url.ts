@@ -30,10 +30,7 @@ export function splitSealedUrl(url: string): SealedUrl | null {
   return mark < 0 ? null : { pathId: url.slice(PATH.length, mark), token: url.slice(mark + QUERY.length) };
 }
 
-/** Reads `GET|HEAD /images/<id>?token=<token>` with nothing else in it and nothing encoded; null for any other form. */
-export function readSealedUrl(request: IncomingMessage): SealedUrl | null {
-  const { url = '' } = request;
-  const split = isRead(request) ? splitSealedUrl(url) : null;
-  if (split === null || DECODED.some((character) => url.includes(character))) return null;
-  return split.token !== '' && PLAIN.test(split.pathId) ? split : null;
+/** Whether a URL that was taken apart has nothing else in it, and nothing encoded. */
+export function hasNothingElse(url: string, { pathId, token }: SealedUrl): boolean {
+  return token !== '' && PLAIN.test(pathId) && !DECODED.some((character) => url.includes(character));
 }

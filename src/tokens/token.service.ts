@@ -69,19 +69,15 @@ export class TokenService {
   private findSigner(jws: CompactJws, issuer: Issuer | null, now: number): SigningKey | null {
     let locked = false;
     let compared = false;
-    if (issuer !== null) {
-      const keys = allKeys(issuer);
-      const named = findNamed(keys, jws.keyId, now);
-      for (const key of named === null ? keys : [named]) {
-        // The algorithm is the row's: a header that names another never gets to choose one.
-        if (key.algorithm !== jws.algorithm || !isLive(key, now)) continue;
-        if (key.secret === null) {
-          locked = true;
-          continue;
-        }
-        compared = true;
-        if (isSignedBy(jws, key)) return key;
+    for (const key of issuer === null ? [] : candidatesOf(issuer, jws.keyId, now)) {
+      // The algorithm is the row's: a header that names another never gets to choose one.
+      if (key.algorithm !== jws.algorithm || !isLive(key, now)) continue;
+      if (key.secret === null) {
+        locked = true;
+        continue;
       }
+      compared = true;
+      if (isSignedBy(jws, key)) return key;
     }
     // The same HMAC as for a bad signature, so that the time taken does not tell which issuers exist.
     if (!compared) isSignedBy(jws, { secret: DECOY_SECRET, algorithm: jws.algorithm });
@@ -97,25 +93,21 @@ function unlessRevoked(revoked: boolean, verified: VerifiedToken): VerifiedToken
   return verified;
 }
 
-/** Keys that can be used and keys that cannot, newest first each. */
-function allKeys({ keys, lockedKeys }: Issuer): readonly (SigningKey | LockedKey)[] {
-  return lockedKeys.length === 0 ? keys : [...keys, ...lockedKeys];
-}
-
 /**
- * The live key that a `kid` names, which then is the only one that may have signed the token; null for none. A `kid`
+ * Keys that may have signed the token, newest first: the live one that `kid` names alone, where it names one. A `kid`
  * that names no live key of this issuer (a path, SQL, another issuer's key) has no effect.
  */
-function findNamed(
-  keys: readonly (SigningKey | LockedKey)[],
+function candidatesOf(
+  { keys, lockedKeys }: Issuer,
   keyId: string | null,
   now: number,
-): SigningKey | LockedKey | null {
-  if (keyId === null) return null;
-  for (const key of keys) {
-    if (key.id === keyId && isLive(key, now)) return key;
+): readonly (SigningKey | LockedKey)[] {
+  const all = lockedKeys.length === 0 ? keys : [...keys, ...lockedKeys];
+  if (keyId === null) return all;
+  for (const key of all) {
+    if (key.id === keyId && isLive(key, now)) return [key];
   }
-  return null;
+  return all;
 }
 
 /** Whether a key counts at this moment, in milliseconds since 1970. */

@@ -1,6 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { DataSource } from 'typeorm';
@@ -9,6 +7,7 @@ import { drawPhoto, drawWatermark } from '../../src/demo/drawings.js';
 import { digestOf } from '../../src/admin-keys/admin-key.js';
 import { IssuerKeyUses } from '../../src/issuers/issuer-key-uses.service.js';
 import { SecretBox } from '../../src/secrets/secret-box.js';
+import { expectAccessible, LOOKS } from '../support/accessibility.js';
 import { createAdminKey } from '../support/admin-keys.js';
 import { hasBrowser, launchBrowser } from '../support/browser.js';
 import { request, type Answer } from '../support/http.js';
@@ -358,8 +357,6 @@ const drawNoise = (side = 400): Promise<Buffer> =>
     .png()
     .toBuffer();
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-
 describe.runIf(hasBrowser())('the console in a browser', () => {
   let service: Service;
   let browser: Browser;
@@ -689,23 +686,10 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
       expect(bytes).toBeLessThan(150_000);
     });
 
-    const LOOKS = (['light', 'dark'] as const).flatMap((colorScheme) =>
-      [1280, 390].map((width) => [colorScheme, width] as const),
-    );
-
     it.each(LOOKS)('has no serious issue in %s, %d pixels wide', async (colorScheme, width) => {
       // Half-way through a transition a colour is none of the design's.
       const page = await open('', { colorScheme, viewport: { width, height: 844 }, reducedMotion: 'reduce' });
-      await page.evaluate(AXE);
-      const look = async (): Promise<void> => {
-        const issues = await page.evaluate(
-          `axe.run().then(({ violations }) => violations
-            .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-            .map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]))`,
-        );
-        expect(issues).toStrictEqual([]);
-        expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);
-      };
+      const look = (): Promise<void> => expectAccessible(page, width);
       await enter(page, 'not-a-key');
       await page.getByRole('alert').waitFor();
       await look();

@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -12,6 +11,7 @@ import { FLAGS } from '../../src/transformations/flags.js';
 import type { Range, Shape } from '../../src/transformations/grammar.js';
 import { TEXT_LAYER_MEMBERS } from '../../src/transformations/text-layer.js';
 import { type Parameter, PARAMETERS } from '../../src/transformations/vocabulary.js';
+import { expectAccessible, LOOKS } from '../support/accessibility.js';
 import { hasBrowser, launchBrowser } from '../support/browser.js';
 import { measure, uploadPictures } from '../support/pictures.js';
 import { hasProgram } from '../support/programs.js';
@@ -192,8 +192,6 @@ function controlOf(parameter: Parameter): Control {
         : controlFor(label, parameter.grammar.shape, help);
   }
 }
-
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 // Nothing here depends on the kind of database.
 describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
@@ -759,23 +757,10 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
   });
 
   describe('for everybody', () => {
-    const LOOKS = (['light', 'dark'] as const).flatMap((colorScheme) =>
-      [1280, 390].map((width) => [colorScheme, width] as const),
-    );
-
     it.each(LOOKS)('has no serious issue in %s, %d pixels wide', async (colorScheme, width) => {
       // Half-way through a transition a colour is none of the design's.
       const { page } = await open({ colorScheme, viewport: { width, height: 844 }, reducedMotion: 'reduce' });
-      await page.evaluate(AXE);
-      const look = async (): Promise<void> => {
-        const issues = await page.evaluate(
-          `axe.run().then(({ violations }) => violations
-            .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-            .map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]))`,
-        );
-        expect(issues).toStrictEqual([]);
-        expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);
-      };
+      const look = (): Promise<void> => expectAccessible(page, width);
       await add(page, 'Add text layer');
       await addKey(page, 3, 'opacity');
       await addKey(page, 1, 'miaim');
