@@ -212,9 +212,8 @@ function zoomed(box: Bound, values: ComponentValues): Bound {
 /** A turned picture's canvas grows to hold its corners. */
 function turn(bound: Bound, angles: string | undefined): Bound {
   if (angles === undefined) return bound;
-  // One expression, or several angles.
-  const each = /^[a-z0-9.-]+$/.test(angles) ? angles.split('.') : [angles];
-  return each.reduce<Bound>((turned, angle) => {
+  // Of an expression the dot is that of a decimal: counted as several turns, it is larger, never smaller.
+  return angles.split('.').reduce<Bound>((turned, angle) => {
     if (/^(?:0|-?180|-?360|[hv]flip)$/.test(angle)) return turned;
     if (/^(?:-?90|-?270|auto_right|auto_left|ignore|exif)$/.test(angle)) {
       return everySide(Math.max(turned.width, turned.height));

@@ -59,7 +59,7 @@ const sizing: fc.Arbitrary<Step> = fc.record(
     aspect_ratio: fc.constantFrom<unknown>('16:9', '1:100', 0.01, 100, 'iar', '1.5'),
     dpr: fc.constantFrom<unknown>(1, 2, 10, '0.1', '1.5'),
     zoom: fc.constantFrom<unknown>('0.1', 2, '1.5'),
-    angle: fc.constantFrom<unknown>(0, 45, 90, -30, [45, 45], 'auto_right', 'hflip'),
+    angle: fc.constantFrom<unknown>(0, 45, 90, -30, [45, 45], 'auto_right', 'hflip', [45, 30, 'auto_left']),
     border: fc.constantFrom('5px_solid_red', '300px_solid_black'),
     overlay: fc.constantFrom<unknown>(LOGO, { text: 'a long text', font_family: 'Arial', font_size: 300 }),
     underlay: fc.constant(OTHER),

@@ -392,6 +392,12 @@ describe('the output of a chain under a policy', () => {
     ['a corner turned', [BOX, { angle: 10 }], wide(2, 'angle')],
     ['a quarter turn', [BOX, { angle: 90 }], high(2, 'angle')],
     ['a half turn', [BOX, { angle: 180 }], null],
+    ['turns of a small box', [{ width: 400, height: 300 }, { angle: [45, 'auto_right'] }], null],
+    [
+      'turns, each of which grows',
+      [{ width: 400, height: 300 }, { angle: [45, 45, 'auto_right'] }],
+      high(2, 'angle'),
+    ],
     ['a turn and then a box', [BOX, { angle: 45 }, BOX], null],
     ['a border', [{ ...BOX, border: '1px_solid_red' }], wide(1, 'border')],
     ['a border that fits', [{ width: 798, height: 598, border: '1px_solid_red' }], null],
