@@ -13,7 +13,7 @@ if (postgres === null) {
   if (process.env['REQUIRE_POSTGRES'] === '1') process.exit(1);
 }
 
-const setupFiles = ['reflect-metadata'];
+const setupFiles = ['reflect-metadata', 'test/support/random.setup.ts'];
 const summary = process.env['TEST_SUMMARY'];
 const withDatabase = ['test/e2e/**/*.spec.ts', 'test/faults/**/*.spec.ts'];
 
