@@ -2,7 +2,7 @@ import { type LayerAsset, LAYER_PUBLIC_ID_ALLOWED, readRowId, writeAssetLayer } 
 import { type ComponentValues, valuesOf } from './component.js';
 import { readFlags, type UsedFlag } from './flags.js';
 import { isPlainObject } from './grammar.js';
-import { writeTextLayer } from './text-layer.js';
+import { allowedTextLayer, writeTextLayer } from './text-layer.js';
 import { InvalidTransformationError } from './transformation.errors.js';
 import { type Parameter, PARAMETER_BY_KEY, reasonToIgnore } from './vocabulary.js';
 
@@ -241,5 +241,12 @@ const SIDES = [
   { key: 'height', code: 'h' },
 ] as const;
 
-const allowedFor = (parameter: Parameter, value: unknown): string =>
-  (parameter.kind === 'value' ? parameter.grammar.allowedFor?.(value) : undefined) ?? parameter.allowed;
+function allowedFor(parameter: Parameter, value: unknown): string {
+  const narrower =
+    parameter.kind === 'value'
+      ? parameter.grammar.allowedFor?.(value)
+      : parameter.kind === 'layer'
+        ? allowedTextLayer(value)
+        : undefined;
+  return narrower ?? parameter.allowed;
+}

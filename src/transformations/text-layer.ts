@@ -11,18 +11,25 @@ export const LONGEST_TEXT = 1000;
 /**
  * A style by name, or a font with its size and looks: `sample_text_style`, `Arial_40_bold`. A dot stands between
  * digits only, because a font with an extension (`secret.ttf`) is the public id of a raw asset, and would be
- * reached without a row of ours. A space is written `%20`: the SDK would sign it raw and send it encoded.
+ * reached without a row of ours.
  */
 const STYLE = /^[A-Za-z0-9](?:[A-Za-z0-9_-]|%20|(?<=\d)\.(?=\d)){0,199}$/;
 
-const style = matching(STYLE, 'a style of letters, digits, `_`, `-` and `%20`', [
-  'sample_text_style',
-  'Arial_40_bold',
-]);
-const fontFamily = matching(
-  /^[A-Za-z0-9](?:[A-Za-z0-9-]|%20){0,99}$/,
-  'a font name of letters, digits, `-` and `%20`',
-  ['Arial', 'Open%20Sans', 'Roboto'],
+/** A space goes into the URL as `%20`, and so it is signed; the SDK signs it raw, which is not what it sends. */
+const spaced = (grammar: Grammar): Grammar => ({
+  ...grammar,
+  write: (value) => grammar.write(typeof value === 'string' ? value.replaceAll(' ', '%20') : value),
+});
+
+const style = spaced(
+  matching(STYLE, 'a style of letters, digits, `_`, `-` and spaces', ['sample_text_style', 'Arial_40_bold']),
+);
+const fontFamily = spaced(
+  matching(/^[A-Za-z0-9](?:[A-Za-z0-9-]|%20){0,99}$/, 'a font name of letters, digits, `-` and spaces', [
+    'Arial',
+    'Open%20Sans',
+    'Roboto',
+  ]),
 );
 const spacing = number({ integer: [-1000, 1000], decimal: [-1000, 1000] });
 
@@ -68,7 +75,7 @@ export const TEXT_LAYER_MEMBERS: ReadonlyMap<string, Grammar> = new Map([
   ['resource_type', oneOf('text')],
 ]);
 
-/** For people: completes "Allowed: …". */
+/** For people, of any value: completes "Allowed: …". */
 export const TEXT_LAYER_ALLOWED =
   '`text:<style>:<percent-encoded text>`, or an object {text, font_family, font_size, font_weight, font_style, ' +
   'text_decoration, text_align, stroke, letter_spacing, line_spacing, font_hinting, font_antialiasing}, or {text, ' +
@@ -172,4 +179,18 @@ export function writeTextLayer(value: unknown): string | undefined {
     return writeString(value);
   }
   return isPlainObject(value) ? writeObject(value) : undefined;
+}
+
+/** For people, of the member at which an object is refused: completes "Allowed: …". Undefined where it is none. */
+export function allowedTextLayer(value: unknown): string | undefined {
+  if (!isPlainObject(value)) return undefined;
+  const { text, ...layer } = value;
+  if (typeof text !== 'string' || !isShowable(text)) return undefined;
+  for (const [name, member] of Object.entries(layer)) {
+    const grammar = TEXT_LAYER_MEMBERS.get(name);
+    if (grammar !== undefined && grammar.write(member) === undefined) {
+      return `as \`${name}\` of a text layer ${grammar.allowed}`;
+    }
+  }
+  return undefined;
 }

@@ -1,6 +1,6 @@
 import { v2 as cloudinary } from 'cloudinary';
 import { describe, expect, it } from 'vitest';
-import { LONGEST_TEXT, writeTextLayer } from '../../src/transformations/text-layer.js';
+import { allowedTextLayer, LONGEST_TEXT, writeTextLayer } from '../../src/transformations/text-layer.js';
 
 const FONT = { font_family: 'Arial', font_size: 40 };
 
@@ -22,6 +22,8 @@ describe('a text layer, as an object', () => {
     [{ text: 'two\nlines', ...FONT }, 'text:Arial_40:two%0Alines'],
     [{ text: '100% of $5', ...FONT }, 'text:Arial_40:100%25%20of%20%245'],
     [{ text: 'Hi', font_family: 'Open%20Sans', font_size: '12' }, 'text:Open%20Sans_12:Hi'],
+    [{ text: 'Hi', font_family: 'Open Sans', font_size: 12 }, 'text:Open%20Sans_12:Hi'],
+    [{ text: 'Hi', text_style: 'Open Sans_12_bold' }, 'text:Open%20Sans_12_bold:Hi'],
     [{ text: 'Hi', ...FONT, stroke: 'stroke', font_weight: 'bold' }, 'text:Arial_40_bold_stroke:Hi'],
     [
       { text: 'Hi', ...FONT, font_weight: 'normal', font_style: 'normal', stroke: 'none' },
@@ -67,7 +69,6 @@ describe('a text layer, as an object', () => {
     ['a style by name with looks', { text: 'Hi', public_id: 'a', font_weight: 'bold' }],
     ['a text asset by name', { public_id: 'some_text', resource_type: 'text' }],
     ['a custom font, which is an asset', { text: 'Hi', font_family: 'secret.ttf', font_size: 40 }],
-    ['a font with a space, which the SDK signs raw', { text: 'Hi', font_family: 'Open Sans', font_size: 40 }],
     ['a font that ends the parameter', { text: 'Hi', font_family: 'Arial,l_x', font_size: 40 }],
     ['a size of 0', { text: 'Hi', font_family: 'Arial', font_size: 0 }],
     ['an unknown look', { text: 'Hi', ...FONT, font_weight: 'heavy' }],
@@ -78,6 +79,21 @@ describe('a text layer, as an object', () => {
     ['an array', ['text']],
   ])('is refused with %s', (_, layer) => {
     expect(writeTextLayer(layer)).toBeUndefined();
+  });
+});
+
+describe('a refused text layer', () => {
+  const COLON = { text: 'Hi', font_family: 'Arial:x', font_size: 40 };
+  it.each<[layer: unknown, allowed: string | undefined]>([
+    [COLON, 'as `font_family` of a text layer a font name of letters, digits, `-` and spaces'],
+    [{ ...FONT, text: 'Hi', font_size: 0 }, 'as `font_size` of a text layer a whole number from 1 to 1000'],
+    [{ ...FONT, text: 'Hi', url: 'x' }, undefined],
+    [{ ...COLON, text: '$(w)' }, undefined],
+    [{ text: 'Hi', font_family: 'Arial' }, undefined],
+    ['text:Arial_40', undefined],
+  ])('%j is told the member at fault, where one is: %s', (layer, allowed) => {
+    expect(writeTextLayer(layer)).toBeUndefined();
+    expect(allowedTextLayer(layer)).toBe(allowed);
   });
 });
 

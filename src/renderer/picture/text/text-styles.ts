@@ -38,8 +38,7 @@ export function readTextStyle(file: string, json: string): TextStyle {
         : NOT_OF_A_STYLE.has(name)
           ? undefined
           : TEXT_LAYER_MEMBERS.get(name);
-    // A file, unlike a URL, may have its spaces as they are.
-    const written = grammar?.write(typeof value === 'string' ? value.replaceAll(' ', '%20') : value);
+    const written = grammar?.write(value);
     if (written === undefined) {
       throw new TextStyleError(file, `${name}: ${grammar ? `allowed is ${grammar.allowed}` : 'unknown'}`);
     }
