@@ -16,7 +16,7 @@ export function addServeCommand(program: Command): void {
         'With --workers, several processes serve one port, and one that dies is started again. They share a Postgres:\n' +
         'the embedded one belongs to a single process. Each has caches, and ten connections, of its own.',
     )
-    .option('--workers <count>', 'processes that serve: one for each core', '1')
+    .option('--workers <count>', 'processes that serve; one for each core is the most that is of use', '1')
     .addHelpText(
       'after',
       `

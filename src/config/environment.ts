@@ -44,6 +44,8 @@ export const SAMPLERS = [
 export interface TracingSettings {
   /** The collector's address without a trailing slash; `/v1/traces` follows it. */
   readonly endpoint: string;
+  /** What every export carries, such as a collector's API key. */
+  readonly headers: Readonly<Record<string, string>>;
   readonly serviceName: string;
   readonly sampler: (typeof SAMPLERS)[number];
   /** The share of traces that a sampler by ratio takes, from 0 to 1. */
@@ -348,11 +350,32 @@ function readTracing(read: Reader): TracingSettings | null {
   const sampler = read.oneOf('OTEL_TRACES_SAMPLER', SAMPLERS, 'parentbased_always_on');
   const ratio = Number(read.text('OTEL_TRACES_SAMPLER_ARG') ?? 1);
   if (!(ratio >= 0 && ratio <= 1)) read.refuse('OTEL_TRACES_SAMPLER_ARG must be a number from 0 to 1', null);
+  const headers = readExportHeaders(read);
   if (url === undefined) return null;
   if (url.search !== '' || url.hash !== '' || url.username !== '' || url.password !== '') {
     return read.refuse('OTEL_EXPORTER_OTLP_ENDPOINT must be an origin, with a path at the most', null);
   }
-  return { endpoint: url.href.replace(/\/$/, ''), serviceName, sampler, ratio };
+  return { endpoint: url.href.replace(/\/$/, ''), headers, serviceName, sampler, ratio };
+}
+
+/** `name=value` pairs, values percent-encoded (https://opentelemetry.io/docs/specs/otel/protocol/exporter/). */
+function readExportHeaders(read: Reader): Readonly<Record<string, string>> {
+  const written = read.list('OTEL_EXPORTER_OTLP_HEADERS');
+  const pairs = written.map((pair) => /^([\w!#$%&'*+.^`|~-]+)\s*=\s*([!-~]+)$/.exec(pair) ?? []);
+  try {
+    return Object.fromEntries(
+      pairs.map(([, name = '', value = '']) => {
+        const text = decodeURIComponent(value);
+        if (!/^[\t -~]+$/.test(text)) throw new URIError('No text of a header');
+        return [name.toLowerCase(), text] as const;
+      }),
+    );
+  } catch {
+    return read.refuse(
+      'OTEL_EXPORTER_OTLP_HEADERS must be name=value pairs between commas, values percent-encoded',
+      {},
+    );
+  }
 }
 
 /** Plain HTTP would show originals to whoever listens: it is for a test's own server on this machine. */

@@ -30,7 +30,8 @@ export function pressureBounds({
   database,
   deliveryMode,
 }: Pick<Environment, 'database' | 'deliveryMode'>): PressureBounds {
-  // The embedded database and renderer work in this thread, for seconds at times: that is no flood of requests.
+  // The renderer works in this thread, for seconds at times, and the embedded database beside it on the same core: that
+  // is no flood of requests.
   const alone = database.kind === 'postgres' && deliveryMode !== 'local';
   return {
     maxEventLoopDelay: alone ? MAX_DELAY : 0,

@@ -18,7 +18,7 @@ const NO_ROUTE = 'none';
  */
 export class Observations {
   readonly redirects = { warm: 0, sealed: 0, public: 0 };
-  /** 500 and more tokens come in one request of `/deliveries`: each by its problem's code, or `ok`. */
+  /** Up to 500 tokens come in one request of `/deliveries`: each by its problem's code, or `ok`. */
   readonly deliveries = new Tally(['code']);
   readonly problems = new Tally(['route', 'code']);
   readonly refusals = new Tally(['scope']);

@@ -154,7 +154,7 @@ export class ProblemFilter implements ExceptionFilter {
 
 const FRAMEWORK_DETAILS: Readonly<Record<number, string>> = {
   400: 'The request cannot be read: its path or body is malformed. A body must be JSON.',
-  404: 'There is nothing at this path for this method. The API is described at /docs.',
+  404: 'There is nothing at this path for this method. Check both.',
   413: 'The request body is too large.',
   415: 'The request body must be application/json.',
 };

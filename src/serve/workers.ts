@@ -17,8 +17,8 @@ const SOUND_LIFE = 10_000;
 const END = 12_000;
 
 /**
- * Keeps a number of workers running: one that died is started again, at once the first time and ever later where it
- * dies again soon. Ends with 1 where none can start at all, and with 0 once told to end and all have ended.
+ * Keeps a number of workers running: one that died is started again after 0.1 s, and where it lived for less than 10 s,
+ * after 0.2 s and ever later, up to 30 s. Ends with 1 where none can start at all, and with 0 once told to end and all have ended.
  */
 export class Workers {
   private readonly alive = new Set<Worker>();

@@ -12,7 +12,7 @@ export interface TokenPayload {
 /** The key to seal with; with an `id`, the header gets a `kid`. */
 export type SealingKey = Pick<SigningKey, 'secret' | 'algorithm'> & { readonly id?: string | undefined };
 
-/** Seals tokens, byte for byte as the original API's clients do. For the CLI, the demo and tests. */
+/** Seals tokens, byte for byte as the original API's clients do. For the CLI, the demo and previews. */
 @Injectable()
 export class TokenSealer {
   constructor(private readonly jwt: JwtService) {}
@@ -21,7 +21,8 @@ export class TokenSealer {
   seal(payload: TokenPayload, { id, secret, algorithm }: SealingKey): string {
     // As bytes the payload stays as it is; an object would have its `iat` set, or with `noTimestamp` deleted.
     return this.jwt.sign(Buffer.from(JSON.stringify(payload)), {
-      secret: secret as unknown as Buffer, // typed too narrowly there; see isSignedBy
+      // Typed too narrowly there. As text or bytes, it would first be tried as a public key.
+      secret: secret as unknown as Buffer,
       algorithm,
       // jsonwebtoken writes `alg` first; toJSON restores the original API's order.
       header: { alg: algorithm, toJSON: () => ({ typ: 'JWT', alg: algorithm, kid: id }) } as SealedHeader,

@@ -47,6 +47,7 @@ export class OtlpTracing extends Tracing {
     super();
     const exporter = new OTLPTraceExporter({
       url: `${settings.endpoint}/v1/traces`,
+      headers: { ...settings.headers },
       timeoutMillis: EXPORT_TIMEOUT,
     });
     this.provider = new TracerProvider({

@@ -120,7 +120,7 @@ describe('the id in the path', () => {
         404,
         'Not Found',
         'not_found',
-        'There is nothing at this path for this method. The API is described at /docs.',
+        'There is nothing at this path for this method. Check both.',
       ),
     );
   });

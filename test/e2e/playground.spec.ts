@@ -454,7 +454,7 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
     await step(page, 1).getByText('Ignored: `cutter` acts only on a layer, and this step has none').waitFor();
     expect((await chain(page))[2]).toBe('c_limit,e_pixelate:40,w_640');
     await step(page, 1).getByRole('button', { name: 'Remove flag cutter' }).click();
-    await page.getByText('None: every key of every step has its effect.').waitFor();
+    await page.getByText('None: every key is in the chain.').waitFor();
   });
 
   it('adds nothing by arrow keys, and leaves the focus where the work is', async () => {

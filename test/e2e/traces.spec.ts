@@ -20,7 +20,10 @@ let tenant: Tenant;
 
 beforeAll(async () => {
   collector = await startCollector();
-  service = await startService({ OTEL_EXPORTER_OTLP_ENDPOINT: collector.url });
+  service = await startService({
+    OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+    OTEL_EXPORTER_OTLP_HEADERS: 'x-collector-key=a%20key',
+  });
   tenant = await makeTenant();
 });
 afterAll(async () => {
@@ -84,6 +87,7 @@ describe('a request’s trace', () => {
       'look up revocations',
     ]);
     expect(spans).toHaveLength(5);
+    expect(collector.received()).toContain('x-collector-key\na key\n');
   });
 
   it('is there for every redirect of a URL that is asked for again and again', async () => {

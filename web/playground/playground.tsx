@@ -256,13 +256,18 @@ function Composer(props: ComposerProps): JSX.Element {
         <section class="card stack picture" aria-label="Picture">
           {lacking !== null && <p class="note">{lacking}</p>}
           {problem !== null && <ProblemNote problem={problem} />}
-          <PictureFigure picture={picture} explanation={explanation} busy={busy || loading} />
+          <PictureFigure
+            picture={picture}
+            explanation={explanation}
+            outdated={problem !== null}
+            busy={busy || loading}
+          />
         </section>
         {sealed !== null && (
           <section class="card stack" aria-label="How it comes about">
             {explanation !== null && <ExplanationSections explanation={explanation} />}
             <ClaimsBlock claims={sealed.claims} />
-            {toSeal !== null && (
+            {toSeal !== null && problem === null && (
               <>
                 <Snippets
                   recipe={{
@@ -297,7 +302,7 @@ function summaryOf({ answer }: Sealed): string {
       : `Refused at step ${step}${key === undefined ? '' : `, ${key}`}.`;
   }
   const ignored = answer.ok.steps.reduce((count, step) => count + step.ignored.length, 0);
-  return `Sealed. ${ignored === 0 ? 'Every key has its effect.' : `${ignored} ignored.`}`;
+  return `Sealed. ${ignored === 0 ? 'Every key is in the chain.' : `${ignored} ignored.`}`;
 }
 
 interface OptionsFormProps {

@@ -9,11 +9,13 @@ import type { Claims } from './token.js';
 interface PictureFigureProps {
   readonly picture: Answer<Picture> | null;
   readonly explanation: Explanation | null;
+  /** Whether the picture is of a token before, since the last one is refused. */
+  readonly outdated: boolean;
   readonly busy: boolean;
 }
 
 /** The picture, and what is known of it. */
-export function PictureFigure({ picture, explanation, busy }: PictureFigureProps): JSX.Element {
+export function PictureFigure({ picture, explanation, outdated, busy }: PictureFigureProps): JSX.Element {
   const [size, setSize] = useState<string | null>(null);
   const [broken, setBroken] = useState<string | null>(null);
   const shown = picture !== null && 'ok' in picture ? picture.ok : null;
@@ -46,6 +48,7 @@ export function PictureFigure({ picture, explanation, busy }: PictureFigureProps
       )}
       {shown !== null && problem === null && (
         <figcaption class="hint figures">
+          {outdated && <span>The last picture that was not refused</span>}
           {size !== null && <span>{size}</span>}
           {shown.type !== null && <span>{shown.type.replace('image/', '')}</span>}
           {shown.bytes !== null && <span>{(shown.bytes / 1000).toFixed(1)} kB</span>}
@@ -92,7 +95,7 @@ function IgnoredKeys({ explanation }: ChainProps): JSX.Element {
   const ignored = explanation.steps.flatMap(({ step, ignored: keys }) =>
     keys.map(({ key, reason }) => ({ step, key, reason })),
   );
-  if (ignored.length === 0) return <p class="hint">None: every key of every step has its effect.</p>;
+  if (ignored.length === 0) return <p class="hint">None: every key is in the chain.</p>;
   return (
     <table class="table">
       <thead>

@@ -1,6 +1,6 @@
 import type { Algorithm, Claims } from './token.js';
 
-/** What a snippet says: the same token as the page's, sealed anew with `PIXSEAL_SECRET`. */
+/** What a snippet says: `<img>` the page's own token, code the same one, sealed anew with `PIXSEAL_SECRET`. */
 export interface Recipe {
   readonly origin: string;
   readonly imageId: string;
