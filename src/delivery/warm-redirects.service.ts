@@ -108,7 +108,7 @@ export class WarmRedirects {
       now < until &&
       isLive(entry.key, now) &&
       this.directory.isCurrent(entry.rows) &&
-      this.directory.isRevoked(entry.issuer.id, entry.claims) === false;
+      this.directory.knowsRevoked(entry.issuer.id, entry.claims) === false;
     return holds ? entry : null;
   }
 

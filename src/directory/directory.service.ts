@@ -168,10 +168,19 @@ export class DirectoryService extends IssuerFinder implements ChangeListener, Re
   }
 
   isRevoked(issuerId: string, names: TokenNames): boolean | Promise<boolean> {
+    return this.knowsRevoked(issuerId, names) ?? this.askRevoked(issuerId, namesOf(names));
+  }
+
+  /** The same as far as it is known; null where the database would have to be asked. */
+  knowsRevoked(issuerId: string, names: TokenNames): boolean | null {
     if (names.jwtId === null && names.sessionId === null) return false;
-    const wanted = namesOf(names);
     const known = this.revocations.peek(issuerId);
-    return known?.names ? wanted.some((name) => known.names.has(name)) : this.askRevoked(issuerId, wanted);
+    if (known === undefined || known === null) return null;
+    const wanted = namesOf(names);
+    if (known.names !== null) return wanted.some((name) => known.names.has(name));
+    const verdicts = wanted.map((name) => known.verdicts.get(name)?.revoked);
+    if (verdicts.includes(true)) return true;
+    return verdicts.includes(undefined) ? null : false;
   }
 
   /** Forgets a row: called by the change feed, and by writers so that they read their own writes. */

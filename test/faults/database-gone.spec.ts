@@ -124,6 +124,22 @@ describe.runIf(inject('database').kind === 'postgres')('a service whose database
     await expectUnavailable(warm);
   });
 
+  it('lives on where an answered token’s revocations have to be asked for and cannot be', async () => {
+    expect((await warm()).status).toBe(302);
+    const other = await service.admin('POST', `/issuers/${tenant.issuerId}/revocations`, { jti: 'another' });
+    expect(other.status).toBe(201);
+    await hearAll();
+    const unhandled = vi.fn();
+    process.on('unhandledRejection', unhandled);
+    proxy.refuse();
+    await expectUnavailable(warm);
+    await expectUnavailable(warm);
+    process.off('unhandledRejection', unhandled);
+    expect(unhandled).not.toHaveBeenCalled();
+    proxy.restore();
+    await waitUntil('it is answered again', async () => (await warm()).status === 302);
+  });
+
   it('hears of what was changed while it heard nothing', async () => {
     proxy.refuse();
     await expectUnavailable(cold);
