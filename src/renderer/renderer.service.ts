@@ -67,7 +67,7 @@ export class RendererService {
   }
 
   private authorize(
-    { cloudName, deliveryType, signature, signed }: DeliveryPath,
+    { cloudName, deliveryType, chain, signature, signed }: DeliveryPath,
     request: PictureRequest,
   ): void {
     if (cloudName !== this.verifier.cloudName) throw new RenderError(401, `Unknown cloud ${cloudName}`);
@@ -79,8 +79,10 @@ export class RendererService {
       if (this.verifier.isAuthorized(request.authToken, request.path)) return;
       throw new RenderError(401, 'Invalid or expired authentication token');
     }
-    // Cloudinary's uploaded pictures are open to everyone; ours hold nothing that a token was to seal.
-    if (deliveryType !== 'upload') throw new RenderError(401, `${deliveryType} pictures need a signed URL`);
+    // Cloudinary's uploaded pictures are open to everyone; what a token was to seal is no layer of theirs either.
+    const types = [deliveryType, ...findAssets(chain).map((layer) => layer.deliveryType)];
+    const sealed = types.find((type) => type !== 'upload');
+    if (sealed !== undefined) throw new RenderError(401, `${sealed} pictures need a signed URL`);
   }
 
   /** By the content of everything that is in the picture: a new original is a new picture, whatever its version. */

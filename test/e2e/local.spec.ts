@@ -165,6 +165,23 @@ describe('a signed URL in mode local', () => {
     refused(await getPicture(sign('c_fit,w_20').replace(/s--.*?--\//, '')), 401, /signed URL/);
   });
 
+  it('is what shows a sealed original, though it be a layer of an open one', async () => {
+    const issuer = await post<{ id: string }>(service, '/issuers', { name: 'Open' });
+    await uploadPictures(service, issuer.id, { image: { public_id: 'open', delivery_type: 'upload' } });
+    const open = `${service.url}/${CLOUD}/image/upload`;
+    expect((await getPicture(`${open}/c_fit,w_20/v1/open.jpg`)).status).toBe(200);
+    for (const layer of [`l_authenticated:${SEED.publicId}`, `u_private:${SEED.overlayPublicId},w_10`]) {
+      for (const chain of [layer, `c_fit,w_20/${layer}/fl_layer_apply`]) {
+        refused(await getPicture(`${open}/${chain}/v1/open.jpg`), 401, /signed URL/);
+      }
+      const signed = cloudinary.url('open', {
+        ...{ raw_transformation: layer, version: '1', format: 'jpg', sign_url: true, secure: true },
+        ...{ cloud_name: CLOUD, api_secret: API_SECRET, urlAnalytics: false },
+      });
+      expect((await getPicture(signed.replace(CLOUDINARY, service.url))).status).toBe(200);
+    }
+  });
+
   it('is refused for another cloud, another type and another chain', async () => {
     const url = sign('c_fit,w_20');
     refused(await getPicture(url.replace(CLOUD, 'other')), 401, /cloud/i);
