@@ -116,6 +116,7 @@ const larger = (one: Bound, other: Bound): Bound => ({
   height: Math.max(one.height, other.height),
 });
 const everySide = (side: number): Bound => ({ width: side, height: side });
+const longerSide = ({ width, height }: Bound): number => Math.max(width, height);
 
 /** `dpr_auto` is what the client says. Below 1 counts as 1. */
 function ratioOf(values: ComponentValues): number {
@@ -126,10 +127,13 @@ function ratioOf(values: ComponentValues): number {
 /** What one component makes of a picture; `below` is what a layer's shares may be shares of. */
 function transform(picture: Bound, values: ComponentValues, below: Bound | undefined): Bound {
   // Another page, another density or what is behind a name may be of any size.
-  const source = ['pg', 'dn', 't'].some((code) => values.has(code)) ? UNBOUNDED : picture;
+  const angles = values.get('a');
+  const original = ['pg', 'dn', 't'].some((code) => values.has(code)) ? UNBOUNDED : picture;
+  // These turn before the crop, so that shares are of the turned picture; counted as if they turned after it too.
+  const source = angles?.includes('auto_') === true ? everySide(longerSide(original)) : original;
   const whole = below !== undefined && hasFlag(values, 'relative', 'region_relative') ? below : source;
   let bound = values.has('t') ? UNBOUNDED : resize(source, whole, values);
-  bound = turn(bound, values.get('a'));
+  bound = turn(bound, angles);
   if (!keepsSize(values.get('e'))) bound = UNBOUNDED;
   const thickness = values.get('bo');
   if (thickness !== undefined) {
@@ -216,7 +220,7 @@ function turn(bound: Bound, angles: string | undefined): Bound {
   return angles.split('.').reduce<Bound>((turned, angle) => {
     if (/^(?:0|-?180|-?360|[hv]flip)$/.test(angle)) return turned;
     if (/^(?:-?90|-?270|auto_right|auto_left|ignore|exif)$/.test(angle)) {
-      return everySide(Math.max(turned.width, turned.height));
+      return everySide(longerSide(turned));
     }
     return everySide(Math.ceil(Math.hypot(turned.width, turned.height)) + 1);
   }, bound);
@@ -260,10 +264,13 @@ function place(
     // Of a layer's own crop, most likely; counted as if it moved the layer.
     closing === undefined ? 0 : Math.abs(offsetOf(opening.get(code), whole)),
   ];
-  return {
-    width: joined(picture.width, layer.width, horizontal, apart('x', picture.width)),
-    height: joined(picture.height, layer.height, vertical, apart('y', picture.height)),
-  };
+  const over = (below: Bound, above: Bound): Bound => ({
+    width: joined(below.width, above.width, horizontal, apart('x', below.width)),
+    height: joined(below.height, above.height, vertical, apart('y', below.height)),
+  });
+  const canvas = over(picture, layer);
+  // On an underlay it is the picture that is placed.
+  return opening.has('u') ? larger(canvas, over(layer, picture)) : canvas;
 }
 
 function offsetOf(text: string | undefined, whole: number): number {
@@ -275,16 +282,16 @@ function offsetOf(text: string | undefined, whole: number): number {
   return share === 0 ? 0 : share * whole;
 }
 
-function joined(picture: number, layer: number, anchor: Anchor, offsets: readonly number[]): number {
+function joined(below: number, above: number, anchor: Anchor, offsets: readonly number[]): number {
   const inwards = Math.max(0, ...offsets);
   const outwards = Math.max(0, ...offsets.map((offset) => -offset));
   const offset = offsets.reduce((sum, each) => sum + Math.abs(each), 0);
   switch (anchor) {
     case 'edge':
-      return Math.ceil(Math.max(picture, layer + (outwards > 0 ? offset : inwards)) + outwards);
+      return Math.ceil(Math.max(below, above + (outwards > 0 ? offset : inwards)) + outwards);
     case 'middle':
-      return Math.ceil(Math.max(picture, layer, (picture + layer) / 2 + offset));
+      return Math.ceil(Math.max(below, above, (below + above) / 2 + offset));
     case 'any':
-      return Math.ceil(picture + layer + offset);
+      return Math.ceil(below + above + offset);
   }
 }

@@ -81,6 +81,25 @@ const sizing: fc.Arbitrary<Step> = fc.record(
   },
   { requiredKeys: [], noNullPrototype: true },
 );
+const pixels = fc.integer({ min: 1, max: 400 });
+/** Small layers at every edge. */
+const placing: fc.Arbitrary<Step> = fc
+  .record({
+    key: fc.constantFrom('overlay', 'underlay'),
+    width: pixels,
+    height: pixels,
+    gravity: fc.constantFrom('north_west', 'north', 'east', 'south_east', 'center', 'west'),
+    x: fc.oneof(fc.integer({ min: -400, max: 400 }), fc.constantFrom(0.9, '1.5')),
+    y: fc.oneof(fc.integer({ min: -400, max: 400 }), fc.constantFrom(0.9, '-0.5')),
+  })
+  .map(({ key, ...rest }) => ({ [key]: LOGO, crop: 'scale', ...rest }));
+/** What turns, beside sides that are shares of what was turned. */
+const turning: fc.Arbitrary<Step> = fc.record({
+  angle: fc.constantFrom<unknown>('auto_right', 'auto_left', ['auto_right', 20], 90, [10, 20]),
+  width: fc.oneof(pixels, fc.constantFrom<unknown>('0.01', 0.5, '3.0')),
+  height: fc.oneof(pixels, fc.constantFrom<unknown>('0.01', 0.5, '3.0')),
+  crop: fc.constantFrom('scale', 'limit', 'crop', 'fit'),
+});
 /** Few keys a step, and often a box at the end, so that many are let through. */
 const few = (step: Step, keep: readonly number[]): Step =>
   Object.fromEntries(Object.entries(step).filter((_, index) => keep.includes(index)));
@@ -89,9 +108,16 @@ const steps = fc.oneof(
   fc
     .tuple(
       fc.array(
-        fc
-          .tuple(sizing, fc.array(fc.nat({ max: 8 }), { maxLength: 4 }))
-          .map(([step, keep]) => few(step, keep)),
+        fc.oneof(
+          {
+            weight: 3,
+            arbitrary: fc
+              .tuple(sizing, fc.array(fc.nat({ max: 8 }), { maxLength: 4 }))
+              .map(([step, keep]) => few(step, keep)),
+          },
+          { weight: 1, arbitrary: placing },
+          { weight: 1, arbitrary: turning },
+        ),
         { maxLength: 5 },
       ),
       fc.nat({ max: 3 }),
@@ -111,6 +137,7 @@ const trial: fc.Arbitrary<Trial> = fc.record({
   original: size,
   layer: size,
   clientWidth: fc.integer({ min: 1, max: 4000 }),
+  turns: fc.boolean(),
 });
 
 describe('under a maximum size', () => {

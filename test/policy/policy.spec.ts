@@ -396,8 +396,25 @@ describe('the output of a chain under a policy', () => {
     [
       'turns, each of which grows',
       [{ width: 400, height: 300 }, { angle: [45, 45, 'auto_right'] }],
+      wide(2, 'angle'),
+    ],
+    [
+      'an automatic turn before a share',
+      [
+        { width: 800, height: 10 },
+        { angle: 'auto_right', width: '0.01', height: '10.0' },
+      ],
+      wide(2, 'angle'),
+    ],
+    [
+      'an automatic turn before a limit',
+      [
+        { width: 700, height: 500 },
+        { angle: 'auto_left', crop: 'limit', width: 500, height: '2.0' },
+      ],
       high(2, 'angle'),
     ],
+    ['an automatic turn and then a box', [BOX, { angle: 'auto_right' }, BOX], null],
     ['a turn and then a box', [BOX, { angle: 45 }, BOX], null],
     ['a border', [{ ...BOX, border: '1px_solid_red' }], wide(1, 'border')],
     ['a border that fits', [{ width: 798, height: 598, border: '1px_solid_red' }], null],
@@ -409,6 +426,19 @@ describe('the output of a chain under a policy', () => {
     ['another page', [BOX, { page: 2 }], wide(2, 'page')],
     ['a layer of any size', [BOX, { overlay: LOGO }], wide(2, 'overlay')],
     ['an underlay of any size', [BOX, { underlay: LOGO }], wide(2, 'underlay')],
+    [
+      'an underlay from whose corner the picture is moved',
+      [BOX, { underlay: LOGO, size: '9x9', gravity: 'north_west', x: 90 }],
+      wide(2, 'underlay'),
+    ],
+    [
+      'one that the moved picture does not leave',
+      [
+        { width: 400, height: 300 },
+        { underlay: LOGO, size: '700x600', gravity: 'north_west', x: 90 },
+      ],
+      null,
+    ],
     ['a text', [BOX, { overlay: TEXT }], wide(2, 'overlay')],
     ['a text in a box of its own', [BOX, { overlay: TEXT, width: 100, crop: 'fit' }], wide(2, 'overlay')],
     ['a layer that may not stick out', [BOX, { overlay: LOGO, flags: 'no_overflow' }], null],

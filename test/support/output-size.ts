@@ -11,6 +11,8 @@ export interface Trial {
   readonly layer: Size;
   /** What the client says of its window, for `w_auto`. It says nothing of its screen: `dpr_auto` is 1. */
   readonly clientWidth: number;
+  /** Whether `a_auto_right` and `a_auto_left` find that the picture lies otherwise than what is asked for. */
+  readonly turns: boolean;
 }
 
 type Values = ReadonlyMap<string, string>;
@@ -47,7 +49,11 @@ function run(start: Size, components: readonly Values[], trial: Trial, below: Si
       layer = apply(layer, components[end] ?? new Map<string, string>(), trial, size);
     }
     const placing = components[end ?? index] ?? values;
-    size = cover(size, layer, placing, new Set([...flags(values), ...flags(placing)]));
+    const set = new Set([...flags(values), ...flags(placing)]);
+    if (!set.has('no_overflow') && !set.has('tiled')) {
+      // A picture lies on its underlay: then it is the one that is placed.
+      size = values.has('u') ? cover(layer, size, placing) : cover(size, layer, placing);
+    }
     index = end ?? index;
   }
   return size;
@@ -110,17 +116,20 @@ function number(text: string | undefined, whole: number, size: Size, trial: Tria
 const GROWING = /^(?:camera|distort|dropshadow|outline|shadow|shear|upscale|vectorize|zoompan|gen_restore)/;
 
 function apply(before: Size, values: Values, trial: Trial, below: Size | undefined): Size {
-  const source = ['pg', 'dn', 't'].some((code) => values.has(code)) ? { width: 5000, height: 7000 } : before;
+  const paged = ['pg', 'dn', 't'].some((code) => values.has(code)) ? { width: 5000, height: 7000 } : before;
+  const angles = values.get('a')?.split('.') ?? [];
+  const isAutomatic = (angle: string): boolean => angle.startsWith('auto_');
+  // These turn before the crop; where they do not, they leave the picture as it is.
+  const source =
+    angles.filter(isAutomatic).length % 2 === 1 && trial.turns
+      ? { width: paged.height, height: paged.width }
+      : paged;
   const relative = below !== undefined && flags(values).some((flag) => flag.endsWith('relative'));
   let size = resize(source, relative ? below : source, values, trial);
   if (values.has('t')) size = { width: 5000, height: 7000 };
-  for (const angle of values.get('a')?.split('.') ?? []) {
-    if (/^[hv]flip$/.test(angle)) continue;
-    const degrees = /^(?:auto_|exif|ignore)/.test(angle)
-      ? 90
-      : Number.isNaN(Number(angle))
-        ? 45
-        : Number(angle);
+  for (const angle of angles) {
+    if (/^[hv]flip$/.test(angle) || isAutomatic(angle)) continue;
+    const degrees = /^(?:exif|ignore)/.test(angle) ? 90 : Number.isNaN(Number(angle)) ? 45 : Number(angle);
     const [cos, sin] = [
       Math.abs(Math.cos((degrees * Math.PI) / 180)),
       Math.abs(Math.sin((degrees * Math.PI) / 180)),
@@ -209,8 +218,7 @@ const times = ({ width, height }: Size, factor: number): Size => ({
 });
 
 /** A canvas that holds the picture and a layer that may stick out of it. */
-function cover(picture: Size, layer: Size, values: Values, set: ReadonlySet<string>): Size {
-  if (set.has('no_overflow') || set.has('tiled')) return picture;
+function cover(picture: Size, layer: Size, values: Values): Size {
   const gravity = values.get('g') ?? 'center';
   const along = (whole: number, part: number, offset: number, start: string, end: string): number => {
     const left = gravity.split('_').includes(start)
@@ -225,7 +233,7 @@ function cover(picture: Size, layer: Size, values: Values, set: ReadonlySet<stri
               whole - part / 2 + offset;
     return Math.max(whole, left + part) - Math.min(0, left);
   };
-  const trial: Trial = { original: picture, layer, clientWidth: 1 };
+  const trial: Trial = { original: picture, layer, clientWidth: 1, turns: false };
   const x = number(values.get('x'), picture.width, picture, trial) ?? 0;
   const y = number(values.get('y'), picture.height, picture, trial) ?? 0;
   return {
