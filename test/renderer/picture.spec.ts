@@ -420,7 +420,8 @@ describe('what is not supported', () => {
     ['b_blurred,w_10', '400 Background blurred needs a padding crop in component b_blurred,w_10'],
     ['e_art:zorro', '400 Effect not supported: art'],
     ['f_psd', '400 Invalid value psd for parameter f: this format is not supported'],
-    ['pg_1-3', '400 Invalid value 1-3 for parameter pg: only one page is supported'],
+    ['pg_1-3', '400 Invalid value 1-3 for parameter pg: only one page, from 1 on, is supported'],
+    ['pg_0', '400 Invalid value 0 for parameter pg in component pg_0'],
     ['pg_2', '400 Page 2 does not exist: the image has 1'],
     ['fl_keep_iptc', '400 Flag keep_iptc is not supported for png, only for jpg'],
     [

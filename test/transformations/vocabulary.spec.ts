@@ -441,7 +441,7 @@ const CASES: readonly Case[] = [
       ['name:record_cover;Shadow', 'pg_name:record_cover;Shadow'],
       ['embedded:name:skyline-3242040_1920', 'pg_embedded:name:skyline-3242040_1920'],
     ],
-    rejected: [0, -1, 1.5, '2,3', 'name:', 'name:a/b', 'embedded:x', null, [1]],
+    rejected: [0, '0', '00', '0-3', '2;0', -1, 1.5, '2,3', 'name:', 'name:a/b', 'embedded:x', null, [1]],
   },
   { key: 'delay', accepted: [[200, 'dl_200']], rejected: [0, -1, 1.5, 'fast', null] },
   {
