@@ -85,17 +85,24 @@ export async function createApp(
     },
   );
   endConnectionsOnDrain(server, app.get(Drain));
-  limitAddresses(server, app.get(RateLimits), { trustsProxy: environment.trustProxy !== false, logger });
+  const limits = app.get(RateLimits);
+  const addressOf = clientAddress(environment.trustProxy, () => {
+    if (!limits.countsAddresses) return;
+    logger.warn(
+      'A request came with X-Forwarded-For, and TRUST_PROXY is not set: behind a proxy, all clients share one rate limit',
+    );
+  });
+  limitAddresses(server, limits, addressOf);
   // A lane that answers before Fastify has no span.
   if (environment.tracing === null) {
     openRedirectLane(server, {
       deliveries: app.get(DeliveryService),
       locator: app.get(DeliveryLocator),
       warm: app.get(WarmRedirects),
-      limits: app.get(RateLimits),
+      limits,
       keyUses: app.get(IssuerKeyUses),
       drain: app.get(Drain),
-      addressOf: clientAddress(environment.trustProxy),
+      addressOf,
       observations,
       logger,
     });

@@ -14,10 +14,30 @@ export function trustFor(trustProxy: TrustProxy): false | ((address: string, hop
   return proxyAddr.compile([...trustProxy]);
 }
 
-/** @returns '' for a connection that is gone already. */
-export function clientAddress(trustProxy: TrustProxy): AddressOf {
+/**
+ * @param tellForwarded Called once, when a request comes through a proxy that `TRUST_PROXY` does not know.
+ * @returns '' for a connection that is gone already.
+ */
+export function clientAddress(trustProxy: TrustProxy, tellForwarded: () => void): AddressOf {
   const trust = trustFor(trustProxy);
-  return trust === false
-    ? (request) => request.socket.remoteAddress ?? ''
-    : (request) => proxyAddr(request, trust);
+  if (trust !== false) return (request) => proxyAddr(request, trust);
+  let told = false;
+  return ({ rawHeaders, socket }) => {
+    if (!told && isForwarded(rawHeaders)) {
+      told = true;
+      tellForwarded();
+    }
+    return socket.remoteAddress ?? '';
+  };
+}
+
+const FORWARDED = 'x-forwarded-for';
+
+/** Of the headers as they came: to look at them costs less than to have Node sort them. */
+function isForwarded(headers: readonly string[]): boolean {
+  for (let at = 0; at < headers.length; at += 2) {
+    const name = headers[at];
+    if (name?.length === FORWARDED.length && name.toLowerCase() === FORWARDED) return true;
+  }
+  return false;
 }

@@ -33,7 +33,12 @@ const admin = (method: string, path: string, requestId: string, body?: unknown):
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  service = await startServiceProcess({ ...TEST_VARIABLES, ...database.variables, LOG_LEVEL: 'debug' });
+  service = await startServiceProcess({
+    ...TEST_VARIABLES,
+    ...database.variables,
+    LOG_LEVEL: 'debug',
+    RATE_LIMIT_ADDRESS: '6000',
+  });
   const issuer = (await admin('POST', '/issuers', 'made-issuer', { name: CANARY })).json() as {
     id: string;
     key: { id: string; secret: string; dsn: string };
@@ -54,7 +59,9 @@ beforeAll(async () => {
     cookie: `session=${CANARY}`,
     'user-agent': CANARY,
     referer: `http://x/${CANARY}`,
+    'X-Forwarded-For': CANARY,
   });
+  await ask('/health/live', 'live-by-proxy', { 'X-Forwarded-For': CANARY });
   const { signature } = approveLocation(shown.headers.location ?? '', {
     images: [CANARY],
     layers: [],
@@ -191,6 +198,16 @@ describe('the log', () => {
     for (const { route, ms } of requests) if (route !== null) expect(ms).toBeGreaterThan(0);
     const made = requests.filter(({ request_id }) => UUID.test(String(request_id)));
     expect(made.length).toBeGreaterThan(0);
+  });
+
+  it('tells once of a proxy that is not known, at a redirect too', () => {
+    const told = lines().filter(({ msg }) => String(msg).includes('TRUST_PROXY'));
+    expect(told).toMatchObject([{ level: 'warn' }]);
+    const [shown, warned] = [
+      lines().findIndex((line) => line['request_id'] === 'shown'),
+      lines().findIndex(({ msg }) => String(msg).includes('TRUST_PROXY')),
+    ];
+    expect(warned).toBe(shown - 1);
   });
 
   it.runIf(inject('database').kind === 'postgres')('tells of a database that is lost', () => {
