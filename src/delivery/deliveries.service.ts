@@ -82,13 +82,13 @@ export class DeliveriesService {
 
   /** @throws TooManyRequestsError (429) */
   private deliverKnown(known: WarmRedirect): Soon<DeliveryResultView> {
-    const spent = this.limits.spendIssuer(known.issuer.id);
+    const spent = this.limits.spendIssuer(known.issuerId);
     return spent instanceof Promise ? spent.then(() => this.tellKnown(known)) : this.tellKnown(known);
   }
 
-  private tellKnown({ key, image, signedUrl, redirect }: WarmRedirect): DeliveryResultView {
-    this.keyUses.count(key.id);
-    return { image_id: image.id, url: signedUrl, location: redirect.location };
+  private tellKnown({ keyId, imageId, signedUrl, redirect }: WarmRedirect): DeliveryResultView {
+    this.keyUses.count(keyId);
+    return { image_id: imageId, url: signedUrl, location: redirect.location };
   }
 }
 

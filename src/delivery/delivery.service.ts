@@ -16,7 +16,7 @@ import { checkToken } from '../policy/check-token.js';
 import { type ExpandedSteps, expandSteps, NO_STEPS } from '../policy/expand-steps.js';
 import { PolicyUnreadableError } from '../policy/policy.errors.js';
 import type { Policy } from '../policy/policy.js';
-import { redirectAge } from '../policy/redirect-age.js';
+import { redirectAge, redirectLife } from '../policy/redirect-age.js';
 import { resolveImageId } from '../tokens/image-binding.js';
 import { isIssuedBefore, type TokenClaims } from '../tokens/token-claims.js';
 import { InvalidTokenError, TokenRequiredError } from '../tokens/token.errors.js';
@@ -181,7 +181,8 @@ export class DeliveryService {
       chain,
       expiresAt,
     );
-    const maxAge = redirectAge(policy, claims, this.urls.endOf(expiresAt), Date.now() / 1000);
+    const life = redirectLife(policy, claims, this.urls.endOf(expiresAt));
+    const maxAge = redirectAge(life, Date.now() / 1000);
     // Written out: to spread an object into a new one costs more than to sign the URL.
     return { issuer, policy, imageId, image, claims, key, mapped, presets, overlays, url, maxAge };
   }

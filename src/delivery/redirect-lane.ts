@@ -99,9 +99,9 @@ export function openRedirectLane(server: FastifyInstance, services: LaneServices
   }
 
   function answerWarm(known: WarmRedirect, exchange: Exchange): void {
-    exchange.issuerId = known.issuer.id;
-    void limits.spendIssuer(known.issuer.id);
-    keyUses.count(known.key.id);
+    exchange.issuerId = known.issuerId;
+    void limits.spendIssuer(known.issuerId);
+    keyUses.count(known.keyId);
     redirect('warm', exchange, known.redirect, warm.maxAgeOf(known));
   }
 

@@ -3,9 +3,9 @@ import { LRUCache } from 'lru-cache';
 import { CloudinaryUrlService } from '../cloudinary/cloudinary-url.service.js';
 import { DirectoryService, type HeldRows } from '../directory/directory.service.js';
 import { tokenSpan, type Span } from '../policy/check-token.js';
-import { redirectAge } from '../policy/redirect-age.js';
-import type { TokenClaims } from '../tokens/token-claims.js';
-import { isLive } from '../tokens/token.service.js';
+import { redirectAge, redirectLife, type RedirectLife } from '../policy/redirect-age.js';
+import type { TokenNames } from '../revocations/revocation.js';
+import { readCompactJws } from '../tokens/compact-jws.js';
 import { DeliveryLocator } from './delivery-locator.js';
 import type { Delivery } from './delivery.service.js';
 import { RecentTokens } from './recent-tokens.js';
@@ -17,20 +17,23 @@ const MAX_BYTES = 16 * 1024 * 1024;
 /** Bytes of an entry beside its texts, about. */
 const ENTRY = 600;
 
-/** Claims that a known token is judged by again. */
-type KeptClaims = Pick<TokenClaims, 'jwtId' | 'sessionId' | 'expiresAt' | 'issuedAt'>;
-
-/** A redirect that was answered, with all that it was decided by. */
-export interface WarmRedirect extends SealedUrl, Pick<Delivery, 'issuer' | 'policy' | 'image'> {
+/**
+ * A redirect that was answered, with all that it was decided by; of rows no more than that: each entry would keep its
+ * own alive, at a size that nobody counts.
+ */
+export interface WarmRedirect extends SealedUrl {
+  readonly issuerId: string;
+  readonly keyId: string;
+  readonly imageId: string;
   readonly rows: HeldRows;
-  readonly claims: KeptClaims;
-  readonly key: NonNullable<Delivery['key']>;
+  readonly names: TokenNames;
   readonly signedUrl: string;
   readonly redirect: Redirect;
   /** The Host that it was asked by, where the Location depends on it. */
   readonly host: string | null;
-  /** When the token's own times allow it. */
+  /** When the token's own times and its key's allow it. */
   readonly span: Span;
+  readonly life: RedirectLife;
 }
 
 /**
@@ -73,32 +76,40 @@ export class WarmRedirects {
 
   /** Remembers what was just answered. @param asked Of the plain form. @param host The request's Host. */
   keep(asked: SealedUrl, host: string | undefined, delivery: Delivery, location: string): void {
-    const { url: signedUrl, issuer, policy, key, claims, image, overlays } = delivery;
+    const { url: signedUrl, issuer, policy, key, claims, image, imageId, overlays } = delivery;
     if (claims === null || key === null) return;
     const { pathId, token } = asked;
     // Where the token names the image, a path may say anything, at any length.
     if (pathId.length > LONGEST_ID) return;
     // A placeholder stands for another row, which would have to be watched as well.
-    if (image.id !== delivery.imageId) return;
+    if (image.id !== imageId) return;
     // The URL's own end moves with the clock.
-    if (claims.expiresAt === null && this.urls.endOf(null) !== null) return;
+    const urlEndsAt = this.urls.endOf(claims.expiresAt);
+    if (claims.expiresAt === null && urlEndsAt !== null) return;
+    // Beside another key's name, the moment that one begins to count decides, which changes no row.
+    const { keyId: named } = readCompactJws(token);
+    if (named !== null && named !== key.id) return;
     const rows = this.directory.hold({ issuer, image, overlays });
     if (rows === null) return;
-    const { jwtId, sessionId, expiresAt, issuedAt } = claims;
+    const { jwtId, sessionId } = claims;
+    const { from, until } = tokenSpan(policy, claims);
     this.entries.set(keyOf(asked), {
-      ...{ pathId, token },
-      ...{ issuer, policy, key, image, rows, signedUrl },
-      // Its steps may be large, and are not asked for again.
-      claims: { jwtId, sessionId, expiresAt, issuedAt },
+      ...{ pathId, token, issuerId: issuer.id, keyId: key.id, imageId, rows, signedUrl },
+      names: { jwtId, sessionId },
       host: this.locator.needsHost ? (host ?? null) : null,
       redirect: makeRedirect(location),
-      span: tokenSpan(policy, claims),
+      span: {
+        from: Math.max(from, key.notBefore?.getTime() ?? 0),
+        until: Math.min(until, key.notAfter?.getTime() ?? Infinity),
+      },
+      life: redirectLife(policy, claims, urlEndsAt),
     });
   }
 
   /** The answer to this, or null where it must be found the whole way. Does no I/O. @param host The request's Host. */
   find(asked: SealedUrl, host: string | undefined): WarmRedirect | null {
-    const entry = this.entries.get(keyOf(asked));
+    const key = keyOf(asked);
+    const entry = this.entries.get(key);
     if (entry?.token !== asked.token || entry.pathId !== asked.pathId) return null;
     if (this.locator.needsHost && entry.host !== host) return null;
     const now = Date.now();
@@ -106,15 +117,17 @@ export class WarmRedirects {
     const holds =
       now >= from &&
       now < until &&
-      isLive(entry.key, now) &&
       this.directory.isCurrent(entry.rows) &&
-      this.directory.knowsRevoked(entry.issuer.id, entry.claims) === false;
-    return holds ? entry : null;
+      this.directory.knowsRevoked(entry.issuerId, entry.names) === false;
+    if (holds) return entry;
+    // The whole way decides anew, and what it finds is kept anew.
+    this.entries.delete(key);
+    return null;
   }
 
   /** Seconds for which the client may keep it; 0 for not at all. */
-  maxAgeOf({ policy, claims }: WarmRedirect): number {
-    return redirectAge(policy, claims, this.urls.endOf(claims.expiresAt), Date.now() / 1000);
+  maxAgeOf({ life }: WarmRedirect): number {
+    return redirectAge(life, Date.now() / 1000);
   }
 }
 

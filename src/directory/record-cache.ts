@@ -29,8 +29,8 @@ export interface CacheRules {
 
 /** What is kept of a row. Whoever holds one can ask whether it still counts, which is quicker than to look it up. */
 export interface Entry<T> {
-  /** Null for a row that does not exist. */
-  readonly row: T | null;
+  /** Null for a row that does not exist, and once it is gone. */
+  row: T | null;
   /** When its load began: the row was true at that moment or later. */
   readonly askedAt: number;
   /** The session its load began in: changes since then were told for as long as it lasted. */
@@ -59,6 +59,8 @@ export class RecordCache<T extends object> {
   ) {
     const dispose = (entry: Entry<T>): void => {
       entry.gone = true;
+      // Whoever still holds the entry holds no more than that.
+      entry.row = null;
     };
     this.entries = new LRUCache(
       weigh === undefined

@@ -70,6 +70,22 @@ afterEach(() => {
 });
 
 describe('a cache of rows', () => {
+  it('leaves no row to whoever still holds an entry that was changed, replaced or crowded out', async () => {
+    const hold = async (key: string): Promise<unknown> => {
+      await get(key);
+      return cache.entry(key);
+    };
+    const changed = await hold('changed');
+    cache.invalidate('changed');
+    const replaced = await hold('replaced');
+    vi.advanceTimersByTime(60_000);
+    await get('replaced');
+    const crowded = await hold('crowded');
+    for (const key of ['a', 'b', 'c']) await get(key);
+    for (const entry of [changed, replaced, crowded]) expect(entry).toMatchObject({ gone: true, row: null });
+    expect(cache.entry('c')).toMatchObject({ gone: false, row: { version: loads } });
+  });
+
   it.each([
     ['a row, for its lifetime', { version: 1 }, 60_000],
     ['that there is none, for a shorter one', null, 5_000],

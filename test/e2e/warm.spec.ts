@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createSecretKey, randomUUID } from 'node:crypto';
 import { DataSource } from 'typeorm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { splitSealedUrl } from '../../src/delivery/sealed-url.js';
@@ -8,6 +8,7 @@ import { comparable, request, type Answer } from '../support/http.js';
 import { createTenant, type Tenant } from '../support/seed.js';
 import { startService, type Asking, type Service } from '../support/service.js';
 import { waitUntil } from '../support/wait-until.js';
+import { mint } from '../tokens/token-fixtures.js';
 
 let service: Service;
 let tenant: Tenant;
@@ -237,6 +238,34 @@ describe('a warm redirect', () => {
     expect((await expectSame(path)).status).toBe(302);
     vi.setSystemTime(end * 1000);
     expect((await expectSame(path)).status).toBe(401);
+  });
+
+  it('ends when the key that its kid names begins to count, and another one sealed it', async () => {
+    const begin = Math.floor(Date.now() / 1000) + 600;
+    const added = await service.admin('POST', `/issuers/${tenant.issuerId}/keys`, {
+      not_before: new Date(begin * 1000).toISOString(),
+    });
+    const { id: kid } = added.json() as { id: string };
+    const token = mint({
+      header: { typ: 'JWT', alg: 'HS256', kid },
+      payload: { iss: tenant.issuerId },
+      key: { secret: createSecretKey(Buffer.from(tenant.secret)) },
+    });
+    const path = `/images/${tenant.imageId}?token=${token}`;
+    for (let times = 0; times < 3; times += 1) expect((await expectSame(path)).status).toBe(302);
+    vi.useFakeTimers({ toFake: ['Date'] });
+    vi.setSystemTime(begin * 1000);
+    expect((await expectSame(path)).status).toBe(401);
+  });
+
+  it('is forgotten once it does not hold', async () => {
+    const path = withLayer();
+    await warmUp(path);
+    const warm = service.app.get(WarmRedirects);
+    const { entries } = warm.size;
+    await issuer({ disabled: true })();
+    expect((await service.image(path)).status).toBe(401);
+    expect(warm.size.entries).toBe(entries - 1);
   });
 });
 

@@ -13,7 +13,7 @@ import { expandSteps } from '../../src/policy/expand-steps.js';
 import { POLICY_MEMBERS } from '../../src/policy/policy-members.js';
 import { PolicyViolationError } from '../../src/policy/policy.errors.js';
 import type { PolicyDocument } from '../../src/policy/policy.js';
-import { redirectAge } from '../../src/policy/redirect-age.js';
+import { redirectAge, redirectLife } from '../../src/policy/redirect-age.js';
 import type { ProblemExtensions } from '../../src/problems/problem.error.js';
 import { readClaims, type TokenClaims } from '../../src/tokens/token-claims.js';
 import { EFFECTS } from '../../src/transformations/effects.js';
@@ -523,12 +523,12 @@ describe('a redirect', () => {
     [{ redirect_cache: 'private', redirect_max_age: 60 }, { exp: NOW + 600 }, NOW + 20, 20],
     [{ redirect_cache: 'private', max_token_age: 50 }, { iat: NOW - 20 }, null, 30],
   ])('under %j with %j and a URL until %j is kept %i seconds', (document, payload, urlEndsAt, age) => {
-    expect(redirectAge(compilePolicy(document), claimsOf(payload), urlEndsAt, NOW)).toBe(age);
+    expect(redirectAge(redirectLife(compilePolicy(document), claimsOf(payload), urlEndsAt), NOW)).toBe(age);
   });
 
   it('of a public image ends with its URL', () => {
     const policy = compilePolicy({ redirect_cache: 'private' });
-    expect(redirectAge(policy, null, null, NOW)).toBe(300);
-    expect(redirectAge(policy, null, NOW + 7, NOW)).toBe(7);
+    expect(redirectAge(redirectLife(policy, null, null), NOW)).toBe(300);
+    expect(redirectAge(redirectLife(policy, null, NOW + 7), NOW)).toBe(7);
   });
 });

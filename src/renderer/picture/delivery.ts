@@ -32,7 +32,10 @@ export function readDelivery(components: readonly Component[], ofPicture: readon
     among.findLast(({ values }) => values.has(code))?.values.get(code);
   const [delay, page] = [last('dl'), last('pg', ofPicture)];
   if (page !== undefined && !/^[1-9]\d*$/.test(page)) {
-    throw new RenderError(400, `Invalid value ${page} for parameter pg: only one page, from 1 on, is supported`);
+    throw new RenderError(
+      400,
+      `Invalid value ${page} for parameter pg: only one page, from 1 on, is supported`,
+    );
   }
   return {
     format: last('f'),
