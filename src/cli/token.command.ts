@@ -120,7 +120,7 @@ async function mintToken(options: MintOptions): Promise<void> {
     iss: issuerId,
     iat: issuedAt,
     ...(lifetime === null ? {} : { exp: issuedAt + lifetime }),
-    // A string names the image, an array lists those it is good for (design §5).
+    // A string names the image, an array lists those it is good for.
     ...(images.length === 0 ? {} : { image_id: images.length === 1 ? images[0] : images }),
     ...(steps.length === 0 ? {} : { transformations: steps }),
     sharinpix: {

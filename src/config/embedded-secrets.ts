@@ -15,7 +15,7 @@ export function embeddedSecretsPath(dataDir: string): string {
 }
 
 /**
- * The secrets of a data folder, made at the first start (design §9).
+ * The secrets of a data folder, made at the first start.
  * @throws when the folder cannot be written or the file is not as it was written.
  */
 export function keepEmbeddedSecrets(dataDir: string): EmbeddedSecrets {

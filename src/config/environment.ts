@@ -162,7 +162,7 @@ class Reader {
 }
 
 /**
- * Reads and checks every setting (design §9).
+ * Reads and checks every setting.
  * @param variables Usually `process.env`.
  * @param embeddedSecrets Gives the kept secrets of a data folder; called in embedded mode alone.
  * @throws EnvironmentError naming every bad variable.

@@ -7,7 +7,7 @@ import { originOf, type ReachedBy } from './origin.js';
 /** Path of the picture that stands in for every image in `blank` mode. */
 const BLANK_IMAGE_PATH = '/assets/blank.jpg';
 
-/** Tells where a `Location` points, by the delivery mode (design §3). */
+/** Tells where a `Location` points, by the delivery mode. */
 @Injectable()
 export class DeliveryLocator {
   /** Whether a Location depends on the Host that a request came by. */

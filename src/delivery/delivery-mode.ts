@@ -1,3 +1,3 @@
-/** Where a `Location` points (design §3). */
+/** Where a `Location` points. */
 export const DELIVERY_MODES = ['cloudinary', 'blank', 'local'] as const;
 export type DeliveryMode = (typeof DELIVERY_MODES)[number];

@@ -59,7 +59,7 @@ type CheckedRequest = Pick<Delivery, 'issuer' | 'policy' | 'imageId' | 'image' |
 const NO_OVERLAYS: Overlays = new Map();
 const PUBLIC_PARAMETERS = ['width', 'height', 'crop'];
 
-/** The way of a redirect (design §4): token, image, chain, signature. No I/O when the directory is warm. */
+/** The way of a redirect: token, image, chain, signature. No I/O when the directory is warm. */
 @Injectable()
 export class DeliveryService {
   constructor(
@@ -75,7 +75,7 @@ export class DeliveryService {
    * Checks the token and signs the URL it seals.
    * @param trail Learns whose the request is as soon as that is known, also where it is refused afterwards.
    * @returns No promise where the directory knows all; then what is wrong is thrown at once.
-   * @throws ProblemError with the status and code of design §7.
+   * @throws ProblemError with the status and code of what is wrong: the README's table of errors.
    */
   deliver({ pathId, query }: DeliveryRequest, trail: IssuerTrail = { issuerId: null }): Soon<Delivery> {
     const token = query['token'];

@@ -38,7 +38,7 @@ const DEMO = {
 const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
 
 /**
- * What a person who started embedded mode wants to know, once it listens: a URL that shows the seed's chain, and where
+ * What a person who started embedded mode wants to know, once it listens: a URL that shows the demo's picture, and where
  * the key is.
  */
 export async function welcome(
@@ -61,7 +61,7 @@ export async function welcome(
       };
       lines.push(
         '',
-        'The demo image under the seed’s chain, watermarked; a download 101 pixels wide:',
+        'The demo image, watermarked; a download 101 pixels wide:',
         link({ transformations: DEMO.transformations, sharinpix: {} }),
         '',
         'The same image large, in the browser:',

@@ -24,6 +24,8 @@ import { type Entry, RecordCache, type CacheRules, type FeedSession } from './re
 
 const MAX_ISSUERS = 10_000;
 const MAX_IMAGES = 50_000;
+/** By id alone, without a token: whoever asks for ids that nobody has takes no place of the others. */
+const MAX_PUBLIC_IMAGES = 50_000;
 const MAX_OVERLAYS = 10_000;
 
 /** The one key of the cache that holds all issuers' ids. */
@@ -68,7 +70,7 @@ interface IssuerIds {
 }
 
 /**
- * What this process knows of the database (design §4): the way of a warm redirect asks it alone and does no I/O.
+ * What this process knows of the database: the way of a warm redirect asks it alone and does no I/O.
  * Every look-up is within one issuer; a row of another issuer is one that does not exist.
  */
 @Injectable()
@@ -78,6 +80,7 @@ export class DirectoryService extends IssuerFinder implements ChangeListener, Re
   private readonly issuers: RecordCache<Issuer>;
   private readonly issuerIds: RecordCache<IssuerIds>;
   private readonly images: RecordCache<Image>;
+  private readonly publicImages: RecordCache<Image>;
   private readonly overlays: RecordCache<Overlay>;
   private readonly revocations: RecordCache<Revocations>;
 
@@ -100,6 +103,7 @@ export class DirectoryService extends IssuerFinder implements ChangeListener, Re
     const live = { found: LIVE.missing, missing: LIVE.missing };
     this.issuerIds = new RecordCache(1, { ...rules, live, stale: 0 });
     this.images = new RecordCache(MAX_IMAGES, rules);
+    this.publicImages = new RecordCache(MAX_PUBLIC_IMAGES, rules);
     this.overlays = new RecordCache(MAX_OVERLAYS, rules);
     this.revocations = new RecordCache(MAX_REVOKED, rules, weigh);
     changeFeed.subscribe(this);
@@ -107,8 +111,8 @@ export class DirectoryService extends IssuerFinder implements ChangeListener, Re
 
   /** The caches by name, for whoever counts. */
   caches(): readonly (readonly [name: string, cache: Pick<RecordCache<object>, 'counts' | 'entryCount'>])[] {
-    const { issuers, images, overlays, revocations } = this;
-    return Object.entries({ issuers, images, overlays, revocations });
+    const { issuers, images, publicImages, overlays, revocations } = this;
+    return Object.entries({ issuers, images, public_images: publicImages, overlays, revocations });
   }
 
   /** An issuer with its keys. @throws DatabaseUnavailableError (503) */
@@ -128,13 +132,13 @@ export class DirectoryService extends IssuerFinder implements ChangeListener, Re
   findImage(issuerId: string, id: string): Found<Image> {
     const key = `${issuerId}/${id}`;
     const known = this.images.peek(key);
-    return known === undefined ? this.askImage(key, { id, issuerId }) : known;
+    return known === undefined ? this.askImage(this.images, key, { id, issuerId }) : known;
   }
 
   /** An image that may be seen without a token, whoever's it is. @throws DatabaseUnavailableError (503) */
   findPublicImage(id: string): Found<Image> {
-    const known = this.images.peek(id);
-    return known === undefined ? this.askImage(id, { id, access: 'public' }) : known;
+    const known = this.publicImages.peek(id);
+    return known === undefined ? this.askImage(this.publicImages, id, { id, access: 'public' }) : known;
   }
 
   /** An overlay of this issuer. @throws DatabaseUnavailableError (503) */
@@ -194,7 +198,7 @@ export class DirectoryService extends IssuerFinder implements ChangeListener, Re
         this.issuers.invalidate(issuerId);
         return;
       case 'images':
-        this.images.invalidate(id);
+        this.publicImages.invalidate(id);
         this.images.invalidate(`${issuerId}/${id}`);
         return;
       case 'overlays':
@@ -217,8 +221,8 @@ export class DirectoryService extends IssuerFinder implements ChangeListener, Re
     this.lookups.heard();
   }
 
-  private askImage(key: string, where: ImageQuestion): Found<Image> {
-    return this.images.get(key, () => this.lookups.run('image', (rows) => loadImage(rows, where)));
+  private askImage(images: RecordCache<Image>, key: string, where: ImageQuestion): Found<Image> {
+    return images.get(key, () => this.lookups.run('image', (rows) => loadImage(rows, where)));
   }
 
   private askOverlay(key: string, issuerId: string, id: string): Found<Overlay> {

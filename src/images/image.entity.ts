@@ -12,7 +12,7 @@ import {
 import { IssuerEntity } from '../issuers/issuer.entity.js';
 import type { DeliveryType, ImageAccess } from './image.js';
 
-/** An original in Cloudinary (design §2). A deleted one stays as a row that answers 410. */
+/** An original in Cloudinary. A deleted one stays as a row that answers 410. */
 @Entity({ name: 'images' })
 export class ImageEntity {
   @PrimaryColumn('uuid')

@@ -9,7 +9,7 @@ import {
 } from 'typeorm';
 import { IssuerKeyEntity } from './issuer-key.entity.js';
 
-/** Who may seal tokens: a tenant (design §2). */
+/** Who may seal tokens: a tenant. */
 @Entity({ name: 'issuers' })
 export class IssuerEntity {
   @PrimaryColumn('uuid')

@@ -11,7 +11,7 @@ import {
 import type { DeliveryType } from '../images/image.js';
 import { IssuerEntity } from '../issuers/issuer.entity.js';
 
-/** An image used as a layer (design §2). */
+/** An image used as a layer. */
 @Entity({ name: 'overlays' })
 export class OverlayEntity {
   @PrimaryColumn('uuid')

@@ -13,7 +13,7 @@ export interface ChainPart {
   readonly path: string;
 }
 
-/** What comes before any of a token's steps, in each of the four ways a token may ask for (design §1). */
+/** What comes before any of a token's steps, in each of the four ways a token may ask for. */
 export interface BaseChain {
   readonly attached: ChainPart;
   readonly inline: ChainPart;

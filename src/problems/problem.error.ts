@@ -9,7 +9,7 @@ type ProblemMember = string | number | boolean | Readonly<Record<string, string>
 export abstract class ProblemError extends Error {
   /** HTTP status, 400 to 599. */
   abstract readonly status: number;
-  /** Stable, machine-readable name: design §7. */
+  /** Stable, machine-readable name, as in the README's table of errors. */
   abstract readonly code: string;
   /** Extra members of the body, such as `step` and `key`. */
   readonly extensions: ProblemExtensions = {};

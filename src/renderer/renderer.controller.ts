@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { sendPicture, sendRenderError } from './picture-response.js';
 import { RendererService } from './renderer.service.js';
 
-/** Cloudinary's delivery paths on this service (design §3, `local`). */
+/** Cloudinary's delivery paths on this service, in mode `local`. */
 @ApiExcludeController()
 @Controller()
 export class RendererController {

@@ -15,7 +15,7 @@ export class SecretBoxError extends Error {
 }
 
 /**
- * Seals secrets at rest with AES-256-GCM (design §5). A blob is version (1 byte), key id (4), nonce (12),
+ * Seals secrets at rest with AES-256-GCM. A blob is version (1 byte), key id (4), nonce (12),
  * ciphertext, tag (16); the place it is stored at is authenticated with it.
  */
 export class SecretBox {

@@ -51,7 +51,7 @@ const refusals: Partial<Record<InvalidTokenReason, InvalidTokenError>> = {};
 export class TokenRequiredError extends ProblemError {
   readonly status = 401;
   readonly code = 'token_required';
-  /** `X-message` is the original API's own header for this answer (design §1). */
+  /** `X-message` is the original API's own header for this answer. */
   override readonly headers = { 'WWW-Authenticate': 'Bearer', 'X-message': 'Access denied' };
 
   constructor() {

@@ -155,7 +155,7 @@ describe('a signed URL in mode local', () => {
     for (let at = from; at < url.length; at += 1) {
       const other = url[at] === 'a' ? 'b' : 'a';
       const answer = await getPicture(url.slice(0, at) + other + url.slice(at + 1));
-      // The version is not signed (design §6): another one is the same picture.
+      // The version is not signed: another one is the same picture.
       const inVersion = at > url.indexOf('/v123123/') + 1 && at < url.indexOf('/v123123/') + 8;
       if (!inVersion) expect(answer.status, `at ${url.slice(at)}`).toBeGreaterThanOrEqual(400);
     }

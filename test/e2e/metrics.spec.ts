@@ -173,8 +173,12 @@ describe('what is counted', () => {
       await growth(ask, 'pixseal_cache_requests_total', { cache: 'images', result: 'hit' }),
     ).toBeGreaterThan(0);
     expect(await growth(ask, 'pixseal_cache_requests_total', { result: 'miss' })).toBe(0);
+    // Whoever asks without a token takes no place of those who have one.
+    const nobodys = (): Promise<unknown> => service.image(`/images/${randomUUID()}`);
+    expect(await growth(nobodys, 'pixseal_cache_entries', { cache: 'public_images' })).toBe(1);
+    expect(await growth(nobodys, 'pixseal_cache_entries', { cache: 'images' })).toBe(0);
     const lines = await metricsOf(service);
-    for (const cache of ['issuers', 'images', 'overlays', 'revocations', 'warm_redirects']) {
+    for (const cache of ['issuers', 'images', 'public_images', 'overlays', 'revocations', 'warm_redirects']) {
       expect(lines).toContainEqual(
         expect.objectContaining({ name: 'pixseal_cache_entries', labels: { cache } }),
       );

@@ -201,7 +201,7 @@ export class Holdings {
   }
 }
 
-/** An overlay as design §1 has it in a layer, percent-encoded. */
+/** An overlay as it stands in a layer, percent-encoded. */
 function layerOf({ delivery_type, public_id }: Row): string {
   const id = public_id
     .split('/')

@@ -70,7 +70,7 @@ export function sealModelToken({ key, algorithm, kid, claims }: ModelToken): str
   return `${sealed}.${createHmac(hash, key.secret).update(sealed).digest('base64url')}`;
 }
 
-/** The answer to a request for an image, by design §§1, 5 and 7. */
+/** The answer to a request for an image, as the README and docs/policy.md promise it. */
 export function predictDelivery(model: Model, asking: ModelAsking): Prediction {
   try {
     return asking.token === null ? predictPublic(model, asking) : predictSealed(model, asking, asking.token);
