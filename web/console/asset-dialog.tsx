@@ -95,7 +95,7 @@ function Changes({ kind, asset, onChange }: Omit<AssetDialogProps, 'onClose'>): 
         {asset.not_before !== undefined && (
           <MomentForm
             label="Refuse tokens sealed before"
-            help="By their iat; tokens without one are refused too."
+            help="By their `iat`; tokens without one are refused too."
             value={asset.not_before}
             save={(at) => change(() => ask('PATCH', path, { body: { not_before: at } }))}
             onDone={() => undefined}

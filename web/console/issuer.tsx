@@ -84,7 +84,7 @@ function State({ issuer, onDone }: StateProps): JSX.Element {
         </div>
         <MomentForm
           label="Refuse tokens sealed before"
-          help="By their iat; tokens without one are refused too."
+          help="By their `iat`; tokens without one are refused too."
           value={issuer.not_before}
           save={(at) => ask('PATCH', path, { body: { not_before: at } })}
           onDone={onDone}

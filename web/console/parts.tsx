@@ -2,6 +2,7 @@ import type { ComponentChildren, JSX } from 'preact';
 import { useEffect, useId, useRef, useState } from 'preact/hooks';
 import { CopyButton } from '../design/copy-button.js';
 import { Field } from '../design/field.js';
+import { Told } from '../design/told.js';
 import { adminPath, type Answer, type Issuer, type Page, type Problem } from './service.js';
 import { useRights } from './session-context.js';
 import { type Paged, useDeed, useLoaded } from './use-service.js';
@@ -29,7 +30,9 @@ export function ProblemNote({ problem }: { readonly problem: Problem | null }): 
   if (problem === null) return null;
   return (
     <div class="note note-bad" role="alert" data-code={problem.code}>
-      <p>{problem.detail}</p>
+      <p>
+        <Told text={problem.detail} />
+      </p>
       {problem.errors !== undefined && (
         <ul>
           {problem.errors.map(({ key, detail }) => (

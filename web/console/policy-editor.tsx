@@ -5,6 +5,7 @@ import { ProblemNote } from './parts.js';
 import { adminPath, ask, type Fault, type IssuerWithKeys } from './service.js';
 import { useAnnounce, useRights } from './session-context.js';
 import { useDeed } from './use-service.js';
+import { Told } from '../design/told.js';
 
 interface PolicySectionProps {
   readonly issuer: IssuerWithKeys;
@@ -128,7 +129,7 @@ export function PolicySection({ issuer, onChange }: PolicySectionProps): JSX.Ele
                         Line {line}
                       </button>
                     )}{' '}
-                    <span class="code">{key}</span> {detail}
+                    <span class="code">{key}</span> <Told text={detail} />
                   </li>
                 ))}
               </ul>

@@ -1,5 +1,6 @@
 import type { JSX } from 'preact';
 import { useId } from 'preact/hooks';
+import { Told } from './told.js';
 
 interface FieldProps {
   readonly label: string;
@@ -21,7 +22,7 @@ export function Field({ label, help, children }: FieldProps): JSX.Element {
       {children({ id, describedBy: help === undefined ? undefined : `${id}-help` })}
       {help !== undefined && (
         <p class="hint" id={`${id}-help`}>
-          {help}
+          <Told text={help} />
         </p>
       )}
     </div>

@@ -1,6 +1,7 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { CopyButton } from '../design/copy-button.js';
+import { Told } from '../design/told.js';
 import { tabId, Tabs } from './controls.js';
 import type { Answer, Explanation, Picture, Problem } from './service.js';
 import { type Recipe, SNIPPET_NAMES, type SnippetName, SNIPPETS } from './snippets.js';
@@ -42,7 +43,11 @@ export function PictureFigure({ picture, explanation, outdated, busy }: PictureF
           <p class="hint">{problem === null ? 'The picture appears here.' : 'No picture.'}</p>
         )}
       </div>
-      {problem !== null && <p class="note note-bad">{problem.detail}</p>}
+      {problem !== null && (
+        <p class="note note-bad">
+          <Told text={problem.detail} />
+        </p>
+      )}
       {shown !== null && broken === shown.src && (
         <p class="note note-bad">The browser got no picture from where the redirect leads.</p>
       )}
@@ -110,7 +115,9 @@ function IgnoredKeys({ explanation }: ChainProps): JSX.Element {
           <tr key={`${step} ${key} ${reason}`}>
             <td>{step}</td>
             <td class="code">{key}</td>
-            <td>{reason}</td>
+            <td>
+              <Told text={reason} />
+            </td>
           </tr>
         ))}
       </tbody>
@@ -127,7 +134,9 @@ export function ProblemNote({ problem }: { readonly problem: Problem }): JSX.Ele
           {problem.status === 0 ? 'No answer' : problem.status} <span class="code">{problem.code}</span>
         </strong>
       </p>
-      <p>{problem.detail}</p>
+      <p>
+        <Told text={problem.detail} />
+      </p>
     </div>
   );
 }

@@ -1,5 +1,6 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
+import { Told } from '../design/told.js';
 import { type Entry, hasLayer, type Step, type Value } from './composition.js';
 import { emptyValue, ParameterControl } from './parameter-control.js';
 import type { ExplainedStep, Problem } from './service.js';
@@ -47,7 +48,11 @@ export function StepCard({ step, number, explained, problem, onChange }: StepCar
   return (
     <div class="stack">
       {component.length > 0 && <p class="component code">{component.join('/')}</p>}
-      {atStep && <p class="note note-bad">{problem.detail}</p>}
+      {atStep && (
+        <p class="note note-bad">
+          <Told text={problem.detail} />
+        </p>
+      )}
       <div class="parameters">
         {step.entries.map(({ key, value }, index) => (
           <Parameter
@@ -121,14 +126,20 @@ function Parameter(props: ParameterProps): JSX.Element {
       />
       <div id={`${id}-help`} class="stack-tight">
         {problem !== null && (
-          <p class="note note-bad">Refused. Allowed: {problem.allowed ?? problem.detail}</p>
+          <p class="note note-bad">
+            Refused. Allowed: <Told text={problem.allowed ?? problem.detail} />
+          </p>
         )}
         {ignored.map(({ reason }) => (
           <p key={reason} class="note note-warn">
-            Ignored: {reason}
+            Ignored: <Told text={reason} />
           </p>
         ))}
-        {parameter !== undefined && <p class="hint">{parameter.help}</p>}
+        {parameter !== undefined && (
+          <p class="hint">
+            <Told text={parameter.help} />
+          </p>
+        )}
       </div>
     </div>
   );
