@@ -599,9 +599,17 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
     expect(await page.locator('[data-code]').getAttribute('data-code')).toBe('invalid_transformation');
     await page.getByRole('status').getByText('Refused at step 2, width.').waitFor({ state: 'attached' });
     await picture(page).waitFor();
+    // Neither is of the token that was refused.
+    const last = page.getByText('The last picture that was not refused');
+    await last.waitFor();
+    const link = page.getByRole('link', { name: 'Open the sealed link' });
+    expect([await link.count(), await page.getByRole('region', { name: 'Use it' }).count()]).toEqual([0, 0]);
     await width.fill('90');
     await page.locator('[data-code]').waitFor({ state: 'detached' });
     expect(await width.getAttribute('aria-invalid')).toBe('false');
+    await link.waitFor();
+    await page.getByRole('region', { name: 'Use it' }).waitFor();
+    await last.waitFor({ state: 'detached' });
   });
 
   it('says that a secret is not the issuer’s', async () => {
