@@ -27,8 +27,12 @@ export interface CacheRules {
   readonly isDown: () => boolean;
 }
 
+/** Milliseconds for which an entry that was used need not be moved before the others: moving costs more than looking. */
+const RECENT = 1_000;
+
 /** What is kept of a row. Whoever holds one can ask whether it still counts, which is quicker than to look it up. */
 export interface Entry<T> {
+  readonly key: string;
   /** Null for a row that does not exist, and once it is gone. */
   row: T | null;
   /** When its load began: the row was true at that moment or later. */
@@ -37,6 +41,8 @@ export interface Entry<T> {
   readonly session: FeedSession | null;
   /** True once it was changed, asked for anew or crowded out. */
   gone: boolean;
+  /** When it was last moved before the others, so that it is crowded out after them. */
+  usedAt: number;
 }
 
 /**
@@ -75,7 +81,7 @@ export class RecordCache<T extends object> {
 
   /** What is kept and needs no asking; undefined where `get` would load. Null when there is no such row. */
   peek(key: string): T | null | undefined {
-    const entry = this.entries.get(key);
+    const entry = this.entries.peek(key);
     return entry !== undefined && this.isServed(entry) ? entry.row : undefined;
   }
 
@@ -94,7 +100,7 @@ export class RecordCache<T extends object> {
    * @throws what `load` throws, unless an old row may still be served.
    */
   get(key: string, load: () => Promise<T | null>): T | null | Promise<T | null> {
-    const entry = this.entries.get(key);
+    const entry = this.entries.peek(key);
     if (entry === undefined) return this.load(key, load);
     return this.isServed(entry) ? entry.row : this.reload(key, entry, load);
   }
@@ -128,7 +134,7 @@ export class RecordCache<T extends object> {
         // An invalidation meanwhile has taken this load out of the map: its row may be the old one.
         if (this.loading.get(key) === loading) {
           this.loading.delete(key);
-          this.entries.set(key, { row, askedAt, session, gone: false });
+          this.entries.set(key, { key, row, askedAt, session, gone: false, usedAt: performance.now() });
         }
         return row;
       },
@@ -145,10 +151,15 @@ export class RecordCache<T extends object> {
     const { live, lost } = this.rules;
     const told = entry.session?.live === true;
     const { found, missing } = told ? live : lost;
-    const age = performance.now() - (told ? entry.askedAt : knownAt(entry));
+    const now = performance.now();
+    const age = now - (told ? entry.askedAt : knownAt(entry));
     if (age < (entry.row === null ? missing : found)) this.counts.hit += 1;
     else if (this.rules.isDown() && this.mayOutlive(entry)) this.counts.stale += 1;
     else return false;
+    if (now - entry.usedAt >= RECENT) {
+      entry.usedAt = now;
+      this.entries.get(entry.key);
+    }
     return true;
   }
 

@@ -107,11 +107,32 @@ describe('a cache of rows', () => {
     expect(answers.map((row) => row?.version)).toStrictEqual([1, 1, 2, 1]);
   });
 
-  it('holds as many rows as it may, the last used ones', async () => {
-    for (const key of ['a', 'b', 'c', 'a', 'd']) await get(key);
-    expect(['a', 'b', 'c', 'd'].map((key) => cache.peek(key) !== undefined)).toStrictEqual([
-      true, false, true, true,
-    ]); // prettier-ignore
+  const kept = (): string => ['a', 'b', 'c', 'd'].filter((key) => cache.peek(key) !== undefined).join('');
+
+  it.each<[by: string, use: () => unknown]>([
+    ['asked for', () => get('a')],
+    ['looked at', () => cache.peek('a')],
+    [
+      'held',
+      () => {
+        const entry = cache.entry('a');
+        return entry !== undefined && cache.isCurrent(entry);
+      },
+    ],
+  ])('holds as many rows as it may, those that were last %s, to a second', async (_, use) => {
+    for (const key of ['a', 'b', 'c']) await get(key);
+    vi.advanceTimersByTime(1_000);
+    use();
+    await get('d');
+    expect(kept()).toBe('acd');
+  });
+
+  it('takes uses within a second of each other as one', async () => {
+    for (const key of ['a', 'b', 'c']) await get(key);
+    vi.advanceTimersByTime(999);
+    await get('a');
+    await get('d');
+    expect(kept()).toBe('bcd');
   });
 
   it('weighs rows where it is told how', async () => {
