@@ -111,16 +111,16 @@ export class ChangeFeed implements OnModuleInit {
       this.later(RECONNECT_DELAY, () => this.listenOnServer(url));
     };
     client.on('notification', this.hear);
+    // Whatever is not waited for, at any moment from here on: an error that nobody hears would end the process.
+    client.on('error', () => undefined);
     try {
       await client.connect();
       await client.query(`LISTEN ${CHANNEL}`);
     } catch {
-      client.on('error', () => undefined);
       lost();
       return;
     }
     client.once('error', lost);
-    client.on('error', () => undefined);
     if (this.closed) {
       void client.end().catch(() => undefined);
       return;
@@ -152,8 +152,12 @@ export class ChangeFeed implements OnModuleInit {
   }
 
   private readonly hear = ({ channel, payload }: pg.Notification): void => {
-    if (channel !== CHANNEL || payload === undefined) return;
-    const change = JSON.parse(payload) as RowChange;
+    if (channel !== CHANNEL) return;
+    const change = readChange(payload ?? '');
+    if (change === null) {
+      this.logger.warn(`A notification on ${CHANNEL} is none of the triggers' own, and is ignored`);
+      return;
+    }
     for (const listener of this.listeners) listener.rowChanged(change);
     if (change.at !== undefined) this.observations.revocationLag.observe(Date.now() - 1_000 * change.at);
   };
@@ -163,6 +167,27 @@ export class ChangeFeed implements OnModuleInit {
     if (live) this.heardAt = performance.now();
     for (const listener of this.listeners) listener.liveChanged(live);
   }
+}
+
+/** Null for what no trigger wrote: every role that may connect may send a `NOTIFY`. */
+function readChange(payload: string): RowChange | null {
+  try {
+    const change: unknown = JSON.parse(payload);
+    return isRowChange(change) ? change : null;
+  } catch {
+    return null;
+  }
+}
+
+function isRowChange(value: unknown): value is RowChange {
+  if (typeof value !== 'object' || value === null) return false;
+  const { table, id, issuer_id: issuerId, at } = value as Readonly<Record<string, unknown>>;
+  return (
+    typeof table === 'string' &&
+    typeof id === 'string' &&
+    typeof issuerId === 'string' &&
+    (at === undefined || typeof at === 'number')
+  );
 }
 
 /** Waits for a heartbeat's answer. @throws where it does not come in time. */

@@ -348,6 +348,18 @@ describe('the change feed', () => {
     await expect.poll(shown, { timeout: 10_000, interval: 50 }).toBe(BEFORE);
   });
 
+  it.each(['', ", ''", ", 'no JSON'", ", 'null'", ', \'{"table":"images","id":5}\''])(
+    'is not ended by what anybody else may notify%s',
+    async (payload) => {
+      await dataSource.query(`NOTIFY pixseal_changes${payload}`);
+      expect(await shown()).toBe(BEFORE);
+      await dataSource.query('UPDATE issuers SET disabled = true');
+      await expect.poll(shown, { timeout: 10_000, interval: 50 }).toBe('401 ');
+      await dataSource.query('UPDATE issuers SET disabled = false');
+      await expect.poll(shown, { timeout: 10_000, interval: 50 }).toBe(BEFORE);
+    },
+  );
+
   it('tells the service of a row that it did not find before', async () => {
     const id = randomUUID();
     const ask = async (): Promise<number> =>
