@@ -2,6 +2,7 @@ import { keepEmbeddedSecrets } from './config/embedded-secrets.js';
 import { processVariables, readEnvironment } from './config/environment.js';
 import { openAhead } from './database/embedded-postgres.js';
 
+const ending = new AbortController();
 try {
   const environment = readEnvironment(processVariables(), keepEmbeddedSecrets);
   const { database, host, port } = environment;
@@ -11,13 +12,22 @@ try {
   const app = await createApp(environment);
   // A service that ends as it was told to ends with 0, not with the signal.
   app.enableShutdownHooks([], { useProcessExit: true });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => {
+      ending.abort();
+    });
   const demo = database.kind === 'embedded' ? await import('./demo/demo.js') : null;
   await demo?.createDemoRows(app, environment.deliveryMode);
   const welcome = await demo?.welcome(app, environment);
   await app.listen(port, host);
   if (welcome) process.stdout.write(welcome(await app.getUrl()));
 } catch (error) {
-  // The message alone: what stops a start is a setting, a folder or a database, and its text says what to do.
-  process.stderr.write(`Pixseal did not start. ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exit(1);
+  // What was under way fails when it is ended as it was told to, and the process with 0.
+  if (!ending.signal.aborted) {
+    // The message alone: what stops a start is a setting, a folder or a database, and its text says what to do.
+    process.stderr.write(
+      `Pixseal did not start. ${error instanceof Error ? error.message : String(error)}\n`,
+    );
+    process.exit(1);
+  }
 }

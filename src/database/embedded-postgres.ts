@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Duplex } from 'node:stream';
 import { Worker } from 'node:worker_threads';
@@ -65,11 +65,21 @@ async function openDatabase(folder: string): Promise<DatabaseThread> {
   const mark = `${folder}.unfinished`;
   if (existsSync(mark)) rmSync(folder, { recursive: true, force: true });
   // An empty folder holds no database; one that holds anything is nobody's to remove.
-  else if (existsSync(folder) && readdirSync(folder).length > 0) return DatabaseThread.open(folder);
+  else if (existsSync(folder) && readdirSync(folder).length > 0) {
+    closeToOthers(folder);
+    return DatabaseThread.open(folder);
+  }
   writeFileSync(mark, '', { mode: 0o600 });
+  closeToOthers(folder);
   const database = await DatabaseThread.open(folder);
   rmSync(mark);
   return database;
+}
+
+/** PGlite lets anybody write its files, whatever the umask: their folder lets nobody in. */
+function closeToOthers(folder: string): void {
+  mkdirSync(folder, { recursive: true });
+  chmodSync(folder, 0o700);
 }
 
 /** The database's thread, and who waits for its next message. */

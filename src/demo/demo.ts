@@ -47,7 +47,11 @@ export async function welcome(
 ): Promise<(origin: string) => string> {
   const issuer = await app.get(DirectoryService).findIssuer(DEMO.issuer);
   const [key] = issuer?.keys ?? [];
-  const isBrought = key !== undefined && playground && LOOPBACK.has(host) && (await isOfDemo(app, key.id));
+  const isBrought =
+    key !== undefined &&
+    playground &&
+    LOOPBACK.has(host) &&
+    (await isOfDemo(app, 'issuer_key.create', key.id));
   const sealer = app.get(TokenSealer, { strict: false });
   return (origin) => {
     const lines = [`Pixseal is listening on ${origin}`];
@@ -93,10 +97,14 @@ function playgroundPath(secret: KeyObject | null): string {
   return `/playground#${brought.toString()}`;
 }
 
-/** Whether this service made a key for the demo: one that an operator gave the demo's issuer is the operator's. */
-async function isOfDemo(app: INestApplicationContext, keyId: string): Promise<boolean> {
+/** Whether this service made a row for the demo: the demo's issuer, or a key of it, may be an operator's. */
+async function isOfDemo(
+  app: INestApplicationContext,
+  action: 'issuer.create' | 'issuer_key.create',
+  id: string,
+): Promise<boolean> {
   const audit = app.get(AuditService, { strict: false });
-  const made = { row_id: keyId, action: 'issuer_key.create', limit: 1 };
+  const made = { row_id: id, action, limit: 1 };
   const { rows } = await workAsOwn('demo', () => audit.list(made));
   return rows[0]?.actor === 'demo';
 }
@@ -104,7 +112,7 @@ async function isOfDemo(app: INestApplicationContext, keyId: string): Promise<bo
 /**
  * Loads the demo rows where the database has no issuer, with pictures where this service keeps the originals. They come
  * once: a demo image that was deleted does not come back, and whoever made an issuer before the first start has rows
- * to look at.
+ * to look at. A start that was ended midway is taken up by the next.
  */
 export async function createDemoRows(
   app: INestApplicationContext,
@@ -115,20 +123,24 @@ export async function createDemoRows(
 
 async function createRows(app: INestApplicationContext, deliveryMode: DeliveryMode): Promise<void> {
   const issuers = app.get(IssuersService);
-  const { rows } = await issuers.list({ limit: 1 });
-  if (rows.length > 0) return;
+  const directory = app.get(DirectoryService);
+  const { rows } = await issuers.list({ limit: 2 });
+  if (rows.some(({ id }) => id !== DEMO.issuer)) return;
+  if (rows.length > 0 && !(await isOfDemo(app, 'issuer.create', DEMO.issuer))) return;
+  // The last of them, deleted or not.
+  if ((await directory.findImage(DEMO.issuer, DEMO.image)) !== null) return;
   const drawn = deliveryMode === 'cloudinary' ? null : await import('./drawings.js');
-  await issuers.create({ id: DEMO.issuer, name: 'Demo' });
-  await app
-    .get(OverlaysService)
-    .create(
-      { id: DEMO.overlay, issuer_id: DEMO.issuer, public_id: 'd47e609177b4' },
-      await drawn?.drawWatermark(),
-    );
+  const [watermark, photo] = [await drawn?.drawWatermark(), await drawn?.drawPhoto()];
+  if (rows.length === 0) await issuers.create({ id: DEMO.issuer, name: 'Demo' });
+  if ((await directory.findOverlay(DEMO.issuer, DEMO.overlay)) === null) {
+    await app
+      .get(OverlaysService)
+      .create({ id: DEMO.overlay, issuer_id: DEMO.issuer, public_id: 'd47e609177b4' }, watermark);
+  }
   await app
     .get(ImagesService)
     .create(
       { id: DEMO.image, issuer_id: DEMO.issuer, public_id: 'ba5a440dbe3d', version: 123123, format: 'png' },
-      await drawn?.drawPhoto(),
+      photo,
     );
 }

@@ -57,9 +57,13 @@ export function readDeliveryPath(path: string): DeliveryPath {
 }
 
 function decode(text: string): string {
+  let decoded: string;
   try {
-    return decodeURIComponent(text);
+    decoded = decodeURIComponent(text);
   } catch {
     throw new RenderError(400, 'Invalid percent-encoding in the public id');
   }
+  // No public id has one, and Postgres takes no NUL.
+  if (/\p{Cc}/u.test(decoded)) throw new RenderError(400, 'Invalid character in the public id');
+  return decoded;
 }

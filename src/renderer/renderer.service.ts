@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { UrlVerifier } from '../cloudinary/url-verifier.js';
 import { Observations } from '../metrics/observations.js';
 import { OriginalsStore } from '../originals/originals.store.js';
@@ -32,6 +32,8 @@ export interface DeliveredPicture {
 /** Delivers pictures at Cloudinary's own paths: verifies the URL, then renders, or finds what was rendered. */
 @Injectable()
 export class RendererService {
+  private readonly logger = new Logger(RendererService.name);
+
   constructor(
     private readonly verifier: UrlVerifier,
     private readonly originals: OriginalsStore,
@@ -106,7 +108,14 @@ export class RendererService {
     const startedAt = performance.now();
     const picture = await this.pictures.render({ deliveryType, publicId, chain, format, accept }, signal);
     this.observations.renders.observe(performance.now() - startedAt);
-    await this.cache.set(key, picture);
+    try {
+      await this.cache.set(key, picture);
+    } catch (error) {
+      // A full disk, say: the picture is there all the same.
+      this.logger.warn(
+        `A rendered picture could not be kept: ${error instanceof Error ? error.message : ''}`,
+      );
+    }
     return picture;
   }
 }

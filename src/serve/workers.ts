@@ -51,35 +51,46 @@ export class Workers {
 
   private fork(): void {
     if (this.ending) return;
-    const worker = this.pool.fork();
     const born = performance.now();
+    let worker: Worker;
+    try {
+      worker = this.pool.fork();
+    } catch (error) {
+      this.replace({ reason: String(error) }, 0);
+      return;
+    }
+    const { process } = worker;
     this.alive.add(worker);
+    const end = (how: object): void => {
+      if (!this.alive.delete(worker)) return;
+      if (this.ending) this.exitIfDone();
+      else this.replace({ worker: process.pid, ...how }, performance.now() - born);
+    };
     worker.once('listening', () => {
       this.served = true;
-      this.logger.info({ worker: worker.process.pid }, 'worker listens');
+      this.logger.info({ worker: process.pid }, 'worker listens');
     });
     worker.once('exit', (code, signal) => {
-      this.alive.delete(worker);
-      if (this.ending) this.exitIfDone();
-      else this.replace(worker, { code, signal, lived: performance.now() - born });
+      end({ code, signal });
+    });
+    worker.on('error', (error) => {
+      // Without processes or memory left there is none, and no exit; of one that runs, a signal was not delivered.
+      if (process.pid === undefined) end({ reason: error.message });
+      else this.logger.warn({ worker: process.pid, reason: error.message }, 'worker was not reached');
     });
   }
 
-  private replace(
-    worker: Worker,
-    { code, signal, lived }: { readonly code: number; readonly signal: string; readonly lived: number },
-  ): void {
+  /** @param how It ended, for the log. @param lived Milliseconds. */
+  private replace(how: object, lived: number): void {
     if (!this.served) {
       // A setting or the database: the worker has said which, and another one would say the same.
+      this.logger.error(how, 'a worker ended before it served');
       this.failed = true;
       this.stop(0);
       return;
     }
     this.delay = lived > SOUND_LIFE ? FIRST_DELAY : Math.min(this.delay * 2, MAX_DELAY);
-    this.logger.warn(
-      { worker: worker.process.pid, code, signal, restart_ms: this.delay },
-      'worker died, and is started again',
-    );
+    this.logger.warn({ ...how, restart_ms: this.delay }, 'worker died, and is started again');
     setTimeout(() => {
       this.fork();
     }, this.delay);

@@ -130,3 +130,14 @@ describe('the guide to the vocabulary', () => {
     expect(read('src/transformations/vocabulary.ts')).toContain(entry);
   });
 });
+
+describe('the image', () => {
+  it('gets into its build all that its Dockerfile copies there', () => {
+    const copied = [...read('Dockerfile').matchAll(/^COPY (?!--from)(.*) \S+$/gm)].flatMap(
+      ([, sources = '']) => sources.split(' '),
+    );
+    expect(copied).toContain('src');
+    const included = read('.dockerignore').split('\n');
+    expect(copied.filter((source) => !included.includes(`!${source}`))).toStrictEqual([]);
+  });
+});

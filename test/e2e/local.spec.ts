@@ -1,6 +1,7 @@
 import { v2 as cloudinary } from 'cloudinary';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { DerivedCache } from '../../src/renderer/derived-cache.js';
 import { approveLocation } from '../support/location-parser.js';
 import { getPicture, measure, uploadPictures, type PictureAnswer } from '../support/pictures.js';
 import { post, sealWith, SEED } from '../support/seed.js';
@@ -208,6 +209,19 @@ describe('a signed URL in mode local', () => {
       })
       .replace(CLOUDINARY, service.url);
     refused(await getPicture(url), 404, /Resource not found - nothing/);
+  });
+
+  it('has no control character in its public id', async () => {
+    for (const path of ['a%00b.jpg', 'w_10/%00.jpg', 'v1/a%0ab.jpg']) {
+      refused(await getPicture(`${service.url}/${CLOUD}/image/upload/${path}`), 400, /Invalid character/);
+    }
+  });
+
+  it('shows a picture that could not be kept', async () => {
+    const set = vi.spyOn(service.app.get(DerivedCache), 'set').mockRejectedValue(new Error('ENOSPC'));
+    expect((await getPicture(sign('c_fit,w_33'))).status).toBe(200);
+    expect(set).toHaveBeenCalledOnce();
+    set.mockRestore();
   });
 
   it('leads out of no folder', async () => {

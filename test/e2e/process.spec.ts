@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { readFileSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
@@ -9,6 +9,7 @@ import { askAdmin, ownDatabase, ownProcess } from '../support/owned.js';
 import { sealWith, SEED } from '../support/seed.js';
 import { spawnBuilt, type Ended, type ServiceProcess } from '../support/service-process.js';
 import { TEST_VARIABLES } from '../support/service.js';
+import { waitUntil } from '../support/wait-until.js';
 
 const embedded = inject('database').kind === 'embedded';
 
@@ -80,7 +81,9 @@ describe.runIf(embedded)('the first run on embedded defaults', () => {
 
     expect(stdout).toContain(join(DATA_DIR, 'secrets.json'));
     expect(statSync(join(DATA_DIR, 'secrets.json')).mode & 0o777).toBe(0o600);
-    expect(statSync(DATA_DIR).mode & 0o777).toBe(0o700);
+    for (const folder of [DATA_DIR, join(DATA_DIR, 'postgres')]) {
+      expect(statSync(folder).mode & 0o777).toBe(0o700);
+    }
     for (const secret of Object.values(secrets)) expect(stdout).not.toContain(secret);
     expect((await askAdmin(service, 'GET', '/issuers', undefined, secrets['admin_api_key'])).status).toBe(
       200,
@@ -103,6 +106,17 @@ describe.runIf(embedded)('the first run on embedded defaults', () => {
     first.kill('SIGTERM');
     expect((await first.ended).code).toBe(0);
     await ownProcess({ ...TEST_VARIABLES, ...variables });
+  });
+
+  it('makes good what one that was ended midway has left out of the demo', async () => {
+    const { variables } = await ownDatabase();
+    const ended = spawnBuilt('server/main.js', { ...TEST_VARIABLES, ...variables });
+    await waitUntil('an original is there', () => existsSync(join(variables['DATA_DIR'] ?? '', 'originals')));
+    ended.kill('SIGINT');
+    expect(await ended.ended).toMatchObject({ code: 0, stderr: '' });
+    const next = await ownProcess({ ...TEST_VARIABLES, ...variables });
+    expect((await askAdmin(next, 'GET', `/images/${SEED.imageId}`)).status).toBe(200);
+    expect((await askAdmin(next, 'GET', `/overlays/${SEED.overlayId}`)).status).toBe(200);
   });
 
   it('does not bring a deleted demo image back', async () => {

@@ -6,7 +6,12 @@ import { Workers } from '../../src/serve/workers.js';
 /** What the supervisor sees of a process. */
 class FakeWorker extends EventEmitter {
   readonly signals: string[] = [];
-  readonly process = { pid: 1, kill: (signal: string) => this.signals.push(signal) };
+  readonly process: { readonly pid: number | undefined; readonly kill: (signal: string) => void };
+
+  constructor(isMade = true) {
+    super();
+    this.process = { pid: isMade ? 1 : undefined, kill: (signal) => this.signals.push(signal) };
+  }
 
   listen(): void {
     this.emit('listening');
@@ -19,7 +24,10 @@ class FakeWorker extends EventEmitter {
 
 const silent = { info: vi.fn(), warn: vi.fn(), error: vi.fn() };
 
-function supervise(count: number): {
+function supervise(
+  count: number,
+  make: (count: number) => FakeWorker = () => new FakeWorker(),
+): {
   readonly workers: Workers;
   readonly forked: readonly FakeWorker[];
   readonly last: () => FakeWorker;
@@ -27,8 +35,9 @@ function supervise(count: number): {
 } {
   const forked: FakeWorker[] = [];
   const exits: number[] = [];
+  let asked = 0;
   const fork = (): Worker => {
-    const worker = new FakeWorker();
+    const worker = make((asked += 1));
     forked.push(worker);
     return worker as unknown as Worker;
   };
@@ -94,5 +103,37 @@ describe('workers', () => {
     expect(exits).toStrictEqual([0]);
     vi.advanceTimersByTime(60_000);
     expect(forked).toHaveLength(1);
+  });
+
+  it('are tried again ever later where the system gives no process, and leave the others be', () => {
+    const { forked, workers, exits } = supervise(2, (count) => {
+      if (count === 3) return new FakeWorker(false);
+      if (count === 4) throw new Error('spawn ENOMEM');
+      return new FakeWorker();
+    });
+    forked[0]?.listen();
+    forked[1]?.listen();
+    forked[0]?.die();
+    vi.advanceTimersByTime(200);
+    expect(forked).toHaveLength(3);
+    forked[2]?.emit('error', new Error('spawn EAGAIN'));
+    vi.advanceTimersByTime(400);
+    vi.advanceTimersByTime(800);
+    expect(forked).toHaveLength(4);
+    forked[3]?.listen();
+    // One that runs and was not reached is none that ended.
+    forked[1]?.emit('error', new Error('kill EPERM'));
+    vi.advanceTimersByTime(60_000);
+    expect(forked).toHaveLength(4);
+    workers.stop(0);
+    expect(forked.map(({ signals }) => signals)).toStrictEqual([[], ['SIGTERM'], [], ['SIGTERM']]);
+    expect(exits).toStrictEqual([]);
+  });
+
+  it('end with 1 where the first could not be made', () => {
+    const { exits } = supervise(1, () => {
+      throw new Error('spawn ENOMEM');
+    });
+    expect(exits).toStrictEqual([1]);
   });
 });
