@@ -1,5 +1,5 @@
-import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
+import { readVersion } from '../config/package-version.js';
 import { addAdminKeyCommands } from './admin-key.command.js';
 import { addExplainCommand } from './explain.command.js';
 import { UsageError } from './cli.errors.js';
@@ -92,9 +92,4 @@ function formatUsage(command: Command): string {
   const group = command.parent?.parent ? `${command.parent.name()} ` : '';
   const args = command.registeredArguments.map((argument) => ` <${argument.name()}>`).join('');
   return `${group}${command.name()}${args}`;
-}
-
-function readVersion(): string {
-  const require = createRequire(import.meta.url);
-  return (require('pixseal/package.json') as { version: string }).version;
 }

@@ -1,12 +1,23 @@
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 
 /** Another process has the data folder: two Postgres on one folder would destroy it. */
 export class FolderLockedError extends Error {
-  constructor(folder: string, pid: number) {
+  /** @param elsewhere In another container, by the signs of life that it gives. */
+  constructor(folder: string, pid: number, elsewhere: boolean) {
     super(
-      `The data folder ${folder} is in use by process ${pid}. ` +
-        'Stop that process, or give this one a folder of its own with DATA_DIR.',
+      `The data folder ${folder} is in use by process ${pid}${elsewhere ? ' of another container' : ''}. ` +
+        'Stop that process, or give this one a folder of its own with DATA_DIR.' +
+        (elsewhere ? ` Was it killed, its folder is free after ${SILENCE / 1000} seconds.` : ''),
     );
     this.name = 'FolderLockedError';
   }
@@ -21,11 +32,40 @@ export function lockFolder(folder: string): () => void {
   const path = join(folder, 'pixseal.pid');
   // Linked into its place, the file is there with its content or not at all: nobody finds an empty one.
   const draft = `${path}.${process.pid}`;
-  writeFileSync(draft, `${process.pid} ${startOf(process.pid)}\n`, { mode: 0o600 });
+  writeFileSync(draft, `${process.pid} ${startOf(process.pid)} ${NAMESPACE}\n`, { mode: 0o600 });
   try {
-    return takeFile(path, draft, folder);
+    const release = takeFile(path, draft, folder);
+    const beat = setInterval(touch, BEAT, path).unref();
+    return () => {
+      clearInterval(beat);
+      release();
+    };
   } finally {
     rmSync(draft, { force: true });
+  }
+}
+
+/** Milliseconds between two signs of life, and without one for so long that their giver counts as dead. */
+const BEAT = 5_000;
+const SILENCE = 30_000;
+
+/** Where a pid means something: in another container the same number is another process, or none. `-` without /proc. */
+const NAMESPACE = namespaceOf();
+
+function namespaceOf(): string {
+  try {
+    return readlinkSync('/proc/self/ns/pid');
+  } catch {
+    return '-';
+  }
+}
+
+function touch(path: string): void {
+  const now = new Date();
+  try {
+    utimesSync(path, now, now);
+  } catch {
+    // Somebody has taken the folder away: then there is nothing to hold.
   }
 }
 
@@ -45,8 +85,9 @@ function takeFile(path: string, draft: string, folder: string): () => void {
     }
     const holder = readHolder(path);
     if (holder === null) continue;
-    const [pid = '', started = ''] = holder.trim().split(' ');
-    if (isAlive(Number(pid), started)) throw new FolderLockedError(folder, Number(pid));
+    const [pid = '', started = '', namespace = NAMESPACE] = holder.trim().split(' ');
+    const alive = namespace === NAMESPACE ? isAlive(Number(pid), started) : isHeard(path);
+    if (alive) throw new FolderLockedError(folder, Number(pid), namespace !== NAMESPACE);
     const release = takeFile(`${path}.dead`, draft, folder);
     try {
       if (readHolder(path) === holder) rmSync(path);
@@ -74,6 +115,12 @@ function isAlive(pid: number, started: string): boolean {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
   return startOf(pid) === started;
+}
+
+/** Whether the holder has given a sign of life lately: all that is known of one in another container. */
+function isHeard(path: string): boolean {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return stat !== undefined && Date.now() - stat.mtimeMs < SILENCE;
 }
 
 /** When a process began, so that a reused pid is not taken for the one that was killed; `-` where no /proc tells. */

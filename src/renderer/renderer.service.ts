@@ -94,7 +94,10 @@ export class RendererService {
     const contents = rows.map((row) => row?.sha256 ?? null);
     return createHash('sha256')
       .update(
-        JSON.stringify([path.chain, path.format, path.publicId, contents, negotiate(path.chain, accept)]),
+        JSON.stringify([
+          this.pictures.edition,
+          ...[path.chain, path.format, path.publicId, contents, negotiate(path.chain, accept)],
+        ]),
       )
       .digest('hex');
   }

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { readVersion } from '../../config/package-version.js';
 import type { LayerAsset } from '../../transformations/asset-layer.js';
 import { defaultImages, parseChain } from '../chain/chain.parser.js';
 import { type LayerStep, nestLayers, type Step } from '../chain/chain-tree.js';
@@ -63,12 +65,19 @@ const UNTOUCHING = new Set(['attachment', 'immutable_cache', 'original', 'saniti
 
 /** Renders a chain of Cloudinary's transformations to a picture. It knows nothing of HTTP or where originals lie. */
 export class PictureRenderer {
+  /** What pictures depend on beside chain and originals: another program or another style may make others. */
+  readonly edition: string;
+
   constructor(
     private readonly originals: Originals,
     private readonly limits: RenderLimits = DEFAULT_LIMITS,
     /** Named text styles. */
     private readonly textStyles: ReadonlyMap<string, TextStyle> = new Map(),
-  ) {}
+  ) {
+    this.edition = createHash('sha256')
+      .update(JSON.stringify([readVersion(), [...textStyles].sort(([one], [two]) => (one < two ? -1 : 1))]))
+      .digest('hex');
+  }
 
   /**
    * @param signal Looked at between operations; what it aborts rejects with the signal's reason.
