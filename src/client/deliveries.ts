@@ -64,7 +64,8 @@ const MAX_ITEMS = 500;
 /**
  * The URLs of many pictures (`POST /deliveries`), each item its own result or problem, in order. More than 500 are
  * asked for in several requests, one after another.
- * @throws PixsealError where a request fails as a whole; whatever `fetch` throws.
+ * @throws PixsealError where a request fails as a whole, or is answered with anything but a result for each item;
+ * whatever `fetch` throws, also while the answer is read.
  */
 export async function deliveries({ baseUrl, items, fetch: ask = fetch }: Deliver): Promise<Delivery[]> {
   const delivered: Delivery[] = [];
@@ -75,8 +76,11 @@ export async function deliveries({ baseUrl, items, fetch: ask = fetch }: Deliver
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ deliveries: some.map(({ imageId, token }) => ({ image_id: imageId, token })) }),
     });
-    const body: unknown = await answer.json().catch(() => null);
-    if (answer.status !== 200 || !hasDeliveries(body)) {
+    const body: unknown = await answer.json().catch((error: unknown) => {
+      if (isSyntaxError(error)) return null;
+      throw error;
+    });
+    if (answer.status !== 200 || !hasDeliveries(body, some.length)) {
       throw new PixsealError(answer.status, isProblem(body) ? body : null);
     }
     delivered.push(
@@ -86,8 +90,19 @@ export async function deliveries({ baseUrl, items, fetch: ask = fetch }: Deliver
   return delivered;
 }
 
-function hasDeliveries(body: unknown): body is { deliveries: { image_id: string | null }[] } {
-  return typeof body === 'object' && body !== null && 'deliveries' in body && Array.isArray(body.deliveries);
+/** By its name: in Jest, `fetch` throws those of another realm. */
+function isSyntaxError(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'name' in error && error.name === 'SyntaxError';
+}
+
+function hasDeliveries(body: unknown, asked: number): body is { deliveries: { image_id: string | null }[] } {
+  return (
+    typeof body === 'object' &&
+    body !== null &&
+    'deliveries' in body &&
+    Array.isArray(body.deliveries) &&
+    body.deliveries.length === asked
+  );
 }
 
 function isProblem(body: unknown): body is Problem {

@@ -1,4 +1,7 @@
-/** What a key's `dsn` holds: all that `sealToken` and `imageUrl` need. */
+/**
+ * What a key's `dsn` holds: all that `sealToken` and `imageUrl` need with a key of HS256. It says nothing of the
+ * algorithm: with a key of HS384 or HS512, `sealToken` needs that `algorithm` beside it.
+ */
 export interface Dsn {
   readonly issuerId: string;
   readonly secret: string;
@@ -14,7 +17,8 @@ const DSN = /^(https?:\/\/)([^:/?#@]+):([^/?#@]+)@([^/?#]+)\/?(?:\?kid=([^&#]+))
  * @throws TypeError for any other text, which it does not repeat: it may hold a secret.
  */
 export function readDsn(dsn: string): Dsn {
-  const [, scheme, issuerId, secret, host, kid] = DSN.exec(dsn) ?? [];
+  const [, scheme, issuerId, escapedSecret = '', host, kid] = DSN.exec(dsn) ?? [];
+  const secret = decode(escapedSecret);
   if (scheme === undefined || issuerId === undefined || secret === undefined || host === undefined) {
     throw new TypeError(
       'This is no dsn of an issuer’s key: https://<issuer id>:<secret>@<host>/?kid=<key id>',
@@ -22,8 +26,17 @@ export function readDsn(dsn: string): Dsn {
   }
   return {
     issuerId,
-    secret: decodeURIComponent(secret),
+    secret,
     ...(kid === undefined ? {} : { kid }),
     baseUrl: scheme + host,
   };
+}
+
+/** Undefined where a percent sign escapes nothing. */
+function decode(escaped: string): string | undefined {
+  try {
+    return decodeURIComponent(escaped);
+  } catch {
+    return undefined;
+  }
 }

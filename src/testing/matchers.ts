@@ -18,22 +18,18 @@ export interface PixsealMatchers<R = unknown> {
   toDeliver(expected: readonly string[]): Promise<R>;
 }
 
-/** For `expect.extend(pixsealMatchers)`. */
+/** For `expect.extend(pixsealMatchers)`. They throw where there is nothing to compare: a verdict would let `.not` pass. */
 export const pixsealMatchers = { toSealTransformation, toDeliver };
 
 function toSealTransformation(received: unknown, expected: readonly Step[]): Verdict {
-  const sealed = stepsOf(received);
-  if (typeof sealed === 'string') return { pass: false, message: () => sealed };
-  const lines = compareSteps(sealed, expected, compareKeys);
+  const lines = compareSteps(stepsOf(received), expected, compareKeys);
   return verdict(lines, 'The token seals another transformation', 'The token seals just this transformation');
 }
 
 async function toDeliver(received: unknown, expected: readonly string[]): Promise<Verdict> {
   const url = readUrl(received);
-  if (url === null) return { pass: false, message: () => 'An image’s URL was expected.' };
-  const explanation = await explain(url);
-  if ('refusal' in explanation) return { pass: false, message: () => explanation.refusal };
-  const lines = compareSteps(explanation.steps, expected, ({ component, ignored }, wanted) =>
+  if (url === null) throw new Error('An image’s URL was expected.');
+  const lines = compareSteps(await explain(url), expected, ({ component, ignored }, wanted) =>
     component === wanted
       ? []
       : [
@@ -78,8 +74,8 @@ function verdict(lines: readonly StepLine[], differs: string, agrees: string): V
   };
 }
 
-function compareKeys(is: Readonly<Record<string, unknown>>, should: Step): string[] {
-  const wanted: Readonly<Record<string, unknown>> = { ...should };
+function compareKeys(is: Members, should: Step): string[] {
+  const wanted: Members = { ...should };
   return [...new Set([...Object.keys(wanted), ...Object.keys(is)])].flatMap((key) => {
     const [a, b] = [asSealed(wanted[key]), is[key]];
     return isDeepStrictEqual(a, b) ? [] : [`${key}: expected ${show(a)}, sealed ${show(b)}`];
@@ -92,19 +88,15 @@ const asSealed = (value: unknown): unknown =>
 
 const show = (value: unknown): string => (value === undefined ? 'nothing' : JSON.stringify(value));
 
-/** The steps of a token, or why there are none to be read. */
-function stepsOf(received: unknown): readonly Readonly<Record<string, unknown>>[] | string {
+/** The steps of a token. @throws Error where there are none to be read. */
+function stepsOf(received: unknown): readonly Members[] {
   const token = readUrl(received)?.searchParams.get('token') ?? received;
   const [, payload = ''] = typeof token === 'string' ? token.split('.') : [];
-  try {
-    const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as { transformations?: unknown };
-    const { transformations = [] } = claims;
-    return Array.isArray(transformations)
-      ? (transformations as Readonly<Record<string, unknown>>[])
-      : `The token’s transformations are no list: ${show(transformations)}`;
-  } catch {
-    return 'A token, or a URL with one, was expected.';
-  }
+  const claims = readJson(Buffer.from(payload, 'base64url').toString());
+  if (!isObject(claims)) throw new Error('A token, or a URL with one, was expected.');
+  const { transformations = [] } = claims;
+  if (isListOf(transformations, isObject)) return transformations;
+  throw new Error(`The token’s transformations are no list of steps: ${show(transformations)}`);
 }
 
 function readUrl(received: unknown): URL | null {
@@ -117,12 +109,40 @@ interface ExplainedStep {
   readonly ignored: readonly { readonly key: string; readonly reason: string }[];
 }
 
-async function explain(url: URL): Promise<{ steps: readonly ExplainedStep[] } | { refusal: string }> {
+/** @throws Error where the service refuses the URL, or what answers is not the service. */
+async function explain(url: URL): Promise<readonly ExplainedStep[]> {
   const asked = new URL(url);
   asked.pathname += '/explain';
   const answer = await fetch(asked);
-  const body = (await answer.json().catch(() => ({}))) as Partial<Record<string, unknown>>;
-  if (answer.status === 200) return { steps: body['steps'] as readonly ExplainedStep[] };
-  const { code, detail } = body;
-  return { refusal: `The URL is refused with ${answer.status} ${String(code)}: ${String(detail)}` };
+  const body = readJson(await answer.text());
+  const { steps, code, detail } = isObject(body) ? body : {};
+  if (answer.status === 200 && isListOf(steps, isExplained)) return steps;
+  throw new Error(
+    typeof code === 'string'
+      ? `The URL is refused with ${answer.status} ${code}: ${String(detail)}`
+      : `The URL is no image’s of a Pixseal: ${asked.origin}${asked.pathname} answers ${answer.status} without an explanation.`,
+  );
+}
+
+type Members = Readonly<Record<string, unknown>>;
+
+/** What JSON says; undefined where the text is none. */
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function isObject(value: unknown): value is Members {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isListOf<Item>(value: unknown, isItem: (item: unknown) => item is Item): value is readonly Item[] {
+  return Array.isArray(value) && value.every(isItem);
+}
+
+function isExplained(step: unknown): step is ExplainedStep {
+  return isObject(step) && typeof step['component'] === 'string' && isListOf(step['ignored'], isObject);
 }

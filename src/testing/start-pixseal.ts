@@ -34,13 +34,13 @@ export interface EmbeddedPixseal {
 
 /**
  * Starts Pixseal in a process of its own, with an embedded Postgres in a temporary folder. No variable of this
- * process reaches it.
+ * process reaches it. It ends with this one, however that ends, and removes the folder.
  * @throws Error with the reason where it does not start.
  */
 export async function startPixseal({ mode, variables = {} }: StartOptions): Promise<EmbeddedPixseal> {
   const folder = await mkdtemp(join(tmpdir(), 'pixseal-testing-'));
   const adminKey = randomBytes(32).toString('base64url');
-  const child = fork(fileURLToPath(new URL('../../server/embedded-service.js', import.meta.url)), {
+  const child = fork(fileURLToPath(new URL('../../server/embedded-service.js', import.meta.url)), [folder], {
     // A test runner's own flags are not the service's.
     execArgv: [],
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
@@ -54,11 +54,14 @@ export async function startPixseal({ mode, variables = {} }: StartOptions): Prom
       ...variables,
     },
   });
-  const ended = new Promise<void>((resolve) =>
-    child.once('exit', () => {
+  const ended = new Promise<void>((resolve) => {
+    const end = (): void => {
       resolve();
-    }),
-  );
+    };
+    child.once('exit', end);
+    // Of a process that could not be forked there is no exit.
+    child.once('error', end);
+  });
   const close = async (): Promise<void> => {
     if (child.connected) child.disconnect();
     await ended;
@@ -87,7 +90,9 @@ function originOf(child: ChildProcess): Promise<string> {
       if ('origin' in message) resolve(message.origin);
       else reject(new Error(`Pixseal did not start. ${message.failure}`));
     });
-    child.once('error', reject);
+    child.once('error', ({ message }) => {
+      reject(new Error(`Pixseal did not start. ${message}`));
+    });
     child.once('exit', (code) => {
       reject(new Error(`Pixseal did not start. It ended with ${code ?? 'a signal'}.`));
     });

@@ -1,4 +1,5 @@
 import { createSecretKey } from 'node:crypto';
+import { runInNewContext } from 'node:vm';
 import { JwtService } from '@nestjs/jwt';
 import { describe, expect, it } from 'vitest';
 import {
@@ -117,12 +118,17 @@ describe('readDsn', () => {
     });
   });
 
-  it.each(['', 'https://img.example.com', 'https://only-issuer@img.example.com/', 'postgres://a:b@c/'])(
-    'refuses %j, and does not repeat it',
-    (dsn) => {
-      expect(() => readDsn(dsn)).toThrow(/^This is no dsn/);
-    },
-  );
+  it.each([
+    '',
+    'https://img.example.com',
+    'https://only-issuer@img.example.com/',
+    'postgres://a:b@c/',
+    'https://a:b%zz@h/',
+  ])('refuses %j, and does not repeat it', (dsn) => {
+    expect(() => readDsn(dsn)).toThrow(
+      new TypeError('This is no dsn of an issuer’s key: https://<issuer id>:<secret>@<host>/?kid=<key id>'),
+    );
+  });
 });
 
 describe('deliveries', () => {
@@ -142,9 +148,19 @@ describe('deliveries', () => {
 
   it.each<[string, number, () => Promise<unknown>]>([
     ['no JSON', 502, () => Promise.reject(new SyntaxError('<html>'))],
+    ['no JSON, of another realm', 200, () => Promise.reject(runInNewContext('new SyntaxError()') as Error)],
     ['JSON of something else', 200, () => Promise.resolve(['hello'])],
+    ['a result too few', 200, () => Promise.resolve({ deliveries: [] })],
+    ['a result too many', 200, () => Promise.resolve({ deliveries: [{ image_id: 'i' }, { image_id: 'i' }] })],
   ])('throws the status where the answer is %s', async (_, status, json) => {
     await expect(ask(status, json)).rejects.toMatchObject({ status, problem: null });
+  });
+
+  it.each([
+    ['an abort', new DOMException('This operation was aborted', 'AbortError')],
+    ['a connection that is cut', new TypeError('terminated')],
+  ])('throws %s while the answer is read, as fetch does', async (_, error) => {
+    await expect(ask(200, () => Promise.reject(error))).rejects.toBe(error);
   });
 
   it('asks nothing for no items', async () => {

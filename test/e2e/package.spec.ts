@@ -1,4 +1,5 @@
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -6,7 +7,7 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import ts from 'typescript';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import type { Delivery } from '../../src/client/pixseal-client.js';
 import type * as testing from '../../src/testing/pixseal-testing.js';
 import { photo } from '../support/pictures.js';
@@ -287,13 +288,14 @@ describe('pixseal/testing, packed', () => {
     });
 
     it('has matchers that tell a refusal, and what is no token', async () => {
-      const { message, pass } = await kit.pixsealMatchers.toDeliver(url.replace('?token=', '?token=x'), []);
-      expect(pass).toBe(false);
-      expect(message()).toMatch(/^The URL is refused with 401 invalid_token: /);
-      expect(kit.pixsealMatchers.toSealTransformation(url.split('?')[0], []).message()).toBe(
+      const { toDeliver, toSealTransformation } = kit.pixsealMatchers;
+      await expect(toDeliver(url.replace('?token=', '?token=x'), [])).rejects.toThrow(
+        /^The URL is refused with 401 invalid_token: /,
+      );
+      await expect(toDeliver(pixseal.baseUrl, [])).rejects.toThrow(/^The URL is /);
+      expect(() => toSealTransformation(url.split('?')[0], [])).toThrow(
         'A token, or a URL with one, was expected.',
       );
-      expect((await kit.pixsealMatchers.toDeliver(null, [])).message()).toBe('An image’s URL was expected.');
     });
   });
 
@@ -320,6 +322,65 @@ describe('pixseal/testing, packed', () => {
     },
     STARTS,
   );
+
+  describe('whose test’s process is ended', () => {
+    let temporary: string;
+    beforeEach(() => {
+      temporary = mkdtempSync(join(folder, 'ended-'));
+    });
+
+    /** A user's script, at the head of a group of processes as a shell starts it. @returns its id, once it says so */
+    async function startScript(script: string): Promise<number> {
+      const path = join(project, 'ended.js');
+      writeFileSync(path, `import { startPixseal } from 'pixseal/testing';\n${script}`);
+      const child = spawn(process.execPath, [path], {
+        detached: true,
+        stdio: ['ignore', 'pipe', 'inherit'],
+        env: { ...process.env, TMPDIR: temporary },
+      });
+      await once(child.stdout, 'data');
+      return child.pid ?? 0;
+    }
+    const STARTED = `await startPixseal({ mode: 'blank' }); console.log('started');`;
+    const STARTING = `
+      import { readdirSync } from 'node:fs';
+      startPixseal({ mode: 'blank' });
+      const files = () => readdirSync(process.env.TMPDIR, { recursive: true });
+      setInterval(() => {
+        // The database is being made.
+        if (files().some((name) => name.endsWith('/PG_VERSION'))) console.log('starting');
+      }, 10);`;
+
+    it.each<[what: string, script: string, signal: NodeJS.Signals, group: boolean]>([
+      ['by Ctrl-C', STARTED, 'SIGINT', true],
+      ['by SIGKILL', STARTED, 'SIGKILL', false],
+      ['by SIGTERM to all while the service starts', STARTING, 'SIGTERM', true],
+      ['by SIGKILL while the service starts', STARTING, 'SIGKILL', false],
+    ])(
+      '%s, leaves nothing behind',
+      async (_, script, signal, group) => {
+        const pid = await startScript(script);
+        expect(readdirSync(temporary)).toHaveLength(1);
+        process.kill(group ? -pid : pid, signal);
+        await expect.poll(() => readdirSync(temporary), { timeout: STARTS }).toStrictEqual([]);
+      },
+      STARTS,
+    );
+  });
+
+  it('says that there is no Node to start, and leaves nothing behind', async () => {
+    const temporary = mkdtempSync(join(folder, 'no-node-'));
+    const told = await run(
+      `import { startPixseal } from 'pixseal/testing';
+       process.execPath = '/no/such/node';
+       process.env.TMPDIR = process.argv[2];
+       const told = await startPixseal({ mode: 'blank' }).catch(({ message }) => message);
+       console.log(JSON.stringify(told));`,
+      temporary,
+    );
+    expect(told).toBe('Pixseal did not start. spawn /no/such/node ENOENT');
+    expect(readdirSync(temporary)).toStrictEqual([]);
+  });
 
   it('says why a service did not start', async () => {
     await expect(kit.startPixseal({ mode: 'blank', variables: { PORT: 'x' } })).rejects.toThrow(
