@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { DataSource, type EntityManager } from 'typeorm';
+import type { Client } from 'pg';
+import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
 import { CloudinaryUploader } from '../cloudinary/cloudinary-uploader.js';
 import { ENVIRONMENT } from '../config/config.module.js';
 import type { Environment } from '../config/environment.js';
@@ -90,10 +91,22 @@ export class OriginalsService {
       await queryRunner.startTransaction();
       await write(queryRunner.manager);
     } finally {
-      if (queryRunner.isTransactionActive) await queryRunner.rollbackTransaction();
-      await queryRunner.release();
+      await queryRunner
+        .rollbackTransaction()
+        .catch(() => endConnection(queryRunner))
+        .finally(() => queryRunner.release());
     }
   }
+}
+
+/**
+ * Ends a connection whose transaction may still be open, so that nobody goes on with it: the pool drops it when it is
+ * released, and the server takes the transaction back.
+ */
+async function endConnection(queryRunner: QueryRunner): Promise<void> {
+  const connection = (await queryRunner.connect()) as Client;
+  // Nobody waits for a server that did not answer a rollback.
+  void connection.end();
 }
 
 /** Cloudinary's `etag` of an asset is the MD5 of its content. */
