@@ -1,14 +1,16 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { existsSync, readdirSync, statSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DataSource } from 'typeorm';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { ENVIRONMENT } from '../../src/config/config.module.js';
 import { readDatabaseSettings, type Environment } from '../../src/config/environment.js';
 import { makeDataSource } from '../../src/database/data-source.js';
 import { migrateUnderLock } from '../../src/database/migrate.js';
 import type { DeliveryType } from '../../src/images/image.js';
+import { MAX_UPLOADS } from '../../src/originals/original-upload.js';
 import { OriginalsStore } from '../../src/originals/originals.store.js';
 import { sendForm, type FormFields } from '../originals/form.js';
 import { drawPicture, makeBombPng, makeGif, SVG } from '../originals/pictures.js';
@@ -16,6 +18,7 @@ import { startUploadApi, type UploadApi } from '../originals/upload-api.js';
 import { createTestDatabase } from '../support/test-database.js';
 import { post } from '../support/seed.js';
 import { ADMIN_KEY, API_SECRET, CLOUD, startService, type Service } from '../support/service.js';
+import { waitUntil } from '../support/wait-until.js';
 
 let picture: Buffer;
 let otherPicture: Buffer;
@@ -245,7 +248,7 @@ describe('originals that the service keeps itself', () => {
     const issuers = await Promise.all(pictures.map(() => createIssuer(service)));
     const answers = await Promise.all(
       pictures.map((file, index) =>
-        sendForm(service, '/overlays', { issuer_id: issuers[index], public_id: name, file }),
+        sendUntilTaken(service, '/overlays', { issuer_id: issuers[index], public_id: name, file }),
       ),
     );
     const winners = answers.filter(({ status }) => status === 201);
@@ -400,6 +403,35 @@ describe('originals that the service keeps itself', () => {
     await Promise.all(Array.from({ length: 100 }, (_, index) => breakOff(service, picture, index)));
     expect((await sendForm(service, '/images', form())).status).toBe(201);
     expect(filesOf(service)).toHaveLength(1);
+  });
+
+  it('are in hand a few at a time: of the next nothing is read, until one has gone or has its answer', async () => {
+    // Refused for what it is where there is a place for it.
+    const isPlace = async (): Promise<boolean> => {
+      const { json } = await sendForm(service, '/overlays', form({ file: SVG }));
+      return json['code'] === 'invalid_original';
+    };
+    const hanging = Array.from({ length: MAX_UPLOADS }, () => startForm(service));
+    await waitUntil('all places are taken', async () => !(await isPlace()));
+    expect(await startForm(service).answer).toMatch(
+      /^HTTP\/1\.1 503 [^]*\r\nRetry-After: 1\r\n[^]*"code":"overloaded"/,
+    );
+    const json = { issuer_id: issuer, public_id: newName() };
+    expect((await service.admin('POST', '/overlays', json)).status).toBe(201);
+
+    const [left, ended, ...others] = hanging;
+    left?.socket.destroy();
+    await waitUntil('the place of one that has gone is free', isPlace);
+    const another = startForm(service);
+    await waitUntil('it is taken', async () => !(await isPlace()));
+    ended?.socket.write('\r\n--b--\r\n');
+    expect(await ended?.answer).toMatch(/^HTTP\/1\.1 422 /);
+    expect(await isPlace()).toBe(true);
+    for (const { socket } of [another, ...others]) socket.destroy();
+    await waitUntil('nobody is in hand', async () => {
+      const probes = Array.from({ length: MAX_UPLOADS }, isPlace);
+      return !(await Promise.all(probes)).includes(false);
+    });
   });
 
   it('are in the OpenAPI document, beside the JSON body', async () => {
@@ -647,6 +679,32 @@ function formHead(service: Service, length: string): string {
     `POST /admin/images HTTP/1.1\r\nhost: 127.0.0.1:${service.port}\r\nauthorization: Bearer ${ADMIN_KEY}\r\n` +
     `content-type: multipart/form-data; boundary=b\r\n${length}\r\n\r\n`
   );
+}
+
+/** As a caller does who is told that the service has its hands full. */
+async function sendUntilTaken(...given: Parameters<typeof sendForm>): ReturnType<typeof sendForm> {
+  for (;;) {
+    const answer = await sendForm(...given);
+    if (answer.json['code'] !== 'overloaded') return answer;
+    await sleep(20);
+  }
+}
+
+/** A form that hangs in the middle of its file, until the test ends it. */
+function startForm(service: Service): { readonly socket: Socket; readonly answer: Promise<string> } {
+  const socket = connect(service.port, '127.0.0.1');
+  onTestFinished(() => void socket.destroy());
+  socket.on('error', () => undefined);
+  socket.write(formHead(service, `content-length: ${FORM_START.length + '\r\n--b--\r\n'.length}`));
+  socket.write(FORM_START);
+  return {
+    socket,
+    answer: new Promise((resolve) =>
+      socket.once('data', (data) => {
+        resolve(String(data));
+      }),
+    ),
+  };
 }
 
 /** A form whose end never comes, in chunks; resolves with what is answered meanwhile. */
