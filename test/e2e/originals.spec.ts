@@ -434,6 +434,28 @@ describe('originals that the service keeps itself', () => {
     });
   });
 
+  it('are replaced beside changes of their row, and neither waits for the other in vain', async () => {
+    const { json } = await sendForm(service, '/images', form());
+    const path = `/images/${String(json['id'])}`;
+    const statuses = new Set<number>();
+    let over = false;
+    const changes = [true, false].map(async (isPublic) => {
+      while (!over) {
+        const change = { access: isPublic ? 'public' : 'token' };
+        statuses.add((await service.admin('PATCH', path, change)).status);
+      }
+    });
+    for (let round = 0; round < 10; round += 1) {
+      const replacements = [picture, otherPicture].map((file) =>
+        sendForm(service, `${path}/original`, { file }, { method: 'PUT' }),
+      );
+      for (const { status } of await Promise.all(replacements)) statuses.add(status);
+    }
+    over = true;
+    await Promise.all(changes);
+    expect([...statuses]).toStrictEqual([200]);
+  });
+
   it('are in the OpenAPI document, beside the JSON body', async () => {
     const { paths } = (await service.get('/docs/openapi.json')).json() as {
       paths: Record<string, Record<string, { requestBody: { content: Record<string, unknown> } }>>;
