@@ -58,7 +58,8 @@ export class OriginalsService {
   }
 
   /**
-   * Takes a new original for a row that is there; `writeRow` updates it, and throws where it is gone.
+   * Takes a new original for a row that is there; `writeRow` updates it, and throws where it is gone or has another name
+   * or issuer by now.
    * @param name With the version that the row gets where this service keeps the original.
    * @throws InvalidOriginalError (422), OriginalTooLargeError (413), UploadFailedError; what `writeRow` throws.
    */
@@ -73,6 +74,8 @@ export class OriginalsService {
       const write: WriteRow = (manager) => writeRow(manager, own);
       return this.store.put(name, { ...original, ...own }, { replace: true, writeRow: write });
     }
+    // The name may have become a neighbour's since the row was read, whose asset must not be overwritten.
+    await this.rehearse((manager) => writeRow(manager, own));
     const { version, format } = await this.uploader.upload(name, content, { overwrite: true });
     await this.dataSource.transaction((manager) => writeRow(manager, { version, format }));
   }

@@ -4,13 +4,14 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DataSource } from 'typeorm';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ENVIRONMENT } from '../../src/config/config.module.js';
 import { readDatabaseSettings, type Environment } from '../../src/config/environment.js';
 import { makeDataSource } from '../../src/database/data-source.js';
 import { migrateUnderLock } from '../../src/database/migrate.js';
 import type { DeliveryType } from '../../src/images/image.js';
 import { MAX_UPLOADS } from '../../src/originals/original-upload.js';
+import { OriginalsService } from '../../src/originals/originals.service.js';
 import { OriginalsStore } from '../../src/originals/originals.store.js';
 import { sendForm, type FormFields } from '../originals/form.js';
 import { drawPicture, makeBombPng, makeGif, SVG } from '../originals/pictures.js';
@@ -589,6 +590,23 @@ describe('originals that the Cloudinary account has', () => {
     expect((await sendForm(service, '/images', form({ issuer_id: randomUUID() }))).status).toBe(404);
     expect((await sendForm(service, '/images', form({ file: SVG }))).json['code']).toBe('invalid_original');
     expect(api.requests).toBe(requests);
+    expect(api.assets.get(`authenticated/${name}`)?.content).toStrictEqual(picture);
+  });
+
+  it('never overwrite what has become a neighbour’s since their row was read', async () => {
+    const name = newName();
+    const image = await sendForm(service, '/images', form({ public_id: name }));
+    const path = `/images/${String(image.json['id'])}`;
+    const stranger = await createIssuer(service);
+    const originals = service.app.get(OriginalsService, { strict: false });
+    const replace = originals.replace.bind(originals);
+    vi.spyOn(originals, 'replace').mockImplementationOnce(async (...given) => {
+      await service.admin('DELETE', path);
+      await post(service, '/images', { issuer_id: stranger, public_id: name, version: 1 });
+      return replace(...given);
+    });
+    const answer = await sendForm(service, `${path}/original`, { file: otherPicture }, { method: 'PUT' });
+    expect([answer.status, answer.json['code']]).toStrictEqual([404, 'image_not_found']);
     expect(api.assets.get(`authenticated/${name}`)?.content).toStrictEqual(picture);
   });
 
