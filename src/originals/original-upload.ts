@@ -45,6 +45,8 @@ const FORM_LIMITS = { fields: 20, fieldNameSize: 64, fieldSize: 1_024, files: 1,
 const FORM_OVERHEAD = 64 * 1_024;
 /** Uploads that a process has in hand at once: each may be all of its file in memory, from its first byte to its answer. */
 export const MAX_UPLOADS = 4;
+/** Milliseconds for a client to read that its request is out of time. */
+const LINGER = 3_000;
 
 /** Routes whose body may be a form. */
 const UPLOAD_ROUTES: ReadonlySet<string> = new Set(
@@ -157,6 +159,9 @@ class FormInterceptor implements NestInterceptor {
   }
 
   private async read(request: FastifyRequest): Promise<void> {
+    const { requestTimeout } = request.server.server;
+    // Node answers what is out of time and closes its own side alone: a client that is silent keeps the other open.
+    const end = setTimeout(() => request.raw.destroy(), requestTimeout + LINGER);
     try {
       if (Number(request.headers['content-length'] ?? 0) > ORIGINAL_LIMITS.bytes + FORM_OVERHEAD) {
         throw new OriginalTooLargeError(ORIGINAL_LIMITS.bytes);
@@ -171,6 +176,8 @@ class FormInterceptor implements NestInterceptor {
       request.raw.unpipe();
       request.raw.resume();
       throw describeFormError(error);
+    } finally {
+      clearTimeout(end);
     }
   }
 }

@@ -13,12 +13,13 @@ import type { DeliveryType } from '../../src/images/image.js';
 import { MAX_UPLOADS } from '../../src/originals/original-upload.js';
 import { OriginalsService } from '../../src/originals/originals.service.js';
 import { OriginalsStore } from '../../src/originals/originals.store.js';
+import { REQUEST_LIMITS } from '../../src/problems/request-limits.js';
 import { sendForm, type FormFields } from '../originals/form.js';
 import { drawPicture, makeBombPng, makeGif, SVG } from '../originals/pictures.js';
 import { startUploadApi, type UploadApi } from '../originals/upload-api.js';
 import { createTestDatabase } from '../support/test-database.js';
 import { post } from '../support/seed.js';
-import { ADMIN_KEY, API_SECRET, CLOUD, startService, type Service } from '../support/service.js';
+import { ADMIN_KEY, API_SECRET, CLOUD, NO_PRESSURE, startService, type Service } from '../support/service.js';
 import { waitUntil } from '../support/wait-until.js';
 
 let picture: Buffer;
@@ -435,6 +436,26 @@ describe('originals that the service keeps itself', () => {
     });
   });
 
+  it('are in hand no longer than a request may take, though the client never closes its side', async () => {
+    const { http, ...limits } = REQUEST_LIMITS;
+    const strict = await startService({}, undefined, {
+      pressure: NO_PRESSURE,
+      requests: {
+        ...limits,
+        requestTimeout: 1_500,
+        http: { ...http, headersTimeout: 1_000, connectionsCheckingInterval: 100 },
+      },
+    });
+    onTestFinished(() => strict.close());
+    for (const { answer } of Array.from({ length: MAX_UPLOADS }, () => startForm(strict))) {
+      expect(await answer).toMatch(/^HTTP\/1\.1 408 /);
+    }
+    await waitUntil('a place is free', async () => {
+      const { json } = await sendForm(strict, '/overlays', form({ file: SVG }));
+      return json['code'] === 'invalid_original';
+    });
+  });
+
   it('are replaced beside changes of their row, and neither waits for the other in vain', async () => {
     const { json } = await sendForm(service, '/images', form());
     const path = `/images/${String(json['id'])}`;
@@ -732,7 +753,7 @@ async function sendUntilTaken(...given: Parameters<typeof sendForm>): ReturnType
 
 /** A form that hangs in the middle of its file, until the test ends it. */
 function startForm(service: Service): { readonly socket: Socket; readonly answer: Promise<string> } {
-  const socket = connect(service.port, '127.0.0.1');
+  const socket = connect({ port: service.port, host: '127.0.0.1', allowHalfOpen: true });
   onTestFinished(() => void socket.destroy());
   socket.on('error', () => undefined);
   socket.write(formHead(service, `content-length: ${FORM_START.length + '\r\n--b--\r\n'.length}`));
