@@ -108,7 +108,7 @@ export class ImagesService {
       { issuerId, publicId, deliveryType, version },
       original,
       async (rows, kept) => {
-        const named = { id: row.id, ...ownRows(), publicId, deliveryType, deletedAt: IsNull() };
+        const named = { id: row.id, ...ownRows(), issuerId, publicId, deliveryType, deletedAt: IsNull() };
         const { affected } = await rows.update(ImageEntity, named, kept);
         if (affected !== 1) throw new ImageNotFoundError();
       },

@@ -17,8 +17,9 @@ import {
   type OpenAPIObject,
 } from '@nestjs/swagger';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { Observable } from 'rxjs';
+import { finalize, type Observable } from 'rxjs';
 import { InvalidRequestError } from '../admin/admin.errors.js';
+import { OverloadedError } from '../limits/limits.errors.js';
 import { ProblemError } from '../problems/problem.error.js';
 import { ORIGINAL_LIMITS } from './inspect-original.js';
 import { OriginalRequiredError, OriginalTooLargeError } from './original.errors.js';
@@ -42,6 +43,10 @@ const FILE_SCHEMA = {
 const FORM_LIMITS = { fields: 20, fieldNameSize: 64, fieldSize: 1_024, files: 1, headerPairs: 20 };
 /** Bytes of a form beside its file. */
 const FORM_OVERHEAD = 64 * 1_024;
+/** Uploads that a process has in hand at once: each may be all of its file in memory, from its first byte to its answer. */
+export const MAX_UPLOADS = 4;
+/** Milliseconds for a client to read that its request is out of time. */
+const LINGER = 3_000;
 
 /** Routes whose body may be a form. */
 const UPLOAD_ROUTES: ReadonlySet<string> = new Set(
@@ -128,16 +133,35 @@ interface FormRules {
 
 /** Reads a form after the guards and before the pipes, so that its fields are judged as a JSON body's members are. */
 class FormInterceptor implements NestInterceptor {
+  /** Of all routes together. */
+  private static uploads = 0;
+
   constructor(private readonly rules: FormRules) {}
 
   async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    if (request.isMultipart()) await this.read(request);
-    else if (!this.rules.fields) throw new OriginalRequiredError();
-    return next.handle();
+    if (!request.isMultipart()) {
+      if (!this.rules.fields) throw new OriginalRequiredError();
+      return next.handle();
+    }
+    // Whoever waited would have to be held somewhere; of a refused form Node throws away what comes.
+    if (FormInterceptor.uploads >= MAX_UPLOADS) throw new OverloadedError();
+    FormInterceptor.uploads += 1;
+    const leave = (): void => void (FormInterceptor.uploads -= 1);
+    try {
+      await this.read(request);
+    } catch (error) {
+      leave();
+      throw error;
+    }
+    // Not when the client leaves: its file is still being judged then.
+    return next.handle().pipe(finalize(leave));
   }
 
   private async read(request: FastifyRequest): Promise<void> {
+    const { requestTimeout } = request.server.server;
+    // Node answers what is out of time and closes its own side alone: a client that is silent keeps the other open.
+    const end = setTimeout(() => request.raw.destroy(), requestTimeout + LINGER);
     try {
       if (Number(request.headers['content-length'] ?? 0) > ORIGINAL_LIMITS.bytes + FORM_OVERHEAD) {
         throw new OriginalTooLargeError(ORIGINAL_LIMITS.bytes);
@@ -152,6 +176,8 @@ class FormInterceptor implements NestInterceptor {
       request.raw.unpipe();
       request.raw.resume();
       throw describeFormError(error);
+    } finally {
+      clearTimeout(end);
     }
   }
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { DataSource, type EntityManager } from 'typeorm';
+import type { Client } from 'pg';
+import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
 import { CloudinaryUploader } from '../cloudinary/cloudinary-uploader.js';
 import { ENVIRONMENT } from '../config/config.module.js';
 import type { Environment } from '../config/environment.js';
@@ -57,7 +58,8 @@ export class OriginalsService {
   }
 
   /**
-   * Takes a new original for a row that is there; `writeRow` updates it, and throws where it is gone.
+   * Takes a new original for a row that is there; `writeRow` updates it, and throws where it is gone or has another name
+   * or issuer by now.
    * @param name With the version that the row gets where this service keeps the original.
    * @throws InvalidOriginalError (422), OriginalTooLargeError (413), UploadFailedError; what `writeRow` throws.
    */
@@ -72,6 +74,8 @@ export class OriginalsService {
       const write: WriteRow = (manager) => writeRow(manager, own);
       return this.store.put(name, { ...original, ...own }, { replace: true, writeRow: write });
     }
+    // The name may have become a neighbour's since the row was read, whose asset must not be overwritten.
+    await this.rehearse((manager) => writeRow(manager, own));
     const { version, format } = await this.uploader.upload(name, content, { overwrite: true });
     await this.dataSource.transaction((manager) => writeRow(manager, { version, format }));
   }
@@ -90,10 +94,22 @@ export class OriginalsService {
       await queryRunner.startTransaction();
       await write(queryRunner.manager);
     } finally {
-      if (queryRunner.isTransactionActive) await queryRunner.rollbackTransaction();
-      await queryRunner.release();
+      await queryRunner
+        .rollbackTransaction()
+        .catch(() => endConnection(queryRunner))
+        .finally(() => queryRunner.release());
     }
   }
+}
+
+/**
+ * Ends a connection whose transaction may still be open, so that nobody goes on with it: the pool drops it when it is
+ * released, and the server takes the transaction back.
+ */
+async function endConnection(queryRunner: QueryRunner): Promise<void> {
+  const connection = (await queryRunner.connect()) as Client;
+  // Nobody waits for a server that did not answer a rollback.
+  void connection.end();
 }
 
 /** Cloudinary's `etag` of an asset is the MD5 of its content. */

@@ -74,9 +74,10 @@ export class OriginalsStore implements OnModuleInit {
     let before: OriginalEntity | null;
     try {
       before = await this.dataSource.transaction(async (manager) => {
-        // The triggers' lock of a name: the row under it stays as it is read here.
-        await manager.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [publicId]);
+        // First the row, then its name, as whoever updates a row gets them: the other way round they wait for each other.
         await writeRow(manager);
+        // The triggers' lock of a name: the original under it stays as it is read here.
+        await manager.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [publicId]);
         const found = await manager.findOneBy(OriginalEntity, { publicId, deliveryType });
         if (!replace && found !== null && found.sha256 !== sha256) throw new OriginalExistsError();
         await lockContent(manager, sha256);

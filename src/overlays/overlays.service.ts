@@ -93,7 +93,7 @@ export class OverlaysService {
       { issuerId, publicId, deliveryType, version: unixNow() },
       original,
       async (rows) => {
-        const named = { id: row.id, ...ownRows(), publicId, deliveryType };
+        const named = { id: row.id, ...ownRows(), issuerId, publicId, deliveryType };
         const { affected } = await rows.update(OverlayEntity, named, { updatedAt: () => 'now()' });
         if (affected !== 1) throw new OverlayNotFoundError();
       },

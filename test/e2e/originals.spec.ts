@@ -1,21 +1,26 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { existsSync, readdirSync, statSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DataSource } from 'typeorm';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ENVIRONMENT } from '../../src/config/config.module.js';
 import { readDatabaseSettings, type Environment } from '../../src/config/environment.js';
 import { makeDataSource } from '../../src/database/data-source.js';
 import { migrateUnderLock } from '../../src/database/migrate.js';
 import type { DeliveryType } from '../../src/images/image.js';
+import { MAX_UPLOADS } from '../../src/originals/original-upload.js';
+import { OriginalsService } from '../../src/originals/originals.service.js';
 import { OriginalsStore } from '../../src/originals/originals.store.js';
+import { REQUEST_LIMITS } from '../../src/problems/request-limits.js';
 import { sendForm, type FormFields } from '../originals/form.js';
 import { drawPicture, makeBombPng, makeGif, SVG } from '../originals/pictures.js';
 import { startUploadApi, type UploadApi } from '../originals/upload-api.js';
 import { createTestDatabase } from '../support/test-database.js';
 import { post } from '../support/seed.js';
-import { ADMIN_KEY, API_SECRET, CLOUD, startService, type Service } from '../support/service.js';
+import { ADMIN_KEY, API_SECRET, CLOUD, NO_PRESSURE, startService, type Service } from '../support/service.js';
+import { waitUntil } from '../support/wait-until.js';
 
 let picture: Buffer;
 let otherPicture: Buffer;
@@ -245,7 +250,7 @@ describe('originals that the service keeps itself', () => {
     const issuers = await Promise.all(pictures.map(() => createIssuer(service)));
     const answers = await Promise.all(
       pictures.map((file, index) =>
-        sendForm(service, '/overlays', { issuer_id: issuers[index], public_id: name, file }),
+        sendUntilTaken(service, '/overlays', { issuer_id: issuers[index], public_id: name, file }),
       ),
     );
     const winners = answers.filter(({ status }) => status === 201);
@@ -402,6 +407,77 @@ describe('originals that the service keeps itself', () => {
     expect(filesOf(service)).toHaveLength(1);
   });
 
+  it('are in hand a few at a time: of the next nothing is read, until one has gone or has its answer', async () => {
+    // Refused for what it is where there is a place for it.
+    const isPlace = async (): Promise<boolean> => {
+      const { json } = await sendForm(service, '/overlays', form({ file: SVG }));
+      return json['code'] === 'invalid_original';
+    };
+    const hanging = Array.from({ length: MAX_UPLOADS }, () => startForm(service));
+    await waitUntil('all places are taken', async () => !(await isPlace()));
+    expect(await startForm(service).answer).toMatch(
+      /^HTTP\/1\.1 503 [^]*\r\nRetry-After: 1\r\n[^]*"code":"overloaded"/,
+    );
+    const json = { issuer_id: issuer, public_id: newName() };
+    expect((await service.admin('POST', '/overlays', json)).status).toBe(201);
+
+    const [left, ended, ...others] = hanging;
+    left?.socket.destroy();
+    await waitUntil('the place of one that has gone is free', isPlace);
+    const another = startForm(service);
+    await waitUntil('it is taken', async () => !(await isPlace()));
+    ended?.socket.write('\r\n--b--\r\n');
+    expect(await ended?.answer).toMatch(/^HTTP\/1\.1 422 /);
+    expect(await isPlace()).toBe(true);
+    for (const { socket } of [another, ...others]) socket.destroy();
+    await waitUntil('nobody is in hand', async () => {
+      const probes = Array.from({ length: MAX_UPLOADS }, isPlace);
+      return !(await Promise.all(probes)).includes(false);
+    });
+  });
+
+  it('are in hand no longer than a request may take, though the client never closes its side', async () => {
+    const { http, ...limits } = REQUEST_LIMITS;
+    const strict = await startService({}, undefined, {
+      pressure: NO_PRESSURE,
+      requests: {
+        ...limits,
+        requestTimeout: 1_500,
+        http: { ...http, headersTimeout: 1_000, connectionsCheckingInterval: 100 },
+      },
+    });
+    onTestFinished(() => strict.close());
+    for (const { answer } of Array.from({ length: MAX_UPLOADS }, () => startForm(strict))) {
+      expect(await answer).toMatch(/^HTTP\/1\.1 408 /);
+    }
+    await waitUntil('a place is free', async () => {
+      const { json } = await sendForm(strict, '/overlays', form({ file: SVG }));
+      return json['code'] === 'invalid_original';
+    });
+  });
+
+  it('are replaced beside changes of their row, and neither waits for the other in vain', async () => {
+    const { json } = await sendForm(service, '/images', form());
+    const path = `/images/${String(json['id'])}`;
+    const statuses = new Set<number>();
+    let over = false;
+    const changes = [true, false].map(async (isPublic) => {
+      while (!over) {
+        const change = { access: isPublic ? 'public' : 'token' };
+        statuses.add((await service.admin('PATCH', path, change)).status);
+      }
+    });
+    for (let round = 0; round < 10; round += 1) {
+      const replacements = [picture, otherPicture].map((file) =>
+        sendForm(service, `${path}/original`, { file }, { method: 'PUT' }),
+      );
+      for (const { status } of await Promise.all(replacements)) statuses.add(status);
+    }
+    over = true;
+    await Promise.all(changes);
+    expect([...statuses]).toStrictEqual([200]);
+  });
+
   it('are in the OpenAPI document, beside the JSON body', async () => {
     const { paths } = (await service.get('/docs/openapi.json')).json() as {
       paths: Record<string, Record<string, { requestBody: { content: Record<string, unknown> } }>>;
@@ -538,6 +614,23 @@ describe('originals that the Cloudinary account has', () => {
     expect(api.assets.get(`authenticated/${name}`)?.content).toStrictEqual(picture);
   });
 
+  it('never overwrite what has become a neighbour’s since their row was read', async () => {
+    const name = newName();
+    const image = await sendForm(service, '/images', form({ public_id: name }));
+    const path = `/images/${String(image.json['id'])}`;
+    const stranger = await createIssuer(service);
+    const originals = service.app.get(OriginalsService, { strict: false });
+    const replace = originals.replace.bind(originals);
+    vi.spyOn(originals, 'replace').mockImplementationOnce(async (...given) => {
+      await service.admin('DELETE', path);
+      await post(service, '/images', { issuer_id: stranger, public_id: name, version: 1 });
+      return replace(...given);
+    });
+    const answer = await sendForm(service, `${path}/original`, { file: otherPicture }, { method: 'PUT' });
+    expect([answer.status, answer.json['code']]).toStrictEqual([404, 'image_not_found']);
+    expect(api.assets.get(`authenticated/${name}`)?.content).toStrictEqual(picture);
+  });
+
   it('never overwrite an asset that the account has already; its own content is taken as a retry', async () => {
     const name = newName();
     const asset = {
@@ -647,6 +740,32 @@ function formHead(service: Service, length: string): string {
     `POST /admin/images HTTP/1.1\r\nhost: 127.0.0.1:${service.port}\r\nauthorization: Bearer ${ADMIN_KEY}\r\n` +
     `content-type: multipart/form-data; boundary=b\r\n${length}\r\n\r\n`
   );
+}
+
+/** As a caller does who is told that the service has its hands full. */
+async function sendUntilTaken(...given: Parameters<typeof sendForm>): ReturnType<typeof sendForm> {
+  for (;;) {
+    const answer = await sendForm(...given);
+    if (answer.json['code'] !== 'overloaded') return answer;
+    await sleep(20);
+  }
+}
+
+/** A form that hangs in the middle of its file, until the test ends it. */
+function startForm(service: Service): { readonly socket: Socket; readonly answer: Promise<string> } {
+  const socket = connect({ port: service.port, host: '127.0.0.1', allowHalfOpen: true });
+  onTestFinished(() => void socket.destroy());
+  socket.on('error', () => undefined);
+  socket.write(formHead(service, `content-length: ${FORM_START.length + '\r\n--b--\r\n'.length}`));
+  socket.write(FORM_START);
+  return {
+    socket,
+    answer: new Promise((resolve) =>
+      socket.once('data', (data) => {
+        resolve(String(data));
+      }),
+    ),
+  };
 }
 
 /** A form whose end never comes, in chunks; resolves with what is answered meanwhile. */
