@@ -109,7 +109,7 @@ export class OriginalsService {
 async function endConnection(queryRunner: QueryRunner): Promise<void> {
   const connection = (await queryRunner.connect()) as Client;
   // Nobody waits for a server that did not answer a rollback.
-  void connection.end();
+  void connection.end().catch(() => undefined);
 }
 
 /** Cloudinary's `etag` of an asset is the MD5 of its content. */
