@@ -888,6 +888,80 @@ describe('overlays alone', () => {
   });
 });
 
+describe('changes that come at once', () => {
+  const ROUNDS = 20;
+  /** Two changes of a row for each round, of members that the other does not name. */
+  const PAIRS: readonly (readonly [
+    what: string,
+    pathOf: (owner: Tenant) => string,
+    pairOf: (round: number) => readonly [Body, Body],
+  ])[] = [
+    [
+      'an issuer',
+      ({ issuerId }) => `/issuers/${issuerId}`,
+      (round) => [{ disabled: round % 2 === 0 }, { name: `Name ${round}` }],
+    ],
+    [
+      'an issuer and its policy',
+      ({ issuerId }) => `/issuers/${issuerId}`,
+      (round) => [{ not_before: momentOf(round) }, { policy: { max_steps: round + 1 } }],
+    ],
+    [
+      'a key',
+      ({ issuerId, keyId }) => `/issuers/${issuerId}/keys/${keyId}`,
+      (round) => [{ not_before: momentOf(round) }, { not_after: momentOf(100 + round) }],
+    ],
+    [
+      'an image',
+      ({ imageId }) => `/images/${imageId}`,
+      (round) => [{ access: round % 2 === 0 ? 'public' : 'token' }, { version: round + 1 }],
+    ],
+    [
+      'an overlay',
+      ({ overlayId }) => `/overlays/${overlayId}`,
+      (round) => [
+        { delivery_type: round % 2 === 0 ? 'upload' : 'authenticated' },
+        { public_id: `${freshName()}_layer` },
+      ],
+    ],
+  ];
+  const momentOf = (round: number): string => new Date(Date.UTC(2001, 0, round + 1)).toISOString();
+
+  it.each(PAIRS)('to other members of %s undo each other in no round', async (_, pathOf, pairOf) => {
+    const owner = await createTenant(service, { publicId: freshName(), overlayPublicId: freshName() });
+    const path = pathOf(owner);
+    for (let round = 0; round < ROUNDS; round++) {
+      const pair = pairOf(round);
+      const answers = await Promise.all(pair.map((change) => service.admin('PATCH', path, change)));
+      for (const [index, answer] of answers.entries()) {
+        expect([answer.status, answer.json()]).toMatchObject([200, pair[index] ?? {}]);
+      }
+      const { keys, ...row } = (await service.admin('GET', path.replace(/\/keys\/.*/, ''))).json() as Body & {
+        keys?: readonly Body[];
+      };
+      const shown = path.includes('/keys/') ? keys?.find(({ id }) => id === owner.keyId) : row;
+      expect(shown).toMatchObject({ ...pair[0], ...pair[1] });
+    }
+  });
+
+  it('to the two times of a key leave them in order: the second is refused', async () => {
+    const { issuerId, keyId } = await createTenant(service, {
+      publicId: freshName(),
+      overlayPublicId: freshName(),
+    });
+    const path = `/issuers/${issuerId}/keys/${keyId}`;
+    for (let round = 0; round < ROUNDS; round++) {
+      const clear = await service.admin('PATCH', path, { not_before: null, not_after: null });
+      expect(clear.status).toBe(200);
+      const answers = await Promise.all([
+        service.admin('PATCH', path, { not_before: momentOf(2) }),
+        service.admin('PATCH', path, { not_after: momentOf(1) }),
+      ]);
+      expect(answers.map(({ status }) => status).sort()).toStrictEqual([200, 422]);
+    }
+  });
+});
+
 describe('rows that do not exist', () => {
   const NONE: Record<string, object> = {
     issuers: NO_ISSUER,
