@@ -131,7 +131,11 @@ export class IssuersService {
   async addKey(id: string, dto: CreateKeyDto): Promise<NewKey> {
     const { id: issuerId } = await this.getRow(id);
     const key = await this.dataSource.transaction(async (manager) => {
-      await manager.findOne(IssuerEntity, { where: { id: issuerId }, lock: { mode: 'pessimistic_write' } });
+      const issuer = await manager.findOne(IssuerEntity, {
+        where: { id: issuerId },
+        lock: { mode: 'pessimistic_write' },
+      });
+      if (issuer === null) throw new IssuerNotFoundError();
       if ((await manager.countBy(IssuerKeyEntity, { issuerId })) >= MAX_KEYS)
         throw new TooManyKeysError(MAX_KEYS);
       return this.insertKey(manager, issuerId, dto);

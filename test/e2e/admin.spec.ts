@@ -960,6 +960,20 @@ describe('changes that come at once', () => {
       expect(answers.map(({ status }) => status).sort()).toStrictEqual([200, 422]);
     }
   });
+
+  it('to an issuer that goes find it or do not: its new key is 201 or 404', async () => {
+    for (let round = 0; round < ROUNDS; round++) {
+      const { id } = await post<{ id: string }>(service, '/issuers', { name: 'Going' });
+      const [gone, ...added] = await Promise.all([
+        service.admin('DELETE', `/issuers/${id}`),
+        ...[1, 2, 3].map(() => service.admin('POST', `/issuers/${id}/keys`, {})),
+      ]);
+      expect(gone.status).toBe(204);
+      for (const answer of added) {
+        if (answer.status !== 201) await expectAnswer(answer, 404, NO_ISSUER);
+      }
+    }
+  });
 });
 
 describe('rows that do not exist', () => {
