@@ -6,7 +6,7 @@ import {
   type ListedAsset,
 } from '../cloudinary/account-assets.js';
 import { findPublicIdFault } from '../cloudinary/public-id.js';
-import { findDatabaseFault } from '../database/database-fault.js';
+import { findDatabaseFault, isConflict } from '../database/database-fault.js';
 import { DatabaseUnavailableError } from '../database/database.errors.js';
 import { ProblemError } from '../problems/problem.error.js';
 import type { Backend, RowFilters } from './backend.js';
@@ -193,7 +193,8 @@ export class ImageImport {
       try {
         return await work();
       } catch (error) {
-        const problem = findDatabaseFault(error) === null ? error : new DatabaseUnavailableError();
+        const passing = isConflict(error) || findDatabaseFault(error) !== null;
+        const problem = passing ? new DatabaseUnavailableError() : error;
         if (!(problem instanceof ProblemError) || !BUSY.has(problem.code) || refusals === MAX_REFUSALS)
           throw error;
         const seconds = Number(problem.extensions['retry_after'] ?? 1);
