@@ -8,13 +8,13 @@ import {
   UuidMember,
 } from '../admin/members.js';
 import { PageQueryDto } from '../admin/page.js';
-import { DELIVERY_TYPES, IMAGE_ACCESSES, type DeliveryType, type ImageAccess } from './image.js';
+import { DELIVERY_TYPES, IMAGE_ACCESSES, MAX_VERSION, type DeliveryType, type ImageAccess } from './image.js';
 
 const PUBLIC_ID = { description: 'Of the original in Cloudinary, without an extension.' };
 const VERSION = {
   description: 'Of the original in Cloudinary, as its upload answered.',
   min: 1,
-  max: Number.MAX_SAFE_INTEGER,
+  max: MAX_VERSION,
 };
 const FORMAT = {
   description: 'Of the original, for the record.',

@@ -800,7 +800,7 @@ describe.each(KINDS)('$kind', ({ kind, missing, needed, defaults, changed }) => 
 });
 
 describe('images alone', () => {
-  const VERSION = 'must be a whole number from 1 to 9007199254740991';
+  const VERSION = 'must be a whole number from 1 to 999999999999999';
   const FORMAT = 'must be 1 to 10 lower-case letters and digits';
   const ACCESS = 'must be one of token, public';
 
@@ -810,7 +810,7 @@ describe('images alone', () => {
     ['version', -1, VERSION],
     ['version', 1.5, VERSION],
     ['version', 1e300, VERSION],
-    ['version', 9_007_199_254_740_992, VERSION],
+    ['version', 1_000_000_000_000_000, VERSION],
     ['version', '123', VERSION],
     ['version', [1], VERSION],
     ['version', true, VERSION],
@@ -830,19 +830,16 @@ describe('images alone', () => {
     await expectAnswer(service.admin('PATCH', `/images/${tenant.imageId}`, { [member]: value }), 422, body);
   });
 
-  it.each([1, 1_764_000_000, Number.MAX_SAFE_INTEGER])(
-    'keep the version %i to the digit',
-    async (version) => {
-      const image = await post<{ id: string; version: number }>(service, '/images', {
-        issuer_id: tenant.issuerId,
-        public_id: freshName(),
-        version,
-      });
-      expect(image.version).toBe(version);
-      const { shown } = await service.image(`/images/${image.id}?token=${tenant.seal()}`);
-      expect(shown?.version).toBe(String(version));
-    },
-  );
+  it.each([1, 1_764_000_000, 999_999_999_999_999])('keep the version %i to the digit', async (version) => {
+    const image = await post<{ id: string; version: number }>(service, '/images', {
+      issuer_id: tenant.issuerId,
+      public_id: freshName(),
+      version,
+    });
+    expect(image.version).toBe(version);
+    const { shown } = await service.image(`/images/${image.id}?token=${tenant.seal()}`);
+    expect(shown?.version).toBe(String(version));
+  });
 
   it('need a version', async () => {
     const row = { issuer_id: tenant.issuerId, public_id: freshName() };
