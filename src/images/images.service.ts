@@ -73,6 +73,7 @@ export class ImagesService {
     if (query.issuer_id !== undefined) rows.andWhere('image.issuerId = :issuer', { issuer: query.issuer_id });
     if (query.public_id !== undefined)
       rows.andWhere('image.publicId = :publicId', { publicId: query.public_id });
+    if (query.state === 'deleted') rows.withDeleted().andWhere('image.deletedAt IS NOT NULL');
     return findPage(rows, query);
   }
 
