@@ -16,7 +16,10 @@ export class AuditService {
     cursor,
     ...filters
   }: ListAuditDto): Promise<{ rows: AuditEntryEntity[]; nextCursor: string | null }> {
-    const rows = this.dataSource.getRepository(AuditEntryEntity).createQueryBuilder('entry').where(ownRows());
+    const own = ownRows();
+    const rows = this.dataSource.getRepository(AuditEntryEntity).createQueryBuilder('entry').where(own);
+    // Admin keys are closed to bound ones, those of their own issuer too.
+    if (own.issuerId !== undefined) rows.andWhere(`NOT starts_with(entry.action, 'admin_key.')`);
     if (filters.issuer_id !== undefined)
       rows.andWhere('entry.issuerId = :issuer', { issuer: filters.issuer_id });
     if (filters.action !== undefined) rows.andWhere('entry.action = :action', { action: filters.action });

@@ -24,6 +24,7 @@ export type Typed<Dto> = { readonly [Member in keyof Dto]?: unknown };
 
 /** Filters of lists of images and overlays. */
 export type RowFilters = Partial<Pick<ListImagesDto, 'issuer_id' | 'public_id'>>;
+export type ImageFilters = RowFilters & Pick<ListImagesDto, 'state'>;
 
 /** What `GET /images/:image_id/explain` is asked. */
 export interface ExplanationRequest {
@@ -44,7 +45,7 @@ export abstract class Backend {
   abstract addImage(input: Typed<CreateImageDto>): Promise<Json<ImageView>>;
   abstract updateImage(id: string, input: Typed<UpdateImageDto>): Promise<Json<ImageView>>;
   /** All that the filters let through. */
-  abstract listImages(filters: RowFilters): Promise<Json<ImageView>[]>;
+  abstract listImages(filters: ImageFilters): Promise<Json<ImageView>[]>;
   abstract listOverlays(filters: RowFilters): Promise<Json<OverlayView>[]>;
   abstract addOverlay(input: Typed<CreateOverlayDto>): Promise<Json<OverlayView>>;
   abstract createAdminKey(input: Typed<CreateAdminKeyDto>): Promise<Json<NewAdminKeyView>>;

@@ -27,7 +27,13 @@ import { CreateOverlayDto, ListOverlaysDto } from '../overlays/overlay.dto.js';
 import { OverlayView } from '../overlays/overlay.view.js';
 import { OverlaysService } from '../overlays/overlays.service.js';
 import { isLive } from '../tokens/token.service.js';
-import { Backend, type ExplanationRequest, type Json, type RowFilters } from './backend.js';
+import {
+  Backend,
+  type ExplanationRequest,
+  type ImageFilters,
+  type Json,
+  type RowFilters,
+} from './backend.js';
 import { CommandFailedError } from './cli.errors.js';
 import { note } from './output.js';
 
@@ -102,7 +108,7 @@ export class DatabaseBackend extends Backend {
     return toJson(new ImageView(row));
   }
 
-  async listImages(filters: RowFilters): Promise<Json<ImageView>[]> {
+  async listImages(filters: ImageFilters): Promise<Json<ImageView>[]> {
     const rows = await allPages(async (cursor) =>
       this.get(ImagesService).list(await this.validate({ limit: 100, ...filters, ...cursor }, ListImagesDto)),
     );

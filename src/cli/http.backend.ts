@@ -5,7 +5,13 @@ import type { RewrapResult } from '../issuers/stored-secrets.service.js';
 import type { NewIssuerView } from '../issuers/issuer.view.js';
 import type { OverlayView } from '../overlays/overlay.view.js';
 import type { ProblemExtensions } from '../problems/problem.error.js';
-import { Backend, type ExplanationRequest, type Json, type RowFilters } from './backend.js';
+import {
+  Backend,
+  type ExplanationRequest,
+  type ImageFilters,
+  type Json,
+  type RowFilters,
+} from './backend.js';
 import { CommandFailedError, RemoteProblemError, UsageError } from './cli.errors.js';
 
 /** Milliseconds. */
@@ -40,7 +46,7 @@ export class HttpBackend extends Backend {
     return this.write('PATCH', `/admin/images/${encodeURIComponent(id)}`, input);
   }
 
-  listImages(filters: RowFilters): Promise<Json<ImageView>[]> {
+  listImages(filters: ImageFilters): Promise<Json<ImageView>[]> {
     return this.list('/admin/images', filters);
   }
 
@@ -84,7 +90,7 @@ export class HttpBackend extends Backend {
     // Each request stands for itself.
   }
 
-  private async list<T>(path: string, filters: RowFilters): Promise<T[]> {
+  private async list<T>(path: string, filters: ImageFilters): Promise<T[]> {
     const rows: T[] = [];
     let cursor: string | null = null;
     do {

@@ -6,7 +6,7 @@ import {
   type ListedAsset,
 } from '../cloudinary/account-assets.js';
 import { findPublicIdFault } from '../cloudinary/public-id.js';
-import { findDatabaseFault } from '../database/database-fault.js';
+import { findDatabaseFault, isConflict } from '../database/database-fault.js';
 import { DatabaseUnavailableError } from '../database/database.errors.js';
 import { ProblemError } from '../problems/problem.error.js';
 import type { Backend, RowFilters } from './backend.js';
@@ -60,7 +60,7 @@ export interface ImportProgress {
 
 /** What the issuer has under a name. */
 interface Held {
-  /** Null for an overlay. */
+  /** Null where there is no image: for an overlay, and for an image that was deleted. */
   readonly id: string | null;
   readonly version: number;
 }
@@ -104,6 +104,11 @@ export class ImageImport {
   private async readHeld(): Promise<void> {
     const filters: RowFilters = { issuer_id: this.request.issuerId };
     const { type } = this.request.query;
+    // What was deleted here is left so, unless the account has it anew.
+    for (const row of await this.backend.listImages({ ...filters, state: 'deleted' })) {
+      const version = Math.max(row.version, this.held.get(row.public_id)?.version ?? 0);
+      if (row.delivery_type === type) this.held.set(row.public_id, { id: null, version });
+    }
     for (const row of await this.backend.listOverlays(filters)) {
       if (row.delivery_type === type) this.held.set(row.public_id, { id: null, version: Infinity });
     }
@@ -193,7 +198,8 @@ export class ImageImport {
       try {
         return await work();
       } catch (error) {
-        const problem = findDatabaseFault(error) === null ? error : new DatabaseUnavailableError();
+        const passing = isConflict(error) || findDatabaseFault(error) !== null;
+        const problem = passing ? new DatabaseUnavailableError() : error;
         if (!(problem instanceof ProblemError) || !BUSY.has(problem.code) || refusals === MAX_REFUSALS)
           throw error;
         const seconds = Number(problem.extensions['retry_after'] ?? 1);

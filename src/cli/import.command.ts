@@ -29,7 +29,8 @@ export function addImportCommand(program: Command): void {
       .summary('register the images of a Cloudinary account')
       .description(
         'Walks the account of CLOUDINARY_URL by its Admin API, and registers its images for an issuer. What is\n' +
-          'registered already gets a newer version, or is left as it is: it may be stopped and run again.',
+          'registered already gets a newer version, or is left as it is: it may be stopped and run again. What was\n' +
+          'deleted here comes back only in a newer version.',
       )
       .requiredOption('--issuer <uuid>', 'whose tokens open them')
       .addOption(

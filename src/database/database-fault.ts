@@ -34,3 +34,10 @@ export function findDatabaseFault(error: unknown): DatabaseFault | null {
   const known = SYSTEM_CODES.has(code) || SQL_STATES.test(code) || MESSAGES.test(cause.message);
   return known ? 'lost' : null;
 }
+
+/** Whether the database gave a transaction up for another, as deadlocks end: nothing is kept, and it may be run again. */
+export function isConflict(error: unknown): boolean {
+  if (!(error instanceof QueryFailedError)) return false;
+  const { code } = error.driverError as { code?: string };
+  return code === '40001' || code === '40P01';
+}

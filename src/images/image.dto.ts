@@ -8,13 +8,21 @@ import {
   UuidMember,
 } from '../admin/members.js';
 import { PageQueryDto } from '../admin/page.js';
-import { DELIVERY_TYPES, IMAGE_ACCESSES, type DeliveryType, type ImageAccess } from './image.js';
+import {
+  DELIVERY_TYPES,
+  IMAGE_ACCESSES,
+  IMAGE_STATES,
+  MAX_VERSION,
+  type DeliveryType,
+  type ImageAccess,
+  type ImageState,
+} from './image.js';
 
 const PUBLIC_ID = { description: 'Of the original in Cloudinary, without an extension.' };
 const VERSION = {
   description: 'Of the original in Cloudinary, as its upload answered.',
   min: 1,
-  max: Number.MAX_SAFE_INTEGER,
+  max: MAX_VERSION,
 };
 const FORMAT = {
   description: 'Of the original, for the record.',
@@ -85,4 +93,12 @@ export class ListImagesDto extends PageQueryDto {
 
   @PublicIdMember({ description: 'Only images of this public id.', optional: true })
   public_id?: string;
+
+  @EnumMember({
+    description: 'Those that are there, or those that were deleted.',
+    values: IMAGE_STATES,
+    optional: true,
+    default: 'live',
+  })
+  state?: ImageState;
 }

@@ -6,6 +6,13 @@ export type DeliveryType = (typeof DELIVERY_TYPES)[number];
 export const IMAGE_ACCESSES = ['token', 'public'] as const;
 export type ImageAccess = (typeof IMAGE_ACCESSES)[number];
 
+/** Whether an image is there, or was deleted. */
+export const IMAGE_STATES = ['live', 'deleted'] as const;
+export type ImageState = (typeof IMAGE_STATES)[number];
+
+/** The highest version that is taken: each original that is put in its place has a higher one, within safe integers. */
+export const MAX_VERSION = 999_999_999_999_999;
+
 /** What a redirect needs to know of an image. */
 export interface Image {
   readonly id: string;

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { DataSource, IsNull, type Repository } from 'typeorm';
+import { DataSource, type EntityManager, IsNull, type Repository } from 'typeorm';
 import { ownRows, owns } from '../admin/actor.js';
+import { given } from '../admin/given.js';
 import { toDate } from '../admin/moment.js';
 import { findPage } from '../admin/page.js';
 import { namingConflicts } from '../admin/write-conflicts.js';
@@ -56,12 +57,12 @@ export class ImagesService {
   }
 
   /** @throws ImageNotFoundError (404) @throws ImageDeletedError (410) */
-  async get(id: string): Promise<ImageEntity> {
+  async get(id: string, rows: EntityManager = this.dataSource.manager): Promise<ImageEntity> {
     const uuid = canonicalUuid(id);
     const row =
       uuid === null
         ? null
-        : await this.rows.findOne({ where: { id: uuid, ...ownRows() }, withDeleted: true });
+        : await rows.findOne(ImageEntity, { where: { id: uuid, ...ownRows() }, withDeleted: true });
     if (row === null) throw new ImageNotFoundError();
     if (row.deletedAt !== null) throw new ImageDeletedError();
     return row;
@@ -72,28 +73,27 @@ export class ImagesService {
     if (query.issuer_id !== undefined) rows.andWhere('image.issuerId = :issuer', { issuer: query.issuer_id });
     if (query.public_id !== undefined)
       rows.andWhere('image.publicId = :publicId', { publicId: query.public_id });
+    if (query.state === 'deleted') rows.withDeleted().andWhere('image.deletedAt IS NOT NULL');
     return findPage(rows, query);
   }
 
   /** @throws PublicIdTakenError (409) @throws ImageNotFoundError (404) @throws ImageDeletedError (410) */
   async update(id: string, dto: UpdateImageDto): Promise<ImageEntity> {
     const row = await this.get(id);
-    const {
-      public_id: publicId = row.publicId,
-      version = row.version,
-      format = row.format,
-      delivery_type: deliveryType = row.deliveryType,
-      access = row.access,
-      not_before: notBefore = row.notBefore,
-    } = dto;
-    const values = { publicId, version, format, deliveryType, access, notBefore: toDate(notBefore) };
-    await this.store.releasing(row, () =>
-      namingConflicts(
-        this.dataSource.transaction((rows) => rows.update(ImageEntity, { id: row.id, ...ownRows() }, values)),
-      ),
-    );
+    const { public_id: publicId, version, format, delivery_type: deliveryType, access } = dto;
+    const notBefore = toDate(dto.not_before);
+    const values = given({ publicId, version, format, deliveryType, access, notBefore });
+    let changed = row;
+    await this.store.releasing(row, async () => {
+      changed = await namingConflicts(
+        this.dataSource.transaction(async (rows) => {
+          await rows.update(ImageEntity, { id: row.id, ...ownRows() }, values);
+          return this.get(row.id, rows);
+        }),
+      );
+    });
     this.forget(row);
-    return this.get(row.id);
+    return changed;
   }
 
   /**

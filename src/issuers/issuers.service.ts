@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { And, DataSource, Equal, IsNull, Not, type EntityManager } from 'typeorm';
 import { ownRows } from '../admin/actor.js';
 import { InvalidRequestError } from '../admin/admin.errors.js';
+import { given } from '../admin/given.js';
 import { toDate } from '../admin/moment.js';
 import { findPage } from '../admin/page.js';
 import { namingConflicts } from '../admin/write-conflicts.js';
@@ -96,30 +97,18 @@ export class IssuersService {
 
   /** @throws IssuerNotFoundError (404) */
   async update(id: string, dto: UpdateIssuerDto): Promise<IssuerEntity> {
-    const row = await this.getRow(id);
-    const {
-      name = row.name,
-      delivery_format: deliveryFormat = row.deliveryFormat,
-      disabled = row.disabled,
-      not_before: notBefore = row.notBefore,
-    } = dto;
+    const { id: issuerId } = await this.getRow(id);
+    const { name, delivery_format: deliveryFormat, disabled } = dto;
     const policy = dto.policy && documentOf(dto.policy);
-    await this.dataSource.transaction(async (manager) => {
-      if (policy !== undefined) await this.policyRows.require(manager, row.id, policy);
-      await manager.update(
-        IssuerEntity,
-        { id: row.id },
-        {
-          name,
-          deliveryFormat,
-          disabled,
-          notBefore: toDate(notBefore),
-          ...(policy === undefined ? {} : { policy }),
-        },
-      );
+    const notBefore = toDate(dto.not_before);
+    const row = await this.dataSource.transaction(async (manager) => {
+      if (policy !== undefined) await this.policyRows.require(manager, issuerId, policy);
+      const values = given({ name, deliveryFormat, disabled, notBefore, policy });
+      await manager.update(IssuerEntity, { id: issuerId }, values);
+      return this.getRow(issuerId, manager);
     });
-    this.forget(row.id);
-    return this.getRow(row.id);
+    this.forget(issuerId);
+    return row;
   }
 
   /** @throws IssuerNotFoundError (404) @throws IssuerNotEmptyError (409) */
@@ -142,7 +131,11 @@ export class IssuersService {
   async addKey(id: string, dto: CreateKeyDto): Promise<NewKey> {
     const { id: issuerId } = await this.getRow(id);
     const key = await this.dataSource.transaction(async (manager) => {
-      await manager.findOne(IssuerEntity, { where: { id: issuerId }, lock: { mode: 'pessimistic_write' } });
+      const issuer = await manager.findOne(IssuerEntity, {
+        where: { id: issuerId },
+        lock: { mode: 'pessimistic_write' },
+      });
+      if (issuer === null) throw new IssuerNotFoundError();
       if ((await manager.countBy(IssuerKeyEntity, { issuerId })) >= MAX_KEYS)
         throw new TooManyKeysError(MAX_KEYS);
       return this.insertKey(manager, issuerId, dto);
@@ -153,15 +146,20 @@ export class IssuersService {
 
   /** Sets when a key counts. @throws KeyNotFoundError (404) */
   async updateKey(id: string, keyId: string, dto: UpdateKeyDto): Promise<IssuerKeyEntity> {
-    const key = await this.getKey(id, keyId);
-    const { not_before: notBefore = key.notBefore, not_after: notAfter = key.notAfter } = dto;
-    const times = { notBefore: toDate(notBefore), notAfter: toDate(notAfter) };
-    requireOrder(times);
-    await this.dataSource.transaction((manager) =>
-      manager.update(IssuerKeyEntity, { id: key.id, issuerId: key.issuerId }, times),
-    );
-    this.forget(key.issuerId);
-    return this.getKey(id, keyId);
+    const { id: uuid, issuerId } = await this.getKey(id, keyId);
+    const where = { id: uuid, issuerId };
+    const key = await this.dataSource.transaction(async (manager) => {
+      // Of two that come at once, each with one time, the second is judged by what the first has written.
+      const row = await manager.findOne(IssuerKeyEntity, { where, lock: { mode: 'pessimistic_write' } });
+      if (row === null) throw new KeyNotFoundError();
+      const { not_before: notBefore = row.notBefore, not_after: notAfter = row.notAfter } = dto;
+      const times = { notBefore: toDate(notBefore), notAfter: toDate(notAfter) };
+      requireOrder(times);
+      await manager.update(IssuerKeyEntity, where, times);
+      return this.getKey(id, keyId, manager);
+    });
+    this.forget(issuerId);
+    return key;
   }
 
   /** Revokes a key: its tokens are refused from now on. @throws KeyNotFoundError (404) */
@@ -189,28 +187,33 @@ export class IssuersService {
     return { row, secret };
   }
 
-  private async getRow(id: string): Promise<IssuerEntity> {
+  private async getRow(id: string, manager: EntityManager = this.dataSource.manager): Promise<IssuerEntity> {
     const uuid = canonicalUuid(id);
     const { issuerId } = ownRows();
     const row =
       uuid === null
         ? null
-        : await this.dataSource
-            .getRepository(IssuerEntity)
-            .findOneBy({ id: issuerId === undefined ? uuid : And(Equal(uuid), Equal(issuerId)) });
+        : await manager.findOneBy(IssuerEntity, {
+            id: issuerId === undefined ? uuid : And(Equal(uuid), Equal(issuerId)),
+          });
     if (row === null) throw new IssuerNotFoundError();
     return row;
   }
 
-  private async getKey(id: string, keyId: string): Promise<IssuerKeyEntity> {
-    const { id: issuerId } = await this.getRow(id);
+  private async getKey(
+    id: string,
+    keyId: string,
+    manager: EntityManager = this.dataSource.manager,
+  ): Promise<IssuerKeyEntity> {
+    const { id: issuerId } = await this.getRow(id, manager);
     const uuid = canonicalUuid(keyId);
     const key =
       uuid === null
         ? null
-        : await this.dataSource
-            .getRepository(IssuerKeyEntity)
-            .findOne({ where: { id: uuid, issuerId }, relations: { use: true } });
+        : await manager.findOne(IssuerKeyEntity, {
+            where: { id: uuid, issuerId },
+            relations: { use: true },
+          });
     if (key === null) throw new KeyNotFoundError();
     return key;
   }
@@ -223,9 +226,7 @@ export class IssuersService {
 /** The members that were given, for a column that is replaced as a whole. */
 function documentOf(dto: PolicyDto): PolicyDocument {
   const { placeholder, ...rest } = dto;
-  const members: PolicyDocument =
-    placeholder === undefined ? rest : { ...rest, placeholder: placeholder.toLowerCase() };
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
+  return given({ ...rest, placeholder: placeholder?.toLowerCase() });
 }
 
 function requireOrder({ notBefore, notAfter }: { notBefore: Date | null; notAfter: Date | null }): void {

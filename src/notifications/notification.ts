@@ -1,6 +1,6 @@
 import { InvalidRequestError } from '../admin/admin.errors.js';
 import { findPublicIdFault } from '../cloudinary/public-id.js';
-import { DELIVERY_TYPES, type DeliveryType } from '../images/image.js';
+import { DELIVERY_TYPES, MAX_VERSION, type DeliveryType } from '../images/image.js';
 import type { AssetFacts } from './registration-rule.js';
 
 /** Assets that one `delete` may name. */
@@ -74,8 +74,8 @@ function readUpload(members: Members): AccountEvent {
   const name = findName(members, 'public_id');
   if (name === null) return { type: 'other' };
   const { version, format, asset_folder: assetFolder, context } = members;
-  if (typeof version !== 'number' || !Number.isSafeInteger(version) || version < 1) {
-    throw fault('version', 'must be a whole number from 1');
+  if (typeof version !== 'number' || !Number.isInteger(version) || version < 1 || version > MAX_VERSION) {
+    throw fault('version', `must be a whole number from 1 to ${MAX_VERSION}`);
   }
   const path = name.publicId.split('/').slice(0, -1).join('/');
   const custom = isObject(context) ? context['custom'] : undefined;

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { DataSource, type Repository } from 'typeorm';
+import { DataSource, type EntityManager, type Repository } from 'typeorm';
 import { ownRows, owns } from '../admin/actor.js';
+import { given } from '../admin/given.js';
 import { findPage } from '../admin/page.js';
 import { namingConflicts } from '../admin/write-conflicts.js';
 import { DirectoryService } from '../directory/directory.service.js';
@@ -51,9 +52,9 @@ export class OverlaysService {
   }
 
   /** @throws OverlayNotFoundError (404) */
-  async get(id: string): Promise<OverlayEntity> {
+  async get(id: string, rows: EntityManager = this.dataSource.manager): Promise<OverlayEntity> {
     const uuid = canonicalUuid(id);
-    const row = uuid === null ? null : await this.rows.findOneBy({ id: uuid, ...ownRows() });
+    const row = uuid === null ? null : await rows.findOneBy(OverlayEntity, { id: uuid, ...ownRows() });
     if (row === null) throw new OverlayNotFoundError();
     return row;
   }
@@ -70,17 +71,18 @@ export class OverlaysService {
   /** @throws PublicIdTakenError (409) @throws OverlayNotFoundError (404) */
   async update(id: string, dto: UpdateOverlayDto): Promise<OverlayEntity> {
     const row = await this.get(id);
-    const { public_id: publicId = row.publicId, delivery_type: deliveryType = row.deliveryType } = dto;
-    const values = { publicId, deliveryType };
-    await this.store.releasing(row, () =>
-      namingConflicts(
-        this.dataSource.transaction((rows) =>
-          rows.update(OverlayEntity, { id: row.id, ...ownRows() }, values),
-        ),
-      ),
-    );
+    const values = given({ publicId: dto.public_id, deliveryType: dto.delivery_type });
+    let changed = row;
+    await this.store.releasing(row, async () => {
+      changed = await namingConflicts(
+        this.dataSource.transaction(async (rows) => {
+          await rows.update(OverlayEntity, { id: row.id, ...ownRows() }, values);
+          return this.get(row.id, rows);
+        }),
+      );
+    });
     this.forget(row);
-    return this.get(row.id);
+    return changed;
   }
 
   /**

@@ -1,7 +1,7 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { findDatabaseFault } from '../database/database-fault.js';
+import { findDatabaseFault, isConflict } from '../database/database-fault.js';
 import { DatabaseUnavailableError } from '../database/database.errors.js';
 import { DEFAULT_HEADERS, type HeaderList } from '../delivery/response-headers.js';
 import { isFitForWhole, isPlainText, sendWhole, writeHeaders } from '../delivery/whole-answer.js';
@@ -98,7 +98,7 @@ export class ProblemFilter implements ExceptionFilter {
   private compose(thrown: unknown): WrittenProblem {
     const known = thrown instanceof ProblemError && thrown.lasts ? this.lasting.get(thrown) : undefined;
     if (known !== undefined) return known;
-    const error = findDatabaseFault(thrown) === null ? thrown : this.noteFault(thrown);
+    const error = this.findUnavailable(thrown) ?? thrown;
     const problem = this.describe(error);
     const json = JSON.stringify(problem);
     const headers = [
@@ -122,10 +122,15 @@ export class ProblemFilter implements ExceptionFilter {
     return written;
   }
 
-  private noteFault(fault: unknown): DatabaseUnavailableError {
-    this.logger.error(
-      `The database does not answer: ${fault instanceof Error ? fault.message : 'no reason'}`,
-    );
+  /** What is answered where the database is at fault; null for any other error. */
+  private findUnavailable(thrown: unknown): DatabaseUnavailableError | null {
+    const reason = thrown instanceof Error ? thrown.message : 'no reason';
+    if (isConflict(thrown)) {
+      this.logger.warn(`The database gave a write up for another: ${reason}`);
+      return DatabaseUnavailableError.ofConflict();
+    }
+    if (findDatabaseFault(thrown) === null) return null;
+    this.logger.error(`The database does not answer: ${reason}`);
     return new DatabaseUnavailableError();
   }
 

@@ -38,7 +38,7 @@ function bareTypeOf(schema: Schema): string {
 
 function bounds(least: number | undefined, most: number | undefined, before: string): string {
   if (least === undefined && most === undefined) return '';
-  return `${before}${least ?? 0} to ${most === Number.MAX_SAFE_INTEGER ? '2⁵³ − 1' : String(most ?? '…')}`;
+  return `${before}${least ?? 0} to ${most ?? '…'}`;
 }
 
 const describe = ({ description = '', default: fallback }: Schema): string =>

@@ -279,6 +279,18 @@ describe('a key that is bound to an issuer', () => {
     }
   });
 
+  it('sees nothing of admin keys in the audit log, its own among them', async () => {
+    const whole = await service.admin('GET', `/audit?issuer_id=${tenant.issuerId}&action=admin_key.create`);
+    expect((whole.json() as { items: Body[] }).items.map((item) => item['row_id'])).toContain(bound.id);
+    for (const filter of ['action=admin_key.create', `row_id=${bound.id}`]) {
+      expect((await ask('GET', `/audit?${filter}`)).json()).toStrictEqual({ items: [], next_cursor: null });
+    }
+    const { items } = (await ask('GET', '/audit?limit=100')).json() as { items: Body[] };
+    const nouns = new Set(items.map((item) => String(item['action']).replace(/\..*/, '')));
+    expect(nouns).toContain('issuer_key');
+    expect(nouns).not.toContain('admin_key');
+  });
+
   it('finds another issuer’s rows as little as ones that do not exist', async () => {
     const reach = (
       owner: Pick<Tenant, 'issuerId' | 'keyId' | 'imageId' | 'overlayId'>,

@@ -447,7 +447,7 @@ redirects to  ${location}
       stderr: `error: these options cannot be used (422 invalid_request)
   --issuer must be a UUID
   --public-id must hold none of ? & # \\ % < > +
-  --version must be a whole number from 1 to 9007199254740991
+  --version must be a whole number from 1 to 999999999999999
   --format must be 1 to 10 lower-case letters and digits
 `,
     });

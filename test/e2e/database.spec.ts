@@ -298,6 +298,57 @@ describe('concurrent transactions', () => {
   });
 });
 
+describe('a write that the database gives up for another', () => {
+  it.each(['40001', '40P01'])('is answered 503, to be sent again, by its SQLSTATE %s', async (code) => {
+    const database = await newDatabase();
+    const service = await startService({}, database);
+    undo.push(() => service.close());
+    const tenant = await createTenant(service, { publicId: 'given_up', overlayPublicId: 'given_up_layer' });
+    await service.app.get(DataSource).query(`
+      CREATE FUNCTION give_up() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN
+        RAISE EXCEPTION 'given up' USING ERRCODE = '${code}';
+      END $$;
+      CREATE TRIGGER give_up BEFORE UPDATE ON images FOR EACH ROW EXECUTE FUNCTION give_up()`);
+    const answer = await service.admin('PATCH', `/images/${tenant.imageId}`, { version: 7 });
+    expect([answer.status, answer.headers['retry-after'], answer.json()]).toStrictEqual([
+      503,
+      '1',
+      {
+        type: 'about:blank',
+        title: 'Service Unavailable',
+        status: 503,
+        code: 'database_unavailable',
+        detail: 'Another write was in the way, and nothing of this one is kept. Try again.',
+      },
+    ]);
+  });
+
+  it.skipIf(embedded)('is one of two that wait for each other', async () => {
+    const database = await newDatabase();
+    const service = await startService({}, database);
+    undo.push(() => service.close());
+    const { imageId } = await createTenant(service, { publicId: 'waits', overlayPublicId: 'waits_layer' });
+    const other = (await open(database)).createQueryRunner();
+    await other.startTransaction();
+    // The service is the one that looks whether they wait in a circle.
+    await other.query(`SET LOCAL deadlock_timeout = '60s'`);
+    await other.query(`SELECT pg_advisory_xact_lock(hashtextextended('waits_for_it', 0))`);
+    const change = service.admin('PATCH', `/images/${imageId}`, { public_id: 'waits_for_it' });
+    const waiting = `SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+                        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
+    while ((await rowsOf(other, waiting)).length === 0)
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    await other.query('SELECT FROM images WHERE id = $1 FOR UPDATE', [imageId]);
+    const answer = await change;
+    expect([answer.status, answer.json()]).toMatchObject([503, { code: 'database_unavailable' }]);
+    await other.rollbackTransaction();
+    await other.release();
+    const again = await service.admin('PATCH', `/images/${imageId}`, { public_id: 'waits_for_it' });
+    expect(again.status).toBe(200);
+  });
+});
+
 describe('the change feed', () => {
   let service: Service;
   let tenant: Tenant;

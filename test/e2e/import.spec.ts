@@ -221,6 +221,27 @@ describe('pixseal import', () => {
     expect(stderr).toContain('some images cannot be registered');
   });
 
+  it('brings nothing back that was deleted here, until the account has a newer one', async () => {
+    const [gone, newer, taken] = fill(4);
+    await counts();
+    for (const asset of [gone, newer]) {
+      const { items } = (
+        await service.admin('GET', `/images?issuer_id=${issuerId}&public_id=${asset?.public_id ?? ''}`)
+      ).json() as { items: { id: string }[] };
+      await service.admin('DELETE', `/images/${items[0]?.id ?? ''}`);
+    }
+    api.assets = api.assets.map((asset) =>
+      asset.public_id === newer?.public_id || asset.public_id === taken?.public_id
+        ? { ...asset, version: 1_800_000_000 }
+        : asset,
+    );
+    const expected = { ...none, registered: 1, updated: 1, unchanged: 2 };
+    expect(await counts(['--dry-run'])).toStrictEqual(expected);
+    const { code, stdout } = await pixsealImport(['--json'], onDatabase());
+    expect([code, JSON.parse(stdout)]).toStrictEqual([0, expected]);
+    expect(await counts()).toStrictEqual({ ...none, unchanged: 4 });
+  });
+
   it('leaves overlays of the same name alone', async () => {
     const [mark] = fill(1);
     await post(service, '/overlays', {

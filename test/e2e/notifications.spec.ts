@@ -153,6 +153,11 @@ describe('a notification is Cloudinary’s', () => {
     ['of nothing', 'null', 'body'],
     ['without a public id', JSON.stringify({ ...uploaded('x', now()), public_id: undefined }), 'public_id'],
     ['with a version in text', JSON.stringify(uploaded('x', now(), { version: '1' })), 'version'],
+    [
+      'with a version that leaves no room',
+      JSON.stringify(uploaded('x', now(), { version: 1e15 })),
+      'version',
+    ],
     ['that deletes nothing', JSON.stringify({ notification_type: 'delete' }), 'resources'],
     [
       'that renames nothing',

@@ -196,6 +196,15 @@ describe('originals that the service keeps itself', () => {
     await expect(find(service, name)).resolves.toStrictEqual(photo);
     expect(filesOf(service)).toHaveLength(1);
 
+    const last = await sendForm(service, '/images', form({ version: String(Number.MAX_SAFE_INTEGER) }));
+    expect([last.status, last.json]).toMatchObject([422, { errors: [{ key: 'version' }] }]);
+    const newest = await sendForm(service, '/images', form({ version: '999999999999999' }));
+    const newestPath = `/images/${String(newest.json['id'])}/original`;
+    expect(await sendForm(service, newestPath, { file: photo }, { method: 'PUT' })).toMatchObject({
+      status: 200,
+      json: { version: 1_000_000_000_000_000 },
+    });
+
     const overlay = await sendForm(service, '/overlays', form());
     const overlayPath = `/overlays/${String(overlay.json['id'])}/original`;
     expect((await sendForm(service, overlayPath, { file: photo }, { method: 'PUT' })).status).toBe(200);
