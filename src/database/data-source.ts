@@ -93,11 +93,25 @@ export async function makeDataSource(
 /**
  * A connection whose errors somebody hears, always. The pool and TypeORM listen while they have it; one that they gave
  * up in the middle of a query may still be told that the server ends it, and an error nobody hears ends the process.
+ *
+ * One whose answer has not come in time is ended: the answer may still come, while the rollback that waited behind it is
+ * dropped, and whoever got the connection next would go on in that transaction, and commit what was answered 503.
  */
 class HeardClient extends pg.Client {
   constructor(config?: pg.ClientConfig) {
     super(config);
     this.on('error', () => undefined);
+    const ask = this.query.bind(this) as (...asked: unknown[]) => unknown;
+    this.query = ((...asked: unknown[]) => {
+      const answer = ask(...asked);
+      if (answer instanceof Promise) answer.catch((error: unknown) => this.endIfUnanswered(error));
+      return answer;
+    }) as pg.Client['query'];
+  }
+
+  private async endIfUnanswered(error: unknown): Promise<void> {
+    if (!(error instanceof Error) || error.message !== 'Query read timeout') return;
+    await this.end().catch(() => undefined);
   }
 }
 

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import type { Client } from 'pg';
-import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
+import { DataSource, type EntityManager } from 'typeorm';
 import { CloudinaryUploader } from '../cloudinary/cloudinary-uploader.js';
 import { ENVIRONMENT } from '../config/config.module.js';
 import type { Environment } from '../config/environment.js';
@@ -94,22 +93,13 @@ export class OriginalsService {
       await queryRunner.startTransaction();
       await write(queryRunner.manager);
     } finally {
+      // Where it fails, the connection has ended.
       await queryRunner
         .rollbackTransaction()
-        .catch(() => endConnection(queryRunner))
+        .catch(() => undefined)
         .finally(() => queryRunner.release());
     }
   }
-}
-
-/**
- * Ends a connection whose transaction may still be open, so that nobody goes on with it: the pool drops it when it is
- * released, and the server takes the transaction back.
- */
-async function endConnection(queryRunner: QueryRunner): Promise<void> {
-  const connection = (await queryRunner.connect()) as Client;
-  // Nobody waits for a server that did not answer a rollback.
-  void connection.end().catch(() => undefined);
 }
 
 /** Cloudinary's `etag` of an asset is the MD5 of its content. */
