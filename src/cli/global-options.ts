@@ -75,8 +75,10 @@ function findAdminKey({ adminKeyFile }: GlobalOptions): string | null {
   const key = keptAdminKey(text ?? '') ?? text?.trim() ?? '';
   if (key === '' && adminKeyFile === undefined) return null;
   // Checked here, since fetch's own complaint about a header would show the key.
-  if (/^[\x21-\x7e]+$/.test(key)) return key;
-  throw new UsageError(`${adminKeyFile ?? 'PIXSEAL_ADMIN_KEY'} does not hold an admin key.`);
+  if (/^(?!["'])[\x21-\x7e]+$/.test(key)) return key;
+  throw new UsageError(
+    `${adminKeyFile ?? 'PIXSEAL_ADMIN_KEY'} does not hold an admin key: printable ASCII, not in quotation marks.`,
+  );
 }
 
 /** The admin key in a data folder's secrets.json; null where the text is not that file's. */

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { DELIVERY_MODES, type DeliveryMode } from '../delivery/delivery-mode.js';
 import { readRegistrationRule, type RegistrationRule } from '../notifications/registration-rule.js';
 import { URL_SIGNATURES, type UrlSignature } from '../cloudinary/url-signature.js';
+import { findUnencodedCredentials } from './url-credentials.js';
 
 export const LOG_LEVELS = ['silent', 'fatal', 'error', 'warn', 'info', 'debug'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -122,14 +123,23 @@ class Reader {
   /** An empty variable counts as absent: compose files write `NAME=` for "not set". */
   text(name: string): string | undefined {
     const value = this.variables[name]?.trim();
-    return value === '' ? undefined : value;
+    return value === undefined || value === '' ? undefined : this.unquoted(name, value);
   }
 
   list(name: string): string[] {
     return (this.text(name) ?? '')
       .split(',')
-      .map((entry) => entry.trim())
+      .map((entry) => this.unquoted(name, entry.trim()))
       .filter((entry) => entry !== '');
+  }
+
+  /** Refuses a leading quotation mark: `docker run --env-file` and systemd's `--setenv` pass quotes on as they are. */
+  private unquoted(name: string, value: string): string {
+    if (!/^["'“”„‘’`]/.test(value)) return value;
+    const problem = `${name} begins with a quotation mark, which would be part of the value: remove the quotation marks`;
+    if (!this.problems.includes(problem)) this.problems.push(problem);
+    // What stands inside is checked further, so that its own faults are reported too.
+    return value.replaceAll(/^["'“”„‘’`]+|["'“”„‘’`]+$/g, '');
   }
 
   integer(name: string, fallback: number, min: number, max: number): number {
@@ -152,6 +162,14 @@ class Reader {
     const url = URL.canParse(value) ? new URL(value) : undefined;
     if (url !== undefined && protocols.includes(url.protocol)) return url;
     this.refuse(`${name} must be a URL that starts with ${protocols.join('// or ')}//`, null);
+    return undefined;
+  }
+
+  /** A URL that has a user and a password, and that nothing parses before it connects. */
+  connectionUrl(name: string, protocols: readonly string[]): URL | undefined {
+    const fault = findUnencodedCredentials(this.text(name) ?? '');
+    if (fault === null) return this.url(name, protocols);
+    this.refuse(`${name} has ${fault}`, null);
     return undefined;
   }
 
@@ -192,12 +210,13 @@ export function readEnvironment(
       DELIVERY_MODES,
       cloudinaryUrl === undefined ? 'local' : 'cloudinary',
     ),
+    dataDir: readDataDir(read),
     registrationRules: readRegistrationRules(read),
     publicUrl: readPublicUrl(read),
     trustProxy: readTrustProxy(read),
     rateLimitAddress: read.integer('RATE_LIMIT_ADDRESS', 6_000, 0, MAX_RATE),
     rateLimitIssuer: read.integer('RATE_LIMIT_ISSUER', 0, 0, MAX_RATE),
-    redisUrl: read.url('REDIS_URL', ['redis:', 'rediss:'])?.href ?? null,
+    redisUrl: read.connectionUrl('REDIS_URL', ['redis:', 'rediss:'])?.href ?? null,
     // Embedded, there is no balancer that would look, and a person waits at the terminal.
     drainTime: 1_000 * read.integer('DRAIN_SECONDS', embedded ? 0 : 1, 0, 60),
     maxStale: 1_000 * read.integer('MAX_STALE', 300, 0, 86_400),
@@ -217,7 +236,6 @@ export function readEnvironment(
   return Object.freeze({
     ...settings,
     database,
-    dataDir: readDataDir(read),
     cloudinary: {
       cloudName: account?.cloudName ?? EMBEDDED_CLOUD_NAME,
       apiKey: account?.apiKey ?? null,
@@ -266,7 +284,7 @@ export function processVariables(): Variables {
 }
 
 function readDatabase(read: Reader): DatabaseSettings {
-  const url = read.url('DATABASE_URL', ['postgres:', 'postgresql:']);
+  const url = read.connectionUrl('DATABASE_URL', ['postgres:', 'postgresql:']);
   if (read.text('DATABASE_URL') !== undefined) return { kind: 'postgres', url: url?.href ?? '' };
   return { kind: 'embedded', dataDir: readDataDir(read) };
 }

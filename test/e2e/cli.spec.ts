@@ -804,7 +804,13 @@ describe('a running service', () => {
       what: 'an admin key that no header can hold',
       variables: { PIXSEAL_ADMIN_KEY: 'one\nand another' },
       code: 2,
-      error: 'PIXSEAL_ADMIN_KEY does not hold an admin key.',
+      error: 'PIXSEAL_ADMIN_KEY does not hold an admin key: printable ASCII, not in quotation marks.',
+    },
+    {
+      what: 'an admin key in quotation marks',
+      variables: { PIXSEAL_ADMIN_KEY: `"${'k'.repeat(32)}"` },
+      code: 2,
+      error: 'PIXSEAL_ADMIN_KEY does not hold an admin key: printable ASCII, not in quotation marks.',
     },
     {
       what: 'a wrong admin key',

@@ -1,0 +1,36 @@
+/** Completes "NAME has …": never the value, which holds a password. */
+const UNENCODED =
+  'characters in its user name, password or database name that must be percent-encoded (`%` as `%25`, `@` as `%40`, `/` as `%2F`, `?` as `%3F`, `#` as `%23`)';
+
+/**
+ * Finds characters of a connection URL that would be read as another part of it: a password such as `p@ss/w#rd` moves
+ * the host, which nothing reports before a connection fails.
+ * @param text The URL as it was set, not parsed.
+ * @returns Completes "NAME has …"; null for a URL without a fault of this kind.
+ */
+export function findUnencodedCredentials(text: string): string | null {
+  const [, authority = '', rest = ''] = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)(.*)$/is.exec(text) ?? [];
+  const fragment = rest.indexOf('#');
+  const beforeFragment = fragment < 0 ? rest : rest.slice(0, fragment);
+  const [path = '', ...query] = beforeFragment.split('?');
+  const moved =
+    path.includes('@') ||
+    (fragment >= 0 && rest.includes('@', fragment)) ||
+    // `?user=pix@server` is a parameter's value; in front of a `=` no parameter has one.
+    query
+      .join('?')
+      .split('&')
+      .some((parameter) => /^[^=]*@/.test(parameter)) ||
+    // A password up to its first delimiter is read as the port.
+    (rest.includes('@') && !authority.includes('@') && !URL.canParse(text));
+  return moved || !isDecodable(authority + path) ? UNENCODED : null;
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
