@@ -19,8 +19,29 @@ const withDatabase = ['test/e2e/**/*.spec.ts', 'test/faults/**/*.spec.ts'];
 
 /** What these suites are about lies above the database: where there is a server, they run on that one alone. */
 const onEither = [
-  ...['admin-fuzz', 'browser', 'canary', 'clients', 'examples', 'explain', 'fuzz', 'import', 'kubernetes'],
-  ...['languages', 'limits', 'metrics', 'migrating', 'steps', 'token-gate', 'traces', 'whole-answer'],
+  ...[
+    'admin-fuzz',
+    'browser',
+    'canary',
+    'clients',
+    'examples',
+    'explain',
+    'fuzz',
+    'haproxy',
+    'import',
+    'kubernetes',
+  ],
+  ...[
+    'languages',
+    'limits',
+    'metrics',
+    'migrating',
+    'shared-connections',
+    'steps',
+    'token-gate',
+    'traces',
+    'whole-answer',
+  ],
 ]
   .map((name) => `test/e2e/${name}.spec.ts`)
   .concat(

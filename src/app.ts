@@ -5,7 +5,7 @@ import { fastify } from 'fastify';
 import { limitBodyDepth } from './admin/body-depth.js';
 import { AppModule } from './app.module.js';
 import type { Environment } from './config/environment.js';
-import { closeGracefully, endConnectionsOnDrain } from './graceful-close.js';
+import { closeBehindUpgrade, closeGracefully, endConnectionsOnDrain } from './graceful-close.js';
 import { Drain } from './health/drain.js';
 import { limitAddresses } from './limits/address-limit.js';
 import { clientAddress, trustFor } from './limits/client-address.js';
@@ -54,11 +54,14 @@ export async function createApp(
     frameworkErrors: (error, request, reply) => {
       request.issuerId = null;
       request.limitScope = null;
+      closeBehindUpgrade(request.raw, reply.raw);
       problems.answer(error, request, reply);
       logAnswer(logger, request, reply);
       observations.answered(request, reply);
     },
   });
+  // Node hides what is beyond the first 2,000, a body's announcement too. REQUEST_LIMITS bounds their bytes.
+  server.server.maxHeadersCount = 0;
   // Bodies are JSON: Fastify reads text too, and Nest (see bodyParser) would add forms.
   server.removeContentTypeParser('text/plain');
   tracing.watch(server);
@@ -66,6 +69,10 @@ export async function createApp(
   observeAnswers(server, observations);
   setDefaultHeaders(server);
   closeGracefully(server);
+  server.addHook('onRequest', ({ raw }, reply, done) => {
+    closeBehindUpgrade(raw, reply.raw);
+    done();
+  });
   acceptForms(server);
   keepNotificationsRaw(server);
   shedLoad(server, pressure);

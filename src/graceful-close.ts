@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { Drain } from './health/drain.js';
@@ -43,4 +44,13 @@ export function endConnectionsOnDrain(fastify: FastifyInstance, drain: Pick<Drai
     if (drain.draining) reply.raw.shouldKeepAlive = false;
     done();
   });
+}
+
+/**
+ * Closes the connection behind a request that offers an upgrade (RFC 9110 §7.8). None is taken up, and Node drops the
+ * bytes that it has read behind such a request: the rest of the next one would be read as a request of its own.
+ * @param response Whose head is not written yet.
+ */
+export function closeBehindUpgrade({ headers }: IncomingMessage, response: ServerResponse): void {
+  if (headers.upgrade !== undefined) response.shouldKeepAlive = false;
 }

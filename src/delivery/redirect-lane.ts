@@ -9,11 +9,11 @@ import { logLine } from '../logging/request-log.js';
 import { type IssuerTrail, requestIdOf, runtimeText } from '../logging/request-trail.js';
 import type { Observations } from '../metrics/observations.js';
 import { ProblemFilter } from '../problems/problem.filter.js';
+import { announcesBody } from './announced-body.js';
 import type { DeliveryLocator } from './delivery-locator.js';
 import type { Delivery, DeliveryService } from './delivery.service.js';
 import { IMAGE_HEADERS, makeRedirect, type Redirect, writeRedirect } from './response-headers.js';
 import { hasNothingElse, isRead, type SealedUrl, splitSealedUrl } from './sealed-url.js';
-import { leaveBody } from './whole-answer.js';
 import type { WarmRedirect, WarmRedirects } from './warm-redirects.service.js';
 
 /** What the lane asks on its way: what Fastify's hooks and Nest's controller ask on theirs. */
@@ -61,7 +61,7 @@ export function openRedirectLane(server: FastifyInstance, services: LaneServices
     const { url = '' } = request;
     const again = warm.wasAccepted(url);
     const host = locator.needsHost ? request.headers.host : undefined;
-    const split = isRead(request) ? splitSealedUrl(url) : null;
+    const split = isRead(request) && !announcesBody(request.rawHeaders) ? splitSealedUrl(url) : null;
     // Only plain ones are known: what is known need not be looked at for anything that is not.
     const known = again && split !== null ? warm.find(split, host) : null;
     const asked = known ?? split;
@@ -86,7 +86,6 @@ export function openRedirectLane(server: FastifyInstance, services: LaneServices
       issuerId: null,
       problemCode: null,
     };
-    leaveBody(request);
     if (drain.draining) response.shouldKeepAlive = false;
     if (logger.isLevelEnabled('info')) logWhenSent(exchange);
     try {

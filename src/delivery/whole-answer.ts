@@ -8,28 +8,6 @@ interface ResponseInside {
   readonly maxRequestsOnConnectionReached?: boolean;
 }
 
-/** Where Node's request keeps whether its body was read. */
-interface RequestInside {
-  _dumped: boolean;
-  readonly _readableState: Record<'ended' | 'endEmitted' | 'destroyed' | 'closed' | 'closeEmitted', boolean>;
-}
-
-/**
- * Says that a request's body is read to its end: what still comes of it is let go. Else each request without one goes
- * through a stream's whole life, an eighth of a bare server's work. Node's own `optimizeEmptyRequests`, there from 24.12
- * on, does the same for requests that announce no body (https://github.com/nodejs/node/pull/59778).
- */
-export function leaveBody(request: IncomingMessage): void {
-  const inside = request as unknown as RequestInside;
-  const { _readableState: state } = inside;
-  inside._dumped = true;
-  state.ended = true;
-  state.endEmitted = true;
-  state.destroyed = true;
-  state.closed = true;
-  state.closeEmitted = true;
-}
-
 const PLAIN = /^[\x20-\x7e]*$/;
 
 /** Whether a text can stand in a header and in a body whose characters are its bytes. */

@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { readVersion } from '../config/package-version.js';
 import { describeForms } from '../originals/original-upload.js';
 import { describeIds } from './describe-ids.js';
 import { describeProblems } from './describe-problems.js';
@@ -37,7 +38,7 @@ export function describeApi(app: NestFastifyApplication): OpenAPIObject {
     .setDescription(
       'Token-sealed image delivery. Every error is `application/problem+json` (RFC 9457) with a stable `code`.',
     )
-    .setVersion('0.1.0')
+    .setVersion(readVersion())
     .setLicense('MIT', 'https://opensource.org/license/mit')
     .addServer('/', 'This service.')
     .addBearerAuth({

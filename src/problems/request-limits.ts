@@ -15,6 +15,8 @@ export const REQUEST_LIMITS = {
     headersTimeout: 10_000,
     // Node looks for connections that are over their time every 30 s only, if it is not told otherwise.
     connectionsCheckingInterval: 1_000,
+    // From Node 24.12 on: a request that announces no body is not read as a stream, an eighth of a bare server's work.
+    optimizeEmptyRequests: true,
   },
 };
 

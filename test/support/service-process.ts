@@ -22,20 +22,17 @@ export interface ServiceProcess {
 
 type Variables = Readonly<Record<string, string>>;
 
-/** Starts a built program with no variable but those given. */
+/** Starts a built program with no variable but those given. @param node The Node to start it on. */
 export function spawnBuilt(
   program: string,
   variables: Variables,
   args: readonly string[] = [],
+  node: string = process.execPath,
 ): Omit<ServiceProcess, 'port' | 'url'> {
-  const child = spawn(
-    process.execPath,
-    ['--max-semi-space-size=4', '--no-memory-reducer', `dist/${program}`, ...args],
-    {
-      env: { PATH: process.env['PATH'], ...variables },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  );
+  const child = spawn(node, ['--max-semi-space-size=4', '--no-memory-reducer', `dist/${program}`, ...args], {
+    env: { PATH: process.env['PATH'], ...variables },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const output = { stdout: '', stderr: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
@@ -56,9 +53,10 @@ export function spawnBuilt(
 export async function startServiceProcess(
   variables: Variables,
   [program = 'server/main.js', ...args]: readonly string[] = [],
+  node?: string,
 ): Promise<ServiceProcess> {
   const port = await findFreePort();
-  const spawned = spawnBuilt(program, { ...variables, PORT: String(port) }, args);
+  const spawned = spawnBuilt(program, { ...variables, PORT: String(port) }, args, node);
   const url = `http://127.0.0.1:${port}`;
   const failed = spawned.ended.then((ended): never => {
     throw new Error(`The service did not start: ${JSON.stringify(ended)}`);

@@ -1,0 +1,356 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { v2 as cloudinary } from 'cloudinary';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { converse, splitResponses, type Piece, type WireResponse } from '../support/connection.js';
+import { findNode24 } from '../support/node-24.js';
+import { askAdmin, createServedImage, type ServedImage } from '../support/owned.js';
+import { photo } from '../support/pictures.js';
+import { startServiceProcess, type ServiceProcess } from '../support/service-process.js';
+import { ADMIN_KEY, API_SECRET, CLOUD, TEST_VARIABLES } from '../support/service.js';
+import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
+
+/** Milliseconds between two writes that the server must read one by one. */
+const APART = 80;
+const KEYED = { Authorization: `Bearer ${ADMIN_KEY}` };
+const UNKNOWN = '00000000-0000-4000-8000-000000000000';
+/** What the trailers of one request would change about the next, and must not. */
+const TRAILERS = {
+  Authorization: 'Bearer from-a-trailer',
+  Host: 'evil.example',
+  'X-Request-Id': 'from-a-trailer',
+  'X-Forwarded-For': '192.0.2.1',
+  Cookie: 'pixseal_console=from-a-trailer',
+};
+/** The same with a key that opens everything, for a request that has none. */
+const KEYED_TRAILERS = { ...TRAILERS, ...KEYED };
+
+interface Request {
+  readonly method: string;
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Nothing where absent. */
+  readonly json?: string;
+}
+
+/** What the paths of this file are made of. */
+interface Rows {
+  readonly image: ServedImage;
+  readonly publicId: string;
+  readonly overlayId: string;
+  readonly adminKeyId: string;
+  readonly revocationId: string;
+}
+
+/** One service with its rows. */
+interface Running {
+  readonly service: ServiceProcess;
+  readonly rows: Rows;
+}
+
+const description = JSON.parse(readFileSync('docs/openapi.json', 'utf8')) as {
+  readonly paths: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+};
+
+/** A described path with ids of rows that exist. */
+function fill(path: string, { image, overlayId, adminKeyId, revocationId }: Rows): string {
+  if (path === '/images/{image_id}/explain') return image.path().replace('?', '/explain?');
+  if (path === '/images/{image_id}') return image.path();
+  const id = path.startsWith('/admin/issuers')
+    ? image.issuerId
+    : path.startsWith('/admin/overlays')
+      ? overlayId
+      : path.startsWith('/admin/admin-keys')
+        ? adminKeyId
+        : image.imageId;
+  return path.replace('{id}', id).replace('{revocation_id}', revocationId).replace('{key_id}', UNKNOWN);
+}
+
+const sign = (publicId: string): string =>
+  cloudinary
+    .url(publicId, {
+      ...{ raw_transformation: 'c_fit,w_20', type: 'authenticated', version: '5', format: 'jpg' },
+      ...{ sign_url: true, secure: true, cloud_name: CLOUD, api_secret: API_SECRET, urlAnalytics: false },
+    })
+    .replace('https://res.cloudinary.com', '');
+
+/** Paths that OpenAPI does not describe, and what a redirect may be refused with. */
+const OTHERS: Readonly<Record<string, (rows: Rows) => string>> = {
+  'a redirect that is cached': ({ image }) => image.path({ transformations: [{ width: 6 }] }),
+  'a refused token (401)': ({ image }) => `${image.path()}AA`,
+  'an unknown image (404)': ({ image }) => image.path({ image_id: UNKNOWN }),
+  'a refused step (422)': ({ image }) => image.path({ transformations: [{ width: 'wide' }] }),
+  'a redirect with an encoded query': ({ image }) => `${image.path()}&`,
+  'a public image': ({ publicId }) => `/images/${publicId}?width=5`,
+  'a rendered image': () => sign('served'),
+  'a rendered image with a bad signature (401)': () => sign('served').replace('w_20', 'w_21'),
+  'the playground': () => '/playground',
+  'the playground’s vocabulary': () => '/playground/vocabulary.json',
+  'the console': () => '/console',
+  'a page’s asset': () => `/web/assets/${readdirSync('dist/web/assets')[0]}`,
+  'the documentation': () => '/docs',
+  'the OpenAPI document': () => '/docs/openapi.json',
+  'no route (404)': () => '/nowhere',
+  'a path that no router reads (400)': () => '/images/%zz',
+};
+
+const READS = ['GET', 'HEAD'];
+/** Every operation with its body, and all that is read, with GET and HEAD. */
+const FIRST: readonly (readonly [name: string, make: (rows: Rows) => Request])[] = [
+  ...Object.entries(description.paths).flatMap(([path, operations]) =>
+    Object.keys(operations).flatMap((operation) => {
+      const methods = operation === 'get' ? READS : [operation.toUpperCase()];
+      // Nothing is written: the rows of the others stay.
+      const keys = operation === 'get' && !path.startsWith('/images/') ? [KEYED, {}] : [{}];
+      return methods.flatMap((method) =>
+        keys.map((headers) => {
+          const name = `${method} ${path}${headers === KEYED ? ' with a key' : ''}`;
+          const json = READS.includes(method) ? {} : { json: '{}' };
+          return [
+            name,
+            (rows: Rows): Request => ({ method, path: fill(path, rows), headers, ...json }),
+          ] as const;
+        }),
+      );
+    }),
+  ),
+  ...Object.entries(OTHERS).flatMap(([name, path]) =>
+    READS.map(
+      (method) => [`${method}: ${name}`, (rows: Rows): Request => ({ method, path: path(rows) })] as const,
+    ),
+  ),
+];
+
+/** What comes next on the connection: whatever a trailer could change about it shows in its response. */
+const withoutKeyPath = ({ image }: Rows): string => `/admin/images/${image.imageId}`;
+const withoutKey = (rows: Rows): Request => ({ method: 'GET', path: withoutKeyPath(rows) });
+const NEXT: Readonly<Record<string, (rows: Rows) => Request>> = {
+  'the admin API with a key': ({ image }) => ({
+    method: 'GET',
+    path: `/admin/images/${image.imageId}`,
+    headers: KEYED,
+  }),
+  'the admin API without a key': withoutKey,
+  'a redirect to the Host': ({ image }) => ({ method: 'GET', path: image.path() }),
+  'a redirect to HEAD, the whole URL its own': ({ image }) => ({
+    method: 'HEAD',
+    path: image.path({ transformations: [{ width: 7 }] }),
+  }),
+};
+
+const fields = (count: number): Record<string, string> =>
+  Object.fromEntries(Array.from({ length: count }, (_, index) => [`X-Field-${index}`, 'value']));
+
+/** As many as fit into 16 KiB. */
+const shortFields = (count: number): Record<string, string> =>
+  Object.fromEntries(Array.from({ length: count }, (_, index) => [index.toString(36), '']));
+
+const writeFields = (headers: Readonly<Record<string, string>>): string =>
+  Object.entries(headers)
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join('');
+
+function writeHead(
+  { method, path, headers = {}, json }: Request,
+  more: Readonly<Record<string, string>>,
+): string {
+  const typed = json === undefined ? {} : { 'Content-Type': 'application/json' };
+  const all = { Host: 'pixseal.test', ...headers, ...typed, ...more };
+  return `${method} ${path} HTTP/1.1\r\n${writeFields(all)}\r\n`;
+}
+
+function writeChunks({ json }: Request, trailers: Readonly<Record<string, string>>): string {
+  const chunk = json === undefined ? '' : `${json.length.toString(16)}\r\n${json}\r\n`;
+  return `${chunk}0\r\n${writeFields(trailers)}\r\n`;
+}
+
+/** All that two responses to one request have in common. */
+function constant({ status, headers, body }: WireResponse): unknown {
+  const lines = headers.map((line) =>
+    line
+      // An id of its own, since it was sent none.
+      .replace(/^(x-request-id): [\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i, '$1: own')
+      .replace(/^(x-runtime|date): .*$/i, '$1: …'),
+  );
+  return { status, headers: lines, body };
+}
+
+const CLOSE = { Connection: 'close' };
+
+async function askAlone(port: number, request: Request): Promise<WireResponse> {
+  const { json = '' } = request;
+  const length = json === '' ? {} : { 'Content-Length': String(json.length) };
+  const text = await converse(port, [writeHead(request, { ...length, ...CLOSE }) + json]);
+  const [response, ...others] = splitResponses(text, [request.method]);
+  expect(others).toStrictEqual([]);
+  if (response === undefined) throw new Error(`No response to ${request.method} ${request.path}`);
+  return response;
+}
+
+const PACES: Readonly<Record<string, (head: string, body: string, next: string) => readonly Piece[]>> = {
+  pipelined: (head, body, next) => [head + body + next],
+  'one after the other': (head, body, next) => [head + body, APART, next],
+  'body and trailers after the response': (head, body, next) => [head, APART, body, APART, next],
+  'trailers with the next': (head, body, next) => [head, APART, body + next],
+};
+
+const versions = Object.entries({ [process.version]: process.execPath, 'v24 of Node': findNode24() }).flatMap(
+  ([version, node]) => (node === null ? [] : [[version, node] as const]),
+);
+
+describe.each(versions)('on %s, a request that follows another’s body', (_, node) => {
+  let database: TestDatabase;
+  let running: Running;
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    const service = await startServiceProcess(
+      {
+        ...TEST_VARIABLES,
+        ...database.variables,
+        ...{ DELIVERY_MODE: 'local', PLAYGROUND: 'on', CONSOLE: 'on' },
+      },
+      undefined,
+      node,
+    );
+    running = { service, rows: await createRows(service) };
+  });
+  afterAll(async () => {
+    running.service.kill('SIGKILL');
+    await running.service.ended;
+    await database.drop();
+  });
+
+  it.concurrent.each(FIRST)('is read as if alone behind trailers: %s', async (_name, make) => {
+    const { rows, service } = running;
+    const first = make(rows);
+    const cases = Object.entries(NEXT).flatMap(([next, makeNext]) =>
+      [0, 40].flatMap((before) =>
+        [0, 40].flatMap((after) =>
+          [false, true].flatMap((announced) =>
+            Object.entries(PACES).map(([pace, write]) => ({
+              next,
+              makeNext,
+              before,
+              after,
+              announced,
+              pace,
+              write,
+            })),
+          ),
+        ),
+      ),
+    );
+    const expected = new Map<string, unknown>();
+    for (const [name, makeNext] of Object.entries(NEXT)) {
+      expected.set(name, constant(await askAlone(service.port, makeNext(rows))));
+    }
+    const { status } = await askAlone(service.port, first);
+    await Promise.all(
+      cases.map(async ({ next, makeNext, before, after, announced, pace, write }) => {
+        const trailers = next === 'the admin API without a key' ? KEYED_TRAILERS : TRAILERS;
+        const second = makeNext(rows);
+        const head = writeHead(first, {
+          ...fields(before),
+          'Transfer-Encoding': 'chunked',
+          ...(announced ? { Trailer: Object.keys(trailers).join(', ') } : {}),
+        });
+        const text = await converse(
+          service.port,
+          write(head, writeChunks(first, trailers), writeHead(second, { ...fields(after), ...CLOSE })),
+        );
+        const label = JSON.stringify({ next, before, after, announced, pace });
+        const responses = splitResponses(text, [first.method, second.method]);
+        expect(responses.map((response) => response.status).slice(0, 1), label).toStrictEqual([status]);
+        expect(responses.slice(1).map(constant), label).toStrictEqual([expected.get(next)]);
+      }),
+    );
+  });
+
+  const whole = '5\r\nhello\r\n0\r\nX-Request-Id: from-a-trailer\r\n\r\n';
+  it.concurrent.each<readonly [name: string, headers: Readonly<Record<string, string>>, body: string]>([
+    ['a length', { 'Content-Length': '5' }, 'hello'],
+    ['a length of 0', { 'Content-Length': '0' }, ''],
+    ['a length of 00', { 'Content-Length': '00' }, ''],
+    ['a coding in capitals', { 'TRANSFER-ENCODING': 'Chunked' }, whole],
+    ['two codings', { 'Transfer-Encoding': 'gzip, chunked' }, whole],
+    ['an expectation', { Expect: '100-continue', 'Transfer-Encoding': 'chunked' }, whole],
+    ['an expectation without a body', { Expect: '100-continue' }, ''],
+    ['trailers that do not come', { Trailer: 'Authorization', TE: 'trailers' }, ''],
+    // Node reads 2,000 fields by default, and its body whatever is announced beyond them.
+    ['a coding behind 2,100 fields', { ...shortFields(2_100), 'Transfer-Encoding': 'chunked' }, whole],
+    ['a length behind 2,100 fields', { ...shortFields(2_100), 'Content-Length': '5' }, 'hello'],
+  ])('is read as if alone behind a redirect with %s', async (_name, headers, body) => {
+    const { rows, service } = running;
+    const expected = constant(await askAlone(service.port, withoutKey(rows)));
+    for (const method of READS) {
+      const head = writeHead({ method, path: rows.image.path() }, headers);
+      const last = writeHead(withoutKey(rows), CLOSE);
+      for (const write of Object.values(PACES)) {
+        const responses = splitResponses(await converse(service.port, write(head, body, last)), [method]);
+        expect(responses.map(({ status }) => status)).toStrictEqual([302, 401]);
+        expect(responses.slice(1).map(constant)).toStrictEqual([expected]);
+      }
+    }
+  });
+
+  // Node drops the bytes that it has read behind an offer that is not taken up.
+  it.concurrent.each<readonly [name: string, path: (rows: Rows) => string]>([
+    ['a redirect', ({ image }) => image.path()],
+    ['an admin route', withoutKeyPath],
+    ['a path that no router reads', () => '/images/%zz'],
+  ])('is left to a new connection where the first offers an upgrade: %s', async (_name, path) => {
+    const { rows, service } = running;
+    const first = { method: 'GET', path: path(rows) };
+    const { status } = await askAlone(service.port, first);
+    for (const [body, announced] of [
+      ['', {}],
+      [whole, { 'Transfer-Encoding': 'chunked' }],
+    ] as const) {
+      const head = writeHead(first, { Connection: 'Upgrade', Upgrade: 'h2c', ...announced });
+      for (const write of Object.values(PACES)) {
+        const text = await converse(service.port, write(head, body, writeHead(withoutKey(rows), CLOSE)));
+        const responses = splitResponses(text, ['GET']);
+        expect(responses.map((response) => response.status)).toStrictEqual([status]);
+        expect(responses[0]?.headers).toContain('Connection: close');
+      }
+    }
+  });
+});
+
+async function createRows(service: ServiceProcess): Promise<Rows> {
+  const image = await createServedImage(service);
+  const create = async (path: string, body: unknown): Promise<{ id: string }> => {
+    const response = await askAdmin(service, 'POST', path, body);
+    expect(response.status, response.text).toBe(201);
+    return response.json() as { id: string };
+  };
+  const { issuerId } = image;
+  const open = {
+    issuer_id: issuerId,
+    public_id: 'open',
+    version: 1,
+    delivery_type: 'upload',
+    access: 'public',
+  };
+  const [overlay, publicImage, adminKey, revocation] = [
+    await create('/overlays', { issuer_id: issuerId, public_id: 'layer' }),
+    await create('/images', open),
+    await create('/admin-keys', { name: 'reader', scopes: ['read'] }),
+    await create(`/issuers/${issuerId}/revocations`, { jti: 'revoked' }),
+  ];
+  const form = new FormData();
+  form.set('file', new Blob([new Uint8Array(await photo())]), 'photo');
+  const uploaded = await fetch(`${service.url}/admin/images/${image.imageId}/original`, {
+    method: 'PUT',
+    headers: KEYED,
+    body: form,
+  });
+  expect(uploaded.status).toBe(200);
+  return {
+    image,
+    publicId: publicImage.id,
+    overlayId: overlay.id,
+    adminKeyId: adminKey.id,
+    revocationId: revocation.id,
+  };
+}
