@@ -25,7 +25,8 @@ import { Observations, observeAnswers } from './metrics/observations.js';
 import { keepNotificationsRaw } from './notifications/raw-notification.js';
 import { acceptForms } from './originals/original-upload.js';
 import { startTracing } from './tracing/start-tracing.js';
-import { answerBrokenRequest, BODY_LIMITS, REQUEST_LIMITS } from './problems/request-limits.js';
+import { answerBrokenRequest } from './problems/broken-requests.js';
+import { BODY_LIMITS, REQUEST_LIMITS } from './problems/request-limits.js';
 
 /** Bounds that a test may narrow, so as not to wait for the real ones. */
 export interface AppBounds {

@@ -1,5 +1,4 @@
-import { STATUS_CODES } from 'node:http';
-import type { Socket } from 'node:net';
+import { TrackedResponse } from './broken-requests.js';
 
 const KIB = 1024;
 
@@ -17,6 +16,7 @@ export const REQUEST_LIMITS = {
     connectionsCheckingInterval: 1_000,
     // From Node 24.12 on: a request that announces no body is not read as a stream, an eighth of a bare server's work.
     optimizeEmptyRequests: true,
+    ServerResponse: TrackedResponse,
   },
 };
 
@@ -25,37 +25,3 @@ export const BODY_LIMITS: Readonly<Record<string, number>> = {
   '/deliveries': 5 * KIB * KIB,
   '/cloudinary/notifications': KIB * KIB,
 };
-
-const BROKEN: Readonly<Record<string, { status: number; code: string; detail: string }>> = {
-  HPE_HEADER_OVERFLOW: {
-    status: 431,
-    code: 'headers_too_large',
-    detail: 'The request line and headers are over 16 KiB. Shorten the token or the headers.',
-  },
-  ERR_HTTP_REQUEST_TIMEOUT: {
-    status: 408,
-    code: 'request_timeout',
-    detail: 'The request did not arrive in time. Send it again.',
-  },
-};
-
-const MALFORMED = { status: 400, code: 'bad_request', detail: 'This is not a well-formed HTTP request.' };
-
-/** Answers what Node could not read as a request: there is only the socket to write to. */
-export function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const { status, code, detail } = BROKEN[error.code ?? ''] ?? MALFORMED;
-  const title = STATUS_CODES[status] ?? 'Bad Request';
-  const body = JSON.stringify({ type: 'about:blank', title, status, code, detail });
-  socket.end(
-    `HTTP/1.1 ${status} ${title}\r\n` +
-      'Cache-Control: no-store\r\n' +
-      'X-Content-Type-Options: nosniff\r\n' +
-      'Content-Type: application/problem+json; charset=utf-8\r\n' +
-      `Content-Length: ${Buffer.byteLength(body)}\r\n` +
-      `Connection: close\r\n\r\n${body}`,
-  );
-}

@@ -9,8 +9,9 @@ export interface WireResponse {
   readonly body: string;
 }
 
-/** What a client writes: bytes, or the milliseconds that it waits. */
-export type Piece = string | number;
+/** What a client does: it writes bytes, waits so many milliseconds, or writes nothing more. */
+export type Piece = string | number | typeof HALF_CLOSE;
+export const HALF_CLOSE = Symbol('half-close');
 
 /** Milliseconds after which a connection that the server leaves open is given up. */
 const PATIENCE = 10_000;
@@ -24,7 +25,8 @@ export function converse(port: number, pieces: readonly Piece[], patience = PATI
     const socket = connect(port, '127.0.0.1', () => {
       void (async () => {
         for (const piece of pieces) {
-          if (typeof piece === 'number') await new Promise((passed) => setTimeout(passed, piece));
+          if (piece === HALF_CLOSE) socket.end();
+          else if (typeof piece === 'number') await new Promise((passed) => setTimeout(passed, piece));
           else if (socket.writable) socket.write(piece, 'latin1');
         }
       })();

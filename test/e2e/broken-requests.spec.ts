@@ -1,0 +1,237 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { REQUEST_LIMITS } from '../../src/problems/request-limits.js';
+import { converse, HALF_CLOSE, splitResponses, type Piece } from '../support/connection.js';
+import { findNode24 } from '../support/node-24.js';
+import { createServedImage } from '../support/owned.js';
+import { startServiceProcess } from '../support/service-process.js';
+import { ADMIN_KEY, NO_PRESSURE, startService, TEST_VARIABLES } from '../support/service.js';
+import { createTestDatabase } from '../support/test-database.js';
+
+/** Milliseconds until a response that is not waited for has been sent. */
+const ANSWERED = 150;
+const GARBAGE = 'GARBAGE\r\n\r\n';
+const MALFORMED_CHUNK = 'zz\r\nhello\r\n';
+
+/** A service under test, and the requests that a row is made of. */
+interface Target {
+  readonly port: number;
+  /** Heads, but for the empty line that ends them: each is followed by `end`, or by a header that announces a body. */
+  readonly redirect: string;
+  /** Waits for the database, so that its response is under way when the next bytes are read. */
+  readonly slow: string;
+  readonly post: string;
+  readonly unroutable: string;
+  readonly large: string;
+  stop(): Promise<void>;
+}
+
+function describeTarget(port: number, path: string, imageId: string): Omit<Target, 'stop'> {
+  const host = 'Host: pixseal.test\r\n';
+  return {
+    port,
+    redirect: `GET ${path} HTTP/1.1\r\n${host}`,
+    slow: `GET /admin/images/${imageId} HTTP/1.1\r\n${host}Authorization: Bearer ${ADMIN_KEY}\r\n`,
+    post: `POST /deliveries HTTP/1.1\r\n${host}Content-Type: application/json\r\n`,
+    unroutable: `GET /images/%zz HTTP/1.1\r\n${host}`,
+    large: `GET /docs/openapi.json HTTP/1.1\r\n${host}`,
+  };
+}
+
+const end = '\r\n';
+const close = 'Connection: close\r\n\r\n';
+const chunked = 'Transfer-Encoding: chunked\r\n\r\n';
+const unknownCoding = 'Transfer-Encoding: xchunked\r\n\r\n';
+
+type Row = readonly [
+  name: string,
+  pieces: (target: Target) => readonly Piece[],
+  statuses: readonly (number | readonly number[])[],
+];
+
+/** One response, which depends on what is first: the request's own, or that its body is read. */
+const EITHER = [302, 400];
+
+/** What is on the wire, and the statuses of all that comes back. */
+const BROKEN: readonly Row[] = [
+  ['no request at all', () => [GARBAGE], [400]],
+  ['a head over 16 KiB', ({ redirect }) => [`${redirect}X: ${'x'.repeat(17_000)}\r\n\r\n`], [431]],
+  ['a head that ends in the middle', ({ redirect }) => [redirect, ANSWERED, HALF_CLOSE], [400]],
+  ['no Host', () => [`GET / HTTP/1.1\r\n\r\n`], [400]],
+
+  ['a redirect with an unknown coding', ({ redirect }) => [redirect + unknownCoding], [EITHER]],
+  ['the same, and a body', ({ redirect }) => [redirect + unknownCoding, ANSWERED, '0\r\n\r\n'], [EITHER]],
+  ['a redirect with a malformed chunk', ({ redirect }) => [redirect + chunked + MALFORMED_CHUNK], [EITHER]],
+  ['the chunk after the response', ({ redirect }) => [redirect + chunked, ANSWERED, MALFORMED_CHUNK], [302]],
+  [
+    'a malformed chunk behind a good one',
+    ({ redirect }) => [redirect + chunked, ANSWERED, '5\r\nhello\r\n', ANSWERED, MALFORMED_CHUNK],
+    [302],
+  ],
+  [
+    'malformed trailers',
+    ({ redirect }) => [redirect + chunked, ANSWERED, '0\r\n', ANSWERED, 'no field\r\n\r\n'],
+    [302],
+  ],
+  [
+    'a chunk that ends in the middle',
+    ({ redirect }) => [redirect + chunked, ANSWERED, '5\r\nh', HALF_CLOSE],
+    [302],
+  ],
+  ['a path that no router reads', ({ unroutable }) => [unroutable + chunked + MALFORMED_CHUNK], [400]],
+  ['the same, the chunk later', ({ unroutable }) => [unroutable + chunked, ANSWERED, MALFORMED_CHUNK], [400]],
+  ['no Host, and a malformed chunk', () => [`GET / HTTP/1.1\r\n${chunked}${MALFORMED_CHUNK}`], [400]],
+  [
+    'an unknown expectation',
+    ({ redirect }) => [`${redirect}Expect: nonsense\r\n${chunked}${MALFORMED_CHUNK}`],
+    [417],
+  ],
+  [
+    'the same, the chunk later',
+    ({ redirect }) => [`${redirect}Expect: nonsense\r\n${chunked}`, ANSWERED, MALFORMED_CHUNK],
+    [417],
+  ],
+  [
+    'a body that is refused before its end, and ends in the middle',
+    ({ post }) => [`${post}Content-Length: 9999999\r\n${end}`, ANSWERED, 'x'.repeat(9_999), HALF_CLOSE],
+    [413],
+  ],
+  [
+    'a body that is refused before its end, then no request',
+    ({ post }) => [`${post}Content-Length: 9999999\r\n${end}`, ANSWERED, 'x'.repeat(9_999_999), GARBAGE],
+    [413, 400],
+  ],
+
+  ['a body that is waited for', ({ post }) => [post + chunked + MALFORMED_CHUNK], [400]],
+  ['the same, the chunk later', ({ post }) => [post + chunked, ANSWERED, MALFORMED_CHUNK], [400]],
+  ['a slow response, and an unknown coding', ({ slow }) => [slow + unknownCoding], [400]],
+  ['a slow response, and a malformed chunk', ({ slow }) => [slow + chunked + MALFORMED_CHUNK], [400]],
+  ['the chunk after the slow response', ({ slow }) => [slow + chunked, ANSWERED, MALFORMED_CHUNK], [200]],
+
+  ['a redirect, then no request', ({ redirect }) => [redirect + end + GARBAGE], [302, 400]],
+  ['the same, apart', ({ redirect }) => [redirect + end, ANSWERED, GARBAGE], [302, 400]],
+  ['a slow response, then no request', ({ slow }) => [slow + end + GARBAGE], [200, 400]],
+  [
+    'slow, quick, no request',
+    ({ slow, redirect }) => [slow + end + redirect + end + GARBAGE],
+    [200, 302, 400],
+  ],
+  [
+    'slow, quick, a malformed chunk of the quick one',
+    ({ slow, redirect }) => [slow + end + redirect + chunked + MALFORMED_CHUNK],
+    [200, EITHER],
+  ],
+  [
+    'slow, a malformed chunk of one that waits for it',
+    ({ slow, post }) => [slow + end + post + chunked + MALFORMED_CHUNK],
+    [200, 400],
+  ],
+  ['garbage again and again', ({ slow }) => [slow + end + GARBAGE, 1, GARBAGE, 1, GARBAGE], [200, 400]],
+  [
+    'large responses, then no request',
+    ({ large }) => [(large + end).repeat(20) + GARBAGE],
+    [...Array.from({ length: 20 }, () => 200), 400],
+  ],
+  ['what follows the last request', ({ redirect }) => [redirect + close + redirect + close], [302]],
+  ['the same behind a slow response', ({ slow, redirect }) => [slow + close + redirect + close], [200]],
+  ['garbage behind the last request', ({ slow }) => [slow + close + GARBAGE], [200]],
+];
+
+/** Rows that wait until a request is over its time. */
+const LATE: readonly Row[] = [
+  ['a connection that nothing comes on', () => [], []],
+  ['a head that does not end', ({ redirect }) => [redirect], [408]],
+  [
+    'a body that is waited for and does not end',
+    ({ post }) => [post + chunked, ...drip('1\r\nx\r\n')],
+    [408],
+  ],
+  [
+    'a body that drips behind a redirect',
+    ({ redirect }) => [redirect + chunked, ...drip('1\r\nx\r\n')],
+    [302],
+  ],
+  [
+    'a body that does not come behind a redirect',
+    ({ redirect }) => [`${redirect}Content-Length: 5\r\n\r\n`],
+    [302],
+  ],
+  [
+    'a head that does not end behind a redirect',
+    ({ redirect }) => [redirect + end, ANSWERED, redirect],
+    [302, 408],
+  ],
+  [
+    'a body that drips behind two slow responses',
+    ({ slow }) => [slow + end + slow + chunked, ...drip('1\r\nx\r\n')],
+    [200, 200],
+  ],
+];
+
+function drip(bytes: string): readonly Piece[] {
+  return Array.from({ length: 40 }, () => [50, bytes]).flat();
+}
+
+async function expectStatuses(target: Target, [, pieces, statuses]: Row): Promise<void> {
+  const text = await converse(target.port, pieces(target));
+  const responses = splitResponses(text);
+  const expected = statuses.map((status, index) =>
+    typeof status === 'number' ? status : status.find((one) => one === responses[index]?.status),
+  );
+  expect(responses.map(({ status }) => status)).toStrictEqual(expected);
+}
+
+async function startHere(): Promise<Target> {
+  const { http, ...rest } = REQUEST_LIMITS;
+  const service = await startService({}, undefined, {
+    pressure: NO_PRESSURE,
+    requests: {
+      ...rest,
+      requestTimeout: 1_000,
+      http: { ...http, headersTimeout: 800, connectionsCheckingInterval: 100 },
+    },
+  });
+  const image = await createServedImage(service);
+  return {
+    ...describeTarget(service.port, image.path(), image.imageId),
+    stop: () => service.close(),
+  };
+}
+
+async function startOn(node: string): Promise<Target> {
+  const database = await createTestDatabase();
+  const service = await startServiceProcess({ ...TEST_VARIABLES, ...database.variables }, undefined, node);
+  const image = await createServedImage(service);
+  return {
+    ...describeTarget(service.port, image.path(), image.imageId),
+    stop: async () => {
+      service.kill('SIGKILL');
+      await service.ended;
+      await database.drop();
+    },
+  };
+}
+
+const node24 = findNode24();
+
+describe.each([
+  ['this Node', startHere, [...BROKEN, ...LATE]],
+  ...(node24 === null ? [] : [['Node 24', () => startOn(node24), BROKEN] as const]),
+] as const)(
+  'on %s, a connection gets one response for each request, and is closed behind',
+  (_, start, rows) => {
+    let target: Target;
+    beforeAll(async () => {
+      target = await start();
+    });
+    afterAll(() => target.stop());
+
+    it.concurrent.each(rows.map((row) => [row[0], row] as const))('%s', async (_name, row) => {
+      await expectStatuses(target, row);
+    });
+
+    it('and every other connection goes on', async () => {
+      const text = await converse(target.port, [target.redirect + close]);
+      expect(splitResponses(text).map(({ status }) => status)).toStrictEqual([302]);
+    });
+  },
+);
