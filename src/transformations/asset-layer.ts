@@ -38,10 +38,16 @@ const KINDS_OF_LAYER = new Set([
   'video',
 ]);
 
+/**
+ * What Cloudinary may read as a layer's format: `l_logo.png` is the asset `logo` as a PNG, which is how the SDK writes
+ * `{public_id: 'logo', format: 'png'}`. The asset `logo.png` has no spelling of its own.
+ */
+export const LAYER_EXTENSION = /\.(?=\d*[a-z])[a-z\d]{2,5}$/i;
+
 /** What a public id must look like to be written as a layer, for people. */
 export const LAYER_PUBLIC_ID_ALLOWED =
-  'a row whose public id has no `:`, `%`, `$`, control character or empty folder, and, when uploaded, does not lie ' +
-  'in a folder named like a kind of layer (text, fetch, video, private, …)';
+  'a row whose public id has no `:`, `%`, `$`, control character or empty folder, does not end like a file (`.png`), ' +
+  'and, when uploaded, does not lie in a folder named like a kind of layer (text, fetch, video, private, …)';
 
 /**
  * The public id as a layer has it, or undefined where no spelling would name this asset and no other. Every `/`
@@ -54,6 +60,7 @@ function writeLayerPublicId({ deliveryType, publicId }: LayerAsset): string | un
     folders.includes('') ||
     // `a:b` would be read as `a/b`; `%` and `$` would be decoded, or looked up as a variable.
     /[:%$]|\p{Cc}|\p{Cs}/u.test(publicId) ||
+    LAYER_EXTENSION.test(publicId) ||
     (deliveryType === 'upload' && folders.length > 1 && KINDS_OF_LAYER.has(folders[0]?.toLowerCase() ?? ''))
   ) {
     return undefined;

@@ -360,8 +360,12 @@ describe('layers by row', () => {
     }
   });
 
-  it.each(['fetch/aHR0cDovL2V2aWw', 'text/x', 'video/x', 'private/x', 'authenticated/x'])(
-    'that would be read as another kind of layer are refused, however they got there: %s',
+  it.each([
+    ...['fetch/aHR0cDovL2V2aWw', 'text/x', 'video/x', 'private/x', 'authenticated/x'],
+    // Another issuer's `ou1`, as a PNG.
+    'ou1.png',
+  ])(
+    'that Cloudinary would read as another asset are refused, however they got there: %s',
     async (public_id) => {
       const row = { issuer_id: tenant.issuerId, public_id, delivery_type: 'upload' };
       expect((await service.admin('POST', '/overlays', row)).status).toBe(422);
@@ -372,7 +376,9 @@ describe('layers by row', () => {
           id,
           ...Object.values(row),
         ]);
-      expectRefusal(await refusalOf([{ overlay: id }]), { step: 1, key: 'overlay', value: `"${id}"` });
+      for (const key of ['overlay', 'underlay', 'default_image']) {
+        expectRefusal(await refusalOf([{ [key]: id }]), { step: 1, key, value: `"${id}"` });
+      }
     },
   );
 

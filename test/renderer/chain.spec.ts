@@ -14,7 +14,7 @@ const RUNS = Number(process.env['PIXSEAL_AGREEMENT_RUNS'] ?? 2000);
 const ROWS: ReadonlyMap<string, LayerAsset> = new Map([
   ['3d616b4e-a597-4b23-aa3d-d7de678f0ba6', { deliveryType: 'private', publicId: 'd47e609177b4' }],
   ['0b6a3f0e-2c0f-4c55-9d1b-5a5f2f1f7a11', { deliveryType: 'authenticated', publicId: 'a/b/c d,é' }],
-  ['9c1c3e52-6d8f-4e4b-8a0a-0f4f5f3b2c22', { deliveryType: 'upload', publicId: 'marks/logo.png' }],
+  ['9c1c3e52-6d8f-4e4b-8a0a-0f4f5f3b2c22', { deliveryType: 'upload', publicId: 'marks/logo.1' }],
 ]);
 const UPLOADED = '9c1c3e52-6d8f-4e4b-8a0a-0f4f5f3b2c22';
 
@@ -126,12 +126,11 @@ describe('parseChain', () => {
 });
 
 describe('findAssets', () => {
-  it('names layers and default images, with and without an extension', () => {
+  it('names layers and default images; an extension is a format, as Cloudinary reads it', () => {
     expect(
-      findAssets(['l_authenticated:a:b,w_10', 'd_avatars:none.png', 'u_c', 'l_text:Arial_40:x']),
+      findAssets(['l_authenticated:a:b.jpg,w_10', 'd_avatars:none.png', 'u_c', 'l_text:Arial_40:x']),
     ).toEqual([
       { deliveryType: 'authenticated', publicId: 'a/b' },
-      { deliveryType: 'upload', publicId: 'avatars/none.png' },
       { deliveryType: 'upload', publicId: 'avatars/none' },
       { deliveryType: 'upload', publicId: 'c' },
     ]);

@@ -11,7 +11,7 @@ const RUNS = Number(process.env['PIXSEAL_AGREEMENT_RUNS'] ?? 2000);
 const ROWS: ReadonlyMap<string, LayerAsset> = new Map([
   ['3d616b4e-a597-4b23-aa3d-d7de678f0ba6', { deliveryType: 'private', publicId: 'd47e609177b4' }],
   ['0b6a3f0e-2c0f-4c55-9d1b-5a5f2f1f7a11', { deliveryType: 'authenticated', publicId: 'marks/3bc669b21d8e' }],
-  ['9c1c3e52-6d8f-4e4b-8a0a-0f4f5f3b2c22', { deliveryType: 'upload', publicId: 'marks/logo.png' }],
+  ['9c1c3e52-6d8f-4e4b-8a0a-0f4f5f3b2c22', { deliveryType: 'upload', publicId: 'marks/logo.1' }],
 ]);
 const UPLOADED = '9c1c3e52-6d8f-4e4b-8a0a-0f4f5f3b2c22';
 

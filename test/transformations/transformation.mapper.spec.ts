@@ -226,6 +226,11 @@ describe('TransformationMapper', () => {
       ['authenticated', 'été 1', 'l_authenticated:%C3%A9t%C3%A9%201'],
       ['upload', 'a,b', 'l_a%252Cb'],
       ['upload', 'a?b#c&d', 'l_a%3Fb%23c%26d'],
+      // No format of Cloudinary's: what follows the dot is a part of the id.
+      ['upload', 'photo.2024', 'l_photo.2024'],
+      ['private', 'v1.png/logo', 'l_private:v1.png:logo'],
+      ['upload', 'logo.final_3', 'l_logo.final_3'],
+      ['upload', 'a.photograph', 'l_a.photograph'],
     ] as const)('writes %s %s as %s', (deliveryType, publicId, component) => {
       expect(mapper.map([{ overlay: OVERLAY }]).components(row(deliveryType, publicId))).toEqual([component]);
     });
@@ -242,6 +247,11 @@ describe('TransformationMapper', () => {
       ['private', ''],
       ['private', 'a\r\nb'],
       ['private', 'a\ud800'],
+      ...['png', 'JPG', 'jpeg', 'webp', 'ai', 'jp2', '3ds', 'eps3'].flatMap((extension) =>
+        (['upload', 'private', 'authenticated'] as const).map(
+          (deliveryType) => [deliveryType, `marks/ou1.${extension}`] as const,
+        ),
+      ),
     ] as const)('refuses %s %j, whose spelling would name something else', (deliveryType, publicId) => {
       const error = refusal([{ width: 1 }, { overlay: OVERLAY }], row(deliveryType, publicId));
       expect(error.extensions).toMatchObject({ step: 2, key: 'overlay', value: `"${OVERLAY}"` });
@@ -249,12 +259,26 @@ describe('TransformationMapper', () => {
 
     it('takes a default image from an uploaded overlay alone', () => {
       const steps = [{ default_image: OVERLAY }];
-      expect(mapper.map(steps).components(row('upload', 'docs/avatar.png'))).toEqual(['d_docs:avatar.png']);
-      expect(refusal(steps, row('private', 'avatar.png')).extensions).toMatchObject({
+      expect(mapper.map(steps).components(row('upload', 'docs/avatar'))).toEqual(['d_docs:avatar']);
+      expect(refusal(steps, row('private', 'avatar')).extensions).toMatchObject({
         step: 1,
         key: 'default_image',
       });
     });
+
+    it.each(['overlay', 'underlay', 'default_image'])(
+      'refuses an extension in %s, which Cloudinary reads as a format: `ou1.png` is another row’s `ou1`',
+      (key) => {
+        const error = refusal([{ width: 1 }, { [key]: OVERLAY }], row('upload', 'ou1.png'));
+        expect(error.status).toBe(422);
+        expect(error.extensions).toMatchObject({
+          step: 2,
+          key,
+          value: `"${OVERLAY}"`,
+          allowed: expect.stringContaining('does not end like a file (`.png`)') as string,
+        });
+      },
+    );
   });
 
   describe('limits', () => {

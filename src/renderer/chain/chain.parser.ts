@@ -32,15 +32,10 @@ export function findAssets(chain: readonly string[]): readonly LayerAsset[] {
   });
 }
 
-/**
- * What `d_` may mean, the likeliest first: the public id as the mapper writes it, or with an extension as in
- * Cloudinary's reference (`d_avatar.png`).
- */
+/** The original that `d_` names: one that was uploaded, or none. */
 export function defaultImages(value: string): readonly LayerAsset[] {
   const asset = readAssetLayer(value);
-  if (asset?.deliveryType !== 'upload') return [];
-  const [, stem] = /^(.+)\.[A-Za-z0-9]{2,5}$/.exec(asset.publicId) ?? [];
-  return stem === undefined ? [asset] : [asset, { ...asset, publicId: stem }];
+  return asset?.deliveryType === 'upload' ? [asset] : [];
 }
 
 function parseComponent(text: string): Component {

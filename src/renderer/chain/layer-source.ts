@@ -1,4 +1,4 @@
-import { type LayerAsset, writeAssetLayer } from '../../transformations/asset-layer.js';
+import { LAYER_EXTENSION, type LayerAsset, writeAssetLayer } from '../../transformations/asset-layer.js';
 import { writeTextLayer } from '../../transformations/text-layer.js';
 
 /** What a layer shows: an original, or a text. */
@@ -9,8 +9,8 @@ export type Layer = { readonly under: boolean } & (
 const TYPES = ['upload', 'private', 'authenticated'] as const;
 
 /**
- * The asset that stands after `l_`, `u_` or `d_`: `private:folder:name`, percent-encoded. Undefined for what the
- * mapper could not have written: another kind of layer (`fetch:…`), an empty folder, a control character.
+ * The asset that stands after `l_`, `u_` or `d_`: `private:folder:name`, percent-encoded; an extension, as in
+ * `d_avatar.png`, is a format and not a part of the id. Undefined for what the mapper could not have written: another kind of layer (`fetch:…`), an empty folder, a control character.
  */
 export function readAssetLayer(value: string): LayerAsset | undefined {
   const [first = '', ...rest] = value.split(':');
@@ -26,7 +26,10 @@ export function readAssetLayer(value: string): LayerAsset | undefined {
   }
   // A slash is written `:`; one that an encoding hid would name a folder that was never signed for as such.
   if (folders.some((folder) => folder.includes('/') || folder === '.' || folder === '..')) return undefined;
-  const asset: LayerAsset = { deliveryType: type ?? 'upload', publicId: folders.join('/') };
+  const asset: LayerAsset = {
+    deliveryType: type ?? 'upload',
+    publicId: folders.join('/').replace(LAYER_EXTENSION, ''),
+  };
   return writeAssetLayer(asset) === undefined ? undefined : asset;
 }
 
