@@ -4,13 +4,15 @@ import { readFlags, type UsedFlag } from './flags.js';
 import { isPlainObject } from './grammar.js';
 import { allowedTextLayer, writeTextLayer } from './text-layer.js';
 import { InvalidTransformationError } from './transformation.errors.js';
-import { type Parameter, PARAMETER_BY_KEY, reasonToIgnore } from './vocabulary.js';
+import { nearStepKey, type Parameter, PARAMETER_BY_KEY, reasonToIgnore } from './vocabulary.js';
 
 /** A key of a step, or a part of its value, that has no effect. */
 export interface IgnoredKey {
   readonly key: string;
   /** A short sentence without a subject: "unknown parameter". */
   readonly reason: string;
+  /** The known key that was probably meant. */
+  readonly near?: string;
 }
 
 /** Rows by lower-case id. */
@@ -51,9 +53,10 @@ export class MappedStep {
 
   /**
    * @param source The step as it came.
+   * @param lenient Whether an unknown key that resembles a known one is ignored as any other unknown key.
    * @throws {InvalidTransformationError} 422 naming step, key, value and the allowed range.
    */
-  static read(source: unknown, step: number): MappedStep {
+  static read(source: unknown, step: number, lenient: boolean): MappedStep {
     if (!isPlainObject(source)) {
       throw new InvalidTransformationError({
         step,
@@ -64,9 +67,13 @@ export class MappedStep {
     const read = new MappedStep(step, source);
     for (const key of Object.keys(source)) {
       const parameter = PARAMETER_BY_KEY.get(key);
+      if (parameter === undefined) {
+        if (!lenient) refuseNearKey(key, step);
+        continue;
+      }
       const value = source[key];
       // JSON has no undefined: only our own code can have left it there, and means "not set".
-      if (parameter === undefined || value === undefined) continue;
+      if (value === undefined) continue;
       if (!read.take(parameter, value)) {
         throw new InvalidTransformationError({ step, key, value, allowed: allowedFor(parameter, value) });
       }
@@ -115,7 +122,10 @@ export class MappedStep {
       typeof source['size'] !== 'string' ? [] : SIDES.filter(({ key }) => source[key] !== undefined);
     const flags = this.onLayer ? [] : this.flags.filter(({ flag }) => flag.scope === 'layer');
     return [
-      ...unknown.map((key) => ({ key, reason: reasonToIgnore(key) })),
+      ...unknown.map((key) => {
+        const near = nearStepKey(key);
+        return { key, reason: reasonToIgnore(key), ...(near === null ? {} : { near }) };
+      }),
       ...overruled.map(({ key }) => ({ key, reason: 'overruled by `size`' })),
       ...flags.map(({ written }) => ({
         key: 'flags',
@@ -240,6 +250,12 @@ const SIDES = [
   { key: 'width', code: 'w' },
   { key: 'height', code: 'h' },
 ] as const;
+
+/** @throws {InvalidTransformationError} 422 for an unknown key that resembles a known one. */
+export function refuseNearKey(key: string, step: number): void {
+  const near = nearStepKey(key);
+  if (near !== null) throw new InvalidTransformationError({ step, key, near });
+}
 
 function allowedFor(parameter: Parameter, value: unknown): string {
   const narrower =

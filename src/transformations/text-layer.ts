@@ -1,4 +1,5 @@
 import { type Grammar, isPlainObject, matching, number, oneOf } from './grammar.js';
+import { NearNames } from './near-names.js';
 
 /**
  * Text layers, in the SDK's own terms: `textStyle` and the text branch of `process_layer` in
@@ -181,10 +182,16 @@ export function writeTextLayer(value: unknown): string | undefined {
   return isPlainObject(value) ? writeObject(value) : undefined;
 }
 
+const nearMembers = new NearNames(['text', ...TEXT_LAYER_MEMBERS.keys()], new Set());
+
 /** For people, of the member at which an object is refused: completes "Allowed: …". Undefined where it is none. */
 export function allowedTextLayer(value: unknown): string | undefined {
   if (!isPlainObject(value)) return undefined;
   const { text, ...layer } = value;
+  for (const name of Object.keys(layer)) {
+    const near = nearMembers.find(name);
+    if (near !== null) return `\`${near}\` in a text layer, not \`${name}\``;
+  }
   if (typeof text !== 'string' || !isShowable(text)) return undefined;
   for (const [name, member] of Object.entries(layer)) {
     const grammar = TEXT_LAYER_MEMBERS.get(name);

@@ -12,6 +12,15 @@ export interface InvalidTransformation {
   readonly allowed: string;
 }
 
+/** A key of a step that is not a parameter, and resembles one. */
+export interface MisspelledKey {
+  /** 1-based. */
+  readonly step: number;
+  readonly key: string;
+  /** The known key that was probably meant. */
+  readonly near: string;
+}
+
 const RENDERED_LENGTH = 100;
 /** Anything a terminal, a log line or a page could be fooled by: controls, format characters, lone surrogates. */
 const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/gu;
@@ -35,18 +44,27 @@ export class InvalidTransformationError extends ProblemError {
   override readonly code = 'invalid_transformation';
   override readonly extensions: ProblemExtensions;
 
-  constructor({ step, key, value, allowed }: InvalidTransformation) {
-    const shown = value === undefined ? undefined : render(value);
+  constructor(fault: InvalidTransformation | MisspelledKey) {
+    const { step, key } = fault;
     const subject = [step && `step ${step}`, key && `\`${key}\``].filter(Boolean).join(', ');
+    const place = { ...(step === undefined ? {} : { step }), ...(key === undefined ? {} : { key }) };
+    if ('near' in fault) {
+      super(
+        `Transformation refused: ${subject} is not a parameter. Did you mean \`${fault.near}\`? ` +
+          'Correct it; where a token seals it, seal a new one.',
+      );
+      this.extensions = { ...place, near: fault.near, allowed: `\`${fault.near}\`` };
+      return;
+    }
+    const shown = fault.value === undefined ? undefined : render(fault.value);
     super(
-      `Transformation refused: ${subject} cannot be ${shown ?? 'there'}. Allowed: ${allowed}. ` +
+      `Transformation refused: ${subject} cannot be ${shown ?? 'there'}. Allowed: ${fault.allowed}. ` +
         'Correct it; where a token seals it, seal a new one.',
     );
     this.extensions = {
-      ...(step === undefined ? {} : { step }),
-      ...(key === undefined ? {} : { key }),
+      ...place,
       ...(shown === undefined ? {} : { value: shown }),
-      allowed,
+      allowed: fault.allowed,
     };
   }
 }

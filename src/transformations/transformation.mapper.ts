@@ -44,9 +44,10 @@ export class TransformationMapper {
    * @param transformations The claim as it came: steps in order, each an object of the SDK's parameters.
    * @param numbers Of each step, the number by which it is named; its place, from 1, where there is none. Several steps
    * may stand for one of the token's.
+   * @param lenient Whether unknown keys that resemble known ones are ignored, instead of refused.
    * @throws {InvalidTransformationError} 422 naming step, key, value and the allowed range.
    */
-  map(transformations: unknown, numbers: readonly number[] = []): MappedChain {
+  map(transformations: unknown, numbers: readonly number[] = [], lenient = false): MappedChain {
     if (transformations === undefined) {
       return EMPTY;
     }
@@ -59,7 +60,7 @@ export class TransformationMapper {
     }
     let layers = 0;
     const steps = transformations.map((source: unknown, index) => {
-      const step = MappedStep.read(source, numbers[index] ?? index + 1);
+      const step = MappedStep.read(source, numbers[index] ?? index + 1, lenient);
       layers += step.layers;
       if (layers > MAX_LAYERS) refuseLayer(step);
       return step;

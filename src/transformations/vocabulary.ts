@@ -4,6 +4,7 @@ import { effect } from './effects.js';
 import { FLAGS_ALLOWED } from './flags.js';
 import { anyOf, type Grammar, listOf, matching, number, oneOf, words } from './grammar.js';
 import { gravity } from './gravity.js';
+import { NearNames } from './near-names.js';
 import { TEXT_LAYER_ALLOWED } from './text-layer.js';
 
 /**
@@ -353,6 +354,17 @@ const IGNORED_FOR: readonly (readonly [reason: string, keys: readonly string[]])
 export const IGNORED_KEYS: ReadonlyMap<string, string> = new Map(
   IGNORED_FOR.flatMap(([reason, keys]) => keys.map((key) => [key, reason] as const)),
 );
+
+/** The key of a step that calls one of the policy's presets. */
+export const PRESET_KEY = 'preset';
+
+const nearKeys = new NearNames([...PARAMETER_BY_KEY.keys(), PRESET_KEY], new Set(IGNORED_KEYS.keys()));
+
+/** The key that an unknown key of a step was probably meant to be; null where it resembles none. */
+export function nearStepKey(key: string): string | null {
+  // `$width` is a variable of the SDK, and not a misspelled `width`.
+  return key.startsWith('$') ? null : nearKeys.find(key);
+}
 
 /** Why a step's key that is no parameter has no effect; a short sentence without a subject. */
 export function reasonToIgnore(key: string): string {

@@ -589,11 +589,11 @@ describeOnce('token mint', () => {
   });
 
   it('remarks beside the token on keys that have no effect', async () => {
-    const { code, stdout, stderr } = await mint([...issuer, '--step', 'wdith=200,flags=tiled']);
+    const { code, stdout, stderr } = await mint([...issuer, '--step', 'miaim=200,flags=tiled']);
     expect({ code, stderr }).toStrictEqual({
       code: 0,
       stderr:
-        'note: step 1: wdith is ignored: unknown parameter\n' +
+        'note: step 1: miaim is ignored: unknown parameter\n' +
         'note: step 1: flags is ignored: `tiled` acts only on a layer, and this step has none\n',
     });
     expect(stdout).toMatch(/^ey[\w-]+\.[\w-]+\.[\w-]{43}\n$/);
@@ -605,6 +605,11 @@ describeOnce('token mint', () => {
       error: /^error: 422 invalid_transformation: Transformation refused: step 1, `width`/,
     },
     { step: 'overlay=logo', error: /^error: 422 invalid_transformation: / },
+    {
+      step: 'wdith=200',
+      error:
+        /^error: 422 invalid_transformation: .* step 1, `wdith` is not a parameter. Did you mean `width`\?/,
+    },
     {
       step: `{"overlay":"text:Arial_40:${'a'.repeat(900)}","x":"${'1'.repeat(8000)}"}`,
       error: /^error: 422 invalid_transformation: /,

@@ -287,8 +287,7 @@ describe('a key that no token may use', () => {
     ['w', 1],
     ['l', 'x'],
     ['', 1],
-    ['width ', 1],
-    ['Width', 1],
+    ['startOffset', 1],
     ['miaim', 'hey hey !'],
     ['super_plop', { deep: [1, 2, 3] }],
   ])('is ignored: the Location equals that without %s %j', async (key, value) => {
@@ -300,6 +299,31 @@ describe('a key that no token may use', () => {
     expect(after.headers.location).toBe(without.headers.location);
     const alone = await service.image(tenant.steps({ [key]: value }, step));
     expect(alone.headers.location).toBe(without.headers.location);
+  });
+
+  it.each([
+    ['widht', 'width'],
+    ['width ', 'width'],
+    ['Width', 'width'],
+    ['overlays', 'overlay'],
+    ['fetchFormat', 'fetch_format'],
+    ['presets', 'preset'],
+  ])('is refused where it resembles a known one, with the whole problem: %j', async (key, near) => {
+    const { status, json } = await service.image(tenant.steps(step, { [key]: 1 }));
+    expect(status).toBe(422);
+    expect(json()).toStrictEqual({
+      type: 'about:blank',
+      title: 'Unprocessable Entity',
+      status: 422,
+      code: 'invalid_transformation',
+      detail:
+        `Transformation refused: step 2, \`${key}\` is not a parameter. Did you mean \`${near}\`? ` +
+        'Correct it; where a token seals it, seal a new one.',
+      step: 2,
+      key,
+      near,
+      allowed: `\`${near}\``,
+    });
   });
 
   it('is ignored: __proto__, as JSON has it', async () => {

@@ -163,7 +163,7 @@ describe('TransformationMapper', () => {
         "custom_pre_function":{"function_type":"wasm","source":"x"},"secure_distribution":"evil.example.org",
         "private_cdn":true,"cname":"evil.example.org","cloud_name":"other","sign_url":false,"type":"upload",
         "if":"w_gt_1","$x":1,"$width":"!a!","variables":[["$a",1]],"__proto__":{"width":1},"constructor":{"width":1},
-        "prototype":1,"toString":"x","aspectRatio":"16:9","defaultImage":"x","WIDTH":1,"w":1,"l":"secret",
+        "prototype":1,"toString":"x","startOffset":1,"w":1,"l":"secret",
         "responsive_width":true,"format":"png","version":1,"start_offset":1,"video_codec":"h264","":1}`,
     ) as Record<string, unknown>;
 
@@ -178,6 +178,47 @@ describe('TransformationMapper', () => {
     it('writes all of them together as the step without them', () => {
       expect(mapper.map([HOSTILE]).components(new Map())).toEqual([]);
       expect(mapper.map([{ ...HOSTILE, width: 5 }]).components(new Map())).toEqual(['w_5']);
+    });
+  });
+
+  describe('an unknown key that resembles a known one', () => {
+    it.each([
+      ['widht', 'width'],
+      ['WIDTH', 'width'],
+      ['aspectRatio', 'aspect_ratio'],
+      ['defaultImage', 'default_image'],
+      ['overlays', 'overlay'],
+      ['presets', 'preset'],
+    ])('is refused: `%s`, naming `%s`', (key, near) => {
+      const steps = [{ height: 5 }, { [key]: 1, height: 5 }];
+      const refuse = (): unknown => mapper.map(steps);
+      expect(refuse).toThrow(
+        `Transformation refused: step 2, \`${key}\` is not a parameter. Did you mean \`${near}\`? Correct it`,
+      );
+      expect(refuse).toThrow(
+        expect.objectContaining({
+          status: 422,
+          code: 'invalid_transformation',
+          extensions: { step: 2, key, near, allowed: `\`${near}\`` },
+        }),
+      );
+      const [, lenient] = mapper.map(steps, [], true).steps;
+      expect(lenient?.component(new Map())).toBe('h_5');
+      expect(lenient?.ignored).toStrictEqual([{ key, reason: 'unknown parameter', near }]);
+    });
+
+    it.each([
+      [{ font_famly: 'Arial', font_size: 20, text: 'a' }, '`font_family` in a text layer, not `font_famly`'],
+      [{ fontFamily: 'Arial', font_size: 20, text: 'a' }, '`font_family` in a text layer, not `fontFamily`'],
+      [{ font_family: 'Arial', font_size: 20, txt: 'a' }, '`text` in a text layer, not `txt`'],
+      [{ text_styles: 'Arial_20', text: 'a' }, '`text_style` in a text layer, not `text_styles`'],
+    ])('is refused in a text layer: %j', (overlay, allowed) => {
+      expect(() => mapper.map([{ overlay }], [], true)).toThrow(
+        expect.objectContaining({
+          status: 422,
+          extensions: { step: 1, key: 'overlay', value: JSON.stringify(overlay), allowed },
+        }),
+      );
     });
   });
 

@@ -1,0 +1,82 @@
+/** Longer names are never near: no known name has half as many characters. */
+const MAX_LENGTH = 64;
+/** One edit turns a shorter name into most others: `x` into `y`, `if` into `id`. */
+const MIN_LENGTH_FOR_EDITS = 3;
+
+/** An issuer's tokens have the same unknown names each time. */
+const MAX_REMEMBERED = 1_000;
+
+/** Finds the known name that an unknown one was probably meant to be. */
+export class NearNames {
+  private readonly byFoldedName: ReadonlyMap<string, string>;
+  private readonly remembered = new Map<string, string | null>();
+
+  /**
+   * @param names The known names.
+   * @param exempt Names that are never near a known one, although one edit away from it.
+   */
+  constructor(
+    private readonly names: readonly string[],
+    private readonly exempt: ReadonlySet<string>,
+  ) {
+    // Reversed, so that of two names with the same folded form the first one stays.
+    this.byFoldedName = new Map(names.toReversed().map((name) => [fold(name), name]));
+  }
+
+  /**
+   * The known name that differs from this one by a single edit (a character added, removed or replaced, or two
+   * neighbours swapped), or only by case, `_`, `-` or the plural. Null for no such name, and for a known one.
+   */
+  find(name: string): string | null {
+    if (name.length > MAX_LENGTH) return null;
+    let near = this.remembered.get(name);
+    if (near !== undefined) return near;
+    near = this.exempt.has(name) ? null : this.search(name);
+    if (this.remembered.size >= MAX_REMEMBERED) this.remembered.clear();
+    this.remembered.set(name, near);
+    return near;
+  }
+
+  private search(name: string): string | null {
+    let near: string | null = null;
+    for (const known of this.names) {
+      if (known === name) return null;
+      if (near === null && isOneEdit(known, name)) near = known;
+    }
+    return near ?? this.byFoldedName.get(fold(name)) ?? null;
+  }
+}
+
+/** Whether the optimal string alignment distance of two different names is 1. */
+function isOneEdit(one: string, other: string): boolean {
+  const { length } = one;
+  const longer = Math.max(length, other.length);
+  const shorter = Math.min(length, other.length);
+  if (shorter < MIN_LENGTH_FOR_EDITS || longer - shorter > 1) return false;
+  let start = 0;
+  while (start < shorter && one.charCodeAt(start) === other.charCodeAt(start)) start += 1;
+  let end = 0;
+  while (
+    end < shorter - start &&
+    one.charCodeAt(length - 1 - end) === other.charCodeAt(other.length - 1 - end)
+  ) {
+    end += 1;
+  }
+  const differing = longer - start - end;
+  return (
+    differing === 1 ||
+    (differing === 2 &&
+      longer === shorter &&
+      one.charAt(start) === other.charAt(start + 1) &&
+      one.charAt(start + 1) === other.charAt(start))
+  );
+}
+
+/** A name without what spellings differ by: case, `_`, `-` and, from 4 letters on, the plural's ending. */
+function fold(name: string): string {
+  return name
+    .toLowerCase()
+    .replaceAll(/[_-]/g, '')
+    .replace(/(?<=..)ies$/, 'y')
+    .replace(/(?<=...)s$/, '');
+}
