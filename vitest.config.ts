@@ -23,6 +23,7 @@ const onEither = [
     'admin-fuzz',
     'browser',
     'canary',
+    'claims',
     'clients',
     'examples',
     'explain',

@@ -19,7 +19,7 @@ export function addExplainCommand(program: Command): void {
       .command('explain')
       .summary('show what a token or URL does, step by step')
       .description(
-        'Shows what a token does: each step with the component it becomes, each key that is ignored and why, the\n' +
+        'Shows what a token does: each step with the component it becomes, each ignored claim and key with the reason, the\n' +
           'signed URL, and where the redirect points. A token that is refused is shown with the problem, exit code 1.\n' +
           'No admin key is needed.',
       )
@@ -74,10 +74,11 @@ function formatExplanation(explanation: Json<ExplanationView>): string[] {
     ]),
     '',
     ...formatRows([
+      ...explanation.ignored_claims.map((entry) => ['claims', ignoredText(entry.claim, entry)] as const),
       ['base', explanation.base_chain.join('/') || '(none)'],
       ...steps.flatMap(({ step, component, ignored }) => [
         [`step ${step}`, component === '' ? '(nothing)' : component] as const,
-        ...ignored.map((entry) => ['', `ignored ${entry.key}: ${entry.reason}`] as const),
+        ...ignored.map((entry) => ['', ignoredText(entry.key, entry)] as const),
       ]),
     ]),
     '',
@@ -86,4 +87,11 @@ function formatExplanation(explanation: Json<ExplanationView>): string[] {
       ['redirects to', explanation.location],
     ]),
   ].map(printable);
+}
+
+function ignoredText(
+  name: string,
+  { reason, near }: { readonly reason: string; readonly near?: string },
+): string {
+  return `ignored ${name}: ${reason}${near === undefined ? '' : ` (near: ${near})`}`;
 }

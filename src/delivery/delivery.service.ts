@@ -11,6 +11,7 @@ import { OverlayNotFoundError } from '../overlays/overlay.errors.js';
 import type { IssuerTrail } from '../logging/request-trail.js';
 import type { Overlay } from '../overlays/overlay.js';
 import { selectBaseChain } from '../policy/base-chain.js';
+import { checkClaims } from '../policy/check-claims.js';
 import { checkOutput } from '../policy/check-output.js';
 import { checkToken } from '../policy/check-token.js';
 import { type ExpandedSteps, expandSteps, NO_STEPS } from '../policy/expand-steps.js';
@@ -97,8 +98,10 @@ export class DeliveryService {
   private deliverSpent(pathId: string, verified: VerifiedToken): Soon<Delivery> {
     const { issuer, key, claims, verifiedAt } = verified;
     this.keyUses.count(key.id);
-    const imageId = resolveImageId(claims, pathId);
     const policy = policyOf(issuer);
+    // First: a token whose `imageId` was meant to bind it must not be refused for its path.
+    checkClaims(policy, claims);
+    const imageId = resolveImageId(claims, pathId);
     checkToken(policy, claims, verifiedAt);
     // An original is delivered as it is: its steps, if there are any, have nothing to act on.
     const steps = claims.original ? NO_STEPS : expandSteps(policy, claims.transformations);
@@ -156,7 +159,7 @@ export class DeliveryService {
 
   private sign(request: CheckedRequest, expanded: ExpandedSteps): Soon<Delivery> {
     const { issuer, policy, claims } = request;
-    const mapped = this.mapper.map(expanded.steps, expanded.numbers);
+    const mapped = this.mapper.map(expanded.steps, expanded.numbers, policy.lenient);
     // An original that a policy with limits forbids did not get here.
     if (claims?.original !== true) checkOutput(policy, mapped);
     const ids = allOf(mapped.overlayIds, policy.mandatory.overlayIds);

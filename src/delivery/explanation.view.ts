@@ -1,5 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { selectBaseChain } from '../policy/base-chain.js';
+import { findIgnoredClaims } from '../policy/check-claims.js';
 import { outputBound } from '../policy/check-output.js';
 import type { PolicyDocument } from '../policy/policy.js';
 import type { Delivery } from './delivery.service.js';
@@ -7,6 +8,17 @@ import type { Delivery } from './delivery.service.js';
 export class IgnoredKeyView {
   @ApiProperty({ description: 'As the step has it.' }) readonly key!: string;
   @ApiProperty({ description: 'Why it has no effect.' }) readonly reason!: string;
+  @ApiProperty({ required: false, description: 'The known key that was probably meant.' })
+  readonly near?: string;
+}
+
+export class IgnoredClaimView {
+  @ApiProperty({ description: 'Its name; `sharinpix.<member>` for a member of that claim.' })
+  readonly claim!: string;
+
+  @ApiProperty({ description: 'Why it has no effect.' }) readonly reason!: string;
+  @ApiProperty({ required: false, description: 'The known name that was probably meant.' })
+  readonly near?: string;
 }
 
 export class ExplainedStepView {
@@ -54,6 +66,9 @@ export class ExplanationView {
   @ApiProperty({ type: Date, nullable: true, description: 'The token’s `exp`.' })
   readonly expires_at: Date | null;
 
+  @ApiProperty({ type: [IgnoredClaimView], description: 'Claims of the token that have no effect.' })
+  readonly ignored_claims: readonly IgnoredClaimView[];
+
   @ApiProperty({ type: [String], description: 'Components before the token’s own.' })
   readonly base_chain: readonly string[];
 
@@ -92,7 +107,9 @@ export class ExplanationView {
     this.issuer_id = issuer.id;
     this.key_id = key?.id ?? null;
     this.expires_at = expiresAt === null ? null : new Date(expiresAt * 1000);
-    this.base_chain = selectBaseChain(policy.baseChain, claims).components;
+    this.ignored_claims = claims === null ? [] : findIgnoredClaims(policy, claims);
+    const base = selectBaseChain(policy.baseChain, claims);
+    this.base_chain = base.components;
     this.steps = mapped.steps.map((step) => ({
       step: step.step,
       ...presetOf(presets, step.step),
@@ -100,7 +117,7 @@ export class ExplanationView {
       ignored: step.ignored,
     }));
     this.mandatory_chain = policy.mandatory.components(overlays);
-    const { width, height } = outputBound(policy, mapped, claims?.original === true);
+    const { width, height } = outputBound(base, mapped);
     this.largest_output = { width: finite(width), height: finite(height) };
     this.policy = shownPolicy(policy.document);
     this.redirect_max_age = delivery.maxAge;

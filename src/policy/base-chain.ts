@@ -1,4 +1,6 @@
-import { pathOf, valuesOfComponent } from '../transformations/component.js';
+import { type ComponentValues, pathOf, valuesOfComponent } from '../transformations/component.js';
+import type { TokenClaims } from '../tokens/token-claims.js';
+import { type Extent, traceExtents, UNBOUNDED } from './output-bound.js';
 
 /** The seed's. The third component is verbatim: not in the SDK's order. */
 export const DEFAULT_BASE_CHAIN: readonly string[] = [
@@ -11,46 +13,83 @@ export const DEFAULT_BASE_CHAIN: readonly string[] = [
 export interface ChainPart {
   readonly components: readonly string[];
   readonly path: string;
+  /** How large a picture can be after them. */
+  readonly extent: Extent;
 }
 
-/** What comes before any of a token's steps, in each of the four ways a token may ask for. */
-export interface BaseChain {
+/** Components with what offers the picture as a file, and without it. */
+interface Attachable {
   readonly attached: ChainPart;
   readonly inline: ChainPart;
-  readonly original: ChainPart;
-  readonly originalInline: ChainPart;
 }
 
-/** @param components In their final spelling. What attaches is `fl_attachment` among them, whatever its file name. */
-export function makeBaseChain(components: readonly string[]): BaseChain {
+/** What comes before any of a token's steps, in each form that a token can request. */
+export interface BaseChain {
+  readonly sized: Attachable;
+  /** Without the size that the first component sets; the same object as `sized` where that cannot be left out. */
+  readonly fullSize: Attachable;
+  readonly original: Attachable;
+}
+
+/**
+ * @param components In their final spelling. What attaches is `fl_attachment` among them, whatever its file name.
+ * @param mayBeFullSize Whether a token can leave out the first component. What it does beside resizing stays.
+ */
+export function makeBaseChain(components: readonly string[], mayBeFullSize: boolean): BaseChain {
+  const [first = '', ...rest] = components;
+  const unsized = withoutSize(first);
   const attachment = components.flatMap((component) => flagsOf(component).filter(isAttachment)).at(-1);
+  const sized = makeAttachable(components);
   return {
-    attached: makePart(components),
-    inline: makePart(components.map(withoutAttachment).filter((component) => component !== '')),
-    original: makePart(attachment === undefined ? [] : [`fl_${attachment}`]),
-    originalInline: makePart([]),
+    sized,
+    fullSize: mayBeFullSize && unsized !== first ? makeAttachable([unsized, ...rest]) : sized,
+    original: makeAttachable(attachment === undefined ? [] : [`fl_${attachment}`]),
   };
 }
 
-const makePart = (components: readonly string[]): ChainPart => ({
-  components,
-  path: pathOf(components),
+const makeAttachable = (components: readonly string[]): Attachable => ({
+  attached: makePart(components),
+  inline: makePart(components.map((component) => replaceAttachment(component, null))),
 });
 
+function makePart(all: readonly string[]): ChainPart {
+  const components = all.filter((component) => component !== '');
+  const extent = traceExtents(UNBOUNDED, components.map(withoutClientRatio)).at(-1) ?? UNBOUNDED;
+  return { components, path: pathOf(components), extent };
+}
+
 /** What a request without a token gets. */
-const WITHOUT_TOKEN = { download: true, original: false };
+const WITHOUT_TOKEN = { download: true, original: false, fullSize: false, filename: null };
 
 /**
  * @param claims Null without a token. `download` of false leaves `fl_attachment` out: the picture is shown, not saved.
- * `original` of true is the original alone, without the base transformations.
+ * `original` of true is the original alone, without the base transformations. `fullSize` of true leaves out the
+ * first component's size, where the policy allows it. `filename` names the file that `fl_attachment` offers.
  */
 export function selectBaseChain(
   chain: BaseChain,
-  claims: { readonly download: boolean; readonly original: boolean } | null,
+  claims: Pick<TokenClaims, 'download' | 'original' | 'fullSize' | 'filename'> | null,
 ): ChainPart {
-  const { download, original } = claims ?? WITHOUT_TOKEN;
-  if (original) return download ? chain.original : chain.originalInline;
-  return download ? chain.attached : chain.inline;
+  const { download, original, fullSize, filename } = claims ?? WITHOUT_TOKEN;
+  const form = original ? chain.original : fullSize ? chain.fullSize : chain.sized;
+  if (!download) return form.inline;
+  return filename === null ? form.attached : withFilename(form.attached, filename);
+}
+
+function withFilename({ components, extent }: ChainPart, filename: string): ChainPart {
+  const named = components.map((component) => replaceAttachment(component, attachmentName(filename)));
+  return { components: named, path: pathOf(named), extent };
+}
+
+const LONGEST_NAME = 100;
+
+/** A file's name as `fl_attachment` takes it (flags.ts): without its extension, and `_` for what it cannot have. */
+function attachmentName(filename: string): string {
+  const [...characters] = filename.replace(/(?<=.)\.[A-Za-z][A-Za-z0-9]{0,9}$/s, '');
+  return characters
+    .slice(0, LONGEST_NAME)
+    .map((character) => (character === ' ' ? '%20' : /^[\w!-]$/.test(character) ? character : '_'))
+    .join('');
 }
 
 const isAttachment = (flag: string): boolean => flag === 'attachment' || flag.startsWith('attachment:');
@@ -59,11 +98,33 @@ function flagsOf(component: string): readonly string[] {
   return valuesOfComponent(component).get('fl')?.split('.') ?? [];
 }
 
-function withoutAttachment(component: string): string {
+/** Short codes of parameters that set a size, and what a crop keeps. */
+const RESIZING = new Set(['c', 'w', 'h', 'ar', 'g', 'x', 'y', 'z']);
+
+/** A component without its size. Empty where nothing else is in it. */
+const withoutSize = (component: string): string =>
+  component
+    .split(',')
+    .filter((parameter) => !RESIZING.has(parameter.slice(0, parameter.indexOf('_'))))
+    .join(',');
+
+/** A component whose attachment has another name, or is left out: null. Empty where nothing else is in it. */
+function replaceAttachment(component: string, name: string | null): string {
+  const replaced = name === null ? [] : [`attachment:${name}`];
   const parameters = component.split(',').map((parameter) => {
     if (!parameter.startsWith('fl_')) return parameter;
-    const kept = flagsOf(parameter).filter((flag) => !isAttachment(flag));
-    return kept.length === 0 ? '' : `fl_${kept.join('.')}`;
+    const flags = flagsOf(parameter).flatMap((flag) => (isAttachment(flag) ? replaced : [flag]));
+    return flags.length === 0 ? '' : `fl_${flags.join('.')}`;
   });
   return parameters.filter((parameter) => parameter !== '').join(',');
+}
+
+/**
+ * The base chain is the operator's. `dpr_auto` in it is what a browser may say of its screen, not what a token asks
+ * for, and would leave no picture within any limit.
+ */
+function withoutClientRatio(component: string): ComponentValues {
+  const values = new Map(valuesOfComponent(component));
+  if (values.get('dpr') === 'auto') values.delete('dpr');
+  return values;
 }

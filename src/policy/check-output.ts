@@ -1,13 +1,13 @@
 import type { ComponentValues } from '../transformations/component.js';
 import type { MappedChain } from '../transformations/transformation.mapper.js';
-import { type Bound, boundOf, type Extent, traceExtents, UNBOUNDED } from './output-bound.js';
+import type { ChainPart } from './base-chain.js';
+import { type Bound, boundOf, type Extent, traceExtents } from './output-bound.js';
 import { PolicyViolationError } from './policy.errors.js';
 import type { Policy } from './policy.js';
 
-/** How large a picture can be under a token's chain, before the mandatory steps. */
-export function outputBound(policy: Policy, chain: MappedChain, original: boolean): Bound {
-  if (original) return boundOf(UNBOUNDED);
-  return boundOf(traceExtents(policy.baseExtent, valuesOf(chain)).at(-1) ?? policy.baseExtent);
+/** How large a picture can be under a base chain and a token's steps, before the mandatory ones. */
+export function outputBound({ extent }: ChainPart, chain: MappedChain): Bound {
+  return boundOf(traceExtents(extent, valuesOf(chain)).at(-1) ?? extent);
 }
 
 /**
@@ -21,9 +21,10 @@ export function checkOutput(policy: Policy, chain: MappedChain): void {
   const components = valuesOf(chain);
   if (layers !== undefined) checkLayers(layers, components, chain);
   if (width === undefined && height === undefined) return;
-  const extents = traceExtents(policy.baseExtent, components);
-  if (width !== undefined) checkSide(WIDTH, width, policy.baseExtent, extents, components, chain);
-  if (height !== undefined) checkSide(HEIGHT, height, policy.baseExtent, extents, components, chain);
+  const { extent: base } = policy.baseChain.sized.attached;
+  const extents = traceExtents(base, components);
+  if (width !== undefined) checkSide(WIDTH, width, base, extents, components, chain);
+  if (height !== undefined) checkSide(HEIGHT, height, base, extents, components, chain);
 }
 
 const valuesOf = (chain: MappedChain): readonly ComponentValues[] => chain.steps.map((step) => step.values());

@@ -1,7 +1,5 @@
 import { isPlainObject } from '../transformations/grammar.js';
-import { type ComponentValues, valuesOfComponent } from '../transformations/component.js';
 import { DEFAULT_BASE_CHAIN, makeBaseChain } from './base-chain.js';
-import { type Extent, traceExtents, UNBOUNDED } from './output-bound.js';
 import { mapPolicySteps, POLICY_MEMBERS, type PolicyMember } from './policy-members.js';
 import type { Policy, PolicyDocument } from './policy.js';
 
@@ -28,17 +26,18 @@ export function findPolicyFaults(document: unknown): readonly PolicyFault[] {
 
 /** Makes a policy ready, once for all redirects. @param document One that has no faults. */
 export function compilePolicy(document: PolicyDocument): Policy {
-  const components = document.base_chain ?? DEFAULT_BASE_CHAIN;
+  const { base_chain: components = DEFAULT_BASE_CHAIN, max_width: width, max_height: height } = document;
   const { redirect_cache: cache = 'no-store', redirect_max_age: maxAge = DEFAULT_REDIRECT_MAX_AGE } =
     document;
   return Object.freeze<Policy>({
     document,
-    baseChain: makeBaseChain(components),
-    baseExtent: baseExtentOf(components),
+    // Without its first component no picture would be within the limits.
+    baseChain: makeBaseChain(components, width === undefined && height === undefined),
     mandatory: mapPolicySteps(document.mandatory_steps),
     presets: new Map(Object.entries(document.presets ?? {})),
     allowedKeys: document.allowed_keys === undefined ? null : new Set(document.allowed_keys),
     deniedKeys: new Set(document.denied_keys),
+    lenient: document.lenient === true && document.strict !== true,
     redirectMaxAge: cache === 'private' ? maxAge : 0,
   });
 }
@@ -53,17 +52,3 @@ export function readStoredPolicy(document: unknown): Policy | null {
 
 /** The policy of an issuer that has none. */
 export const NO_POLICY: Policy = compilePolicy({});
-
-function baseExtentOf(components: readonly string[]): Extent {
-  return traceExtents(UNBOUNDED, components.map(withoutClientRatio)).at(-1) ?? UNBOUNDED;
-}
-
-/**
- * The base chain is the operator's. `dpr_auto` in it is what a browser may say of its screen, not what a token asks
- * for, and would leave no picture within any limit.
- */
-function withoutClientRatio(component: string): ComponentValues {
-  const values = new Map(valuesOfComponent(component));
-  if (values.get('dpr') === 'auto') values.delete('dpr');
-  return values;
-}

@@ -1,11 +1,9 @@
 import { isPlainObject } from '../transformations/grammar.js';
+import { refuseNearKey } from '../transformations/mapped-step.js';
 import { InvalidTransformationError } from '../transformations/transformation.errors.js';
-import { PARAMETER_BY_KEY } from '../transformations/vocabulary.js';
+import { PARAMETER_BY_KEY, PRESET_KEY } from '../transformations/vocabulary.js';
 import { PolicyViolationError } from './policy.errors.js';
 import type { Policy } from './policy.js';
-
-/** The key of a step that stands for a preset's. */
-const PRESET = 'preset';
 
 /** A token's steps with every preset in its place. */
 export interface ExpandedSteps {
@@ -67,17 +65,17 @@ function expandPresets(policy: Policy, transformations: readonly unknown[]): Exp
 type Step = Readonly<Record<string, unknown>>;
 
 function callsPreset(step: unknown): step is Step {
-  return isPlainObject(step) && Object.hasOwn(step, PRESET);
+  return isPlainObject(step) && Object.hasOwn(step, PRESET_KEY);
 }
 
 /** The name of the preset that a step calls. */
 function readPreset(policy: Policy, step: Step, number: number): string {
-  const name = step[PRESET];
+  const name = step[PRESET_KEY];
   // Never ignored as an unknown key is: what was to be a watermark would silently be nothing.
   if (typeof name !== 'string' || !policy.presets.has(name)) {
     throw new InvalidTransformationError({
       step: number,
-      key: PRESET,
+      key: PRESET_KEY,
       value: name,
       allowed:
         policy.presets.size === 0
@@ -86,7 +84,7 @@ function readPreset(policy: Policy, step: Step, number: number): string {
     });
   }
   for (const key of Object.keys(step)) {
-    if (key === PRESET) continue;
+    if (key === PRESET_KEY) continue;
     if (PARAMETER_BY_KEY.has(key)) {
       throw new InvalidTransformationError({
         step: number,
@@ -95,6 +93,7 @@ function readPreset(policy: Policy, step: Step, number: number): string {
       });
     }
     refuseUnknown(policy, key, number);
+    if (!policy.lenient) refuseNearKey(key, number);
   }
   return name;
 }

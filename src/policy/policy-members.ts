@@ -1,3 +1,4 @@
+import { CLAIM_PROFILES } from '../tokens/claim-names.js';
 import { canonicalUuid } from '../tokens/uuid.js';
 import { findComponentFault } from '../transformations/component.js';
 import { isPlainObject } from '../transformations/grammar.js';
@@ -52,6 +53,13 @@ const keys = (description: string): PolicyMember => ({
     const unknown: unknown = value.find((key) => typeof key !== 'string' || !PARAMETER_BY_KEY.has(key));
     return unknown === undefined ? null : `must hold parameter keys alone: ${KEYS.join(', ')}`;
   },
+});
+
+/** One of several words, the first of which is what an absent member means. */
+const oneOf = (description: string, words: readonly [string, ...string[]]): PolicyMember => ({
+  description,
+  schema: { type: 'string', enum: [...words], default: words[0] },
+  findFault: (value) => (words.some((word) => word === value) ? null : `must be one of ${words.join(', ')}`),
 });
 
 const STEPS_SCHEMA = { type: 'array', items: { type: 'object', additionalProperties: true } };
@@ -119,19 +127,28 @@ export const POLICY_MEMBERS = {
     MAX_SECONDS,
   ),
   require_image_id: boolean('Tokens must name their image or images: those without `image_id` are refused.'),
-  redirect_cache: {
-    description:
-      '`no-store`: a redirect is asked for anew each time. `private`: browsers may keep it, until the token ends and ' +
+  redirect_cache: oneOf(
+    '`no-store`: a redirect is asked for anew each time. `private`: browsers may keep it, until the token ends and ' +
       'no longer than `redirect_max_age`.',
-    schema: { type: 'string', enum: [...REDIRECT_CACHES], default: 'no-store' },
-    findFault: (value) =>
-      REDIRECT_CACHES.some((each) => each === value) ? null : `must be one of ${REDIRECT_CACHES.join(', ')}`,
-  },
+    REDIRECT_CACHES,
+  ),
   redirect_max_age: {
     ...integer('Seconds that a browser may keep a redirect at the most, where it may.', 1, MAX_SECONDS),
     schema: { type: 'integer', minimum: 1, maximum: MAX_SECONDS, default: 300 },
   },
-  strict: boolean('Keys of a step that are no parameters are refused with 422 instead of ignored.'),
+  strict: boolean(
+    'Unknown keys of a step are refused with 422 instead of ignored, and so are the claims `id` and `Id` with 401 ' +
+      'where they hold a UUID that does not bind the token.',
+  ),
+  lenient: boolean(
+    'Unknown claims and keys that resemble known ones (`transformation`, `imageId`, `widht`), and parameters beside ' +
+      '`transformations`, are ignored instead of refused with 401 and 422. Has no effect beside `strict`.',
+  ),
+  claims: oneOf(
+    '`sharinpix`: tokens for SharinPix. `id` or `Id` binds as `image_id` does, `sharinpix.full_size` leaves out the ' +
+      'first component of the base chain, `sharinpix.filename` names the download.',
+    CLAIM_PROFILES,
+  ),
   placeholder: {
     description: 'The id of an image of this issuer that is shown in place of deleted ones.',
     schema: { type: 'string', format: 'uuid' },

@@ -1,4 +1,5 @@
 import { CheckedMember } from '../admin/members.js';
+import type { ClaimProfile } from '../tokens/claim-names.js';
 import { POLICY_MEMBERS } from './policy-members.js';
 import type { PolicyDocument, PolicyStep, RedirectCache } from './policy.js';
 
@@ -24,5 +25,7 @@ export class PolicyDto implements PolicyDocument {
   @PolicyMember('redirect_cache') redirect_cache?: RedirectCache;
   @PolicyMember('redirect_max_age') redirect_max_age?: number;
   @PolicyMember('strict') strict?: boolean;
+  @PolicyMember('lenient') lenient?: boolean;
+  @PolicyMember('claims') claims?: ClaimProfile;
   @PolicyMember('placeholder') placeholder?: string;
 }

@@ -1,6 +1,6 @@
+import type { ClaimProfile } from '../tokens/claim-names.js';
 import type { MappedChain } from '../transformations/transformation.mapper.js';
 import type { BaseChain } from './base-chain.js';
-import type { Extent } from './output-bound.js';
 
 /** How a redirect may be cached. */
 export const REDIRECT_CACHES = ['no-store', 'private'] as const;
@@ -27,6 +27,8 @@ export interface PolicyDocument {
   readonly redirect_cache?: RedirectCache;
   readonly redirect_max_age?: number;
   readonly strict?: boolean;
+  readonly lenient?: boolean;
+  readonly claims?: ClaimProfile;
   readonly placeholder?: string;
 }
 
@@ -34,8 +36,6 @@ export interface PolicyDocument {
 export interface Policy {
   readonly document: PolicyDocument;
   readonly baseChain: BaseChain;
-  /** How large a picture can be after the base chain. */
-  readonly baseExtent: Extent;
   /** After every token's own steps. */
   readonly mandatory: MappedChain;
   /** By name, in the SDK's terms: mapped with the steps around them, since a flag may depend on those. */
@@ -43,6 +43,8 @@ export interface Policy {
   /** Null: every key. */
   readonly allowedKeys: ReadonlySet<string> | null;
   readonly deniedKeys: ReadonlySet<string>;
+  /** Whether unknown claims and keys that resemble known ones are ignored; never where the policy is strict. */
+  readonly lenient: boolean;
   /** Seconds for which a redirect may be cached at the most; 0: not at all. */
   readonly redirectMaxAge: number;
 }

@@ -1,3 +1,4 @@
+import type { ClaimProfile } from './claim-names.js';
 import { isJsonObject, type JsonObject } from './strict-json.js';
 import { InvalidTokenError } from './token.errors.js';
 import { canonicalUuid } from './uuid.js';
@@ -15,6 +16,8 @@ const IDENTIFIER = /^[^\p{Cc}\p{Cs}]{1,255}$/u;
 export interface TokenClaims {
   /** `iss`: the issuer's id. */
   readonly issuerId: string;
+  /** The whole payload as it came, with the claims that are not read. */
+  readonly payload: JsonObject;
   /** `image_id` as a string: names the image and wins over the path. Lower case. */
   readonly imageId: string | null;
   /** `image_id` as an array: the path's id must be among these. Lower case, never empty. */
@@ -25,6 +28,10 @@ export interface TokenClaims {
   readonly download: boolean;
   /** True only for `sharinpix.original: true`. */
   readonly original: boolean;
+  /** True only for `sharinpix.full_size: true` under the profile `sharinpix`. */
+  readonly fullSize: boolean;
+  /** `sharinpix.filename` under the profile `sharinpix`: any text but an empty one. */
+  readonly filename: string | null;
   /** `exp`, in seconds since 1970. */
   readonly expiresAt: number | null;
   /** `nbf`, in seconds since 1970. */
@@ -37,12 +44,25 @@ export interface TokenClaims {
   readonly sessionId: string | null;
 }
 
+/** The object `sharinpix` of a payload; empty where it is absent or not an object. */
+export function settingsOf({ sharinpix }: JsonObject): JsonObject {
+  return isJsonObject(sharinpix) ? sharinpix : NO_SETTINGS;
+}
+
+const NO_SETTINGS: JsonObject = {};
+
 /**
  * Reads the claims of a payload whose signature holds (RFC 7519 §4.1).
  * @param now Seconds since 1970.
+ * @param profile The issuer's, which decides what `id` and some members of `sharinpix` mean.
  * @throws InvalidTokenError (401) for a claim of the wrong kind, or outside its time
  */
-export function readClaims(payload: JsonObject, issuerId: string, now: number): TokenClaims {
+export function readClaims(
+  payload: JsonObject,
+  issuerId: string,
+  now: number,
+  profile: ClaimProfile = 'pixseal',
+): TokenClaims {
   const expiresAt = readSeconds(payload['exp']);
   const notBefore = readSeconds(payload['nbf']);
   const issuedAt = readSeconds(payload['iat']);
@@ -54,15 +74,21 @@ export function readClaims(payload: JsonObject, issuerId: string, now: number): 
   if (issuedAt !== null && issuedAt > now + CLOCK_LEEWAY_SECONDS)
     throw InvalidTokenError.because('issued_ahead');
 
-  const settings = isJsonObject(payload['sharinpix']) ? payload['sharinpix'] : {};
-  const { imageId, imageIds } = readImageBinding(payload['image_id']);
+  const settings = settingsOf(payload);
+  const likeSharinPix = profile === 'sharinpix';
+  const named = readImageBinding(payload['image_id']);
+  const { imageId, imageIds } = likeSharinPix ? bindById(named, payload) : named;
+  const { full_size: fullSize, filename } = settings;
   return {
     issuerId,
+    payload,
     imageId,
     imageIds,
     transformations: payload['transformations'],
     download: settings['download'] !== false,
     original: settings['original'] === true,
+    fullSize: likeSharinPix && fullSize === true,
+    filename: likeSharinPix && typeof filename === 'string' && filename !== '' ? filename : null,
     expiresAt,
     notBefore,
     issuedAt,
@@ -83,9 +109,26 @@ function readSeconds(claim: unknown): number | null {
   throw InvalidTokenError.because('bad_time');
 }
 
-const NO_BINDING = { imageId: null, imageIds: null };
+type ImageBinding = Pick<TokenClaims, 'imageId' | 'imageIds'>;
 
-function readImageBinding(claim: unknown): Pick<TokenClaims, 'imageId' | 'imageIds'> {
+const NO_BINDING: ImageBinding = { imageId: null, imageIds: null };
+
+/** Binds to `id` or `Id` as to `image_id`. @throws InvalidTokenError (401) where two of them differ */
+function bindById(named: ImageBinding, payload: JsonObject): ImageBinding {
+  let binding = named;
+  for (const claim of ID_CLAIMS) {
+    if (payload[claim] === undefined) continue;
+    const imageId = canonicalUuid(payload[claim]);
+    if (imageId === null) throw InvalidTokenError.because('bad_id');
+    if (binding !== NO_BINDING && binding.imageId !== imageId) throw InvalidTokenError.because('two_images');
+    binding = { imageId, imageIds: null };
+  }
+  return binding;
+}
+
+const ID_CLAIMS = ['id', 'Id'];
+
+function readImageBinding(claim: unknown): ImageBinding {
   if (claim === undefined) return NO_BINDING;
   if (!Array.isArray(claim)) return { imageId: readImageId(claim), imageIds: null };
   // An empty list binds to nothing; taken for "no list" it would open every image.

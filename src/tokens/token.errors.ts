@@ -21,6 +21,10 @@ const DETAILS = {
   bad_time:
     'The token is malformed: `exp`, `nbf` and `iat` must be numbers of seconds (not milliseconds) since 1970, or absent.',
   bad_image_id: 'The token is malformed: `image_id` must be a UUID or a non-empty array of UUIDs, or absent.',
+  bad_id:
+    'The token is malformed: the issuer’s policy reads `id` and `Id` as `image_id`, so each must be a UUID, or absent.',
+  two_images:
+    'The token names two images: `image_id`, `id` and `Id` must be equal under the issuer’s policy. Sign one of them.',
   bad_identifier:
     'The token is malformed: `jti` and `session_id` must be strings of 1 to 255 characters without control characters, or absent.',
 } as const satisfies Record<string, string>;
@@ -28,20 +32,31 @@ const DETAILS = {
 /** Why a token was refused. `not_accepted` covers every reason that would tell an attacker something. */
 export type InvalidTokenReason = keyof typeof DETAILS;
 
-/** 401 `invalid_token` (RFC 6750 §3.1): a token was given and is refused. Its detail is one of a fixed set. */
+/**
+ * 401 `invalid_token` (RFC 6750 §3.1): a token was given and is refused. Before its signature is verified, its detail is
+ * one of a fixed set.
+ */
 export class InvalidTokenError extends ProblemError {
   readonly status = 401;
   readonly code = 'invalid_token';
   override readonly headers = { 'WWW-Authenticate': 'Bearer error="invalid_token"' };
-  override readonly lasts = true;
 
-  private constructor(readonly reason: InvalidTokenReason) {
-    super(DETAILS[reason]);
+  private constructor(
+    readonly reason: InvalidTokenReason | 'ineffective_claim',
+    detail: string,
+    override readonly lasts: boolean,
+  ) {
+    super(detail);
   }
 
-  /** The one of a reason: a flood of bad tokens makes none. */
+  /** The shared instance of a reason: a flood of bad tokens allocates none. */
   static because(reason: InvalidTokenReason): InvalidTokenError {
-    return (refusals[reason] ??= new InvalidTokenError(reason));
+    return (refusals[reason] ??= new InvalidTokenError(reason, DETAILS[reason], true));
+  }
+
+  /** @param detail Names a claim of a verified token, and what to sign instead. */
+  static ofClaim(detail: string): InvalidTokenError {
+    return new InvalidTokenError('ineffective_claim', detail, false);
   }
 }
 

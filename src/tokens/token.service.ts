@@ -52,7 +52,7 @@ export class TokenService {
     const key = this.findSigner(jws, issuer, now);
     if (issuer === null || key === null) throw InvalidTokenError.because('not_accepted');
     const verifiedAt = now / 1000;
-    const claims = readClaims(payload, issuer.id, verifiedAt);
+    const claims = readClaims(payload, issuer.id, verifiedAt, issuer.policy?.document.claims);
     if (isIssuedBefore(claims, issuer.notBefore)) throw InvalidTokenError.because('not_accepted');
     const verified = { issuer, key, claims, verifiedAt };
     const revoked = this.revocations.isRevoked(issuer.id, claims);

@@ -145,7 +145,7 @@ ${listOf([...TEXT_LAYER_MEMBERS].map(([name, { allowed }]) => `${code(name)}: ${
 
 ## Ignored keys
 
-A step is what it is without them. \`explain\` lists each with its reason; under a policy with \`strict\` they are refused.
+They have no effect. \`explain\` lists each with its reason; under a policy with \`strict\` they are refused.
 
 ${listOf([
   ...reasons.map((reason) => {
@@ -153,7 +153,7 @@ ${listOf([
     return `${keys.join(', ')}: ${reason}.`;
   }),
   'Names that begin with `$`: never comes from a token.',
-  'Any other key: unknown parameter.',
+  'Any other key: unknown parameter. A key that resembles a parameter (`widht`, `fetchFormat`, `overlays`) is refused with 422, unless the policy is `lenient`.',
 ])}
 `;
 }

@@ -39,6 +39,7 @@ describe('an explanation', () => {
       issuer_id: SEED.issuerId,
       key_id: tenant.keyId,
       expires_at: null,
+      ignored_claims: [],
       base_chain: BASE,
       steps: [
         {
@@ -125,6 +126,7 @@ describe('an explanation', () => {
       issuer_id: owner.issuerId,
       key_id: null,
       expires_at: null,
+      ignored_claims: [],
       base_chain: BASE,
       steps: [{ step: 1, component: 'w_10', ignored: [] }],
       mandatory_chain: [],

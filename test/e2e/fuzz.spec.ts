@@ -65,6 +65,7 @@ function arbitraries(): fc.Arbitrary<Fuzzed> {
       'default_image',
     ],
     ...['raw_transformation', 'if', '$x', 'variables', 'secure_distribution', 'cname', 'type', '__proto__'],
+    ...['widht', 'Crop', 'overlays', 'fetchFormat', 'presets'],
     ...['gravity', 'x', 'color', 'border', 'radius', 'page', 'quality', 'prefix', 'size', 'angle', 'miaim'],
   );
   const hostile = fc.oneof(
@@ -111,14 +112,28 @@ function arbitraries(): fc.Arbitrary<Fuzzed> {
       { weight: 3, arbitrary: likely },
       { weight: 1, arbitrary: json },
     );
-  const claims = fc.record({
-    transformations: steps,
-    sharinpix: rarely(fc.record({ download: fc.boolean(), original: fc.boolean() }, { requiredKeys: [] })),
-    image_id: rarely(fc.oneof(fc.constant(tenant.imageId), imageId, fc.array(imageId, { maxLength: 3 }))),
-    exp: rarely(fc.constantFrom<unknown>(0, 1e10, 4e9, 1e12, 1e400)),
-    iat: rarely(fc.constantFrom<unknown>(0, 1e9, 1e10)),
-    jti: rarely(fc.string()),
-  });
+  const claims = fc
+    .record({
+      transformations: steps,
+      sharinpix: rarely(fc.record({ download: fc.boolean(), original: fc.boolean() }, { requiredKeys: [] })),
+      image_id: rarely(fc.oneof(fc.constant(tenant.imageId), imageId, fc.array(imageId, { maxLength: 3 }))),
+      exp: rarely(fc.constantFrom<unknown>(0, 1e10, 4e9, 1e12, 1e400)),
+      iat: rarely(fc.constantFrom<unknown>(0, 1e9, 1e10)),
+      jti: rarely(fc.string()),
+      id: rarely(imageId),
+      // Near names, registered ones, and any other.
+      more: rarely(
+        fc.dictionary(
+          fc.oneof(
+            fc.constantFrom('imageId', 'transformation', 'epx', 'width', 'exi', '__proto__'),
+            fc.string(),
+          ),
+          fc.oneof(json, imageId),
+          { maxKeys: 2 },
+        ),
+      ),
+    })
+    .map(({ more, ...rest }) => ({ ...(more as object | undefined), ...rest }));
   const iss = fc.oneof(
     { weight: 8, arbitrary: fc.constant<unknown>(tenant.issuerId) },
     { weight: 1, arbitrary: fc.constantFrom<unknown>(publicImage.issuerId, randomUUID()) },

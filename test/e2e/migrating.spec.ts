@@ -266,7 +266,7 @@ describe.runIf(hasShell)('the guide from a SharinPix-like API', () => {
   });
 
   it('ends with nothing that differs, and its check finds what does', async () => {
-    const [issuers = '', rows = '', check = ''] = blocksOf(sharinpix, 'sh');
+    const [, , issuers = '', rows = '', check = ''] = blocksOf(sharinpix, 'sh');
     writeFileSync(join(folder, 'paths.txt'), paths.map((path) => `${path}\n`).join(''));
     const given = { OLD_SECRET, OLD_SERVER: oldService };
     expect(await shell([issuers, rows, check], given)).toBe('');
@@ -283,6 +283,31 @@ describe.runIf(hasShell)('the guide from a SharinPix-like API', () => {
     const other = sealWith(OLD_SECRET, { iss: SEED.issuerId });
     writeFileSync(join(folder, 'paths.txt'), `/images/${SEED.imageId}?token=${other}\n`);
     expect(await shell([check], given)).toMatch(/^differs: \/images\/.*\n.*e_sepia.*\n.*dpr_auto.*\n$/);
+  });
+
+  it('finds the tokens that an ignored claim was meant to bind', async () => {
+    const [count = '', bound = ''] = blocksOf(sharinpix, 'sh');
+    const withClaims = (claims: object): string => sealWith(OLD_SECRET, { iss: SEED.issuerId, ...claims });
+    const lines = [
+      `/images/${SEED.imageId}?token=${withClaims({ id: SEED.imageId, sharinpix: { full_size: true } })}`,
+      `"GET /images/photo.jpg?token=${withClaims({ Id: SEED.imageId })}&x=1 HTTP/1.1" 302`,
+      // Payloads of every length, so that each kind of padding is among them.
+      ...['a', 'ab', 'abc', 'é', '日本?>~'].map((sub) => `https://img/?token=${withClaims({ sub })}#x`),
+      '/images/x?token=not.aToken.x',
+      '/health/live',
+    ];
+    writeFileSync(join(folder, 'paths.txt'), lines.map((line) => `${line}\n`).join(''));
+    expect((await shell([count], {})).trim().split(/\s*\n\s*/)).toStrictEqual([
+      '5 ["iss","sub"]',
+      '1 ["id","iss","sharinpix","sharinpix.full_size"]',
+      '1 ["Id","iss"]',
+    ]);
+    const found = (await shell([count, bound], {})).split('\n').slice(3);
+    expect(found).toStrictEqual([
+      JSON.stringify({ iss: SEED.issuerId, id: SEED.imageId, sharinpix: { full_size: true } }),
+      JSON.stringify({ iss: SEED.issuerId, Id: SEED.imageId }),
+      '',
+    ]);
   });
 
   it('leaves the secret of before as the issuer’s only key', async () => {

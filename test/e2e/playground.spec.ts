@@ -584,7 +584,7 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
     await addKey(page, 2, 'miaim');
     await step(page, 2).getByLabel('miaim', { exact: true }).fill('hey hey !');
     await step(page, 2).getByText('Ignored: unknown parameter').waitFor();
-    const row = page.getByRole('region', { name: 'Ignored keys' }).getByRole('row').nth(1);
+    const row = page.getByRole('region', { name: 'Ignored', exact: true }).getByRole('row').nth(1);
     expect(await row.getByRole('cell').allTextContents()).toStrictEqual(['2', 'miaim', 'unknown parameter']);
   });
 

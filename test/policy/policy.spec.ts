@@ -128,6 +128,8 @@ describe('a policy', () => {
     redirect_cache: { accepted: ['no-store', 'private'], rejected: ['public', null] },
     redirect_max_age: { accepted: [1, 31_622_400], rejected: [0, 31_622_401] },
     strict: { accepted: [true, false], rejected: [null] },
+    lenient: { accepted: [true, false], rejected: ['true', null] },
+    claims: { accepted: ['pixseal', 'sharinpix'], rejected: ['SharinPix', true, null, ['sharinpix']] },
     placeholder: { accepted: [LOGO, LOGO.toUpperCase()], rejected: ['logo', null] },
   };
 
@@ -173,6 +175,9 @@ describe('a policy', () => {
 });
 
 describe('a base chain', () => {
+  const PLAIN = { download: true, original: false, fullSize: false, filename: null };
+  const DEFAULT = ['c_fit,h_1920,w_1920', 'fl_attachment', 'dpr_auto,q_auto,f_auto'];
+
   it.each<[components: string[], inline: string[], original: string[]]>([
     [
       ['c_fit,h_1920,w_1920', 'fl_attachment', 'dpr_auto,q_auto,f_auto'],
@@ -184,13 +189,63 @@ describe('a base chain', () => {
     [['w_100'], ['w_100'], []],
     [[], [], []],
   ])('of %j keeps its order, and only its attachment can go', (components, inline, original) => {
-    const chain = makeBaseChain(components);
-    const select = (download: boolean, asOriginal: boolean): readonly string[] =>
-      selectBaseChain(chain, { download, original: asOriginal }).components;
+    const chain = makeBaseChain(components, true);
+    const select = (download: boolean, original: boolean): readonly string[] =>
+      selectBaseChain(chain, { ...PLAIN, download, original }).components;
     expect(select(true, false)).toStrictEqual(components);
     expect(select(false, false)).toStrictEqual(inline);
     expect(select(true, true)).toStrictEqual(original);
     expect(select(false, true)).toStrictEqual([]);
+  });
+
+  it.each<[components: string[], fullSize: string[]]>([
+    [DEFAULT, ['fl_attachment', 'dpr_auto,q_auto,f_auto']],
+    [['c_limit,h_600,w_800'], []],
+    [['ar_16:9,c_fill,g_auto,w_800', 'c_fit,w_9'], ['c_fit,w_9']],
+    // What an operator does beside resizing is not for a token to leave out.
+    [
+      ['c_limit,q_auto,t_watermark,w_800', 'f_auto'],
+      ['q_auto,t_watermark', 'f_auto'],
+    ],
+    [
+      ['t_watermark', 'c_fit,w_9'],
+      ['t_watermark', 'c_fit,w_9'],
+    ],
+    [[], []],
+  ])('of %j in full size is without the size of its first component', (components, fullSize) => {
+    const chain = makeBaseChain(components, true);
+    expect(selectBaseChain(chain, { ...PLAIN, fullSize: true }).components).toStrictEqual(fullSize);
+    expect(selectBaseChain(chain, { ...PLAIN, fullSize: true, download: false }).components).toStrictEqual(
+      fullSize.filter((component) => component !== 'fl_attachment'),
+    );
+    const bounded = makeBaseChain(components, false);
+    expect(selectBaseChain(bounded, { ...PLAIN, fullSize: true }).components).toStrictEqual(components);
+  });
+
+  it.each<[filename: string, name: string]>([
+    ['shoe', 'shoe'],
+    ['shoe.jpg', 'shoe'],
+    ['My red shoe.JPEG', 'My%20red%20shoe'],
+    ['archive.tar.gz', 'archive_tar'],
+    ['v1.25', 'v1_25'],
+    ['.htaccess', '_htaccess'],
+    ['a/../b,l_private:x.png', 'a____b_l_private_x'],
+    ['%2Fetc%20', '_2Fetc_20'],
+    ['Füße 👟!', 'F__e%20_!'],
+    ['\u0000\n\u202e', '___'],
+    [`${'a '.repeat(200)}.jpg`, 'a%20'.repeat(50)],
+  ])('offers the file %j as %s', (filename, name) => {
+    const select = (components: string[], more: object = {}): readonly string[] =>
+      selectBaseChain(makeBaseChain(components, true), { ...PLAIN, filename, ...more }).components;
+    const named = select(DEFAULT);
+    expect(named).toStrictEqual([DEFAULT[0], `fl_attachment:${name}`, DEFAULT[2]]);
+    expect(findPolicyFaults({ base_chain: named })).toStrictEqual([]);
+    expect(select(DEFAULT, { original: true })).toStrictEqual([`fl_attachment:${name}`]);
+    expect(select(DEFAULT, { download: false })).toStrictEqual([DEFAULT[0], DEFAULT[2]]);
+    expect(select(['fl_progressive.attachment:mine.lossy'])).toStrictEqual([
+      `fl_progressive.attachment:${name}.lossy`,
+    ]);
+    expect(select(['q_auto'])).toStrictEqual(['q_auto']);
   });
 });
 
@@ -335,6 +390,17 @@ describe('steps under a policy', () => {
       { strict: true, presets },
       [{ preset: 'card', miaim: 1 }],
       { step: 1, key: 'miaim', allowed: 'a parameter of the vocabulary: the issuer is strict' },
+    ],
+    [
+      { presets },
+      [{ preset: 'card', widht: 1 }],
+      { step: 1, key: 'widht', near: 'width', allowed: '`width`' },
+    ],
+    [{ presets, lenient: true }, [{ preset: 'card', widht: 1 }], null],
+    [
+      { presets, lenient: true, strict: true },
+      [{ preset: 'card', widht: 1 }],
+      { step: 1, key: 'widht', allowed: 'a parameter of the vocabulary: the issuer is strict' },
     ],
     // A flag without a layer is a known key.
     [{ strict: true }, [{ width: 5, flags: 'tiled' }], null],
@@ -487,8 +553,11 @@ describe('the output of a chain under a policy', () => {
   it('may be any, without a limit', () => {
     expect(check({}, [{ width: 65_500 }])).toBeNull();
     expect(check({ max_width: 800 }, [{ width: 800 }])).toBeNull();
-    expect(outputBound(NO_POLICY, mapper.map([]), false)).toStrictEqual({ width: 1920, height: 1920 });
-    expect(outputBound(NO_POLICY, mapper.map([]), true)).toStrictEqual({ width: Infinity, height: Infinity });
+    const { sized, fullSize, original } = NO_POLICY.baseChain;
+    expect(outputBound(sized.attached, mapper.map([]))).toStrictEqual({ width: 1920, height: 1920 });
+    for (const base of [fullSize.inline, original.attached, original.inline]) {
+      expect(outputBound(base, mapper.map([]))).toStrictEqual({ width: Infinity, height: Infinity });
+    }
   });
 
   it.each<[steps: unknown[], violation: object | null]>([

@@ -60,7 +60,11 @@ describe('parseChain', () => {
     { download: true, original: true },
     { download: false, original: true },
   ])('reads the base chain of $download, $original', (claims) => {
-    const { components } = selectBaseChain(NO_POLICY.baseChain, claims);
+    const { components } = selectBaseChain(NO_POLICY.baseChain, {
+      ...claims,
+      fullSize: false,
+      filename: 'A flower (2).jpg',
+    });
     expect(parseChain(components).map(writeComponent)).toEqual(components);
   });
 

@@ -37,6 +37,9 @@ interface PolicyRow {
   readonly mandatory_steps?: readonly { readonly overlay?: unknown }[];
   readonly presets?: Readonly<Record<string, readonly unknown[]>>;
   readonly placeholder?: string;
+  readonly max_width?: number;
+  readonly max_height?: number;
+  readonly claims?: string;
 }
 
 /** A request for an image: what it may be answered with follows from it alone. */
@@ -119,7 +122,10 @@ export class Holdings {
     const fault = (reason: string): Error => new Error(`${reason}: ${location}`);
     const claims = token === undefined ? null : this.openToken(token);
     if (claims === undefined) throw fault('sealed by nobody');
-    const listed = claims?.['image_id'];
+    const signer = this.issuers.get(String(claims?.['iss']));
+    const named = claims?.['image_id'];
+    const otherNames = signer?.policy.claims === 'sharinpix' ? [claims?.['id'], claims?.['Id']] : [];
+    const listed = [named, ...otherNames].find((each) => each !== undefined);
     const imageId = (typeof listed === 'string' ? listed : pathId).toLowerCase();
     if (Array.isArray(listed) && !listed.some((id) => String(id).toLowerCase() === imageId)) {
       throw fault('bound to other images');
@@ -131,8 +137,8 @@ export class Holdings {
     if (claims === null ? image.access !== 'public' : image.issuer_id !== claims['iss']) {
       throw fault('an image of somebody else');
     }
-    const named = this.images.get(imageId) ?? this.deleted.get(imageId);
-    if (claims !== null && this.isOver(claims, [issuer.not_before, named?.not_before ?? null]))
+    const asked = this.images.get(imageId) ?? this.deleted.get(imageId);
+    if (claims !== null && this.isOver(claims, [issuer.not_before, asked?.not_before ?? null]))
       throw fault('revoked');
     const parsed = approveLocation(location, {
       ...this.signing,
@@ -210,24 +216,28 @@ function layerOf({ delivery_type, public_id }: Row): string {
   return delivery_type === 'upload' ? id : `${delivery_type}:${id}`;
 }
 
-function settingsOf(claims: Claims | null): { readonly download?: unknown; readonly original?: unknown } {
+type Settings = Readonly<Record<'download' | 'original' | 'full_size' | 'filename', unknown>>;
+
+function settingsOf(claims: Claims | null): Partial<Settings> {
   return (claims?.['sharinpix'] as object | null | undefined) ?? {};
 }
 
-/** The components before the sealed ones. */
-function baseOf(claims: Claims | null, { base_chain: chain }: PolicyRow): readonly string[] {
-  const { download, original } = settingsOf(claims);
-  if (chain !== undefined) {
-    // Tests write the attachment as a component of its own.
-    return chain.filter((component) =>
-      component === 'fl_attachment' ? download !== false : original !== true,
-    );
-  }
-  return [
-    ...(original === true ? [] : ['c_fit,h_1920,w_1920']),
-    ...(download === false ? [] : ['fl_attachment']),
-    ...(original === true ? [] : ['dpr_auto,q_auto,f_auto']),
-  ];
+const DEFAULT_BASE = ['c_fit,h_1920,w_1920', 'fl_attachment', 'dpr_auto,q_auto,f_auto'];
+
+/**
+ * The components before the token's own. Tests write the attachment as a component of its own, and names of files
+ * without anything that Pixseal would replace.
+ */
+function baseOf(claims: Claims | null, policy: PolicyRow): readonly string[] {
+  const { base_chain: chain = DEFAULT_BASE, claims: profile, max_width: width, max_height: height } = policy;
+  const { download, original, full_size: full, filename } = settingsOf(claims);
+  const likeSharinPix = profile === 'sharinpix';
+  const isFull = likeSharinPix && full === true && width === undefined && height === undefined;
+  const name = likeSharinPix && typeof filename === 'string' ? `:${filename.replace(/\.\w+$/, '')}` : '';
+  return chain
+    .slice(isFull && original !== true ? 1 : 0)
+    .filter((component) => (component === 'fl_attachment' ? download !== false : original !== true))
+    .map((component) => (component === 'fl_attachment' ? component + name : component));
 }
 
 function mostSteps(claims: Claims | null, { presets = {} }: PolicyRow): number {

@@ -301,7 +301,8 @@ function summaryOf({ answer }: Sealed): string {
       ? `Refused: ${detail}`
       : `Refused at step ${step}${key === undefined ? '' : `, ${key}`}.`;
   }
-  const ignored = answer.ok.steps.reduce((count, step) => count + step.ignored.length, 0);
+  const { ignored_claims: claims, steps } = answer.ok;
+  const ignored = steps.reduce((count, step) => count + step.ignored.length, claims.length);
   return `Sealed. ${ignored === 0 ? 'Every key is in the chain.' : `${ignored} ignored.`}`;
 }
 

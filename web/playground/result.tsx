@@ -96,27 +96,30 @@ function Chain({ explanation: { base_chain, steps, mandatory_chain } }: ChainPro
   );
 }
 
-function IgnoredKeys({ explanation }: ChainProps): JSX.Element {
-  const ignored = explanation.steps.flatMap(({ step, ignored: keys }) =>
-    keys.map(({ key, reason }) => ({ step, key, reason })),
-  );
+function IgnoredNames({ explanation: { ignored_claims: claims, steps } }: ChainProps): JSX.Element {
+  const ignored = [
+    ...claims.map(({ claim, ...why }) => ({ place: 'token', name: claim, ...why })),
+    ...steps.flatMap(({ step, ignored: keys }) =>
+      keys.map(({ key, ...why }) => ({ place: `${step}`, name: key, ...why })),
+    ),
+  ];
   if (ignored.length === 0) return <p class="hint">None: every key is in the chain.</p>;
   return (
     <table class="table">
       <thead>
         <tr>
           <th scope="col">Step</th>
-          <th scope="col">Key</th>
+          <th scope="col">Name</th>
           <th scope="col">Why it has no effect</th>
         </tr>
       </thead>
       <tbody>
-        {ignored.map(({ step, key, reason }) => (
-          <tr key={`${step} ${key} ${reason}`}>
-            <td>{step}</td>
-            <td class="code">{key}</td>
+        {ignored.map(({ place, name, reason, near }) => (
+          <tr key={`${place} ${name} ${reason}`}>
+            <td>{place}</td>
+            <td class="code">{name}</td>
             <td>
-              <Told text={reason} />
+              <Told text={near === undefined ? reason : `${reason}; did you mean \`${near}\`?`} />
             </td>
           </tr>
         ))}
@@ -195,8 +198,8 @@ export function ExplanationSections({ explanation }: ChainProps): JSX.Element {
       <Section title="Chain" copy={chain}>
         <Chain explanation={explanation} />
       </Section>
-      <Section title="Ignored keys">
-        <IgnoredKeys explanation={explanation} />
+      <Section title="Ignored">
+        <IgnoredNames explanation={explanation} />
       </Section>
       <Section title="Signed URL" copy={explanation.url}>
         <p class="block wrap">{explanation.url}</p>

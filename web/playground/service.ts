@@ -5,6 +5,7 @@ export interface Explanation {
   readonly image_id: string;
   readonly issuer_id: string;
   readonly expires_at: string | null;
+  readonly ignored_claims: readonly (Ignored & { readonly claim: string })[];
   readonly base_chain: readonly string[];
   readonly steps: readonly ExplainedStep[];
   readonly mandatory_chain: readonly string[];
@@ -13,11 +14,17 @@ export interface Explanation {
   readonly location: string;
 }
 
+/** Why a claim or key has no effect, and the known name that was probably meant. */
+interface Ignored {
+  readonly reason: string;
+  readonly near?: string;
+}
+
 export interface ExplainedStep {
   readonly step: number;
   readonly preset?: string;
   readonly component: string;
-  readonly ignored: readonly { readonly key: string; readonly reason: string }[];
+  readonly ignored: readonly (Ignored & { readonly key: string })[];
 }
 
 /** A refusal: `application/problem+json`, or what stands for one where there was no answer. */

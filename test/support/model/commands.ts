@@ -101,7 +101,10 @@ const ownStep: fc.Arbitrary<StepInput> = fc.oneof(
   { weight: 2, arbitrary: fc.constant<StepInput>({ effect: 'sepia' }) },
   { weight: 3, arbitrary: layerStep },
   { weight: 2, arbitrary: fc.constantFrom<StepInput>({ preset: 'card' }, { miaim: 'hey hey !' }) },
-  { weight: 1, arbitrary: fc.constantFrom<StepInput>({ preset: 'none' }, { width: -1 }) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom<StepInput>({ preset: 'none' }, { width: -1 }, { effects: 'sepia' }),
+  },
 );
 
 function chooseStep(model: Model, issuerId: string, { layer, ...step }: StepInput): ModelStep {
@@ -136,7 +139,7 @@ const policyMember: fc.Arbitrary<PolicyInput> = fc.oneof(
   ),
   fc.constantFrom<PolicyInput>({ max_layers: 0 }, { max_layers: 1 }, { max_steps: 0 }, { max_steps: 2 }),
   fc.constantFrom<PolicyInput>({ require_exp: true }, { max_token_age: 5_000 }, { require_image_id: true }),
-  fc.constant<PolicyInput>({ strict: true }),
+  fc.constantFrom<PolicyInput>({ strict: true }, { lenient: true }, { claims: 'sharinpix' }),
   fc.constantFrom<PolicyInput>(
     { redirect_cache: 'private' },
     { redirect_cache: 'private', redirect_max_age: 60 },
@@ -340,7 +343,7 @@ const askingInput = fc.record({
       key: choice,
       kid: fc.constantFrom('none', 'none', 'own', 'other'),
       algorithm: often<Algorithm | null>(null, ...ALGORITHMS),
-      binding: often('path', 'claim', 'claim and name', 'list', 'others', 'name'),
+      binding: often('path', 'claim', 'claim and name', 'list', 'others', 'name', 'id', 'imageId'),
       exp: often<number | undefined>(MOMENTS.future, undefined, MOMENTS.past),
       iat: often<number | undefined>(MOMENTS.lately, undefined, MOMENTS.early),
       jti: often(undefined, 'one', 'two'),
@@ -372,6 +375,8 @@ function chooseAsking(model: Model, { image, width, token }: AskingInput): Model
       claims: withoutNothing({
         iss: issuerId,
         image_id: (bound as Record<string, string | string[] | undefined>)[token.binding],
+        id: token.binding === 'id' ? imageId : undefined,
+        imageId: token.binding === 'imageId' ? imageId : undefined,
         exp,
         iat,
         jti,

@@ -15,6 +15,9 @@ export interface ModelToken {
 export interface ModelClaims {
   readonly iss: string;
   readonly image_id?: string | readonly string[];
+  readonly id?: string;
+  /** No claim, but near one. */
+  readonly imageId?: string;
   readonly exp?: number;
   readonly iat?: number;
   readonly jti?: string;
@@ -87,10 +90,13 @@ function predictSealed(model: Model, { pathId }: ModelAsking, token: ModelToken)
   if (issuer === undefined || issuer.disabled || keyIds.length === 0) throw REFUSED_TOKEN;
   if (claims.exp !== undefined && claims.exp < MOMENTS.lately) throw REFUSED_TOKEN;
   if (isTooOld(claims, issuer.not_before) || isRevoked(model, claims)) throw REFUSED_TOKEN;
-  const imageId = imageOf(claims, pathId);
   const { policy } = issuer;
+  checkNames(policy, claims);
+  const { id, ...others } = claims;
+  const named = policy.claims === 'sharinpix' && id !== undefined ? { ...others, image_id: id } : others;
+  const imageId = imageOf(named, pathId);
   const { original = false, download = true } = claims.sharinpix ?? {};
-  checkToken(policy, claims, original);
+  checkToken(policy, named, original);
   const steps = original ? [] : expand(policy, claims.transformations ?? []);
   const asked = model.images.get(imageId) ?? model.deletedImages.get(imageId);
   if (asked?.issuer_id !== issuer.id) throw refuse(404, 'image_not_found');
@@ -142,6 +148,12 @@ function imageOf({ image_id: bound }: ModelClaims, pathId: string): string {
   if (!UUID.test(pathId)) throw refuse(400, 'invalid_image_id');
   if (bound !== undefined && !bound.includes(pathId)) throw refuse(403, 'image_not_in_token');
   return pathId;
+}
+
+/** Claims that were meant to bind the token, and do not. */
+function checkNames({ strict, lenient, claims: profile }: ModelPolicy, { id, imageId }: ModelClaims): void {
+  if (imageId !== undefined && (strict === true || lenient !== true)) throw REFUSED_TOKEN;
+  if (id !== undefined && strict === true && profile !== 'sharinpix') throw REFUSED_TOKEN;
 }
 
 function checkToken(policy: ModelPolicy, { exp, iat, image_id }: ModelClaims, original: boolean): void {
@@ -198,7 +210,10 @@ function chainOf(
   steps: readonly ModelStep[],
   { download, original }: { readonly download: boolean; readonly original: boolean },
 ): readonly string[] {
-  if (steps.some(({ width }) => typeof width === 'number' && width < 1)) {
+  if (
+    steps.some(({ width }) => typeof width === 'number' && width < 1) ||
+    (policy.lenient !== true && steps.some((step) => 'effects' in step))
+  ) {
     throw refuse(422, 'invalid_transformation');
   }
   if (!original) checkOutput(policy, steps);

@@ -57,6 +57,8 @@ export interface ModelPolicy {
   readonly max_token_age?: number;
   readonly require_image_id?: boolean;
   readonly strict?: boolean;
+  readonly lenient?: boolean;
+  readonly claims?: string;
   readonly redirect_cache?: string;
   readonly redirect_max_age?: number;
   readonly placeholder?: string;

@@ -1,0 +1,175 @@
+import {
+  type ClaimProfile,
+  COMMON_CLAIMS,
+  type KnownNames,
+  KNOWN_NAMES,
+  REGISTERED_CLAIMS,
+} from '../tokens/claim-names.js';
+
+import { settingsOf, type TokenClaims } from '../tokens/token-claims.js';
+import { InvalidTokenError } from '../tokens/token.errors.js';
+import { canonicalUuid } from '../tokens/uuid.js';
+import { NearNames } from '../transformations/near-names.js';
+import { PARAMETER_BY_KEY, PRESET_KEY } from '../transformations/vocabulary.js';
+import { selectBaseChain } from './base-chain.js';
+import type { Policy } from './policy.js';
+
+/** A claim, or a member of one, that has no effect. */
+export interface IgnoredClaim {
+  /** Its name; `sharinpix.<member>` for a member. */
+  readonly claim: string;
+  /** A short sentence without a subject: "unknown claim". */
+  readonly reason: string;
+  /** The known name that was probably meant. */
+  readonly near?: string;
+}
+
+/** The names that a profile reads, ready to be compared with a token's. */
+interface Names {
+  readonly claims: ReadonlySet<string>;
+  readonly members: ReadonlySet<string>;
+  readonly nearClaims: NearNames;
+  readonly nearMembers: NearNames;
+}
+
+const makeNames = ({ claims, members }: KnownNames): Names => ({
+  claims: new Set(claims),
+  members: new Set(members),
+  nearClaims: new NearNames(claims, new Set([...REGISTERED_CLAIMS, ...COMMON_CLAIMS])),
+  nearMembers: new NearNames(members, new Set()),
+});
+
+const NAMES: Readonly<Record<ClaimProfile, Names>> = {
+  pixseal: makeNames(KNOWN_NAMES.pixseal),
+  sharinpix: makeNames(KNOWN_NAMES.sharinpix),
+};
+
+const namesOf = ({ document: { claims = 'pixseal' } }: Policy): Names => NAMES[claims];
+
+/**
+ * Refuses claims that were probably meant to have an effect and have none: without it, the token opens more than its
+ * signer intended. Costs one look-up for each known name.
+ * @throws {InvalidTokenError} 401
+ */
+export function checkClaims(policy: Policy, { payload }: TokenClaims): void {
+  const names = namesOf(policy);
+  // A parsed payload has no members but its own, and `for in` makes no list of them.
+  for (const claim in payload) {
+    if (!names.claims.has(claim)) refuseClaim(policy, names, claim, payload[claim]);
+  }
+  if (policy.lenient) return;
+  const settings = settingsOf(payload);
+  for (const member in settings) {
+    if (names.members.has(member)) continue;
+    const near = names.nearMembers.find(member);
+    if (near !== null) refuseName(`sharinpix.${member}`, `sharinpix.${near}`);
+  }
+}
+
+function refuseClaim(policy: Policy, names: Names, claim: string, value: unknown): void {
+  if (policy.document.strict === true && isUnboundId(names, claim) && holdsUuid(value)) {
+    throw InvalidTokenError.ofClaim(
+      `The claim \`${claim}\` does not bind the token to an image. Sign \`image_id\` instead.`,
+    );
+  }
+  if (policy.lenient) return;
+  const near = names.nearClaims.find(claim);
+  if (near !== null) refuseName(claim, near);
+  if (isStepKey(claim)) {
+    throw InvalidTokenError.ofClaim(
+      `\`${claim}\` is not a claim. Move it into a step of \`transformations\`, and sign a new token.`,
+    );
+  }
+}
+
+function refuseName(name: string, near: string): never {
+  throw InvalidTokenError.ofClaim(
+    `\`${name}\` is not a claim. Did you mean \`${near}\`? Correct it, and sign a new token.`,
+  );
+}
+
+/** Whether a claim is SharinPix's name of the image, under a profile that does not read it. */
+const isUnboundId = ({ claims }: Names, claim: string): boolean => /^id$/i.test(claim) && !claims.has(claim);
+
+const holdsUuid = (value: unknown): boolean => [value].flat().some((each) => canonicalUuid(each) !== null);
+
+const isStepKey = (claim: string): boolean =>
+  (PARAMETER_BY_KEY.has(claim) || claim === PRESET_KEY) && !REGISTERED_CLAIMS.has(claim);
+
+/** Every claim of a token that has no effect, with the reason. */
+export function findIgnoredClaims(policy: Policy, claims: TokenClaims): readonly IgnoredClaim[] {
+  const names = namesOf(policy);
+  const { payload } = claims;
+  const { sharinpix } = payload;
+  return [
+    ...Object.keys(payload)
+      .filter((claim) => !names.claims.has(claim))
+      .map((claim) => explainClaim(names, claim)),
+    ...(claims.original && payload['transformations'] !== undefined
+      ? [{ claim: 'transformations', reason: '`sharinpix.original` leaves out all steps' }]
+      : []),
+    ...(sharinpix === undefined || sharinpix === settingsOf(payload)
+      ? []
+      : [{ claim: 'sharinpix', reason: 'is not an object' }]),
+    ...Object.entries(settingsOf(payload)).flatMap(([member, value]) => {
+      const ignored = explainMember(policy, claims, member, value);
+      return ignored === null ? [] : [{ claim: `sharinpix.${member}`, ...ignored }];
+    }),
+  ];
+}
+
+function explainClaim(names: Names, claim: string): IgnoredClaim {
+  if (REGISTERED_CLAIMS.has(claim)) return { claim, reason: 'a registered claim that Pixseal does not use' };
+  if (isUnboundId(names, claim)) {
+    return { claim, reason: 'only the policy `claims: "sharinpix"` binds by it', near: 'image_id' };
+  }
+  const near = names.nearClaims.find(claim);
+  if (near !== null) return { claim, reason: 'unknown claim', near };
+  if (isStepKey(claim)) return { claim, reason: 'belongs in a step of `transformations`' };
+  return names.members.has(claim)
+    ? { claim, reason: 'belongs in `sharinpix`', near: `sharinpix.${claim}` }
+    : { claim, reason: 'unknown claim' };
+}
+
+/** Null where a member has its effect. */
+function explainMember(
+  policy: Policy,
+  claims: TokenClaims,
+  member: string,
+  value: unknown,
+): Omit<IgnoredClaim, 'claim'> | null {
+  const names = namesOf(policy);
+  if (!names.members.has(member)) {
+    if (NAMES.sharinpix.members.has(member)) {
+      return { reason: 'only the policy `claims: "sharinpix"` reads it' };
+    }
+    const near = names.nearMembers.find(member);
+    return { reason: 'unknown member', ...(near === null ? {} : { near: `sharinpix.${near}` }) };
+  }
+  const reason =
+    member === 'filename'
+      ? reasonOfFilename(policy, claims)
+      : typeof value !== 'boolean'
+        ? 'only `true` and `false` have an effect'
+        : member === 'full_size' && value
+          ? reasonOfFullSize(policy, claims)
+          : null;
+  return reason === null ? null : { reason };
+}
+
+function reasonOfFilename({ baseChain }: Policy, claims: TokenClaims): string | null {
+  if (claims.filename === null) return 'must be text';
+  if (!claims.download) return 'has no effect beside `download: false`';
+  const named = selectBaseChain(baseChain, claims).path;
+  return named === selectBaseChain(baseChain, { ...claims, filename: null }).path
+    ? 'the base chain offers no download to name'
+    : null;
+}
+
+function reasonOfFullSize({ baseChain, document }: Policy, { original }: TokenClaims): string | null {
+  if (original) return '`sharinpix.original` leaves out the whole base chain';
+  if (baseChain.fullSize !== baseChain.sized) return null;
+  return document.max_width === undefined && document.max_height === undefined
+    ? 'the first component of the base chain sets no size'
+    : 'the policy has a largest size';
+}

@@ -1,0 +1,326 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { checkClaims, findIgnoredClaims } from '../../src/policy/check-claims.js';
+import { checkToken } from '../../src/policy/check-token.js';
+import { compilePolicy } from '../../src/policy/compile-policy.js';
+import type { PolicyDocument } from '../../src/policy/policy.js';
+import { KNOWN_NAMES, REGISTERED_CLAIMS } from '../../src/tokens/claim-names.js';
+import type { JsonObject } from '../../src/tokens/strict-json.js';
+import { readClaims, type TokenClaims } from '../../src/tokens/token-claims.js';
+import { InvalidTokenError } from '../../src/tokens/token.errors.js';
+import { PARAMETERS } from '../../src/transformations/vocabulary.js';
+
+const ISSUER = 'cfd3b472-dbba-4089-bce7-f5c1e413b5c1';
+const IMAGE = '161400d0-c894-42fd-8100-262361ea91ff';
+const OTHER = '3d616b4e-a597-4b23-aa3d-d7de678f0ba6';
+const NOW = 1_800_000_000;
+
+function read(document: PolicyDocument, payload: JsonObject): TokenClaims {
+  return readClaims({ iss: ISSUER, ...payload }, ISSUER, NOW, document.claims);
+}
+
+/** The detail that a token is refused with, or null. */
+function refusalOf(document: PolicyDocument, payload: JsonObject): string | null {
+  try {
+    checkClaims(compilePolicy(document), read(document, payload));
+    return null;
+  } catch (error) {
+    if (!(error instanceof InvalidTokenError)) throw error;
+    const { status, code, headers, extensions } = error;
+    expect({ status, code, headers, extensions }).toStrictEqual({
+      status: 401,
+      code: 'invalid_token',
+      headers: { 'WWW-Authenticate': 'Bearer error="invalid_token"' },
+      extensions: {},
+    });
+    return error.detail;
+  }
+}
+
+const ignoredOf = (document: PolicyDocument, payload: JsonObject): readonly object[] =>
+  findIgnoredClaims(compilePolicy(document), read(document, payload));
+
+const near = (name: string, known: string): string =>
+  `\`${name}\` is not a claim. Did you mean \`${known}\`? Correct it, and sign a new token.`;
+
+describe('an unknown claim that resembles a known one', () => {
+  it.each<[claim: string, known: string]>([
+    ['transformation', 'transformations'],
+    ['transformatoins', 'transformations'],
+    ['Transformations', 'transformations'],
+    ['imageId', 'image_id'],
+    ['imageID', 'image_id'],
+    ['image-id', 'image_id'],
+    ['imageid', 'image_id'],
+    ['image_ids', 'image_id'],
+    ['imageIds', 'image_id'],
+    ['image_di', 'image_id'],
+    ['mage_id', 'image_id'],
+    ['sessionId', 'session_id'],
+    ['SharinPix', 'sharinpix'],
+    ['sharingpix', 'sharinpix'],
+    ['epx', 'exp'],
+    ['expp', 'exp'],
+    ['EXP', 'exp'],
+    ['nfb', 'nbf'],
+    ['iatt', 'iat'],
+    ['jit', 'jti'],
+  ])('is refused: %s, naming %s, unless the policy is lenient', (claim, known) => {
+    expect(refusalOf({}, { [claim]: 1 })).toBe(near(claim, known));
+    expect(refusalOf({ claims: 'sharinpix' }, { [claim]: 1 })).toBe(near(claim, known));
+    expect(refusalOf({ lenient: true }, { [claim]: 1 })).toBeNull();
+    expect(refusalOf({ lenient: true, strict: true }, { [claim]: 1 })).toBe(near(claim, known));
+    expect(ignoredOf({ lenient: true }, { [claim]: 1 })).toStrictEqual([
+      { claim, reason: 'unknown claim', near: known },
+    ]);
+  });
+
+  it.each<[member: string, known: string]>([
+    ['donwload', 'download'],
+    ['Download', 'download'],
+    ['downloads', 'download'],
+    ['orginal', 'original'],
+    ['ORIGINAL', 'original'],
+  ])('is refused inside of `sharinpix`: %s, naming %s', (member, known) => {
+    const payload = { sharinpix: { [member]: false } };
+    expect(refusalOf({}, payload)).toBe(near(`sharinpix.${member}`, `sharinpix.${known}`));
+    expect(refusalOf({ lenient: true }, payload)).toBeNull();
+    expect(ignoredOf({ lenient: true }, payload)).toStrictEqual([
+      { claim: `sharinpix.${member}`, reason: 'unknown member', near: `sharinpix.${known}` },
+    ]);
+  });
+
+  it.each<[payload: JsonObject, claim: string, known: string]>([
+    [{ ID: IMAGE }, 'ID', 'id'],
+    [{ sharinpix: { fullSize: true } }, 'sharinpix.fullSize', 'sharinpix.full_size'],
+    [{ sharinpix: { file_name: 'a' } }, 'sharinpix.file_name', 'sharinpix.filename'],
+  ])('is compared with what the profile reads: %j', (payload, claim, known) => {
+    expect(refusalOf({ claims: 'sharinpix' }, payload)).toBe(near(claim, known));
+    expect(refusalOf({}, payload)).toBeNull();
+  });
+});
+
+describe('a parameter of a step beside `transformations`', () => {
+  it.each([...PARAMETERS.map(({ key }) => key).filter((key) => key !== 'transformation'), 'preset'])(
+    'is refused: %s',
+    (claim) => {
+      const payload = { [claim]: 200, transformations: [{ width: 5 }] };
+      expect(refusalOf({}, payload)).toBe(
+        `\`${claim}\` is not a claim. Move it into a step of \`transformations\`, and sign a new token.`,
+      );
+      expect(refusalOf({ lenient: true }, payload)).toBeNull();
+      expect(ignoredOf({ lenient: true }, payload)).toStrictEqual([
+        { claim, reason: 'belongs in a step of `transformations`' },
+      ]);
+    },
+  );
+
+  it('is none of the claims that IANA registers', () => {
+    expect(PARAMETERS.filter(({ key }) => REGISTERED_CLAIMS.has(key))).toStrictEqual([]);
+  });
+});
+
+describe('any other claim', () => {
+  it.each([...REGISTERED_CLAIMS])('is ignored, also under strict: the registered %s', (claim) => {
+    expect(refusalOf({ strict: true }, { [claim]: 'x' })).toBeNull();
+    expect(refusalOf({ claims: 'sharinpix' }, { [claim]: 'x' })).toBeNull();
+    expect(ignoredOf({}, { [claim]: 'x' })).toStrictEqual([
+      { claim, reason: 'a registered claim that Pixseal does not use' },
+    ]);
+  });
+
+  it.each([
+    ...['abilities', 'user_id', 'album_id', 'organization_id', 'q', 'einstein', 'storage', 'image_delete'],
+    ...['ext', 'uti', 'lat', 'cat', 'ex', 'tx', 'miaim', '', '__proto__', 'constructor', '$width', 'image'],
+  ])('is ignored, also under strict: %j', (claim) => {
+    const payload = JSON.parse(`{${JSON.stringify(claim)}: {"width": 1}}`) as JsonObject;
+    for (const document of [{}, { strict: true }, { claims: 'sharinpix' }] as const) {
+      expect(refusalOf(document, payload)).toBeNull();
+      expect(ignoredOf(document, payload)).toStrictEqual([{ claim, reason: 'unknown claim' }]);
+    }
+  });
+
+  it.each<[payload: JsonObject, ignored: readonly object[]]>([
+    [{}, []],
+    [{ sharinpix: {} }, []],
+    [{ sharinpix: 'download' }, [{ claim: 'sharinpix', reason: 'is not an object' }]],
+    [{ sharinpix: null }, [{ claim: 'sharinpix', reason: 'is not an object' }]],
+    [
+      { sharinpix: { download: 'false', original: 1 } },
+      [
+        { claim: 'sharinpix.download', reason: 'only `true` and `false` have an effect' },
+        { claim: 'sharinpix.original', reason: 'only `true` and `false` have an effect' },
+      ],
+    ],
+    [
+      { sharinpix: { annotation: true, crop: true, full_size: true, filename: 'a' } },
+      [
+        { claim: 'sharinpix.annotation', reason: 'unknown member' },
+        { claim: 'sharinpix.crop', reason: 'unknown member' },
+        { claim: 'sharinpix.full_size', reason: 'only the policy `claims: "sharinpix"` reads it' },
+        { claim: 'sharinpix.filename', reason: 'only the policy `claims: "sharinpix"` reads it' },
+      ],
+    ],
+    [
+      { download: false },
+      [{ claim: 'download', reason: 'belongs in `sharinpix`', near: 'sharinpix.download' }],
+    ],
+    [
+      { sharinpix: { original: true }, transformations: [{ width: 5 }] },
+      [{ claim: 'transformations', reason: '`sharinpix.original` leaves out all steps' }],
+    ],
+  ])('is explained: %j', (payload, ignored) => {
+    expect(refusalOf({}, payload)).toBeNull();
+    expect(ignoredOf({}, payload)).toStrictEqual(ignored);
+  });
+
+  it('is one by one either refused, or without effect and explained', () => {
+    const edited = fc
+      .tuple(
+        fc.constantFrom(...KNOWN_NAMES.sharinpix.claims),
+        fc.nat({ max: 20 }),
+        fc.nat({ max: 2 }),
+        fc.string({ maxLength: 1 }),
+      )
+      .map(([name, at, cut, put]) => name.slice(0, at) + put + name.slice(at + cut));
+    const known = new Set(KNOWN_NAMES.pixseal.claims);
+    let refused = 0;
+    fc.assert(
+      fc.property(fc.oneof(edited, fc.string()), fc.jsonValue(), fc.boolean(), (claim, value, lenient) => {
+        fc.pre(!known.has(claim));
+        const payload = JSON.parse(`{${JSON.stringify(claim)}: ${JSON.stringify(value)}}`) as JsonObject;
+        const refusal = refusalOf({ lenient }, payload);
+        if (refusal !== null) {
+          expect(lenient).toBe(false);
+          expect(refusal).toContain(`\`${claim}\``);
+          refused += 1;
+        }
+        expect(ignoredOf({ lenient }, payload)).toStrictEqual([
+          expect.objectContaining({ claim, reason: expect.any(String) as string }),
+        ]);
+      }),
+      { numRuns: 5000 },
+    );
+    expect(refused).toBeGreaterThan(100);
+  });
+});
+
+describe('the claims `id` and `Id`', () => {
+  it.each(['id', 'Id', 'ID', 'iD'])('bind nothing without the profile, which is explained: %s', (claim) => {
+    const { imageId, imageIds } = read({}, { [claim]: IMAGE });
+    expect({ imageId, imageIds }).toStrictEqual({ imageId: null, imageIds: null });
+    expect(refusalOf({}, { [claim]: IMAGE })).toBeNull();
+    expect(ignoredOf({}, { [claim]: IMAGE })).toStrictEqual([
+      { claim, reason: 'only the policy `claims: "sharinpix"` binds by it', near: 'image_id' },
+    ]);
+  });
+
+  it.each(['id', 'Id', 'ID'])('are refused under strict where they hold a UUID: %s', (claim) => {
+    const refusal = `The claim \`${claim}\` does not bind the token to an image. Sign \`image_id\` instead.`;
+    for (const value of [IMAGE, IMAGE.toUpperCase(), [IMAGE], ['a', OTHER]]) {
+      expect(refusalOf({ strict: true }, { [claim]: value })).toBe(refusal);
+      expect(refusalOf({ strict: true, lenient: true }, { [claim]: value })).toBe(refusal);
+      expect(refusalOf({}, { [claim]: value })).toBeNull();
+    }
+    for (const value of ['0012400000abcDEAAY', 7, null, {}, [], `${IMAGE} `]) {
+      expect(refusalOf({ strict: true }, { [claim]: value })).toBeNull();
+    }
+  });
+
+  it.each<[payload: JsonObject, bound: readonly [string | null, readonly string[] | null]]>([
+    [{ id: IMAGE }, [IMAGE, null]],
+    [{ Id: IMAGE.toUpperCase() }, [IMAGE, null]],
+    [{ id: IMAGE, Id: IMAGE }, [IMAGE, null]],
+    [{ id: IMAGE, image_id: IMAGE.toUpperCase() }, [IMAGE, null]],
+    [{ image_id: [IMAGE, OTHER] }, [null, [IMAGE, OTHER]]],
+    [{}, [null, null]],
+  ])('bind as `image_id` does under the profile, also under strict: %j', (payload, [imageId, imageIds]) => {
+    expect(read({ claims: 'sharinpix' }, payload)).toMatchObject({ imageId, imageIds });
+    expect(refusalOf({ claims: 'sharinpix', strict: true }, payload)).toBeNull();
+    expect(ignoredOf({ claims: 'sharinpix' }, payload)).toStrictEqual([]);
+  });
+
+  it('meet `require_image_id` under the profile alone', () => {
+    const check = (document: PolicyDocument): void => {
+      checkToken(compilePolicy(document), read(document, { id: IMAGE }), NOW);
+    };
+    expect(() => {
+      check({ require_image_id: true, claims: 'sharinpix' });
+    }).not.toThrow();
+    expect(() => {
+      check({ require_image_id: true });
+    }).toThrow('no `image_id`');
+  });
+
+  it.each<[payload: JsonObject, reason: string]>([
+    [{ id: IMAGE, image_id: OTHER }, 'two_images'],
+    [{ id: IMAGE, Id: OTHER }, 'two_images'],
+    [{ Id: IMAGE, image_id: OTHER }, 'two_images'],
+    [{ id: IMAGE, image_id: [IMAGE] }, 'two_images'],
+    [{ id: '0012400000abcDEAAY' }, 'bad_id'],
+    [{ Id: null }, 'bad_id'],
+    [{ id: [IMAGE] }, 'bad_id'],
+    [{ id: '' }, 'bad_id'],
+    [{ id: `{${IMAGE}}` }, 'bad_id'],
+    [{ id: IMAGE, image_id: [] }, 'bad_image_id'],
+  ])('are refused under the profile: %j', (payload, reason) => {
+    expect(() => read({ claims: 'sharinpix' }, payload)).toThrow(expect.objectContaining({ reason }));
+  });
+});
+
+describe('`full_size` and `filename` under the profile', () => {
+  it.each<[document: PolicyDocument, sharinpix: JsonObject, ignored: readonly object[]]>([
+    [{}, { full_size: true, filename: 'a.jpg' }, []],
+    [{}, { full_size: false }, []],
+    [
+      {},
+      { full_size: 'true', filename: 5 },
+      [
+        { claim: 'sharinpix.full_size', reason: 'only `true` and `false` have an effect' },
+        { claim: 'sharinpix.filename', reason: 'must be text' },
+      ],
+    ],
+    [{}, { filename: '' }, [{ claim: 'sharinpix.filename', reason: 'must be text' }]],
+    [
+      { max_width: 2000 },
+      { full_size: true },
+      [{ claim: 'sharinpix.full_size', reason: 'the policy has a largest size' }],
+    ],
+    [
+      { max_height: 2000 },
+      { full_size: true },
+      [{ claim: 'sharinpix.full_size', reason: 'the policy has a largest size' }],
+    ],
+    [{ max_height: 2000 }, { full_size: false }, []],
+    [
+      { base_chain: ['q_auto'] },
+      { full_size: true, filename: 'a' },
+      [
+        { claim: 'sharinpix.full_size', reason: 'the first component of the base chain sets no size' },
+        { claim: 'sharinpix.filename', reason: 'the base chain offers no download to name' },
+      ],
+    ],
+    [
+      {},
+      { full_size: true, original: true },
+      [{ claim: 'sharinpix.full_size', reason: '`sharinpix.original` leaves out the whole base chain' }],
+    ],
+    [
+      {},
+      { filename: 'a', download: false },
+      [{ claim: 'sharinpix.filename', reason: 'has no effect beside `download: false`' }],
+    ],
+    [
+      {},
+      { annotation: true, crop: true, rotation: true },
+      ['annotation', 'crop', 'rotation'].map((member) => ({
+        claim: `sharinpix.${member}`,
+        reason: 'unknown member',
+      })),
+    ],
+  ])('have an effect, or are explained: %j %j', (document, sharinpix, ignored) => {
+    const under = { claims: 'sharinpix', ...document } as const;
+    expect(refusalOf(under, { sharinpix })).toBeNull();
+    expect(ignoredOf(under, { sharinpix })).toStrictEqual(ignored);
+  });
+});
