@@ -1,19 +1,17 @@
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
-import pg from 'pg';
+import type pg from 'pg';
 import { DataSource } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import { ENVIRONMENT } from '../config/config.module.js';
 import type { Environment } from '../config/environment.js';
 import { Observations } from '../metrics/observations.js';
+import { CHANGES_CHANNEL, FeedConnection, PoolerError } from './feed-connection.js';
 
-const CHANNEL = 'pixseal_changes';
-/** Milliseconds. A silent connection is noticed within the beat and the beat's own timeout: a second. */
+/** Milliseconds from one heartbeat to the next. A silent connection is noticed within that and the heartbeat's timeout. */
 const HEARTBEAT = 400;
-const HEARTBEAT_TIMEOUT = 600;
-const CONNECT_TIMEOUT = 1_000;
 const RECONNECT_DELAY = 500;
-/** Milliseconds that a goodbye to the server may take. */
-const CLOSE_TIMEOUT = 1_000;
+/** Milliseconds until a pooler without notifications is tried again: it takes an operator to change it. */
+const POOLER_DELAY = 5_000;
 
 /** A row that was inserted, updated or deleted, by whomever. */
 export interface RowChange {
@@ -38,7 +36,9 @@ export interface ChangeListener {
 export class ChangeFeed implements OnModuleInit {
   private readonly logger = new Logger(ChangeFeed.name);
   private readonly listeners: ChangeListener[] = [];
-  private client: pg.Client | null = null;
+  private connection: FeedConnection | null = null;
+  /** Causes that were logged since the feed was last live: once each, however often it is tried again. */
+  private readonly warnings = new Set<string>();
   private timer: NodeJS.Timeout | undefined;
   private closed = false;
   private live = false;
@@ -77,72 +77,75 @@ export class ChangeFeed implements OnModuleInit {
   async close(): Promise<void> {
     this.closed = true;
     clearTimeout(this.timer);
-    const client = this.client;
-    this.client = null;
-    if (client === null) return;
-    const timeout = new Promise((resolve) => setTimeout(resolve, CLOSE_TIMEOUT).unref());
-    await Promise.race([client.end().catch(() => undefined), timeout]);
+    const connection = this.connection;
+    this.connection = null;
+    await connection?.end();
   }
 
   /** The pool's one connection hears its own process's changes, and there is no other. */
   private async listenInProcess(): Promise<void> {
     const driver = this.dataSource.driver as PostgresDriver;
     const [client, release] = (await driver.obtainMasterConnection()) as [pg.PoolClient, () => void];
-    client.on('notification', this.hear);
-    await client.query(`LISTEN ${CHANNEL}`);
+    client.on('notification', ({ channel, payload }) => {
+      if (channel === CHANGES_CHANNEL) this.hear(payload ?? '');
+    });
+    await client.query(`LISTEN ${CHANGES_CHANNEL}`);
     release();
     this.tellLive(true);
   }
 
   private async listenOnServer(url: string): Promise<void> {
-    const client = new pg.Client({
-      connectionString: url,
-      application_name: 'pixseal change feed',
-      connectionTimeoutMillis: CONNECT_TIMEOUT,
-      query_timeout: CONNECT_TIMEOUT,
-    });
-    const lost = (): void => {
-      if (this.client === client) {
-        this.client = null;
-        this.tellLive(false);
-        this.logger.warn('The change feed is lost; entries live shortly until it is back');
-      }
-      void client.end().catch(() => undefined);
-      this.later(RECONNECT_DELAY, () => this.listenOnServer(url));
+    let lost = false;
+    const lose = (error: unknown): void => {
+      if (lost) return;
+      lost = true;
+      if (this.live) this.tellLive(false);
+      const connection = this.connection;
+      this.connection = null;
+      void connection?.end();
+      this.warn(error);
+      this.later(error instanceof PoolerError ? POOLER_DELAY : RECONNECT_DELAY, () =>
+        this.listenOnServer(url),
+      );
     };
-    client.on('notification', this.hear);
-    // Whatever is not waited for, at any moment from here on: an error that nobody hears would end the process.
-    client.on('error', () => undefined);
     try {
-      await client.connect();
-      await client.query(`LISTEN ${CHANNEL}`);
-    } catch {
-      lost();
-      return;
+      const connection = await FeedConnection.open(url, this.hear, lose);
+      if (this.closed || connection.isEnded) {
+        void connection.end();
+        return;
+      }
+      this.connection = connection;
+      this.tellLive(true);
+      if (this.warnings.size > 0) this.logger.log('The change feed is live again');
+      this.warnings.clear();
+      this.beat(connection, lose);
+    } catch (error) {
+      lose(error);
     }
-    client.once('error', lost);
-    if (this.closed) {
-      void client.end().catch(() => undefined);
-      return;
-    }
-    this.client = client;
-    this.tellLive(true);
-    this.beat(client);
   }
 
-  private beat(client: pg.Client): void {
+  private beat(connection: FeedConnection, lose: (error: unknown) => void): void {
     this.later(HEARTBEAT, async () => {
-      const sentAt = performance.now();
       try {
-        await answerInTime(client.query('SELECT 1'));
-        if (this.client !== client) return;
+        const sentAt = await connection.beat();
+        if (this.connection !== connection) return;
         this.heardAt = sentAt;
         for (const listener of this.listeners) listener.heardAll?.(sentAt);
-        this.beat(client);
+        this.beat(connection, lose);
       } catch (error) {
-        client.emit('error', error);
+        lose(error);
       }
     });
+  }
+
+  private warn(error: unknown): void {
+    const warning =
+      error instanceof PoolerError
+        ? error.message
+        : 'The change feed is lost; cached rows live for 1 s until it is live again';
+    if (this.closed || this.warnings.has(warning)) return;
+    this.warnings.add(warning);
+    this.logger.warn(warning);
   }
 
   private later(delay: number, task: () => Promise<void>): void {
@@ -151,11 +154,10 @@ export class ChangeFeed implements OnModuleInit {
     this.timer = setTimeout(() => void task(), delay).unref();
   }
 
-  private readonly hear = ({ channel, payload }: pg.Notification): void => {
-    if (channel !== CHANNEL) return;
-    const change = readChange(payload ?? '');
+  private readonly hear = (payload: string): void => {
+    const change = readChange(payload);
     if (change === null) {
-      this.logger.warn(`A notification on ${CHANNEL} is none of the triggers' own, and is ignored`);
+      this.logger.warn(`A notification on ${CHANGES_CHANNEL} is none of the triggers' own, and is ignored`);
       return;
     }
     for (const listener of this.listeners) listener.rowChanged(change);
@@ -188,22 +190,4 @@ function isRowChange(value: unknown): value is RowChange {
     typeof issuerId === 'string' &&
     (at === undefined || typeof at === 'number')
   );
-}
-
-/** Waits for a heartbeat's answer. @throws where it does not come in time. */
-async function answerInTime(answer: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      // A process that was held up finds the timer first and the answer after it: that one has come in time.
-      setImmediate(() => {
-        setImmediate(reject, new Error('The heartbeat was not answered'));
-      });
-    }, HEARTBEAT_TIMEOUT);
-  });
-  try {
-    await Promise.race([answer, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

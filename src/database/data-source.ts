@@ -12,6 +12,7 @@ import { OriginalEntity } from '../originals/original.entity.js';
 import { OverlayEntity } from '../overlays/overlay.entity.js';
 import { RevocationEntity } from '../revocations/revocation.entity.js';
 import { ActorSubscriber } from './actor.subscriber.js';
+import { findConnectionSettingError } from './connection-setting.error.js';
 import type { EmbeddedPostgres } from './embedded-postgres.js';
 import { CreateTables1764000000000 } from './migrations/1764000000000-create-tables.js';
 import { CreateOriginals1766000000000 } from './migrations/1766000000000-create-originals.js';
@@ -82,12 +83,40 @@ export async function makeDataSource(
     applicationName: 'pixseal',
     poolSize: POOL_SIZE,
     extra: {
-      statement_timeout: queryTimeout,
+      onConnect: (client: pg.Client) => limitStatements(client, queryTimeout),
       query_timeout: queryTimeout,
       keepAlive: true,
       Client: HeardClient,
     },
   });
+}
+
+/**
+ * Opens the data source of the settings, for a process that starts.
+ * @param queryTimeout As of `makeDataSource`.
+ * @throws ConnectionSettingError where DATABASE_URL is at fault; FolderLockedError.
+ */
+export async function openDataSource(settings: DatabaseSettings, queryTimeout?: number): Promise<DataSource> {
+  const dataSource = await makeDataSource(settings, queryTimeout);
+  try {
+    await dataSource.initialize();
+    // A pooler in statement mode refuses a transaction, and nothing before.
+    if (settings.kind === 'postgres') await dataSource.transaction(() => Promise.resolve());
+    return dataSource;
+  } catch (error) {
+    if (dataSource.isInitialized) await dataSource.destroy();
+    throw findConnectionSettingError(error) ?? error;
+  }
+}
+
+/**
+ * Sets the server's timeout of statements for a session. By `SET`: PgBouncer and other poolers refuse a connection whose
+ * startup packet has a parameter that they do not track, or drop the parameter where they are configured to ignore it.
+ */
+async function limitStatements(client: pg.Client, timeout: number): Promise<void> {
+  if (timeout === 0) return;
+  const query = { text: `SET statement_timeout = ${timeout}`, query_timeout: CONNECT_TIMEOUT };
+  await client.query(query);
 }
 
 /**

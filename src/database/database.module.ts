@@ -5,7 +5,7 @@ import type { Environment } from '../config/environment.js';
 import { requireOpenSecrets } from '../issuers/stored-secrets.service.js';
 import { SecretBox } from '../secrets/secret-box.js';
 import { ChangeFeed } from './change-feed.js';
-import { makeDataSource } from './data-source.js';
+import { openDataSource } from './data-source.js';
 import { isMigrated, migrateUnderLock, requireMigrated } from './migrate.js';
 
 /** Opens the database before anything is served, and closes it after the last request. */
@@ -16,8 +16,7 @@ import { isMigrated, migrateUnderLock, requireMigrated } from './migrate.js';
       provide: DataSource,
       inject: [ENVIRONMENT],
       useFactory: async ({ database, secretsKeys }: Environment) => {
-        const dataSource = await makeDataSource(database);
-        await dataSource.initialize();
+        const dataSource = await openDataSource(database);
         try {
           if (database.kind === 'postgres') await requireMigrated(dataSource);
           else if (!(await isMigrated(dataSource))) await migrateUnderLock(dataSource);

@@ -12,6 +12,8 @@ export async function migrateUnderLock(dataSource: DataSource): Promise<string[]
   const queryRunner = dataSource.createQueryRunner();
   try {
     await queryRunner.startTransaction();
+    // Behind a pooler in transaction mode the session may be one that a running service has limited.
+    await queryRunner.query('SET LOCAL statement_timeout = 0');
     await queryRunner.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
     const executor = new MigrationExecutor(dataSource, queryRunner);
     executor.transaction = 'none';

@@ -1,11 +1,10 @@
 import { processVariables, readDatabaseSettings } from '../config/environment.js';
-import { makeDataSource } from './data-source.js';
+import { openDataSource } from './data-source.js';
 import { migrateUnderLock } from './migrate.js';
 
 // `npm run migration:run`: needs DATABASE_URL (or DATA_DIR) alone, so that a one-shot job holds no other secret.
 try {
-  const dataSource = await makeDataSource(readDatabaseSettings(processVariables()), 0);
-  await dataSource.initialize();
+  const dataSource = await openDataSource(readDatabaseSettings(processVariables()), 0);
   const ran = await migrateUnderLock(dataSource);
   await dataSource.destroy();
   process.stdout.write(ran.length === 0 ? 'No migration is pending.\n' : `Ran ${ran.join(', ')}.\n`);

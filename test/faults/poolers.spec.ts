@@ -1,0 +1,207 @@
+import { randomUUID } from 'node:crypto';
+import { DataSource } from 'typeorm';
+import { describe, expect, inject, it, onTestFinished } from 'vitest';
+import { ChangeFeed } from '../../src/database/change-feed.js';
+import { ENDED_CLAIMS, ENDINGS } from '../support/endings.js';
+import { FIGURE } from '../support/figures.reporter.js';
+import { readMetrics, sumOf } from '../support/metrics.js';
+import { ownClient, ownDatabase, ownProcess } from '../support/owned.js';
+import { findPgbouncer, startPgbouncer, type Pgbouncer, type PoolMode } from '../support/pgbouncer.js';
+import { schemaOf } from '../support/schema.js';
+import { createTenant, type Tenant } from '../support/seed.js';
+import { spawnBuilt } from '../support/service-process.js';
+import { startService, TEST_VARIABLES, type Service } from '../support/service.js';
+import type { TestDatabase } from '../support/test-database.js';
+import { waitUntil } from '../support/wait-until.js';
+
+const pgbouncer = inject('database').kind === 'postgres' ? findPgbouncer() : null;
+/** Milliseconds within which every replica refuses what was ended, and some for a busy machine. */
+const BOUND = 2_000 + 3_000;
+/** Connections of a pool. */
+const POOL_SIZE = 10;
+
+interface Pooled {
+  readonly database: TestDatabase;
+  readonly pooler: Pgbouncer;
+  /** The variable that leads through the pooler. */
+  readonly variables: { readonly DATABASE_URL: string };
+}
+
+async function startPooled(
+  mode: PoolMode,
+  settings: readonly string[] = [],
+  options?: { readonly empty: boolean },
+): Promise<Pooled> {
+  const database = await ownDatabase(options);
+  const url = database.variables['DATABASE_URL'] ?? '';
+  const pooler = await startPgbouncer(pgbouncer ?? '', url, mode, settings);
+  onTestFinished(() => pooler.stop());
+  return { database, pooler, variables: { DATABASE_URL: pooler.urlOf(url) } };
+}
+
+async function ownService(
+  database: TestDatabase,
+  variables: Readonly<Record<string, string>> = {},
+): Promise<Service> {
+  const service = await startService(variables, database);
+  onTestFinished(() => service.close());
+  return service;
+}
+
+const feedOf = (service: Service): ChangeFeed => service.app.get(ChangeFeed);
+
+function ownTenant(service: Service): Promise<Tenant> {
+  const name = randomUUID().slice(0, 8);
+  return createTenant(service, { publicId: `image_${name}`, overlayPublicId: `layer_${name}` });
+}
+
+/** Ends a tenant's token at one service. @returns milliseconds until all of them refuse it. */
+async function endEverywhere(
+  services: readonly Service[],
+  [, end]: (typeof ENDINGS)[number],
+): Promise<number> {
+  const [first] = services;
+  if (first === undefined) throw new Error('no service');
+  const tenant = await ownTenant(first);
+  const statuses = (): Promise<number[]> =>
+    Promise.all(services.map(async (each) => (await each.get(tenant.path(ENDED_CLAIMS))).status));
+  // The second response of each is from memory.
+  for (let turn = 0; turn < 2; turn += 1) expect(await statuses()).toStrictEqual(services.map(() => 302));
+  expect((await end(first, tenant)).status).toBeLessThan(300);
+  const ended = performance.now();
+  await waitUntil('all refuse', async () => (await statuses()).every((status) => status === 401));
+  return performance.now() - ended;
+}
+
+describe.runIf(pgbouncer !== null)('behind PgBouncer in session mode', () => {
+  it.for<[name: string, settings: readonly string[]]>([
+    ['its defaults', []],
+    [
+      'the parameters of the startup packet ignored',
+      ['ignore_startup_parameters = extra_float_digits,statement_timeout'],
+    ],
+  ])('with %s, every connection of the pool has the timeout of statements', async ([, settings]) => {
+    const { database, variables } = await startPooled('session', settings);
+    const service = await ownService(database, variables);
+    const dataSource = service.app.get(DataSource);
+    const rows = await Promise.all(
+      Array.from({ length: POOL_SIZE }, () =>
+        dataSource.query<{ pid: number; timeout: string }[]>(
+          `SELECT pg_backend_pid() AS pid, current_setting('statement_timeout') AS timeout, pg_sleep(0.3)`,
+        ),
+      ),
+    );
+    expect(new Set(rows.map(([row]) => row?.pid)).size).toBe(POOL_SIZE);
+    expect(rows.map(([row]) => row?.timeout)).toStrictEqual(rows.map(() => '5s'));
+  });
+
+  it.for(ENDINGS.slice(0, 1))(
+    'the change feed is live, and all see %s ended within the bound',
+    async (ending) => {
+      const { database, variables } = await startPooled('session');
+      const services = [await ownService(database), await ownService(database, variables)];
+      expect(services.map((service) => feedOf(service).isLive)).toStrictEqual([true, true]);
+      expect(await endEverywhere(services, ending)).toBeLessThan(BOUND);
+    },
+  );
+});
+
+describe.runIf(pgbouncer !== null)('behind PgBouncer in transaction mode', () => {
+  // With one session, what a client sends comes back to it although it does not have the session to itself.
+  const oneSession = ['default_pool_size = 1'];
+  const cases = [
+    ...ENDINGS.map((ending) => ['its defaults', ending[0], [], ending] as const),
+    ...ENDINGS.slice(0, 1).map(
+      (ending) => ['one session for all clients', ending[0], oneSession, ending] as const,
+    ),
+  ];
+
+  it.for(cases)(
+    'with %s, all see %s ended within the bound',
+    async ([name, what, settings, ending], { annotate }) => {
+      const { database, variables } = await startPooled('transaction', settings);
+      const direct = await ownService(database);
+      const pooled = [await ownService(database, variables), await ownService(database, variables)];
+      const took = await endEverywhere([direct, ...pooled], ending);
+      expect(pooled.map((service) => feedOf(service).isLive)).toStrictEqual([false, false]);
+      expect(took).toBeLessThan(BOUND);
+      await annotate(
+        `transaction pooler with ${name}, ${what} ended: all refuse after ${took.toFixed(0)} ms`,
+        FIGURE,
+      );
+    },
+  );
+
+  it('the log names the pooler once, and the metrics show the feed as lost', async () => {
+    const { database, pooler, variables } = await startPooled('transaction');
+    const service = await ownProcess({
+      ...TEST_VARIABLES,
+      ...database.variables,
+      ...variables,
+      LOG_LEVEL: 'warn',
+    });
+    const silence = async (): Promise<number> =>
+      sumOf(await readMetrics(service.port), 'pixseal_feed_silence_seconds');
+    expect(sumOf(await readMetrics(service.port), 'pixseal_feed_live')).toBe(0);
+    // It is tried again meanwhile.
+    await waitUntil(
+      'the feed is silent for longer than two tries',
+      async () => (await silence()) > 11,
+      30_000,
+    );
+    const warnings = service
+      .output()
+      .stdout.split('\n')
+      .filter((line) => line !== '')
+      .map((line) => (JSON.parse(line) as { msg: string }).msg);
+    expect(warnings).toStrictEqual([
+      `DATABASE_URL leads to a connection pooler at 127.0.0.1:${pooler.port} that does not deliver notifications, ` +
+        'as PgBouncer in transaction mode: changes are not received, so cached rows live for 1 s, ' +
+        'and the database gets more queries. ' +
+        'Use the session mode of the pooler, or connect to Postgres itself',
+    ]);
+  });
+
+  it('a feed that was live is lost when the pooler changes to it, and live again when it changes back', async () => {
+    const { database, pooler, variables } = await startPooled('session', ['default_pool_size = 40']);
+    const service = await ownService(database, variables);
+    const feed = feedOf(service);
+    expect(feed.isLive).toBe(true);
+    await pooler.setMode('transaction');
+    await waitUntil('the feed is lost', () => Promise.resolve(!feed.isLive));
+    await pooler.setMode('session');
+    await waitUntil('the feed is live', () => Promise.resolve(feed.isLive), 15_000);
+  });
+
+  it('processes that migrate at once make one schema', async () => {
+    const { database, variables } = await startPooled('transaction', [], { empty: true });
+    // A service beside them leaves its timeout in the sessions that all share.
+    const operator = await ownClient({ ...database, variables });
+    await operator.query('SET statement_timeout = 1');
+    const migrators = [1, 2, 3, 4].map(() =>
+      spawnBuilt('src/database/migration-run.js', { ...database.variables, ...variables }),
+    );
+    const ended = await Promise.all(migrators.map((migrator) => migrator.ended));
+    expect(ended.map(({ code, stderr }) => ({ code, stderr }))).toStrictEqual(
+      migrators.map(() => ({ code: 0, stderr: '' })),
+    );
+    expect(ended.filter(({ stdout }) => stdout.startsWith('Ran ')).length).toBe(1);
+    const [made, expected] = [await ownService(database), await ownService(await ownDatabase())];
+    expect(await schemaOf(made.app.get(DataSource))).toStrictEqual(
+      await schemaOf(expected.app.get(DataSource)),
+    );
+  });
+});
+
+describe.runIf(pgbouncer !== null)('behind PgBouncer in statement mode', () => {
+  it('the service does not start, and says why', async () => {
+    const { database, variables } = await startPooled('statement');
+    const service = spawnBuilt('server/main.js', { ...TEST_VARIABLES, ...database.variables, ...variables });
+    expect(await service.ended).toMatchObject({
+      code: 1,
+      stderr:
+        'Pixseal did not start. DATABASE_URL leads to a connection pooler in statement mode, which refuses transactions. ' +
+        'Use its session mode, or connect to Postgres itself\n',
+    });
+  });
+});

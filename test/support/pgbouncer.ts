@@ -1,0 +1,119 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { chownSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { findFreePort } from './postgres-server.js';
+import { waitUntil } from './wait-until.js';
+
+/** Where Debian's `pgbouncer` is: the folder is not on every user's PATH. */
+const FOLDERS = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin'];
+
+/**
+ * The program on this machine; null where it is missing (Debian: pgbouncer).
+ * @throws with `REQUIRE_PGBOUNCER=1` instead of returning null, so that no run of CI passes without it.
+ */
+export function findPgbouncer(): string | null {
+  const found = FOLDERS.map((folder) => join(folder, 'pgbouncer')).find((path) => existsSync(path));
+  if (found !== undefined) return found;
+  if (process.env['REQUIRE_PGBOUNCER'] === '1')
+    throw new Error('REQUIRE_PGBOUNCER is set, and there is no pgbouncer');
+  process.stderr.write('\n*** LEFT OUT: tests behind PgBouncer (Debian: apt-get install pgbouncer). ***\n\n');
+  return null;
+}
+
+export type PoolMode = 'session' | 'transaction' | 'statement';
+
+/** A PgBouncer of a test's own. */
+export interface Pgbouncer {
+  readonly port: number;
+  /** A database's URL by way of it. */
+  urlOf(databaseUrl: string): string;
+  /** Changes the mode while clients are connected. */
+  setMode(mode: PoolMode): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts PgBouncer in front of the server of a database's URL, with its defaults for everything else.
+ * @param settings Further lines of its section `[pgbouncer]`.
+ */
+export async function startPgbouncer(
+  binary: string,
+  databaseUrl: string,
+  mode: PoolMode,
+  settings: readonly string[] = [],
+): Promise<Pgbouncer> {
+  const server = new URL(databaseUrl);
+  const port = await findFreePort();
+  const folder = mkdtempSync(join(tmpdir(), 'pixseal-pgbouncer-'));
+  const configuration = join(folder, 'pgbouncer.ini');
+  const write = (poolMode: PoolMode): void => {
+    writeFileSync(
+      configuration,
+      [
+        '[databases]',
+        `* = host=${server.hostname} port=${server.port || '5432'} user=${server.username}`,
+        '[pgbouncer]',
+        'listen_addr = 127.0.0.1',
+        `listen_port = ${port}`,
+        'unix_socket_dir =',
+        'auth_type = any',
+        'admin_users = postgres',
+        `pool_mode = ${poolMode}`,
+        ...settings,
+        '',
+      ].join('\n'),
+    );
+  };
+  write(mode);
+  // PgBouncer refuses to run as root.
+  const asUser = process.getuid?.() === 0 ? ['runuser', '-u', 'postgres', '--'] : [];
+  if (asUser.length > 0) {
+    const user = Number(execFileSync('id', ['-u', 'postgres']).toString());
+    for (const path of [folder, configuration]) chownSync(path, user, 0);
+  }
+  const [command, ...args] = [...asUser, binary, configuration];
+  const pooler = spawn(command, args, { stdio: 'ignore', cwd: folder });
+  const urlOf = (url: string): string => {
+    const through = new URL(url);
+    through.host = `127.0.0.1:${port}`;
+    return through.href;
+  };
+  const query = async (url: string, text: string): Promise<void> => {
+    const client = new pg.Client({ connectionString: url });
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      await client.query(text);
+    } finally {
+      await client.end().catch(() => undefined);
+    }
+  };
+  const stop = async (): Promise<void> => {
+    if (pooler.exitCode === null && pooler.signalCode === null) {
+      const gone = new Promise((resolve) => pooler.once('exit', resolve));
+      pooler.kill('SIGTERM');
+      await gone;
+    }
+    rmSync(folder, { recursive: true, force: true });
+  };
+  const isOpen = (): Promise<boolean> =>
+    query(urlOf(databaseUrl), 'SELECT 1').then(
+      () => true,
+      () => false,
+    );
+  await waitUntil('PgBouncer listens', isOpen).catch(async (error: unknown) => {
+    await stop();
+    throw error;
+  });
+  return {
+    port,
+    urlOf,
+    setMode: async (poolMode) => {
+      write(poolMode);
+      await query(`postgres://postgres@127.0.0.1:${port}/pgbouncer`, 'RELOAD');
+    },
+    stop,
+  };
+}
