@@ -23,7 +23,7 @@ const sourceOf = (folder: string): string =>
     .join('\n');
 
 const settings = all(
-  /\bread\.(?:text|list|integer|oneOf|url)\(\s*'([A-Z_]+)'/g,
+  /\bread\.(?:text|list|integer|oneOf|url|connectionUrl)\(\s*'([A-Z_]+)'/g,
   read('src/config/environment.ts'),
 );
 const composed = all(/\$\{([A-Z_]+)/g, read('docker-compose.yml'));
