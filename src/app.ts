@@ -24,6 +24,7 @@ import { IssuerKeyUses } from './issuers/issuer-key-uses.service.js';
 import { Observations, observeAnswers } from './metrics/observations.js';
 import { keepNotificationsRaw } from './notifications/raw-notification.js';
 import { acceptForms } from './originals/original-upload.js';
+import { keepPolicyShares } from './policy/policy-shares.js';
 import { startTracing } from './tracing/start-tracing.js';
 import { answerBrokenRequest } from './problems/broken-requests.js';
 import { BODY_LIMITS, REQUEST_LIMITS } from './problems/request-limits.js';
@@ -75,7 +76,7 @@ export async function createApp(
     done();
   });
   acceptForms(server);
-  keepNotificationsRaw(server);
+  keepNotificationsRaw(server, keepPolicyShares);
   shedLoad(server, pressure);
   limitBodyDepth(server);
   server.addHook('onRoute', (route) => {

@@ -1,3 +1,4 @@
+import { parseWithShares } from '../tokens/share-json.js';
 import { UsageError } from './cli.errors.js';
 import { readInput } from './input.js';
 
@@ -36,7 +37,7 @@ function readValue(text: string): string | number {
 
 function parseJson(option: string, text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseWithShares(text);
   } catch (error) {
     throw new UsageError(
       `${option} is not JSON: ${error instanceof Error ? error.message : 'unknown error'}.`,

@@ -1,4 +1,5 @@
 import { HMAC_ALGORITHMS, type HmacAlgorithm } from '../issuers/issuer.js';
+import { keepShares } from './share-json.js';
 import { type JsonFault, type JsonObject, parseJsonObject } from './strict-json.js';
 import { InvalidTokenError } from './token.errors.js';
 
@@ -54,7 +55,7 @@ export function readCompactJws(token: unknown): CompactJws {
  * @throws InvalidTokenError (401)
  */
 export function readPayload(jws: CompactJws): JsonObject {
-  const payload = parseSegment(jws.payload);
+  const payload = parseSegment(jws.payload, keepStepShares);
   if (typeof payload === 'string') throw InvalidTokenError.because('bad_payload');
   return payload;
 }
@@ -62,8 +63,18 @@ export function readPayload(jws: CompactJws): JsonObject {
 /** Where every segment is decoded: it is read before the next one comes. */
 const scratch = Buffer.alloc(MAX_TOKEN_LENGTH);
 
-function parseSegment(segment: string): JsonObject | JsonFault {
-  return parseJsonObject(scratch.subarray(0, scratch.write(segment, 'base64url')), MAX_JSON_DEPTH);
+function parseSegment(
+  segment: string,
+  revise?: (value: JsonObject, text: string) => JsonObject,
+): JsonObject | JsonFault {
+  return parseJsonObject(scratch.subarray(0, scratch.write(segment, 'base64url')), MAX_JSON_DEPTH, revise);
+}
+
+/** In steps alone `1.0` is another value than `1`: a time such as `exp` is a number either way. */
+function keepStepShares(payload: JsonObject, text: string): JsonObject {
+  return keepShares(text, payload, (claims, { transformations }) =>
+    transformations === undefined ? claims : { ...claims, transformations },
+  );
 }
 
 const BASE64URL = /^[\w-]+$/;

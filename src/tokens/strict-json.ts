@@ -13,9 +13,14 @@ const COLON = 0x3a;
 /**
  * Parses bytes that must be one JSON object: valid UTF-8, no BOM, no name twice in one object at any level, at most
  * `maxDepth` containers inside each other (the object itself counts as one).
+ * @param revise Reads the text of a sound object again; its own value where absent.
  * @returns The object, or the fault as a string.
  */
-export function parseJsonObject(bytes: Buffer, maxDepth: number): JsonObject | JsonFault {
+export function parseJsonObject(
+  bytes: Buffer,
+  maxDepth: number,
+  revise: (value: JsonObject, text: string) => JsonObject = (value) => value,
+): JsonObject | JsonFault {
   const ascii = isAscii(bytes);
   // Buffer#toString would turn bad bytes into U+FFFD: two different byte strings, one meaning.
   if (!ascii && !isUtf8(bytes)) return 'not_utf8';
@@ -28,7 +33,7 @@ export function parseJsonObject(bytes: Buffer, maxDepth: number): JsonObject | J
     return 'not_json';
   }
   if (!isJsonObject(value)) return 'not_object';
-  return findJsonFault(bytes, value, maxDepth) ?? value;
+  return findJsonFault(bytes, value, maxDepth) ?? revise(value, text);
 }
 
 /** True for an object that is neither null nor an array. */

@@ -77,7 +77,7 @@ export function number(options: {
       if (typeof value === 'number' && Number.isInteger(value) && Math.abs(value) < 1e7) {
         return within(value, options.integer) ? String(value) : undefined;
       }
-      const text = String(value);
+      const text = integerText(String(value), options);
       if (NUMBER.test(text)) {
         return within(Number(text), text.includes('.') ? options.decimal : options.integer)
           ? text
@@ -89,6 +89,11 @@ export function number(options: {
       return expressions ? writeExpression(text) : undefined;
     },
   };
+}
+
+/** Where there is no share to take it for, `40.0` is 40: how backends with one type of number write it. */
+function integerText(text: string, { decimal }: { readonly decimal?: Range }): string {
+  return decimal === undefined ? text.replace(/^(-?\d+)\.0+$/, '$1') : text;
 }
 
 /** Words from text with spaces between them: long lists stay readable. */

@@ -1,8 +1,10 @@
-import { randomUUID } from 'node:crypto';
+import { createSecretKey, randomUUID } from 'node:crypto';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { request } from '../support/http.js';
 import { createSeedTenant, post, type Tenant } from '../support/seed.js';
-import { startService, type Service } from '../support/service.js';
+import { ADMIN_KEY, startService, type Service } from '../support/service.js';
+import { mint } from '../tokens/token-fixtures.js';
 
 let service: Service;
 let tenant: Tenant;
@@ -42,6 +44,37 @@ function expectRefusal(
   if (step !== undefined) expect(detail).toContain(`step ${step}`);
   if (key !== undefined) expect(detail).toContain(`\`${key}\``);
 }
+
+describe('a number of a token', () => {
+  it('is a share where its text has a point, in mandatory steps and presets too', async () => {
+    const sign = (steps: string): string =>
+      `/images/${tenant.imageId}?token=${mint({
+        payload: `{"iss":"${tenant.issuerId}","transformations":${steps}}`,
+        key: { secret: createSecretKey(Buffer.from(tenant.secret)) },
+      })}`;
+    const chainOf = async (path: string): Promise<string | undefined> =>
+      (await service.image(path)).shown?.components.slice(3).join('/');
+    expect(await chainOf(sign('[{"width":1.0,"height":1}]'))).toBe('h_1,w_1.0');
+    const policy =
+      '{"policy":{"mandatory_steps":[{"width":1.0}],"presets":{"half":[{"height":2.0,"opacity":40.0}]}}}';
+    const answer = await request({
+      port: service.port,
+      path: `/admin/issuers/${tenant.issuerId}`,
+      method: 'PATCH',
+      headers: { authorization: `Bearer ${ADMIN_KEY}`, 'content-type': 'application/json' },
+      body: policy,
+    });
+    service.holdings.note('PATCH', `/issuers/${tenant.issuerId}`, answer);
+    expect(answer.json()).toMatchObject({
+      policy: {
+        mandatory_steps: [{ width: '1.0' }],
+        presets: { half: [{ height: '2.0', opacity: '40.0' }] },
+      },
+    });
+    expect(await chainOf(sign('[{"preset":"half"}]'))).toBe('h_2.0,o_40/w_1.0');
+    await service.admin('PATCH', `/issuers/${tenant.issuerId}`, { policy: {} });
+  });
+});
 
 describe('a value outside its grammar', () => {
   it.each<[key: string, value: unknown, shown?: string]>([

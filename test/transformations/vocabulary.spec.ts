@@ -568,6 +568,13 @@ describe('the vocabulary', () => {
     });
   });
 
+  it('takes the text `40.0` for 40 where there is no share', () => {
+    const step = { opacity: '40.0', quality: '80.0', angle: ['45.0'], width: '1.0' };
+    expect(write(step)).toBe('a_45,o_40,q_80,w_1.0');
+    expect(() => write({ width: '100.5' })).toThrow(InvalidTransformationError);
+    expect(() => write({ opacity: '40.5' })).toThrow(InvalidTransformationError);
+  });
+
   it('has a case above for every parameter', () => {
     expect([...new Set(CASES.map(({ key }) => key))].sort()).toEqual([...PARAMETER_BY_KEY.keys()].sort());
   });

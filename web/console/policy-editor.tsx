@@ -6,6 +6,7 @@ import { adminPath, ask, type Fault, type IssuerWithKeys } from './service.js';
 import { useAnnounce, useRights } from './session-context.js';
 import { useDeed } from './use-service.js';
 import { Told } from '../design/told.js';
+import { parseWithShares } from '../../src/tokens/share-json.js';
 
 interface PolicySectionProps {
   readonly issuer: IssuerWithKeys;
@@ -46,7 +47,7 @@ export function PolicySection({ issuer, onChange }: PolicySectionProps): JSX.Ele
   const save = async (): Promise<void> => {
     let policy: unknown;
     try {
-      policy = JSON.parse(json);
+      policy = parseWithShares(json);
     } catch (error) {
       setMistakes([mistakeOfJson(json, error)]);
       return;

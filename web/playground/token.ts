@@ -1,3 +1,5 @@
+import { keepShares } from '../../src/tokens/share-json.js';
+
 /** HMAC algorithms of a JWT, and WebCrypto's names of their digests. */
 const DIGESTS = { HS256: 'SHA-256', HS384: 'SHA-384', HS512: 'SHA-512' } as const;
 export type Algorithm = keyof typeof DIGESTS;
@@ -60,7 +62,8 @@ export class UnreadableTokenError extends Error {}
 function decodePart(part: string, name: string): Claims {
   let json: unknown;
   try {
-    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(fromBase64url(part)));
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(fromBase64url(part));
+    json = keepShares(text, JSON.parse(text) as unknown, keepStepShares);
   } catch {
     throw new UnreadableTokenError(`Its ${name} is not JSON in base64url: it was cut or changed on the way.`);
   }
@@ -68,6 +71,12 @@ function decodePart(part: string, name: string): Claims {
     throw new UnreadableTokenError(`Its ${name} is JSON, but no object.`);
   }
   return json as Claims;
+}
+
+/** Steps that are signed again keep their shares (`1.0`). */
+function keepStepShares(claims: unknown, withShares: unknown): unknown {
+  const steps = (withShares as Claims | null)?.['transformations'];
+  return steps === undefined ? claims : { ...(claims as Claims), transformations: steps };
 }
 
 /** Takes a token apart, given alone or in a URL. @throws UnreadableTokenError */

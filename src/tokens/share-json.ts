@@ -1,0 +1,43 @@
+import { parse } from 'lossless-json';
+
+/**
+ * Numbers that JSON.parse reads as whole ones, though their text has a fraction or an exponent: Ruby, Python and Java
+ * write a share of 1 as `1.0`. It may match inside a string too, which costs time and nothing else.
+ */
+const MAY_HOLD_SHARES = /[:,[\s]-?\d+(?:\.0+|(?:\.\d+)?[eE][+-]?\d+)\s*[,\]}]/;
+
+/**
+ * Parses JSON, and keeps the decimal point of numbers such as `1.0`: they become the text `1.0`, which the vocabulary
+ * takes for a share, where `1` is a pixel. Every other value is as JSON.parse has it.
+ * @throws SyntaxError
+ */
+export function parseWithShares(text: string): unknown {
+  const value: unknown = JSON.parse(text);
+  return MAY_HOLD_SHARES.test(text) ? read(text) : value;
+}
+
+/**
+ * Keeps such numbers in a part of a document.
+ * @param value What JSON.parse makes of `text`.
+ * @param keep Puts the part of the second document, which has them, into the first.
+ */
+export function keepShares<T>(text: string, value: T, keep: (value: T, withShares: T) => T): T {
+  if (!MAY_HOLD_SHARES.test(text)) return value;
+  try {
+    return keep(value, read(text) as T);
+  } catch (error) {
+    // It calls itself for each level: what is nested too deep for that is refused for its depth.
+    if (error instanceof RangeError) return value;
+    throw error;
+  }
+}
+
+function read(text: string): unknown {
+  // Of a repeated name the last member counts, as for JSON.parse.
+  return parse(text, undefined, { parseNumber: readNumber, onDuplicateKey: ({ newValue }) => newValue });
+}
+
+function readNumber(text: string): number | string {
+  const value = Number(text);
+  return Number.isInteger(value) && /[.eE]/.test(text) ? value.toFixed(1) : value;
+}
