@@ -6,7 +6,7 @@ import type { CreateImageDto, ListImagesDto, UpdateImageDto } from '../images/im
 import type { CreateIssuerDto } from '../issuers/issuer.dto.js';
 import type { RewrapResult } from '../issuers/stored-secrets.service.js';
 import type { NewIssuerView } from '../issuers/issuer.view.js';
-import type { SigningKey } from '../issuers/issuer.js';
+import type { SigningKey } from '../tokens/signing-key.js';
 import type { CreateOverlayDto } from '../overlays/overlay.dto.js';
 import type { OverlayView } from '../overlays/overlay.view.js';
 

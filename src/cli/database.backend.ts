@@ -19,7 +19,7 @@ import { ImageView } from '../images/image.view.js';
 import { ImagesService } from '../images/images.service.js';
 import { CreateIssuerDto } from '../issuers/issuer.dto.js';
 import { IssuerNotFoundError, KeyNotFoundError } from '../issuers/issuer.errors.js';
-import type { SigningKey } from '../issuers/issuer.js';
+import type { SigningKey } from '../tokens/signing-key.js';
 import { NewIssuerView, NewKeyView } from '../issuers/issuer.view.js';
 import { StoredSecretsService, type RewrapResult } from '../issuers/stored-secrets.service.js';
 import { IssuersService } from '../issuers/issuers.service.js';

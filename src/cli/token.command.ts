@@ -1,6 +1,6 @@
 import { createSecretKey } from 'node:crypto';
 import { Option, type Command } from 'commander';
-import { HMAC_ALGORITHMS, type HmacAlgorithm } from '../issuers/issuer.js';
+import { HMAC_ALGORITHMS, type HmacAlgorithm } from '../tokens/signing-key.js';
 import type { SealingKey } from '../tokens/token-sealer.js';
 import { canonicalUuid } from '../tokens/uuid.js';
 import { UsageError } from './cli.errors.js';

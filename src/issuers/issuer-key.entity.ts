@@ -8,7 +8,7 @@ import {
   PrimaryColumn,
   type Relation,
 } from 'typeorm';
-import type { HmacAlgorithm } from './issuer.js';
+import type { HmacAlgorithm } from '../tokens/signing-key.js';
 import { IssuerKeyUseEntity } from './issuer-key-use.entity.js';
 import { IssuerEntity } from './issuer.entity.js';
 

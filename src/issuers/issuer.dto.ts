@@ -9,7 +9,7 @@ import {
 } from '../admin/members.js';
 import { PageQueryDto } from '../admin/page.js';
 import { PolicyDto } from '../policy/policy.dto.js';
-import { HMAC_ALGORITHMS, type HmacAlgorithm } from './issuer.js';
+import { HMAC_ALGORITHMS, type HmacAlgorithm } from '../tokens/signing-key.js';
 
 /** Extensions that Cloudinary delivers images with. */
 const DELIVERY_FORMATS = [

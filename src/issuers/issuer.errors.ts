@@ -40,17 +40,6 @@ export class IssuerNotEmptyError extends ProblemError {
   }
 }
 
-/** 503: the token may be good, but the stored secret that would tell does not open. */
-export class IssuerUnavailableError extends ProblemError {
-  readonly status = 503;
-  readonly code = 'issuer_unavailable';
-  override readonly headers = { 'Retry-After': '60' };
-
-  constructor() {
-    super('A key of this issuer cannot be used at the moment. Its operator must replace the key.');
-  }
-}
-
 /** Stops a start: `SECRETS_KEY` does not open what is stored. Names rows, never a value. */
 export class StoredSecretsError extends Error {
   /** @param knownKey Whether `SECRETS_KEY` has the key they are sealed under. */

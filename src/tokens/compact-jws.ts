@@ -1,5 +1,5 @@
-import { HMAC_ALGORITHMS, type HmacAlgorithm } from '../issuers/issuer.js';
 import { keepShares } from './share-json.js';
+import { HMAC_ALGORITHMS, type HmacAlgorithm } from './signing-key.js';
 import { type JsonFault, type JsonObject, parseJsonObject } from './strict-json.js';
 import { InvalidTokenError } from './token.errors.js';
 

@@ -1,5 +1,5 @@
 import { hash, type KeyObject, timingSafeEqual } from 'node:crypto';
-import type { HmacAlgorithm, SigningKey } from '../issuers/issuer.js';
+import type { HmacAlgorithm, SigningKey } from './signing-key.js';
 import { type CompactJws, MAX_TOKEN_LENGTH } from './compact-jws.js';
 
 /** RFC 7518 §3.2, with the bytes of the hash's block (FIPS 180-4) and of the HMAC in base64url. */

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { JwtService } from '@nestjs/jwt';
-import type { SigningKey } from '../issuers/issuer.js';
+import type { SigningKey } from './signing-key.js';
 
 /** A token's payload. `iat` and `exp`, in seconds, are the caller's to add: nothing is added here. */
 export interface TokenPayload {

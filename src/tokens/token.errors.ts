@@ -93,3 +93,14 @@ export class InvalidImageIdError extends ProblemError {
     super('The image id in the path must be a UUID, unless the token’s `image_id` names the image.');
   }
 }
+
+/** 503: the token may be valid, but the stored secret of a key that may have signed it cannot be decrypted. */
+export class IssuerUnavailableError extends ProblemError {
+  readonly status = 503;
+  readonly code = 'issuer_unavailable';
+  override readonly headers = { 'Retry-After': '60' };
+
+  constructor() {
+    super('A key of this issuer cannot be used at the moment. Its operator must replace the key.');
+  }
+}

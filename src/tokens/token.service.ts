@@ -1,14 +1,14 @@
 import { createSecretKey, randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { Soon } from '../directory/soon.js';
-import { IssuerUnavailableError } from '../issuers/issuer.errors.js';
-import { type Issuer, IssuerFinder, type LockedKey, type SigningKey } from '../issuers/issuer.js';
+import { type Issuer, IssuerFinder } from '../issuers/issuer.js';
+import type { LockedKey, SigningKey } from './signing-key.js';
 import { RevocationFinder } from '../revocations/revocation.js';
 import { type CompactJws, readCompactJws, readPayload } from './compact-jws.js';
 import { isSignedBy } from './jws-signature.js';
 import { isIssuedBefore, readClaims, type TokenClaims } from './token-claims.js';
 import type { JsonObject } from './strict-json.js';
-import { InvalidTokenError } from './token.errors.js';
+import { InvalidTokenError, IssuerUnavailableError } from './token.errors.js';
 import { isCanonicalUuid } from './uuid.js';
 
 /** A token whose signature and times hold. */

@@ -11,7 +11,7 @@ import {
   type Seal,
   type Step,
 } from '../../src/client/pixseal-client.js';
-import { HMAC_ALGORITHMS } from '../../src/issuers/issuer.js';
+import { HMAC_ALGORITHMS } from '../../src/tokens/signing-key.js';
 import { TokenSealer } from '../../src/tokens/token-sealer.js';
 import {
   IMAGE_ID,

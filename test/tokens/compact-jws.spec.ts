@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { JsonWebTokenError, JwtService } from '@nestjs/jwt';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { HmacAlgorithm, SigningKey } from '../../src/issuers/issuer.js';
+import type { HmacAlgorithm, SigningKey } from '../../src/tokens/signing-key.js';
 import { MAX_TOKEN_LENGTH, readCompactJws } from '../../src/tokens/compact-jws.js';
 import { isSignedBy } from '../../src/tokens/jws-signature.js';
 import { InvalidTokenError } from '../../src/tokens/token.errors.js';

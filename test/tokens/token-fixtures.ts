@@ -1,7 +1,8 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import { RevocationFinder, type TokenNames } from '../../src/revocations/revocation.js';
 import { NO_POLICY } from '../../src/policy/compile-policy.js';
-import { type HmacAlgorithm, type Issuer, IssuerFinder, type SigningKey } from '../../src/issuers/issuer.js';
+import { type Issuer, IssuerFinder } from '../../src/issuers/issuer.js';
+import type { HmacAlgorithm, SigningKey } from '../../src/tokens/signing-key.js';
 import { TokenService, type VerifiedToken } from '../../src/tokens/token.service.js';
 
 export const SEED_ISSUER_ID = 'cfd3b472-dbba-4089-bce7-f5c1e413b5c1';

@@ -2,7 +2,7 @@ import { createSecretKey } from 'node:crypto';
 import { JwtService } from '@nestjs/jwt';
 import { jwtVerify } from 'jose';
 import { describe, expect, it } from 'vitest';
-import { HMAC_ALGORITHMS } from '../../src/issuers/issuer.js';
+import { HMAC_ALGORITHMS } from '../../src/tokens/signing-key.js';
 import { TokenSealer } from '../../src/tokens/token-sealer.js';
 import {
   makeIssuer,

@@ -3,7 +3,8 @@ import crypto, { createSecretKey, generateKeyPairSync } from 'node:crypto';
 import fc from 'fast-check';
 import { SignJWT } from 'jose';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { HMAC_ALGORITHMS, type Issuer, IssuerFinder, type SigningKey } from '../../src/issuers/issuer.js';
+import { type Issuer, IssuerFinder } from '../../src/issuers/issuer.js';
+import { HMAC_ALGORITHMS, type SigningKey } from '../../src/tokens/signing-key.js';
 import {
   InvalidTokenError,
   type InvalidTokenReason,

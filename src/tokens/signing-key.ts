@@ -1,0 +1,32 @@
+import type { KeyObject } from 'node:crypto';
+
+/** RFC 7518 §3.2: the MAC algorithms a key row may name. */
+export const HMAC_ALGORITHMS = ['HS256', 'HS384', 'HS512'] as const;
+export type HmacAlgorithm = (typeof HMAC_ALGORITHMS)[number];
+
+/** One signing key of an issuer, its secret decrypted and ready to use. */
+export interface SigningKey {
+  readonly id: string;
+  readonly algorithm: HmacAlgorithm;
+  readonly secret: KeyObject;
+  /** The key is not valid before this instant; null for no such instant. */
+  readonly notBefore: Date | null;
+  /** The key expires at this instant; null for never. */
+  readonly notAfter: Date | null;
+}
+
+/** A key whose stored secret cannot be decrypted: it was altered, or moved from another row. */
+export type LockedKey = Omit<SigningKey, 'secret'> & { readonly secret: null };
+
+/** What the verification of a token needs of its issuer. */
+export interface TokenIssuer {
+  /** The token's `iss`: a lower-case UUID. */
+  readonly id: string;
+  readonly disabled: boolean;
+  /** A token with an older `iat`, or without one, is refused; null for no such instant. */
+  readonly notBefore: Date | null;
+  /** Newest first; expired keys may be among them. */
+  readonly keys: readonly SigningKey[];
+  /** Keys that may have signed a token, which cannot be checked now. */
+  readonly lockedKeys: readonly LockedKey[];
+}
