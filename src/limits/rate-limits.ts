@@ -2,7 +2,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import { ENVIRONMENT } from '../config/config.module.js';
 import type { Environment } from '../config/environment.js';
 import { addressKey } from './address-key.js';
-import { type LimitScope, TooManyRequestsError } from './limits.errors.js';
+import { TooManyRequestsError } from './limits.errors.js';
+import type { LimitScope } from '../problems/problem.error.js';
 import { type Allowance, type Rate, RateLimitStorage, waitAfter } from './rate-limit.storage.js';
 
 const MINUTE = 60_000;

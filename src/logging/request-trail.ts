@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyReply } from 'fastify';
-import type { LimitScope } from '../limits/limits.errors.js';
+import type { LimitScope } from '../problems/problem.error.js';
 
 /** What a request's log line learns on the way. */
 export interface IssuerTrail {

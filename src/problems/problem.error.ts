@@ -2,6 +2,9 @@
 export type ProblemExtensions = Readonly<Record<string, ProblemMember | readonly ProblemMember[]>>;
 type ProblemMember = string | number | boolean | Readonly<Record<string, string>>;
 
+/** Whose rate limit is exceeded: a client address's, an issuer's, or that of failed admin keys. */
+export type LimitScope = 'address' | 'issuer' | 'admin';
+
 /**
  * What a client did wrong, or what the service cannot do now. Every feature derives its own errors from it;
  * `ProblemFilter` alone turns them into `application/problem+json` (RFC 9457).
@@ -15,6 +18,8 @@ export abstract class ProblemError extends Error {
   readonly extensions: ProblemExtensions = {};
   /** Extra response headers, such as `Retry-After`. */
   readonly headers: Readonly<Record<string, string>> = {};
+  /** Whose rate limit is exceeded; null for any other problem. */
+  readonly limitScope: LimitScope | null = null;
   /** Whether the same instance is thrown again and again: what is made of it is then made once. */
   readonly lasts: boolean = false;
 

@@ -5,9 +5,8 @@ import { findDatabaseFault, isConflict } from '../database/database-fault.js';
 import { DatabaseUnavailableError } from '../database/database.errors.js';
 import { DEFAULT_HEADERS, type HeaderList } from '../delivery/response-headers.js';
 import { isFitForWhole, isPlainText, sendWhole, writeHeaders } from '../delivery/whole-answer.js';
-import { type LimitScope, TooManyRequestsError } from '../limits/limits.errors.js';
 import { runtimeOf } from '../logging/request-trail.js';
-import { ProblemError } from './problem.error.js';
+import { type LimitScope, ProblemError } from './problem.error.js';
 import { type ProblemBody, problemBody } from './problem-body.js';
 
 const FRAMEWORK_CODES: Readonly<Record<number, string>> = {
@@ -111,7 +110,7 @@ export class ProblemFilter implements ExceptionFilter {
       status: problem.status,
       told: {
         code: problem.code,
-        limitScope: error instanceof TooManyRequestsError ? error.scope : null,
+        limitScope: error instanceof ProblemError ? error.limitScope : null,
       },
       headers,
       head: writeHeaders(headers),
