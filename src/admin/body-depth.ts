@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { InvalidRequestError } from './admin.errors.js';
+import { InvalidRequestError } from '../domain/request.errors.js';
 
 /** Objects and lists within each other: a policy's text layer is the deepest that a body has, with eight. */
 const DEEPEST = 32;

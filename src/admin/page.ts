@@ -1,7 +1,7 @@
 import { Transform } from 'class-transformer';
 import type { ObjectLiteral, SelectQueryBuilder } from 'typeorm';
 import { canonicalUuid } from '../tokens/uuid.js';
-import { InvalidRequestError } from './admin.errors.js';
+import { InvalidRequestError } from '../domain/request.errors.js';
 import { IntegerMember, PatternMember } from './members.js';
 
 const MAX_LIMIT = 100;

@@ -5,7 +5,7 @@ import {
   type ValidationError,
 } from '@nestjs/common';
 import { validateSync } from 'class-validator';
-import { InvalidRequestError } from './admin.errors.js';
+import { InvalidRequestError } from '../domain/request.errors.js';
 
 const RULES = {
   whitelist: true,

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { ownRows } from '../admin/actor.js';
-import { InvalidRequestError } from '../admin/admin.errors.js';
+import { InvalidRequestError } from '../domain/request.errors.js';
 import type { ListAuditDto } from './audit.dto.js';
 import { AuditEntryEntity } from './audit-entry.entity.js';
 

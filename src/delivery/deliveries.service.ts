@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { InvalidRequestError } from '../admin/admin.errors.js';
+import { InvalidRequestError } from '../domain/request.errors.js';
 import type { Soon } from '../directory/soon.js';
 import { IssuerKeyUses } from '../issuers/issuer-key-uses.service.js';
 import { RateLimits } from '../limits/rate-limits.js';

@@ -11,7 +11,7 @@ import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { lastValueFrom, of, type Observable } from 'rxjs';
 import { findWork, workAs, type Work } from '../admin/actor.js';
-import { InvalidRequestError } from '../admin/admin.errors.js';
+import { InvalidRequestError } from '../domain/request.errors.js';
 import { IdempotencyInProgressError } from './idempotency.errors.js';
 import { IdempotencyService } from './idempotency.service.js';
 

@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { And, DataSource, Equal, IsNull, Not, type EntityManager } from 'typeorm';
 import { ownRows } from '../admin/actor.js';
-import { InvalidRequestError } from '../admin/admin.errors.js';
+import { InvalidRequestError } from '../domain/request.errors.js';
 import { given } from '../admin/given.js';
 import { toDate } from '../admin/moment.js';
 import { findPage } from '../admin/page.js';

@@ -3,7 +3,7 @@ import { totalmem } from 'node:os';
 import underPressure from '@fastify/under-pressure';
 import type { FastifyInstance } from 'fastify';
 import type { Environment } from '../config/environment.js';
-import { OverloadedError } from './limits.errors.js';
+import { OverloadedError } from './overloaded.error.js';
 import { refuseEarly } from './early-refusal.js';
 
 /** When a process refuses more work. A bound of 0 is none. */

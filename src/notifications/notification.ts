@@ -1,4 +1,4 @@
-import { InvalidRequestError } from '../admin/admin.errors.js';
+import { InvalidRequestError } from '../domain/request.errors.js';
 import { findPublicIdFault } from '../cloudinary/public-id.js';
 import { DELIVERY_TYPES, MAX_VERSION, type DeliveryType } from '../images/image.js';
 import type { AssetFacts } from './registration-rule.js';

@@ -18,8 +18,8 @@ import {
 } from '@nestjs/swagger';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { finalize, type Observable } from 'rxjs';
-import { InvalidRequestError } from '../admin/admin.errors.js';
-import { OverloadedError } from '../limits/limits.errors.js';
+import { InvalidRequestError } from '../domain/request.errors.js';
+import { OverloadedError } from '../limits/overloaded.error.js';
 import { ProblemError } from '../problems/problem.error.js';
 import { ORIGINAL_LIMITS } from './inspect-original.js';
 import { OriginalRequiredError, OriginalTooLargeError } from './original.errors.js';

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { type EntityManager, In } from 'typeorm';
-import { InvalidRequestError } from '../admin/admin.errors.js';
+import { InvalidRequestError } from '../domain/request.errors.js';
 import { ImageEntity } from '../images/image.entity.js';
 import { OverlayEntity } from '../overlays/overlay.entity.js';
 import { InvalidTransformationError } from '../transformations/transformation.errors.js';
