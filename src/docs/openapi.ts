@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { readVersion } from '../config/package-version.js';
-import { describeForms } from '../originals/original-upload.js';
+import { describeForms } from './describe-forms.js';
 import { describeIds } from './describe-ids.js';
 import { describeProblems } from './describe-problems.js';
 import { operationsOf } from './operations.js';

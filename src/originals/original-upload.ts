@@ -8,16 +8,10 @@ import {
   type NestInterceptor,
   type Type,
 } from '@nestjs/common';
-import {
-  ApiBody,
-  ApiConsumes,
-  ApiExtension,
-  ApiExtraModels,
-  getSchemaPath,
-  type OpenAPIObject,
-} from '@nestjs/swagger';
+import { ApiBody, ApiConsumes, ApiExtension, ApiExtraModels, getSchemaPath } from '@nestjs/swagger';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { finalize, type Observable } from 'rxjs';
+import { FORM_EXTENSION, FORM_TYPE } from '../docs/describe-forms.js';
 import { InvalidRequestError } from '../domain/request.errors.js';
 import { OverloadedError } from '../limits/overloaded.error.js';
 import { ProblemError } from '../problems/problem.error.js';
@@ -33,8 +27,6 @@ declare module 'fastify' {
   }
 }
 
-const FORM = 'multipart/form-data';
-const FORM_EXTENSION = 'x-form';
 const FILE_SCHEMA = {
   type: 'string',
   format: 'binary',
@@ -66,7 +58,7 @@ export function acceptForms(server: FastifyInstance): void {
       return;
     route.preParsing = (request, _reply, payload, done) => {
       done(
-        request.headers['content-type']?.toLowerCase().startsWith(FORM) ? new FormRefusedError() : null,
+        request.headers['content-type']?.toLowerCase().startsWith(FORM_TYPE) ? new FormRefusedError() : null,
         payload,
       );
     };
@@ -100,22 +92,11 @@ export function AcceptsOriginal({
   );
 }
 
-/** Nest describes one body for all types of a route: the form's own schema takes its place beside the JSON body's. */
-export function describeForms(document: OpenAPIObject): void {
-  for (const { post } of Object.values(document.paths)) {
-    const operation: { requestBody?: object; [FORM_EXTENSION]?: unknown } = post ?? {};
-    const { requestBody, [FORM_EXTENSION]: schema } = operation;
-    if (schema === undefined || requestBody === undefined || !('content' in requestBody)) continue;
-    Object.assign(requestBody.content as object, { [FORM]: { schema } });
-    Reflect.deleteProperty(operation, FORM_EXTENSION);
-  }
-}
-
 /** A route that takes a form with a `file` and nothing else. */
 export function RequiresOriginal(): MethodDecorator {
   return applyDecorators(
     UseInterceptors(new FormInterceptor({ fields: false, versioned: false })),
-    ApiConsumes(FORM),
+    ApiConsumes(FORM_TYPE),
     ApiBody({ schema: { type: 'object', required: ['file'], properties: { file: FILE_SCHEMA } } }),
   );
 }
