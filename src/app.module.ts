@@ -11,6 +11,7 @@ import { IdempotencyModule } from './idempotency/idempotency.module.js';
 import { HealthModule } from './health/health.module.js';
 import { ImagesModule } from './images/images.module.js';
 import { IssuersModule } from './issuers/issuers.module.js';
+import { requireOpenSecrets } from './issuers/stored-secrets.service.js';
 import { LimitsModule } from './limits/limits.module.js';
 import { MetricsModule } from './metrics/metrics.module.js';
 import { Observations } from './metrics/observations.js';
@@ -40,7 +41,7 @@ export class AppModule {
         TracingModule.for(tracing),
         MetricsModule.for(observations),
         LimitsModule,
-        DatabaseModule,
+        DatabaseModule.for(requireOpenSecrets),
         DirectoryModule,
         AdminKeysModule,
         IdempotencyModule,

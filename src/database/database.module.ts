@@ -1,38 +1,34 @@
-import { Global, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { type DynamicModule, Global, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { ENVIRONMENT } from '../config/config.module.js';
 import type { Environment } from '../config/environment.js';
-import { requireOpenSecrets } from '../issuers/stored-secrets.service.js';
-import { SecretBox } from '../secrets/secret-box.js';
 import { ChangeFeed } from './change-feed.js';
 import { openDataSource } from './data-source.js';
 import { isMigrated, migrateUnderLock, requireMigrated } from './migrate.js';
 
+/** What must hold of the rows before anything is served; throws where it does not. */
+export type RowCheck = (dataSource: DataSource, environment: Environment) => Promise<void>;
+
 /** Opens the database before anything is served, and closes it after the last request. */
 @Global()
-@Module({
-  providers: [
-    {
-      provide: DataSource,
-      inject: [ENVIRONMENT],
-      useFactory: async ({ database, secretsKeys }: Environment) => {
-        const dataSource = await openDataSource(database);
-        try {
-          if (database.kind === 'postgres') await requireMigrated(dataSource);
-          else if (!(await isMigrated(dataSource))) await migrateUnderLock(dataSource);
-          await requireOpenSecrets(dataSource, new SecretBox(secretsKeys));
-          return dataSource;
-        } catch (error) {
-          await dataSource.destroy();
-          throw error;
-        }
-      },
-    },
-    ChangeFeed,
-  ],
-  exports: [DataSource, ChangeFeed],
-})
+@Module({})
 export class DatabaseModule implements OnApplicationShutdown {
+  /** @param check Runs once the schema is current; when it throws, the database is closed and the start fails. */
+  static for(check: RowCheck): DynamicModule {
+    return {
+      module: DatabaseModule,
+      providers: [
+        {
+          provide: DataSource,
+          inject: [ENVIRONMENT],
+          useFactory: (environment: Environment) => openDatabase(environment, check),
+        },
+        ChangeFeed,
+      ],
+      exports: [DataSource, ChangeFeed],
+    };
+  }
+
   constructor(
     private readonly dataSource: DataSource,
     private readonly changeFeed: ChangeFeed,
@@ -41,5 +37,19 @@ export class DatabaseModule implements OnApplicationShutdown {
   async onApplicationShutdown(): Promise<void> {
     await this.changeFeed.close();
     await this.dataSource.destroy();
+  }
+}
+
+async function openDatabase(environment: Environment, check: RowCheck): Promise<DataSource> {
+  const { database } = environment;
+  const dataSource = await openDataSource(database);
+  try {
+    if (database.kind === 'postgres') await requireMigrated(dataSource);
+    else if (!(await isMigrated(dataSource))) await migrateUnderLock(dataSource);
+    await check(dataSource, environment);
+    return dataSource;
+  } catch (error) {
+    await dataSource.destroy();
+    throw error;
   }
 }

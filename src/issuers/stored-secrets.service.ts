@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import type { Environment } from '../config/environment.js';
 import { SecretBox, SecretBoxError } from '../secrets/secret-box.js';
 import { issuerKeyPlace } from './issuer-key-place.js';
 import { StoredSecretsError } from './issuer.errors.js';
@@ -84,7 +85,11 @@ export class StoredSecretsService {
  * wrong one would answer every token 503.
  * @throws StoredSecretsError naming the variable and a row, never a value
  */
-export async function requireOpenSecrets(dataSource: DataSource, secretBox: SecretBox): Promise<void> {
+export async function requireOpenSecrets(
+  dataSource: DataSource,
+  { secretsKeys }: Pick<Environment, 'secretsKeys'>,
+): Promise<void> {
+  const secretBox = new SecretBox(secretsKeys);
   // By version and key id, the blob's first five bytes.
   const rows: (StoredSecret & { readonly of: number })[] = await dataSource.query(
     `SELECT id, issuer_id, secret, "of" FROM (
