@@ -9,7 +9,6 @@ import {
   type Relation,
 } from 'typeorm';
 import type { HmacAlgorithm } from '../tokens/signing-key.js';
-import { IssuerKeyUseEntity } from './issuer-key-use.entity.js';
 import { IssuerEntity } from './issuer.entity.js';
 
 /** A signing key of an issuer. Several live ones overlap while an issuer rotates. */
@@ -21,7 +20,7 @@ export class IssuerKeyEntity {
   @Column('uuid', { name: 'issuer_id' })
   issuerId!: string;
 
-  @ManyToOne(() => IssuerEntity, (issuer) => issuer.keys, { onDelete: 'CASCADE' })
+  @ManyToOne(() => IssuerEntity, { onDelete: 'CASCADE' })
   @JoinColumn({ name: 'issuer_id' })
   issuer!: Relation<IssuerEntity>;
 
@@ -44,4 +43,25 @@ export class IssuerKeyEntity {
 
   @CreateDateColumn({ name: 'created_at', type: 'timestamptz' })
   createdAt!: Date;
+}
+
+/**
+ * How often a key signed an accepted token, and when last. A table of its own: every change of a key is sent to all
+ * processes.
+ */
+@Entity({ name: 'issuer_key_uses' })
+export class IssuerKeyUseEntity {
+  @PrimaryColumn('uuid', { name: 'key_id' })
+  keyId!: string;
+
+  @OneToOne(() => IssuerKeyEntity, (key) => key.use, { onDelete: 'CASCADE' })
+  @JoinColumn({ name: 'key_id' })
+  key!: Relation<IssuerKeyEntity>;
+
+  // The driver gives a bigint as text.
+  @Column('bigint', { transformer: { from: Number, to: (uses: number) => uses } })
+  uses!: number;
+
+  @Column('timestamptz', { name: 'last_used_at' })
+  lastUsedAt!: Date;
 }

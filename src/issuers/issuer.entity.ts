@@ -1,13 +1,4 @@
-import {
-  Column,
-  CreateDateColumn,
-  Entity,
-  OneToMany,
-  PrimaryColumn,
-  UpdateDateColumn,
-  type Relation,
-} from 'typeorm';
-import { IssuerKeyEntity } from './issuer-key.entity.js';
+import { Column, CreateDateColumn, Entity, PrimaryColumn, UpdateDateColumn } from 'typeorm';
 
 /** Who may seal tokens: a tenant. */
 @Entity({ name: 'issuers' })
@@ -32,9 +23,6 @@ export class IssuerEntity {
   /** Read and replaced as a whole; whoever reads it judges it first, by `readStoredPolicy`. */
   @Column('jsonb', { default: {} })
   policy!: object;
-
-  @OneToMany(() => IssuerKeyEntity, (key) => key.issuer)
-  keys!: Relation<IssuerKeyEntity[]>;
 
   @CreateDateColumn({ name: 'created_at', type: 'timestamptz' })
   createdAt!: Date;
