@@ -1,18 +1,13 @@
 import type { JSX } from 'preact';
 import { useRef, useState } from 'preact/hooks';
 import { Field } from '../design/field.js';
-import { type AssetKind, SINGULAR } from './assets.js';
+import { ACCESSES, type AssetKind, Sent, SINGULAR } from './asset-parts.js';
 import { Choice, Input, IssuerChoice, ProblemNote } from './parts.js';
 import { adminPath, type Asset, ask, upload } from './service.js';
 import { useAnnounce, useRights } from './session-context.js';
 import { useDeed } from './use-service.js';
 
 const TYPES = ['authenticated', 'private', 'upload'].map((name) => [name, name] as const);
-/** Who opens an image. */
-export const ACCESSES = [
-  ['token', 'with a token only'],
-  ['public', 'without a token too'],
-] as const;
 
 interface AddAssetProps {
   readonly kind: AssetKind;
@@ -113,16 +108,5 @@ export function AddAsset({ kind, issuerId, onDone }: AddAssetProps): JSX.Element
         </div>
       </form>
     </details>
-  );
-}
-
-/** How far an upload is. */
-export function Sent({ part }: { readonly part: number | null }): JSX.Element | null {
-  if (part === null) return null;
-  return (
-    <label class="stack-tight">
-      <span class="hint">{part < 1 ? 'Sending' : 'Sent; the service takes it in'}</span>
-      <progress max={1} value={part} />
-    </label>
   );
 }

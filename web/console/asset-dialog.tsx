@@ -1,8 +1,7 @@
 import type { JSX } from 'preact';
 import { useRef, useState } from 'preact/hooks';
 import { Field } from '../design/field.js';
-import { ACCESSES, Sent } from './add-asset.js';
-import { type AssetKind, SINGULAR, Thumbnail } from './assets.js';
+import { type AssetKind, SINGULAR, Thumbnail, ACCESSES, Sent } from './asset-parts.js';
 import { Choice, ConfirmButton, Dialog, Facts, Id, Moment, MomentForm, ProblemNote } from './parts.js';
 import { adminPath, type Answer, type Asset, ask, upload } from './service.js';
 import { useAnnounce, useRights } from './session-context.js';

@@ -1,6 +1,7 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { AddAsset } from './add-asset.js';
+import { type AssetKind, Thumbnail } from './asset-parts.js';
 import { AssetDialog } from './asset-dialog.js';
 import { IssuerChoice, Input, Pager, ProblemNote } from './parts.js';
 import { adminPath, type Asset } from './service.js';
@@ -10,9 +11,6 @@ import { usePaged } from './use-service.js';
 
 /** Rows a page: what is in the document at the most, however many there are. */
 const PAGE = '48';
-
-export type AssetKind = 'images' | 'overlays';
-export const SINGULAR = { images: 'image', overlays: 'overlay' } as const;
 
 interface AssetsViewProps {
   readonly kind: AssetKind;
@@ -90,28 +88,5 @@ export function AssetsView({ kind, query }: AssetsViewProps): JSX.Element {
         />
       )}
     </div>
-  );
-}
-
-/** A row's picture as the service delivers it, or that there is none to see. */
-export function Thumbnail({ kind, asset }: { readonly kind: AssetKind; readonly asset: Asset }): JSX.Element {
-  const [failed, setFailed] = useState(false);
-  return (
-    <span class="thumbnail">
-      {failed ? (
-        <span class="hint">No preview</span>
-      ) : (
-        <img
-          loading="lazy"
-          // Of the same address a browser shows what it has, though the original was replaced.
-          src={adminPath(`${kind}/${asset.id}/preview`, { changed: asset.updated_at })}
-          alt=""
-          decoding="async"
-          onError={() => {
-            setFailed(true);
-          }}
-        />
-      )}
-    </span>
   );
 }

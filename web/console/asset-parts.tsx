@@ -1,0 +1,46 @@
+import type { JSX } from 'preact';
+import { useState } from 'preact/hooks';
+import { adminPath, type Asset } from './service.js';
+
+export type AssetKind = 'images' | 'overlays';
+export const SINGULAR = { images: 'image', overlays: 'overlay' } as const;
+
+/** Values of an image's `access`, with their labels. */
+export const ACCESSES = [
+  ['token', 'with a token only'],
+  ['public', 'without a token too'],
+] as const;
+
+/** A preview of an image or overlay as the service delivers it. */
+export function Thumbnail({ kind, asset }: { readonly kind: AssetKind; readonly asset: Asset }): JSX.Element {
+  const [failed, setFailed] = useState(false);
+  return (
+    <span class="thumbnail">
+      {failed ? (
+        <span class="hint">No preview</span>
+      ) : (
+        <img
+          loading="lazy"
+          // Of the same address a browser shows what it has, though the original was replaced.
+          src={adminPath(`${kind}/${asset.id}/preview`, { changed: asset.updated_at })}
+          alt=""
+          decoding="async"
+          onError={() => {
+            setFailed(true);
+          }}
+        />
+      )}
+    </span>
+  );
+}
+
+/** Progress of an upload: the part that is sent, from 0 to 1; null without an upload. */
+export function Sent({ part }: { readonly part: number | null }): JSX.Element | null {
+  if (part === null) return null;
+  return (
+    <label class="stack-tight">
+      <span class="hint">{part < 1 ? 'Sending' : 'Sent; the service takes it in'}</span>
+      <progress max={1} value={part} />
+    </label>
+  );
+}
