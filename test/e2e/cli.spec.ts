@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { decodeProtectedHeader, jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { approveLocation } from '../support/location-parser.js';
-import { SEED } from '../support/seed.js';
+import { SEED, sealWith } from '../support/seed.js';
 import { ADMIN_KEY, startService, TEST_VARIABLES, type Service } from '../support/service.js';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
 
@@ -364,6 +364,23 @@ redirects to  ${location}
 
     const url = `https://img.example.com/images/${SEED.imageId}?token=${stdout.trim()}`;
     expect(await explain([url])).toStrictEqual(explained);
+  });
+
+  it('shows claims that have no effect', async () => {
+    const token = sealWith(secret, {
+      iss: SEED.issuerId,
+      aud: 'x',
+      download: false,
+      transformations: [{ width: 5 }],
+      sharinpix: { original: true },
+    });
+    const { code, stdout } = await explain([token, '--image', SEED.imageId]);
+    expect(code).toBe(0);
+    expect(stdout).toContain(`\n
+claims  ignored aud: a registered claim that Pixseal does not use
+claims  ignored download: belongs in \`sharinpix\` (near: sharinpix.download)
+claims  ignored transformations: \`sharinpix.original\` leaves out all steps
+base    fl_attachment\n\n`);
   });
 
   it('takes the URL of a public image without a token', async () => {

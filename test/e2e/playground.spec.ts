@@ -588,6 +588,18 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
     expect(await row.getByRole('cell').allTextContents()).toStrictEqual(['2', 'miaim', 'unknown parameter']);
   });
 
+  it('lists claims that have no effect', async () => {
+    const { page } = await open();
+    await page.getByLabel('The original, without any step').check();
+    const row = page.getByRole('region', { name: 'Ignored', exact: true }).getByRole('row').nth(1);
+    await row.getByText('transformations').waitFor();
+    expect(await row.getByRole('cell').allTextContents()).toStrictEqual([
+      'token',
+      'transformations',
+      'sharinpix.original leaves out all steps',
+    ]);
+  });
+
   it('shows a refusal at its step and key, keeps the picture, and recovers', async () => {
     const { page } = await open();
     await picture(page).waitFor();
