@@ -15,7 +15,7 @@ import {
   buildMessage,
   type ValidationOptions,
 } from 'class-validator';
-import { findPublicIdFault } from '../cloudinary/public-id.js';
+import { findPublicIdFault } from '../transformations/public-id.js';
 import { canonicalUuid } from '../tokens/uuid.js';
 import { LAYER_PUBLIC_ID_ALLOWED, writeAssetLayer } from '../transformations/asset-layer.js';
 

@@ -5,7 +5,7 @@ import {
   type AssetQuery,
   type ListedAsset,
 } from '../cloudinary/account-assets.js';
-import { findPublicIdFault } from '../cloudinary/public-id.js';
+import { findPublicIdFault } from '../transformations/public-id.js';
 import { findDatabaseFault, isConflict } from '../database/database-fault.js';
 import { DatabaseUnavailableError } from '../database/database.errors.js';
 import { ProblemError } from '../problems/problem.error.js';

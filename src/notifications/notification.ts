@@ -1,5 +1,5 @@
 import { InvalidRequestError } from '../domain/request.errors.js';
-import { findPublicIdFault } from '../cloudinary/public-id.js';
+import { findPublicIdFault } from '../transformations/public-id.js';
 import { DELIVERY_TYPES, MAX_VERSION, type DeliveryType } from '../images/image.js';
 import type { AssetFacts } from './registration-rule.js';
 

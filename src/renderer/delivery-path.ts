@@ -20,7 +20,7 @@ export interface DeliveryPath {
 
 const PATH = /^\/([\w-]+)\/image\/([a-z]+)\/(?:s--([\w-]{1,64})--\/)?(.+)$/;
 const VERSION = /^v\d{1,16}$/;
-/** A segment of parameters: short code, underscore, value; a public id's folders never look like it. */
+/** What Cloudinary takes for a segment of parameters where no version is: short code, underscore, value. */
 const COMPONENT = /^[a-z]{1,3}_[^/]+$/;
 
 /**
@@ -35,7 +35,7 @@ export function readDeliveryPath(path: string): DeliveryPath {
 
   const segments = rest.split('/');
   const version = segments.findIndex((segment) => VERSION.test(segment));
-  // Without a version, what still reads as a component is one; registered public ids leave no doubt.
+  // Without a version, what looks like a component is one. Signed URLs of this service always have a version.
   const firstOther = segments.findIndex((segment) => !COMPONENT.test(segment));
   const chainLength =
     version >= 0 ? version : Math.min(firstOther < 0 ? Infinity : firstOther, segments.length - 1);

@@ -1,7 +1,7 @@
 import { anyOf, type Grammar, isPlainObject, matching, number, oneOf, words } from './grammar.js';
 
 /** CSS's named colours, which Cloudinary takes in any case, and its two words for none. */
-const COLOR_NAMES: readonly string[] = words(`
+export const COLOR_NAMES: readonly string[] = words(`
   aliceblue antiquewhite aqua aquamarine azure beige bisque black blanchedalmond blue blueviolet
   brown burlywood cadetblue chartreuse chocolate coral cornflowerblue cornsilk crimson cyan
   darkblue darkcyan darkgoldenrod darkgray darkgreen darkgrey darkkhaki darkmagenta darkolivegreen

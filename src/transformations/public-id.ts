@@ -1,33 +1,46 @@
+import { readsAsComponent } from './component-folder.js';
+
 const MAX_LENGTH = 255;
 
-/** Short codes of Cloudinary's transformation parameters: what a URL's path segment may be taken for. */
-const TRANSFORMATION_SEGMENT =
-  /^(a|ac|af|ar|b|bl|bo|br|c|co|cs|d|dl|dn|dpr|du|e|eo|f|fl|fn|fps|g|h|if|ki|l|o|p|pg|q|r|so|sp|t|u|vc|vs|w|x|y|z)_|^\$/;
+/** Zero-width joiners are part of emoji and of Persian; what else is invisible only makes two names look alike. */
+const INVISIBLE = /(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Noncharacter_Code_Point}]/u;
+
+const SCHEMES = /^(?:https?|ftp|file|data|javascript|blob|s3|gs):/i;
+const TYPES = /^(?:upload|private|authenticated|fetch|text|image|video|raw):/i;
 
 /**
- * Tells why a public id cannot be registered, or null when it can. Beside Cloudinary's own rules (no `? & # \ % < > +`,
- * no white space at the ends) it refuses what would be read as another part of the URL: a resource type with a
- * version (the SDK takes `image/upload/v9/x` apart), a version, a transformation, a URL.
+ * Finds why a public id cannot be registered. Its bytes are its identity, as in Cloudinary: it is not normalized.
+ * Beside Cloudinary's own rules (no `? & # \ % < > +`, no white space at the ends, no folder such as `v12`) this refuses
+ * what would be read as another part of the URL: a signature, a transformation, a URL.
+ * @returns Completes "The public id …"; null for one that can be registered.
  */
 export function findPublicIdFault(publicId: string): string | null {
   if (publicId === '' || publicId.length > MAX_LENGTH) return `must have 1 to ${MAX_LENGTH} characters`;
-  if (!publicId.isWellFormed() || /\p{C}/u.test(publicId))
-    return 'must hold no control or unassigned characters';
-  if (publicId !== publicId.normalize('NFC')) return 'must be in Unicode normalization form C';
-  if (/[?&#\\%<>+]/.test(publicId)) return 'must hold none of ? & # \\ % < > +';
+  const [invisible] = INVISIBLE.exec(publicId) ?? [];
+  if (invisible !== undefined) return `must not hold the control or invisible character ${nameOf(invisible)}`;
+  const [forbidden] = /[?&#\\%<>+]/.exec(publicId) ?? [];
+  if (forbidden !== undefined) return `must hold none of ? & # \\ % < > +, which Cloudinary does not allow`;
   if (publicId !== publicId.trim()) return 'must not begin or end with white space';
-  if (/^[a-z][a-z0-9+.-]*:/i.test(publicId)) return 'must not look like a URL or a typed id';
+  const [scheme] = SCHEMES.exec(publicId) ?? [];
+  if (scheme !== undefined) return `must not begin with \`${scheme}\`: it is a public id, not a URL`;
+  const [type] = TYPES.exec(publicId) ?? [];
+  if (type !== undefined) return `must not begin with the type \`${type}\`: \`delivery_type\` sets it`;
   const segments = publicId.split('/');
   if (segments.some((segment) => segment === '' || segment === '.' || segment === '..')) {
     return 'must have no empty, "." or ".." segment';
   }
-  if (segments.some((segment) => /^v\d+$/.test(segment)))
-    return 'must have no segment that reads as a version';
   if (segments.some((segment) => /^s--.*--$/.test(segment)))
-    return 'must have no segment that reads as a signature';
+    return 'must have no segment that reads as a signature (`s--…--`)';
   const folders = segments.slice(0, -1);
-  if (folders.some((segment) => TRANSFORMATION_SEGMENT.test(segment) || segment.includes(','))) {
-    return 'must have no folder that reads as a transformation';
+  const version = folders.find((folder) => /^v\d+$/.test(folder));
+  if (version !== undefined) return `must have no folder that reads as a version: \`${version}\``;
+  const [first, ...rest] = folders;
+  if (first !== undefined && readsAsComponent(first)) {
+    const other = [...rest, segments.at(-1)].join('/');
+    return `must not begin with the folder \`${first}\`, which Cloudinary reads as a transformation: the signature would open \`${other}\` too`;
   }
   return null;
 }
+
+const nameOf = (character: string): string =>
+  `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;

@@ -93,7 +93,7 @@ const size: Grammar = {
     return written.length === 2 && !written.includes(undefined) ? written.join('x') : undefined;
   },
 };
-const CROPS = words(`
+export const CROPS = words(`
   auto auto_pad crop fill fill_pad fit imagga_crop imagga_scale lfill limit lpad mfit mpad pad
   scale thumb
 `);

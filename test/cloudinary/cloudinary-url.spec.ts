@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CloudinaryUrlService } from '../../src/cloudinary/cloudinary-url.service.js';
 import { UrlTooLongError } from '../../src/cloudinary/cloudinary-url.errors.js';
-import { findPublicIdFault } from '../../src/cloudinary/public-id.js';
+import { findPublicIdFault } from '../../src/transformations/public-id.js';
 import { URL_SIGNATURES } from '../../src/cloudinary/url-signature.js';
 import type { CloudinarySettings } from '../../src/config/environment.js';
 import { DELIVERY_TYPES } from '../../src/images/image.js';

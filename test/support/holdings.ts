@@ -143,7 +143,7 @@ export class Holdings {
     const parsed = approveLocation(location, {
       ...this.signing,
       prefix,
-      images: [image.public_id.split('/').map(encodeURIComponent).join('/')],
+      images: [encodeURIComponent(image.public_id).replaceAll('%2F', '/').replaceAll('%3A', ':')],
       layers: [...this.overlays.values()]
         .filter(({ issuer_id }) => issuer_id === image.issuer_id)
         .map(layerOf),
