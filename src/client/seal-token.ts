@@ -77,9 +77,15 @@ function claimsOf({
 
 function secondsOf(name: string, time: number | Date | undefined): number | undefined {
   if (time === undefined) return undefined;
-  const seconds = typeof time === 'number' ? time : Math.floor(time.getTime() / 1000);
+  const seconds = secondsSince1970(time);
   if (seconds >= 0 && seconds < IMPLAUSIBLE_SECONDS) return seconds;
   throw new RangeError(`${name} must be a Date, or seconds since 1970.`);
+}
+
+/** NaN for what is neither: callers without types pass `'1h'`. */
+function secondsSince1970(time: unknown): number {
+  if (time instanceof Date) return Math.floor(time.getTime() / 1000);
+  return typeof time === 'number' ? time : Number.NaN;
 }
 
 const encodeText = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);

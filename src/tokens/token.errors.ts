@@ -3,7 +3,7 @@ import { ProblemError } from '../problems/problem.error.js';
 const DETAILS = {
   // One text for every way a signature can fail, whoever the issuer: it must not tell which issuers exist.
   not_accepted:
-    'The token is not accepted. Seal it anew: `iss` must name your issuer, and one of its live keys must have signed the token with that key’s algorithm.',
+    'The token is not accepted. Sign a new one: `iss` must be your issuer’s id, and one of its active keys must sign the token, with that key’s algorithm and with the secret’s text as it was shown, not decoded.',
   expired: 'The token has expired. Seal a new one with a later `exp`.',
   not_yet_valid:
     'The token is not valid yet. Wait until its `nbf`, or check the clock of the machine that sealed it.',
@@ -19,7 +19,7 @@ const DETAILS = {
   bad_payload:
     'The token is malformed: its payload must be a JSON object in UTF-8, without a byte order mark or repeated names, at most 16 levels deep.',
   bad_time:
-    'The token is malformed: `exp`, `nbf` and `iat` must be numbers of seconds (not milliseconds) since 1970, or absent.',
+    'The token is malformed: `exp`, `nbf` and `iat` must be numbers of seconds (not milliseconds) since 1970, from 0 to below 100000000000 (the year 5138), or absent.',
   bad_image_id: 'The token is malformed: `image_id` must be a UUID or a non-empty array of UUIDs, or absent.',
   bad_id:
     'The token is malformed: the issuer’s policy reads `id` and `Id` as `image_id`, so each must be a UUID, or absent.',

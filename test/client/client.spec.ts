@@ -73,8 +73,11 @@ describe('sealToken', () => {
     ['a negative time', -1],
     ['no number', Number.NaN],
     ['a date that is none', new Date('x')],
+    ['a duration', '1h'],
+    ['a number as text', '1900000000'],
+    ['null', null],
   ])('refuses %s as an exp', async (_, exp) => {
-    await expect(sealToken({ ...seal, exp })).rejects.toThrow(
+    await expect(sealToken({ ...seal, exp: exp as Date })).rejects.toThrow(
       new RangeError('exp must be a Date, or seconds since 1970.'),
     );
   });

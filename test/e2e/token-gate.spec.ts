@@ -17,13 +17,13 @@ const MALFORMED = {
   algorithm: 'The token is malformed: its header’s `alg` must be HS256, HS384 or HS512.',
   payload:
     'The token is malformed: its payload must be a JSON object in UTF-8, without a byte order mark or repeated names, at most 16 levels deep.',
-  time: 'The token is malformed: `exp`, `nbf` and `iat` must be numbers of seconds (not milliseconds) since 1970, or absent.',
+  time: 'The token is malformed: `exp`, `nbf` and `iat` must be numbers of seconds (not milliseconds) since 1970, from 0 to below 100000000000 (the year 5138), or absent.',
   imageId: 'The token is malformed: `image_id` must be a UUID or a non-empty array of UUIDs, or absent.',
   identifier:
     'The token is malformed: `jti` and `session_id` must be strings of 1 to 255 characters without control characters, or absent.',
 } as const;
 const NOT_ACCEPTED =
-  'The token is not accepted. Seal it anew: `iss` must name your issuer, and one of its live keys must have signed the token with that key’s algorithm.';
+  'The token is not accepted. Sign a new one: `iss` must be your issuer’s id, and one of its active keys must sign the token, with that key’s algorithm and with the secret’s text as it was shown, not decoded.';
 const EXPIRED = 'The token has expired. Seal a new one with a later `exp`.';
 const NOT_YET =
   'The token is not valid yet. Wait until its `nbf`, or check the clock of the machine that sealed it.';
