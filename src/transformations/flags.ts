@@ -94,7 +94,8 @@ const MOST_FLAGS = 20;
 /** For people: completes "Allowed: …". */
 export const FLAGS_ALLOWED =
   `up to ${MOST_FLAGS} of ${FLAGS.map(({ name, argument }) => (argument ? `${name}[:…]` : name)).join(', ')}; ` +
-  'in an array or joined by `.`';
+  'in an array or joined by `.`' +
+  FLAGS.map(({ name, argument }) => (argument ? `; after \`${name}:\` ${argument.allowed}` : '')).join('');
 
 /** A flag as one step has it. */
 export interface UsedFlag {

@@ -123,6 +123,15 @@ export function matching(pattern: RegExp, allowed: string, examples: readonly st
   };
 }
 
+/**
+ * The same, with spaces: a space goes into the URL as `%20`, and so it is signed. The SDK signs the raw space, which is
+ * not what it sends.
+ */
+export const spaced = (grammar: Grammar): Grammar => ({
+  ...grammar,
+  write: (value) => grammar.write(typeof value === 'string' ? value.replaceAll(' ', '%20') : value),
+});
+
 /** Several values at once: an array, or text that is already joined, as the SDK joins them. */
 export function listOf(item: Grammar, separator: string, most: number): Grammar {
   return {

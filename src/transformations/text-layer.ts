@@ -1,4 +1,4 @@
-import { type Grammar, isPlainObject, matching, number, oneOf } from './grammar.js';
+import { type Grammar, isPlainObject, matching, number, oneOf, spaced } from './grammar.js';
 import { NearNames } from './near-names.js';
 
 /**
@@ -10,27 +10,54 @@ import { NearNames } from './near-names.js';
 export const LONGEST_TEXT = 1000;
 
 /**
- * A style by name, or a font with its size and looks: `sample_text_style`, `Arial_40_bold`. A dot stands between
- * digits only, because a font with an extension (`secret.ttf`) is the public id of a raw asset, and would be
- * reached without a row of ours.
+ * A font with such an extension is the public id of a raw asset, which would be reached without a row of its own.
+ * Wherever it stands: Cloudinary's reference does not define how it separates a font from what follows it.
+ */
+const FONT_FILE = /\.(?:ttf|otf|woff2?|ttc|otc|eot|pf[ab]|dfont)(?![A-Za-z0-9])/i;
+
+const NO_FONT_FILE = 'custom font files (`.ttf`, `.otf`, `.woff2`) are not supported yet';
+
+/**
+ * A style by name, or a font with its size and looks: `sample_text_style`, `Arial_40_bold`. A dot stands between digits
+ * only: a style with an extension would be the public id of another kind of asset.
  */
 const STYLE = /^[A-Za-z0-9](?:[A-Za-z0-9_-]|%20|(?<=\d)\.(?=\d)){0,199}$/;
 
-/** A space goes into the URL as `%20`, and so it is signed; the SDK signs it raw, which is not what it sends. */
-const spaced = (grammar: Grammar): Grammar => ({
-  ...grammar,
-  write: (value) => grammar.write(typeof value === 'string' ? value.replaceAll(' ', '%20') : value),
-});
+/** A part of digits alone would be read as the font's size: `Exo_2_40` has the size 2. */
+const FAMILY = '[A-Za-z0-9](?:[A-Za-z0-9.-]|%20|_(?!\\d+(?:_|$))){0,99}';
+const FONT_FAMILY = new RegExp(`^${FAMILY}$`);
+/** A font whose name has a dot, with its size and looks: `Noto.Sans_40_bold`. */
+const FONT_WITH_LOOKS = new RegExp(`^${FAMILY}_\\d{1,4}(?:_(?:[A-Za-z0-9_-]|(?<=\\d)\\.(?=\\d)){1,100})?$`);
 
-const style = spaced(
-  matching(STYLE, 'a style of letters, digits, `_`, `-` and spaces', ['sample_text_style', 'Arial_40_bold']),
+const isStyle = (text: string): boolean =>
+  (STYLE.test(text) || FONT_WITH_LOOKS.test(text)) && !FONT_FILE.test(text);
+
+/** Leaves out custom font files, and names them as the reason. */
+function withoutFontFile(grammar: Grammar): Grammar {
+  const isFontFile = (value: unknown): boolean => typeof value === 'string' && FONT_FILE.test(value);
+  return {
+    ...grammar,
+    write: (value) => (isFontFile(value) ? undefined : grammar.write(value)),
+    allowedFor: (value) => (isFontFile(value) ? `${grammar.allowed}; ${NO_FONT_FILE}` : grammar.allowed),
+  };
+}
+
+const style = withoutFontFile(
+  spaced(
+    matching(STYLE, 'a style of letters, digits, `_`, `-` and spaces', [
+      'sample_text_style',
+      'Arial_40_bold',
+    ]),
+  ),
 );
-const fontFamily = spaced(
-  matching(/^[A-Za-z0-9](?:[A-Za-z0-9-]|%20){0,99}$/, 'a font name of letters, digits, `-` and spaces', [
-    'Arial',
-    'Open%20Sans',
-    'Roboto',
-  ]),
+const fontFamily = withoutFontFile(
+  spaced(
+    matching(
+      FONT_FAMILY,
+      'a font name of letters, digits, `-`, `.`, `_` and spaces, without a part of digits alone behind a `_`',
+      ['Arial', 'Open%20Sans', 'Roboto', 'Noto_Sans.JP'],
+    ),
+  ),
 );
 const spacing = number({ integer: [-1000, 1000], decimal: [-1000, 1000] });
 
@@ -83,18 +110,31 @@ export const TEXT_LAYER_ALLOWED =
   `text_style} or {text, public_id} with the name of a style; the text of up to ${LONGEST_TEXT} characters, without ` +
   'control characters but line breaks, and without `$(`';
 
+/** HTML forms submit line breaks as CR LF (https://html.spec.whatwg.org/#constructing-form-data-set). */
+const withLineFeeds = (text: string): string => text.replace(/\r\n?/g, '\n');
+
 /**
- * Text that a picture may show. `$(name)` is refused and not escaped: the SDK leaves it as it is, a reference to a
- * variable, and variables never come from a token. Cloudinary decodes a layer's text twice, so what a second
- * decoding brings out is looked at too.
+ * Finds why an image cannot show a text. `$(name)` is refused and not escaped: the SDK leaves it as it is, a reference
+ * to a variable, and variables never come from a token. Cloudinary decodes a layer's text twice, so the result of a
+ * second decoding is checked too.
+ * @returns Completes "a text layer's text is …"; undefined for a text that can be shown.
  */
-function isShowable(text: string): boolean {
-  return text.length > 0 && text.length <= LONGEST_TEXT && isHarmless(text) && isHarmless(decodedAgain(text));
+function findTextFault(text: string): string | undefined {
+  if (text.length === 0 || text.length > LONGEST_TEXT) return `a text of 1 to ${LONGEST_TEXT} characters`;
+  return findHarm(text) ?? findHarm(decodedAgain(text));
 }
 
-const isHarmless = (text: string): boolean =>
+function findHarm(text: string): string | undefined {
   // A lone surrogate has no UTF-8, and a line break is the one control character that text needs.
-  !/\p{Cs}|(?!\n)\p{Cc}/u.test(text) && !text.includes('$(');
+  const [control] = /\p{Cs}|(?!\n)\p{Cc}/u.exec(text) ?? [];
+  if (control !== undefined) {
+    const code = control.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0');
+    return `a text without the character U+${code}; line breaks are the only control characters allowed`;
+  }
+  return text.includes('$(') ? 'a text without `$(`, which would read a variable' : undefined;
+}
+
+const isShowable = (text: string): boolean => findTextFault(text) === undefined;
 
 /** As leniently as any decoder might: run by run, so that a lone `%` elsewhere hides nothing. */
 function decodedAgain(text: string): string {
@@ -117,16 +157,17 @@ function escapeText(text: string): string {
 
 const WRITTEN = /^text:([^:]*):((?:[A-Za-z0-9_.!~*'()-]|%[0-9A-Fa-f]{2})+)$/;
 
-/** A layer that is text already: kept byte for byte once it decodes to what the SDK could have written. */
+/** A layer that is text already: kept but for its line breaks, once it decodes to what the SDK could have written. */
 function writeString(value: string): string | undefined {
   const [, styled = '', escaped = ''] = WRITTEN.exec(value) ?? [];
-  if (!STYLE.test(styled)) {
+  if (!isStyle(styled)) {
     return undefined;
   }
   try {
-    const text = decodeURIComponent(escaped);
+    const lines = escaped.replace(/%0D(?:%0A)?/gi, '%0A');
+    const text = decodeURIComponent(lines);
     // A comma or slash escaped only once would end the parameter or the component: `%252C` is how text has them.
-    return isShowable(text) && !/[,/]/.test(text) ? value : undefined;
+    return isShowable(text) && !/[,/]/.test(text) ? `text:${styled}:${lines}` : undefined;
   } catch {
     return undefined;
   }
@@ -169,9 +210,9 @@ function writeObject({ text, ...layer }: Readonly<Record<string, unknown>>): str
     members.set(name, written);
   }
   const styled = writeStyle(members);
-  return typeof text === 'string' && styled !== undefined && isShowable(text)
-    ? `text:${styled}:${escapeText(text)}`
-    : undefined;
+  if (typeof text !== 'string' || styled === undefined) return undefined;
+  const lines = withLineFeeds(text);
+  return isShowable(lines) ? `text:${styled}:${escapeText(lines)}` : undefined;
 }
 
 /** A text layer as the SDK writes it after `l_` or `u_`, or undefined when the value is none. */
@@ -184,20 +225,40 @@ export function writeTextLayer(value: unknown): string | undefined {
 
 const nearMembers = new NearNames(['text', ...TEXT_LAYER_MEMBERS.keys()], new Set());
 
-/** For people, of the member at which an object is refused: completes "Allowed: …". Undefined where it is none. */
+/** For people, of what a layer is refused for: completes "Allowed: …". Undefined where the general rules say it best. */
 export function allowedTextLayer(value: unknown): string | undefined {
+  if (typeof value === 'string') return allowedString(value);
   if (!isPlainObject(value)) return undefined;
   const { text, ...layer } = value;
   for (const name of Object.keys(layer)) {
     const near = nearMembers.find(name);
     if (near !== null) return `\`${near}\` in a text layer, not \`${name}\``;
   }
-  if (typeof text !== 'string' || !isShowable(text)) return undefined;
+  const wanted = allowedText(text);
+  if (wanted !== undefined) return `as \`text\` of a text layer ${wanted}`;
   for (const [name, member] of Object.entries(layer)) {
     const grammar = TEXT_LAYER_MEMBERS.get(name);
     if (grammar !== undefined && grammar.write(member) === undefined) {
-      return `as \`${name}\` of a text layer ${grammar.allowed}`;
+      return `as \`${name}\` of a text layer ${grammar.allowedFor?.(member) ?? grammar.allowed}`;
     }
   }
   return undefined;
+}
+
+function allowedText(text: unknown): string | undefined {
+  if (typeof text === 'string') return findTextFault(withLineFeeds(text));
+  // A number has several texts (`19.9`, `19.90`), and JSON keeps one.
+  if (typeof text === 'number') return 'a string, as it shall be shown: "19.90"';
+  return text === undefined ? undefined : 'a string';
+}
+
+function allowedString(value: string): string | undefined {
+  const [, styled = '', escaped = ''] = WRITTEN.exec(value) ?? [];
+  if (FONT_FILE.test(styled)) return `${TEXT_LAYER_ALLOWED}; ${NO_FONT_FILE}`;
+  if (!isStyle(styled)) return undefined;
+  try {
+    return findTextFault(withLineFeeds(decodeURIComponent(escaped)));
+  } catch {
+    return undefined;
+  }
 }

@@ -2,7 +2,7 @@ import { LAYER_PUBLIC_ID_ALLOWED } from './asset-layer.js';
 import { background, border, color } from './color.js';
 import { effect } from './effects.js';
 import { FLAGS_ALLOWED } from './flags.js';
-import { anyOf, type Grammar, listOf, matching, number, oneOf, words } from './grammar.js';
+import { anyOf, type Grammar, listOf, matching, number, oneOf, spaced, words } from './grammar.js';
 import { gravity } from './gravity.js';
 import { NearNames } from './near-names.js';
 import { TEXT_LAYER_ALLOWED } from './text-layer.js';
@@ -263,13 +263,18 @@ export const PARAMETERS: readonly Parameter[] = [
     'transformation',
     't',
     'Named transformations of the account',
-    listOf(
-      matching(/^[A-Za-z0-9_-]{1,100}$/, 'names of named transformations, of letters, digits, `_` and `-`', [
-        'passport_photo',
-        'media_lib-thumb',
-      ]),
-      '.',
-      10,
+    spaced(
+      listOf(
+        spaced(
+          matching(
+            /^(?:[A-Za-z0-9_-]|%20){1,100}$/,
+            'names of named transformations, of letters, digits, `_`, `-` and spaces',
+            ['passport_photo', 'media_lib-thumb', 'media%20lib%20thumb'],
+          ),
+        ),
+        '.',
+        10,
+      ),
     ),
     't_named_transformation',
   ),

@@ -76,6 +76,41 @@ describe('a number of a token', () => {
   });
 });
 
+describe('texts and names as forms submit them', () => {
+  it.each([
+    [
+      { overlay: { text: 'a\u0007b', font_family: 'Arial', font_size: 40 } },
+      'as `text` of a text layer a text without the character U+0007; line breaks are the only control characters allowed',
+    ],
+    [
+      { overlay: { text: 5, font_family: 'Arial', font_size: 40 } },
+      'as `text` of a text layer a string, as it shall be shown: "19.90"',
+    ],
+    [
+      { overlay: 'text:secret.otf_40:Hi' },
+      'custom font files (`.ttf`, `.otf`, `.woff2`) are not supported yet',
+    ],
+    [
+      { flags: 'attachment:report.2024' },
+      'after `attachment:` a file name of letters, digits, `_`, `-`, `!` and `%20`',
+    ],
+  ])('are refused by the rule that is broken: %j', async (step, allowed) => {
+    const body = await refusalOf([step]);
+    expect(body['allowed']).toContain(allowed);
+  });
+
+  it.each([
+    [
+      { overlay: { text: 'a\r\nb', font_family: 'Noto_Sans.JP', font_size: 40 } },
+      'l_text:Noto_Sans.JP_40:a%0Ab',
+    ],
+    [{ transformation: 'media lib thumb' }, 't_media%20lib%20thumb'],
+  ])('are taken: %j', async (step, component) => {
+    const { shown } = await service.image(tenant.path({ transformations: [step] }));
+    expect(shown?.components.at(-1)).toBe(component);
+  });
+});
+
 describe('a value outside its grammar', () => {
   it.each<[key: string, value: unknown, shown?: string]>([
     ['width', 0],

@@ -307,6 +307,15 @@ describe('a font as the SDK writes it', () => {
     });
   });
 
+  it.each(['Noto_Sans', 'Noto_Sans.JP', 'a.b_c'])('the font %s is read back with its looks', (family) => {
+    const written = writeTextLayer({ text: 'x', font_family: family, font_size: 40, font_weight: 'bold' });
+    expect(parseFont(/^text:(.*):x$/.exec(written ?? '')?.[1] ?? '')).toEqual({
+      font_family: family,
+      font_size: 40,
+      font_weight: 'bold',
+    });
+  });
+
   it.each([
     'Arial',
     'Arial_',

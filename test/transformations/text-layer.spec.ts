@@ -1,6 +1,11 @@
 import { v2 as cloudinary } from 'cloudinary';
 import { describe, expect, it } from 'vitest';
-import { allowedTextLayer, LONGEST_TEXT, writeTextLayer } from '../../src/transformations/text-layer.js';
+import {
+  allowedTextLayer,
+  LONGEST_TEXT,
+  TEXT_LAYER_ALLOWED,
+  writeTextLayer,
+} from '../../src/transformations/text-layer.js';
 
 const FONT = { font_family: 'Arial', font_size: 40 };
 
@@ -23,6 +28,7 @@ describe('a text layer, as an object', () => {
     [{ text: '100% of $5', ...FONT }, 'text:Arial_40:100%25%20of%20%245'],
     [{ text: 'Hi', font_family: 'Open%20Sans', font_size: '12' }, 'text:Open%20Sans_12:Hi'],
     [{ text: 'Hi', font_family: 'Open Sans', font_size: 12 }, 'text:Open%20Sans_12:Hi'],
+    [{ text: 'Hi', font_family: 'Noto_Sans.JP', font_size: 12 }, 'text:Noto_Sans.JP_12:Hi'],
     [{ text: 'Hi', text_style: 'Open Sans_12_bold' }, 'text:Open%20Sans_12_bold:Hi'],
     [{ text: 'Hi', ...FONT, stroke: 'stroke', font_weight: 'bold' }, 'text:Arial_40_bold_stroke:Hi'],
     [
@@ -59,7 +65,8 @@ describe('a text layer, as an object', () => {
     ['one beside a lone percent sign', { text: '$%28name%29 100%', ...FONT }],
     ['one beside bytes that are no UTF-8', { text: '%FF%24%28name%29', ...FONT }],
     ['a control character', { text: 'a\u0000b', ...FONT }],
-    ['a carriage return', { text: 'a\r\nb', ...FONT }],
+    ['a carriage return that a second decoding brings out', { text: 'a%0D%0Ab', ...FONT }],
+    ['a tab', { text: 'a\tb', ...FONT }],
     ['a control character that a second decoding brings out', { text: 'a%00b', ...FONT }],
     ['a lone surrogate', { text: 'a\ud800', ...FONT }],
     ['no style', { text: 'Hi' }],
@@ -69,6 +76,12 @@ describe('a text layer, as an object', () => {
     ['a style by name with looks', { text: 'Hi', public_id: 'a', font_weight: 'bold' }],
     ['a text asset by name', { public_id: 'some_text', resource_type: 'text' }],
     ['a custom font, which is an asset', { text: 'Hi', font_family: 'secret.ttf', font_size: 40 }],
+    ['a custom font of another case', { text: 'Hi', font_family: 'AlexBrush-Regular.OTF', font_size: 40 }],
+    ['a custom font with something behind it', { text: 'Hi', font_family: 'secret.woff2_x', font_size: 40 }],
+    ['a style with an extension', { text: 'Hi', text_style: 'evil.docx' }],
+    ['a custom font as a style', { text: 'Hi', text_style: 'secret.ttf_40_bold' }],
+    ['a custom font as a style by its public id', { text: 'Hi', public_id: 'secret.ttf' }],
+    ['a font whose part is read as its size', { text: 'Hi', font_family: 'Exo_2', font_size: 40 }],
     ['a font that ends the parameter', { text: 'Hi', font_family: 'Arial,l_x', font_size: 40 }],
     ['a size of 0', { text: 'Hi', font_family: 'Arial', font_size: 0 }],
     ['an unknown look', { text: 'Hi', ...FONT, font_weight: 'heavy' }],
@@ -84,16 +97,46 @@ describe('a text layer, as an object', () => {
 
 describe('a refused text layer', () => {
   const COLON = { text: 'Hi', font_family: 'Arial:x', font_size: 40 };
+  const FAMILY =
+    'as `font_family` of a text layer a font name of letters, digits, `-`, `.`, `_` and spaces, ' +
+    'without a part of digits alone behind a `_`';
+  const NO_FILES = '; custom font files (`.ttf`, `.otf`, `.woff2`) are not supported yet';
+  const control = (name: string): string =>
+    `a text without the character ${name}; line breaks are the only control characters allowed`;
   it.each<[layer: unknown, allowed: string | undefined]>([
-    [COLON, 'as `font_family` of a text layer a font name of letters, digits, `-` and spaces'],
+    [COLON, FAMILY],
+    [{ ...COLON, font_family: 'AlexBrush-Regular.ttf' }, FAMILY + NO_FILES],
+    ['text:AlexBrush-Regular.ttf_40:Hi', TEXT_LAYER_ALLOWED + NO_FILES],
+    [{ ...FONT, text: 'a\u0007b' }, `as \`text\` of a text layer ${control('U+0007')}`],
+    [{ ...FONT, text: 'a\tb' }, `as \`text\` of a text layer ${control('U+0009')}`],
+    [{ ...FONT, text: 'a\ud800' }, `as \`text\` of a text layer ${control('U+D800')}`],
+    [{ ...FONT, text: 'a%07b' }, `as \`text\` of a text layer ${control('U+0007')}`],
+    ['text:Arial_40:a%07b', control('U+0007')],
+    [{ ...FONT, text: 19.9 }, 'as `text` of a text layer a string, as it shall be shown: "19.90"'],
+    [{ ...FONT, text: true }, 'as `text` of a text layer a string'],
+    [{ ...FONT, text: '' }, 'as `text` of a text layer a text of 1 to 1000 characters'],
+    [{ ...FONT, text: '$(w)' }, 'as `text` of a text layer a text without `$(`, which would read a variable'],
     [{ ...FONT, text: 'Hi', font_size: 0 }, 'as `font_size` of a text layer a whole number from 1 to 1000'],
     [{ ...FONT, text: 'Hi', url: 'x' }, undefined],
-    [{ ...COLON, text: '$(w)' }, undefined],
     [{ text: 'Hi', font_family: 'Arial' }, undefined],
     ['text:Arial_40', undefined],
   ])('%j is told the member at fault, where one is: %s', (layer, allowed) => {
     expect(writeTextLayer(layer)).toBeUndefined();
     expect(allowedTextLayer(layer)).toBe(allowed);
+  });
+});
+
+describe('line breaks of a form', () => {
+  it.each([
+    [{ text: 'a\r\nb', ...FONT }, 'text:Arial_40:a%0Ab'],
+    [{ text: 'a\rb', ...FONT }, 'text:Arial_40:a%0Ab'],
+    [{ text: 'a\r\r\n\nb', ...FONT }, 'text:Arial_40:a%0A%0A%0Ab'],
+    [{ text: `${'a\r\n'.repeat(LONGEST_TEXT / 2)}`, ...FONT }, `text:Arial_40:${'a%0A'.repeat(500)}`],
+    ['text:Arial_40:a%0d%0Ab', 'text:Arial_40:a%0Ab'],
+    ['text:Arial_40:a%0Db', 'text:Arial_40:a%0Ab'],
+  ])('are line feeds: %j', (layer, written) => {
+    expect(writeTextLayer(layer)).toBe(written);
+    expect(writeTextLayer(written)).toBe(written);
   });
 });
 
@@ -104,6 +147,7 @@ describe('a text layer, as a string', () => {
     'text:Open%20Sans_40:Caf%c3%a9%0Atwo',
     'text:Arial_40:a%252Cb%252Fc',
     'text:Arial_40:(50%25)!',
+    'text:Noto_Sans.JP_40_bold_letter_spacing_1.5:Hi',
   ])('is kept as it is: %s', (layer) => {
     expect(writeTextLayer(layer)).toBe(layer);
     expect(bySdk(layer)).toBe(layer);
@@ -132,19 +176,15 @@ describe('a text layer, as a string', () => {
       'text:Arial_40:%2524%2528name)',
       'text:Arial_40:50%',
     ],
-    ...[
-      'text:Arial_40:%zz',
-      'text:Arial_40:%ff',
-      'text:Arial_40:%00',
-      'text:Arial_40:%0d%0a',
-      'text:Arial_40:%2500',
-    ],
+    ...['text:Arial_40:%zz', 'text:Arial_40:%ff', 'text:Arial_40:%00', 'text:Arial_40:%2500'],
     ...[
       'text:Arial_40:é',
       'text:Arial_40:a?b',
       'text:Arial_40:a#b',
       'text:Arial_40:Hi\n',
       'text:secret.ttf_40:Hi',
+      'text:evil.docx:Hi',
+      'text:evil.docx_x:Hi',
     ],
     ...['text:Arial_40,l_x:Hi', 'text:Arial_40/l_x:Hi', 'text:$style:Hi', 'text:a%2Cb:Hi', 'text:_40:Hi'],
     `text:Arial_40:${'a'.repeat(LONGEST_TEXT + 1)}`,

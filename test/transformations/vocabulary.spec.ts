@@ -460,6 +460,10 @@ const CASES: readonly Case[] = [
       ['passport_photo', 't_passport_photo'],
       ['a.b', 't_a.b'],
       [['a', 'media_lib-thumb'], 't_a.media_lib-thumb'],
+      ['media lib thumb', 't_media%20lib%20thumb'],
+      ['media%20lib%20thumb', 't_media%20lib%20thumb'],
+      [['media lib', 'b'], 't_media%20lib.b'],
+      ['media lib.b c', 't_media%20lib.b%20c'],
     ],
     rejected: [
       '',

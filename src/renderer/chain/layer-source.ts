@@ -36,7 +36,7 @@ export function readAssetLayer(value: string): LayerAsset | undefined {
 /** The layer that stands after `l_` or `u_`, or undefined when the grammar has no such layer. */
 export function readLayer(value: string, under: boolean): Layer | undefined {
   if (value.startsWith('text:')) {
-    return writeTextLayer(value) === undefined ? undefined : { kind: 'text', under, text: value };
+    return writeTextLayer(value) !== value ? undefined : { kind: 'text', under, text: value };
   }
   const asset = readAssetLayer(value);
   return asset && { kind: 'asset', under, asset };

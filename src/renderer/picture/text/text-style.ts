@@ -33,7 +33,7 @@ const PREFIXES = [
 const fits = (member: string, value: unknown): boolean =>
   TEXT_LAYER_MEMBERS.get(member)?.write(value) !== undefined;
 
-const FONT = /^([^_]+)_(\d{1,4})((?:_.*)?)$/;
+const FONT = /^(.+?)_(\d{1,4})((?:_.*)?)$/;
 
 /**
  * The inverse of what transformations/text-layer.ts writes for a font: `Arial_40_bold_letter_spacing_2`, or
