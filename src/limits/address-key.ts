@@ -1,30 +1,63 @@
 import { isIP } from 'node:net';
 
-/** A caller's address as rates are counted by it. */
-export function addressKey(address: string): string {
-  if (!address.includes(':')) return isIP(address) === 4 ? address : UNKNOWN;
-  if (isIP(address) !== 6) return UNKNOWN;
-  const lower = address.toLowerCase();
-  // A socket that listens on both families shows an IPv4 client so.
-  if (lower.startsWith('::ffff:') && lower.includes('.')) return lower.slice('::ffff:'.length);
-  return `${network64(lower)}::/64`;
-}
-
-/** What a trusted proxy passed on that is no address: all of it shares one allowance, or its spelling would buy more. */
-const UNKNOWN = 'unknown';
+/** Longer text is no address: an IPv6 address with brackets, zone and port is shorter. */
+const MAX_LENGTH = 100;
+/** An address, in brackets where it is IPv6, and a port, which RFC 7239 lets a proxy hide behind a name. */
+const WITH_PORT = /^(?:\[([^\]]+)\]|([^[]+?))(?::(?:\d{1,5}|_[\w.-]+))?$/;
 const HEXTETS = 8;
 
-/** The first half of an IPv6 address: the smallest network that is given to one customer (RFC 6177). */
-function network64(address: string): string {
-  const [head = '', tail] = address.split('::', 2);
+/**
+ * Reads an address as proxies write it in `X-Forwarded-For`: IIS and Azure add the port, and brackets around IPv6.
+ * @param text Undefined for a connection that is closed.
+ * @returns The address without brackets, port and zone; null for other text, such as `unknown`.
+ */
+export function readAddress(text: string | undefined): string | null {
+  if (text === undefined || text.length > MAX_LENGTH) return null;
+  if (isIP(text) === 4) return text;
+  const trimmed = text.trim();
+  // Not a port at first: `::1:80` is an IPv6 address.
+  const [, bracketed, bare] = isIP(trimmed) === 0 ? (WITH_PORT.exec(trimmed) ?? []) : [null, null, trimmed];
+  const address = bracketed ?? bare ?? '';
+  const family = isIP(address);
+  if (family === 0 || (family === 4 && bracketed != null)) return null;
+  return address.replace(/%.*$/, '');
+}
+
+/**
+ * A client's address as rates are counted by it: an IPv4 address, also where it is mapped into IPv6, or an IPv6 network
+ * of 64 bits, the smallest that one customer gets (RFC 6177).
+ * @returns null where the text is no address.
+ */
+export function addressKey(text: string | undefined): string | null {
+  const address = readAddress(text);
+  if (!address?.includes(':')) return address;
+  const hextets = hextetsOf(address.toLowerCase());
+  const mapped = hextets[5] === 'ffff' && hextets.slice(0, 5).every((hextet) => hextet === '0');
+  return mapped ? dotted(hextets.slice(6)) : `${hextets.slice(0, HEXTETS / 2).join(':')}::/64`;
+}
+
+/** The eight parts of an IPv6 address, without leading zeros. */
+function hextetsOf(address: string): readonly string[] {
+  const [head = '', tail] = hexadecimal(address).split('::', 2);
   const before = head === '' ? [] : head.split(':');
   const after = tail === undefined || tail === '' ? [] : tail.split(':');
-  // An address that ends in dotted IPv4 has two hextets in one part; they are of the second half.
-  const dotted = address.includes('.') ? 1 : 0;
-  const zeros = tail === undefined ? 0 : HEXTETS - before.length - after.length - dotted;
-  const hextets = [...before, ...Array.from({ length: zeros }, () => '0'), ...after];
+  const zeros = tail === undefined ? 0 : HEXTETS - before.length - after.length;
+  return [...before, ...Array.from({ length: zeros }, () => '0'), ...after].map((hextet) =>
+    hextet.replace(/^0+(?=.)/, ''),
+  );
+}
+
+/** An IPv6 address whose last two parts may be dotted IPv4, without that form. */
+function hexadecimal(address: string): string {
+  return address.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, ...parts: readonly string[]) => {
+    const [a = 0, b = 0, c = 0, d = 0] = parts.slice(0, 4).map(Number);
+    return `${(256 * a + b).toString(16)}:${(256 * c + d).toString(16)}`;
+  });
+}
+
+function dotted(hextets: readonly string[]): string {
   return hextets
-    .slice(0, HEXTETS / 2)
-    .map((hextet) => hextet.replace(/^0+(?=.)/, ''))
-    .join(':');
+    .map((hextet) => Number.parseInt(hextet, 16))
+    .flatMap((number) => [number >> 8, number & 255])
+    .join('.');
 }

@@ -1,22 +1,29 @@
 import type { IncomingMessage } from 'node:http';
 import proxyAddr from '@fastify/proxy-addr';
 import type { Environment } from '../config/environment.js';
+import { readAddress } from './address-key.js';
 
 type TrustProxy = Environment['trustProxy'];
 
-/** The address of a request's client, proxies judged by `TRUST_PROXY`; as Fastify's own `request.ip`. */
-export type AddressOf = (request: IncomingMessage) => string;
+/**
+ * The address of a request's client, proxies judged by `TRUST_PROXY`; as Fastify's own `request.ip`. Undefined for a
+ * connection that is closed.
+ */
+export type AddressOf = (request: IncomingMessage) => string | undefined;
 
-/** Fastify's form of `TRUST_PROXY`: false, or whether the proxy at an address, so many hops away, is believed. */
+/**
+ * Fastify's form of `TRUST_PROXY`: false, or whether the proxy at an address, so many hops away, is trusted. The address
+ * is as the next proxy wrote it, which may be with a port.
+ */
 export function trustFor(trustProxy: TrustProxy): false | ((address: string, hop: number) => boolean) {
   if (trustProxy === false) return false;
   if (typeof trustProxy === 'number') return (_, hop) => hop < trustProxy;
-  return proxyAddr.compile([...trustProxy]);
+  const trusts = proxyAddr.compile([...trustProxy]);
+  return (address, hop) => trusts(readAddress(address) ?? address, hop);
 }
 
 /**
  * @param tellForwarded Called once, when a request comes through a proxy that `TRUST_PROXY` does not know.
- * @returns '' for a connection that is gone already.
  */
 export function clientAddress(trustProxy: TrustProxy, tellForwarded: () => void): AddressOf {
   const trust = trustFor(trustProxy);
@@ -27,7 +34,7 @@ export function clientAddress(trustProxy: TrustProxy, tellForwarded: () => void)
       told = true;
       tellForwarded();
     }
-    return socket.remoteAddress ?? '';
+    return socket.remoteAddress;
   };
 }
 

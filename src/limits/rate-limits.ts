@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { ENVIRONMENT } from '../config/config.module.js';
 import type { Environment } from '../config/environment.js';
 import { addressKey } from './address-key.js';
@@ -14,6 +14,8 @@ const MINUTE = 60_000;
  */
 @Injectable()
 export class RateLimits {
+  private readonly logger = new Logger(RateLimits.name);
+  private unknownWarned = false;
   private readonly perAddress: Rate | null;
   private readonly perIssuer: Rate | null;
 
@@ -30,11 +32,16 @@ export class RateLimits {
     return this.perAddress !== null;
   }
 
-  /** @throws TooManyRequestsError (429) */
-  spendAddress(address: string, cost = 1): Promise<void> | undefined {
-    return this.perAddress === null || cost === 0
-      ? undefined
-      : this.spend('address', addressKey(address), this.perAddress, cost);
+  /**
+   * @param address As a proxy passed it on; clients without one share an allowance, since one for each spelling would
+   *   let a client choose.
+   * @throws TooManyRequestsError (429)
+   */
+  spendAddress(address: string | undefined, cost = 1): Promise<void> | undefined {
+    if (this.perAddress === null || cost === 0) return undefined;
+    const key = addressKey(address);
+    if (key === null && address !== undefined) this.warnOfUnknown();
+    return this.spend('address', key ?? UNKNOWN, this.perAddress, cost);
   }
 
   /** Whether counting may wait for somebody else's answer. */
@@ -45,6 +52,15 @@ export class RateLimits {
   /** @throws TooManyRequestsError (429) */
   spendIssuer(issuerId: string): Promise<void> | undefined {
     return this.perIssuer === null ? undefined : this.spend('issuer', issuerId, this.perIssuer, 1);
+  }
+
+  private warnOfUnknown(): void {
+    if (this.unknownWarned) return;
+    this.unknownWarned = true;
+    this.logger.warn(
+      'A trusted proxy passed on an X-Forwarded-For without the IP address of the client: such clients share one ' +
+        'rate limit, and their wrong admin keys are not counted. Let the proxy write the address',
+    );
   }
 
   private spend(scope: LimitScope, name: string, rate: Rate, cost: number): Promise<void> | undefined {
@@ -59,6 +75,9 @@ export class RateLimits {
     return undefined;
   }
 }
+
+/** The key of clients without an address. */
+const UNKNOWN = 'unknown';
 
 function perMinute(limit: number): Rate | null {
   return limit === 0 ? null : { limit, ttl: MINUTE };

@@ -126,6 +126,51 @@ describe('the limit by address', () => {
     const nonsense = (index: number): Promise<Answer> => from(`nonsense-${index}`);
     expect(await statuses(7, nonsense)).toStrictEqual([...repeat(302, 6), 429]);
   });
+
+  it.each([
+    ['an IPv4 address with a port', '192.0.2.1:5001', '192.0.2.1:5002', '192.0.2.2:5001'],
+    ['an IPv6 address with a port', '[2001:db8:1::1]:443', '2001:db8:1::2', '[2001:db8:2::1]:443'],
+    ['mapped IPv6', '::ffff:192.0.2.1', '::ffff:c000:201', '::ffff:c000:202'],
+    ['a zone', 'fe80:1::1%eth0', 'fe80:1::1%eth1', 'fe80:2::1%eth0'],
+  ])('is each client’s own where a proxy writes %s', async (_, mine, mineAgain, other) => {
+    const { service, tenant } = await startLimited(3, { TRUST_PROXY: '1' });
+    const from = async (forwarded: string): Promise<number> =>
+      (await service.get(tenant.path(), { 'x-forwarded-for': forwarded })).status;
+    for (let turn = 0; turn < 3; turn += 1) {
+      expect([await from(mine), await from(mineAgain)]).toStrictEqual([302, 302]);
+    }
+    expect([await from(mine), await from(mineAgain), await from(other)]).toStrictEqual([429, 429, 302]);
+  });
+
+  it('passes trusted proxies whose addresses have ports', async () => {
+    const { service, tenant } = await startLimited(3, { TRUST_PROXY: '127.0.0.0/8,10.0.0.0/8,fd00::/8' });
+    const from = (client: string): Promise<Answer> =>
+      service.get(tenant.path(), { 'x-forwarded-for': `${client}, [fd00::1]:80, 10.0.0.5:1234` });
+    expect(await statuses(7, () => from('192.0.2.1:999'))).toStrictEqual([...repeat(302, 6), 429]);
+    expect((await from('192.0.2.2:999')).status).toBe(302);
+  });
+
+  it('is logged once where a trusted proxy passes on no address', async () => {
+    const lines: string[] = [];
+    const write = vi.spyOn(process.stdout, 'write').mockImplementation((chunk) => {
+      lines.push(String(chunk));
+      return true;
+    });
+    try {
+      const { service, tenant } = await startLimited(20, { TRUST_PROXY: '1', LOG_LEVEL: 'warn' });
+      await service.get(tenant.path(), { 'x-forwarded-for': '192.0.2.1:80' });
+      expect(lines).toStrictEqual([]);
+      for (const forwarded of ['unknown', '_hidden', 'secret-text', 'unknown']) {
+        expect((await service.get(tenant.path(), { 'x-forwarded-for': forwarded })).status).toBe(302);
+      }
+    } finally {
+      write.mockRestore();
+    }
+    expect(lines.map((line) => (JSON.parse(line) as { msg: string }).msg)).toStrictEqual([
+      'A trusted proxy passed on an X-Forwarded-For without the IP address of the client: such clients share one ' +
+        'rate limit, and their wrong admin keys are not counted. Let the proxy write the address',
+    ]);
+  });
 });
 
 describe('the limit by issuer', () => {
@@ -182,6 +227,30 @@ describe('the limit of failed admin keys', () => {
     expectRefusal(await guess(61), /without a good admin key/);
     expect((await ask('192.0.2.2', ADMIN_KEY)).status).toBe(200);
   });
+
+  it.each([
+    ['192.0.2.1:1000', '192.0.2.1:1001', '192.0.2.2:1000'],
+    ['[2001:db8:1::1]:1000', '[2001:db8:1::1]:1001', '[2001:db8:2::1]:1000'],
+  ])('holds for a client at any port, and for no other: %s', async (mine, mineAgain, other) => {
+    const service = await start({ RATE_LIMIT_ADDRESS: '6000', TRUST_PROXY: '1' });
+    const ask = (address: string, key: string): Promise<Answer> =>
+      service.get('/admin/issuers', { authorization: `Bearer ${key}`, 'x-forwarded-for': address });
+    expect(await statuses(60, (index) => ask(mine, `guess-${index}`))).toStrictEqual(repeat(401, 60));
+    expect([(await ask(mineAgain, ADMIN_KEY)).status, (await ask(other, ADMIN_KEY)).status]).toStrictEqual([
+      429, 200,
+    ]);
+  });
+
+  it.each(['unknown', '_hidden', 'nonsense'])(
+    'locks out no stranger where the proxy passes on %s',
+    async (text) => {
+      const service = await start({ RATE_LIMIT_ADDRESS: '6000', TRUST_PROXY: '1' });
+      const ask = (key: string): Promise<Answer> =>
+        service.get('/admin/issuers', { authorization: `Bearer ${key}`, 'x-forwarded-for': text });
+      expect(await statuses(65, (index) => ask(`guess-${index}`))).toStrictEqual(repeat(401, 65));
+      expect((await ask(ADMIN_KEY)).status).toBe(200);
+    },
+  );
 
   it('does not count requests with a key', async () => {
     const service = await start();
