@@ -1,7 +1,7 @@
 import { createSecretKey } from 'node:crypto';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import type { EntityManager } from 'typeorm';
+import { type EntityManager, In } from 'typeorm';
 import { ENVIRONMENT } from '../config/config.module.js';
 import type { Environment } from '../config/environment.js';
 import { DatabaseUnavailableError } from '../database/database.errors.js';
@@ -20,6 +20,7 @@ import type { Policy } from '../policy/policy.js';
 import { RevocationEntity } from '../revocations/revocation.entity.js';
 import { RevocationFinder, type RevocationKind, type TokenNames } from '../revocations/revocation.js';
 import { SecretBox, SecretBoxError } from '../secrets/secret-box.js';
+import { BatchLoader } from './batch-loader.js';
 import { DatabaseLookups } from './database-lookups.service.js';
 import { type Entry, RecordCache, type CacheRules, type FeedSession } from './record-cache.js';
 
@@ -28,6 +29,9 @@ const MAX_IMAGES = 50_000;
 /** By id alone, without a token: whoever asks for ids that nobody has takes no place of the others. */
 const MAX_PUBLIC_IMAGES = 50_000;
 const MAX_OVERLAYS = 10_000;
+
+/** Of look-ups without a token, which anyone may cause: of the pool's ten connections, eight are left to tokens. */
+const PUBLIC_BOUNDS = { queries: 2, size: 500, waiting: 2_000 };
 
 /** The one key of the cache that holds all issuers' ids. */
 const ALL = 'all';
@@ -82,6 +86,7 @@ export class DirectoryService extends IssuerFinder implements ChangeListener, Re
   private readonly issuerIds: RecordCache<IssuerIds>;
   private readonly images: RecordCache<Image>;
   private readonly publicImages: RecordCache<Image>;
+  private readonly publicLoader: BatchLoader<Image>;
   private readonly overlays: RecordCache<Overlay>;
   private readonly revocations: RecordCache<Revocations>;
 
@@ -105,6 +110,10 @@ export class DirectoryService extends IssuerFinder implements ChangeListener, Re
     this.issuerIds = new RecordCache(1, { ...rules, live, stale: 0 });
     this.images = new RecordCache(MAX_IMAGES, rules);
     this.publicImages = new RecordCache(MAX_PUBLIC_IMAGES, rules);
+    this.publicLoader = new BatchLoader(
+      (ids) => this.lookups.run('public images', (rows) => loadPublicImages(rows, ids)),
+      PUBLIC_BOUNDS,
+    );
     this.overlays = new RecordCache(MAX_OVERLAYS, rules);
     this.revocations = new RecordCache(MAX_REVOKED, rules, weigh);
     changeFeed.subscribe(this);
@@ -133,13 +142,14 @@ export class DirectoryService extends IssuerFinder implements ChangeListener, Re
   findImage(issuerId: string, id: string): Found<Image> {
     const key = `${issuerId}/${id}`;
     const known = this.images.peek(key);
-    return known === undefined ? this.askImage(this.images, key, { id, issuerId }) : known;
+    if (known !== undefined) return known;
+    return this.images.get(key, () => this.lookups.run('image', (rows) => loadImage(rows, issuerId, id)));
   }
 
   /** An image that may be seen without a token, whoever's it is. @throws DatabaseUnavailableError (503) */
   findPublicImage(id: string): Found<Image> {
     const known = this.publicImages.peek(id);
-    return known === undefined ? this.askImage(this.publicImages, id, { id, access: 'public' }) : known;
+    return known === undefined ? this.publicImages.get(id, () => this.publicLoader.load(id)) : known;
   }
 
   /** An overlay of this issuer. @throws DatabaseUnavailableError (503) */
@@ -222,10 +232,6 @@ export class DirectoryService extends IssuerFinder implements ChangeListener, Re
     this.lookups.heard();
   }
 
-  private askImage(images: RecordCache<Image>, key: string, where: ImageQuestion): Found<Image> {
-    return images.get(key, () => this.lookups.run('image', (rows) => loadImage(rows, where)));
-  }
-
   private askOverlay(key: string, issuerId: string, id: string): Found<Overlay> {
     return this.overlays.get(key, () =>
       this.lookups.run('overlay', (rows) => loadOverlay(rows, issuerId, id)),
@@ -299,16 +305,23 @@ export class DirectoryService extends IssuerFinder implements ChangeListener, Re
   }
 }
 
-/** An image of one issuer, or one that all may see. */
-interface ImageQuestion {
-  readonly id: string;
-  readonly issuerId?: string;
-  readonly access?: 'public';
+async function loadImage(rows: EntityManager, issuerId: string, id: string): Promise<Image | null> {
+  const row = await rows.findOne(ImageEntity, { where: { id, issuerId }, withDeleted: true });
+  return row && toImage(row);
 }
 
-async function loadImage(rows: EntityManager, where: ImageQuestion): Promise<Image | null> {
-  const row = await rows.findOne(ImageEntity, { where, withDeleted: true });
-  if (row === null) return null;
+async function loadPublicImages(
+  rows: EntityManager,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, Image>> {
+  const found = await rows.find(ImageEntity, {
+    where: { id: In([...ids]), access: 'public' },
+    withDeleted: true,
+  });
+  return new Map(found.map((row) => [row.id, toImage(row)]));
+}
+
+function toImage(row: ImageEntity): Image {
   const { id, issuerId, publicId, version, deliveryType, access, notBefore, deletedAt } = row;
   return { id, issuerId, publicId, version, deliveryType, access, notBefore, deleted: deletedAt !== null };
 }

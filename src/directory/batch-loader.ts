@@ -1,0 +1,65 @@
+import { DatabaseUnavailableError } from '../database/database.errors.js';
+
+/** Loads the rows that exist, by id. */
+type LoadMany<T> = (ids: readonly string[]) => Promise<ReadonlyMap<string, T>>;
+
+/** How much of the database a loader may use. */
+export interface BatchBounds {
+  /** Queries at the same time. */
+  readonly queries: number;
+  /** Ids of a query. */
+  readonly size: number;
+  /** Ids that wait for a query; one more is refused. */
+  readonly waiting: number;
+}
+
+interface Waiting<T> {
+  readonly id: string;
+  readonly resolve: (row: T | null) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Loads rows by id, many of them in one query and a few queries at a time: however many ids are requested, the loader
+ * uses a bounded share of the connections.
+ */
+export class BatchLoader<T> {
+  private waiting: Waiting<T>[] = [];
+  private running = 0;
+
+  constructor(
+    private readonly loadMany: LoadMany<T>,
+    private readonly bounds: BatchBounds,
+  ) {}
+
+  /**
+   * @returns null for a row that does not exist.
+   * @throws DatabaseUnavailableError (503) where too many wait; what the query throws.
+   */
+  load(id: string): Promise<T | null> {
+    if (this.waiting.length >= this.bounds.waiting) return Promise.reject(new DatabaseUnavailableError());
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ id, resolve, reject });
+      this.startNext();
+    });
+  }
+
+  private startNext(): void {
+    if (this.running >= this.bounds.queries || this.waiting.length === 0) return;
+    this.running += 1;
+    const batch = this.waiting.splice(0, this.bounds.size);
+    void this.run(batch).finally(() => {
+      this.running -= 1;
+      this.startNext();
+    });
+  }
+
+  private async run(batch: readonly Waiting<T>[]): Promise<void> {
+    try {
+      const rows = await this.loadMany(batch.map(({ id }) => id));
+      for (const { id, resolve } of batch) resolve(rows.get(id) ?? null);
+    } catch (error) {
+      for (const { reject } of batch) reject(error);
+    }
+  }
+}
