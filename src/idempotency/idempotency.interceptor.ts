@@ -12,6 +12,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { lastValueFrom, of, type Observable } from 'rxjs';
 import { findWork, workAs, type Work } from '../admin/actor.js';
 import { InvalidRequestError } from '../domain/request.errors.js';
+import { canonicalUuid } from '../tokens/uuid.js';
 import { IdempotencyInProgressError } from './idempotency.errors.js';
 import { IdempotencyService } from './idempotency.service.js';
 
@@ -51,7 +52,7 @@ class IdempotencyInterceptor implements NestInterceptor {
     }
     const reservation = await this.requests.reserve({
       actor: work.actor.name,
-      route: `${request.method} ${request.url.split('?', 1).join()}`,
+      route: `${request.method} ${resourceOf(request)}`,
       key,
       body: bodyOf(request),
     });
@@ -74,6 +75,15 @@ class IdempotencyInterceptor implements NestInterceptor {
     await this.requests.keep(id, answer);
     return answer;
   }
+}
+
+/** The path of the route's resource in one spelling: encoded characters and letter case of ids change nothing. */
+function resourceOf({ routeOptions: { url = '' }, params }: FastifyRequest): string {
+  let path = url;
+  for (const [name, value] of Object.entries(params as Readonly<Record<string, string>>)) {
+    path = path.replace(`:${name}`, () => canonicalUuid(value) ?? value);
+  }
+  return path;
 }
 
 /** What the caller sent: a form's fields as they came, without what was filled in, and its file by content. */

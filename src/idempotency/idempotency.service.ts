@@ -18,7 +18,7 @@ const PRUNE_INTERVAL = 3_600_000;
 /** A request that may come twice. */
 export interface RepeatableRequest {
   readonly actor: string;
-  /** Method and path. */
+  /** Method and path, in the one spelling of the route's resource. */
   readonly route: string;
   /** The caller's `Idempotency-Key`. */
   readonly key: string;

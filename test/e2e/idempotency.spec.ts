@@ -158,6 +158,39 @@ describe('a create that is sent again', () => {
     expect(await count('issuers', name)).toBe(3);
   });
 
+  const encode = (text: string): string =>
+    text.replace(/[a-z0-9]/gi, (character) => `%${character.charCodeAt(0).toString(16)}`);
+
+  it.each<[name: string, spell: (id: string) => string]>([
+    ['a query', (id) => `/issuers/${id}/keys?a=b`],
+    ['capital letters in the id', (id) => `/issuers/${id.toUpperCase()}/keys`],
+    ['an encoded id', (id) => `/issuers/${encode(id)}/keys`],
+    ['an encoded route', (id) => `/${encode('issuers')}/${id}/k%65ys`],
+    ['both', (id) => `/i%73suers/${encode(id.toUpperCase())}/keys?`],
+  ])('under another spelling of the path is the same: %s', async (_, spell) => {
+    const key = randomUUID();
+    const first = await create(`/issuers/${tenant.issuerId}/keys`, key, {});
+    expect(first.status).toBe(201);
+    const again = await create(spell(tenant.issuerId), key, {});
+    expect({ status: again.status, text: again.text }).toStrictEqual({ status: 201, text: first.text });
+    expect(again.headers['idempotency-replayed']).toBe('true');
+    const issuer = await service.admin(
+      'DELETE',
+      `/issuers/${tenant.issuerId}/keys/${(first.json() as Row)['id'] as string}`,
+    );
+    expect(issuer.status).toBe(204);
+  });
+
+  it('for another resource of the route is another', async () => {
+    const other = await createTenant(service, { publicId: freshName(), overlayPublicId: freshName() });
+    const key = randomUUID();
+    const bodies = await Promise.all(
+      [tenant, other].map(({ issuerId }) => create(`/issuers/${issuerId}/keys`, key, {})),
+    );
+    expect(bodies.map(({ status }) => status)).toStrictEqual([201, 201]);
+    expect(new Set(bodies.map(({ text }) => text)).size).toBe(2);
+  });
+
   it('after it was refused is tried anew', async () => {
     const [key, name] = [randomUUID(), freshName()];
     const body = { issuer_id: tenant.issuerId, public_id: name };
