@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import type { IncomingMessage } from 'node:http';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { fastify } from 'fastify';
@@ -7,8 +8,9 @@ import { AppModule } from './app.module.js';
 import type { Environment } from './config/environment.js';
 import { closeBehindUpgrade, closeGracefully, endConnectionsOnDrain } from './graceful-close.js';
 import { Drain } from './health/drain.js';
+import { afterCount } from './limits/after-count.js';
 import { limitAddresses } from './limits/address-limit.js';
-import { clientAddress, trustFor } from './limits/client-address.js';
+import { clientAddress, peerAddress, trustFor } from './limits/client-address.js';
 import { type PressureBounds, pressureBounds, shedLoad } from './limits/load-shedding.js';
 import { RateLimits } from './limits/rate-limits.js';
 import { JsonLogger, makeLogger } from './logging/json.logger.js';
@@ -26,7 +28,7 @@ import { keepNotificationsRaw } from './notifications/raw-notification.js';
 import { acceptForms } from './originals/original-upload.js';
 import { keepPolicyShares } from './policy/policy-shares.js';
 import { startTracing } from './tracing/start-tracing.js';
-import { answerBrokenRequest } from './problems/broken-requests.js';
+import { type CountUnread, refuseBrokenRequest } from './problems/broken-requests.js';
 import { BODY_LIMITS, REQUEST_LIMITS } from './problems/request-limits.js';
 
 /** Bounds that a test may narrow, so as not to wait for the real ones. */
@@ -43,6 +45,9 @@ export async function createApp(
   const logger = makeLogger(environment.logLevel);
   const problems = new ProblemFilter();
   const observations = new Observations();
+  // Set below, before any request comes.
+  let countUnread: CountUnread = () => undefined;
+  let countUnrouted: (request: IncomingMessage) => Promise<void> | undefined = () => undefined;
   const tracing = await startTracing(environment.tracing);
   const server = fastify({
     ...requests,
@@ -51,19 +56,34 @@ export async function createApp(
     trustProxy: trustFor(environment.trustProxy),
     requestIdHeader: false,
     genReqId: (request) => requestIdOf(request.rawHeaders),
-    clientErrorHandler: answerBrokenRequest,
+    clientErrorHandler: (error, socket) => {
+      refuseBrokenRequest(error, socket, countUnread);
+    },
     // A path that no router can read never gets to Nest's filters, nor to hooks and decorators.
     frameworkErrors: (error, request, reply) => {
       request.issuerId = null;
       request.limitScope = null;
       closeBehindUpgrade(request.raw, reply.raw);
-      problems.answer(error, request, reply);
-      logAnswer(logger, request, reply);
-      observations.answered(request, reply);
+      const refuse = (problem: unknown): void => {
+        problems.answer(problem, request, reply);
+        logAnswer(logger, request, reply);
+        observations.answered(request, reply);
+      };
+      afterCount(
+        () => countUnrouted(request.raw),
+        () => {
+          refuse(error);
+        },
+        refuse,
+      );
     },
   });
   // Node hides what is beyond the first 2,000, a body's announcement too. REQUEST_LIMITS bounds their bytes.
   server.server.maxHeadersCount = 0;
+  // An expectation that is unknown here is ignored (RFC 9110 §10.1.1): Node would refuse it past every limit and log.
+  server.server.on('checkExpectation', (request, response) =>
+    server.server.emit('request', request, response),
+  );
   // Bodies are JSON: Fastify reads text too, and Nest (see bodyParser) would add forms.
   server.removeContentTypeParser('text/plain');
   tracing.watch(server);
@@ -102,6 +122,12 @@ export async function createApp(
     );
   });
   limitAddresses(server, limits, addressOf);
+  countUnrouted = (request) => limits.spendAddress(addressOf(request));
+  const peerOf = peerAddress(environment.trustProxy);
+  countUnread = (socket) => {
+    const address = peerOf(socket);
+    return address === null ? undefined : limits.spendAddress(address);
+  };
   // A lane that answers before Fastify has no span.
   if (environment.tracing === null) {
     openRedirectLane(server, {

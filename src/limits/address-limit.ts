@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ProblemError } from '../problems/problem.error.js';
+import { afterCount } from './after-count.js';
 import { refuseEarly } from './early-refusal.js';
 import type { AddressOf } from './client-address.js';
 import type { RateLimits } from './rate-limits.js';
@@ -18,22 +19,13 @@ export function limitAddresses(server: FastifyInstance, limits: RateLimits, addr
       done();
       return;
     }
-    try {
-      const waiting = limits.spendAddress(addressOf(request.raw));
-      if (waiting === undefined) done();
-      else {
-        waiting.then(
-          () => {
-            done();
-          },
-          (error: unknown) => {
-            refuse(error, request, reply, done);
-          },
-        );
-      }
-    } catch (error) {
-      refuse(error, request, reply, done);
-    }
+    afterCount(
+      () => limits.spendAddress(addressOf(request.raw)),
+      done,
+      (error) => {
+        refuse(error, request, reply, done);
+      },
+    );
   });
 }
 

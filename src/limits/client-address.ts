@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import proxyAddr from '@fastify/proxy-addr';
 import type { Environment } from '../config/environment.js';
 import { readAddress } from './address-key.js';
@@ -36,6 +37,16 @@ export function clientAddress(trustProxy: TrustProxy, tellForwarded: () => void)
     }
     return socket.remoteAddress;
   };
+}
+
+/** The address of a connection's client; null where only a request's headers tell it, behind a trusted proxy. */
+export type PeerAddressOf = (socket: Socket) => string | null;
+
+/** Of a connection whose request could not be read. */
+export function peerAddress(trustProxy: TrustProxy): PeerAddressOf {
+  const trust = trustFor(trustProxy);
+  return ({ remoteAddress }) =>
+    remoteAddress === undefined || (trust !== false && trust(remoteAddress, 0)) ? null : remoteAddress;
 }
 
 const FORWARDED = 'x-forwarded-for';

@@ -1,5 +1,9 @@
-import { type IncomingMessage, ServerResponse, STATUS_CODES } from 'node:http';
+import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { writeHeaders } from '../delivery/whole-answer.js';
+import { afterCount } from '../limits/after-count.js';
+import { problemBody } from './problem-body.js';
+import { ProblemError } from './problem.error.js';
 
 /** What a connection has of the requests whose heads Node has read. */
 interface Connection {
@@ -7,14 +11,14 @@ interface Connection {
   readonly unsent: ServerResponse[];
   /** The last request, as long as its response is unsent or its body is incomplete. */
   last: IncomingMessage | null;
-  /** What is wrong with the bytes that came next: the connection closes when its responses are sent. */
-  fault: NodeJS.ErrnoException | null;
+  /** Closes the connection if its turn has come; null while nothing is wrong with its bytes. */
+  settle: (() => void) | null;
 }
 
 const connections = new WeakMap<Socket, Connection>();
 
 /**
- * A response that its connection knows of until it is sent: what `answerBrokenRequest` decides by. To be passed to
+ * A response that its connection knows of until it is sent: what `refuseBrokenRequest` decides by. To be passed to
  * Node's server as its `ServerResponse`, which is the class of every response, those that no handler sees included
  * (no `Host`, an unknown `Expect`).
  */
@@ -25,50 +29,86 @@ export class TrackedResponse<
   constructor(...args: [request: Request]) {
     super(...args);
     const { req } = this;
-    let connection = connections.get(req.socket);
-    if (connection === undefined) {
-      connection = { unsent: [], last: null, fault: null };
-      connections.set(req.socket, connection);
-    }
+    const connection = connectionOf(req.socket);
     connection.unsent.push(this);
     connection.last = req;
     this.on('close', forget);
   }
 }
 
+function connectionOf(socket: Socket): Connection {
+  let connection = connections.get(socket);
+  if (connection === undefined) {
+    connection = { unsent: [], last: null, settle: null };
+    connections.set(socket, connection);
+  }
+  return connection;
+}
+
 function forget(this: ServerResponse): void {
   const { req } = this;
-  const connection = connections.get(req.socket);
-  if (connection === undefined) return;
+  const connection = connectionOf(req.socket);
   connection.unsent.splice(connection.unsent.indexOf(this), 1);
   if (connection.last === req && req.complete) connection.last = null;
-  if (connection.fault !== null) settle(req.socket, connection, connection.fault);
+  connection.settle?.();
 }
+
+/** Counts a request whose head could not be read. It throws a ProblemError, or rejects with it, to refuse the request. */
+export type CountUnread = (socket: Socket) => Promise<void> | undefined;
 
 /**
  * Handles bytes that Node could not read as a request, and a request that did not arrive in time (`clientError` of
  * Node's server). There is only the socket to write to. Responses that are under way are sent first, then one for the
  * request at fault if it has none; where no request waits for a response, nothing is written. The connection is closed.
  */
-export function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void {
-  const connection = connections.get(socket);
+export function refuseBrokenRequest(
+  error: NodeJS.ErrnoException,
+  socket: Socket,
+  countUnread: CountUnread,
+): void {
   // A connection that is closed already, whose client has left, or that was opened and never used.
-  if (!socket.writable || !isFault(error) || socket.bytesRead === 0) socket.destroy();
-  else if (connection === undefined) refuse(socket, error);
-  else if (connection.fault === null) {
-    connection.fault = error;
-    settle(socket, connection, error);
+  if (!socket.writable || !isFault(error) || socket.bytesRead === 0) {
+    socket.destroy();
+    return;
   }
+  const connection = connectionOf(socket);
+  // Node reports each piece of what follows bytes that it could not read.
+  if (connection.settle !== null) return;
+  const isUnread = connection.last?.complete !== false && error.code !== BEHIND_THE_LAST;
+  const closeWith = (problem: ProblemError): void => {
+    connection.settle = () => {
+      closeInTurn(socket, connection, isUnread, problem);
+    };
+    connection.settle();
+  };
+  connection.settle = () => undefined;
+  const problem = PROBLEMS[error.code ?? ''] ?? MALFORMED;
+  afterCount(
+    () => (isUnread ? countUnread(socket) : undefined),
+    () => {
+      closeWith(problem);
+    },
+    (refusal) => {
+      closeWith(refusal instanceof ProblemError ? refusal : problem);
+    },
+  );
 }
 
-/** Waits for the next response to be sent, or closes the connection. */
-function settle(socket: Socket, { unsent, last }: Connection, error: NodeJS.ErrnoException): void {
-  const inBody = last !== null && !last.complete;
-  const own = inBody ? unsent.find(({ req }) => req === last) : undefined;
-  const isUnanswered = inBody ? own?.headersSent === false : error.code !== BEHIND_THE_LAST;
-  const ahead = unsent.length - (isUnanswered && own !== undefined ? 1 : 0);
+/**
+ * Closes the connection once every response ahead is sent, and writes the problem first where a request waits for it.
+ * @param isUnread Whether the head of the request was not read; else its body was not.
+ */
+function closeInTurn(
+  socket: Socket,
+  { unsent, last }: Connection,
+  isUnread: boolean,
+  problem: ProblemError,
+): void {
+  const own = isUnread ? undefined : unsent.find(({ req }) => req === last && !req.complete);
+  const waits = isUnread || own?.headersSent === false;
+  const ahead = unsent.length - (waits && own !== undefined ? 1 : 0);
   if (ahead > 0) return;
-  if (isUnanswered) refuse(socket, error);
+  if (waits) write(socket, problem);
   else socket.destroySoon();
 }
 
@@ -81,31 +121,47 @@ function isFault({ code = '' }: NodeJS.ErrnoException): boolean {
   return code === TIMEOUT || code.startsWith('HPE_');
 }
 
-const PROBLEMS: Readonly<Record<string, { status: number; code: string; detail: string }>> = {
-  HPE_HEADER_OVERFLOW: {
-    status: 431,
-    code: 'headers_too_large',
-    detail: 'The request line and headers are over 16 KiB. Shorten the token or the headers.',
-  },
-  [TIMEOUT]: {
-    status: 408,
-    code: 'request_timeout',
-    detail: 'The request did not arrive in time. Send it again.',
-  },
+/** A request that Node did not read to its end. */
+class BrokenRequestError extends ProblemError {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    detail: string,
+  ) {
+    super(detail);
+  }
+}
+
+const MALFORMED = new BrokenRequestError(400, 'bad_request', 'This is not a well-formed HTTP request.');
+const PROBLEMS: Readonly<Record<string, ProblemError>> = {
+  HPE_HEADER_OVERFLOW: new BrokenRequestError(
+    431,
+    'headers_too_large',
+    'The request line and headers are over 16 KiB. Shorten the token or the headers.',
+  ),
+  [TIMEOUT]: new BrokenRequestError(
+    408,
+    'request_timeout',
+    'The request did not arrive in time. Send it again.',
+  ),
 };
 
-const MALFORMED = { status: 400, code: 'bad_request', detail: 'This is not a well-formed HTTP request.' };
-
-function refuse(socket: Socket, error: NodeJS.ErrnoException): void {
-  const { status, code, detail } = PROBLEMS[error.code ?? ''] ?? MALFORMED;
-  const title = STATUS_CODES[status] ?? 'Bad Request';
-  const body = JSON.stringify({ type: 'about:blank', title, status, code, detail });
-  socket.end(
-    `HTTP/1.1 ${status} ${title}\r\n` +
-      'Cache-Control: no-store\r\n' +
-      'X-Content-Type-Options: nosniff\r\n' +
-      'Content-Type: application/problem+json; charset=utf-8\r\n' +
-      `Content-Length: ${Buffer.byteLength(body)}\r\n` +
-      `Connection: close\r\n\r\n${body}`,
-  );
+function write(socket: Socket, problem: ProblemError): void {
+  const problemDocument = problemBody(problem);
+  const { status, title } = problemDocument;
+  const body = JSON.stringify(problemDocument);
+  const head = writeHeaders([
+    'Cache-Control',
+    'no-store',
+    'X-Content-Type-Options',
+    'nosniff',
+    ...Object.entries(problem.headers).flat(),
+    'Content-Type',
+    'application/problem+json; charset=utf-8',
+    'Content-Length',
+    String(Buffer.byteLength(body)),
+    'Connection',
+    'close',
+  ]);
+  socket.end(`HTTP/1.1 ${status} ${title}\r\n${head}\r\n${body}`);
 }

@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { REQUEST_LIMITS } from '../../src/problems/request-limits.js';
-import { converse, HALF_CLOSE, splitResponses, type Piece } from '../support/connection.js';
+import { converse, HALF_CLOSE, RESPONSE, splitResponses, type Piece } from '../support/connection.js';
 import { findNode24 } from '../support/node-24.js';
 import { createServedImage } from '../support/owned.js';
 import { startServiceProcess } from '../support/service-process.js';
 import { ADMIN_KEY, NO_PRESSURE, startService, TEST_VARIABLES } from '../support/service.js';
 import { createTestDatabase } from '../support/test-database.js';
 
-/** Milliseconds until a response that is not waited for has been sent. */
-const ANSWERED = 150;
+/** Milliseconds between two writes where no response comes. */
+const PAUSE = 80;
 const GARBAGE = 'GARBAGE\r\n\r\n';
 const MALFORMED_CHUNK = 'zz\r\nhello\r\n';
 
@@ -55,60 +55,60 @@ const EITHER = [302, 400];
 const BROKEN: readonly Row[] = [
   ['no request at all', () => [GARBAGE], [400]],
   ['a head over 16 KiB', ({ redirect }) => [`${redirect}X: ${'x'.repeat(17_000)}\r\n\r\n`], [431]],
-  ['a head that ends in the middle', ({ redirect }) => [redirect, ANSWERED, HALF_CLOSE], [400]],
+  ['a head that ends in the middle', ({ redirect }) => [redirect, PAUSE, HALF_CLOSE], [400]],
   ['no Host', () => [`GET / HTTP/1.1\r\n\r\n`], [400]],
 
   ['a redirect with an unknown coding', ({ redirect }) => [redirect + unknownCoding], [EITHER]],
-  ['the same, and a body', ({ redirect }) => [redirect + unknownCoding, ANSWERED, '0\r\n\r\n'], [EITHER]],
+  ['the same, and a body', ({ redirect }) => [redirect + unknownCoding, RESPONSE, '0\r\n\r\n'], [EITHER]],
   ['a redirect with a malformed chunk', ({ redirect }) => [redirect + chunked + MALFORMED_CHUNK], [EITHER]],
-  ['the chunk after the response', ({ redirect }) => [redirect + chunked, ANSWERED, MALFORMED_CHUNK], [302]],
+  ['the chunk after the response', ({ redirect }) => [redirect + chunked, RESPONSE, MALFORMED_CHUNK], [302]],
   [
     'a malformed chunk behind a good one',
-    ({ redirect }) => [redirect + chunked, ANSWERED, '5\r\nhello\r\n', ANSWERED, MALFORMED_CHUNK],
+    ({ redirect }) => [redirect + chunked, RESPONSE, '5\r\nhello\r\n', PAUSE, MALFORMED_CHUNK],
     [302],
   ],
   [
     'malformed trailers',
-    ({ redirect }) => [redirect + chunked, ANSWERED, '0\r\n', ANSWERED, 'no field\r\n\r\n'],
+    ({ redirect }) => [redirect + chunked, RESPONSE, '0\r\n', PAUSE, 'no field\r\n\r\n'],
     [302],
   ],
   [
     'a chunk that ends in the middle',
-    ({ redirect }) => [redirect + chunked, ANSWERED, '5\r\nh', HALF_CLOSE],
+    ({ redirect }) => [redirect + chunked, RESPONSE, '5\r\nh', HALF_CLOSE],
     [302],
   ],
   ['a path that no router reads', ({ unroutable }) => [unroutable + chunked + MALFORMED_CHUNK], [400]],
-  ['the same, the chunk later', ({ unroutable }) => [unroutable + chunked, ANSWERED, MALFORMED_CHUNK], [400]],
+  ['the same, the chunk later', ({ unroutable }) => [unroutable + chunked, RESPONSE, MALFORMED_CHUNK], [400]],
   ['no Host, and a malformed chunk', () => [`GET / HTTP/1.1\r\n${chunked}${MALFORMED_CHUNK}`], [400]],
   [
     'an unknown expectation',
     ({ redirect }) => [`${redirect}Expect: nonsense\r\n${chunked}${MALFORMED_CHUNK}`],
-    [417],
+    [EITHER],
   ],
   [
     'the same, the chunk later',
-    ({ redirect }) => [`${redirect}Expect: nonsense\r\n${chunked}`, ANSWERED, MALFORMED_CHUNK],
-    [417],
+    ({ redirect }) => [`${redirect}Expect: nonsense\r\n${chunked}`, RESPONSE, MALFORMED_CHUNK],
+    [302],
   ],
   [
     'a body that is refused before its end, and ends in the middle',
-    ({ post }) => [`${post}Content-Length: 9999999\r\n${end}`, ANSWERED, 'x'.repeat(9_999), HALF_CLOSE],
+    ({ post }) => [`${post}Content-Length: 9999999\r\n${end}`, RESPONSE, 'x'.repeat(9_999), HALF_CLOSE],
     [413],
   ],
   [
     'a body that is refused before its end, then no request',
-    ({ post }) => [`${post}Content-Length: 9999999\r\n${end}`, ANSWERED, 'x'.repeat(9_999_999), GARBAGE],
+    ({ post }) => [`${post}Content-Length: 9999999\r\n${end}`, RESPONSE, 'x'.repeat(9_999_999), GARBAGE],
     [413, 400],
   ],
 
   ['a body that is waited for', ({ post }) => [post + chunked + MALFORMED_CHUNK], [400]],
-  ['the same, the chunk later', ({ post }) => [post + chunked, ANSWERED, MALFORMED_CHUNK], [400]],
+  ['the same, the chunk later', ({ post }) => [post + chunked, PAUSE, MALFORMED_CHUNK], [400]],
   ['a slow response, and an unknown coding', ({ slow }) => [slow + unknownCoding], [400]],
   ['a slow response, and a malformed chunk', ({ slow }) => [slow + chunked + MALFORMED_CHUNK], [400]],
-  ['the chunk after the slow response', ({ slow }) => [slow + chunked, ANSWERED, MALFORMED_CHUNK], [200]],
+  ['the chunk after the slow response', ({ slow }) => [slow + chunked, RESPONSE, MALFORMED_CHUNK], [200]],
 
   ['a redirect, then no request', ({ redirect }) => [redirect + end + GARBAGE], [302, 400]],
-  ['the same, apart', ({ redirect }) => [redirect + end, ANSWERED, GARBAGE], [302, 400]],
+  ['the same, apart', ({ redirect }) => [redirect + end, RESPONSE, GARBAGE], [302, 400]],
   ['a slow response, then no request', ({ slow }) => [slow + end + GARBAGE], [200, 400]],
   [
     'slow, quick, no request',
@@ -157,13 +157,14 @@ const LATE: readonly Row[] = [
   ],
   [
     'a head that does not end behind a redirect',
-    ({ redirect }) => [redirect + end, ANSWERED, redirect],
+    ({ redirect }) => [redirect + end, RESPONSE, redirect],
     [302, 408],
   ],
   [
     'a body that drips behind two slow responses',
     ({ slow }) => [slow + end + slow + chunked, ...drip('1\r\nx\r\n')],
-    [200, 200],
+    // The second is late itself where the machine is slow.
+    [200, [200, 408]],
   ],
 ];
 

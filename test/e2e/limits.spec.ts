@@ -1,9 +1,13 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { TokenService } from '../../src/tokens/token.service.js';
 import { IMAGE_HEADERS } from '../../src/delivery/response-headers.js';
+import { converse } from '../support/connection.js';
 import { request, sendRaw, type Answer } from '../support/http.js';
+import { findRedis, startRedis } from '../support/redis-server.js';
 import { createSeedTenant, createTenant, type Tenant } from '../support/seed.js';
 import { ADMIN_KEY, startService, type Service } from '../support/service.js';
+
+const redis = findRedis();
 
 const undo: (() => void | Promise<void>)[] = [];
 afterEach(async () => {
@@ -84,6 +88,57 @@ describe('the limit by address', () => {
     );
     expect(status).toBe(429);
     expect(text).toContain('too_many_requests');
+  });
+
+  it.each([
+    ['a path that no router reads', 'GET /images/%zz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 400],
+    ['bytes that are no request', 'GARBAGE\r\n\r\n', 400],
+    ['a head over 16 KiB', `GET /${'x'.repeat(17_000)} HTTP/1.1\r\nHost: x\r\n\r\n`, 431],
+    [
+      'an unknown expectation',
+      'GET /nothing HTTP/1.1\r\nHost: x\r\nExpect: nonsense\r\nConnection: close\r\n\r\n',
+      404,
+    ],
+  ])('counts %s', async (_, bytes, status) => {
+    const { service } = await startLimited(3);
+    for (const expected of [...repeat(status, 3), 429, 429]) {
+      const response = await sendRaw(service.port, bytes);
+      expect(response.status).toBe(expected);
+      expect(response.text.toLowerCase().includes('\r\nretry-after: ')).toBe(expected === 429);
+      expect(JSON.parse(response.body)).toMatchObject({ status: expected });
+    }
+    expectRefusal(await service.get('/nothing'), /this address/);
+  });
+
+  it('counts bytes that are no request once, and no body of a request that was counted', async () => {
+    const { service } = await startLimited(4);
+    const broken = 'POST /deliveries HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n';
+    expect((await sendRaw(service.port, `${broken}zz`)).status).toBe(400);
+    await converse(service.port, ['GARBAGE\r\n', 20, 'GARBAGE\r\n', 20, 'GARBAGE\r\n']);
+    expect(await statuses(3, () => service.get('/nothing'))).toStrictEqual([...repeat(404, 2), 429]);
+  });
+
+  it('leaves the clients of a trusted proxy alone whose bytes are no request', async () => {
+    const { service } = await startLimited(3, { TRUST_PROXY: '1' });
+    for (let index = 0; index < 20; index += 1) {
+      expect((await sendRaw(service.port, 'GARBAGE\r\n\r\n')).status).toBe(400);
+    }
+    expect((await service.get('/nothing', { 'x-forwarded-for': '192.0.2.1' })).status).toBe(404);
+    const unread = (): Promise<Answer> => service.get('/images/%zz', { 'x-forwarded-for': '192.0.2.2' });
+    expect(await statuses(MADE + 4, unread)).toStrictEqual([...repeat(400, MADE + 3), 429]);
+    expect((await service.get('/nothing', { 'x-forwarded-for': '192.0.2.3' })).status).toBe(404);
+  });
+
+  it.skipIf(redis === null)('counts them in Redis too', async () => {
+    const server = await startRedis(redis ?? '');
+    undo.push(() => server.stop());
+    const { service } = await startLimited(3, { REDIS_URL: server.url });
+    expect(await statuses(2, () => service.get('/images/%zz'))).toStrictEqual([400, 400]);
+    expect((await sendRaw(service.port, 'GARBAGE\r\n\r\n')).status).toBe(400);
+    expect((await service.get('/images/%zz')).status).toBe(429);
+    const refused = await sendRaw(service.port, 'GARBAGE\r\n\r\n');
+    expect(refused.status).toBe(429);
+    expect(refused.text).toMatch(/\r\nConnection: close\r\n\r\n\{[^]*\}$/);
   });
 
   it('counts every item of a batch', async () => {

@@ -9,8 +9,9 @@ export interface WireResponse {
   readonly body: string;
 }
 
-/** What a client does: it writes bytes, waits so many milliseconds, or writes nothing more. */
-export type Piece = string | number | typeof HALF_CLOSE;
+/** What a client does: it writes bytes, waits so many milliseconds or for a further response, or writes nothing more. */
+export type Piece = string | number | typeof RESPONSE | typeof HALF_CLOSE;
+export const RESPONSE = Symbol('response');
 export const HALF_CLOSE = Symbol('half-close');
 
 /** Milliseconds after which a connection that the server leaves open is given up. */
@@ -26,12 +27,20 @@ export function converse(port: number, pieces: readonly Piece[], patience = PATI
       void (async () => {
         for (const piece of pieces) {
           if (piece === HALF_CLOSE) socket.end();
+          else if (piece === RESPONSE) await receive();
           else if (typeof piece === 'number') await new Promise((passed) => setTimeout(passed, piece));
           else if (socket.writable) socket.write(piece, 'latin1');
         }
       })();
     });
     let text = '';
+    let received = 0;
+    const receive = async (): Promise<void> => {
+      received += 1;
+      while (!socket.destroyed && countWhole(text) < received) {
+        await new Promise((passed) => setTimeout(passed, 5));
+      }
+    };
     const timer = setTimeout(() => {
       socket.destroy();
       reject(new Error(`The connection is still open after ${patience} ms: ${JSON.stringify(text)}`));
@@ -45,6 +54,15 @@ export function converse(port: number, pieces: readonly Piece[], patience = PATI
       resolve(text);
     });
   });
+}
+
+/** How many responses have come whole, if the last one has. */
+function countWhole(text: string): number {
+  try {
+    return splitResponses(text).length;
+  } catch {
+    return 0;
+  }
 }
 
 /**
