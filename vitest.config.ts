@@ -21,6 +21,7 @@ const withDatabase = ['test/e2e/**/*.spec.ts', 'test/faults/**/*.spec.ts'];
 const onEither = [
   ...[
     'admin-fuzz',
+    'broken-requests',
     'browser',
     'canary',
     'claims',
@@ -34,6 +35,7 @@ const onEither = [
   ],
   ...[
     'languages',
+    'left-clients',
     'limits',
     'metrics',
     'migrating',

@@ -14,7 +14,7 @@ import { clientAddress, peerAddress, trustFor } from './limits/client-address.js
 import { type PressureBounds, pressureBounds, shedLoad } from './limits/load-shedding.js';
 import { RateLimits } from './limits/rate-limits.js';
 import { JsonLogger, makeLogger } from './logging/json.logger.js';
-import { logAnswer, logRequests } from './logging/request-log.js';
+import { logRequests, logWhenSent } from './logging/request-log.js';
 import { requestIdOf } from './logging/request-trail.js';
 import { ProblemFilter } from './problems/problem.filter.js';
 import { setDefaultHeaders } from './delivery/response-headers.js';
@@ -64,9 +64,9 @@ export async function createApp(
       request.issuerId = null;
       request.limitScope = null;
       closeBehindUpgrade(request.raw, reply.raw);
+      logWhenSent(logger, request, reply);
       const refuse = (problem: unknown): void => {
         problems.answer(problem, request, reply);
-        logAnswer(logger, request, reply);
         observations.answered(request, reply);
       };
       afterCount(

@@ -8,6 +8,7 @@ import type { RateLimits } from '../limits/rate-limits.js';
 import { logLine } from '../logging/request-log.js';
 import { type IssuerTrail, requestIdOf, runtimeText } from '../logging/request-trail.js';
 import type { Observations } from '../metrics/observations.js';
+import { sentStatus } from '../problems/broken-requests.js';
 import { ProblemFilter } from '../problems/problem.filter.js';
 import { announcesBody } from './announced-body.js';
 import type { DeliveryLocator } from './delivery-locator.js';
@@ -150,7 +151,7 @@ export function openRedirectLane(server: FastifyInstance, services: LaneServices
         request_id: requestId,
         method: request.method ?? '',
         route: ROUTE,
-        status: response.statusCode,
+        status: sentStatus(response),
         ms: performance.now() - startedAt,
         issuer_id: exchange.issuerId,
         problem_code: exchange.problemCode,

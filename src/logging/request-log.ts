@@ -1,38 +1,44 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
+import { sentStatus } from '../problems/broken-requests.js';
 
 /**
- * One JSON line for each answer. It has the route's pattern and never the URL: a token is a URL's query.
+ * One JSON line for each request, when its response is sent or its client has left. It has the route's pattern and
+ * never the URL: a token is a URL's query.
  */
 export function logRequests(fastify: FastifyInstance, logger: Logger): void {
   fastify.decorateRequest('issuerId', null);
   fastify.decorateRequest('problemCode', null);
-  fastify.addHook('onResponse', (request, reply, done) => {
-    logAnswer(logger, request, reply);
+  fastify.addHook('onRequest', (request, reply, done) => {
+    logWhenSent(logger, request, reply);
     done();
   });
 }
 
-/** The line of one answer that was sent; to be called for those that come to no hook. */
-export function logAnswer(logger: Logger, request: FastifyRequest, reply: FastifyReply): void {
+/** Writes the line of one request when its response is closed; to be called for those that come to no hook. */
+export function logWhenSent(logger: Logger, request: FastifyRequest, reply: FastifyReply): void {
   if (!logger.isLevelEnabled('info')) return;
-  logLine(logger, {
-    request_id: request.id,
-    method: request.method,
-    route: request.routeOptions.url ?? null,
-    status: reply.raw.statusCode,
-    ms: reply.elapsedTime,
-    issuer_id: request.issuerId,
-    problem_code: request.problemCode,
+  // Comes once, also where the client left before the end: Fastify's onResponse does not.
+  reply.raw.once('close', () => {
+    logLine(logger, {
+      request_id: request.id,
+      method: request.method,
+      route: request.routeOptions.url ?? null,
+      status: sentStatus(reply.raw),
+      ms: reply.elapsedTime,
+      issuer_id: request.issuerId,
+      problem_code: request.problemCode,
+    });
   });
 }
 
-/** What is told of an answer. */
+/** What the log has of a request. */
 export interface RequestLine {
   readonly request_id: string;
   readonly method: string;
   /** The route's pattern; null where no route was found. */
   readonly route: string | null;
+  /** 499 where the client left before the response was sent. */
   readonly status: number;
   /** Milliseconds. */
   readonly ms: number;

@@ -41,14 +41,37 @@ function connectionOf(socket: Socket): Connection {
   if (connection === undefined) {
     connection = { unsent: [], last: null, settle: null };
     connections.set(socket, connection);
+    const { unsent } = connection;
+    socket.once('close', () => {
+      process.nextTick(closeAll, unsent);
+    });
   }
   return connection;
+}
+
+/** Node closes the response under way and forgets those that wait behind it, whose handlers would wait in vain. */
+function closeAll(unsent: readonly ServerResponse[]): void {
+  for (const response of [...unsent]) response.emit('close');
+}
+
+const CLIENT_CLOSED_REQUEST = 499;
+/** Status of the problem that was written in the place of a request's own response. */
+const refusals = new WeakMap<ServerResponse, number>();
+
+/**
+ * The status that a request's client got, once its response is closed: 499 where the client left before all of it was
+ * sent, as nginx logs it.
+ */
+export function sentStatus(response: ServerResponse): number {
+  const isSent = response.writableFinished && response.req.socket.errored === null;
+  return refusals.get(response) ?? (isSent ? response.statusCode : CLIENT_CLOSED_REQUEST);
 }
 
 function forget(this: ServerResponse): void {
   const { req } = this;
   const connection = connectionOf(req.socket);
-  connection.unsent.splice(connection.unsent.indexOf(this), 1);
+  const at = connection.unsent.indexOf(this);
+  if (at >= 0) connection.unsent.splice(at, 1);
   if (connection.last === req && req.complete) connection.last = null;
   connection.settle?.();
 }
@@ -108,6 +131,7 @@ function closeInTurn(
   const waits = isUnread || own?.headersSent === false;
   const ahead = unsent.length - (waits && own !== undefined ? 1 : 0);
   if (ahead > 0) return;
+  if (own !== undefined && waits) refusals.set(own, problem.status);
   if (waits) write(socket, problem);
   else socket.destroySoon();
 }

@@ -1,4 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { connect } from 'node:net';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { REQUEST_LIMITS } from '../../src/problems/request-limits.js';
 import { converse, HALF_CLOSE, RESPONSE, splitResponses, type Piece } from '../support/connection.js';
 import { findNode24 } from '../support/node-24.js';
@@ -6,6 +8,7 @@ import { createServedImage } from '../support/owned.js';
 import { startServiceProcess } from '../support/service-process.js';
 import { ADMIN_KEY, NO_PRESSURE, startService, TEST_VARIABLES } from '../support/service.js';
 import { createTestDatabase } from '../support/test-database.js';
+import { waitUntil } from '../support/wait-until.js';
 
 /** Milliseconds between two writes where no response comes. */
 const PAUSE = 80;
@@ -22,10 +25,16 @@ interface Target {
   readonly post: string;
   readonly unroutable: string;
   readonly large: string;
+  /** Open connections; null where the service is another process. */
+  readonly countConnections: (() => Promise<number>) | null;
   stop(): Promise<void>;
 }
 
-function describeTarget(port: number, path: string, imageId: string): Omit<Target, 'stop'> {
+function describeTarget(
+  port: number,
+  path: string,
+  imageId: string,
+): Omit<Target, 'countConnections' | 'stop'> {
   const host = 'Host: pixseal.test\r\n';
   return {
     port,
@@ -192,8 +201,10 @@ async function startHere(): Promise<Target> {
     },
   });
   const image = await createServedImage(service);
+  const server = service.app.getHttpServer();
   return {
     ...describeTarget(service.port, image.path(), image.imageId),
+    countConnections: promisify(server.getConnections.bind(server)),
     stop: () => service.close(),
   };
 }
@@ -204,6 +215,7 @@ async function startOn(node: string): Promise<Target> {
   const image = await createServedImage(service);
   return {
     ...describeTarget(service.port, image.path(), image.imageId),
+    countConnections: null,
     stop: async () => {
       service.kill('SIGKILL');
       await service.ended;
@@ -228,6 +240,23 @@ describe.each([
 
     it.concurrent.each(rows.map((row) => [row[0], row] as const))('%s', async (_name, row) => {
       await expectStatuses(target, row);
+    });
+
+    it('even where the client never closes its side', async ({ skip }) => {
+      const { countConnections, port } = target;
+      if (countConnections === null) return skip();
+      const before = await countConnections();
+      for (const bytes of [
+        GARBAGE,
+        target.redirect + end + GARBAGE,
+        target.post + chunked + MALFORMED_CHUNK,
+      ]) {
+        const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+        onTestFinished(() => void socket.destroy());
+        socket.resume().write(bytes);
+        await new Promise((resolve) => socket.once('end', resolve));
+      }
+      await waitUntil('all are closed', async () => (await countConnections()) <= before);
     });
 
     it('and every other connection goes on', async () => {
