@@ -55,11 +55,11 @@ export abstract class Backend {
   abstract explain(request: ExplanationRequest): Promise<Json<ExplanationView>>;
 
   /**
-   * The key to seal an issuer's token with.
+   * The key to sign an issuer's token with.
    * @param keyId A live key's id; null for the newest live one.
    * @throws UsageError where the backend never gives a secret away.
    */
-  abstract getSealingKey(issuerId: string, keyId: string | null): Promise<SigningKey>;
+  abstract getSigningKey(issuerId: string, keyId: string | null): Promise<SigningKey>;
 
   /**
    * Seals every stored secret under the first key of `SECRETS_KEY`.

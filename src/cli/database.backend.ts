@@ -152,7 +152,7 @@ export class DatabaseBackend extends Backend {
     );
   }
 
-  async getSealingKey(issuerId: string, keyId: string | null): Promise<SigningKey> {
+  async getSigningKey(issuerId: string, keyId: string | null): Promise<SigningKey> {
     const issuer = await this.get(DirectoryService).findIssuer(issuerId);
     if (issuer === null) throw new IssuerNotFoundError();
     if (issuer.disabled) throw new CommandFailedError('The issuer is disabled: its tokens are refused.');

@@ -80,7 +80,7 @@ export class HttpBackend extends Backend {
     );
   }
 
-  getSealingKey(): Promise<never> {
+  getSigningKey(): Promise<never> {
     throw new UsageError(
       'A running service gives no secret away. Bring the issuer’s: set PIXSEAL_DSN or PIXSEAL_SECRET, or pass --secret-file.',
     );

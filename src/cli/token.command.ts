@@ -1,7 +1,7 @@
 import { createSecretKey } from 'node:crypto';
 import { Option, type Command } from 'commander';
 import { HMAC_ALGORITHMS, type HmacAlgorithm } from '../tokens/signing-key.js';
-import type { SealingKey } from '../tokens/token-sealer.js';
+import type { TokenKey } from '../tokens/token-signer.js';
 import { canonicalUuid } from '../tokens/uuid.js';
 import { UsageError } from './cli.errors.js';
 import { readDuration } from './duration.js';
@@ -24,11 +24,11 @@ interface MintOptions extends GlobalOptions {
   readonly url?: true;
 }
 
-/** What a token is sealed with, and where it will be used. */
-interface Seal {
+/** The issuer and key that sign a token, and the service that it is for. */
+interface TokenTarget {
   readonly issuerId: string;
-  readonly key: SealingKey;
-  /** Of the service; null where nothing at hand names it. */
+  readonly key: TokenKey;
+  /** Of the service; null where no option and no variable names it. */
   readonly origin: string | null;
 }
 
@@ -37,14 +37,15 @@ export function addTokenCommands(program: Command): void {
   addGlobalOptions(
     token
       .command('mint')
-      .summary('seal a token, or the whole URL')
+      .summary('sign a token, or print the whole URL')
       .description(
-        'Seals a token and prints it alone, or with --url the URL that opens the image.\n\n' +
+        'Signs a token and prints it alone, or with --url the URL that opens the image. Standard error gets a note\n' +
+          'where the token opens every image of the issuer, and where it never expires.\n\n' +
           'The secret is that of --secret-file, PIXSEAL_SECRET or PIXSEAL_DSN, and then nothing is asked of any\n' +
           'database or service. Without one of them the issuer’s newest live key is taken from the database.\n' +
           'The steps are checked first: one that the service would refuse is refused here.',
       )
-      .option('--issuer <uuid>', 'who seals it; may be left out where PIXSEAL_DSN names it')
+      .option('--issuer <uuid>', 'the issuer that signs it; optional where PIXSEAL_DSN names it')
       .option(
         '--image <uuid>',
         'the image it opens; repeat it for several (default: every image of the issuer)',
@@ -61,10 +62,7 @@ export function addTokenCommands(program: Command): void {
           'all steps as a JSON array, or @file, or @- for standard input',
         ).conflicts('step'),
       )
-      .option(
-        '--expires-in <duration>',
-        'how long it opens anything: 90s, 15m, 1h, 7d (default: without end)',
-      )
+      .option('--expires-in <duration>', 'how long it is valid: 90s, 15m, 1h, 7d (default: it never expires)')
       .option('--no-download', 'show the picture instead of offering it as a file')
       .option('--original', 'the original as it is, without the base transformations and steps')
       .option('--secret-file <file>', 'a file with the issuer’s secret, - for standard input')
@@ -87,7 +85,7 @@ Steps:
   become numbers. An overlay is the id of a registered one, or a text. A value that holds a comma needs JSON.
 
 Examples:
-  $ pixseal token mint --issuer cfd3b472-dbba-4089-bce7-f5c1e413b5c1
+  $ pixseal token mint --issuer cfd3b472-dbba-4089-bce7-f5c1e413b5c1 --image 161400d0-c894-42fd-8100-262361ea91ff
   $ pixseal token mint --image 161400d0-c894-42fd-8100-262361ea91ff --url --expires-in 1h \\
       --step width=400,height=300,crop=fill --step overlay=3d616b4e-a597-4b23-aa3d-d7de678f0ba6,flags=tiled
   $ pixseal token mint --steps '[{"overlay":{"text":"Jane, 5 May","font_family":"Arial","font_size":40}}]'
@@ -108,7 +106,7 @@ async function mintToken(options: MintOptions): Promise<void> {
   }
   const lifetime = options.expiresIn === undefined ? null : readDuration(options.expiresIn);
   const steps = await readCheckedSteps(options);
-  const { issuerId, key, origin } = await findSeal(options);
+  const { issuerId, key, origin } = await findTarget(options);
   if (options.url && origin === null) {
     throw new UsageError(
       '--url needs to know the service: pass --server, or set PIXSEAL_SERVER or PIXSEAL_DSN.',
@@ -128,10 +126,14 @@ async function mintToken(options: MintOptions): Promise<void> {
       ...(options.original ? { original: true } : {}),
     },
   };
-  const token = await seal(payload, key);
+  const token = await sign(payload, key);
   const urls = options.url ? images.map((id) => `${origin ?? ''}/images/${id}?token=${token}`) : [];
   if (options.json) printJson({ token, payload, ...(options.url ? { urls } : {}) });
   else print(...(options.url ? urls : [token]));
+  if (images.length === 0) {
+    note('the token opens every image of the issuer: name those that it is for with --image');
+  }
+  if (lifetime === null) note('the token never expires: limit it with --expires-in');
 }
 
 /** @throws InvalidTransformationError (422) as the service would. */
@@ -145,33 +147,33 @@ async function readCheckedSteps({ step = [], steps }: MintOptions): Promise<read
 }
 
 /** @throws InvalidTokenError (401) for a token that is too long for the service. */
-async function seal(payload: { iss: string }, key: SealingKey): Promise<string> {
-  const [{ JwtService }, { TokenSealer }, { readCompactJws }] = await Promise.all([
+async function sign(payload: { iss: string }, key: TokenKey): Promise<string> {
+  const [{ JwtService }, { TokenSigner }, { readCompactJws }] = await Promise.all([
     import('@nestjs/jwt'),
-    import('../tokens/token-sealer.js'),
+    import('../tokens/token-signer.js'),
     import('../tokens/compact-jws.js'),
   ]);
-  const token = new TokenSealer(new JwtService({})).seal(payload, key);
+  const token = new TokenSigner(new JwtService({})).sign(payload, key);
   readCompactJws(token);
   return token;
 }
 
-async function findSeal(options: MintOptions): Promise<Seal> {
+async function findTarget(options: MintOptions): Promise<TokenTarget> {
   const given = findIssuerSecret(options.secretFile);
   const issuerId = findIssuerId(options.issuer, given);
-  if (given !== null) return sealOf(options, issuerId, given);
+  if (given !== null) return targetOf(options, issuerId, given);
   if (options.algorithm !== undefined) {
     throw new UsageError('--algorithm is for a secret that you bring: a key in the database has its own.');
   }
   const wanted = typeof options.kid === 'string' ? requireUuid('--kid', options.kid) : null;
   return withBackend(options, async (backend) => {
-    const { id, secret, algorithm } = await backend.getSealingKey(issuerId, wanted);
+    const { id, secret, algorithm } = await backend.getSigningKey(issuerId, wanted);
     const key = options.kid === undefined ? { secret, algorithm } : { id, secret, algorithm };
     return { issuerId, key, origin: backend.origin };
   });
 }
 
-function sealOf(options: MintOptions, issuerId: string, given: IssuerSecret): Seal {
+function targetOf(options: MintOptions, issuerId: string, given: IssuerSecret): TokenTarget {
   const { kid, algorithm = 'HS256' } = options;
   const id = kid === true ? given.keyId : kid;
   if (kid === true && id === undefined) {

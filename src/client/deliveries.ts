@@ -1,4 +1,4 @@
-import { trimSlashes } from './image-url.js';
+import { readBaseUrl } from './image-url.js';
 
 /** One picture that is asked for. */
 export interface DeliveryItem {
@@ -64,14 +64,18 @@ const MAX_ITEMS = 500;
 /**
  * The URLs of many pictures (`POST /deliveries`), each item its own result or problem, in order. More than 500 are
  * asked for in several requests, one after another.
+ * @throws TypeError for a `baseUrl` that is not an absolute URL, and for `items` that are not an array.
  * @throws PixsealError where a request fails as a whole, or is answered with anything but a result for each item;
  * whatever `fetch` throws, also while the answer is read.
  */
 export async function deliveries({ baseUrl, items, fetch: ask = fetch }: Deliver): Promise<Delivery[]> {
+  const origin = readBaseUrl('deliveries', baseUrl);
+  const list: unknown = items;
+  if (!Array.isArray(list)) throw new TypeError('deliveries: `items` must be an array.');
   const delivered: Delivery[] = [];
   for (let from = 0; from < items.length; from += MAX_ITEMS) {
     const some = items.slice(from, from + MAX_ITEMS);
-    const answer = await ask(`${trimSlashes(baseUrl)}/deliveries`, {
+    const answer = await ask(`${origin}/deliveries`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ deliveries: some.map(({ imageId, token }) => ({ image_id: imageId, token })) }),

@@ -1,6 +1,6 @@
 /**
- * What a key's `dsn` holds: all that `sealToken` and `imageUrl` need with a key of HS256. It says nothing of the
- * algorithm: with a key of HS384 or HS512, `sealToken` needs that `algorithm` beside it.
+ * What a key's `dsn` holds: all that `signToken` and `imageUrl` need with a key of HS256. It says nothing of the
+ * algorithm: with a key of HS384 or HS512, `signToken` needs that `algorithm` beside it.
  */
 export interface Dsn {
   readonly issuerId: string;

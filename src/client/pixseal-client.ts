@@ -1,4 +1,4 @@
-/** `pixseal/client`: seals tokens and asks for deliveries, in Node, browsers and edge runtimes alike. */
+/** `pixseal/client`: signs tokens and requests deliveries, in Node, browsers and edge runtimes alike. */
 export {
   deliveries,
   PixsealError,
@@ -9,5 +9,5 @@ export {
 } from './deliveries.js';
 export { readDsn, type Dsn } from './dsn.js';
 export { imageUrl, type ImageUrlParts } from './image-url.js';
-export { sealToken, type Seal } from './seal-token.js';
+export * from './sign-token.js';
 export type { Step, TextLayer } from './step.js';

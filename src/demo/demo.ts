@@ -10,7 +10,7 @@ import { DirectoryService } from '../directory/directory.service.js';
 import { ImagesService } from '../images/images.service.js';
 import { IssuersService } from '../issuers/issuers.service.js';
 import { OverlaysService } from '../overlays/overlays.service.js';
-import { TokenSealer } from '../tokens/token-sealer.js';
+import { TokenSigner } from '../tokens/token-signer.js';
 
 /** The seed's own ids. */
 const DEMO = {
@@ -52,12 +52,12 @@ export async function welcome(
     playground &&
     LOOPBACK.has(host) &&
     (await isOfDemo(app, 'issuer_key.create', key.id));
-  const sealer = app.get(TokenSealer, { strict: false });
+  const signer = app.get(TokenSigner, { strict: false });
   return (origin) => {
     const lines = [`Pixseal is listening on ${origin}`];
     if (key !== undefined) {
       const link = (claims: Readonly<Record<string, unknown>>): string => {
-        const token = sealer.seal(
+        const token = signer.sign(
           { iss: DEMO.issuer, ...claims },
           { algorithm: key.algorithm, secret: key.secret },
         );

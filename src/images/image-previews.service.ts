@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { IssuerFinder } from '../issuers/issuer.js';
 import { NoLiveKeyError } from '../issuers/issuer.errors.js';
 import { isLive } from '../tokens/token.service.js';
-import { TokenSealer } from '../tokens/token-sealer.js';
+import { TokenSigner } from '../tokens/token-signer.js';
 import { ImagesService } from './images.service.js';
 
 /** Seconds that a preview's token counts: as long as a browser may take to follow a redirect. */
@@ -11,7 +11,7 @@ const LIFETIME = 60;
 const THUMBNAIL = [{ width: 320, height: 240, crop: 'limit' }];
 
 /**
- * Seals thumbnails for people who may look at the row: the issuer's secret stays here. The redirect is the one that
+ * Signs thumbnails for people who may look at the row: the issuer's secret stays here. The redirect is the one that
  * everybody's tokens get, so a policy that forbids the thumbnail forbids it here too.
  */
 @Injectable()
@@ -19,18 +19,18 @@ export class ImagePreviews {
   constructor(
     private readonly images: ImagesService,
     private readonly issuers: IssuerFinder,
-    private readonly sealer: TokenSealer,
+    private readonly signer: TokenSigner,
   ) {}
 
   /** The path of an image's thumbnail. @throws ImageNotFoundError (404), ImageDeletedError (410), NoLiveKeyError (409) */
-  async seal(id: string): Promise<string> {
+  async sign(id: string): Promise<string> {
     const image = await this.images.get(id);
     const issuer = await this.issuers.findIssuer(image.issuerId);
     const now = Date.now();
     const key = issuer?.keys.find((each) => isLive(each, now));
     if (key === undefined) throw new NoLiveKeyError();
     const iat = Math.floor(now / 1_000);
-    const token = this.sealer.seal(
+    const token = this.signer.sign(
       {
         iss: image.issuerId,
         image_id: image.id,

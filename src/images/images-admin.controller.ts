@@ -56,7 +56,7 @@ export class ImagesAdminController {
   @Redirect()
   @ApiFoundResponse({ description: 'The sealed redirect of a thumbnail, for a minute.' })
   async preview(@Param('id') id: string): Promise<{ url: string }> {
-    return { url: await this.previews.seal(id) };
+    return { url: await this.previews.sign(id) };
   }
 
   @Patch(':id')

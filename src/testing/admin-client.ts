@@ -8,7 +8,7 @@ export interface NewIssuer {
   readonly policy?: Readonly<Record<string, unknown>>;
 }
 
-/** An issuer with its key: as `sealToken` takes it. */
+/** An issuer with its key: as `signToken` takes it. */
 export interface CreatedIssuer {
   readonly id: string;
   readonly keyId: string;

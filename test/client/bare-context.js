@@ -22,9 +22,9 @@ await client.link((specifier, { identifier }) => {
   return load(join(dirname(identifier), specifier));
 });
 await client.evaluate();
-const { sealToken, imageUrl, deliveries } = client.namespace;
-const { seal, baseUrl, imageId } = JSON.parse(given);
-const token = await sealToken(seal);
+const { signToken, imageUrl, deliveries } = client.namespace;
+const { options, baseUrl, imageId } = JSON.parse(given);
+const token = await signToken(options);
 const delivered = await deliveries({
   baseUrl,
   items: [

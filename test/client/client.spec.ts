@@ -2,17 +2,18 @@ import { createSecretKey } from 'node:crypto';
 import { runInNewContext } from 'node:vm';
 import { JwtService } from '@nestjs/jwt';
 import { describe, expect, it } from 'vitest';
+import * as client from '../../src/client/pixseal-client.js';
 import {
   deliveries,
   imageUrl,
   PixsealError,
   readDsn,
-  sealToken,
-  type Seal,
+  signToken,
   type Step,
+  type TokenOptions,
 } from '../../src/client/pixseal-client.js';
 import { HMAC_ALGORITHMS } from '../../src/tokens/signing-key.js';
-import { TokenSealer } from '../../src/tokens/token-sealer.js';
+import { TokenSigner } from '../../src/tokens/token-signer.js';
 import {
   IMAGE_ID,
   SEED_CLAIMS,
@@ -22,21 +23,25 @@ import {
 } from '../tokens/token-fixtures.js';
 
 const SECRET = 'a secret/of:its?own+ü, longer than 32 bytes';
-const seal = { issuerId: SEED_ISSUER_ID, secret: SECRET } satisfies Seal;
-const sealer = new TokenSealer(new JwtService());
+const key = { issuerId: SEED_ISSUER_ID, secret: SECRET };
+const bound = { ...key, imageId: IMAGE_ID } satisfies TokenOptions;
+const signer = new TokenSigner(new JwtService());
 
-describe('sealToken', () => {
+const payloadOf = (token: string): unknown =>
+  JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
+
+describe('signToken', () => {
   it('writes the seed’s header and payload byte for byte', async () => {
     const { sharinpix } = SEED_CLAIMS;
     // The seed's steps have keys that are in no vocabulary.
     const transformations = SEED_CLAIMS.transformations as readonly Step[];
-    const token = await sealToken({ ...seal, transformations, sharinpix });
+    const token = await signToken({ ...key, imageId: 'any', transformations, sharinpix });
     expect(token.split('.').slice(0, 2)).toStrictEqual([SEED_HEADER, SEED_PAYLOAD]);
   });
 
-  it.each(HMAC_ALGORITHMS)('seals with %s as the service’s own sealer does', async (algorithm) => {
-    const token = await sealToken({
-      ...seal,
+  it.each(HMAC_ALGORITHMS)('signs with %s as the service’s own signer does', async (algorithm) => {
+    const token = await signToken({
+      ...key,
       algorithm,
       kid: 'k-1',
       sessionId: 's',
@@ -59,13 +64,136 @@ describe('sealToken', () => {
       transformations: [{ overlay: { text: 'Zoë 🙂', text_style: 'Arial_40' } }],
       sharinpix: { download: false },
     };
-    const key = { id: 'k-1', algorithm, secret: createSecretKey(Buffer.from(SECRET)) };
-    expect(token).toBe(sealer.seal(payload, key));
+    const secret = createSecretKey(Buffer.from(SECRET));
+    expect(token).toBe(signer.sign(payload, { id: 'k-1', algorithm, secret }));
   });
 
-  it('says nothing that was not asked for', async () => {
-    const [, payload = ''] = (await sealToken(seal)).split('.');
-    expect(Buffer.from(payload, 'base64url').toString()).toBe(`{"iss":"${SEED_ISSUER_ID}"}`);
+  it.each<[what: string, imageId: TokenOptions['imageId'], claim: object]>([
+    ['one image', IMAGE_ID, { image_id: IMAGE_ID }],
+    ['a list of images', [IMAGE_ID, IMAGE_ID], { image_id: [IMAGE_ID, IMAGE_ID] }],
+    ['any image, where that is said', 'any', {}],
+  ])('opens %s', async (_, imageId, claim) => {
+    expect(payloadOf(await signToken({ ...key, imageId }))).toStrictEqual({ iss: SEED_ISSUER_ID, ...claim });
+  });
+
+  it('takes a dsn’s parts, the service’s address among them', async () => {
+    const dsn = readDsn(`https://${SEED_ISSUER_ID}:${encodeURIComponent(SECRET)}@img.example.com/?kid=k-1`);
+    const secret = createSecretKey(Buffer.from(SECRET));
+    const payload = { iss: SEED_ISSUER_ID, image_id: IMAGE_ID };
+    expect(await signToken({ ...dsn, imageId: IMAGE_ID })).toBe(
+      signer.sign(payload, { id: 'k-1', algorithm: 'HS256', secret }),
+    );
+  });
+
+  it('takes a Date of another realm', async () => {
+    const exp = runInNewContext('new Date(5999)') as Date;
+    expect(payloadOf(await signToken({ ...bound, exp }))).toMatchObject({ exp: 5 });
+  });
+
+  const IMAGES = "the image’s id, a list of ids, or 'any' for a token that opens every image of the issuer";
+  const TIME = 'a Date, or a number of seconds since 1970';
+  const ALL =
+    'issuerId, secret, imageId, algorithm, kid, transformations, exp, nbf, iat, jti, sessionId, sharinpix, baseUrl';
+
+  it.each<[options: unknown, message: string]>([
+    // Without an image: what JSON would drop.
+    [key, `\`imageId\` is missing. Pass ${IMAGES}.`],
+    [{ ...key, imageId: undefined }, `\`imageId\` is undefined. Pass ${IMAGES}.`],
+    [{ ...key, imageId: null }, `\`imageId\` is null. Pass ${IMAGES}.`],
+    ...['', [], [''], [undefined], [IMAGE_ID, null], 5, {}].map((imageId): [unknown, string] => [
+      { ...key, imageId },
+      `\`imageId\` must be ${IMAGES}.`,
+    ]),
+    // Every other option that is given without a value.
+    ...(['exp', 'nbf', 'iat'] as const).flatMap((name): [unknown, string][] => [
+      [{ ...bound, [name]: undefined }, `\`${name}\` is undefined. Pass ${TIME}, or leave the option out.`],
+      [{ ...bound, [name]: null }, `\`${name}\` is null. Pass ${TIME}, or leave the option out.`],
+      [{ ...bound, [name]: '1h' }, `\`${name}\` must be ${TIME}.`],
+      [{ ...bound, [name]: '1900000000' }, `\`${name}\` must be ${TIME}.`],
+      [{ ...bound, [name]: true }, `\`${name}\` must be ${TIME}.`],
+      [{ ...bound, [name]: {} }, `\`${name}\` must be ${TIME}.`],
+    ]),
+    [{ ...bound, issuerId: undefined }, '`issuerId` is undefined. Pass the id of the issuer.'],
+    [{ secret: SECRET, imageId: 'any' }, '`issuerId` is missing. Pass the id of the issuer.'],
+    [{ ...bound, issuerId: 5 }, '`issuerId` must be the id of the issuer.'],
+    [
+      { ...bound, secret: undefined },
+      '`secret` is undefined. Pass the secret of a key of the issuer, as text.',
+    ],
+    [{ ...bound, secret: '' }, '`secret` must be the secret of a key of the issuer, as text.'],
+    [
+      { ...bound, secret: Buffer.from(SECRET) },
+      '`secret` must be the secret of a key of the issuer, as text.',
+    ],
+    [
+      { ...bound, algorithm: undefined },
+      '`algorithm` is undefined. Pass HS256, HS384 or HS512, or leave the option out.',
+    ],
+    [{ ...bound, algorithm: 'RS256' }, '`algorithm` must be HS256, HS384 or HS512.'],
+    [{ ...bound, algorithm: 'none' }, '`algorithm` must be HS256, HS384 or HS512.'],
+    [{ ...bound, kid: null }, '`kid` is null. Pass the id of the key, or leave the option out.'],
+    [{ ...bound, jti: 7 }, '`jti` must be text of 1 to 255 characters.'],
+    [{ ...bound, jti: 'x'.repeat(256) }, '`jti` must be text of 1 to 255 characters.'],
+    [
+      { ...bound, sessionId: undefined },
+      '`sessionId` is undefined. Pass text of 1 to 255 characters, or leave the option out.',
+    ],
+    [
+      { ...bound, transformations: { width: 5 } },
+      '`transformations` must be an array of steps, each an object.',
+    ],
+    [
+      { ...bound, transformations: [undefined] },
+      '`transformations` must be an array of steps, each an object.',
+    ],
+    ...[true, { download: 'false' }, { original: undefined }].map((sharinpix): [unknown, string] => [
+      { ...bound, sharinpix },
+      '`sharinpix` must be an object, whose `download` and `original` are true or false.',
+    ]),
+    // Names that are none.
+    [
+      { ...key, image_id: IMAGE_ID },
+      `\`image_id\` is not an option. Did you mean \`imageId\`? It takes ${IMAGES}.`,
+    ],
+    [
+      { ...bound, expiresIn: '1h' },
+      `\`expiresIn\` is not an option. Did you mean \`exp\`? It takes ${TIME}.`,
+    ],
+    [
+      { ...bound, transformation: [] },
+      '`transformation` is not an option. Did you mean `transformations`? It takes an array of steps, each an object.',
+    ],
+    [
+      { ...bound, session_id: 's' },
+      '`session_id` is not an option. Did you mean `sessionId`? It takes text of 1 to 255 characters.',
+    ],
+    [{ ...bound, width: 5 }, `\`width\` is not an option. The options are ${ALL}.`],
+    [{ ...bound, constructor: 5 }, `\`constructor\` is not an option. The options are ${ALL}.`],
+    ...[undefined, null, 'x', [bound]].map((none): [unknown, string] => [none, 'pass an object of options.']),
+  ])('refuses %j', async (options, message) => {
+    const thrown: unknown = await signToken(options as TokenOptions).catch((error: unknown) => error);
+    expect(thrown).toStrictEqual(new TypeError(`signToken: ${message}`));
+    expect(String(thrown)).not.toContain(SECRET);
+  });
+
+  it.each(['imageid', 'ImageId', 'imageIds', 'imgeId', 'imaegId', 'image-id', 'id', 'image'])(
+    'names imageId for %s',
+    async (name) => {
+      await expect(signToken({ ...key, [name]: IMAGE_ID } as never)).rejects.toThrow(
+        `\`${name}\` is not an option. Did you mean \`imageId\`?`,
+      );
+    },
+  );
+
+  it('gives every option that is undefined or null its own error, and signs nothing', async () => {
+    const options = ['algorithm', 'kid', 'transformations', 'imageId', 'exp', 'nbf', 'iat', 'jti'];
+    for (const name of [...options, 'sessionId', 'sharinpix', 'issuerId', 'secret', 'baseUrl']) {
+      for (const value of [undefined, null]) {
+        await expect(signToken({ ...bound, [name]: value }), name).rejects.toThrow(
+          new RegExp(`^signToken: \`${name}\` is ${String(value)}\\. Pass `),
+        );
+      }
+    }
   });
 
   it.each([
@@ -73,18 +201,37 @@ describe('sealToken', () => {
     ['a negative time', -1],
     ['no number', Number.NaN],
     ['a date that is none', new Date('x')],
-    ['a duration', '1h'],
-    ['a number as text', '1900000000'],
-    ['null', null],
   ])('refuses %s as an exp', async (_, exp) => {
-    await expect(sealToken({ ...seal, exp: exp as Date })).rejects.toThrow(
+    await expect(signToken({ ...bound, exp })).rejects.toThrow(
       new RangeError('exp must be a Date, or seconds since 1970.'),
     );
   });
 
   it('refuses a token that the service would not read', async () => {
     const transformations = [{ overlay: { text: 'x'.repeat(6_000), text_style: 'Arial_40' } }];
-    await expect(sealToken({ ...seal, transformations })).rejects.toThrow(/^The token has 8\d{3} characters/);
+    await expect(signToken({ ...bound, transformations })).rejects.toThrow(
+      /^The token has 8\d{3} characters/,
+    );
+  });
+});
+
+/** As plain JavaScript calls it. */
+const sealAsBefore = (client as { sealToken: unknown }).sealToken as (seal: object) => Promise<string>;
+
+describe('sealToken, the old name', () => {
+  it('signs without imageId, as before', async () => {
+    expect(await sealAsBefore(key)).toBe(await signToken({ ...key, imageId: 'any' }));
+    expect(await sealAsBefore(bound)).toBe(await signToken(bound));
+  });
+
+  it.each([
+    { imageId: undefined },
+    { imageId: null },
+    { imageId: IMAGE_ID, exp: undefined },
+    { image_id: IMAGE_ID },
+    { expiresIn: '1h' },
+  ])('refuses %j, as the new one does', async (options) => {
+    await expect(sealAsBefore({ ...key, ...options })).rejects.toThrow(TypeError);
   });
 });
 
@@ -99,11 +246,50 @@ describe('imageUrl', () => {
       `https://example.com/img/images/${IMAGE_ID}`,
     ],
     [
-      { baseUrl: 'https://example.com', imageId: 'a/b?c', token: 'a&b' },
-      'https://example.com/images/a%2Fb%3Fc?token=a%26b',
+      { baseUrl: 'http://[::1]:3000//', imageId: 'a/b?c', token: 'a&b' },
+      'http://[::1]:3000/images/a%2Fb%3Fc?token=a%26b',
     ],
   ])('of %j', (parts, url) => {
     expect(imageUrl(parts)).toBe(url);
+  });
+
+  it.each<[change: object, message: string]>([
+    [{ imageId: undefined }, '`imageId` is undefined. Pass the image’s id.'],
+    [{ imageId: null }, '`imageId` is null. Pass the image’s id.'],
+    [{ imageId: '' }, '`imageId` is empty. Pass the image’s id.'],
+    [{ imageId: 5 }, '`imageId` is not text. Pass the image’s id.'],
+    [{ token: undefined }, '`token` is undefined. Pass a token, or leave it out for a public image.'],
+    [{ token: null }, '`token` is null. Pass a token, or leave it out for a public image.'],
+    [{ token: '' }, '`token` is empty. Pass a token, or leave it out for a public image.'],
+  ])('refuses %j', (change, message) => {
+    const parts = { baseUrl: 'https://img.example.com', imageId: IMAGE_ID, token: 'a.b.c', ...change };
+    expect(() => imageUrl(parts as never)).toThrow(new TypeError(`imageUrl: ${message}`));
+  });
+});
+
+describe('a base URL', () => {
+  it.each([
+    undefined,
+    null,
+    '',
+    'img.example.com',
+    '//img.example.com',
+    '/images',
+    'ftp://img.example.com',
+    'https://',
+    'https:/img.example.com',
+    'https://img.example.com?x',
+    'https://img.example.com/#x',
+    'https://img. example.com',
+    `https://${SEED_ISSUER_ID}:${encodeURIComponent(SECRET)}@img.example.com/`,
+    new URL('https://img.example.com'),
+  ])('that is %s is refused, and not repeated', async (baseUrl) => {
+    const refusal = (caller: string): TypeError =>
+      new TypeError(
+        `${caller}: \`baseUrl\` must be the absolute URL of the service, such as https://img.example.com.`,
+      );
+    expect(() => imageUrl({ baseUrl, imageId: IMAGE_ID } as never)).toThrow(refusal('imageUrl'));
+    await expect(deliveries({ baseUrl, items: [] } as never)).rejects.toThrow(refusal('deliveries'));
   });
 });
 
@@ -164,6 +350,12 @@ describe('deliveries', () => {
     ['a connection that is cut', new TypeError('terminated')],
   ])('throws %s while the answer is read, as fetch does', async (_, error) => {
     await expect(ask(200, () => Promise.reject(error))).rejects.toBe(error);
+  });
+
+  it.each([undefined, null, {}, 'x'])('refuses %j as items', async (items) => {
+    await expect(deliveries({ baseUrl: 'http://127.0.0.1:9', items } as never)).rejects.toThrow(
+      new TypeError('deliveries: `items` must be an array.'),
+    );
   });
 
   it('asks nothing for no items', async () => {

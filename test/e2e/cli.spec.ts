@@ -15,6 +15,8 @@ const SECRET = 'a-secret-of-the-test-suite-0123456789';
 const APPROVED = { layers: [`private:${SEED.overlayPublicId}`], images: [SEED.publicId] };
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const NOBODY = '00000000-0000-4000-8000-000000000000';
+const UNBOUND = 'note: the token opens every image of the issuer: name those that it is for with --image\n';
+const ENDLESS = 'note: the token never expires: limit it with --expires-in\n';
 const SECRET_NOTE =
   'note: the secret, and the dsn that holds it, are shown this once: keep them where your backend finds them\n';
 
@@ -265,7 +267,7 @@ describe.each(PLACES)('on $place', ({ open }) => {
       ],
       mayMint,
     );
-    const json = await output(
+    const { stdout, stderr } = await pixseal(
       ['token', 'mint', '--kid', '--steps', '@-'],
       mayMint,
       JSON.stringify([
@@ -273,6 +275,8 @@ describe.each(PLACES)('on $place', ({ open }) => {
         { width: 101, height: 102, crop: 'fit' },
       ]),
     );
+    expect(stderr).toBe(UNBOUND + ENDLESS);
+    const json = stdout.trim();
     const service = await place.serve();
     const { pathname, search } = new URL(pairs);
     const answers = [
@@ -516,7 +520,7 @@ describeOnce('token mint', () => {
   };
 
   it('prints the token alone, as an unrelated library takes it', async () => {
-    const { code, stdout, stderr } = await mint([...issuer, '--expires-in', '15m']);
+    const { code, stdout, stderr } = await mint([...issuer, '--expires-in', '15m', '--image', SEED.imageId]);
     expect({ code, stderr }).toStrictEqual({ code: 0, stderr: '' });
     const token = stdout.slice(0, -1);
     const { payload, protectedHeader } = await jwtVerify(token, Buffer.from(SECRET));
@@ -525,8 +529,24 @@ describeOnce('token mint', () => {
       iss: SEED.issuerId,
       iat: expect.closeTo(Date.now() / 1000, -2) as number,
       exp: (payload.iat ?? 0) + 900,
+      image_id: SEED.imageId,
       sharinpix: {},
     });
+  });
+
+  it.each([
+    { args: [], notes: UNBOUND + ENDLESS },
+    { args: ['--expires-in', '1h'], notes: UNBOUND },
+    { args: ['--image', SEED.imageId], notes: ENDLESS },
+    { args: ['--image', SEED.imageId, '--url', '--server', 'http://127.0.0.1'], notes: ENDLESS },
+    { args: ['--image', SEED.imageId, '--image', NOBODY, '--expires-in', '1h'], notes: '' },
+  ])('notes beside the token what is unbound and what never expires: $args', async ({ args, notes }) => {
+    const plain = await mint([...issuer, ...args]);
+    expect(plain).toMatchObject({ code: 0, stderr: notes });
+    expect(plain.stdout).toMatch(/^\S+\n$/);
+    const json = await mint([...issuer, ...args, '--json']);
+    expect(json).toMatchObject({ code: 0, stderr: notes });
+    expect(JSON.parse(json.stdout)).toHaveProperty('token');
   });
 
   it.each([
@@ -611,7 +631,9 @@ describeOnce('token mint', () => {
       code: 0,
       stderr:
         'note: step 1: miaim is ignored: unknown parameter\n' +
-        'note: step 1: flags is ignored: `tiled` acts only on a layer, and this step has none\n',
+        'note: step 1: flags is ignored: `tiled` acts only on a layer, and this step has none\n' +
+        UNBOUND +
+        ENDLESS,
     });
     expect(stdout).toMatch(/^ey[\w-]+\.[\w-]+\.[\w-]{43}\n$/);
   });

@@ -95,9 +95,10 @@ describe('pixseal/client, packed', () => {
 
   const given = (): string =>
     JSON.stringify({
-      seal: {
+      options: {
         issuerId: tenant.issuerId,
         secret: tenant.secret,
+        imageId: 'any',
         transformations: [{ width: 400, crop: 'fill' }],
       },
       baseUrl: service.url,
@@ -119,12 +120,12 @@ describe('pixseal/client, packed', () => {
     ]);
   }
 
-  it('seals, and asks for deliveries, as a user’s dependency', async () => {
+  it('signs tokens, and requests deliveries, as a user’s dependency', async () => {
     await check(
       (await run(
-        `import { deliveries, imageUrl, sealToken } from 'pixseal/client';
-         const { seal, baseUrl, imageId } = JSON.parse(process.argv[2]);
-         const token = await sealToken(seal);
+        `import { deliveries, imageUrl, signToken } from 'pixseal/client';
+         const { options, baseUrl, imageId } = JSON.parse(process.argv[2]);
+         const token = await signToken(options);
          const delivered = await deliveries({ baseUrl, items: [{ imageId, token }, { imageId: 'x', token }] });
          console.log(JSON.stringify({ token, url: imageUrl({ baseUrl, imageId, token }), delivered }));`,
         given(),
@@ -132,16 +133,19 @@ describe('pixseal/client, packed', () => {
     );
   });
 
-  it('seals as docs/clients.md has it', async () => {
+  it('signs as docs/clients.md has it, and not without an image’s id', async () => {
     const path = join(project, 'backend.js');
     const given = 'const [imageId, overlay] = process.argv.slice(2);\n';
     writeFileSync(path, transpile(given + block('`pixseal/client` / ts 1')));
     const dsn = new URL(service.url);
     [dsn.username, dsn.password] = [tenant.issuerId, encodeURIComponent(tenant.secret)];
-    const { stdout } = await promisify(execFile)(process.execPath, [path, tenant.imageId, tenant.overlayId], {
-      env: { ...process.env, PIXSEAL_DSN: dsn.href },
-    });
+    const start = (...args: string[]): Promise<{ stdout: string }> =>
+      promisify(execFile)(process.execPath, [path, ...args], {
+        env: { ...process.env, PIXSEAL_DSN: dsn.href },
+      });
+    const { stdout } = await start(tenant.imageId, tenant.overlayId);
     expect(stdout).toMatch(new RegExp(`^${tenant.imageId} http\\S+/c_fill,h_300,w_400/fl_tiled,l_\\S+\\n$`));
+    await expect(start()).rejects.toThrow('signToken: `imageId` is undefined.');
   });
 
   it('does the same without Node: with WebCrypto, fetch, TextEncoder and btoa alone', async () => {
@@ -165,10 +169,12 @@ describe('pixseal/client, packed', () => {
   });
 
   it('has types that need none of Node’s or the browser’s, and refuse a step’s wrong key', () => {
-    const consumer = (step: string): string => `
-      import { deliveries, imageUrl, sealToken, type Step } from 'pixseal/client';
+    const consumer = (step: string, image = `imageId: 'i', `): string => `
+      import { deliveries, imageUrl, signToken, type Step, type TokenOptions } from 'pixseal/client';
       const steps: Step[] = [${step}];
-      const token = await sealToken({ issuerId: 'i', secret: 's', transformations: steps, exp: new Date() });
+      const key = { issuerId: 'i', secret: 's' };
+      const token = await signToken({ ...key, ${image}transformations: steps, exp: new Date() });
+      export const bindings: TokenOptions['imageId'][] = ['any', 'i', ['i'] as const];
       export const url: string = imageUrl({ baseUrl: 'https://img.example.com', imageId: 'i', token });
       for (const each of await deliveries({ baseUrl: 'https://img.example.com', items: [{ token }] })) {
         const text: string = each.problem === undefined ? each.location : each.problem.code;
@@ -177,6 +183,16 @@ describe('pixseal/client, packed', () => {
     `;
     expect(compile(consumer(`{ width: 400, crop: 'fill' }`))).toStrictEqual([]);
     expect(compile(consumer(`{ widht: 400 }`)).join('\n')).toContain(`'widht' does not exist in type 'Step'`);
+    expect(compile(consumer('{}', '')).join('\n')).toContain(`Property 'imageId' is missing`);
+  });
+
+  it('keeps the old names, under which a token names no image unless it is told to', () => {
+    const consumer = `
+      import { sealToken, type Seal } from 'pixseal/client';
+      const seal: Seal = { issuerId: 'i', secret: 's' };
+      export const tokens: string[] = [await sealToken(seal), await sealToken({ ...seal, imageId: 'i' })];
+    `;
+    expect(compile(consumer)).toStrictEqual([]);
   });
 });
 
@@ -195,10 +211,11 @@ describe('pixseal/testing, packed', () => {
 
   const sealed = (issuer: testing.CreatedIssuer, ...transformations: unknown[]): Promise<string> =>
     import(pathToFileURL(join(unpacked, 'dist/src/client/pixseal-client.js')).href).then(
-      ({ sealToken }: typeof import('../../src/client/pixseal-client.js')) =>
-        sealToken({
+      ({ signToken }: typeof import('../../src/client/pixseal-client.js')) =>
+        signToken({
           issuerId: issuer.id,
           secret: issuer.secret,
+          imageId: 'any',
           transformations: transformations as object[],
         }),
     );

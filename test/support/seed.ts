@@ -1,6 +1,6 @@
 import { createSecretKey } from 'node:crypto';
 import { JwtService } from '@nestjs/jwt';
-import { TokenSealer } from '../../src/tokens/token-sealer.js';
+import { TokenSigner } from '../../src/tokens/token-signer.js';
 import type { Service } from './service.js';
 
 /** The seed's ids and names. */
@@ -91,7 +91,7 @@ export function sealWith(
   secret: string,
   payload: Readonly<Record<string, unknown>> & { iss: string },
 ): string {
-  return new TokenSealer(new JwtService({})).seal(payload, {
+  return new TokenSigner(new JwtService({})).sign(payload, {
     algorithm: 'HS256',
     secret: createSecretKey(Buffer.from(secret)),
   });

@@ -3,7 +3,7 @@ import { Test } from '@nestjs/testing';
 import { describe, expect, it } from 'vitest';
 import { IssuerFinder } from '../../src/issuers/issuer.js';
 import { RevocationFinder } from '../../src/revocations/revocation.js';
-import { TokenSealer } from '../../src/tokens/token-sealer.js';
+import { TokenSigner } from '../../src/tokens/token-signer.js';
 import { TokenService } from '../../src/tokens/token.service.js';
 import { TokensModule } from '../../src/tokens/tokens.module.js';
 import {
@@ -28,7 +28,7 @@ class FixedIssuersModule {}
 describe('TokensModule', () => {
   it('verifies what it seals, against the global IssuerFinder', async () => {
     const app = await Test.createTestingModule({ imports: [FixedIssuersModule, TokensModule] }).compile();
-    const token = app.get(TokenSealer).seal(SEED_CLAIMS, makeKey());
+    const token = app.get(TokenSigner).sign(SEED_CLAIMS, makeKey());
     await expect(verify(app.get(TokenService), token)).resolves.toMatchObject({ key: { id: makeKey().id } });
   });
 });

@@ -9,28 +9,28 @@ export interface TokenPayload {
   readonly [claim: string]: unknown;
 }
 
-/** The key to seal with; with an `id`, the header gets a `kid`. */
-export type SealingKey = Pick<SigningKey, 'secret' | 'algorithm'> & { readonly id?: string | undefined };
+/** The key to sign with; with an `id`, the header gets a `kid`. */
+export type TokenKey = Pick<SigningKey, 'secret' | 'algorithm'> & { readonly id?: string | undefined };
 
-/** Seals tokens, byte for byte as the original API's clients do. For the CLI, the demo and previews. */
+/** Signs tokens, byte for byte as the original API's clients do. For the CLI, the demo and previews. */
 @Injectable()
-export class TokenSealer {
+export class TokenSigner {
   constructor(private readonly jwt: JwtService) {}
 
   /** Signs the payload's JSON, members in the order given, under the header `{"typ":"JWT","alg":…}`. */
-  seal(payload: TokenPayload, { id, secret, algorithm }: SealingKey): string {
+  sign(payload: TokenPayload, { id, secret, algorithm }: TokenKey): string {
     // As bytes the payload stays as it is; an object would have its `iat` set, or with `noTimestamp` deleted.
     return this.jwt.sign(Buffer.from(JSON.stringify(payload)), {
       // Typed too narrowly there. As text or bytes, it would first be tried as a public key.
       secret: secret as unknown as Buffer,
       algorithm,
       // jsonwebtoken writes `alg` first; toJSON restores the original API's order.
-      header: { alg: algorithm, toJSON: () => ({ typ: 'JWT', alg: algorithm, kid: id }) } as SealedHeader,
+      header: { alg: algorithm, toJSON: () => ({ typ: 'JWT', alg: algorithm, kid: id }) } as SignedHeader,
     });
   }
 }
 
-interface SealedHeader {
+interface SignedHeader {
   alg: string;
   toJSON: () => object;
 }

@@ -3,7 +3,7 @@ import { JwtService } from '@nestjs/jwt';
 import { jwtVerify } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { HMAC_ALGORITHMS } from '../../src/tokens/signing-key.js';
-import { TokenSealer } from '../../src/tokens/token-sealer.js';
+import { TokenSigner } from '../../src/tokens/token-signer.js';
 import {
   makeIssuer,
   makeKey,
@@ -16,24 +16,24 @@ import {
   verify,
 } from './token-fixtures.js';
 
-const sealer = new TokenSealer(new JwtService());
+const signer = new TokenSigner(new JwtService());
 
-describe('TokenSealer', () => {
+describe('TokenSigner', () => {
   it("writes the seed's header and payload byte for byte", () => {
-    const token = sealer.seal(SEED_CLAIMS, { secret: makeSecret('seed'), algorithm: 'HS256' });
+    const token = signer.sign(SEED_CLAIMS, { secret: makeSecret('seed'), algorithm: 'HS256' });
     expect(token.split('.').slice(0, 2)).toStrictEqual([SEED_HEADER, SEED_PAYLOAD]);
   });
 
   it('signs as `openssl dgst -sha256 -hmac` does', () => {
     const secret = createSecretKey(Buffer.from('pixseal test secret, 32 bytes ok'));
-    const token = sealer.seal({ iss: SEED_ISSUER_ID }, { secret, algorithm: 'HS256' });
+    const token = signer.sign({ iss: SEED_ISSUER_ID }, { secret, algorithm: 'HS256' });
     expect(token).toBe(
       'eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJjZmQzYjQ3Mi1kYmJhLTQwODktYmNlNy1mNWMxZTQxM2I1YzEifQ.hFFOpIXy8v1oYAAAhbzHqjJO9Ye5o4L1BQZ0UOj3YBY',
     );
   });
 
   it('names the key in `kid`, after typ and alg, where the key has an id', () => {
-    const [header = ''] = sealer.seal(SEED_CLAIMS, makeKey({ id: 'k-1' })).split('.');
+    const [header = ''] = signer.sign(SEED_CLAIMS, makeKey({ id: 'k-1' })).split('.');
     expect(Buffer.from(header, 'base64url').toString()).toBe('{"typ":"JWT","alg":"HS256","kid":"k-1"}');
   });
 
@@ -41,14 +41,14 @@ describe('TokenSealer', () => {
     'leaves the times as the caller gave them: %j',
     (times) => {
       const payload = { iss: SEED_ISSUER_ID, ...times };
-      const [, segment = ''] = sealer.seal(payload, makeKey()).split('.');
+      const [, segment = ''] = signer.sign(payload, makeKey()).split('.');
       expect(JSON.parse(Buffer.from(segment, 'base64url').toString())).toStrictEqual(payload);
     },
   );
 
   it.each(HMAC_ALGORITHMS)('seals with %s what the gate and jose accept', async (algorithm) => {
     const key = makeKey({ algorithm });
-    const token = sealer.seal(SEED_CLAIMS, key);
+    const token = signer.sign(SEED_CLAIMS, key);
     await expect(verify(makeTokenService(makeIssuer({ keys: [key] })), token)).resolves.toMatchObject({
       key: { id: key.id },
     });
