@@ -45,14 +45,15 @@ const tokens = new TokenService(new OneIssuer(), { isRevoked: () => false });
 const byHand = readmeBlock('Your first token / js 1');
 const withJose = readmeBlock('Your first token / js 2');
 
-/** Runs a script of the README as its reader does. */
-function run(script: string): string {
+/** Runs a script of the README as its reader does. @param ids Its arguments. */
+function run(script: string, ...ids: readonly string[]): string {
   const folder = mkdtempSync(join(tmpdir(), 'pixseal-readme-'));
   try {
     const path = join(folder, 'mint.mjs');
     writeFileSync(path, script);
-    return execFileSync(process.execPath, [path, IMAGE_ID], {
+    return execFileSync(process.execPath, [path, ...ids], {
       encoding: 'utf8',
+      stdio: 'pipe',
       env: { ...process.env, PIXSEAL_DSN: DSN },
     }).trim();
   } finally {
@@ -62,20 +63,27 @@ function run(script: string): string {
 
 describe('the README’s first token', () => {
   it('is sealed by its script, and accepted', async () => {
-    const url = new URL(run(byHand));
+    const url = new URL(run(byHand, IMAGE_ID));
     expect(url.origin + url.pathname).toBe(`https://img.example.com/images/${IMAGE_ID}`);
     const { claims } = await tokens.verify(url.searchParams.get('token'));
     expect(claims).toMatchObject({
       imageId: IMAGE_ID,
       transformations: [{ width: 400, height: 300, crop: 'fill' }],
+      expiresAt: expect.closeTo(Date.now() / 1000 + 3600, -2) as number,
     });
+  });
+
+  it.each([[], ['']])('is not signed where the image’s id is missing: %j', (...ids) => {
+    expect(() => run(byHand, ...ids)).toThrow('usage: node mint.mjs IMAGE_ID');
   });
 
   it('is sealed by the lines for jose as well', async () => {
     const jose = pathToFileURL(createRequire(import.meta.url).resolve('jose')).href;
     const script = byHand.replace(/const sealed[\s\S]*?\n(?=console)/, () => withJose);
     expect(script).not.toBe(byHand);
-    const url = new URL(run(`import { SignJWT } from '${jose}';\n${script}`));
+    const whole = `import { SignJWT } from '${jose}';\n${script}`;
+    expect(() => run(whole)).toThrow('usage: node mint.mjs IMAGE_ID');
+    const url = new URL(run(whole, IMAGE_ID));
     await expect(tokens.verify(url.searchParams.get('token'))).resolves.toMatchObject({
       claims: { imageId: IMAGE_ID },
     });

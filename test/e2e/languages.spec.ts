@@ -118,7 +118,24 @@ describe('the README’s mint', () => {
       expect(JSON.parse(Buffer.from(payload, 'base64url').toString())).toMatchObject({
         iss: tenant.issuerId,
         image_id: tenant.imageId,
+        exp: expect.closeTo(Date.now() / 1000 + 3600, -2) as number,
       });
+    },
+  );
+
+  it.each(found)(
+    'in %s fails without an image’s id, and prints no URL',
+    async (_, { command, file, block }) => {
+      const path = join(folder, file);
+      writeFileSync(path, block);
+      const [program, ...args] = command;
+      for (const id of [[], ['']]) {
+        const failure: unknown = await promisify(execFile)(program, [...args, path, ...id], {
+          env: { ...process.env, PIXSEAL_DSN: dsn, GOCACHE: join(folder, 'go') },
+        }).catch((error: unknown) => error);
+        expect(failure).toMatchObject({ code: expect.any(Number) as number, stdout: '' });
+        expect(String((failure as { stderr: unknown }).stderr)).toMatch(/usage: .*IMAGE_ID/);
+      }
     },
   );
 });

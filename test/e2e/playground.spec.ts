@@ -120,6 +120,14 @@ const INTERPRETERS = (
   ] as const
 ).filter(([name, [program]]) => hasProgram(program, `the playground’s snippet for ${name}`));
 
+/** What a variable that should hold an image's id has where it was not set, by the language of a snippet. */
+const EMPTY_IDS = {
+  Node: ['undefined', 'null', "''"],
+  Python: ['None', '""'],
+  Ruby: ['nil', '""'],
+  curl: ['', '""'],
+} as const;
+
 /** A page's answer comes when the machine has time for it. */
 const eventually = <T>(look: () => Promise<T>) => expect.poll(look, { timeout: 30_000 });
 
@@ -563,14 +571,22 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
       ['30 days', 2_592_000],
     ] as const) {
       const earliest = Math.floor(Date.now() / 1000) + seconds;
-      await page.getByLabel('Ends after (exp)').selectOption(name);
+      await page.getByLabel('Expires after (exp)').selectOption(name);
       await eventually(async () => {
         const { exp } = await claimsOf(page);
         return Number(exp) >= earliest && Number(exp) <= Date.now() / 1000 + seconds;
       }).toBe(true);
     }
-    await page.getByLabel('Ends after (exp)').selectOption('never');
+    const note = page.getByRole('region', { name: 'The token', exact: true }).locator('.note-warn');
+    await eventually(() => note.allTextContents()).toStrictEqual([]);
+    await page.getByLabel('Expires after (exp)').selectOption('never');
     await page.getByLabel('For this image alone (image_id)').uncheck();
+    await eventually(() => note.allTextContents()).toStrictEqual([
+      'This token opens every image of the issuer: it has no image_id.',
+      'This token never expires: it has no exp.',
+    ]);
+    await page.getByRole('tab', { name: 'Node' }).click();
+    await page.getByText('// This token opens every image of the issuer and never expires.').waitFor();
     await page.getByLabel('Shown, not a download').uncheck();
     await page.getByLabel('The original, without any step').check();
     await eventually(async () => {
@@ -754,6 +770,29 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
       expect(signed).toContain('l_text:Arial_48_bold:It');
       expect(signed).toBe(shown);
     });
+
+    it.each(INTERPRETERS)(
+      'sign nothing in %s where the image’s id is missing',
+      async (name, command, file) => {
+        const [program, ...args] = command;
+        for (const missing of EMPTY_IDS[name]) {
+          const changed = (snippets.get(name) ?? '').replace(
+            /^((?:const )?image(?:_?id)? ?= ?).*?(;?)$/im,
+            `$1${missing}$2`,
+          );
+          expect(changed).not.toBe(snippets.get(name));
+          writeFileSync(join(folder, file), changed);
+          const env = { PATH: process.env['PATH'], HOME: folder, LC_ALL: 'C.UTF-8', PIXSEAL_SECRET: secret };
+          const failure = await run(program, [...args, file], { cwd: folder, env }).catch(
+            (error: unknown) => error,
+          );
+          expect(failure).toMatchObject({
+            stdout: '',
+            stderr: expect.stringContaining('the image id is missing') as string,
+          });
+        }
+      },
+    );
 
     async function signedUrl(sealed: string): Promise<string> {
       const answer = await fetch(sealed.replace('?token=', '/explain?token='));

@@ -8,7 +8,7 @@ import { newStep, type Step, text, toTransformations } from './composition.js';
 import { tabId, Tabs } from './controls.js';
 import { newTextLayer } from './parameter-control.js';
 import { Reader } from './reader.js';
-import { ClaimsBlock, ExplanationSections, PictureFigure, ProblemNote, Snippets } from './result.js';
+import { ClaimsBlock, Dangers, ExplanationSections, PictureFigure, ProblemNote, Snippets } from './result.js';
 import { loadVocabulary, type Problem, type Row, sealedPath } from './service.js';
 import { ADD_STEP_ID, StepList } from './step-list.js';
 import { canSeal, type Claims } from './token.js';
@@ -274,7 +274,8 @@ function Composer(props: ComposerProps): JSX.Element {
                     origin: window.location.origin,
                     imageId: toSeal.imageId,
                     algorithm: toSeal.key.algorithm,
-                    claims: toSeal.claims,
+                    claims: claimsOf(connection, { ...options, bound: false }, steps),
+                    bound: options.bound,
                     lifetime: toSeal.lifetime,
                     token: sealed.token,
                   }}
@@ -313,6 +314,15 @@ interface OptionsFormProps {
 
 function OptionsForm({ options, onChange }: OptionsFormProps): JSX.Element {
   return (
+    <>
+      <OptionFields options={options} onChange={onChange} />
+      <Dangers unbound={!options.bound} endless={options.lifetime === null} />
+    </>
+  );
+}
+
+function OptionFields({ options, onChange }: OptionsFormProps): JSX.Element {
+  return (
     <div class="columns">
       <div>
         <Check
@@ -337,7 +347,7 @@ function OptionsForm({ options, onChange }: OptionsFormProps): JSX.Element {
           }}
         />
       </div>
-      <Field label="Ends after (exp)">
+      <Field label="Expires after (exp)">
         {({ id }) => (
           <select
             id={id}

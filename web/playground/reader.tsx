@@ -4,7 +4,7 @@ import type { Connection } from './connection.js';
 import { fromTransformations, type Step } from './composition.js';
 import { Field } from '../design/field.js';
 import { TextControl } from './controls.js';
-import { ClaimsBlock, Code, ExplanationSections, ProblemNote, Section } from './result.js';
+import { ClaimsBlock, Code, Dangers, ExplanationSections, ProblemNote, Section } from './result.js';
 import { type Answer, explain, type Explanation } from './service.js';
 import { type Claims, type DecodedToken, decodeToken, isSealedWith, UnreadableTokenError } from './token.js';
 
@@ -168,11 +168,7 @@ function Verdict({ answer, claims, sealedHere }: VerdictProps): JSX.Element {
           <span class="code">{name}</span>: {moment(seconds)}
         </p>
       ))}
-      {!times.some(({ name }) => name === 'exp') && (
-        <p class="hint">
-          No <span class="code">exp</span>: it does not end by itself.
-        </p>
-      )}
+      <Dangers unbound={claims['image_id'] === undefined} endless={claims['exp'] === undefined} />
     </div>
   );
 }

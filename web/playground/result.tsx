@@ -187,6 +187,31 @@ export function ClaimsBlock({ claims }: { readonly claims: Claims }): JSX.Elemen
   );
 }
 
+interface DangersProps {
+  /** Whether the token names no image. */
+  readonly unbound: boolean;
+  /** Whether the token has no `exp`. */
+  readonly endless: boolean;
+}
+
+/** What a token opens beyond one image and one day, where it does. */
+export function Dangers({ unbound, endless }: DangersProps): JSX.Element {
+  return (
+    <>
+      {unbound && (
+        <p class="note note-warn">
+          This token opens every image of the issuer: it has no <span class="code">image_id</span>.
+        </p>
+      )}
+      {endless && (
+        <p class="note note-warn">
+          This token never expires: it has no <span class="code">exp</span>.
+        </p>
+      )}
+    </>
+  );
+}
+
 /** Everything that an explanation says beside the picture. */
 export function ExplanationSections({ explanation }: ChainProps): JSX.Element {
   const { base_chain, steps, mandatory_chain } = explanation;

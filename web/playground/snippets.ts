@@ -1,13 +1,15 @@
 import type { Algorithm, Claims } from './token.js';
 
-/** What a snippet says: `<img>` the page's own token, code the same one, sealed anew with `PIXSEAL_SECRET`. */
+/** What a snippet signs: `<img>` has the page's own token, code signs the same one again with `PIXSEAL_SECRET`. */
 export interface Recipe {
   readonly origin: string;
   readonly imageId: string;
   readonly algorithm: Algorithm;
-  /** Without `exp`. */
+  /** Without `exp` and `image_id`. */
   readonly claims: Claims;
-  /** Seconds; null for a token that does not end. */
+  /** Whether the token names the image. */
+  readonly bound: boolean;
+  /** Seconds; null for a token that never expires. */
   readonly lifetime: number | null;
   /** The token of the page, for `<img>`. */
   readonly token: string;
@@ -25,64 +27,85 @@ export type SnippetName = keyof typeof SNIPPETS;
 export const SNIPPET_NAMES = Object.keys(SNIPPETS) as readonly SnippetName[];
 
 const bits = (algorithm: Algorithm): string => algorithm.slice(2);
-const path = ({ origin, imageId }: Recipe): string => `${origin}/images/${encodeURIComponent(imageId)}`;
 
-function html(recipe: Recipe): string {
-  return `<img src="${path(recipe)}?token=${recipe.token}" alt="">`;
+/** Code that a reader copies gets the image's id from a variable sooner or later: it must not sign without one. */
+const MISSING = 'the image id is missing';
+
+/** What the token opens beyond one image and one day, where it does: a comment at the top of the code. */
+function warn(mark: string, { bound, lifetime }: Recipe): string {
+  const unbound = bound ? [] : ['opens every image of the issuer'];
+  const dangers = lifetime === null ? [...unbound, 'never expires'] : unbound;
+  return dangers.length === 0 ? '' : `${mark} This token ${dangers.join(' and ')}.\n`;
+}
+
+function html({ origin, imageId, token }: Recipe): string {
+  return `<img src="${origin}/images/${encodeURIComponent(imageId)}?token=${token}" alt="">`;
 }
 
 function shell(recipe: Recipe): string {
-  const { algorithm, claims, lifetime } = recipe;
-  const quoted = JSON.stringify(claims).replaceAll("'", `'\\''`);
-  const sealed =
-    lifetime === null ? `'${quoted}'` : `'${quoted.slice(0, -1)},"exp":'$(( $(date +%s) + ${lifetime} ))'}'`;
-  return `# PIXSEAL_SECRET is the issuer's secret.
+  const { origin, imageId, algorithm, claims, bound, lifetime } = recipe;
+  const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
+  const members = [
+    quote(JSON.stringify(claims).slice(0, -1)),
+    ...(bound ? [`',"image_id":"'"$image"'"'`] : []),
+    ...(lifetime === null ? [] : [`',"exp":'$(( $(date +%s) + ${lifetime} ))`]),
+    `'}'`,
+  ];
+  return `${warn('#', recipe)}# PIXSEAL_SECRET is the issuer's secret.
+image=${quote(imageId)}
+: "\${image:?${MISSING}}"
 part() { openssl base64 -A | tr '+/' '-_' | tr -d '='; }
-claims=${sealed}
+claims=${members.join('')}
 sealed=$(printf '{"typ":"JWT","alg":"${algorithm}"}' | part).$(printf '%s' "$claims" | part)
 mac=$(printf '%s' "$sealed" | openssl dgst -sha${bits(algorithm)} -hmac "$PIXSEAL_SECRET" -binary | part)
-curl -sSL --fail-with-body -o picture "${path(recipe)}?token=$sealed.$mac"`;
+curl -sSL --fail-with-body -o picture "${origin}/images/$image?token=$sealed.$mac"`;
 }
 
 function node(recipe: Recipe): string {
-  const { algorithm, claims, lifetime } = recipe;
-  return `// mint.mjs: PIXSEAL_SECRET=… node mint.mjs
+  const { origin, imageId, algorithm, claims, bound, lifetime } = recipe;
+  return `${warn('//', recipe)}// mint.mjs: PIXSEAL_SECRET=… node mint.mjs
 import { createHmac } from 'node:crypto';
 
+const imageId = ${JSON.stringify(imageId)};
+if (!imageId) throw new Error('${MISSING}');
 const claims = ${JSON.stringify(claims, null, 2)};
-${lifetime === null ? '' : `claims.exp = Math.floor(Date.now() / 1000) + ${lifetime};\n`}const part = (json) => Buffer.from(JSON.stringify(json)).toString('base64url');
+${bound ? 'claims.image_id = imageId;\n' : ''}${lifetime === null ? '' : `claims.exp = Math.floor(Date.now() / 1000) + ${lifetime};\n`}const part = (json) => Buffer.from(JSON.stringify(json)).toString('base64url');
 const sealed = \`\${part({ typ: 'JWT', alg: '${algorithm}' })}.\${part(claims)}\`;
 const mac = createHmac('sha${bits(algorithm)}', process.env.PIXSEAL_SECRET).update(sealed).digest('base64url');
-console.log(\`${path(recipe)}?token=\${sealed}.\${mac}\`);`;
+console.log(\`${origin}/images/\${imageId}?token=\${sealed}.\${mac}\`);`;
 }
 
 function python(recipe: Recipe): string {
-  const { algorithm, claims, lifetime } = recipe;
-  return `# PIXSEAL_SECRET=… python3 mint.py
+  const { origin, imageId, algorithm, claims, bound, lifetime } = recipe;
+  return `${warn('#', recipe)}# PIXSEAL_SECRET=… python3 mint.py
 import base64, hashlib, hmac, json, os, time
 
+image_id = ${JSON.stringify(imageId)}
+if not image_id: raise SystemExit("${MISSING}")
 claims = ${literal(claims, { true: 'True', false: 'False', null: 'None', pair: ': ', text: JSON.stringify })}
-${lifetime === null ? '' : `claims["exp"] = int(time.time()) + ${lifetime}\n`}part = lambda raw: base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+${bound ? 'claims["image_id"] = image_id\n' : ''}${lifetime === null ? '' : `claims["exp"] = int(time.time()) + ${lifetime}\n`}part = lambda raw: base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 header = {"typ": "JWT", "alg": "${algorithm}"}
 sealed = part(json.dumps(header).encode()) + "." + part(json.dumps(claims).encode())
 mac = hmac.new(os.environ["PIXSEAL_SECRET"].encode(), sealed.encode(), hashlib.sha${bits(algorithm)}).digest()
-print("${path(recipe)}?token=" + sealed + "." + part(mac))`;
+print("${origin}/images/" + image_id + "?token=" + sealed + "." + part(mac))`;
 }
 
 function ruby(recipe: Recipe): string {
-  const { algorithm, claims, lifetime } = recipe;
+  const { origin, imageId, algorithm, claims, bound, lifetime } = recipe;
   // Between double quotes Ruby reads \`#{…}\` as code.
   const quote = (value: string): string => JSON.stringify(value).replaceAll('#', '\\#');
-  return `# PIXSEAL_SECRET=… ruby mint.rb
+  return `${warn('#', recipe)}# PIXSEAL_SECRET=… ruby mint.rb
 require 'base64'
 require 'json'
 require 'openssl'
 
+image_id = ${quote(imageId)}
+abort '${MISSING}' if image_id.to_s.empty?
 claims = ${literal(claims, { true: 'true', false: 'false', null: 'nil', pair: ' => ', text: quote })}
-${lifetime === null ? '' : `claims["exp"] = Time.now.to_i + ${lifetime}\n`}part = ->(raw) { Base64.urlsafe_encode64(raw, padding: false) }
+${bound ? 'claims["image_id"] = image_id\n' : ''}${lifetime === null ? '' : `claims["exp"] = Time.now.to_i + ${lifetime}\n`}part = ->(raw) { Base64.urlsafe_encode64(raw, padding: false) }
 sealed = part.({ typ: 'JWT', alg: '${algorithm}' }.to_json) + '.' + part.(claims.to_json)
 mac = OpenSSL::HMAC.digest('SHA${bits(algorithm)}', ENV.fetch('PIXSEAL_SECRET'), sealed)
-puts "${path(recipe)}?token=#{sealed}.#{part.(mac)}"`;
+puts "${origin}/images/#{image_id}?token=#{sealed}.#{part.(mac)}"`;
 }
 
 interface Spelling {

@@ -7,8 +7,8 @@ export const ALGORITHMS = Object.keys(DIGESTS) as readonly Algorithm[];
 
 export type Claims = Readonly<Record<string, unknown>>;
 
-/** A key to seal with. It stays in this page's memory. */
-export interface SealingKey {
+/** A key to sign with. It stays in this page's memory. */
+export interface SigningKey {
   readonly secret: string;
   readonly algorithm: Algorithm;
 }
@@ -27,7 +27,7 @@ function fromBase64url(part: string): Uint8Array {
 
 const encode = (json: unknown): string => base64url(utf8.encode(JSON.stringify(json)));
 
-async function sign({ secret, algorithm }: SealingKey, sealed: string): Promise<string> {
+async function hmacOf({ secret, algorithm }: SigningKey, sealed: string): Promise<string> {
   const key = await crypto.subtle.importKey(
     'raw',
     utf8.encode(secret),
@@ -38,10 +38,10 @@ async function sign({ secret, algorithm }: SealingKey, sealed: string): Promise<
   return base64url(new Uint8Array(await crypto.subtle.sign('HMAC', key, utf8.encode(sealed))));
 }
 
-/** Seals claims here, in the browser. */
-export async function sealToken(key: SealingKey, claims: Claims): Promise<string> {
+/** Signs claims here, in the browser. */
+export async function signToken(key: SigningKey, claims: Claims): Promise<string> {
   const sealed = `${encode({ typ: 'JWT', alg: key.algorithm })}.${encode(claims)}`;
-  return `${sealed}.${await sign(key, sealed)}`;
+  return `${sealed}.${await hmacOf(key, sealed)}`;
 }
 
 /** WebCrypto is there on https and on this machine alone. */
@@ -100,7 +100,9 @@ export function decodeToken(given: string): DecodedToken {
 }
 
 /** Whether a key has sealed a token. */
-export async function isSealedWith(key: SealingKey, { token, header }: DecodedToken): Promise<boolean> {
+export async function isSealedWith(key: SigningKey, { token, header }: DecodedToken): Promise<boolean> {
   const last = token.lastIndexOf('.');
-  return header['alg'] === key.algorithm && (await sign(key, token.slice(0, last))) === token.slice(last + 1);
+  return (
+    header['alg'] === key.algorithm && (await hmacOf(key, token.slice(0, last))) === token.slice(last + 1)
+  );
 }

@@ -1,12 +1,12 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { type Answer, explain, type Explanation, loadPicture, type Picture, sealedPath } from './service.js';
-import { type Claims, type SealingKey, sealToken } from './token.js';
+import { type Claims, type SigningKey, signToken } from './token.js';
 
 /** Milliseconds without a change after which a token is sealed. */
 const PAUSE = 250;
 
 export interface ToSeal {
-  readonly key: SealingKey;
+  readonly key: SigningKey;
   readonly imageId: string;
   /** Without `exp`. */
   readonly claims: Claims;
@@ -59,7 +59,7 @@ export function useSealed(toSeal: ToSeal | null): { readonly sealed: Sealed | nu
       const { key, imageId, lifetime } = toSeal;
       const exp = lifetime === null ? {} : { exp: Math.floor(Date.now() / 1000) + lifetime };
       const claims = { ...toSeal.claims, ...exp };
-      const token = await sealToken(key, claims);
+      const token = await signToken(key, claims);
       const answer = await explain(imageId, token, signal);
       if (!signal.aborted) show({ sealed: { token, imageId, claims, answer }, of: asked });
     },
