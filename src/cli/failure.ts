@@ -35,6 +35,8 @@ function readFaults(errors: unknown): string[] {
 }
 
 function optionOf(member: string): string {
+  const [, policyMember] = /^policy\.(.+)$/.exec(member) ?? [];
+  if (policyMember !== undefined) return `--policy: ${policyMember}`;
   return member === 'issuer_id' ? '--issuer' : `--${member.replaceAll('_', '-')}`;
 }
 

@@ -1,11 +1,15 @@
 import type { Command } from 'commander';
+import { parsePolicy } from '../policy/recommended-policy.js';
+import { UsageError } from './cli.errors.js';
 import { addGlobalOptions, withBackend, type GlobalOptions } from './global-options.js';
+import { readInput } from './input.js';
 import { formatRows, note, print, printJson } from './output.js';
 
 interface CreateOptions extends GlobalOptions {
   readonly name: string;
   readonly id?: string;
   readonly deliveryFormat?: string;
+  readonly policy?: string;
 }
 
 export function addIssuerCommands(program: Command): void {
@@ -24,13 +28,24 @@ export function addIssuerCommands(program: Command): void {
       .option(
         '--delivery-format <format>',
         'extension of every delivered URL: jpg, png, webp, avif, … (default: jpg)',
+      )
+      .option(
+        '--policy <policy>',
+        'what its tokens may do: recommended, or a policy as JSON, or @file, or @- for standard input ' +
+          '(default: the service’s DEFAULT_POLICY, else none)',
       ),
   )
     .addHelpText(
       'after',
       `
+Policy:
+  recommended is require_image_id, require_exp, strict and deny_generative_effects: a token must name its image and
+  expire, a misspelt key is refused, and no step generates a part of the image. Without a policy a token may open
+  every image of the issuer for ever. It can be changed later, in the console or with the admin API.
+
 Examples:
-  $ pixseal issuer create --name "My shop"
+  $ pixseal issuer create --name "My shop" --policy recommended
+  $ pixseal issuer create --name "My shop" --policy '{"require_exp": true, "max_width": 1200, "max_height": 1200}'
   $ pixseal issuer create --name "My shop" --server http://127.0.0.1:3000 --admin-key-file data/secrets.json
   $ export PIXSEAL_DSN="$(pixseal issuer create --name "My shop" --json | jq -r .key.dsn)"`,
     )
@@ -38,11 +53,13 @@ Examples:
 }
 
 async function createIssuer(options: CreateOptions): Promise<void> {
+  const policy = options.policy === undefined ? undefined : readPolicy(options.policy);
   const issuer = await withBackend(options, (backend) =>
     backend.createIssuer({
       id: options.id,
       name: options.name,
       delivery_format: options.deliveryFormat,
+      policy,
     }),
   );
   if (options.json) {
@@ -54,10 +71,20 @@ async function createIssuer(options: CreateOptions): Promise<void> {
       ['issuer', issuer.id],
       ['name', issuer.name],
       ['format', issuer.delivery_format],
+      ['policy', Object.keys(issuer.policy).length === 0 ? null : JSON.stringify(issuer.policy)],
       ['key', issuer.key.id],
       ['secret', issuer.key.secret],
       ['dsn', issuer.key.dsn],
     ]),
   );
   note('the secret, and the dsn that holds it, are shown this once: keep them where your backend finds them');
+}
+
+/** The policy as `--policy` has it; whether it is one is the backend's to judge. @throws UsageError */
+function readPolicy(text: string): unknown {
+  const policy = parsePolicy(text.startsWith('@') ? readInput(text.slice(1)) : text);
+  if (policy !== undefined) return policy;
+  throw new UsageError(
+    '--policy must be `recommended`, or a policy as JSON such as \'{"require_exp": true}\', or @file.',
+  );
 }

@@ -31,7 +31,7 @@ Variables:
 
 First steps, beside a running \`npm start\`:
   $ export PIXSEAL_SERVER=http://127.0.0.1:3000
-  $ pixseal issuer create --name "My shop" --admin-key-file data/secrets.json
+  $ pixseal issuer create --name "My shop" --policy recommended --admin-key-file data/secrets.json
   $ export PIXSEAL_DSN='...'     the dsn it printed
   $ pixseal image add --issuer ISSUER_ID --public-id shoes/red --version 1571218039 --admin-key-file data/secrets.json
   $ pixseal token mint --image IMAGE_ID --step width=400,height=300,crop=fill --expires-in 1h --url

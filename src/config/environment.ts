@@ -3,6 +3,8 @@ import { resolve } from 'node:path';
 import { DELIVERY_MODES, type DeliveryMode } from '../delivery/delivery-mode.js';
 import { readRegistrationRule, type RegistrationRule } from '../notifications/registration-rule.js';
 import { URL_SIGNATURES, type UrlSignature } from '../cloudinary/url-signature.js';
+import type { PolicyDocument } from '../policy/policy.js';
+import { findDefaultPolicyFaults, parsePolicy } from '../policy/recommended-policy.js';
 import { findUnencodedCredentials } from './url-credentials.js';
 
 export const LOG_LEVELS = ['silent', 'fatal', 'error', 'warn', 'info', 'debug'] as const;
@@ -82,6 +84,8 @@ export interface Environment {
   /** Milliseconds that what is known is served after it was last known to be true, with the database gone. */
   readonly maxStale: number;
   readonly logLevel: LogLevel;
+  /** The policy of issuers that are created without one; null without `DEFAULT_POLICY`: then it is {}. */
+  readonly defaultPolicy: PolicyDocument | null;
   /** Whether `/docs` is served. */
   readonly docs: boolean;
   /** Whether `/playground` is served. */
@@ -212,6 +216,7 @@ export function readEnvironment(
     ),
     dataDir: readDataDir(read),
     registrationRules: readRegistrationRules(read),
+    defaultPolicy: readDefaultPolicy(read),
     publicUrl: readPublicUrl(read),
     trustProxy: readTrustProxy(read),
     rateLimitAddress: read.integer('RATE_LIMIT_ADDRESS', 6_000, 0, MAX_RATE),
@@ -351,6 +356,19 @@ function readRegistrationRules(read: Reader): RegistrationRule[] {
     'CLOUDINARY_REGISTER must hold rules such as context:KEY, folder:PATH=ISSUER_ID or folder:PATH/:issuer_id, comma-separated',
     known,
   );
+}
+
+function readDefaultPolicy(read: Reader): PolicyDocument | null {
+  const text = read.text('DEFAULT_POLICY');
+  if (text === undefined) return null;
+  const policy = parsePolicy(text);
+  if (policy === undefined) {
+    return read.refuse('DEFAULT_POLICY must be `recommended`, or a policy as JSON', null);
+  }
+  for (const { key, detail } of findDefaultPolicyFaults(policy)) {
+    read.refuse(key === 'policy' ? `DEFAULT_POLICY ${detail}` : `DEFAULT_POLICY: \`${key}\` ${detail}`, null);
+  }
+  return policy;
 }
 
 function readAuthToken(read: Reader): CloudinarySettings['authToken'] {

@@ -1,11 +1,14 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { parseCookie, stringifySetCookie } from 'cookie';
 import type { FastifyRequest } from 'fastify';
 import type { Actor } from '../admin/actor.js';
 import { AdminKeyFinder } from '../admin/admin-key.guard.js';
 import { AdminSessions } from '../admin/admin-sessions.js';
+import { ENVIRONMENT } from '../config/config.module.js';
+import type { Environment } from '../config/environment.js';
 import { DeliveryLocator } from '../delivery/delivery-locator.js';
 import type { ReachedBy } from '../delivery/origin.js';
+import { RECOMMENDED_POLICY } from '../policy/recommended-policy.js';
 import { SecretBox, SecretBoxError } from '../secrets/secret-box.js';
 import { WrongAdminKeyError } from './console.errors.js';
 import { requireSameOrigin } from './same-origin.js';
@@ -42,6 +45,7 @@ export class ConsoleSessions extends AdminSessions {
     private readonly keys: AdminKeyFinder,
     private readonly box: SecretBox,
     private readonly locator: DeliveryLocator,
+    @Inject(ENVIRONMENT) private readonly environment: Pick<Environment, 'defaultPolicy'>,
   ) {
     super();
   }
@@ -55,7 +59,7 @@ export class ConsoleSessions extends AdminSessions {
     const sealed: Sealed = { ...reference, digest: reference.digest.toString('base64url'), end };
     const blob = this.box.seal(Buffer.from(JSON.stringify(sealed)), PLACE);
     const cookie = this.cookie(reachedBy, blob.toString('base64url'), LIFETIME);
-    return { document: documentOf({ actor, end }), cookie };
+    return { document: this.documentOf({ actor, end }), cookie };
   }
 
   /** The cookie that makes a browser forget its session. @throws InvalidHostError (400) */
@@ -66,7 +70,7 @@ export class ConsoleSessions extends AdminSessions {
   /** @throws CrossSiteRequestError (403) @throws InvalidHostError (400) */
   async find(request: FastifyRequest): Promise<SessionDocument | null> {
     const session = await this.read(request);
-    return session && documentOf(session);
+    return session && this.documentOf(session);
   }
 
   override async findActor(request: FastifyRequest): Promise<Actor | null> {
@@ -95,6 +99,16 @@ export class ConsoleSessions extends AdminSessions {
     }
   }
 
+  private documentOf({ actor: { name, scopes, issuerId }, end }: Session): SessionDocument {
+    return {
+      actor: name,
+      scopes,
+      issuer_id: issuerId,
+      expires_at: new Date(end).toISOString(),
+      new_issuer_policy: this.environment.defaultPolicy ?? RECOMMENDED_POLICY,
+    };
+  }
+
   private isSecure(reachedBy: ReachedBy): boolean {
     return this.locator.originOf(reachedBy).startsWith('https:');
   }
@@ -112,9 +126,4 @@ export class ConsoleSessions extends AdminSessions {
       secure: this.isSecure(reachedBy),
     });
   }
-}
-
-function documentOf({ actor, end }: Session): SessionDocument {
-  const { name, scopes, issuerId } = actor;
-  return { actor: name, scopes, issuer_id: issuerId, expires_at: new Date(end).toISOString() };
 }

@@ -7,6 +7,8 @@ export interface SessionDocument {
   readonly issuer_id: string | null;
   /** RFC 3339. */
   readonly expires_at: string;
+  /** What the form for a new issuer begins with: `DEFAULT_POLICY` where that is set, else the recommended policy. */
+  readonly new_issuer_policy: object;
 }
 
 /** `GET /console/session`. */

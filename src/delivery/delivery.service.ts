@@ -16,6 +16,7 @@ import { checkClaims } from '../policy/check-claims.js';
 import { checkOutput } from '../policy/check-output.js';
 import { checkToken } from '../policy/check-token.js';
 import { type ExpandedSteps, expandSteps, NO_STEPS } from '../policy/expand-steps.js';
+import { checkGenerative } from '../policy/generative.js';
 import { PolicyUnreadableError } from '../policy/policy.errors.js';
 import type { Policy } from '../policy/policy.js';
 import { redirectAge, redirectLife } from '../policy/redirect-age.js';
@@ -162,7 +163,10 @@ export class DeliveryService {
     const { issuer, policy, claims } = request;
     const mapped = this.mapper.map(expanded.steps, expanded.numbers, policy.lenient);
     // An original that a policy with limits forbids did not get here.
-    if (claims?.original !== true) checkOutput(policy, mapped);
+    if (claims?.original !== true) {
+      checkGenerative(policy, mapped, expanded.presets);
+      checkOutput(policy, mapped);
+    }
     const ids = allOf(mapped.overlayIds, policy.mandatory.overlayIds);
     const overlays = this.findOverlays(issuer.id, ids);
     return overlays instanceof Promise

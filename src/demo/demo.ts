@@ -131,7 +131,8 @@ async function createRows(app: INestApplicationContext, deliveryMode: DeliveryMo
   if ((await directory.findImage(DEMO.issuer, DEMO.image)) !== null) return;
   const drawn = deliveryMode === 'cloudinary' ? null : await import('./drawings.js');
   const [watermark, photo] = [await drawn?.drawWatermark(), await drawn?.drawPhoto()];
-  if (rows.length === 0) await issuers.create({ id: DEMO.issuer, name: 'Demo' });
+  // The seed's token names no image and never expires: no DEFAULT_POLICY may refuse it.
+  if (rows.length === 0) await issuers.create({ id: DEMO.issuer, name: 'Demo', policy: {} });
   if ((await directory.findOverlay(DEMO.issuer, DEMO.overlay)) === null) {
     await app
       .get(OverlaysService)

@@ -18,11 +18,7 @@ const DELIVERY_FORMATS = [
 
 const NAME = { description: 'What people call the issuer.', max: 200 };
 const DELIVERY_FORMAT = { description: 'Extension of every delivered URL.', values: DELIVERY_FORMATS };
-const POLICY = {
-  description: 'What its tokens may do. It is replaced as a whole; {} is none.',
-  type: PolicyDto,
-  optional: true,
-} as const;
+const POLICY = { type: PolicyDto, optional: true } as const;
 const DISABLED = { description: 'A disabled issuer’s tokens are refused.' };
 
 export class CreateIssuerDto {
@@ -38,7 +34,11 @@ export class CreateIssuerDto {
   @BooleanMember({ ...DISABLED, optional: true, default: false })
   disabled?: boolean;
 
-  @NestedMember(POLICY)
+  @NestedMember({
+    ...POLICY,
+    description:
+      'What its tokens may do; {} restricts nothing. Default: the service’s `DEFAULT_POLICY`, which is {} unless it is set.',
+  })
   policy?: PolicyDto;
 }
 
@@ -58,7 +58,10 @@ export class UpdateIssuerDto {
   })
   not_before?: string | null;
 
-  @NestedMember(POLICY)
+  @NestedMember({
+    ...POLICY,
+    description: 'What its tokens may do. It is replaced as a whole; {} restricts nothing.',
+  })
   policy?: PolicyDto;
 }
 

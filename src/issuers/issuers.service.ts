@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { And, DataSource, Equal, IsNull, Not, type EntityManager } from 'typeorm';
 import { ownRows } from '../admin/actor.js';
 import { InvalidRequestError } from '../domain/request.errors.js';
@@ -7,6 +7,8 @@ import { given } from '../admin/given.js';
 import { toDate } from '../admin/moment.js';
 import { findPage } from '../admin/page.js';
 import { namingConflicts } from '../admin/write-conflicts.js';
+import { ENVIRONMENT } from '../config/config.module.js';
+import type { Environment } from '../config/environment.js';
 import { DirectoryService } from '../directory/directory.service.js';
 import { ImageEntity } from '../images/image.entity.js';
 import { OverlayEntity } from '../overlays/overlay.entity.js';
@@ -49,13 +51,19 @@ export class IssuersService {
     private readonly secretBox: SecretBox,
     private readonly directory: DirectoryService,
     private readonly policyRows: PolicyRowsService,
+    @Inject(ENVIRONMENT) private readonly environment: Pick<Environment, 'defaultPolicy'>,
   ) {}
 
-  /** An issuer with its first key. @throws IdTakenError (409) */
+  /**
+   * Creates an issuer and its first key. Without a policy it gets `DEFAULT_POLICY`.
+   * @throws IdTakenError (409)
+   * @throws InvalidRequestError (422) for a policy that names rows which are not the issuer's.
+   */
   async create(dto: CreateIssuerDto, key: CreateKeyDto = {}): Promise<{ row: IssuerEntity; key: NewKey }> {
     const made = await namingConflicts(
       this.dataSource.transaction(async (manager) => {
-        const policy = dto.policy === undefined ? {} : documentOf(dto.policy);
+        const policy =
+          dto.policy === undefined ? (this.environment.defaultPolicy ?? {}) : documentOf(dto.policy);
         const row = manager.create(IssuerEntity, {
           id: dto.id ?? randomUUID(),
           name: dto.name,

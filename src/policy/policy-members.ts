@@ -149,6 +149,10 @@ export const POLICY_MEMBERS = {
       'first component of the base chain, `sharinpix.filename` names the download.',
     CLAIM_PROFILES,
   ),
+  deny_generative_effects: boolean(
+    'A token’s own steps may not have pixels generated: effects `gen_…`, `upscale` and `auto_enhance`, the background ' +
+      '`gen_fill`, and named transformations, which may have any effect. Presets are not held to it.',
+  ),
   placeholder: {
     description: 'The id of an image of this issuer that is shown in place of deleted ones.',
     schema: { type: 'string', format: 'uuid' },

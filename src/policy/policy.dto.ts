@@ -27,5 +27,6 @@ export class PolicyDto implements PolicyDocument {
   @PolicyMember('strict') strict?: boolean;
   @PolicyMember('lenient') lenient?: boolean;
   @PolicyMember('claims') claims?: ClaimProfile;
+  @PolicyMember('deny_generative_effects') deny_generative_effects?: boolean;
   @PolicyMember('placeholder') placeholder?: string;
 }

@@ -12,7 +12,8 @@ export type PolicyRule =
   | 'max_steps'
   | 'require_exp'
   | 'max_token_age'
-  | 'require_image_id';
+  | 'require_image_id'
+  | 'deny_generative_effects';
 
 /** What a request did against which rule. */
 export interface PolicyViolation {

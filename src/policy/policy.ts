@@ -29,6 +29,7 @@ export interface PolicyDocument {
   readonly strict?: boolean;
   readonly lenient?: boolean;
   readonly claims?: ClaimProfile;
+  readonly deny_generative_effects?: boolean;
   readonly placeholder?: string;
 }
 

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decodeProtectedHeader, jwtVerify } from 'jose';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { approveLocation } from '../support/location-parser.js';
 import { SEED, sealWith } from '../support/seed.js';
 import { ADMIN_KEY, startService, TEST_VARIABLES, type Service } from '../support/service.js';
@@ -188,6 +188,7 @@ describe.each(PLACES)('on $place', ({ open }) => {
       issuer: SEED.issuerId,
       name: 'My shop',
       format: 'jpg',
+      policy: '-',
       key: expect.stringMatching(UUID) as string,
       secret: expect.stringMatching(/^[\w-]{43}$/) as string,
       dsn: expect.stringMatching(
@@ -209,6 +210,55 @@ describe.each(PLACES)('on $place', ({ open }) => {
       'public id': SEED.overlayPublicId,
       'delivery type': 'private',
     });
+  });
+
+  it('gives an issuer the recommended policy, or one in JSON, in a file or on standard input', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'pixseal-cli-'));
+    onTestFinished(() => {
+      rmSync(folder, { recursive: true });
+    });
+    writeFileSync(join(folder, 'policy.json'), '{"max_width": 800}\n');
+    const create = async (policy: string, input = ''): Promise<unknown> => {
+      const args = ['issuer', 'create', '--name', 'With a policy', '--policy', policy, '--json'];
+      const { stdout, stderr } = await pixseal(args, place.variables, input);
+      return (JSON.parse(stdout || stderr) as { policy: unknown }).policy;
+    };
+    const recommended = {
+      require_image_id: true,
+      require_exp: true,
+      strict: true,
+      deny_generative_effects: true,
+    };
+    expect(await create('recommended')).toStrictEqual(recommended);
+    expect(await create('{"max_steps": 3}')).toStrictEqual({ max_steps: 3 });
+    expect(await create(`@${join(folder, 'policy.json')}`)).toStrictEqual({ max_width: 800 });
+    expect(await create('@-', 'recommended')).toStrictEqual(recommended);
+    const shown = await pixseal(
+      ['issuer', 'create', '--name', 'Shown', '--policy', 'recommended'],
+      place.variables,
+    );
+    expect(JSON.parse(rowsOf(shown.stdout)['policy'] ?? '')).toStrictEqual(recommended);
+  });
+
+  it.each([
+    {
+      policy: 'Recommended',
+      code: 2,
+      error:
+        'error: --policy must be `recommended`, or a policy as JSON such as \'{"require_exp": true}\', or @file.\n',
+    },
+    { policy: '@nowhere.json', code: 2, error: 'error: nowhere.json cannot be read (ENOENT).\n' },
+    {
+      policy: '{"strict": "yes", "max_width": 0}',
+      code: 1,
+      error:
+        'error: these options cannot be used (422 invalid_request)\n' +
+        '  --policy: max_width must be a whole number from 1 to 65500\n' +
+        '  --policy: strict must be true or false\n',
+    },
+  ])('refuses the policy $policy', async ({ policy, code, error }) => {
+    const args = ['issuer', 'create', '--name', 'x', '--policy', policy];
+    expect(await pixseal(args, place.variables)).toStrictEqual({ code, stdout: '', stderr: error });
   });
 
   it('takes every option, and prints JSON as the admin API has it', async () => {
@@ -762,6 +812,22 @@ describe('the database', () => {
     const url = await mint(['--url', '--image', SEED.imageId]);
     expect(url.stdout).toMatch(`http://127.0.0.1:0/images/${SEED.imageId}?token=ey`);
   }, 180_000);
+
+  it('follows DEFAULT_POLICY, as the service does', async () => {
+    const create = (policy: string, args: readonly string[] = []): Promise<Outcome> =>
+      pixseal(['issuer', 'create', '--name', 'x', '--json', ...args], {
+        ...variables,
+        DEFAULT_POLICY: policy,
+      });
+    const policyOf = ({ stdout }: Outcome): unknown => (JSON.parse(stdout) as { policy: unknown }).policy;
+    expect(policyOf(await create('{"require_exp": true}'))).toStrictEqual({ require_exp: true });
+    expect(policyOf(await create('recommended', ['--policy', '{}']))).toStrictEqual({});
+    expect(await create('x')).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringContaining('DEFAULT_POLICY must be `recommended`, or a policy as JSON') as string,
+    });
+  });
 
   it('names every variable that is missing, and no value', async () => {
     const { code, stdout, stderr } = await pixseal(['explain', 'abc'], {

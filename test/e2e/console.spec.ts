@@ -15,6 +15,12 @@ import { getPicture, measure, uploadPictures } from '../support/pictures.js';
 import { createSeedTenant, createTenant, post, SEED, type Tenant } from '../support/seed.js';
 import { ADMIN_KEY, startService, TEST_VARIABLES, type Service } from '../support/service.js';
 
+const RECOMMENDED = {
+  require_image_id: true,
+  require_exp: true,
+  strict: true,
+  deny_generative_effects: true,
+};
 const embedded = inject('database').kind === 'embedded';
 /** What the console's own requests carry. */
 const OWN = { 'x-pixseal-console': '1', 'sec-fetch-site': 'same-origin' };
@@ -101,6 +107,7 @@ describe('a session of the console', () => {
         scopes: ['read', 'write'],
         issuer_id: null,
         expires_at: expect.stringMatching(/Z$/) as string,
+        new_issuer_policy: RECOMMENDED,
       },
     });
     expect(answer.headers['set-cookie']).toStrictEqual([
@@ -125,6 +132,19 @@ describe('a session of the console', () => {
     const found = await ask(service, 'GET', '/console/session', { headers: as(cookie) });
     expect(found.json()).toStrictEqual(answer.json());
   });
+
+  it.each(['{}', '{"max_width": 800}'])(
+    'has DEFAULT_POLICY=%s for the form of a new issuer',
+    async (json) => {
+      const own = await startService({ CONSOLE: 'on', DEFAULT_POLICY: json });
+      try {
+        const { answer } = await signIn(own, ADMIN_KEY);
+        expect(answer.json()).toMatchObject({ session: { new_issuer_policy: JSON.parse(json) as object } });
+      } finally {
+        await own.close();
+      }
+    },
+  );
 
   it('is not opened with a wrong key', async () => {
     const { answer } = await signIn(service, `${ADMIN_KEY}-not`);
@@ -463,6 +483,39 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
       await page.getByRole('button', { name: 'Disable' }).click();
       await page.getByRole('button', { name: 'Enable' }).waitFor();
       await page.getByRole('heading', { name: 'Shop disabled' }).waitFor();
+    });
+
+    it('begins a new issuer with the recommended policy, which can be changed, and marks its mistakes', async () => {
+      const page = await openAs(ADMIN_KEY, '');
+      await page.getByText('Create an issuer').click();
+      const policy = page.getByLabel('Policy as JSON');
+      const create = async (name: string): Promise<unknown> => {
+        await page.getByLabel('Name', { exact: true }).fill(name);
+        await page.getByRole('button', { name: 'Create' }).click();
+        await page.getByRole('button', { name: 'I have copied it' }).click();
+        const { items } = (await service.admin('GET', `/issuers?name=${name}`)).json() as {
+          items: { policy: unknown }[];
+        };
+        return items.map((issuer) => issuer.policy);
+      };
+      expect(JSON.parse(await policy.inputValue())).toStrictEqual(RECOMMENDED);
+      expect(await create('Guarded')).toStrictEqual([RECOMMENDED]);
+
+      await policy.fill('{\n  "strict": "yes"\n}');
+      await page.getByLabel('Name', { exact: true }).fill('Refused');
+      await page.getByRole('button', { name: 'Create' }).click();
+      const mistakes = page.getByRole('list', { name: 'Mistakes' }).getByRole('listitem');
+      await eventually(() => mistakes.allTextContents()).toStrictEqual([
+        'Line 2 strict must be true or false',
+      ]);
+      await policy.fill('{');
+      await page.getByRole('button', { name: 'Create' }).click();
+      await mistakes.getByText('JSON').first().waitFor();
+      const { items } = (await service.admin('GET', '/issuers?name=Refused')).json() as { items: unknown[] };
+      expect(items).toStrictEqual([]);
+
+      await policy.fill('{}');
+      expect(await create('Free')).toStrictEqual([{}]);
     });
 
     it('rotates a key: a new one, and an end for the one before', async () => {

@@ -353,6 +353,83 @@ describe('limits', () => {
   });
 });
 
+describe('generated pixels', () => {
+  it('are refused in a token’s own steps, and made by a preset', async () => {
+    await setPolicy({ deny_generative_effects: true, presets: { restore: [{ effect: 'gen_restore' }] } });
+    const denied = (key: string): object => violation('deny_generative_effects', true, { step: 2, key });
+    for (const [key, value] of [
+      ['effect', 'gen_remove:prompt_hat'],
+      ['effect', 'upscale'],
+      ['background', 'gen_fill'],
+      ['transformation', 'named'],
+    ] as const) {
+      expect(await refusalOf(tenant.steps({ width: 5 }, { [key]: value }))).toStrictEqual(denied(key));
+    }
+    expect(await chainOf(tenant.steps({ preset: 'restore' }))).toBe(`${BASE}/e_gen_restore`);
+    await setPolicy({});
+    expect(await chainOf(tenant.steps({ background: 'gen_fill' }))).toBe(`${BASE}/b_gen_fill`);
+  });
+});
+
+describe('DEFAULT_POLICY', () => {
+  const RECOMMENDED = {
+    require_image_id: true,
+    require_exp: true,
+    strict: true,
+    deny_generative_effects: true,
+  };
+
+  it.each<[setting: string | undefined, policy: object]>([
+    [undefined, {}],
+    ['', {}],
+    ['{}', {}],
+    ['recommended', RECOMMENDED],
+    [
+      '{"max_width": 800, "presets": {"card": [{"width": 400}]}}',
+      { max_width: 800, presets: { card: [{ width: 400 }] } },
+    ],
+  ])('%s is the policy of issuers that are created without one', async (DEFAULT_POLICY, policy) => {
+    const own = await startService({ DEFAULT_POLICY });
+    try {
+      const create = (body: object): Promise<Body> => post<Body>(own, '/issuers', { name: 'New', ...body });
+      expect((await create({}))['policy']).toStrictEqual(policy);
+      expect((await create({ policy: {} }))['policy']).toStrictEqual({});
+      expect((await create({ policy: { max_steps: 1 } }))['policy']).toStrictEqual({ max_steps: 1 });
+    } finally {
+      await own.close();
+    }
+  });
+
+  it('recommended refuses a token that names no image or never expires, a misspelt key and a generated part', async () => {
+    const own = await startService({ DEFAULT_POLICY: 'recommended' });
+    try {
+      const fresh = await createTenant(own, { publicId: 'fresh', overlayPublicId: 'fresh_logo' });
+      const exp = Math.floor(Date.now() / 1000) + 60;
+      const good = { image_id: fresh.imageId, exp };
+      for (const [claims, expected] of [
+        [{ ...good, transformations: [{ width: 5 }] }, { status: 302 }],
+        [{ exp }, { status: 403, rule: 'require_image_id' }],
+        [{ image_id: fresh.imageId }, { status: 403, rule: 'require_exp' }],
+        [
+          { ...good, transformations: [{ miaim: 1 }] },
+          { status: 422, code: 'invalid_transformation' },
+        ],
+        [
+          { ...good, transformations: [{ effect: 'upscale' }] },
+          { status: 403, rule: 'deny_generative_effects' },
+        ],
+      ] as const) {
+        const { status, text, json } = await own.image(fresh.path(claims));
+        expect({ status, ...(status === 302 ? {} : (json() as object)) }, text).toMatchObject(expected);
+      }
+      await own.admin('PATCH', `/issuers/${fresh.issuerId}`, { policy: {} });
+      expect((await own.image(fresh.path())).status).toBe(302);
+    } finally {
+      await own.close();
+    }
+  });
+});
+
 describe('a redirect’s caching', () => {
   const cachingOf = async (path: string): Promise<(string | undefined)[]> => {
     const { headers, status } = await service.image(path);

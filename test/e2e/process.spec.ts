@@ -90,6 +90,21 @@ describe.runIf(embedded)('the first run on embedded defaults', () => {
     );
   });
 
+  it('keeps the demo’s issuer without a policy, whatever DEFAULT_POLICY says: the seed’s token goes on working', async () => {
+    const { variables } = await ownDatabase();
+    const service = await ownProcess({ ...TEST_VARIABLES, ...variables, DEFAULT_POLICY: 'recommended' });
+    await expect.poll(() => service.output().stdout, { timeout: 20_000 }).toContain('admin key');
+    const [url = ''] = /http:\/\/\S+\/images\/\S+/.exec(service.output().stdout) ?? [];
+    expect(
+      (await request({ port: service.port, path: new URL(url).pathname + new URL(url).search })).status,
+    ).toBe(302);
+    expect((await askAdmin(service, 'GET', `/issuers/${SEED.issuerId}`)).json()).toMatchObject({
+      policy: {},
+    });
+    const created = await askAdmin(service, 'POST', '/issuers', { name: 'New' });
+    expect(created.json()).toMatchObject({ policy: { require_exp: true } });
+  });
+
   it('is the only process on its folder: a second one refuses and says what to do', async () => {
     const { variables } = await ownDatabase();
     const first = await ownProcess({ ...TEST_VARIABLES, ...variables });
@@ -190,6 +205,7 @@ describe('a half-set production', () => {
         CLOUDINARY_SIGNATURE: 'canary',
         CLOUDINARY_AUTH_TOKEN_KEY: 'canary',
         CLOUDINARY_AUTH_TOKEN_DURATION: 'canary',
+        DEFAULT_POLICY: 'canary',
       },
       [
         'DATABASE_URL must be',
@@ -209,7 +225,36 @@ describe('a half-set production', () => {
         'CLOUDINARY_SIGNATURE must be',
         'CLOUDINARY_AUTH_TOKEN_KEY must be',
         'CLOUDINARY_AUTH_TOKEN_DURATION must be',
+        'DEFAULT_POLICY must be `recommended`, or a policy as JSON',
       ],
+    ],
+    [
+      'a default policy with faults, beside another variable',
+      { DEFAULT_POLICY: '{"max_widht": 5, "strict": "canary", "base_chain": "canary"}', PORT: 'canary' },
+      [
+        'PORT must be',
+        'DEFAULT_POLICY: `max_widht` is no member of a policy',
+        'DEFAULT_POLICY: `strict` must be true or false',
+        'DEFAULT_POLICY: `base_chain` must be an array',
+      ],
+    ],
+    [
+      'a default policy that names rows',
+      {
+        DEFAULT_POLICY: JSON.stringify({
+          mandatory_steps: [{ overlay: SEED.overlayId }],
+          placeholder: SEED.imageId,
+        }),
+      },
+      [
+        'DEFAULT_POLICY: `mandatory_steps` must name no image or overlay: a new issuer has none',
+        'DEFAULT_POLICY: `placeholder` must name no image or overlay: a new issuer has none',
+      ],
+    ],
+    [
+      'a default policy that is no object',
+      { DEFAULT_POLICY: '["canary"]' },
+      ['DEFAULT_POLICY must be an object'],
     ],
   ])('refuses to start, names every variable at once and no value: %s', async (_, variables, problems) => {
     const { code, stdout, stderr } = await refusal(variables);

@@ -111,6 +111,11 @@ describe.runIf(runs)('who follows the README', () => {
       env: { ...process.env, PIXSEAL_DSN: dsn },
     });
     expect((await fetch(stdout.trim(), { redirect: 'manual' })).status).toBe(302);
+    await expect(
+      promisify(execFile)(process.execPath, [join(project, 'seal.js')], {
+        env: { ...process.env, PIXSEAL_DSN: dsn },
+      }),
+    ).rejects.toThrow('signToken: `imageId` is undefined.');
   });
 
   it('makes rows, a token and its explanation with the admin API', async () => {
@@ -162,14 +167,20 @@ describe.runIf(runs)('who follows the README', () => {
       '3d616b4e-a597-4b23-aa3d-d7de678f0ba6': overlay.id,
     });
     const [image = ''] = await rowsOf('images');
-    const token = sealWith(secret(), { iss: issuerId, transformations: JSON.parse(steps) as unknown });
+    const token = sealWith(secret(), {
+      iss: issuerId,
+      image_id: image,
+      exp: Math.floor(Date.now() / 1000) + 60,
+      transformations: JSON.parse(steps) as unknown,
+    });
     const answer = await fetch(`${service.url}/images/${image}/explain?token=${token}`);
     expect(await answer.json()).toMatchObject({ steps: [{ ignored: [] }, { ignored: [] }] });
   });
 
   it.runIf(hasBrowser())('shows the picture in an <img>', async () => {
     const [image = ''] = await rowsOf('images', 'shoes/red');
-    const token = sealWith(secret(), { iss: issuerId, image_id: image, sharinpix: { download: false } });
+    const exp = Math.floor(Date.now() / 1000) + 60;
+    const token = sealWith(secret(), { iss: issuerId, image_id: image, exp, sharinpix: { download: false } });
     const html = fillIn(readmeBlock('Your first image / html 1'), {
       'https://img.example.com': service.url,
       '161400d0-c894-42fd-8100-262361ea91ff': image,

@@ -10,15 +10,22 @@ import {
 } from '../../src/policy/compile-policy.js';
 import { EFFECTS_THAT_KEEP_THE_SIZE } from '../../src/policy/effect-sizes.js';
 import { expandSteps } from '../../src/policy/expand-steps.js';
+import { checkGenerative, isGenerativeEffect } from '../../src/policy/generative.js';
 import { POLICY_MEMBERS } from '../../src/policy/policy-members.js';
 import { PolicyViolationError } from '../../src/policy/policy.errors.js';
 import type { PolicyDocument } from '../../src/policy/policy.js';
+import {
+  findDefaultPolicyFaults,
+  parsePolicy,
+  RECOMMENDED_POLICY,
+} from '../../src/policy/recommended-policy.js';
 import { redirectAge, redirectLife } from '../../src/policy/redirect-age.js';
 import type { ProblemExtensions } from '../../src/problems/problem.error.js';
 import { readClaims, type TokenClaims } from '../../src/tokens/token-claims.js';
 import { EFFECTS } from '../../src/transformations/effects.js';
 import { InvalidTransformationError } from '../../src/transformations/transformation.errors.js';
 import { TransformationMapper } from '../../src/transformations/transformation.mapper.js';
+import { readBlocks } from '../support/readme.js';
 
 const ISSUER = 'cfd3b472-dbba-4089-bce7-f5c1e413b5c1';
 const LOGO = '3d616b4e-a597-4b23-aa3d-d7de678f0ba6';
@@ -130,6 +137,7 @@ describe('a policy', () => {
     strict: { accepted: [true, false], rejected: [null] },
     lenient: { accepted: [true, false], rejected: ['true', null] },
     claims: { accepted: ['pixseal', 'sharinpix'], rejected: ['SharinPix', true, null, ['sharinpix']] },
+    deny_generative_effects: { accepted: [true, false], rejected: ['true', 1, null] },
     placeholder: { accepted: [LOGO, LOGO.toUpperCase()], rejected: ['logo', null] },
   };
 
@@ -571,6 +579,118 @@ describe('the output of a chain under a policy', () => {
 
   it('names effects that there are', () => {
     expect([...EFFECTS_THAT_KEEP_THE_SIZE].filter((name) => !EFFECTS.has(name))).toStrictEqual([]);
+  });
+});
+
+describe('generated pixels under a policy', () => {
+  const mapper = new TransformationMapper();
+  const presets = { open: [{ effect: 'gen_restore' }, { background: 'gen_fill' }, { transformation: 'x' }] };
+  const check = (document: PolicyDocument, steps: unknown): ProblemExtensions | null =>
+    violationOf(() => {
+      const policy = compilePolicy({ presets, ...document });
+      const expanded = expandSteps(policy, steps);
+      checkGenerative(policy, mapper.map(expanded.steps, expanded.numbers), expanded.presets);
+    });
+  const denied = (step: number, key: string): object => ({
+    rule: 'deny_generative_effects',
+    limit: true,
+    step,
+    key,
+  });
+
+  it.each<[steps: unknown, violation: object | null]>([
+    [undefined, null],
+    [[{ width: 5, effect: 'sepia', background: 'blurred' }], null],
+    [[{ effect: 'background_removal' }, { effect: 'enhance' }, { effect: 'extract:prompt_hat' }], null],
+    [[{ effect: 'gen_restore' }], denied(1, 'effect')],
+    [[{ effect: 'gen_background_replace' }], denied(1, 'effect')],
+    [[{ effect: 'gen_background_replace:prompt_a%20beach' }], denied(1, 'effect')],
+    [[{ effect: 'gen_recolor:prompt_hat;to-color_red' }], denied(1, 'effect')],
+    [[{ effect: ['gen_recolor', 'prompt_hat;to-color_red'] }], denied(1, 'effect')],
+    [[{ effect: { gen_remove: 'prompt_hat' } }], denied(1, 'effect')],
+    [[{ effect: 'gen_replace:from_hat;to_cap' }], denied(1, 'effect')],
+    [[{ effect: 'upscale' }], denied(1, 'effect')],
+    [[{ effect: 'auto_enhance:enhance-colors_true' }], denied(1, 'effect')],
+    [[{ width: 5 }, { crop: 'pad', background: 'gen_fill' }], denied(2, 'background')],
+    [[{ width: 5, height: 5, crop: 'pad', background: 'gen_fill:seed_3' }], denied(1, 'background')],
+    [[{ transformation: 'x' }], denied(1, 'transformation')],
+    [[{ overlay: LOGO }, { effect: 'upscale' }, { flags: 'layer_apply' }], denied(2, 'effect')],
+    [[{ preset: 'open' }], null],
+    [[{ preset: 'open' }, { effect: 'gen_restore' }], denied(2, 'effect')],
+  ])('are refused in a token’s own steps alone: %j', (steps, violation) => {
+    expect(check({ deny_generative_effects: true }, steps)).toStrictEqual(violation);
+    expect(check({ deny_generative_effects: false }, steps)).toBeNull();
+    expect(check({}, steps)).toBeNull();
+  });
+
+  it('may be in the base chain and in mandatory steps, which are the operator’s', () => {
+    const operators = { base_chain: ['e_upscale'], mandatory_steps: [{ effect: 'gen_restore' }] };
+    expect(check({ deny_generative_effects: true, ...operators }, [{ width: 5 }])).toBeNull();
+  });
+
+  it('are made by these effects of the vocabulary, and no others', () => {
+    expect([...EFFECTS.keys()].filter(isGenerativeEffect)).toStrictEqual([
+      'auto_enhance',
+      'gen_background_replace',
+      'gen_recolor',
+      'gen_remove',
+      'gen_replace',
+      'gen_restore',
+      'upscale',
+    ]);
+  });
+});
+
+describe('the recommended policy', () => {
+  it('is what docs/policy.md shows, without a fault, and cannot be changed', () => {
+    const shown = readBlocks('docs/policy.md').get('The recommended policy / json 1') ?? '';
+    expect(JSON.parse(shown)).toStrictEqual(RECOMMENDED_POLICY);
+    expect(findDefaultPolicyFaults(RECOMMENDED_POLICY)).toStrictEqual([]);
+    expect(Object.isFrozen(RECOMMENDED_POLICY)).toBe(true);
+  });
+
+  it.each<[text: string, policy: unknown]>([
+    ['recommended', RECOMMENDED_POLICY],
+    [' recommended\n', RECOMMENDED_POLICY],
+    ['{}', {}],
+    ['{"max_width": 5}', { max_width: 5 }],
+    ['{"mandatory_steps": [{"width": 1.0}]}', { mandatory_steps: [{ width: '1.0' }] }],
+    ['Recommended', undefined],
+    ['', undefined],
+    ['{"max_width": 5', undefined],
+    ['null', null],
+  ])('is read from its name, any other policy from JSON: %j', (text, policy) => {
+    expect(parsePolicy(text)).toStrictEqual(policy);
+  });
+
+  const ROWS = 'must name no image or overlay: a new issuer has none';
+  it.each<[document: unknown, faults: readonly object[]]>([
+    [{}, []],
+    [{ mandatory_steps: [{ overlay: TEXT }], presets: { card: [{ width: 5 }] } }, []],
+    [null, [{ key: 'policy', detail: 'must be an object' }]],
+    [[], [{ key: 'policy', detail: 'must be an object' }]],
+    [{ max_widht: 1 }, [{ key: 'max_widht', detail: 'is no member of a policy' }]],
+    [
+      { strict: 'yes', require_exp: 1, placeholder: LOGO },
+      [
+        { key: 'strict', detail: 'must be true or false' },
+        { key: 'require_exp', detail: 'must be true or false' },
+      ],
+    ],
+    [
+      {
+        mandatory_steps: [{ overlay: LOGO }],
+        presets: { card: [{ width: 5 }], mark: [{ underlay: LOGO }] },
+        placeholder: LOGO,
+      },
+      [
+        { key: 'mandatory_steps', detail: ROWS },
+        { key: 'presets', detail: ROWS },
+        { key: 'placeholder', detail: ROWS },
+      ],
+    ],
+  ])('for every new issuer, or another one, is checked whole: %j', (document, faults) => {
+    expect(findDefaultPolicyFaults(document)).toStrictEqual(faults);
   });
 });
 

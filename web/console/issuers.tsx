@@ -1,9 +1,10 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { Choice, Facts, Input, Moment, Pager, ProblemNote } from './parts.js';
+import { PolicyEditor, usePolicyDraft } from './policy-editor.js';
 import { SecretDialog } from './secret-dialog.js';
 import { adminPath, ask, type Issuer, type NewKey } from './service.js';
-import { useAnnounce, useRights } from './session-context.js';
+import { useAnnounce, useNewIssuerPolicy, useRights } from './session-context.js';
 import { hrefTo } from './use-route.js';
 import { useDeed, usePaged } from './use-service.js';
 
@@ -61,6 +62,7 @@ function CreateIssuer({ onDone }: { readonly onDone: () => void }): JSX.Element 
   const [name, setName] = useState('');
   const [format, setFormat] = useState('jpg');
   const [created, setCreated] = useState<NewKey | null>(null);
+  const draft = usePolicyDraft(useNewIssuerPolicy());
   const announce = useAnnounce();
   const { busy, problem, run } = useDeed();
   return (
@@ -70,8 +72,14 @@ function CreateIssuer({ onDone }: { readonly onDone: () => void }): JSX.Element 
         class="stack"
         onSubmit={(event) => {
           event.preventDefault();
-          const body = { name: name.trim(), delivery_format: format };
-          void run(() => ask<{ key: NewKey }>('POST', adminPath('issuers'), { body })).then((result) => {
+          const policy = draft.read();
+          if (policy === null) return;
+          const body = { name: name.trim(), delivery_format: format, ...policy };
+          void run(async () => {
+            const answer = await ask<{ key: NewKey }>('POST', adminPath('issuers'), { body });
+            if ('problem' in answer) draft.mark(answer.problem);
+            return answer;
+          }).then((result) => {
             if (result === null) return;
             setName('');
             setCreated(result.done.key);
@@ -84,7 +92,16 @@ function CreateIssuer({ onDone }: { readonly onDone: () => void }): JSX.Element 
           <Input label="Name" required value={name} onValue={setName} />
           <Choice label="Format of delivered URLs" value={format} onValue={setFormat} options={FORMATS} />
         </div>
-        <ProblemNote problem={problem} />
+        <div class="stack-tight">
+          <p class="label">Policy</p>
+          <p class="hint">
+            What its tokens may do, as JSON. Under the recommended policy a token must name its image and
+            expire, a misspelt key is refused, and no step generates a part of the image;{' '}
+            <span class="code">{'{}'}</span> restricts nothing. It can be changed later.
+          </p>
+          <PolicyEditor draft={draft} />
+        </div>
+        {draft.mistakes.length === 0 && <ProblemNote problem={problem} />}
         <div class="row">
           <button class="button button-primary" aria-disabled={busy}>
             Create

@@ -1,8 +1,8 @@
 import type { JSX } from 'preact';
-import { useRef, useState } from 'preact/hooks';
+import { useId, useRef, useState } from 'preact/hooks';
 import { lineAt, lineOfMember } from './json-lines.js';
 import { ProblemNote } from './parts.js';
-import { adminPath, ask, type Fault, type IssuerWithKeys } from './service.js';
+import { adminPath, ask, type Fault, type IssuerWithKeys, type Problem } from './service.js';
 import { useAnnounce, useRights } from './session-context.js';
 import { useDeed } from './use-service.js';
 import { Told } from '../design/told.js';
@@ -33,46 +33,127 @@ function placed(json: string, { key, detail }: Fault): Mistake {
   return { key: path, detail, line: lineOfMember(json, path.split('.')[0] ?? '') };
 }
 
-/** An issuer's policy as JSON. Mistakes are marked at their lines, and named below. */
-export function PolicySection({ issuer, onChange }: PolicySectionProps): JSX.Element {
-  const { writeIssuers } = useRights();
-  const [json, setJson] = useState(() => written(issuer.policy));
+interface PolicyDraft {
+  readonly json: string;
+  readonly setJson: (json: string) => void;
+  readonly mistakes: readonly Mistake[];
+  /** The policy as a request has it; null where the text is not JSON, which is then marked. */
+  readonly read: () => { readonly policy: unknown } | null;
+  /** Marks the faults of the policy that a refusal names. */
+  readonly mark: (problem: Problem) => void;
+}
+
+/** A policy while it is edited. */
+export function usePolicyDraft(policy: object): PolicyDraft {
+  const [json, setJson] = useState(() => written(policy));
   const [mistakes, setMistakes] = useState<readonly Mistake[]>([]);
-  const announce = useAnnounce();
+  return {
+    json,
+    setJson,
+    mistakes,
+    read: () => {
+      try {
+        const parsed = parseWithShares(json);
+        setMistakes([]);
+        return { policy: parsed };
+      } catch (error) {
+        setMistakes([mistakeOfJson(json, error)]);
+        return null;
+      }
+    },
+    mark: ({ errors = [] }) => {
+      const found = errors.filter(({ key }) => /^policy\b/.test(key)).map((fault) => placed(json, fault));
+      setMistakes(found.toSorted((one, other) => (one.line ?? 0) - (other.line ?? 0)));
+    },
+  };
+}
+
+/** A policy as JSON, with its lines numbered. Mistakes are marked at their lines, and named below. */
+export function PolicyEditor({ draft }: { readonly draft: PolicyDraft }): JSX.Element {
+  const { json, setJson, mistakes } = draft;
   const area = useRef<HTMLTextAreaElement>(null);
-  const { busy, problem, run } = useDeed();
+  const id = useId();
   const lines = json.split('\n');
   const bad = new Set(mistakes.map(({ line }) => line));
-
-  const save = async (): Promise<void> => {
-    let policy: unknown;
-    try {
-      policy = parseWithShares(json);
-    } catch (error) {
-      setMistakes([mistakeOfJson(json, error)]);
-      return;
-    }
-    setMistakes([]);
-    const result = await run(async () => {
-      const answer = await ask<IssuerWithKeys>('PATCH', adminPath(`issuers/${issuer.id}`), {
-        body: { policy },
-      });
-      if ('problem' in answer) {
-        const found = (answer.problem.errors ?? []).map((fault) => placed(json, fault));
-        setMistakes(found.toSorted((one, other) => (one.line ?? 0) - (other.line ?? 0)));
-      }
-      return answer;
-    });
-    if (result === null) return;
-    setJson(written(result.done.policy));
-    announce('The policy is saved.');
-    onChange();
-  };
 
   const show = (line: number): void => {
     const start = lines.slice(0, line - 1).reduce((length, each) => length + each.length + 1, 0);
     area.current?.focus();
     area.current?.setSelectionRange(start, start + (lines[line - 1]?.length ?? 0));
+  };
+
+  return (
+    <>
+      <div class="editor">
+        <ol class="gutter" aria-hidden="true">
+          {lines.map((_, index) => (
+            // Lines have no name but their number.
+            <li key={index} data-bad={bad.has(index + 1)}>
+              {index + 1}
+            </li>
+          ))}
+        </ol>
+        <textarea
+          ref={area}
+          class="code"
+          aria-label="Policy as JSON"
+          aria-invalid={mistakes.length > 0}
+          aria-describedby={mistakes.length > 0 ? id : undefined}
+          rows={Math.max(FEWEST_LINES, lines.length)}
+          wrap="off"
+          spellcheck={false}
+          autocapitalize="off"
+          value={json}
+          onInput={(event) => {
+            setJson(event.currentTarget.value);
+          }}
+        />
+      </div>
+      {mistakes.length > 0 && (
+        <div id={id} role="alert">
+          <ul class="stack-tight" aria-label="Mistakes">
+            {mistakes.map(({ key, detail, line }) => (
+              <li key={`${key} ${detail}`} class="note note-bad">
+                {line !== null && (
+                  <button
+                    type="button"
+                    class="link"
+                    onClick={() => {
+                      show(line);
+                    }}
+                  >
+                    Line {line}
+                  </button>
+                )}{' '}
+                <span class="code">{key}</span> <Told text={detail} />
+              </li>
+            ))}
+          </ul>
+        </div>
+      )}
+    </>
+  );
+}
+
+/** An issuer's policy, shown, and edited by a key that may. */
+export function PolicySection({ issuer, onChange }: PolicySectionProps): JSX.Element {
+  const { writeIssuers } = useRights();
+  const draft = usePolicyDraft(issuer.policy);
+  const announce = useAnnounce();
+  const { busy, problem, run } = useDeed();
+
+  const save = async (): Promise<void> => {
+    const body = draft.read();
+    if (body === null) return;
+    const result = await run(async () => {
+      const answer = await ask<IssuerWithKeys>('PATCH', adminPath(`issuers/${issuer.id}`), { body });
+      if ('problem' in answer) draft.mark(answer.problem);
+      return answer;
+    });
+    if (result === null) return;
+    draft.setJson(written(result.done.policy));
+    announce('The policy is saved.');
+    onChange();
   };
 
   return (
@@ -89,54 +170,8 @@ export function PolicySection({ issuer, onChange }: PolicySectionProps): JSX.Ele
             void save();
           }}
         >
-          <div class="editor">
-            <ol class="gutter" aria-hidden="true">
-              {lines.map((_, index) => (
-                // Lines have no name but their number.
-                <li key={index} data-bad={bad.has(index + 1)}>
-                  {index + 1}
-                </li>
-              ))}
-            </ol>
-            <textarea
-              ref={area}
-              class="code"
-              aria-label="Policy as JSON"
-              aria-invalid={mistakes.length > 0}
-              aria-describedby={mistakes.length > 0 ? 'policy-mistakes' : undefined}
-              rows={Math.max(FEWEST_LINES, lines.length)}
-              wrap="off"
-              spellcheck={false}
-              autocapitalize="off"
-              value={json}
-              onInput={(event) => {
-                setJson(event.currentTarget.value);
-              }}
-            />
-          </div>
-          {mistakes.length > 0 && (
-            <div id="policy-mistakes" role="alert">
-              <ul class="stack-tight" aria-label="Mistakes">
-                {mistakes.map(({ key, detail, line }) => (
-                  <li key={`${key} ${detail}`} class="note note-bad">
-                    {line !== null && (
-                      <button
-                        type="button"
-                        class="link"
-                        onClick={() => {
-                          show(line);
-                        }}
-                      >
-                        Line {line}
-                      </button>
-                    )}{' '}
-                    <span class="code">{key}</span> <Told text={detail} />
-                  </li>
-                ))}
-              </ul>
-            </div>
-          )}
-          {mistakes.length === 0 && <ProblemNote problem={problem} />}
+          <PolicyEditor draft={draft} />
+          {draft.mistakes.length === 0 && <ProblemNote problem={problem} />}
           <div class="row">
             <button class="button button-primary" aria-disabled={busy}>
               Save policy
@@ -145,7 +180,7 @@ export function PolicySection({ issuer, onChange }: PolicySectionProps): JSX.Ele
         </form>
       ) : (
         <pre class="block" tabIndex={0} aria-label="Policy as JSON">
-          {json}
+          {draft.json}
         </pre>
       )}
     </section>

@@ -9,12 +9,16 @@ interface Desk {
 }
 
 export const DeskContext = createContext<Desk>({
-  session: { actor: '', scopes: [], issuer_id: null, expires_at: '' },
+  session: { actor: '', scopes: [], issuer_id: null, expires_at: '', new_issuer_policy: {} },
   announce: () => undefined,
 });
 
 /** Says something to a screen reader. */
 export const useAnnounce = (): Desk['announce'] => useContext(DeskContext).announce;
+
+/** The policy that the form for a new issuer begins with. */
+export const useNewIssuerPolicy = (): Session['new_issuer_policy'] =>
+  useContext(DeskContext).session.new_issuer_policy;
 
 /** What the key that is signed in may do; the service holds it to that whatever is shown. */
 export interface Rights {

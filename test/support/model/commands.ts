@@ -98,7 +98,10 @@ const ownStep: fc.Arbitrary<StepInput> = fc.oneof(
       { width: 900, height: 350, crop: 'fill' },
     ),
   },
-  { weight: 2, arbitrary: fc.constant<StepInput>({ effect: 'sepia' }) },
+  {
+    weight: 2,
+    arbitrary: fc.constantFrom<StepInput>({ effect: 'sepia' }, { effect: 'gen_background_replace' }),
+  },
   { weight: 3, arbitrary: layerStep },
   { weight: 2, arbitrary: fc.constantFrom<StepInput>({ preset: 'card' }, { miaim: 'hey hey !' }) },
   {
@@ -140,6 +143,7 @@ const policyMember: fc.Arbitrary<PolicyInput> = fc.oneof(
   fc.constantFrom<PolicyInput>({ max_layers: 0 }, { max_layers: 1 }, { max_steps: 0 }, { max_steps: 2 }),
   fc.constantFrom<PolicyInput>({ require_exp: true }, { max_token_age: 5_000 }, { require_image_id: true }),
   fc.constantFrom<PolicyInput>({ strict: true }, { lenient: true }, { claims: 'sharinpix' }),
+  fc.constant<PolicyInput>({ deny_generative_effects: true }),
   fc.constantFrom<PolicyInput>(
     { redirect_cache: 'private' },
     { redirect_cache: 'private', redirect_max_age: 60 },
@@ -160,7 +164,11 @@ function choosePolicy(model: Model, issuerId: string, input: PolicyInput): Model
   return {
     ...rest,
     ...(mandatory.length === 0 ? {} : { mandatory_steps: mandatory }),
-    ...(card === undefined ? {} : { presets: { card: [{ effect: 'sepia' }, layer(card)] } }),
+    ...(card === undefined
+      ? {}
+      : {
+          presets: { card: [{ effect: card % 2 === 0 ? 'sepia' : 'gen_background_replace' }, layer(card)] },
+        }),
     ...(placeholder === undefined ? {} : { placeholder: chooseImage(model, issuerId, placeholder) }),
   };
 }

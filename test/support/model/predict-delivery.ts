@@ -216,7 +216,10 @@ function chainOf(
   ) {
     throw refuse(422, 'invalid_transformation');
   }
-  if (!original) checkOutput(policy, steps);
+  if (!original) {
+    checkGenerative(policy, steps);
+    checkOutput(policy, steps);
+  }
   const layer = (overlayId: unknown): string => {
     const row = model.overlays.get(String(overlayId));
     if (row?.issuer_id !== id) throw refuse(404, 'overlay_not_found');
@@ -236,6 +239,14 @@ function chainOf(
   );
   const own = [...steps, ...(policy.mandatory_steps ?? [])].map(write);
   return [...base, ...own].filter((component) => component !== '');
+}
+
+/** Presets may have what a token's own steps may not. */
+function checkGenerative(policy: ModelPolicy, steps: readonly ModelStep[]): void {
+  if (policy.deny_generative_effects !== true) return;
+  const ofPresets = new Set(Object.values(policy.presets ?? {}).flat());
+  const own = steps.filter((step) => !ofPresets.has(step));
+  if (own.some(({ effect }) => String(effect).startsWith('gen_'))) throw forbid('deny_generative_effects');
 }
 
 /** Limits of layers and size, for steps that either name both sides in pixels, or one, or keep the picture's size. */

@@ -59,6 +59,7 @@ export interface ModelPolicy {
   readonly strict?: boolean;
   readonly lenient?: boolean;
   readonly claims?: string;
+  readonly deny_generative_effects?: boolean;
   readonly redirect_cache?: string;
   readonly redirect_max_age?: number;
   readonly placeholder?: string;

@@ -1,0 +1,42 @@
+import { parseWithShares } from '../tokens/share-json.js';
+import { findPolicyFaults, type PolicyFault } from './compile-policy.js';
+import { mapPolicySteps } from './policy-members.js';
+import type { PolicyDocument } from './policy.js';
+
+/** Recommended for new issuers: a token names its image and expires, a misspelt key is refused, nothing is generated. */
+export const RECOMMENDED_POLICY = Object.freeze({
+  require_image_id: true,
+  require_exp: true,
+  strict: true,
+  deny_generative_effects: true,
+}) satisfies PolicyDocument;
+
+/** The name of `RECOMMENDED_POLICY` in settings and options. */
+const RECOMMENDED = 'recommended';
+
+/** A policy as a setting or an option has it: `recommended`, or JSON. Undefined for any other text. */
+export function parsePolicy(text: string): unknown {
+  if (text.trim() === RECOMMENDED) return RECOMMENDED_POLICY;
+  try {
+    return parseWithShares(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Everything that is wrong with a policy that every new issuer gets: its own faults, and the rows that it names. A new
+ * issuer has no images and overlays.
+ */
+export function findDefaultPolicyFaults(document: unknown): readonly PolicyFault[] {
+  const faults = findPolicyFaults(document);
+  if (faults.length > 0) return faults;
+  const { mandatory_steps: mandatory, presets = {}, placeholder } = document as PolicyDocument;
+  const namesOverlay = (steps: unknown): boolean => mapPolicySteps(steps).overlayIds.length > 0;
+  const detail = 'must name no image or overlay: a new issuer has none';
+  return [
+    ...(namesOverlay(mandatory) ? [{ key: 'mandatory_steps', detail }] : []),
+    ...(Object.values(presets).some(namesOverlay) ? [{ key: 'presets', detail }] : []),
+    ...(placeholder === undefined ? [] : [{ key: 'placeholder', detail }]),
+  ];
+}
