@@ -62,7 +62,7 @@ const area = (files, ...bans) => restrict(files, [BANS.tests, BANS.prometheus, B
 /** What programs in plain JavaScript use without an import: of Node, and of the pages that they look at. */
 const GLOBALS = [
   ...['AbortController', 'AbortSignal', 'Buffer', 'URL', 'TextEncoder'],
-  ...['btoa', 'clearInterval', 'clearTimeout', 'console', 'crypto', 'fetch'],
+  ...['Blob', 'FormData', 'btoa', 'clearInterval', 'clearTimeout', 'console', 'crypto', 'fetch'],
   ...['performance', 'process', 'setImmediate', 'setInterval', 'setTimeout'],
   ...['document', 'getComputedStyle', 'requestAnimationFrame', 'window'],
 ];

@@ -8,6 +8,7 @@ const SEPARATE = [
   '@electric-sql/pglite',
   '@opentelemetry',
   'swagger-ui-dist',
+  'piscina',
 ];
 /** Nest's mapped types look for these in node_modules whatever is bundled: two copies would not share their metadata. */
 const SHARED = ['class-validator', 'class-transformer'];
@@ -50,6 +51,7 @@ export default defineConfig({
         pixseal: 'dist/src/cli/pixseal.js',
         'embedded-service': 'dist/src/testing/embedded-service.js',
         'embedded-postgres.worker': 'dist/src/database/embedded-postgres.worker.js',
+        'render.worker': 'dist/src/renderer/render.worker.js',
       },
       external: new RegExp(`^(?:${[...SEPARATE, ...SHARED, ...ABSENT].join('|')})(?:/|$)`),
       output: {

@@ -30,8 +30,7 @@ export function pressureBounds({
   database,
   deliveryMode,
 }: Pick<Environment, 'database' | 'deliveryMode'>): PressureBounds {
-  // The renderer works in this thread, for seconds at times, and the embedded database beside it on the same core: that
-  // is no flood of requests.
+  // The embedded database and, in mode `local`, renders share the cores for seconds at times: that is no flood of requests.
   const alone = database.kind === 'postgres' && deliveryMode !== 'local';
   return {
     maxEventLoopDelay: alone ? MAX_DELAY : 0,

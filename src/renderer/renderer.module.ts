@@ -8,10 +8,9 @@ import { Observations } from '../metrics/observations.js';
 import { OriginalsModule } from '../originals/originals.module.js';
 import { OriginalsStore } from '../originals/originals.store.js';
 import { DerivedCache } from './derived-cache.js';
-import { DEFAULT_LIMITS } from './picture/limits.js';
-import { PictureRenderer } from './picture/picture-renderer.js';
 import { loadTextStyles } from './picture/text/text-styles.js';
 import { RenderQueue } from './render-queue.js';
+import { RenderWorkers } from './render-workers.js';
 import { RendererController } from './renderer.controller.js';
 import { RendererService } from './renderer.service.js';
 
@@ -26,10 +25,14 @@ const QUEUE_LIMITS = { running: Math.max(1, availableParallelism() - 1), waiting
   providers: [
     RendererService,
     {
-      provide: PictureRenderer,
+      provide: RenderWorkers,
       inject: [OriginalsStore, ENVIRONMENT],
       useFactory: async (originals: OriginalsStore, { dataDir }: Environment) =>
-        new PictureRenderer(originals, DEFAULT_LIMITS, await loadTextStyles(join(dataDir, 'text-styles'))),
+        new RenderWorkers(
+          originals,
+          await loadTextStyles(join(dataDir, 'text-styles')),
+          QUEUE_LIMITS.running,
+        ),
     },
     {
       provide: DerivedCache,

@@ -8,9 +8,10 @@ import { findAssets } from './chain/chain.parser.js';
 import { type DeliveryPath, readDeliveryPath } from './delivery-path.js';
 import { DerivedCache } from './derived-cache.js';
 import { negotiate } from './picture/encode.js';
-import { PictureRenderer, type RenderedPicture } from './picture/picture-renderer.js';
+import type { RenderedPicture } from './picture/picture-renderer.js';
 import { RenderError } from './picture/render.errors.js';
 import { RenderQueue } from './render-queue.js';
+import { RenderWorkers } from './render-workers.js';
 
 /** A request for a picture, as it came. */
 export interface PictureRequest {
@@ -37,7 +38,7 @@ export class RendererService {
   constructor(
     private readonly verifier: UrlVerifier,
     private readonly originals: OriginalsStore,
-    private readonly pictures: PictureRenderer,
+    private readonly workers: RenderWorkers,
     private readonly cache: DerivedCache,
     private readonly queue: RenderQueue<RenderedPicture>,
     private readonly observations: Observations,
@@ -95,7 +96,7 @@ export class RendererService {
     return createHash('sha256')
       .update(
         JSON.stringify([
-          this.pictures.edition,
+          this.workers.edition,
           ...[path.chain, path.format, path.publicId, contents, negotiate(path.chain, accept)],
         ]),
       )
@@ -109,7 +110,7 @@ export class RendererService {
     signal: AbortSignal,
   ): Promise<RenderedPicture> {
     const startedAt = performance.now();
-    const picture = await this.pictures.render({ deliveryType, publicId, chain, format, accept }, signal);
+    const picture = await this.workers.render({ deliveryType, publicId, chain, format, accept }, signal);
     this.observations.renders.observe(performance.now() - startedAt);
     try {
       await this.cache.set(key, picture);

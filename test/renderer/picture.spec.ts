@@ -471,6 +471,24 @@ describe('limits', () => {
   });
 });
 
+describe('the work of a render', () => {
+  it('is bounded by the pixels that its components start from, its layers included', async () => {
+    const renderer = new PictureRenderer(files, { ...DEFAULT_LIMITS, work: 40_000 });
+    const { signal } = new AbortController();
+    const request = { deliveryType: 'private', publicId: 'photo', format: 'png', accept: undefined } as const;
+    const render = (...chain: string[]): Promise<unknown> => renderer.render({ ...request, chain }, signal);
+    await expect(render('w_100,h_100,c_scale', 'e_sepia', 'e_sepia')).resolves.toBeDefined();
+    for (const chain of [
+      ['w_100,h_100,c_scale', ...Array.from({ length: 5 }, () => 'e_vignette')],
+      ['l_upload:avatar', ...Array.from({ length: 5 }, () => 'c_scale,h_100,w_100'), 'fl_layer_apply'],
+    ]) {
+      await expect(render(...chain)).rejects.toThrow(
+        /^The components process more than 0\.04 megapixels in total/,
+      );
+    }
+  });
+});
+
 describe('a client that leaves', () => {
   it('ends the render before it starts', async () => {
     const find = vi.fn(() => Promise.resolve(photo));
@@ -549,7 +567,11 @@ describe('whatever the mapper writes', () => {
             Object.fromEntries(Object.entries(step).filter(([key]) => !REFUSED.includes(key))),
           );
           const originals = shelf({ 'private/photo': moves ? animated : small, 'private/marks/disc': disc });
-          const renderer = new PictureRenderer(originals, { inputPixels: 1_000_000, pixels: 1_000_000 });
+          const renderer = new PictureRenderer(originals, {
+            ...DEFAULT_LIMITS,
+            inputPixels: 1_000_000,
+            pixels: 1_000_000,
+          });
           try {
             const { body, width, height } = await renderer.render(
               {

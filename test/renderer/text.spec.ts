@@ -2,10 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { PictureRenderer } from '../../src/renderer/picture/picture-renderer.js';
-import { DEFAULT_LIMITS } from '../../src/renderer/picture/limits.js';
 import type { Frame } from '../../src/renderer/picture/picture.js';
 import { RenderError } from '../../src/renderer/picture/render.errors.js';
+import { editionOf } from '../../src/renderer/render-workers.js';
 import { renderText, type TextOptions } from '../../src/renderer/picture/text/render-text.js';
 import { parseFont, type TextStyle } from '../../src/renderer/picture/text/text-style.js';
 import {
@@ -389,18 +388,14 @@ describe('named text styles', () => {
 });
 
 describe('an edition of the renderer', () => {
-  const editionOf = (styles: Readonly<Record<string, TextStyle>>): string =>
-    new PictureRenderer(
-      { find: () => Promise.resolve(null) },
-      DEFAULT_LIMITS,
-      new Map(Object.entries(styles)),
-    ).edition;
+  const edition = (styles: Readonly<Record<string, TextStyle>>): string =>
+    editionOf(new Map(Object.entries(styles)));
   const one: TextStyle = { font_family: 'Arial', font_size: 20 };
   const other: TextStyle = { font_family: 'Courier', font_size: 20 };
 
   it('is another one for other named styles, whatever their order', () => {
-    expect(editionOf({ a: one, b: other })).toBe(editionOf({ b: other, a: one }));
-    const editions = [{}, { a: one }, { a: other }, { b: one }].map(editionOf);
+    expect(edition({ a: one, b: other })).toBe(edition({ b: other, a: one }));
+    const editions = [{}, { a: one }, { a: other }, { b: one }].map(edition);
     expect(new Set(editions).size).toBe(4);
   });
 });

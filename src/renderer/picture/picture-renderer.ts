@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-import { readVersion } from '../../config/package-version.js';
 import type { LayerAsset } from '../../transformations/asset-layer.js';
 import { defaultImages, parseChain } from '../chain/chain.parser.js';
 import { type LayerStep, nestLayers, type Step } from '../chain/chain-tree.js';
@@ -20,7 +18,7 @@ import {
   type OutputFormat,
 } from './encode.js';
 import { placeLayer, splitLayer } from './layer-step.js';
-import { DEFAULT_LIMITS, type RenderLimits } from './limits.js';
+import { DEFAULT_LIMITS, type RenderLimits, RenderWork } from './limits.js';
 import type { Originals } from './originals.js';
 import type { Picture } from './picture.js';
 import { RenderError } from './render.errors.js';
@@ -65,19 +63,12 @@ const UNTOUCHING = new Set(['attachment', 'immutable_cache', 'original', 'saniti
 
 /** Renders a chain of Cloudinary's transformations to a picture. It knows nothing of HTTP or where originals lie. */
 export class PictureRenderer {
-  /** What pictures depend on beside chain and originals: another program or another style may make others. */
-  readonly edition: string;
-
   constructor(
     private readonly originals: Originals,
     private readonly limits: RenderLimits = DEFAULT_LIMITS,
     /** Named text styles. */
     private readonly textStyles: ReadonlyMap<string, TextStyle> = new Map(),
-  ) {
-    this.edition = createHash('sha256')
-      .update(JSON.stringify([readVersion(), [...textStyles].sort(([one], [two]) => (one < two ? -1 : 1))]))
-      .digest('hex');
-  }
+  ) {}
 
   /**
    * @param signal Looked at between operations; what it aborts rejects with the signal's reason.
@@ -113,7 +104,8 @@ export class PictureRenderer {
       return answer({ ...info, body, format: target.format ?? 'jpg' });
     }
     const { page = 0, orient } = delivery;
-    const context = this.contextFor(info, page, undefined, notes, signal);
+    const work = new RenderWork(this.limits.work);
+    const context = this.contextFor(info, page, undefined, { notes, signal, work });
     const [first] = steps;
     const picture = await this.open(
       body,
@@ -148,8 +140,7 @@ export class PictureRenderer {
     info: Pick<OriginalInfo, 'width' | 'height' | 'pageCount'>,
     page: number,
     base: Size | undefined,
-    notes: Approximations,
-    signal: AbortSignal,
+    shared: Pick<TransformContext, 'notes' | 'signal' | 'work'>,
   ): TransformContext {
     return {
       initial: {
@@ -160,8 +151,7 @@ export class PictureRenderer {
       },
       base,
       limits: this.limits,
-      notes,
-      signal,
+      ...shared,
     };
   }
 
@@ -180,8 +170,9 @@ export class PictureRenderer {
 
   private async run(picture: Picture, steps: readonly Step[], context: TransformContext): Promise<Picture> {
     let result = picture;
-    for (const step of steps) {
+    for (const [index, step] of steps.entries()) {
       context.signal.throwIfAborted();
+      context.work.foresee(result, countSameSize(steps.slice(index)));
       result =
         step.kind === 'transform'
           ? await applyTransform(result, step.component, context)
@@ -203,20 +194,21 @@ export class PictureRenderer {
     component: Component,
     opening: Component,
     base: Size,
-    { notes, signal, initial }: TransformContext,
+    { notes, signal, work, initial }: TransformContext,
   ): Promise<{ readonly picture: Picture; readonly context: TransformContext }> {
     const { layer } = component;
+    const shared = { notes, signal, work };
     if (layer?.kind !== 'asset') {
       const options = this.textOptions(component, base, { ...base, ...initial });
       const picture = await renderText(layer?.text ?? '', options);
       const [{ width, height }] = picture.frames;
-      return { picture, context: this.contextFor({ width, height, pageCount: 1 }, 0, base, notes, signal) };
+      return { picture, context: this.contextFor({ width, height, pageCount: 1 }, 0, base, shared) };
     }
     const body = await this.originals.find(layer.asset.deliveryType, layer.asset.publicId);
     if (!body) throw new RenderError(404, `Resource not found - ${layer.asset.publicId}`);
     const { orient, page = 0 } = readDelivery([component], [component]);
     const info = await inspect(body, orient, this.limits);
-    const context = this.contextFor(info, page, base, notes, signal);
+    const context = this.contextFor(info, page, base, shared);
     return {
       context,
       picture: await this.open(body, info, { page, allFrames: false, orient }, opening, context),
@@ -242,6 +234,22 @@ export class PictureRenderer {
       styles: this.textStyles,
     };
   }
+}
+
+/** Parameters after which a picture may be smaller. */
+const RESIZING = ['w', 'h', 'c', 'ar', 'a', 'e'] as const;
+
+/** How many of the next components at least start from a picture of this size: those up to the first that may shrink it. */
+function countSameSize(steps: readonly Step[]): number {
+  const next = steps.findIndex((step) => step.kind === 'transform' && mayShrink(step.component));
+  return next < 0 ? steps.length : next + 1;
+}
+
+/** Of the effects, `trim` alone makes a picture smaller. */
+function mayShrink({ values }: Component): boolean {
+  return RESIZING.some(
+    (code) => values.has(code) && (code !== 'e' || values.get('e')?.startsWith('trim') === true),
+  );
 }
 
 function headersOf(

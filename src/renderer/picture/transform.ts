@@ -10,7 +10,7 @@ import { mapAlpha } from './effects/pixels.js';
 import { type Plan, planGeometry } from './geometry.js';
 import { clipTo, type Offset, placeWithin, readAim, type Rectangle } from './gravity.js';
 import { draw } from './layers/blend.js';
-import { refuseTooLarge, type RenderLimits } from './limits.js';
+import { refuseTooLarge, type RenderLimits, type RenderWork } from './limits.js';
 import { type Frame, mapFrames, type Picture } from './picture.js';
 import { RenderError } from './render.errors.js';
 import { extract, onCanvas, resize } from './reshape.js';
@@ -23,6 +23,7 @@ export interface TransformContext {
   /** The picture below a layer: with `fl_relative` shares are shares of it. */
   readonly base: Size | undefined;
   readonly limits: RenderLimits;
+  readonly work: RenderWork;
   readonly notes: Approximations;
   readonly signal: AbortSignal;
 }
@@ -42,6 +43,7 @@ export async function applyTransform(
   component: Component,
   context: TransformContext,
 ): Promise<Picture> {
+  context.work.charge(picture);
   const { values } = component;
   const [effect, opacity] = [values.get('e'), values.get('o')];
   const runEffect = async (input: Picture): Promise<Picture> =>

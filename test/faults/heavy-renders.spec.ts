@@ -1,0 +1,153 @@
+import { v2 as cloudinary } from 'cloudinary';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { RenderQueue } from '../../src/renderer/render-queue.js';
+import { RenderWorkers } from '../../src/renderer/render-workers.js';
+import type { RenderedPicture } from '../../src/renderer/picture/picture-renderer.js';
+import { FIGURE } from '../support/figures.reporter.js';
+import { getPicture, uploadPictures } from '../support/pictures.js';
+import { createTenant, post, SEED, type Tenant } from '../support/seed.js';
+import { API_SECRET, CLOUD, startService, type Service } from '../support/service.js';
+
+/** A square as large as a picture between two components may be. */
+const SIDE = 4_990;
+const LARGE = `c_scale,h_${SIDE},w_${SIDE}`;
+/** As many as `work` allows on such a picture. */
+const HEAVIEST = [LARGE, ...Array.from({ length: 9 }, () => 'e_vignette')];
+/** Milliseconds: far more than a thread that serves needs, far less than a render takes. */
+const PATIENCE = 2_000;
+
+async function photo(): Promise<Buffer> {
+  return sharp({ create: { width: 60, height: 40, channels: 3, background: '#456' } })
+    .png()
+    .toBuffer();
+}
+
+describe('a render worker', () => {
+  const request = { deliveryType: 'upload', publicId: 'a', format: 'png', accept: undefined } as const;
+  let workers: RenderWorkers;
+
+  beforeAll(async () => {
+    const body = await photo();
+    workers = new RenderWorkers({ find: () => Promise.resolve(Buffer.from(body)) }, new Map(), 1);
+  });
+  afterAll(() => workers.onApplicationShutdown());
+
+  it('ends in the middle of a loop when its deadline passes, and the next render has another', async () => {
+    const queue = new RenderQueue<RenderedPicture>({ running: 1, waiting: 1, deadline: 300 });
+    const stays = new AbortController().signal;
+    const render = (chain: string[]) => (signal: AbortSignal) =>
+      workers.render({ ...request, chain }, signal);
+    const startedAt = performance.now();
+    await expect(queue.run('heavy', stays, render(HEAVIEST))).rejects.toMatchObject({
+      status: 503,
+      message: 'The picture took too long to render',
+    });
+    expect(performance.now() - startedAt).toBeLessThan(PATIENCE);
+    const patient = new RenderQueue<RenderedPicture>({ running: 1, waiting: 1, deadline: 20_000 });
+    await expect(patient.run('light', stays, render(['w_10']))).resolves.toMatchObject({ width: 10 });
+  });
+
+  it('ends when the last client has left', async () => {
+    const queue = new RenderQueue<RenderedPicture>({ running: 1, waiting: 1, deadline: 20_000 });
+    const left = new AbortController();
+    const rendering = queue.run('left', left.signal, (signal) =>
+      workers.render({ ...request, chain: HEAVIEST }, signal),
+    );
+    setTimeout(() => {
+      left.abort();
+    }, 200);
+    await expect(rendering).rejects.toMatchObject({ status: 503 });
+    await expect(
+      workers.render({ ...request, chain: ['w_11'] }, new AbortController().signal),
+    ).resolves.toMatchObject({
+      width: 11,
+    });
+  });
+
+  it('leaves this thread free: a timer of 10 ms comes in time while it renders', async () => {
+    let longest = 0;
+    let last = performance.now();
+    const timer = setInterval(() => {
+      longest = Math.max(longest, performance.now() - last);
+      last = performance.now();
+    }, 10);
+    const left = new AbortController();
+    const rendering = workers.render({ ...request, chain: HEAVIEST }, left.signal);
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    left.abort(new Error('enough'));
+    await expect(rendering).rejects.toThrow('enough');
+    clearInterval(timer);
+    expect(longest).toBeLessThan(PATIENCE / 2);
+  });
+});
+
+describe('a service that renders the heaviest chains', () => {
+  let service: Service;
+  let tenant: Tenant;
+
+  beforeAll(async () => {
+    service = await startService({ DELIVERY_MODE: 'local' });
+    tenant = await createTenant(service, { publicId: 'heavy', overlayPublicId: 'heavy_layer' });
+    await post(service, '/issuers', { id: SEED.issuerId, name: 'Seed' });
+    await uploadPictures(service, SEED.issuerId, {
+      image: {
+        id: SEED.imageId,
+        public_id: SEED.publicId,
+        version: String(SEED.version),
+        delivery_type: 'upload',
+      },
+    });
+  });
+  afterAll(() => service.close());
+
+  const urlOf = (chain: readonly string[], signed: boolean): string =>
+    cloudinary
+      .url(SEED.publicId, {
+        raw_transformation: chain.join('/'),
+        type: 'upload',
+        version: String(SEED.version),
+        format: 'jpg',
+        sign_url: signed,
+        secure: true,
+        cloud_name: CLOUD,
+        api_secret: API_SECRET,
+        urlAnalytics: false,
+      })
+      .replace('https://res.cloudinary.com', service.url);
+
+  it.each([
+    ['31 vignettes on the largest picture', [LARGE, ...Array.from({ length: 31 }, () => 'e_vignette')], true],
+    [
+      '60 components without a token on an open original',
+      [LARGE, ...Array.from({ length: 60 }, () => 'e_blur:2000')],
+      false,
+    ],
+  ])('refuses %s before it is rendered', async (_, chain, signed) => {
+    const { status, headers } = await getPicture(urlOf(chain, signed));
+    expect([status, headers.get('x-cld-error')]).toStrictEqual([
+      400,
+      'The components process more than 250 megapixels in total. Use fewer, or resize first',
+    ]);
+  });
+
+  it('goes on serving redirects and /health/live', async ({ annotate }) => {
+    const rendering = getPicture(urlOf(HEAVIEST, true));
+    const times: number[] = [];
+    const startedAt = performance.now();
+    while (performance.now() - startedAt < 5_000) {
+      for (const path of [tenant.path(), '/health/live']) {
+        const sentAt = performance.now();
+        const { status } = await service.get(path);
+        times.push(performance.now() - sentAt);
+        expect(status).toBe(path === '/health/live' ? 200 : 302);
+      }
+    }
+    expect(Math.max(...times)).toBeLessThan(PATIENCE);
+    await annotate(
+      `redirects and /health/live beside the heaviest render: slowest of ${times.length} after ${Math.round(Math.max(...times))} ms`,
+      FIGURE,
+    );
+    expect([200, 503]).toContain((await rendering).status);
+  });
+});
