@@ -2,6 +2,7 @@ import { ApiProperty } from '@nestjs/swagger';
 import { selectBaseChain } from '../policy/base-chain.js';
 import { findIgnoredClaims } from '../policy/check-claims.js';
 import { outputBound } from '../policy/check-output.js';
+import { findIgnoredBeside } from '../policy/expand-steps.js';
 import type { PolicyDocument } from '../policy/policy.js';
 import type { Delivery } from './delivery.service.js';
 
@@ -110,11 +111,15 @@ export class ExplanationView {
     this.ignored_claims = claims === null ? [] : findIgnoredClaims(policy, claims);
     const base = selectBaseChain(policy.baseChain, claims);
     this.base_chain = base.components;
-    this.steps = mapped.steps.map((step) => ({
+    this.steps = mapped.steps.map((step, index) => ({
       step: step.step,
       ...presetOf(presets, step.step),
       component: step.component(overlays),
-      ignored: step.ignored,
+      // What stands beside `preset` is listed once, with the first of the preset's steps.
+      ignored:
+        mapped.steps[index - 1]?.step === step.step
+          ? step.ignored
+          : [...findIgnoredBeside(stepOf(claims, step.step)), ...step.ignored],
     }));
     this.mandatory_chain = policy.mandatory.components(overlays);
     const { width, height } = outputBound(base, mapped);
@@ -124,6 +129,11 @@ export class ExplanationView {
     this.url = delivery.url;
     this.location = location;
   }
+}
+
+function stepOf(claims: Delivery['claims'], step: number): unknown {
+  const steps: unknown = claims?.transformations;
+  return Array.isArray(steps) ? steps[step - 1] : undefined;
 }
 
 const finite = (pixels: number): number | null => (Number.isFinite(pixels) ? pixels : null);

@@ -1,7 +1,7 @@
 import { isPlainObject } from '../transformations/grammar.js';
-import { refuseNearKey } from '../transformations/mapped-step.js';
+import { findIgnoredKeys, type IgnoredKey, refuseNearKey } from '../transformations/mapped-step.js';
 import { InvalidTransformationError } from '../transformations/transformation.errors.js';
-import { PARAMETER_BY_KEY, PRESET_KEY } from '../transformations/vocabulary.js';
+import { hasNoValue, PARAMETER_BY_KEY, PRESET_KEY } from '../transformations/vocabulary.js';
 import { PolicyViolationError } from './policy.errors.js';
 import type { Policy } from './policy.js';
 
@@ -85,7 +85,9 @@ function readPreset(policy: Policy, step: Step, number: number): string {
   }
   for (const key of Object.keys(step)) {
     if (key === PRESET_KEY) continue;
-    if (PARAMETER_BY_KEY.has(key)) {
+    const parameter = PARAMETER_BY_KEY.get(key);
+    if (parameter !== undefined) {
+      if (hasNoValue(parameter, step[key])) continue;
       throw new InvalidTransformationError({
         step: number,
         key,
@@ -96,6 +98,11 @@ function readPreset(policy: Policy, step: Step, number: number): string {
     if (!policy.lenient) refuseNearKey(key, number);
   }
   return name;
+}
+
+/** Keys beside `preset` in a step of a token, none of which has an effect. @param step One that calls a preset. */
+export function findIgnoredBeside(step: unknown): readonly IgnoredKey[] {
+  return callsPreset(step) ? findIgnoredKeys(step).filter(({ key }) => key !== PRESET_KEY) : [];
 }
 
 function checkOwnStep(policy: Policy, step: unknown, number: number): void {
@@ -111,10 +118,12 @@ function checkOwnStep(policy: Policy, step: unknown, number: number): void {
   if (!isPlainObject(step) || (allowedKeys === null && deniedKeys.size === 0 && document.strict !== true))
     return;
   for (const key of Object.keys(step)) {
-    if (!PARAMETER_BY_KEY.has(key)) {
+    const parameter = PARAMETER_BY_KEY.get(key);
+    if (parameter === undefined) {
       refuseUnknown(policy, key, number);
       continue;
     }
+    if (hasNoValue(parameter, step[key])) continue;
     const violation = { step: number, key, detail: `step ${number} uses \`${key}\`. Seal it without.` };
     if (allowedKeys !== null && !meansAll(key, (each) => allowedKeys.has(each))) {
       throw new PolicyViolationError({ rule: 'allowed_keys', limit: [...allowedKeys], ...violation });

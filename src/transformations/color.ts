@@ -64,8 +64,8 @@ export const border: Grammar = {
     if (!isPlainObject(value)) {
       return undefined;
     }
-    const { width = 2, color: shade = 'black', ...rest } = value;
-    const [thickness, paint] = [pixels.write(width), color.write(shade)];
+    const { width, color: shade, ...rest } = value;
+    const [thickness, paint] = [pixels.write(width ?? 2), color.write(shade ?? 'black')];
     return Object.keys(rest).length > 0 || thickness === undefined || paint === undefined
       ? undefined
       : `${thickness}px_solid_${paint}`;

@@ -181,3 +181,14 @@ export function isPlainObject(value: unknown): value is Readonly<Record<string, 
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
 }
+
+/**
+ * Whether a value stands for none, as the SDK judges it by its text: null, `''`, `[]`, and a list of one of them.
+ * Serializers write such members where a field is not set.
+ */
+export function isAbsent(value: unknown): boolean {
+  if (isBlank(value)) return true;
+  return Array.isArray(value) && (value.length === 0 || (value.length === 1 && isBlank(value[0])));
+}
+
+const isBlank = (value: unknown): boolean => value === null || value === '';

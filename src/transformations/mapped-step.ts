@@ -1,10 +1,10 @@
 import { type LayerAsset, LAYER_PUBLIC_ID_ALLOWED, readRowId, writeAssetLayer } from './asset-layer.js';
 import { type ComponentValues, valuesOf } from './component.js';
 import { readFlags, type UsedFlag } from './flags.js';
-import { isPlainObject } from './grammar.js';
+import { isAbsent, isPlainObject } from './grammar.js';
 import { allowedTextLayer, writeTextLayer } from './text-layer.js';
 import { InvalidTransformationError } from './transformation.errors.js';
-import { nearStepKey, type Parameter, PARAMETER_BY_KEY, reasonToIgnore } from './vocabulary.js';
+import { hasNoValue, nearStepKey, type Parameter, PARAMETER_BY_KEY, reasonToIgnore } from './vocabulary.js';
 
 /** A key of a step, or a part of its value, that has no effect. */
 export interface IgnoredKey {
@@ -72,8 +72,7 @@ export class MappedStep {
         continue;
       }
       const value = source[key];
-      // JSON has no undefined: only our own code can have left it there, and means "not set".
-      if (value === undefined) continue;
+      if (hasNoValue(parameter, value)) continue;
       if (!read.take(parameter, value)) {
         throw new InvalidTransformationError({ step, key, value, allowed: allowedFor(parameter, value) });
       }
@@ -117,15 +116,10 @@ export class MappedStep {
   /** What has no effect. */
   get ignored(): readonly IgnoredKey[] {
     const { source } = this;
-    const unknown = Object.keys(source).filter((key) => !PARAMETER_BY_KEY.has(key));
-    const overruled =
-      typeof source['size'] !== 'string' ? [] : SIDES.filter(({ key }) => source[key] !== undefined);
+    const overruled = isSize(source['size']) ? SIDES.filter(({ key }) => isSet(source[key])) : [];
     const flags = this.onLayer ? [] : this.flags.filter(({ flag }) => flag.scope === 'layer');
     return [
-      ...unknown.map((key) => {
-        const near = nearStepKey(key);
-        return { key, reason: reasonToIgnore(key), ...(near === null ? {} : { near }) };
-      }),
+      ...findIgnoredKeys(source),
       ...overruled.map(({ key }) => ({ key, reason: 'overruled by `size`' })),
       ...flags.map(({ written }) => ({
         key: 'flags',
@@ -220,7 +214,7 @@ export class MappedStep {
   /** `size` gives width and height; as in the SDK it wins over those of the same step. */
   private takeSize(): void {
     const size = this.source['size'];
-    if (typeof size !== 'string') return;
+    if (!isSize(size)) return;
     const sides = size.split('x');
     for (const [index, { code }] of SIDES.entries()) this.put(code, `${code}_${sides[index] ?? ''}`);
   }
@@ -255,6 +249,28 @@ const SIDES = [
 export function refuseNearKey(key: string, step: number): void {
   const near = nearStepKey(key);
   if (near !== null) throw new InvalidTransformationError({ step, key, near });
+}
+
+const isSize = (size: unknown): size is string => typeof size === 'string' && size !== '';
+const isSet = (value: unknown): boolean => value !== undefined && !isAbsent(value);
+
+/** Keys of an accepted step that are no parameters, and those without a value: `height`, `overlay.font_weight`. */
+export function findIgnoredKeys(step: Readonly<Record<string, unknown>>): readonly IgnoredKey[] {
+  const entries = Object.entries(step);
+  const absent = entries.flatMap(([key, value]) => {
+    if (!PARAMETER_BY_KEY.has(key)) return [];
+    if (isAbsent(value)) return [key];
+    if (!isPlainObject(value)) return [];
+    return Object.keys(value).flatMap((name) => (isAbsent(value[name]) ? [`${key}.${name}`] : []));
+  });
+  return [
+    ...entries.flatMap(([key]) => {
+      if (PARAMETER_BY_KEY.has(key)) return [];
+      const near = nearStepKey(key);
+      return [{ key, reason: reasonToIgnore(key), ...(near === null ? {} : { near }) }];
+    }),
+    ...absent.map((key) => ({ key, reason: 'no value' })),
+  ];
 }
 
 function allowedFor(parameter: Parameter, value: unknown): string {

@@ -1,4 +1,4 @@
-import { type Grammar, isPlainObject, matching, number, oneOf, spaced } from './grammar.js';
+import { type Grammar, isAbsent, isPlainObject, matching, number, oneOf, spaced } from './grammar.js';
 import { NearNames } from './near-names.js';
 
 /**
@@ -203,6 +203,7 @@ function writeStyle(members: ReadonlyMap<string, string>): string | undefined {
 function writeObject({ text, ...layer }: Readonly<Record<string, unknown>>): string | undefined {
   const members = new Map<string, string>();
   for (const [name, value] of Object.entries(layer)) {
+    if (isAbsent(value)) continue;
     const written = TEXT_LAYER_MEMBERS.get(name)?.write(value);
     if (written === undefined) {
       return undefined;
@@ -238,7 +239,7 @@ export function allowedTextLayer(value: unknown): string | undefined {
   if (wanted !== undefined) return `as \`text\` of a text layer ${wanted}`;
   for (const [name, member] of Object.entries(layer)) {
     const grammar = TEXT_LAYER_MEMBERS.get(name);
-    if (grammar !== undefined && grammar.write(member) === undefined) {
+    if (grammar !== undefined && !isAbsent(member) && grammar.write(member) === undefined) {
       return `as \`${name}\` of a text layer ${grammar.allowedFor?.(member) ?? grammar.allowed}`;
     }
   }

@@ -2,7 +2,7 @@ import { LAYER_PUBLIC_ID_ALLOWED } from './asset-layer.js';
 import { background, border, color } from './color.js';
 import { effect } from './effects.js';
 import { FLAGS_ALLOWED } from './flags.js';
-import { anyOf, type Grammar, listOf, matching, number, oneOf, spaced, words } from './grammar.js';
+import { anyOf, type Grammar, isAbsent, listOf, matching, number, oneOf, spaced, words } from './grammar.js';
 import { gravity } from './gravity.js';
 import { NearNames } from './near-names.js';
 import { TEXT_LAYER_ALLOWED } from './text-layer.js';
@@ -267,7 +267,7 @@ export const PARAMETERS: readonly Parameter[] = [
       listOf(
         spaced(
           matching(
-            /^(?:[A-Za-z0-9_-]|%20){1,100}$/,
+            /^[A-Za-z0-9_-](?:[A-Za-z0-9_-]|%20){0,99}$/,
             'names of named transformations, of letters, digits, `_`, `-` and spaces',
             ['passport_photo', 'media_lib-thumb', 'media%20lib%20thumb'],
           ),
@@ -332,6 +332,13 @@ export const PARAMETER_BY_KEY: ReadonlyMap<string, Parameter> = new Map(
 export const PARAMETER_BY_CODE: ReadonlyMap<string, Parameter> = new Map(
   PARAMETERS.flatMap((parameter) => (parameter.code === '' ? [] : [[parameter.code, parameter] as const])),
 );
+
+/**
+ * Whether a step's parameter is as if it were not there, by its value. A layer never is: a watermark that a backend
+ * failed to fill in must not pass for none.
+ */
+export const hasNoValue = ({ kind }: Parameter, value: unknown): boolean =>
+  value === undefined || (kind !== 'layer' && isAbsent(value));
 
 const NEVER = 'never comes from a token';
 

@@ -108,6 +108,8 @@ Everything that a step of a token may say: ${PARAMETERS.length} parameters, ${FL
 
 A step is an object of parameters, by the names of Cloudinary's SDKs. It becomes one component of the URL, its parameters in the order of their codes. A value outside of what its parameter takes is refused with 422, and the answer names the step, the key and what is allowed.
 
+\`null\`, \`''\` and \`[]\` (and a list of one of them) are as if the parameter were absent, as Cloudinary's SDKs treat them, and \`explain\` lists them with the reason "no value"; so are they as a member of a text layer. They are refused with 422 as \`overlay\`, \`underlay\`, \`preset\` and the \`text\` of a text layer: a missing watermark must not pass.
+
 | limit                                              |                  |
 | -------------------------------------------------- | ---------------- |
 | steps of a token                                   | ${MAX_STEPS}     |

@@ -150,6 +150,9 @@ describe('an image without a token', () => {
     ['?width=201&height=202&crop=fit', '/c_fit,h_202,w_201'],
     ['?crop=fit&width=201', '/c_fit,w_201'],
     ['?height=202', '/h_202'],
+    // What a form sends for a field that is empty.
+    ['?height=202&width=&crop=', '/h_202'],
+    ['?width=', ''],
     ['?angle=90&overlay=text:a:b&x=1&raw_transformation=e_sepia', ''],
   ])('that may be seen is shown by the base chain and its size: %j', async (query, step) => {
     const answer = await service.image(`/images/${publicImage.imageId}${query}`);
@@ -158,7 +161,8 @@ describe('an image without a token', () => {
 
   it.each<[query: string, key: string]>([
     ['width=0', 'width'],
-    ['width=', 'width'],
+    ['width=%20', 'width'],
+    ['width=&width=', 'width'],
     ['width=1&width=2', 'width'],
     ['height=100%2Cl_x', 'height'],
     ['crop=fill%2Fl_x', 'crop'],

@@ -95,6 +95,64 @@ describe('an explanation', () => {
     ]);
   });
 
+  it('lists each value that is absent, of a step, a text and a border', async () => {
+    const font = { font_family: 'Arial', font_size: 40, font_weight: null, letter_spacing: '' };
+    const { body } = await explain(
+      tenant.path({
+        transformations: [
+          { width: 5, height: null, crop: '', flags: [], effect: [null], size: '', miaim: null },
+          { overlay: { text: 'Hi', ...font, text_style: [] }, border: { width: 3, color: null }, x: null },
+        ],
+      }),
+    );
+    expect(body['steps']).toStrictEqual([
+      {
+        step: 1,
+        component: 'w_5',
+        ignored: [
+          { key: 'miaim', reason: 'unknown parameter' },
+          ...['height', 'crop', 'flags', 'effect', 'size'].map((key) => ({ key, reason: 'no value' })),
+        ],
+      },
+      {
+        step: 2,
+        component: 'bo_3px_solid_black,l_text:Arial_40:Hi',
+        ignored: [
+          'overlay.font_weight',
+          'overlay.letter_spacing',
+          'overlay.text_style',
+          'border.color',
+          'x',
+        ].map((key) => ({ key, reason: 'no value' })),
+      },
+    ]);
+  });
+
+  it('lists what stands beside a preset once, with the first of its steps', async () => {
+    const owner = await createTenant(service, { publicId: 'preset', overlayPublicId: 'preset_layer' });
+    const policy = { presets: { card: [{ width: 5 }, { quality: 50 }] } };
+    expect((await service.admin('PATCH', `/issuers/${owner.issuerId}`, { policy })).status).toBe(200);
+    const { body } = await explain(
+      owner.steps({ height: '' }, { preset: 'card', width: null, miaim: 1 }, { preset: 'card' }),
+    );
+    const second = { preset: 'card', component: 'q_50', ignored: [] };
+    expect(body['steps']).toStrictEqual([
+      { step: 1, component: '', ignored: [{ key: 'height', reason: 'no value' }] },
+      {
+        step: 2,
+        preset: 'card',
+        component: 'w_5',
+        ignored: [
+          { key: 'miaim', reason: 'unknown parameter' },
+          { key: 'width', reason: 'no value' },
+        ],
+      },
+      { step: 2, ...second },
+      { step: 3, preset: 'card', component: 'w_5', ignored: [] },
+      { step: 3, ...second },
+    ]);
+  });
+
   it.each<[settings: object, base: string[]]>([
     [{}, BASE],
     [{ download: false }, ['c_fit,h_1920,w_1920', 'dpr_auto,q_auto,f_auto']],

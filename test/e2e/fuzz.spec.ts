@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { request } from '../support/http.js';
 import { createTenant, post, SEED, type Tenant } from '../support/seed.js';
 import { readAsked, startService, type Service } from '../support/service.js';
-import { acceptedSteps } from '../support/steps.arbitrary.js';
+import { acceptedSteps, withAbsentValues } from '../support/steps.arbitrary.js';
 import { mint } from '../tokens/token-fixtures.js';
 
 const RUNS = Number(process.env['PIXSEAL_FUZZ_RUNS'] ?? 3_000);
@@ -99,8 +99,10 @@ function arbitraries(): fc.Arbitrary<Fuzzed> {
       ...[tenant.overlayId, publicImage.overlayId, tenant.imageId, uploadedId],
     ),
   );
+  const accepted = acceptedSteps({ overlayIds: [tenant.overlayId], uploadedIds: [uploadedId] });
   const steps = fc.oneof(
-    { weight: 6, arbitrary: acceptedSteps({ overlayIds: [tenant.overlayId], uploadedIds: [uploadedId] }) },
+    { weight: 4, arbitrary: accepted },
+    { weight: 2, arbitrary: withAbsentValues(accepted) },
     { weight: 4, arbitrary: fc.array(fc.dictionary(key, hostile, { maxKeys: 4 }), { maxLength: 4 }) },
     { weight: 1, arbitrary: json },
   );

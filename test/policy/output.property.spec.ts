@@ -12,7 +12,7 @@ import type { LayerAsset } from '../../src/transformations/asset-layer.js';
 import { InvalidTransformationError } from '../../src/transformations/transformation.errors.js';
 import { TransformationMapper } from '../../src/transformations/transformation.mapper.js';
 import { outputSize, type Trial } from '../support/output-size.js';
-import { acceptedSteps, type Step } from '../support/steps.arbitrary.js';
+import { acceptedSteps, type Step, withAbsentValues } from '../support/steps.arbitrary.js';
 
 const LOGO = '3d616b4e-a597-4b23-aa3d-d7de678f0ba6';
 const OTHER = '11111111-2222-4333-8444-555555555555';
@@ -104,7 +104,7 @@ const turning: fc.Arbitrary<Step> = fc.record({
 const few = (step: Step, keep: readonly number[]): Step =>
   Object.fromEntries(Object.entries(step).filter((_, index) => keep.includes(index)));
 const steps = fc.oneof(
-  acceptedSteps({ overlayIds: [LOGO, OTHER] }),
+  withAbsentValues(acceptedSteps({ overlayIds: [LOGO, OTHER] })),
   fc
     .tuple(
       fc.array(

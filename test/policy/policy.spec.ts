@@ -105,6 +105,13 @@ describe('a policy', () => {
         [{ flags: 'tiled' }],
         [{ miaim: 1 }],
         [{ preset: 'x' }],
+        // Nobody would see that a part of a watermark does nothing.
+        ...[null, '', [], [''], [null]].flatMap((value) => [
+          [{ overlay: LOGO, opacity: value }],
+          [{ overlay: { text: 'Hi', text_style: 'Arial_40', font_weight: value } }],
+          [{ overlay: value }],
+        ]),
+        [{ border: { width: 4, color: null } }],
         Array.from({ length: 9 }, () => ({ effect: 'sepia' })),
       ],
     },
@@ -120,6 +127,8 @@ describe('a policy', () => {
         { _x: [{ width: 1 }] },
         { ['x'.repeat(65)]: [{ width: 1 }] },
         { card: [{ width: 1 }], other: [{ width: 0 }] },
+        { card: [{ width: 1, height: null }] },
+        { card: [{ underlay: null }] },
         { card: Array.from({ length: 17 }, () => ({ width: 1 })) },
         Object.fromEntries(Array.from({ length: 65 }, (_, index) => [`p${index}`, [{ width: 1 }]])),
       ],
@@ -166,6 +175,7 @@ describe('a policy', () => {
       findPolicyFaults({
         max_widht: 5,
         mandatory_steps: [{ overlay: LOGO }, { width: 0 }],
+        presets: { card: [{ overlay: { text: 'Hi', text_style: 'Arial_40', stroke: null } }] },
         base_chain: ['q_auto', 'w_9,l_x'],
       }),
     ).toStrictEqual([
@@ -174,6 +184,7 @@ describe('a policy', () => {
         key: 'mandatory_steps',
         detail: expect.stringMatching(/^step 2, `width` must be: a whole/) as string,
       },
+      { key: 'presets', detail: '`card` step 1: `overlay.stroke` would have no effect: no value' },
       {
         key: 'base_chain',
         detail: 'component 2: `l_x` names an asset, which only a step can, by the id of its row',
@@ -409,6 +420,42 @@ describe('steps under a policy', () => {
       { presets, lenient: true, strict: true },
       [{ preset: 'card', widht: 1 }],
       { step: 1, key: 'widht', allowed: 'a parameter of the vocabulary: the issuer is strict' },
+    ],
+    // A value that is absent is no use of its key; a layer never is.
+    [{ denied_keys: ['height', 'effect'] }, [{ width: 1, height: null, effect: [] }], null],
+    [{ denied_keys: ['height'] }, [{ size: '' }], null],
+    [{ allowed_keys: ['width'] }, [{ width: 1, crop: '', flags: [null] }], null],
+    [
+      { denied_keys: ['overlay'] },
+      [{ overlay: null }],
+      { rule: 'denied_keys', limit: ['overlay'], step: 1, key: 'overlay' },
+    ],
+    [
+      { allowed_keys: ['width'] },
+      [{ underlay: '' }],
+      { rule: 'allowed_keys', limit: ['width'], step: 1, key: 'underlay' },
+    ],
+    [{ presets, strict: true }, [{ preset: 'card', width: null, height: '', flags: [] }], null],
+    [
+      { presets },
+      [{ preset: 'card', overlay: null }],
+      { step: 1, key: 'overlay', allowed: 'no parameter in a step with `preset`' },
+    ],
+    ...[null, '', []].map((preset): [PolicyDocument, unknown[], object] => [
+      { presets },
+      [{ preset, width: 5 }],
+      { step: 1, key: 'preset', value: JSON.stringify(preset), allowed: 'card, mark' },
+    ]),
+    [
+      { presets_only: true, presets },
+      [{ width: null }],
+      { rule: 'presets_only', limit: ['card', 'mark'], step: 1 },
+    ],
+    [{ max_steps: 0 }, [{ width: null }], { rule: 'max_steps', limit: 0, step: 1 }],
+    [
+      { strict: true },
+      [{ miaim: null }],
+      { step: 1, key: 'miaim', allowed: 'a parameter of the vocabulary: the issuer is strict' },
     ],
     // A flag without a layer is a known key.
     [{ strict: true }, [{ width: 5, flags: 'tiled' }], null],

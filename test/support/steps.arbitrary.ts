@@ -262,3 +262,30 @@ export function acceptedSteps(rows: StepRows): fc.Arbitrary<readonly Step[]> {
     );
   });
 }
+
+/** Values that stand for none. */
+const ABSENT = fc.constantFrom<unknown>(null, '', [], [''], [null]);
+const OPTIONAL_KEYS = PARAMETERS.filter(({ kind }) => kind !== 'layer').map(({ key }) => key);
+const OPTIONAL_LOOKS = [...TEXT_LAYER_MEMBERS.keys()].filter((name) => !name.startsWith('font_'));
+
+const isTextLayer = (value: unknown): value is Step => typeof value === 'object' && value !== null;
+
+/** Steps to which parameters, and members of texts, are added that have no value: the chain stays the same. */
+export function withAbsentValues(steps: fc.Arbitrary<readonly Step[]>): fc.Arbitrary<readonly Step[]> {
+  const absent = fc.tuple(
+    fc.dictionary(fc.constantFrom(...OPTIONAL_KEYS), ABSENT, { maxKeys: 4, noNullPrototype: true }),
+    fc.dictionary(fc.constantFrom(...OPTIONAL_LOOKS), ABSENT, { maxKeys: 2, noNullPrototype: true }),
+  );
+  return steps.chain((all) =>
+    fc.tuple(...all.map(() => absent)).map((added) =>
+      all.map((step, index) => {
+        const [parameters = {}, looks = {}] = added[index] ?? [];
+        const filled = Object.entries(step).map(([key, value]) => [
+          key,
+          (key === 'overlay' || key === 'underlay') && isTextLayer(value) ? { ...looks, ...value } : value,
+        ]);
+        return { ...parameters, ...(Object.fromEntries(filled) as Step) };
+      }),
+    ),
+  );
+}

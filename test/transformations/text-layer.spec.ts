@@ -4,6 +4,7 @@ import {
   allowedTextLayer,
   LONGEST_TEXT,
   TEXT_LAYER_ALLOWED,
+  TEXT_LAYER_MEMBERS,
   writeTextLayer,
 } from '../../src/transformations/text-layer.js';
 
@@ -55,9 +56,30 @@ describe('a text layer, as an object', () => {
     expect(bySdk(layer)).toBe(written);
   });
 
+  it.each(
+    [...TEXT_LAYER_MEMBERS.keys(), 'type', 'url']
+      .filter((name) => !(name in FONT))
+      .flatMap((name) => [null, '', [], [''], [null]].map((value) => ({ name, value }))),
+  )('takes $value of `$name` as if it were absent', ({ name, value }) => {
+    expect(writeTextLayer({ text: 'Hi', [name]: value, ...FONT })).toBe('text:Arial_40:Hi');
+  });
+
+  it('takes the members of a font as absent beside a style by name', () => {
+    const layer = { text: 'Hi', text_style: 'Arial_40_bold', font_family: null, font_size: null };
+    expect(writeTextLayer(layer)).toBe('text:Arial_40_bold:Hi');
+    expect(bySdk(layer)).toBe('text:Arial_40_bold:Hi');
+  });
+
   it.each([
     ['no text', { ...FONT }],
     ['empty text', { text: '', ...FONT }],
+    ['a text of null', { text: null, ...FONT }],
+    ['a list for a text', { text: [], ...FONT }],
+    ['no text but a style', { text: null, public_id: 'sample_text_style' }],
+    ['a font of null', { text: 'Hi', font_family: null, font_size: 40 }],
+    ['a size of null', { text: 'Hi', font_family: 'Arial', font_size: null }],
+    ['an empty object for a look', { text: 'Hi', ...FONT, font_weight: {} }],
+    ['a blank look', { text: 'Hi', ...FONT, font_weight: ' ' }],
     ['text that is no text', { text: 5, ...FONT }],
     ['too long a text', { text: 'a'.repeat(LONGEST_TEXT + 1), ...FONT }],
     ['a variable', { text: 'Hi $(name)', ...FONT }],
@@ -117,6 +139,10 @@ describe('a refused text layer', () => {
     [{ ...FONT, text: '' }, 'as `text` of a text layer a text of 1 to 1000 characters'],
     [{ ...FONT, text: '$(w)' }, 'as `text` of a text layer a text without `$(`, which would read a variable'],
     [{ ...FONT, text: 'Hi', font_size: 0 }, 'as `font_size` of a text layer a whole number from 1 to 1000'],
+    [
+      { ...FONT, text: 'Hi', font_weight: null, font_size: 0 },
+      'as `font_size` of a text layer a whole number from 1 to 1000',
+    ],
     [{ ...FONT, text: 'Hi', url: 'x' }, undefined],
     [{ text: 'Hi', font_family: 'Arial' }, undefined],
     ['text:Arial_40', undefined],

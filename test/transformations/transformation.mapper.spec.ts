@@ -393,7 +393,7 @@ describe('TransformationMapper', () => {
       ['control and format characters', `\u0000\r\n\u202e\u2028\ud800`.repeat(9)],
       ['deep nesting', JSON.parse('['.repeat(500) + ']'.repeat(500)) as unknown],
       ['no number', Number.NaN],
-      ['null', null],
+      ['true', true],
     ])('shows %s bounded and printable', (_, width) => {
       const { value } = refusal([{ width }]).extensions;
       expect(value).toMatch(/^[^\p{C}\u2028\u2029]{1,100}$/u);
