@@ -43,7 +43,7 @@ const onEither = [
     'steps',
     'token-gate',
     'traces',
-    'whole-answer',
+    'raw-response',
   ],
 ]
   .map((name) => `test/e2e/${name}.spec.ts`)

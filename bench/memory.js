@@ -17,7 +17,7 @@ const collect = runInNewContext('gc');
 const pieces = await openPieces();
 const token = seal({ transformations: seedSteps(), sharinpix: {} });
 const points = [
-  ...(await follow('rows of images', (index) => pieces.deliver(numbered(1, index + 1), token))),
+  ...(await follow('rows of images', (index) => pieces.decide(numbered(1, index + 1), token))),
   ...(await followTokens()),
 ];
 process.stdout.write(`${JSON.stringify(points)}\n`);
@@ -28,7 +28,7 @@ async function followTokens() {
   // Sealed texts are made as they are used, and kept by nobody here.
   const texts = tokens.map((text) => Buffer.from(text));
   tokens.length = 0;
-  return follow('distinct tokens', (index) => pieces.deliver(SEED.imageId, texts[index].toString('latin1')));
+  return follow('distinct tokens', (index) => pieces.decide(SEED.imageId, texts[index].toString('latin1')));
 }
 
 async function follow(series, deliver) {

@@ -92,11 +92,11 @@ const PIECES = {
         .update(toSign[n] + CLOUD.api_secret)
         .digest('base64url'),
   ],
-  deliver: ['all of a redirect but HTTP', 'Pixseal', (n) => pieces.deliver(SEED.imageId, tokens[n])],
+  deliver: ['all of a redirect but HTTP', 'Pixseal', (n) => pieces.decide(SEED.imageId, tokens[n])],
 };
 
 // What is measured is right.
-const { url } = await pieces.deliver(SEED.imageId, tokens[1]);
+const { url } = await pieces.decide(SEED.imageId, tokens[1]);
 if (url !== urls[1] || pieces.sign(asset, paths[1]) !== urls[1]) throw new Error(`The URL is ${url}`);
 if (pieces.map(steps[1], overlays) !== `${seedChain(...sizes[1])}/`) throw new Error('The chain is another');
 

@@ -32,14 +32,15 @@ export async function launchBrowser() {
  * @returns The functions that `bench/micro.js` measures, and how to end.
  */
 export async function openPieces() {
-  const [app, environment, tokens, mapper, urls, delivery] = await Promise.all(
+  const [app, environment, tokens, mapper, urls, redirects, directory] = await Promise.all(
     [
       'src/app.js',
       'src/config/environment.js',
       'src/tokens/token.service.js',
       'src/transformations/transformation.mapper.js',
       'src/cloudinary/cloudinary-url.service.js',
-      'src/delivery/delivery.service.js',
+      'src/redirect/redirect.service.js',
+      'src/directory/directory.service.js',
     ].map(built),
   );
   const service = await app.createApp(environment.readEnvironment(process.env));
@@ -48,13 +49,18 @@ export async function openPieces() {
   const tokenService = get(tokens.TokenService);
   const transformationMapper = get(mapper.TransformationMapper);
   const urlService = get(urls.CloudinaryUrlService);
-  const deliveryService = get(delivery.DeliveryService);
+  const redirectService = get(redirects.RedirectService);
+  const rows = get(directory.DirectoryService);
   return {
-    check: (token) => tokenService.verify(token),
+    /** The issuer is cached: by `decide`, before. */
+    check: (token) => {
+      const read = tokenService.read(token);
+      return tokenService.verify(read, rows.cachedIssuer(read.issuerId)?.row ?? null, Date.now());
+    },
     /** @returns The token's own chain, each component with a `/` behind it. */
     map: (steps, overlays) => transformationMapper.map(steps).path(overlays),
     sign: (asset, path) => urlService.signUrl(asset, path, null),
-    deliver: (pathId, token) => deliveryService.deliver({ pathId, query: { token } }),
+    decide: (pathId, token) => redirectService.decide({ pathId, query: { token } }, { issuerId: null }),
     close: () => service.close(),
   };
 }

@@ -1,6 +1,6 @@
 import type { CreateAdminKeyDto } from '../admin-keys/admin-key.dto.js';
 import type { AdminKeyView, NewAdminKeyView } from '../admin-keys/admin-key.view.js';
-import type { ExplanationView } from '../delivery/explanation.view.js';
+import type { ExplanationView } from '../redirect/explanation.view.js';
 import type { ImageView } from '../images/image.view.js';
 import type { CreateImageDto, ListImagesDto, UpdateImageDto } from '../images/image.dto.js';
 import type { CreateIssuerDto } from '../issuers/issuer.dto.js';

@@ -10,9 +10,10 @@ import { AppModule } from '../app.module.js';
 import { embeddedSecretsPath, keepEmbeddedSecrets } from '../config/embedded-secrets.js';
 import { processVariables, readEnvironment, type Environment } from '../config/environment.js';
 import { FolderLockedError } from '../database/folder-lock.js';
-import { DeliveryLocator } from '../delivery/delivery-locator.js';
-import { DeliveryService } from '../delivery/delivery.service.js';
-import { ExplanationView } from '../delivery/explanation.view.js';
+import type { RequestOrigin } from '../platform/http/request-origin.js';
+import { LocationBuilder } from '../redirect/location-builder.js';
+import { RedirectService } from '../redirect/redirect.service.js';
+import { ExplanationView } from '../redirect/explanation.view.js';
 import { DirectoryService } from '../directory/directory.service.js';
 import { CreateImageDto, ListImagesDto, UpdateImageDto } from '../images/image.dto.js';
 import { ImageView } from '../images/image.view.js';
@@ -26,7 +27,7 @@ import { IssuersService } from '../issuers/issuers.service.js';
 import { CreateOverlayDto, ListOverlaysDto } from '../overlays/overlay.dto.js';
 import { OverlayView } from '../overlays/overlay.view.js';
 import { OverlaysService } from '../overlays/overlays.service.js';
-import { isLive } from '../tokens/token.service.js';
+import { isActive } from '../tokens/token.service.js';
 import {
   Backend,
   type ExplanationRequest,
@@ -41,7 +42,7 @@ import { note } from './output.js';
 export class DatabaseBackend extends Backend {
   private readonly validation = makeValidationPipe();
   /** By which origin a client on this machine reaches the service. */
-  private readonly reachedBy: { readonly protocol: 'http'; readonly host: string };
+  private readonly requestOrigin: RequestOrigin;
   readonly origin: string;
 
   private constructor(
@@ -49,8 +50,8 @@ export class DatabaseBackend extends Backend {
     environment: Environment,
   ) {
     super();
-    this.reachedBy = { protocol: 'http', host: hostOf(environment) };
-    this.origin = this.get(DeliveryLocator).originOf(this.reachedBy);
+    this.requestOrigin = { protocol: 'http', host: hostOf(environment) };
+    this.origin = this.get(LocationBuilder).originOf(this.requestOrigin);
   }
 
   /**
@@ -146,17 +147,17 @@ export class DatabaseBackend extends Backend {
   }
 
   async explain({ pathId, query }: ExplanationRequest): Promise<Json<ExplanationView>> {
-    const delivery = await this.get(DeliveryService).deliver({ pathId, query: toRecord(query) });
-    return toJson(
-      new ExplanationView(delivery, this.get(DeliveryLocator).locate(delivery.url, this.reachedBy)),
-    );
+    const request = { pathId, query: toRecord(query) };
+    const decision = await this.get(RedirectService).decide(request, { issuerId: null });
+    const location = this.get(LocationBuilder).build(decision.url, this.requestOrigin);
+    return toJson(new ExplanationView(decision, location));
   }
 
   async getSigningKey(issuerId: string, keyId: string | null): Promise<SigningKey> {
     const issuer = await this.get(DirectoryService).findIssuer(issuerId);
     if (issuer === null) throw new IssuerNotFoundError();
     if (issuer.disabled) throw new CommandFailedError('The issuer is disabled: its tokens are refused.');
-    const live = issuer.keys.filter((key) => isLive(key, Date.now()));
+    const live = issuer.keys.filter((key) => isActive(key, Date.now()));
     const key = keyId === null ? live[0] : live.find(({ id }) => id === keyId);
     if (key !== undefined) return key;
     if (keyId !== null) throw new KeyNotFoundError();

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { ExplanationView } from '../delivery/explanation.view.js';
+import type { ExplanationView } from '../redirect/explanation.view.js';
 import type { ExplanationRequest, Json } from './backend.js';
 import { UsageError } from './cli.errors.js';
 import { addGlobalOptions, withBackend, type GlobalOptions } from './global-options.js';

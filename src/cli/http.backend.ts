@@ -1,5 +1,5 @@
 import type { AdminKeyView, NewAdminKeyView } from '../admin-keys/admin-key.view.js';
-import type { ExplanationView } from '../delivery/explanation.view.js';
+import type { ExplanationView } from '../redirect/explanation.view.js';
 import type { ImageView } from '../images/image.view.js';
 import type { RewrapResult } from '../issuers/stored-secrets.service.js';
 import type { NewIssuerView } from '../issuers/issuer.view.js';

@@ -6,9 +6,9 @@ import { AdminKeyFinder } from '../admin/admin-key.guard.js';
 import { AdminSessions } from '../admin/admin-sessions.js';
 import { ENVIRONMENT } from '../config/config.module.js';
 import type { Environment } from '../config/environment.js';
-import { DeliveryLocator } from '../delivery/delivery-locator.js';
-import type { ReachedBy } from '../delivery/origin.js';
 import { RECOMMENDED_POLICY } from '../policy/recommended-policy.js';
+import { LocationBuilder } from '../redirect/location-builder.js';
+import type { RequestOrigin } from '../platform/http/request-origin.js';
 import { SecretBox, SecretBoxError } from '../secrets/secret-box.js';
 import { WrongAdminKeyError } from './console.errors.js';
 import { requireSameOrigin } from './same-origin.js';
@@ -44,27 +44,27 @@ export class ConsoleSessions extends AdminSessions {
   constructor(
     private readonly keys: AdminKeyFinder,
     private readonly box: SecretBox,
-    private readonly locator: DeliveryLocator,
+    private readonly locations: LocationBuilder,
     @Inject(ENVIRONMENT) private readonly environment: Pick<Environment, 'defaultPolicy'>,
   ) {
     super();
   }
 
   /** @returns the session, and the cookie that holds it. @throws WrongAdminKeyError (401) @throws InvalidHostError (400) */
-  async open(key: string, reachedBy: ReachedBy): Promise<{ document: SessionDocument; cookie: string }> {
+  async open(key: string, origin: RequestOrigin): Promise<{ document: SessionDocument; cookie: string }> {
     const reference = this.keys.referTo(key);
     const actor = await this.keys.findActor(reference);
     if (actor === null) throw new WrongAdminKeyError();
     const end = Math.min(Date.now() + LIFETIME * 1_000, actor.expiresAt?.getTime() ?? Infinity);
     const sealed: Sealed = { ...reference, digest: reference.digest.toString('base64url'), end };
     const blob = this.box.seal(Buffer.from(JSON.stringify(sealed)), PLACE);
-    const cookie = this.cookie(reachedBy, blob.toString('base64url'), LIFETIME);
+    const cookie = this.cookie(origin, blob.toString('base64url'), LIFETIME);
     return { document: this.documentOf({ actor, end }), cookie };
   }
 
   /** The cookie that makes a browser forget its session. @throws InvalidHostError (400) */
-  close(reachedBy: ReachedBy): string {
-    return this.cookie(reachedBy, '', 0);
+  close(origin: RequestOrigin): string {
+    return this.cookie(origin, '', 0);
   }
 
   /** @throws CrossSiteRequestError (403) @throws InvalidHostError (400) */
@@ -109,21 +109,21 @@ export class ConsoleSessions extends AdminSessions {
     };
   }
 
-  private isSecure(reachedBy: ReachedBy): boolean {
-    return this.locator.originOf(reachedBy).startsWith('https:');
+  private isSecure(origin: RequestOrigin): boolean {
+    return this.locations.originOf(origin).startsWith('https:');
   }
 
-  private nameFor(reachedBy: ReachedBy): string {
-    return this.isSecure(reachedBy) ? SECURE_NAME : NAME;
+  private nameFor(origin: RequestOrigin): string {
+    return this.isSecure(origin) ? SECURE_NAME : NAME;
   }
 
-  private cookie(reachedBy: ReachedBy, value: string, maxAge: number): string {
-    return stringifySetCookie(this.nameFor(reachedBy), value, {
+  private cookie(origin: RequestOrigin, value: string, maxAge: number): string {
+    return stringifySetCookie(this.nameFor(origin), value, {
       maxAge,
       path: '/',
       httpOnly: true,
       sameSite: 'strict',
-      secure: this.isSecure(reachedBy),
+      secure: this.isSecure(origin),
     });
   }
 }

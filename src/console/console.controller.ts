@@ -1,8 +1,8 @@
 import { Body, Controller, Delete, Get, HttpCode, Post, Req, Res, UseGuards } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { ReachedBy } from '../delivery/origin.js';
-import { RequestReachedBy } from '../delivery/request-origin.js';
+import type { RequestOrigin } from '../platform/http/request-origin.js';
+import { Origin } from '../platform/http/origin.decorator.js';
 import { AdminAttemptsGuard } from '../limits/admin-attempts.guard.js';
 import { PagesService } from '../pages/pages.service.js';
 import { SignInDto } from './console.dto.js';
@@ -33,10 +33,10 @@ export class ConsoleController {
   @UseGuards(AdminAttemptsGuard, ConsoleRequestGuard)
   async signIn(
     @Body() { key }: SignInDto,
-    @RequestReachedBy() reachedBy: ReachedBy,
+    @Origin() origin: RequestOrigin,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<SessionAnswer> {
-    const { document, cookie } = await this.sessions.open(key, reachedBy);
+    const { document, cookie } = await this.sessions.open(key, origin);
     reply.header('Set-Cookie', cookie);
     return { session: document };
   }
@@ -44,7 +44,7 @@ export class ConsoleController {
   @Delete('session')
   @HttpCode(204)
   @UseGuards(ConsoleRequestGuard)
-  signOut(@RequestReachedBy() reachedBy: ReachedBy, @Res({ passthrough: true }) reply: FastifyReply): void {
-    reply.header('Set-Cookie', this.sessions.close(reachedBy));
+  signOut(@Origin() origin: RequestOrigin, @Res({ passthrough: true }) reply: FastifyReply): void {
+    reply.header('Set-Cookie', this.sessions.close(origin));
   }
 }

@@ -1,6 +1,6 @@
 import { Global, Module } from '@nestjs/common';
 import { AdminSessions } from '../admin/admin-sessions.js';
-import { DeliveryModule } from '../delivery/delivery.module.js';
+import { RedirectModule } from '../redirect/redirect.module.js';
 import { PagesModule } from '../pages/pages.module.js';
 import { SecretsModule } from '../secrets/secrets.module.js';
 import { ConsoleController } from './console.controller.js';
@@ -9,7 +9,7 @@ import { ConsoleSessions } from './console-sessions.service.js';
 /** Global, since the guard of every admin controller asks it for sessions. */
 @Global()
 @Module({
-  imports: [PagesModule, DeliveryModule, SecretsModule],
+  imports: [PagesModule, RedirectModule, SecretsModule],
   controllers: [ConsoleController],
   providers: [ConsoleSessions, { provide: AdminSessions, useExisting: ConsoleSessions }],
   exports: [AdminSessions],

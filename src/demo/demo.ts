@@ -128,12 +128,12 @@ async function createRows(app: INestApplicationContext, deliveryMode: DeliveryMo
   if (rows.some(({ id }) => id !== DEMO.issuer)) return;
   if (rows.length > 0 && !(await isOfDemo(app, 'issuer.create', DEMO.issuer))) return;
   // The last of them, deleted or not.
-  if ((await directory.findImage(DEMO.issuer, DEMO.image)) !== null) return;
+  if ((await directory.loadImage(DEMO.issuer, DEMO.image)) !== null) return;
   const drawn = deliveryMode === 'cloudinary' ? null : await import('./drawings.js');
   const [watermark, photo] = [await drawn?.drawWatermark(), await drawn?.drawPhoto()];
   // The seed's token names no image and never expires: no DEFAULT_POLICY may refuse it.
   if (rows.length === 0) await issuers.create({ id: DEMO.issuer, name: 'Demo', policy: {} });
-  if ((await directory.findOverlay(DEMO.issuer, DEMO.overlay)) === null) {
+  if ((await directory.loadOverlay(DEMO.issuer, DEMO.overlay)) === null) {
     await app
       .get(OverlaysService)
       .create({ id: DEMO.overlay, issuer_id: DEMO.issuer, public_id: 'd47e609177b4' }, watermark);

@@ -10,7 +10,7 @@ import { ImageEntity } from '../images/image.entity.js';
 import type { Image } from '../images/image.js';
 import { IssuerKeyEntity } from '../issuers/issuer-key.entity.js';
 import { IssuerEntity } from '../issuers/issuer.entity.js';
-import { IssuerFinder, type Issuer } from '../issuers/issuer.js';
+import type { Issuer } from '../issuers/issuer.js';
 import type { LockedKey, SigningKey } from '../tokens/signing-key.js';
 import { issuerKeyPlace } from '../issuers/issuer-key-place.js';
 import { OverlayEntity } from '../overlays/overlay.entity.js';
@@ -18,15 +18,15 @@ import type { Overlay } from '../overlays/overlay.js';
 import { readStoredPolicy } from '../policy/compile-policy.js';
 import type { Policy } from '../policy/policy.js';
 import { RevocationEntity } from '../revocations/revocation.entity.js';
-import { RevocationFinder, type RevocationKind, type TokenNames } from '../revocations/revocation.js';
+import type { RevocationKind, TokenNames } from '../revocations/revocation.js';
 import { SecretBox, SecretBoxError } from '../secrets/secret-box.js';
 import { BatchLoader } from './batch-loader.js';
 import { DatabaseLookups } from './database-lookups.service.js';
-import { type Entry, RecordCache, type CacheRules, type FeedSession } from './record-cache.js';
+import { type CachedFact, RecordCache, type CacheRules, type FeedSession } from './record-cache.js';
 
 const MAX_ISSUERS = 10_000;
 const MAX_IMAGES = 50_000;
-/** By id alone, without a token: whoever asks for ids that nobody has takes no place of the others. */
+/** A cache of its own, so that probes for unknown ids without a token cannot evict images. */
 const MAX_PUBLIC_IMAGES = 50_000;
 const MAX_OVERLAYS = 10_000;
 
@@ -47,25 +47,8 @@ const MAX_VERDICTS = 10_000;
 const LIVE = { found: 60_000, missing: 5_000 };
 const FEED_LOST = { found: 1_000, missing: 1_000 };
 
-/** Rows that a redirect was made from. */
-export interface KnownRows {
-  readonly issuer: Issuer;
-  readonly image: Image;
-  readonly overlays: ReadonlyMap<string, Overlay>;
-}
-
-/** The same rows as their caches have them. */
-export interface HeldRows {
-  readonly issuer: Entry<Issuer>;
-  readonly image: Entry<Image>;
-  readonly overlays: readonly Entry<Overlay>[];
-}
-
-/** A row, or null for none; a promise only where the database is asked. */
-export type Found<T> = T | null | Promise<T | null>;
-
-/** An issuer's revocations: all their names, or where they are too many, answers by name. */
-type Revocations =
+/** An issuer's revocations: all their names, or where they are too many, verdicts by name. */
+export type Revocations =
   | { readonly names: ReadonlySet<string> }
   | { readonly names: null; readonly verdicts: LRUCache<string, { readonly revoked: boolean }> };
 
@@ -74,12 +57,15 @@ interface IssuerIds {
   readonly ids: ReadonlySet<string> | null;
 }
 
+/** What stands for the row of an issuer that is not among the known ids; it is no cached row of its own. */
+const NO_SUCH_ISSUER: CachedFact<Issuer> = { row: null, isFresh: false };
+
 /**
- * What this process knows of the database: the way of a warm redirect asks it alone and does no I/O.
+ * The database's rows in memory. `cached…` does no I/O and returns undefined where `load…` must be called.
  * Every look-up is within one issuer; a row of another issuer is one that does not exist.
  */
 @Injectable()
-export class DirectoryService extends IssuerFinder implements ChangeListener, RevocationFinder {
+export class DirectoryService implements ChangeListener {
   private readonly logger = new Logger(DirectoryService.name);
   private session: FeedSession | null = null;
   private readonly issuers: RecordCache<Issuer>;
@@ -96,7 +82,6 @@ export class DirectoryService extends IssuerFinder implements ChangeListener, Re
     changeFeed: ChangeFeed,
     @Inject(ENVIRONMENT) { maxStale }: Pick<Environment, 'maxStale'>,
   ) {
-    super();
     const rules: CacheRules = {
       live: LIVE,
       lost: FEED_LOST,
@@ -111,7 +96,7 @@ export class DirectoryService extends IssuerFinder implements ChangeListener, Re
     this.images = new RecordCache(MAX_IMAGES, rules);
     this.publicImages = new RecordCache(MAX_PUBLIC_IMAGES, rules);
     this.publicLoader = new BatchLoader(
-      (ids) => this.lookups.run('public images', (rows) => loadPublicImages(rows, ids)),
+      (ids) => this.lookups.run('public images', (rows) => readPublicImages(rows, ids)),
       PUBLIC_BOUNDS,
     );
     this.overlays = new RecordCache(MAX_OVERLAYS, rules);
@@ -119,86 +104,93 @@ export class DirectoryService extends IssuerFinder implements ChangeListener, Re
     changeFeed.subscribe(this);
   }
 
-  /** The caches by name, for whoever counts. */
+  /** The caches by name, for the metrics. */
   caches(): readonly (readonly [name: string, cache: Pick<RecordCache<object>, 'counts' | 'entryCount'>])[] {
     const { issuers, images, publicImages, overlays, revocations } = this;
     return Object.entries({ issuers, images, public_images: publicImages, overlays, revocations });
   }
 
-  /** An issuer with its keys. @throws DatabaseUnavailableError (503) */
-  findIssuer(id: string): Found<Issuer> {
-    const known = this.issuers.peek(id);
-    if (known !== undefined) return known;
-    // Forged tokens may each name another issuer: they cost no query each, and take no other issuer's place.
-    if (this.issuerIds.peek(ALL)?.ids?.has(id) === false) return null;
-    return this.issuers.get(id, async () => {
-      const issuer = await this.lookups.run('issuer', (rows) => this.loadIssuer(rows, id));
-      if (issuer === null) await this.learnIssuerIds();
+  /** An issuer with its keys. */
+  cachedIssuer(id: string): CachedFact<Issuer> | undefined {
+    const cached = this.issuers.find(id);
+    if (cached !== undefined) return cached;
+    // Forged tokens may each name another issuer: none costs a query, or evicts another issuer.
+    return this.issuerIds.find(ALL)?.row?.ids?.has(id) === false ? NO_SUCH_ISSUER : undefined;
+  }
+
+  /** @returns null for an issuer that does not exist. @throws DatabaseUnavailableError (503) */
+  loadIssuer(id: string): Promise<Issuer | null> {
+    return this.issuers.load(id, async () => {
+      const issuer = await this.lookups.run('issuer', (rows) => this.readIssuer(rows, id));
+      if (issuer === null) await this.loadIssuerIds();
       return issuer;
     });
   }
 
-  /** An image of this issuer, deleted ones among them. @throws DatabaseUnavailableError (503) */
-  findImage(issuerId: string, id: string): Found<Image> {
-    const key = `${issuerId}/${id}`;
-    const known = this.images.peek(key);
-    if (known !== undefined) return known;
-    return this.images.get(key, () => this.lookups.run('image', (rows) => loadImage(rows, issuerId, id)));
+  /** From memory, else loaded. @throws DatabaseUnavailableError (503) */
+  async findIssuer(id: string): Promise<Issuer | null> {
+    const cached = this.cachedIssuer(id);
+    return cached === undefined ? this.loadIssuer(id) : cached.row;
   }
 
-  /** An image that may be seen without a token, whoever's it is. @throws DatabaseUnavailableError (503) */
-  findPublicImage(id: string): Found<Image> {
-    const known = this.publicImages.peek(id);
-    return known === undefined ? this.publicImages.get(id, () => this.publicLoader.load(id)) : known;
+  /** An image of this issuer, deleted ones included. */
+  cachedImage(issuerId: string, id: string): CachedFact<Image> | undefined {
+    return this.images.find(`${issuerId}/${id}`);
   }
 
-  /** An overlay of this issuer. @throws DatabaseUnavailableError (503) */
-  findOverlay(issuerId: string, id: string): Found<Overlay> {
-    const key = `${issuerId}/${id}`;
-    const known = this.overlays.peek(key);
-    return known === undefined ? this.askOverlay(key, issuerId, id) : known;
+  /** @throws DatabaseUnavailableError (503) */
+  loadImage(issuerId: string, id: string): Promise<Image | null> {
+    return this.images.load(`${issuerId}/${id}`, () =>
+      this.lookups.run('image', (rows) => readImage(rows, issuerId, id)),
+    );
   }
 
-  /** Takes hold of rows in their caches, so that `isCurrent` need not look for them; null where one is there no more. */
-  hold({ issuer, image, overlays }: KnownRows): HeldRows | null {
-    const issuerEntry = this.issuers.entry(issuer.id);
-    const imageEntry = this.images.entry(`${image.issuerId}/${image.id}`);
-    if (issuerEntry?.row !== issuer || imageEntry?.row !== image) return null;
-    const overlayEntries: Entry<Overlay>[] = [];
-    for (const overlay of overlays.values()) {
-      const entry = this.overlays.entry(`${issuer.id}/${overlay.id}`);
-      if (entry?.row !== overlay) return null;
-      overlayEntries.push(entry);
-    }
-    return { issuer: issuerEntry, image: imageEntry, overlays: overlayEntries };
+  /** An image that may be shown without a token, of any issuer. */
+  cachedPublicImage(id: string): CachedFact<Image> | undefined {
+    return this.publicImages.find(id);
   }
 
-  /** Whether a look-up would give these very rows now, without asking the database. */
-  isCurrent({ issuer, image, overlays }: HeldRows): boolean {
-    if (!this.issuers.isCurrent(issuer) || !this.images.isCurrent(image)) return false;
-    for (const overlay of overlays) {
-      if (!this.overlays.isCurrent(overlay)) return false;
-    }
-    return true;
+  /** @throws DatabaseUnavailableError (503) */
+  loadPublicImage(id: string): Promise<Image | null> {
+    return this.publicImages.load(id, () => this.publicLoader.load(id));
   }
 
-  isRevoked(issuerId: string, names: TokenNames): boolean | Promise<boolean> {
-    return this.knowsRevoked(issuerId, names) ?? this.askRevoked(issuerId, namesOf(names));
+  /** An overlay of this issuer. */
+  cachedOverlay(issuerId: string, id: string): CachedFact<Overlay> | undefined {
+    return this.overlays.find(`${issuerId}/${id}`);
   }
 
-  /** The same as far as it is known; null where the database would have to be asked. */
-  knowsRevoked(issuerId: string, names: TokenNames): boolean | null {
-    if (names.jwtId === null && names.sessionId === null) return false;
-    const known = this.revocations.peek(issuerId);
-    if (known === undefined || known === null) return null;
-    const wanted = namesOf(names);
-    if (known.names !== null) return wanted.some((name) => known.names.has(name));
-    const verdicts = wanted.map((name) => known.verdicts.get(name)?.revoked);
-    if (verdicts.includes(true)) return true;
-    return verdicts.includes(undefined) ? null : false;
+  /** @throws DatabaseUnavailableError (503) */
+  loadOverlay(issuerId: string, id: string): Promise<Overlay | null> {
+    return this.overlays.load(`${issuerId}/${id}`, () =>
+      this.lookups.run('overlay', (rows) => readOverlay(rows, issuerId, id)),
+    );
   }
 
-  /** Forgets a row: called by the change feed, and by writers so that they read their own writes. */
+  /** The revocations of this issuer's tokens; `verdictOf` reads them. */
+  cachedRevocations(issuerId: string): CachedFact<Revocations> | undefined {
+    return this.revocations.find(issuerId);
+  }
+
+  /** Whether one of the names is revoked. @throws DatabaseUnavailableError (503) */
+  async loadIsRevoked(issuerId: string, names: TokenNames): Promise<boolean> {
+    const revocations =
+      this.cachedRevocations(issuerId)?.row ??
+      (await this.revocations.load(issuerId, () =>
+        this.lookups.run('revocations', (rows) => readRevocations(rows, issuerId)),
+      ));
+    if (revocations === null) return false;
+    const known = verdictOf(revocations, names);
+    if (known !== undefined || revocations.names !== null) return known === true;
+    const { verdicts } = revocations;
+    const unknown = namesOf(names).filter((name) => !verdicts.has(name));
+    const revoked = await this.lookups.run('revocations', (rows) => readRevoked(rows, issuerId, unknown));
+    // Where revocations change meanwhile, these verdicts are dropped with the rest.
+    for (const name of unknown) verdicts.set(name, { revoked: revoked.has(name) });
+    return verdictOf(revocations, names) === true;
+  }
+
+  /** Invalidates a row: called by the change feed, and by writers so that they read their own writes. */
   rowChanged({ table, id, issuer_id: issuerId }: RowChange): void {
     switch (table) {
       case 'issuers':
@@ -220,7 +212,7 @@ export class DirectoryService extends IssuerFinder implements ChangeListener, Re
     }
   }
 
-  /** What was loaded in a session that has ended must be asked for again: changes may have been missed. */
+  /** What was loaded in a session that has ended must be loaded again: changes may have been missed. */
   liveChanged(live: boolean): void {
     if (this.session !== null) this.session.live = false;
     this.session = live ? { live, heardAt: performance.now() } : null;
@@ -232,22 +224,16 @@ export class DirectoryService extends IssuerFinder implements ChangeListener, Re
     this.lookups.heard();
   }
 
-  private askOverlay(key: string, issuerId: string, id: string): Found<Overlay> {
-    return this.overlays.get(key, () =>
-      this.lookups.run('overlay', (rows) => loadOverlay(rows, issuerId, id)),
-    );
-  }
-
-  /** Without an answer, unknown issuers go on being asked for one by one. */
-  private async learnIssuerIds(): Promise<void> {
+  /** Where it fails, unknown issuers go on being looked up one by one. */
+  private async loadIssuerIds(): Promise<void> {
     try {
-      await this.issuerIds.get(ALL, () => this.lookups.run('issuer_ids', loadIssuerIds));
+      await this.issuerIds.load(ALL, () => this.lookups.run('issuer_ids', readIssuerIds));
     } catch (error) {
       if (!(error instanceof DatabaseUnavailableError)) throw error;
     }
   }
 
-  private async loadIssuer(rows: EntityManager, id: string): Promise<Issuer | null> {
+  private async readIssuer(rows: EntityManager, id: string): Promise<Issuer | null> {
     const row = await rows.findOneBy(IssuerEntity, { id });
     if (row === null) return null;
     const stored = await rows
@@ -286,31 +272,23 @@ export class DirectoryService extends IssuerFinder implements ChangeListener, Re
       return { id, algorithm, secret: null, notBefore, notAfter };
     }
   }
-
-  private async askRevoked(issuerId: string, wanted: readonly string[]): Promise<boolean> {
-    const known = await this.revocations.get(issuerId, () =>
-      this.lookups.run('revocations', (rows) => loadRevocations(rows, issuerId)),
-    );
-    if (known === null) return false;
-    if (known.names !== null) return wanted.some((name) => known.names.has(name));
-    const { verdicts } = known;
-    const unknown = wanted.filter((name) => !verdicts.has(name));
-    if (unknown.length > 0) {
-      const revoked = await this.lookups.run('revocations', (rows) => findRevoked(rows, issuerId, unknown));
-      // Of revocations that were changed meanwhile, these verdicts are dropped with the rest.
-      for (const name of unknown) verdicts.set(name, { revoked: revoked.has(name) });
-      if (revoked.size > 0) return true;
-    }
-    return wanted.some((name) => verdicts.get(name)?.revoked === true);
-  }
 }
 
-async function loadImage(rows: EntityManager, issuerId: string, id: string): Promise<Image | null> {
+/** Whether one of the names is revoked; undefined where the database must be queried. */
+export function verdictOf(revocations: Revocations, names: TokenNames): boolean | undefined {
+  const wanted = namesOf(names);
+  if (revocations.names !== null) return wanted.some((name) => revocations.names.has(name));
+  const verdicts = wanted.map((name) => revocations.verdicts.get(name)?.revoked);
+  if (verdicts.includes(true)) return true;
+  return verdicts.includes(undefined) ? undefined : false;
+}
+
+async function readImage(rows: EntityManager, issuerId: string, id: string): Promise<Image | null> {
   const row = await rows.findOne(ImageEntity, { where: { id, issuerId }, withDeleted: true });
   return row && toImage(row);
 }
 
-async function loadPublicImages(
+async function readPublicImages(
   rows: EntityManager,
   ids: readonly string[],
 ): Promise<ReadonlyMap<string, Image>> {
@@ -326,17 +304,17 @@ function toImage(row: ImageEntity): Image {
   return { id, issuerId, publicId, version, deliveryType, access, notBefore, deleted: deletedAt !== null };
 }
 
-async function loadIssuerIds(rows: EntityManager): Promise<IssuerIds> {
+async function readIssuerIds(rows: EntityManager): Promise<IssuerIds> {
   const found = await rows.find(IssuerEntity, { select: { id: true }, take: MAX_ISSUERS + 1 });
   return { ids: found.length > MAX_ISSUERS ? null : new Set(found.map(({ id }) => id)) };
 }
 
-async function loadOverlay(rows: EntityManager, issuerId: string, id: string): Promise<Overlay | null> {
+async function readOverlay(rows: EntityManager, issuerId: string, id: string): Promise<Overlay | null> {
   const row = await rows.findOneBy(OverlayEntity, { id, issuerId });
   return row && { id: row.id, publicId: row.publicId, deliveryType: row.deliveryType };
 }
 
-async function loadRevocations(rows: EntityManager, issuerId: string): Promise<Revocations> {
+async function readRevocations(rows: EntityManager, issuerId: string): Promise<Revocations> {
   const found = await rows
     .createQueryBuilder(RevocationEntity, 'revocation')
     .select(['revocation.kind AS kind', 'revocation.value AS value'])
@@ -348,7 +326,7 @@ async function loadRevocations(rows: EntityManager, issuerId: string): Promise<R
     : { names: new Set(found.map(({ kind, value }) => nameOf(kind, value))) };
 }
 
-async function findRevoked(
+async function readRevoked(
   rows: EntityManager,
   issuerId: string,
   names: readonly string[],

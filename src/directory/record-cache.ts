@@ -1,71 +1,86 @@
 import { LRUCache } from 'lru-cache';
 
-/** Milliseconds that an entry may be served without being asked for again. */
+/** Milliseconds for which an entry is fresh. */
 export interface Lifetimes {
   readonly found: number;
   readonly missing: number;
 }
 
-/** A span of time in which every change was told: from one `LISTEN` to the loss of its connection. */
+/** A period in which every change was received: from one `LISTEN` to the loss of its connection. */
 export interface FeedSession {
   live: boolean;
-  /** When the database was last sure to have told everything; by the clock of the cache. */
+  /** When all earlier changes were last known to be received; by the clock of the cache. */
   heardAt: number;
 }
 
 /** What a cache goes by: shared by all caches of a process. */
 export interface CacheRules {
-  /** The net below a live change feed. */
+  /** The upper bound beside a live change feed. */
   readonly live: Lifetimes;
   /** What stands in for the feed while it is lost. */
   readonly lost: Lifetimes;
-  /** Milliseconds that a row is served after it was last known to be true, when the database does not answer. */
+  /** Milliseconds for which a row is served after it was last known to be true, when the database does not respond. */
   readonly stale: number;
-  /** The session that is on now, null while the feed is lost. */
+  /** The current session, null while the feed is lost. */
   readonly session: () => FeedSession | null;
-  /** True while the database is known not to answer: then nobody waits for it who has an old row. */
+  /** True while the database is known not to respond: then no request with an old row waits for it. */
   readonly isDown: () => boolean;
 }
 
-/** Milliseconds for which an entry that was used need not be moved before the others: moving costs more than looking. */
+/** A row in memory, or that it does not exist. */
+export interface CachedFact<T> {
+  readonly row: T | null;
+  /** Whether it may still be served as it is (RFC 9111 §4.2). False once it was evicted or invalidated. */
+  readonly isFresh: boolean;
+}
+
+/** Milliseconds for which an entry that was used is not moved to the front again: moving costs more than looking up. */
 const RECENT = 1_000;
 
-/** What is kept of a row. Whoever holds one can ask whether it still counts, which is quicker than to look it up. */
-export interface Entry<T> {
-  readonly key: string;
-  /** Null for a row that does not exist, and once it is gone. */
-  row: T | null;
-  /** When its load began: the row was true at that moment or later. */
-  readonly askedAt: number;
-  /** The session its load began in: changes since then were told for as long as it lasted. */
-  readonly session: FeedSession | null;
-  /** True once it was changed, asked for anew or crowded out. */
-  gone: boolean;
-  /** When it was last moved before the others, so that it is crowded out after them. */
-  usedAt: number;
+/** What is cached of a row. */
+class Entry<T extends object> implements CachedFact<T> {
+  /** True once it was invalidated, reloaded or evicted. */
+  evicted = false;
+  /** When it was last moved to the front, so that it is evicted after the others. */
+  usedAt = performance.now();
+
+  constructor(
+    private readonly cache: RecordCache<T>,
+    readonly key: string,
+    /** Null for a row that does not exist, and once it is evicted. */
+    public row: T | null,
+    /** The row was true at that instant or later. */
+    readonly loadStartedAt: number,
+    /** The session in which its load started: changes since then were received for as long as it was live. */
+    readonly session: FeedSession | null,
+  ) {}
+
+  get isFresh(): boolean {
+    return !this.evicted && this.cache.canServe(this);
+  }
 }
 
 /**
- * A bounded cache of rows, those that do not exist among them. Concurrent misses of one key share one load, and
- * what a load read before an invalidation is handed to those who waited but never kept. A row whose time is up is
- * asked for again, and served on, up to a bound, only where no answer comes: one known to be changed never is, and
- * an absence never is either.
+ * A bounded cache of rows, missing ones included. Concurrent misses of one key share one load, and
+ * what a load read before an invalidation is returned to those who waited but never cached. An expired row is
+ * loaded again, and served on, up to a bound, only where the load fails: one that is known to be changed never is, and
+ * neither is a missing one.
  */
 export class RecordCache<T extends object> {
   private readonly entries: LRUCache<string, Entry<T>>;
   private readonly loading = new Map<string, Promise<T | null>>();
-  /** Questions that were answered from here, had to be asked, or got an old row because no answer came. */
+  /** Look-ups that were served from here, had to be loaded, or got an old row because the load failed. */
   readonly counts = { hit: 0, miss: 0, stale: 0 };
 
-  /** @param weigh What a row counts against `max`, at least 1; every row is 1 where absent. */
+  /** @param weigh What a row weighs against `max`, at least 1; every row is 1 where absent. */
   constructor(
     max: number,
     private readonly rules: CacheRules,
     weigh?: (row: T) => number,
   ) {
     const dispose = (entry: Entry<T>): void => {
-      entry.gone = true;
-      // Whoever still holds the entry holds no more than that.
+      entry.evicted = true;
+      // A cached redirect may keep the entry: it must not keep the row in memory.
       entry.row = null;
     };
     this.entries = new LRUCache(
@@ -79,62 +94,48 @@ export class RecordCache<T extends object> {
     return this.entries.size;
   }
 
-  /** What is kept and needs no asking; undefined where `get` would load. Null when there is no such row. */
-  peek(key: string): T | null | undefined {
+  /** What may be served as it is; undefined where `load` must be called. */
+  find(key: string): CachedFact<T> | undefined {
     const entry = this.entries.peek(key);
-    return entry !== undefined && this.isServed(entry) ? entry.row : undefined;
-  }
-
-  /** What is kept under this key, whether it may be served or not. */
-  entry(key: string): Entry<T> | undefined {
-    return this.entries.peek(key);
-  }
-
-  /** Whether an entry of this cache is what `peek` would give now. */
-  isCurrent(entry: Entry<T>): boolean {
-    return !entry.gone && this.isServed(entry);
+    return entry !== undefined && this.canServe(entry) ? entry : undefined;
   }
 
   /**
-   * @returns null when there is no such row; no promise where nothing is asked for.
+   * Loads a row and caches it.
+   * @returns null where no such row exists.
    * @throws what `load` throws, unless an old row may still be served.
    */
-  get(key: string, load: () => Promise<T | null>): T | null | Promise<T | null> {
+  async load(key: string, load: () => Promise<T | null>): Promise<T | null> {
     const entry = this.entries.peek(key);
-    if (entry === undefined) return this.load(key, load);
-    return this.isServed(entry) ? entry.row : this.reload(key, entry, load);
-  }
-
-  /** Forgets a row that was changed: whatever happens, the old one is not served again. */
-  invalidate(key: string): void {
-    this.entries.delete(key);
-    this.loading.delete(key);
-  }
-
-  private async reload(key: string, entry: Entry<T>, load: () => Promise<T | null>): Promise<T | null> {
     try {
-      return await this.load(key, load);
+      return await this.loadOnce(key, load);
     } catch (error) {
-      // Unless a change was told meanwhile, which has taken the entry away.
-      if (this.entries.peek(key) !== entry || !this.mayOutlive(entry)) throw error;
+      // Unless a change was received meanwhile, which has taken the entry out.
+      if (entry === undefined || this.entries.peek(key) !== entry || !this.canServeStale(entry)) throw error;
       this.counts.stale += 1;
       return entry.row;
     }
   }
 
-  private load(key: string, load: () => Promise<T | null>): Promise<T | null> {
+  /** Removes a row that was changed: whatever happens, the old one is not served again. */
+  invalidate(key: string): void {
+    this.entries.delete(key);
+    this.loading.delete(key);
+  }
+
+  private loadOnce(key: string, load: () => Promise<T | null>): Promise<T | null> {
     this.counts.miss += 1;
-    const underWay = this.loading.get(key);
-    if (underWay !== undefined) return underWay;
+    const pending = this.loading.get(key);
+    if (pending !== undefined) return pending;
 
     const session = this.rules.session();
-    const askedAt = performance.now();
+    const loadStartedAt = performance.now();
     const loading = load().then(
       (row) => {
         // An invalidation meanwhile has taken this load out of the map: its row may be the old one.
         if (this.loading.get(key) === loading) {
           this.loading.delete(key);
-          this.entries.set(key, { key, row, askedAt, session, gone: false, usedAt: performance.now() });
+          this.entries.set(key, new Entry(this, key, row, loadStartedAt, session));
         }
         return row;
       },
@@ -147,14 +148,15 @@ export class RecordCache<T extends object> {
     return loading;
   }
 
-  private isServed(entry: Entry<T>): boolean {
+  /** Whether an entry of this cache may be served without a load; counts it as served. */
+  canServe(entry: Entry<T>): boolean {
     const { live, lost } = this.rules;
-    const told = entry.session?.live === true;
-    const { found, missing } = told ? live : lost;
+    const isLive = entry.session?.live === true;
+    const { found, missing } = isLive ? live : lost;
     const now = performance.now();
-    const age = now - (told ? entry.askedAt : knownAt(entry));
+    const age = now - (isLive ? entry.loadStartedAt : lastKnownAt(entry));
     if (age < (entry.row === null ? missing : found)) this.counts.hit += 1;
-    else if (this.rules.isDown() && this.mayOutlive(entry)) this.counts.stale += 1;
+    else if (this.rules.isDown() && this.canServeStale(entry)) this.counts.stale += 1;
     else return false;
     if (now - entry.usedAt >= RECENT) {
       entry.usedAt = now;
@@ -163,12 +165,13 @@ export class RecordCache<T extends object> {
     return true;
   }
 
-  private mayOutlive(entry: Entry<T>): boolean {
-    return entry.row !== null && performance.now() - knownAt(entry) < this.rules.stale;
+  /** RFC 5861 §4: stale-if-error. */
+  private canServeStale(entry: Entry<T>): boolean {
+    return entry.row !== null && performance.now() - lastKnownAt(entry) < this.rules.stale;
   }
 }
 
 /** When an entry was last known to be true. */
-function knownAt({ askedAt, session }: Entry<unknown>): number {
-  return Math.max(askedAt, session?.heardAt ?? 0);
+function lastKnownAt({ loadStartedAt, session }: Pick<Entry<object>, 'loadStartedAt' | 'session'>): number {
+  return Math.max(loadStartedAt, session?.heardAt ?? 0);
 }

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import { IssuerFinder } from '../issuers/issuer.js';
+import { DirectoryService } from '../directory/directory.service.js';
 import { NoLiveKeyError } from '../issuers/issuer.errors.js';
-import { isLive } from '../tokens/token.service.js';
+import { isActive } from '../tokens/token.service.js';
 import { TokenSigner } from '../tokens/token-signer.js';
 import { ImagesService } from './images.service.js';
 
@@ -18,16 +18,16 @@ const THUMBNAIL = [{ width: 320, height: 240, crop: 'limit' }];
 export class ImagePreviews {
   constructor(
     private readonly images: ImagesService,
-    private readonly issuers: IssuerFinder,
+    private readonly directory: DirectoryService,
     private readonly signer: TokenSigner,
   ) {}
 
   /** The path of an image's thumbnail. @throws ImageNotFoundError (404), ImageDeletedError (410), NoLiveKeyError (409) */
   async sign(id: string): Promise<string> {
     const image = await this.images.get(id);
-    const issuer = await this.issuers.findIssuer(image.issuerId);
+    const issuer = await this.directory.findIssuer(image.issuerId);
     const now = Date.now();
-    const key = issuer?.keys.find((each) => isLive(each, now));
+    const key = issuer?.keys.find((each) => isActive(each, now));
     if (key === undefined) throw new NoLiveKeyError();
     const iat = Math.floor(now / 1_000);
     const token = this.signer.sign(

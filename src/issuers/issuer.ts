@@ -8,12 +8,3 @@ export interface Issuer extends TokenIssuer {
   /** What its tokens may do; null where the stored policy cannot be read, and nothing may be delivered. */
   readonly policy: Policy | null;
 }
-
-/** Looks an issuer up by its id; the directory is the one that does. */
-export abstract class IssuerFinder {
-  /**
-   * @returns null when no such issuer exists; no promise where it is known already.
-   * @throws DatabaseUnavailableError (503) on a cold entry without a database.
-   */
-  abstract findIssuer(id: string): Issuer | null | Promise<Issuer | null>;
-}

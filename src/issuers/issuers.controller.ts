@@ -1,9 +1,9 @@
 import { Body, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse } from '@nestjs/swagger';
 import { AdminController, OpenToBoundKeys } from '../admin/admin-controller.js';
-import { DeliveryLocator } from '../delivery/delivery-locator.js';
-import type { ReachedBy } from '../delivery/origin.js';
-import { RequestReachedBy } from '../delivery/request-origin.js';
+import { LocationBuilder } from '../redirect/location-builder.js';
+import type { RequestOrigin } from '../platform/http/request-origin.js';
+import { Origin } from '../platform/http/origin.decorator.js';
 import { Route } from '../docs/route.js';
 import { Idempotent } from '../idempotency/idempotency.interceptor.js';
 import {
@@ -27,18 +27,15 @@ import { IssuersService } from './issuers.service.js';
 export class IssuersController {
   constructor(
     private readonly issuers: IssuersService,
-    private readonly locator: DeliveryLocator,
+    private readonly locations: LocationBuilder,
   ) {}
 
   @Post()
   @Route('Makes an issuer and its first key', { 400: ['invalid_host'], 409: ['id_taken'] })
   @Idempotent()
   @ApiCreatedResponse({ type: NewIssuerView })
-  async create(
-    @Body() dto: CreateIssuerDto,
-    @RequestReachedBy() reachedBy: ReachedBy,
-  ): Promise<NewIssuerView> {
-    const origin = this.locator.originOf(reachedBy);
+  async create(@Body() dto: CreateIssuerDto, @Origin() requestOrigin: RequestOrigin): Promise<NewIssuerView> {
+    const origin = this.locations.originOf(requestOrigin);
     const { row, key } = await this.issuers.create(dto);
     return new NewIssuerView(row, new NewKeyView(key.row, key.secret, origin));
   }
@@ -87,9 +84,9 @@ export class IssuersController {
   async addKey(
     @Param('id') id: string,
     @Body() dto: CreateKeyDto,
-    @RequestReachedBy() reachedBy: ReachedBy,
+    @Origin() requestOrigin: RequestOrigin,
   ): Promise<NewKeyView> {
-    const origin = this.locator.originOf(reachedBy);
+    const origin = this.locations.originOf(requestOrigin);
     const { row, secret } = await this.issuers.addKey(id, dto);
     return new NewKeyView(row, secret, origin);
   }

@@ -1,5 +1,5 @@
 import { Module } from '@nestjs/common';
-import { DeliveryModule } from '../delivery/delivery.module.js';
+import { RedirectModule } from '../redirect/redirect.module.js';
 import { PolicyRowsService } from '../policy/policy-rows.service.js';
 import { SecretsModule } from '../secrets/secrets.module.js';
 import { StoredSecretsService } from './stored-secrets.service.js';
@@ -7,7 +7,7 @@ import { IssuersController } from './issuers.controller.js';
 import { IssuersService } from './issuers.service.js';
 
 @Module({
-  imports: [DeliveryModule, SecretsModule],
+  imports: [RedirectModule, SecretsModule],
   controllers: [IssuersController],
   providers: [IssuersService, PolicyRowsService, StoredSecretsService],
   exports: [IssuersService, StoredSecretsService],

@@ -3,8 +3,6 @@ import { totalmem } from 'node:os';
 import underPressure from '@fastify/under-pressure';
 import type { FastifyInstance } from 'fastify';
 import type { Environment } from '../config/environment.js';
-import { OverloadedError } from './overloaded.error.js';
-import { refuseEarly } from './early-refusal.js';
 
 /** When a process refuses more work. A bound of 0 is none. */
 export interface PressureBounds {
@@ -46,15 +44,8 @@ function containerMemory(): number {
   return bytes > 0 && bytes < totalmem() ? bytes : 0;
 }
 
-/** A process whose `/health/live` said so would be killed, and what overload looks like is for `/metrics` to tell. */
-const EXEMPT: ReadonlySet<string | undefined> = new Set(['/health/live', '/metrics']);
-
-/** Answers 503 `overloaded` while a bound is passed. */
-export function shedLoad(server: FastifyInstance, bounds: PressureBounds): void {
-  server.register(underPressure, {
-    ...bounds,
-    pressureHandler: (request, reply) => {
-      if (!EXEMPT.has(request.routeOptions.url)) refuseEarly(new OverloadedError(), request, reply);
-    },
-  });
+/** Measures this process; `server.isUnderPressure()` then says whether a bound is passed. */
+export function measurePressure(server: FastifyInstance, bounds: PressureBounds): void {
+  // The request lifecycle refuses, before the router.
+  server.register(underPressure, { ...bounds, pressureHandler: () => undefined });
 }

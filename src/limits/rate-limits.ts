@@ -37,20 +37,15 @@ export class RateLimits {
    *   let a client choose.
    * @throws TooManyRequestsError (429)
    */
-  spendAddress(address: string | undefined, cost = 1): Promise<void> | undefined {
+  consumeAddress(address: string | undefined, cost = 1): Promise<void> | undefined {
     if (this.perAddress === null || cost === 0) return undefined;
     const key = addressKey(address);
     if (key === null && address !== undefined) this.warnOfUnknown();
     return this.spend('address', key ?? UNKNOWN, this.perAddress, cost);
   }
 
-  /** Whether counting may wait for somebody else's answer. */
-  get waits(): boolean {
-    return (this.perAddress !== null || this.perIssuer !== null) && this.storage.waits;
-  }
-
   /** @throws TooManyRequestsError (429) */
-  spendIssuer(issuerId: string): Promise<void> | undefined {
+  consumeIssuer(issuerId: string): Promise<void> | undefined {
     return this.perIssuer === null ? undefined : this.spend('issuer', issuerId, this.perIssuer, 1);
   }
 

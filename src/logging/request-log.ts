@@ -1,54 +1,30 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
+import type { Exchange } from '../platform/http/exchange.js';
 import { sentStatus } from '../problems/broken-requests.js';
 
 /**
- * One JSON line for each request, when its response is sent or its client has left. It has the route's pattern and
- * never the URL: a token is a URL's query.
+ * Writes one JSON line for each request, when its response is sent or its client has left. It has the route's pattern
+ * and never the URL: a token is in its query.
  */
-export function logRequests(fastify: FastifyInstance, logger: Logger): void {
-  fastify.decorateRequest('issuerId', null);
-  fastify.decorateRequest('problemCode', null);
-  fastify.addHook('onRequest', (request, reply, done) => {
-    logWhenSent(logger, request, reply);
-    done();
-  });
-}
+export class RequestLog {
+  constructor(private readonly logger: Logger) {}
 
-/** Writes the line of one request when its response is closed; to be called for those that come to no hook. */
-export function logWhenSent(logger: Logger, request: FastifyRequest, reply: FastifyReply): void {
-  if (!logger.isLevelEnabled('info')) return;
-  // Comes once, also where the client left before the end: Fastify's onResponse does not.
-  reply.raw.once('close', () => {
-    logLine(logger, {
-      request_id: request.id,
-      method: request.method,
-      route: request.routeOptions.url ?? null,
-      status: sentStatus(reply.raw),
-      ms: reply.elapsedTime,
-      issuer_id: request.issuerId,
-      problem_code: request.problemCode,
-    });
-  });
-}
-
-/** What the log has of a request. */
-export interface RequestLine {
-  readonly request_id: string;
-  readonly method: string;
-  /** The route's pattern; null where no route was found. */
-  readonly route: string | null;
-  /** 499 where the client left before the response was sent. */
-  readonly status: number;
-  /** Milliseconds. */
-  readonly ms: number;
-  readonly issuer_id: string | null;
-  readonly problem_code: string | null;
-}
-
-/** Writes the line. */
-export function logLine(logger: Logger, line: RequestLine): void {
-  const { request_id, method, route, status, issuer_id, problem_code } = line;
-  const ms = Math.round(line.ms * 1000) / 1000;
-  logger.info({ request_id, method, route, status, ms, issuer_id, problem_code }, 'request');
+  /** @param elapsed Milliseconds from the request's arrival to the end of its response. */
+  write(exchange: Exchange, elapsed: number): void {
+    if (!this.logger.isLevelEnabled('info')) return;
+    const { request, response, requestId, route, issuerId, problem } = exchange;
+    this.logger.info(
+      {
+        request_id: requestId,
+        method: request.method,
+        route,
+        // 499 where the client left before the response was sent.
+        status: sentStatus(response),
+        ms: Math.round(elapsed * 1000) / 1000,
+        issuer_id: issuerId,
+        problem_code: problem?.code ?? null,
+      },
+      'request',
+    );
+  }
 }

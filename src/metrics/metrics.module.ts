@@ -1,5 +1,5 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
-import { DeliveryModule } from '../delivery/delivery.module.js';
+import { RedirectModule } from '../redirect/redirect.module.js';
 import { MetricsController } from './metrics.controller.js';
 import { MetricsService } from './metrics.service.js';
 import { Observations } from './observations.js';
@@ -11,7 +11,7 @@ export class MetricsModule {
   static for(observations: Observations): DynamicModule {
     return {
       module: MetricsModule,
-      imports: [DeliveryModule],
+      imports: [RedirectModule],
       controllers: [MetricsController],
       providers: [MetricsService, { provide: Observations, useValue: observations }],
       exports: [Observations],

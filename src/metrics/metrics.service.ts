@@ -4,7 +4,7 @@ import { AggregatorRegistry, collectDefaultMetrics, Registry, type Metric } from
 import { DataSource } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import { ChangeFeed } from '../database/change-feed.js';
-import { WarmRedirects } from '../delivery/warm-redirects.service.js';
+import { RedirectCache } from '../redirect/redirect-cache.js';
 import { DatabaseLookups } from '../directory/database-lookups.service.js';
 import { DirectoryService } from '../directory/directory.service.js';
 import { askWorkers, answerWorkers } from '../serve/worker-metrics.js';
@@ -30,7 +30,7 @@ export class MetricsService {
   constructor(
     private readonly observations: Observations,
     private readonly directory: DirectoryService,
-    private readonly warm: WarmRedirects,
+    private readonly redirects: RedirectCache,
     private readonly lookups: DatabaseLookups,
     private readonly feed: ChangeFeed,
     private readonly dataSource: DataSource,
@@ -52,12 +52,12 @@ export class MetricsService {
     return [
       {
         name: 'pixseal_redirects_total',
-        help: 'Redirects answered 302: from memory as they stand (way="warm") or worked out (way="whole"), for a token or a public image.',
+        help: 'Redirects (302), by whether the redirect cache had them (cache="hit" or "miss"), for a token or a public image.',
         type: 'counter',
         read: () => [
-          { labels: { way: 'warm', access: 'sealed' }, value: observations.redirects.warm },
-          { labels: { way: 'whole', access: 'sealed' }, value: observations.redirects.sealed },
-          { labels: { way: 'whole', access: 'public' }, value: observations.redirects.public },
+          { labels: { cache: 'hit', access: 'token' }, value: observations.redirects.cached },
+          { labels: { cache: 'miss', access: 'token' }, value: observations.redirects.token },
+          { labels: { cache: 'miss', access: 'public' }, value: observations.redirects.public },
         ],
       },
       {
@@ -74,7 +74,7 @@ export class MetricsService {
       },
       {
         name: 'pixseal_request_duration_seconds',
-        help: 'From a request’s arrival to its answer being sent, by route and class of the status; of warm redirects, to its answer being handed to the socket.',
+        help: 'From a request’s arrival to the end of its response, by route and class of the status.',
         type: 'histogram',
         read: () => observations.requestDurations(),
       },
@@ -115,14 +115,14 @@ export class MetricsService {
           ...this.directory
             .caches()
             .map(([cache, { entryCount }]) => ({ labels: { cache }, value: entryCount })),
-          { labels: { cache: 'warm_redirects' }, value: this.warm.size.entries },
+          { labels: { cache: 'redirects' }, value: this.redirects.size.entries },
         ],
       },
       {
-        name: 'pixseal_warm_redirects_bytes',
-        help: 'About how much memory the warm redirects take.',
+        name: 'pixseal_redirect_cache_bytes',
+        help: 'Approximate memory of the redirect cache.',
         type: 'gauge',
-        read: () => one(this.warm.size.bytes),
+        read: () => one(this.redirects.size.bytes),
       },
       {
         name: 'pixseal_feed_live',

@@ -1,5 +1,4 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { ToldProblem } from '../problems/problem.filter.js';
+import type { Exchange, RedirectKind } from '../platform/http/exchange.js';
 import { Durations, Tally, type Sample } from './instruments.js';
 
 /** How many renders there are at this moment. */
@@ -8,8 +7,7 @@ export interface RenderLoad {
   readonly waitingCount: number;
 }
 
-const REDIRECT = '/images/:image_id';
-/** In the place of a route's pattern where no route was found: a path is nothing to count by. */
+/** Stands for a route's pattern where no route matches: a path is never a label. */
 const NO_ROUTE = 'none';
 
 /**
@@ -17,7 +15,7 @@ const NO_ROUTE = 'none';
  * form. Words to count by are routes' patterns, codes and statuses, never an id, a path or a token.
  */
 export class Observations {
-  readonly redirects = { warm: 0, sealed: 0, public: 0 };
+  readonly redirects: Record<RedirectKind, number> = { cached: 0, token: 0, public: 0 };
   /** Up to 500 tokens come in one request of `/deliveries`: each by its problem's code, or `ok`. */
   readonly deliveries = new Tally(['code']);
   readonly problems = new Tally(['route', 'code']);
@@ -32,32 +30,21 @@ export class Observations {
   renderLoad: RenderLoad | null = null;
   /** By route, then by the first digit of the status. */
   private readonly routes = new Map<string, Map<number, Durations>>();
-  private readonly redirectDurations = this.durationsOf(REDIRECT, 302);
 
-  /** A redirect that the lane answered. @param way `warm`, or `sealed` for one that was verified anew. */
-  redirected(way: 'warm' | 'sealed', milliseconds: number): void {
-    this.redirects[way] += 1;
-    this.redirectDurations.observe(milliseconds);
-  }
-
-  /** A request that the lane refused. */
-  refused({ code, limitScope }: ToldProblem, status: number, milliseconds: number): void {
-    this.durationsOf(REDIRECT, status).observe(milliseconds);
-    this.problems.add(REDIRECT, code);
-    if (limitScope !== null) this.refusals.add(limitScope);
-  }
-
-  /** An answer that went the whole way. */
-  answered(request: FastifyRequest, reply: FastifyReply): void {
-    const route = request.routeOptions.url ?? NO_ROUTE;
-    const { statusCode } = reply.raw;
-    this.durationsOf(route, statusCode).observe(reply.elapsedTime);
-    if (route === REDIRECT && statusCode === 302) this.redirects[accessOf(request)] += 1;
-    if (request.problemCode !== null) this.problems.add(route, request.problemCode);
-    if (request.limitScope !== null) this.refusals.add(request.limitScope);
-    const { method } = request;
-    if (route.startsWith('/admin/') && method !== 'GET' && method !== 'HEAD') {
-      this.adminWrites.add(method, route, classOf(statusCode));
+  /** Counts a response. @param elapsed Milliseconds from the request's arrival to the end of its response. */
+  observe(
+    { request: { method }, response: { statusCode }, route, problem, redirect }: Exchange,
+    elapsed: number,
+  ): void {
+    const pattern = route ?? NO_ROUTE;
+    this.durationsOf(pattern, statusCode).observe(elapsed);
+    if (redirect !== null) this.redirects[redirect] += 1;
+    if (problem !== null) {
+      this.problems.add(pattern, problem.code);
+      if (problem.limitScope !== null) this.refusals.add(problem.limitScope);
+    }
+    if (pattern.startsWith('/admin/') && method !== 'GET' && method !== 'HEAD') {
+      this.adminWrites.add(method ?? '', pattern, classOf(statusCode));
     }
   }
 
@@ -81,19 +68,6 @@ export class Observations {
     }
     return durations;
   }
-}
-
-/** Counts every answer that comes to Fastify's hooks. */
-export function observeAnswers(server: FastifyInstance, observations: Observations): void {
-  server.decorateRequest('limitScope', null);
-  server.addHook('onResponse', (request, reply, done) => {
-    observations.answered(request, reply);
-    done();
-  });
-}
-
-function accessOf({ query }: FastifyRequest): 'sealed' | 'public' {
-  return (query as Readonly<Record<string, unknown>>)['token'] === undefined ? 'public' : 'sealed';
 }
 
 function classOf(status: number): string {

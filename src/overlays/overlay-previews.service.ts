@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { CloudinaryUrlService } from '../cloudinary/cloudinary-url.service.js';
-import { DeliveryLocator } from '../delivery/delivery-locator.js';
-import type { ReachedBy } from '../delivery/origin.js';
+import { LocationBuilder } from '../redirect/location-builder.js';
+import type { RequestOrigin } from '../platform/http/request-origin.js';
 import { OverlaysService } from './overlays.service.js';
 
 /** Seconds that the URL of a preview counts, where URLs end. */
@@ -14,11 +14,11 @@ export class OverlayPreviews {
   constructor(
     private readonly overlays: OverlaysService,
     private readonly urls: CloudinaryUrlService,
-    private readonly locator: DeliveryLocator,
+    private readonly locations: LocationBuilder,
   ) {}
 
   /** Where an overlay's thumbnail is. @throws OverlayNotFoundError (404) @throws InvalidHostError (400) */
-  async locate(id: string, reachedBy: ReachedBy): Promise<string> {
+  async locate(id: string, origin: RequestOrigin): Promise<string> {
     const { publicId, deliveryType, updatedAt } = await this.overlays.get(id);
     const now = Math.floor(Date.now() / 1_000);
     const version = Math.max(1, Math.floor(updatedAt.getTime() / 1_000));
@@ -27,6 +27,6 @@ export class OverlayPreviews {
       THUMBNAIL,
       now + LIFETIME,
     );
-    return this.locator.locate(url, reachedBy);
+    return this.locations.build(url, origin);
   }
 }

@@ -1,8 +1,8 @@
 import { Body, Delete, Get, HttpCode, Param, Patch, Post, Put, Query, Redirect } from '@nestjs/common';
 import { ApiCreatedResponse, ApiFoundResponse, ApiNoContentResponse, ApiOkResponse } from '@nestjs/swagger';
 import { AdminController, OpenToBoundKeys } from '../admin/admin-controller.js';
-import type { ReachedBy } from '../delivery/origin.js';
-import { RequestReachedBy } from '../delivery/request-origin.js';
+import type { RequestOrigin } from '../platform/http/request-origin.js';
+import { Origin } from '../platform/http/origin.decorator.js';
 import { Route } from '../docs/route.js';
 import { Idempotent } from '../idempotency/idempotency.interceptor.js';
 import { AcceptsOriginal, Original, RequiresOriginal } from '../originals/original-upload.js';
@@ -53,8 +53,8 @@ export class OverlaysAdminController {
   @OpenToBoundKeys()
   @Redirect()
   @ApiFoundResponse({ description: 'The signed URL of a thumbnail.' })
-  async preview(@Param('id') id: string, @RequestReachedBy() reachedBy: ReachedBy): Promise<{ url: string }> {
-    return { url: await this.previews.locate(id, reachedBy) };
+  async preview(@Param('id') id: string, @Origin() origin: RequestOrigin): Promise<{ url: string }> {
+    return { url: await this.previews.locate(id, origin) };
   }
 
   @Patch(':id')

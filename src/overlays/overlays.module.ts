@@ -1,13 +1,13 @@
 import { Module } from '@nestjs/common';
 import { CloudinaryModule } from '../cloudinary/cloudinary.module.js';
-import { DeliveryModule } from '../delivery/delivery.module.js';
+import { RedirectModule } from '../redirect/redirect.module.js';
 import { OriginalsModule } from '../originals/originals.module.js';
 import { OverlayPreviews } from './overlay-previews.service.js';
 import { OverlaysAdminController } from './overlays-admin.controller.js';
 import { OverlaysService } from './overlays.service.js';
 
 @Module({
-  imports: [CloudinaryModule, DeliveryModule, OriginalsModule],
+  imports: [CloudinaryModule, RedirectModule, OriginalsModule],
   controllers: [OverlaysAdminController],
   providers: [OverlaysService, OverlayPreviews],
   exports: [OverlaysService],

@@ -1,6 +1,5 @@
-import { type ComponentValues, pathOf, valuesOfComponent } from '../transformations/component.js';
+import { pathOf, valuesOfComponent } from '../transformations/component.js';
 import type { TokenClaims } from '../tokens/token-claims.js';
-import { type Extent, traceExtents, UNBOUNDED } from './output-bound.js';
 
 /** The seed's. The third component is verbatim: not in the SDK's order. */
 export const DEFAULT_BASE_CHAIN: readonly string[] = [
@@ -13,8 +12,6 @@ export const DEFAULT_BASE_CHAIN: readonly string[] = [
 export interface ChainPart {
   readonly components: readonly string[];
   readonly path: string;
-  /** How large a picture can be after them. */
-  readonly extent: Extent;
 }
 
 /** Components with what offers the picture as a file, and without it. */
@@ -52,10 +49,10 @@ const makeAttachable = (components: readonly string[]): Attachable => ({
   inline: makePart(components.map((component) => replaceAttachment(component, null))),
 });
 
-function makePart(all: readonly string[]): ChainPart {
+/** @param all In their final spelling; empty ones are left out. */
+export function makePart(all: readonly string[]): ChainPart {
   const components = all.filter((component) => component !== '');
-  const extent = traceExtents(UNBOUNDED, components.map(withoutClientRatio)).at(-1) ?? UNBOUNDED;
-  return { components, path: pathOf(components), extent };
+  return { components, path: pathOf(components) };
 }
 
 /** What a request without a token gets. */
@@ -76,9 +73,8 @@ export function selectBaseChain(
   return filename === null ? form.attached : withFilename(form.attached, filename);
 }
 
-function withFilename({ components, extent }: ChainPart, filename: string): ChainPart {
-  const named = components.map((component) => replaceAttachment(component, attachmentName(filename)));
-  return { components: named, path: pathOf(named), extent };
+function withFilename({ components }: ChainPart, filename: string): ChainPart {
+  return makePart(components.map((component) => replaceAttachment(component, attachmentName(filename))));
 }
 
 const LONGEST_NAME = 100;
@@ -117,14 +113,4 @@ function replaceAttachment(component: string, name: string | null): string {
     return flags.length === 0 ? '' : `fl_${flags.join('.')}`;
   });
   return parameters.filter((parameter) => parameter !== '').join(',');
-}
-
-/**
- * The base chain is the operator's. `dpr_auto` in it is what a browser may say of its screen, not what a token asks
- * for, and would leave no picture within any limit.
- */
-function withoutClientRatio(component: string): ComponentValues {
-  const values = new Map(valuesOfComponent(component));
-  if (values.get('dpr') === 'auto') values.delete('dpr');
-  return values;
 }

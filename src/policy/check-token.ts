@@ -1,23 +1,14 @@
 import { CLOCK_LEEWAY_SECONDS, type TokenClaims } from '../tokens/token-claims.js';
+import type { ValidityPeriod } from '../tokens/validity-period.js';
 import { PolicyViolationError } from './policy.errors.js';
 import type { Policy } from './policy.js';
 
-/** When something holds, in milliseconds since 1970: from the first moment on, before the second. */
-export interface Span {
-  readonly from: number;
-  readonly until: number;
-}
-
-/** When a token's own times and its policy's `max_token_age` allow it: as the gate and `checkToken` judge one moment. */
-export function tokenSpan(
+/** When the policy's `max_token_age` admits a token. */
+export function policyValidity(
   { document: { max_token_age: maxAge = Infinity } }: Policy,
-  { expiresAt, notBefore, issuedAt }: Pick<TokenClaims, 'expiresAt' | 'notBefore' | 'issuedAt'>,
-): Span {
-  const leeway = CLOCK_LEEWAY_SECONDS;
-  return {
-    from: (Math.max(notBefore ?? 0, issuedAt ?? 0) - leeway) * 1000,
-    until: Math.min((expiresAt ?? Infinity) + leeway, (issuedAt ?? Infinity) + maxAge + leeway) * 1000,
-  };
+  { issuedAt }: Pick<TokenClaims, 'issuedAt'>,
+): ValidityPeriod {
+  return { from: -Infinity, until: ((issuedAt ?? Infinity) + maxAge + CLOCK_LEEWAY_SECONDS) * 1000 };
 }
 
 /**

@@ -1,5 +1,5 @@
 import { isPlainObject } from '../transformations/grammar.js';
-import { DEFAULT_BASE_CHAIN, makeBaseChain } from './base-chain.js';
+import { type ChainPart, DEFAULT_BASE_CHAIN, makeBaseChain, makePart } from './base-chain.js';
 import { mapPolicySteps, POLICY_MEMBERS, type PolicyMember } from './policy-members.js';
 import type { Policy, PolicyDocument } from './policy.js';
 
@@ -31,9 +31,10 @@ export function compilePolicy(document: PolicyDocument): Policy {
     document;
   return Object.freeze<Policy>({
     document,
-    // Without its first component no picture would be within the limits.
+    // `full_size` beside a largest size would ask for what the policy forbids.
     baseChain: makeBaseChain(components, width === undefined && height === undefined),
     mandatory: mapPolicySteps(document.mandatory_steps),
+    sizeLimit: sizeLimitOf(document),
     presets: new Map(Object.entries(document.presets ?? {})),
     allowedKeys: document.allowed_keys === undefined ? null : new Set(document.allowed_keys),
     deniedKeys: new Set(document.denied_keys),
@@ -52,3 +53,12 @@ export function readStoredPolicy(document: unknown): Policy | null {
 
 /** The policy of an issuer that has none. */
 export const NO_POLICY: Policy = compilePolicy({});
+
+/** The component that ends every chain: whatever comes before, no picture is larger. */
+function sizeLimitOf({ max_width: width, max_height: height }: PolicyDocument): ChainPart {
+  const sides = [
+    ...(height === undefined ? [] : [`h_${height}`]),
+    ...(width === undefined ? [] : [`w_${width}`]),
+  ];
+  return makePart(sides.length === 0 ? [] : [['c_limit', ...sides].join(',')]);
+}

@@ -1,11 +1,10 @@
 import { CLAIM_PROFILES } from '../tokens/claim-names.js';
 import { canonicalUuid } from '../tokens/uuid.js';
-import { findComponentFault } from '../transformations/component.js';
+import { type ComponentValues, findComponentFault } from '../transformations/component.js';
 import { isPlainObject } from '../transformations/grammar.js';
 import { InvalidTransformationError } from '../transformations/transformation.errors.js';
 import { type MappedChain, TransformationMapper } from '../transformations/transformation.mapper.js';
 import { PARAMETER_BY_KEY } from '../transformations/vocabulary.js';
-import { closesForeignLayer } from './output-bound.js';
 import { type PolicyDocument, REDIRECT_CACHES } from './policy.js';
 
 const MAX_COMPONENTS = 8;
@@ -116,8 +115,12 @@ export const POLICY_MEMBERS = {
   presets_only: boolean(
     'A token’s steps may call presets and do nothing else, and it cannot have the original.',
   ),
-  max_width: integer('Pixels that a picture may be wide at the most, whatever the original.', 1, MAX_SIDE),
-  max_height: integer('Pixels that a picture may be high at the most, whatever the original.', 1, MAX_SIDE),
+  max_width: integer(
+    'Maximum width of the picture in pixels, whatever the original: `c_limit` ends the chain.',
+    1,
+    MAX_SIDE,
+  ),
+  max_height: integer('Maximum height of the picture in pixels, likewise.', 1, MAX_SIDE),
   max_layers: integer('Overlays and underlays of a token’s steps, those of its presets included.', 0, 10),
   max_steps: integer('Steps of a token, those of its presets included.', 0, 32),
   require_exp: boolean('Tokens must end: those without `exp` are refused.'),
@@ -180,6 +183,15 @@ function findStepsFault(steps: unknown, fewest: number, most: number): string | 
     if (error instanceof InvalidTransformationError) return describeFault(error);
     throw error;
   }
+}
+
+/** Whether a `fl_layer_apply` closes no layer of this list, and would close one that comes before it. */
+function closesForeignLayer(components: readonly ComponentValues[]): boolean {
+  let open = 0;
+  return components.some((values) => {
+    if (values.has('l') || values.has('u')) open += 1;
+    return values.get('fl')?.split('.').includes('layer_apply') === true && --open < 0;
+  });
 }
 
 /** A refusal of the vocabulary, as a part of a sentence. */

@@ -1,6 +1,6 @@
 import type { ClaimProfile } from '../tokens/claim-names.js';
 import type { MappedChain } from '../transformations/transformation.mapper.js';
-import type { BaseChain } from './base-chain.js';
+import type { BaseChain, ChainPart } from './base-chain.js';
 
 /** How a redirect may be cached. */
 export const REDIRECT_CACHES = ['no-store', 'private'] as const;
@@ -39,6 +39,8 @@ export interface Policy {
   readonly baseChain: BaseChain;
   /** After every token's own steps. */
   readonly mandatory: MappedChain;
+  /** The last component of every chain, where `max_width` or `max_height` limits the size. */
+  readonly sizeLimit: ChainPart;
   /** By name, in the SDK's terms: mapped with the steps around them, since a flag may depend on those. */
   readonly presets: ReadonlyMap<string, readonly PolicyStep[]>;
   /** Null: every key. */

@@ -1,6 +1,6 @@
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { writeHeaders } from '../delivery/whole-answer.js';
+import { writeHeaders } from '../platform/http/header-list.js';
 import { afterCount } from '../limits/after-count.js';
 import { problemBody } from './problem-body.js';
 import { ProblemError } from './problem.error.js';

@@ -1,11 +1,11 @@
-import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import { STATUS_CODES } from 'node:http';
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { findDatabaseFault, isConflict } from '../database/database-fault.js';
 import { DatabaseUnavailableError } from '../database/database.errors.js';
-import { DEFAULT_HEADERS, type HeaderList } from '../delivery/response-headers.js';
-import { isFitForWhole, isPlainText, sendWhole, writeHeaders } from '../delivery/whole-answer.js';
-import { runtimeOf } from '../logging/request-trail.js';
+import { type Exchange, exchangeOf } from '../platform/http/exchange.js';
+import { DEFAULT_HEADERS, type HeaderList, isPlainText, writeHeaders } from '../platform/http/header-list.js';
+import { rawResponses } from '../platform/http/raw-response.js';
 import { type LimitScope, ProblemError } from './problem.error.js';
 import { type ProblemBody, problemBody } from './problem-body.js';
 
@@ -19,28 +19,18 @@ const FRAMEWORK_CODES: Readonly<Record<number, string>> = {
   415: 'unsupported_media_type',
 };
 
-/** A request that has no answer yet. */
-export interface UnansweredRequest {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-  readonly requestId: string;
-  /** Seconds, as `X-Runtime` has them. */
-  readonly runtime: string;
-}
-
 /** What a log line and the metrics have of a problem. */
-export interface ToldProblem {
+export interface ProblemSummary {
   readonly code: string;
   /** Whose rate was used up; null for any other problem. */
   readonly limitScope: LimitScope | null;
 }
 
-/** A problem's answer, but for what each request has of its own. */
-interface WrittenProblem {
+/** A problem's response, but for what each request has of its own. */
+interface ProblemResponse {
   readonly status: number;
-  readonly told: ToldProblem;
-  readonly headers: readonly string[];
-  /** The same as text. */
+  readonly summary: ProblemSummary;
+  /** Header lines. */
   readonly head: string;
   /** Each character is a byte. */
   readonly body: string;
@@ -51,74 +41,57 @@ interface WrittenProblem {
 export class ProblemFilter implements ExceptionFilter {
   private readonly logger = new Logger(ProblemFilter.name);
 
-  private readonly headers: readonly string[];
-  private readonly lasting = new WeakMap<ProblemError, WrittenProblem>();
+  private readonly head: string;
+  private readonly shared = new WeakMap<ProblemError, ProblemResponse>();
 
   /** @param headers Set on every problem beside the problem's own. */
   constructor(headers: HeaderList = DEFAULT_HEADERS) {
-    this.headers = headers.flat();
+    this.head = writeHeaders(headers.flat());
   }
 
   catch(error: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
-    this.answer(error, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
+    this.respond(error, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
   }
 
-  /** Answers a request of Fastify's. */
-  answer(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  /** Responds to a request of Fastify's. */
+  respond(thrown: unknown, { raw }: FastifyRequest, reply: FastifyReply): void {
     reply.hijack();
-    const { id: requestId } = request;
-    const runtime = runtimeOf(reply);
-    const told = this.write(thrown, { request: request.raw, response: reply.raw, requestId, runtime });
-    request.problemCode = told.code;
-    request.limitScope = told.limitScope;
+    this.write(thrown, exchangeOf(raw));
   }
 
-  /**
-   * Writes the answer to the socket's response itself, so that no name or value of a header is changed.
-   * @returns what is counted and logged of it.
-   */
-  write(thrown: unknown, { request, response, requestId, runtime }: UnansweredRequest): ToldProblem {
-    const { status, told, headers, head, body } = this.compose(thrown);
+  /** Writes to Node's response itself, so that no name or value of a header is changed. */
+  write(thrown: unknown, exchange: Exchange): void {
+    const { request, response, requestId, runtime } = exchange;
+    const { status, summary, head, body } = this.compose(thrown);
+    exchange.problem = summary;
     if (response.headersSent) {
       response.destroy();
-      return told;
+      return;
     }
-    const own = ['X-Request-Id', requestId, 'X-Runtime', runtime, 'Content-Length', String(body.length)];
-    if (isFitForWhole(request, response)) {
-      sendWhole(response, status, head + writeHeaders(own), body);
-    } else {
-      response.writeHead(status, [...headers, ...own]);
-      response.end(body, 'latin1');
-    }
-    return told;
+    const own = `X-Request-Id: ${requestId}\r\nX-Runtime: ${runtime}\r\nContent-Length: ${body.length}\r\n`;
+    rawResponses.write(request, response, { status, head: head + own, body });
   }
 
-  private compose(thrown: unknown): WrittenProblem {
-    const known = thrown instanceof ProblemError && thrown.lasts ? this.lasting.get(thrown) : undefined;
+  private compose(thrown: unknown): ProblemResponse {
+    const known = thrown instanceof ProblemError && thrown.lasts ? this.shared.get(thrown) : undefined;
     if (known !== undefined) return known;
     const error = this.findUnavailable(thrown) ?? thrown;
     const problem = this.describe(error);
     const json = JSON.stringify(problem);
-    const headers = [
-      ...this.headers,
-      ...(error instanceof ProblemError ? Object.entries(error.headers).flat() : []),
-      'Content-Type',
-      'application/problem+json; charset=utf-8',
-    ];
-    const written: WrittenProblem = {
+    const own = error instanceof ProblemError ? Object.entries(error.headers).flat() : [];
+    const response: ProblemResponse = {
       status: problem.status,
-      told: {
+      summary: {
         code: problem.code,
         limitScope: error instanceof ProblemError ? error.limitScope : null,
       },
-      headers,
-      head: writeHeaders(headers),
+      head: this.head + writeHeaders([...own, 'Content-Type', 'application/problem+json; charset=utf-8']),
       // Each character a byte: the UTF-8 of whatever is beyond ASCII.
       body: isPlainText(json) ? json : Buffer.from(json).toString('latin1'),
     };
-    if (error instanceof ProblemError && error.lasts) this.lasting.set(error, written);
-    return written;
+    if (error instanceof ProblemError && error.lasts) this.shared.set(error, response);
+    return response;
   }
 
   /** What is answered where the database is at fault; null for any other error. */

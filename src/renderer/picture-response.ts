@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { exchangeOf } from '../platform/http/exchange.js';
 import { RenderError } from './picture/render.errors.js';
 import type { DeliveredPicture } from './renderer.service.js';
 
@@ -25,7 +26,7 @@ export function sendPicture(request: FastifyRequest, reply: FastifyReply, delive
 /** Answers in Cloudinary's manner: its status, and the reason in `X-Cld-Error`. @throws what is no RenderError. */
 export function sendRenderError(request: FastifyRequest, reply: FastifyReply, error: unknown): void {
   if (!(error instanceof RenderError)) throw error;
-  request.problemCode = `render_${error.status}`;
+  exchangeOf(request.raw).problem = { code: `render_${error.status}`, limitScope: null };
   // The reason may quote the URL: a header takes printable ASCII alone.
   const reason = error.message.replace(/[^\x20-\x7e]/g, '?').slice(0, 500);
   reply

@@ -2,6 +2,7 @@ import type { ClaimProfile } from './claim-names.js';
 import { isJsonObject, type JsonObject } from './strict-json.js';
 import { InvalidTokenError } from './token.errors.js';
 import { canonicalUuid } from './uuid.js';
+import type { ValidityPeriod } from './validity-period.js';
 
 /** Seconds by which our clock and a backend's may differ, for `exp`, `nbf` and `iat` each. */
 export const CLOCK_LEEWAY_SECONDS = 30;
@@ -94,6 +95,18 @@ export function readClaims(
     issuedAt,
     jwtId: readIdentifier(payload['jti']),
     sessionId: readIdentifier(payload['session_id']),
+  };
+}
+
+/** When `readClaims` accepts these times. */
+export function tokenValidity({
+  expiresAt,
+  notBefore,
+  issuedAt,
+}: Pick<TokenClaims, 'expiresAt' | 'notBefore' | 'issuedAt'>): ValidityPeriod {
+  return {
+    from: (Math.max(notBefore ?? -Infinity, issuedAt ?? -Infinity) - CLOCK_LEEWAY_SECONDS) * 1000,
+    until: ((expiresAt ?? Infinity) + CLOCK_LEEWAY_SECONDS) * 1000,
   };
 }
 

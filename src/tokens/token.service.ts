@@ -1,121 +1,142 @@
 import { createSecretKey, randomBytes } from 'node:crypto';
-import { Injectable } from '@nestjs/common';
-import type { Soon } from '../directory/soon.js';
-import { type Issuer, IssuerFinder } from '../issuers/issuer.js';
-import type { LockedKey, SigningKey } from './signing-key.js';
-import { RevocationFinder } from '../revocations/revocation.js';
+import type { ClaimProfile } from './claim-names.js';
 import { type CompactJws, readCompactJws, readPayload } from './compact-jws.js';
 import { isSignedBy } from './jws-signature.js';
-import { isIssuedBefore, readClaims, type TokenClaims } from './token-claims.js';
 import type { JsonObject } from './strict-json.js';
+import type { LockedKey, SigningKey } from './signing-key.js';
+import { isIssuedBefore, readClaims, type TokenClaims, tokenValidity } from './token-claims.js';
 import { InvalidTokenError, IssuerUnavailableError } from './token.errors.js';
 import { isCanonicalUuid } from './uuid.js';
+import { intersect, type ValidityPeriod } from './validity-period.js';
+
+/** What the signature and the times of a token are checked against. */
+export interface TokenIssuer {
+  /** The token's `iss`: a lower-case UUID. */
+  readonly id: string;
+  readonly disabled: boolean;
+  /** Tokens with an older `iat`, or none, are refused; null for no such instant. */
+  readonly notBefore: Date | null;
+  /** Newest first; expired ones may be among them. */
+  readonly keys: readonly SigningKey[];
+  /** Keys whose secret cannot be decrypted: a token that one of them may have signed is refused with 503. */
+  readonly lockedKeys: readonly LockedKey[];
+  /** Its policy decides what `id` and some members of `sharinpix` mean; null where it cannot be read. */
+  readonly policy: { readonly document: { readonly claims?: ClaimProfile } } | null;
+}
+
+/** A well-formed token. Nothing in it is verified yet. */
+export interface UnverifiedToken {
+  readonly jws: CompactJws;
+  readonly payload: JsonObject;
+  /** `iss` where it is a canonical UUID: other spellings would fill the caches with names for one issuer. */
+  readonly issuerId: string | null;
+}
 
 /** A token whose signature and times hold. */
-export interface VerifiedToken {
-  readonly issuer: Issuer;
+export interface VerifiedToken<T extends TokenIssuer> {
+  readonly issuer: T;
   /** The key that signed it. */
   readonly key: SigningKey;
   readonly claims: TokenClaims;
-  /** When that was so, in seconds since 1970: one moment for the token and for what its policy asks of it. */
-  readonly verifiedAt: number;
+  /** While it holds, and no row changes, `verify` accepts the same token with the same key. */
+  readonly validity: ValidityPeriod;
 }
 
-/** Nobody's key: what a token is checked against when there is no key to check it against. */
+/** Belongs to no issuer: what a token is checked against where there is no key to check it against. */
 const DECOY_SECRET = createSecretKey(randomBytes(32));
 
-/** The gate every token passes: form, header, payload, issuer, signature, and only then its claims. */
-@Injectable()
+/** The gate that every token passes: form, header, payload, issuer, signature, and only then its claims. Pure. */
 export class TokenService {
-  constructor(
-    private readonly issuers: IssuerFinder,
-    private readonly revocations: RevocationFinder,
-  ) {}
-
   /**
    * @param token The raw query value: anything but one non-empty string is refused.
-   * @returns No promise where all is known; then what is wrong is thrown at once.
-   * @throws InvalidTokenError (401) @throws IssuerUnavailableError (503); errors of the IssuerFinder, such as 503, pass through
+   * @throws InvalidTokenError (401)
    */
-  verify(token: unknown): Soon<VerifiedToken> {
+  read(token: unknown): UnverifiedToken {
     const jws = readCompactJws(token);
     const payload = readPayload(jws);
-    const issuer = this.findIssuer(payload['iss']);
-    return issuer instanceof Promise
-      ? issuer.then((known) => this.verifyAs(known, jws, payload))
-      : this.verifyAs(issuer, jws, payload);
+    const { iss } = payload;
+    return { jws, payload, issuerId: isCanonicalUuid(iss) ? iss : null };
   }
 
-  private verifyAs(known: Issuer | null, jws: CompactJws, payload: JsonObject): Soon<VerifiedToken> {
-    const issuer = known === null || known.disabled ? null : known;
-    const now = Date.now();
-    const key = this.findSigner(jws, issuer, now);
+  /**
+   * @param found The issuer with the token's `issuerId`; null where none exists.
+   * @param now Milliseconds since 1970.
+   * @throws InvalidTokenError (401) @throws IssuerUnavailableError (503)
+   */
+  verify<T extends TokenIssuer>(
+    { jws, payload }: UnverifiedToken,
+    found: T | null,
+    now: number,
+  ): VerifiedToken<T> {
+    const issuer = found === null || found.disabled ? null : found;
+    const key = findSigner(jws, issuer, now);
     if (issuer === null || key === null) throw InvalidTokenError.because('not_accepted');
-    const verifiedAt = now / 1000;
-    const claims = readClaims(payload, issuer.id, verifiedAt, issuer.policy?.document.claims);
+    const claims = readClaims(payload, issuer.id, now / 1000, issuer.policy?.document.claims);
     if (isIssuedBefore(claims, issuer.notBefore)) throw InvalidTokenError.because('not_accepted');
-    const verified = { issuer, key, claims, verifiedAt };
-    const revoked = this.revocations.isRevoked(issuer.id, claims);
-    return revoked instanceof Promise
-      ? revoked.then((known) => unlessRevoked(known, verified))
-      : unlessRevoked(revoked, verified);
-  }
-
-  private findIssuer(iss: unknown): Soon<Issuer | null> {
-    // Only the canonical spelling reaches the directory: others would fill its cache with names for one issuer.
-    return isCanonicalUuid(iss) ? this.issuers.findIssuer(iss) : null;
-  }
-
-  private findSigner(jws: CompactJws, issuer: Issuer | null, now: number): SigningKey | null {
-    let locked = false;
-    let compared = false;
-    for (const key of issuer === null ? [] : candidatesOf(issuer, jws.keyId, now)) {
-      // The algorithm is the row's: a header that names another never gets to choose one.
-      if (key.algorithm !== jws.algorithm || !isLive(key, now)) continue;
-      if (key.secret === null) {
-        locked = true;
-        continue;
-      }
-      compared = true;
-      if (isSignedBy(jws, key)) return key;
-    }
-    // The same HMAC as for a bad signature, so that the time taken does not tell which issuers exist.
-    if (!compared) isSignedBy(jws, { secret: DECOY_SECRET, algorithm: jws.algorithm });
-    // A 401 would be final for a token that may well be good.
-    if (locked) throw new IssuerUnavailableError();
-    return null;
+    return { issuer, key, claims, validity: intersect(tokenValidity(claims), keysUnchanged(issuer, now)) };
   }
 }
 
-/** @throws InvalidTokenError (401) */
-function unlessRevoked(revoked: boolean, verified: VerifiedToken): VerifiedToken {
-  if (revoked) throw InvalidTokenError.because('not_accepted');
-  return verified;
+function findSigner(jws: CompactJws, issuer: TokenIssuer | null, now: number): SigningKey | null {
+  let locked = false;
+  let compared = false;
+  for (const key of issuer === null ? [] : candidatesOf(issuer, jws.keyId, now)) {
+    // The algorithm is the row's: a header that names another never gets to choose one.
+    if (key.algorithm !== jws.algorithm || !isActive(key, now)) continue;
+    if (key.secret === null) {
+      locked = true;
+      continue;
+    }
+    compared = true;
+    if (isSignedBy(jws, key)) return key;
+  }
+  // The same HMAC as for a bad signature, so that the time taken does not show which issuers exist.
+  if (!compared) isSignedBy(jws, { secret: DECOY_SECRET, algorithm: jws.algorithm });
+  // A 401 would be final for a token that may well be good.
+  if (locked) throw new IssuerUnavailableError();
+  return null;
 }
 
 /**
- * Keys that may have signed the token, newest first: the live one that `kid` names alone, where it names one. A `kid`
- * that names no live key of this issuer (a path, SQL, another issuer's key) has no effect.
+ * Keys that may have signed the token, newest first; only the active one that `kid` names, where it names one. A `kid`
+ * that names no active key of this issuer (a path, SQL, another issuer's key) has no effect.
  */
 function candidatesOf(
-  { keys, lockedKeys }: Issuer,
+  { keys, lockedKeys }: TokenIssuer,
   keyId: string | null,
   now: number,
 ): readonly (SigningKey | LockedKey)[] {
   const all = lockedKeys.length === 0 ? keys : [...keys, ...lockedKeys];
   if (keyId === null) return all;
   for (const key of all) {
-    if (key.id === keyId && isLive(key, now)) return [key];
+    if (key.id === keyId && isActive(key, now)) return [key];
   }
   return all;
 }
 
-/** Whether a key counts at this moment, in milliseconds since 1970. */
-export function isLive(
+/** Whether a key is within its `not_before` and `not_after`. @param now Milliseconds since 1970. */
+export function isActive(
   { notBefore, notAfter }: Pick<SigningKey, 'notBefore' | 'notAfter'>,
   now: number,
 ): boolean {
   return (
     (notBefore === null || notBefore.getTime() <= now) && (notAfter === null || now < notAfter.getTime())
   );
+}
+
+/** From the last to the next instant at which any of the issuer's keys becomes active or expires. */
+function keysUnchanged({ keys, lockedKeys }: TokenIssuer, now: number): ValidityPeriod {
+  let from = -Infinity;
+  let until = Infinity;
+  for (const list of [keys, lockedKeys]) {
+    for (const { notBefore, notAfter } of list) {
+      for (const date of [notBefore, notAfter]) {
+        if (date === null) continue;
+        const instant = date.getTime();
+        if (instant <= now) from = Math.max(from, instant);
+        else until = Math.min(until, instant);
+      }
+    }
+  }
+  return { from, until };
 }

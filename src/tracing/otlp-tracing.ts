@@ -7,7 +7,6 @@ import {
   SpanStatusCode,
   trace,
   type Context,
-  type Span,
 } from '@opentelemetry/api';
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
@@ -21,24 +20,24 @@ import {
   TracerProvider,
   type Sampler,
 } from '@opentelemetry/sdk-trace';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { IncomingMessage } from 'node:http';
+import type { FastifyInstance } from 'fastify';
 import type { TracingSettings } from '../config/environment.js';
+import type { Exchange } from '../platform/http/exchange.js';
 import { ProblemError } from '../problems/problem.error.js';
 import { Tracing } from './tracing.js';
 
 /** Milliseconds for one export; at the end, for all that is left. */
 const EXPORT_TIMEOUT = 2_000;
-/** What balancers and Prometheus ask all day. */
-const UNTRACED: ReadonlySet<string | undefined> = new Set(['/health/live', '/health/ready', '/metrics']);
-
 /**
  * Sends spans to a collector over OTLP. What is in them is chosen here name by name: routes' patterns, statuses,
  * codes and issuers' ids. No URL, no header, no error's message: a token or a signed URL may be in each of those.
  * Nothing is registered with OpenTelemetry's globals, so several services in one process keep apart.
  */
 export class OtlpTracing extends Tracing {
+  readonly isOn = true;
   private readonly contexts = new AsyncLocalStorage<Context>();
-  private readonly requests = new WeakMap<FastifyRequest, Context>();
+  private readonly requests = new WeakMap<IncomingMessage, Context>();
   private readonly propagator = new W3CTraceContextPropagator();
   private readonly provider: TracerProvider;
   private readonly tracer;
@@ -58,20 +57,37 @@ export class OtlpTracing extends Tracing {
     this.tracer = this.provider.getTracer('pixseal');
   }
 
-  watch(server: FastifyInstance): void {
-    server.addHook('onRequest', (request, _reply, done) => {
-      this.open(request);
-      done();
+  start(exchange: Exchange, handle: () => void): void {
+    const { request } = exchange;
+    const caller = this.propagator.extract(ROOT_CONTEXT, request.headers, defaultTextMapGetter);
+    const method = request.method ?? '';
+    const attributes = { 'http.request.method': method };
+    const span = this.tracer.startSpan(method, { kind: SpanKind.SERVER, attributes }, caller);
+    const context = trace.setSpan(caller, span);
+    this.requests.set(request, context);
+    this.contexts.run(context, handle);
+  }
+
+  end({ request, response: { statusCode }, route, issuerId, problem }: Exchange): void {
+    const context = this.requests.get(request);
+    const span = context && trace.getSpan(context);
+    if (span === undefined) return;
+    if (route !== null) span.updateName(`${request.method ?? ''} ${route}`).setAttribute('http.route', route);
+    span.setAttributes({
+      'http.response.status_code': statusCode,
+      ...(problem === null ? {} : { 'pixseal.problem_code': problem.code }),
+      ...(issuerId === null ? {} : { 'pixseal.issuer_id': issuerId }),
     });
-    // Only now: what reads a body goes on in the connection's context.
+    if (statusCode >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
+    span.end();
+  }
+
+  enterHandlers(server: FastifyInstance): void {
+    // Again: what reads a body goes on in the connection's context.
     server.addHook('preHandler', (request, _reply, done) => {
-      const context = this.requests.get(request);
+      const context = this.requests.get(request.raw);
       if (context === undefined) done();
       else this.contexts.run(context, done);
-    });
-    server.addHook('onResponse', (request, reply, done) => {
-      this.close(request, reply);
-      done();
     });
   }
 
@@ -103,39 +119,6 @@ export class OtlpTracing extends Tracing {
     // A collector that is gone must not keep a process from ending.
     await Promise.race([this.provider.shutdown().catch(() => undefined), late]);
   }
-
-  private open(request: FastifyRequest): void {
-    const { method } = request;
-    const route = request.routeOptions.url;
-    if (UNTRACED.has(route)) return;
-    const caller = this.propagator.extract(ROOT_CONTEXT, request.headers, defaultTextMapGetter);
-    const attributes = {
-      'http.request.method': method,
-      ...(route === undefined ? {} : { 'http.route': route }),
-    };
-    const name = route === undefined ? method : `${method} ${route}`;
-    const span = this.tracer.startSpan(name, { kind: SpanKind.SERVER, attributes }, caller);
-    this.requests.set(request, trace.setSpan(caller, span));
-  }
-
-  private close(request: FastifyRequest, reply: FastifyReply): void {
-    const context = this.requests.get(request);
-    if (context !== undefined) tellAnswer(trace.getSpan(context), request, reply.raw.statusCode);
-  }
-}
-
-function tellAnswer(
-  span: Span | undefined,
-  { problemCode, issuerId }: FastifyRequest,
-  statusCode: number,
-): void {
-  span?.setAttributes({
-    'http.response.status_code': statusCode,
-    ...(problemCode === null ? {} : { 'pixseal.problem_code': problemCode }),
-    ...(issuerId === null ? {} : { 'pixseal.issuer_id': issuerId }),
-  });
-  if (statusCode >= 500) span?.setStatus({ code: SpanStatusCode.ERROR });
-  span?.end();
 }
 
 /** As the SDK reads `OTEL_TRACES_SAMPLER`. */

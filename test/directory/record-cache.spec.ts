@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { RecordCache, type FeedSession } from '../../src/directory/record-cache.js';
+import { type CachedFact, RecordCache, type FeedSession } from '../../src/directory/record-cache.js';
 
 interface Row {
   readonly version: number;
@@ -42,7 +42,12 @@ let cache: RecordCache<Row>;
 const gone = (): Promise<never> => Promise.reject(new Error('gone'));
 /** Loads a row that tells how many loads there were. */
 const load = (): Promise<Row> => Promise.resolve({ version: ++loads });
-const get = async (key = 'a'): Promise<Row | null> => cache.get(key, load);
+/** A row from the cache, else loaded: `undefined` is no row's value. */
+async function get(key = 'a', loader: () => Promise<Row | null> = load): Promise<Row | null> {
+  const cached = cache.find(key);
+  return cached === undefined ? cache.load(key, loader) : cached.row;
+}
+const peek = (key: string): Row | null | undefined => cache.find(key)?.row;
 
 function startSession(): void {
   session = { live: true, heardAt: performance.now() };
@@ -73,7 +78,7 @@ describe('a cache of rows', () => {
   it('leaves no row to whoever still holds an entry that was changed, replaced or crowded out', async () => {
     const hold = async (key: string): Promise<unknown> => {
       await get(key);
-      return cache.entry(key);
+      return cache.find(key);
     };
     const changed = await hold('changed');
     cache.invalidate('changed');
@@ -82,8 +87,9 @@ describe('a cache of rows', () => {
     await get('replaced');
     const crowded = await hold('crowded');
     for (const key of ['a', 'b', 'c']) await get(key);
-    for (const entry of [changed, replaced, crowded]) expect(entry).toMatchObject({ gone: true, row: null });
-    expect(cache.entry('c')).toMatchObject({ gone: false, row: { version: loads } });
+    for (const entry of [changed, replaced, crowded])
+      expect(entry).toMatchObject({ evicted: true, row: null });
+    expect(cache.find('c')).toMatchObject({ isFresh: true, row: { version: loads } });
   });
 
   it.each([
@@ -91,14 +97,14 @@ describe('a cache of rows', () => {
     ['that there is none, for a shorter one', null, 5_000],
   ])('keeps %s', async (_, row, lifetime) => {
     const asked = vi.fn(() => Promise.resolve(row));
-    expect(await cache.get('a', asked)).toBe(row);
+    expect(await get('a', asked)).toBe(row);
     vi.advanceTimersByTime(lifetime - 1);
-    expect(await cache.get('a', asked)).toBe(row);
-    expect(cache.peek('a')).toBe(row);
+    expect(await get('a', asked)).toBe(row);
+    expect(peek('a')).toBe(row);
     expect(asked).toHaveBeenCalledTimes(1);
     vi.advanceTimersByTime(1);
-    expect(cache.peek('a')).toBeUndefined();
-    await cache.get('a', asked);
+    expect(peek('a')).toBeUndefined();
+    await get('a', asked);
     expect(asked).toHaveBeenCalledTimes(2);
   });
 
@@ -107,22 +113,17 @@ describe('a cache of rows', () => {
     expect(answers.map((row) => row?.version)).toStrictEqual([1, 1, 2, 1]);
   });
 
-  const kept = (): string => ['a', 'b', 'c', 'd'].filter((key) => cache.peek(key) !== undefined).join('');
+  const kept = (): string => ['a', 'b', 'c', 'd'].filter((key) => peek(key) !== undefined).join('');
 
-  it.each<[by: string, use: () => unknown]>([
-    ['asked for', () => get('a')],
-    ['looked at', () => cache.peek('a')],
-    [
-      'held',
-      () => {
-        const entry = cache.entry('a');
-        return entry !== undefined && cache.isCurrent(entry);
-      },
-    ],
-  ])('holds as many rows as it may, those that were last %s, to a second', async (_, use) => {
-    for (const key of ['a', 'b', 'c']) await get(key);
+  it.each<[by: string, use: (cached: CachedFact<Row>) => unknown]>([
+    ['found', () => peek('a')],
+    ['checked', (cached) => cached.isFresh],
+  ])('evicts no row before those that were last %s earlier, to a second', async (_, use) => {
+    await get('a');
+    const cached = cache.find('a');
+    for (const key of ['b', 'c']) await get(key);
     vi.advanceTimersByTime(1_000);
-    use();
+    if (cached !== undefined) use(cached);
     await get('d');
     expect(kept()).toBe('acd');
   });
@@ -147,15 +148,15 @@ describe('a cache of rows', () => {
       },
       ({ version }) => version,
     );
-    for (const version of [6, 3, 4]) await weighed.get(String(version), () => Promise.resolve({ version }));
-    expect([6, 3, 4].map((version) => weighed.peek(String(version)) !== undefined)).toStrictEqual([
+    for (const version of [6, 3, 4]) await weighed.load(String(version), () => Promise.resolve({ version }));
+    expect([6, 3, 4].map((version) => weighed.find(String(version)) !== undefined)).toStrictEqual([
       false, true, true,
     ]); // prettier-ignore
   });
 
   it('never keeps what was read before an invalidation, though those who wait get it', async () => {
     const { load: slow, answer } = controlled();
-    const waiting = cache.get('a', slow);
+    const waiting = get('a', slow);
     cache.invalidate('a');
     const after = get();
     answer({ version: -1 });
@@ -166,7 +167,7 @@ describe('a cache of rows', () => {
 
   it('never keeps it either when the newer load ends first', async () => {
     const { load: slow, answer } = controlled();
-    const waiting = cache.get('a', slow);
+    const waiting = get('a', slow);
     cache.invalidate('a');
     expect(await get()).toStrictEqual({ version: 1 });
     answer({ version: -1 });
@@ -175,7 +176,7 @@ describe('a cache of rows', () => {
   });
 
   it('keeps nothing of a load that failed, and tries again', async () => {
-    await expect(cache.get('a', gone)).rejects.toThrow('gone');
+    await expect(get('a', gone)).rejects.toThrow('gone');
     expect(await get()).toStrictEqual({ version: 1 });
   });
 });
@@ -184,7 +185,7 @@ describe('without the change feed', () => {
   it('a row lives a second from when it was asked for', async () => {
     endSession();
     const { load: slow, answer } = controlled();
-    const waiting = cache.get('a', slow);
+    const waiting = get('a', slow);
     vi.advanceTimersByTime(400);
     answer({ version: 0 });
     await waiting;
@@ -218,7 +219,7 @@ describe('without the change feed', () => {
 
   it('a row whose load the loss fell into is not taken for one of the next session', async () => {
     const { load: slow, answer } = controlled();
-    const waiting = cache.get('a', slow);
+    const waiting = get('a', slow);
     endSession();
     startSession();
     answer({ version: 0 });
@@ -235,9 +236,9 @@ describe('without the database', () => {
     if (session !== null) session.heardAt = performance.now();
     endSession();
     vi.advanceTimersByTime(299_999);
-    expect(await cache.get('a', gone)).toStrictEqual({ version: 1 });
+    expect(await get('a', gone)).toStrictEqual({ version: 1 });
     vi.advanceTimersByTime(1);
-    await expect(cache.get('a', gone)).rejects.toThrow('gone');
+    await expect(get('a', gone)).rejects.toThrow('gone');
   });
 
   it('a row is asked for, so that a database which answers is believed', async () => {
@@ -252,18 +253,18 @@ describe('without the database', () => {
     endSession();
     vi.advanceTimersByTime(100_000);
     down = true;
-    expect(cache.peek('a')).toStrictEqual({ version: 1 });
-    expect(await cache.get('a', gone)).toStrictEqual({ version: 1 });
+    expect(peek('a')).toStrictEqual({ version: 1 });
+    expect(await get('a', gone)).toStrictEqual({ version: 1 });
     vi.advanceTimersByTime(200_000);
-    expect(cache.peek('a')).toBeUndefined();
+    expect(peek('a')).toBeUndefined();
   });
 
   it('an absence is never served on: no 404 because of a fault', async () => {
-    await cache.get('a', () => Promise.resolve(null));
+    await get('a', () => Promise.resolve(null));
     endSession();
     down = true;
     vi.advanceTimersByTime(1_000);
-    await expect(cache.get('a', gone)).rejects.toThrow('gone');
+    await expect(get('a', gone)).rejects.toThrow('gone');
   });
 
   it('a row that is known to be changed is never served on', async () => {
@@ -271,7 +272,7 @@ describe('without the database', () => {
     endSession();
     down = true;
     cache.invalidate('a');
-    await expect(cache.get('a', gone)).rejects.toThrow('gone');
+    await expect(get('a', gone)).rejects.toThrow('gone');
   });
 
   it('a row that is changed while its refresh fails is not served either', async () => {
@@ -279,7 +280,7 @@ describe('without the database', () => {
     endSession();
     vi.advanceTimersByTime(2_000);
     const { load: slow, fail } = controlled();
-    const waiting = cache.get('a', slow);
+    const waiting = get('a', slow);
     cache.invalidate('a');
     fail();
     await expect(waiting).rejects.toThrow('gone');

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { BLANK_IMAGE } from '../../src/delivery/blank-image.js';
+import { BLANK_IMAGE } from '../../src/redirect/blank-image.js';
 import { createSeedTenant, SEED, type Tenant } from '../support/seed.js';
 import { startService, type Service } from '../support/service.js';
 

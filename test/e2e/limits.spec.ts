@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { TokenService } from '../../src/tokens/token.service.js';
-import { IMAGE_HEADERS } from '../../src/delivery/response-headers.js';
+import { IMAGE_HEADERS } from '../../src/redirect/redirect-response.js';
 import { converse } from '../support/connection.js';
 import { request, sendRaw, type Answer } from '../support/http.js';
 import { findRedis, startRedis } from '../support/redis-server.js';

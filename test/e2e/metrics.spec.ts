@@ -85,23 +85,23 @@ describe('what is counted', () => {
     tenant = await makeTenant();
   });
 
-  it('is every redirect by its way, and how long each took', async () => {
+  it('is every redirect by cache hit or miss, and its duration', async () => {
     const path = tenant.path();
     const twice = async (): Promise<void> => {
       await service.image(path);
       await service.image(path);
     };
-    const whole = { way: 'whole', access: 'sealed' };
-    expect(await growth(twice, 'pixseal_redirects_total', whole)).toBe(2);
-    expect(await growth(twice, 'pixseal_redirects_total', { way: 'warm' })).toBe(2);
-    expect(await growth(twice, 'pixseal_redirects_total', whole)).toBe(0);
+    const miss = { cache: 'miss', access: 'token' };
+    expect(await growth(twice, 'pixseal_redirects_total', miss)).toBe(2);
+    expect(await growth(twice, 'pixseal_redirects_total', { cache: 'hit' })).toBe(2);
+    expect(await growth(twice, 'pixseal_redirects_total', miss)).toBe(0);
     const labels = { route: ROUTE, status: '3xx' };
     expect(await growth(twice, 'pixseal_request_duration_seconds_count', labels)).toBe(2);
     const inAll = { ...labels, le: '+Inf' };
     expect(await growth(twice, 'pixseal_request_duration_seconds_bucket', inAll)).toBe(2);
     expect(await growth(twice, 'pixseal_request_duration_seconds_sum', labels)).toBeGreaterThan(0);
     const open = await makeTenant(service, 'public');
-    const shown = { way: 'whole', access: 'public' };
+    const shown = { cache: 'miss', access: 'public' };
     expect(
       await growth(() => service.image(`/images/${open.imageId}`), 'pixseal_redirects_total', shown),
     ).toBe(1);
@@ -178,13 +178,13 @@ describe('what is counted', () => {
     expect(await growth(nobodys, 'pixseal_cache_entries', { cache: 'public_images' })).toBe(1);
     expect(await growth(nobodys, 'pixseal_cache_entries', { cache: 'images' })).toBe(0);
     const lines = await metricsOf(service);
-    for (const cache of ['issuers', 'images', 'public_images', 'overlays', 'revocations', 'warm_redirects']) {
+    for (const cache of ['issuers', 'images', 'public_images', 'overlays', 'revocations', 'redirects']) {
       expect(lines).toContainEqual(
         expect.objectContaining({ name: 'pixseal_cache_entries', labels: { cache } }),
       );
     }
     expect(sumOf(lines, 'pixseal_cache_entries', { cache: 'images' })).toBeGreaterThan(0);
-    expect(sumOf(lines, 'pixseal_warm_redirects_bytes')).toBeGreaterThan(0);
+    expect(sumOf(lines, 'pixseal_redirect_cache_bytes')).toBeGreaterThan(0);
   });
 
   it('is the time from a revocation to its being known', async () => {

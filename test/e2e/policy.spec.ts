@@ -294,11 +294,12 @@ describe('limits', () => {
   it('hold for size, layers and steps', async () => {
     await setPolicy({ max_width: 800, max_height: 600, max_layers: 1, max_steps: 2 });
     const box = { width: 800, height: 600, crop: 'fit' };
-    expect(await chainOf(tenant.steps(box))).toBe(`${BASE}/c_fit,h_600,w_800`);
+    const LIMIT = 'c_limit,h_600,w_800';
+    expect(await chainOf(tenant.steps(box))).toBe(`${BASE}/c_fit,h_600,w_800/${LIMIT}`);
     expect(await refusalOf(tenant.steps({ ...box, dpr: 2 }))).toStrictEqual(
       violation('max_width', 800, { step: 1, key: 'dpr' }),
     );
-    expect(await refusalOf(tenant.path())).toStrictEqual(violation('max_width', 800));
+    expect(await chainOf(tenant.path())).toBe(`${BASE}/${LIMIT}`);
     expect(await refusalOf(tenant.path({ sharinpix: { original: true } }))).toStrictEqual(
       violation('max_width', 800),
     );
@@ -318,7 +319,7 @@ describe('limits', () => {
   it('hold without a token too', async () => {
     await setPolicy({ max_width: 800, max_height: 800, denied_keys: ['crop'] }, publicOne);
     const path = `/images/${publicOne.imageId}`;
-    expect(await chainOf(`${path}?width=800&height=800`)).toBe(`${BASE}/h_800,w_800`);
+    expect(await chainOf(`${path}?width=800&height=800`)).toBe(`${BASE}/h_800,w_800/c_limit,h_800,w_800`);
     expect(await refusalOf(`${path}?width=801&height=5`)).toStrictEqual(
       violation('max_width', 800, { step: 1, key: 'width' }),
     );
@@ -516,8 +517,8 @@ describe('an explanation', () => {
         { step: 1, preset: 'card', component: 'h_0.5,w_0.5', ignored: [] },
         { step: 2, component: 'q_50', ignored: [] },
       ],
-      mandatory_chain: ['l_private:logo'],
-      largest_output: { width: 200, height: 200 },
+      mandatory_chain: ['l_private:logo', 'c_limit,w_500'],
+      largest_output: { width: 500, height: null },
       policy: { presets: ['card', 'other'], max_width: 500, redirect_cache: 'private' },
       redirect_max_age: 300,
     });

@@ -155,9 +155,13 @@ export class Holdings {
     const base = baseOf(claims, policy);
     if (parsed.components.slice(0, base.length).join('/') !== base.join('/')) throw fault('another base');
     const mandatory = policy.mandatory_steps ?? [];
+    const limit = sizeLimitOf(policy);
+    const before = parsed.components.slice(0, parsed.components.length - limit.length);
+    if (parsed.components.slice(before.length).join('/') !== limit.join('/'))
+      throw fault('not under its limit');
     const most = base.length + mostSteps(claims, policy) + mandatory.length;
-    if (parsed.components.length > most) throw fault('more steps than were asked');
-    const last = parsed.components.slice(parsed.components.length - mandatory.length);
+    if (before.length > most) throw fault('more steps than were requested');
+    const last = before.slice(before.length - mandatory.length);
     for (const [index, { overlay }] of mandatory.entries()) {
       const row = typeof overlay === 'string' ? this.overlays.get(overlay.toLowerCase()) : undefined;
       const shows = row === undefined ? '' : `l_${layerOf(row)}`;
@@ -249,4 +253,13 @@ function mostSteps(claims: Claims | null, { presets = {} }: PolicyRow): number {
         const preset = typeof step?.preset === 'string' ? presets[step.preset] : undefined;
         return count + (preset?.length ?? 1);
       }, 0);
+}
+
+/** The component by which a policy limits the size, as a list of one; empty where it does not. */
+function sizeLimitOf({ max_width: width, max_height: height }: Issuer['policy']): readonly string[] {
+  const sides = [
+    ...(height === undefined ? [] : [`h_${height}`]),
+    ...(width === undefined ? [] : [`w_${width}`]),
+  ];
+  return sides.length === 0 ? [] : [['c_limit', ...sides].join(',')];
 }

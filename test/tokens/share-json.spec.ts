@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { keepPolicyShares } from '../../src/policy/policy-shares.js';
 import { keepShares, parseWithShares } from '../../src/tokens/share-json.js';
-import { makeIssuer, makeTokenService, mint, SEED_ISSUER_ID, verify } from './token-fixtures.js';
+import { makeGate, makeIssuer, mint, SEED_ISSUER_ID, verify } from './token-fixtures.js';
 
 describe('a number whose text has a point or an exponent', () => {
   it.each([
@@ -44,7 +44,7 @@ describe('a number whose text has a point or an exponent', () => {
 describe('a token', () => {
   it('keeps shares in its steps, and nowhere else', async () => {
     const payload = `{"iss":"${SEED_ISSUER_ID}","iat":1.0,"transformations":[{"width":1.0,"height":1,"x":2.0}]}`;
-    const { claims } = await verify(makeTokenService(makeIssuer()), mint({ payload }));
+    const { claims } = await verify(makeGate(makeIssuer()), mint({ payload }));
     expect(claims.issuedAt).toBe(1);
     expect(claims.transformations).toStrictEqual([{ width: '1.0', height: 1, x: '2.0' }]);
   });

@@ -1,7 +1,6 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
-import { RevocationFinder, type TokenNames } from '../../src/revocations/revocation.js';
 import { NO_POLICY } from '../../src/policy/compile-policy.js';
-import { type Issuer, IssuerFinder } from '../../src/issuers/issuer.js';
+import type { Issuer } from '../../src/issuers/issuer.js';
 import type { HmacAlgorithm, SigningKey } from '../../src/tokens/signing-key.js';
 import { TokenService, type VerifiedToken } from '../../src/tokens/token.service.js';
 
@@ -46,38 +45,20 @@ export function makeIssuer(overrides: Partial<Issuer> = {}): Issuer {
   };
 }
 
-/** Issuers in memory; remembers every id it was asked for. */
-export class FixedIssuers extends IssuerFinder {
-  readonly asked: string[] = [];
+/** The gate's verdict against these issuers, at the clock's time. */
+export type Gate = (token: unknown) => VerifiedToken<Issuer>;
 
-  constructor(private readonly issuers: readonly Issuer[]) {
-    super();
-  }
-
-  override findIssuer(id: string): Promise<Issuer | null> {
-    this.asked.push(id);
-    return Promise.resolve(this.issuers.find((issuer) => issuer.id === id) ?? null);
-  }
+export function makeGate(...issuers: readonly Issuer[]): Gate {
+  const service = new TokenService();
+  return (token) => {
+    const read = service.read(token);
+    return service.verify(read, issuers.find(({ id }) => id === read.issuerId) ?? null, Date.now());
+  };
 }
 
-/** Revoked names in memory. */
-export class FixedRevocations extends RevocationFinder {
-  constructor(private readonly revoked: readonly string[] = []) {
-    super();
-  }
-
-  override isRevoked(_: string, { jwtId, sessionId }: TokenNames): boolean {
-    return this.revoked.some((name) => name === jwtId || name === sessionId);
-  }
-}
-
-/** The gate's verdict as a promise, whether it came at once or not. */
-export async function verify(gate: TokenService, token: unknown): Promise<VerifiedToken> {
-  return gate.verify(token);
-}
-
-export function makeTokenService(...issuers: readonly Issuer[]): TokenService {
-  return new TokenService(new FixedIssuers(issuers), new FixedRevocations());
+/** The verdict as a promise. */
+export async function verify(gate: Gate, token: unknown): Promise<VerifiedToken<Issuer>> {
+  return Promise.resolve().then(() => gate(token));
 }
 
 /** What is signed: bytes or text as they are, anything else as its JSON. */

@@ -8,7 +8,7 @@ import {
   makeIssuer,
   makeKey,
   makeSecret,
-  makeTokenService,
+  makeGate,
   SEED_CLAIMS,
   SEED_HEADER,
   SEED_ISSUER_ID,
@@ -49,7 +49,7 @@ describe('TokenSigner', () => {
   it.each(HMAC_ALGORITHMS)('seals with %s what the gate and jose accept', async (algorithm) => {
     const key = makeKey({ algorithm });
     const token = signer.sign(SEED_CLAIMS, key);
-    await expect(verify(makeTokenService(makeIssuer({ keys: [key] })), token)).resolves.toMatchObject({
+    await expect(verify(makeGate(makeIssuer({ keys: [key] })), token)).resolves.toMatchObject({
       key: { id: key.id },
     });
     const { payload } = await jwtVerify(token, key.secret, { algorithms: [algorithm] });

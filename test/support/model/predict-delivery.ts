@@ -238,7 +238,13 @@ function chainOf(
     component === 'fl_attachment' ? download : !original,
   );
   const own = [...steps, ...(policy.mandatory_steps ?? [])].map(write);
-  return [...base, ...own].filter((component) => component !== '');
+  const { max_width: width, max_height: height } = policy;
+  const sides = [
+    ...(height === undefined ? [] : [`h_${height}`]),
+    ...(width === undefined ? [] : [`w_${width}`]),
+  ];
+  const limit = sides.length === 0 ? [] : [['c_limit', ...sides].join(',')];
+  return [...base, ...own, ...limit].filter((component) => component !== '');
 }
 
 /** Presets may have what a token's own steps may not. */
@@ -249,35 +255,17 @@ function checkGenerative(policy: ModelPolicy, steps: readonly ModelStep[]): void
   if (own.some(({ effect }) => String(effect).startsWith('gen_'))) throw forbid('deny_generative_effects');
 }
 
-/** Limits of layers and size, for steps that either name both sides in pixels, or one, or keep the picture's size. */
+/** Limits of layers, and of the sides that steps name. */
 function checkOutput(policy: ModelPolicy, steps: readonly ModelStep[]): void {
-  const {
-    max_layers: layers = Infinity,
-    max_width: width = Infinity,
-    max_height: height = Infinity,
-  } = policy;
+  const { max_layers: layers = Infinity, max_width: width, max_height: height } = policy;
   if (steps.filter(({ overlay }) => overlay !== undefined).length > layers) throw forbid('max_layers');
-  for (const [rule, most, side] of [
+  for (const [rule, limit, side] of [
     ['max_width', width, 'width'],
     ['max_height', height, 'height'],
   ] as const) {
-    let bound = { default: 1920, none: Infinity, small: 400 }[baseKind(policy)];
-    for (const step of steps) {
-      if (typeof step[side] === 'number') {
-        bound = step[side];
-        if (bound > most) throw forbid(rule);
-      } else if (step['width'] !== undefined) {
-        // The other side follows the picture's own ratio, and nobody knows which that is.
-        bound = Infinity;
-      }
-    }
-    if (bound > most) throw forbid(rule);
+    const sides = steps.map((step) => step[side]).filter((each) => typeof each === 'number');
+    if (sides.some((each) => each > (limit ?? Infinity))) throw forbid(rule);
   }
-}
-
-function baseKind({ base_chain: chain }: ModelPolicy): 'default' | 'none' | 'small' {
-  if (chain === undefined) return 'default';
-  return chain.length === 0 ? 'none' : 'small';
 }
 
 function show(

@@ -1,10 +1,10 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { selectBaseChain } from '../policy/base-chain.js';
 import { findIgnoredClaims } from '../policy/check-claims.js';
-import { outputBound } from '../policy/check-output.js';
 import { findIgnoredBeside } from '../policy/expand-steps.js';
 import type { PolicyDocument } from '../policy/policy.js';
-import type { Delivery } from './delivery.service.js';
+import { maxAgeAt } from '../policy/cache-lifetime.js';
+import type { RedirectDecision } from './decide-redirect.js';
 
 export class IgnoredKeyView {
   @ApiProperty({ description: 'As the step has it.' }) readonly key!: string;
@@ -36,8 +36,9 @@ export class ExplainedStepView {
 }
 
 export class BoundView {
-  @ApiProperty({ type: Number, nullable: true, description: 'Null: no end.' }) readonly width!: number | null;
-  @ApiProperty({ type: Number, nullable: true, description: 'Null: no end.' }) readonly height!:
+  @ApiProperty({ type: Number, nullable: true, description: 'Null if unlimited.' }) readonly width!:
+    number | null;
+  @ApiProperty({ type: Number, nullable: true, description: 'Null if unlimited.' }) readonly height!:
     number | null;
 }
 
@@ -76,13 +77,15 @@ export class ExplanationView {
   @ApiProperty({ type: [ExplainedStepView], description: 'The token’s own, in their order.' })
   readonly steps: readonly ExplainedStepView[];
 
-  @ApiProperty({ type: [String], description: 'Components that the policy puts after the token’s own.' })
+  @ApiProperty({
+    type: [String],
+    description: 'Components that the policy appends: mandatory steps, then its size limit.',
+  })
   readonly mandatory_chain: readonly string[];
 
   @ApiProperty({
     type: BoundView,
-    description:
-      'Pixels that the picture cannot exceed under the token’s own steps, whatever the original’s; null: no end.',
+    description: 'The policy’s `max_width` and `max_height`, which end the chain as `c_limit`.',
   })
   readonly largest_output: BoundView;
 
@@ -100,8 +103,8 @@ export class ExplanationView {
   @ApiProperty({ description: 'The signed URL.' }) readonly url: string;
   @ApiProperty({ description: 'Where the redirect points, by the delivery mode.' }) readonly location: string;
 
-  constructor(delivery: Delivery, location: string) {
-    const { issuer, policy, imageId, image, claims, key, mapped, presets, overlays } = delivery;
+  constructor(decision: RedirectDecision, location: string) {
+    const { issuer, policy, imageId, image, claims, key, mapped, presets, overlays } = decision;
     const expiresAt = claims?.expiresAt ?? null;
     this.image_id = imageId;
     this.placeholder_id = image.id === imageId ? null : image.id;
@@ -121,22 +124,20 @@ export class ExplanationView {
           ? step.ignored
           : [...findIgnoredBeside(stepOf(claims, step.step)), ...step.ignored],
     }));
-    this.mandatory_chain = policy.mandatory.components(overlays);
-    const { width, height } = outputBound(base, mapped);
-    this.largest_output = { width: finite(width), height: finite(height) };
+    this.mandatory_chain = [...policy.mandatory.components(overlays), ...policy.sizeLimit.components];
+    const { max_width: width = null, max_height: height = null } = policy.document;
+    this.largest_output = { width, height };
     this.policy = shownPolicy(policy.document);
-    this.redirect_max_age = delivery.maxAge;
-    this.url = delivery.url;
+    this.redirect_max_age = maxAgeAt(decision.lifetime, Date.now() / 1000);
+    this.url = decision.url;
     this.location = location;
   }
 }
 
-function stepOf(claims: Delivery['claims'], step: number): unknown {
+function stepOf(claims: RedirectDecision['claims'], step: number): unknown {
   const steps: unknown = claims?.transformations;
   return Array.isArray(steps) ? steps[step - 1] : undefined;
 }
-
-const finite = (pixels: number): number | null => (Number.isFinite(pixels) ? pixels : null);
 
 function presetOf(presets: ReadonlyMap<number, string>, step: number): { readonly preset?: string } {
   const preset = presets.get(step);

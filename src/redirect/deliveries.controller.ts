@@ -5,8 +5,8 @@ import { Route } from '../docs/route.js';
 import { DeliveriesService } from './deliveries.service.js';
 import { CreateDeliveriesDto, DeliveriesView } from './deliveries.dto.js';
 import { Observations } from '../metrics/observations.js';
-import type { ReachedBy } from './origin.js';
-import { RequestReachedBy } from './request-origin.js';
+import { Origin } from '../platform/http/origin.decorator.js';
+import type { RequestOrigin } from '../platform/http/request-origin.js';
 
 /** Its class would have Nest's own pipe copy every item. */
 type UncheckedDeliveries = Pick<CreateDeliveriesDto, 'deliveries'>;
@@ -27,10 +27,10 @@ export class DeliveriesController {
   @ApiOkResponse({ type: DeliveriesView })
   async create(
     @Body(new ShallowBodyPipe(CreateDeliveriesDto)) { deliveries }: UncheckedDeliveries,
-    @RequestReachedBy() reachedBy: ReachedBy,
+    @Origin() origin: RequestOrigin,
     @Ip() address: string,
   ): Promise<DeliveriesView> {
-    const results = await this.deliveries.deliverAll(deliveries, reachedBy, address);
+    const results = await this.deliveries.deliverAll(deliveries, origin, address);
     for (const { problem } of results) this.observations.deliveries.add(problem?.code ?? 'ok');
     return { deliveries: results };
   }

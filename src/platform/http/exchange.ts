@@ -1,0 +1,50 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ProblemSummary } from '../../problems/problem.filter.js';
+
+/** How a redirect came about: cached, decided for its token, or of a public image. */
+export type RedirectKind = 'cached' | 'token' | 'public';
+
+/** One request with its response, and what its log line, count and span learn from its handlers. */
+export class Exchange {
+  /** By `performance.now()`. */
+  readonly arrivedAt = performance.now();
+  /** The route's pattern; null until, and unless, one matches. */
+  route: string | null = null;
+  /** The issuer whose token the request carries, once it is verified. */
+  issuerId: string | null = null;
+  /** The problem that it was refused with. */
+  problem: ProblemSummary | null = null;
+  /** Null unless the response is a redirect to an image. */
+  redirect: RedirectKind | null = null;
+
+  constructor(
+    readonly request: IncomingMessage,
+    readonly response: ServerResponse,
+    /** `X-Request-Id`. */
+    readonly requestId: string,
+  ) {}
+
+  /** Milliseconds since the request arrived. */
+  get elapsed(): number {
+    return performance.now() - this.arrivedAt;
+  }
+
+  /** `X-Runtime`: the same in seconds, with six decimals as the seed has them. */
+  get runtime(): string {
+    return (this.elapsed / 1000).toFixed(6);
+  }
+}
+
+const exchanges = new WeakMap<IncomingMessage, Exchange>();
+
+/** Hands an exchange to Fastify, whose hooks and handlers find it by their request. */
+export function attachExchange(exchange: Exchange): void {
+  exchanges.set(exchange.request, exchange);
+}
+
+/** The exchange of a request that came through Fastify. */
+export function exchangeOf(request: IncomingMessage): Exchange {
+  const exchange = exchanges.get(request);
+  if (exchange === undefined) throw new Error('The request did not come through the request lifecycle');
+  return exchange;
+}

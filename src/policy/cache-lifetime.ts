@@ -1,0 +1,38 @@
+import type { TokenClaims } from '../tokens/token-claims.js';
+import type { Policy } from './policy.js';
+
+/** How long browsers may cache a redirect: its freshness lifetime (RFC 9111 §4.2.1). */
+export interface CacheLifetime {
+  /** Seconds, 0 for not at all. */
+  readonly maxAge: number;
+  /** Seconds since 1970, Infinity for never. */
+  readonly expiresAt: number;
+}
+
+const NO_STORE: CacheLifetime = { maxAge: 0, expiresAt: Infinity };
+
+/**
+ * A redirect is cached no longer than its token, or the URL that it leads to, is valid.
+ * @param claims Null without a token.
+ * @param urlExpiresAt When the signed URL expires, in seconds since 1970; null for never.
+ */
+export function cacheLifetime(
+  { redirectMaxAge: maxAge, document: { max_token_age: maxTokenAge = Infinity } }: Policy,
+  claims: Pick<TokenClaims, 'expiresAt' | 'issuedAt'> | null,
+  urlExpiresAt: number | null,
+): CacheLifetime {
+  if (maxAge === 0) return NO_STORE;
+  const { expiresAt, issuedAt } = claims ?? { expiresAt: null, issuedAt: null };
+  return {
+    maxAge,
+    expiresAt: Math.min(
+      expiresAt ?? Infinity,
+      urlExpiresAt ?? Infinity,
+      (issuedAt ?? Infinity) + maxTokenAge,
+    ),
+  };
+}
+
+/** Whole seconds for which a browser may cache a redirect from now on. @param now Seconds since 1970. */
+export const maxAgeAt = ({ maxAge, expiresAt }: CacheLifetime, now: number): number =>
+  maxAge === 0 ? 0 : Math.max(0, Math.floor(Math.min(maxAge, expiresAt - now)));

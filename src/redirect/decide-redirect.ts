@@ -1,0 +1,216 @@
+import type { CloudinaryUrlService } from '../cloudinary/cloudinary-url.service.js';
+import { ImageDeletedError, ImageNotFoundError } from '../images/image.errors.js';
+import type { Image } from '../images/image.js';
+import type { Issuer } from '../issuers/issuer.js';
+import { OverlayNotFoundError } from '../overlays/overlay.errors.js';
+import type { Overlay } from '../overlays/overlay.js';
+import { selectBaseChain } from '../policy/base-chain.js';
+import { type CacheLifetime, cacheLifetime } from '../policy/cache-lifetime.js';
+import { checkChain } from '../policy/check-chain.js';
+import { checkClaims } from '../policy/check-claims.js';
+import { checkToken, policyValidity } from '../policy/check-token.js';
+import { type ExpandedSteps, expandSteps, NO_STEPS } from '../policy/expand-steps.js';
+import { checkGenerative } from '../policy/generative.js';
+import { PolicyUnreadableError } from '../policy/policy.errors.js';
+import type { Policy } from '../policy/policy.js';
+import { resolveImageId } from '../tokens/image-binding.js';
+import type { SigningKey } from '../tokens/signing-key.js';
+import { isIssuedBefore, type TokenClaims } from '../tokens/token-claims.js';
+import { InvalidTokenError, TokenRequiredError } from '../tokens/token.errors.js';
+import type { TokenService } from '../tokens/token.service.js';
+import { ALWAYS, intersect, NEVER, type ValidityPeriod } from '../tokens/validity-period.js';
+import type { MappedChain, TransformationMapper } from '../transformations/transformation.mapper.js';
+import { type Fact, type Facts, PENDING, type Pending } from './facts.js';
+
+/** What a client requests: no part of it is trusted. */
+export interface RedirectRequest {
+  /** The path's last segment, decoded. */
+  readonly pathId: string;
+  /** The query. With `token`, all else in it is ignored; without, `width`, `height` and `crop` of a public image. */
+  readonly query: Readonly<Record<string, unknown>>;
+}
+
+/** The classes that a decision delegates to. Pure, all of them. */
+export interface RedirectServices {
+  readonly tokens: TokenService;
+  readonly mapper: TransformationMapper;
+  readonly urls: CloudinaryUrlService;
+}
+
+/** A request that its token, or the image's `public` access, admits; nothing of the chain is known yet. */
+interface Admission {
+  readonly issuer: Issuer;
+  readonly policy: Policy;
+  /** The image that was requested, or that the token names. */
+  readonly requested: Image;
+  /** Null for a public image that was requested without a token. */
+  readonly claims: TokenClaims | null;
+  /** The key that signed the token; null without one. */
+  readonly key: SigningKey | null;
+  readonly steps: ExpandedSteps;
+  /** When the token, its key and the policy admit it. */
+  readonly validity: ValidityPeriod;
+}
+
+/** An image under its chain, signed; all that `explain` shows. */
+export interface RedirectDecision extends Omit<Admission, 'requested' | 'steps'> {
+  /** As requested, or as the token names it. */
+  readonly imageId: string;
+  /** The image that is shown: the issuer's placeholder where the requested one was deleted. */
+  readonly image: Image;
+  readonly mapped: MappedChain;
+  /** Names of presets by the number of the step that calls them. */
+  readonly presets: ReadonlyMap<number, string>;
+  readonly overlays: ReadonlyMap<string, Overlay>;
+  /** The signed URL. */
+  readonly url: string;
+  /** How long a client may cache the redirect. */
+  readonly lifetime: CacheLifetime;
+}
+
+/**
+ * Decides a redirect: token, policy, image, chain, signature, in this order. A pure function of the request, the facts
+ * and the clock, but for the allowance that `facts` consumes.
+ * @param now Milliseconds since 1970.
+ * @returns `PENDING` where a fact must be loaded first; then decide again.
+ * @throws ProblemError whose status and code say why the request is refused.
+ */
+export function decideRedirect(
+  request: RedirectRequest,
+  facts: Facts,
+  now: number,
+  services: RedirectServices,
+): Fact<RedirectDecision> {
+  const admission =
+    request.query['token'] === undefined
+      ? admitPublic(request, facts)
+      : admitToken(request, facts, now, services.tokens);
+  if (admission === PENDING) return PENDING;
+  const { issuer, policy, requested, claims, key, steps } = admission;
+
+  const image = requested.deleted ? findPlaceholder(requested, policy, facts) : requested;
+  if (image === PENDING) return PENDING;
+  // A placeholder that needs a token is not shown without one.
+  if (image === null || (claims === null && image.access !== 'public')) throw new ImageDeletedError();
+
+  const mapped = services.mapper.map(steps.steps, steps.numbers, policy.lenient);
+  // An original that a policy with limits forbids was refused with its token.
+  if (claims?.original !== true) {
+    checkGenerative(policy, mapped, steps.presets);
+    checkChain(policy, mapped);
+  }
+
+  const overlays = findOverlays(issuer.id, [mapped.overlayIds, policy.mandatory.overlayIds], facts);
+  if (overlays === PENDING) return PENDING;
+
+  const base = selectBaseChain(policy.baseChain, claims);
+  const chain = base.path + mapped.path(overlays) + policy.mandatory.path(overlays) + policy.sizeLimit.path;
+  const { deliveryType, publicId, version } = image;
+  const expiresAt = claims?.expiresAt ?? null;
+  const asset = { deliveryType, publicId, version, format: issuer.deliveryFormat };
+  const url = services.urls.signUrl(asset, chain, expiresAt);
+  const urlExpiresAt = services.urls.endOf(expiresAt);
+  return {
+    issuer,
+    policy,
+    imageId: requested.id,
+    image,
+    claims,
+    key,
+    mapped,
+    presets: steps.presets,
+    overlays,
+    url,
+    lifetime: cacheLifetime(policy, claims, urlExpiresAt),
+    // A URL whose expiry moves with the clock is another one at each request.
+    validity: expiresAt === null && urlExpiresAt !== null ? NEVER : admission.validity,
+  };
+}
+
+/** Admits a token's request: the token itself, then what the issuer's policy says of it. */
+function admitToken(
+  { pathId, query }: RedirectRequest,
+  facts: Facts,
+  now: number,
+  tokens: TokenService,
+): Fact<Admission> {
+  const token = tokens.read(query['token']);
+  const found = token.issuerId === null ? null : facts.issuer(token.issuerId);
+  if (found === PENDING) return PENDING;
+  const { issuer, key, claims, validity } = tokens.verify(token, found, now);
+  const revoked = facts.isRevoked(issuer.id, claims);
+  if (revoked === PENDING) return PENDING;
+  if (revoked) throw InvalidTokenError.because('not_accepted');
+  if (facts.allowance(issuer.id, key.id) === PENDING) return PENDING;
+
+  const policy = policyOf(issuer);
+  // First: a token whose `imageId` was meant to bind it must not be refused for its path.
+  checkClaims(policy, claims);
+  const imageId = resolveImageId(claims, pathId);
+  checkToken(policy, claims, now / 1000);
+  // An original is delivered as it is: steps would have nothing to act on.
+  const steps = claims.original ? NO_STEPS : expandSteps(policy, claims.transformations);
+  const requested = facts.image(issuer.id, imageId);
+  if (requested === PENDING) return PENDING;
+  if (requested === null) throw new ImageNotFoundError();
+  if (isIssuedBefore(claims, requested.notBefore)) throw InvalidTokenError.because('not_accepted');
+  return {
+    issuer,
+    policy,
+    requested,
+    claims,
+    key,
+    steps,
+    validity: intersect(validity, policyValidity(policy, claims)),
+  };
+}
+
+const PUBLIC_PARAMETERS = ['width', 'height', 'crop'];
+
+/** Admits a request without a token to an image whose access is `public`. */
+function admitPublic({ pathId, query }: RedirectRequest, facts: Facts): Fact<Admission> {
+  const requested = facts.publicImage(resolveImageId(null, pathId));
+  if (requested === PENDING) return PENDING;
+  const issuer = requested && facts.issuer(requested.issuerId);
+  if (issuer === PENDING) return PENDING;
+  // One response for an image that needs a token and one that does not exist: it must not show which ids exist.
+  if (requested === null || issuer === null || issuer.disabled) throw new TokenRequiredError();
+  if (facts.allowance(issuer.id, null) === PENDING) return PENDING;
+
+  const policy = policyOf(issuer);
+  const keys = PUBLIC_PARAMETERS.filter((key) => query[key] !== undefined);
+  const step = Object.fromEntries(keys.map((key) => [key, query[key]]));
+  const steps = keys.length === 0 ? NO_STEPS : expandSteps(policy, [step]);
+  return { issuer, policy, requested, claims: null, key: null, steps, validity: ALWAYS };
+}
+
+/** The image that is shown in place of a deleted one; null where the policy names none that exists. */
+function findPlaceholder(
+  { issuerId }: Image,
+  { document: { placeholder } }: Policy,
+  facts: Facts,
+): Image | null | Pending {
+  const image = placeholder === undefined ? null : facts.image(issuerId, placeholder);
+  return image === null || image === PENDING || !image.deleted ? image : null;
+}
+
+const NO_OVERLAYS: ReadonlyMap<string, Overlay> = new Map();
+
+/** @throws OverlayNotFoundError (404) */
+function findOverlays(
+  issuerId: string,
+  [own, mandatory]: readonly [readonly string[], readonly string[]],
+  facts: Facts,
+): Fact<ReadonlyMap<string, Overlay>> {
+  const ids = mandatory.length === 0 ? own : [...new Set([...own, ...mandatory])];
+  if (ids.length === 0) return NO_OVERLAYS;
+  const overlays = facts.overlays(issuerId, ids);
+  if (overlays !== PENDING && overlays.size < ids.length) throw new OverlayNotFoundError();
+  return overlays;
+}
+
+/** @throws PolicyUnreadableError (503): nothing is delivered without the policy that may forbid it. */
+function policyOf({ policy }: Issuer): Policy {
+  if (policy === null) throw new PolicyUnreadableError();
+  return policy;
+}

@@ -1,0 +1,73 @@
+import { Injectable } from '@nestjs/common';
+import { InvalidRequestError } from '../domain/request.errors.js';
+import { RateLimits } from '../limits/rate-limits.js';
+import { InvalidHostError, type RequestOrigin } from '../platform/http/request-origin.js';
+import { problemBody } from '../problems/problem-body.js';
+import { ProblemError } from '../problems/problem.error.js';
+import type { DeliveryResultView } from './deliveries.dto.js';
+import { type FoundRedirect, type MaybePromise, RedirectService } from './redirect.service.js';
+
+/** Characters of a client's malformed id that are sent back. */
+const MAX_ECHO = 100;
+
+/** Finds the redirects of many images at once, each on its own. */
+@Injectable()
+export class DeliveriesService {
+  constructor(
+    private readonly redirects: RedirectService,
+    private readonly limits: RateLimits,
+  ) {}
+
+  /**
+   * @param address The client's, whose rate every item consumes.
+   * @returns a result or a problem for each item, in order.
+   * @throws InvalidHostError (400), TooManyRequestsError (429)
+   */
+  async deliverAll(
+    items: readonly unknown[],
+    origin: RequestOrigin,
+    address: string,
+  ): Promise<DeliveryResultView[]> {
+    // The first was counted when the request arrived: 500 tokens in one body must not cost what one does.
+    await this.limits.consumeAddress(address, items.length - 1);
+    const results = items.map((item) => this.deliver(item, origin));
+    return results.some((result) => result instanceof Promise)
+      ? Promise.all(results.map(async (result) => result))
+      : (results as DeliveryResultView[]);
+  }
+
+  private deliver(item: unknown, origin: RequestOrigin): MaybePromise<DeliveryResultView> {
+    const imageId = isObject(item) && typeof item['image_id'] === 'string' ? item['image_id'] : null;
+    try {
+      if (!isObject(item) || (imageId === null && item['image_id'] !== undefined)) {
+        throw new InvalidRequestError([{ key: 'deliveries', detail: 'must hold objects {image_id, token}' }]);
+      }
+      const request = { pathId: imageId ?? '', query: { token: item['token'] } };
+      const found = this.redirects.find(request, origin, { issuerId: null });
+      return found instanceof Promise
+        ? found.then(viewOf).catch((error: unknown) => problemView(error, imageId))
+        : viewOf(found);
+    } catch (error) {
+      return problemView(error, imageId);
+    }
+  }
+}
+
+function viewOf({ redirect: { imageId, url, location } }: FoundRedirect): DeliveryResultView {
+  return { image_id: imageId, url, location };
+}
+
+/**
+ * The item's problem. What is no item's fault, such as a bad Host, rejects: thrown at once, it would leave the promises
+ * of other items without a handler, and an unhandled rejection ends the process.
+ */
+function problemView(error: unknown, imageId: string | null): MaybePromise<DeliveryResultView> {
+  if (!(error instanceof ProblemError) || error instanceof InvalidHostError) {
+    return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+  }
+  return { image_id: imageId?.slice(0, MAX_ECHO) ?? null, problem: problemBody(error) };
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

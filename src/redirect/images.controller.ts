@@ -1,0 +1,137 @@
+import type { IncomingMessage } from 'node:http';
+import {
+  applyDecorators,
+  Controller,
+  Get,
+  Header,
+  Inject,
+  Param,
+  Query,
+  Req,
+  Res,
+  UseFilters,
+} from '@nestjs/common';
+import { ApiFoundResponse, ApiOkResponse, ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { ENVIRONMENT } from '../config/config.module.js';
+import type { Environment } from '../config/environment.js';
+import { Route } from '../docs/route.js';
+import { announcesBody } from '../platform/http/announced-body.js';
+import { type Exchange, exchangeOf } from '../platform/http/exchange.js';
+import { Origin } from '../platform/http/origin.decorator.js';
+import { originReader, type RequestOrigin } from '../platform/http/request-origin.js';
+import type { MountedHandler } from '../platform/http/request-lifecycle.js';
+import { ProblemFilter } from '../problems/problem.filter.js';
+import type { RedirectRequest } from './decide-redirect.js';
+import { ExplanationView } from './explanation.view.js';
+import { LocationBuilder } from './location-builder.js';
+import { IMAGE_HEADERS, writeRedirect } from './redirect-response.js';
+import { readRedirectUrl } from './redirect-url.js';
+import { type FoundRedirect, RedirectService } from './redirect.service.js';
+
+/** What a token, or a public image, may be refused with. */
+const REFUSALS = {
+  400: ['invalid_image_id', 'invalid_host'],
+  401: ['token_required', 'invalid_token'],
+  403: ['image_not_in_token', 'policy_violation'],
+  404: ['image_not_found', 'overlay_not_found'],
+  410: ['image_deleted'],
+  422: ['invalid_transformation'],
+  503: ['database_unavailable', 'issuer_unavailable', 'policy_unreadable'],
+};
+const ApiRedirectRequest = (): MethodDecorator =>
+  applyDecorators(
+    ApiParam({
+      name: 'image_id',
+      schema: { type: 'string' },
+      description: 'The image’s id; any name where the token has one `image_id`.',
+    }),
+    ApiQuery({ name: 'token', type: String, required: false, description: 'A JWT that an issuer signed.' }),
+    ...['width', 'height', 'crop'].map((name) =>
+      ApiQuery({
+        name,
+        required: false,
+        description: 'Of a public image that is requested without a token: the parameter of that name.',
+        schema: { type: 'string' },
+      }),
+    ),
+  );
+
+const problems = new ProblemFilter(IMAGE_HEADERS);
+
+/** The redirect to an image, and what explains it. */
+@ApiTags('images')
+@UseFilters(problems)
+@Controller('images')
+export class ImagesController implements MountedHandler {
+  readonly prefix = '/images/';
+  readonly headers = IMAGE_HEADERS;
+  private readonly originOf: (request: IncomingMessage) => RequestOrigin;
+
+  constructor(
+    private readonly redirects: RedirectService,
+    private readonly locations: LocationBuilder,
+    @Inject(ENVIRONMENT) { trustProxy }: Pick<Environment, 'trustProxy'>,
+  ) {
+    this.originOf = originReader(trustProxy);
+  }
+
+  /** Handles `GET` and `HEAD` of `/images/:image_id` before the router; one that announces a body is the router's. */
+  handle(exchange: Exchange): boolean {
+    const { request } = exchange;
+    const { method, url = '' } = request;
+    if ((method !== 'GET' && method !== 'HEAD') || announcesBody(request.rawHeaders)) return false;
+    const redirectRequest = readRedirectUrl(url);
+    if (redirectRequest === null) return false;
+    exchange.route = '/images/:image_id';
+    this.respond(exchange, redirectRequest);
+    return true;
+  }
+
+  @Get(':image_id')
+  @Route('Redirects to the image under the sealed transformation', REFUSALS)
+  @ApiRedirectRequest()
+  @ApiFoundResponse({ description: 'The Location is the image under the sealed transformation.' })
+  redirect(
+    @Param('image_id') pathId: string,
+    @Query() query: RedirectRequest['query'],
+    @Req() { raw }: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): void {
+    reply.hijack();
+    this.respond(exchangeOf(raw), { pathId, query });
+  }
+
+  @Get(':image_id/explain')
+  @Route('Explains what the redirect shows, and why', REFUSALS)
+  @Header('Access-Control-Allow-Origin', '*')
+  @ApiRedirectRequest()
+  @ApiOkResponse({ type: ExplanationView })
+  async explain(
+    @Param('image_id') pathId: string,
+    @Query() query: RedirectRequest['query'],
+    @Req() { raw }: FastifyRequest,
+    @Origin() origin: RequestOrigin,
+  ): Promise<ExplanationView> {
+    const decision = await this.redirects.decide({ pathId, query }, exchangeOf(raw));
+    return new ExplanationView(decision, this.locations.build(decision.url, origin));
+  }
+
+  private respond(exchange: Exchange, request: RedirectRequest): void {
+    const send = ({ redirect, isCached }: FoundRedirect): void => {
+      exchange.redirect = isCached ? 'cached' : redirect.keyId === null ? 'public' : 'token';
+      writeRedirect(exchange, redirect);
+    };
+    const refuse = (error: unknown): void => {
+      problems.write(error, exchange);
+    };
+    try {
+      const origin = this.locations.needsOrigin ? this.originOf(exchange.request) : null;
+      const found = this.redirects.find(request, origin, exchange);
+      if (found instanceof Promise) found.then(send).catch(refuse);
+      else send(found);
+    } catch (error) {
+      refuse(error);
+    }
+  }
+}

@@ -1,0 +1,91 @@
+import { Injectable } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
+import type { CachedFact } from '../directory/record-cache.js';
+import type { RequestOrigin } from '../platform/http/request-origin.js';
+import { holdsAt, type ValidityPeriod } from '../tokens/validity-period.js';
+import type { Redirect } from './redirect.js';
+import { SeenTokens } from './seen-tokens.js';
+
+/** Bytes, approximately, of all entries together. */
+const MAX_BYTES = 16 * 1024 * 1024;
+/** Bytes of an entry beside its texts, approximately. */
+const ENTRY_BYTES = 600;
+/** Characters of a UUID. Where the token names the image, a path may be any name, of any length. */
+const MAX_PATH_ID = 36;
+/** Characters of a token that distinguish it from others: its signature is no shorter. */
+const SIGNATURE_KEY_LENGTH = 43;
+
+/** What a redirect is cached by. */
+export interface CacheKey {
+  readonly pathId: string;
+  readonly token: string;
+  /** Where the Location depends on it; null otherwise. */
+  readonly origin: RequestOrigin | null;
+}
+
+interface Entry extends CacheKey {
+  readonly redirect: Redirect;
+  /** What the decision rests on. */
+  readonly facts: readonly CachedFact<object>[];
+  readonly validity: ValidityPeriod;
+}
+
+/**
+ * Redirects that were decided, while every fact that their decision read is fresh and the time is within its validity.
+ * It holds no row: an entry would keep rows in memory that nobody counts. A redirect is cached the second time its token
+ * is accepted, so that tokens that are used once evict nothing.
+ */
+@Injectable()
+export class RedirectCache {
+  private readonly entries = new LRUCache<string, Entry>({
+    maxSize: MAX_BYTES,
+    sizeCalculation: ({ pathId, token, origin, redirect: { location } }) =>
+      ENTRY_BYTES + 2 * pathId.length + token.length + (origin?.host?.length ?? 0) + 3 * location.length,
+  });
+  private readonly seen = new SeenTokens();
+
+  /** Entries, and approximately their bytes. */
+  get size(): { readonly entries: number; readonly bytes: number } {
+    return { entries: this.entries.size, bytes: this.entries.calculatedSize };
+  }
+
+  /** @param now Milliseconds since 1970. */
+  get(key: CacheKey, now: number): Redirect | null {
+    if (!this.seen.has(key.token)) return null;
+    const text = textOf(key);
+    const entry = this.entries.get(text);
+    if (entry?.token !== key.token || entry.pathId !== key.pathId || !isSame(entry.origin, key.origin)) {
+      return null;
+    }
+    if (holdsAt(entry.validity, now) && entry.facts.every(isFresh)) return entry.redirect;
+    this.entries.delete(text);
+    return null;
+  }
+
+  /** Caches a redirect whose token was seen before, and marks the token as seen. */
+  set(
+    { pathId, token, origin }: CacheKey,
+    redirect: Redirect,
+    facts: readonly CachedFact<object>[],
+    validity: ValidityPeriod,
+  ): void {
+    if (!this.seen.has(token)) {
+      this.seen.add(token);
+      return;
+    }
+    if (pathId.length > MAX_PATH_ID) return;
+    const entry = { pathId, token, origin, redirect, facts: [...facts], validity };
+    this.entries.set(textOf(entry), entry);
+  }
+}
+
+const isFresh = (fact: CachedFact<object>): boolean => fact.isFresh;
+
+/** A short text is hashed sooner than a whole token; `get` compares the rest. */
+function textOf({ pathId, token }: CacheKey): string {
+  return pathId + token.slice(-SIGNATURE_KEY_LENGTH);
+}
+
+function isSame(one: RequestOrigin | null, other: RequestOrigin | null): boolean {
+  return one?.host === other?.host && one?.protocol === other?.protocol;
+}

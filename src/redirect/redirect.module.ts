@@ -1,0 +1,29 @@
+import { Module } from '@nestjs/common';
+import { CloudinaryModule } from '../cloudinary/cloudinary.module.js';
+import { IssuerKeyUses } from '../issuers/issuer-key-uses.service.js';
+import { TokenService } from '../tokens/token.service.js';
+import { TransformationMapper } from '../transformations/transformation.mapper.js';
+import { BlankImageController } from './blank-image.controller.js';
+import { DeliveriesController } from './deliveries.controller.js';
+import { DeliveriesService } from './deliveries.service.js';
+import { ImagesController } from './images.controller.js';
+import { LocationBuilder } from './location-builder.js';
+import { RedirectCache } from './redirect-cache.js';
+import { RedirectService } from './redirect.service.js';
+
+@Module({
+  imports: [CloudinaryModule],
+  controllers: [BlankImageController, DeliveriesController, ImagesController],
+  providers: [
+    RedirectService,
+    DeliveriesService,
+    RedirectCache,
+    LocationBuilder,
+    IssuerKeyUses,
+    // Pure classes, which know nothing of Nest.
+    { provide: TokenService, useFactory: () => new TokenService() },
+    { provide: TransformationMapper, useFactory: () => new TransformationMapper() },
+  ],
+  exports: [RedirectCache, RedirectService, LocationBuilder],
+})
+export class RedirectModule {}

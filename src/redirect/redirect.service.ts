@@ -1,0 +1,111 @@
+import { Injectable } from '@nestjs/common';
+import { CloudinaryUrlService } from '../cloudinary/cloudinary-url.service.js';
+import { DirectoryService } from '../directory/directory.service.js';
+import { IssuerKeyUses } from '../issuers/issuer-key-uses.service.js';
+import { RateLimits } from '../limits/rate-limits.js';
+import type { RequestOrigin } from '../platform/http/request-origin.js';
+import { TokenService } from '../tokens/token.service.js';
+import { TransformationMapper } from '../transformations/transformation.mapper.js';
+import {
+  decideRedirect,
+  type RedirectDecision,
+  type RedirectRequest,
+  type RedirectServices,
+} from './decide-redirect.js';
+import { PENDING } from './facts.js';
+import { LocationBuilder } from './location-builder.js';
+import { type CacheKey, RedirectCache } from './redirect-cache.js';
+import type { Redirect } from './redirect.js';
+import { type FactSources, type IssuerTrail, RequestFacts } from './request-facts.js';
+
+/** A value, or the promise of one where I/O is needed. */
+export type MaybePromise<T> = T | Promise<T>;
+
+/** A redirect, and whether the cache had it. */
+export interface FoundRedirect {
+  readonly redirect: Redirect;
+  readonly isCached: boolean;
+}
+
+/** Finds redirects: in the cache, else by a decision about the facts, loaded where they are not in memory. */
+@Injectable()
+export class RedirectService {
+  private readonly sources: FactSources;
+  private readonly services: RedirectServices;
+
+  constructor(
+    directory: DirectoryService,
+    limits: RateLimits,
+    keyUses: IssuerKeyUses,
+    tokens: TokenService,
+    mapper: TransformationMapper,
+    urls: CloudinaryUrlService,
+    private readonly cache: RedirectCache,
+    private readonly locations: LocationBuilder,
+  ) {
+    this.sources = { directory, limits, keyUses };
+    this.services = { tokens, mapper, urls };
+  }
+
+  /**
+   * @param origin By which the client reached this service; may be null where `LocationBuilder` needs none.
+   * @param trail Receives the issuer's id as soon as it is known, also where the request is refused afterwards.
+   * @returns no promise where no I/O is needed; then an error is thrown at once.
+   * @throws ProblemError as `decideRedirect` does; InvalidHostError (400).
+   */
+  find(
+    request: RedirectRequest,
+    origin: RequestOrigin | null,
+    trail: IssuerTrail,
+  ): MaybePromise<FoundRedirect> {
+    const facts = new RequestFacts(this.sources, trail);
+    const key = this.cacheKeyOf(request, origin);
+    const cached = key && this.cache.get(key, Date.now());
+    if (cached) return this.admitCached(cached, facts);
+    const finish = (decision: RedirectDecision): FoundRedirect => {
+      const redirect = this.redirectOf(decision, origin);
+      if (key !== null && !facts.isIncomplete) this.cache.set(key, redirect, facts.read, decision.validity);
+      return { redirect, isCached: false };
+    };
+    const decision = this.decideWith(facts, request);
+    return decision instanceof Promise ? decision.then(finish) : finish(decision);
+  }
+
+  /** The whole decision, for `explain`. */
+  decide(request: RedirectRequest, trail: IssuerTrail): MaybePromise<RedirectDecision> {
+    return this.decideWith(new RequestFacts(this.sources, trail), request);
+  }
+
+  /** Null for a request without a token, and for one that `decideRedirect` refuses. */
+  private cacheKeyOf({ pathId, query }: RedirectRequest, origin: RequestOrigin | null): CacheKey | null {
+    const token = query['token'];
+    if (typeof token !== 'string') return null;
+    return { pathId, token, origin: this.locations.needsOrigin ? origin : null };
+  }
+
+  private decideWith(facts: RequestFacts, request: RedirectRequest): MaybePromise<RedirectDecision> {
+    const decision = decideRedirect(request, facts, Date.now(), this.services);
+    return decision === PENDING ? this.decideAgain(facts, request) : decision;
+  }
+
+  private async decideAgain(facts: RequestFacts, request: RedirectRequest): Promise<RedirectDecision> {
+    for (;;) {
+      await facts.loadPending();
+      const decision = decideRedirect(request, facts, Date.now(), this.services);
+      if (decision !== PENDING) return decision;
+    }
+  }
+
+  /** A cached redirect consumes the issuer's allowance as any other. */
+  private admitCached(redirect: Redirect, facts: RequestFacts): MaybePromise<FoundRedirect> {
+    const found = { redirect, isCached: true };
+    if (facts.allowance(redirect.issuerId, redirect.keyId) !== PENDING) return found;
+    return facts.loadPending().then(() => found);
+  }
+
+  private redirectOf(decision: RedirectDecision, origin: RequestOrigin | null): Redirect {
+    const { issuer, key, imageId, url, lifetime } = decision;
+    const location = this.locations.build(url, origin);
+    return { issuerId: issuer.id, keyId: key?.id ?? null, imageId, url, location, lifetime, page: null };
+  }
+}

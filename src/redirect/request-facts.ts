@@ -1,0 +1,134 @@
+import { verdictOf, type DirectoryService } from '../directory/directory.service.js';
+import type { CachedFact } from '../directory/record-cache.js';
+import type { Image } from '../images/image.js';
+import type { IssuerKeyUses } from '../issuers/issuer-key-uses.service.js';
+import type { Issuer } from '../issuers/issuer.js';
+import type { RateLimits } from '../limits/rate-limits.js';
+import type { Overlay } from '../overlays/overlay.js';
+import type { TokenNames } from '../revocations/revocation.js';
+import { type Fact, type Facts, PENDING } from './facts.js';
+
+/** What facts are read from. */
+export interface FactSources {
+  readonly directory: DirectoryService;
+  readonly limits: RateLimits;
+  readonly keyUses: IssuerKeyUses;
+}
+
+/** What a request's log line learns from its facts. */
+export interface IssuerTrail {
+  /** The issuer whose token the request carries, once it is verified. */
+  issuerId: string | null;
+}
+
+/**
+ * The facts of one request: cached rows, and those that were loaded for it. Notes every cached fact that it returns:
+ * that is what a decision rests on.
+ */
+export class RequestFacts implements Facts {
+  /** The cached facts that were read since the last load. */
+  readonly read: CachedFact<object>[] = [];
+  /** Whether a fact was used that no cache holds (any longer): what rests on it must not be cached. */
+  isIncomplete = false;
+  /** What was loaded for this request, by name; null until the first load. */
+  private loaded: Map<string, unknown> | null = null;
+  private loads: Promise<void>[] = [];
+  private isCounted = false;
+
+  constructor(
+    private readonly sources: FactSources,
+    private readonly trail: IssuerTrail,
+  ) {}
+
+  issuer(id: string): Fact<Issuer | null> {
+    const { directory } = this.sources;
+    return this.find(directory.cachedIssuer(id), `issuer:${id}`, () => directory.loadIssuer(id));
+  }
+
+  image(issuerId: string, id: string): Fact<Image | null> {
+    const { directory } = this.sources;
+    return this.find(directory.cachedImage(issuerId, id), `image:${id}`, () =>
+      directory.loadImage(issuerId, id),
+    );
+  }
+
+  publicImage(id: string): Fact<Image | null> {
+    const { directory } = this.sources;
+    return this.find(directory.cachedPublicImage(id), 'public_image', () => directory.loadPublicImage(id));
+  }
+
+  overlays(issuerId: string, ids: readonly string[]): Fact<ReadonlyMap<string, Overlay>> {
+    const { directory } = this.sources;
+    const overlays = new Map<string, Overlay>();
+    let isPending = false;
+    for (const id of ids) {
+      const overlay = this.find(directory.cachedOverlay(issuerId, id), `overlay:${id}`, () =>
+        directory.loadOverlay(issuerId, id),
+      );
+      if (overlay === PENDING) isPending = true;
+      else if (overlay !== null) overlays.set(id, overlay);
+    }
+    return isPending ? PENDING : overlays;
+  }
+
+  isRevoked(issuerId: string, names: TokenNames): Fact<boolean> {
+    if (names.jwtId === null && names.sessionId === null) return false;
+    const { directory } = this.sources;
+    const cached = directory.cachedRevocations(issuerId);
+    const verdict = cached?.row ? verdictOf(cached.row, names) : undefined;
+    if (cached === undefined || verdict === undefined) {
+      return this.load('revoked', () => directory.loadIsRevoked(issuerId, names));
+    }
+    this.read.push(cached);
+    return verdict;
+  }
+
+  allowance(issuerId: string, keyId: string | null): Fact<true> {
+    if (this.isCounted) return true;
+    this.isCounted = true;
+    this.trail.issuerId = issuerId;
+    const consumed = this.sources.limits.consumeIssuer(issuerId);
+    if (consumed !== undefined) {
+      this.loads.push(consumed.then(() => this.countUse(keyId)));
+      return PENDING;
+    }
+    this.countUse(keyId);
+    return true;
+  }
+
+  /** Loads all that was pending; then decide again. @throws what a load throws: DatabaseUnavailableError (503) */
+  async loadPending(): Promise<void> {
+    const { loads } = this;
+    this.loads = [];
+    this.read.length = 0;
+    await Promise.all(loads);
+  }
+
+  private countUse(keyId: string | null): void {
+    if (keyId !== null) this.sources.keyUses.count(keyId);
+  }
+
+  private find<T extends object>(
+    cached: CachedFact<T> | undefined,
+    name: string,
+    load: () => Promise<T | null>,
+  ): Fact<T | null> {
+    if (cached === undefined) return this.load(name, load);
+    this.read.push(cached);
+    return cached.row;
+  }
+
+  private load<T>(name: string, load: () => Promise<T>): Fact<T> {
+    const loaded = (this.loaded ??= new Map());
+    if (loaded.has(name)) {
+      this.isIncomplete = true;
+      return loaded.get(name) as T;
+    }
+    this.loads.push(
+      load().then((value) => {
+        loaded.set(name, value);
+      }),
+    );
+    return PENDING;
+  }
+}

@@ -1,0 +1,18 @@
+/** When something holds, in milliseconds since 1970: from the first instant on, and before the second. */
+export interface ValidityPeriod {
+  readonly from: number;
+  readonly until: number;
+}
+
+export const ALWAYS: ValidityPeriod = { from: -Infinity, until: Infinity };
+export const NEVER: ValidityPeriod = { from: Infinity, until: -Infinity };
+
+/** When both hold. */
+export function intersect(one: ValidityPeriod, other: ValidityPeriod): ValidityPeriod {
+  return { from: Math.max(one.from, other.from), until: Math.min(one.until, other.until) };
+}
+
+/** @param now Milliseconds since 1970. */
+export function holdsAt({ from, until }: ValidityPeriod, now: number): boolean {
+  return now >= from && now < until;
+}
