@@ -1,0 +1,336 @@
+import { describe, expect, it } from 'vitest';
+import { CloudinaryUrlService } from '../../src/cloudinary/cloudinary-url.service.js';
+import type { Environment } from '../../src/config/environment.js';
+import type { Image } from '../../src/images/image.js';
+import type { Issuer } from '../../src/issuers/issuer.js';
+import type { Overlay } from '../../src/overlays/overlay.js';
+import { compilePolicy } from '../../src/policy/compile-policy.js';
+import type { PolicyDocument } from '../../src/policy/policy.js';
+import { ProblemError } from '../../src/problems/problem.error.js';
+import { decideRedirect, type RedirectDecision } from '../../src/redirect/decide-redirect.js';
+import { type Fact, type Facts, PENDING } from '../../src/redirect/facts.js';
+import { TokenService } from '../../src/tokens/token.service.js';
+import { TransformationMapper } from '../../src/transformations/transformation.mapper.js';
+import {
+  IMAGE_ID,
+  makeIssuer,
+  makeKey,
+  mint,
+  OTHER_IMAGE_ID,
+  SEED_ISSUER_ID,
+} from '../tokens/token-fixtures.js';
+
+const NOW = 1_764_000_000_000;
+const SECONDS = NOW / 1000;
+const OVERLAY_ID = '3d616b4e-a597-4b23-aa3d-d7de678f0ba6';
+const PLACEHOLDER_ID = '99999999-1111-4222-8333-444455556666';
+const BASE = 'c_fit,h_1920,w_1920/fl_attachment/dpr_auto,q_auto,f_auto';
+
+const services = {
+  tokens: new TokenService(),
+  mapper: new TransformationMapper(),
+  urls: new CloudinaryUrlService({
+    cloudinary: { cloudName: 'demo', apiSecret: 'b', signature: 'sha1', authToken: null },
+  } as unknown as Pick<Environment, 'cloudinary'>),
+};
+
+const image = (overrides: Partial<Image> = {}): Image => ({
+  id: IMAGE_ID,
+  issuerId: SEED_ISSUER_ID,
+  publicId: 'photo',
+  version: 7,
+  deliveryType: 'authenticated',
+  access: 'token',
+  notBefore: null,
+  deleted: false,
+  ...overrides,
+});
+
+/** What the database has. */
+interface Rows {
+  readonly issuer?: Partial<Issuer> | null;
+  readonly policy?: PolicyDocument | null;
+  readonly image?: Partial<Image> | null;
+  readonly placeholder?: Partial<Image>;
+  readonly overlays?: readonly Overlay[];
+  readonly revoked?: boolean;
+  /** The name of the one fact that is not in memory. */
+  readonly pending?: keyof Facts;
+}
+
+class MemoryFacts implements Facts {
+  readonly read: string[] = [];
+
+  constructor(private readonly rows: Rows) {}
+
+  issuer(id: string): Fact<Issuer | null> {
+    const { issuer, policy = {} } = this.rows;
+    if (issuer === null || id !== SEED_ISSUER_ID) return this.note('issuer', null);
+    return this.note(
+      'issuer',
+      makeIssuer({ policy: policy === null ? null : compilePolicy(policy), ...issuer }),
+    );
+  }
+
+  image(issuerId: string, id: string): Fact<Image | null> {
+    const { placeholder } = this.rows;
+    if (placeholder !== undefined && id === PLACEHOLDER_ID)
+      return image({ id, publicId: 'gone', ...placeholder });
+    return this.note('image', this.rows.image === null || id !== IMAGE_ID ? null : image(this.rows.image));
+  }
+
+  publicImage(id: string): Fact<Image | null> {
+    const found = this.rows.image === null || id !== IMAGE_ID ? null : image(this.rows.image);
+    return this.note('publicImage', found?.access === 'public' ? found : null);
+  }
+
+  overlays(_: string, ids: readonly string[]): Fact<ReadonlyMap<string, Overlay>> {
+    const { overlays = [{ id: OVERLAY_ID, publicId: 'logo', deliveryType: 'private' }] } = this.rows;
+    return this.note(
+      'overlays',
+      new Map(overlays.filter(({ id }) => ids.includes(id)).map((row) => [row.id, row])),
+    );
+  }
+
+  isRevoked(): Fact<boolean> {
+    return this.note('isRevoked', this.rows.revoked === true);
+  }
+
+  allowance(): Fact<true> {
+    return this.note('allowance', true);
+  }
+
+  private note<T>(name: keyof Facts, value: T): Fact<T> {
+    this.read.push(name);
+    return this.rows.pending === name ? PENDING : value;
+  }
+}
+
+type Claims = Readonly<Record<string, unknown>>;
+
+const sign = (claims: Claims = {}): string => mint({ payload: { iss: SEED_ISSUER_ID, ...claims } });
+
+function decide(
+  query: Readonly<Record<string, unknown>>,
+  rows: Rows = {},
+  pathId = IMAGE_ID,
+  now = NOW,
+): Fact<RedirectDecision> {
+  return decideRedirect({ pathId, query }, new MemoryFacts(rows), now, services);
+}
+
+/** The chain that the decision signs. */
+function chainOf(decision: Fact<RedirectDecision>): string {
+  if (decision === PENDING) throw new Error('A fact is pending');
+  return decision.url.replace(/^https:\/\/res\.cloudinary\.com\/demo\/image\/[a-z]+\/s--[\w-]{8}--\//, '');
+}
+
+function refusalOf(run: () => unknown): string {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof ProblemError) return `${error.status} ${error.code}`;
+    throw error;
+  }
+  return 'decided';
+}
+
+describe('a redirect', () => {
+  it.each<[what: string, claims: Claims, rows: Rows, chain: string]>([
+    ['no steps', {}, {}, `${BASE}/v7/photo.jpg`],
+    ['a step', { transformations: [{ width: 5 }] }, {}, `${BASE}/w_5/v7/photo.jpg`],
+    ['an overlay', { transformations: [{ overlay: OVERLAY_ID }] }, {}, `${BASE}/l_private:logo/v7/photo.jpg`],
+    ['the original', { sharinpix: { original: true } }, {}, 'fl_attachment/v7/photo.jpg'],
+    ['no download', { sharinpix: { original: true, download: false } }, {}, 'v7/photo.jpg'],
+    ['another format', {}, { issuer: { deliveryFormat: 'png' } }, `${BASE}/v7/photo.png`],
+    ['a base chain', {}, { policy: { base_chain: ['q_auto'] } }, 'q_auto/v7/photo.jpg'],
+    [
+      'mandatory steps',
+      { transformations: [{ width: 5 }] },
+      { policy: { base_chain: [], mandatory_steps: [{ overlay: OVERLAY_ID }] } },
+      'w_5/l_private:logo/v7/photo.jpg',
+    ],
+    [
+      'a largest size behind the mandatory steps',
+      {},
+      { policy: { base_chain: [], mandatory_steps: [{ effect: 'sepia' }], max_width: 9 } },
+      'e_sepia/c_limit,w_9/v7/photo.jpg',
+    ],
+    [
+      'a preset',
+      { transformations: [{ preset: 'card' }] },
+      { policy: { base_chain: [], presets: { card: [{ width: 5 }, { effect: 'sepia' }] } } },
+      'w_5/e_sepia/v7/photo.jpg',
+    ],
+    [
+      'a placeholder',
+      {},
+      { image: { deleted: true }, placeholder: {}, policy: { base_chain: [], placeholder: PLACEHOLDER_ID } },
+      'v7/gone.jpg',
+    ],
+  ])('with %s leads to its chain', (_, claims, rows, chain) => {
+    expect(chainOf(decide({ token: sign(claims) }, rows))).toBe(chain);
+  });
+
+  it.each<[what: string, query: Claims, rows: Rows, chain: string]>([
+    ['no size', {}, {}, `${BASE}/v7/photo.jpg`],
+    [
+      'a size',
+      { width: '5', height: '6', crop: 'fit', effect: 'sepia' },
+      {},
+      `${BASE}/c_fit,h_6,w_5/v7/photo.jpg`,
+    ],
+  ])('of a public image with %s leads to its chain', (_, query, rows, chain) => {
+    expect(chainOf(decide(query, { image: { access: 'public' }, ...rows }))).toBe(chain);
+  });
+
+  it.each<[what: string, claims: Claims, rows: Rows, refusal: string]>([
+    ['an unknown issuer', {}, { issuer: null }, '401 invalid_token'],
+    ['a disabled issuer', {}, { issuer: { disabled: true } }, '401 invalid_token'],
+    ['another key', {}, { issuer: { keys: [makeKey({ id: 'other' })] } }, '401 invalid_token'],
+    [
+      'a locked key',
+      {},
+      { issuer: { keys: [], lockedKeys: [{ ...makeKey(), secret: null }] } },
+      '503 issuer_unavailable',
+    ],
+    ['an expired token', { exp: SECONDS - 30 }, {}, '401 invalid_token'],
+    ['a token that is not yet valid', { nbf: SECONDS + 31 }, {}, '401 invalid_token'],
+    [
+      'a token from before the issuer’s not_before',
+      { iat: 5 },
+      { issuer: { notBefore: new Date(NOW) } },
+      '401 invalid_token',
+    ],
+    [
+      'a token from before the image’s not_before',
+      { iat: 5 },
+      { image: { notBefore: new Date(NOW) } },
+      '401 invalid_token',
+    ],
+    ['a revoked token', { jti: 'a' }, { revoked: true }, '401 invalid_token'],
+    ['a claim that resembles a known one', { transformation: [] }, {}, '401 invalid_token'],
+    ['a list of other images', { image_id: [OTHER_IMAGE_ID] }, {}, '403 image_not_in_token'],
+    ['another image', { image_id: OTHER_IMAGE_ID }, {}, '404 image_not_found'],
+    ['a missing image', {}, { image: null }, '404 image_not_found'],
+    [
+      'a missing overlay',
+      { transformations: [{ overlay: OVERLAY_ID }] },
+      { overlays: [] },
+      '404 overlay_not_found',
+    ],
+    [
+      'a missing mandatory overlay',
+      {},
+      { overlays: [], policy: { mandatory_steps: [{ overlay: OVERLAY_ID }] } },
+      '404 overlay_not_found',
+    ],
+    ['a deleted image', {}, { image: { deleted: true } }, '410 image_deleted'],
+    [
+      'a deleted placeholder',
+      {},
+      { image: { deleted: true }, placeholder: { deleted: true }, policy: { placeholder: PLACEHOLDER_ID } },
+      '410 image_deleted',
+    ],
+    ['a bad step', { transformations: [{ width: 0 }] }, {}, '422 invalid_transformation'],
+    ['an unknown preset', { transformations: [{ preset: 'x' }] }, {}, '422 invalid_transformation'],
+    ['an unreadable policy', {}, { policy: null }, '503 policy_unreadable'],
+    ['a policy that requires exp', {}, { policy: { require_exp: true } }, '403 policy_violation'],
+    ['a policy that requires image_id', {}, { policy: { require_image_id: true } }, '403 policy_violation'],
+    ['an old token', { iat: SECONDS - 100 }, { policy: { max_token_age: 60 } }, '403 policy_violation'],
+    [
+      'a denied key',
+      { transformations: [{ width: 5 }] },
+      { policy: { denied_keys: ['width'] } },
+      '403 policy_violation',
+    ],
+    [
+      'a generative effect',
+      { transformations: [{ effect: 'gen_restore' }] },
+      { policy: { deny_generative_effects: true } },
+      '403 policy_violation',
+    ],
+    [
+      'a side beyond the limit',
+      { transformations: [{ width: 5 }] },
+      { policy: { max_width: 4 } },
+      '403 policy_violation',
+    ],
+    [
+      'the original under a limit',
+      { sharinpix: { original: true } },
+      { policy: { max_width: 4 } },
+      '403 policy_violation',
+    ],
+  ])('with %s is refused', (_, claims, rows, refusal) => {
+    expect(refusalOf(() => decide({ token: sign(claims) }, rows))).toBe(refusal);
+  });
+
+  it.each<[what: string, query: Claims, rows: Rows, pathId: string, refusal: string]>([
+    ['no token of a sealed image', {}, {}, IMAGE_ID, '401 token_required'],
+    ['no token of a missing image', {}, { image: null }, IMAGE_ID, '401 token_required'],
+    [
+      'no token of a disabled issuer',
+      {},
+      { image: { access: 'public' }, issuer: { disabled: true } },
+      IMAGE_ID,
+      '401 token_required',
+    ],
+    [
+      'no token of a deleted image',
+      {},
+      { image: { access: 'public', deleted: true } },
+      IMAGE_ID,
+      '410 image_deleted',
+    ],
+    [
+      'no token and a placeholder that needs one',
+      {},
+      {
+        image: { access: 'public', deleted: true },
+        placeholder: {},
+        policy: { placeholder: PLACEHOLDER_ID },
+      },
+      IMAGE_ID,
+      '410 image_deleted',
+    ],
+    ['no token and no UUID', {}, {}, 'image.jpg', '400 invalid_image_id'],
+    ['a token and no UUID', { token: sign() }, {}, 'image.jpg', '400 invalid_image_id'],
+    ['an empty token', { token: '' }, {}, IMAGE_ID, '401 invalid_token'],
+    ['two tokens', { token: [sign(), sign()] }, {}, IMAGE_ID, '401 invalid_token'],
+  ])('with %s is refused', (_, query, rows, pathId, refusal) => {
+    expect(refusalOf(() => decide(query, rows, pathId))).toBe(refusal);
+  });
+
+  it.each<keyof Facts>(['issuer', 'isRevoked', 'allowance', 'image', 'overlays'])(
+    'is pending while %s is not in memory',
+    (pending) => {
+      const token = sign({ jti: 'a', transformations: [{ overlay: OVERLAY_ID }] });
+      expect(decide({ token }, { pending })).toBe(PENDING);
+    },
+  );
+
+  it.each<keyof Facts>(['publicImage', 'issuer', 'allowance'])(
+    'of a public image is pending while %s is not in memory',
+    (pending) => {
+      expect(decide({}, { pending, image: { access: 'public' } })).toBe(PENDING);
+    },
+  );
+
+  it('is valid for as long as its token, its keys and its policy allow', () => {
+    const later = makeKey({ id: 'later', notBefore: new Date(NOW + 50_000) });
+    const validityOf = (claims: Claims, rows: Rows): object => {
+      const decision = decide({ token: sign(claims) }, rows);
+      return decision === PENDING ? {} : decision.validity;
+    };
+    const keys = [makeKey({ notBefore: new Date(NOW - 5_000) })];
+    expect(validityOf({}, {})).toStrictEqual({ from: -Infinity, until: Infinity });
+    expect(validityOf({ exp: SECONDS + 60 }, {})).toMatchObject({ until: NOW + 90_000 });
+    expect(validityOf({ nbf: SECONDS, iat: SECONDS - 5 }, {})).toMatchObject({ from: NOW - 30_000 });
+    expect(validityOf({}, { issuer: { keys } })).toMatchObject({ from: NOW - 5_000 });
+    expect(validityOf({}, { issuer: { keys: [...keys, later] } })).toMatchObject({ until: NOW + 50_000 });
+    expect(validityOf({ iat: SECONDS }, { policy: { max_token_age: 60 } })).toMatchObject({
+      until: NOW + 90_000,
+    });
+  });
+});
