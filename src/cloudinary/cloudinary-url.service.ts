@@ -3,11 +3,21 @@ import { Inject, Injectable } from '@nestjs/common';
 import { ENVIRONMENT } from '../config/config.module.js';
 import type { CloudinarySettings, Environment } from '../config/environment.js';
 import type { DeliveryType } from '../images/image.js';
+import { CLOCK_LEEWAY_SECONDS } from '../tokens/token-claims.js';
 import { UrlTooLongError } from './cloudinary-url.errors.js';
 import { sdk } from './sdk.js';
 
 /** Characters of a signed URL at the most. */
 const MAX_URL_LENGTH = 4_096;
+
+/** Seconds for which a client that was let in at the last instant can still request the image. */
+const LOADING_SECONDS = 30;
+
+/**
+ * From a JWT's `exp` to the end of its `__cld_token__`, in seconds: the JWT is accepted for the leeway, and its image has
+ * to load. A constant, so that one token has one URL, which browsers and the service can cache.
+ */
+const GRACE_SECONDS = CLOCK_LEEWAY_SECONDS + LOADING_SECONDS;
 
 /** Where every signed URL begins: the shared host, as no setting of ours moves it. */
 export const CLOUDINARY_ORIGIN = 'https://res.cloudinary.com';
@@ -41,8 +51,8 @@ export class CloudinaryUrlService {
   /**
    * Signs the URL of an asset under a chain.
    * @param chain Components in their final spelling as they stand in the URL, each with a `/` behind it; may be empty.
-   * @param expiresAt Unix seconds at which an authenticated URL ends, or null for the configured duration; without
-   * `CLOUDINARY_AUTH_TOKEN_KEY` a signed URL does not end.
+   * @param expiresAt The JWT's `exp` in Unix seconds: a URL with a `__cld_token__` expires a minute later. Null for the
+   * configured duration; without `CLOUDINARY_AUTH_TOKEN_KEY` a signed URL never expires.
    * @throws UrlTooLongError (422) past 4,096 characters.
    */
   signUrl(asset: DeliveredAsset, chain: string, expiresAt: number | null): string {
@@ -58,9 +68,14 @@ export class CloudinaryUrlService {
     return url;
   }
 
-  /** When a URL that is signed now ends, in Unix seconds; null for never. @param expiresAt As for `signUrl`. */
+  /**
+   * Until when a redirect to a URL that is signed now may be followed, in Unix seconds: its image then has time to load.
+   * @param expiresAt As for `signUrl`.
+   * @returns null for a URL that never expires.
+   */
   endOf(expiresAt: number | null): number | null {
-    return this.authToken(expiresAt)?.expiration ?? null;
+    const token = this.authToken(expiresAt);
+    return token === null ? null : token.expiration - LOADING_SECONDS;
   }
 
   /** Source: Cloudinary, "Delivery URL signatures"; the version and the delivery type are not part of it. */
@@ -75,7 +90,9 @@ export class CloudinaryUrlService {
     if (authToken === null) return null;
     return {
       key: authToken.key,
-      expiration: Math.floor(expiresAt ?? Date.now() / 1000 + authToken.duration),
+      expiration: Math.floor(
+        expiresAt === null ? Date.now() / 1000 + authToken.duration : expiresAt + GRACE_SECONDS,
+      ),
     };
   }
 }

@@ -1,10 +1,11 @@
 import { v2 as cloudinary } from 'cloudinary';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CloudinaryUrlService } from '../../src/cloudinary/cloudinary-url.service.js';
 import { UrlTooLongError } from '../../src/cloudinary/cloudinary-url.errors.js';
 import { findPublicIdFault } from '../../src/transformations/public-id.js';
 import { URL_SIGNATURES } from '../../src/cloudinary/url-signature.js';
+import { UrlVerifier } from '../../src/cloudinary/url-verifier.js';
 import type { CloudinarySettings } from '../../src/config/environment.js';
 import { DELIVERY_TYPES } from '../../src/images/image.js';
 import { pathOf } from '../../src/transformations/component.js';
@@ -86,7 +87,8 @@ describe('a signed URL', () => {
         fc.integer({ min: 1_700_000_000, max: 2_000_000_000 }),
         (signed, components, signature, authToken, end) => {
           const settings = { ...SETTINGS, signature, authToken };
-          const expected = bySdk(signed, components, settings, end);
+          // The leeway, and the time to load the image.
+          const expected = bySdk(signed, components, settings, end + 60);
           const sign = (): string =>
             new CloudinaryUrlService({ cloudinary: settings }).signUrl(signed, pathOf(components), end);
           if (expected.length > 4_096) expect(sign).toThrow(UrlTooLongError);
@@ -109,5 +111,57 @@ describe('a signed URL', () => {
     expect(urls.signUrl(sample, '', null)).toBe(
       `https://res.cloudinary.com/sadaasdasd/image/upload/s--${expected}--/v1/sample.jpg`,
     );
+  });
+});
+
+describe('a URL with a __cld_token__', () => {
+  const account = { ...SETTINGS, authToken: { key: '00112233ff99', duration: 300 } };
+  const urls = new CloudinaryUrlService({ cloudinary: account });
+  const verifier = new UrlVerifier({ cloudinary: account });
+  const sample = { deliveryType: 'upload', publicId: 'sample', version: 1, format: 'jpg' } as const;
+  const exp = 1_800_000_000;
+
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  function opensAt(url: string, now: number): boolean {
+    vi.setSystemTime(now * 1000);
+    const { pathname, search } = new URL(url);
+    return verifier.isAuthorized(search.replace('?__cld_token__=', ''), pathname);
+  }
+
+  it.each([exp - 3600, exp - 1, exp, exp + 29])(
+    'opens the image of a token that is accepted at %d, and has time to load it',
+    (now) => {
+      vi.setSystemTime(now * 1000);
+      const url = urls.signUrl(sample, '', exp);
+      expect([opensAt(url, now), opensAt(url, now + 30), opensAt(url, exp + 59)]).toStrictEqual([
+        true,
+        true,
+        true,
+      ]);
+      expect(opensAt(url, exp + 60)).toBe(false);
+    },
+  );
+
+  it('is one URL for one token, whenever it is signed', () => {
+    const signed = [exp - 9_999, exp, exp + 29.9].map((now) => {
+      vi.setSystemTime(now * 1000);
+      return urls.signUrl(sample, '', exp);
+    });
+    expect(new Set(signed).size).toBe(1);
+  });
+
+  it.each([
+    ['with an exp', exp, exp + 30],
+    ['without one', null, exp + 300 - 30],
+  ])('is in no cached redirect that leads to it too late to load it: %s', (_, expiresAt, until) => {
+    vi.setSystemTime(exp * 1000);
+    expect(urls.endOf(expiresAt)).toBe(until);
+    expect(opensAt(urls.signUrl(sample, '', expiresAt), until + 29)).toBe(true);
   });
 });

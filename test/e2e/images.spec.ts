@@ -473,11 +473,11 @@ describe('CLOUDINARY_AUTH_TOKEN_KEY', () => {
   const variables = { CLOUDINARY_AUTH_TOKEN_KEY: key, CLOUDINARY_AUTH_TOKEN_DURATION: '600' };
   const seconds = (): number => Math.floor(Date.now() / 1000);
 
-  it('ends the URL with the token, as the SDK writes it', async () => {
+  it('ends the URL a minute after the token, as the SDK writes it', async () => {
     await withService(variables, async (expiring, owner) => {
       const exp = seconds() + 4321;
       const { shown, headers } = await expiring.image(owner.path({ exp, transformations: [{ width: 5 }] }));
-      expect(shown).toMatchObject({ expiresAt: exp, signature: '' });
+      expect(shown).toMatchObject({ expiresAt: exp + 60, signature: '' });
       const expected = cloudinary.url(SEED.publicId, {
         raw_transformation: 'c_fit,h_1920,w_1920/fl_attachment/dpr_auto,q_auto,f_auto/w_5',
         type: 'authenticated',
@@ -488,7 +488,7 @@ describe('CLOUDINARY_AUTH_TOKEN_KEY', () => {
         cloud_name: CLOUD,
         api_secret: API_SECRET,
         urlAnalytics: false,
-        auth_token: { key, expiration: exp },
+        auth_token: { key, expiration: exp + 60 },
       });
       expect(headers.location?.split('#')[1]).toBe(expected);
       const fraction = await expiring.image(owner.path({ exp: exp + 0.9, transformations: [{ width: 5 }] }));
