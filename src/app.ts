@@ -44,13 +44,13 @@ export async function createApp(
   // Set below, before any request comes.
   let countUnread: CountUnread = () => undefined;
   const tracing = await startTracing(environment.tracing);
-  let lifecycle: RequestLifecycle | undefined;
+  let lifecycle: RequestLifecycle | null = null;
   let fastifyHandler: RequestListener = () => undefined;
   const server = fastify({
     ...requests,
     // Every request passes the lifecycle first, which leaves most of them to Fastify.
     serverFactory: (handler, options) => {
-      fastifyHandler = handler as RequestListener;
+      fastifyHandler = handler;
       return createHttpServer(options, requests, (request, response) => {
         lifecycle?.handle(request, response);
       });

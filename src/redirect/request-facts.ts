@@ -89,7 +89,11 @@ export class RequestFacts implements Facts {
     this.trail.issuerId = issuerId;
     const consumed = this.sources.limits.consumeIssuer(issuerId);
     if (consumed !== undefined) {
-      this.loads.push(consumed.then(() => this.countUse(keyId)));
+      this.loads.push(
+        consumed.then(() => {
+          this.countUse(keyId);
+        }),
+      );
       return PENDING;
     }
     this.countUse(keyId);

@@ -37,7 +37,7 @@ function run(script: string, ...ids: readonly string[]): string {
 }
 
 describe('the README’s first token', () => {
-  it('is sealed by its script, and accepted', async () => {
+  it('is sealed by its script, and accepted', () => {
     const url = new URL(run(byHand, IMAGE_ID));
     expect(url.origin + url.pathname).toBe(`https://img.example.com/images/${IMAGE_ID}`);
     const { claims } = verify(url.searchParams.get('token'));
@@ -52,7 +52,7 @@ describe('the README’s first token', () => {
     expect(() => run(byHand, ...ids)).toThrow('usage: node mint.mjs IMAGE_ID');
   });
 
-  it('is sealed by the lines for jose as well', async () => {
+  it('is sealed by the lines for jose as well', () => {
     const jose = pathToFileURL(createRequire(import.meta.url).resolve('jose')).href;
     const script = byHand.replace(/const sealed[\s\S]*?\n(?=console)/, () => withJose);
     expect(script).not.toBe(byHand);

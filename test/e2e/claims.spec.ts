@@ -48,11 +48,16 @@ async function explain(claims: Claims, pathId = tenant.imageId): Promise<Record<
   expect(status, text).toBe(302);
   const { json } = await service.image(`/images/${pathId}/explain?token=${token}`);
   const explanation = json() as Record<string, unknown>;
-  const { steps, base_chain: base } = explanation as {
+  const {
+    steps,
+    base_chain: base,
+    mandatory_chain: mandatory,
+  } = explanation as {
     readonly base_chain: string[];
+    readonly mandatory_chain: string[];
     readonly steps: readonly { readonly component: string }[];
   };
-  const components = [...base, ...steps.map(({ component }) => component)];
+  const components = [...base, ...steps.map(({ component }) => component), ...mandatory];
   expect(shown?.components).toStrictEqual(components.filter((component) => component !== ''));
   return explanation;
 }
@@ -209,14 +214,14 @@ describe('SharinPix’s claims', () => {
 
   it.each<[policy: object, settings: object, base: string[], largest: number | null]>([
     [{}, { full_size: true }, BASE.slice(1), null],
-    [{}, { full_size: false }, BASE, 1920],
+    [{}, { full_size: false }, BASE, null],
     [{}, { full_size: true, download: false }, BASE.slice(2), null],
     [{ max_width: 1920 }, { full_size: true }, BASE, 1920],
-    [{ max_height: 1920 }, { full_size: true }, BASE, 1920],
-    [{}, { filename: 'red_shoe.jpg' }, [BASE[0] ?? '', 'fl_attachment:red_shoe', BASE[2] ?? ''], 1920],
-    [{}, { filename: 'red_shoe.jpg', download: false }, [BASE[0] ?? '', BASE[2] ?? ''], 1920],
+    [{ max_height: 1920 }, { full_size: true }, BASE, null],
+    [{}, { filename: 'red_shoe.jpg' }, [BASE[0] ?? '', 'fl_attachment:red_shoe', BASE[2] ?? ''], null],
+    [{}, { filename: 'red_shoe.jpg', download: false }, [BASE[0] ?? '', BASE[2] ?? ''], null],
     [{}, { filename: 'red_shoe.jpg', original: true }, ['fl_attachment:red_shoe'], null],
-    [{ claims: 'pixseal' }, { filename: 'red_shoe.jpg', full_size: true }, BASE, 1920],
+    [{ claims: 'pixseal' }, { filename: 'red_shoe.jpg', full_size: true }, BASE, null],
   ])('decide the base chain: %j %j', async (policy, sharinpix, base, width) => {
     await setPolicy({ claims: 'sharinpix', ...policy });
     expect(await explain({ sharinpix })).toMatchObject({ base_chain: base, largest_output: { width } });

@@ -64,7 +64,7 @@ describe('a flood of forged tokens', () => {
     ['for one issuer that there is not', (index) => sealWith(secret(), { iss: nobody, jti: String(index) })],
     ['for an issuer of its own each', () => sealWith(secret(), { iss: randomUUID() })],
   ])('%s is refused without a query after the first', async ([name, forge], { annotate }) => {
-    const good = await flood(tokens((index) => tenant.seal({ width: index })));
+    const good = await flood(tokens((index) => tenant.seal({ nonce: String(index) })));
     expect([...good.statuses]).toStrictEqual([302]);
     // The uses of the good ones are written now, and not while queries are counted.
     await service.app.get(IssuerKeyUses, { strict: false }).flush();

@@ -2,12 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { makeBaseChain, selectBaseChain } from '../../src/policy/base-chain.js';
 import { checkChain } from '../../src/policy/check-chain.js';
 import { checkToken } from '../../src/policy/check-token.js';
-import {
-  compilePolicy,
-  findPolicyFaults,
-  NO_POLICY,
-  readStoredPolicy,
-} from '../../src/policy/compile-policy.js';
+import { compilePolicy, findPolicyFaults, readStoredPolicy } from '../../src/policy/compile-policy.js';
 import { expandSteps } from '../../src/policy/expand-steps.js';
 import { checkGenerative, isGenerativeEffect } from '../../src/policy/generative.js';
 import { POLICY_MEMBERS } from '../../src/policy/policy-members.js';

@@ -558,7 +558,7 @@ describe('keys', () => {
     expect(await answerTo(sign(older, 'newest'), gate)).toStrictEqual(refusal('not_accepted'));
   });
 
-  it('are tried newest first', async () => {
+  it('are tried newest first', () => {
     const same = makeSecret('same');
     const pair = [makeKey({ id: 'b', secret: same }), makeKey({ id: 'a', secret: same })];
     const { key } = makeGate(makeIssuer({ keys: pair }))(mint({ key: { secret: same } }));

@@ -157,7 +157,7 @@ describe('line breaks of a form', () => {
     [{ text: 'a\r\nb', ...FONT }, 'text:Arial_40:a%0Ab'],
     [{ text: 'a\rb', ...FONT }, 'text:Arial_40:a%0Ab'],
     [{ text: 'a\r\r\n\nb', ...FONT }, 'text:Arial_40:a%0A%0A%0Ab'],
-    [{ text: `${'a\r\n'.repeat(LONGEST_TEXT / 2)}`, ...FONT }, `text:Arial_40:${'a%0A'.repeat(500)}`],
+    [{ text: 'a\r\n'.repeat(LONGEST_TEXT / 2), ...FONT }, `text:Arial_40:${'a%0A'.repeat(500)}`],
     ['text:Arial_40:a%0d%0Ab', 'text:Arial_40:a%0Ab'],
     ['text:Arial_40:a%0Db', 'text:Arial_40:a%0Ab'],
   ])('are line feeds: %j', (layer, written) => {
