@@ -81,7 +81,7 @@ class IdempotencyInterceptor implements NestInterceptor {
 function resourceOf({ routeOptions: { url = '' }, params }: FastifyRequest): string {
   let path = url;
   for (const [name, value] of Object.entries(params as Readonly<Record<string, string>>)) {
-    path = path.replace(`:${name}`, () => canonicalUuid(value) ?? value);
+    path = path.replace(`:${name}`, () => canonicalUuid(value) ?? encodeURIComponent(value));
   }
   return path;
 }

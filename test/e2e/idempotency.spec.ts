@@ -191,6 +191,10 @@ describe('a create that is sent again', () => {
     expect(new Set(bodies.map(({ text }) => text)).size).toBe(2);
   });
 
+  it('for a path that no row can have is not found', async () => {
+    expect((await create('/issuers/%00/keys', randomUUID(), {})).status).toBe(404);
+  });
+
   it('after it was refused is tried anew', async () => {
     const [key, name] = [randomUUID(), freshName()];
     const body = { issuer_id: tenant.issuerId, public_id: name };
