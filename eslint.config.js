@@ -26,8 +26,8 @@ const BANS = {
     message: 'Only src/tracing knows the OpenTelemetry SDK.',
   },
   allButProblems: {
-    regex: '^(?!\\./|\\.\\./problems/)',
-    message: 'The vocabulary is pure: it imports its own folder and src/problems, nothing else.',
+    regex: '^(?!\\./|\\.\\./(?:problems|domain)/)',
+    message: 'The vocabulary is pure: it imports its own folder, src/domain and src/problems, nothing else.',
   },
   node: {
     regex: '^node:',

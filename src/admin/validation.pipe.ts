@@ -5,6 +5,7 @@ import {
   type ValidationError,
 } from '@nestjs/common';
 import { validateSync } from 'class-validator';
+import { isObject } from '../domain/is-object.js';
 import { InvalidRequestError } from '../domain/request.errors.js';
 
 const RULES = {
@@ -47,10 +48,6 @@ class RequestPipe extends ValidationPipe {
     }
     return super.transform(value, metadata);
   }
-}
-
-function isObject(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function faultsOf(error: ValidationError, parent: string): { key: string; detail: string }[] {

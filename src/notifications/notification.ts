@@ -1,3 +1,4 @@
+import { isObject } from '../domain/is-object.js';
 import { InvalidRequestError } from '../domain/request.errors.js';
 import { findPublicIdFault } from '../transformations/public-id.js';
 import { DELIVERY_TYPES, MAX_VERSION, type DeliveryType } from '../images/image.js';
@@ -117,10 +118,6 @@ function readObject(body: string): Members {
   }
   if (isObject(parsed)) return parsed;
   throw fault('body', 'must be a JSON object');
-}
-
-function isObject(value: unknown): value is Members {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function fault(key: string, detail: string): InvalidRequestError {

@@ -1,4 +1,4 @@
-import { isPlainObject } from '../transformations/grammar.js';
+import { isObject } from '../domain/is-object.js';
 import { type ChainPart, DEFAULT_BASE_CHAIN, makeBaseChain, makePart } from './base-chain.js';
 import { mapPolicySteps, POLICY_MEMBERS, type PolicyMember } from './policy-members.js';
 import type { Policy, PolicyDocument } from './policy.js';
@@ -16,7 +16,7 @@ const MEMBERS: ReadonlyMap<string, PolicyMember> = new Map(Object.entries(POLICY
 
 /** Everything that is wrong with a policy by itself; whether its rows exist is not asked. */
 export function findPolicyFaults(document: unknown): readonly PolicyFault[] {
-  if (!isPlainObject(document)) return [{ key: 'policy', detail: 'must be an object' }];
+  if (!isObject(document)) return [{ key: 'policy', detail: 'must be an object' }];
   return Object.entries(document).flatMap(([key, value]) => {
     const member = MEMBERS.get(key);
     const detail = member === undefined ? 'is no member of a policy' : member.findFault(value);

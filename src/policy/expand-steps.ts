@@ -1,4 +1,4 @@
-import { isPlainObject } from '../transformations/grammar.js';
+import { isObject } from '../domain/is-object.js';
 import { findIgnoredKeys, type IgnoredKey, refuseNearKey } from '../transformations/mapped-step.js';
 import { InvalidTransformationError } from '../transformations/transformation.errors.js';
 import { hasNoValue, PARAMETER_BY_KEY, PRESET_KEY } from '../transformations/vocabulary.js';
@@ -65,7 +65,7 @@ function expandPresets(policy: Policy, transformations: readonly unknown[]): Exp
 type Step = Readonly<Record<string, unknown>>;
 
 function callsPreset(step: unknown): step is Step {
-  return isPlainObject(step) && Object.hasOwn(step, PRESET_KEY);
+  return isObject(step) && Object.hasOwn(step, PRESET_KEY);
 }
 
 /** The name of the preset that a step calls. */
@@ -115,8 +115,7 @@ function checkOwnStep(policy: Policy, step: unknown, number: number): void {
       detail: `step ${number} is none of the presets. Seal steps like {"preset":"<name>"}.`,
     });
   }
-  if (!isPlainObject(step) || (allowedKeys === null && deniedKeys.size === 0 && document.strict !== true))
-    return;
+  if (!isObject(step) || (allowedKeys === null && deniedKeys.size === 0 && document.strict !== true)) return;
   for (const key of Object.keys(step)) {
     const parameter = PARAMETER_BY_KEY.get(key);
     if (parameter === undefined) {

@@ -1,7 +1,7 @@
 import { CLAIM_PROFILES } from '../tokens/claim-names.js';
 import { canonicalUuid } from '../tokens/uuid.js';
 import { type ComponentValues, findComponentFault } from '../transformations/component.js';
-import { isPlainObject } from '../transformations/grammar.js';
+import { isObject } from '../domain/is-object.js';
 import { InvalidTransformationError } from '../transformations/transformation.errors.js';
 import { type MappedChain, TransformationMapper } from '../transformations/transformation.mapper.js';
 import { PARAMETER_BY_KEY } from '../transformations/vocabulary.js';
@@ -99,7 +99,7 @@ export const POLICY_MEMBERS = {
       additionalProperties: { ...STEPS_SCHEMA, minItems: 1, maxItems: MAX_PRESET_STEPS },
     },
     findFault: (value) => {
-      if (!isPlainObject(value) || Object.keys(value).length > MAX_PRESETS) {
+      if (!isObject(value) || Object.keys(value).length > MAX_PRESETS) {
         return `must be an object of at most ${MAX_PRESETS} lists of steps by name`;
       }
       for (const [name, steps] of Object.entries(value)) {

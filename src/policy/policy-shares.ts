@@ -1,5 +1,5 @@
 import { keepShares } from '../tokens/share-json.js';
-import { isPlainObject } from '../transformations/grammar.js';
+import { isObject } from '../domain/is-object.js';
 
 /** Members of a policy whose values are steps. */
 const STEPS = ['mandatory_steps', 'presets'] as const;
@@ -10,9 +10,9 @@ const STEPS = ['mandatory_steps', 'presets'] as const;
  */
 export function keepPolicyShares(body: unknown, text: string): unknown {
   return keepShares(text, body, (plain, withShares) => {
-    if (!isPlainObject(plain) || !isPlainObject(withShares)) return plain;
+    if (!isObject(plain) || !isObject(withShares)) return plain;
     const [policy, steps] = [plain['policy'], withShares['policy']];
-    if (!isPlainObject(policy) || !isPlainObject(steps)) return plain;
+    if (!isObject(policy) || !isObject(steps)) return plain;
     const kept = STEPS.filter((name) => name in steps).map((name) => [name, steps[name]] as const);
     return { ...plain, policy: { ...policy, ...Object.fromEntries(kept) } };
   });

@@ -1,4 +1,5 @@
-import { anyOf, type Grammar, isPlainObject, matching, number, oneOf, words } from './grammar.js';
+import { anyOf, type Grammar, matching, number, oneOf, words } from './grammar.js';
+import { isObject } from '../domain/is-object.js';
 
 /** CSS's named colours, which Cloudinary takes in any case, and its two words for none. */
 export const COLOR_NAMES: readonly string[] = words(`
@@ -61,7 +62,7 @@ export const border: Grammar = {
       // Only in an object does the SDK turn `#` into `rgb:`.
       return prefixed.write(BORDER.exec(value)?.[2]) === undefined ? undefined : value;
     }
-    if (!isPlainObject(value)) {
+    if (!isObject(value)) {
       return undefined;
     }
     const { width, color: shade, ...rest } = value;

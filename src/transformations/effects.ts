@@ -1,6 +1,7 @@
 import { bareColor } from './color.js';
 import { REWRITTEN_WORDS } from './expression.js';
-import { anyOf, type Grammar, isPlainObject, matching, number, oneOf, type Range, words } from './grammar.js';
+import { anyOf, type Grammar, matching, number, oneOf, type Range, words } from './grammar.js';
+import { isObject } from '../domain/is-object.js';
 
 /** Arguments in their order, parted by `:`. One that does not fit its place is taken for the next one. */
 interface OrderedForm {
@@ -379,7 +380,7 @@ const describe = (form: EffectForm): string =>
 function asText(value: unknown): string | undefined {
   const parts: readonly unknown[] = Array.isArray(value)
     ? value
-    : isPlainObject(value) && Object.keys(value).length === 1
+    : isObject(value) && Object.keys(value).length === 1
       ? (Object.entries(value)[0] ?? [])
       : [value];
   return parts.every((part) => typeof part === 'string' || typeof part === 'number')

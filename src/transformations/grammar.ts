@@ -173,15 +173,6 @@ export function anyOf(...grammars: readonly Grammar[]): Grammar {
   };
 }
 
-/** A plain JSON object: no array, no instance of a class. */
-export function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  if (typeof value !== 'object' || value === null) {
-    return false;
-  }
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
-}
-
 /**
  * Whether a value stands for none, as the SDK judges it by its text: null, `''`, `[]`, and a list of one of them.
  * Serializers write such members where a field is not set.

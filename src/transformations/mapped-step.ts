@@ -1,7 +1,8 @@
 import { type LayerAsset, LAYER_PUBLIC_ID_ALLOWED, readRowId, writeAssetLayer } from './asset-layer.js';
 import { type ComponentValues, valuesOf } from './component.js';
 import { readFlags, type UsedFlag } from './flags.js';
-import { isAbsent, isPlainObject } from './grammar.js';
+import { isAbsent } from './grammar.js';
+import { isObject } from '../domain/is-object.js';
 import { allowedTextLayer, writeTextLayer } from './text-layer.js';
 import { InvalidTransformationError } from './transformation.errors.js';
 import { hasNoValue, nearStepKey, type Parameter, PARAMETER_BY_KEY, reasonToIgnore } from './vocabulary.js';
@@ -57,7 +58,7 @@ export class MappedStep {
    * @throws {InvalidTransformationError} 422 naming step, key, value and the allowed range.
    */
   static read(source: unknown, step: number, lenient: boolean): MappedStep {
-    if (!isPlainObject(source)) {
+    if (!isObject(source)) {
       throw new InvalidTransformationError({
         step,
         value: source,
@@ -260,7 +261,7 @@ export function findIgnoredKeys(step: Readonly<Record<string, unknown>>): readon
   const absent = entries.flatMap(([key, value]) => {
     if (!PARAMETER_BY_KEY.has(key)) return [];
     if (isAbsent(value)) return [key];
-    if (!isPlainObject(value)) return [];
+    if (!isObject(value)) return [];
     return Object.keys(value).flatMap((name) => (isAbsent(value[name]) ? [`${key}.${name}`] : []));
   });
   return [

@@ -1,4 +1,5 @@
-import { type Grammar, isAbsent, isPlainObject, matching, number, oneOf, spaced } from './grammar.js';
+import { type Grammar, isAbsent, matching, number, oneOf, spaced } from './grammar.js';
+import { isObject } from '../domain/is-object.js';
 import { NearNames } from './near-names.js';
 
 /**
@@ -221,7 +222,7 @@ export function writeTextLayer(value: unknown): string | undefined {
   if (typeof value === 'string') {
     return writeString(value);
   }
-  return isPlainObject(value) ? writeObject(value) : undefined;
+  return isObject(value) ? writeObject(value) : undefined;
 }
 
 const nearMembers = new NearNames(['text', ...TEXT_LAYER_MEMBERS.keys()], new Set());
@@ -229,7 +230,7 @@ const nearMembers = new NearNames(['text', ...TEXT_LAYER_MEMBERS.keys()], new Se
 /** For people, of what a layer is refused for: completes "Allowed: …". Undefined where the general rules say it best. */
 export function allowedTextLayer(value: unknown): string | undefined {
   if (typeof value === 'string') return allowedString(value);
-  if (!isPlainObject(value)) return undefined;
+  if (!isObject(value)) return undefined;
   const { text, ...layer } = value;
   for (const name of Object.keys(layer)) {
     const near = nearMembers.find(name);

@@ -2,7 +2,7 @@ import { v2 as cloudinary } from 'cloudinary';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { pathOf } from '../../src/transformations/component.js';
-import { isPlainObject } from '../../src/transformations/grammar.js';
+import { isObject } from '../../src/domain/is-object.js';
 import { type LayerAsset, TransformationMapper } from '../../src/transformations/transformation.mapper.js';
 import { acceptedSteps, type Step, withAbsentValues } from '../support/steps.arbitrary.js';
 
@@ -79,7 +79,7 @@ function forTheSdk(steps: readonly Step[]): Record<string, unknown>[] {
         options[key] = row.publicId.replace('/', ':');
       } else if (row) {
         options[key] = { public_id: row.publicId, type: row.deliveryType };
-      } else if ((key === 'overlay' || key === 'underlay') && isPlainObject(value)) {
+      } else if ((key === 'overlay' || key === 'underlay') && isObject(value)) {
         options[key] = text(value);
       } else if (key === 'flags' && !isAbsent(value) && !hasLayer(steps, index)) {
         options[key] = flagsOf(step).filter((flag) => !LAYER_FLAGS.test(flag));

@@ -1,3 +1,5 @@
+import { isObject } from '../../src/domain/is-object.js';
+
 /** A text layer's members as typed; an empty one is not set. */
 export type TextLayer = Readonly<Record<string, string>>;
 
@@ -76,9 +78,6 @@ export function toTransformations(steps: readonly Step[]): readonly Readonly<Rec
 
 const isScalar = (value: unknown): value is string | number =>
   typeof value === 'string' || typeof value === 'number';
-
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function fromJson(key: string, value: unknown): Value {
   if (key === 'flags') {

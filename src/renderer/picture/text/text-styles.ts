@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { color } from '../../../transformations/color.js';
-import { isPlainObject } from '../../../transformations/grammar.js';
+import { isObject } from '../../../domain/is-object.js';
 import { TEXT_LAYER_MEMBERS } from '../../../transformations/text-layer.js';
 import type { TextStyle } from './text-style.js';
 
@@ -29,7 +29,7 @@ export function readTextStyle(file: string, json: string): TextStyle {
   } catch {
     throw new TextStyleError(file, 'no JSON');
   }
-  if (!isPlainObject(data)) throw new TextStyleError(file, 'no object');
+  if (!isObject(data)) throw new TextStyleError(file, 'no object');
   const members: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(data)) {
     const grammar =
