@@ -5,18 +5,6 @@ export interface LayerAsset {
   readonly publicId: string;
 }
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-
-/** The id of a row, in lower case, or undefined when the value is none. */
-export function readRowId(value: unknown): string | undefined {
-  if (typeof value !== 'string' || value.length !== 36) {
-    return undefined;
-  }
-  if (UUID.test(value)) return value;
-  const id = value.toLowerCase();
-  return UUID.test(id) ? id : undefined;
-}
-
 /**
  * First pieces that Cloudinary reads as the kind of a layer. An uploaded asset in such a folder cannot be written:
  * `fetch/aHR0…` would become `l_fetch:aHR0…`, a remote picture, and `private/logo` another asset.

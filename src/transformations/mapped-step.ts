@@ -1,8 +1,9 @@
-import { type LayerAsset, LAYER_PUBLIC_ID_ALLOWED, readRowId, writeAssetLayer } from './asset-layer.js';
+import { type LayerAsset, LAYER_PUBLIC_ID_ALLOWED, writeAssetLayer } from './asset-layer.js';
 import { type ComponentValues, valuesOf } from './component.js';
 import { readFlags, type UsedFlag } from './flags.js';
 import { isAbsent } from './grammar.js';
 import { isObject } from '../domain/is-object.js';
+import { canonicalUuid } from '../tokens/uuid.js';
 import { allowedTextLayer, writeTextLayer } from './text-layer.js';
 import { InvalidTransformationError } from './transformation.errors.js';
 import { hasNoValue, nearStepKey, type Parameter, PARAMETER_BY_KEY, reasonToIgnore } from './vocabulary.js';
@@ -206,8 +207,8 @@ export class MappedStep {
   }
 
   private takeRow(parameter: Parameter, value: unknown): boolean {
-    const id = readRowId(value);
-    if (id === undefined) return false;
+    const id = canonicalUuid(value);
+    if (id === null) return false;
     this.put(parameter.code, { parameter, id });
     return true;
   }
