@@ -2,6 +2,7 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { CloudinaryAccount } from '../config/environment.js';
 import type { DeliveryType } from '../images/image.js';
+import { withDeadline } from '../platform/deadline.js';
 import { sdk } from './sdk.js';
 
 /** Assets of a page: the most that the Admin API gives. */
@@ -112,13 +113,14 @@ export class AccountAssets {
       timeout: uploadTimeout,
       agent,
     };
-    const { promise: late, cancel } = refuseAfter(uploadTimeout);
     try {
-      return (await Promise.race([request(account), late])) as Members;
+      // The SDK's own timeout is of silence, and it does not end the request.
+      return (await withDeadline(request(account), uploadTimeout, () => {
+        throw new AssetListError('fault', 'Cloudinary did not answer in time.');
+      })) as Members;
     } catch (error) {
       throw error instanceof AssetListError ? error : describeFailure(error);
     } finally {
-      cancel();
       agent.destroy();
     }
   }
@@ -131,22 +133,6 @@ function readAsset({ public_id: publicId, version, format }: Members): ListedAss
     publicId: String(publicId),
     version: Number(version),
     format: typeof format === 'string' && /^[a-z0-9]{1,10}$/.test(format) ? format : null,
-  };
-}
-
-/** The SDK's own timeout is of silence, and it does not end the request. */
-function refuseAfter(milliseconds: number): { promise: Promise<never>; cancel: () => void } {
-  let timer: NodeJS.Timeout | undefined;
-  const promise = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(new AssetListError('fault', 'Cloudinary did not answer in time.'));
-    }, milliseconds);
-  });
-  return {
-    promise,
-    cancel: () => {
-      clearTimeout(timer);
-    },
   };
 }
 

@@ -6,6 +6,7 @@ import { ENVIRONMENT } from '../config/config.module.js';
 import type { CloudinarySettings, Environment } from '../config/environment.js';
 import type { DeliveryType } from '../images/image.js';
 import { Tracing } from '../tracing/tracing.js';
+import { withDeadline } from '../platform/deadline.js';
 import { sdk } from './sdk.js';
 import { UploadFailedError } from './upload.errors.js';
 
@@ -54,10 +55,6 @@ export class CloudinaryUploader {
     // The SDK chooses https once and for all when it is loaded; an agent of the prefix's own protocol overrules it.
     const agent = uploadPrefix.startsWith('http:') ? new HttpAgent() : new HttpsAgent();
     const { promise, resolve, reject } = withResolvers<UploadApiResponse>();
-    // The SDK's own timeout is of silence: an answer that drips would never end.
-    const deadline = setTimeout(() => {
-      reject(new UploadFailedError(504, 'Cloudinary did not answer in time. Try again.'));
-    }, uploadTimeout);
     const stream = sdk().uploader.upload_stream(
       {
         public_id: publicId,
@@ -85,9 +82,12 @@ export class CloudinaryUploader {
     stream.on('error', () => undefined);
     stream.end(content);
     try {
-      return readAnswer(await promise, publicId);
+      // The SDK's own timeout is of silence: a response that drips would never end.
+      const response = await withDeadline(promise, uploadTimeout, () => {
+        throw new UploadFailedError(504, 'Cloudinary did not answer in time. Try again.');
+      });
+      return readAnswer(response, publicId);
     } finally {
-      clearTimeout(deadline);
       agent.destroy();
     }
   }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
+import { withDeadline } from '../platform/deadline.js';
 
 /** The channel that the migrations' triggers notify. */
 export const CHANGES_CHANNEL = 'pixseal_changes';
@@ -90,7 +91,8 @@ export class FeedConnection {
     const sending = this.sender.query('SELECT pg_notify($1, $2)', [this.channel, beat]).then(() => {
       progress.sent = true;
     });
-    const inTime = await isInTime(Promise.all([sending, received]));
+    const heartbeat = Promise.all([sending, received]).then(() => true);
+    const inTime = await withDeadline(heartbeat, HEARTBEAT_TIMEOUT, () => false);
     if (inTime) return sentAt;
     throw progress.sent && this.sender !== this.listener
       ? new PoolerError(`${this.listener.host}:${this.listener.port}`)
@@ -105,10 +107,9 @@ export class FeedConnection {
   /** Closes the connection within a second. */
   async end(): Promise<void> {
     this.ended = true;
-    const timeout = new Promise((resolve) => setTimeout(resolve, CLOSE_TIMEOUT).unref());
     const clients = new Set([this.listener, this.sender]);
     const closed = Promise.all([...clients].map((client) => client.end().catch(() => undefined)));
-    await Promise.race([closed, timeout]);
+    await withDeadline<unknown>(closed, CLOSE_TIMEOUT, () => undefined);
   }
 
   private async listen(): Promise<void> {
@@ -145,24 +146,4 @@ export class FeedConnection {
  */
 function processIdOf(client: pg.Client): number | null {
   return (client as pg.Client & { readonly processID?: number }).processID ?? null;
-}
-
-/** Waits for a heartbeat. @throws what `work` throws. */
-async function isInTime(work: Promise<unknown>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>((resolve) => {
-    timer = setTimeout(() => {
-      // A process that was held up runs the timer first and reads the response after it: that one is in time.
-      setImmediate(() => {
-        setImmediate(resolve, false);
-      });
-    }, HEARTBEAT_TIMEOUT);
-  });
-  // It may fail after the timeout.
-  work.catch(() => undefined);
-  try {
-    return await Promise.race([work.then(() => true), late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

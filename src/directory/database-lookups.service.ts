@@ -8,6 +8,7 @@ import type { Environment } from '../config/environment.js';
 import { findDatabaseFault } from '../database/database-fault.js';
 import { DatabaseUnavailableError } from '../database/database.errors.js';
 import { Tracing } from '../tracing/tracing.js';
+import { withDeadline } from '../platform/deadline.js';
 
 /** Milliseconds for a look-up as a whole, the wait for a connection among them. */
 const DEADLINE = 900;
@@ -118,29 +119,17 @@ export class DatabaseLookups implements OnApplicationShutdown {
         await runner.release();
       }
     })();
-    let timer: NodeJS.Timeout | undefined;
-    const deadline = new Promise<never>((_, reject) => {
-      timer = setTimeout(
-        () => {
-          given.up = true;
-          const error = new DeadlineError('It did not answer in time');
-          // What a pool does with a connection that failed is what this one needs: it is closed, its query ends,
-          // and its place is free. Given back as it is, it would let the next one wait behind the same query.
-          connection?.emit('error', error);
-          reject(error);
-        },
-        Math.max(0, end - performance.now()),
-      );
+    const left = Math.max(0, end - performance.now());
+    const answer = await withDeadline(work, left, () => {
+      given.up = true;
+      const error = new DeadlineError('It did not answer in time');
+      // What a pool does with a connection that failed is what this one needs: it is closed, its query ends,
+      // and its place is free. Given back as it is, it would let the next one wait behind the same query.
+      connection?.emit('error', error);
+      throw error;
     });
-    try {
-      const answer = await Promise.race([work, deadline]);
-      this.heard();
-      return answer;
-    } finally {
-      clearTimeout(timer);
-      // Given up, it fails later, and nobody is there to hear it.
-      work.catch(() => undefined);
-    }
+    this.heard();
+    return answer;
   }
 
   private noteDown(error: unknown): void {

@@ -5,6 +5,7 @@ import { ENVIRONMENT } from '../config/config.module.js';
 import type { Environment } from '../config/environment.js';
 import { DatabaseLookups } from '../directory/database-lookups.service.js';
 import { Route } from '../docs/route.js';
+import { withDeadline } from '../platform/deadline.js';
 import { Drain } from './drain.js';
 import { DrainingError, NotReadyError } from './health.errors.js';
 
@@ -52,19 +53,13 @@ export class HealthController {
   async ready(): Promise<HealthView> {
     if (this.drain.draining) throw new DrainingError();
     try {
-      await Promise.race([this.dataSource.query('SELECT 1'), rejectAfter(READY_TIMEOUT)]);
+      await withDeadline<unknown>(this.dataSource.query('SELECT 1'), READY_TIMEOUT, () => {
+        throw new Error('The database is too slow');
+      });
     } catch {
       if (this.lookups.silentFor < this.environment.maxStale) return { status: 'stale' };
       throw new NotReadyError();
     }
     return { status: 'ok' };
   }
-}
-
-function rejectAfter(milliseconds: number): Promise<never> {
-  return new Promise((_, reject) => {
-    setTimeout(() => {
-      reject(new Error('The database is too slow'));
-    }, milliseconds).unref();
-  });
 }

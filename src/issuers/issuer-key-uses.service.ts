@@ -1,5 +1,6 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { withDeadline } from '../platform/deadline.js';
 
 /** Milliseconds between two writes, and for the last one at the shutdown. */
 const FLUSH_INTERVAL = 5_000;
@@ -27,8 +28,7 @@ export class IssuerKeyUses implements OnApplicationBootstrap, OnApplicationShutd
   /** Writes the last counts; a database that is gone does not keep the process. */
   async onApplicationShutdown(): Promise<void> {
     clearInterval(this.timer);
-    const timeout = new Promise((resolve) => setTimeout(resolve, LAST_FLUSH_TIMEOUT).unref());
-    await Promise.race([this.flush(), timeout]);
+    await withDeadline(this.flush(), LAST_FLUSH_TIMEOUT, () => undefined);
   }
 
   /** Counts one accepted token. Does no I/O. */

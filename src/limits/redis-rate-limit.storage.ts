@@ -1,6 +1,7 @@
 import type { OnApplicationShutdown } from '@nestjs/common';
 import { Logger } from '@nestjs/common';
 import { Redis, type Result } from 'ioredis';
+import { withDeadline } from '../platform/deadline.js';
 import { MemoryRateLimitStorage } from './memory-rate-limit.storage.js';
 import { type Allowance, type Rate, RateLimitStorage, TOLERANCE } from './rate-limit.storage.js';
 
@@ -79,7 +80,9 @@ export class RedisRateLimitStorage extends RateLimitStorage implements OnApplica
       return this.alone.spend(key, rate, cost);
     }
     const asked = this.redis.spendAllowance(PREFIX + key, rate.limit, rate.ttl, cost, TOLERANCE);
-    return inTime(asked).then(
+    return withDeadline(asked, WAIT, () => {
+      throw new Error(`no answer in ${WAIT} ms`);
+    }).then(
       ([refused, debt]) => {
         this.find();
         return { refused: refused === 1, debt: Number(debt) };
@@ -108,25 +111,5 @@ export class RedisRateLimitStorage extends RateLimitStorage implements OnApplica
     if (!this.lost) return;
     this.lost = false;
     this.logger.log('Redis answers again: rates are counted for all replicas');
-  }
-}
-
-/**
- * An answer within `WAIT`. A timer of an event loop that was held fires before the answers that came meanwhile are
- * read, so they are given a turn.
- */
-async function inTime<T>(answer: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      setImmediate(() => {
-        reject(new Error(`no answer in ${WAIT} ms`));
-      });
-    }, WAIT);
-  });
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }

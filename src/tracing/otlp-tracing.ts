@@ -25,6 +25,7 @@ import type { FastifyInstance } from 'fastify';
 import type { TracingSettings } from '../config/environment.js';
 import type { Exchange } from '../platform/http/exchange.js';
 import { ProblemError } from '../problems/problem.error.js';
+import { withDeadline } from '../platform/deadline.js';
 import { Tracing } from './tracing.js';
 
 /** Milliseconds for one export; at the end, for all that is left. */
@@ -115,9 +116,12 @@ export class OtlpTracing extends Tracing {
   }
 
   async stop(): Promise<void> {
-    const late = new Promise<void>((resolve) => setTimeout(resolve, EXPORT_TIMEOUT).unref());
     // A collector that is gone must not keep a process from ending.
-    await Promise.race([this.provider.shutdown().catch(() => undefined), late]);
+    await withDeadline(
+      this.provider.shutdown().catch(() => undefined),
+      EXPORT_TIMEOUT,
+      () => undefined,
+    );
   }
 }
 
