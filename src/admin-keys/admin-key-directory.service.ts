@@ -1,4 +1,3 @@
-import { timingSafeEqual } from 'node:crypto';
 import {
   Inject,
   Injectable,
@@ -12,6 +11,7 @@ import { AdminKeyFinder, type AdminKeyReference } from '../admin/admin-key.guard
 import { ENVIRONMENT } from '../config/config.module.js';
 import type { Environment } from '../config/environment.js';
 import { ChangeFeed, type ChangeListener, type RowChange } from '../database/change-feed.js';
+import { equalsInConstantTime } from '../domain/constant-time.js';
 import { AdminKeyEntity } from './admin-key.entity.js';
 import { digestOf, prefixOf } from './admin-key.js';
 
@@ -70,11 +70,11 @@ export class AdminKeyDirectoryService
 
   /** Digests are of one length and compared in constant time: the time taken tells nothing of any key. */
   async findActor({ prefix, digest }: AdminKeyReference): Promise<Actor | null> {
-    const [own] = this.environmentKeys.filter((known) => timingSafeEqual(known.digest, digest));
+    const [own] = this.environmentKeys.filter((known) => equalsInConstantTime(known.digest, digest));
     if (own !== undefined) return own.actor;
     if (prefix === null) return null;
     const found = (await this.know()).get(prefix);
-    if (!timingSafeEqual(found?.digest ?? NOBODYS, digest) || found === undefined) return null;
+    if (!equalsInConstantTime(found?.digest ?? NOBODYS, digest) || found === undefined) return null;
     const now = new Date();
     if (found.actor.expiresAt !== null && found.actor.expiresAt <= now) return null;
     this.uses.set(found.id, now);

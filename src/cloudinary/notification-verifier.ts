@@ -1,7 +1,7 @@
-import { timingSafeEqual } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { ENVIRONMENT } from '../config/config.module.js';
 import type { CloudinarySettings, Environment } from '../config/environment.js';
+import { equalsInConstantTime } from '../domain/constant-time.js';
 import { sdk } from './sdk.js';
 
 /** Seconds for which a notification counts after it was signed: Cloudinary's own default. */
@@ -41,7 +41,7 @@ export class NotificationVerifier {
     if (algorithm === null) return false;
     const options = { api_secret: this.settings.apiSecret, signature_algorithm: algorithm } as const;
     // The SDK compares with `===`, letter by letter: it gets only what is known to be equal.
-    if (!equals(signature, sdk().utils.webhook_signature(body, at, options))) return false;
+    if (!equalsInConstantTime(signature, sdk().utils.webhook_signature(body, at, options))) return false;
     // It takes secret and algorithm from the process's own configuration alone; nothing is awaited in between.
     sdk().config(options);
     return sdk().utils.verifyNotificationSignature(body, at, signature, MAX_AGE);
@@ -53,9 +53,4 @@ export class NotificationVerifier {
     if (signature.length === DIGITS.sha256) return 'sha256';
     return signature.length === DIGITS.sha1 && this.settings.signature !== 'sha256' ? 'sha1' : null;
   }
-}
-
-function equals(given: string, expected: string): boolean {
-  const [a, b] = [Buffer.from(given), Buffer.from(expected)];
-  return a.length === b.length && timingSafeEqual(a, b);
 }

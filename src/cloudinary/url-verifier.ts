@@ -1,7 +1,8 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { ENVIRONMENT } from '../config/config.module.js';
 import type { CloudinarySettings, Environment } from '../config/environment.js';
+import { equalsInConstantTime } from '../domain/constant-time.js';
 import { sdk } from './sdk.js';
 
 const SHORT = 8;
@@ -29,7 +30,7 @@ export class UrlVerifier {
     const algorithm = signature.length === LONG || this.settings.signature !== 'sha1' ? 'sha256' : 'sha1';
     const length = signature.length === LONG ? LONG : SHORT;
     const digest = createHash(algorithm).update(signed).update(this.settings.apiSecret).digest('base64url');
-    return equals(signature, digest.slice(0, length));
+    return equalsInConstantTime(signature, digest.slice(0, length));
   }
 
   /** Whether a `__cld_token__` is of this path and has not ended. Source: Cloudinary, "Token-based authentication". */
@@ -44,11 +45,6 @@ export class UrlVerifier {
       // The SDK's types want an ACL; the SDK itself takes a URL instead, and an ACL of null is none.
       acl: null as unknown as string,
     });
-    return equals(`__cld_token__=${token}`, expected);
+    return equalsInConstantTime(`__cld_token__=${token}`, expected);
   }
-}
-
-function equals(given: string, expected: string): boolean {
-  const [a, b] = [Buffer.from(given), Buffer.from(expected)];
-  return a.length === b.length && timingSafeEqual(a, b);
 }
