@@ -3,10 +3,10 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { findDatabaseFault, isConflict } from '../database/database-fault.js';
 import { DatabaseUnavailableError } from '../database/database.errors.js';
-import { type Exchange, exchangeOf } from '../platform/http/exchange.js';
+import { type Exchange, exchangeOf, type ProblemSummary } from '../platform/http/exchange.js';
 import { DEFAULT_HEADERS, type HeaderList, isPlainText, writeHeaders } from '../platform/http/header-list.js';
 import { rawResponses } from '../platform/http/raw-response.js';
-import { type LimitScope, ProblemError } from './problem.error.js';
+import { ProblemError } from './problem.error.js';
 import { type ProblemBody, problemBody } from './problem-body.js';
 
 const FRAMEWORK_CODES: Readonly<Record<number, string>> = {
@@ -18,13 +18,6 @@ const FRAMEWORK_CODES: Readonly<Record<number, string>> = {
   414: 'uri_too_long',
   415: 'unsupported_media_type',
 };
-
-/** What a log line and the metrics have of a problem. */
-export interface ProblemSummary {
-  readonly code: string;
-  /** Whose rate was used up; null for any other problem. */
-  readonly limitScope: LimitScope | null;
-}
 
 /** A problem's response, but for what each request has of its own. */
 interface ProblemResponse {

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { isObject } from '../domain/is-object.js';
 import { InvalidRequestError } from '../domain/request.errors.js';
 import { RateLimits } from '../limits/rate-limits.js';
 import { InvalidHostError, type RequestOrigin } from '../platform/http/request-origin.js';
@@ -66,8 +67,4 @@ function problemView(error: unknown, imageId: string | null): MaybePromise<Deliv
     return Promise.reject(error instanceof Error ? error : new Error(String(error)));
   }
   return { image_id: imageId?.slice(0, MAX_ECHO) ?? null, problem: problemBody(error) };
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -2,7 +2,7 @@ import { maxAgeAt } from '../policy/cache-lifetime.js';
 import type { Exchange } from '../platform/http/exchange.js';
 import { type HeaderList, isPlainText, writeHeaders } from '../platform/http/header-list.js';
 import { rawResponses } from '../platform/http/raw-response.js';
-import type { Redirect } from './redirect.js';
+import type { Redirect, RedirectPage } from './redirect.js';
 
 /** The seed's headers, in its order and spelling: on every response of `/images`, redirects and problems alike. */
 export const IMAGE_HEADERS: HeaderList = [
@@ -22,12 +22,6 @@ export const IMAGE_HEADERS: HeaderList = [
 const NO_STORE = writeHeaders(IMAGE_HEADERS.flat());
 /** `Pragma` and `Expires` are the seed's "no-store": beside a `max-age` they would contradict it, and are omitted. */
 const BUT_CACHING = writeHeaders(IMAGE_HEADERS.slice(3).flat());
-
-/** The part of a redirect's response that depends on its Location alone. */
-export interface RedirectPage {
-  readonly head: string;
-  readonly body: string;
-}
 
 /**
  * Responds 302 with the seed's headers and body. Written to Node's response itself: Fastify would put every name into

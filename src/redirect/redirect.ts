@@ -1,5 +1,10 @@
 import type { CacheLifetime } from '../policy/cache-lifetime.js';
-import type { RedirectPage } from './redirect-response.js';
+
+/** The part of a redirect's response that depends on its Location alone. */
+export interface RedirectPage {
+  readonly head: string;
+  readonly body: string;
+}
 
 /** What a decided redirect's response is made from; small enough to be cached. */
 export interface Redirect {

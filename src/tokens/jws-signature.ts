@@ -1,4 +1,5 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac } from 'node:crypto';
+import { equalsInConstantTime } from '../domain/constant-time.js';
 import type { CompactJws } from './compact-jws.js';
 import type { HmacAlgorithm, SigningKey } from './signing-key.js';
 
@@ -19,5 +20,5 @@ export function isSignedBy(
 ): boolean {
   const expected = createHmac(HASHES[key.algorithm], key.secret).update(signingInput).digest();
   const given = Buffer.from(signature, 'base64url');
-  return algorithm === key.algorithm && given.length === expected.length && timingSafeEqual(given, expected);
+  return algorithm === key.algorithm && equalsInConstantTime(given, expected);
 }

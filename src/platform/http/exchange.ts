@@ -1,5 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { ProblemSummary } from '../../problems/problem.filter.js';
+import type { LimitScope } from '../../problems/problem.error.js';
+
+/** What a log line and the metrics have of a problem. */
+export interface ProblemSummary {
+  readonly code: string;
+  /** Whose rate was used up; null for any other problem. */
+  readonly limitScope: LimitScope | null;
+}
 
 /** How a redirect came about: cached, decided for its token, or of a public image. */
 export type RedirectKind = 'cached' | 'token' | 'public';
