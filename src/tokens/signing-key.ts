@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto';
+import type { ClaimProfile } from './claim-names.js';
 
 /** RFC 7518 §3.2: the MAC algorithms a key row may name. */
 export const HMAC_ALGORITHMS = ['HS256', 'HS384', 'HS512'] as const;
@@ -27,6 +28,8 @@ export interface TokenIssuer {
   readonly notBefore: Date | null;
   /** Newest first; expired keys may be among them. */
   readonly keys: readonly SigningKey[];
-  /** Keys that may have signed a token, which cannot be checked now. */
+  /** A token that one of these may have signed cannot be verified now: it is refused with 503. */
   readonly lockedKeys: readonly LockedKey[];
+  /** Its policy decides what `id` and some members of `sharinpix` mean; null where it cannot be read. */
+  readonly policy: { readonly document: { readonly claims?: ClaimProfile } } | null;
 }

@@ -1,28 +1,12 @@
 import { createSecretKey, randomBytes } from 'node:crypto';
-import type { ClaimProfile } from './claim-names.js';
 import { type CompactJws, readCompactJws, readPayload } from './compact-jws.js';
 import { isSignedBy } from './jws-signature.js';
 import type { JsonObject } from './strict-json.js';
-import type { LockedKey, SigningKey } from './signing-key.js';
+import type { LockedKey, SigningKey, TokenIssuer } from './signing-key.js';
 import { isIssuedBefore, readClaims, type TokenClaims, tokenValidity } from './token-claims.js';
 import { InvalidTokenError, IssuerUnavailableError } from './token.errors.js';
 import { isCanonicalUuid } from './uuid.js';
 import { intersect, type ValidityPeriod } from './validity-period.js';
-
-/** What the signature and the times of a token are checked against. */
-export interface TokenIssuer {
-  /** The token's `iss`: a lower-case UUID. */
-  readonly id: string;
-  readonly disabled: boolean;
-  /** Tokens with an older `iat`, or none, are refused; null for no such instant. */
-  readonly notBefore: Date | null;
-  /** Newest first; expired ones may be among them. */
-  readonly keys: readonly SigningKey[];
-  /** Keys whose secret cannot be decrypted: a token that one of them may have signed is refused with 503. */
-  readonly lockedKeys: readonly LockedKey[];
-  /** Its policy decides what `id` and some members of `sharinpix` mean; null where it cannot be read. */
-  readonly policy: { readonly document: { readonly claims?: ClaimProfile } } | null;
-}
 
 /** A well-formed token. Nothing in it is verified yet. */
 export interface UnverifiedToken {
