@@ -116,11 +116,11 @@ export const POLICY_MEMBERS = {
     'A token’s steps may call presets and do nothing else, and it cannot have the original.',
   ),
   max_width: integer(
-    'Maximum width of the picture in pixels, whatever the original: `c_limit` ends the chain.',
+    'Maximum width of the image in pixels, whatever the original: `c_limit` ends the chain.',
     1,
     MAX_SIDE,
   ),
-  max_height: integer('Maximum height of the picture in pixels, likewise.', 1, MAX_SIDE),
+  max_height: integer('Maximum height of the image in pixels, likewise.', 1, MAX_SIDE),
   max_layers: integer('Overlays and underlays of a token’s steps, those of its presets included.', 0, 10),
   max_steps: integer('Steps of a token, those of its presets included.', 0, 32),
   require_exp: boolean('Tokens must end: those without `exp` are refused.'),
@@ -131,12 +131,12 @@ export const POLICY_MEMBERS = {
   ),
   require_image_id: boolean('Tokens must name their image or images: those without `image_id` are refused.'),
   redirect_cache: oneOf(
-    '`no-store`: a redirect is asked for anew each time. `private`: browsers may keep it, until the token ends and ' +
-      'no longer than `redirect_max_age`.',
+    '`no-store`: each view requests the redirect again. `private`: browsers may cache it until the token expires, ' +
+      'and no longer than `redirect_max_age`.',
     REDIRECT_CACHES,
   ),
   redirect_max_age: {
-    ...integer('Seconds that a browser may keep a redirect at the most, where it may.', 1, MAX_SECONDS),
+    ...integer('Seconds for which a browser may cache a redirect, at most, under `private`.', 1, MAX_SECONDS),
     schema: { type: 'integer', minimum: 1, maximum: MAX_SECONDS, default: 300 },
   },
   strict: boolean(

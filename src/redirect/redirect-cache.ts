@@ -32,7 +32,7 @@ interface Entry extends CacheKey {
 
 /**
  * Redirects that were decided, while every fact that their decision read is fresh and the time is within its validity.
- * It holds no row: an entry would keep rows in memory that nobody counts. A redirect is cached the second time its token
+ * It holds no row: entries would pin rows in memory outside every limit. A redirect is cached the second time its token
  * is accepted, so that tokens that are used once evict nothing.
  */
 @Injectable()
