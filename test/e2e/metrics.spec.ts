@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { parse } from 'yaml';
 import { createAdminKey } from '../support/admin-keys.js';
+import { changesReceived } from '../support/change-feed.js';
 import { parseMetrics, readMetrics, sumOf, type MetricLine } from '../support/metrics.js';
 import { tell, now, uploaded } from '../support/notifications.js';
 import { getPicture, uploadPictures } from '../support/pictures.js';
@@ -36,7 +37,13 @@ afterAll(() => service.close());
 
 async function makeTenant(of = service, access: 'token' | 'public' = 'token'): Promise<Tenant> {
   const name = randomUUID().slice(0, 8);
-  return createTenant(of, { publicId: `image_${name}`, overlayPublicId: `layer_${name}`, access });
+  const made = await createTenant(of, {
+    publicId: `image_${name}`,
+    overlayPublicId: `layer_${name}`,
+    access,
+  });
+  await changesReceived(of);
+  return made;
 }
 
 /** By how much a metric grows while something is done. */

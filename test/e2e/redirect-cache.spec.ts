@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { RedirectCache } from '../../src/redirect/redirect-cache.js';
 import { readRedirectUrl } from '../../src/redirect/redirect-url.js';
 import { IssuerKeyUses } from '../../src/issuers/issuer-key-uses.service.js';
+import { changesReceived } from '../support/change-feed.js';
 import { comparable, request, type Answer } from '../support/http.js';
 import { createTenant, type Tenant } from '../support/seed.js';
 import { startService, type Asking, type Service } from '../support/service.js';
@@ -22,9 +23,11 @@ beforeEach(async () => {
 });
 afterEach(() => vi.useRealTimers());
 
-function makeTenant(of: Service): Promise<Tenant> {
+async function makeTenant(of: Service): Promise<Tenant> {
   const name = randomUUID().slice(0, 8);
-  return createTenant(of, { publicId: `image_${name}`, overlayPublicId: `layer_${name}` });
+  const made = await createTenant(of, { publicId: `image_${name}`, overlayPublicId: `layer_${name}` });
+  await changesReceived(of);
+  return made;
 }
 
 const cacheOf = (of: Service): RedirectCache => of.app.get(RedirectCache, { strict: false });
@@ -40,6 +43,7 @@ function isCached(
 
 /** Requests it until it is cached. */
 async function fillCache(path: string): Promise<Answer> {
+  await changesReceived(service);
   await service.image(path);
   const answer = await service.image(path);
   expect(answer.status).toBe(302);
