@@ -92,6 +92,16 @@ describe('the format', () => {
     }
   });
 
+  it.each([
+    ['webp', 16_383],
+    ['avif', 16_384],
+  ])('has sides as long as its encoder takes, and no longer: %s, %i', async (format, longest) => {
+    expect(await render(photo, [`c_scale,h_1,w_${longest}`], { format })).toMatchObject({ width: longest });
+    expect(await refusal(photo, [`c_scale,h_1,w_${longest + 1}`], { format })).toBe(
+      `400 ${format} has sides of at most ${longest} pixels`,
+    );
+  });
+
   it('is negotiated before anything is rendered', () => {
     expect(negotiate(['w_1', 'f_auto'], CHROME)).toEqual(['avif', 'webp']);
     expect(negotiate(['w_1', 'f_auto'], OLDER)).toEqual(['webp']);

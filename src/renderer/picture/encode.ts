@@ -128,7 +128,7 @@ export interface Encoded {
  * Writes a picture. What is transparent becomes white in a format without transparency.
  * @param density Dots per inch, for the file's header.
  * @param original The stored file, whose metadata `fl_keep_iptc` keeps.
- * @throws {RenderError} 400 for metadata that cannot be kept in this format.
+ * @throws {RenderError} 400 for metadata that this format cannot keep, or a side longer than it can be.
  */
 export async function encode(
   picture: Picture,
@@ -145,6 +145,9 @@ export async function encode(
   const flat = isTransparent && withoutAlpha;
   const frames = flat ? picture.frames.map((frame) => flatten(frame, WHITE)) : picture.frames;
   const [{ width, height }] = picture.frames;
+  if (Math.max(width, height) > LONGEST_SIDES[format]) {
+    throw new RenderError(400, `${format} has sides of at most ${LONGEST_SIDES[format]} pixels`);
+  }
   const isAnimated = frames.length > 1;
   let pipeline = sharp(
     isAnimated ? Buffer.concat(frames.map(({ pixels }) => pixels)) : picturePixels(frames),
@@ -193,6 +196,16 @@ type Writer = (
 
 /** Effort of the AV1 encoder, 0 to 9: at 4, its default, a picture of two megapixels takes seconds. */
 const AVIF_EFFORT = 2;
+
+/** Pixels of a side that a format's encoder takes (libvips): sharp throws a plain error beyond them. */
+const LONGEST_SIDES: Readonly<Record<OutputFormat, number>> = {
+  jpg: 65_535,
+  png: Infinity,
+  webp: 16_383,
+  avif: 16_384,
+  gif: 65_535,
+  tiff: Infinity,
+};
 
 const WRITERS = {
   jpg: (pipeline, { level, chroma }, flags) => {
