@@ -1,4 +1,4 @@
-import { parse } from 'lossless-json';
+import { isLosslessNumber, LosslessNumber, parse } from 'lossless-json';
 
 /**
  * Numbers that JSON.parse reads as whole ones, though their text has a fraction or an exponent: Ruby, Python and Java
@@ -7,8 +7,9 @@ import { parse } from 'lossless-json';
 const MAY_HOLD_SHARES = /[:,[\s]-?\d+(?:\.0+|(?:\.\d+)?[eE][+-]?\d+)\s*[,\]}]/;
 
 /**
- * Parses JSON, and keeps the decimal point of numbers such as `1.0`: they become the text `1.0`, which the vocabulary
- * takes for a share, where `1` is a pixel. Every other value is as JSON.parse has it.
+ * Parses JSON, and keeps the decimal point of numbers such as `1.0` where a share is another value than a whole number:
+ * they become the text `1.0`, which the vocabulary takes for a share, where `1` is a pixel. Every other value is as
+ * JSON.parse has it.
  * @throws SyntaxError
  */
 export function parseWithShares(text: string): unknown {
@@ -32,12 +33,29 @@ export function keepShares<T>(text: string, value: T, keep: (value: T, withShare
   }
 }
 
+/** Members that take whole numbers and decimals: parameters of a step, and members of a text layer. */
+const SHARES: ReadonlySet<string> = new Set([
+  ...['aspect_ratio', 'dpr', 'height', 'width', 'x', 'y', 'zoom'],
+  ...['letter_spacing', 'line_spacing'],
+]);
+
 function read(text: string): unknown {
   // Of a repeated name the last member counts, as for JSON.parse.
-  return parse(text, undefined, { parseNumber: readNumber, onDuplicateKey: ({ newValue }) => newValue });
+  return parse(text, keepShare, { parseNumber: readNumber, onDuplicateKey: ({ newValue }) => newValue });
 }
 
-function readNumber(text: string): number | string {
+function readNumber(text: string): number | LosslessNumber {
   const value = Number(text);
-  return Number.isInteger(value) && /[.eE]/.test(text) ? value.toFixed(1) : value;
+  return Number.isInteger(value) && /[.eE]/.test(text) ? new LosslessNumber(text) : value;
 }
+
+/** A reviver. Elsewhere `90.0` is 90: as text it would be the two angles `90` and `0`, or the effect `blur:300.0`. */
+function keepShare(this: unknown, key: string, value: unknown): unknown {
+  if (!isLosslessNumber(value)) return value;
+  const whole = Number(value.value);
+  return SHARES.has(key) || isVectorizeShare(this, key) ? whole.toFixed(1) : whole;
+}
+
+/** Detail and despeckle of `["vectorize", <colours>, <detail>, <despeckle>]`: the only shares in a list. */
+const isVectorizeShare = (list: unknown, index: string): boolean =>
+  Array.isArray(list) && list[0] === 'vectorize' && (index === '2' || index === '3');

@@ -39,21 +39,30 @@ const NUMBER = /^-?(?:0|[1-9]\d{0,6})(?:\.\d{1,20})?$/;
 const within = (value: number, range: Range | undefined): boolean =>
   range !== undefined && value >= range[0] && value <= range[1];
 
-const ranges = ({ integer, decimal }: { integer?: Range; decimal?: Range }): string[] => [
-  ...(integer ? [`a whole number from ${integer[0]} to ${integer[1]}`] : []),
-  ...(decimal ? [`a decimal from ${decimal[0]} to ${decimal[1]}`] : []),
-];
+interface Ranges {
+  readonly integer?: Range;
+  readonly decimal?: Range;
+  /** Whether a decimal is a share of another length. */
+  readonly share?: boolean;
+}
+
+function ranges({ integer, decimal, share = false }: Ranges): string[] {
+  const whole = integer ? [`a whole number from ${integer[0]} to ${integer[1]}`] : [];
+  if (decimal === undefined) return whole;
+  const between = `from ${decimal[0]} to ${decimal[1]}`;
+  return [
+    ...whole,
+    share ? `a share ${between}, with a decimal point (1.0 is 100 %)` : `a decimal ${between}`,
+  ];
+}
 
 /**
  * Numbers, as JSON numbers or as text. Text is kept verbatim, since Cloudinary tells `1` (a pixel) from `1.0`
  * (the whole); a range for whole numbers and one for decimals therefore stand side by side.
  */
-export function number(options: {
-  integer?: Range;
-  decimal?: Range;
-  words?: readonly string[];
-  expressions?: boolean;
-}): Grammar {
+export function number(
+  options: Ranges & { readonly words?: readonly string[]; readonly expressions?: boolean },
+): Grammar {
   const constants = new Set(options.words);
   const expressions = options.expressions ?? false;
   return {

@@ -79,10 +79,26 @@ const value = (
 const LONGEST_SIDE = 65500;
 const WHOLE_NUMBER = number({ integer: [1, LONGEST_SIDE] });
 
+/**
+ * The largest share: 1,000 %, a side of 19,200 pixels behind the default base chain. What is larger was meant in pixels:
+ * `37.5` is half of 75 pixels, and would be 3,750 %, which Cloudinary refuses for its size.
+ */
+const LARGEST_SHARE = 10;
+
 /** A side: pixels, or a share with a decimal point (0.5 is half, 1.0 the whole). */
-const side = number({ integer: [1, LONGEST_SIDE], decimal: [0.0001, 100], expressions: true });
+const side = number({
+  integer: [1, LONGEST_SIDE],
+  decimal: [0.0001, LARGEST_SHARE],
+  share: true,
+  expressions: true,
+});
 /** An offset: pixels, or a share; negative is left or up. */
-const offset = number({ integer: [-LONGEST_SIDE, LONGEST_SIDE], decimal: [-100, 100], expressions: true });
+const offset = number({
+  integer: [-LONGEST_SIDE, LONGEST_SIDE],
+  decimal: [-LARGEST_SHARE, LARGEST_SHARE],
+  share: true,
+  expressions: true,
+});
 const corner = number({ integer: [0, LONGEST_SIDE], expressions: true });
 const size: Grammar = {
   ...matching(/^\d{1,5}x\d{1,5}$/, `\`<width>x<height>\`, each from 1 to ${LONGEST_SIDE} pixels`, [

@@ -110,6 +110,8 @@ A step is an object of parameters, by the names of Cloudinary's SDKs. It becomes
 
 \`null\`, \`''\` and \`[]\` (and a list of one of them) are as if the parameter were absent, as Cloudinary's SDKs treat them, and \`explain\` lists them with the reason "no value"; so are they as a member of a text layer. They are refused with 422 as \`overlay\`, \`underlay\`, \`preset\` and the \`text\` of a text layer: a missing watermark must not pass.
 
+A number with a decimal point is a share, a whole number is pixels: \`"width": 0.5\` is half, \`"width": 1.0\` the whole, \`"width": 1\` one pixel. JavaScript, PHP and Go write \`1.0\` as \`1\`; pass the text \`"1.0"\` there.
+
 | limit                                              |                  |
 | -------------------------------------------------- | ---------------- |
 | steps of a token                                   | ${MAX_STEPS}     |

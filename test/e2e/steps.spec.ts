@@ -68,7 +68,7 @@ describe('a number of a token', () => {
     expect(answer.json()).toMatchObject({
       policy: {
         mandatory_steps: [{ width: '1.0' }],
-        presets: { half: [{ height: '2.0', opacity: '40.0' }] },
+        presets: { half: [{ height: '2.0', opacity: 40 }] },
       },
     });
     expect(await chainOf(sign('[{"preset":"half"}]'))).toBe('h_2.0,o_40/w_1.0');

@@ -1,7 +1,18 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { keepPolicyShares } from '../../src/policy/policy-shares.js';
 import { keepShares, parseWithShares } from '../../src/tokens/share-json.js';
+import type { Shape } from '../../src/transformations/grammar.js';
+import { TEXT_LAYER_MEMBERS } from '../../src/transformations/text-layer.js';
+import { InvalidTransformationError } from '../../src/transformations/transformation.errors.js';
+import { TransformationMapper } from '../../src/transformations/transformation.mapper.js';
+import { PARAMETERS } from '../../src/transformations/vocabulary.js';
+import { acceptedSteps } from '../support/steps.arbitrary.js';
 import { makeGate, makeIssuer, mint, SEED_ISSUER_ID, verify } from './token-fixtures.js';
+
+/** A share that is text, of a member that takes both forms. */
+const QUOTED_SHARE =
+  /("(?:aspect_ratio|dpr|height|width|x|y|zoom|letter_spacing|line_spacing)":)"(-?\d+\.0)"/g;
 
 describe('a number whose text has a point or an exponent', () => {
   it.each([
@@ -21,13 +32,87 @@ describe('a number whose text has a point or an exponent', () => {
     for (const [before, after] of [
       ['{"width":', '}'],
       ['{"width" : ', ' }'],
-      ['{"a":[7,', '],"width":0}'],
+      ['{"a":[7],"width":', '}'],
     ] as const) {
       expect(parseWithShares(before + text + after)).toStrictEqual(
-        before.startsWith('{"a"') ? { a: [7, value], width: 0 } : { width: value },
+        before.startsWith('{"a"') ? { a: [7], width: value } : { width: value },
       );
     }
   });
+
+  const hasBoth = (shape: Shape): boolean =>
+    shape.kind === 'any_of'
+      ? shape.of.some(hasBoth)
+      : shape.kind === 'number' && shape.integer !== undefined && shape.decimal !== undefined;
+  it.each([
+    ...PARAMETERS.map(
+      (parameter) => [parameter.key, parameter.kind === 'value' && hasBoth(parameter.grammar.shape)] as const,
+    ),
+    ...[...TEXT_LAYER_MEMBERS].map(([name, { shape }]) => [name, hasBoth(shape)] as const),
+  ])('keeps its point as `%s` where that takes both forms: %s', (key, kept) => {
+    expect(parseWithShares(`[{"${key}":2.0}]`)).toStrictEqual([{ [key]: kept ? '2.0' : 2 }]);
+  });
+
+  // Whole numbers as Python, Ruby and Java write their floats.
+  it.each([
+    ['{"angle":90.0}', 'a_90'],
+    ['{"angle":["vflip",20.0]}', 'a_vflip.20'],
+    ['{"effect":["blur",300.0]}', 'e_blur:300'],
+    ['{"effect":{"sepia":80.0}}', 'e_sepia:80'],
+    ['{"effect":["vectorize",3.0,1.0,0.0,7.0]}', 'e_vectorize:3:1.0:0.0:7'],
+    ['{"border":{"width":4.0}}', 'bo_4px_solid_black'],
+    ['{"radius":[20.0,0],"opacity":50.0,"quality":80.0,"page":2.0}', 'o_50,pg_2,q_80,r_20:0'],
+    ['{"x":-0.0,"y":-2.0}', 'x_0.0,y_-2.0'],
+    ['{"width":10.0,"height":0.0001}', 'h_0.0001,w_10.0'],
+    [
+      '{"overlay":{"text":"Hi","font_family":"Arial","font_size":40.0,"letter_spacing":2.0}}',
+      'l_text:Arial_40_letter_spacing_2.0:Hi',
+    ],
+  ])('of the step %s becomes %s', (step, component) => {
+    const [mapped] = new TransformationMapper().map([parseWithShares(step)]).steps;
+    expect(mapped?.component(new Map())).toBe(component);
+    expect(mapped?.ignored).toEqual([]);
+  });
+
+  it.each([
+    ['width', '100.0', '"100.0"'],
+    ['width', '10.1', '10.1'],
+    ['width', '37.5', '37.5'],
+    ['height', '1.0E2', '"100.0"'],
+    ['width', '0.0', '"0.0"'],
+    ['x', '12.5', '12.5'],
+    ['y', '-11.0', '"-11.0"'],
+  ])('is refused as the share of `%s` beyond 1,000 %%, with its range: %s', (key, text, value) => {
+    const map = (): unknown => new TransformationMapper().map([parseWithShares(`{"${key}":${text}}`)]);
+    expect(map).toThrow(InvalidTransformationError);
+    expect(map).toThrow(`\`${key}\` cannot be ${value}.`);
+    expect(map).toThrow(/a share from (?:-10|0\.0001) to 10, with a decimal point \(1\.0 is 100 %\)/);
+  });
+
+  it('makes the chain of the text `1.0`, in any accepted steps', () => {
+    const overlayIds = ['3d616b4e-a597-4b23-aa3d-d7de678f0ba6'];
+    const rows = new Map(
+      overlayIds.map((id) => [id, { deliveryType: 'private', publicId: 'logo' } as const]),
+    );
+    const chainOf = (steps: unknown): readonly string[] =>
+      new TransformationMapper().map(steps).components(rows);
+    fc.assert(
+      fc.property(acceptedSteps({ overlayIds }), (steps) => {
+        const text = JSON.stringify(steps);
+        expect(chainOf(parseWithShares(text.replace(QUOTED_SHARE, '$1$2')))).toEqual(chainOf(steps));
+      }),
+      { numRuns: 2_000 },
+    );
+  }, 60_000);
+
+  it.each(['{"transformation":1.0}', '{"overlay":{"text":19.0,"text_style":"a"}}', '{"prefix":1.0}'])(
+    'is no text: %s',
+    (step) => {
+      expect(() => new TransformationMapper().map([parseWithShares(step)])).toThrow(
+        InvalidTransformationError,
+      );
+    },
+  );
 
   it('leaves all other values as JSON.parse has them, repeated names included', () => {
     const text = '{"__proto__":{"x":1.0},"a":1,"a":{"b":[null,true,"\\u0041",-0.5]}}';

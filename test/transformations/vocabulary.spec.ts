@@ -29,6 +29,8 @@ const side = (code: string): Pick<Case, 'accepted' | 'rejected'> => ({
     [0.5, `${code}_0.5`],
     [1.5, `${code}_1.5`],
     ['1.0', `${code}_1.0`],
+    ['10.0', `${code}_10.0`],
+    [9.99, `${code}_9.99`],
     [1 / 3, `${code}_0.3333333333333333`],
     ['iw', `${code}_iw`],
     ['initial_width / 2', `${code}_iw_div_2`],
@@ -36,7 +38,22 @@ const side = (code: string): Pick<Case, 'accepted' | 'rejected'> => ({
     ['iw_sub_10_add_ih', `${code}_iw_sub_10_add_ih`],
   ],
   rejected: [
-    ...[0, -1, 65501, 1e9, 1e21, 1e-7, 100.5, Number.NaN, Number.POSITIVE_INFINITY, true, {}],
+    ...[
+      0,
+      -1,
+      65501,
+      1e9,
+      1e21,
+      1e-7,
+      10.01,
+      37.5,
+      '37.5',
+      '100.0',
+      Number.NaN,
+      Number.POSITIVE_INFINITY,
+      true,
+      {},
+    ],
     ...[
       '0',
       '007',
@@ -74,9 +91,10 @@ const offset = (code: string): Pick<Case, 'accepted' | 'rejected'> => ({
     [800, `${code}_800`],
     [-65500, `${code}_-65500`],
     ['-0.15', `${code}_-0.15`],
+    ['-10.0', `${code}_-10.0`],
     ['w - 10', `${code}_w_sub_10`],
   ],
-  rejected: [65501, -65501, 100.5, '10,y_1', {}, '1e2', '--1', false],
+  rejected: [65501, -65501, 10.01, -12.5, '10.1', '10,y_1', {}, '1e2', '--1', false],
 });
 
 const CASES: readonly Case[] = [
