@@ -1,7 +1,7 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { SingleBar } from 'cli-progress';
 import { Option, type Command } from 'commander';
-import { AccountAssets, type AssetQuery } from '../cloudinary/account-assets.js';
+import { AccountAssets, AssetListError, type AssetQuery } from '../cloudinary/account-assets.js';
 import { processVariables, readCloudinaryAccount } from '../config/environment.js';
 import { DELIVERY_TYPES, IMAGE_ACCESSES, type DeliveryType } from '../images/image.js';
 import { CommandFailedError, UsageError } from './cli.errors.js';
@@ -84,6 +84,43 @@ async function importImages(options: ImportOptions): Promise<void> {
     }
   });
   report(result, options);
+  const { registered, updated, unchanged, conflicts, refused } = result;
+  if (registered + updated + unchanged + conflicts.length + refused.length === 0)
+    note(await describeEmptyList(account, query, settings.cloudName));
+}
+
+/** The criteria that no image met, and the types that have images by the others. */
+async function describeEmptyList(
+  account: AccountAssets,
+  query: AssetQuery,
+  cloudName: string,
+): Promise<string> {
+  const { type, prefix, tag } = query;
+  const criteria = [
+    ...(prefix === undefined ? [] : [`a public id that begins with ${prefix}`]),
+    ...(tag === undefined ? [] : [`the tag ${tag}`]),
+  ];
+  const others: DeliveryType[] = [];
+  for (const other of DELIVERY_TYPES) {
+    if (other !== type && (await hasImages(account, { ...query, type: other }))) others.push(other);
+  }
+  const without = `the account ${cloudName} has no image of type ${type}`;
+  return [
+    criteria.length === 0 ? without : `${without} with ${criteria.join(' and ')}`,
+    ...others.map((other) => `it has such images of type ${other}: add --type ${other}`),
+    ...(prefix === undefined
+      ? []
+      : ['--prefix is of public ids: in accounts with dynamic folders they do not contain the folder']),
+  ].join('; ');
+}
+
+async function hasImages(account: AccountAssets, query: AssetQuery): Promise<boolean> {
+  try {
+    return (await account.listPage(query, null)).assets.length > 0;
+  } catch (error) {
+    if (error instanceof AssetListError) return false;
+    throw error;
+  }
 }
 
 function report(result: ImportResult, { json, dryRun }: ImportOptions): void {

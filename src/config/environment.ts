@@ -5,7 +5,9 @@ import { readRegistrationRule, type RegistrationRule } from '../notifications/re
 import { URL_SIGNATURES, type UrlSignature } from '../cloudinary/url-signature.js';
 import type { PolicyDocument } from '../policy/policy.js';
 import { findDefaultPolicyFaults, parsePolicy } from '../policy/recommended-policy.js';
-import { findUnencodedCredentials } from './url-credentials.js';
+import { readDatabaseUrl } from './database-url.js';
+import { readRedisUrl } from './redis-url.js';
+import { type ConnectionUrl, findUnencodedCredentials } from './url-credentials.js';
 
 export const LOG_LEVELS = ['silent', 'fatal', 'error', 'warn', 'info', 'debug'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -169,12 +171,17 @@ class Reader {
     return undefined;
   }
 
-  /** A URL that has a user and a password, and that nothing parses before it connects. */
-  connectionUrl(name: string, protocols: readonly string[]): URL | undefined {
-    const fault = findUnencodedCredentials(this.text(name) ?? '');
-    if (fault === null) return this.url(name, protocols);
-    this.refuse(`${name} has ${fault}`, null);
-    return undefined;
+  /**
+   * A URL with a user and a password.
+   * @param parse Brings it into the form of its client.
+   */
+  connectionUrl(name: string, parse: (text: string) => ConnectionUrl): string | undefined {
+    const value = this.text(name);
+    if (value === undefined) return undefined;
+    const unencoded = findUnencodedCredentials(value);
+    const found = unencoded === null ? parse(value) : { problem: `has ${unencoded}` };
+    if ('url' in found) return found.url;
+    return this.refuse<string | undefined>(`${name} ${found.problem}`, undefined);
   }
 
   refuse<T>(problem: string, fallback: T): T {
@@ -221,7 +228,7 @@ export function readEnvironment(
     trustProxy: readTrustProxy(read),
     rateLimitAddress: read.integer('RATE_LIMIT_ADDRESS', 6_000, 0, MAX_RATE),
     rateLimitIssuer: read.integer('RATE_LIMIT_ISSUER', 0, 0, MAX_RATE),
-    redisUrl: read.connectionUrl('REDIS_URL', ['redis:', 'rediss:'])?.href ?? null,
+    redisUrl: read.connectionUrl('REDIS_URL', readRedisUrl) ?? null,
     // Embedded, there is no balancer that would look, and a person waits at the terminal.
     drainTime: 1_000 * read.integer('DRAIN_SECONDS', embedded ? 0 : 1, 0, 60),
     maxStale: 1_000 * read.integer('MAX_STALE', 300, 0, 86_400),
@@ -289,8 +296,8 @@ export function processVariables(): Variables {
 }
 
 function readDatabase(read: Reader): DatabaseSettings {
-  const url = read.connectionUrl('DATABASE_URL', ['postgres:', 'postgresql:']);
-  if (read.text('DATABASE_URL') !== undefined) return { kind: 'postgres', url: url?.href ?? '' };
+  const url = read.connectionUrl('DATABASE_URL', readDatabaseUrl);
+  if (read.text('DATABASE_URL') !== undefined) return { kind: 'postgres', url: url ?? '' };
   return { kind: 'embedded', dataDir: readDataDir(read) };
 }
 

@@ -1,3 +1,6 @@
+/** A URL in the form that its client takes, or what is wrong with it, which completes "NAME …". */
+export type ConnectionUrl = { readonly url: string } | { readonly problem: string };
+
 /** Completes "NAME has …": never the value, which holds a password. */
 const UNENCODED =
   'characters in its user name, password or database name that must be percent-encoded (`%` as `%25`, `@` as `%40`, `/` as `%2F`, `?` as `%3F`, `#` as `%23`)';

@@ -77,11 +77,12 @@ export async function makeDataSource(
   }
   return new DataSource({
     ...SCHEMA,
-    url: settings.url,
     connectTimeoutMS: CONNECT_TIMEOUT,
     applicationName: 'pixseal',
     poolSize: POOL_SIZE,
     extra: {
+      // Not TypeORM's `url`, whose own parser knows fewer forms than that of `pg`.
+      connectionString: settings.url,
       onConnect: (client: pg.Client) => limitStatements(client, queryTimeout),
       query_timeout: queryTimeout,
       keepAlive: true,

@@ -1,4 +1,5 @@
 import { QueryFailedError } from 'typeorm';
+import { isTlsError } from './connection-setting.error.js';
 
 /** Node's codes for a server that cannot be reached or went away. */
 const SYSTEM_CODES = new Set([
@@ -31,7 +32,8 @@ export function findDatabaseFault(error: unknown): DatabaseFault | null {
   }
   // ENOENT is a missing socket's, but also a missing file's.
   if (code === 'ENOENT') return 'syscall' in cause && cause.syscall === 'connect' ? 'lost' : null;
-  const known = SYSTEM_CODES.has(code) || SQL_STATES.test(code) || MESSAGES.test(cause.message);
+  const known =
+    SYSTEM_CODES.has(code) || SQL_STATES.test(code) || MESSAGES.test(cause.message) || isTlsError(cause);
   return known ? 'lost' : null;
 }
 

@@ -26,6 +26,10 @@ const FORGET = 1_000;
 const REST = 1_000;
 const CONNECT_TIMEOUT = 1_000;
 const MAX_RECONNECT_DELAY = 2_000;
+/** Errors of a cluster about a key of another server. */
+const CLUSTER = /^(MOVED|ASK|CROSSSLOT|CLUSTERDOWN|TRYAGAIN)\b/;
+const READ_ONLY = /^READONLY\b/;
+const CERTIFICATE = /certificate/i;
 const PREFIX = 'pixseal:limit:';
 
 /** `spend` in one step, by Redis's own clock: those of the replicas may differ. Times are milliseconds. */
@@ -69,6 +73,8 @@ export class RedisRateLimitStorage extends RateLimitStorage implements OnApplica
       autoResendUnfulfilledCommands: false,
       maxRetriesPerRequest: 0,
       retryStrategy: (times) => Math.min(times * 100, MAX_RECONNECT_DELAY),
+      // After a failover the same name may lead to another server.
+      reconnectOnError: (error) => READ_ONLY.test(error.message),
     });
     this.redis.on('error', (error) => {
       this.lose(error);
@@ -84,12 +90,15 @@ export class RedisRateLimitStorage extends RateLimitStorage implements OnApplica
       throw new Error(`no answer in ${WAIT} ms`);
     }).then(
       ([refused, debt]) => {
-        this.find();
+        // A replica responds to a look without a charge, and to a refusal.
+        if (cost > 0 && refused === 0) this.find();
         return { refused: refused === 1, debt: Number(debt) };
       },
       (error: unknown) => {
         this.restsUntil = performance.now() + REST;
         this.lose(error);
+        // Some keys of a cluster are on this server: it would be lost and found again with every other caller.
+        if (error instanceof Error && CLUSTER.test(error.message)) this.redis.disconnect();
         return this.alone.spend(key, rate, cost);
       },
     );
@@ -103,8 +112,7 @@ export class RedisRateLimitStorage extends RateLimitStorage implements OnApplica
   private lose(error: unknown): void {
     if (this.lost) return;
     this.lost = true;
-    const reason = error instanceof Error ? error.message : 'unknown';
-    this.logger.warn(`Redis does not answer (${reason}): rates are counted in this process alone`);
+    this.logger.warn(`${describeFault(error)}: rates are counted in this process alone`);
   }
 
   private find(): void {
@@ -112,4 +120,16 @@ export class RedisRateLimitStorage extends RateLimitStorage implements OnApplica
     this.lost = false;
     this.logger.log('Redis answers again: rates are counted for all replicas');
   }
+}
+
+/** What is wrong, and what to do about it where that is a matter of the setting. */
+function describeFault(error: unknown): string {
+  const reason = error instanceof Error ? error.message : 'unknown';
+  if (CLUSTER.test(reason)) return 'REDIS_URL leads to a Redis Cluster, and one primary is supported';
+  if (READ_ONLY.test(reason))
+    return 'REDIS_URL leads to a read-only replica of Redis, and not to its primary';
+  const hint = CERTIFICATE.test(reason)
+    ? '; the file that NODE_EXTRA_CA_CERTS names at the start adds the CA of its certificate'
+    : '';
+  return `Redis does not answer (${reason}${hint})`;
 }

@@ -46,6 +46,7 @@ beforeEach(async () => {
     pageSize: 5,
     rate: { remaining: 499, reset: new Date() },
     counts: true,
+    counted: 0,
   });
   api.asked.length = 0;
   issuerId = (await post<{ id: string }>(service, '/issuers', { name: 'Importing' })).id;
@@ -124,6 +125,36 @@ const rows = (): Promise<object[]> =>
 const byName = (a: object, b: object): number => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1);
 
 describe('pixseal import', () => {
+  it.each<[name: string, assets: AccountAsset[], args: string[], note: string]>([
+    ['an empty account', [], [], `the account ${CLOUD} has no image of type authenticated`],
+    [
+      'the default type, where all images are of another',
+      [{ public_id: 'a', type: 'upload', version: 1, format: 'png' }],
+      [],
+      `the account ${CLOUD} has no image of type authenticated; it has such images of type upload: add --type upload`,
+    ],
+    [
+      'a folder that is not in the public ids',
+      [{ public_id: 'red_abc', type: 'upload', version: 1, format: 'png' }],
+      ['--type', 'upload', '--prefix', 'shoes/'],
+      `the account ${CLOUD} has no image of type upload with a public id that begins with shoes/; ` +
+        '--prefix is of public ids: in accounts with dynamic folders they do not contain the folder',
+    ],
+    [
+      'a prefix and a tag',
+      [{ public_id: 'shoes/red', type: 'private', version: 1, format: 'png', tags: ['sale'] }],
+      ['--prefix', 'shoes/', '--tag', 'sale', '--dry-run'],
+      `the account ${CLOUD} has no image of type authenticated with a public id that begins with shoes/ and the tag sale; ` +
+        'it has such images of type private: add --type private; ' +
+        '--prefix is of public ids: in accounts with dynamic folders they do not contain the folder',
+    ],
+  ])('names what it looked for where it finds nothing: %s', async (_, assets, args, text) => {
+    api.assets = assets;
+    const { code, stdout, stderr } = await pixsealImport([...args, '--json']);
+    expect({ code, stderr }).toStrictEqual({ code: 0, stderr: `note: ${text}\n` });
+    expect(JSON.parse(stdout)).toStrictEqual(none);
+  });
+
   it('registers an account of three pages, and once it is done nothing more', async () => {
     const assets = fill(1_200);
     api.pageSize = 500;

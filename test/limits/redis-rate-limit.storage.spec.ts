@@ -1,4 +1,6 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { Logger } from '@nestjs/common';
+import { Redis } from 'ioredis';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { RedisRateLimitStorage } from '../../src/limits/redis-rate-limit.storage.js';
 import { findFreePort } from '../support/postgres-server.js';
 import { findRedis, startRedis, type RedisServer } from '../support/redis-server.js';
@@ -12,8 +14,8 @@ afterEach(async () => {
   for (const step of undo.splice(0).toReversed()) await step();
 });
 
-async function startServer(port?: number): Promise<RedisServer> {
-  const server = await startRedis(binary ?? '', port);
+async function startServer(port?: number, settings: readonly string[] = []): Promise<RedisServer> {
+  const server = await startRedis(binary ?? '', port, settings);
   undo.push(() => server.stop());
   return server;
 }
@@ -110,6 +112,100 @@ describe.runIf(binary !== null)('rates in Redis', () => {
     expect(storage.spend('next', RATE)).not.toBeInstanceOf(Promise);
     server.signal('SIGCONT');
     await ready(storage);
+  });
+});
+
+/** What is logged from now on. */
+function watchLog(): { readonly warnings: unknown[]; readonly infos: unknown[] } {
+  const log = { warnings: [] as unknown[], infos: [] as unknown[] };
+  vi.spyOn(Logger.prototype, 'warn').mockImplementation((text: unknown) => void log.warnings.push(text));
+  vi.spyOn(Logger.prototype, 'log').mockImplementation((text: unknown) => void log.infos.push(text));
+  undo.push(() => {
+    vi.restoreAllMocks();
+  });
+  return log;
+}
+
+async function ask(port: number, ...command: readonly [string, ...string[]]): Promise<unknown> {
+  const client = new Redis(port, '127.0.0.1');
+  try {
+    const [name, ...args] = command;
+    return await client.call(name, ...args);
+  } finally {
+    client.disconnect();
+  }
+}
+
+/** Two servers, each with half of the keys. */
+async function startCluster(): Promise<readonly RedisServer[]> {
+  const settings = ['--cluster-enabled', 'yes'];
+  const servers = [await startServer(undefined, settings), await startServer(undefined, settings)];
+  const [first, second] = servers;
+  if (first === undefined || second === undefined) throw new Error('no servers');
+  await ask(first.port, 'CLUSTER', 'ADDSLOTSRANGE', '0', '8191');
+  await ask(second.port, 'CLUSTER', 'ADDSLOTSRANGE', '8192', '16383');
+  await ask(first.port, 'CLUSTER', 'MEET', '127.0.0.1', String(second.port));
+  for (const { port } of servers) {
+    await expect
+      .poll(async () => String(await ask(port, 'CLUSTER', 'INFO')), { timeout: 20_000 })
+      .toContain('cluster_state:ok');
+  }
+  return servers;
+}
+
+describe.runIf(binary !== null)('rates in a Redis of another kind', () => {
+  it('are counted in memory from the first key on that a cluster has elsewhere, and it is logged once', async () => {
+    const [server] = await startCluster();
+    const log = watchLog();
+    const storage = open(server?.url ?? '');
+    await ready(storage);
+    for (let index = 0; index < 200; index += 1) {
+      expect((await storage.spend(`key ${index}`, RATE)).refused).toBe(false);
+    }
+    expect(log).toStrictEqual({
+      warnings: [
+        'REDIS_URL leads to a Redis Cluster, and one primary is supported: rates are counted in this process alone',
+      ],
+      infos: [],
+    });
+    // Nothing waits for it any more.
+    expect(storage.spend('next', RATE)).not.toBeInstanceOf(Promise);
+    expect(await countUntilRefused([storage], 'counted')).toBe(5);
+  });
+
+  it('are counted in memory beside a replica, which is logged once, and in Redis once it is a primary', async () => {
+    const primary = await startServer();
+    const replica = await startServer(undefined, ['--replicaof', '127.0.0.1', String(primary.port)]);
+    await expect
+      .poll(async () => String(await ask(replica.port, 'INFO', 'replication')), { timeout: 20_000 })
+      .toContain('master_link_status:up');
+    const log = watchLog();
+    const storage = open(replica.url);
+    await ready(storage);
+    expect(await countUntilRefused([storage], 'counted')).toBe(5);
+    // It is tried again each second, and looks without a charge succeed.
+    for (let turn = 0; turn < 3; turn += 1) {
+      await ready(storage);
+      await storage.spend('look', RATE, 0);
+      expect((await storage.spend(`turn ${turn}`, RATE)).refused).toBe(false);
+    }
+    expect(log).toStrictEqual({
+      warnings: [
+        'REDIS_URL leads to a read-only replica of Redis, and not to its primary: rates are counted in this process alone',
+      ],
+      infos: [],
+    });
+    await ask(replica.port, 'REPLICAOF', 'NO', 'ONE');
+    await expect
+      .poll(
+        async () => {
+          await storage.spend('again', { limit: 1_000, ttl: 60_000 });
+          return log.infos;
+        },
+        { timeout: 10_000 },
+      )
+      .toStrictEqual(['Redis answers again: rates are counted for all replicas']);
+    expect(log.warnings).toHaveLength(1);
   });
 });
 

@@ -1,9 +1,22 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
+import type { KeyPair } from './certificates.js';
 
 const DEBIAN_HOME = '/usr/lib/postgresql';
 
@@ -13,10 +26,7 @@ export type FoundPostgres = { readonly url: string } | { readonly bin: string };
 export function findPostgres(): FoundPostgres | null {
   const url = process.env['TEST_DATABASE_URL'];
   if (url !== undefined && url !== '') return { url };
-  const bin = foldersOfPrograms().find(
-    (folder) => existsSync(join(folder, 'postgres')) && existsSync(join(folder, 'initdb')),
-  );
-  return bin === undefined ? null : { bin };
+  return findPostgresBinaries();
 }
 
 /** The path of one of Postgres's own programs. @throws where there is none. */
@@ -39,12 +49,25 @@ function foldersOfPrograms(): readonly string[] {
 export interface PostgresServer {
   /** Of a superuser's database. */
   readonly url: string;
+  /** The folder of its socket; null of a server that was there before. */
+  readonly socketFolder: string | null;
   stop(): Promise<void>;
 }
 
-/** Uses the server that was found, or starts one of its own on a free port and a temporary folder. */
-export async function startPostgres(found: FoundPostgres): Promise<PostgresServer> {
-  if ('url' in found) return { url: found.url, stop: () => Promise.resolve() };
+/** The folder of server binaries; null where this machine has none. */
+export function findPostgresBinaries(): { readonly bin: string } | null {
+  const bin = foldersOfPrograms().find(
+    (folder) => existsSync(join(folder, 'postgres')) && existsSync(join(folder, 'initdb')),
+  );
+  return bin === undefined ? null : { bin };
+}
+
+/**
+ * Uses the server that was found, or starts one of its own on a free port and a temporary folder.
+ * @param tls The certificate that it shows. It lets clients without TLS into all databases but `secured`.
+ */
+export async function startPostgres(found: FoundPostgres, tls?: KeyPair): Promise<PostgresServer> {
+  if ('url' in found) return { url: found.url, socketFolder: null, stop: () => Promise.resolve() };
   const folder = mkdtempSync(join(tmpdir(), 'pixseal-postgres-'));
   const data = join(folder, 'data');
   // Postgres refuses to run as root.
@@ -56,6 +79,7 @@ export async function startPostgres(found: FoundPostgres): Promise<PostgresServe
     ...['-D', data, '-U', 'postgres', '--auth=trust', '--encoding=UTF8', '--locale=C'],
   ];
   execFileSync(initdb, initdbArguments, { stdio: 'ignore', cwd: folder });
+  if (tls !== undefined) requireTls(data, tls);
   const port = await findFreePort();
   const [command = '', ...commandArguments] = [
     ...asUser,
@@ -68,12 +92,33 @@ export async function startPostgres(found: FoundPostgres): Promise<PostgresServe
   await waitUntilReady(url);
   return {
     url,
+    socketFolder: folder,
     stop: async () => {
       spawnSync(...ofUser(asUser, join(found.bin, 'pg_ctl'), ['stop', '-D', data, '-m', 'immediate']));
       if (server.exitCode === null) await new Promise((resolve) => server.once('exit', resolve));
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Has a server show a certificate, and refuse its database `secured` to connections over TCP without TLS. */
+function requireTls(data: string, { certificate, key }: KeyPair): void {
+  const { uid, gid } = statSync(data);
+  for (const [name, from] of [
+    ['server.crt', certificate],
+    ['server.key', key],
+  ] as const) {
+    const path = join(data, name);
+    copyFileSync(from, path);
+    chmodSync(path, 0o600);
+    chownSync(path, uid, gid);
+  }
+  appendFileSync(join(data, 'postgresql.auto.conf'), 'ssl = on\n');
+  const rules = readFileSync(join(data, 'pg_hba.conf'), 'utf8');
+  writeFileSync(
+    join(data, 'pg_hba.conf'),
+    `hostssl secured all all trust\nhost secured all all reject\n${rules}`,
+  );
 }
 
 function ofUser(asUser: readonly string[], command: string, rest: readonly string[]): [string, string[]] {

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
+import type { KeyPair } from './certificates.js';
 import { findFreePort } from './postgres-server.js';
 
 /** The server's binary on the PATH; null where there is none (Debian: redis-server). */
@@ -26,17 +27,34 @@ export interface RedisServer {
   stop(): Promise<void>;
 }
 
-/** Starts a server that keeps nothing on disk. @param port A free one where it is not given. */
-export async function startRedis(binary: string, port?: number): Promise<RedisServer> {
+/**
+ * Starts a server that keeps nothing on disk.
+ * @param port A free one where it is not given.
+ * @param settings Further arguments.
+ * @param tls The certificate that it shows; then it accepts TLS alone.
+ */
+export async function startRedis(
+  binary: string,
+  port?: number,
+  settings: readonly string[] = [],
+  tls?: KeyPair,
+): Promise<RedisServer> {
   const on = port ?? (await findFreePort());
   const folder = mkdtempSync(join(tmpdir(), 'pixseal-redis-'));
   const server = spawn(
     binary,
-    ['--port', String(on), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder],
+    [
+      ...(tls === undefined ? ['--port', String(on)] : tlsArguments(on, tls)),
+      ...['--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder, ...settings],
+    ],
     { stdio: 'ignore' },
   );
-  const url = `redis://127.0.0.1:${on}`;
-  const client = new Redis(url, { maxRetriesPerRequest: null, retryStrategy: () => 50 });
+  const url = `${tls === undefined ? 'redis' : 'rediss'}://127.0.0.1:${on}`;
+  const client = new Redis(url, {
+    maxRetriesPerRequest: null,
+    retryStrategy: () => 50,
+    ...(tls === undefined ? {} : { tls: { rejectUnauthorized: false } }),
+  });
   client.on('error', () => undefined);
   await client.ping();
   client.disconnect();
@@ -53,4 +71,11 @@ export async function startRedis(binary: string, port?: number): Promise<RedisSe
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+function tlsArguments(port: number, { certificate, key }: KeyPair): readonly string[] {
+  return [
+    ...['--port', '0', '--tls-port', String(port), '--tls-auth-clients', 'no'],
+    ...['--tls-cert-file', certificate, '--tls-key-file', key, '--tls-ca-cert-file', certificate],
+  ];
 }

@@ -1,0 +1,34 @@
+import type { ConnectionUrl } from './url-credentials.js';
+
+const SCHEME = /^redis(?:s)?:\/\//i;
+/** Schemes by which other clients name what this one does not support. */
+const OTHER_KINDS: readonly (readonly [scheme: RegExp, kind: string])[] = [
+  [/^[a-z+-]*sentinel[a-z+-]*:/i, 'Redis Sentinel'],
+  [/^[a-z+-]*cluster[a-z+-]*:/i, 'Redis Cluster'],
+  [/^[a-z+-]*(?:unix|socket)[a-z+-]*:|^\//i, 'a socket'],
+];
+
+/** Reads the URL of a Redis: one primary over TCP, with TLS for `rediss://`. */
+export function readRedisUrl(text: string): ConnectionUrl {
+  const [, kind] = OTHER_KINDS.find(([scheme]) => scheme.test(text)) ?? [];
+  if (kind !== undefined) return unsupported(kind);
+  if (!SCHEME.test(text)) return { problem: 'must be a URL that starts with redis:// or rediss://' };
+  const [authority = ''] = text.replace(SCHEME, '').split(/[/?#]/);
+  if (authority.slice(authority.lastIndexOf('@') + 1).includes(',')) return unsupported('a list of hosts');
+  if (!URL.canParse(text)) return { problem: `must read ${EXAMPLE}` };
+  const url = new URL(text);
+  if (url.hostname === '') return unsupported('a URL without a host, as of a socket,');
+  if (!/^\/?\d*$/.test(url.pathname) || url.hash !== '')
+    return { problem: `must end with the number of a database, if anything: ${EXAMPLE}` };
+  // The client would take any of its options from here, the path of a socket among them.
+  const [parameter] = [...url.searchParams.keys()].filter((name) => name !== 'family');
+  if (parameter === undefined) return { url: url.href };
+  const name = /^[\w.-]{1,40}$/.test(parameter) ? `the parameter ${parameter}` : 'a parameter';
+  return { problem: `has ${name}, which is not supported; only family (4 or 6) is` };
+}
+
+const EXAMPLE = 'redis://user:password@host:6379/0';
+
+function unsupported(kind: string): ConnectionUrl {
+  return { problem: `must lead to one Redis primary over TCP (${EXAMPLE}): ${kind} is not supported` };
+}

@@ -1,0 +1,190 @@
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
+import { makePrivateCa, type PrivateCa } from '../support/certificates.js';
+import { request } from '../support/http.js';
+import { askAdmin, ownProcess } from '../support/owned.js';
+import { findPostgresBinaries, startPostgres, type PostgresServer } from '../support/postgres-server.js';
+import { findRedis, startRedis } from '../support/redis-server.js';
+import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
+import { TEST_VARIABLES } from '../support/service.js';
+import { spawnBuilt, type ServiceProcess } from '../support/service-process.js';
+import { waitUntil } from '../support/wait-until.js';
+
+const onServer = inject('database').kind === 'postgres';
+const binaries = onServer ? findPostgresBinaries() : null;
+const redis = onServer ? findRedis() : null;
+
+let ca: PrivateCa;
+beforeAll(() => {
+  ca = makePrivateCa();
+});
+afterAll(() => {
+  ca.remove();
+});
+
+function warningsOf(service: ServiceProcess): readonly string[] {
+  return service
+    .output()
+    .stdout.split('\n')
+    .filter((line) => line !== '')
+    .map((line) => (JSON.parse(line) as { msg: string }).msg);
+}
+
+describe.runIf(binaries !== null)('DATABASE_URL, by real servers', () => {
+  let secured: PostgresServer;
+  let misnamed: PostgresServer;
+  let plain: PostgresServer;
+  beforeAll(async () => {
+    const found = binaries ?? { bin: '' };
+    [secured, misnamed, plain] = await Promise.all([
+      startPostgres(found, ca.local),
+      startPostgres(found, ca.other),
+      startPostgres(found),
+    ]);
+    for (const server of [secured, misnamed, plain]) {
+      const client = new pg.Client({ connectionString: server.url });
+      await client.connect();
+      await client.query('CREATE DATABASE secured');
+      await client.end();
+    }
+  });
+  afterAll(async () => {
+    await Promise.all([secured, misnamed, plain].map((server) => server.stop()));
+  });
+  const urlOf = (server: PostgresServer, query: string): string => {
+    const url = new URL(server.url);
+    url.pathname = '/secured';
+    return `${url.href}${query}`;
+  };
+
+  it.each<[name: string, url: () => string]>([
+    ['the CA and sslmode=require', () => urlOf(secured, `?sslmode=require&sslrootcert=${ca.ca}`)],
+    ['the CA and sslmode=verify-ca', () => urlOf(secured, `?sslmode=verify-ca&sslrootcert=${ca.ca}`)],
+    ['the CA and sslmode=verify-full', () => urlOf(secured, `?sslmode=verify-full&sslrootcert=${ca.ca}`)],
+    ['the CA alone', () => urlOf(secured, `?sslrootcert=${ca.ca}`)],
+    ['sslmode=no-verify', () => urlOf(secured, '?sslmode=no-verify')],
+    ['sslmode=disable where TLS is not required', () => urlOf(plain, '?sslmode=disable')],
+    [
+      'a socket, in the form of Cloud SQL',
+      () => {
+        const { port } = new URL(plain.url);
+        return `postgres://postgres:pw@/secured?host=${plain.socketFolder ?? ''}&port=${port}`;
+      },
+    ],
+    [
+      'a socket, in the host',
+      () => {
+        const { port } = new URL(plain.url);
+        return `postgresql://postgres@${encodeURIComponent(plain.socketFolder ?? '')}:${port}/secured?sslmode=require`;
+      },
+    ],
+  ])('migrates and serves with %s, and warns of nothing', async (_, url) => {
+    const variables = { ...TEST_VARIABLES, DATABASE_URL: url(), LOG_LEVEL: 'warn' };
+    expect(await spawnBuilt('src/database/migration-run.js', variables).ended).toMatchObject({
+      code: 0,
+      stderr: '',
+    });
+    const service = await ownProcess(variables);
+    expect((await askAdmin(service, 'POST', '/issuers', { name: 'Served' })).status).toBe(201);
+    expect((await request({ port: service.port, path: '/health/ready' })).status).toBe(200);
+    expect(service.output().stderr).toBe('');
+    expect(warningsOf(service)).toStrictEqual([]);
+  });
+
+  const untrusted =
+    'DATABASE_URL leads to a server with a certificate that this machine does not trust (unable to verify the first certificate). ' +
+    'Add sslrootcert=/path/ca.pem, the CA of the provider. ' +
+    'sslmode=no-verify accepts any certificate, also that of an attacker on the network';
+  it.each<[name: string, url: () => string, reason: RegExp | string]>([
+    ['a private CA that is not named', () => urlOf(secured, '?sslmode=require'), untrusted],
+    [
+      'a private CA that is not named, and verify-full',
+      () => urlOf(secured, '?sslmode=verify-full'),
+      untrusted,
+    ],
+    [
+      'a certificate for another host',
+      () => urlOf(misnamed, `?sslmode=require&sslrootcert=${ca.ca}`),
+      /^DATABASE_URL leads to a server with a certificate for another host name \(.*127\.0\.0\.1.*\)\. Use a host name of the certificate$/,
+    ],
+    [
+      'a server without TLS',
+      () => urlOf(plain, '?sslmode=require'),
+      'DATABASE_URL requires TLS, which the server does not offer. ' +
+        'sslmode=disable connects without encryption: use it within a private network only',
+    ],
+    [
+      'a server that requires TLS',
+      () => urlOf(secured, ''),
+      /^DATABASE_URL leads to a server that requires TLS \(.*no encryption\)\. Add sslmode=verify-full$/,
+    ],
+    [
+      'an unknown sslmode',
+      () => urlOf(secured, '?sslmode=bogus'),
+      'The environment cannot be used:\n  - DATABASE_URL has an unknown sslmode: use disable, prefer, require, verify-ca, verify-full, no-verify',
+    ],
+    [
+      'a file that is missing',
+      () => urlOf(secured, '?sslmode=require&sslrootcert=/nonexistent.crt'),
+      'The environment cannot be used:\n  - DATABASE_URL has a parameter sslrootcert whose file cannot be read (ENOENT)',
+    ],
+  ])('is named at the start with %s, and what to do', async (_, url, reason) => {
+    const variables = { ...TEST_VARIABLES, DATABASE_URL: url() };
+    const [service, migration] = await Promise.all([
+      spawnBuilt('server/main.js', variables).ended,
+      spawnBuilt('src/database/migration-run.js', variables).ended,
+    ]);
+    for (const [{ code, stderr }, beginning] of [
+      [service, 'Pixseal did not start. '],
+      [migration, 'The migrations did not run. '],
+    ] as const) {
+      expect(code).toBe(1);
+      expect(stderr.startsWith(beginning)).toBe(true);
+      const text = stderr.slice(beginning.length).trimEnd();
+      if (typeof reason === 'string') expect(text).toBe(reason);
+      else expect(text).toMatch(reason);
+    }
+  });
+});
+
+describe.runIf(redis !== null)('REDIS_URL, by real servers', () => {
+  let database: TestDatabase;
+  beforeAll(async () => {
+    database = await createTestDatabase();
+  });
+  afterAll(() => database.drop());
+
+  const startReplica = (variables: Readonly<Record<string, string>>): Promise<ServiceProcess> =>
+    ownProcess({
+      ...TEST_VARIABLES,
+      ...database.variables,
+      LOG_LEVEL: 'warn',
+      RATE_LIMIT_ADDRESS: '6000',
+      ...variables,
+    });
+
+  it('of a private CA is used with NODE_EXTRA_CA_CERTS, and named without', async () => {
+    const server = await startRedis(redis ?? '', undefined, [], ca.local);
+    onTestFinished(() => server.stop());
+    const trusting = { REDIS_URL: server.url, NODE_EXTRA_CA_CERTS: ca.ca, RATE_LIMIT_ADDRESS: '10' };
+    const replicas = [await startReplica(trusting), await startReplica(trusting)];
+    const status = async (replica: ServiceProcess): Promise<number> =>
+      (await request({ port: replica.port, path: '/nothing' })).status;
+    // Ten for both together, once they are connected.
+    await waitUntil('the replicas share a rate', async () => {
+      const statuses = await Promise.all(
+        replicas.flatMap((replica) => Array.from({ length: 10 }, () => status(replica))),
+      );
+      return statuses.filter((each) => each === 404).length <= 10 && statuses.includes(429);
+    });
+    expect(replicas.map(warningsOf)).toStrictEqual([[], []]);
+
+    const untrusting = await startReplica({ REDIS_URL: server.url });
+    await waitUntil('it is logged', () => warningsOf(untrusting).length > 0);
+    expect(warningsOf(untrusting)).toStrictEqual([
+      'Redis does not answer (unable to verify the first certificate; the file that NODE_EXTRA_CA_CERTS names ' +
+        'at the start adds the CA of its certificate): rates are counted in this process alone',
+    ]);
+    expect(await status(untrusting)).toBe(404);
+  });
+});
