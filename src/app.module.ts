@@ -16,6 +16,7 @@ import { LimitsModule } from './limits/limits.module.js';
 import { MetricsModule } from './metrics/metrics.module.js';
 import { Observations } from './metrics/observations.js';
 import { OverlaysModule } from './overlays/overlays.module.js';
+import { RetainedPublicIdsModule } from './retained-public-ids/retained-public-ids.module.js';
 import { RevocationsModule } from './revocations/revocations.module.js';
 import { NoTracing, type Tracing } from './tracing/tracing.js';
 import { TracingModule } from './tracing/tracing.module.js';
@@ -50,6 +51,7 @@ export class AppModule {
         OverlaysModule,
         IssuersModule,
         RevocationsModule,
+        RetainedPublicIdsModule,
         HealthModule,
         ...(await chosenModules(environment)),
       ],

@@ -43,13 +43,16 @@ export class IdTakenError extends ProblemError {
   }
 }
 
-/** 409: the asset is registered already, by this issuer or by another. */
+/** 409: the asset is registered already, by this issuer or by another, or is retained for its former issuer. */
 export class PublicIdTakenError extends ProblemError {
   readonly status = 409;
   readonly code = 'public_id_taken';
   override readonly extensions = { key: 'public_id' };
 
   constructor() {
-    super('The public id is registered already. Use the row that has it, or delete that one first.');
+    super(
+      'The public id is registered already, or its former issuer retains it. Use the row that has it, or delete that ' +
+        'row first; an operator releases a retained one with DELETE /admin/retained-public-ids/:id.',
+    );
   }
 }

@@ -9,6 +9,7 @@ import type { NewIssuerView } from '../issuers/issuer.view.js';
 import type { SigningKey } from '../tokens/signing-key.js';
 import type { CreateOverlayDto } from '../overlays/overlay.dto.js';
 import type { OverlayView } from '../overlays/overlay.view.js';
+import type { RetainedPublicIdView } from '../retained-public-ids/retained-public-id.view.js';
 
 /** A view as JSON carries it: dates are text. */
 export type Json<T> = T extends Date
@@ -47,6 +48,10 @@ export abstract class Backend {
   /** All that the filters let through. */
   abstract listImages(filters: ImageFilters): Promise<Json<ImageView>[]>;
   abstract listOverlays(filters: RowFilters): Promise<Json<OverlayView>[]>;
+  /** Public ids that stay an issuer's without a row. */
+  abstract listRetainedPublicIds(filters: RowFilters): Promise<Json<RetainedPublicIdView>[]>;
+  /** @throws ProblemError `insufficient_scope` under an admin key that is bound to an issuer. */
+  abstract releasePublicId(id: string): Promise<void>;
   abstract addOverlay(input: Typed<CreateOverlayDto>): Promise<Json<OverlayView>>;
   abstract createAdminKey(input: Typed<CreateAdminKeyDto>): Promise<Json<NewAdminKeyView>>;
   /** All of them. */

@@ -27,6 +27,9 @@ import { IssuersService } from '../issuers/issuers.service.js';
 import { CreateOverlayDto, ListOverlaysDto } from '../overlays/overlay.dto.js';
 import { OverlayView } from '../overlays/overlay.view.js';
 import { OverlaysService } from '../overlays/overlays.service.js';
+import { ListRetainedPublicIdsDto } from '../retained-public-ids/retained-public-id.dto.js';
+import { RetainedPublicIdView } from '../retained-public-ids/retained-public-id.view.js';
+import { RetainedPublicIdsService } from '../retained-public-ids/retained-public-ids.service.js';
 import { isActive } from '../tokens/token.service.js';
 import {
   Backend,
@@ -123,6 +126,19 @@ export class DatabaseBackend extends Backend {
       ),
     );
     return rows.map((row) => toJson(new OverlayView(row)));
+  }
+
+  async listRetainedPublicIds(filters: RowFilters): Promise<Json<RetainedPublicIdView>[]> {
+    const rows = await allPages(async (cursor) =>
+      this.get(RetainedPublicIdsService).list(
+        await this.validate({ limit: 100, ...filters, ...cursor }, ListRetainedPublicIdsDto),
+      ),
+    );
+    return rows.map((row) => toJson(new RetainedPublicIdView(row)));
+  }
+
+  async releasePublicId(id: string): Promise<void> {
+    await this.get(RetainedPublicIdsService).release(id);
   }
 
   async addOverlay(input: object): Promise<Json<OverlayView>> {

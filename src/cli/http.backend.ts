@@ -4,6 +4,7 @@ import type { ImageView } from '../images/image.view.js';
 import type { RewrapResult } from '../issuers/stored-secrets.service.js';
 import type { NewIssuerView } from '../issuers/issuer.view.js';
 import type { OverlayView } from '../overlays/overlay.view.js';
+import type { RetainedPublicIdView } from '../retained-public-ids/retained-public-id.view.js';
 import type { ProblemExtensions } from '../problems/problem.error.js';
 import {
   Backend,
@@ -52,6 +53,14 @@ export class HttpBackend extends Backend {
 
   listOverlays(filters: RowFilters): Promise<Json<OverlayView>[]> {
     return this.list('/admin/overlays', filters);
+  }
+
+  listRetainedPublicIds(filters: RowFilters): Promise<Json<RetainedPublicIdView>[]> {
+    return this.list('/admin/retained-public-ids', filters);
+  }
+
+  async releasePublicId(id: string): Promise<void> {
+    await this.askAsAdmin(`/admin/retained-public-ids/${encodeURIComponent(id)}`, { method: 'DELETE' });
   }
 
   addOverlay(input: object): Promise<Json<OverlayView>> {

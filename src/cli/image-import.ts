@@ -39,7 +39,9 @@ export interface ImportResult {
   registered: number;
   updated: number;
   unchanged: number;
-  /** Public ids that another issuer has. */
+  /** Public ids that were retained for the issuer, and whose assets the account does not have any more. */
+  released: number;
+  /** Public ids that another issuer has, or that are retained for it. */
   readonly conflicts: string[];
   /** Public ids that cannot be registered, and why. */
   readonly refused: { readonly public_id: string; readonly detail: string }[];
@@ -67,13 +69,24 @@ interface Held {
 
 /** Registers the images of an account for an issuer, page by page. Whatever stops it, it may be run again. */
 export class ImageImport {
-  readonly result: ImportResult = { registered: 0, updated: 0, unchanged: 0, conflicts: [], refused: [] };
+  readonly result: ImportResult = {
+    registered: 0,
+    updated: 0,
+    unchanged: 0,
+    released: 0,
+    conflicts: [],
+    refused: [],
+  };
   private readonly held = new Map<string, Held>();
+  /** Ids of the issuer's retentions that this walk did not find an asset of, by public id. */
+  private readonly unseen = new Map<string, string>();
+  /** Assets whose version is that of a row: they show that the account is the one that the rows are of. */
+  private matches = 0;
   private beginnings = 1;
 
   constructor(
     private readonly backend: Backend,
-    private readonly account: Pick<AccountAssets, 'listPage'>,
+    private readonly account: Pick<AccountAssets, 'listPage' | 'exists'>,
     private readonly request: ImportRequest,
     private readonly progress: ImportProgress,
   ) {}
@@ -82,6 +95,9 @@ export class ImageImport {
   async run(): Promise<ImportResult> {
     await this.patiently(() => this.readHeld());
     let { cursor } = this.progress;
+    // A walk that goes on somewhere, or that a tag filters, has not looked for all of them.
+    if (cursor === null && this.request.query.tag === undefined)
+      await this.patiently(() => this.readRetained());
     let page: AssetPage;
     do {
       page = await this.nextPage(cursor);
@@ -98,7 +114,41 @@ export class ImageImport {
       if (cursor !== null && page.restUntil !== null)
         await this.rest('Cloudinary’s rate limit', page.restUntil);
     } while (cursor !== null);
+    await this.releaseAbsent();
     return this.result;
+  }
+
+  private async readRetained(): Promise<void> {
+    const { type, prefix = '' } = this.request.query;
+    for (const row of await this.backend.listRetainedPublicIds({ issuer_id: this.request.issuerId })) {
+      if (row.delivery_type === type && row.public_id.startsWith(prefix))
+        this.unseen.set(row.public_id, row.id);
+    }
+  }
+
+  /**
+   * Releases what is retained for the issuer and absent from the account. The list of a large account lags behind, so
+   * each is looked up by its name. Another account would have none of them: without a known image nothing is released.
+   */
+  private async releaseAbsent(): Promise<void> {
+    if (this.matches === 0) return;
+    for (const [publicId, id] of this.unseen) {
+      const exists = await this.persistently(() => this.account.exists(this.request.query.type, publicId));
+      if (exists) continue;
+      if (!this.request.dryRun) {
+        try {
+          await this.patiently(() => this.backend.releasePublicId(id));
+        } catch (error) {
+          if (!(error instanceof ProblemError)) throw error;
+          // A key that is bound to the issuer decides nothing about the others: an operator releases them.
+          if (error.code === 'insufficient_scope') return;
+          // It was released or registered meanwhile.
+          if (error.code !== 'public_id_not_retained') throw error;
+          continue;
+        }
+      }
+      this.result.released += 1;
+    }
   }
 
   private async readHeld(): Promise<void> {
@@ -121,7 +171,9 @@ export class ImageImport {
 
   private async take({ publicId, version, format }: ListedAsset): Promise<void> {
     const { result, request } = this;
+    this.unseen.delete(publicId);
     const held = this.held.get(publicId);
+    if (version === held?.version) this.matches += 1;
     if (held !== undefined && version <= held.version) {
       result.unchanged += 1;
       return;
@@ -147,6 +199,7 @@ export class ImageImport {
       const rows = [
         ...(await this.backend.listImages(filters)),
         ...(await this.backend.listOverlays(filters)),
+        ...(await this.backend.listRetainedPublicIds(filters)),
       ];
       return rows.every((row) => row.issuer_id === issuerId);
     }
@@ -167,11 +220,19 @@ export class ImageImport {
   }
 
   private async nextPage(cursor: string | null): Promise<AssetPage> {
+    return this.persistently((at) => this.account.listPage(this.request.query, at), cursor);
+  }
+
+  /** Requests again what Cloudinary refused for its rate, or did not respond to. */
+  private async persistently<T>(
+    request: (cursor: string | null) => Promise<T>,
+    cursor: string | null = null,
+  ): Promise<T> {
     let at = cursor;
     let [faults, refusals] = [0, 0];
     for (;;) {
       try {
-        return await this.account.listPage(this.request.query, at);
+        return await request(at);
       } catch (error) {
         if (!(error instanceof AssetListError)) throw error;
         if (error.kind === 'rate' && ++refusals < MAX_REFUSALS) {

@@ -30,7 +30,8 @@ export function addImportCommand(program: Command): void {
       .description(
         'Walks the account of CLOUDINARY_URL by its Admin API, and registers its images for an issuer. What is\n' +
           'registered already gets a newer version, or is left as it is: it may be stopped and run again. What was\n' +
-          'deleted here comes back only in a newer version.',
+          'deleted here comes back only in a newer version. A public id that is retained for the issuer is released\n' +
+          'where the account has no such asset any more (not with --tag, nor where a run continues).',
       )
       .requiredOption('--issuer <uuid>', 'whose tokens open them')
       .addOption(
@@ -124,7 +125,7 @@ async function hasImages(account: AccountAssets, query: AssetQuery): Promise<boo
 }
 
 function report(result: ImportResult, { json, dryRun }: ImportOptions): void {
-  const { registered, updated, unchanged, conflicts, refused } = result;
+  const { registered, updated, unchanged, released, conflicts, refused } = result;
   if (json) printJson(result);
   else {
     const would = dryRun === true ? 'would be ' : '';
@@ -133,13 +134,16 @@ function report(result: ImportResult, { json, dryRun }: ImportOptions): void {
         [`${would}registered`, registered],
         [`${would}updated`, updated],
         ['unchanged', unchanged],
+        [`${would}released`, released],
         ['of another issuer', conflicts.length],
         ['not to be named', refused.length],
       ]),
     );
   }
   const failed = [
-    ...conflicts.map((publicId) => `${publicId}: another issuer has this public id`),
+    ...conflicts.map(
+      (publicId) => `${publicId}: another issuer has this public id, or it is retained for one`,
+    ),
     ...refused.map(({ public_id: publicId, detail }) => `${publicId}: ${detail}`),
   ];
   if (failed.length === 0) return;

@@ -34,11 +34,12 @@ export interface AssetPage {
 /** The Admin API gave no page. */
 export class AssetListError extends Error {
   /**
-   * @param kind `rate`: too many requests; `cursor`: it is known no more; `fault`: worth another try; `refused`: not.
+   * @param kind `rate`: too many requests; `cursor`: it is known no more; `fault`: worth another try; `absent`: no such
+   * asset; `refused`: another refusal.
    * @param retryAt When Cloudinary says to come again; null where it does not.
    */
   constructor(
-    readonly kind: 'rate' | 'cursor' | 'fault' | 'refused',
+    readonly kind: 'rate' | 'cursor' | 'fault' | 'absent' | 'refused',
     message: string,
     readonly retryAt: Date | null = null,
   ) {
@@ -79,6 +80,17 @@ export class AccountAssets {
       nextCursor: typeof next === 'string' ? next : null,
       restUntil: left === 0 && reset instanceof Date && !Number.isNaN(reset.getTime()) ? reset : null,
     };
+  }
+
+  /** Whether the account has an image of this type and public id. @throws AssetListError */
+  async exists(type: DeliveryType, publicId: string): Promise<boolean> {
+    try {
+      await this.ask((account) => sdk().api.resource(publicId, { ...account, resource_type: 'image', type }));
+      return true;
+    } catch (error) {
+      if (error instanceof AssetListError && error.kind === 'absent') return false;
+      throw error;
+    }
   }
 
   /** How many there are by the account's search, for a progress bar; null where it does not say. */
@@ -146,6 +158,7 @@ function describeFailure(thrown: unknown): AssetListError {
   const status = Number(error.http_code ?? 0);
   if (status === 420 || status === 429) return new AssetListError('rate', message, readRetry(message));
   if (status === 400 && /cursor/i.test(message)) return new AssetListError('cursor', message);
+  if (status === 404) return new AssetListError('absent', `${status}: ${message}`);
   if (status === 0 || status === 408 || status >= 500) return new AssetListError('fault', message);
   return new AssetListError('refused', `${status}: ${message}`);
 }

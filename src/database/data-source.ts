@@ -9,6 +9,7 @@ import { IssuerEntity } from '../issuers/issuer.entity.js';
 import { AssetStateEntity } from '../notifications/asset-state.entity.js';
 import { OriginalEntity } from '../originals/original.entity.js';
 import { OverlayEntity } from '../overlays/overlay.entity.js';
+import { RetainedPublicIdEntity } from '../retained-public-ids/retained-public-id.entity.js';
 import { RevocationEntity } from '../revocations/revocation.entity.js';
 import { ActorSubscriber } from './actor.subscriber.js';
 import { findConnectionSettingError } from './connection-setting.error.js';
@@ -22,6 +23,7 @@ import { CreateAdminKeysAndAudit1769000000000 } from './migrations/1769000000000
 import { RecordRevocations1770000000000 } from './migrations/1770000000000-record-revocations.js';
 import { CreateCloudinaryAssets1771000000000 } from './migrations/1771000000000-create-cloudinary-assets.js';
 import { TimeRevocations1772000000000 } from './migrations/1772000000000-time-revocations.js';
+import { RetainPublicIds1773000000000 } from './migrations/1773000000000-retain-public-ids.js';
 
 /** Milliseconds to wait for a connection, and for an answer, before a request is told 503. */
 const CONNECT_TIMEOUT = 900;
@@ -41,6 +43,7 @@ const SCHEMA = {
     AdminKeyEntity,
     AuditEntryEntity,
     AssetStateEntity,
+    RetainedPublicIdEntity,
   ],
   migrations: [
     CreateTables1764000000000,
@@ -52,6 +55,7 @@ const SCHEMA = {
     RecordRevocations1770000000000,
     CreateCloudinaryAssets1771000000000,
     TimeRevocations1772000000000,
+    RetainPublicIds1773000000000,
   ],
   subscribers: [ActorSubscriber],
   migrationsTableName: 'migrations',

@@ -8,6 +8,7 @@ const ROWS: Readonly<Record<string, string>> = {
   issuers: 'The issuer’s id.',
   keys: 'The signing key’s id, which is the `kid` of its tokens.',
   overlays: 'The overlay’s id.',
+  'retained-public-ids': 'The id of the retention, not the public id.',
   revocations: 'The revocation’s id.',
 };
 

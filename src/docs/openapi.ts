@@ -24,6 +24,7 @@ const TAGS: readonly (readonly [name: string, description: string])[] = [
   ['issuers', 'Tenants, and the keys that seal their tokens.'],
   ['revocations', 'Tokens and sessions that count no more.'],
   ['overlays', 'Pictures that a step lays over an image.'],
+  ['retained-public-ids', 'Public ids that stay their issuer’s though no row has them.'],
   ['admin-keys', 'Keys of the admin API.'],
   ['audit', 'Who wrote what.'],
   ['cloudinary', 'What Cloudinary tells of the account’s assets.'],

@@ -117,7 +117,7 @@ export class ImagesService {
     return this.get(row.id);
   }
 
-  /** Leaves a row that answers 410, and lets the public id go. @throws ImageNotFoundError (404) @throws ImageDeletedError (410) */
+  /** Leaves a row that answers 410; the public id is retained for its issuer. @throws ImageNotFoundError (404) @throws ImageDeletedError (410) */
   async delete(id: string): Promise<void> {
     const row = await this.get(id);
     await this.store.releasing(row, () =>

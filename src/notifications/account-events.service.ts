@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { type EntityManager, MoreThanOrEqual } from 'typeorm';
+import { type EntityManager, MoreThanOrEqual, Not } from 'typeorm';
 import { ENVIRONMENT } from '../config/config.module.js';
 import type { Environment } from '../config/environment.js';
 import type { RowChange } from '../database/change-feed.js';
 import { ImageEntity } from '../images/image.entity.js';
 import { OverlayEntity } from '../overlays/overlay.entity.js';
 import { writeAssetLayer } from '../transformations/asset-layer.js';
+import { RetainedPublicIdEntity } from '../retained-public-ids/retained-public-id.entity.js';
 import { AssetStateEntity } from './asset-state.entity.js';
 import type { AssetName, Notification, Uploaded } from './notification.js';
 import { findIssuerOf } from './registration-rule.js';
@@ -30,7 +31,11 @@ export class AccountEventsService {
   async apply(rows: EntityManager, { at, event }: Notification): Promise<RowChange[]> {
     if (event.type === 'other') return [];
     // One after the other, over all processes: an event may touch several names, and meet them in any order.
-    await rows.query(`SELECT pg_advisory_xact_lock(hashtextextended('cloudinary_assets', 2))`);
+    await rows.query(
+      // What the account deletes or renames is not retained for its issuer: the asset is gone.
+      `SELECT pg_advisory_xact_lock(hashtextextended('cloudinary_assets', 2)),
+              set_config('pixseal.account_event', 'on', true)`,
+    );
     await prune(rows);
     switch (event.type) {
       case 'upload':
@@ -96,6 +101,7 @@ export class AccountEventsService {
     const image = await rows.findOneBy(ImageEntity, name);
     if (isOutdated(at, state, image)) return [];
     const overlay = await rows.findOneBy(OverlayEntity, name);
+    await release(rows, name, at);
     await put(rows, name, {
       at,
       gone: true,
@@ -138,6 +144,8 @@ export class AccountEventsService {
       );
     }
     const deletedAt = target?.gone ? target.at : null;
+    const retained = await release(rows, from, at);
+    if (retained !== null && deletedAt === null) await retain(rows, name, retained);
     return [
       ...(image === null ? [] : await moveImage(rows, image, name, newestOf(known, target), deletedAt)),
       ...(overlay === null ? [] : await moveOverlay(rows, overlay, name, deletedAt)),
@@ -209,6 +217,37 @@ async function put(
   );
 }
 
+type Retained = Pick<RetainedPublicIdEntity, 'issuerId' | 'version'>;
+
+/** Ends the retention of a name whose asset is gone. @returns what was retained; null for nothing of that time. */
+async function release(rows: EntityManager, name: AssetName, at: Date): Promise<Retained | null> {
+  const retained = await rows.findOneBy(RetainedPublicIdEntity, name);
+  // As for rows: an asset with a later version is another one, which the event does not know yet.
+  if (retained === null || (retained.version ?? 0) > Math.floor(at.getTime() / 1_000)) return null;
+  await rows.delete(RetainedPublicIdEntity, { id: retained.id });
+  return retained;
+}
+
+/** Retains a name, unless a row or another retention has it. */
+async function retain(
+  rows: EntityManager,
+  { publicId, deliveryType }: AssetName,
+  { issuerId, version }: Retained,
+): Promise<void> {
+  const taken =
+    (await rows.existsBy(ImageEntity, { publicId })) ||
+    (await rows.existsBy(OverlayEntity, { publicId })) ||
+    (await rows.existsBy(RetainedPublicIdEntity, { publicId, issuerId: Not(issuerId) }));
+  if (taken) return;
+  await rows
+    .createQueryBuilder()
+    .insert()
+    .into(RetainedPublicIdEntity)
+    .values({ id: randomUUID(), publicId, deliveryType, issuerId, version })
+    .orIgnore()
+    .execute();
+}
+
 async function prune(rows: EntityManager): Promise<void> {
   await rows.query(
     `DELETE FROM cloudinary_assets WHERE at < now() - ${KEPT} AND image_id IS NULL AND overlay_id IS NULL`,
@@ -274,7 +313,10 @@ async function moveOverlay(
 ): Promise<RowChange[]> {
   const { id, issuerId } = overlay;
   if (deletedAt !== null || writeAssetLayer({ ...name, deliveryType: 'upload' }) === undefined) {
-    return deleteOverlay(rows, overlay);
+    // Without a row, its asset is still its issuer's.
+    const changed = await deleteOverlay(rows, overlay);
+    if (deletedAt === null) await retain(rows, name, { issuerId, version: null });
+    return changed;
   }
   const there = await rows.findOneBy(OverlayEntity, { ...name, issuerId });
   const changes = there === null ? [] : await deleteOverlay(rows, there);

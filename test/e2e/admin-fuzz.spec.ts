@@ -137,6 +137,16 @@ const makers: Readonly<Record<string, () => Promise<{ id: string }>>> = {
   issuers: () => post(service, '/issuers', { name: 'Fuzzed' }),
   keys: () => post(service, `/issuers/${tenant.issuerId}/keys`, {}),
   overlays: () => post(service, '/overlays', { issuer_id: tenant.issuerId, public_id: randomUUID() }),
+  'retained-public-ids': async () => {
+    const publicId = randomUUID();
+    const members = { issuer_id: tenant.issuerId, public_id: publicId };
+    const { id } = await post<{ id: string }>(service, '/overlays', members);
+    await service.admin('DELETE', `/overlays/${id}`);
+    const { items } = (await service.admin('GET', `/retained-public-ids?public_id=${publicId}`)).json() as {
+      items: [{ id: string }];
+    };
+    return items[0];
+  },
   revocations: () => post(service, `/issuers/${tenant.issuerId}/revocations`, { jti: randomUUID() }),
 };
 

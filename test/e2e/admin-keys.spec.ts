@@ -243,6 +243,7 @@ describe('a key that is bound to an issuer', () => {
       `DELETE /${kind}/{id}`,
     ]),
     'GET /audit',
+    'GET /retained-public-ids',
     'POST /issuers/{id}/revocations',
     'GET /issuers/{id}/revocations',
     'GET /issuers/{id}/revocations/{revocation_id}',

@@ -78,7 +78,7 @@ const PUBLIC_ID_TAKEN = problem(
   409,
   'Conflict',
   'public_id_taken',
-  'The public id is registered already. Use the row that has it, or delete that one first.',
+  'The public id is registered already, or its former issuer retains it. Use the row that has it, or delete that row first; an operator releases a retained one with DELETE /admin/retained-public-ids/:id.',
   { key: 'public_id' },
 );
 
@@ -568,7 +568,7 @@ describe.each(KINDS)('$kind', ({ kind, missing, needed, defaults, changed }) => 
     await expectAnswer(service.admin('GET', one), status, gone);
     await expectAnswer(service.admin('PATCH', one, {}), status, gone);
     await expectAnswer(service.admin('DELETE', one), status, gone);
-    // What was deleted holds its public id no more, and is on no list.
+    // What was deleted is on no list, and its issuer can register its public id again.
     await expectAnswer(service.admin('GET', `${path}?public_id=${renamed}`), 200, {
       items: [],
       next_cursor: null,

@@ -689,6 +689,30 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
       await entries.getByText('revocation.delete').waitFor();
     });
 
+    it('releases the public id of a deleted image, and offers that to no bound key', async () => {
+      const { id } = await post<{ id: string }>(service, '/images', {
+        issuer_id: issuerId,
+        public_id: 'left-behind',
+        version: 1,
+      });
+      await service.admin('DELETE', `/images/${id}`);
+      const bound = await createAdminKey(service, { issuer_id: issuerId });
+      const own = await openAs(bound.key, `#/issuers/${issuerId}`);
+      const listed = own.getByRole('list', { name: 'Retained public ids' });
+      await listed.getByText('left-behind').waitFor();
+      expect(await listed.getByRole('button').count()).toBe(0);
+      await own.context().close();
+
+      const page = await openAs(ADMIN_KEY, `#/issuers/${issuerId}`);
+      await page.getByRole('button', { name: 'Release left-behind' }).click();
+      await page.getByRole('dialog').getByRole('button', { name: 'Release' }).click();
+      await page.getByText('No public id is retained.').waitFor();
+      const { items } = (await service.admin('GET', '/retained-public-ids?public_id=left-behind')).json() as {
+        items: unknown[];
+      };
+      expect(items).toStrictEqual([]);
+    });
+
     it('asks to sign in again when its admin key is revoked', async () => {
       const key = await createAdminKey(service);
       const page = await openAs(key.key, '#/images');

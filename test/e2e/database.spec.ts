@@ -54,6 +54,68 @@ describe('the migrations', () => {
     expect(await schemaOf(dataSource)).toStrictEqual(before);
   });
 
+  it('retain what was deleted before, and change nothing that rows serve', async () => {
+    const dataSource = await open(await newDatabase());
+    while ((await rowsOf(dataSource, `SELECT FROM migrations WHERE name LIKE 'RetainPublicIds%'`)).length > 0)
+      await dataSource.undoLastMigration({ transaction: 'all' });
+    const [one, two] = [randomUUID(), randomUUID()];
+    await dataSource.query(`INSERT INTO issuers (id, name) VALUES ($1, 'One'), ($2, 'Two')`, [one, two]);
+    const insertImage = async (issuer: string, publicId: string, type = 'private'): Promise<string> => {
+      const id = randomUUID();
+      await dataSource.query(
+        'INSERT INTO images (id, issuer_id, public_id, delivery_type, version) VALUES ($1, $2, $3, $4, 7)',
+        [id, issuer, publicId, type],
+      );
+      return id;
+    };
+    const remove = (id: string): Promise<unknown> =>
+      dataSource.query('UPDATE images SET deleted_at = clock_timestamp() WHERE id = $1', [id]);
+    const insertOverlay = (publicId: string): Promise<unknown> =>
+      dataSource.query('INSERT INTO overlays (id, issuer_id, public_id) VALUES (gen_random_uuid(), $1, $2)', [
+        one,
+        publicId,
+      ]);
+    await remove(await insertImage(one, 'deleted'));
+    await remove(await insertImage(one, 'registered again'));
+    await insertImage(one, 'registered again');
+    await remove(await insertImage(one, 'of another now'));
+    await insertImage(two, 'of another now', 'upload');
+    await remove(await insertImage(one, 'of two'));
+    await remove(await insertImage(two, 'of two', 'upload'));
+    await dataSource.query(`UPDATE images SET public_id = 'new name' WHERE id = $1`, [
+      await insertImage(one, 'old name'),
+    ]);
+    await insertOverlay('overlay');
+    await dataSource.query(`DELETE FROM overlays WHERE public_id = 'overlay'`);
+    await remove(await insertImage(one, 'gone in the account'));
+    await dataSource.query(
+      `INSERT INTO cloudinary_assets (public_id, delivery_type, at, gone)
+       VALUES ('gone in the account', 'private', now() + interval '1 minute', true)`,
+    );
+    const served = (): Promise<Row[]> => rowsOf(dataSource, 'SELECT * FROM images ORDER BY id');
+    const before = await served();
+
+    await migrateUnderLock(dataSource);
+    expect(await served()).toStrictEqual(before);
+    expect(
+      await rowsOf(
+        dataSource,
+        'SELECT public_id, delivery_type, issuer_id, version::int FROM retained_public_ids ORDER BY public_id',
+      ),
+    ).toStrictEqual([
+      { public_id: 'deleted', delivery_type: 'private', issuer_id: one, version: 7 },
+      { public_id: 'of two', delivery_type: 'upload', issuer_id: two, version: 7 },
+      { public_id: 'old name', delivery_type: 'private', issuer_id: one, version: 7 },
+      { public_id: 'overlay', delivery_type: 'private', issuer_id: one, version: null },
+    ]);
+    await dataSource.undoLastMigration({ transaction: 'all' });
+    await insertImage(two, 'deleted');
+    await migrateUnderLock(dataSource);
+    await expect(insertImage(two, 'overlay')).rejects.toMatchObject({
+      driverError: { constraint: 'public_id_owner' },
+    });
+  });
+
   it('agree with the entities: TypeORM would change no column', async () => {
     const dataSource = await open(await newDatabase());
     const { upQueries } = await dataSource.driver.createSchemaBuilder().log();
@@ -170,10 +232,55 @@ describe('the database itself', () => {
     );
   });
 
-  it('lets a deleted image’s public id go, and does not let it be brought back over another’s', async () => {
+  it.each<[table: string, change: string, row: () => WithId]>([
+    ['images', 'UPDATE images SET deleted_at = now() WHERE id = $1', image],
+    ['images', 'DELETE FROM images WHERE id = $1', image],
+    ['images', `UPDATE images SET public_id = public_id || '_2' WHERE id = $1`, image],
+    ['images', `UPDATE images SET delivery_type = 'upload' WHERE id = $1`, image],
+    ['overlays', 'DELETE FROM overlays WHERE id = $1', overlay],
+    ['overlays', `UPDATE overlays SET public_id = public_id || '_2' WHERE id = $1`, overlay],
+  ])('keeps the public id of %s for its issuer, however it is left: %s', async (table, change, row) => {
+    const first = row();
+    await insert(table, first);
+    await dataSource.query(change, [first.id]);
+    const { public_id: publicId } = first;
+    const owner = `SELECT issuer_id FROM retained_public_ids WHERE public_id = $1`;
+    expect(await rowsOf(dataSource, owner, [publicId])).toStrictEqual([{ issuer_id: ids.issuer }]);
+    for (const [into, another] of [
+      ['images', image()],
+      ['overlays', overlay()],
+    ] as const) {
+      for (const type of ['upload', 'private', 'authenticated']) {
+        await expect(
+          insert(into, { ...another, public_id: publicId, issuer_id: ids.neighbour, delivery_type: type }),
+        ).rejects.toMatchObject({ driverError: { code: UNIQUE, constraint: 'public_id_owner' } });
+      }
+    }
+    await insert(table, {
+      ...row(),
+      public_id: publicId,
+      delivery_type: table === 'images' ? 'authenticated' : 'private',
+    });
+    expect(await rowsOf(dataSource, owner, [publicId])).toStrictEqual([]);
+  });
+
+  it('retains a name once its last row is gone', async () => {
+    const retained = (publicId: unknown): Promise<Row[]> =>
+      rowsOf(dataSource, 'SELECT issuer_id FROM retained_public_ids WHERE public_id = $1', [publicId]);
+    const [both, mark]: [WithId, WithId] = [{ ...image(), delivery_type: 'upload' }, overlay()];
+    await insert('images', both);
+    await insert('overlays', { ...mark, public_id: both['public_id'], delivery_type: 'upload' });
+    await dataSource.query('UPDATE images SET deleted_at = now() WHERE id = $1', [both.id]);
+    expect(await retained(both['public_id'])).toStrictEqual([]);
+    await dataSource.query('DELETE FROM overlays WHERE id = $1', [mark.id]);
+    expect(await retained(both['public_id'])).toHaveLength(1);
+  });
+
+  it('does not let a deleted image be brought back over another’s', async () => {
     const first: WithId = { ...image(), public_id: 'passed_on' };
     await insert('images', first);
     await dataSource.query('UPDATE images SET deleted_at = now() WHERE id = $1', [first.id]);
+    await dataSource.query(`DELETE FROM retained_public_ids WHERE public_id = 'passed_on'`);
     await insert('images', { ...image(), public_id: 'passed_on', issuer_id: ids.neighbour });
     await expect(
       dataSource.query('UPDATE images SET deleted_at = NULL WHERE id = $1', [first.id]),

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { createAdminKey } from '../support/admin-keys.js';
 import { startAdminApi, type AccountAsset, type AdminApi } from '../support/admin-api.js';
 import { hasProgram } from '../support/programs.js';
 import { post } from '../support/seed.js';
@@ -47,8 +48,10 @@ beforeEach(async () => {
     rate: { remaining: 499, reset: new Date() },
     counts: true,
     counted: 0,
+    unlisted: [],
   });
   api.asked.length = 0;
+  api.lookedUp.length = 0;
   issuerId = (await post<{ id: string }>(service, '/issuers', { name: 'Importing' })).id;
 });
 
@@ -114,7 +117,7 @@ async function counts(args: readonly string[] = []): Promise<unknown> {
   return JSON.parse(stdout);
 }
 
-const none = { registered: 0, updated: 0, unchanged: 0, conflicts: [], refused: [] };
+const none = { registered: 0, updated: 0, unchanged: 0, released: 0, conflicts: [], refused: [] };
 const rows = (): Promise<object[]> =>
   service.app
     .get(DataSource)
@@ -162,7 +165,7 @@ describe('pixseal import', () => {
     expect(first).toMatchObject({
       code: 0,
       stdout:
-        'registered         1200\nupdated            0\nunchanged          0\n' +
+        'registered         1200\nupdated            0\nunchanged          0\nreleased           0\n' +
         'of another issuer  0\nnot to be named    0\n',
     });
     expect(api.asked).toHaveLength(3);
@@ -198,7 +201,7 @@ describe('pixseal import', () => {
     const { code, stdout, stderr } = await pixsealImport(['--dry-run']);
     expect(code).toBe(1);
     expect(stdout).toBe(
-      'would be registered  2\nwould be updated     1\nunchanged            0\n' +
+      'would be registered  2\nwould be updated     1\nunchanged            0\nwould be released    0\n' +
         'of another issuer    1\nnot to be named      0\n',
     );
     expect(stderr).toContain(`${theirs?.public_id ?? ''}: another issuer has this public id`);
@@ -271,6 +274,69 @@ describe('pixseal import', () => {
     const { code, stdout } = await pixsealImport(['--json'], onDatabase());
     expect([code, JSON.parse(stdout)]).toStrictEqual([0, expected]);
     expect(await counts()).toStrictEqual({ ...none, unchanged: 4 });
+  });
+
+  describe('where images of the issuer were deleted here', () => {
+    /** Registers an account, and deletes some of its images. @returns the public ids that are retained. */
+    async function deleteHere(count: number, deletions: number): Promise<string[]> {
+      const names = fill(count)
+        .slice(0, deletions)
+        .map(({ public_id: name }) => name);
+      await counts();
+      for (const name of names) {
+        const { items } = (
+          await service.admin('GET', `/images?issuer_id=${issuerId}&public_id=${name}`)
+        ).json() as { items: { id: string }[] };
+        await service.admin('DELETE', `/images/${items[0]?.id ?? ''}`);
+      }
+      expect(await retained()).toStrictEqual(names);
+      return names;
+    }
+    async function retained(): Promise<string[]> {
+      const path = `/retained-public-ids?issuer_id=${issuerId}`;
+      const { items } = (await service.admin('GET', path)).json() as { items: { public_id: string }[] };
+      return items.map(({ public_id: name }) => name).sort();
+    }
+
+    it('releases those that the account does not have any more, each looked up', async () => {
+      const [kept = '', lagging = '', gone = ''] = await deleteHere(5, 3);
+      api.assets = api.assets.filter(({ public_id: name }) => name !== gone && name !== lagging);
+      api.unlisted = [lagging];
+      expect(await counts(['--dry-run'])).toStrictEqual({ ...none, unchanged: 3, released: 1 });
+      expect(await retained()).toStrictEqual([kept, lagging, gone]);
+      const { code, stdout } = await pixsealImport(['--json'], onDatabase());
+      expect([code, JSON.parse(stdout)]).toStrictEqual([0, { ...none, unchanged: 3, released: 1 }]);
+      expect(await retained()).toStrictEqual([kept, lagging]);
+      expect(api.lookedUp.toSorted()).toStrictEqual([lagging, lagging, gone, gone].toSorted());
+    });
+
+    it.each<[what: string, args: (prefix: string) => string[]]>([
+      ['a tag filters', () => ['--tag', 'chosen']],
+      ['another prefix filters', () => ['--prefix', 'elsewhere/']],
+      ['another type is walked', () => ['--type', 'upload']],
+    ])('releases nothing where %s', async (_, args) => {
+      const names = await deleteHere(3, 1);
+      api.assets = api.assets.filter(({ public_id: name }) => !names.includes(name));
+      await counts(args(''));
+      expect(await retained()).toStrictEqual(names);
+      expect(api.lookedUp).toStrictEqual([]);
+    });
+
+    it('releases nothing where the account has no image that is registered, as another account', async () => {
+      const names = await deleteHere(3, 1);
+      fill(2);
+      expect(await counts()).toStrictEqual({ ...none, registered: 2 });
+      expect(await retained()).toStrictEqual(names);
+    });
+
+    it('releases nothing under an admin key that is bound to the issuer', async () => {
+      const names = await deleteHere(3, 1);
+      api.assets = api.assets.filter(({ public_id: name }) => !names.includes(name));
+      const { key } = await createAdminKey(service, { issuer_id: issuerId });
+      const { code, stdout } = await pixsealImport(['--json'], { ...overHttp(), PIXSEAL_ADMIN_KEY: key });
+      expect([code, JSON.parse(stdout)]).toStrictEqual([0, { ...none, unchanged: 2 }]);
+      expect(await retained()).toStrictEqual(names);
+    });
   });
 
   it('leaves overlays of the same name alone', async () => {

@@ -53,6 +53,16 @@ async function overlaysOf(publicId: string): Promise<{ id: string }[]> {
   return (answer.json() as { items: { id: string }[] }).items;
 }
 
+interface Retained {
+  readonly id: string;
+  readonly issuer_id: string;
+}
+
+async function retainedOf(publicId: string): Promise<Retained[]> {
+  const answer = await service.admin('GET', `/retained-public-ids?public_id=${encodeURIComponent(publicId)}`);
+  return (answer.json() as { items: Retained[] }).items;
+}
+
 const addImage = (publicId: string, members: object = {}): Promise<Image> =>
   post<Image>(service, '/images', { issuer_id: shop.issuerId, public_id: publicId, version: 1, ...members });
 
@@ -283,8 +293,11 @@ describe('an upload', () => {
     const body = JSON.stringify(uploaded(publicId, now()));
     const refused = await send(service, body);
     expect([refused.status, (refused.json() as Told)['code']]).toStrictEqual([409, 'public_id_taken']);
-    // Told again once the other row is gone, the same notification counts.
+    // Without its row the asset is still the other issuer's; told again once it is released, the notification counts.
     await service.admin('DELETE', `/images/${theirs.id}`);
+    expect((await send(service, body)).status).toBe(409);
+    const [retained] = await retainedOf(publicId);
+    await service.admin('DELETE', `/retained-public-ids/${retained?.id ?? ''}`);
     expect((await send(service, body)).json()).toStrictEqual({ changed: 1 });
   });
 
@@ -349,6 +362,89 @@ describe('a deletion', () => {
     expect(await tell(service, uploaded(publicId, at + 10))).toBe(2);
     expect(await imagesOf(publicId)).toMatchObject([{ id: image.id, version: at + 10 }]);
     expect(await overlaysOf(publicId)).toMatchObject([{ id: overlay.id }]);
+  });
+});
+
+describe('a public id that was deleted here', () => {
+  const retain = async (members: object = {}): Promise<string> => {
+    const image = await addImage(fresh(), members);
+    await service.admin('DELETE', `/images/${image.id}`);
+    expect(await retainedOf(image.public_id)).toMatchObject([{ issuer_id: shop.issuerId }]);
+    return image.public_id;
+  };
+
+  it('is anybody’s once the account has deleted its asset', async () => {
+    const publicId = await retain();
+    await tell(service, deleted(publicId, now()));
+    expect(await retainedOf(publicId)).toStrictEqual([]);
+    await addImage(publicId, { issuer_id: other.issuerId });
+  });
+
+  it('is anybody’s where the account deletes image and overlay', async () => {
+    const image = await addImage(fresh());
+    const overlay = await post<{ public_id: string }>(service, '/overlays', {
+      issuer_id: shop.issuerId,
+      public_id: fresh(),
+      delivery_type: 'authenticated',
+    });
+    const names = [image.public_id, overlay.public_id];
+    await tell(service, deleted(names, now()));
+    for (const publicId of names) expect(await retainedOf(publicId)).toStrictEqual([]);
+  });
+
+  it('stays its issuer’s where an asset of another type is deleted, or one from before this one', async () => {
+    const publicId = await retain({ version: now() - 60 });
+    await tell(service, deleted(publicId, now(), { type: 'upload' }));
+    await tell(service, deleted(publicId, now() - 120));
+    expect(await retainedOf(publicId)).toHaveLength(1);
+  });
+
+  it('follows its asset to another name', async () => {
+    const [from, to] = [await retain(), fresh()];
+    await tell(service, renamed(from, to, now()));
+    expect(await retainedOf(from)).toStrictEqual([]);
+    expect(await retainedOf(to)).toMatchObject([{ issuer_id: shop.issuerId }]);
+    const taken = await service.admin('POST', '/images', {
+      issuer_id: other.issuerId,
+      public_id: to,
+      version: 1,
+    });
+    expect(taken.status).toBe(409);
+  });
+
+  it('is not retained at a name that another issuer’s row has', async () => {
+    const [from, theirs] = [await retain(), await addImage(fresh(), { issuer_id: other.issuerId })];
+    await tell(service, renamed(from, theirs.public_id, now()));
+    expect([await retainedOf(from), await retainedOf(theirs.public_id)]).toStrictEqual([[], []]);
+    expect(await statusOf(theirs.id)).toBe(200);
+  });
+
+  it('is free where a registered asset was renamed', async () => {
+    const image = await addImage(fresh());
+    const to = fresh();
+    await tell(service, renamed(image.public_id, to, now()));
+    expect([await retainedOf(image.public_id), await retainedOf(to)]).toStrictEqual([[], []]);
+  });
+
+  it('is an overlay’s whose new name no layer can have', async () => {
+    const overlay = await post<{ public_id: string }>(service, '/overlays', {
+      issuer_id: shop.issuerId,
+      public_id: fresh(),
+      delivery_type: 'authenticated',
+    });
+    const to = `12:${fresh()}`;
+    await tell(service, renamed(overlay.public_id, to, now()));
+    expect(await retainedOf(to)).toMatchObject([{ issuer_id: shop.issuerId }]);
+  });
+
+  it('is released by Cloudinary in the audit log', async () => {
+    const publicId = await retain();
+    const [retained] = await retainedOf(publicId);
+    await tell(service, deleted(publicId, now()));
+    const { items } = (await service.admin('GET', `/audit?row_id=${retained?.id ?? ''}`)).json() as {
+      items: object[];
+    };
+    expect(items).toMatchObject([{ actor: 'cloudinary', action: 'retained_public_id.delete' }]);
   });
 });
 

@@ -632,6 +632,10 @@ describe('originals that the Cloudinary account has', () => {
     const replace = originals.replace.bind(originals);
     vi.spyOn(originals, 'replace').mockImplementationOnce(async (...given) => {
       await service.admin('DELETE', path);
+      const { items } = (await service.admin('GET', `/retained-public-ids?public_id=${name}`)).json() as {
+        items: { id: string }[];
+      };
+      await service.admin('DELETE', `/retained-public-ids/${items[0]?.id ?? ''}`);
       await post(service, '/images', { issuer_id: stranger, public_id: name, version: 1 });
       return replace(...given);
     });

@@ -22,6 +22,10 @@ export interface AdminApi {
   assets: AccountAsset[];
   /** The paths and queries of the lists that were asked for. */
   readonly asked: string[];
+  /** Public ids that were looked up one by one. */
+  readonly lookedUp: string[];
+  /** Public ids that exist and are on no list yet. */
+  unlisted: readonly string[];
   /** Assets that a page has at the most, however many are asked for. */
   pageSize: number;
   /** Is asked before each page. */
@@ -55,6 +59,8 @@ export async function startAdminApi(account: {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     assets: [],
     asked: [],
+    lookedUp: [],
+    unlisted: [],
     pageSize: PAGE,
     refuse: null,
     rate: { remaining: 499, reset: new Date() },
@@ -81,6 +87,15 @@ export async function startAdminApi(account: {
       api.counted += 1;
       if (!api.counts) return { status: 420, message: 'Rate Limit Exceeded' };
       send(response, 200, { total_count: api.assets.length, resources: [] });
+      return null;
+    }
+    const [, type, publicId] = /^resources\/image\/(upload|private|authenticated)\/(.+)$/.exec(path) ?? [];
+    if (type !== undefined) {
+      api.lookedUp.push(publicId ?? '');
+      const asset = api.assets.find((each) => each.type === type && each.public_id === publicId);
+      if (asset === undefined && !api.unlisted.includes(publicId ?? ''))
+        return { status: 404, message: `Resource not found - ${publicId ?? ''}` };
+      send(response, 200, { ...asset, public_id: publicId, resource_type: 'image', bytes: 1 });
       return null;
     }
     const [, place = '', value = ''] = /^resources\/image\/(tags\/)?([\w-]+)$/.exec(path) ?? [];

@@ -50,7 +50,7 @@ export function AssetDialog({ kind, asset, onChange, onClose }: AssetDialogProps
             label="Delete"
             of={asset.public_id}
             question={`Delete this ${SINGULAR[kind]}?`}
-            consequence="Requests for it are refused from now on, and its name can be registered again."
+            consequence="Requests for it are refused from now on. Its public id stays this issuer’s until it is released."
             act={() => ask('DELETE', adminPath(`${kind}/${asset.id}`))}
             onDone={() => {
               onChange(null);

@@ -2,6 +2,7 @@ import type { JSX } from 'preact';
 import { Facts, Id, Moment, MomentForm, ProblemNote } from './parts.js';
 import { KeysSection } from './keys.js';
 import { PolicySection } from './policy-editor.js';
+import { RetainedPublicIdsSection } from './retained-public-ids.js';
 import { RevocationsSection } from './revocations.js';
 import { adminPath, ask, type IssuerWithKeys } from './service.js';
 import { useAnnounce, useRights } from './session-context.js';
@@ -42,6 +43,7 @@ export function IssuerView({ id }: { readonly id: string }): JSX.Element {
           <KeysSection issuer={issuer} onChange={reload} />
           <PolicySection issuer={issuer} onChange={reload} />
           <RevocationsSection issuerId={issuer.id} />
+          <RetainedPublicIdsSection issuerId={issuer.id} />
         </>
       )}
     </div>

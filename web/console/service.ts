@@ -74,6 +74,14 @@ export interface Revocation {
   readonly expires_at: string | null;
 }
 
+/** A public id that no row has, and that only its issuer can register. */
+export interface RetainedPublicId {
+  readonly id: string;
+  readonly public_id: string;
+  readonly delivery_type: string;
+  readonly retained_at: string;
+}
+
 type Row = Readonly<Record<string, unknown>>;
 
 export interface AuditEntry {

@@ -57,6 +57,8 @@ export class Model {
   readonly deletedImages = new Map<string, ModelImage>();
   readonly overlays = new Map<string, ModelOverlay>();
   readonly revocations = new Map<string, ModelRevocation>();
+  /** Issuers whose names no row has, by delivery type and public id: they alone can register them. */
+  private readonly retained = new Map<string, string>();
 
   /** Ids that were ever used, so that requests name rows that are gone too. */
   readonly known = {
@@ -165,6 +167,7 @@ export class Model {
     if (refusal !== null) return { ...request, expected: refusal };
     const made = { ...row, not_before: null };
     this.images.set(row.id, made);
+    this.retain(null, made);
     this.known.images.add(row.id);
     return { ...request, expected: { status: 201, body: viewImage(made) } };
   }
@@ -177,6 +180,7 @@ export class Model {
     const refusal = this.refuseAsset(changed, this.images, false);
     if (refusal !== null) return { ...request, expected: refusal };
     this.images.set(id, changed);
+    this.retain(row, changed);
     return { ...request, expected: { status: 200, body: viewImage(changed) } };
   }
 
@@ -186,6 +190,7 @@ export class Model {
     if ('status' in row) return { ...request, expected: row };
     this.images.delete(id);
     this.deletedImages.set(id, row);
+    this.retain(row, null);
     return { ...request, expected: DONE };
   }
 
@@ -194,6 +199,7 @@ export class Model {
     const refusal = this.refuseAsset(row, this.overlays, this.overlays.has(row.id));
     if (refusal !== null) return { ...request, expected: refusal };
     this.overlays.set(row.id, row);
+    this.retain(null, row);
     this.known.overlays.add(row.id);
     return { ...request, expected: { status: 201, body: { ...row } } };
   }
@@ -206,12 +212,16 @@ export class Model {
     const refusal = this.refuseAsset(changed, this.overlays, false);
     if (refusal !== null) return { ...request, expected: refusal };
     this.overlays.set(id, changed);
+    this.retain(row, changed);
     return { ...request, expected: { status: 200, body: { ...changed } } };
   }
 
   deleteOverlay(id: string): PlannedRequest {
     const request = { method: 'DELETE', path: `/overlays/${id}` };
-    if (!this.overlays.delete(id)) return { ...request, expected: problem(404, 'overlay_not_found') };
+    const row = this.overlays.get(id);
+    if (row === undefined) return { ...request, expected: problem(404, 'overlay_not_found') };
+    this.overlays.delete(id);
+    this.retain(row, null);
     return { ...request, expected: DONE };
   }
 
@@ -341,11 +351,23 @@ export class Model {
     const { id, issuer_id, public_id, delivery_type } = row;
     const named = (each: ModelOverlay): boolean => each.public_id === public_id;
     const all = [...this.images.values(), ...this.overlays.values()].filter(named);
+    const retained = [...this.retained].filter(([name]) => name.endsWith(` ${public_id}`));
     if (all.some((each) => each.issuer_id !== issuer_id)) return PUBLIC_ID_TAKEN;
+    if (retained.some(([, issuer]) => issuer !== issuer_id)) return PUBLIC_ID_TAKEN;
     if (idTaken) return ID_TAKEN;
     const alike = [...rows.values()].filter(named).filter((each) => each.delivery_type === delivery_type);
     if (alike.some((each) => each.id !== id)) return PUBLIC_ID_TAKEN;
     return this.issuers.has(issuer_id) ? null : NO_ISSUER;
+  }
+
+  /** A name without a row stays its issuer's. @param before Null for a new row. @param after Null for one that is gone. */
+  private retain(before: ModelOverlay | null, after: ModelOverlay | null): void {
+    const nameOf = (row: ModelOverlay): string => `${row.delivery_type} ${row.public_id}`;
+    if (after !== null) this.retained.delete(nameOf(after));
+    if (before === null) return;
+    const rows = [...this.images.values(), ...this.overlays.values()];
+    if (!rows.some((row) => nameOf(row) === nameOf(before)))
+      this.retained.set(nameOf(before), before.issuer_id);
   }
 
   private hasRowsOf(issuerId: string, policy: ModelPolicy): boolean {
