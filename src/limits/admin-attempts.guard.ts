@@ -1,53 +1,44 @@
-import { type ExecutionContext, Inject, Injectable } from '@nestjs/common';
-import { Reflector } from '@nestjs/core';
-import {
-  InjectThrottlerOptions,
-  ThrottlerGuard,
-  type ThrottlerModuleOptions,
-  type ThrottlerRequest,
-} from '@nestjs/throttler';
+import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { ENVIRONMENT } from '../config/config.module.js';
+import type { Environment } from '../config/environment.js';
 import { addressKey } from './address-key.js';
 import { TooManyRequestsError } from './limits.errors.js';
-import { RateLimitStorage, waitAfter } from './rate-limit.storage.js';
+import { type Rate, RateLimitStorage, waitAfter } from './rate-limit.storage.js';
 
 const UNAUTHORIZED = 401;
+/** Responses of 401 that the admin API gives to one address: at once, and per minute. */
+const FAILURES: Rate = { limit: 60, ttl: 60_000 };
 
 /**
- * Stands before the key guard of the admin API. Only answers of 401 count, so a client with a key may ask as much as
- * its address may; one that guesses is refused before its key is looked at.
+ * Runs before the admin API's key guard. Only responses of 401 are counted, so a client with a key is limited by its
+ * address's rate alone; one that guesses keys is refused before its key is read.
  */
 @Injectable()
-export class AdminAttemptsGuard extends ThrottlerGuard {
+export class AdminAttemptsGuard implements CanActivate {
+  /** Where addresses are not limited, such as behind a proxy that hides all clients, failures are not either. */
+  private readonly enabled: boolean;
+
   constructor(
-    @InjectThrottlerOptions() options: ThrottlerModuleOptions,
-    @Inject(RateLimitStorage) private readonly allowances: RateLimitStorage,
-    reflector: Reflector,
+    private readonly storage: RateLimitStorage,
+    @Inject(ENVIRONMENT) { rateLimitAddress }: Pick<Environment, 'rateLimitAddress'>,
   ) {
-    super(options, allowances, reflector);
+    this.enabled = rateLimitAddress > 0;
   }
 
   /** @throws TooManyRequestsError (429) */
-  protected override async handleRequest({ context, limit, ttl }: ThrottlerRequest): Promise<boolean> {
-    const { request, reply } = httpOf(context);
-    const rate = { limit, ttl };
-    const address = addressKey(request.ip);
-    // Counted together, one of these clients could lock out all others.
-    if (address === null) return true;
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const http = context.switchToHttp();
+    const address = addressKey(http.getRequest<FastifyRequest>().ip);
+    // Without an address all such clients would be counted as one, which could lock out the others.
+    if (!this.enabled || address === null) return true;
     const key = `admin:${address}`;
-    const { refused, debt } = await this.allowances.spend(key, rate, 0);
-    if (refused) throw new TooManyRequestsError('admin', waitAfter(debt, rate));
-    reply.raw.once('finish', () => {
-      if (reply.raw.statusCode === UNAUTHORIZED) void this.allowances.spend(key, rate);
+    const { refused, debt } = await this.storage.spend(key, FAILURES, 0);
+    if (refused) throw new TooManyRequestsError('admin', waitAfter(debt, FAILURES));
+    const { raw } = http.getResponse<FastifyReply>();
+    raw.once('finish', () => {
+      if (raw.statusCode === UNAUTHORIZED) void this.storage.spend(key, FAILURES);
     });
     return true;
   }
-}
-
-function httpOf(context: ExecutionContext): {
-  readonly request: FastifyRequest;
-  readonly reply: FastifyReply;
-} {
-  const http = context.switchToHttp();
-  return { request: http.getRequest<FastifyRequest>(), reply: http.getResponse<FastifyReply>() };
 }

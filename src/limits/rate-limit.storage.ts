@@ -1,5 +1,3 @@
-import type { ThrottlerStorage } from '@nestjs/throttler';
-
 /** How much a caller may ask: `limit` requests at once, repaid evenly over `ttl` milliseconds. */
 export interface Rate {
   readonly limit: number;
@@ -14,9 +12,6 @@ export interface Allowance {
   readonly debt: number;
 }
 
-/** `increment`'s answer; @nestjs/throttler does not export its type. */
-type ThrottlerRecord = Awaited<ReturnType<ThrottlerStorage['increment']>>;
-
 /**
  * Rounding of sums of times, in milliseconds: without it the last request of an allowance would fall to an error in
  * the last digit.
@@ -26,11 +21,8 @@ export const TOLERANCE = 0.01;
 /**
  * Where allowances are counted, by the generic cell rate algorithm: one number per caller, the moment at which all
  * it has asked for is repaid. A window of fixed borders would let twice the limit through around each of them.
- *
- * @nestjs/throttler's own storage keeps a time for every request and forgets callers once a minute, so its memory
- * grows with a flood; it also has no notion of a request that counts for many.
  */
-export abstract class RateLimitStorage implements ThrottlerStorage {
+export abstract class RateLimitStorage {
   /** Whether `spend` may give a promise. */
   abstract readonly waits: boolean;
 
@@ -40,24 +32,6 @@ export abstract class RateLimitStorage implements ThrottlerStorage {
    * @returns no promise where nothing is waited for: a redirect then stays within one turn of the event loop.
    */
   abstract spend(key: string, rate: Rate, cost?: number): Allowance | Promise<Allowance>;
-
-  /** The interface of @nestjs/throttler; its times are in milliseconds, `blockDuration` follows from the rate. */
-  async increment(
-    key: string,
-    ttl: number,
-    limit: number,
-    _blockDuration: number,
-    throttlerName: string,
-  ): Promise<ThrottlerRecord> {
-    const rate = { limit, ttl };
-    const { refused, debt } = await this.spend(`${throttlerName}:${key}`, rate);
-    return {
-      totalHits: Math.ceil((debt * limit) / ttl),
-      timeToExpire: debt,
-      isBlocked: refused,
-      timeToBlockExpire: refused ? waitAfter(debt, rate) : 0,
-    };
-  }
 }
 
 /** Milliseconds until one more request fits into an allowance. */

@@ -93,24 +93,3 @@ describe('an allowance in memory', () => {
     expect(spendUntilRefused(storage, 'a')).toBe(0);
   });
 });
-
-describe('the interface of @nestjs/throttler', () => {
-  it('counts hits, and tells when the caller may come again', async () => {
-    const storage = new MemoryRateLimitStorage();
-    const increment = (): ReturnType<typeof storage.increment> =>
-      storage.increment('a', MINUTE, 2, MINUTE, 'name');
-    expect(await increment()).toStrictEqual({
-      totalHits: 1,
-      timeToExpire: 30_000,
-      isBlocked: false,
-      timeToBlockExpire: 0,
-    });
-    expect(await increment()).toMatchObject({ totalHits: 2, isBlocked: false });
-    expect(await increment()).toStrictEqual({
-      totalHits: 2,
-      timeToExpire: 60_000,
-      isBlocked: true,
-      timeToBlockExpire: 30_000,
-    });
-  });
-});
