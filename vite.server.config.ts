@@ -12,6 +12,8 @@ const SEPARATE = [
 ];
 /** Nest's mapped types look for these in node_modules whatever is bundled: two copies would not share their metadata. */
 const SHARED = ['class-validator', 'class-transformer'];
+/** Must run before Nest's own modules, whose order in a chunk is the bundler's: a chunk's external imports run first. */
+const FIRST = ['reflect-metadata'];
 /** What Nest asks for only where an application uses it. */
 const ABSENT = ['@nestjs/websockets', '@nestjs/microservices', '@nestjs/platform-express', 'pg-native'];
 
@@ -53,7 +55,7 @@ export default defineConfig({
         'embedded-postgres.worker': 'dist/src/database/embedded-postgres.worker.js',
         'render.worker': 'dist/src/renderer/render.worker.js',
       },
-      external: new RegExp(`^(?:${[...SEPARATE, ...SHARED, ...ABSENT].join('|')})(?:/|$)`),
+      external: new RegExp(`^(?:${[...SEPARATE, ...SHARED, ...FIRST, ...ABSENT].join('|')})(?:/|$)`),
       output: {
         entryFileNames: '[name].js',
         chunkFileNames: '[name]-[hash].js',
