@@ -69,7 +69,7 @@ const GLOBALS = [
 
 export default defineConfig(
   // step.ts is made from the vocabulary.
-  { ignores: ['src/client/step.ts', 'dist', 'data', 'coverage'] },
+  { ignores: ['packages/client/src/step.ts', 'dist', 'data', 'coverage'] },
   tseslint.configs.strictTypeChecked,
   tseslint.configs.stylisticTypeChecked,
   {
@@ -86,13 +86,13 @@ export default defineConfig(
         {
           object: 'process',
           property: 'env',
-          message: 'Only src/config/environment.ts reads the environment.',
+          message: 'Only src/platform/config/environment.ts reads the environment.',
         },
       ],
     },
   },
   {
-    files: ['src/config/environment.ts', 'test/**', 'bench/**', '*.config.ts', '*.config.js'],
+    files: ['src/platform/config/environment.ts', 'test/**', 'bench/**', '*.config.ts', '*.config.js'],
     rules: { 'no-restricted-properties': 'off' },
   },
   // Programs in plain JavaScript, run by hand or by a test: there are no types to check them by.
@@ -111,7 +111,7 @@ export default defineConfig(
       'src/**/*.service.ts',
       'src/originals/originals.store.ts',
       'src/admin/{page,write-conflicts}.ts',
-      'src/health/health.controller.ts',
+      'src/operations/health/health.controller.ts',
     ],
     BANS.cloudinary,
     BANS.commander,
@@ -131,7 +131,7 @@ export default defineConfig(
     BANS.frameworks,
   ),
   restrict(
-    ['src/metrics/**', 'src/serve/worker-metrics.ts'],
+    ['src/metrics/**', 'src/operations/serve/worker-metrics.ts'],
     [BANS.tests, BANS.opentelemetry, BANS.cloudinary, BANS.commander, BANS.sharp],
   ),
   restrict(

@@ -51,8 +51,8 @@ export default defineConfig({
       input: {
         main: 'dist/src/main.js',
         pixseal: 'dist/src/cli/pixseal.js',
-        'embedded-service': 'dist/src/testing/embedded-service.js',
-        'embedded-postgres.worker': 'dist/src/database/embedded-postgres.worker.js',
+        'embedded-service': 'dist/src/embedded-service.js',
+        'embedded-postgres.worker': 'dist/src/platform/database/embedded-postgres.worker.js',
         'render.worker': 'dist/src/renderer/render.worker.js',
       },
       external: new RegExp(`^(?:${[...SEPARATE, ...SHARED, ...FIRST, ...ABSENT].join('|')})(?:/|$)`),

@@ -7,11 +7,11 @@ export const { startPostgres, findPostgres, findPostgresProgram, findFreePort } 
   /** @type {typeof import('../test/support/postgres-server.js')} */ (
     await built('test/support/postgres-server.js')
   );
-export const { SecretBox } = /** @type {typeof import('../src/secrets/secret-box.js')} */ (
-  await built('src/secrets/secret-box.js')
+export const { SecretBox } = /** @type {typeof import('../src/platform/secrets/secret-box.js')} */ (
+  await built('src/platform/secrets/secret-box.js')
 );
-export const { issuerKeyPlace } = /** @type {typeof import('../src/issuers/issuer-key-place.js')} */ (
-  await built('src/issuers/issuer-key-place.js')
+export const { issuerKeyPlace } = /** @type {typeof import('../src/directory/issuer-key-place.js')} */ (
+  await built('src/directory/issuer-key-place.js')
 );
 
 /** What Node is given to start the built service, as `npm start` does. */
@@ -35,7 +35,7 @@ export async function openPieces() {
   const [app, environment, tokens, mapper, urls, redirects, directory] = await Promise.all(
     [
       'src/app.js',
-      'src/config/environment.js',
+      'src/platform/config/environment.js',
       'src/tokens/token.service.js',
       'src/transformations/transformation.mapper.js',
       'src/cloudinary/cloudinary-url.service.js',

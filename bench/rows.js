@@ -48,7 +48,7 @@ export async function startDatabase() {
   await outside.query(`CREATE DATABASE ${name}`);
   const url = new URL(server.url);
   url.pathname = `/${name}`;
-  execFileSync(process.execPath, ['dist/src/database/migration-run.js'], {
+  execFileSync(process.execPath, ['dist/src/platform/database/migration-run.js'], {
     env: { PATH: process.env.PATH, DATABASE_URL: url.href },
     stdio: ['ignore', 'ignore', 'inherit'],
   });

@@ -24,7 +24,7 @@ const SHARED = {
 /** Brings an empty database to the built schema. @param {string} url */
 export function migrate(url) {
   const env = { ...SHARED, DATABASE_URL: url };
-  execFileSync(process.execPath, ['dist/src/database/migration-run.js'], { env, stdio: 'ignore' });
+  execFileSync(process.execPath, ['dist/src/platform/database/migration-run.js'], { env, stdio: 'ignore' });
 }
 
 /**

@@ -1,26 +1,26 @@
 import { type DynamicModule, Module, type Type } from '@nestjs/common';
 import { APP_FILTER, APP_PIPE } from '@nestjs/core';
-import { AdminKeysModule } from './admin-keys/admin-keys.module.js';
-import { makeValidationPipe } from './admin/validation.pipe.js';
-import { AuditModule } from './audit/audit.module.js';
-import { ConfigModule } from './config/config.module.js';
-import type { Environment } from './config/environment.js';
-import { DatabaseModule } from './database/database.module.js';
+import { AdminKeysModule } from './admin/access/admin-keys.module.js';
+import { makeValidationPipe } from './platform/http/validation.pipe.js';
+import { AuditModule } from './admin/audit/audit.module.js';
+import { ConfigModule } from './platform/config/config.module.js';
+import type { Environment } from './platform/config/environment.js';
+import { DatabaseModule } from './platform/database/database.module.js';
 import { DirectoryModule } from './directory/directory.module.js';
-import { IdempotencyModule } from './idempotency/idempotency.module.js';
-import { HealthModule } from './health/health.module.js';
-import { ImagesModule } from './images/images.module.js';
-import { IssuersModule } from './issuers/issuers.module.js';
-import { requireOpenSecrets } from './issuers/stored-secrets.service.js';
-import { LimitsModule } from './limits/limits.module.js';
-import { MetricsModule } from './metrics/metrics.module.js';
-import { Observations } from './metrics/observations.js';
-import { OverlaysModule } from './overlays/overlays.module.js';
-import { RetainedPublicIdsModule } from './retained-public-ids/retained-public-ids.module.js';
-import { RevocationsModule } from './revocations/revocations.module.js';
-import { NoTracing, type Tracing } from './tracing/tracing.js';
-import { TracingModule } from './tracing/tracing.module.js';
-import { ProblemFilter } from './problems/problem.filter.js';
+import { IdempotencyModule } from './admin/idempotency/idempotency.module.js';
+import { HealthModule } from './operations/health/health.module.js';
+import { ImagesModule } from './admin/images/images.module.js';
+import { IssuersModule } from './admin/issuers/issuers.module.js';
+import { requireOpenSecrets } from './admin/issuers/stored-secrets.service.js';
+import { LimitsModule } from './platform/rate-limit/limits.module.js';
+import { MetricsModule } from './operations/metrics/metrics.module.js';
+import { Observations } from './platform/observability/observations.js';
+import { OverlaysModule } from './admin/overlays/overlays.module.js';
+import { RetainedPublicIdsModule } from './admin/retained-public-ids/retained-public-ids.module.js';
+import { RevocationsModule } from './admin/revocations/revocations.module.js';
+import { NoTracing, type Tracing } from './platform/observability/tracing.js';
+import { TracingModule } from './platform/observability/tracing.module.js';
+import { ProblemFilter } from './platform/http/problem.filter.js';
 
 /** What watches the service at work. */
 interface Watching {
@@ -70,9 +70,9 @@ async function chosenModules(environment: Environment): Promise<Type[]> {
     // Without an account there is no secret that a notification could be signed with.
     ...(cloudinary.apiKey === null
       ? []
-      : [(await import('./notifications/notifications.module.js')).NotificationsModule]),
-    ...(playground ? [(await import('./playground/playground.module.js')).PlaygroundModule] : []),
-    ...(console ? [(await import('./console/console.module.js')).ConsoleModule] : []),
+      : [(await import('./admin/notifications/notifications.module.js')).NotificationsModule]),
+    ...(playground ? [(await import('./pages/playground/playground.module.js')).PlaygroundModule] : []),
+    ...(console ? [(await import('./pages/console/console.module.js')).ConsoleModule] : []),
     ...(deliveryMode === 'local' ? [(await import('./renderer/renderer.module.js')).RendererModule] : []),
   ];
 }

@@ -3,29 +3,29 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { fastify, type FastifyInstance } from 'fastify';
-import { limitBodyDepth } from './admin/body-depth.js';
+import { limitBodyDepth } from './platform/http/body-depth.js';
 import { AppModule } from './app.module.js';
-import type { Environment } from './config/environment.js';
-import { Drain } from './health/drain.js';
-import { clientAddress, peerAddress, trustFor } from './limits/client-address.js';
-import { measurePressure, type PressureBounds, pressureBounds } from './limits/load-shedding.js';
-import { RateLimits } from './limits/rate-limits.js';
-import { JsonLogger, makeLogger } from './logging/json.logger.js';
-import { RequestLog } from './logging/request-log.js';
-import { Observations } from './metrics/observations.js';
-import { keepNotificationsRaw } from './notifications/raw-notification.js';
+import type { Environment } from './platform/config/environment.js';
+import { Drain } from './platform/http/drain.js';
+import { clientAddress, peerAddress, trustFor } from './platform/rate-limit/client-address.js';
+import { measurePressure, type PressureBounds, pressureBounds } from './platform/http/load-shedding.js';
+import { RateLimits } from './platform/rate-limit/rate-limits.js';
+import { JsonLogger, makeLogger } from './platform/observability/json.logger.js';
+import { RequestLog } from './platform/observability/request-log.js';
+import { Observations } from './platform/observability/observations.js';
+import { keepNotificationsRaw } from './admin/notifications/raw-notification.js';
 import { acceptForms } from './originals/original-upload.js';
 import { keepPolicyShares } from './policy/policy-shares.js';
-import { type CountUnread, refuseBrokenRequest } from './problems/broken-requests.js';
-import { BODY_LIMITS, REQUEST_LIMITS } from './problems/request-limits.js';
+import { type CountUnread, refuseBrokenRequest } from './platform/http/broken-requests.js';
+import { BODY_LIMITS, REQUEST_LIMITS } from './platform/http/request-limits.js';
 import { exchangeOf } from './platform/http/exchange.js';
 import { closeGracefully } from './platform/http/graceful-close.js';
 import { DEFAULT_HEADERS } from './platform/http/header-list.js';
 import { rawResponses } from './platform/http/raw-response.js';
 import { RequestLifecycle } from './platform/http/request-lifecycle.js';
-import { ProblemFilter } from './problems/problem.filter.js';
+import { ProblemFilter } from './platform/http/problem.filter.js';
 import { ImagesController } from './redirect/images.controller.js';
-import { startTracing } from './tracing/start-tracing.js';
+import { startTracing } from './platform/observability/start-tracing.js';
 
 /** Bounds that a test may narrow, so as not to wait for the real ones. */
 export interface AppBounds {
@@ -122,7 +122,7 @@ export async function createApp(
     fastifyHandler,
   );
   if (environment.docs) {
-    const { serveDocs } = await import('./docs/openapi.js');
+    const { serveDocs } = await import('./platform/openapi/openapi.js');
     serveDocs(app);
   }
   return app;

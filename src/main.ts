@@ -1,6 +1,6 @@
-import { keepEmbeddedSecrets } from './config/embedded-secrets.js';
-import { processVariables, readEnvironment } from './config/environment.js';
-import { openAhead } from './database/embedded-postgres.js';
+import { keepEmbeddedSecrets } from './platform/config/embedded-secrets.js';
+import { processVariables, readEnvironment } from './platform/config/environment.js';
+import { openAhead } from './platform/database/embedded-postgres.js';
 
 const ending = new AbortController();
 try {
@@ -16,7 +16,7 @@ try {
     process.once(signal, () => {
       ending.abort();
     });
-  const demo = database.kind === 'embedded' ? await import('./demo/demo.js') : null;
+  const demo = database.kind === 'embedded' ? await import('./operations/demo/demo.js') : null;
   await demo?.createDemoRows(app, environment.deliveryMode);
   const welcome = await demo?.welcome(app, environment);
   await app.listen(port, host);

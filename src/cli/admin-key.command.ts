@@ -1,6 +1,6 @@
 import { Option, type Command } from 'commander';
-import type { AdminKeyView } from '../admin-keys/admin-key.view.js';
-import { SCOPES } from '../admin/actor.js';
+import type { AdminKeyView } from '../admin/access/admin-key.view.js';
+import { SCOPES } from '../platform/actor/actor.js';
 import type { Json } from './backend.js';
 import { addGlobalOptions, withBackend, type GlobalOptions } from './global-options.js';
 import { formatRows, note, print, printJson, type Row } from './output.js';

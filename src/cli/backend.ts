@@ -1,15 +1,15 @@
-import type { CreateAdminKeyDto } from '../admin-keys/admin-key.dto.js';
-import type { AdminKeyView, NewAdminKeyView } from '../admin-keys/admin-key.view.js';
+import type { CreateAdminKeyDto } from '../admin/access/admin-key.dto.js';
+import type { AdminKeyView, NewAdminKeyView } from '../admin/access/admin-key.view.js';
 import type { ExplanationView } from '../redirect/explanation.view.js';
-import type { ImageView } from '../images/image.view.js';
-import type { CreateImageDto, ListImagesDto, UpdateImageDto } from '../images/image.dto.js';
-import type { CreateIssuerDto } from '../issuers/issuer.dto.js';
-import type { RewrapResult } from '../issuers/stored-secrets.service.js';
-import type { NewIssuerView } from '../issuers/issuer.view.js';
+import type { ImageView } from '../admin/images/image.view.js';
+import type { CreateImageDto, ListImagesDto, UpdateImageDto } from '../admin/images/image.dto.js';
+import type { CreateIssuerDto } from '../admin/issuers/issuer.dto.js';
+import type { RewrapResult } from '../admin/issuers/stored-secrets.service.js';
+import type { NewIssuerView } from '../admin/issuers/issuer.view.js';
 import type { SigningKey } from '../tokens/signing-key.js';
-import type { CreateOverlayDto } from '../overlays/overlay.dto.js';
-import type { OverlayView } from '../overlays/overlay.view.js';
-import type { RetainedPublicIdView } from '../retained-public-ids/retained-public-id.view.js';
+import type { CreateOverlayDto } from '../admin/overlays/overlay.dto.js';
+import type { OverlayView } from '../admin/overlays/overlay.view.js';
+import type { RetainedPublicIdView } from '../admin/retained-public-ids/retained-public-id.view.js';
 
 /** A view as JSON carries it: dates are text. */
 export type Json<T> = T extends Date

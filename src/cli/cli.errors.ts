@@ -1,4 +1,4 @@
-import { ProblemError, type ProblemExtensions } from '../problems/problem.error.js';
+import { ProblemError, type ProblemExtensions } from '../domain/problem.error.js';
 
 /** The command line itself is wrong, or a variable that stands for a part of it: exit code 2. */
 export class UsageError extends Error {

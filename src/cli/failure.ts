@@ -1,5 +1,5 @@
-import { ProblemError } from '../problems/problem.error.js';
-import { problemBody } from '../problems/problem-body.js';
+import { ProblemError } from '../domain/problem.error.js';
+import { problemBody } from '../domain/problem-body.js';
 import { printable } from './output.js';
 
 /** What helps with a problem on the command line, beside its own detail. */

@@ -1,6 +1,6 @@
 import { Option, type Command } from 'commander';
-import { workAsOwn } from '../admin/actor.js';
-import { processVariables } from '../config/environment.js';
+import { workAsOwn } from '../platform/actor/actor.js';
+import { processVariables } from '../platform/config/environment.js';
 import type { Backend } from './backend.js';
 import { UsageError } from './cli.errors.js';
 import { readInput } from './input.js';

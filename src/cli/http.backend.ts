@@ -1,11 +1,11 @@
-import type { AdminKeyView, NewAdminKeyView } from '../admin-keys/admin-key.view.js';
+import type { AdminKeyView, NewAdminKeyView } from '../admin/access/admin-key.view.js';
 import type { ExplanationView } from '../redirect/explanation.view.js';
-import type { ImageView } from '../images/image.view.js';
-import type { RewrapResult } from '../issuers/stored-secrets.service.js';
-import type { NewIssuerView } from '../issuers/issuer.view.js';
-import type { OverlayView } from '../overlays/overlay.view.js';
-import type { RetainedPublicIdView } from '../retained-public-ids/retained-public-id.view.js';
-import type { ProblemExtensions } from '../problems/problem.error.js';
+import type { ImageView } from '../admin/images/image.view.js';
+import type { RewrapResult } from '../admin/issuers/stored-secrets.service.js';
+import type { NewIssuerView } from '../admin/issuers/issuer.view.js';
+import type { OverlayView } from '../admin/overlays/overlay.view.js';
+import type { RetainedPublicIdView } from '../admin/retained-public-ids/retained-public-id.view.js';
+import type { ProblemExtensions } from '../domain/problem.error.js';
 import {
   Backend,
   type ExplanationRequest,

@@ -6,9 +6,9 @@ import {
   type ListedAsset,
 } from '../cloudinary/account-assets.js';
 import { findPublicIdFault } from '../transformations/public-id.js';
-import { findDatabaseFault, isConflict } from '../database/database-fault.js';
-import { DatabaseUnavailableError } from '../database/database.errors.js';
-import { ProblemError } from '../problems/problem.error.js';
+import { findDatabaseFault, isConflict } from '../platform/database/database-fault.js';
+import { DatabaseUnavailableError } from '../domain/database.errors.js';
+import { ProblemError } from '../domain/problem.error.js';
 import type { Backend, RowFilters } from './backend.js';
 import { CommandFailedError } from './cli.errors.js';
 

@@ -1,5 +1,5 @@
-import { processVariables } from '../config/environment.js';
-import { canonicalUuid } from '../tokens/uuid.js';
+import { processVariables } from '../platform/config/environment.js';
+import { canonicalUuid } from '../domain/uuid.js';
 import { UsageError } from './cli.errors.js';
 import { readInput } from './input.js';
 

@@ -1,5 +1,5 @@
 import { Option, type Command } from 'commander';
-import { DELIVERY_TYPES } from '../images/image.js';
+import { DELIVERY_TYPES } from '../domain/image.js';
 import { addGlobalOptions, withBackend, type GlobalOptions } from './global-options.js';
 import { formatRows, print, printJson } from './output.js';
 

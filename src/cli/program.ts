@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander';
-import { readVersion } from '../config/package-version.js';
+import { readVersion } from '../platform/config/package-version.js';
 import { addAdminKeyCommands } from './admin-key.command.js';
 import { addExplainCommand } from './explain.command.js';
 import { UsageError } from './cli.errors.js';

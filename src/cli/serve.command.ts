@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { type Command } from 'commander';
-import { processVariables, readEnvironment } from '../config/environment.js';
+import { processVariables, readEnvironment } from '../platform/config/environment.js';
 import { CommandFailedError, UsageError } from './cli.errors.js';
 
 const MAX_WORKERS = 64;
@@ -45,8 +45,8 @@ async function serve({ workers }: { readonly workers: string }): Promise<void> {
     );
   });
   const [{ makeLogger }, { serveWithWorkers }] = await Promise.all([
-    import('../logging/json.logger.js'),
-    import('../serve/workers.js'),
+    import('../platform/observability/json.logger.js'),
+    import('../operations/serve/workers.js'),
   ]);
   serveWithWorkers(fileURLToPath(MAIN), {
     count,

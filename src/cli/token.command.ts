@@ -2,7 +2,7 @@ import { createSecretKey } from 'node:crypto';
 import { Option, type Command } from 'commander';
 import { HMAC_ALGORITHMS, type HmacAlgorithm } from '../tokens/signing-key.js';
 import type { TokenKey } from '../tokens/token-signer.js';
-import { canonicalUuid } from '../tokens/uuid.js';
+import { canonicalUuid } from '../domain/uuid.js';
 import { UsageError } from './cli.errors.js';
 import { readDuration } from './duration.js';
 import { addGlobalOptions, findServer, withBackend, type GlobalOptions } from './global-options.js';

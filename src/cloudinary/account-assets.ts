@@ -1,7 +1,7 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
-import type { CloudinaryAccount } from '../config/environment.js';
-import type { DeliveryType } from '../images/image.js';
+import type { CloudinaryAccount } from '../platform/config/environment.js';
+import type { DeliveryType } from '../domain/image.js';
 import { withDeadline } from '../platform/deadline.js';
 import { sdk } from './sdk.js';
 

@@ -1,4 +1,4 @@
-import { ProblemError } from '../problems/problem.error.js';
+import { ProblemError } from '../domain/problem.error.js';
 
 /** The token's steps make a URL that browsers and proxies may cut. */
 export class UrlTooLongError extends ProblemError {

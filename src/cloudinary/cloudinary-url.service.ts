@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { ENVIRONMENT } from '../config/config.module.js';
-import type { CloudinarySettings, Environment } from '../config/environment.js';
-import type { DeliveryType } from '../images/image.js';
+import { ENVIRONMENT } from '../platform/config/config.module.js';
+import type { CloudinarySettings, Environment } from '../platform/config/environment.js';
+import type { DeliveryType } from '../domain/image.js';
 import { CLOCK_LEEWAY_SECONDS } from '../tokens/token-claims.js';
 import { UrlTooLongError } from './cloudinary-url.errors.js';
 import { sdk } from './sdk.js';

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { ENVIRONMENT } from '../config/config.module.js';
-import type { CloudinarySettings, Environment } from '../config/environment.js';
+import { ENVIRONMENT } from '../platform/config/config.module.js';
+import type { CloudinarySettings, Environment } from '../platform/config/environment.js';
 import { equalsInConstantTime } from '../domain/constant-time.js';
 import { sdk } from './sdk.js';
 

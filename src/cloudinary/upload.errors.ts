@@ -1,4 +1,4 @@
-import { ProblemError } from '../problems/problem.error.js';
+import { ProblemError } from '../domain/problem.error.js';
 
 /** Cloudinary did not take an original; `detail` has its message. */
 export class UploadFailedError extends ProblemError {

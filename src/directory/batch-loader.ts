@@ -1,4 +1,4 @@
-import { DatabaseUnavailableError } from '../database/database.errors.js';
+import { DatabaseUnavailableError } from '../domain/database.errors.js';
 
 /** Loads the rows that exist, by id. */
 type LoadMany<T> = (ids: readonly string[]) => Promise<ReadonlyMap<string, T>>;

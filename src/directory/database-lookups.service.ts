@@ -3,11 +3,11 @@ import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/
 import type pg from 'pg';
 import { DataSource, type EntityManager } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
-import { ENVIRONMENT } from '../config/config.module.js';
-import type { Environment } from '../config/environment.js';
-import { findDatabaseFault } from '../database/database-fault.js';
-import { DatabaseUnavailableError } from '../database/database.errors.js';
-import { Tracing } from '../tracing/tracing.js';
+import { ENVIRONMENT } from '../platform/config/config.module.js';
+import type { Environment } from '../platform/config/environment.js';
+import { findDatabaseFault } from '../platform/database/database-fault.js';
+import { DatabaseUnavailableError } from '../domain/database.errors.js';
+import { Tracing } from '../platform/observability/tracing.js';
 import { withDeadline } from '../platform/deadline.js';
 
 /** Milliseconds for a look-up as a whole, the wait for a connection among them. */

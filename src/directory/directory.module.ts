@@ -1,5 +1,5 @@
 import { Global, Module } from '@nestjs/common';
-import { SecretsModule } from '../secrets/secrets.module.js';
+import { SecretsModule } from '../platform/secrets/secrets.module.js';
 import { DatabaseLookups } from './database-lookups.service.js';
 import { DirectoryService } from './directory.service.js';
 

@@ -1,4 +1,4 @@
-import { ProblemError } from '../problems/problem.error.js';
+import { ProblemError } from './problem.error.js';
 
 /** 422: a body or query whose form is wrong; `errors` has a key and a reason for each fault. */
 export class InvalidRequestError extends ProblemError {

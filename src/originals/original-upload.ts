@@ -11,10 +11,10 @@ import {
 import { ApiBody, ApiConsumes, ApiExtension, ApiExtraModels, getSchemaPath } from '@nestjs/swagger';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { finalize, type Observable } from 'rxjs';
-import { FORM_EXTENSION, FORM_TYPE } from '../docs/describe-forms.js';
+import { FORM_EXTENSION, FORM_TYPE } from '../platform/openapi/describe-forms.js';
 import { InvalidRequestError } from '../domain/request.errors.js';
-import { OverloadedError } from '../limits/overloaded.error.js';
-import { ProblemError } from '../problems/problem.error.js';
+import { OverloadedError } from '../platform/rate-limit/overloaded.error.js';
+import { ProblemError } from '../domain/problem.error.js';
 import { ORIGINAL_LIMITS } from './inspect-original.js';
 import { OriginalRequiredError, OriginalTooLargeError } from './original.errors.js';
 

@@ -1,4 +1,4 @@
-import { ProblemError, type ProblemExtensions } from '../problems/problem.error.js';
+import { ProblemError, type ProblemExtensions } from '../domain/problem.error.js';
 
 /** What an original must keep to. */
 export type OriginalLimit = 'bytes' | 'type' | 'pixels' | 'frames' | 'integrity' | 'time';

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { DataSource, type EntityManager, type Repository } from 'typeorm';
-import { ENVIRONMENT } from '../config/config.module.js';
-import type { Environment } from '../config/environment.js';
-import type { DeliveryType } from '../images/image.js';
+import { ENVIRONMENT } from '../platform/config/config.module.js';
+import type { Environment } from '../platform/config/environment.js';
+import type { DeliveryType } from '../domain/image.js';
 import type { InspectedOriginal } from './inspect-original.js';
 import { OriginalFiles } from './original-files.js';
-import { OriginalEntity } from './original.entity.js';
+import { OriginalEntity } from '../platform/database/entities/original.entity.js';
 import { OriginalExistsError } from './original.errors.js';
 
 /** Milliseconds after which a half-written file is a killed process's, and nobody's work. */

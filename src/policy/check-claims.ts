@@ -8,7 +8,7 @@ import {
 
 import { settingsOf, type TokenClaims } from '../tokens/token-claims.js';
 import { InvalidTokenError } from '../tokens/token.errors.js';
-import { canonicalUuid } from '../tokens/uuid.js';
+import { canonicalUuid } from '../domain/uuid.js';
 import { NearNames } from '../transformations/near-names.js';
 import { PARAMETER_BY_KEY, PRESET_KEY } from '../transformations/vocabulary.js';
 import { selectBaseChain } from './base-chain.js';

@@ -1,5 +1,5 @@
 import { CLAIM_PROFILES } from '../tokens/claim-names.js';
-import { canonicalUuid } from '../tokens/uuid.js';
+import { canonicalUuid } from '../domain/uuid.js';
 import { type ComponentValues, findComponentFault } from '../transformations/component.js';
 import { isObject } from '../domain/is-object.js';
 import { InvalidTransformationError } from '../transformations/transformation.errors.js';

@@ -1,4 +1,4 @@
-import { ProblemError, type ProblemExtensions } from '../problems/problem.error.js';
+import { ProblemError, type ProblemExtensions } from '../domain/problem.error.js';
 
 /** The members of a policy that a request can violate. */
 export type PolicyRule =

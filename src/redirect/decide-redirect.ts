@@ -1,9 +1,9 @@
 import type { CloudinaryUrlService } from '../cloudinary/cloudinary-url.service.js';
-import { ImageDeletedError, ImageNotFoundError } from '../images/image.errors.js';
-import type { Image } from '../images/image.js';
-import type { Issuer } from '../issuers/issuer.js';
-import { OverlayNotFoundError } from '../overlays/overlay.errors.js';
-import type { Overlay } from '../overlays/overlay.js';
+import { ImageDeletedError, ImageNotFoundError } from '../domain/image.errors.js';
+import type { Image } from '../domain/image.js';
+import type { Issuer } from '../directory/issuer.js';
+import { OverlayNotFoundError } from '../domain/overlay.errors.js';
+import type { Overlay } from '../domain/overlay.js';
 import { selectBaseChain } from '../policy/base-chain.js';
 import { type CacheLifetime, cacheLifetime } from '../policy/cache-lifetime.js';
 import { checkChain } from '../policy/check-chain.js';

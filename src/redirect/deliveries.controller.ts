@@ -1,10 +1,10 @@
 import { Body, Controller, HttpCode, Ip, Post } from '@nestjs/common';
 import { ApiBody, ApiOkResponse, ApiTags } from '@nestjs/swagger';
-import { ShallowBodyPipe } from '../admin/validation.pipe.js';
-import { Route } from '../docs/route.js';
+import { ShallowBodyPipe } from '../platform/http/validation.pipe.js';
+import { Route } from '../platform/openapi/route.js';
 import { DeliveriesService } from './deliveries.service.js';
 import { CreateDeliveriesDto, DeliveriesView } from './deliveries.dto.js';
-import { Observations } from '../metrics/observations.js';
+import { Observations } from '../platform/observability/observations.js';
 import { Origin } from '../platform/http/origin.decorator.js';
 import type { RequestOrigin } from '../platform/http/request-origin.js';
 

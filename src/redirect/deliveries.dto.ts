@@ -1,6 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { ArrayMaxSize, ArrayMinSize, IsArray } from 'class-validator';
-import type { ProblemBody } from '../problems/problem-body.js';
+import type { ProblemBody } from '../domain/problem-body.js';
 
 /** Deliveries in one request at the most. */
 const MAX_DELIVERIES = 500;

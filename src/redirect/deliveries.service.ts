@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { isObject } from '../domain/is-object.js';
 import { InvalidRequestError } from '../domain/request.errors.js';
-import { RateLimits } from '../limits/rate-limits.js';
+import { RateLimits } from '../platform/rate-limit/rate-limits.js';
 import { InvalidHostError, type RequestOrigin } from '../platform/http/request-origin.js';
-import { problemBody } from '../problems/problem-body.js';
-import { ProblemError } from '../problems/problem.error.js';
+import { problemBody } from '../domain/problem-body.js';
+import { ProblemError } from '../domain/problem.error.js';
 import type { DeliveryResultView } from './deliveries.dto.js';
 import { type FoundRedirect, type MaybePromise, RedirectService } from './redirect.service.js';
 

@@ -1,7 +1,7 @@
-import type { Image } from '../images/image.js';
-import type { Issuer } from '../issuers/issuer.js';
-import type { Overlay } from '../overlays/overlay.js';
-import type { TokenNames } from '../revocations/revocation.js';
+import type { Image } from '../domain/image.js';
+import type { Issuer } from '../directory/issuer.js';
+import type { Overlay } from '../domain/overlay.js';
+import type { TokenNames } from '../domain/revocation.js';
 
 /** Stands for a fact that is not in memory. */
 export const PENDING = Symbol('PENDING');

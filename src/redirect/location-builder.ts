@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CLOUDINARY_ORIGIN } from '../cloudinary/cloudinary-url.service.js';
-import { ENVIRONMENT } from '../config/config.module.js';
-import type { Environment } from '../config/environment.js';
+import { ENVIRONMENT } from '../platform/config/config.module.js';
+import type { Environment } from '../platform/config/environment.js';
 import { InvalidHostError, originText, type RequestOrigin } from '../platform/http/request-origin.js';
 
 /** Path of the image that stands in for every image in `blank` mode. */

@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import { CloudinaryModule } from '../cloudinary/cloudinary.module.js';
-import { IssuerKeyUses } from '../issuers/issuer-key-uses.service.js';
+import { IssuerKeyUses } from '../directory/issuer-key-uses.service.js';
 import { TokenService } from '../tokens/token.service.js';
 import { TransformationMapper } from '../transformations/transformation.mapper.js';
 import { BlankImageController } from './blank-image.controller.js';

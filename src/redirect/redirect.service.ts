@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { CloudinaryUrlService } from '../cloudinary/cloudinary-url.service.js';
 import { DirectoryService } from '../directory/directory.service.js';
-import { IssuerKeyUses } from '../issuers/issuer-key-uses.service.js';
-import { RateLimits } from '../limits/rate-limits.js';
+import { IssuerKeyUses } from '../directory/issuer-key-uses.service.js';
+import { RateLimits } from '../platform/rate-limit/rate-limits.js';
 import type { RequestOrigin } from '../platform/http/request-origin.js';
 import { TokenService } from '../tokens/token.service.js';
 import { TransformationMapper } from '../transformations/transformation.mapper.js';

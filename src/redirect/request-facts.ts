@@ -1,11 +1,11 @@
 import { verdictOf, type DirectoryService } from '../directory/directory.service.js';
 import type { CachedFact } from '../directory/record-cache.js';
-import type { Image } from '../images/image.js';
-import type { IssuerKeyUses } from '../issuers/issuer-key-uses.service.js';
-import type { Issuer } from '../issuers/issuer.js';
-import type { RateLimits } from '../limits/rate-limits.js';
-import type { Overlay } from '../overlays/overlay.js';
-import type { TokenNames } from '../revocations/revocation.js';
+import type { Image } from '../domain/image.js';
+import type { IssuerKeyUses } from '../directory/issuer-key-uses.service.js';
+import type { Issuer } from '../directory/issuer.js';
+import type { RateLimits } from '../platform/rate-limit/rate-limits.js';
+import type { Overlay } from '../domain/overlay.js';
+import type { TokenNames } from '../domain/revocation.js';
 import { type Fact, type Facts, PENDING } from './facts.js';
 
 /** What facts are read from. */

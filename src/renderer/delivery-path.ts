@@ -1,4 +1,4 @@
-import { DELIVERY_TYPES, type DeliveryType } from '../images/image.js';
+import { DELIVERY_TYPES, type DeliveryType } from '../domain/image.js';
 import { RenderError } from './picture/render.errors.js';
 
 /** A delivery URL's path taken apart, nothing of it decoded or believed yet. */

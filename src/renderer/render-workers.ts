@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { Piscina } from 'piscina';
-import { readVersion } from '../config/package-version.js';
+import { readVersion } from '../platform/config/package-version.js';
 import { findAssets } from './chain/chain.parser.js';
 import type { Originals, RenderedPicture, RenderRequest } from './picture/picture-renderer.js';
 import { RenderError } from './picture/render.errors.js';

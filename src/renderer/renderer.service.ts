@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
 import { UrlVerifier } from '../cloudinary/url-verifier.js';
-import { Observations } from '../metrics/observations.js';
+import { Observations } from '../platform/observability/observations.js';
 import { OriginalsStore } from '../originals/originals.store.js';
-import { Tracing } from '../tracing/tracing.js';
+import { Tracing } from '../platform/observability/tracing.js';
 import { findAssets } from './chain/chain.parser.js';
 import { type DeliveryPath, readDeliveryPath } from './delivery-path.js';
 import { DerivedCache } from './derived-cache.js';

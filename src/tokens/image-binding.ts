@@ -1,6 +1,6 @@
 import type { TokenClaims } from './token-claims.js';
 import { ImageNotInTokenError, InvalidImageIdError } from './token.errors.js';
-import { canonicalUuid } from './uuid.js';
+import { canonicalUuid } from '../domain/uuid.js';
 
 /**
  * The id of the image a request is for, in lower case: the token's own where it names one, the path's otherwise.

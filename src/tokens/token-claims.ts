@@ -1,7 +1,7 @@
 import type { ClaimProfile } from './claim-names.js';
 import { isJsonObject, type JsonObject } from './strict-json.js';
 import { InvalidTokenError } from './token.errors.js';
-import { canonicalUuid } from './uuid.js';
+import { canonicalUuid } from '../domain/uuid.js';
 import type { ValidityPeriod } from './validity-period.js';
 
 /** Seconds by which our clock and a backend's may differ, for `exp`, `nbf` and `iat` each. */

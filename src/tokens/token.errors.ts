@@ -1,4 +1,4 @@
-import { ProblemError } from '../problems/problem.error.js';
+import { ProblemError } from '../domain/problem.error.js';
 
 const DETAILS = {
   // One text for every way a signature can fail, whoever the issuer: it must not tell which issuers exist.

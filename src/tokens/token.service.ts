@@ -5,7 +5,7 @@ import type { JsonObject } from './strict-json.js';
 import type { LockedKey, SigningKey, TokenIssuer } from './signing-key.js';
 import { isIssuedBefore, readClaims, type TokenClaims, tokenValidity } from './token-claims.js';
 import { InvalidTokenError, IssuerUnavailableError } from './token.errors.js';
-import { isCanonicalUuid } from './uuid.js';
+import { isCanonicalUuid } from '../domain/uuid.js';
 import { intersect, type ValidityPeriod } from './validity-period.js';
 
 /** A well-formed token. Nothing in it is verified yet. */

@@ -3,7 +3,7 @@ import { type ComponentValues, valuesOf } from './component.js';
 import { readFlags, type UsedFlag } from './flags.js';
 import { isAbsent } from './grammar.js';
 import { isObject } from '../domain/is-object.js';
-import { canonicalUuid } from '../tokens/uuid.js';
+import { canonicalUuid } from '../domain/uuid.js';
 import { allowedTextLayer, writeTextLayer } from './text-layer.js';
 import { InvalidTransformationError } from './transformation.errors.js';
 import { hasNoValue, nearStepKey, type Parameter, PARAMETER_BY_KEY, reasonToIgnore } from './vocabulary.js';

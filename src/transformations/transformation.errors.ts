@@ -1,4 +1,4 @@
-import { ProblemError, type ProblemExtensions } from '../problems/problem.error.js';
+import { ProblemError, type ProblemExtensions } from '../domain/problem.error.js';
 
 /** Where a token's steps left the vocabulary, and what would have been inside it. */
 export interface InvalidTransformation {

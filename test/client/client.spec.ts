@@ -2,7 +2,7 @@ import { createSecretKey } from 'node:crypto';
 import { runInNewContext } from 'node:vm';
 import { JwtService } from '@nestjs/jwt';
 import { describe, expect, it } from 'vitest';
-import * as client from '../../src/client/pixseal-client.js';
+import * as client from '../../packages/client/src/pixseal-client.js';
 import {
   deliveries,
   imageUrl,
@@ -11,7 +11,7 @@ import {
   signToken,
   type Step,
   type TokenOptions,
-} from '../../src/client/pixseal-client.js';
+} from '../../packages/client/src/pixseal-client.js';
 import { HMAC_ALGORITHMS } from '../../src/tokens/signing-key.js';
 import { TokenSigner } from '../../src/tokens/token-signer.js';
 import {

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { pixsealMatchers, type PixsealMatchers } from '../../src/testing/pixseal-testing.js';
+import { pixsealMatchers, type PixsealMatchers } from '../../packages/testing/src/pixseal-testing.js';
 
 expect.extend(pixsealMatchers);
 

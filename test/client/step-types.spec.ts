@@ -18,7 +18,7 @@ function judge(steps: readonly string[]): string[] {
     const lines = steps.map((step, index) => `export const step${index}: Step = ${step};`);
     writeFileSync(
       path,
-      [`import type { Step } from '${resolve('src/client/step.ts')}';`, ...lines].join('\n'),
+      [`import type { Step } from '${resolve('packages/client/src/step.ts')}';`, ...lines].join('\n'),
     );
     const program = ts.createProgram([path], {
       strict: true,
@@ -49,7 +49,7 @@ function judge(steps: readonly string[]): string[] {
 describe('the types of the client’s steps', () => {
   it('are those of the vocabulary', async () => {
     // `npx vitest run --project unit test/client -u` writes the file anew.
-    await expect(await writeStepTypes()).toMatchFileSnapshot('../../src/client/step.ts');
+    await expect(await writeStepTypes()).toMatchFileSnapshot('../../packages/client/src/step.ts');
   });
 
   it('take every step that the vocabulary takes, and no key or word beyond it', () => {

@@ -58,7 +58,7 @@ function typeOf(parameter: Parameter): string {
 const member = (name: string, type: string, doc: readonly string[] = []): string =>
   `${doc.length === 0 ? '' : `/** ${doc.join(' ')} */\n`}readonly ${name}?: ${type};`;
 
-/** src/client/step.ts, as the table of the vocabulary has it. */
+/** packages/client/src/step.ts, as the table of the vocabulary has it. */
 export async function writeStepTypes(): Promise<string> {
   const color = PARAMETERS.find(({ key }) => key === 'color');
   const colors = color?.kind === 'value' ? typesOf(color.grammar.shape) : [];
@@ -95,5 +95,5 @@ export interface Step {
   readonly preset?: string;
 }
 `;
-  return format(text, { ...(await resolveConfig('src/client/step.ts')), parser: 'typescript' });
+  return format(text, { ...(await resolveConfig('packages/client/src/step.ts')), parser: 'typescript' });
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { DatabaseUnavailableError } from '../../src/database/database.errors.js';
+import { DatabaseUnavailableError } from '../../src/domain/database.errors.js';
 import { BatchLoader } from '../../src/directory/batch-loader.js';
 
 interface Query {

@@ -24,7 +24,7 @@ const sourceOf = (folder: string): string =>
 
 const settings = all(
   /\bread\.(?:text|list|integer|oneOf|url|connectionUrl)\(\s*'([A-Z_]+)'/g,
-  read('src/config/environment.ts'),
+  read('src/platform/config/environment.ts'),
 );
 const composed = all(/\$\{([A-Z_]+)/g, read('docker-compose.yml'));
 

@@ -4,7 +4,7 @@ import type { OpenAPIObject } from '@nestjs/swagger';
 import { format, resolveConfig } from 'prettier';
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { operationsOf } from '../../src/docs/operations.js';
+import { operationsOf } from '../../src/platform/openapi/operations.js';
 import { answersOf, readApiDocument, type Schema } from '../support/api-document.js';
 import { writeApi } from './write-api.js';
 import { writeVocabulary } from './write-vocabulary.js';

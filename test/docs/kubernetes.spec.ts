@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { EnvironmentError, readEnvironment, type Environment } from '../../src/config/environment.js';
+import { EnvironmentError, readEnvironment, type Environment } from '../../src/platform/config/environment.js';
 import { readManifest, settingsOf } from '../support/kubernetes.js';
 
 const manifest = readManifest();

@@ -1,5 +1,5 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
-import { type DescribedOperation, operationsOf } from '../../src/docs/operations.js';
+import { type DescribedOperation, operationsOf } from '../../src/platform/openapi/operations.js';
 import { answersOf, nameOf, type Schema } from '../support/api-document.js';
 
 type Row = readonly string[];

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { makeDataSource } from '../../src/database/data-source.js';
-import { migrateUnderLock } from '../../src/database/migrate.js';
+import { makeDataSource } from '../../src/platform/database/data-source.js';
+import { migrateUnderLock } from '../../src/platform/database/migrate.js';
 import { createAdminKey } from '../support/admin-keys.js';
 import type { Answer } from '../support/http.js';
 import { uploadPictures } from '../support/pictures.js';

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { REQUEST_LIMITS } from '../../src/problems/request-limits.js';
+import { REQUEST_LIMITS } from '../../src/platform/http/request-limits.js';
 import { converse, HALF_CLOSE, RESPONSE, splitResponses, type Piece } from '../support/connection.js';
 import { findNode24 } from '../support/node-24.js';
 import { createServedImage } from '../support/owned.js';

@@ -3,7 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { makeDataSource } from '../../src/database/data-source.js';
+import { makeDataSource } from '../../src/platform/database/data-source.js';
 import { request, sendRaw, type Answer } from '../support/http.js';
 import { parseLocation } from '../support/location-parser.js';
 import { findPostgresProgram } from '../support/postgres-server.js';

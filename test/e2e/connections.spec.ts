@@ -80,7 +80,7 @@ describe.runIf(binaries !== null)('DATABASE_URL, by real servers', () => {
     ],
   ])('migrates and serves with %s, and warns of nothing', async (_, url) => {
     const variables = { ...TEST_VARIABLES, DATABASE_URL: url(), LOG_LEVEL: 'warn' };
-    expect(await spawnBuilt('src/database/migration-run.js', variables).ended).toMatchObject({
+    expect(await spawnBuilt('src/platform/database/migration-run.js', variables).ended).toMatchObject({
       code: 0,
       stderr: '',
     });
@@ -132,7 +132,7 @@ describe.runIf(binaries !== null)('DATABASE_URL, by real servers', () => {
     const variables = { ...TEST_VARIABLES, DATABASE_URL: url() };
     const [service, migration] = await Promise.all([
       spawnBuilt('server/main.js', variables).ended,
-      spawnBuilt('src/database/migration-run.js', variables).ended,
+      spawnBuilt('src/platform/database/migration-run.js', variables).ended,
     ]);
     for (const [{ code, stderr }, beginning] of [
       [service, 'Pixseal did not start. '],

@@ -3,10 +3,10 @@ import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-c
 import sharp from 'sharp';
 import { DataSource } from 'typeorm';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from 'vitest';
-import { drawPhoto, drawWatermark } from '../../src/demo/drawings.js';
-import { digestOf } from '../../src/admin-keys/admin-key.js';
-import { IssuerKeyUses } from '../../src/issuers/issuer-key-uses.service.js';
-import { SecretBox } from '../../src/secrets/secret-box.js';
+import { drawPhoto, drawWatermark } from '../../src/operations/demo/drawings.js';
+import { digestOf } from '../../src/admin/access/admin-key.js';
+import { IssuerKeyUses } from '../../src/directory/issuer-key-uses.service.js';
+import { SecretBox } from '../../src/platform/secrets/secret-box.js';
 import { expectAccessible, LOOKS } from '../support/accessibility.js';
 import { createAdminKey } from '../support/admin-keys.js';
 import { hasBrowser, launchBrowser } from '../support/browser.js';

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { DataSource, type QueryRunner } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { readDatabaseSettings } from '../../src/config/environment.js';
-import { makeDataSource } from '../../src/database/data-source.js';
-import { migrateUnderLock, requireMigrated } from '../../src/database/migrate.js';
+import { readDatabaseSettings } from '../../src/platform/config/environment.js';
+import { makeDataSource } from '../../src/platform/database/data-source.js';
+import { migrateUnderLock, requireMigrated } from '../../src/platform/database/migrate.js';
 import { schemaOf } from '../support/schema.js';
 import { createTenant, type Tenant } from '../support/seed.js';
 import { startService, type Service } from '../support/service.js';

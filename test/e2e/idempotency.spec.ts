@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { SCOPES, workAs } from '../../src/admin/actor.js';
-import { IssuersService } from '../../src/issuers/issuers.service.js';
+import { SCOPES, workAs } from '../../src/platform/actor/actor.js';
+import { IssuersService } from '../../src/admin/issuers/issuers.service.js';
 import { createAdminKey } from '../support/admin-keys.js';
 import type { Answer } from '../support/http.js';
 import { createTenant, type Tenant } from '../support/seed.js';
 import { ADMIN_KEY, startService, type Service } from '../support/service.js';
-import { drawPhoto } from '../../src/demo/drawings.js';
+import { drawPhoto } from '../../src/operations/demo/drawings.js';
 
 type Row = Record<string, unknown>;
 

@@ -8,8 +8,8 @@ import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import ts from 'typescript';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import type { Delivery } from '../../src/client/pixseal-client.js';
-import type * as testing from '../../src/testing/pixseal-testing.js';
+import type { Delivery } from '../../packages/client/src/pixseal-client.js';
+import type * as testing from '../../packages/testing/src/pixseal-testing.js';
 import { photo } from '../support/pictures.js';
 import { readBlocks } from '../support/readme.js';
 import { createSeedTenant, type Tenant } from '../support/seed.js';
@@ -150,14 +150,14 @@ describe('pixseal/client, packed', () => {
 
   it('does the same without Node: with WebCrypto, fetch, TextEncoder and btoa alone', async () => {
     const args = ['--experimental-vm-modules', 'test/client/bare-context.js'];
-    const entry = join(unpacked, 'dist/src/client/pixseal-client.js');
+    const entry = join(unpacked, 'dist/packages/client/src/pixseal-client.js');
     await check((await node(...args, entry, given())) as never);
   });
 
   it('asks for more deliveries than one request takes, in order', async () => {
     const { deliveries } = (await import(
-      pathToFileURL(join(unpacked, 'dist/src/client/pixseal-client.js')).href
-    )) as typeof import('../../src/client/pixseal-client.js');
+      pathToFileURL(join(unpacked, 'dist/packages/client/src/pixseal-client.js')).href
+    )) as typeof import('../../packages/client/src/pixseal-client.js');
     const token = tenant.seal();
     const items = Array.from({ length: 501 }, (_, at) => ({
       imageId: at === 500 ? tenant.imageId : `${at}`,
@@ -205,13 +205,13 @@ describe('pixseal/testing, packed', () => {
     // What an install would bring.
     symlinkSync(resolve('node_modules'), join(unpacked, 'node_modules'));
     kit = (await import(
-      pathToFileURL(join(unpacked, 'dist/src/testing/pixseal-testing.js')).href
+      pathToFileURL(join(unpacked, 'dist/packages/testing/src/pixseal-testing.js')).href
     )) as typeof testing;
   });
 
   const sealed = (issuer: testing.CreatedIssuer, ...transformations: unknown[]): Promise<string> =>
-    import(pathToFileURL(join(unpacked, 'dist/src/client/pixseal-client.js')).href).then(
-      ({ signToken }: typeof import('../../src/client/pixseal-client.js')) =>
+    import(pathToFileURL(join(unpacked, 'dist/packages/client/src/pixseal-client.js')).href).then(
+      ({ signToken }: typeof import('../../packages/client/src/pixseal-client.js')) =>
         signToken({
           issuerId: issuer.id,
           secret: issuer.secret,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Browser, BrowserContextOptions, Locator, Page, Request } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
-import { createDemoRows, welcome } from '../../src/demo/demo.js';
+import { createDemoRows, welcome } from '../../src/operations/demo/demo.js';
 import { EFFECTS } from '../../src/transformations/effects.js';
 import { FLAGS } from '../../src/transformations/flags.js';
 import type { Range, Shape } from '../../src/transformations/grammar.js';

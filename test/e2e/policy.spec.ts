@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { AddIssuerPolicy1768000000000 } from '../../src/database/migrations/1768000000000-add-issuer-policy.js';
+import { AddIssuerPolicy1768000000000 } from '../../src/platform/database/migrations/1768000000000-add-issuer-policy.js';
 import { POLICY_MEMBERS } from '../../src/policy/policy-members.js';
 import { request } from '../support/http.js';
 import { createTenant, post, type Tenant } from '../support/seed.js';

@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
-import { drawPhoto, drawWatermark } from '../../src/demo/drawings.js';
+import { drawPhoto, drawWatermark } from '../../src/operations/demo/drawings.js';
 import { startAdminApi } from '../support/admin-api.js';
 import { hasBrowser, launchBrowser } from '../support/browser.js';
 import { measure } from '../support/pictures.js';

@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { RedirectCache } from '../../src/redirect/redirect-cache.js';
 import { readRedirectUrl } from '../../src/redirect/redirect-url.js';
-import { IssuerKeyUses } from '../../src/issuers/issuer-key-uses.service.js';
+import { IssuerKeyUses } from '../../src/directory/issuer-key-uses.service.js';
 import { changesReceived } from '../support/change-feed.js';
 import { comparable, request, type Answer } from '../support/http.js';
 import { createTenant, type Tenant } from '../support/seed.js';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DatabaseLookups } from '../../src/directory/database-lookups.service.js';
-import { RevocationsService } from '../../src/revocations/revocations.service.js';
+import { RevocationsService } from '../../src/admin/revocations/revocations.service.js';
 import { comparable, request, type Answer } from '../support/http.js';
 import { createTenant, post, sealWith, type Tenant } from '../support/seed.js';
 import { startService, type Service } from '../support/service.js';

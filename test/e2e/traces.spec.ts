@@ -9,7 +9,7 @@ import { createTenant, post, sealWith, type Tenant } from '../support/seed.js';
 import { startServiceProcess } from '../support/service-process.js';
 import { API_SECRET, CLOUD, startService, TEST_VARIABLES, type Service } from '../support/service.js';
 import { createTestDatabase } from '../support/test-database.js';
-import { drawWatermark } from '../../src/demo/drawings.js';
+import { drawWatermark } from '../../src/operations/demo/drawings.js';
 
 const SERVER = 2;
 const ERROR = 2;

@@ -4,7 +4,7 @@ import { Agent } from 'node:http';
 import { DataSource } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { IssuerKeyUses } from '../../src/issuers/issuer-key-uses.service.js';
+import { IssuerKeyUses } from '../../src/directory/issuer-key-uses.service.js';
 import { FIGURE } from '../support/figures.reporter.js';
 import { request } from '../support/http.js';
 import { createSeedTenant, sealWith, type Tenant } from '../support/seed.js';

@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DataSource } from 'typeorm';
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
-import { readDatabaseSettings } from '../../src/config/environment.js';
-import { makeDataSource } from '../../src/database/data-source.js';
+import { readDatabaseSettings } from '../../src/platform/config/environment.js';
+import { makeDataSource } from '../../src/platform/database/data-source.js';
 import { ownClient, ownDatabase } from '../support/owned.js';
 import { schemaOf } from '../support/schema.js';
 import { spawnBuilt, type Ended } from '../support/service-process.js';
@@ -14,7 +14,7 @@ const PROCESSES = 8;
 /** Milliseconds: eight processes start at once. */
 const PATIENCE = 150_000;
 const TIMEOUT = 400_000;
-const PROGRAM = 'src/database/migration-run.js';
+const PROGRAM = 'src/platform/database/migration-run.js';
 const embedded = inject('database').kind === 'embedded';
 
 /** A process that migrates, and is gone before its database is dropped. */

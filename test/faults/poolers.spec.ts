@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { DataSource } from 'typeorm';
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
-import { ChangeFeed } from '../../src/database/change-feed.js';
+import { ChangeFeed } from '../../src/platform/database/change-feed.js';
 import { ENDED_CLAIMS, ENDINGS } from '../support/endings.js';
 import { FIGURE } from '../support/figures.reporter.js';
 import { readMetrics, sumOf } from '../support/metrics.js';
@@ -179,7 +179,7 @@ describe.runIf(pgbouncer !== null)('behind PgBouncer in transaction mode', () =>
     const operator = await ownClient({ ...database, variables });
     await operator.query('SET statement_timeout = 1');
     const migrators = [1, 2, 3, 4].map(() =>
-      spawnBuilt('src/database/migration-run.js', { ...database.variables, ...variables }),
+      spawnBuilt('src/platform/database/migration-run.js', { ...database.variables, ...variables }),
     );
     const ended = await Promise.all(migrators.map((migrator) => migrator.ended));
     expect(ended.map(({ code, stderr }) => ({ code, stderr }))).toStrictEqual(

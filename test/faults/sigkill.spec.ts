@@ -1,6 +1,6 @@
 import { describe, expect, inject, it } from 'vitest';
-import { readDatabaseSettings } from '../../src/config/environment.js';
-import { makeDataSource } from '../../src/database/data-source.js';
+import { readDatabaseSettings } from '../../src/platform/config/environment.js';
+import { makeDataSource } from '../../src/platform/database/data-source.js';
 import { FIGURE } from '../support/figures.reporter.js';
 import { askAdmin, ownDatabase, ownProcess } from '../support/owned.js';
 import { startServiceProcess, type ServiceProcess } from '../support/service-process.js';

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { REQUEST_LIMITS } from '../../src/problems/request-limits.js';
+import { REQUEST_LIMITS } from '../../src/platform/http/request-limits.js';
 import { FIGURE } from '../support/figures.reporter.js';
 import { createSeedTenant } from '../support/seed.js';
 import { NO_PRESSURE, startService } from '../support/service.js';

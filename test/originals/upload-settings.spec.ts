@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { EnvironmentError, readEnvironment, type Environment } from '../../src/config/environment.js';
+import { EnvironmentError, readEnvironment, type Environment } from '../../src/platform/config/environment.js';
 import { TEST_VARIABLES } from '../support/service.js';
 
 function read(variables: Record<string, string>): Environment {

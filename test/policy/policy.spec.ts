@@ -14,7 +14,7 @@ import {
   RECOMMENDED_POLICY,
 } from '../../src/policy/recommended-policy.js';
 import { cacheLifetime, maxAgeAt } from '../../src/policy/cache-lifetime.js';
-import type { ProblemExtensions } from '../../src/problems/problem.error.js';
+import type { ProblemExtensions } from '../../src/domain/problem.error.js';
 import { readClaims, type TokenClaims } from '../../src/tokens/token-claims.js';
 import { EFFECTS } from '../../src/transformations/effects.js';
 import { InvalidTransformationError } from '../../src/transformations/transformation.errors.js';

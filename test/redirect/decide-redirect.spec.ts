@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { CloudinaryUrlService } from '../../src/cloudinary/cloudinary-url.service.js';
-import type { Environment } from '../../src/config/environment.js';
-import type { Image } from '../../src/images/image.js';
-import type { Issuer } from '../../src/issuers/issuer.js';
-import type { Overlay } from '../../src/overlays/overlay.js';
+import type { Environment } from '../../src/platform/config/environment.js';
+import type { Image } from '../../src/domain/image.js';
+import type { Issuer } from '../../src/directory/issuer.js';
+import type { Overlay } from '../../src/domain/overlay.js';
 import { compilePolicy } from '../../src/policy/compile-policy.js';
 import type { PolicyDocument } from '../../src/policy/policy.js';
-import { ProblemError } from '../../src/problems/problem.error.js';
+import { ProblemError } from '../../src/domain/problem.error.js';
 import { decideRedirect, type RedirectDecision } from '../../src/redirect/decide-redirect.js';
 import { type Fact, type Facts, PENDING } from '../../src/redirect/facts.js';
 import { TokenService } from '../../src/tokens/token.service.js';

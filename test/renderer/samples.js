@@ -12,7 +12,7 @@
  * @property {string} [format] The URL's extension, `png` by default.
  */
 
-/** The pictures that chains start from, drawn once (src/demo/drawings.ts) and kept: the photo's grain is random. */
+/** The pictures that chains start from, drawn once (src/operations/demo/drawings.ts) and kept: the photo's grain is random. */
 export const ORIGINALS = /** @type {const} */ ({
   /** 240 × 160, the sun at (165, 61), a boat left of the middle. */
   photo: 'photo.png',

@@ -2,9 +2,9 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { AppModule } from '../../src/app.module.js';
-import { readEnvironment } from '../../src/config/environment.js';
-import { describeApi } from '../../src/docs/openapi.js';
-import type { DescribedOperation } from '../../src/docs/operations.js';
+import { readEnvironment } from '../../src/platform/config/environment.js';
+import { describeApi } from '../../src/platform/openapi/openapi.js';
+import type { DescribedOperation } from '../../src/platform/openapi/operations.js';
 
 /** Everything that a service can be asked, whose settings open every route that OpenAPI describes. */
 const VARIABLES = {

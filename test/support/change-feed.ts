@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { DataSource } from 'typeorm';
-import { ChangeFeed } from '../../src/database/change-feed.js';
-import { CHANGES_CHANNEL } from '../../src/database/feed-connection.js';
+import { ChangeFeed } from '../../src/platform/database/change-feed.js';
+import { CHANGES_CHANNEL } from '../../src/platform/database/feed-connection.js';
 import type { Service } from './service.js';
 
 /**

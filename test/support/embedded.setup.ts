@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { makeDataSource } from '../../src/database/data-source.js';
-import { migrateUnderLock } from '../../src/database/migrate.js';
+import { makeDataSource } from '../../src/platform/database/data-source.js';
+import { migrateUnderLock } from '../../src/platform/database/migrate.js';
 
 declare module 'vitest' {
   interface ProvidedContext {

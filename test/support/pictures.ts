@@ -1,5 +1,5 @@
 import sharp from 'sharp';
-import { drawPhoto, drawWatermark } from '../../src/demo/drawings.js';
+import { drawPhoto, drawWatermark } from '../../src/operations/demo/drawings.js';
 import { ADMIN_KEY, type Service } from './service.js';
 
 /** A request's answer as a client of pictures has it. */

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
-import { makeDataSource } from '../../src/database/data-source.js';
-import { migrateUnderLock } from '../../src/database/migrate.js';
+import { makeDataSource } from '../../src/platform/database/data-source.js';
+import { migrateUnderLock } from '../../src/platform/database/migrate.js';
 import { findPostgres, startPostgres } from './postgres-server.js';
 
 /** Starts or finds a Postgres and makes one migrated database, the template of every test's own. */

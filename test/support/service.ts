@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { createApp, type AppBounds } from '../../src/app.js';
-import { keepEmbeddedSecrets } from '../../src/config/embedded-secrets.js';
-import { readEnvironment } from '../../src/config/environment.js';
+import { keepEmbeddedSecrets } from '../../src/platform/config/embedded-secrets.js';
+import { readEnvironment } from '../../src/platform/config/environment.js';
 import { Holdings } from './holdings.js';
 import { request, type Answer } from './http.js';
 import type { Approval, ParsedLocation } from './location-parser.js';

@@ -1,6 +1,6 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import { NO_POLICY } from '../../src/policy/compile-policy.js';
-import type { Issuer } from '../../src/issuers/issuer.js';
+import type { Issuer } from '../../src/directory/issuer.js';
 import type { HmacAlgorithm, SigningKey } from '../../src/tokens/signing-key.js';
 import { TokenService, type VerifiedToken } from '../../src/tokens/token.service.js';
 

@@ -3,7 +3,7 @@ import crypto, { createSecretKey, generateKeyPairSync } from 'node:crypto';
 import fc from 'fast-check';
 import { SignJWT } from 'jose';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Issuer } from '../../src/issuers/issuer.js';
+import type { Issuer } from '../../src/directory/issuer.js';
 import { HMAC_ALGORITHMS, type SigningKey } from '../../src/tokens/signing-key.js';
 import {
   InvalidTokenError,

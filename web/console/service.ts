@@ -1,4 +1,4 @@
-import type { SessionAnswer, SessionDocument } from '../../src/console/session.document.js';
+import type { SessionAnswer, SessionDocument } from '../../src/pages/console/session.document.js';
 
 /** A refusal: `application/problem+json`, or what stands for one where there was no answer. */
 export interface Problem {

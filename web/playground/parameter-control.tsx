@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import { useRef, useState } from 'preact/hooks';
-import type { ParameterEntry } from '../../src/playground/vocabulary.document.js';
+import type { ParameterEntry } from '../../src/pages/playground/vocabulary.document.js';
 import { type TextLayer, text, type Value } from './composition.js';
 import { Field } from '../design/field.js';
 import { Told } from '../design/told.js';

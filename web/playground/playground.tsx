@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import type { VocabularyDocument } from '../../src/playground/vocabulary.document.js';
+import type { VocabularyDocument } from '../../src/pages/playground/vocabulary.document.js';
 import { Check, Field } from '../design/field.js';
 import { Mark } from '../design/mark.js';
 import { type Brought, type Connection, ConnectionForm } from './connection.js';

@@ -1,4 +1,4 @@
-import type { VocabularyDocument } from '../../src/playground/vocabulary.document.js';
+import type { VocabularyDocument } from '../../src/pages/playground/vocabulary.document.js';
 
 /** What `GET /images/:image_id/explain` answers, as far as it is shown. */
 export interface Explanation {

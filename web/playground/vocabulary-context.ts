@@ -1,6 +1,6 @@
 import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
-import type { VocabularyDocument } from '../../src/playground/vocabulary.document.js';
+import type { VocabularyDocument } from '../../src/pages/playground/vocabulary.document.js';
 import type { Row } from './service.js';
 
 /** What the controls offer: the service's vocabulary, and overlays that are known. */

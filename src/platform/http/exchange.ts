@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { LimitScope } from '../../problems/problem.error.js';
+import type { LimitScope } from '../../domain/problem.error.js';
 
 /** What a log line and the metrics have of a problem. */
 export interface ProblemSummary {

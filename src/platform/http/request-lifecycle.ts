@@ -1,14 +1,14 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import { afterCount } from '../../limits/after-count.js';
-import type { AddressOf } from '../../limits/client-address.js';
-import { OverloadedError } from '../../limits/overloaded.error.js';
-import type { RateLimits } from '../../limits/rate-limits.js';
-import type { RequestLog } from '../../logging/request-log.js';
-import { requestIdOf } from '../../logging/request-id.js';
-import type { Observations } from '../../metrics/observations.js';
-import { ProblemFilter } from '../../problems/problem.filter.js';
-import type { Tracing } from '../../tracing/tracing.js';
-import type { Drain } from '../../health/drain.js';
+import { afterCount } from '../rate-limit/after-count.js';
+import type { AddressOf } from '../rate-limit/client-address.js';
+import { OverloadedError } from '../rate-limit/overloaded.error.js';
+import type { RateLimits } from '../rate-limit/rate-limits.js';
+import type { RequestLog } from '../observability/request-log.js';
+import { requestIdOf } from '../observability/request-id.js';
+import type { Observations } from '../observability/observations.js';
+import { ProblemFilter } from './problem.filter.js';
+import type { Tracing } from '../observability/tracing.js';
+import type { Drain } from './drain.js';
 import { attachExchange, Exchange } from './exchange.js';
 import type { HeaderList } from './header-list.js';
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
-import { type Environment } from '../../config/environment.js';
-import { trustFor } from '../../limits/client-address.js';
-import { ProblemError } from '../../problems/problem.error.js';
+import { type Environment } from '../config/environment.js';
+import { trustFor } from '../rate-limit/client-address.js';
+import { ProblemError } from '../../domain/problem.error.js';
 
 /** RFC 9110 §7.2's `uri-host [ ":" port ]`, without the exotic: names, IPv4, bracketed IPv6. */
 const HOST = /^(?:[a-z0-9](?:[a-z0-9._-]{0,251}[a-z0-9])?\.?|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?$/i;

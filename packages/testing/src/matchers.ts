@@ -1,0 +1,148 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Step } from '../../client/src/pixseal-client.js';
+
+/** What a matcher answers, in Vitest and Jest alike. */
+interface Verdict {
+  readonly pass: boolean;
+  readonly message: () => string;
+}
+
+/** The matchers as `expect(…)` has them, to extend Vitest's or Jest's `Matchers` with. */
+export interface PixsealMatchers<R = unknown> {
+  /** A token, or a URL with one, has these steps and no others. No signature is verified. */
+  toSealTransformation(expected: readonly Step[]): R;
+  /**
+   * The service, asked what the URL does (`…/explain`), answers these components, one for each step and in order;
+   * a step that maps to nothing has `''`. To be awaited.
+   */
+  toDeliver(expected: readonly string[]): Promise<R>;
+}
+
+/** For `expect.extend(pixsealMatchers)`. They throw where there is nothing to compare: a verdict would let `.not` pass. */
+export const pixsealMatchers = { toSealTransformation, toDeliver };
+
+function toSealTransformation(received: unknown, expected: readonly Step[]): Verdict {
+  const lines = compareSteps(stepsOf(received), expected, compareKeys);
+  return verdict(lines, 'The token seals another transformation', 'The token seals just this transformation');
+}
+
+async function toDeliver(received: unknown, expected: readonly string[]): Promise<Verdict> {
+  const url = readUrl(received);
+  if (url === null) throw new Error('An image’s URL was expected.');
+  const lines = compareSteps(await explain(url), expected, ({ component, ignored }, wanted) =>
+    component === wanted
+      ? []
+      : [
+          `expected ${wanted || 'nothing'}, delivered ${component || 'nothing'}`,
+          ...ignored.map(({ key, reason }) => `${key} is ignored: ${reason}`),
+        ],
+  );
+  return verdict(lines, 'The URL delivers another picture', 'The URL delivers just this picture');
+}
+
+interface StepLine {
+  readonly same: boolean;
+  readonly text: string;
+}
+
+/** A line for each step of either side. */
+function compareSteps<Found, Wanted>(
+  found: readonly Found[],
+  wanted: readonly Wanted[],
+  differences: (found: Found, wanted: Wanted) => readonly string[],
+): StepLine[] {
+  return Array.from({ length: Math.max(found.length, wanted.length) }, (_, at) => {
+    const [is, should] = [found[at], wanted[at]];
+    const notes =
+      is === undefined
+        ? [`missing: ${show(should)}`]
+        : should === undefined
+          ? [`not expected: ${show(is)}`]
+          : differences(is, should);
+    return {
+      same: notes.length === 0,
+      text: `  step ${at + 1}: ${notes.length === 0 ? 'same' : notes.join('\n          ')}`,
+    };
+  });
+}
+
+function verdict(lines: readonly StepLine[], differs: string, agrees: string): Verdict {
+  const pass = lines.every(({ same }) => same);
+  return {
+    pass,
+    message: () => (pass ? `${agrees}.` : [`${differs}:`, ...lines.map(({ text }) => text)].join('\n')),
+  };
+}
+
+function compareKeys(is: Members, should: Step): string[] {
+  const wanted: Members = { ...should };
+  return [...new Set([...Object.keys(wanted), ...Object.keys(is)])].flatMap((key) => {
+    const [a, b] = [asSealed(wanted[key]), is[key]];
+    return isDeepStrictEqual(a, b) ? [] : [`${key}: expected ${show(a)}, sealed ${show(b)}`];
+  });
+}
+
+/** A value as a token has it: in JSON, where a member that is undefined is none. */
+const asSealed = (value: unknown): unknown =>
+  value === undefined ? undefined : (JSON.parse(JSON.stringify(value)) as unknown);
+
+const show = (value: unknown): string => (value === undefined ? 'nothing' : JSON.stringify(value));
+
+/** The steps of a token. @throws Error where there are none to be read. */
+function stepsOf(received: unknown): readonly Members[] {
+  const token = readUrl(received)?.searchParams.get('token') ?? received;
+  const [, payload = ''] = typeof token === 'string' ? token.split('.') : [];
+  const claims = readJson(Buffer.from(payload, 'base64url').toString());
+  if (!isObject(claims)) throw new Error('A token, or a URL with one, was expected.');
+  const { transformations = [] } = claims;
+  if (isListOf(transformations, isObject)) return transformations;
+  throw new Error(`The token’s transformations are no list of steps: ${show(transformations)}`);
+}
+
+function readUrl(received: unknown): URL | null {
+  const text = received instanceof URL ? received.href : received;
+  return typeof text === 'string' && URL.canParse(text) ? new URL(text) : null;
+}
+
+interface ExplainedStep {
+  readonly component: string;
+  readonly ignored: readonly { readonly key: string; readonly reason: string }[];
+}
+
+/** @throws Error where the service refuses the URL, or what answers is not the service. */
+async function explain(url: URL): Promise<readonly ExplainedStep[]> {
+  const asked = new URL(url);
+  asked.pathname += '/explain';
+  const answer = await fetch(asked);
+  const body = readJson(await answer.text());
+  const { steps, code, detail } = isObject(body) ? body : {};
+  if (answer.status === 200 && isListOf(steps, isExplained)) return steps;
+  throw new Error(
+    typeof code === 'string'
+      ? `The URL is refused with ${answer.status} ${code}: ${String(detail)}`
+      : `The URL is no image’s of a Pixseal: ${asked.origin}${asked.pathname} answers ${answer.status} without an explanation.`,
+  );
+}
+
+type Members = Readonly<Record<string, unknown>>;
+
+/** What JSON says; undefined where the text is none. */
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function isObject(value: unknown): value is Members {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isListOf<Item>(value: unknown, isItem: (item: unknown) => item is Item): value is readonly Item[] {
+  return Array.isArray(value) && value.every(isItem);
+}
+
+function isExplained(step: unknown): step is ExplainedStep {
+  return isObject(step) && typeof step['component'] === 'string' && isListOf(step['ignored'], isObject);
+}

@@ -1,0 +1,100 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { AdminClient, type NewImage, type NewIssuer, type NewOverlay } from './admin-client.js';
+import type { CreatedImage, CreatedIssuer, CreatedOverlay } from './admin-client.js';
+import type { ServiceMessage } from './service-message.js';
+
+/** How the service of a suite is started. */
+export interface StartOptions {
+  /** `blank`: Locations to assert, no pictures. `local`: pictures are rendered, of originals that were uploaded. */
+  readonly mode: 'blank' | 'local';
+  /** Further settings of the service, by the names of its variables; these win. */
+  readonly variables?: Readonly<Record<string, string>>;
+}
+
+/** A running service with a database of its own, empty at first. */
+export interface EmbeddedPixseal {
+  /** Its origin, on a free port of this machine. */
+  readonly baseUrl: string;
+  /** Opens everything of the admin API, for what is no fixture here. */
+  readonly adminKey: string;
+  /** @throws PixsealError where the admin API refuses it. */
+  createIssuer(issuer?: NewIssuer): Promise<CreatedIssuer>;
+  /** @throws PixsealError where the admin API refuses it. */
+  createImage(image: NewImage): Promise<CreatedImage>;
+  /** @throws PixsealError where the admin API refuses it. */
+  createOverlay(overlay: NewOverlay): Promise<CreatedOverlay>;
+  /** Ends the process and removes its folder; again, it does nothing. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts Pixseal in a process of its own, with an embedded Postgres in a temporary folder. No variable of this
+ * process reaches it. It ends with this one, however that ends, and removes the folder.
+ * @throws Error with the reason where it does not start.
+ */
+export async function startPixseal({ mode, variables = {} }: StartOptions): Promise<EmbeddedPixseal> {
+  const folder = await mkdtemp(join(tmpdir(), 'pixseal-testing-'));
+  const adminKey = randomBytes(32).toString('base64url');
+  const child = fork(fileURLToPath(new URL('../../../server/embedded-service.js', import.meta.url)), [folder], {
+    // A test runner's own flags are not the service's.
+    execArgv: [],
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    env: {
+      DATA_DIR: folder,
+      DELIVERY_MODE: mode,
+      PORT: '0',
+      ADMIN_API_KEYS: adminKey,
+      LOG_LEVEL: 'silent',
+      RATE_LIMIT_ADDRESS: '0',
+      ...variables,
+    },
+  });
+  const ended = new Promise<void>((resolve) => {
+    const end = (): void => {
+      resolve();
+    };
+    child.once('exit', end);
+    // Of a process that could not be forked there is no exit.
+    child.once('error', end);
+  });
+  const close = async (): Promise<void> => {
+    if (child.connected) child.disconnect();
+    await ended;
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    const baseUrl = await originOf(child);
+    const admin = new AdminClient(baseUrl, adminKey);
+    return {
+      baseUrl,
+      adminKey,
+      createIssuer: (issuer = {}) => admin.createIssuer(issuer),
+      createImage: (image) => admin.createImage(image),
+      createOverlay: (overlay) => admin.createOverlay(overlay),
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function originOf(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    child.once('message', (message: ServiceMessage) => {
+      if ('origin' in message) resolve(message.origin);
+      else reject(new Error(`Pixseal did not start. ${message.failure}`));
+    });
+    child.once('error', ({ message }) => {
+      reject(new Error(`Pixseal did not start. ${message}`));
+    });
+    child.once('exit', (code) => {
+      reject(new Error(`Pixseal did not start. It ended with ${code ?? 'a signal'}.`));
+    });
+  });
+}

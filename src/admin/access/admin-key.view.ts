@@ -1,0 +1,53 @@
+import { ApiProperty } from '@nestjs/swagger';
+import { SCOPES } from '../../platform/actor/actor.js';
+import type { AdminKeyEntity } from '../../platform/database/entities/admin-key.entity.js';
+
+/** An admin key as the admin API shows it: without the key. */
+export class AdminKeyView {
+  @ApiProperty({ format: 'uuid', description: 'A UUID.' }) readonly id: string;
+  @ApiProperty({ description: 'Who has it, or what for.' }) readonly name: string;
+  @ApiProperty({ description: 'The key begins with `pxs_<prefix>_`.' }) readonly prefix: string;
+  @ApiProperty({ enum: SCOPES, isArray: true, description: 'What it allows.' })
+  readonly scopes: readonly string[];
+  @ApiProperty({
+    type: String,
+    format: 'uuid',
+    nullable: true,
+    description: 'The issuer that it is bound to; null: none.',
+  })
+  readonly issuer_id: string | null;
+  @ApiProperty({ type: Date, nullable: true, description: 'When it ends; null: when it is revoked.' })
+  readonly expires_at: Date | null;
+  @ApiProperty({ description: 'When it was made.' }) readonly created_at: Date;
+  @ApiProperty({ type: Date, nullable: true, description: 'To about a minute.' })
+  readonly last_used_at: Date | null;
+
+  constructor(row: AdminKeyEntity) {
+    this.id = row.id;
+    this.name = row.name;
+    this.prefix = row.prefix;
+    this.scopes = row.scopes;
+    this.issuer_id = row.issuerId;
+    this.expires_at = row.expiresAt;
+    this.created_at = row.createdAt;
+    this.last_used_at = row.lastUsedAt;
+  }
+}
+
+/** A new admin key: the one time that the key itself is shown. */
+export class NewAdminKeyView extends AdminKeyView {
+  @ApiProperty({ description: 'Sent as `Authorization: Bearer <key>`. Shown this once.' })
+  readonly key: string;
+
+  constructor(row: AdminKeyEntity, key: string) {
+    super(row);
+    this.key = key;
+  }
+}
+
+export class AdminKeyPageView {
+  @ApiProperty({ type: [AdminKeyView], description: 'The rows of this page.' })
+  readonly items!: readonly AdminKeyView[];
+  @ApiProperty({ type: String, nullable: true, description: 'Where the next page starts; null on the last.' })
+  readonly next_cursor!: string | null;
+}

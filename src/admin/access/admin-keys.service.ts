@@ -1,0 +1,96 @@
+import { randomUUID } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { getActor, ownRows } from '../../platform/actor/actor.js';
+import { InsufficientScopeError } from '../requests/admin.errors.js';
+import { findPage } from '../requests/page.js';
+import { namingConflicts } from '../requests/write-conflicts.js';
+import { canonicalUuid } from '../../domain/uuid.js';
+import type { CreateAdminKeyDto, ListAdminKeysDto } from './admin-key.dto.js';
+import { AdminKeyEntity } from '../../platform/database/entities/admin-key.entity.js';
+import { AdminKeyNotFoundError, TooManyAdminKeysError } from './admin-key.errors.js';
+import { digestOf, makeAdminKey } from './admin-key.js';
+import { AdminKeyDirectoryService } from './admin-key-directory.service.js';
+
+const MAX_KEYS = 10_000;
+/** Any fixed number: the key of the lock under which admin keys are counted. */
+const COUNT_LOCK = 7_164_952;
+
+/** Admin keys, for the admin API and the CLI. */
+@Injectable()
+export class AdminKeysService {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly directory: AdminKeyDirectoryService,
+  ) {}
+
+  /**
+   * A new key; nobody hands out more than they have.
+   * @throws InsufficientScopeError (403) @throws IssuerNotFoundError (404) @throws TooManyAdminKeysError (409)
+   */
+  async create(dto: CreateAdminKeyDto): Promise<{ row: AdminKeyEntity; key: string }> {
+    const expiresAt = dto.expires_at == null ? null : new Date(dto.expires_at);
+    requireNoMore(dto, expiresAt);
+    const { key, prefix } = makeAdminKey();
+    const row = await namingConflicts(
+      this.dataSource.transaction(async (manager) => {
+        await requireRoom(manager);
+        const made = manager.create(AdminKeyEntity, {
+          id: randomUUID(),
+          name: dto.name,
+          prefix,
+          digest: digestOf(key),
+          scopes: dto.scopes,
+          issuerId: dto.issuer_id ?? null,
+          expiresAt,
+          lastUsedAt: null,
+        });
+        await manager.insert(AdminKeyEntity, made);
+        return made;
+      }),
+    );
+    this.directory.forget();
+    return { row, key };
+  }
+
+  /** @throws AdminKeyNotFoundError (404) */
+  async get(id: string): Promise<AdminKeyEntity> {
+    const uuid = canonicalUuid(id);
+    const row =
+      uuid === null
+        ? null
+        : await this.dataSource.getRepository(AdminKeyEntity).findOneBy({ id: uuid, ...ownRows() });
+    if (row === null) throw new AdminKeyNotFoundError();
+    return row;
+  }
+
+  async list(query: ListAdminKeysDto): Promise<{ rows: AdminKeyEntity[]; nextCursor: string | null }> {
+    const rows = this.dataSource.getRepository(AdminKeyEntity).createQueryBuilder('key').where(ownRows());
+    if (query.issuer_id !== undefined) rows.andWhere('key.issuerId = :issuer', { issuer: query.issuer_id });
+    return findPage(rows, query);
+  }
+
+  /** Every process refuses the key from now on. @throws AdminKeyNotFoundError (404) */
+  async revoke(id: string): Promise<void> {
+    const row = await this.get(id);
+    await this.dataSource.transaction((manager) =>
+      manager.delete(AdminKeyEntity, { id: row.id, ...ownRows() }),
+    );
+    this.directory.forget();
+  }
+}
+
+/** A key that could make itself a stronger or a longer one would be as good as that one. */
+function requireNoMore({ scopes }: CreateAdminKeyDto, expiresAt: Date | null): void {
+  const actor = getActor();
+  const missing = scopes.find((scope) => !actor.scopes.includes(scope));
+  if (missing !== undefined) throw InsufficientScopeError.ofScope(missing);
+  if (actor.expiresAt !== null && (expiresAt === null || expiresAt > actor.expiresAt)) {
+    throw InsufficientScopeError.ofLifetime(actor.expiresAt);
+  }
+}
+
+async function requireRoom(manager: EntityManager): Promise<void> {
+  await manager.query('SELECT pg_advisory_xact_lock($1)', [COUNT_LOCK]);
+  if ((await manager.count(AdminKeyEntity)) >= MAX_KEYS) throw new TooManyAdminKeysError(MAX_KEYS);
+}

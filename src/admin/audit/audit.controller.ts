@@ -1,0 +1,21 @@
+import { Get, Query } from '@nestjs/common';
+import { ApiOkResponse } from '@nestjs/swagger';
+import { AdminController, OpenToBoundKeys } from '../access/admin-controller.js';
+import { Route } from '../../platform/openapi/route.js';
+import { ListAuditDto } from './audit.dto.js';
+import { AuditService } from './audit.service.js';
+import { AuditEntryView, AuditPageView } from './audit.view.js';
+
+@AdminController('audit')
+export class AuditController {
+  constructor(private readonly audit: AuditService) {}
+
+  @Get()
+  @Route('Lists writes, the newest first')
+  @OpenToBoundKeys()
+  @ApiOkResponse({ type: AuditPageView })
+  async list(@Query() query: ListAuditDto): Promise<AuditPageView> {
+    const { rows, nextCursor } = await this.audit.list(query);
+    return { items: rows.map((row) => new AuditEntryView(row)), next_cursor: nextCursor };
+  }
+}

@@ -1,0 +1,8 @@
+import { Global, Module } from '@nestjs/common';
+import { SecretsModule } from '../../platform/secrets/secrets.module.js';
+import { IdempotencyService } from './idempotency.service.js';
+
+/** Global, since the interceptor of every route that creates rows asks it. */
+@Global()
+@Module({ imports: [SecretsModule], providers: [IdempotencyService], exports: [IdempotencyService] })
+export class IdempotencyModule {}

@@ -1,0 +1,90 @@
+import { Body, Delete, Get, HttpCode, Param, Patch, Post, Put, Query, Redirect } from '@nestjs/common';
+import { ApiCreatedResponse, ApiFoundResponse, ApiNoContentResponse, ApiOkResponse } from '@nestjs/swagger';
+import { AdminController, OpenToBoundKeys } from '../access/admin-controller.js';
+import { Route } from '../../platform/openapi/route.js';
+import { Idempotent } from '../idempotency/idempotency.interceptor.js';
+import { AcceptsOriginal, Original, RequiresOriginal } from '../../originals/original-upload.js';
+import { CreateImageDto, CreateImageFormDto, ListImagesDto, UpdateImageDto } from './image.dto.js';
+import { ImagePreviews } from './image-previews.service.js';
+import { ImagePageView, ImageView } from './image.view.js';
+import { ImagesService } from './images.service.js';
+
+@AdminController('images')
+export class ImagesAdminController {
+  constructor(
+    private readonly images: ImagesService,
+    private readonly previews: ImagePreviews,
+  ) {}
+
+  @Post()
+  @Route('Registers an image, or uploads one', {
+    404: ['issuer_not_found'],
+    409: ['id_taken', 'public_id_taken', 'original_exists'],
+  })
+  @OpenToBoundKeys()
+  @Idempotent()
+  @AcceptsOriginal({ form: CreateImageFormDto, versioned: true })
+  @ApiCreatedResponse({ type: ImageView })
+  async create(@Body() dto: CreateImageDto, @Original() original?: Buffer): Promise<ImageView> {
+    return new ImageView(await this.images.create(dto, original));
+  }
+
+  @Get()
+  @Route('Lists images')
+  @OpenToBoundKeys()
+  @ApiOkResponse({ type: ImagePageView })
+  async list(@Query() query: ListImagesDto): Promise<ImagePageView> {
+    const { rows, nextCursor } = await this.images.list(query);
+    return { items: rows.map((row) => new ImageView(row)), next_cursor: nextCursor };
+  }
+
+  @Get(':id')
+  @Route('Shows an image', { 404: ['image_not_found'], 410: ['image_deleted'] })
+  @OpenToBoundKeys()
+  @ApiOkResponse({ type: ImageView })
+  async get(@Param('id') id: string): Promise<ImageView> {
+    return new ImageView(await this.images.get(id));
+  }
+
+  @Get(':id/preview')
+  @Route('Redirects to a thumbnail of an image', {
+    404: ['image_not_found'],
+    409: ['no_live_key'],
+    410: ['image_deleted'],
+  })
+  @OpenToBoundKeys()
+  @Redirect()
+  @ApiFoundResponse({ description: 'The sealed redirect of a thumbnail, for a minute.' })
+  async preview(@Param('id') id: string): Promise<{ url: string }> {
+    return { url: await this.previews.sign(id) };
+  }
+
+  @Patch(':id')
+  @Route('Changes an image', { 404: ['image_not_found'], 409: ['public_id_taken'], 410: ['image_deleted'] })
+  @OpenToBoundKeys()
+  @ApiOkResponse({ type: ImageView })
+  async update(@Param('id') id: string, @Body() dto: UpdateImageDto): Promise<ImageView> {
+    return new ImageView(await this.images.update(id, dto));
+  }
+
+  @Put(':id/original')
+  @Route('Replaces the original of an image', { 404: ['image_not_found'], 410: ['image_deleted'] })
+  @OpenToBoundKeys()
+  @RequiresOriginal()
+  @ApiOkResponse({ type: ImageView })
+  async replaceOriginal(@Param('id') id: string, @Original() original: Buffer): Promise<ImageView> {
+    return new ImageView(await this.images.replaceOriginal(id, original));
+  }
+
+  @Delete(':id')
+  @Route('Deletes an image, which is answered with 410 from then on', {
+    404: ['image_not_found'],
+    410: ['image_deleted'],
+  })
+  @OpenToBoundKeys()
+  @HttpCode(204)
+  @ApiNoContentResponse()
+  async delete(@Param('id') id: string): Promise<void> {
+    await this.images.delete(id);
+  }
+}

@@ -1,0 +1,15 @@
+import { Module } from '@nestjs/common';
+import { RedirectModule } from '../../redirect/redirect.module.js';
+import { OriginalsModule } from '../../originals/originals.module.js';
+import { TokensModule } from '../../tokens/tokens.module.js';
+import { ImagePreviews } from './image-previews.service.js';
+import { ImagesAdminController } from './images-admin.controller.js';
+import { ImagesService } from './images.service.js';
+
+@Module({
+  imports: [RedirectModule, OriginalsModule, TokensModule],
+  controllers: [ImagesAdminController],
+  providers: [ImagesService, ImagePreviews],
+  exports: [ImagesService],
+})
+export class ImagesModule {}

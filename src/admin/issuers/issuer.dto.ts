@@ -1,0 +1,107 @@
+import {
+  BooleanMember,
+  EnumMember,
+  MomentMember,
+  NestedMember,
+  PatternMember,
+  TextMember,
+  UuidMember,
+} from '../requests/members.js';
+import { PageQueryDto } from '../requests/page.js';
+import { PolicyDto } from './policy.dto.js';
+import { HMAC_ALGORITHMS, type HmacAlgorithm } from '../../tokens/signing-key.js';
+
+/** Extensions that Cloudinary delivers images with. */
+const DELIVERY_FORMATS = [
+  'jpg', 'jpeg', 'png', 'webp', 'avif', 'gif', 'jxl', 'jp2', 'heic', 'tiff', 'bmp', 'ico', 'svg', 'pdf',
+] as const; // prettier-ignore
+
+const NAME = { description: 'What people call the issuer.', max: 200 };
+const DELIVERY_FORMAT = { description: 'Extension of every delivered URL.', values: DELIVERY_FORMATS };
+const POLICY = { type: PolicyDto, optional: true } as const;
+const DISABLED = { description: 'A disabled issuer’s tokens are refused.' };
+
+export class CreateIssuerDto {
+  @UuidMember({ description: 'The `iss` of its tokens; made where absent.', optional: true })
+  id?: string;
+
+  @TextMember(NAME)
+  name!: string;
+
+  @EnumMember({ ...DELIVERY_FORMAT, optional: true, default: 'jpg' })
+  delivery_format?: string;
+
+  @BooleanMember({ ...DISABLED, optional: true, default: false })
+  disabled?: boolean;
+
+  @NestedMember({
+    ...POLICY,
+    description:
+      'What its tokens may do; {} restricts nothing. Default: the service’s `DEFAULT_POLICY`, which is {} unless it is set.',
+  })
+  policy?: PolicyDto;
+}
+
+export class UpdateIssuerDto {
+  @TextMember({ ...NAME, optional: true })
+  name?: string;
+
+  @EnumMember({ ...DELIVERY_FORMAT, optional: true })
+  delivery_format?: string;
+
+  @BooleanMember({ ...DISABLED, optional: true })
+  disabled?: boolean;
+
+  @MomentMember({
+    description: 'Tokens with an older `iat`, or none, are refused; null: whatever their `iat`.',
+    optional: true,
+  })
+  not_before?: string | null;
+
+  @NestedMember({
+    ...POLICY,
+    description: 'What its tokens may do. It is replaced as a whole; {} restricts nothing.',
+  })
+  policy?: PolicyDto;
+}
+
+export class ListIssuersDto extends PageQueryDto {
+  @TextMember({ description: 'Only issuers of exactly this name.', max: 200, optional: true })
+  name?: string;
+}
+
+const NOT_BEFORE = { description: 'The key counts from this moment on; null: at once.' };
+const NOT_AFTER = { description: 'The key counts no more from this moment on; null: until it is revoked.' };
+
+export class CreateKeyDto {
+  @PatternMember({
+    description:
+      'The caller’s own secret, used as its ASCII text; 32 random bytes as base64url where absent.',
+    pattern: /^[\x21-\x7e]{32,512}$/,
+    message: 'must be 32 to 512 printable ASCII characters without spaces',
+    optional: true,
+  })
+  secret?: string;
+
+  @EnumMember({
+    description: 'The `alg` its tokens must have.',
+    values: HMAC_ALGORITHMS,
+    optional: true,
+    default: 'HS256',
+  })
+  algorithm?: HmacAlgorithm;
+
+  @MomentMember({ ...NOT_BEFORE, optional: true })
+  not_before?: string | null;
+
+  @MomentMember({ ...NOT_AFTER, optional: true })
+  not_after?: string | null;
+}
+
+export class UpdateKeyDto {
+  @MomentMember({ ...NOT_BEFORE, optional: true })
+  not_before?: string | null;
+
+  @MomentMember({ ...NOT_AFTER, optional: true })
+  not_after?: string | null;
+}

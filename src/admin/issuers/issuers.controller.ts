@@ -1,0 +1,114 @@
+import { Body, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
+import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse } from '@nestjs/swagger';
+import { AdminController, OpenToBoundKeys } from '../access/admin-controller.js';
+import { LocationBuilder } from '../../redirect/location-builder.js';
+import type { RequestOrigin } from '../../platform/http/request-origin.js';
+import { Origin } from '../../platform/http/origin.decorator.js';
+import { Route } from '../../platform/openapi/route.js';
+import { Idempotent } from '../idempotency/idempotency.interceptor.js';
+import {
+  CreateIssuerDto,
+  CreateKeyDto,
+  ListIssuersDto,
+  UpdateIssuerDto,
+  UpdateKeyDto,
+} from './issuer.dto.js';
+import {
+  IssuerPageView,
+  IssuerView,
+  IssuerWithKeysView,
+  KeyView,
+  NewIssuerView,
+  NewKeyView,
+} from './issuer.view.js';
+import { IssuersService } from './issuers.service.js';
+
+@AdminController('issuers')
+export class IssuersController {
+  constructor(
+    private readonly issuers: IssuersService,
+    private readonly locations: LocationBuilder,
+  ) {}
+
+  @Post()
+  @Route('Makes an issuer and its first key', { 400: ['invalid_host'], 409: ['id_taken'] })
+  @Idempotent()
+  @ApiCreatedResponse({ type: NewIssuerView })
+  async create(@Body() dto: CreateIssuerDto, @Origin() requestOrigin: RequestOrigin): Promise<NewIssuerView> {
+    const origin = this.locations.originOf(requestOrigin);
+    const { row, key } = await this.issuers.create(dto);
+    return new NewIssuerView(row, new NewKeyView(key.row, key.secret, origin));
+  }
+
+  @Get()
+  @Route('Lists issuers')
+  @OpenToBoundKeys()
+  @ApiOkResponse({ type: IssuerPageView })
+  async list(@Query() query: ListIssuersDto): Promise<IssuerPageView> {
+    const { rows, nextCursor } = await this.issuers.list(query);
+    return { items: rows.map((row) => new IssuerView(row)), next_cursor: nextCursor };
+  }
+
+  @Get(':id')
+  @Route('Shows an issuer and its keys', { 404: ['issuer_not_found'] })
+  @OpenToBoundKeys()
+  @ApiOkResponse({ type: IssuerWithKeysView })
+  async get(@Param('id') id: string): Promise<IssuerWithKeysView> {
+    const { row, keys } = await this.issuers.get(id);
+    return new IssuerWithKeysView(row, keys);
+  }
+
+  @Patch(':id')
+  @Route('Changes an issuer', { 404: ['issuer_not_found'] })
+  @ApiOkResponse({ type: IssuerView })
+  async update(@Param('id') id: string, @Body() dto: UpdateIssuerDto): Promise<IssuerView> {
+    return new IssuerView(await this.issuers.update(id, dto));
+  }
+
+  @Delete(':id')
+  @Route('Deletes an issuer that has no images and overlays', {
+    404: ['issuer_not_found'],
+    409: ['issuer_not_empty'],
+  })
+  @HttpCode(204)
+  @ApiNoContentResponse()
+  async delete(@Param('id') id: string): Promise<void> {
+    await this.issuers.delete(id);
+  }
+
+  @Post(':id/keys')
+  @Route('Makes a further key', { 400: ['invalid_host'], 404: ['issuer_not_found'], 409: ['too_many_keys'] })
+  @OpenToBoundKeys()
+  @Idempotent()
+  @ApiCreatedResponse({ type: NewKeyView })
+  async addKey(
+    @Param('id') id: string,
+    @Body() dto: CreateKeyDto,
+    @Origin() requestOrigin: RequestOrigin,
+  ): Promise<NewKeyView> {
+    const origin = this.locations.originOf(requestOrigin);
+    const { row, secret } = await this.issuers.addKey(id, dto);
+    return new NewKeyView(row, secret, origin);
+  }
+
+  @Patch(':id/keys/:key_id')
+  @Route('Sets when a key counts', { 404: ['issuer_not_found', 'key_not_found'] })
+  @OpenToBoundKeys()
+  @ApiOkResponse({ type: KeyView })
+  async updateKey(
+    @Param('id') id: string,
+    @Param('key_id') keyId: string,
+    @Body() dto: UpdateKeyDto,
+  ): Promise<KeyView> {
+    return new KeyView(await this.issuers.updateKey(id, keyId, dto));
+  }
+
+  @Delete(':id/keys/:key_id')
+  @Route('Revokes a key', { 404: ['issuer_not_found', 'key_not_found'] })
+  @OpenToBoundKeys()
+  @HttpCode(204)
+  @ApiNoContentResponse()
+  async revokeKey(@Param('id') id: string, @Param('key_id') keyId: string): Promise<void> {
+    await this.issuers.revokeKey(id, keyId);
+  }
+}

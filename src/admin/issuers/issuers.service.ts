@@ -1,0 +1,243 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { And, DataSource, Equal, IsNull, Not, type EntityManager } from 'typeorm';
+import { ownRows } from '../../platform/actor/actor.js';
+import { InvalidRequestError } from '../../domain/request.errors.js';
+import { given } from '../requests/given.js';
+import { toDate } from '../requests/moment.js';
+import { findPage } from '../requests/page.js';
+import { namingConflicts } from '../requests/write-conflicts.js';
+import { ENVIRONMENT } from '../../platform/config/config.module.js';
+import type { Environment } from '../../platform/config/environment.js';
+import { DirectoryService } from '../../directory/directory.service.js';
+import { ImageEntity } from '../../platform/database/entities/image.entity.js';
+import { OverlayEntity } from '../../platform/database/entities/overlay.entity.js';
+import type { PolicyDto } from './policy.dto.js';
+import { PolicyRowsService } from './policy-rows.service.js';
+import type { PolicyDocument } from '../../policy/policy.js';
+import { SecretBox } from '../../platform/secrets/secret-box.js';
+import { canonicalUuid } from '../../domain/uuid.js';
+import type {
+  CreateIssuerDto,
+  CreateKeyDto,
+  ListIssuersDto,
+  UpdateIssuerDto,
+  UpdateKeyDto,
+} from './issuer.dto.js';
+import { IssuerEntity } from '../../platform/database/entities/issuer.entity.js';
+import {
+  IssuerNotEmptyError,
+  IssuerNotFoundError,
+  KeyNotFoundError,
+  TooManyKeysError,
+} from './issuer.errors.js';
+import { issuerKeyPlace } from '../../directory/issuer-key-place.js';
+import { IssuerKeyEntity } from '../../platform/database/entities/issuer-key.entity.js';
+
+const MAX_KEYS = 8;
+const SECRET_BYTES = 32;
+
+/** A stored key, and the secret that is never read back. */
+export interface NewKey {
+  readonly row: IssuerKeyEntity;
+  readonly secret: string;
+}
+
+/** Issuers and their keys, for the admin API and the CLI. */
+@Injectable()
+export class IssuersService {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly secretBox: SecretBox,
+    private readonly directory: DirectoryService,
+    private readonly policyRows: PolicyRowsService,
+    @Inject(ENVIRONMENT) private readonly environment: Pick<Environment, 'defaultPolicy'>,
+  ) {}
+
+  /**
+   * Creates an issuer and its first key. Without a policy it gets `DEFAULT_POLICY`.
+   * @throws IdTakenError (409)
+   * @throws InvalidRequestError (422) for a policy that names rows which are not the issuer's.
+   */
+  async create(dto: CreateIssuerDto, key: CreateKeyDto = {}): Promise<{ row: IssuerEntity; key: NewKey }> {
+    const made = await namingConflicts(
+      this.dataSource.transaction(async (manager) => {
+        const policy =
+          dto.policy === undefined ? (this.environment.defaultPolicy ?? {}) : documentOf(dto.policy);
+        const row = manager.create(IssuerEntity, {
+          id: dto.id ?? randomUUID(),
+          name: dto.name,
+          deliveryFormat: dto.delivery_format ?? 'jpg',
+          disabled: dto.disabled ?? false,
+          notBefore: null,
+          policy,
+        });
+        await this.policyRows.require(manager, row.id, policy);
+        await manager.insert(IssuerEntity, row);
+        return { row, key: await this.insertKey(manager, row.id, key) };
+      }),
+    );
+    this.forget(made.row.id);
+    return made;
+  }
+
+  /** @throws IssuerNotFoundError (404) */
+  async get(id: string): Promise<{ row: IssuerEntity; keys: IssuerKeyEntity[] }> {
+    const row = await this.getRow(id);
+    const keys = await this.dataSource.getRepository(IssuerKeyEntity).find({
+      where: { issuerId: row.id },
+      relations: { use: true },
+      order: { createdAt: 'DESC', id: 'DESC' },
+    });
+    return { row, keys };
+  }
+
+  async list({
+    name,
+    ...page
+  }: ListIssuersDto): Promise<{ rows: IssuerEntity[]; nextCursor: string | null }> {
+    const rows = this.dataSource.getRepository(IssuerEntity).createQueryBuilder('issuer');
+    const { issuerId } = ownRows();
+    if (issuerId !== undefined) rows.andWhere('issuer.id = :own', { own: issuerId });
+    if (name !== undefined) rows.andWhere('issuer.name = :name', { name });
+    return findPage(rows, page);
+  }
+
+  /** @throws IssuerNotFoundError (404) */
+  async update(id: string, dto: UpdateIssuerDto): Promise<IssuerEntity> {
+    const { id: issuerId } = await this.getRow(id);
+    const { name, delivery_format: deliveryFormat, disabled } = dto;
+    const policy = dto.policy && documentOf(dto.policy);
+    const notBefore = toDate(dto.not_before);
+    const row = await this.dataSource.transaction(async (manager) => {
+      if (policy !== undefined) await this.policyRows.require(manager, issuerId, policy);
+      const values = given({ name, deliveryFormat, disabled, notBefore, policy });
+      await manager.update(IssuerEntity, { id: issuerId }, values);
+      return this.getRow(issuerId, manager);
+    });
+    this.forget(issuerId);
+    return row;
+  }
+
+  /** @throws IssuerNotFoundError (404) @throws IssuerNotEmptyError (409) */
+  async delete(id: string): Promise<void> {
+    const { id: issuerId } = await this.getRow(id);
+    await this.dataSource.transaction(async (manager) => {
+      // The lock keeps a concurrent insert of an image waiting, which then finds its issuer gone.
+      await manager.findOne(IssuerEntity, { where: { id: issuerId }, lock: { mode: 'pessimistic_write' } });
+      const used =
+        (await manager.existsBy(ImageEntity, { issuerId })) ||
+        (await manager.existsBy(OverlayEntity, { issuerId }));
+      if (used) throw new IssuerNotEmptyError();
+      await manager.delete(ImageEntity, { issuerId, deletedAt: Not(IsNull()) });
+      await manager.delete(IssuerEntity, { id: issuerId });
+    });
+    this.forget(issuerId);
+  }
+
+  /** A further key: the older ones stay live until their `not_after` or revocation. @throws TooManyKeysError (409) */
+  async addKey(id: string, dto: CreateKeyDto): Promise<NewKey> {
+    const { id: issuerId } = await this.getRow(id);
+    const key = await this.dataSource.transaction(async (manager) => {
+      const issuer = await manager.findOne(IssuerEntity, {
+        where: { id: issuerId },
+        lock: { mode: 'pessimistic_write' },
+      });
+      if (issuer === null) throw new IssuerNotFoundError();
+      if ((await manager.countBy(IssuerKeyEntity, { issuerId })) >= MAX_KEYS)
+        throw new TooManyKeysError(MAX_KEYS);
+      return this.insertKey(manager, issuerId, dto);
+    });
+    this.forget(issuerId);
+    return key;
+  }
+
+  /** Sets when a key counts. @throws KeyNotFoundError (404) */
+  async updateKey(id: string, keyId: string, dto: UpdateKeyDto): Promise<IssuerKeyEntity> {
+    const { id: uuid, issuerId } = await this.getKey(id, keyId);
+    const where = { id: uuid, issuerId };
+    const key = await this.dataSource.transaction(async (manager) => {
+      // Of two that come at once, each with one time, the second is judged by what the first has written.
+      const row = await manager.findOne(IssuerKeyEntity, { where, lock: { mode: 'pessimistic_write' } });
+      if (row === null) throw new KeyNotFoundError();
+      const { not_before: notBefore = row.notBefore, not_after: notAfter = row.notAfter } = dto;
+      const times = { notBefore: toDate(notBefore), notAfter: toDate(notAfter) };
+      requireOrder(times);
+      await manager.update(IssuerKeyEntity, where, times);
+      return this.getKey(id, keyId, manager);
+    });
+    this.forget(issuerId);
+    return key;
+  }
+
+  /** Revokes a key: its tokens are refused from now on. @throws KeyNotFoundError (404) */
+  async revokeKey(id: string, keyId: string): Promise<void> {
+    const key = await this.getKey(id, keyId);
+    await this.dataSource.transaction((manager) =>
+      manager.delete(IssuerKeyEntity, { id: key.id, issuerId: key.issuerId }),
+    );
+    this.forget(key.issuerId);
+  }
+
+  private async insertKey(manager: EntityManager, issuerId: string, dto: CreateKeyDto): Promise<NewKey> {
+    const id = randomUUID();
+    const secret = dto.secret ?? randomBytes(SECRET_BYTES).toString('base64url');
+    const times = { notBefore: toDate(dto.not_before ?? null), notAfter: toDate(dto.not_after ?? null) };
+    requireOrder(times);
+    const row = manager.create(IssuerKeyEntity, {
+      id,
+      issuerId,
+      algorithm: dto.algorithm ?? 'HS256',
+      secret: this.secretBox.seal(Buffer.from(secret), issuerKeyPlace(issuerId, id)),
+      ...times,
+    });
+    await manager.insert(IssuerKeyEntity, row);
+    return { row, secret };
+  }
+
+  private async getRow(id: string, manager: EntityManager = this.dataSource.manager): Promise<IssuerEntity> {
+    const uuid = canonicalUuid(id);
+    const { issuerId } = ownRows();
+    const row =
+      uuid === null
+        ? null
+        : await manager.findOneBy(IssuerEntity, {
+            id: issuerId === undefined ? uuid : And(Equal(uuid), Equal(issuerId)),
+          });
+    if (row === null) throw new IssuerNotFoundError();
+    return row;
+  }
+
+  private async getKey(
+    id: string,
+    keyId: string,
+    manager: EntityManager = this.dataSource.manager,
+  ): Promise<IssuerKeyEntity> {
+    const { id: issuerId } = await this.getRow(id, manager);
+    const uuid = canonicalUuid(keyId);
+    const key =
+      uuid === null
+        ? null
+        : await manager.findOne(IssuerKeyEntity, {
+            where: { id: uuid, issuerId },
+            relations: { use: true },
+          });
+    if (key === null) throw new KeyNotFoundError();
+    return key;
+  }
+
+  private forget(issuerId: string): void {
+    this.directory.rowChanged({ table: 'issuers', id: issuerId, issuer_id: issuerId });
+  }
+}
+
+/** The members that were given, for a column that is replaced as a whole. */
+function documentOf(dto: PolicyDto): PolicyDocument {
+  const { placeholder, ...rest } = dto;
+  return given({ ...rest, placeholder: placeholder?.toLowerCase() });
+}
+
+function requireOrder({ notBefore, notAfter }: { notBefore: Date | null; notAfter: Date | null }): void {
+  if (notBefore === null || notAfter === null || notBefore < notAfter) return;
+  throw new InvalidRequestError([{ key: 'not_after', detail: 'must be later than not_before' }]);
+}

@@ -1,0 +1,48 @@
+import { Injectable } from '@nestjs/common';
+import { type EntityManager, In } from 'typeorm';
+import { InvalidRequestError } from '../../domain/request.errors.js';
+import { ImageEntity } from '../../platform/database/entities/image.entity.js';
+import { OverlayEntity } from '../../platform/database/entities/overlay.entity.js';
+import { InvalidTransformationError } from '../../transformations/transformation.errors.js';
+import type { MappedChain } from '../../transformations/transformation.mapper.js';
+import { describeFault, mapPolicySteps } from '../../policy/policy-members.js';
+import type { PolicyDocument } from '../../policy/policy.js';
+
+/** Holds a policy's ids to the issuer's own rows, when it is written. A row may go later: then what needs it is 404. */
+@Injectable()
+export class PolicyRowsService {
+  /** @throws InvalidRequestError (422) naming every id that is no row of the issuer. */
+  async require(manager: EntityManager, issuerId: string, document: PolicyDocument): Promise<void> {
+    const { mandatory_steps: mandatory = [], presets = {}, placeholder } = document;
+    const lists: readonly (readonly [key: string, chain: MappedChain])[] = [
+      ['policy.mandatory_steps', mapPolicySteps(mandatory)],
+      ...Object.entries(presets).map(
+        ([name, steps]) => [`policy.presets.${name}`, mapPolicySteps(steps)] as const,
+      ),
+    ];
+    const ids = [...new Set(lists.flatMap(([, chain]) => chain.overlayIds))];
+    const rows = ids.length === 0 ? [] : await manager.findBy(OverlayEntity, { issuerId, id: In(ids) });
+    const overlays = new Map(rows.map((row) => [row.id, row]));
+    const errors = lists.flatMap(([key, chain]) => {
+      const detail = findRowFault(chain, overlays);
+      return detail === null ? [] : [{ key, detail }];
+    });
+    if (placeholder !== undefined && !(await manager.existsBy(ImageEntity, { issuerId, id: placeholder }))) {
+      errors.push({ key: 'policy.placeholder', detail: 'must be the id of an image of this issuer' });
+    }
+    if (errors.length > 0) throw new InvalidRequestError(errors);
+  }
+}
+
+function findRowFault(chain: MappedChain, overlays: ReadonlyMap<string, OverlayEntity>): string | null {
+  const missing = chain.overlayIds.find((id) => !overlays.has(id));
+  // An overlay of another issuer is one that does not exist.
+  if (missing !== undefined) return `must name overlays of this issuer: ${missing} is none`;
+  try {
+    chain.components(overlays);
+    return null;
+  } catch (error) {
+    if (error instanceof InvalidTransformationError) return describeFault(error);
+    throw error;
+  }
+}

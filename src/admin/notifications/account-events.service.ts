@@ -1,0 +1,338 @@
+import { randomUUID } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { type EntityManager, MoreThanOrEqual, Not } from 'typeorm';
+import { ENVIRONMENT } from '../../platform/config/config.module.js';
+import type { Environment } from '../../platform/config/environment.js';
+import type { RowChange } from '../../platform/database/change-feed.js';
+import { ImageEntity } from '../../platform/database/entities/image.entity.js';
+import { OverlayEntity } from '../../platform/database/entities/overlay.entity.js';
+import { writeAssetLayer } from '../../transformations/asset-layer.js';
+import { RetainedPublicIdEntity } from '../../platform/database/entities/retained-public-id.entity.js';
+import { AssetStateEntity } from '../../platform/database/entities/asset-state.entity.js';
+import type { AssetName, Notification, Uploaded } from './notification.js';
+import { findIssuerOf } from '../../domain/registration-rule.js';
+
+/** Renames of one asset that are followed. */
+const MAX_MOVES = 32;
+/** How long a state counts that no deleted row waits in: a notification is refused two hours after it was signed. */
+const KEPT = `interval '1 day'`;
+
+type State = AssetStateEntity | null;
+
+/**
+ * Lets the rows follow what happened in the account, each name by itself: the latest event decides, whatever the order
+ * in which events are told and however often. Everything runs in the caller's transaction.
+ */
+@Injectable()
+export class AccountEventsService {
+  constructor(@Inject(ENVIRONMENT) private readonly environment: Pick<Environment, 'registrationRules'>) {}
+
+  /** @returns the rows that changed; a row may be named twice. */
+  async apply(rows: EntityManager, { at, event }: Notification): Promise<RowChange[]> {
+    if (event.type === 'other') return [];
+    // One after the other, over all processes: an event may touch several names, and meet them in any order.
+    await rows.query(
+      // What the account deletes or renames is not retained for its issuer: the asset is gone.
+      `SELECT pg_advisory_xact_lock(hashtextextended('cloudinary_assets', 2)),
+              set_config('pixseal.account_event', 'on', true)`,
+    );
+    await prune(rows);
+    switch (event.type) {
+      case 'upload':
+        return this.upload(rows, event, at);
+      case 'delete': {
+        const changes: RowChange[] = [];
+        for (const name of event.names) changes.push(...(await this.delete(rows, name, at)));
+        return changes;
+      }
+      case 'rename':
+        return this.rename(rows, event.from, event.to, at);
+      default:
+        return event satisfies never;
+    }
+  }
+
+  private async upload(rows: EntityManager, uploaded: Uploaded, at: Date): Promise<RowChange[]> {
+    const { name, state } = await follow(rows, uploaded.name, at);
+    if (state?.gone && state.at >= at) return [];
+    const known = newestOf(uploaded, state);
+    const latest = state === null || state.at < at;
+    await put(rows, name, {
+      ...known,
+      at: latest ? at : state.at,
+      movedTo: latest ? null : state.movedTo,
+    });
+    const image = await rows.findOneBy(ImageEntity, name);
+    if (image !== null) return setVersion(rows, image, known);
+    if (await rows.existsBy(OverlayEntity, name)) return [];
+    if (state?.gone) {
+      const { image: deleted, overlay } = await findDeleted(rows, state);
+      if (deleted !== null || overlay !== null) {
+        return [
+          ...(deleted === null ? [] : await moveImage(rows, deleted, name, known)),
+          ...(overlay === null ? [] : await moveOverlay(rows, overlay, name)),
+        ];
+      }
+    }
+    return this.register(rows, name, { ...known, facts: uploaded.facts }, at);
+  }
+
+  /** A row for an asset that has none, where a rule says whose it is. */
+  private async register(
+    rows: EntityManager,
+    name: AssetName,
+    { version, format, facts }: Pick<Uploaded, 'version' | 'format' | 'facts'>,
+    at: Date,
+  ): Promise<RowChange[]> {
+    const issuerId = findIssuerOf(facts, this.environment.registrationRules);
+    if (issuerId === null) return [];
+    const deletedSince = await rows.exists(ImageEntity, {
+      where: { ...name, deletedAt: MoreThanOrEqual(at) },
+      withDeleted: true,
+    });
+    if (deletedSince) return [];
+    const id = randomUUID();
+    await rows.insert(ImageEntity, { id, issuerId, ...name, version, format });
+    return [{ table: 'images', id, issuer_id: issuerId }];
+  }
+
+  private async delete(rows: EntityManager, name: AssetName, at: Date): Promise<RowChange[]> {
+    const state = await findState(rows, name);
+    const image = await rows.findOneBy(ImageEntity, name);
+    if (isOutdated(at, state, image)) return [];
+    const overlay = await rows.findOneBy(OverlayEntity, name);
+    await release(rows, name, at);
+    await put(rows, name, {
+      at,
+      gone: true,
+      version: state?.version ?? null,
+      format: state?.format ?? null,
+      imageId: image?.id ?? state?.imageId ?? null,
+      overlayId: overlay?.id ?? state?.overlayId ?? null,
+      overlayIssuerId: overlay?.issuerId ?? state?.overlayIssuerId ?? null,
+    });
+    return [
+      ...(image === null ? [] : await deleteImage(rows, image, at)),
+      ...(overlay === null ? [] : await deleteOverlay(rows, overlay)),
+    ];
+  }
+
+  private async rename(rows: EntityManager, from: AssetName, to: AssetName, at: Date): Promise<RowChange[]> {
+    const source = await findState(rows, from);
+    const live = await rows.findOneBy(ImageEntity, from);
+    if (from.publicId === to.publicId || isOutdated(at, source, live)) return [];
+    // What can be renamed is there: a deletion that came before was followed by an upload that is yet to be told.
+    const deleted = source?.gone ? await findDeleted(rows, source) : null;
+    const image = live ?? deleted?.image ?? null;
+    const overlay = (await rows.findOneBy(OverlayEntity, from)) ?? deleted?.overlay ?? null;
+    const known = { version: source?.version ?? null, format: source?.format ?? null };
+    await put(rows, from, { ...known, at, movedTo: to.publicId });
+
+    const { name, state } = await follow(rows, to, at);
+    const target = state !== null && state.at >= at ? state : null;
+    if (target === null) await put(rows, name, { ...known, at });
+    else if (target.gone) {
+      const { publicId, deliveryType } = name;
+      await rows.update(
+        AssetStateEntity,
+        { publicId, deliveryType },
+        {
+          imageId: image?.id ?? target.imageId,
+          overlayId: overlay?.id ?? target.overlayId,
+          overlayIssuerId: overlay?.issuerId ?? target.overlayIssuerId,
+        },
+      );
+    }
+    const deletedAt = target?.gone ? target.at : null;
+    const retained = await release(rows, from, at);
+    if (retained !== null && deletedAt === null) await retain(rows, name, retained);
+    return [
+      ...(image === null ? [] : await moveImage(rows, image, name, newestOf(known, target), deletedAt)),
+      ...(overlay === null ? [] : await moveOverlay(rows, overlay, name, deletedAt)),
+    ];
+  }
+}
+
+/** Whether a name's state, or its image's version, is of after the end that an event at this time would be. */
+function isOutdated(at: Date, state: State, image: ImageEntity | null): boolean {
+  // Versions are Unix seconds: an upload of the same second came before.
+  if (image !== null && image.version > Math.floor(at.getTime() / 1_000)) return true;
+  if (state === null || state.at < at) return false;
+  return state.at > at || state.gone || state.movedTo !== null;
+}
+
+interface Known {
+  readonly version: number | null;
+  readonly format: string | null;
+}
+
+/** The higher version, with its format. */
+function newestOf<Version extends number | null>(
+  told: { readonly version: Version; readonly format: string | null },
+  other: Known | null,
+): { readonly version: Version | number; readonly format: string | null } {
+  const known = other?.version ?? 0;
+  if (known > (told.version ?? 0)) return { version: known, format: other?.format ?? null };
+  return { version: told.version, format: told.format };
+}
+
+async function findState(rows: EntityManager, { publicId, deliveryType }: AssetName): Promise<State> {
+  return rows.findOneBy(AssetStateEntity, { publicId, deliveryType });
+}
+
+/** Where an asset of this name at this time is now: along the renames that came after. */
+async function follow(
+  rows: EntityManager,
+  name: AssetName,
+  at: Date,
+): Promise<{ readonly name: AssetName; readonly state: State }> {
+  let [here, since] = [name, at];
+  for (let moves = 0; ; moves++) {
+    const state = await findState(rows, here);
+    if (state?.movedTo == null || state.at < since || moves === MAX_MOVES) return { name: here, state };
+    here = { ...here, publicId: state.movedTo };
+    since = state.at;
+  }
+}
+
+/** Writes a name's state whole. */
+async function put(
+  rows: EntityManager,
+  { publicId, deliveryType }: AssetName,
+  state: Partial<AssetStateEntity> & Known & { readonly at: Date },
+): Promise<void> {
+  await rows.upsert(
+    AssetStateEntity,
+    {
+      gone: false,
+      movedTo: null,
+      imageId: null,
+      overlayId: null,
+      overlayIssuerId: null,
+      ...state,
+      publicId,
+      deliveryType,
+    },
+    ['publicId', 'deliveryType'],
+  );
+}
+
+type Retained = Pick<RetainedPublicIdEntity, 'issuerId' | 'version'>;
+
+/** Ends the retention of a name whose asset is gone. @returns what was retained; null for nothing of that time. */
+async function release(rows: EntityManager, name: AssetName, at: Date): Promise<Retained | null> {
+  const retained = await rows.findOneBy(RetainedPublicIdEntity, name);
+  // As for rows: an asset with a later version is another one, which the event does not know yet.
+  if (retained === null || (retained.version ?? 0) > Math.floor(at.getTime() / 1_000)) return null;
+  await rows.delete(RetainedPublicIdEntity, { id: retained.id });
+  return retained;
+}
+
+/** Retains a name, unless a row or another retention has it. */
+async function retain(
+  rows: EntityManager,
+  { publicId, deliveryType }: AssetName,
+  { issuerId, version }: Retained,
+): Promise<void> {
+  const taken =
+    (await rows.existsBy(ImageEntity, { publicId })) ||
+    (await rows.existsBy(OverlayEntity, { publicId })) ||
+    (await rows.existsBy(RetainedPublicIdEntity, { publicId, issuerId: Not(issuerId) }));
+  if (taken) return;
+  await rows
+    .createQueryBuilder()
+    .insert()
+    .into(RetainedPublicIdEntity)
+    .values({ id: randomUUID(), publicId, deliveryType, issuerId, version })
+    .orIgnore()
+    .execute();
+}
+
+async function prune(rows: EntityManager): Promise<void> {
+  await rows.query(
+    `DELETE FROM cloudinary_assets WHERE at < now() - ${KEPT} AND image_id IS NULL AND overlay_id IS NULL`,
+  );
+}
+
+/** The rows that went with an asset, if nobody took them away since. */
+async function findDeleted(
+  rows: EntityManager,
+  { deliveryType, publicId, imageId, overlayId, overlayIssuerId }: AssetStateEntity,
+): Promise<{ readonly image: ImageEntity | null; readonly overlay: OverlayEntity | null }> {
+  const image =
+    imageId === null ? null : await rows.findOne(ImageEntity, { where: { id: imageId }, withDeleted: true });
+  const overlay =
+    overlayId === null || overlayIssuerId === null
+      ? null
+      : rows.create(OverlayEntity, { id: overlayId, issuerId: overlayIssuerId, deliveryType, publicId });
+  return { image, overlay };
+}
+
+async function setVersion(rows: EntityManager, image: ImageEntity, known: Known): Promise<RowChange[]> {
+  const { version, format } = newestOf(known, image);
+  if (version === null || version <= image.version) return [];
+  await rows.update(ImageEntity, { id: image.id }, { version, format: format ?? image.format });
+  return [changeOf('images', image)];
+}
+
+/**
+ * Gives an image a name. An image of the same issuer that has the name goes: its asset was overwritten.
+ * @param deletedAt Null for one that is there.
+ */
+async function moveImage(
+  rows: EntityManager,
+  image: ImageEntity,
+  name: AssetName,
+  known: Known,
+  deletedAt: Date | null = null,
+): Promise<RowChange[]> {
+  const { id, issuerId } = image;
+  const there = await rows.findOneBy(ImageEntity, { ...name, issuerId });
+  const changes = there === null ? [] : await deleteImage(rows, there, deletedAt ?? new Date());
+  // A version that was shown before is in caches: none that is lower is shown again.
+  const { version, format } = newestOf(known, newestOf(image, there));
+  await rows.update(
+    ImageEntity,
+    { id },
+    { ...name, version: version ?? image.version, format: format ?? image.format, deletedAt },
+  );
+  return [...changes, changeOf('images', image)];
+}
+
+async function deleteImage(rows: EntityManager, image: ImageEntity, at: Date): Promise<RowChange[]> {
+  await rows.update(ImageEntity, { id: image.id }, { deletedAt: at });
+  return [changeOf('images', image)];
+}
+
+/** Gives an overlay a name; it goes where the asset is gone, or where no layer can have the name. */
+async function moveOverlay(
+  rows: EntityManager,
+  overlay: OverlayEntity,
+  name: AssetName,
+  deletedAt: Date | null = null,
+): Promise<RowChange[]> {
+  const { id, issuerId } = overlay;
+  if (deletedAt !== null || writeAssetLayer({ ...name, deliveryType: 'upload' }) === undefined) {
+    // Without a row, its asset is still its issuer's.
+    const changed = await deleteOverlay(rows, overlay);
+    if (deletedAt === null) await retain(rows, name, { issuerId, version: null });
+    return changed;
+  }
+  const there = await rows.findOneBy(OverlayEntity, { ...name, issuerId });
+  const changes = there === null ? [] : await deleteOverlay(rows, there);
+  const { affected } = await rows.update(OverlayEntity, { id }, name);
+  if (affected === 0) await rows.insert(OverlayEntity, { id, issuerId, ...name });
+  return [...changes, changeOf('overlays', overlay)];
+}
+
+async function deleteOverlay(rows: EntityManager, overlay: OverlayEntity): Promise<RowChange[]> {
+  await rows.delete(OverlayEntity, { id: overlay.id });
+  return [changeOf('overlays', overlay)];
+}
+
+function changeOf(
+  table: 'images' | 'overlays',
+  { id, issuerId }: { readonly id: string; readonly issuerId: string },
+): RowChange {
+  return { table, id, issuer_id: issuerId };
+}

@@ -1,0 +1,125 @@
+import { isObject } from '../../domain/is-object.js';
+import { InvalidRequestError } from '../../domain/request.errors.js';
+import { findPublicIdFault } from '../../transformations/public-id.js';
+import { DELIVERY_TYPES, MAX_VERSION, type DeliveryType } from '../../domain/image.js';
+import type { AssetFacts } from '../../domain/registration-rule.js';
+
+/** Assets that one `delete` may name. */
+const MAX_DELETED = 1_000;
+
+/** An image as Cloudinary names it. */
+export interface AssetName {
+  readonly deliveryType: DeliveryType;
+  readonly publicId: string;
+}
+
+/** An original that is there now. */
+export interface Uploaded {
+  readonly name: AssetName;
+  readonly version: number;
+  readonly format: string | null;
+  readonly facts: AssetFacts;
+}
+
+/** What happened in the account, as far as rows can follow it. */
+export type AccountEvent =
+  | ({ readonly type: 'upload' } & Uploaded)
+  | { readonly type: 'delete'; readonly names: readonly AssetName[] }
+  | { readonly type: 'rename'; readonly from: AssetName; readonly to: AssetName }
+  | { readonly type: 'other' };
+
+/** An event and when it happened, to the millisecond. */
+export interface Notification {
+  readonly at: Date;
+  readonly event: AccountEvent;
+}
+
+type Members = Readonly<Record<string, unknown>>;
+
+/**
+ * Reads a notification that is known to be Cloudinary's. Assets that no row can name (videos, fetched pictures, public
+ * ids that are not registered here) are none of ours: `other`, or left out.
+ * @param sentAt Unix seconds of `X-Cld-Timestamp`: nothing happened after it was told.
+ * @throws InvalidRequestError (422) for a body that is not of the form of its `notification_type`.
+ */
+export function readNotification(body: string, sentAt: number): Notification {
+  const members = readObject(body);
+  return { at: readMoment(members, sentAt * 1_000 + 999), event: readEvent(members) };
+}
+
+function readEvent(members: Members): AccountEvent {
+  switch (members['notification_type']) {
+    case 'upload':
+      return readUpload(members);
+    case 'delete': {
+      const { resources } = members;
+      if (!Array.isArray(resources) || resources.length > MAX_DELETED) {
+        throw fault('resources', `must be a list of ${MAX_DELETED} assets at the most`);
+      }
+      const names = resources.map((asset) => findName(isObject(asset) ? asset : {}, 'public_id'));
+      return { type: 'delete', names: names.filter((name) => name !== null) };
+    }
+    case 'rename': {
+      const from = findName(members, 'from_public_id');
+      const to = findName(members, 'to_public_id');
+      if (from === null) return { type: 'other' };
+      // A name that cannot be signed for: to those who follow links the picture is gone.
+      return to === null ? { type: 'delete', names: [from] } : { type: 'rename', from, to };
+    }
+    default:
+      return { type: 'other' };
+  }
+}
+
+function readUpload(members: Members): AccountEvent {
+  const name = findName(members, 'public_id');
+  if (name === null) return { type: 'other' };
+  const { version, format, asset_folder: assetFolder, context } = members;
+  if (typeof version !== 'number' || !Number.isInteger(version) || version < 1 || version > MAX_VERSION) {
+    throw fault('version', `must be a whole number from 1 to ${MAX_VERSION}`);
+  }
+  const path = name.publicId.split('/').slice(0, -1).join('/');
+  const custom = isObject(context) ? context['custom'] : undefined;
+  return {
+    type: 'upload',
+    name,
+    version,
+    format: typeof format === 'string' && /^[a-z0-9]{1,10}$/.test(format) ? format : null,
+    facts: {
+      // Accounts with dynamic folders tell it apart from the public id.
+      folder: typeof assetFolder === 'string' ? assetFolder.replaceAll(/^\/+|\/+$/g, '') : path,
+      context: isObject(custom) ? custom : {},
+    },
+  };
+}
+
+/** The asset's name; null for one that no row can have. @throws InvalidRequestError (422) where there is none. */
+function findName(members: Members, key: string): AssetName | null {
+  const { [key]: publicId, resource_type: resourceType, type } = members;
+  if (typeof publicId !== 'string') throw fault(key, 'must be a public id');
+  const deliveryType = DELIVERY_TYPES.find((known) => known === type);
+  if (resourceType !== 'image' || deliveryType === undefined) return null;
+  return findPublicIdFault(publicId) === null ? { deliveryType, publicId } : null;
+}
+
+/** When it happened, from 1970 on: Cloudinary tells it to the fraction of a second, for some types to the second. */
+function readMoment({ notification_context: context, timestamp }: Members, latest: number): Date {
+  const told = (isObject(context) ? context['triggered_at'] : undefined) ?? timestamp;
+  const at = typeof told === 'string' ? Date.parse(told) : Number.NaN;
+  return new Date(Number.isNaN(at) ? latest : Math.max(0, Math.min(at, latest)));
+}
+
+function readObject(body: string): Members {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(body);
+  } catch {
+    parsed = null;
+  }
+  if (isObject(parsed)) return parsed;
+  throw fault('body', 'must be a JSON object');
+}
+
+function fault(key: string, detail: string): InvalidRequestError {
+  return new InvalidRequestError([{ key, detail }]);
+}

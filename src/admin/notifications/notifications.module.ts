@@ -1,0 +1,14 @@
+import { Module } from '@nestjs/common';
+import { CloudinaryModule } from '../../cloudinary/cloudinary.module.js';
+import { OriginalsModule } from '../../originals/originals.module.js';
+import { AccountEventsService } from './account-events.service.js';
+import { NotificationsController } from './notifications.controller.js';
+import { NotificationsService } from './notifications.service.js';
+
+/** Only where there is an account: without its API secret nothing can be verified. */
+@Module({
+  imports: [CloudinaryModule, OriginalsModule],
+  controllers: [NotificationsController],
+  providers: [NotificationsService, AccountEventsService],
+})
+export class NotificationsModule {}

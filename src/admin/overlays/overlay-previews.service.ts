@@ -1,0 +1,32 @@
+import { Injectable } from '@nestjs/common';
+import { CloudinaryUrlService } from '../../cloudinary/cloudinary-url.service.js';
+import { LocationBuilder } from '../../redirect/location-builder.js';
+import type { RequestOrigin } from '../../platform/http/request-origin.js';
+import { OverlaysService } from './overlays.service.js';
+
+/** Seconds that the URL of a preview counts, where URLs end. */
+const LIFETIME = 60;
+const THUMBNAIL = 'c_limit,h_240,w_320/';
+
+/** Signs thumbnails of overlays: no token opens an overlay by itself, since it is a layer of images. */
+@Injectable()
+export class OverlayPreviews {
+  constructor(
+    private readonly overlays: OverlaysService,
+    private readonly urls: CloudinaryUrlService,
+    private readonly locations: LocationBuilder,
+  ) {}
+
+  /** Where an overlay's thumbnail is. @throws OverlayNotFoundError (404) @throws InvalidHostError (400) */
+  async locate(id: string, origin: RequestOrigin): Promise<string> {
+    const { publicId, deliveryType, updatedAt } = await this.overlays.get(id);
+    const now = Math.floor(Date.now() / 1_000);
+    const version = Math.max(1, Math.floor(updatedAt.getTime() / 1_000));
+    const url = this.urls.signUrl(
+      { publicId, deliveryType, version, format: 'png' },
+      THUMBNAIL,
+      now + LIFETIME,
+    );
+    return this.locations.build(url, origin);
+  }
+}

@@ -1,0 +1,42 @@
+import { EnumMember, PublicIdMember, UuidMember } from '../requests/members.js';
+import { PageQueryDto } from '../requests/page.js';
+import { DELIVERY_TYPES, type DeliveryType } from '../../domain/image.js';
+
+const PUBLIC_ID = {
+  description: 'Of the layer’s original in Cloudinary, without an extension.',
+  overlay: true,
+} as const;
+const DELIVERY_TYPE = { description: 'Cloudinary’s `type` of the original.', values: DELIVERY_TYPES };
+
+export class CreateOverlayDto {
+  @UuidMember({
+    description: 'What a step’s `overlay` or `underlay` names; made where absent.',
+    optional: true,
+  })
+  id?: string;
+
+  @UuidMember({ description: 'Whose tokens may name it.' })
+  issuer_id!: string;
+
+  @PublicIdMember(PUBLIC_ID)
+  public_id!: string;
+
+  @EnumMember({ ...DELIVERY_TYPE, optional: true, default: 'private' })
+  delivery_type?: DeliveryType;
+}
+
+export class UpdateOverlayDto {
+  @PublicIdMember({ ...PUBLIC_ID, optional: true })
+  public_id?: string;
+
+  @EnumMember({ ...DELIVERY_TYPE, optional: true })
+  delivery_type?: DeliveryType;
+}
+
+export class ListOverlaysDto extends PageQueryDto {
+  @UuidMember({ description: 'Only overlays of this issuer.', optional: true })
+  issuer_id?: string;
+
+  @PublicIdMember({ description: 'Only overlays of this public id.', optional: true })
+  public_id?: string;
+}

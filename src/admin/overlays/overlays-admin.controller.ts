@@ -1,0 +1,85 @@
+import { Body, Delete, Get, HttpCode, Param, Patch, Post, Put, Query, Redirect } from '@nestjs/common';
+import { ApiCreatedResponse, ApiFoundResponse, ApiNoContentResponse, ApiOkResponse } from '@nestjs/swagger';
+import { AdminController, OpenToBoundKeys } from '../access/admin-controller.js';
+import type { RequestOrigin } from '../../platform/http/request-origin.js';
+import { Origin } from '../../platform/http/origin.decorator.js';
+import { Route } from '../../platform/openapi/route.js';
+import { Idempotent } from '../idempotency/idempotency.interceptor.js';
+import { AcceptsOriginal, Original, RequiresOriginal } from '../../originals/original-upload.js';
+import { CreateOverlayDto, ListOverlaysDto, UpdateOverlayDto } from './overlay.dto.js';
+import { OverlayPreviews } from './overlay-previews.service.js';
+import { OverlayPageView, OverlayView } from './overlay.view.js';
+import { OverlaysService } from './overlays.service.js';
+
+@AdminController('overlays')
+export class OverlaysAdminController {
+  constructor(
+    private readonly overlays: OverlaysService,
+    private readonly previews: OverlayPreviews,
+  ) {}
+
+  @Post()
+  @Route('Registers an overlay, or uploads one', {
+    404: ['issuer_not_found'],
+    409: ['id_taken', 'public_id_taken', 'original_exists'],
+  })
+  @OpenToBoundKeys()
+  @Idempotent()
+  @AcceptsOriginal({ form: CreateOverlayDto, versioned: false })
+  @ApiCreatedResponse({ type: OverlayView })
+  async create(@Body() dto: CreateOverlayDto, @Original() original?: Buffer): Promise<OverlayView> {
+    return new OverlayView(await this.overlays.create(dto, original));
+  }
+
+  @Get()
+  @Route('Lists overlays')
+  @OpenToBoundKeys()
+  @ApiOkResponse({ type: OverlayPageView })
+  async list(@Query() query: ListOverlaysDto): Promise<OverlayPageView> {
+    const { rows, nextCursor } = await this.overlays.list(query);
+    return { items: rows.map((row) => new OverlayView(row)), next_cursor: nextCursor };
+  }
+
+  @Get(':id')
+  @Route('Shows an overlay', { 404: ['overlay_not_found'] })
+  @OpenToBoundKeys()
+  @ApiOkResponse({ type: OverlayView })
+  async get(@Param('id') id: string): Promise<OverlayView> {
+    return new OverlayView(await this.overlays.get(id));
+  }
+
+  @Get(':id/preview')
+  @Route('Redirects to a thumbnail of an overlay', { 400: ['invalid_host'], 404: ['overlay_not_found'] })
+  @OpenToBoundKeys()
+  @Redirect()
+  @ApiFoundResponse({ description: 'The signed URL of a thumbnail.' })
+  async preview(@Param('id') id: string, @Origin() origin: RequestOrigin): Promise<{ url: string }> {
+    return { url: await this.previews.locate(id, origin) };
+  }
+
+  @Patch(':id')
+  @Route('Changes an overlay', { 404: ['overlay_not_found'], 409: ['public_id_taken'] })
+  @OpenToBoundKeys()
+  @ApiOkResponse({ type: OverlayView })
+  async update(@Param('id') id: string, @Body() dto: UpdateOverlayDto): Promise<OverlayView> {
+    return new OverlayView(await this.overlays.update(id, dto));
+  }
+
+  @Put(':id/original')
+  @Route('Replaces the original of an overlay', { 404: ['overlay_not_found'] })
+  @OpenToBoundKeys()
+  @RequiresOriginal()
+  @ApiOkResponse({ type: OverlayView })
+  async replaceOriginal(@Param('id') id: string, @Original() original: Buffer): Promise<OverlayView> {
+    return new OverlayView(await this.overlays.replaceOriginal(id, original));
+  }
+
+  @Delete(':id')
+  @Route('Deletes an overlay', { 404: ['overlay_not_found'] })
+  @OpenToBoundKeys()
+  @HttpCode(204)
+  @ApiNoContentResponse()
+  async delete(@Param('id') id: string): Promise<void> {
+    await this.overlays.delete(id);
+  }
+}

@@ -1,0 +1,214 @@
+import { applyDecorators } from '@nestjs/common';
+import { ApiProperty } from '@nestjs/swagger';
+import { Transform, Type } from 'class-transformer';
+import {
+  IsBoolean,
+  IsIn,
+  IsInt,
+  IsObject,
+  Matches,
+  Max,
+  Min,
+  ValidateBy,
+  ValidateIf,
+  ValidateNested,
+  buildMessage,
+  type ValidationOptions,
+} from 'class-validator';
+import { findPublicIdFault } from '../../transformations/public-id.js';
+import { canonicalUuid } from '../../domain/uuid.js';
+import { LAYER_PUBLIC_ID_ALLOWED, writeAssetLayer } from '../../transformations/asset-layer.js';
+
+/** Every member of a request: what it must be, and how OpenAPI shows it. */
+interface Member {
+  readonly description: string;
+  readonly optional?: true;
+  readonly default?: string | number | boolean;
+}
+
+/** A row's id, in lower case whatever the caller's. */
+export function UuidMember(member: Member): PropertyDecorator {
+  return memberOf(
+    member,
+    { type: String, format: 'uuid' },
+    Transform(({ value }: { value: unknown }) => canonicalUuid(value) ?? value),
+    check('isUuid', (value) => (canonicalUuid(value) === null ? 'must be a UUID' : null)),
+  );
+}
+
+/** Text that a person reads: 1 to `max` characters, no control characters. */
+export function TextMember({ max, ...member }: Member & { readonly max: number }): PropertyDecorator {
+  return memberOf(
+    member,
+    { type: String, minLength: 1, maxLength: max },
+    check('isText', (value) =>
+      typeof value === 'string' &&
+      value.trim() !== '' &&
+      value.length <= max &&
+      value.isWellFormed() &&
+      !/\p{Cc}/u.test(value)
+        ? null
+        : `must be text of 1 to ${max} characters without control characters`,
+    ),
+  );
+}
+
+/** A public id as Cloudinary takes it, and as it can be signed. */
+export function PublicIdMember({
+  overlay,
+  ...member
+}: Member & { readonly overlay?: true }): PropertyDecorator {
+  return memberOf(
+    member,
+    { type: String, minLength: 1, maxLength: 255 },
+    check('isPublicId', (value) => {
+      if (typeof value !== 'string') return 'must be a string';
+      // By the rules of an uploaded one, the strictest: its delivery type may change later.
+      if (overlay === true && writeAssetLayer({ publicId: value, deliveryType: 'upload' }) === undefined) {
+        return `must name a layer: ${LAYER_PUBLIC_ID_ALLOWED}`;
+      }
+      return findPublicIdFault(value);
+    }),
+  );
+}
+
+/** One of a list. */
+export function EnumMember({
+  values,
+  ...member
+}: Member & { readonly values: readonly string[] }): PropertyDecorator {
+  return memberOf(
+    member,
+    { type: String, enum: [...values] },
+    IsIn([...values], { message: `must be one of ${values.join(', ')}` }),
+  );
+}
+
+/** Some of a list, each once; at least one. */
+export function EnumListMember({
+  values,
+  ...member
+}: Member & { readonly values: readonly string[] }): PropertyDecorator {
+  const allowed = new Set<unknown>(values);
+  return memberOf(
+    member,
+    { type: 'array', items: { type: 'string', enum: [...values] }, minItems: 1, uniqueItems: true },
+    check('isEnumList', (value) =>
+      Array.isArray(value) &&
+      value.length > 0 &&
+      new Set(value).size === value.length &&
+      value.every((entry) => allowed.has(entry))
+        ? null
+        : `must be a list of one or more of ${values.join(', ')}, each once`,
+    ),
+  );
+}
+
+/** A whole number. */
+export function IntegerMember({
+  min,
+  max,
+  ...member
+}: Member & { readonly min: number; readonly max: number }): PropertyDecorator {
+  const message = `must be a whole number from ${min} to ${max}`;
+  return memberOf(
+    member,
+    { type: 'integer', minimum: min, maximum: max },
+    IsInt({ message }),
+    Min(min, { message }),
+    Max(max, { message }),
+  );
+}
+
+export function BooleanMember(member: Member): PropertyDecorator {
+  return memberOf(member, { type: Boolean }, IsBoolean({ message: 'must be true or false' }));
+}
+
+/** Text of a pattern. */
+export function PatternMember({
+  pattern,
+  message,
+  ...member
+}: Member & { readonly pattern: RegExp; readonly message: string }): PropertyDecorator {
+  return memberOf(member, { type: String, pattern: pattern.source }, Matches(pattern, { message }));
+}
+
+/** Where years have four digits, in UTC too. */
+const FIRST_MOMENT = Date.parse('0001-01-01T00:00:00Z');
+const LAST_MOMENT = Date.parse('9999-12-31T23:59:59.999Z');
+
+/** A moment with its offset (RFC 3339), or null. */
+export function MomentMember(member: Member): PropertyDecorator {
+  return memberOf(
+    member,
+    { type: String, format: 'date-time', nullable: true },
+    check('isMoment', (value) =>
+      value === null ||
+      (typeof value === 'string' &&
+        /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/.test(value) &&
+        Date.parse(value) >= FIRST_MOMENT &&
+        Date.parse(value) <= LAST_MOMENT)
+        ? null
+        : 'must be a date and time with its offset, such as 2030-01-31T12:00:00Z, or null',
+    ),
+  );
+}
+
+/** A member whose rules stand elsewhere: what OpenAPI shows, and what is wrong with a value. */
+export function CheckedMember({
+  schema,
+  findFault,
+  ...member
+}: Member & {
+  readonly schema: object;
+  readonly findFault: (value: unknown) => string | null;
+}): PropertyDecorator {
+  return memberOf(member, schema, check('isChecked', findFault));
+}
+
+/** An object with members of its own. */
+export function NestedMember({
+  type,
+  ...member
+}: Member & { readonly type: new () => object }): PropertyDecorator {
+  const message = 'must be an object';
+  return memberOf(
+    member,
+    { type },
+    IsObject({ message }),
+    ValidateNested({ message }),
+    Type(() => type),
+  );
+}
+
+function memberOf(
+  { description, optional, default: fallback }: Member,
+  schema: object,
+  ...checks: PropertyDecorator[]
+): PropertyDecorator {
+  return applyDecorators(
+    ApiProperty({
+      description,
+      required: optional !== true,
+      ...(fallback === undefined ? {} : { default: fallback }),
+      ...schema,
+    }),
+    // Not `IsOptional`: it lets null through to columns that take none.
+    ...(optional === true ? [ValidateIf((_, value) => value !== undefined)] : []),
+    ...checks,
+  );
+}
+
+function check(name: string, findFault: (value: unknown) => string | null): PropertyDecorator {
+  const options: ValidationOptions = {};
+  return ValidateBy(
+    {
+      name,
+      validator: {
+        validate: (value) => findFault(value) === null,
+        defaultMessage: buildMessage((_, args) => findFault(args?.value) ?? '', options),
+      },
+    },
+    options,
+  );
+}

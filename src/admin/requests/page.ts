@@ -1,0 +1,57 @@
+import { Transform } from 'class-transformer';
+import type { ObjectLiteral, SelectQueryBuilder } from 'typeorm';
+import { canonicalUuid } from '../../domain/uuid.js';
+import { InvalidRequestError } from '../../domain/request.errors.js';
+import { IntegerMember, PatternMember } from './members.js';
+
+const MAX_LIMIT = 100;
+
+/** Query of a list: rows come in the order of their ids, so a page never shifts when rows are added. */
+export class PageQueryDto {
+  @Transform(({ value }: { value: unknown }) =>
+    typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value,
+  )
+  @IntegerMember({ description: 'Rows a page.', min: 1, max: MAX_LIMIT, optional: true, default: 50 })
+  limit = 50;
+
+  @PatternMember({
+    description: 'The `next_cursor` of the page before.',
+    pattern: /^[\w-]{1,64}$/,
+    message: 'must be a next_cursor as it was given',
+    optional: true,
+  })
+  cursor?: string;
+}
+
+/** Rows of a list and where to go on, null at the end. */
+interface Page<T> {
+  readonly rows: T[];
+  readonly nextCursor: string | null;
+}
+
+/**
+ * One page of what a query builder selects, by the id of its main alias.
+ * @throws InvalidRequestError (422) for a cursor that no page gave.
+ */
+export async function findPage<T extends ObjectLiteral & { id: string }>(
+  rows: SelectQueryBuilder<T>,
+  { limit, cursor }: PageQueryDto,
+): Promise<Page<T>> {
+  const id = `${rows.alias}.id`;
+  if (cursor !== undefined) rows.andWhere(`${id} > :after`, { after: readCursor(cursor) });
+  const found = await rows
+    .orderBy(id)
+    .limit(limit + 1)
+    .getMany();
+  const page = found.slice(0, limit);
+  const last = page.at(-1);
+  const more = found.length > limit && last !== undefined;
+  return { rows: page, nextCursor: more ? Buffer.from(last.id).toString('base64url') : null };
+}
+
+function readCursor(cursor: string): string {
+  const id = canonicalUuid(Buffer.from(cursor, 'base64url').toString());
+  if (id === null)
+    throw new InvalidRequestError([{ key: 'cursor', detail: 'must be a next_cursor as it was given' }]);
+  return id;
+}

@@ -1,0 +1,38 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { ownRows } from '../../platform/actor/actor.js';
+import { findPage } from '../requests/page.js';
+import { canonicalUuid } from '../../domain/uuid.js';
+import type { ListRetainedPublicIdsDto } from './retained-public-id.dto.js';
+import { RetainedPublicIdEntity } from '../../platform/database/entities/retained-public-id.entity.js';
+import { RetainedPublicIdNotFoundError } from './retained-public-id.errors.js';
+
+/** Public ids that stay their former issuer's, for the admin API and the CLI. */
+@Injectable()
+export class RetainedPublicIdsService {
+  constructor(private readonly dataSource: DataSource) {}
+
+  async list({
+    issuer_id: issuer,
+    public_id: publicId,
+    ...page
+  }: ListRetainedPublicIdsDto): Promise<{ rows: RetainedPublicIdEntity[]; nextCursor: string | null }> {
+    const rows = this.dataSource
+      .getRepository(RetainedPublicIdEntity)
+      .createQueryBuilder('retained')
+      .where(ownRows());
+    if (issuer !== undefined) rows.andWhere('retained.issuerId = :issuer', { issuer });
+    if (publicId !== undefined) rows.andWhere('retained.publicId = :publicId', { publicId });
+    return findPage(rows, page);
+  }
+
+  /** Lets any issuer register the public id. @throws RetainedPublicIdNotFoundError (404) */
+  async release(id: string): Promise<void> {
+    const uuid = canonicalUuid(id);
+    if (uuid === null) throw new RetainedPublicIdNotFoundError();
+    const { affected } = await this.dataSource.transaction((rows) =>
+      rows.delete(RetainedPublicIdEntity, { id: uuid, ...ownRows() }),
+    );
+    if (affected !== 1) throw new RetainedPublicIdNotFoundError();
+  }
+}

@@ -1,0 +1,43 @@
+import { ApiProperty } from '@nestjs/swagger';
+import type { RevocationEntity } from '../../platform/database/entities/revocation.entity.js';
+
+/** A revocation as the admin API shows it: one of `jti` and `session_id` is set. */
+export class RevocationView {
+  @ApiProperty({ format: 'uuid', description: 'A UUID.' }) readonly id: string;
+  @ApiProperty({ format: 'uuid', description: 'Whose tokens it is about.' }) readonly issuer_id: string;
+  @ApiProperty({
+    type: String,
+    nullable: true,
+    description: 'The `jti` of the token; null: it is about a session.',
+  })
+  readonly jti: string | null;
+  @ApiProperty({
+    type: String,
+    nullable: true,
+    description: 'The `session_id` of the tokens; null: it is about one token.',
+  })
+  readonly session_id: string | null;
+  @ApiProperty({ description: 'When it was made.' }) readonly revoked_at: Date;
+  @ApiProperty({
+    type: Date,
+    nullable: true,
+    description: 'When the last token it is about has expired; null: it stays.',
+  })
+  readonly expires_at: Date | null;
+
+  constructor(row: RevocationEntity) {
+    this.id = row.id;
+    this.issuer_id = row.issuerId;
+    this.jti = row.kind === 'token' ? row.value : null;
+    this.session_id = row.kind === 'session' ? row.value : null;
+    this.revoked_at = row.revokedAt;
+    this.expires_at = row.expiresAt;
+  }
+}
+
+export class RevocationPageView {
+  @ApiProperty({ type: [RevocationView], description: 'The rows of this page.' })
+  readonly items!: readonly RevocationView[];
+  @ApiProperty({ type: String, nullable: true, description: 'Where the next page starts; null on the last.' })
+  readonly next_cursor!: string | null;
+}

@@ -1,0 +1,48 @@
+import { Body, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
+import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse } from '@nestjs/swagger';
+import { AdminController, OpenToBoundKeys } from '../access/admin-controller.js';
+import { Route } from '../../platform/openapi/route.js';
+import { Idempotent } from '../idempotency/idempotency.interceptor.js';
+import { CreateRevocationDto, ListRevocationsDto } from './revocation.dto.js';
+import { RevocationPageView, RevocationView } from './revocation.view.js';
+import { RevocationsService } from './revocations.service.js';
+
+@AdminController('issuers/:id/revocations')
+export class RevocationsController {
+  constructor(private readonly revocations: RevocationsService) {}
+
+  @Post()
+  @Route('Revokes a token or a session', { 404: ['issuer_not_found'] })
+  @OpenToBoundKeys()
+  @Idempotent()
+  @ApiCreatedResponse({ type: RevocationView })
+  async revoke(@Param('id') issuerId: string, @Body() dto: CreateRevocationDto): Promise<RevocationView> {
+    return new RevocationView(await this.revocations.revoke(issuerId, dto));
+  }
+
+  @Get()
+  @Route('Lists an issuer’s revocations', { 404: ['issuer_not_found'] })
+  @OpenToBoundKeys()
+  @ApiOkResponse({ type: RevocationPageView })
+  async list(@Param('id') issuerId: string, @Query() query: ListRevocationsDto): Promise<RevocationPageView> {
+    const { rows, nextCursor } = await this.revocations.list(issuerId, query);
+    return { items: rows.map((row) => new RevocationView(row)), next_cursor: nextCursor };
+  }
+
+  @Get(':revocation_id')
+  @Route('Shows a revocation', { 404: ['issuer_not_found', 'revocation_not_found'] })
+  @OpenToBoundKeys()
+  @ApiOkResponse({ type: RevocationView })
+  async get(@Param('id') issuerId: string, @Param('revocation_id') id: string): Promise<RevocationView> {
+    return new RevocationView(await this.revocations.get(issuerId, id));
+  }
+
+  @Delete(':revocation_id')
+  @Route('Takes a revocation back', { 404: ['issuer_not_found', 'revocation_not_found'] })
+  @OpenToBoundKeys()
+  @HttpCode(204)
+  @ApiNoContentResponse()
+  async restore(@Param('id') issuerId: string, @Param('revocation_id') id: string): Promise<void> {
+    await this.revocations.restore(issuerId, id);
+  }
+}

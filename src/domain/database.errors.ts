@@ -1,0 +1,18 @@
+import { ProblemError } from './problem.error.js';
+
+/** 503: the database cannot be asked now and the answer is not at hand, or it gave a write up for another. */
+export class DatabaseUnavailableError extends ProblemError {
+  readonly status = 503;
+  readonly code = 'database_unavailable';
+  override readonly headers = { 'Retry-After': '1' };
+
+  constructor(detail = 'The database cannot be reached at the moment. Try again.') {
+    super(detail);
+  }
+
+  static ofConflict(): DatabaseUnavailableError {
+    return new DatabaseUnavailableError(
+      'Another write was in the way, and nothing of this one is kept. Try again.',
+    );
+  }
+}

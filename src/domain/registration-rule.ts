@@ -1,0 +1,55 @@
+import { canonicalUuid } from './uuid.js';
+
+/** From which of an asset's facts its issuer follows. */
+export type RegistrationRule =
+  /** A key of the contextual metadata, whose value is the issuer's id. */
+  | { readonly by: 'context'; readonly key: string }
+  /** A folder, with everything below it. `issuerId` null: the id is the segment where `segments` has `ISSUER_SEGMENT`. */
+  | { readonly by: 'folder'; readonly segments: readonly string[]; readonly issuerId: string | null };
+
+/** What a notification tells of an asset beside its name. */
+export interface AssetFacts {
+  /** Without slashes at its ends; empty at the root. */
+  readonly folder: string;
+  readonly context: Readonly<Record<string, unknown>>;
+}
+
+const ISSUER_SEGMENT = ':issuer_id';
+
+/**
+ * Reads one rule of `CLOUDINARY_REGISTER`: `context:KEY`, `folder:PATH=ISSUER_ID` or `folder:PATH/:issuer_id`.
+ * @returns null for text that is no rule.
+ */
+export function readRegistrationRule(text: string): RegistrationRule | null {
+  const [, by, rest = ''] = /^(context|folder):(.+)$/.exec(text) ?? [];
+  if (by === 'context') return /^[\w-]+$/.test(rest) ? { by, key: rest } : null;
+  if (by !== 'folder') return null;
+  const [path = '', ...ids] = rest.split('=');
+  const segments = path.split('/');
+  if (segments.includes('') || ids.length > 1) return null;
+  const places = segments.filter((segment) => segment === ISSUER_SEGMENT).length;
+  const [given] = ids;
+  if (given === undefined) return places === 1 ? { by, segments, issuerId: null } : null;
+  const issuerId = canonicalUuid(given);
+  return places === 0 && issuerId !== null ? { by, segments, issuerId } : null;
+}
+
+/** The issuer of a new asset by the first rule that fits; null where none does. */
+export function findIssuerOf(asset: AssetFacts, rules: readonly RegistrationRule[]): string | null {
+  for (const rule of rules) {
+    const issuerId = applyRule(rule, asset);
+    if (issuerId !== null) return issuerId;
+  }
+  return null;
+}
+
+function applyRule(rule: RegistrationRule, { folder, context }: AssetFacts): string | null {
+  if (rule.by === 'context') {
+    return Object.hasOwn(context, rule.key) ? canonicalUuid(context[rule.key]) : null;
+  }
+  const { segments, issuerId } = rule;
+  const path = folder.split('/');
+  const within = segments.every((segment, index) => segment === ISSUER_SEGMENT || segment === path[index]);
+  if (!within) return null;
+  return issuerId ?? canonicalUuid(path[segments.indexOf(ISSUER_SEGMENT)]);
+}

@@ -1,0 +1,59 @@
+import { rmSync } from 'node:fs';
+import type { INestApplication } from '@nestjs/common';
+import { keepEmbeddedSecrets } from './platform/config/embedded-secrets.js';
+import { processVariables, readEnvironment } from './platform/config/environment.js';
+import { openAhead } from './platform/database/embedded-postgres.js';
+import type { ServiceMessage } from '../packages/testing/src/service-message.js';
+
+/** The service as the test kit forks it: without demo rows, it tells its parent the origin and ends with it. */
+const tell = (message: ServiceMessage): Promise<void> =>
+  new Promise((resolve) =>
+    process.send?.(message, undefined, undefined, () => {
+      // Sent, or the parent is gone.
+      resolve();
+    }),
+  );
+
+/** The folder that the test kit made for this process; the setting DATA_DIR may name another, which stays. */
+const [, , folder] = process.argv;
+let app: INestApplication | undefined;
+let ending: Promise<void> | undefined;
+
+async function start(): Promise<void> {
+  try {
+    const environment = readEnvironment(processVariables(), keepEmbeddedSecrets);
+    if (environment.database.kind === 'embedded') openAhead(environment.database.dataDir);
+    // Not before: the database comes up while it is loaded.
+    const { createApp } = await import('./app.js');
+    app = await createApp(environment);
+    await app.listen(environment.port, environment.host);
+    await tell({ origin: await app.getUrl() });
+  } catch (error) {
+    await tell({ failure: error instanceof Error ? error.message : String(error) });
+    process.exitCode = 1;
+    endOnce();
+  }
+}
+
+/** The parent removes the folder too, but a parent that was killed, or interrupted with this process, cannot. */
+async function end(): Promise<void> {
+  try {
+    // A database that is still being made would go on writing.
+    await started;
+    await app?.close();
+  } finally {
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+    process.exit();
+  }
+}
+
+const endOnce = (): void => {
+  ending ??= end();
+};
+const started = start();
+process.once('disconnect', endOnce);
+// Each time: a second Ctrl-C would kill it at once.
+process.on('SIGINT', endOnce);
+process.on('SIGTERM', endOnce);
+// The parent was gone before any of this ran.
+if (!process.connected) endOnce();

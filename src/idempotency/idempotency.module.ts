@@ -1,8 +1,0 @@
-import { Global, Module } from '@nestjs/common';
-import { SecretsModule } from '../secrets/secrets.module.js';
-import { IdempotencyService } from './idempotency.service.js';
-
-/** Global, since the interceptor of every route that creates rows asks it. */
-@Global()
-@Module({ imports: [SecretsModule], providers: [IdempotencyService], exports: [IdempotencyService] })
-export class IdempotencyModule {}

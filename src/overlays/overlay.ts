@@ -1,8 +1,0 @@
-import type { DeliveryType } from '../images/image.js';
-
-/** What a redirect needs to know of an overlay. */
-export interface Overlay {
-  readonly id: string;
-  readonly publicId: string;
-  readonly deliveryType: DeliveryType;
-}

@@ -1,0 +1,129 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { parseCookie, stringifySetCookie } from 'cookie';
+import type { FastifyRequest } from 'fastify';
+import type { Actor } from '../../platform/actor/actor.js';
+import { AdminKeyFinder } from '../../admin/access/admin-key.guard.js';
+import { AdminSessions } from '../../admin/access/admin-sessions.js';
+import { ENVIRONMENT } from '../../platform/config/config.module.js';
+import type { Environment } from '../../platform/config/environment.js';
+import { RECOMMENDED_POLICY } from '../../policy/recommended-policy.js';
+import { LocationBuilder } from '../../redirect/location-builder.js';
+import type { RequestOrigin } from '../../platform/http/request-origin.js';
+import { SecretBox, SecretBoxError } from '../../platform/secrets/secret-box.js';
+import { WrongAdminKeyError } from './console.errors.js';
+import { requireSameOrigin } from './same-origin.js';
+import type { SessionDocument } from './session.document.js';
+
+/** Seconds from signing in to the session's end. */
+const LIFETIME = 8 * 3600;
+const PLACE = ['console_session'];
+/** Where a browser knows the origin to be safe, no other host can set a cookie of this name (RFC 6265bis §4.1.3.2). */
+const SECURE_NAME = '__Host-pixseal_console';
+const NAME = 'pixseal_console';
+
+/** What a cookie holds, sealed: nothing that an admin key could be made of. */
+interface Sealed {
+  readonly prefix: string | null;
+  /** In base64url. */
+  readonly digest: string;
+  /** Milliseconds since 1970. */
+  readonly end: number;
+}
+
+interface Session {
+  readonly actor: Actor;
+  readonly end: number;
+}
+
+/**
+ * Sessions of the console, kept by the browser alone: a cookie names an admin key, sealed under `SECRETS_KEY` (ADR
+ * 17). The key is looked up at each request, so a session ends with it.
+ */
+@Injectable()
+export class ConsoleSessions extends AdminSessions {
+  constructor(
+    private readonly keys: AdminKeyFinder,
+    private readonly box: SecretBox,
+    private readonly locations: LocationBuilder,
+    @Inject(ENVIRONMENT) private readonly environment: Pick<Environment, 'defaultPolicy'>,
+  ) {
+    super();
+  }
+
+  /** @returns the session, and the cookie that holds it. @throws WrongAdminKeyError (401) @throws InvalidHostError (400) */
+  async open(key: string, origin: RequestOrigin): Promise<{ document: SessionDocument; cookie: string }> {
+    const reference = this.keys.referTo(key);
+    const actor = await this.keys.findActor(reference);
+    if (actor === null) throw new WrongAdminKeyError();
+    const end = Math.min(Date.now() + LIFETIME * 1_000, actor.expiresAt?.getTime() ?? Infinity);
+    const sealed: Sealed = { ...reference, digest: reference.digest.toString('base64url'), end };
+    const blob = this.box.seal(Buffer.from(JSON.stringify(sealed)), PLACE);
+    const cookie = this.cookie(origin, blob.toString('base64url'), LIFETIME);
+    return { document: this.documentOf({ actor, end }), cookie };
+  }
+
+  /** The cookie that makes a browser forget its session. @throws InvalidHostError (400) */
+  close(origin: RequestOrigin): string {
+    return this.cookie(origin, '', 0);
+  }
+
+  /** @throws CrossSiteRequestError (403) @throws InvalidHostError (400) */
+  async find(request: FastifyRequest): Promise<SessionDocument | null> {
+    const session = await this.read(request);
+    return session && this.documentOf(session);
+  }
+
+  override async findActor(request: FastifyRequest): Promise<Actor | null> {
+    return (await this.read(request))?.actor ?? null;
+  }
+
+  private async read(request: FastifyRequest): Promise<Session | null> {
+    const { cookie } = request.headers;
+    const blob = cookie === undefined ? undefined : parseCookie(cookie)[this.nameFor(request)];
+    if (blob === undefined) return null;
+    requireSameOrigin(request);
+    const sealed = this.openBlob(blob);
+    if (sealed === null || sealed.end <= Date.now()) return null;
+    const { prefix, digest, end } = sealed;
+    const actor = await this.keys.findActor({ prefix, digest: Buffer.from(digest, 'base64url') });
+    return actor && { actor, end };
+  }
+
+  private openBlob(blob: string): Sealed | null {
+    try {
+      // Sealed here: what opens is of this form.
+      return JSON.parse(this.box.open(Buffer.from(blob, 'base64url'), PLACE).toString()) as Sealed;
+    } catch (error) {
+      if (error instanceof SecretBoxError) return null;
+      throw error;
+    }
+  }
+
+  private documentOf({ actor: { name, scopes, issuerId }, end }: Session): SessionDocument {
+    return {
+      actor: name,
+      scopes,
+      issuer_id: issuerId,
+      expires_at: new Date(end).toISOString(),
+      new_issuer_policy: this.environment.defaultPolicy ?? RECOMMENDED_POLICY,
+    };
+  }
+
+  private isSecure(origin: RequestOrigin): boolean {
+    return this.locations.originOf(origin).startsWith('https:');
+  }
+
+  private nameFor(origin: RequestOrigin): string {
+    return this.isSecure(origin) ? SECURE_NAME : NAME;
+  }
+
+  private cookie(origin: RequestOrigin, value: string, maxAge: number): string {
+    return stringifySetCookie(this.nameFor(origin), value, {
+      maxAge,
+      path: '/',
+      httpOnly: true,
+      sameSite: 'strict',
+      secure: this.isSecure(origin),
+    });
+  }
+}

@@ -1,0 +1,26 @@
+import { Controller, Get, Header, Res } from '@nestjs/common';
+import { ApiExcludeController } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { PagesService } from '../pages.service.js';
+import { describeVocabulary } from './describe-vocabulary.js';
+import type { VocabularyDocument } from './vocabulary.document.js';
+
+const VOCABULARY = describeVocabulary();
+
+/** A page that composes and seals tokens in the browser, and what it needs to know: no row and no secret. */
+@ApiExcludeController()
+@Controller('playground')
+export class PlaygroundController {
+  constructor(private readonly pages: PagesService) {}
+
+  @Get()
+  page(@Res() reply: FastifyReply): void {
+    reply.headers(this.pages.headers).send(this.pages.page('playground'));
+  }
+
+  @Get('vocabulary.json')
+  @Header('Cache-Control', 'no-cache')
+  vocabulary(): VocabularyDocument {
+    return VOCABULARY;
+  }
+}

@@ -1,0 +1,193 @@
+import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import type pg from 'pg';
+import { DataSource } from 'typeorm';
+import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
+import { ENVIRONMENT } from '../config/config.module.js';
+import type { Environment } from '../config/environment.js';
+import { Observations } from '../observability/observations.js';
+import { CHANGES_CHANNEL, FeedConnection, PoolerError } from './feed-connection.js';
+
+/** Milliseconds from one heartbeat to the next. A silent connection is noticed within that and the heartbeat's timeout. */
+const HEARTBEAT = 400;
+const RECONNECT_DELAY = 500;
+/** Milliseconds until a pooler without notifications is tried again: it takes an operator to change it. */
+const POOLER_DELAY = 5_000;
+
+/** A row that was inserted, updated or deleted, by whomever. */
+export interface RowChange {
+  readonly table: 'issuers' | 'issuer_keys' | 'images' | 'overlays' | 'revocations' | 'admin_keys';
+  readonly id: string;
+  readonly issuer_id: string;
+  /** When the transaction that changed it began: Unix seconds by the database's clock; of revocations alone. */
+  readonly at?: number;
+}
+
+/** Who wants to know of changes. */
+export interface ChangeListener {
+  rowChanged(change: RowChange): void;
+  /** Whether changes are being told. Each time it comes back, some may have been missed meanwhile. */
+  liveChanged(live: boolean): void;
+  /** Everything that had changed by then has been told. @param at by `performance.now()`. */
+  heardAll?(at: number): void;
+}
+
+/** Tells what changed in the database, heard over `LISTEN`: the migrations' triggers send it. */
+@Injectable()
+export class ChangeFeed implements OnModuleInit {
+  private readonly logger = new Logger(ChangeFeed.name);
+  private readonly listeners: ChangeListener[] = [];
+  private connection: FeedConnection | null = null;
+  /** Causes that were logged since the feed was last live: once each, however often it is tried again. */
+  private readonly warnings = new Set<string>();
+  private timer: NodeJS.Timeout | undefined;
+  private closed = false;
+  private live = false;
+  /** By `performance.now()`. */
+  private heardAt = performance.now();
+
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly observations: Observations,
+    @Inject(ENVIRONMENT) private readonly environment: Environment,
+  ) {}
+
+  /** Whether changes are being told. */
+  get isLive(): boolean {
+    return this.live;
+  }
+
+  /** Milliseconds since everything that had changed was last known to have been told. */
+  get silentFor(): number {
+    // In the process there is no way on which a change could be lost.
+    if (this.live && this.environment.database.kind === 'embedded') return 0;
+    return performance.now() - this.heardAt;
+  }
+
+  /** Must be called before the application starts; a listener stays for good. */
+  subscribe(listener: ChangeListener): void {
+    this.listeners.push(listener);
+  }
+
+  async onModuleInit(): Promise<void> {
+    const { database } = this.environment;
+    if (database.kind === 'embedded') await this.listenInProcess();
+    else await this.listenOnServer(database.url);
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    clearTimeout(this.timer);
+    const connection = this.connection;
+    this.connection = null;
+    await connection?.end();
+  }
+
+  /** The pool's one connection hears its own process's changes, and there is no other. */
+  private async listenInProcess(): Promise<void> {
+    const driver = this.dataSource.driver as PostgresDriver;
+    const [client, release] = (await driver.obtainMasterConnection()) as [pg.PoolClient, () => void];
+    client.on('notification', ({ channel, payload }) => {
+      if (channel === CHANGES_CHANNEL) this.hear(payload ?? '');
+    });
+    await client.query(`LISTEN ${CHANGES_CHANNEL}`);
+    release();
+    this.tellLive(true);
+  }
+
+  private async listenOnServer(url: string): Promise<void> {
+    let lost = false;
+    const lose = (error: unknown): void => {
+      if (lost) return;
+      lost = true;
+      if (this.live) this.tellLive(false);
+      const connection = this.connection;
+      this.connection = null;
+      void connection?.end();
+      this.warn(error);
+      this.later(error instanceof PoolerError ? POOLER_DELAY : RECONNECT_DELAY, () =>
+        this.listenOnServer(url),
+      );
+    };
+    try {
+      const connection = await FeedConnection.open(url, this.hear, lose);
+      if (this.closed || connection.isEnded) {
+        void connection.end();
+        return;
+      }
+      this.connection = connection;
+      this.tellLive(true);
+      if (this.warnings.size > 0) this.logger.log('The change feed is live again');
+      this.warnings.clear();
+      this.beat(connection, lose);
+    } catch (error) {
+      lose(error);
+    }
+  }
+
+  private beat(connection: FeedConnection, lose: (error: unknown) => void): void {
+    this.later(HEARTBEAT, async () => {
+      try {
+        const sentAt = await connection.beat();
+        if (this.connection !== connection) return;
+        this.heardAt = sentAt;
+        for (const listener of this.listeners) listener.heardAll?.(sentAt);
+        this.beat(connection, lose);
+      } catch (error) {
+        lose(error);
+      }
+    });
+  }
+
+  private warn(error: unknown): void {
+    const warning =
+      error instanceof PoolerError
+        ? error.message
+        : 'The change feed is lost; cached rows live for 1 s until it is live again';
+    if (this.closed || this.warnings.has(warning)) return;
+    this.warnings.add(warning);
+    this.logger.warn(warning);
+  }
+
+  private later(delay: number, task: () => Promise<void>): void {
+    if (this.closed) return;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => void task(), delay).unref();
+  }
+
+  private readonly hear = (payload: string): void => {
+    const change = readChange(payload);
+    if (change === null) {
+      this.logger.warn(`A notification on ${CHANGES_CHANNEL} is none of the triggers' own, and is ignored`);
+      return;
+    }
+    for (const listener of this.listeners) listener.rowChanged(change);
+    if (change.at !== undefined) this.observations.revocationLag.observe(Date.now() - 1_000 * change.at);
+  };
+
+  private tellLive(live: boolean): void {
+    this.live = live;
+    if (live) this.heardAt = performance.now();
+    for (const listener of this.listeners) listener.liveChanged(live);
+  }
+}
+
+/** Null for what no trigger wrote: every role that may connect may send a `NOTIFY`. */
+function readChange(payload: string): RowChange | null {
+  try {
+    const change: unknown = JSON.parse(payload);
+    return isRowChange(change) ? change : null;
+  } catch {
+    return null;
+  }
+}
+
+function isRowChange(value: unknown): value is RowChange {
+  if (typeof value !== 'object' || value === null) return false;
+  const { table, id, issuer_id: issuerId, at } = value as Readonly<Record<string, unknown>>;
+  return (
+    typeof table === 'string' &&
+    typeof id === 'string' &&
+    typeof issuerId === 'string' &&
+    (at === undefined || typeof at === 'number')
+  );
+}

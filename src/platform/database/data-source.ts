@@ -1,0 +1,168 @@
+import pg from 'pg';
+import { DataSource, type DataSourceOptions } from 'typeorm';
+import type { DatabaseSettings } from '../config/environment.js';
+import { AdminKeyEntity } from './entities/admin-key.entity.js';
+import { AuditEntryEntity } from './entities/audit-entry.entity.js';
+import { ImageEntity } from './entities/image.entity.js';
+import { IssuerKeyEntity, IssuerKeyUseEntity } from './entities/issuer-key.entity.js';
+import { IssuerEntity } from './entities/issuer.entity.js';
+import { AssetStateEntity } from './entities/asset-state.entity.js';
+import { OriginalEntity } from './entities/original.entity.js';
+import { OverlayEntity } from './entities/overlay.entity.js';
+import { RetainedPublicIdEntity } from './entities/retained-public-id.entity.js';
+import { RevocationEntity } from './entities/revocation.entity.js';
+import { ActorSubscriber } from '../actor/actor.subscriber.js';
+import { findConnectionSettingError } from './connection-setting.error.js';
+import type { EmbeddedPostgres } from './embedded-postgres.js';
+import { CreateTables1764000000000 } from './migrations/1764000000000-create-tables.js';
+import { CreateOriginals1766000000000 } from './migrations/1766000000000-create-originals.js';
+import { CreateRevocations1767000000000 } from './migrations/1767000000000-create-revocations.js';
+import { CreateIssuerKeyUses1767100000000 } from './migrations/1767100000000-create-issuer-key-uses.js';
+import { AddIssuerPolicy1768000000000 } from './migrations/1768000000000-add-issuer-policy.js';
+import { CreateAdminKeysAndAudit1769000000000 } from './migrations/1769000000000-create-admin-keys-and-audit.js';
+import { RecordRevocations1770000000000 } from './migrations/1770000000000-record-revocations.js';
+import { CreateCloudinaryAssets1771000000000 } from './migrations/1771000000000-create-cloudinary-assets.js';
+import { TimeRevocations1772000000000 } from './migrations/1772000000000-time-revocations.js';
+import { RetainPublicIds1773000000000 } from './migrations/1773000000000-retain-public-ids.js';
+
+/** Milliseconds to wait for a connection, and for an answer, before a request is told 503. */
+const CONNECT_TIMEOUT = 900;
+const QUERY_TIMEOUT = 5_000;
+const POOL_SIZE = 10;
+
+const SCHEMA = {
+  type: 'postgres',
+  entities: [
+    IssuerEntity,
+    IssuerKeyEntity,
+    IssuerKeyUseEntity,
+    ImageEntity,
+    OverlayEntity,
+    OriginalEntity,
+    RevocationEntity,
+    AdminKeyEntity,
+    AuditEntryEntity,
+    AssetStateEntity,
+    RetainedPublicIdEntity,
+  ],
+  migrations: [
+    CreateTables1764000000000,
+    CreateOriginals1766000000000,
+    CreateRevocations1767000000000,
+    CreateIssuerKeyUses1767100000000,
+    AddIssuerPolicy1768000000000,
+    CreateAdminKeysAndAudit1769000000000,
+    RecordRevocations1770000000000,
+    CreateCloudinaryAssets1771000000000,
+    TimeRevocations1772000000000,
+    RetainPublicIds1773000000000,
+  ],
+  subscribers: [ActorSubscriber],
+  migrationsTableName: 'migrations',
+  synchronize: false,
+  // None is needed: Postgres makes UUIDs by itself.
+  installExtensions: false,
+  logging: false,
+} satisfies DataSourceOptions;
+
+/**
+ * Makes the data source that the settings name, not yet initialised: the same driver, entities and migrations on
+ * a server and in the process.
+ * @param queryTimeout Milliseconds; 0 for none, as migrations need it: they wait for each other and for large tables.
+ * @throws FolderLockedError when another process holds the data folder.
+ */
+export async function makeDataSource(
+  settings: DatabaseSettings,
+  queryTimeout = QUERY_TIMEOUT,
+): Promise<DataSource> {
+  if (settings.kind === 'embedded') {
+    const { openEmbeddedPostgres } = await import('./embedded-postgres.js');
+    return new EmbeddedDataSource(await openEmbeddedPostgres(settings.dataDir));
+  }
+  return new DataSource({
+    ...SCHEMA,
+    connectTimeoutMS: CONNECT_TIMEOUT,
+    applicationName: 'pixseal',
+    poolSize: POOL_SIZE,
+    extra: {
+      // Not TypeORM's `url`, whose own parser knows fewer forms than that of `pg`.
+      connectionString: settings.url,
+      onConnect: (client: pg.Client) => limitStatements(client, queryTimeout),
+      query_timeout: queryTimeout,
+      keepAlive: true,
+      Client: HeardClient,
+    },
+  });
+}
+
+/**
+ * Opens the data source of the settings, for a process that starts.
+ * @param queryTimeout As of `makeDataSource`.
+ * @throws ConnectionSettingError where DATABASE_URL is at fault; FolderLockedError.
+ */
+export async function openDataSource(settings: DatabaseSettings, queryTimeout?: number): Promise<DataSource> {
+  const dataSource = await makeDataSource(settings, queryTimeout);
+  try {
+    await dataSource.initialize();
+    // A pooler in statement mode refuses a transaction, and nothing before.
+    if (settings.kind === 'postgres') await dataSource.transaction(() => Promise.resolve());
+    return dataSource;
+  } catch (error) {
+    if (dataSource.isInitialized) await dataSource.destroy();
+    throw findConnectionSettingError(error) ?? error;
+  }
+}
+
+/**
+ * Sets the server's timeout of statements for a session. By `SET`: PgBouncer and other poolers refuse a connection whose
+ * startup packet has a parameter that they do not track, or drop the parameter where they are configured to ignore it.
+ */
+async function limitStatements(client: pg.Client, timeout: number): Promise<void> {
+  if (timeout === 0) return;
+  const query = { text: `SET statement_timeout = ${timeout}`, query_timeout: CONNECT_TIMEOUT };
+  await client.query(query);
+}
+
+/**
+ * A connection whose errors somebody hears, always. The pool and TypeORM listen while they have it; one that they gave
+ * up in the middle of a query may still be told that the server ends it, and an error nobody hears ends the process.
+ *
+ * One whose answer has not come in time is ended: the answer may still come, while the rollback that waited behind it is
+ * dropped, and whoever got the connection next would go on in that transaction, and commit what was answered 503.
+ */
+class HeardClient extends pg.Client {
+  constructor(config?: pg.ClientConfig) {
+    super(config);
+    this.on('error', () => undefined);
+    const ask = this.query.bind(this) as (...asked: unknown[]) => unknown;
+    this.query = ((...asked: unknown[]) => {
+      const answer = ask(...asked);
+      if (answer instanceof Promise) answer.catch((error: unknown) => this.endIfUnanswered(error));
+      return answer;
+    }) as pg.Client['query'];
+  }
+
+  private async endIfUnanswered(error: unknown): Promise<void> {
+    if (!(error instanceof Error) || error.message !== 'Query read timeout') return;
+    await this.end().catch(() => undefined);
+  }
+}
+
+class EmbeddedDataSource extends DataSource {
+  constructor(private readonly embedded: EmbeddedPostgres) {
+    super({
+      ...SCHEMA,
+      username: 'postgres',
+      database: 'postgres',
+      ssl: false,
+      // One connection, never closed: PGlite has one session. The pool's queue is what keeps transactions apart.
+      poolSize: 1,
+      extra: { stream: () => embedded.connect(), idleTimeoutMillis: 0 },
+    });
+  }
+
+  override async destroy(): Promise<void> {
+    await super.destroy();
+    await this.embedded.close();
+  }
+}

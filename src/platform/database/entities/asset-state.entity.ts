@@ -1,0 +1,48 @@
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+import type { DeliveryType } from '../../../domain/image.js';
+
+/** The last that Cloudinary told of a name: what comes later and is older changes nothing. */
+@Entity({ name: 'cloudinary_assets' })
+export class AssetStateEntity {
+  @PrimaryColumn('varchar', { name: 'delivery_type', length: 13 })
+  deliveryType!: DeliveryType;
+
+  @PrimaryColumn('varchar', { name: 'public_id', length: 255 })
+  publicId!: string;
+
+  /** When it happened. */
+  @Column('timestamptz')
+  at!: Date;
+
+  /** Of the newest upload that is known; null for none. */
+  @Column('bigint', {
+    nullable: true,
+    transformer: {
+      from: (text: string | null) => (text === null ? null : Number(text)),
+      to: (version: number | null) => version,
+    },
+  })
+  version!: number | null;
+
+  @Column('varchar', { length: 10, nullable: true })
+  format!: string | null;
+
+  /** Whether the asset was deleted. */
+  @Column('boolean', { default: false })
+  gone!: boolean;
+
+  /** The public id that the asset was renamed to; null where it was not. */
+  @Column('varchar', { name: 'moved_to', length: 255, nullable: true })
+  movedTo!: string | null;
+
+  /** The image that was deleted with the asset, and comes back with it. */
+  @Column('uuid', { name: 'image_id', nullable: true })
+  imageId!: string | null;
+
+  /** The overlay likewise. It left no row: this is all that there was of it. */
+  @Column('uuid', { name: 'overlay_id', nullable: true })
+  overlayId!: string | null;
+
+  @Column('uuid', { name: 'overlay_issuer_id', nullable: true })
+  overlayIssuerId!: string | null;
+}

@@ -1,0 +1,67 @@
+import {
+  Column,
+  CreateDateColumn,
+  Entity,
+  JoinColumn,
+  ManyToOne,
+  OneToOne,
+  PrimaryColumn,
+  type Relation,
+} from 'typeorm';
+import type { HmacAlgorithm } from '../../../tokens/signing-key.js';
+import { IssuerEntity } from './issuer.entity.js';
+
+/** A signing key of an issuer. Several live ones overlap while an issuer rotates. */
+@Entity({ name: 'issuer_keys' })
+export class IssuerKeyEntity {
+  @PrimaryColumn('uuid')
+  id!: string;
+
+  @Column('uuid', { name: 'issuer_id' })
+  issuerId!: string;
+
+  @ManyToOne(() => IssuerEntity, { onDelete: 'CASCADE' })
+  @JoinColumn({ name: 'issuer_id' })
+  issuer!: Relation<IssuerEntity>;
+
+  @Column('varchar', { length: 5, default: 'HS256' })
+  algorithm!: HmacAlgorithm;
+
+  /** The sealed secret (`SecretBox`); never selected unless asked for by name. */
+  @Column('bytea', { select: false })
+  secret!: Buffer;
+
+  @Column('timestamptz', { name: 'not_before', nullable: true })
+  notBefore!: Date | null;
+
+  @Column('timestamptz', { name: 'not_after', nullable: true })
+  notAfter!: Date | null;
+
+  /** Null for a key that was never used, undefined where it was not asked for. */
+  @OneToOne(() => IssuerKeyUseEntity, (use) => use.key)
+  use?: Relation<IssuerKeyUseEntity> | null;
+
+  @CreateDateColumn({ name: 'created_at', type: 'timestamptz' })
+  createdAt!: Date;
+}
+
+/**
+ * How often a key signed an accepted token, and when last. A table of its own: every change of a key is sent to all
+ * processes.
+ */
+@Entity({ name: 'issuer_key_uses' })
+export class IssuerKeyUseEntity {
+  @PrimaryColumn('uuid', { name: 'key_id' })
+  keyId!: string;
+
+  @OneToOne(() => IssuerKeyEntity, (key) => key.use, { onDelete: 'CASCADE' })
+  @JoinColumn({ name: 'key_id' })
+  key!: Relation<IssuerKeyEntity>;
+
+  // The driver gives a bigint as text.
+  @Column('bigint', { transformer: { from: Number, to: (uses: number) => uses } })
+  uses!: number;
+
+  @Column('timestamptz', { name: 'last_used_at' })
+  lastUsedAt!: Date;
+}

@@ -1,0 +1,58 @@
+import {
+  Column,
+  CreateDateColumn,
+  Entity,
+  JoinColumn,
+  ManyToOne,
+  PrimaryColumn,
+  type Relation,
+} from 'typeorm';
+import type { DeliveryType } from '../../../domain/image.js';
+import { IssuerEntity } from './issuer.entity.js';
+
+/**
+ * An original that this service keeps itself, under the name by which images and overlays have it. Triggers take the
+ * row away with the last image or overlay of that name, and along with one that is renamed.
+ */
+@Entity({ name: 'originals' })
+export class OriginalEntity {
+  @PrimaryColumn('varchar', { name: 'public_id', length: 255 })
+  publicId!: string;
+
+  @PrimaryColumn('varchar', { name: 'delivery_type', length: 13 })
+  deliveryType!: DeliveryType;
+
+  @Column('uuid', { name: 'issuer_id' })
+  issuerId!: string;
+
+  @ManyToOne(() => IssuerEntity, { onDelete: 'RESTRICT' })
+  @JoinColumn({ name: 'issuer_id' })
+  issuer!: Relation<IssuerEntity>;
+
+  /** Hexadecimal; names the file too. */
+  @Column('char', { length: 64 })
+  sha256!: string;
+
+  @Column('integer')
+  bytes!: number;
+
+  /** As Cloudinary spells it: `jpg`, `png`, `webp`, `avif`, `gif`, `tif`. */
+  @Column('varchar', { length: 10 })
+  format!: string;
+
+  /** Pixels of a frame, as stored: an EXIF orientation is not applied. */
+  @Column('integer')
+  width!: number;
+
+  @Column('integer')
+  height!: number;
+
+  // The driver gives a bigint as text; the API's bound is a safe integer.
+  @Column('bigint', {
+    transformer: { from: (text: string) => Number(text), to: (version: number) => version },
+  })
+  version!: number;
+
+  @CreateDateColumn({ name: 'created_at', type: 'timestamptz' })
+  createdAt!: Date;
+}

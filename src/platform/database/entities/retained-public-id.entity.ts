@@ -1,0 +1,36 @@
+import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import type { DeliveryType } from '../../../domain/image.js';
+
+/**
+ * A public id that no row has, and that stays its last issuer's: the asset may still be in the account. The database's
+ * triggers insert one when the last row of a name goes, and delete it when the issuer registers the name again.
+ */
+@Entity({ name: 'retained_public_ids' })
+@Index('retained_public_ids_issuer_id', ['issuerId', 'id'])
+export class RetainedPublicIdEntity {
+  @PrimaryColumn('uuid')
+  id!: string;
+
+  @Column('varchar', { name: 'public_id', length: 255 })
+  publicId!: string;
+
+  @Column('varchar', { name: 'delivery_type', length: 13 })
+  deliveryType!: DeliveryType;
+
+  /** May be an issuer that was deleted since. */
+  @Column('uuid', { name: 'issuer_id' })
+  issuerId!: string;
+
+  /** Of the image that had it; null for an overlay. */
+  @Column('bigint', {
+    nullable: true,
+    transformer: {
+      from: (text: string | null) => (text === null ? null : Number(text)),
+      to: (version: number | null) => version,
+    },
+  })
+  version!: number | null;
+
+  @Column('timestamptz', { name: 'retained_at', default: () => 'now()' })
+  retainedAt!: Date;
+}

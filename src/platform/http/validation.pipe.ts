@@ -1,0 +1,58 @@
+import {
+  type ArgumentMetadata,
+  type PipeTransform,
+  ValidationPipe,
+  type ValidationError,
+} from '@nestjs/common';
+import { validateSync } from 'class-validator';
+import { isObject } from '../../domain/is-object.js';
+import { InvalidRequestError } from '../../domain/request.errors.js';
+
+const RULES = {
+  whitelist: true,
+  forbidNonWhitelisted: true,
+  forbidUnknownValues: true,
+  validationError: { target: false, value: false },
+};
+
+/** Bodies and queries against their DTO: unknown members are refused, every fault is named at once. */
+export function makeValidationPipe(): ValidationPipe {
+  return new RequestPipe({ ...RULES, transform: true, exceptionFactory: refusalOf });
+}
+
+/**
+ * A body against its DTO, with the same rules, its members as they came. For long lists of what is judged elsewhere:
+ * class-transformer copies every object in them. The handler declares the body as `unknown`.
+ */
+export class ShallowBodyPipe<T extends object> implements PipeTransform<unknown, T> {
+  constructor(private readonly dto: new () => T) {}
+
+  /** @throws InvalidRequestError (422) */
+  transform(body: unknown): T {
+    const made = Object.assign(new this.dto(), body);
+    const errors = validateSync(made, RULES);
+    if (errors.length > 0) throw refusalOf(errors);
+    return made;
+  }
+}
+
+const refusalOf = (errors: readonly ValidationError[]): InvalidRequestError =>
+  new InvalidRequestError(errors.flatMap((error) => faultsOf(error, '')));
+
+class RequestPipe extends ValidationPipe {
+  /** @throws InvalidRequestError (422) */
+  override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
+    // Nest would take null, a number or a list for an empty object, which some routes are content with.
+    if (metadata.type === 'body' && value !== undefined && !isObject(value)) {
+      throw new InvalidRequestError([{ key: 'body', detail: 'must be an object' }]);
+    }
+    return super.transform(value, metadata);
+  }
+}
+
+function faultsOf(error: ValidationError, parent: string): { key: string; detail: string }[] {
+  const key = parent === '' ? error.property : `${parent}.${error.property}`;
+  // Rules that break together may say the same.
+  const own = [...new Set(Object.values(error.constraints ?? {}))].map((detail) => ({ key, detail }));
+  return [...own, ...(error.children ?? []).flatMap((child) => faultsOf(child, key))];
+}

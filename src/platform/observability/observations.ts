@@ -1,0 +1,75 @@
+import type { Exchange, RedirectKind } from '../http/exchange.js';
+import { Durations, Tally, type Sample } from './instruments.js';
+
+/** How many renders there are at this moment. */
+export interface RenderLoad {
+  readonly runningCount: number;
+  readonly waitingCount: number;
+}
+
+/** Stands for a route's pattern where no route matches: a path is never a label. */
+const NO_ROUTE = 'none';
+
+/**
+ * What happened in this process, counted in plain numbers where it happens: whoever asks for metrics pays for their
+ * form. Words to count by are routes' patterns, codes and statuses, never an id, a path or a token.
+ */
+export class Observations {
+  readonly redirects: Record<RedirectKind, number> = { cached: 0, token: 0, public: 0 };
+  /** Up to 500 tokens come in one request of `/deliveries`: each by its problem's code, or `ok`. */
+  readonly deliveries = new Tally(['code']);
+  readonly problems = new Tally(['route', 'code']);
+  readonly refusals = new Tally(['scope']);
+  readonly adminWrites = new Tally(['method', 'route', 'status']);
+  readonly notifications = new Tally(['result']);
+  readonly renders = new Durations();
+  readonly renderFailures = new Tally(['status']);
+  readonly renderCache = { hit: 0, miss: 0 };
+  readonly revocationLag = new Durations();
+  /** Null in the modes that render nothing. */
+  renderLoad: RenderLoad | null = null;
+  /** By route, then by the first digit of the status. */
+  private readonly routes = new Map<string, Map<number, Durations>>();
+
+  /** Counts a response. @param elapsed Milliseconds from the request's arrival to the end of its response. */
+  observe(
+    { request: { method }, response: { statusCode }, route, problem, redirect }: Exchange,
+    elapsed: number,
+  ): void {
+    const pattern = route ?? NO_ROUTE;
+    this.durationsOf(pattern, statusCode).observe(elapsed);
+    if (redirect !== null) this.redirects[redirect] += 1;
+    if (problem !== null) {
+      this.problems.add(pattern, problem.code);
+      if (problem.limitScope !== null) this.refusals.add(problem.limitScope);
+    }
+    if (pattern.startsWith('/admin/') && method !== 'GET' && method !== 'HEAD') {
+      this.adminWrites.add(method ?? '', pattern, classOf(statusCode));
+    }
+  }
+
+  requestDurations(): Sample[] {
+    return [...this.routes].flatMap(([route, classes]) =>
+      [...classes].flatMap(([digit, durations]) => durations.samples({ route, status: `${digit}xx` })),
+    );
+  }
+
+  private durationsOf(route: string, status: number): Durations {
+    let classes = this.routes.get(route);
+    if (classes === undefined) {
+      classes = new Map();
+      this.routes.set(route, classes);
+    }
+    const digit = Math.floor(status / 100);
+    let durations = classes.get(digit);
+    if (durations === undefined) {
+      durations = new Durations();
+      classes.set(digit, durations);
+    }
+    return durations;
+  }
+}
+
+function classOf(status: number): string {
+  return `${Math.floor(status / 100)}xx`;
+}

@@ -1,0 +1,83 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { ENVIRONMENT } from '../config/config.module.js';
+import type { Environment } from '../config/environment.js';
+import { addressKey } from './address-key.js';
+import { TooManyRequestsError } from './limits.errors.js';
+import type { LimitScope } from '../../domain/problem.error.js';
+import { type Allowance, type Rate, RateLimitStorage, waitAfter } from './rate-limit.storage.js';
+
+const MINUTE = 60_000;
+
+/**
+ * The rates of `RATE_LIMIT_ADDRESS` and `RATE_LIMIT_ISSUER`. Its methods give no promise where nothing is waited for,
+ * which is everywhere but with Redis.
+ */
+@Injectable()
+export class RateLimits {
+  private readonly logger = new Logger(RateLimits.name);
+  private unknownWarned = false;
+  private readonly perAddress: Rate | null;
+  private readonly perIssuer: Rate | null;
+
+  constructor(
+    private readonly storage: RateLimitStorage,
+    @Inject(ENVIRONMENT) environment: Pick<Environment, 'rateLimitAddress' | 'rateLimitIssuer'>,
+  ) {
+    this.perAddress = perMinute(environment.rateLimitAddress);
+    this.perIssuer = perMinute(environment.rateLimitIssuer);
+  }
+
+  /** Whether addresses are counted at all. */
+  get countsAddresses(): boolean {
+    return this.perAddress !== null;
+  }
+
+  /**
+   * @param address As a proxy passed it on; clients without one share an allowance, since one for each spelling would
+   *   let a client choose.
+   * @throws TooManyRequestsError (429)
+   */
+  consumeAddress(address: string | undefined, cost = 1): Promise<void> | undefined {
+    if (this.perAddress === null || cost === 0) return undefined;
+    const key = addressKey(address);
+    if (key === null && address !== undefined) this.warnOfUnknown();
+    return this.spend('address', key ?? UNKNOWN, this.perAddress, cost);
+  }
+
+  /** @throws TooManyRequestsError (429) */
+  consumeIssuer(issuerId: string): Promise<void> | undefined {
+    return this.perIssuer === null ? undefined : this.spend('issuer', issuerId, this.perIssuer, 1);
+  }
+
+  private warnOfUnknown(): void {
+    if (this.unknownWarned) return;
+    this.unknownWarned = true;
+    this.logger.warn(
+      'A trusted proxy passed on an X-Forwarded-For without the IP address of the client: such clients share one ' +
+        'rate limit, and their wrong admin keys are not counted. Let the proxy write the address',
+    );
+  }
+
+  private spend(scope: LimitScope, name: string, rate: Rate, cost: number): Promise<void> | undefined {
+    // No request lends more than a whole allowance: a gallery of 500 would be refused for hours at a low rate.
+    const left = this.storage.spend(`${scope}:${name}`, rate, Math.min(cost, rate.limit));
+    if (left instanceof Promise) {
+      return left.then((allowance) => {
+        requireAllowance(scope, allowance, rate);
+      });
+    }
+    requireAllowance(scope, left, rate);
+    return undefined;
+  }
+}
+
+/** The key of clients without an address. */
+const UNKNOWN = 'unknown';
+
+function perMinute(limit: number): Rate | null {
+  return limit === 0 ? null : { limit, ttl: MINUTE };
+}
+
+function requireAllowance(scope: LimitScope, { refused, debt }: Allowance, rate: Rate): void {
+  if (refused) throw new TooManyRequestsError(scope, waitAfter(debt, rate));
+}

@@ -1,6 +1,0 @@
-import { Module } from '@nestjs/common';
-import { PagesModule } from '../pages/pages.module.js';
-import { PlaygroundController } from './playground.controller.js';
-
-@Module({ imports: [PagesModule], controllers: [PlaygroundController] })
-export class PlaygroundModule {}

@@ -1,0 +1,116 @@
+import { describe, expect, it } from 'vitest';
+import { EnvironmentError, readDatabaseSettings, readEnvironment } from '../../../src/platform/config/environment.js';
+import { TEST_VARIABLES } from '../../support/service.js';
+
+const BASE = { ...TEST_VARIABLES, DATABASE_URL: 'postgres://127.0.0.1/x' };
+
+/** The problems of an environment; none for one that can be used. */
+function problemsOf(variables: Readonly<Record<string, string>>): readonly string[] {
+  try {
+    readEnvironment({ ...BASE, ...variables }, () => {
+      throw new Error('no embedded secrets are wanted');
+    });
+    return [];
+  } catch (error) {
+    if (error instanceof EnvironmentError) return error.problems;
+    throw error;
+  }
+}
+
+const encode = (name: string): string =>
+  `${name} has characters in its user name, password or database name that must be percent-encoded ` +
+  '(`%` as `%25`, `@` as `%40`, `/` as `%2F`, `?` as `%3F`, `#` as `%23`)';
+
+describe('a connection URL', () => {
+  const unencoded = [
+    'pix:a%zz@127.0.0.1/pix',
+    'pix:a%@127.0.0.1/pix',
+    'pix:a%2@127.0.0.1/pix',
+    'pix:a%ff@127.0.0.1/pix',
+    'pix:p@ss/w#rd@127.0.0.1/pix',
+    'pix:p/ss@127.0.0.1/pix',
+    'pix:1/ss@127.0.0.1/pix',
+    'pix:p?ss@127.0.0.1/pix',
+    'pix:1?ss@127.0.0.1/pix',
+    'pix:p?a=b@127.0.0.1/pix',
+    'pix:p#ss@127.0.0.1/pix',
+    'pix:1#ss@127.0.0.1/pix',
+    'p/x:secret@127.0.0.1/pix',
+  ];
+  const encoded = [
+    '127.0.0.1/0',
+    'pix:a%25zz%40%2F%3F%23@127.0.0.1:1/0',
+    // The last `@` is the delimiter, so this one is read as it is meant.
+    'pix:p@ss@127.0.0.1/0',
+    'pix:päss !$&()*+,;=:@127.0.0.1/0',
+  ];
+
+  describe.each([
+    ['DATABASE_URL', 'postgres'],
+    ['DATABASE_URL', 'postgresql'],
+    ['REDIS_URL', 'redis'],
+    ['REDIS_URL', 'rediss'],
+  ])('%s of %s', (name, scheme) => {
+    it.each(unencoded)('is refused where a password moves its host: %s', (rest) => {
+      expect(problemsOf({ [name]: `${scheme}://${rest}` })).toStrictEqual([encode(name)]);
+    });
+
+    it.each(encoded)('is taken where its characters are encoded: %s', (rest) => {
+      expect(problemsOf({ [name]: `${scheme}://${rest}` })).toStrictEqual([]);
+    });
+  });
+
+  it('may have an @ in the value of a parameter', () => {
+    const url = 'postgres://127.0.0.1/x?user=pix@server&password=p@ss';
+    expect(readDatabaseSettings({ DATABASE_URL: url })).toStrictEqual({ kind: 'postgres', url });
+  });
+
+  it('is refused alike where only the database is opened', () => {
+    expect(() => readDatabaseSettings({ DATABASE_URL: 'postgres://pix:a%zz@127.0.0.1/x' })).toThrow(
+      encode('DATABASE_URL'),
+    );
+  });
+});
+
+describe('a setting in quotation marks', () => {
+  const refusal = (name: string): string =>
+    `${name} begins with a quotation mark, which would be part of the value: remove the quotation marks`;
+  const valid: Readonly<Record<string, string>> = {
+    DATABASE_URL: 'postgres://127.0.0.1/x',
+    ADMIN_API_KEYS: TEST_VARIABLES.ADMIN_API_KEYS,
+    SECRETS_KEY: TEST_VARIABLES.SECRETS_KEY,
+    CLOUDINARY_URL: TEST_VARIABLES.CLOUDINARY_URL,
+    CLOUDINARY_AUTH_TOKEN_KEY: '00112233445566778899aabbccddeeff',
+    CLOUDINARY_SIGNATURE: 'sha1',
+    REDIS_URL: 'redis://127.0.0.1',
+    PUBLIC_URL: 'https://img.example.com',
+    TRUST_PROXY: '1',
+    PORT: '3000',
+    HOST: '127.0.0.1',
+    DATA_DIR: './data',
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318',
+    LOG_LEVEL: 'info',
+  };
+
+  it.each(Object.entries(valid))('is refused by name and without its value: %s', (name, value) => {
+    for (const quoted of [`"${value}"`, `'${value}'`, ` "${value}" `, `"${value}`, `“${value}”`]) {
+      expect(problemsOf({ [name]: quoted })).toStrictEqual([refusal(name)]);
+    }
+  });
+
+  it('is refused in the middle of a list too', () => {
+    const key = TEST_VARIABLES.ADMIN_API_KEYS;
+    expect(problemsOf({ ADMIN_API_KEYS: `${key}, "${key}"` })).toStrictEqual([refusal('ADMIN_API_KEYS')]);
+  });
+
+  it('is refused for its other faults as well', () => {
+    expect(problemsOf({ ADMIN_API_KEYS: '"short"' })).toStrictEqual([
+      refusal('ADMIN_API_KEYS'),
+      'ADMIN_API_KEYS must hold printable ASCII keys of at least 32 characters',
+    ]);
+  });
+
+  it('may have a quotation mark elsewhere', () => {
+    expect(problemsOf({ ADMIN_API_KEYS: `${TEST_VARIABLES.ADMIN_API_KEYS}"'` })).toStrictEqual([]);
+  });
+});

@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest';
+import { findConnectionSettingError } from '../../../src/platform/database/connection-setting.error.js';
+import { findDatabaseFault } from '../../../src/platform/database/database-fault.js';
+
+const withCode = (code: string, message: string): Error => Object.assign(new Error(message), { code });
+
+describe('an error of a connection', () => {
+  it.each([
+    [withCode('CERT_HAS_EXPIRED', 'certificate has expired'), 'TLS fails (certificate has expired)'],
+    [withCode('CERT_NOT_YET_VALID', ''), 'TLS fails (CERT_NOT_YET_VALID)'],
+    [withCode('ERR_SSL_WRONG_VERSION_NUMBER', 'wrong version'), 'TLS fails (wrong version)'],
+    [withCode('DEPTH_ZERO_SELF_SIGNED_CERT', 'self-signed'), 'does not trust (self-signed)'],
+    [withCode('SELF_SIGNED_CERT_IN_CHAIN', 'self-signed'), 'does not trust (self-signed)'],
+    [withCode('UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'no issuer'), 'does not trust (no issuer)'],
+    [withCode('ERR_TLS_CERT_ALTNAME_INVALID', 'altnames'), 'for another host name (altnames)'],
+    [new Error('The server does not support SSL connections'), 'which the server does not offer'],
+  ])('about TLS names the setting, and is no error of the service while it runs: %s', (error, text) => {
+    expect(findConnectionSettingError(error)?.message).toMatch(/^DATABASE_URL /);
+    expect(findConnectionSettingError(error)?.message).toContain(text);
+    expect(findDatabaseFault(error)).toBe('lost');
+  });
+
+  it.each([
+    [
+      withCode('08P01', 'unsupported startup parameter: options'),
+      'has a parameter that the connection pooler refuses',
+    ],
+    [withCode('08P01', 'transaction blocks not allowed in statement pooling mode'), 'in statement mode'],
+    [withCode('28000', 'no pg_hba.conf entry for host "h", no encryption'), 'Add sslmode=verify-full'],
+    [withCode('28000', 'SSL connection is required.'), 'Add sslmode=verify-full'],
+  ])('that another setting would change names it: %s', (error, text) => {
+    expect(findConnectionSettingError(error)?.message).toContain(text);
+  });
+
+  it.each([
+    [withCode('ECONNREFUSED', 'connect ECONNREFUSED')],
+    [withCode('28P01', 'password authentication failed')],
+    [new Error('other')],
+    ['no error'],
+  ])('that no other setting would change is left as it is: %s', (error) => {
+    expect(findConnectionSettingError(error)).toBeNull();
+  });
+});

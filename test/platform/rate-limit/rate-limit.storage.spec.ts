@@ -1,0 +1,95 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { MemoryRateLimitStorage } from '../../../src/platform/rate-limit/memory-rate-limit.storage.js';
+import { waitAfter } from '../../../src/platform/rate-limit/rate-limit.storage.js';
+
+const MINUTE = 60_000;
+const RATE = { limit: 6, ttl: MINUTE };
+
+beforeEach(() => vi.useFakeTimers());
+afterEach(() => vi.useRealTimers());
+
+const spendUntilRefused = (storage: MemoryRateLimitStorage, key: string, rate = RATE): number => {
+  let spent = 0;
+  while (!storage.spend(key, rate).refused) spent += 1;
+  return spent;
+};
+
+describe('an allowance in memory', () => {
+  it('is given at once, and then evenly', () => {
+    const storage = new MemoryRateLimitStorage();
+    expect(spendUntilRefused(storage, 'a')).toBe(6);
+    vi.advanceTimersByTime(9_999);
+    expect(spendUntilRefused(storage, 'a')).toBe(0);
+    vi.advanceTimersByTime(1);
+    expect(spendUntilRefused(storage, 'a')).toBe(1);
+    vi.advanceTimersByTime(MINUTE);
+    expect(spendUntilRefused(storage, 'a')).toBe(6);
+    vi.advanceTimersByTime(100 * MINUTE);
+    expect(spendUntilRefused(storage, 'a')).toBe(6);
+  });
+
+  it.each([1, 2, 3, 7, 59, 61, 6_000, 99_991])('of %i is exactly that, whatever the rounding', (limit) => {
+    vi.advanceTimersByTime(123_457);
+    expect(spendUntilRefused(new MemoryRateLimitStorage(), 'a', { limit, ttl: MINUTE })).toBe(limit);
+  });
+
+  it('never lets more than twice the limit through in a window, and refused requests cost nothing', () => {
+    const storage = new MemoryRateLimitStorage();
+    let spent = 0;
+    for (let second = 0; second < 60; second += 1) {
+      for (let index = 0; index < 100; index += 1) if (!storage.spend('a', RATE).refused) spent += 1;
+      vi.advanceTimersByTime(1_000);
+    }
+    expect(spent).toBe(11);
+  });
+
+  it('says how long to wait', () => {
+    const storage = new MemoryRateLimitStorage();
+    spendUntilRefused(storage, 'a');
+    vi.advanceTimersByTime(3_000);
+    const { refused, debt } = storage.spend('a', RATE);
+    expect(refused).toBe(true);
+    expect(waitAfter(debt, RATE)).toBeCloseTo(7_000);
+  });
+
+  it('is each caller’s own', () => {
+    const storage = new MemoryRateLimitStorage();
+    spendUntilRefused(storage, 'a');
+    expect(spendUntilRefused(storage, 'b')).toBe(6);
+  });
+
+  it('lends what a request counts for beyond what is left, and nothing to one that only looks', () => {
+    const storage = new MemoryRateLimitStorage();
+    for (let index = 0; index < 5; index += 1) storage.spend('a', RATE);
+    expect(storage.spend('a', RATE, 0)).toMatchObject({ refused: false });
+    expect(storage.spend('a', RATE, 6)).toMatchObject({ refused: false });
+    expect(storage.spend('a', RATE, 0)).toMatchObject({ refused: true });
+    vi.advanceTimersByTime(MINUTE - 1);
+    expect(storage.spend('a', RATE)).toMatchObject({ refused: true });
+    vi.advanceTimersByTime(1);
+    expect(storage.spend('a', RATE)).toMatchObject({ refused: false });
+  });
+
+  it('keeps a bounded number of callers: an attacker with ever new addresses does not make it grow', () => {
+    const storage = new MemoryRateLimitStorage(1_000);
+    for (let index = 0; index < 50_000; index += 1) storage.spend(`flood-${index}`, RATE);
+    expect(storage.size).toBe(1_000);
+    expect(spendUntilRefused(storage, 'flood-49999')).toBe(5);
+  });
+
+  it('forgets the callers that came least recently', () => {
+    const storage = new MemoryRateLimitStorage(10);
+    spendUntilRefused(storage, 'steady');
+    for (let index = 0; index < 100; index += 1) {
+      storage.spend(`other-${index}`, RATE);
+      expect(storage.spend('steady', RATE).refused).toBe(true);
+    }
+  });
+
+  it('does not follow the wall clock when somebody sets it', () => {
+    const storage = new MemoryRateLimitStorage();
+    spendUntilRefused(storage, 'a');
+    vi.setSystemTime(Date.now() + 100 * MINUTE);
+    expect(spendUntilRefused(storage, 'a')).toBe(0);
+  });
+});

@@ -1,0 +1,221 @@
+import { Logger } from '@nestjs/common';
+import { Redis } from 'ioredis';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { RedisRateLimitStorage } from '../../../src/platform/rate-limit/redis-rate-limit.storage.js';
+import { findFreePort } from '../../support/postgres-server.js';
+import { findRedis, startRedis, type RedisServer } from '../../support/redis-server.js';
+
+const binary = findRedis();
+const RATE = { limit: 5, ttl: 60_000 };
+const BOUND = 500;
+
+const undo: (() => void | Promise<void>)[] = [];
+afterEach(async () => {
+  for (const step of undo.splice(0).toReversed()) await step();
+});
+
+async function startServer(port?: number, settings: readonly string[] = []): Promise<RedisServer> {
+  const server = await startRedis(binary ?? '', port, settings);
+  undo.push(() => server.stop());
+  return server;
+}
+
+function open(url: string): RedisRateLimitStorage {
+  const storage = new RedisRateLimitStorage(url);
+  undo.push(() => {
+    storage.onApplicationShutdown();
+  });
+  return storage;
+}
+
+/** Waits until a storage asks Redis: only then it waits for an answer. */
+async function ready(storage: RedisRateLimitStorage): Promise<void> {
+  await expect.poll(() => storage.spend('probe', RATE, 0) instanceof Promise, { timeout: 10_000 }).toBe(true);
+}
+
+async function countUntilRefused(storages: readonly RedisRateLimitStorage[], key: string): Promise<number> {
+  for (let spent = 0; spent < 1_000; spent += 1) {
+    const storage = storages[spent % storages.length];
+    if (storage === undefined || (await storage.spend(key, RATE)).refused) return spent;
+  }
+  throw new Error('never refused');
+}
+
+describe.runIf(binary !== null)('rates in Redis', () => {
+  it('are one allowance for all replicas', async () => {
+    const { url } = await startServer();
+    const replicas = [open(url), open(url), open(url)];
+    await Promise.all(replicas.map(ready));
+    expect(await countUntilRefused(replicas, 'shared')).toBe(5);
+    for (const replica of replicas) expect((await replica.spend('shared', RATE)).refused).toBe(true);
+    expect(await countUntilRefused(replicas, 'other')).toBe(5);
+  });
+
+  it('hold when all replicas spend at once', async () => {
+    const { url } = await startServer();
+    const replicas = [open(url), open(url), open(url)];
+    await Promise.all(replicas.map(ready));
+    const answers = await Promise.all(
+      Array.from({ length: 300 }, async (_, index) => {
+        const answer = await replicas[index % 3]?.spend('burst', { limit: 100, ttl: 600_000 });
+        return answer?.refused;
+      }),
+    );
+    // Answers that took longer than the wait were counted by their replica alone: none on an idle machine.
+    expect(answers.filter((refused) => refused === false).length).toBeGreaterThanOrEqual(100);
+    expect(answers.filter((refused) => refused === true).length).toBeGreaterThan(0);
+  });
+
+  it('are repaid evenly, and looked at without a charge', async () => {
+    const { url } = await startServer();
+    const storage = open(url);
+    await ready(storage);
+    const rate = { limit: 2, ttl: 2_000 };
+    expect(await storage.spend('a', rate, 0)).toStrictEqual({ refused: false, debt: 0 });
+    await storage.spend('a', rate);
+    await storage.spend('a', rate);
+    const { refused, debt } = await storage.spend('a', rate, 0);
+    expect(refused).toBe(true);
+    expect(debt).toBeGreaterThan(1_000);
+    expect(debt).toBeLessThanOrEqual(2_000);
+    await new Promise((resolve) => setTimeout(resolve, debt - 900));
+    expect(await storage.spend('a', rate)).toMatchObject({ refused: false });
+  });
+
+  it('go on in memory when Redis is killed, and in Redis once it is back', async () => {
+    const server = await startServer();
+    const storage = open(server.url);
+    await ready(storage);
+    expect(await countUntilRefused([storage], 'before')).toBe(5);
+    await server.stop();
+    const started = performance.now();
+    expect((await storage.spend('before', RATE)).refused).toBe(false);
+    expect(await countUntilRefused([storage], 'during')).toBe(5);
+    expect(performance.now() - started).toBeLessThan(BOUND);
+    await startServer(server.port);
+    await ready(storage);
+    expect(await countUntilRefused([storage], 'after')).toBe(5);
+  });
+
+  it('hold a request for a bounded time only when Redis says nothing, and then not at all', async () => {
+    const server = await startServer();
+    const storage = open(server.url);
+    await ready(storage);
+    server.signal('SIGSTOP');
+    const started = performance.now();
+    const many = await Promise.all(
+      Array.from({ length: 20 }, async (_, index) => storage.spend(`k${index}`, RATE)),
+    );
+    expect(performance.now() - started).toBeLessThan(BOUND);
+    expect(many.every(({ refused }) => !refused)).toBe(true);
+    // For a second nobody asks: the answer is there at once.
+    expect(storage.spend('next', RATE)).not.toBeInstanceOf(Promise);
+    server.signal('SIGCONT');
+    await ready(storage);
+  });
+});
+
+/** What is logged from now on. */
+function watchLog(): { readonly warnings: unknown[]; readonly infos: unknown[] } {
+  const log = { warnings: [] as unknown[], infos: [] as unknown[] };
+  vi.spyOn(Logger.prototype, 'warn').mockImplementation((text: unknown) => void log.warnings.push(text));
+  vi.spyOn(Logger.prototype, 'log').mockImplementation((text: unknown) => void log.infos.push(text));
+  undo.push(() => {
+    vi.restoreAllMocks();
+  });
+  return log;
+}
+
+async function ask(port: number, ...command: readonly [string, ...string[]]): Promise<unknown> {
+  const client = new Redis(port, '127.0.0.1');
+  try {
+    const [name, ...args] = command;
+    return await client.call(name, ...args);
+  } finally {
+    client.disconnect();
+  }
+}
+
+/** Two servers, each with half of the keys. */
+async function startCluster(): Promise<readonly RedisServer[]> {
+  const settings = ['--cluster-enabled', 'yes'];
+  const servers = [await startServer(undefined, settings), await startServer(undefined, settings)];
+  const [first, second] = servers;
+  if (first === undefined || second === undefined) throw new Error('no servers');
+  await ask(first.port, 'CLUSTER', 'ADDSLOTSRANGE', '0', '8191');
+  await ask(second.port, 'CLUSTER', 'ADDSLOTSRANGE', '8192', '16383');
+  await ask(first.port, 'CLUSTER', 'MEET', '127.0.0.1', String(second.port));
+  for (const { port } of servers) {
+    await expect
+      .poll(async () => String(await ask(port, 'CLUSTER', 'INFO')), { timeout: 20_000 })
+      .toContain('cluster_state:ok');
+  }
+  return servers;
+}
+
+describe.runIf(binary !== null)('rates in a Redis of another kind', () => {
+  it('are counted in memory from the first key on that a cluster has elsewhere, and it is logged once', async () => {
+    const [server] = await startCluster();
+    const log = watchLog();
+    const storage = open(server?.url ?? '');
+    await ready(storage);
+    for (let index = 0; index < 200; index += 1) {
+      expect((await storage.spend(`key ${index}`, RATE)).refused).toBe(false);
+    }
+    expect(log).toStrictEqual({
+      warnings: [
+        'REDIS_URL leads to a Redis Cluster, and one primary is supported: rates are counted in this process alone',
+      ],
+      infos: [],
+    });
+    // Nothing waits for it any more.
+    expect(storage.spend('next', RATE)).not.toBeInstanceOf(Promise);
+    expect(await countUntilRefused([storage], 'counted')).toBe(5);
+  });
+
+  it('are counted in memory beside a replica, which is logged once, and in Redis once it is a primary', async () => {
+    const primary = await startServer();
+    const replica = await startServer(undefined, ['--replicaof', '127.0.0.1', String(primary.port)]);
+    await expect
+      .poll(async () => String(await ask(replica.port, 'INFO', 'replication')), { timeout: 20_000 })
+      .toContain('master_link_status:up');
+    const log = watchLog();
+    const storage = open(replica.url);
+    await ready(storage);
+    expect(await countUntilRefused([storage], 'counted')).toBe(5);
+    // It is tried again each second, and looks without a charge succeed.
+    for (let turn = 0; turn < 3; turn += 1) {
+      await ready(storage);
+      await storage.spend('look', RATE, 0);
+      expect((await storage.spend(`turn ${turn}`, RATE)).refused).toBe(false);
+    }
+    expect(log).toStrictEqual({
+      warnings: [
+        'REDIS_URL leads to a read-only replica of Redis, and not to its primary: rates are counted in this process alone',
+      ],
+      infos: [],
+    });
+    await ask(replica.port, 'REPLICAOF', 'NO', 'ONE');
+    await expect
+      .poll(
+        async () => {
+          await storage.spend('again', { limit: 1_000, ttl: 60_000 });
+          return log.infos;
+        },
+        { timeout: 10_000 },
+      )
+      .toStrictEqual(['Redis answers again: rates are counted for all replicas']);
+    expect(log.warnings).toHaveLength(1);
+  });
+});
+
+describe('rates where Redis never was', () => {
+  it('are counted in memory, and nothing waits', async () => {
+    const storage = open(`redis://127.0.0.1:${await findFreePort()}`);
+    const answers = Array.from({ length: 6 }, () => storage.spend('a', RATE));
+    expect(answers.map((answer) => !(answer instanceof Promise) && answer.refused)).toStrictEqual([
+      ...Array.from({ length: 5 }, () => false),
+      true,
+    ]);
+  });
+});

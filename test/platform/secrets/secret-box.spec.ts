@@ -1,0 +1,66 @@
+import { randomBytes } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { SecretBox, SecretBoxError } from '../../../src/platform/secrets/secret-box.js';
+
+const KEY = Buffer.alloc(32, 7);
+const OTHER = Buffer.alloc(32, 8);
+const PLACE = ['issuer_keys.secret', 'issuer', 'key'];
+const box = new SecretBox([KEY]);
+/** Sealed once with KEY for PLACE: what is stored must open for good. */
+const STORED = Buffer.from(
+  '01383a834809090909090909090909090946a5f7f1dd82a415fa0757037aa3050508d1ed502cf0c286',
+  'hex',
+);
+
+describe('a sealed secret', () => {
+  it('opens again, from what was stored long ago too', () => {
+    expect(box.open(box.seal(Buffer.from('a secret'), PLACE), PLACE).toString()).toBe('a secret');
+    expect(box.open(STORED, PLACE).toString()).toBe('a secret');
+  });
+
+  it('is never the same twice, and shows nothing of the secret', () => {
+    const secret = randomBytes(32);
+    const blobs = [box.seal(secret, PLACE), box.seal(secret, PLACE)];
+    expect(blobs[0]?.equals(blobs[1] ?? Buffer.alloc(0))).toBe(false);
+    for (const blob of blobs) expect(blob.includes(secret)).toBe(false);
+  });
+
+  it('does not open with any one bit flipped', () => {
+    for (let bit = 0; bit < STORED.length * 8; bit += 1) {
+      const flipped = Buffer.from(STORED);
+      flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+      expect(() => box.open(flipped, PLACE)).toThrow(SecretBoxError);
+    }
+  });
+
+  it('does not open cut off, nor empty', () => {
+    for (let length = 0; length < STORED.length; length += 1) {
+      expect(() => box.open(STORED.subarray(0, length), PLACE)).toThrow(SecretBoxError);
+    }
+  });
+
+  it.each([
+    ['issuer', ['issuer_keys.secret', 'another', 'key']],
+    ['key', ['issuer_keys.secret', 'issuer', 'another']],
+    ['column', ['issuer_keys.other', 'issuer', 'key']],
+    ['parting of the same text', ['issuer_keys.secret', 'issuerkey', '']],
+  ])('does not open at another %s', (_, place) => {
+    expect(() => box.open(STORED, place)).toThrow('altered, or moved');
+  });
+
+  it('opens with any key of the list, and is sealed with the first', () => {
+    const both = new SecretBox([OTHER, KEY]);
+    expect(both.open(STORED, PLACE).toString()).toBe('a secret');
+    const blob = both.seal(Buffer.from('new'), PLACE);
+    expect(new SecretBox([OTHER]).open(blob, PLACE).toString()).toBe('new');
+    expect(() => box.open(blob, PLACE)).toThrow('SECRETS_KEY does not hold the key');
+  });
+
+  it('tells which key it is under', () => {
+    const both = new SecretBox([OTHER, KEY]);
+    expect([box, both, new SecretBox([OTHER])].map((each) => each.knows(STORED))).toStrictEqual([
+      true, true, false,
+    ]); // prettier-ignore
+    expect([box, both].map((each) => each.isUnderFirst(STORED))).toStrictEqual([true, false]);
+  });
+});
