@@ -4,6 +4,7 @@ import { keepEmbeddedSecrets } from './platform/config/embedded-secrets.js';
 import { processVariables, readEnvironment } from './platform/config/environment.js';
 import { openAhead } from './platform/database/embedded-postgres.js';
 import type { ServiceMessage } from '../packages/testing/src/service-message.js';
+import { readDefaultPolicy } from './policy/recommended-policy.js';
 
 /** The service as the test kit forks it: without demo rows, it tells its parent the origin and ends with it. */
 const tell = (message: ServiceMessage): Promise<void> =>
@@ -21,7 +22,7 @@ let ending: Promise<void> | undefined;
 
 async function start(): Promise<void> {
   try {
-    const environment = readEnvironment(processVariables(), keepEmbeddedSecrets);
+    const environment = readEnvironment(processVariables(), keepEmbeddedSecrets, readDefaultPolicy);
     if (environment.database.kind === 'embedded') openAhead(environment.database.dataDir);
     // Not before: the database comes up while it is loaded.
     const { createApp } = await import('./app.js');

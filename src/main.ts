@@ -1,10 +1,11 @@
 import { keepEmbeddedSecrets } from './platform/config/embedded-secrets.js';
 import { processVariables, readEnvironment } from './platform/config/environment.js';
 import { openAhead } from './platform/database/embedded-postgres.js';
+import { readDefaultPolicy } from './policy/recommended-policy.js';
 
 const ending = new AbortController();
 try {
-  const environment = readEnvironment(processVariables(), keepEmbeddedSecrets);
+  const environment = readEnvironment(processVariables(), keepEmbeddedSecrets, readDefaultPolicy);
   const { database, host, port } = environment;
   if (database.kind === 'embedded') openAhead(database.dataDir);
   // Not before: the database comes up while these are loaded.

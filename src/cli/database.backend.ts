@@ -40,6 +40,7 @@ import {
 } from './backend.js';
 import { CommandFailedError } from './cli.errors.js';
 import { note } from './output.js';
+import { readDefaultPolicy } from '../policy/recommended-policy.js';
 
 /** Works on the database that the service's own settings name, with the service's own parts. */
 export class DatabaseBackend extends Backend {
@@ -63,10 +64,14 @@ export class DatabaseBackend extends Backend {
    * @throws CommandFailedError where the database cannot be opened.
    */
   static async open(): Promise<DatabaseBackend> {
-    const environment = readEnvironment(processVariables(), (dataDir) => {
-      if (!existsSync(dataDir)) note(`there is no database in ${dataDir} yet: making one`);
-      return keepEmbeddedSecrets(dataDir);
-    });
+    const environment = readEnvironment(
+      processVariables(),
+      (dataDir) => {
+        if (!existsSync(dataDir)) note(`there is no database in ${dataDir} yet: making one`);
+        return keepEmbeddedSecrets(dataDir);
+      },
+      readDefaultPolicy,
+    );
     const { database } = environment;
     try {
       const context = await NestFactory.createApplicationContext(await AppModule.for(environment), {

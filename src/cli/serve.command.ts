@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { type Command } from 'commander';
 import { processVariables, readEnvironment } from '../platform/config/environment.js';
 import { CommandFailedError, UsageError } from './cli.errors.js';
+import { readDefaultPolicy } from '../policy/recommended-policy.js';
 
 const MAX_WORKERS = 64;
 /** Beside this file in dist/server. */
@@ -39,11 +40,15 @@ async function serve({ workers }: { readonly workers: string }): Promise<void> {
     await import(MAIN.href);
     return;
   }
-  const environment = readEnvironment(processVariables(), () => {
-    throw new CommandFailedError(
-      'The embedded database belongs to one process. Set DATABASE_URL to a Postgres server, or leave --workers out.',
-    );
-  });
+  const environment = readEnvironment(
+    processVariables(),
+    () => {
+      throw new CommandFailedError(
+        'The embedded database belongs to one process. Set DATABASE_URL to a Postgres server, or leave --workers out.',
+      );
+    },
+    readDefaultPolicy,
+  );
   const [{ makeLogger }, { serveWithWorkers }] = await Promise.all([
     import('../platform/observability/json.logger.js'),
     import('../operations/serve/workers.js'),

@@ -25,6 +25,26 @@ export function parsePolicy(text: string): unknown {
 }
 
 /**
+ * Reads the policy of every new issuer, as the setting `DEFAULT_POLICY` has it.
+ * @returns the document, or null with all its problems, each to be read after the setting's name.
+ */
+export function readDefaultPolicy(text: string): {
+  readonly policy: PolicyDocument | null;
+  readonly problems: readonly string[];
+} {
+  const document = parsePolicy(text);
+  if (document === undefined) {
+    return { policy: null, problems: [' must be `recommended`, or a policy as JSON'] };
+  }
+  const faults = findDefaultPolicyFaults(document);
+  if (faults.length === 0) return { policy: document, problems: [] };
+  return {
+    policy: null,
+    problems: faults.map(({ key, detail }) => (key === 'policy' ? ` ${detail}` : `: \`${key}\` ${detail}`)),
+  };
+}
+
+/**
  * Everything that is wrong with a policy that every new issuer gets: its own faults, and the rows that it names. A new
  * issuer has no images and overlays.
  */

@@ -3,8 +3,13 @@ import { resolve } from 'node:path';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { EnvironmentError, readEnvironment, type Environment } from '../../src/platform/config/environment.js';
+import {
+  EnvironmentError,
+  readEnvironment,
+  type Environment,
+} from '../../src/platform/config/environment.js';
 import { readManifest, settingsOf } from '../support/kubernetes.js';
+import { readDefaultPolicy } from '../../src/policy/recommended-policy.js';
 
 const manifest = readManifest();
 const { spec: pod, metadata } = manifest.Deployment.spec.template;
@@ -40,7 +45,7 @@ function start(variables: Readonly<Record<string, string>>): {
     throw new Error('This is embedded mode.');
   };
   try {
-    return { environment: readEnvironment(watched, embedded), asked };
+    return { environment: readEnvironment(watched, embedded, readDefaultPolicy), asked };
   } catch (error) {
     if (!(error instanceof EnvironmentError)) throw error;
     return { environment: error, asked };

@@ -1,12 +1,21 @@
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { EnvironmentError, readEnvironment, type Environment } from '../../src/platform/config/environment.js';
+import {
+  EnvironmentError,
+  readEnvironment,
+  type Environment,
+} from '../../src/platform/config/environment.js';
 import { TEST_VARIABLES } from '../support/service.js';
+import { readDefaultPolicy } from '../../src/policy/recommended-policy.js';
 
 function read(variables: Record<string, string>): Environment {
-  return readEnvironment({ ...TEST_VARIABLES, DATABASE_URL: 'postgres://127.0.0.1/x', ...variables }, () => {
-    throw new Error('no embedded secrets are wanted');
-  });
+  return readEnvironment(
+    { ...TEST_VARIABLES, DATABASE_URL: 'postgres://127.0.0.1/x', ...variables },
+    () => {
+      throw new Error('no embedded secrets are wanted');
+    },
+    readDefaultPolicy,
+  );
 }
 
 describe('the settings of originals', () => {

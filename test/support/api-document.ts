@@ -5,6 +5,7 @@ import { AppModule } from '../../src/app.module.js';
 import { readEnvironment } from '../../src/platform/config/environment.js';
 import { describeApi } from '../../src/platform/openapi/openapi.js';
 import type { DescribedOperation } from '../../src/platform/openapi/operations.js';
+import { readDefaultPolicy } from '../../src/policy/recommended-policy.js';
 
 /** Everything that a service can be asked, whose settings open every route that OpenAPI describes. */
 const VARIABLES = {
@@ -16,9 +17,13 @@ const VARIABLES = {
 
 /** The OpenAPI document as `/docs/openapi.json` serves it. Nothing is started: Nest only looks at the routes. */
 export async function readApiDocument(): Promise<OpenAPIObject> {
-  const environment = readEnvironment(VARIABLES, () => {
-    throw new Error('Not embedded');
-  });
+  const environment = readEnvironment(
+    VARIABLES,
+    () => {
+      throw new Error('Not embedded');
+    },
+    readDefaultPolicy,
+  );
   const app = await NestFactory.create<NestFastifyApplication>(
     AppModule.for(environment),
     new FastifyAdapter(),

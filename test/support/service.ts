@@ -7,6 +7,7 @@ import { Holdings } from './holdings.js';
 import { request, type Answer } from './http.js';
 import type { Approval, ParsedLocation } from './location-parser.js';
 import { createTestDatabase, type TestDatabase } from './test-database.js';
+import { readDefaultPolicy } from '../../src/policy/recommended-policy.js';
 
 export const CLOUD = 'sadaasdasd';
 export const API_SECRET = 'b5mNqz_Tt0Nn1EaWv9uQyS2xkRg';
@@ -76,6 +77,7 @@ export async function startService(
   const environment = readEnvironment(
     { ...TEST_VARIABLES, ...database.variables, ...variables },
     keepEmbeddedSecrets,
+    readDefaultPolicy,
   );
   const app = await createApp(environment, bounds);
   await app.listen(environment.port, environment.host);

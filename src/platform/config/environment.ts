@@ -3,8 +3,6 @@ import { resolve } from 'node:path';
 import { DELIVERY_MODES, type DeliveryMode } from '../../domain/delivery-mode.js';
 import { readRegistrationRule, type RegistrationRule } from '../../domain/registration-rule.js';
 import { URL_SIGNATURES, type UrlSignature } from '../../domain/url-signature.js';
-import type { PolicyDocument } from '../../policy/policy.js';
-import { findDefaultPolicyFaults, parsePolicy } from '../../policy/recommended-policy.js';
 import { readDatabaseUrl } from './database-url.js';
 import { readRedisUrl } from './redis-url.js';
 import { type ConnectionUrl, findUnencodedCredentials } from './url-credentials.js';
@@ -87,7 +85,7 @@ export interface Environment {
   readonly maxStale: number;
   readonly logLevel: LogLevel;
   /** The policy of issuers that are created without one; null without `DEFAULT_POLICY`: then it is {}. */
-  readonly defaultPolicy: PolicyDocument | null;
+  readonly defaultPolicy: object | null;
   /** Whether `/docs` is served. */
   readonly docs: boolean;
   /** Whether `/playground` is served. */
@@ -120,6 +118,12 @@ export class EnvironmentError extends Error {
 }
 
 type Variables = Readonly<Record<string, string | undefined>>;
+
+/** A policy as a document, or null with its problems, each to be read after the variable's name. */
+export type PolicyReader = (text: string) => {
+  readonly policy: object | null;
+  readonly problems: readonly string[];
+};
 
 class Reader {
   readonly problems: string[] = [];
@@ -193,12 +197,14 @@ class Reader {
 /**
  * Reads and checks every setting.
  * @param variables Usually `process.env`.
- * @param embeddedSecrets Gives the kept secrets of a data folder; called in embedded mode alone.
+ * @param embeddedSecrets Returns the kept secrets of a data folder; called in embedded mode alone.
+ * @param readPolicy Reads `DEFAULT_POLICY`: what a policy is, is known to a room above this one.
  * @throws EnvironmentError naming every bad variable.
  */
 export function readEnvironment(
   variables: Variables,
   embeddedSecrets: (dataDir: string) => EmbeddedSecrets,
+  readPolicy: PolicyReader,
 ): Environment {
   const read = new Reader(variables);
   const database = readDatabase(read);
@@ -223,7 +229,7 @@ export function readEnvironment(
     ),
     dataDir: readDataDir(read),
     registrationRules: readRegistrationRules(read),
-    defaultPolicy: readDefaultPolicy(read),
+    defaultPolicy: readDefaultPolicy(read, readPolicy),
     publicUrl: readPublicUrl(read),
     trustProxy: readTrustProxy(read),
     rateLimitAddress: read.integer('RATE_LIMIT_ADDRESS', 6_000, 0, MAX_RATE),
@@ -365,16 +371,11 @@ function readRegistrationRules(read: Reader): RegistrationRule[] {
   );
 }
 
-function readDefaultPolicy(read: Reader): PolicyDocument | null {
+function readDefaultPolicy(read: Reader, readPolicy: PolicyReader): object | null {
   const text = read.text('DEFAULT_POLICY');
   if (text === undefined) return null;
-  const policy = parsePolicy(text);
-  if (policy === undefined) {
-    return read.refuse('DEFAULT_POLICY must be `recommended`, or a policy as JSON', null);
-  }
-  for (const { key, detail } of findDefaultPolicyFaults(policy)) {
-    read.refuse(key === 'policy' ? `DEFAULT_POLICY ${detail}` : `DEFAULT_POLICY: \`${key}\` ${detail}`, null);
-  }
+  const { policy, problems } = readPolicy(text);
+  for (const problem of problems) read.refuse(`DEFAULT_POLICY${problem}`, null);
   return policy;
 }
 

@@ -1,15 +1,24 @@
 import { describe, expect, it } from 'vitest';
-import { EnvironmentError, readDatabaseSettings, readEnvironment } from '../../../src/platform/config/environment.js';
+import {
+  EnvironmentError,
+  readDatabaseSettings,
+  readEnvironment,
+} from '../../../src/platform/config/environment.js';
 import { TEST_VARIABLES } from '../../support/service.js';
+import { readDefaultPolicy } from '../../../src/policy/recommended-policy.js';
 
 const BASE = { ...TEST_VARIABLES, DATABASE_URL: 'postgres://127.0.0.1/x' };
 
 /** The problems of an environment; none for one that can be used. */
 function problemsOf(variables: Readonly<Record<string, string>>): readonly string[] {
   try {
-    readEnvironment({ ...BASE, ...variables }, () => {
-      throw new Error('no embedded secrets are wanted');
-    });
+    readEnvironment(
+      { ...BASE, ...variables },
+      () => {
+        throw new Error('no embedded secrets are wanted');
+      },
+      readDefaultPolicy,
+    );
     return [];
   } catch (error) {
     if (error instanceof EnvironmentError) return error.problems;

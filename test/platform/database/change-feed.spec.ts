@@ -5,6 +5,7 @@ import { readEnvironment } from '../../../src/platform/config/environment.js';
 import { ChangeFeed } from '../../../src/platform/database/change-feed.js';
 import { Observations } from '../../../src/platform/observability/observations.js';
 import { TEST_VARIABLES } from '../../support/service.js';
+import { readDefaultPolicy } from '../../../src/policy/recommended-policy.js';
 
 let server: Server;
 afterEach(() => new Promise((resolve) => server.close(resolve)));
@@ -31,9 +32,13 @@ it('lives on where the connection ends between its login and the answer to LISTE
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `postgres://u:p@127.0.0.1:${(server.address() as AddressInfo).port}/d`;
-  const environment = readEnvironment({ ...TEST_VARIABLES, DATABASE_URL: url }, () => {
-    throw new Error('no embedded secrets are wanted');
-  });
+  const environment = readEnvironment(
+    { ...TEST_VARIABLES, DATABASE_URL: url },
+    () => {
+      throw new Error('no embedded secrets are wanted');
+    },
+    readDefaultPolicy,
+  );
   const unheard = vi.fn();
   process.on('uncaughtException', unheard);
   const feed = new ChangeFeed(new DataSource({ type: 'postgres', url }), new Observations(), environment);

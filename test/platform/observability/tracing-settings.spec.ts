@@ -1,13 +1,22 @@
 import { describe, expect, it } from 'vitest';
-import { EnvironmentError, readEnvironment, type Environment } from '../../../src/platform/config/environment.js';
+import {
+  EnvironmentError,
+  readEnvironment,
+  type Environment,
+} from '../../../src/platform/config/environment.js';
 import { TEST_VARIABLES } from '../../support/service.js';
+import { readDefaultPolicy } from '../../../src/policy/recommended-policy.js';
 
 const NAME = 'OTEL_EXPORTER_OTLP_HEADERS';
 
 function read(variables: Record<string, string>): Environment {
-  return readEnvironment({ ...TEST_VARIABLES, DATABASE_URL: 'postgres://127.0.0.1/x', ...variables }, () => {
-    throw new Error('no embedded secrets are wanted');
-  });
+  return readEnvironment(
+    { ...TEST_VARIABLES, DATABASE_URL: 'postgres://127.0.0.1/x', ...variables },
+    () => {
+      throw new Error('no embedded secrets are wanted');
+    },
+    readDefaultPolicy,
+  );
 }
 
 describe('the headers for a collector', () => {
