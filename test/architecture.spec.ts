@@ -1,0 +1,98 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import ts from 'typescript';
+import { describe, expect, it } from 'vitest';
+
+/** Rooms, lowest first: a file imports from its own room or from a lower one. ARCHITECTURE.md says what each holds. */
+const ROOMS = [
+  'packages/client/',
+  'packages/testing/',
+  'src/domain/',
+  'src/tokens/',
+  'src/platform/',
+  'src/cloudinary/',
+  'src/transformations/',
+  'src/policy/',
+  'src/directory/',
+  'src/redirect/',
+  'src/originals/',
+  'src/admin/',
+  'src/operations/',
+  'src/pages/',
+  'web/',
+  'src/renderer/',
+  'src/',
+] as const;
+/** Belongs to the highest room, beside the files of `src/` itself. */
+const HIGHEST_FOLDERS = ['cli'];
+
+interface Import {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** Every import between files of the project, of types and at run time too. */
+function readImports(): Import[] {
+  const files = ['src', 'web', 'packages']
+    .flatMap((folder) =>
+      readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((file) => join(folder, file)),
+    )
+    .filter((file) => /(?<!\.d)\.(?:ts|tsx|js)$/.test(file) && !file.includes('node_modules'));
+  return files.flatMap((from) =>
+    ts
+      .preProcessFile(readFileSync(from, 'utf8'), true, true)
+      .importedFiles.filter(({ fileName }) => /^\.{1,2}\/.*\.jsx?$/.test(fileName))
+      .map(({ fileName }) => ({ from, to: findSource(join(from, '..', fileName)) })),
+  );
+}
+
+function findSource(path: string): string {
+  const found = [path, path.replace(/\.js$/, '.ts'), path.replace(/\.jsx?$/, '.tsx')].find(existsSync);
+  if (found === undefined) throw new Error(`No source of ${path}`);
+  return found;
+}
+
+const roomOf = (file: string): number => ROOMS.findIndex((room) => file.startsWith(room));
+
+/** Files on a cycle, each with the file that it imports there. */
+function findCycles(imports: readonly Import[]): string[] {
+  const importers = new Map<string, string[]>();
+  for (const { from, to } of imports) importers.set(from, [...(importers.get(from) ?? []), to]);
+  const finished = new Set<string>();
+  const path: string[] = [];
+  const cycles: string[] = [];
+  const visit = (file: string): void => {
+    if (path.includes(file)) cycles.push([...path.slice(path.indexOf(file)), file].join(' → '));
+    if (finished.has(file) || path.includes(file)) return;
+    path.push(file);
+    for (const imported of importers.get(file) ?? []) visit(imported);
+    path.pop();
+    finished.add(file);
+  };
+  for (const { from } of imports) visit(from);
+  return cycles;
+}
+
+describe('the rooms', () => {
+  const imports = readImports();
+
+  it('are all there are', () => {
+    const folders = readdirSync('src', { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    const known = ROOMS.filter((room) => room.startsWith('src/') && room !== 'src/').map((room) =>
+      room.slice(4, -1),
+    );
+    expect(folders.map(({ name }) => name).sort()).toStrictEqual([...known, ...HIGHEST_FOLDERS].sort());
+    expect(imports.length).toBeGreaterThan(1_000);
+  });
+
+  it('import from themselves and from lower rooms', () => {
+    const upward = imports
+      .filter(({ from, to }) => roomOf(to) > roomOf(from))
+      .map(({ from, to }) => `${from} imports ${to}: ${ROOMS[roomOf(from)]} lies below ${ROOMS[roomOf(to)]}`);
+    expect(upward).toStrictEqual([]);
+  });
+
+  it('have no cycle of files', () => {
+    expect(findCycles(imports)).toStrictEqual([]);
+  });
+});
