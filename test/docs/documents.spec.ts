@@ -68,7 +68,7 @@ describe('the compose file', () => {
 
 describe('the error codes', () => {
   it('are the ones that the README’s table names', () => {
-    const answered = sourceOf('src/problems');
+    const answered = sourceOf('src/platform/http');
     const [, framework = ''] = /FRAMEWORK_CODES[^{]*\{([^}]*)\}/.exec(answered) ?? [];
     const thrown = [
       ...all(/\breadonly code = '([a-z_]+)'/g, sourceOf('src')),

@@ -5,7 +5,11 @@ import { Ajv, type ValidateFunction } from 'ajv';
 import addFormats from 'ajv-formats';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type DescribedOperation, type Operation, operationsOf } from '../../src/platform/openapi/operations.js';
+import {
+  type DescribedOperation,
+  type Operation,
+  operationsOf,
+} from '../../src/platform/openapi/operations.js';
 import { drawPicture } from '../originals/pictures.js';
 import { answersOf, readApiDocument, type Schema, type Schemas } from '../support/api-document.js';
 import { request, type Answer } from '../support/http.js';

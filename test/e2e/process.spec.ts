@@ -297,7 +297,8 @@ describe.runIf(!embedded)('a database whose migrations were not run', () => {
         'Pixseal did not start. The database has pending migrations. Run `npm run migration:run` with the same DATABASE_URL, then start.\n',
     });
     // A one-shot job: no other variable.
-    const migrate = (): Promise<Ended> => spawnBuilt('src/platform/database/migration-run.js', variables).ended;
+    const migrate = (): Promise<Ended> =>
+      spawnBuilt('src/platform/database/migration-run.js', variables).ended;
     expect(await migrate()).toMatchObject({
       code: 0,
       stdout: expect.stringMatching(/^Ran CreateTables1764000000000.*\.\n$/) as string,

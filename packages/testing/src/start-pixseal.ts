@@ -40,20 +40,24 @@ export interface EmbeddedPixseal {
 export async function startPixseal({ mode, variables = {} }: StartOptions): Promise<EmbeddedPixseal> {
   const folder = await mkdtemp(join(tmpdir(), 'pixseal-testing-'));
   const adminKey = randomBytes(32).toString('base64url');
-  const child = fork(fileURLToPath(new URL('../../../server/embedded-service.js', import.meta.url)), [folder], {
-    // A test runner's own flags are not the service's.
-    execArgv: [],
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    env: {
-      DATA_DIR: folder,
-      DELIVERY_MODE: mode,
-      PORT: '0',
-      ADMIN_API_KEYS: adminKey,
-      LOG_LEVEL: 'silent',
-      RATE_LIMIT_ADDRESS: '0',
-      ...variables,
+  const child = fork(
+    fileURLToPath(new URL('../../../server/embedded-service.js', import.meta.url)),
+    [folder],
+    {
+      // A test runner's own flags are not the service's.
+      execArgv: [],
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      env: {
+        DATA_DIR: folder,
+        DELIVERY_MODE: mode,
+        PORT: '0',
+        ADMIN_API_KEYS: adminKey,
+        LOG_LEVEL: 'silent',
+        RATE_LIMIT_ADDRESS: '0',
+        ...variables,
+      },
     },
-  });
+  );
   const ended = new Promise<void>((resolve) => {
     const end = (): void => {
       resolve();
