@@ -1,5 +1,5 @@
 import { processVariables, readDatabaseSettings } from './src/platform/config/environment.js';
-import { makeDataSource } from './src/platform/database/data-source.js';
+import { createDataSource } from './src/platform/database/data-source.js';
 
 /** The TypeORM CLI's data source: the service's own, from the same settings, but for the time that a query may take. */
-export default await makeDataSource(readDatabaseSettings(processVariables()), 0);
+export default await createDataSource(readDatabaseSettings(processVariables()), 0);

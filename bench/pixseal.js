@@ -10,8 +10,8 @@ export const { startPostgres, findPostgres, findPostgresProgram, findFreePort } 
 export const { SecretBox } = /** @type {typeof import('../src/platform/secrets/secret-box.js')} */ (
   await built('src/platform/secrets/secret-box.js')
 );
-export const { issuerKeyPlace } = /** @type {typeof import('../src/directory/issuer-key-place.js')} */ (
-  await built('src/directory/issuer-key-place.js')
+export const { issuerKeyPlace } = /** @type {typeof import('../src/directory/issuer-key-aad.js')} */ (
+  await built('src/directory/issuer-key-aad.js')
 );
 
 /** What Node is given to start the built service, as `npm start` does. */

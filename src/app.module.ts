@@ -1,7 +1,7 @@
 import { type DynamicModule, Module, type Type } from '@nestjs/common';
 import { APP_FILTER, APP_PIPE } from '@nestjs/core';
 import { AdminKeysModule } from './admin/access/admin-keys.module.js';
-import { makeValidationPipe } from './platform/http/validation.pipe.js';
+import { createValidationPipe } from './platform/http/validation.pipe.js';
 import { AuditModule } from './admin/audit/audit.module.js';
 import { ConfigModule } from './platform/config/config.module.js';
 import type { Environment } from './platform/config/environment.js';
@@ -57,7 +57,7 @@ export class AppModule {
       ],
       providers: [
         { provide: APP_FILTER, useFactory: () => new ProblemFilter() },
-        { provide: APP_PIPE, useFactory: makeValidationPipe },
+        { provide: APP_PIPE, useFactory: createValidationPipe },
       ],
     };
   }

@@ -10,7 +10,7 @@ import { Drain } from './platform/http/drain.js';
 import { clientAddress, peerAddress, trustFor } from './platform/rate-limit/client-address.js';
 import { measurePressure, type PressureBounds, pressureBounds } from './platform/http/load-shedding.js';
 import { RateLimits } from './platform/rate-limit/rate-limits.js';
-import { JsonLogger, makeLogger } from './platform/observability/json.logger.js';
+import { JsonLogger, createLogger } from './platform/observability/json.logger.js';
 import { RequestLog } from './platform/observability/request-log.js';
 import { Observations } from './platform/observability/observations.js';
 import { keepNotificationsRaw } from './admin/notifications/raw-notification.js';
@@ -38,7 +38,7 @@ export async function createApp(
   environment: Environment,
   { requests = REQUEST_LIMITS, pressure = pressureBounds(environment) }: AppBounds = {},
 ): Promise<NestFastifyApplication> {
-  const logger = makeLogger(environment.logLevel);
+  const logger = createLogger(environment.logLevel);
   const problems = new ProblemFilter();
   const observations = new Observations();
   // Set below, before any request comes.

@@ -1,13 +1,13 @@
 import { rmSync } from 'node:fs';
 import type { INestApplication } from '@nestjs/common';
-import { keepEmbeddedSecrets } from './platform/config/embedded-secrets.js';
+import { loadEmbeddedSecrets } from './platform/config/embedded-secrets.js';
 import { processVariables, readEnvironment } from './platform/config/environment.js';
-import { openAhead } from './platform/database/embedded-postgres.js';
+import { prewarm } from './platform/database/embedded-postgres.js';
 import type { ServiceMessage } from '../packages/testing/src/service-message.js';
 import { readDefaultPolicy } from './policy/recommended-policy.js';
 
 /** The service as the test kit forks it: without demo rows, it tells its parent the origin and ends with it. */
-const tell = (message: ServiceMessage): Promise<void> =>
+const report = (message: ServiceMessage): Promise<void> =>
   new Promise((resolve) =>
     process.send?.(message, undefined, undefined, () => {
       // Sent, or the parent is gone.
@@ -22,15 +22,15 @@ let ending: Promise<void> | undefined;
 
 async function start(): Promise<void> {
   try {
-    const environment = readEnvironment(processVariables(), keepEmbeddedSecrets, readDefaultPolicy);
-    if (environment.database.kind === 'embedded') openAhead(environment.database.dataDir);
+    const environment = readEnvironment(processVariables(), loadEmbeddedSecrets, readDefaultPolicy);
+    if (environment.database.kind === 'embedded') prewarm(environment.database.dataDir);
     // Not before: the database comes up while it is loaded.
     const { createApp } = await import('./app.js');
     app = await createApp(environment);
     await app.listen(environment.port, environment.host);
-    await tell({ origin: await app.getUrl() });
+    await report({ origin: await app.getUrl() });
   } catch (error) {
-    await tell({ failure: error instanceof Error ? error.message : String(error) });
+    await report({ failure: error instanceof Error ? error.message : String(error) });
     process.exitCode = 1;
     endOnce();
   }

@@ -1,13 +1,13 @@
-import { keepEmbeddedSecrets } from './platform/config/embedded-secrets.js';
+import { loadEmbeddedSecrets } from './platform/config/embedded-secrets.js';
 import { processVariables, readEnvironment } from './platform/config/environment.js';
-import { openAhead } from './platform/database/embedded-postgres.js';
+import { prewarm } from './platform/database/embedded-postgres.js';
 import { readDefaultPolicy } from './policy/recommended-policy.js';
 
 const ending = new AbortController();
 try {
-  const environment = readEnvironment(processVariables(), keepEmbeddedSecrets, readDefaultPolicy);
+  const environment = readEnvironment(processVariables(), loadEmbeddedSecrets, readDefaultPolicy);
   const { database, host, port } = environment;
-  if (database.kind === 'embedded') openAhead(database.dataDir);
+  if (database.kind === 'embedded') prewarm(database.dataDir);
   // Not before: the database comes up while these are loaded.
   const { createApp } = await import('./app.js');
   const app = await createApp(environment);

@@ -21,7 +21,7 @@ export type Json<T> = T extends Date
       : T;
 
 /** A DTO's members as a person typed them: the backend judges them, by the admin API's own rules. */
-export type Typed<Dto> = { readonly [Member in keyof Dto]?: unknown };
+export type Unvalidated<Dto> = { readonly [Member in keyof Dto]?: unknown };
 
 /** Filters of lists of images and overlays. */
 export type RowFilters = Partial<Pick<ListImagesDto, 'issuer_id' | 'public_id'>>;
@@ -40,11 +40,11 @@ export abstract class Backend {
   /** Origin of the service, for the URLs that a command prints. */
   abstract readonly origin: string;
 
-  abstract createIssuer(input: Typed<CreateIssuerDto>): Promise<Json<NewIssuerView>>;
+  abstract createIssuer(input: Unvalidated<CreateIssuerDto>): Promise<Json<NewIssuerView>>;
   /** @throws ProblemError `issuer_not_found` where there is none of this id. */
   abstract requireIssuer(id: string): Promise<void>;
-  abstract addImage(input: Typed<CreateImageDto>): Promise<Json<ImageView>>;
-  abstract updateImage(id: string, input: Typed<UpdateImageDto>): Promise<Json<ImageView>>;
+  abstract addImage(input: Unvalidated<CreateImageDto>): Promise<Json<ImageView>>;
+  abstract updateImage(id: string, input: Unvalidated<UpdateImageDto>): Promise<Json<ImageView>>;
   /** All that the filters let through. */
   abstract listImages(filters: ImageFilters): Promise<Json<ImageView>[]>;
   abstract listOverlays(filters: RowFilters): Promise<Json<OverlayView>[]>;
@@ -52,8 +52,8 @@ export abstract class Backend {
   abstract listRetainedPublicIds(filters: RowFilters): Promise<Json<RetainedPublicIdView>[]>;
   /** @throws ProblemError `insufficient_scope` under an admin key that is bound to an issuer. */
   abstract releasePublicId(id: string): Promise<void>;
-  abstract addOverlay(input: Typed<CreateOverlayDto>): Promise<Json<OverlayView>>;
-  abstract createAdminKey(input: Typed<CreateAdminKeyDto>): Promise<Json<NewAdminKeyView>>;
+  abstract addOverlay(input: Unvalidated<CreateOverlayDto>): Promise<Json<OverlayView>>;
+  abstract createAdminKey(input: Unvalidated<CreateAdminKeyDto>): Promise<Json<NewAdminKeyView>>;
   /** All of them. */
   abstract listAdminKeys(): Promise<Json<AdminKeyView>[]>;
   abstract revokeAdminKey(id: string): Promise<void>;

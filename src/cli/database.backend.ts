@@ -5,9 +5,9 @@ import { NestFactory } from '@nestjs/core';
 import { CreateAdminKeyDto } from '../admin/access/admin-key.dto.js';
 import { AdminKeyView, NewAdminKeyView } from '../admin/access/admin-key.view.js';
 import { AdminKeysService } from '../admin/access/admin-keys.service.js';
-import { makeValidationPipe } from '../platform/http/validation.pipe.js';
+import { createValidationPipe } from '../platform/http/validation.pipe.js';
 import { AppModule } from '../app.module.js';
-import { embeddedSecretsPath, keepEmbeddedSecrets } from '../platform/config/embedded-secrets.js';
+import { embeddedSecretsPath, loadEmbeddedSecrets } from '../platform/config/embedded-secrets.js';
 import { processVariables, readEnvironment, type Environment } from '../platform/config/environment.js';
 import { FolderLockedError } from '../platform/database/folder-lock.js';
 import type { RequestOrigin } from '../platform/http/request-origin.js';
@@ -44,7 +44,7 @@ import { readDefaultPolicy } from '../policy/recommended-policy.js';
 
 /** Works on the database that the service's own settings name, with the service's own parts. */
 export class DatabaseBackend extends Backend {
-  private readonly validation = makeValidationPipe();
+  private readonly validation = createValidationPipe();
   /** By which origin a client on this machine reaches the service. */
   private readonly requestOrigin: RequestOrigin;
   readonly origin: string;
@@ -68,7 +68,7 @@ export class DatabaseBackend extends Backend {
       processVariables(),
       (dataDir) => {
         if (!existsSync(dataDir)) note(`there is no database in ${dataDir} yet: making one`);
-        return keepEmbeddedSecrets(dataDir);
+        return loadEmbeddedSecrets(dataDir);
       },
       readDefaultPolicy,
     );

@@ -1,5 +1,5 @@
 import { Option, type Command } from 'commander';
-import { workAsOwn } from '../platform/actor/actor.js';
+import { runAsSystem } from '../platform/actor/actor.js';
 import { processVariables } from '../platform/config/environment.js';
 import type { Backend } from './backend.js';
 import { UsageError } from './cli.errors.js';
@@ -56,7 +56,7 @@ export async function withBackend<T>(
 ): Promise<T> {
   const backend = await openBackend(options);
   try {
-    return await workAsOwn('cli', () => use(backend));
+    return await runAsSystem('cli', () => use(backend));
   } finally {
     await backend.close();
   }

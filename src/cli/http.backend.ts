@@ -36,7 +36,7 @@ export class HttpBackend extends Backend {
   }
 
   async requireIssuer(id: string): Promise<void> {
-    await this.askAsAdmin(`/admin/issuers/${encodeURIComponent(id)}`);
+    await this.requestAsAdmin(`/admin/issuers/${encodeURIComponent(id)}`);
   }
 
   addImage(input: object): Promise<Json<ImageView>> {
@@ -60,7 +60,7 @@ export class HttpBackend extends Backend {
   }
 
   async releasePublicId(id: string): Promise<void> {
-    await this.askAsAdmin(`/admin/retained-public-ids/${encodeURIComponent(id)}`, { method: 'DELETE' });
+    await this.requestAsAdmin(`/admin/retained-public-ids/${encodeURIComponent(id)}`, { method: 'DELETE' });
   }
 
   addOverlay(input: object): Promise<Json<OverlayView>> {
@@ -76,11 +76,11 @@ export class HttpBackend extends Backend {
   }
 
   async revokeAdminKey(id: string): Promise<void> {
-    await this.askAsAdmin(`/admin/admin-keys/${encodeURIComponent(id)}`, { method: 'DELETE' });
+    await this.requestAsAdmin(`/admin/admin-keys/${encodeURIComponent(id)}`, { method: 'DELETE' });
   }
 
   explain({ pathId, query }: ExplanationRequest): Promise<Json<ExplanationView>> {
-    return this.ask(`/images/${encodeURIComponent(pathId)}/explain?${query.toString()}`);
+    return this.request(`/images/${encodeURIComponent(pathId)}/explain?${query.toString()}`);
   }
 
   rewrapKeys(): Promise<RewrapResult> {
@@ -104,7 +104,7 @@ export class HttpBackend extends Backend {
     let cursor: string | null = null;
     do {
       const query = new URLSearchParams({ limit: '100', ...filters, ...(cursor === null ? {} : { cursor }) });
-      const page: { items: readonly T[]; next_cursor: string | null } = await this.askAsAdmin(
+      const page: { items: readonly T[]; next_cursor: string | null } = await this.requestAsAdmin(
         `${path}?${query.toString()}`,
       );
       rows.push(...page.items);
@@ -118,14 +118,14 @@ export class HttpBackend extends Backend {
   }
 
   private write<T>(method: 'POST' | 'PATCH', path: string, body: object): Promise<T> {
-    return this.askAsAdmin(path, {
+    return this.requestAsAdmin(path, {
       method,
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(body),
     });
   }
 
-  private askAsAdmin<T>(
+  private requestAsAdmin<T>(
     path: string,
     init: Pick<RequestInit, 'method' | 'body'> & { readonly headers?: Readonly<Record<string, string>> } = {},
   ): Promise<T> {
@@ -134,13 +134,13 @@ export class HttpBackend extends Backend {
         'The service wants an admin key for this. Set PIXSEAL_ADMIN_KEY, or pass --admin-key-file.',
       );
     }
-    return this.ask(path, {
+    return this.request(path, {
       ...init,
       headers: { authorization: `Bearer ${this.adminKey}`, ...init.headers },
     });
   }
 
-  private async ask<T>(path: string, init: RequestInit = {}): Promise<T> {
+  private async request<T>(path: string, init: RequestInit = {}): Promise<T> {
     const response = await this.fetch(path, init);
     // Nothing to read, and nothing that its caller waits for.
     if (response.status === 204) return undefined as T;

@@ -56,12 +56,12 @@ export interface ImportProgress {
   /** A page was: the next import may begin behind it. */
   pageDone(cursor: string | null): void;
   /** The cursor is known no more: it begins anew, and what is registered is left as it is. */
-  begunAnew(): void;
+  restarted(): void;
   waiting(reason: string, until: Date): void;
 }
 
 /** What the issuer has under a name. */
-interface Held {
+interface Registered {
   /** Null where there is no image: for an overlay, and for an image that was deleted. */
   readonly id: string | null;
   readonly version: number;
@@ -77,7 +77,7 @@ export class ImageImport {
     conflicts: [],
     refused: [],
   };
-  private readonly held = new Map<string, Held>();
+  private readonly registered = new Map<string, Registered>();
   /** Ids of the issuer's retentions that this walk did not find an asset of, by public id. */
   private readonly unseen = new Map<string, string>();
   /** Assets whose version is that of a row: they show that the account is the one that the rows are of. */
@@ -93,7 +93,7 @@ export class ImageImport {
 
   /** @throws CommandFailedError where Cloudinary gives no more pages; ProblemError of a write, or for an unknown issuer. */
   async run(): Promise<ImportResult> {
-    await this.patiently(() => this.readHeld());
+    await this.patiently(() => this.readRegistered());
     let { cursor } = this.progress;
     // A walk that goes on somewhere, or that a tag filters, has not looked for all of them.
     if (cursor === null && this.request.query.tag === undefined)
@@ -151,19 +151,19 @@ export class ImageImport {
     }
   }
 
-  private async readHeld(): Promise<void> {
+  private async readRegistered(): Promise<void> {
     const filters: RowFilters = { issuer_id: this.request.issuerId };
     const { type } = this.request.query;
     // What was deleted here is left so, unless the account has it anew.
     for (const row of await this.backend.listImages({ ...filters, state: 'deleted' })) {
-      const version = Math.max(row.version, this.held.get(row.public_id)?.version ?? 0);
-      if (row.delivery_type === type) this.held.set(row.public_id, { id: null, version });
+      const version = Math.max(row.version, this.registered.get(row.public_id)?.version ?? 0);
+      if (row.delivery_type === type) this.registered.set(row.public_id, { id: null, version });
     }
     for (const row of await this.backend.listOverlays(filters)) {
-      if (row.delivery_type === type) this.held.set(row.public_id, { id: null, version: Infinity });
+      if (row.delivery_type === type) this.registered.set(row.public_id, { id: null, version: Infinity });
     }
     for (const row of await this.backend.listImages(filters)) {
-      if (row.delivery_type === type) this.held.set(row.public_id, row);
+      if (row.delivery_type === type) this.registered.set(row.public_id, row);
     }
     // Nobody's list is empty too, and a dry run writes nothing that would be refused.
     await this.backend.requireIssuer(this.request.issuerId);
@@ -172,16 +172,16 @@ export class ImageImport {
   private async take({ publicId, version, format }: ListedAsset): Promise<void> {
     const { result, request } = this;
     this.unseen.delete(publicId);
-    const held = this.held.get(publicId);
-    if (version === held?.version) this.matches += 1;
-    if (held !== undefined && version <= held.version) {
+    const registered = this.registered.get(publicId);
+    if (version === registered?.version) this.matches += 1;
+    if (registered !== undefined && version <= registered.version) {
       result.unchanged += 1;
       return;
     }
     const values = { version, ...(format === null ? {} : { format }) };
-    if (held?.id != null) {
-      if (!request.dryRun) await this.backend.updateImage(held.id, values);
-      this.held.set(publicId, { id: held.id, version });
+    if (registered?.id != null) {
+      if (!request.dryRun) await this.backend.updateImage(registered.id, values);
+      this.registered.set(publicId, { id: registered.id, version });
       result.updated += 1;
       return;
     }
@@ -211,7 +211,7 @@ export class ImageImport {
         access,
         ...values,
       });
-      this.held.set(publicId, row);
+      this.registered.set(publicId, row);
       return true;
     } catch (error) {
       if (error instanceof ProblemError && error.code === 'public_id_taken') return false;
@@ -243,7 +243,7 @@ export class ImageImport {
           await this.rest(error.message, new Date(Date.now() + FIRST_PAUSE * 2 ** (faults - 1)));
         } else if (error.kind === 'cursor' && at !== null && ++this.beginnings <= MAX_BEGINNINGS) {
           at = null;
-          this.progress.begunAnew();
+          this.progress.restarted();
         } else {
           throw new CommandFailedError(
             `Cloudinary gives no list of images: ${error.message}\nRun the same command again: what is registered already is left as it is.`,

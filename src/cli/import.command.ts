@@ -188,7 +188,7 @@ class BarProgress implements ImportProgress {
     this.state.write(cursor === null ? null : { cursor, done: this.done });
   }
 
-  begunAnew(): void {
+  restarted(): void {
     this.bar.stop();
     note('Cloudinary knows the cursor no more: beginning anew, what is registered is left as it is');
     this.done = 0;

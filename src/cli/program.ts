@@ -45,7 +45,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   // A reader such as \`head\` that has seen enough.
   process.stdout.once('error', () => process.exit(FAILED));
   try {
-    await makeProgram().parseAsync(argv, { from: 'user' });
+    await createProgram().parseAsync(argv, { from: 'user' });
     return 0;
   } catch (error) {
     // Commander has said what is wrong, or shown the help that was asked for.
@@ -55,7 +55,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   }
 }
 
-function makeProgram(): Command {
+function createProgram(): Command {
   const program = new Command('pixseal')
     .description('Create issuers, register images and overlays, mint tokens, and explain what a token does.')
     .version(readVersion())

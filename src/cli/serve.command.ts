@@ -49,7 +49,7 @@ async function serve({ workers }: { readonly workers: string }): Promise<void> {
     },
     readDefaultPolicy,
   );
-  const [{ makeLogger }, { serveWithWorkers }] = await Promise.all([
+  const [{ createLogger: makeLogger }, { serveWithWorkers }] = await Promise.all([
     import('../platform/observability/json.logger.js'),
     import('../operations/serve/workers.js'),
   ]);

@@ -60,7 +60,7 @@ export class AccountAssets {
       ...(cursor === null ? {} : { next_cursor: cursor }),
     };
     // The list by tag knows neither type nor prefix.
-    const answer = await this.ask((account) =>
+    const response = await this.request((account) =>
       tag === undefined
         ? sdk().api.resources({
             ...options,
@@ -70,7 +70,7 @@ export class AccountAssets {
           })
         : sdk().api.resources_by_tag(tag, { ...options, ...account }),
     );
-    const { resources, next_cursor: next, rate_limit_remaining: left, rate_limit_reset_at: reset } = answer;
+    const { resources, next_cursor: next, rate_limit_remaining: left, rate_limit_reset_at: reset } = response;
     if (!Array.isArray(resources)) throw new AssetListError('refused', 'The answer is no list of images.');
     const assets = (resources as readonly Members[])
       .filter((asset) => asset['type'] === type && String(asset['public_id']).startsWith(prefix ?? ''))
@@ -85,7 +85,9 @@ export class AccountAssets {
   /** Whether the account has an image of this type and public id. @throws AssetListError */
   async exists(type: DeliveryType, publicId: string): Promise<boolean> {
     try {
-      await this.ask((account) => sdk().api.resource(publicId, { ...account, resource_type: 'image', type }));
+      await this.request((account) =>
+        sdk().api.resource(publicId, { ...account, resource_type: 'image', type }),
+      );
       return true;
     } catch (error) {
       if (error instanceof AssetListError && error.kind === 'absent') return false;
@@ -105,15 +107,15 @@ export class AccountAssets {
       const search = sdk().search.expression(terms.join(' AND ')).max_results(1);
       // The SDK's types leave out that it takes options as every other call does.
       const execute = search.execute.bind(search) as (account: object) => Promise<unknown>;
-      const answer = await this.ask(execute);
-      const { total_count: total } = answer;
+      const response = await this.request(execute);
+      const { total_count: total } = response;
       return typeof total === 'number' ? total : null;
     } catch {
       return null;
     }
   }
 
-  private async ask(request: (account: object) => Promise<unknown>): Promise<Members> {
+  private async request(request: (account: object) => Promise<unknown>): Promise<Members> {
     const { cloudName, apiKey, apiSecret, uploadPrefix, uploadTimeout } = this.account;
     // As for uploads: the SDK chooses its protocol once and for all, and an agent of the prefix's own overrules it.
     const agent = uploadPrefix.startsWith('http:') ? new HttpAgent() : new HttpsAgent();

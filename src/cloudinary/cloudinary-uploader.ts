@@ -74,9 +74,9 @@ export class CloudinaryUploader {
         // The SDK would also reject a promise that nobody can reach, which ends the process.
         disable_promises: true,
       },
-      (error, answer) => {
-        if (answer === undefined) reject(this.describeFailure(error));
-        else resolve(answer);
+      (error, response) => {
+        if (response === undefined) reject(this.describeFailure(error));
+        else resolve(response);
       },
     );
     stream.on('error', () => undefined);
@@ -86,7 +86,7 @@ export class CloudinaryUploader {
       const response = await withDeadline(promise, uploadTimeout, () => {
         throw new UploadFailedError(504, 'Cloudinary did not answer in time. Try again.');
       });
-      return readAnswer(response, publicId);
+      return readResponse(response, publicId);
     } finally {
       agent.destroy();
     }
@@ -126,10 +126,10 @@ export class CloudinaryUploader {
 }
 
 /** @throws UploadFailedError (502) for an answer that is not of the asset. */
-function readAnswer(answer: Partial<UploadApiResponse>, publicId: string): UploadedAsset {
-  const { version, format, etag } = answer;
+function readResponse(response: Partial<UploadApiResponse>, publicId: string): UploadedAsset {
+  const { version, format, etag } = response;
   const valid =
-    answer.public_id === publicId &&
+    response.public_id === publicId &&
     Number.isSafeInteger(version) &&
     typeof format === 'string' &&
     /^[a-z0-9]{1,10}$/.test(format);
@@ -138,7 +138,7 @@ function readAnswer(answer: Partial<UploadApiResponse>, publicId: string): Uploa
     version: Number(version),
     format,
     etag: typeof etag === 'string' ? etag : '',
-    existing: answer['existing'] === true,
+    existing: response['existing'] === true,
   };
 }
 

@@ -86,7 +86,7 @@ export class DatabaseLookups implements OnApplicationShutdown {
     if (this.down || this.underWay >= MAX_UNDER_WAY) throw new DatabaseUnavailableError();
     this.underWay += 1;
     try {
-      return await this.tryOften(load, performance.now() + DEADLINE);
+      return await this.withRetry(load, performance.now() + DEADLINE);
     } catch (error) {
       if (!isNoAnswer(error)) throw error;
       this.noteDown(error);
@@ -96,7 +96,7 @@ export class DatabaseLookups implements OnApplicationShutdown {
     }
   }
 
-  private async tryOften<T>(load: (rows: EntityManager) => Promise<T>, end: number): Promise<T> {
+  private async withRetry<T>(load: (rows: EntityManager) => Promise<T>, end: number): Promise<T> {
     for (let tries = 1; ; tries += 1) {
       try {
         return await this.tryOnce(load, end);

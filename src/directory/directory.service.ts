@@ -12,7 +12,7 @@ import { IssuerKeyEntity } from '../platform/database/entities/issuer-key.entity
 import { IssuerEntity } from '../platform/database/entities/issuer.entity.js';
 import type { Issuer } from './issuer.js';
 import type { LockedKey, SigningKey } from '../tokens/signing-key.js';
-import { issuerKeyPlace } from './issuer-key-place.js';
+import { issuerKeyAad } from './issuer-key-aad.js';
 import { OverlayEntity } from '../platform/database/entities/overlay.entity.js';
 import type { Overlay } from '../domain/overlay.js';
 import { readStoredPolicy } from '../policy/compile-policy.js';
@@ -213,14 +213,14 @@ export class DirectoryService implements ChangeListener {
   }
 
   /** What was loaded in a session that has ended must be loaded again: changes may have been missed. */
-  liveChanged(live: boolean): void {
+  onConnectionChange(live: boolean): void {
     if (this.session !== null) this.session.live = false;
-    this.session = live ? { live, heardAt: performance.now() } : null;
+    this.session = live ? { live, receivedAt: performance.now() } : null;
     if (!live) this.lookups.dropIdle();
   }
 
-  heardAll(at: number): void {
-    if (this.session !== null) this.session.heardAt = at;
+  onHeartbeat(at: number): void {
+    if (this.session !== null) this.session.receivedAt = at;
     this.lookups.heard();
   }
 
@@ -264,7 +264,7 @@ export class DirectoryService implements ChangeListener {
   private openKey(key: IssuerKeyEntity): SigningKey | LockedKey {
     const { id, issuerId, algorithm, notBefore, notAfter } = key;
     try {
-      const secret = createSecretKey(this.secretBox.open(key.secret, issuerKeyPlace(issuerId, id)));
+      const secret = createSecretKey(this.secretBox.decrypt(key.secret, issuerKeyAad(issuerId, id)));
       return { id, algorithm, secret, notBefore, notAfter };
     } catch (error) {
       if (!(error instanceof SecretBoxError)) throw error;

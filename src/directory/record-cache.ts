@@ -10,7 +10,7 @@ export interface Lifetimes {
 export interface FeedSession {
   live: boolean;
   /** When all earlier changes were last known to be received; by the clock of the cache. */
-  heardAt: number;
+  receivedAt: number;
 }
 
 /** What a cache goes by: shared by all caches of a process. */
@@ -173,5 +173,5 @@ export class RecordCache<T extends object> {
 
 /** When an entry was last known to be true. */
 function lastKnownAt({ loadStartedAt, session }: Pick<Entry<object>, 'loadStartedAt' | 'session'>): number {
-  return Math.max(loadStartedAt, session?.heardAt ?? 0);
+  return Math.max(loadStartedAt, session?.receivedAt ?? 0);
 }

@@ -21,7 +21,7 @@ export abstract class ProblemError extends Error {
   /** Whose rate limit is exceeded; null for any other problem. */
   readonly limitScope: LimitScope | null = null;
   /** Whether the same instance is thrown again and again: what is made of it is then made once. */
-  readonly lasts: boolean = false;
+  readonly shared: boolean = false;
 
   /** @param detail What happened and what to do about it, for the client's eyes. */
   constructor(readonly detail: string) {

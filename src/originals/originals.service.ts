@@ -9,13 +9,13 @@ import { OriginalExistsError } from './original.errors.js';
 import { OriginalsStore, type OwnedOriginal, type WriteRow } from './originals.store.js';
 
 /** What a row records of its original. */
-export interface KeptOriginal {
+export interface StoredOriginal {
   readonly version: number;
   readonly format: string;
 }
 
 /** Writes, in the transaction that it is given, the row that names an original. */
-export type WriteKept = (manager: EntityManager, kept: KeptOriginal) => Promise<unknown>;
+export type WriteStored = (manager: EntityManager, kept: StoredOriginal) => Promise<unknown>;
 
 /** Takes originals in: in mode `cloudinary` the account has them, in every other this service keeps them itself. */
 @Injectable()
@@ -37,7 +37,7 @@ export class OriginalsService {
   async create(
     name: OwnedOriginal & { readonly version: number },
     content: Buffer,
-    writeRow: WriteKept,
+    writeRow: WriteStored,
   ): Promise<void> {
     const original = await this.inspect(content);
     const own = { version: name.version, format: original.format };
@@ -65,7 +65,7 @@ export class OriginalsService {
   async replace(
     name: OwnedOriginal & { readonly version: number },
     content: Buffer,
-    writeRow: WriteKept,
+    writeRow: WriteStored,
   ): Promise<void> {
     const original = await this.inspect(content);
     const own = { version: name.version, format: original.format };

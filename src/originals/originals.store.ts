@@ -99,7 +99,7 @@ export class OriginalsStore implements OnModuleInit {
   }
 
   /** Runs a write after which a row may name its original no more, and then removes the file that nothing names. */
-  async releasing(name: OriginalName, write: () => Promise<unknown>): Promise<void> {
+  async removeOrphanAfter(name: OriginalName, write: () => Promise<unknown>): Promise<void> {
     const before = await this.findRow(name);
     await write();
     if (before !== null) await this.removeUnnamed(before.sha256);

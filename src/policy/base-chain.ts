@@ -32,7 +32,7 @@ export interface BaseChain {
  * @param components In their final spelling. What attaches is `fl_attachment` among them, whatever its file name.
  * @param mayBeFullSize Whether a token can leave out the first component. What it does beside resizing stays.
  */
-export function makeBaseChain(components: readonly string[], mayBeFullSize: boolean): BaseChain {
+export function createBaseChain(components: readonly string[], mayBeFullSize: boolean): BaseChain {
   const [first = '', ...rest] = components;
   const unsized = withoutSize(first);
   const attachment = components.flatMap((component) => flagsOf(component).filter(isAttachment)).at(-1);
@@ -45,12 +45,12 @@ export function makeBaseChain(components: readonly string[], mayBeFullSize: bool
 }
 
 const makeAttachable = (components: readonly string[]): Attachable => ({
-  attached: makePart(components),
-  inline: makePart(components.map((component) => replaceAttachment(component, null))),
+  attached: createChainPart(components),
+  inline: createChainPart(components.map((component) => replaceAttachment(component, null))),
 });
 
 /** @param all In their final spelling; empty ones are left out. */
-export function makePart(all: readonly string[]): ChainPart {
+export function createChainPart(all: readonly string[]): ChainPart {
   const components = all.filter((component) => component !== '');
   return { components, path: pathOf(components) };
 }
@@ -74,7 +74,9 @@ export function selectBaseChain(
 }
 
 function withFilename({ components }: ChainPart, filename: string): ChainPart {
-  return makePart(components.map((component) => replaceAttachment(component, attachmentName(filename))));
+  return createChainPart(
+    components.map((component) => replaceAttachment(component, attachmentName(filename))),
+  );
 }
 
 const LONGEST_NAME = 100;

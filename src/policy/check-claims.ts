@@ -67,7 +67,7 @@ export function checkClaims(policy: Policy, { payload }: TokenClaims): void {
 }
 
 function refuseClaim(policy: Policy, names: Names, claim: string, value: unknown): void {
-  if (policy.document.strict === true && isUnboundId(names, claim) && holdsUuid(value)) {
+  if (policy.document.strict === true && isUnboundId(names, claim) && containsUuid(value)) {
     throw InvalidTokenError.ofClaim(
       `The claim \`${claim}\` does not bind the token to an image. Sign \`image_id\` instead.`,
     );
@@ -91,7 +91,7 @@ function refuseName(name: string, near: string): never {
 /** Whether a claim is SharinPix's name of the image, under a profile that does not read it. */
 const isUnboundId = ({ claims }: Names, claim: string): boolean => /^id$/i.test(claim) && !claims.has(claim);
 
-const holdsUuid = (value: unknown): boolean => [value].flat().some((each) => canonicalUuid(each) !== null);
+const containsUuid = (value: unknown): boolean => [value].flat().some((each) => canonicalUuid(each) !== null);
 
 const isStepKey = (claim: string): boolean =>
   (PARAMETER_BY_KEY.has(claim) || claim === PRESET_KEY) && !REGISTERED_CLAIMS.has(claim);

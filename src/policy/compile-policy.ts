@@ -1,5 +1,5 @@
 import { isObject } from '../domain/is-object.js';
-import { type ChainPart, DEFAULT_BASE_CHAIN, makeBaseChain, makePart } from './base-chain.js';
+import { type ChainPart, DEFAULT_BASE_CHAIN, createBaseChain, createChainPart } from './base-chain.js';
 import { mapPolicySteps, POLICY_MEMBERS, type PolicyMember } from './policy-members.js';
 import type { Policy, PolicyDocument } from './policy.js';
 
@@ -32,7 +32,7 @@ export function compilePolicy(document: PolicyDocument): Policy {
   return Object.freeze<Policy>({
     document,
     // `full_size` beside a largest size would ask for what the policy forbids.
-    baseChain: makeBaseChain(components, width === undefined && height === undefined),
+    baseChain: createBaseChain(components, width === undefined && height === undefined),
     mandatory: mapPolicySteps(document.mandatory_steps),
     sizeLimit: sizeLimitOf(document),
     presets: new Map(Object.entries(document.presets ?? {})),
@@ -60,5 +60,5 @@ function sizeLimitOf({ max_width: width, max_height: height }: PolicyDocument): 
     ...(height === undefined ? [] : [`h_${height}`]),
     ...(width === undefined ? [] : [`w_${width}`]),
   ];
-  return makePart(sides.length === 0 ? [] : [['c_limit', ...sides].join(',')]);
+  return createChainPart(sides.length === 0 ? [] : [['c_limit', ...sides].join(',')]);
 }

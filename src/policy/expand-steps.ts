@@ -19,10 +19,10 @@ const NO_NUMBERS: readonly number[] = [];
 const NO_PRESETS: ReadonlyMap<number, string> = new Map();
 
 /** Steps that stand for themselves. */
-const asTheyAre = (steps: unknown): ExpandedSteps => ({ steps, numbers: NO_NUMBERS, presets: NO_PRESETS });
+const unexpanded = (steps: unknown): ExpandedSteps => ({ steps, numbers: NO_NUMBERS, presets: NO_PRESETS });
 
 /** No steps at all. */
-export const NO_STEPS: ExpandedSteps = asTheyAre(undefined);
+export const NO_STEPS: ExpandedSteps = unexpanded(undefined);
 
 /**
  * Puts presets in their place, and holds the token's own steps to the policy's keys.
@@ -30,7 +30,7 @@ export const NO_STEPS: ExpandedSteps = asTheyAre(undefined);
  * @throws {InvalidTransformationError} 422 for a preset that there is not, and for an unknown key under `strict`.
  */
 export function expandSteps(policy: Policy, transformations: unknown): ExpandedSteps {
-  if (!Array.isArray(transformations)) return asTheyAre(transformations);
+  if (!Array.isArray(transformations)) return unexpanded(transformations);
   let number = 0;
   for (const step of transformations as readonly unknown[]) {
     if (callsPreset(step)) return expandPresets(policy, transformations);
@@ -38,7 +38,7 @@ export function expandSteps(policy: Policy, transformations: unknown): ExpandedS
     checkOwnStep(policy, step, number);
     checkCount(policy, number, number);
   }
-  return asTheyAre(transformations);
+  return unexpanded(transformations);
 }
 
 function expandPresets(policy: Policy, transformations: readonly unknown[]): ExpandedSteps {
@@ -124,10 +124,10 @@ function checkOwnStep(policy: Policy, step: unknown, number: number): void {
     }
     if (hasNoValue(parameter, step[key])) continue;
     const violation = { step: number, key, detail: `step ${number} uses \`${key}\`. Seal it without.` };
-    if (allowedKeys !== null && !meansAll(key, (each) => allowedKeys.has(each))) {
+    if (allowedKeys !== null && !appliesToAll(key, (each) => allowedKeys.has(each))) {
       throw new PolicyViolationError({ rule: 'allowed_keys', limit: [...allowedKeys], ...violation });
     }
-    if (meansAny(key, (each) => deniedKeys.has(each))) {
+    if (appliesToAny(key, (each) => deniedKeys.has(each))) {
       throw new PolicyViolationError({ rule: 'denied_keys', limit: [...deniedKeys], ...violation });
     }
   }
@@ -136,9 +136,9 @@ function checkOwnStep(policy: Policy, step: unknown, number: number): void {
 /** `size` is the SDK's sugar for both sides, and is held to what is said of them. */
 const SIDES = ['width', 'height'];
 
-const meansAll = (key: string, holds: (key: string) => boolean): boolean =>
+const appliesToAll = (key: string, holds: (key: string) => boolean): boolean =>
   holds(key) || (key === 'size' && SIDES.every(holds));
-const meansAny = (key: string, holds: (key: string) => boolean): boolean =>
+const appliesToAny = (key: string, holds: (key: string) => boolean): boolean =>
   holds(key) || (key === 'size' && SIDES.some(holds));
 
 function refuseUnknown({ document }: Policy, key: string, step: number): void {

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import type { CachedFact } from '../directory/record-cache.js';
 import type { RequestOrigin } from '../platform/http/request-origin.js';
-import { holdsAt, type ValidityPeriod } from '../tokens/validity-period.js';
+import { includesInstant, type ValidityPeriod } from '../tokens/validity-period.js';
 import type { Redirect } from './redirect.js';
 import { SeenTokens } from './seen-tokens.js';
 
@@ -57,7 +57,7 @@ export class RedirectCache {
     if (entry?.token !== key.token || entry.pathId !== key.pathId || !isSame(entry.origin, key.origin)) {
       return null;
     }
-    if (holdsAt(entry.validity, now) && entry.facts.every(isFresh)) return entry.redirect;
+    if (includesInstant(entry.validity, now) && entry.facts.every(isFresh)) return entry.redirect;
     this.entries.delete(text);
     return null;
   }

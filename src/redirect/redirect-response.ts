@@ -28,7 +28,7 @@ const BUT_CACHING = writeHeaders(IMAGE_HEADERS.slice(3).flat());
  * lower case.
  */
 export function writeRedirect({ request, response, requestId, runtime }: Exchange, redirect: Redirect): void {
-  const { head, body } = (redirect.page ??= makePage(redirect.location));
+  const { head, body } = (redirect.page ??= createPage(redirect.location));
   const maxAge = maxAgeAt(redirect.lifetime, Date.now() / 1000);
   const caching = maxAge > 0 ? `Cache-Control: private, max-age=${maxAge}\r\n${BUT_CACHING}` : NO_STORE;
   const own = `X-Request-Id: ${requestId}\r\nX-Runtime: ${runtime}\r\nContent-Length: ${body.length}\r\n`;
@@ -36,7 +36,7 @@ export function writeRedirect({ request, response, requestId, runtime }: Exchang
 }
 
 /** @throws Error for a Location that is not printable ASCII, as every URI is (RFC 3986 §2). */
-function makePage(location: string): RedirectPage {
+function createPage(location: string): RedirectPage {
   if (!isPlainText(location)) throw new Error('A Location has characters that no URI has');
   return {
     head: `Location: ${location}\r\nContent-Type: text/html; charset=utf-8\r\n`,

@@ -28,7 +28,7 @@ export interface CompactJws {
  * @throws InvalidTokenError (401)
  */
 export function readCompactJws(token: unknown): CompactJws {
-  if (typeof token !== 'string' || token === '') throw InvalidTokenError.because('not_one');
+  if (typeof token !== 'string' || token === '') throw InvalidTokenError.because('missing_or_repeated');
   if (token.length > MAX_TOKEN_LENGTH) throw InvalidTokenError.because('too_long');
   const first = token.indexOf('.');
   const second = token.indexOf('.', first + 1);

@@ -9,7 +9,7 @@ const DETAILS = {
     'The token is not valid yet. Wait until its `nbf`, or check the clock of the machine that sealed it.',
   issued_ahead: 'The token’s `iat` is ahead of now. Check the clock of the machine that sealed it.',
   // All below depend on the token's own text alone, so they tell nobody anything about our keys or issuers.
-  not_one: 'The token is malformed: pass exactly one `token`, and not an empty one.',
+  missing_or_repeated: 'The token is malformed: pass exactly one `token`, and not an empty one.',
   too_long: 'The token is malformed: it is longer than 8192 characters. Seal fewer or shorter steps.',
   not_compact:
     'The token is malformed: it must be three unpadded base64url segments joined by dots (RFC 7515 §7.1), passed on unchanged.',
@@ -44,7 +44,7 @@ export class InvalidTokenError extends ProblemError {
   private constructor(
     readonly reason: InvalidTokenReason | 'ineffective_claim',
     detail: string,
-    override readonly lasts: boolean,
+    override readonly shared: boolean,
   ) {
     super(detail);
   }

@@ -13,6 +13,6 @@ export function intersect(one: ValidityPeriod, other: ValidityPeriod): ValidityP
 }
 
 /** @param now Milliseconds since 1970. */
-export function holdsAt({ from, until }: ValidityPeriod, now: number): boolean {
+export function includesInstant({ from, until }: ValidityPeriod, now: number): boolean {
   return now >= from && now < until;
 }

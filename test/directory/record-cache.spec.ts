@@ -50,7 +50,7 @@ async function get(key = 'a', loader: () => Promise<Row | null> = load): Promise
 const peek = (key: string): Row | null | undefined => cache.find(key)?.row;
 
 function startSession(): void {
-  session = { live: true, heardAt: performance.now() };
+  session = { live: true, receivedAt: performance.now() };
 }
 function endSession(): void {
   if (session !== null) session.live = false;
@@ -198,7 +198,7 @@ describe('without the change feed', () => {
   it('a row from before is good for a second from when all was heard', async () => {
     await get();
     vi.advanceTimersByTime(30_000);
-    if (session !== null) session.heardAt = performance.now();
+    if (session !== null) session.receivedAt = performance.now();
     vi.advanceTimersByTime(400);
     endSession();
     vi.advanceTimersByTime(599);
@@ -233,7 +233,7 @@ describe('without the database', () => {
   it('a row is served on up to the bound after it was last known to be true', async () => {
     await get();
     vi.advanceTimersByTime(10_000);
-    if (session !== null) session.heardAt = performance.now();
+    if (session !== null) session.receivedAt = performance.now();
     endSession();
     vi.advanceTimersByTime(299_999);
     expect(await get('a', gone)).toStrictEqual({ version: 1 });

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { makeDataSource } from '../../src/platform/database/data-source.js';
+import { createDataSource } from '../../src/platform/database/data-source.js';
 import { migrateUnderLock } from '../../src/platform/database/migrate.js';
 import { createAdminKey } from '../support/admin-keys.js';
 import type { Answer } from '../support/http.js';
@@ -390,7 +390,7 @@ describe('the migration', () => {
   it('goes back and comes again, and takes its triggers along', async () => {
     const database = await createTestDatabase();
     const { variables } = database;
-    const dataSource = await makeDataSource(
+    const dataSource = await createDataSource(
       inject('database').kind === 'embedded'
         ? { kind: 'embedded', dataDir: variables['DATA_DIR'] ?? '' }
         : { kind: 'postgres', url: variables['DATABASE_URL'] ?? '' },

@@ -3,7 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { makeDataSource } from '../../src/platform/database/data-source.js';
+import { createDataSource } from '../../src/platform/database/data-source.js';
 import { request, sendRaw, type Answer } from '../support/http.js';
 import { parseLocation } from '../support/location-parser.js';
 import { findPostgresProgram } from '../support/postgres-server.js';
@@ -284,7 +284,7 @@ async function dumpAll(): Promise<string> {
   const { DATABASE_URL: url, DATA_DIR: dataDir = '' } = database.variables;
   if (url !== undefined)
     return execFileSync(findPostgresProgram('pg_dump'), [url], { encoding: 'utf8', maxBuffer: 1e9 });
-  const dataSource = await makeDataSource({ kind: 'embedded', dataDir });
+  const dataSource = await createDataSource({ kind: 'embedded', dataDir });
   await dataSource.initialize();
   try {
     return (await readTables(dataSource)).join('\n');

@@ -228,7 +228,7 @@ describe('a session of the console', () => {
         digest: digestOf(ADMIN_KEY).toString('base64url'),
         end: Date.now() + 60_000,
       };
-      const blob = new SecretBox([key]).seal(Buffer.from(JSON.stringify(held)), ['console_session']);
+      const blob = new SecretBox([key]).encrypt(Buffer.from(JSON.stringify(held)), ['console_session']);
       return `pixseal_console=${blob.toString('base64url')}`;
     };
     const own = sealedBy(Buffer.from(TEST_VARIABLES.SECRETS_KEY, 'base64url'));

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { DataSource, type QueryRunner } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { readDatabaseSettings } from '../../src/platform/config/environment.js';
-import { makeDataSource } from '../../src/platform/database/data-source.js';
+import { createDataSource } from '../../src/platform/database/data-source.js';
 import { migrateUnderLock, requireMigrated } from '../../src/platform/database/migrate.js';
 import { schemaOf } from '../support/schema.js';
 import { createTenant, type Tenant } from '../support/seed.js';
@@ -23,7 +23,7 @@ async function newDatabase(options?: { empty: boolean }): Promise<TestDatabase> 
 }
 
 async function open(database: TestDatabase): Promise<DataSource> {
-  const dataSource = await makeDataSource(readDatabaseSettings(database.variables));
+  const dataSource = await createDataSource(readDatabaseSettings(database.variables));
   await dataSource.initialize();
   undo.push(() => dataSource.destroy());
   return dataSource;

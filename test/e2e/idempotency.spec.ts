@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { SCOPES, workAs } from '../../src/platform/actor/actor.js';
+import { SCOPES, runAs } from '../../src/platform/actor/actor.js';
 import { IssuersService } from '../../src/admin/issuers/issuers.service.js';
 import { createAdminKey } from '../support/admin-keys.js';
 import type { Answer } from '../support/http.js';
@@ -287,7 +287,7 @@ describe('a process that ended half-way', () => {
     const name = freshName();
     const actor = { name: 'slow', scopes: SCOPES, issuerId: null, expiresAt: null };
     await expect(
-      workAs({ actor, requestId: null, reservation: randomUUID() }, () =>
+      runAs({ actor, requestId: null, reservation: randomUUID() }, () =>
         service.app.get(IssuersService, { strict: false }).create({ name }),
       ),
     ).rejects.toThrow('the idempotency key was reserved anew');

@@ -169,14 +169,14 @@ describe('a rewrap', () => {
     for (let made = 1; made < 250; made += 1) {
       const id = randomUUID();
       await query('INSERT INTO issuer_keys (id, issuer_id, secret) VALUES ($1, $2, $3)', [
-        id, issuerId, box.seal(randomBytes(32), ['issuer_keys.secret', issuerId, id]),
+        id, issuerId, box.encrypt(randomBytes(32), ['issuer_keys.secret', issuerId, id]),
       ]); // prettier-ignore
     }
     await restart(`${NEW},${OLD}`);
     const secrets = service.app.get(SecretBox, { strict: false });
-    const seal = secrets.seal.bind(secrets);
+    const seal = secrets.encrypt.bind(secrets);
     let left = 150;
-    vi.spyOn(secrets, 'seal').mockImplementation((...args) => {
+    vi.spyOn(secrets, 'encrypt').mockImplementation((...args) => {
       if (left-- === 0) throw new Error('killed');
       return seal(...args);
     });

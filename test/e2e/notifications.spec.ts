@@ -2,7 +2,7 @@ import { v2 as cloudinary } from 'cloudinary';
 import fc from 'fast-check';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { makeDataSource } from '../../src/platform/database/data-source.js';
+import { createDataSource } from '../../src/platform/database/data-source.js';
 import { migrateUnderLock } from '../../src/platform/database/migrate.js';
 import { deleted, now, renamed, send, sign, tell, uploaded, type Told } from '../support/notifications.js';
 import { createTenant, post, type Tenant } from '../support/seed.js';
@@ -609,7 +609,7 @@ it('what was told is forgotten after a day, unless a deleted row waits in it', a
 it('the migration goes back and forth', async () => {
   const database = await createTestDatabase();
   const { DATABASE_URL: url, DATA_DIR: dataDir = '' } = database.variables;
-  const dataSource = await makeDataSource(
+  const dataSource = await createDataSource(
     url === undefined ? { kind: 'embedded', dataDir } : { kind: 'postgres', url },
   );
   try {

@@ -7,7 +7,7 @@ import { DataSource } from 'typeorm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ENVIRONMENT } from '../../src/platform/config/config.module.js';
 import { readDatabaseSettings, type Environment } from '../../src/platform/config/environment.js';
-import { makeDataSource } from '../../src/platform/database/data-source.js';
+import { createDataSource } from '../../src/platform/database/data-source.js';
 import { migrateUnderLock } from '../../src/platform/database/migrate.js';
 import type { DeliveryType } from '../../src/domain/image.js';
 import { MAX_UPLOADS } from '../../src/originals/original-upload.js';
@@ -504,7 +504,7 @@ describe('originals that the service keeps itself', () => {
 
 it('have a migration that goes back and forth', async () => {
   const database = await createTestDatabase();
-  const dataSource = await makeDataSource(readDatabaseSettings(database.variables));
+  const dataSource = await createDataSource(readDatabaseSettings(database.variables));
   await dataSource.initialize();
   const traces = (): Promise<unknown> =>
     dataSource.query(

@@ -53,7 +53,7 @@ describe.runIf(inject('database').kind === 'postgres')('a service whose database
   /** Waits until the service was told of everything that was written: it would else forget what is warm. */
   async function hearAll(): Promise<void> {
     const written = performance.now();
-    const heard = vi.spyOn(service.app.get(DirectoryService), 'heardAll');
+    const heard = vi.spyOn(service.app.get(DirectoryService), 'onHeartbeat');
     await waitUntil('all was told', () => heard.mock.calls.some(([at]) => at > written));
     heard.mockRestore();
   }

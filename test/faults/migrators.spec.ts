@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { DataSource } from 'typeorm';
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
 import { readDatabaseSettings } from '../../src/platform/config/environment.js';
-import { makeDataSource } from '../../src/platform/database/data-source.js';
+import { createDataSource } from '../../src/platform/database/data-source.js';
 import { ownClient, ownDatabase } from '../support/owned.js';
 import { schemaOf } from '../support/schema.js';
 import { spawnBuilt, type Ended } from '../support/service-process.js';
@@ -28,7 +28,7 @@ function startMigrator({ variables }: TestDatabase): ReturnType<typeof spawnBuil
 }
 
 async function open({ variables }: TestDatabase): Promise<DataSource> {
-  const dataSource = await makeDataSource(readDatabaseSettings(variables));
+  const dataSource = await createDataSource(readDatabaseSettings(variables));
   await dataSource.initialize();
   onTestFinished(() => dataSource.destroy());
   return dataSource;

@@ -1,6 +1,6 @@
 import { describe, expect, inject, it } from 'vitest';
 import { readDatabaseSettings } from '../../src/platform/config/environment.js';
-import { makeDataSource } from '../../src/platform/database/data-source.js';
+import { createDataSource } from '../../src/platform/database/data-source.js';
 import { FIGURE } from '../support/figures.reporter.js';
 import { askAdmin, ownDatabase, ownProcess } from '../support/owned.js';
 import { startServiceProcess, type ServiceProcess } from '../support/service-process.js';
@@ -44,7 +44,7 @@ describe('SIGKILL during admin writes', () => {
 
   /** Every row has the entry of its creation, and every entry its row: the log and the rows are one transaction. */
   async function expectAudited(variables: Readonly<Record<string, string>>): Promise<number> {
-    const dataSource = await makeDataSource(readDatabaseSettings(variables));
+    const dataSource = await createDataSource(readDatabaseSettings(variables));
     await dataSource.initialize();
     try {
       const pairs = await dataSource.query<{ row: string | null; entry: string | null; actor: string }[]>(

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { makeBaseChain, selectBaseChain } from '../../src/policy/base-chain.js';
+import { createBaseChain, selectBaseChain } from '../../src/policy/base-chain.js';
 import { checkChain } from '../../src/policy/check-chain.js';
 import { checkToken } from '../../src/policy/check-token.js';
 import { compilePolicy, findPolicyFaults, readStoredPolicy } from '../../src/policy/compile-policy.js';
@@ -202,7 +202,7 @@ describe('a base chain', () => {
     [['w_100'], ['w_100'], []],
     [[], [], []],
   ])('of %j keeps its order, and only its attachment can go', (components, inline, original) => {
-    const chain = makeBaseChain(components, true);
+    const chain = createBaseChain(components, true);
     const select = (download: boolean, original: boolean): readonly string[] =>
       selectBaseChain(chain, { ...PLAIN, download, original }).components;
     expect(select(true, false)).toStrictEqual(components);
@@ -226,12 +226,12 @@ describe('a base chain', () => {
     ],
     [[], []],
   ])('of %j in full size is without the size of its first component', (components, fullSize) => {
-    const chain = makeBaseChain(components, true);
+    const chain = createBaseChain(components, true);
     expect(selectBaseChain(chain, { ...PLAIN, fullSize: true }).components).toStrictEqual(fullSize);
     expect(selectBaseChain(chain, { ...PLAIN, fullSize: true, download: false }).components).toStrictEqual(
       fullSize.filter((component) => component !== 'fl_attachment'),
     );
-    const bounded = makeBaseChain(components, false);
+    const bounded = createBaseChain(components, false);
     expect(selectBaseChain(bounded, { ...PLAIN, fullSize: true }).components).toStrictEqual(components);
   });
 
@@ -249,7 +249,7 @@ describe('a base chain', () => {
     [`${'a '.repeat(200)}.jpg`, 'a%20'.repeat(50)],
   ])('offers the file %j as %s', (filename, name) => {
     const select = (components: string[], more: object = {}): readonly string[] =>
-      selectBaseChain(makeBaseChain(components, true), { ...PLAIN, filename, ...more }).components;
+      selectBaseChain(createBaseChain(components, true), { ...PLAIN, filename, ...more }).components;
     const named = select(DEFAULT);
     expect(named).toStrictEqual([DEFAULT[0], `fl_attachment:${name}`, DEFAULT[2]]);
     expect(findPolicyFaults({ base_chain: named })).toStrictEqual([]);

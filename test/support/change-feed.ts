@@ -15,7 +15,7 @@ export async function changesReceived({ app }: Pick<Service, 'app'>): Promise<vo
       rowChanged: ({ id }) => {
         if (id === marker) resolve();
       },
-      liveChanged: () => undefined,
+      onConnectionChange: () => undefined,
     });
   });
   const change = { table: 'images', id: marker, issuer_id: marker };

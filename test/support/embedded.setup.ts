@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { makeDataSource } from '../../src/platform/database/data-source.js';
+import { createDataSource } from '../../src/platform/database/data-source.js';
 import { migrateUnderLock } from '../../src/platform/database/migrate.js';
 
 declare module 'vitest' {
@@ -17,7 +17,7 @@ declare module 'vitest' {
 /** Makes one migrated data folder, which every test copies: `initdb` takes seconds. */
 export default async function setup(project: TestProject): Promise<() => void> {
   const template = mkdtempSync(join(tmpdir(), 'pixseal-embedded-'));
-  const dataSource = await makeDataSource({ kind: 'embedded', dataDir: template });
+  const dataSource = await createDataSource({ kind: 'embedded', dataDir: template });
   await dataSource.initialize();
   await migrateUnderLock(dataSource);
   await dataSource.destroy();

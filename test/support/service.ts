@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { createApp, type AppBounds } from '../../src/app.js';
-import { keepEmbeddedSecrets } from '../../src/platform/config/embedded-secrets.js';
+import { loadEmbeddedSecrets } from '../../src/platform/config/embedded-secrets.js';
 import { readEnvironment } from '../../src/platform/config/environment.js';
 import { Holdings } from './holdings.js';
 import { request, type Answer } from './http.js';
@@ -76,7 +76,7 @@ export async function startService(
   const database = kept ?? (await createTestDatabase());
   const environment = readEnvironment(
     { ...TEST_VARIABLES, ...database.variables, ...variables },
-    keepEmbeddedSecrets,
+    loadEmbeddedSecrets,
     readDefaultPolicy,
   );
   const app = await createApp(environment, bounds);

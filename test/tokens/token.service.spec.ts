@@ -200,7 +200,7 @@ describe('the form of a token', () => {
     ['an object', { toString: () => good }],
     ['a String object', Object(good)],
   ])('is refused when it is %s', async (_, token) => {
-    expect(await answerTo(token)).toStrictEqual(refusal('not_one'));
+    expect(await answerTo(token)).toStrictEqual(refusal('missing_or_repeated'));
   });
 
   it.each([

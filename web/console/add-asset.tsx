@@ -5,7 +5,7 @@ import { ACCESSES, type AssetKind, Sent, SINGULAR } from './asset-parts.js';
 import { Choice, Input, IssuerChoice, ProblemNote } from './parts.js';
 import { adminPath, type Asset, ask, upload } from './service.js';
 import { useAnnounce, useRights } from './session-context.js';
-import { useDeed } from './use-service.js';
+import { useMutation } from './use-service.js';
 
 const TYPES = ['authenticated', 'private', 'upload'].map((name) => [name, name] as const);
 
@@ -27,7 +27,7 @@ export function AddAsset({ kind, issuerId, onDone }: AddAssetProps): JSX.Element
   const [type, setType] = useState(kind === 'images' ? 'authenticated' : 'private');
   const [access, setAccess] = useState('token');
   const [sent, setSent] = useState<number | null>(null);
-  const { busy, problem, run } = useDeed();
+  const { busy, problem, run } = useMutation();
   const image = kind === 'images';
 
   const add = async (): Promise<void> => {

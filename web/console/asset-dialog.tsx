@@ -6,7 +6,7 @@ import { Choice, ConfirmButton, Dialog, Facts, Id, Moment, MomentForm, ProblemNo
 import { adminPath, type Answer, type Asset, ask, upload } from './service.js';
 import { useAnnounce, useRights } from './session-context.js';
 import { hrefTo } from './use-route.js';
-import { useDeed } from './use-service.js';
+import { useMutation } from './use-service.js';
 
 interface AssetDialogProps {
   readonly kind: AssetKind;
@@ -70,7 +70,7 @@ function Changes({ kind, asset, onChange }: Omit<AssetDialogProps, 'onClose'>): 
   const announce = useAnnounce();
   const file = useRef<HTMLInputElement>(null);
   const [sent, setSent] = useState<number | null>(null);
-  const { busy, problem, run } = useDeed();
+  const { busy, problem, run } = useMutation();
   const change = async (work: () => Promise<Answer<Asset>>): Promise<Answer<Asset>> => {
     const answer = await work();
     if ('problem' in answer) return answer;

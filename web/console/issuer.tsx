@@ -7,11 +7,11 @@ import { RevocationsSection } from './revocations.js';
 import { adminPath, ask, type IssuerWithKeys } from './service.js';
 import { useAnnounce, useRights } from './session-context.js';
 import { hrefTo } from './use-route.js';
-import { useDeed, useLoaded } from './use-service.js';
+import { useMutation, useQuery } from './use-service.js';
 
 /** One issuer: its state, keys, policy and revocations. */
 export function IssuerView({ id }: { readonly id: string }): JSX.Element {
-  const { value: issuer, problem, reload } = useLoaded<IssuerWithKeys>(adminPath(`issuers/${id}`));
+  const { value: issuer, problem, reload } = useQuery<IssuerWithKeys>(adminPath(`issuers/${id}`));
   const { writeIssuers } = useRights();
   return (
     <div class="stack">
@@ -56,7 +56,7 @@ interface StateProps {
 }
 
 function State({ issuer, onDone }: StateProps): JSX.Element {
-  const { busy, problem, run } = useDeed();
+  const { busy, problem, run } = useMutation();
   const announce = useAnnounce();
   const path = adminPath(`issuers/${issuer.id}`);
   return (

@@ -6,7 +6,7 @@ import { SecretDialog } from './secret-dialog.js';
 import { adminPath, ask, type Issuer, type NewKey } from './service.js';
 import { useAnnounce, useNewIssuerPolicy, useRights } from './session-context.js';
 import { hrefTo } from './use-route.js';
-import { useDeed, usePaged } from './use-service.js';
+import { useMutation, usePaged } from './use-service.js';
 
 const FORMATS = ['jpg', 'png', 'webp', 'avif', 'gif', 'jxl'].map((name) => [name, name] as const);
 
@@ -64,7 +64,7 @@ function CreateIssuer({ onDone }: { readonly onDone: () => void }): JSX.Element 
   const [created, setCreated] = useState<NewKey | null>(null);
   const draft = usePolicyDraft(useNewIssuerPolicy());
   const announce = useAnnounce();
-  const { busy, problem, run } = useDeed();
+  const { busy, problem, run } = useMutation();
   return (
     <details class="card">
       <summary>Create an issuer</summary>

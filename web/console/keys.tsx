@@ -4,7 +4,7 @@ import { Choice, ConfirmButton, Facts, Id, Moment, MomentForm, ProblemNote } fro
 import { SecretDialog } from './secret-dialog.js';
 import { adminPath, type Answer, ask, type IssuerWithKeys, type Key, type NewKey } from './service.js';
 import { useAnnounce, useRights } from './session-context.js';
-import { useDeed } from './use-service.js';
+import { useMutation } from './use-service.js';
 
 const HOUR = 3_600_000;
 /** How long the older keys still count; `keep` leaves them as they are. */
@@ -96,7 +96,7 @@ function Rotate({ issuer, onChange }: KeysSectionProps): JSX.Element {
   const [algorithm, setAlgorithm] = useState('HS256');
   const [created, setCreated] = useState<NewKey | null>(null);
   const announce = useAnnounce();
-  const { busy, problem, run } = useDeed();
+  const { busy, problem, run } = useMutation();
   const path = adminPath(`issuers/${issuer.id}/keys`);
 
   /** The new key first: whatever goes wrong later, its secret is shown. */

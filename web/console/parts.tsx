@@ -2,10 +2,10 @@ import type { ComponentChildren, JSX } from 'preact';
 import { useEffect, useId, useRef, useState } from 'preact/hooks';
 import { CopyButton } from '../design/copy-button.js';
 import { Field } from '../design/field.js';
-import { Told } from '../design/told.js';
+import { FormattedText } from '../design/formatted-text.js';
 import { adminPath, type Answer, type Issuer, type Page, type Problem } from './service.js';
 import { useRights } from './session-context.js';
-import { type Paged, useDeed, useLoaded } from './use-service.js';
+import { type Paged, useMutation, useQuery } from './use-service.js';
 
 const MOMENT = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
 
@@ -31,7 +31,7 @@ export function ProblemNote({ problem }: { readonly problem: Problem | null }): 
   return (
     <div class="note note-bad" role="alert" data-code={problem.code}>
       <p>
-        <Told text={problem.detail} />
+        <FormattedText text={problem.detail} />
       </p>
       {problem.errors !== undefined && (
         <ul>
@@ -168,7 +168,7 @@ interface IssuerChoiceProps {
 /** Picks an issuer: from a list, or by id where there are too many for one. */
 export function IssuerChoice({ value, onValue, none, required }: IssuerChoiceProps): JSX.Element | null {
   const { issuerId } = useRights();
-  const { value: page } = useLoaded<Page<Issuer>>(adminPath('issuers', { limit: '100' }));
+  const { value: page } = useQuery<Page<Issuer>>(adminPath('issuers', { limit: '100' }));
   if (issuerId !== null) return null;
   const more = page?.next_cursor != null;
   const needed = required === undefined ? {} : { required };
@@ -266,7 +266,7 @@ interface ConfirmProps {
 /** A button for what cannot be taken back: it asks first. */
 export function ConfirmButton({ label, of, question, consequence, act, onDone }: ConfirmProps): JSX.Element {
   const [open, setOpen] = useState(false);
-  const { busy, problem, run } = useDeed();
+  const { busy, problem, run } = useMutation();
   const button = useRef<HTMLButtonElement>(null);
   useEffect(() => {
     const section = button.current?.closest('section');
@@ -352,7 +352,7 @@ interface MomentFormProps {
 /** Sets a moment, or takes it away. */
 export function MomentForm({ label, help, value, save, onDone }: MomentFormProps): JSX.Element {
   const [typed, setTyped] = useState(value === null ? '' : toLocal(new Date(value)));
-  const { busy, problem, run } = useDeed();
+  const { busy, problem, run } = useMutation();
   return (
     <form
       class="stack-tight"

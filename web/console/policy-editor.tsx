@@ -4,8 +4,8 @@ import { lineAt, lineOfMember } from './json-lines.js';
 import { ProblemNote } from './parts.js';
 import { adminPath, ask, type Fault, type IssuerWithKeys, type Problem } from './service.js';
 import { useAnnounce, useRights } from './session-context.js';
-import { useDeed } from './use-service.js';
-import { Told } from '../design/told.js';
+import { useMutation } from './use-service.js';
+import { FormattedText } from '../design/formatted-text.js';
 import { parseWithShares } from '../../src/tokens/share-json.js';
 
 interface PolicySectionProps {
@@ -125,7 +125,7 @@ export function PolicyEditor({ draft }: { readonly draft: PolicyDraft }): JSX.El
                     Line {line}
                   </button>
                 )}{' '}
-                <span class="code">{key}</span> <Told text={detail} />
+                <span class="code">{key}</span> <FormattedText text={detail} />
               </li>
             ))}
           </ul>
@@ -140,7 +140,7 @@ export function PolicySection({ issuer, onChange }: PolicySectionProps): JSX.Ele
   const { writeIssuers } = useRights();
   const draft = usePolicyDraft(issuer.policy);
   const announce = useAnnounce();
-  const { busy, problem, run } = useDeed();
+  const { busy, problem, run } = useMutation();
 
   const save = async (): Promise<void> => {
     const body = draft.read();

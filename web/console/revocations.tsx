@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import { Choice, ConfirmButton, Facts, fromLocal, Input, Moment, Pager, ProblemNote } from './parts.js';
 import { adminPath, ask, type Revocation } from './service.js';
 import { useAnnounce, useRights } from './session-context.js';
-import { useDeed, usePaged } from './use-service.js';
+import { useMutation, usePaged } from './use-service.js';
 
 const KINDS = [
   ['jti', 'One token, by its jti'],
@@ -57,7 +57,7 @@ function Revoke({ path, onDone }: { readonly path: string; readonly onDone: () =
   const [name, setName] = useState('');
   const [end, setEnd] = useState('');
   const announce = useAnnounce();
-  const { busy, problem, run } = useDeed();
+  const { busy, problem, run } = useMutation();
   return (
     <details>
       <summary>Revoke tokens</summary>

@@ -2,7 +2,7 @@ import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { Input, ProblemNote } from './parts.js';
 import { type Session, signIn } from './service.js';
-import { useDeed } from './use-service.js';
+import { useMutation } from './use-service.js';
 
 interface SignInProps {
   /** Why one has to. */
@@ -13,7 +13,7 @@ interface SignInProps {
 /** Takes an admin key and forgets it: what stays is a cookie that no script can read. */
 export function SignIn({ reason, onIn }: SignInProps): JSX.Element {
   const [key, setKey] = useState('');
-  const { busy, problem, run } = useDeed();
+  const { busy, problem, run } = useMutation();
   return (
     <form
       class="card stack"

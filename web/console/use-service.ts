@@ -10,14 +10,14 @@ export interface Loaded<T> {
 }
 
 /** What a path answers. */
-export function useLoaded<T>(path: string): Loaded<T> {
-  const [turn, setTurn] = useState(0);
+export function useQuery<T>(path: string): Loaded<T> {
+  const [version, setTurn] = useState(0);
   const [{ value, problem, of }, show] = useState<{
     value: T | null;
     problem: Problem | null;
     of: string | null;
   }>({ value: null, problem: null, of: null });
-  const asked = `${turn} ${path}`;
+  const asked = `${version} ${path}`;
   useEffect(() => {
     const abort = new AbortController();
     ask<T>('GET', path, { signal: abort.signal }).then(
@@ -61,7 +61,7 @@ export function usePaged<T>(path: string): Paged<T> {
   });
   const behind = of === path ? cursors : [];
   const cursor = behind.at(-1);
-  const loaded = useLoaded<Page<T>>(cursor === undefined ? path : `${path}&cursor=${cursor}`);
+  const loaded = useQuery<Page<T>>(cursor === undefined ? path : `${path}&cursor=${cursor}`);
   const following = loaded.busy ? null : (loaded.value?.next_cursor ?? null);
   return {
     ...loaded,
@@ -82,7 +82,7 @@ export function usePaged<T>(path: string): Paged<T> {
 }
 
 /** Something that a person does, and what the service says to it. */
-export interface Deed {
+export interface Mutation {
   readonly busy: boolean;
   readonly problem: Problem | null;
   /** @returns what it gave, or null where it was refused, or the one before is not done. */
@@ -90,7 +90,7 @@ export interface Deed {
   readonly refuse: (problem: Problem) => void;
 }
 
-export function useDeed(): Deed {
+export function useMutation(): Mutation {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem | null>(null);
   return {

@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import { useId } from 'preact/hooks';
-import { Told } from './told.js';
+import { FormattedText } from './formatted-text.js';
 
 interface FieldProps {
   readonly label: string;
@@ -22,7 +22,7 @@ export function Field({ label, help, children }: FieldProps): JSX.Element {
       {children({ id, describedBy: help === undefined ? undefined : `${id}-help` })}
       {help !== undefined && (
         <p class="hint" id={`${id}-help`}>
-          <Told text={help} />
+          <FormattedText text={help} />
         </p>
       )}
     </div>

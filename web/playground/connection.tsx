@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { Field } from '../design/field.js';
-import { Told } from '../design/told.js';
+import { FormattedText } from '../design/formatted-text.js';
 import { TextControl } from './controls.js';
 import { type Answer, listRows, type Page, type Row } from './service.js';
 import { ALGORITHMS, type Algorithm } from './token.js';
@@ -363,7 +363,7 @@ function RowPicker({ label, list, rows, onRows, value, onValue }: RowPickerProps
       )}
       {answer !== null && 'problem' in answer && (
         <p class="note note-bad" role="alert">
-          <Told text={answer.problem.detail} />
+          <FormattedText text={answer.problem.detail} />
         </p>
       )}
     </div>

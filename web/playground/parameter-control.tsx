@@ -3,7 +3,7 @@ import { useRef, useState } from 'preact/hooks';
 import type { ParameterEntry } from '../../src/pages/playground/vocabulary.document.js';
 import { type TextLayer, text, type Value } from './composition.js';
 import { Field } from '../design/field.js';
-import { Told } from '../design/told.js';
+import { FormattedText } from '../design/formatted-text.js';
 import { type ControlProps, SelectControl, ShapeControl, TextControl } from './controls.js';
 import { useOffer } from './vocabulary-context.js';
 
@@ -143,7 +143,7 @@ function FlagsControl({ flags, onValue, id, describedBy, invalid = false }: Flag
                   </button>
                 </span>
                 <span class="hint">
-                  <Told text={known.find((each) => each.name === name)?.help ?? ''} />
+                  <FormattedText text={known.find((each) => each.name === name)?.help ?? ''} />
                 </span>
               </li>
             );

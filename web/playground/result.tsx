@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { CopyButton } from '../design/copy-button.js';
-import { Told } from '../design/told.js';
+import { FormattedText } from '../design/formatted-text.js';
 import { tabId, Tabs } from './controls.js';
 import type { Answer, Explanation, Picture, Problem } from './service.js';
 import { type Recipe, SNIPPET_NAMES, type SnippetName, SNIPPETS } from './snippets.js';
@@ -45,7 +45,7 @@ export function PictureFigure({ picture, explanation, outdated, busy }: PictureF
       </div>
       {problem !== null && (
         <p class="note note-bad">
-          <Told text={problem.detail} />
+          <FormattedText text={problem.detail} />
         </p>
       )}
       {shown !== null && broken === shown.src && (
@@ -119,7 +119,7 @@ function IgnoredNames({ explanation: { ignored_claims: claims, steps } }: ChainP
             <td>{place}</td>
             <td class="code">{name}</td>
             <td>
-              <Told text={near === undefined ? reason : `${reason}; did you mean \`${near}\`?`} />
+              <FormattedText text={near === undefined ? reason : `${reason}; did you mean \`${near}\`?`} />
             </td>
           </tr>
         ))}
@@ -138,7 +138,7 @@ export function ProblemNote({ problem }: { readonly problem: Problem }): JSX.Ele
         </strong>
       </p>
       <p>
-        <Told text={problem.detail} />
+        <FormattedText text={problem.detail} />
       </p>
     </div>
   );

@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import { Told } from '../design/told.js';
+import { FormattedText } from '../design/formatted-text.js';
 import { type Entry, hasLayer, type Step, type Value } from './composition.js';
 import { emptyValue, ParameterControl } from './parameter-control.js';
 import type { ExplainedStep, Problem } from './service.js';
@@ -50,7 +50,7 @@ export function StepCard({ step, number, explained, problem, onChange }: StepCar
       {component.length > 0 && <p class="component code">{component.join('/')}</p>}
       {atStep && (
         <p class="note note-bad">
-          <Told text={problem.detail} />
+          <FormattedText text={problem.detail} />
         </p>
       )}
       <div class="parameters">
@@ -127,17 +127,17 @@ function Parameter(props: ParameterProps): JSX.Element {
       <div id={`${id}-help`} class="stack-tight">
         {problem !== null && (
           <p class="note note-bad">
-            Refused. Allowed: <Told text={problem.allowed ?? problem.detail} />
+            Refused. Allowed: <FormattedText text={problem.allowed ?? problem.detail} />
           </p>
         )}
         {ignored.map(({ reason }) => (
           <p key={reason} class="note note-warn">
-            Ignored: <Told text={reason} />
+            Ignored: <FormattedText text={reason} />
           </p>
         ))}
         {parameter !== undefined && (
           <p class="hint">
-            <Told text={parameter.help} />
+            <FormattedText text={parameter.help} />
           </p>
         )}
       </div>

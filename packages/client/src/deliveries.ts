@@ -75,17 +75,17 @@ export async function deliveries({ baseUrl, items, fetch: ask = fetch }: Deliver
   const delivered: Delivery[] = [];
   for (let from = 0; from < items.length; from += MAX_ITEMS) {
     const some = items.slice(from, from + MAX_ITEMS);
-    const answer = await ask(`${origin}/deliveries`, {
+    const response = await ask(`${origin}/deliveries`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ deliveries: some.map(({ imageId, token }) => ({ image_id: imageId, token })) }),
     });
-    const body: unknown = await answer.json().catch((error: unknown) => {
+    const body: unknown = await response.json().catch((error: unknown) => {
       if (isSyntaxError(error)) return null;
       throw error;
     });
-    if (answer.status !== 200 || !hasDeliveries(body, some.length)) {
-      throw new PixsealError(answer.status, isProblem(body) ? body : null);
+    if (response.status !== 200 || !hasDeliveries(body, some.length)) {
+      throw new PixsealError(response.status, isProblem(body) ? body : null);
     }
     delivered.push(
       ...body.deliveries.map(({ image_id: imageId, ...rest }) => ({ imageId, ...rest }) as Delivery),

@@ -1,7 +1,7 @@
 import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { defer, lastValueFrom, type Observable } from 'rxjs';
-import { workAs, type Actor } from '../../platform/actor/actor.js';
+import { runAs, type Actor } from '../../platform/actor/actor.js';
 import { AdminKeyRequiredError } from '../requests/admin.errors.js';
 
 declare module 'fastify' {
@@ -18,7 +18,7 @@ export class ActorInterceptor implements NestInterceptor {
     const { actor, id: requestId } = context.switchToHttp().getRequest<FastifyRequest>();
     if (actor === undefined) throw new AdminKeyRequiredError();
     return defer(() =>
-      workAs({ actor, requestId, reservation: null }, () => lastValueFrom<unknown>(next.handle())),
+      runAs({ actor, requestId, reservation: null }, () => lastValueFrom<unknown>(next.handle())),
     );
   }
 }

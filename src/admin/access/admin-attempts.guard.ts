@@ -4,7 +4,7 @@ import { ENVIRONMENT } from '../../platform/config/config.module.js';
 import type { Environment } from '../../platform/config/environment.js';
 import { addressKey } from '../../platform/rate-limit/address-key.js';
 import { TooManyRequestsError } from '../../platform/rate-limit/limits.errors.js';
-import { type Rate, RateLimitStorage, waitAfter } from '../../platform/rate-limit/rate-limit.storage.js';
+import { type Rate, RateLimitStorage, retryDelay } from '../../platform/rate-limit/rate-limit.storage.js';
 
 const UNAUTHORIZED = 401;
 /** Responses of 401 that the admin API gives to one address: at once, and per minute. */
@@ -33,11 +33,11 @@ export class AdminAttemptsGuard implements CanActivate {
     // Without an address all such clients would be counted as one, which could lock out the others.
     if (!this.enabled || address === null) return true;
     const key = `admin:${address}`;
-    const { refused, debt } = await this.storage.spend(key, FAILURES, 0);
-    if (refused) throw new TooManyRequestsError('admin', waitAfter(debt, FAILURES));
+    const { refused, backlog: debt } = await this.storage.consume(key, FAILURES, 0);
+    if (refused) throw new TooManyRequestsError('admin', retryDelay(debt, FAILURES));
     const { raw } = http.getResponse<FastifyReply>();
     raw.once('finish', () => {
-      if (raw.statusCode === UNAUTHORIZED) void this.storage.spend(key, FAILURES);
+      if (raw.statusCode === UNAUTHORIZED) void this.storage.consume(key, FAILURES);
     });
     return true;
   }

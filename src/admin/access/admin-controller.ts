@@ -16,9 +16,9 @@ export function AdminController(path: string): ClassDecorator {
 }
 
 /**
- * A route that keys bound to an issuer may use too: everything it touches is asked for within `ownRows()`. Any other
+ * A route that keys bound to an issuer may use too: everything it touches is asked for within `tenantFilter()`. Any other
  * route refuses them, so that one which forgot to is closed to them.
  */
-export function OpenToBoundKeys(): MethodDecorator {
+export function AllowIssuerScopedKeys(): MethodDecorator {
   return SetMetadata(BOUND_KEYS, true);
 }

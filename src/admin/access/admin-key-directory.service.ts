@@ -21,7 +21,7 @@ const FEED_LOST = 1_000;
 /** Milliseconds between two writes of when keys were used. */
 const USES_INTERVAL = 60_000;
 /** What a key of an unknown prefix is compared with. */
-const NOBODYS = Buffer.alloc(32);
+const DECOY_DIGEST = Buffer.alloc(32);
 
 interface KnownKey {
   readonly id: string;
@@ -74,7 +74,7 @@ export class AdminKeyDirectoryService
     if (own !== undefined) return own.actor;
     if (prefix === null) return null;
     const found = (await this.know()).get(prefix);
-    if (!equalsInConstantTime(found?.digest ?? NOBODYS, digest) || found === undefined) return null;
+    if (!equalsInConstantTime(found?.digest ?? DECOY_DIGEST, digest) || found === undefined) return null;
     const now = new Date();
     if (found.actor.expiresAt !== null && found.actor.expiresAt <= now) return null;
     this.uses.set(found.id, now);
@@ -82,17 +82,17 @@ export class AdminKeyDirectoryService
   }
 
   /** Called by the change feed, and by writers so that they read their own writes. */
-  forget(): void {
+  invalidate(): void {
     this.known = null;
   }
 
   rowChanged({ table }: RowChange): void {
-    if (table === 'admin_keys') this.forget();
+    if (table === 'admin_keys') this.invalidate();
   }
 
-  liveChanged(live: boolean): void {
+  onConnectionChange(live: boolean): void {
     this.lifetime = live ? LIVE : FEED_LOST;
-    this.forget();
+    this.invalidate();
   }
 
   onApplicationBootstrap(): void {

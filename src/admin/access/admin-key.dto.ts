@@ -1,5 +1,5 @@
 import { SCOPES, type Scope } from '../../platform/actor/actor.js';
-import { EnumListMember, MomentMember, TextMember, UuidMember } from '../requests/members.js';
+import { EnumListMember, InstantMember, TextMember, UuidMember } from '../requests/members.js';
 import { PageQueryDto } from '../requests/page.js';
 
 export class CreateAdminKeyDto {
@@ -15,7 +15,7 @@ export class CreateAdminKeyDto {
   })
   issuer_id?: string;
 
-  @MomentMember({ description: 'It ends at this moment; null: when it is revoked.', optional: true })
+  @InstantMember({ description: 'It ends at this moment; null: when it is revoked.', optional: true })
   expires_at?: string | null;
 }
 

@@ -7,7 +7,7 @@ const SECRET_BYTES = 32;
 const ADMIN_KEY = /^pxs_([a-z2-7]{8})_[\w-]{43}$/;
 
 /** A new key of the form `pxs_<prefix>_<secret>`: scanners for leaked secrets know it by its beginning. */
-export function makeAdminKey(): { key: string; prefix: string } {
+export function generateAdminKey(): { key: string; prefix: string } {
   const prefix = [...randomBytes(PREFIX_LENGTH)].map((byte) => BASE32[byte % BASE32.length]).join('');
   return { key: `pxs_${prefix}_${randomBytes(SECRET_BYTES).toString('base64url')}`, prefix };
 }

@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
-import { getActor, ownRows } from '../../platform/actor/actor.js';
+import { getActor, tenantFilter } from '../../platform/actor/actor.js';
 import { InsufficientScopeError } from '../requests/admin.errors.js';
 import { findPage } from '../requests/page.js';
-import { namingConflicts } from '../requests/write-conflicts.js';
+import { translateConstraintErrors } from '../requests/write-conflicts.js';
 import { canonicalUuid } from '../../domain/uuid.js';
 import type { CreateAdminKeyDto, ListAdminKeysDto } from './admin-key.dto.js';
 import { AdminKeyEntity } from '../../platform/database/entities/admin-key.entity.js';
 import { AdminKeyNotFoundError, TooManyAdminKeysError } from './admin-key.errors.js';
-import { digestOf, makeAdminKey } from './admin-key.js';
+import { digestOf, generateAdminKey } from './admin-key.js';
 import { AdminKeyDirectoryService } from './admin-key-directory.service.js';
 
 const MAX_KEYS = 10_000;
@@ -31,8 +31,8 @@ export class AdminKeysService {
   async create(dto: CreateAdminKeyDto): Promise<{ row: AdminKeyEntity; key: string }> {
     const expiresAt = dto.expires_at == null ? null : new Date(dto.expires_at);
     requireNoMore(dto, expiresAt);
-    const { key, prefix } = makeAdminKey();
-    const row = await namingConflicts(
+    const { key, prefix } = generateAdminKey();
+    const row = await translateConstraintErrors(
       this.dataSource.transaction(async (manager) => {
         await requireRoom(manager);
         const made = manager.create(AdminKeyEntity, {
@@ -49,7 +49,7 @@ export class AdminKeysService {
         return made;
       }),
     );
-    this.directory.forget();
+    this.directory.invalidate();
     return { row, key };
   }
 
@@ -59,13 +59,16 @@ export class AdminKeysService {
     const row =
       uuid === null
         ? null
-        : await this.dataSource.getRepository(AdminKeyEntity).findOneBy({ id: uuid, ...ownRows() });
+        : await this.dataSource.getRepository(AdminKeyEntity).findOneBy({ id: uuid, ...tenantFilter() });
     if (row === null) throw new AdminKeyNotFoundError();
     return row;
   }
 
   async list(query: ListAdminKeysDto): Promise<{ rows: AdminKeyEntity[]; nextCursor: string | null }> {
-    const rows = this.dataSource.getRepository(AdminKeyEntity).createQueryBuilder('key').where(ownRows());
+    const rows = this.dataSource
+      .getRepository(AdminKeyEntity)
+      .createQueryBuilder('key')
+      .where(tenantFilter());
     if (query.issuer_id !== undefined) rows.andWhere('key.issuerId = :issuer', { issuer: query.issuer_id });
     return findPage(rows, query);
   }
@@ -74,9 +77,9 @@ export class AdminKeysService {
   async revoke(id: string): Promise<void> {
     const row = await this.get(id);
     await this.dataSource.transaction((manager) =>
-      manager.delete(AdminKeyEntity, { id: row.id, ...ownRows() }),
+      manager.delete(AdminKeyEntity, { id: row.id, ...tenantFilter() }),
     );
-    this.directory.forget();
+    this.directory.invalidate();
   }
 }
 

@@ -1,6 +1,6 @@
 import { Get, Query } from '@nestjs/common';
 import { ApiOkResponse } from '@nestjs/swagger';
-import { AdminController, OpenToBoundKeys } from '../access/admin-controller.js';
+import { AdminController, AllowIssuerScopedKeys } from '../access/admin-controller.js';
 import { Route } from '../../platform/openapi/route.js';
 import { ListAuditDto } from './audit.dto.js';
 import { AuditService } from './audit.service.js';
@@ -12,7 +12,7 @@ export class AuditController {
 
   @Get()
   @Route('Lists writes, the newest first')
-  @OpenToBoundKeys()
+  @AllowIssuerScopedKeys()
   @ApiOkResponse({ type: AuditPageView })
   async list(@Query() query: ListAuditDto): Promise<AuditPageView> {
     const { rows, nextCursor } = await this.audit.list(query);

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { ownRows } from '../../platform/actor/actor.js';
+import { tenantFilter } from '../../platform/actor/actor.js';
 import { InvalidRequestError } from '../../domain/request.errors.js';
 import type { ListAuditDto } from './audit.dto.js';
 import { AuditEntryEntity } from '../../platform/database/entities/audit-entry.entity.js';
@@ -16,7 +16,7 @@ export class AuditService {
     cursor,
     ...filters
   }: ListAuditDto): Promise<{ rows: AuditEntryEntity[]; nextCursor: string | null }> {
-    const own = ownRows();
+    const own = tenantFilter();
     const rows = this.dataSource.getRepository(AuditEntryEntity).createQueryBuilder('entry').where(own);
     // Admin keys are closed to bound ones, those of their own issuer too.
     if (own.issuerId !== undefined) rows.andWhere(`NOT starts_with(entry.action, 'admin_key.')`);

@@ -10,7 +10,7 @@ import { ApiHeader } from '@nestjs/swagger';
 import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { lastValueFrom, of, type Observable } from 'rxjs';
-import { findWork, workAs, type Work } from '../../platform/actor/actor.js';
+import { currentContext, runAs, type RequestContext } from '../../platform/actor/actor.js';
 import { InvalidRequestError } from '../../domain/request.errors.js';
 import { canonicalUuid } from '../../domain/uuid.js';
 import { IdempotencyInProgressError } from './idempotency.errors.js';
@@ -43,7 +43,7 @@ class IdempotencyInterceptor implements NestInterceptor {
     const http = context.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
     const key = request.headers['idempotency-key'];
-    const work = findWork();
+    const work = currentContext();
     if (key === undefined || work === null) return next.handle();
     if (typeof key !== 'string' || !KEY.test(key)) {
       throw new InvalidRequestError([
@@ -60,13 +60,13 @@ class IdempotencyInterceptor implements NestInterceptor {
       http.getResponse<FastifyReply>().header('Idempotency-Replayed', 'true');
       return of(reservation.answer);
     }
-    return of(await this.carryOut({ ...work, reservation: reservation.id }, reservation.id, next));
+    return of(await this.execute({ ...work, reservation: reservation.id }, reservation.id, next));
   }
 
-  private async carryOut(work: Work, id: string, next: CallHandler): Promise<unknown> {
+  private async execute(work: RequestContext, id: string, next: CallHandler): Promise<unknown> {
     let answer: unknown;
     try {
-      answer = await workAs(work, () => lastValueFrom<unknown>(next.handle()));
+      answer = await runAs(work, () => lastValueFrom<unknown>(next.handle()));
     } catch (error) {
       // A request whose place was taken wrote nothing, and whose error that is does not matter.
       if (!(await this.requests.release(id))) throw new IdempotencyInProgressError();

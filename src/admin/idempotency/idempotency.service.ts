@@ -98,7 +98,7 @@ export class IdempotencyService implements OnApplicationBootstrap, OnApplication
   /** Keeps the answer to what was carried out. It may hold a secret, so it is sealed as secrets are. */
   async keep(id: string, answer: unknown): Promise<void> {
     try {
-      const sealed = this.secretBox.seal(Buffer.from(JSON.stringify(answer)), placeOf(id));
+      const sealed = this.secretBox.encrypt(Buffer.from(JSON.stringify(answer)), aadOf(id));
       await this.dataSource.query('UPDATE idempotency_keys SET answer = $2 WHERE id = $1', [id, sealed]);
     } catch (error) {
       // The row is made and its caller shall know: it is a repeat that will be told that the answer is lost.
@@ -123,7 +123,7 @@ export class IdempotencyService implements OnApplicationBootstrap, OnApplication
 
   private open(id: string, answer: Buffer): unknown {
     try {
-      return JSON.parse(this.secretBox.open(answer, placeOf(id)).toString()) as unknown;
+      return JSON.parse(this.secretBox.decrypt(answer, aadOf(id)).toString()) as unknown;
     } catch (error) {
       // `SECRETS_KEY` was changed without keeping the old one, or the blob was tampered with.
       this.logger.error(`A kept answer does not open: ${String(error)}`);
@@ -133,6 +133,6 @@ export class IdempotencyService implements OnApplicationBootstrap, OnApplication
 }
 
 /** Where a sealed answer lies: what `SecretBox` authenticates with it. */
-function placeOf(id: string): readonly string[] {
+function aadOf(id: string): readonly string[] {
   return ['idempotency_keys.answer', id];
 }

@@ -2,7 +2,7 @@ import { IntersectionType, OmitType, PartialType, PickType } from '@nestjs/swagg
 import {
   EnumMember,
   IntegerMember,
-  MomentMember,
+  InstantMember,
   PatternMember,
   PublicIdMember,
   UuidMember,
@@ -80,7 +80,7 @@ export class UpdateImageDto {
   @EnumMember({ ...ACCESS, optional: true })
   access?: ImageAccess;
 
-  @MomentMember({
+  @InstantMember({
     description: 'Tokens with an older `iat`, or none, do not open it; null: whatever their `iat`.',
     optional: true,
   })

@@ -1,6 +1,6 @@
 import { Body, Delete, Get, HttpCode, Param, Patch, Post, Put, Query, Redirect } from '@nestjs/common';
 import { ApiCreatedResponse, ApiFoundResponse, ApiNoContentResponse, ApiOkResponse } from '@nestjs/swagger';
-import { AdminController, OpenToBoundKeys } from '../access/admin-controller.js';
+import { AdminController, AllowIssuerScopedKeys } from '../access/admin-controller.js';
 import { Route } from '../../platform/openapi/route.js';
 import { Idempotent } from '../idempotency/idempotency.interceptor.js';
 import { AcceptsOriginal, Original, RequiresOriginal } from '../../originals/original-upload.js';
@@ -21,7 +21,7 @@ export class ImagesAdminController {
     404: ['issuer_not_found'],
     409: ['id_taken', 'public_id_taken', 'original_exists'],
   })
-  @OpenToBoundKeys()
+  @AllowIssuerScopedKeys()
   @Idempotent()
   @AcceptsOriginal({ form: CreateImageFormDto, versioned: true })
   @ApiCreatedResponse({ type: ImageView })
@@ -31,7 +31,7 @@ export class ImagesAdminController {
 
   @Get()
   @Route('Lists images')
-  @OpenToBoundKeys()
+  @AllowIssuerScopedKeys()
   @ApiOkResponse({ type: ImagePageView })
   async list(@Query() query: ListImagesDto): Promise<ImagePageView> {
     const { rows, nextCursor } = await this.images.list(query);
@@ -40,7 +40,7 @@ export class ImagesAdminController {
 
   @Get(':id')
   @Route('Shows an image', { 404: ['image_not_found'], 410: ['image_deleted'] })
-  @OpenToBoundKeys()
+  @AllowIssuerScopedKeys()
   @ApiOkResponse({ type: ImageView })
   async get(@Param('id') id: string): Promise<ImageView> {
     return new ImageView(await this.images.get(id));
@@ -52,7 +52,7 @@ export class ImagesAdminController {
     409: ['no_live_key'],
     410: ['image_deleted'],
   })
-  @OpenToBoundKeys()
+  @AllowIssuerScopedKeys()
   @Redirect()
   @ApiFoundResponse({ description: 'The sealed redirect of a thumbnail, for a minute.' })
   async preview(@Param('id') id: string): Promise<{ url: string }> {
@@ -61,7 +61,7 @@ export class ImagesAdminController {
 
   @Patch(':id')
   @Route('Changes an image', { 404: ['image_not_found'], 409: ['public_id_taken'], 410: ['image_deleted'] })
-  @OpenToBoundKeys()
+  @AllowIssuerScopedKeys()
   @ApiOkResponse({ type: ImageView })
   async update(@Param('id') id: string, @Body() dto: UpdateImageDto): Promise<ImageView> {
     return new ImageView(await this.images.update(id, dto));
@@ -69,7 +69,7 @@ export class ImagesAdminController {
 
   @Put(':id/original')
   @Route('Replaces the original of an image', { 404: ['image_not_found'], 410: ['image_deleted'] })
-  @OpenToBoundKeys()
+  @AllowIssuerScopedKeys()
   @RequiresOriginal()
   @ApiOkResponse({ type: ImageView })
   async replaceOriginal(@Param('id') id: string, @Original() original: Buffer): Promise<ImageView> {
@@ -81,7 +81,7 @@ export class ImagesAdminController {
     404: ['image_not_found'],
     410: ['image_deleted'],
   })
-  @OpenToBoundKeys()
+  @AllowIssuerScopedKeys()
   @HttpCode(204)
   @ApiNoContentResponse()
   async delete(@Param('id') id: string): Promise<void> {

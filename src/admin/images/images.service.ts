@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager, IsNull, type Repository } from 'typeorm';
-import { ownRows, owns } from '../../platform/actor/actor.js';
-import { given } from '../requests/given.js';
-import { toDate } from '../requests/moment.js';
+import { tenantFilter, canAccess } from '../../platform/actor/actor.js';
+import { omitUndefined } from '../requests/omit-undefined.js';
+import { toDate } from '../requests/instant.js';
 import { findPage } from '../requests/page.js';
-import { namingConflicts } from '../requests/write-conflicts.js';
+import { translateConstraintErrors } from '../requests/write-conflicts.js';
 import { DirectoryService } from '../../directory/directory.service.js';
 import { IssuerNotFoundError } from '../issuers/issuer.errors.js';
 import { OriginalsService } from '../../originals/originals.service.js';
@@ -34,7 +34,7 @@ export class ImagesService {
    * @throws IdTakenError, PublicIdTakenError (409) @throws IssuerNotFoundError (404); what `OriginalsService` throws.
    */
   async create(dto: CreateImageDto, original?: Buffer): Promise<ImageEntity> {
-    if (!owns(dto.issuer_id)) throw new IssuerNotFoundError();
+    if (!canAccess(dto.issuer_id)) throw new IssuerNotFoundError();
     const row = this.rows.create({
       id: dto.id ?? randomUUID(),
       issuerId: dto.issuer_id,
@@ -45,7 +45,7 @@ export class ImagesService {
       access: dto.access ?? 'token',
       notBefore: null,
     });
-    await namingConflicts<unknown>(
+    await translateConstraintErrors<unknown>(
       original === undefined
         ? this.dataSource.transaction((rows) => rows.insert(ImageEntity, row))
         : this.originals.create(row, original, (rows, kept) =>
@@ -62,14 +62,14 @@ export class ImagesService {
     const row =
       uuid === null
         ? null
-        : await rows.findOne(ImageEntity, { where: { id: uuid, ...ownRows() }, withDeleted: true });
+        : await rows.findOne(ImageEntity, { where: { id: uuid, ...tenantFilter() }, withDeleted: true });
     if (row === null) throw new ImageNotFoundError();
     if (row.deletedAt !== null) throw new ImageDeletedError();
     return row;
   }
 
   async list(query: ListImagesDto): Promise<{ rows: ImageEntity[]; nextCursor: string | null }> {
-    const rows = this.rows.createQueryBuilder('image').where(ownRows());
+    const rows = this.rows.createQueryBuilder('image').where(tenantFilter());
     if (query.issuer_id !== undefined) rows.andWhere('image.issuerId = :issuer', { issuer: query.issuer_id });
     if (query.public_id !== undefined)
       rows.andWhere('image.publicId = :publicId', { publicId: query.public_id });
@@ -82,12 +82,12 @@ export class ImagesService {
     const row = await this.get(id);
     const { public_id: publicId, version, format, delivery_type: deliveryType, access } = dto;
     const notBefore = toDate(dto.not_before);
-    const values = given({ publicId, version, format, deliveryType, access, notBefore });
+    const values = omitUndefined({ publicId, version, format, deliveryType, access, notBefore });
     let changed = row;
-    await this.store.releasing(row, async () => {
-      changed = await namingConflicts(
+    await this.store.removeOrphanAfter(row, async () => {
+      changed = await translateConstraintErrors(
         this.dataSource.transaction(async (rows) => {
-          await rows.update(ImageEntity, { id: row.id, ...ownRows() }, values);
+          await rows.update(ImageEntity, { id: row.id, ...tenantFilter() }, values);
           return this.get(row.id, rows);
         }),
       );
@@ -108,7 +108,14 @@ export class ImagesService {
       { issuerId, publicId, deliveryType, version },
       original,
       async (rows, kept) => {
-        const named = { id: row.id, ...ownRows(), issuerId, publicId, deliveryType, deletedAt: IsNull() };
+        const named = {
+          id: row.id,
+          ...tenantFilter(),
+          issuerId,
+          publicId,
+          deliveryType,
+          deletedAt: IsNull(),
+        };
         const { affected } = await rows.update(ImageEntity, named, kept);
         if (affected !== 1) throw new ImageNotFoundError();
       },
@@ -120,8 +127,8 @@ export class ImagesService {
   /** Leaves a row that answers 410; the public id is retained for its issuer. @throws ImageNotFoundError (404) @throws ImageDeletedError (410) */
   async delete(id: string): Promise<void> {
     const row = await this.get(id);
-    await this.store.releasing(row, () =>
-      this.dataSource.transaction((rows) => rows.softDelete(ImageEntity, { id: row.id, ...ownRows() })),
+    await this.store.removeOrphanAfter(row, () =>
+      this.dataSource.transaction((rows) => rows.softDelete(ImageEntity, { id: row.id, ...tenantFilter() })),
     );
     this.forget(row);
   }

@@ -1,7 +1,7 @@
 import {
   BooleanMember,
   EnumMember,
-  MomentMember,
+  InstantMember,
   NestedMember,
   PatternMember,
   TextMember,
@@ -52,7 +52,7 @@ export class UpdateIssuerDto {
   @BooleanMember({ ...DISABLED, optional: true })
   disabled?: boolean;
 
-  @MomentMember({
+  @InstantMember({
     description: 'Tokens with an older `iat`, or none, are refused; null: whatever their `iat`.',
     optional: true,
   })
@@ -91,17 +91,17 @@ export class CreateKeyDto {
   })
   algorithm?: HmacAlgorithm;
 
-  @MomentMember({ ...NOT_BEFORE, optional: true })
+  @InstantMember({ ...NOT_BEFORE, optional: true })
   not_before?: string | null;
 
-  @MomentMember({ ...NOT_AFTER, optional: true })
+  @InstantMember({ ...NOT_AFTER, optional: true })
   not_after?: string | null;
 }
 
 export class UpdateKeyDto {
-  @MomentMember({ ...NOT_BEFORE, optional: true })
+  @InstantMember({ ...NOT_BEFORE, optional: true })
   not_before?: string | null;
 
-  @MomentMember({ ...NOT_AFTER, optional: true })
+  @InstantMember({ ...NOT_AFTER, optional: true })
   not_after?: string | null;
 }

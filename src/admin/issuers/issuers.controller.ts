@@ -1,6 +1,6 @@
 import { Body, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse } from '@nestjs/swagger';
-import { AdminController, OpenToBoundKeys } from '../access/admin-controller.js';
+import { AdminController, AllowIssuerScopedKeys } from '../access/admin-controller.js';
 import { LocationBuilder } from '../../redirect/location-builder.js';
 import type { RequestOrigin } from '../../platform/http/request-origin.js';
 import { Origin } from '../../platform/http/origin.decorator.js';
@@ -42,7 +42,7 @@ export class IssuersController {
 
   @Get()
   @Route('Lists issuers')
-  @OpenToBoundKeys()
+  @AllowIssuerScopedKeys()
   @ApiOkResponse({ type: IssuerPageView })
   async list(@Query() query: ListIssuersDto): Promise<IssuerPageView> {
     const { rows, nextCursor } = await this.issuers.list(query);
@@ -51,7 +51,7 @@ export class IssuersController {
 
   @Get(':id')
   @Route('Shows an issuer and its keys', { 404: ['issuer_not_found'] })
-  @OpenToBoundKeys()
+  @AllowIssuerScopedKeys()
   @ApiOkResponse({ type: IssuerWithKeysView })
   async get(@Param('id') id: string): Promise<IssuerWithKeysView> {
     const { row, keys } = await this.issuers.get(id);
@@ -78,7 +78,7 @@ export class IssuersController {
 
   @Post(':id/keys')
   @Route('Makes a further key', { 400: ['invalid_host'], 404: ['issuer_not_found'], 409: ['too_many_keys'] })
-  @OpenToBoundKeys()
+  @AllowIssuerScopedKeys()
   @Idempotent()
   @ApiCreatedResponse({ type: NewKeyView })
   async addKey(
@@ -93,7 +93,7 @@ export class IssuersController {
 
   @Patch(':id/keys/:key_id')
   @Route('Sets when a key counts', { 404: ['issuer_not_found', 'key_not_found'] })
-  @OpenToBoundKeys()
+  @AllowIssuerScopedKeys()
   @ApiOkResponse({ type: KeyView })
   async updateKey(
     @Param('id') id: string,
@@ -105,7 +105,7 @@ export class IssuersController {
 
   @Delete(':id/keys/:key_id')
   @Route('Revokes a key', { 404: ['issuer_not_found', 'key_not_found'] })
-  @OpenToBoundKeys()
+  @AllowIssuerScopedKeys()
   @HttpCode(204)
   @ApiNoContentResponse()
   async revokeKey(@Param('id') id: string, @Param('key_id') keyId: string): Promise<void> {

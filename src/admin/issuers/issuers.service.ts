@@ -1,12 +1,12 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { And, DataSource, Equal, IsNull, Not, type EntityManager } from 'typeorm';
-import { ownRows } from '../../platform/actor/actor.js';
+import { tenantFilter } from '../../platform/actor/actor.js';
 import { InvalidRequestError } from '../../domain/request.errors.js';
-import { given } from '../requests/given.js';
-import { toDate } from '../requests/moment.js';
+import { omitUndefined } from '../requests/omit-undefined.js';
+import { toDate } from '../requests/instant.js';
 import { findPage } from '../requests/page.js';
-import { namingConflicts } from '../requests/write-conflicts.js';
+import { translateConstraintErrors } from '../requests/write-conflicts.js';
 import { ENVIRONMENT } from '../../platform/config/config.module.js';
 import type { Environment } from '../../platform/config/environment.js';
 import { DirectoryService } from '../../directory/directory.service.js';
@@ -31,7 +31,7 @@ import {
   KeyNotFoundError,
   TooManyKeysError,
 } from './issuer.errors.js';
-import { issuerKeyPlace } from '../../directory/issuer-key-place.js';
+import { issuerKeyAad } from '../../directory/issuer-key-aad.js';
 import { IssuerKeyEntity } from '../../platform/database/entities/issuer-key.entity.js';
 
 const MAX_KEYS = 8;
@@ -60,7 +60,7 @@ export class IssuersService {
    * @throws InvalidRequestError (422) for a policy that names rows which are not the issuer's.
    */
   async create(dto: CreateIssuerDto, key: CreateKeyDto = {}): Promise<{ row: IssuerEntity; key: NewKey }> {
-    const made = await namingConflicts(
+    const made = await translateConstraintErrors(
       this.dataSource.transaction(async (manager) => {
         const policy =
           dto.policy === undefined ? (this.environment.defaultPolicy ?? {}) : documentOf(dto.policy);
@@ -97,7 +97,7 @@ export class IssuersService {
     ...page
   }: ListIssuersDto): Promise<{ rows: IssuerEntity[]; nextCursor: string | null }> {
     const rows = this.dataSource.getRepository(IssuerEntity).createQueryBuilder('issuer');
-    const { issuerId } = ownRows();
+    const { issuerId } = tenantFilter();
     if (issuerId !== undefined) rows.andWhere('issuer.id = :own', { own: issuerId });
     if (name !== undefined) rows.andWhere('issuer.name = :name', { name });
     return findPage(rows, page);
@@ -111,7 +111,7 @@ export class IssuersService {
     const notBefore = toDate(dto.not_before);
     const row = await this.dataSource.transaction(async (manager) => {
       if (policy !== undefined) await this.policyRows.require(manager, issuerId, policy);
-      const values = given({ name, deliveryFormat, disabled, notBefore, policy });
+      const values = omitUndefined({ name, deliveryFormat, disabled, notBefore, policy });
       await manager.update(IssuerEntity, { id: issuerId }, values);
       return this.getRow(issuerId, manager);
     });
@@ -188,7 +188,7 @@ export class IssuersService {
       id,
       issuerId,
       algorithm: dto.algorithm ?? 'HS256',
-      secret: this.secretBox.seal(Buffer.from(secret), issuerKeyPlace(issuerId, id)),
+      secret: this.secretBox.encrypt(Buffer.from(secret), issuerKeyAad(issuerId, id)),
       ...times,
     });
     await manager.insert(IssuerKeyEntity, row);
@@ -197,7 +197,7 @@ export class IssuersService {
 
   private async getRow(id: string, manager: EntityManager = this.dataSource.manager): Promise<IssuerEntity> {
     const uuid = canonicalUuid(id);
-    const { issuerId } = ownRows();
+    const { issuerId } = tenantFilter();
     const row =
       uuid === null
         ? null
@@ -234,7 +234,7 @@ export class IssuersService {
 /** The members that were given, for a column that is replaced as a whole. */
 function documentOf(dto: PolicyDto): PolicyDocument {
   const { placeholder, ...rest } = dto;
-  return given({ ...rest, placeholder: placeholder?.toLowerCase() });
+  return omitUndefined({ ...rest, placeholder: placeholder?.toLowerCase() });
 }
 
 function requireOrder({ notBefore, notAfter }: { notBefore: Date | null; notAfter: Date | null }): void {

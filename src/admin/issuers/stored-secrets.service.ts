@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { Environment } from '../../platform/config/environment.js';
 import { SecretBox, SecretBoxError } from '../../platform/secrets/secret-box.js';
-import { issuerKeyPlace } from '../../directory/issuer-key-place.js';
+import { issuerKeyAad } from '../../directory/issuer-key-aad.js';
 import { StoredSecretsError } from './issuer.errors.js';
 
 /** Rows that one transaction of a rewrap holds. */
@@ -63,7 +63,7 @@ export class StoredSecretsService {
           await rows.query(
             `UPDATE issuer_keys SET secret = $1 WHERE id = $2 AND issuer_id = $3 AND secret = $4`,
             [
-              this.secretBox.seal(secret, issuerKeyPlace(row.issuer_id, row.id)),
+              this.secretBox.encrypt(secret, issuerKeyAad(row.issuer_id, row.id)),
               row.id,
               row.issuer_id,
               row.secret,
@@ -107,7 +107,7 @@ export async function requireOpenSecrets(
 
 function openSecret(secretBox: SecretBox, { id, issuer_id, secret }: StoredSecret): Buffer | null {
   try {
-    return secretBox.open(secret, issuerKeyPlace(issuer_id, id));
+    return secretBox.decrypt(secret, issuerKeyAad(issuer_id, id));
   } catch (error) {
     if (error instanceof SecretBoxError) return null;
     throw error;

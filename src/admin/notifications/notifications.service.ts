@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { workAsOwn } from '../../platform/actor/actor.js';
-import { namingConflicts } from '../requests/write-conflicts.js';
+import { runAsSystem } from '../../platform/actor/actor.js';
+import { translateConstraintErrors } from '../requests/write-conflicts.js';
 import { NotificationVerifier, type SignedNotification } from '../../cloudinary/notification-verifier.js';
 import type { RowChange } from '../../platform/database/change-feed.js';
 import { DirectoryService } from '../../directory/directory.service.js';
@@ -33,7 +33,9 @@ export class NotificationsService {
     if (!this.verifier.isGenuine(signed)) throw new InvalidNotificationError();
     const notification = readNotification(signed.body, Number(signed.timestamp));
     // They wait for each other in the database: one connection of the pool waits, and not all of them.
-    const done = this.turn.then(() => workAsOwn('cloudinary', () => this.carryOut(notification), requestId));
+    const done = this.turn.then(() =>
+      runAsSystem('cloudinary', () => this.carryOut(notification), requestId),
+    );
     this.turn = done.catch(() => undefined);
     return done;
   }
@@ -41,12 +43,12 @@ export class NotificationsService {
   private async carryOut(notification: Notification): Promise<number> {
     let changes: RowChange[] = [];
     const write = async (): Promise<void> => {
-      changes = await namingConflicts(
+      changes = await translateConstraintErrors(
         this.dataSource.transaction((rows) => this.events.apply(rows, notification)),
       );
     };
     await namesLeft(notification.event).reduce<() => Promise<void>>(
-      (inner, name) => () => this.store.releasing(name, inner),
+      (inner, name) => () => this.store.removeOrphanAfter(name, inner),
       write,
     )();
     for (const change of changes) this.directory.rowChanged(change);

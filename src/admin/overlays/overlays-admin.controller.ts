@@ -1,6 +1,6 @@
 import { Body, Delete, Get, HttpCode, Param, Patch, Post, Put, Query, Redirect } from '@nestjs/common';
 import { ApiCreatedResponse, ApiFoundResponse, ApiNoContentResponse, ApiOkResponse } from '@nestjs/swagger';
-import { AdminController, OpenToBoundKeys } from '../access/admin-controller.js';
+import { AdminController, AllowIssuerScopedKeys } from '../access/admin-controller.js';
 import type { RequestOrigin } from '../../platform/http/request-origin.js';
 import { Origin } from '../../platform/http/origin.decorator.js';
 import { Route } from '../../platform/openapi/route.js';
@@ -23,7 +23,7 @@ export class OverlaysAdminController {
     404: ['issuer_not_found'],
     409: ['id_taken', 'public_id_taken', 'original_exists'],
   })
-  @OpenToBoundKeys()
+  @AllowIssuerScopedKeys()
   @Idempotent()
   @AcceptsOriginal({ form: CreateOverlayDto, versioned: false })
   @ApiCreatedResponse({ type: OverlayView })
@@ -33,7 +33,7 @@ export class OverlaysAdminController {
 
   @Get()
   @Route('Lists overlays')
-  @OpenToBoundKeys()
+  @AllowIssuerScopedKeys()
   @ApiOkResponse({ type: OverlayPageView })
   async list(@Query() query: ListOverlaysDto): Promise<OverlayPageView> {
     const { rows, nextCursor } = await this.overlays.list(query);
@@ -42,7 +42,7 @@ export class OverlaysAdminController {
 
   @Get(':id')
   @Route('Shows an overlay', { 404: ['overlay_not_found'] })
-  @OpenToBoundKeys()
+  @AllowIssuerScopedKeys()
   @ApiOkResponse({ type: OverlayView })
   async get(@Param('id') id: string): Promise<OverlayView> {
     return new OverlayView(await this.overlays.get(id));
@@ -50,7 +50,7 @@ export class OverlaysAdminController {
 
   @Get(':id/preview')
   @Route('Redirects to a thumbnail of an overlay', { 400: ['invalid_host'], 404: ['overlay_not_found'] })
-  @OpenToBoundKeys()
+  @AllowIssuerScopedKeys()
   @Redirect()
   @ApiFoundResponse({ description: 'The signed URL of a thumbnail.' })
   async preview(@Param('id') id: string, @Origin() origin: RequestOrigin): Promise<{ url: string }> {
@@ -59,7 +59,7 @@ export class OverlaysAdminController {
 
   @Patch(':id')
   @Route('Changes an overlay', { 404: ['overlay_not_found'], 409: ['public_id_taken'] })
-  @OpenToBoundKeys()
+  @AllowIssuerScopedKeys()
   @ApiOkResponse({ type: OverlayView })
   async update(@Param('id') id: string, @Body() dto: UpdateOverlayDto): Promise<OverlayView> {
     return new OverlayView(await this.overlays.update(id, dto));
@@ -67,7 +67,7 @@ export class OverlaysAdminController {
 
   @Put(':id/original')
   @Route('Replaces the original of an overlay', { 404: ['overlay_not_found'] })
-  @OpenToBoundKeys()
+  @AllowIssuerScopedKeys()
   @RequiresOriginal()
   @ApiOkResponse({ type: OverlayView })
   async replaceOriginal(@Param('id') id: string, @Original() original: Buffer): Promise<OverlayView> {
@@ -76,7 +76,7 @@ export class OverlaysAdminController {
 
   @Delete(':id')
   @Route('Deletes an overlay', { 404: ['overlay_not_found'] })
-  @OpenToBoundKeys()
+  @AllowIssuerScopedKeys()
   @HttpCode(204)
   @ApiNoContentResponse()
   async delete(@Param('id') id: string): Promise<void> {

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager, type Repository } from 'typeorm';
-import { ownRows, owns } from '../../platform/actor/actor.js';
-import { given } from '../requests/given.js';
+import { tenantFilter, canAccess } from '../../platform/actor/actor.js';
+import { omitUndefined } from '../requests/omit-undefined.js';
 import { findPage } from '../requests/page.js';
-import { namingConflicts } from '../requests/write-conflicts.js';
+import { translateConstraintErrors } from '../requests/write-conflicts.js';
 import { DirectoryService } from '../../directory/directory.service.js';
 import { IssuerNotFoundError } from '../issuers/issuer.errors.js';
 import { OriginalsService } from '../../originals/originals.service.js';
@@ -33,7 +33,7 @@ export class OverlaysService {
    * @throws IdTakenError, PublicIdTakenError (409) @throws IssuerNotFoundError (404); what `OriginalsService` throws.
    */
   async create(dto: CreateOverlayDto, original?: Buffer): Promise<OverlayEntity> {
-    if (!owns(dto.issuer_id)) throw new IssuerNotFoundError();
+    if (!canAccess(dto.issuer_id)) throw new IssuerNotFoundError();
     const row = this.rows.create({
       id: dto.id ?? randomUUID(),
       issuerId: dto.issuer_id,
@@ -42,7 +42,7 @@ export class OverlaysService {
     });
     const { issuerId, publicId, deliveryType } = row;
     const name = { issuerId, publicId, deliveryType, version: unixNow() };
-    await namingConflicts<unknown>(
+    await translateConstraintErrors<unknown>(
       original === undefined
         ? this.dataSource.transaction((rows) => rows.insert(OverlayEntity, row))
         : this.originals.create(name, original, (rows) => rows.insert(OverlayEntity, row)),
@@ -54,13 +54,13 @@ export class OverlaysService {
   /** @throws OverlayNotFoundError (404) */
   async get(id: string, rows: EntityManager = this.dataSource.manager): Promise<OverlayEntity> {
     const uuid = canonicalUuid(id);
-    const row = uuid === null ? null : await rows.findOneBy(OverlayEntity, { id: uuid, ...ownRows() });
+    const row = uuid === null ? null : await rows.findOneBy(OverlayEntity, { id: uuid, ...tenantFilter() });
     if (row === null) throw new OverlayNotFoundError();
     return row;
   }
 
   async list(query: ListOverlaysDto): Promise<{ rows: OverlayEntity[]; nextCursor: string | null }> {
-    const rows = this.rows.createQueryBuilder('overlay').where(ownRows());
+    const rows = this.rows.createQueryBuilder('overlay').where(tenantFilter());
     if (query.issuer_id !== undefined)
       rows.andWhere('overlay.issuerId = :issuer', { issuer: query.issuer_id });
     if (query.public_id !== undefined)
@@ -71,12 +71,12 @@ export class OverlaysService {
   /** @throws PublicIdTakenError (409) @throws OverlayNotFoundError (404) */
   async update(id: string, dto: UpdateOverlayDto): Promise<OverlayEntity> {
     const row = await this.get(id);
-    const values = given({ publicId: dto.public_id, deliveryType: dto.delivery_type });
+    const values = omitUndefined({ publicId: dto.public_id, deliveryType: dto.delivery_type });
     let changed = row;
-    await this.store.releasing(row, async () => {
-      changed = await namingConflicts(
+    await this.store.removeOrphanAfter(row, async () => {
+      changed = await translateConstraintErrors(
         this.dataSource.transaction(async (rows) => {
-          await rows.update(OverlayEntity, { id: row.id, ...ownRows() }, values);
+          await rows.update(OverlayEntity, { id: row.id, ...tenantFilter() }, values);
           return this.get(row.id, rows);
         }),
       );
@@ -95,7 +95,7 @@ export class OverlaysService {
       { issuerId, publicId, deliveryType, version: unixNow() },
       original,
       async (rows) => {
-        const named = { id: row.id, ...ownRows(), issuerId, publicId, deliveryType };
+        const named = { id: row.id, ...tenantFilter(), issuerId, publicId, deliveryType };
         const { affected } = await rows.update(OverlayEntity, named, { updatedAt: () => 'now()' });
         if (affected !== 1) throw new OverlayNotFoundError();
       },
@@ -106,8 +106,8 @@ export class OverlaysService {
   /** Tokens that name it are answered 404 from now on. @throws OverlayNotFoundError (404) */
   async delete(id: string): Promise<void> {
     const row = await this.get(id);
-    await this.store.releasing(row, () =>
-      this.dataSource.transaction((rows) => rows.delete(OverlayEntity, { id: row.id, ...ownRows() })),
+    await this.store.removeOrphanAfter(row, () =>
+      this.dataSource.transaction((rows) => rows.delete(OverlayEntity, { id: row.id, ...tenantFilter() })),
     );
     this.forget(row);
   }

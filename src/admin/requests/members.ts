@@ -138,7 +138,7 @@ const FIRST_MOMENT = Date.parse('0001-01-01T00:00:00Z');
 const LAST_MOMENT = Date.parse('9999-12-31T23:59:59.999Z');
 
 /** A moment with its offset (RFC 3339), or null. */
-export function MomentMember(member: Member): PropertyDecorator {
+export function InstantMember(member: Member): PropertyDecorator {
   return memberOf(
     member,
     { type: String, format: 'date-time', nullable: true },

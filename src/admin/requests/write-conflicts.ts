@@ -3,7 +3,7 @@ import { IssuerNotFoundError } from '../issuers/issuer.errors.js';
 import { IdTakenError, PublicIdTakenError } from './admin.errors.js';
 
 /** Runs a write and names the constraint it broke (SQLSTATE class 23): the database, not a look before, decides. */
-export async function namingConflicts<T>(write: Promise<T>): Promise<T> {
+export async function translateConstraintErrors<T>(write: Promise<T>): Promise<T> {
   try {
     return await write;
   } catch (error) {

@@ -1,6 +1,6 @@
 import { Delete, Get, HttpCode, Param, Query } from '@nestjs/common';
 import { ApiNoContentResponse, ApiOkResponse } from '@nestjs/swagger';
-import { AdminController, OpenToBoundKeys } from '../access/admin-controller.js';
+import { AdminController, AllowIssuerScopedKeys } from '../access/admin-controller.js';
 import { Route } from '../../platform/openapi/route.js';
 import { ListRetainedPublicIdsDto } from './retained-public-id.dto.js';
 import { RetainedPublicIdPageView, RetainedPublicIdView } from './retained-public-id.view.js';
@@ -12,7 +12,7 @@ export class RetainedPublicIdsController {
 
   @Get()
   @Route('Lists public ids that stay their issuer’s though no row has them')
-  @OpenToBoundKeys()
+  @AllowIssuerScopedKeys()
   @ApiOkResponse({ type: RetainedPublicIdPageView })
   async list(@Query() query: ListRetainedPublicIdsDto): Promise<RetainedPublicIdPageView> {
     const { rows, nextCursor } = await this.retained.list(query);

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { ownRows } from '../../platform/actor/actor.js';
+import { tenantFilter } from '../../platform/actor/actor.js';
 import { findPage } from '../requests/page.js';
 import { canonicalUuid } from '../../domain/uuid.js';
 import type { ListRetainedPublicIdsDto } from './retained-public-id.dto.js';
@@ -20,7 +20,7 @@ export class RetainedPublicIdsService {
     const rows = this.dataSource
       .getRepository(RetainedPublicIdEntity)
       .createQueryBuilder('retained')
-      .where(ownRows());
+      .where(tenantFilter());
     if (issuer !== undefined) rows.andWhere('retained.issuerId = :issuer', { issuer });
     if (publicId !== undefined) rows.andWhere('retained.publicId = :publicId', { publicId });
     return findPage(rows, page);
@@ -31,7 +31,7 @@ export class RetainedPublicIdsService {
     const uuid = canonicalUuid(id);
     if (uuid === null) throw new RetainedPublicIdNotFoundError();
     const { affected } = await this.dataSource.transaction((rows) =>
-      rows.delete(RetainedPublicIdEntity, { id: uuid, ...ownRows() }),
+      rows.delete(RetainedPublicIdEntity, { id: uuid, ...tenantFilter() }),
     );
     if (affected !== 1) throw new RetainedPublicIdNotFoundError();
   }

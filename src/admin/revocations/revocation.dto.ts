@@ -1,4 +1,4 @@
-import { MomentMember, PatternMember } from '../requests/members.js';
+import { InstantMember, PatternMember } from '../requests/members.js';
 import { PageQueryDto } from '../requests/page.js';
 
 // As `readClaims` takes them: any other value could be in no token.
@@ -17,7 +17,7 @@ export class CreateRevocationDto {
   @PatternMember({ ...SESSION_ID, optional: true })
   session_id?: string;
 
-  @MomentMember({
+  @InstantMember({
     description:
       'When the last token it is about has expired by its own `exp`: the revocation may be forgotten from an hour later on. Null: never.',
     optional: true,

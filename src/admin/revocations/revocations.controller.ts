@@ -1,6 +1,6 @@
 import { Body, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse } from '@nestjs/swagger';
-import { AdminController, OpenToBoundKeys } from '../access/admin-controller.js';
+import { AdminController, AllowIssuerScopedKeys } from '../access/admin-controller.js';
 import { Route } from '../../platform/openapi/route.js';
 import { Idempotent } from '../idempotency/idempotency.interceptor.js';
 import { CreateRevocationDto, ListRevocationsDto } from './revocation.dto.js';
@@ -13,7 +13,7 @@ export class RevocationsController {
 
   @Post()
   @Route('Revokes a token or a session', { 404: ['issuer_not_found'] })
-  @OpenToBoundKeys()
+  @AllowIssuerScopedKeys()
   @Idempotent()
   @ApiCreatedResponse({ type: RevocationView })
   async revoke(@Param('id') issuerId: string, @Body() dto: CreateRevocationDto): Promise<RevocationView> {
@@ -22,7 +22,7 @@ export class RevocationsController {
 
   @Get()
   @Route('Lists an issuer’s revocations', { 404: ['issuer_not_found'] })
-  @OpenToBoundKeys()
+  @AllowIssuerScopedKeys()
   @ApiOkResponse({ type: RevocationPageView })
   async list(@Param('id') issuerId: string, @Query() query: ListRevocationsDto): Promise<RevocationPageView> {
     const { rows, nextCursor } = await this.revocations.list(issuerId, query);
@@ -31,7 +31,7 @@ export class RevocationsController {
 
   @Get(':revocation_id')
   @Route('Shows a revocation', { 404: ['issuer_not_found', 'revocation_not_found'] })
-  @OpenToBoundKeys()
+  @AllowIssuerScopedKeys()
   @ApiOkResponse({ type: RevocationView })
   async get(@Param('id') issuerId: string, @Param('revocation_id') id: string): Promise<RevocationView> {
     return new RevocationView(await this.revocations.get(issuerId, id));
@@ -39,7 +39,7 @@ export class RevocationsController {
 
   @Delete(':revocation_id')
   @Route('Takes a revocation back', { 404: ['issuer_not_found', 'revocation_not_found'] })
-  @OpenToBoundKeys()
+  @AllowIssuerScopedKeys()
   @HttpCode(204)
   @ApiNoContentResponse()
   async restore(@Param('id') issuerId: string, @Param('revocation_id') id: string): Promise<void> {

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { DataSource, type Repository } from 'typeorm';
-import { owns, workAsOwn } from '../../platform/actor/actor.js';
+import { canAccess, runAsSystem } from '../../platform/actor/actor.js';
 import { InvalidRequestError } from '../../domain/request.errors.js';
-import { toDate } from '../requests/moment.js';
+import { toDate } from '../requests/instant.js';
 import { findPage } from '../requests/page.js';
-import { namingConflicts } from '../requests/write-conflicts.js';
+import { translateConstraintErrors } from '../requests/write-conflicts.js';
 import { DirectoryService } from '../../directory/directory.service.js';
 import { IssuerNotFoundError } from '../issuers/issuer.errors.js';
 import { IssuerEntity } from '../../platform/database/entities/issuer.entity.js';
@@ -56,7 +56,7 @@ export class RevocationsService implements OnApplicationBootstrap, OnApplication
     const { kind, value } = readName(dto);
     // A Date: Postgres rounds a finer fraction up, out of the last year that is allowed.
     const expiresAt = toDate(dto.expires_at ?? null);
-    await namingConflicts(
+    await translateConstraintErrors(
       this.dataSource.transaction((rows) =>
         rows.query(
           `INSERT INTO revocations (id, issuer_id, kind, value, expires_at) VALUES ($1, $2, $3, $4, $5)
@@ -109,7 +109,7 @@ export class RevocationsService implements OnApplicationBootstrap, OnApplication
    * @returns how many.
    */
   async prune(): Promise<number> {
-    const [, deleted] = await workAsOwn('service', () =>
+    const [, deleted] = await runAsSystem('service', () =>
       this.dataSource.transaction((rows) =>
         rows.query<[unknown, number]>(
           `DELETE FROM revocations WHERE id IN (
@@ -124,7 +124,7 @@ export class RevocationsService implements OnApplicationBootstrap, OnApplication
     const id = canonicalUuid(issuerId);
     // The issuer of somebody else is one that does not exist.
     const found =
-      id !== null && owns(id) && (await this.dataSource.getRepository(IssuerEntity).existsBy({ id }));
+      id !== null && canAccess(id) && (await this.dataSource.getRepository(IssuerEntity).existsBy({ id }));
     if (!found) throw new IssuerNotFoundError();
     return id;
   }

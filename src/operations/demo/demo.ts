@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import type { INestApplicationContext } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { workAsOwn } from '../../platform/actor/actor.js';
+import { runAsSystem } from '../../platform/actor/actor.js';
 import { AuditService } from '../../admin/audit/audit.service.js';
 import { embeddedSecretsPath } from '../../platform/config/embedded-secrets.js';
 import type { Environment } from '../../platform/config/environment.js';
@@ -47,7 +47,7 @@ export async function welcome(
 ): Promise<(origin: string) => string> {
   const issuer = await app.get(DirectoryService).findIssuer(DEMO.issuer);
   const [key] = issuer?.keys ?? [];
-  const isBrought =
+  const isSupplied =
     key !== undefined &&
     playground &&
     LOOPBACK.has(host) &&
@@ -75,7 +75,7 @@ export async function welcome(
         lines.push(
           '',
           'The playground, to compose and seal your own:',
-          `  ${origin}${playgroundPath(isBrought ? key.secret : null)}`,
+          `  ${origin}${playgroundPath(isSupplied ? key.secret : null)}`,
         );
       }
     }
@@ -105,7 +105,7 @@ async function isOfDemo(
 ): Promise<boolean> {
   const audit = app.get(AuditService, { strict: false });
   const made = { row_id: id, action, limit: 1 };
-  const { rows } = await workAsOwn('demo', () => audit.list(made));
+  const { rows } = await runAsSystem('demo', () => audit.list(made));
   return rows[0]?.actor === 'demo';
 }
 
@@ -118,7 +118,7 @@ export async function createDemoRows(
   app: INestApplicationContext,
   deliveryMode: DeliveryMode,
 ): Promise<void> {
-  await workAsOwn('demo', () => createRows(app, deliveryMode));
+  await runAsSystem('demo', () => createRows(app, deliveryMode));
 }
 
 async function createRows(app: INestApplicationContext, deliveryMode: DeliveryMode): Promise<void> {

@@ -7,7 +7,7 @@ import { ChangeFeed } from '../../platform/database/change-feed.js';
 import { RedirectCache } from '../../redirect/redirect-cache.js';
 import { DatabaseLookups } from '../../directory/database-lookups.service.js';
 import { DirectoryService } from '../../directory/directory.service.js';
-import { askWorkers, answerWorkers } from '../serve/worker-metrics.js';
+import { requestWorkerMetrics, serveWorkerMetrics } from '../serve/worker-metrics.js';
 import type { Sample } from '../../platform/observability/instruments.js';
 import { Observations } from '../../platform/observability/observations.js';
 
@@ -37,12 +37,12 @@ export class MetricsService {
   ) {
     collectDefaultMetrics({ register: this.registry });
     for (const instrument of this.instruments()) this.registry.registerMetric(asMetric(instrument));
-    answerWorkers(() => this.registry.getMetricsAsJSON());
+    serveWorkerMetrics(() => this.registry.getMetricsAsJSON());
   }
 
   /** The text of this process, or of all workers together. */
   async read(): Promise<string> {
-    const workers = await askWorkers();
+    const workers = await requestWorkerMetrics();
     const registry = workers === null ? this.registry : AggregatorRegistry.aggregate([...workers]);
     return registry.metrics();
   }

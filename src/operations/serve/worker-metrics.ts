@@ -20,7 +20,7 @@ const asked = new Map<number, (readings: readonly Reading[]) => void>();
  * What all workers have counted; null in a process that is none. The connection that asks may belong to any of them,
  * and each knows but its own numbers: the supervisor asks the others.
  */
-export function askWorkers(): Promise<readonly MetricObject[][]> | null {
+export function requestWorkerMetrics(): Promise<readonly MetricObject[][]> | null {
   const { worker } = cluster;
   if (worker === undefined) return null;
   const id = (lastId += 1);
@@ -33,7 +33,7 @@ export function askWorkers(): Promise<readonly MetricObject[][]> | null {
 }
 
 /** Gives the supervisor this worker's numbers when it asks for them. */
-export function answerWorkers(read: () => Promise<Reading>): void {
+export function serveWorkerMetrics(read: () => Promise<Reading>): void {
   const { worker } = cluster;
   worker?.on('message', (message: Message) => {
     if (message.pixseal === 'readings') {

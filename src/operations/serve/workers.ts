@@ -12,7 +12,7 @@ export interface WorkerPool {
 const FIRST_DELAY = 100;
 const MAX_DELAY = 30_000;
 /** Milliseconds that a worker must have lived for its end not to count as one of a row. */
-const SOUND_LIFE = 10_000;
+const STABLE_UPTIME = 10_000;
 /** Milliseconds that workers may take to end beyond the time for which they drain: each closes within 8 s itself. */
 const END = 12_000;
 
@@ -51,7 +51,7 @@ export class Workers {
 
   private fork(): void {
     if (this.ending) return;
-    const born = performance.now();
+    const startedAt = performance.now();
     let worker: Worker;
     try {
       worker = this.pool.fork();
@@ -64,7 +64,7 @@ export class Workers {
     const end = (how: object): void => {
       if (!this.alive.delete(worker)) return;
       if (this.ending) this.exitIfDone();
-      else this.replace({ worker: process.pid, ...how }, performance.now() - born);
+      else this.replace({ worker: process.pid, ...how }, performance.now() - startedAt);
     };
     worker.once('listening', () => {
       this.served = true;
@@ -80,8 +80,8 @@ export class Workers {
     });
   }
 
-  /** @param how It ended, for the log. @param lived Milliseconds. */
-  private replace(how: object, lived: number): void {
+  /** @param how It ended, for the log. @param uptime Milliseconds. */
+  private replace(how: object, uptime: number): void {
     if (!this.served) {
       // A setting or the database: the worker has said which, and another one would say the same.
       this.logger.error(how, 'a worker ended before it served');
@@ -89,7 +89,7 @@ export class Workers {
       this.stop(0);
       return;
     }
-    this.delay = lived > SOUND_LIFE ? FIRST_DELAY : Math.min(this.delay * 2, MAX_DELAY);
+    this.delay = uptime > STABLE_UPTIME ? FIRST_DELAY : Math.min(this.delay * 2, MAX_DELAY);
     this.logger.warn({ ...how, restart_ms: this.delay }, 'worker died, and is started again');
     setTimeout(() => {
       this.fork();

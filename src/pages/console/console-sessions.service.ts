@@ -16,7 +16,7 @@ import type { SessionDocument } from './session.document.js';
 
 /** Seconds from signing in to the session's end. */
 const LIFETIME = 8 * 3600;
-const PLACE = ['console_session'];
+const AAD = ['console_session'];
 /** Where a browser knows the origin to be safe, no other host can set a cookie of this name (RFC 6265bis §4.1.3.2). */
 const SECURE_NAME = '__Host-pixseal_console';
 const NAME = 'pixseal_console';
@@ -57,7 +57,7 @@ export class ConsoleSessions extends AdminSessions {
     if (actor === null) throw new WrongAdminKeyError();
     const end = Math.min(Date.now() + LIFETIME * 1_000, actor.expiresAt?.getTime() ?? Infinity);
     const sealed: Sealed = { ...reference, digest: reference.digest.toString('base64url'), end };
-    const blob = this.box.seal(Buffer.from(JSON.stringify(sealed)), PLACE);
+    const blob = this.box.encrypt(Buffer.from(JSON.stringify(sealed)), AAD);
     const cookie = this.cookie(origin, blob.toString('base64url'), LIFETIME);
     return { document: this.documentOf({ actor, end }), cookie };
   }
@@ -92,7 +92,7 @@ export class ConsoleSessions extends AdminSessions {
   private openBlob(blob: string): Sealed | null {
     try {
       // Sealed here: what opens is of this form.
-      return JSON.parse(this.box.open(Buffer.from(blob, 'base64url'), PLACE).toString()) as Sealed;
+      return JSON.parse(this.box.decrypt(Buffer.from(blob, 'base64url'), AAD).toString()) as Sealed;
     } catch (error) {
       if (error instanceof SecretBoxError) return null;
       throw error;

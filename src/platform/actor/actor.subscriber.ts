@@ -1,5 +1,5 @@
 import { EventSubscriber, type EntitySubscriberInterface, type TransactionStartEvent } from 'typeorm';
-import { findWork } from './actor.js';
+import { currentContext } from './actor.js';
 
 /**
  * Tells each transaction whose work it is, for the triggers that write the audit log: no service can forget to. The
@@ -8,7 +8,7 @@ import { findWork } from './actor.js';
 @EventSubscriber()
 export class ActorSubscriber implements EntitySubscriberInterface {
   async afterTransactionStart({ queryRunner }: TransactionStartEvent): Promise<void> {
-    const work = findWork();
+    const work = currentContext();
     if (work === null) return;
     await queryRunner.query(
       `SELECT set_config('pixseal.actor', $1, true), set_config('pixseal.request_id', $2, true),

@@ -16,26 +16,26 @@ export interface Actor {
 }
 
 /** One piece of an actor's work, such as a request. */
-export interface Work {
+export interface RequestContext {
   readonly actor: Actor;
   readonly requestId: string | null;
   /** The reservation of its idempotency key, in whose name it creates a row. */
   readonly reservation: string | null;
 }
 
-const works = new AsyncLocalStorage<Work>();
-let underWay = 0;
+const contexts = new AsyncLocalStorage<RequestContext>();
+let activeCount = 0;
 
 /** Runs what an actor does; it is known to everything that is called from there until it ends. */
-export async function workAs<T>(work: Work, run: () => Promise<T>): Promise<T> {
-  underWay += 1;
+export async function runAs<T>(context: RequestContext, run: () => Promise<T>): Promise<T> {
+  activeCount += 1;
   try {
-    return await works.run(work, run);
+    return await contexts.run(context, run);
   } finally {
-    underWay -= 1;
+    activeCount -= 1;
     // Before Node 24 a storage that was used once hooks into every promise and timer of the process from then on, and
     // each redirect would pay for the last admin request.
-    if (underWay === 0) works.disable();
+    if (activeCount === 0) contexts.disable();
   }
 }
 
@@ -43,18 +43,18 @@ export async function workAs<T>(work: Work, run: () => Promise<T>): Promise<T> {
  * Runs what the service itself, its command line or Cloudinary does: with every right, under that name in the audit
  * log.
  */
-export function workAsOwn<T>(
+export function runAsSystem<T>(
   name: 'cli' | 'cloudinary' | 'demo' | 'service',
   run: () => Promise<T>,
   requestId: string | null = null,
 ): Promise<T> {
   const actor = { name, scopes: SCOPES, issuerId: null, expiresAt: null };
-  return workAs({ actor, requestId, reservation: null }, run);
+  return runAs({ actor, requestId, reservation: null }, run);
 }
 
 /** The work under way; null where nobody works. */
-export function findWork(): Work | null {
-  return works.getStore() ?? null;
+export function currentContext(): RequestContext | null {
+  return contexts.getStore() ?? null;
 }
 
 /**
@@ -62,19 +62,19 @@ export function findWork(): Work | null {
  * @throws where nobody does: rows are never handed out, or written, without someone to whom they may be shown.
  */
 export function getActor(): Actor {
-  const work = findWork();
-  if (work === null) throw new Error('An admin service was asked outside of anybody’s work');
-  return work.actor;
+  const context = currentContext();
+  if (context === null) throw new Error('An admin service was asked outside of anybody’s work');
+  return context.actor;
 }
 
 /** The condition that keeps a query within the actor's rows: part of the SQL of each of them. */
-export function ownRows(): { readonly issuerId?: string } {
+export function tenantFilter(): { readonly issuerId?: string } {
   const { issuerId } = getActor();
   return issuerId === null ? {} : { issuerId };
 }
 
 /** Whether a row of this issuer is one of the actor's. */
-export function owns(issuerId: string): boolean {
+export function canAccess(issuerId: string): boolean {
   const { issuerId: own } = getActor();
   return own === null || own === issuerId;
 }

@@ -18,7 +18,7 @@ export function embeddedSecretsPath(dataDir: string): string {
  * The secrets of a data folder, made at the first start.
  * @throws when the folder cannot be written or the file is not as it was written.
  */
-export function keepEmbeddedSecrets(dataDir: string): EmbeddedSecrets {
+export function loadEmbeddedSecrets(dataDir: string): EmbeddedSecrets {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const path = embeddedSecretsPath(dataDir);
   const made: SecretsFile = {

@@ -26,9 +26,9 @@ export interface RowChange {
 export interface ChangeListener {
   rowChanged(change: RowChange): void;
   /** Whether changes are being told. Each time it comes back, some may have been missed meanwhile. */
-  liveChanged(live: boolean): void;
+  onConnectionChange(live: boolean): void;
   /** Everything that had changed by then has been told. @param at by `performance.now()`. */
-  heardAll?(at: number): void;
+  onHeartbeat?(at: number): void;
 }
 
 /** Tells what changed in the database, heard over `LISTEN`: the migrations' triggers send it. */
@@ -43,7 +43,7 @@ export class ChangeFeed implements OnModuleInit {
   private closed = false;
   private live = false;
   /** By `performance.now()`. */
-  private heardAt = performance.now();
+  private receivedAt = performance.now();
 
   constructor(
     private readonly dataSource: DataSource,
@@ -60,7 +60,7 @@ export class ChangeFeed implements OnModuleInit {
   get silentFor(): number {
     // In the process there is no way on which a change could be lost.
     if (this.live && this.environment.database.kind === 'embedded') return 0;
-    return performance.now() - this.heardAt;
+    return performance.now() - this.receivedAt;
   }
 
   /** Must be called before the application starts; a listener stays for good. */
@@ -87,7 +87,7 @@ export class ChangeFeed implements OnModuleInit {
     const driver = this.dataSource.driver as PostgresDriver;
     const [client, release] = (await driver.obtainMasterConnection()) as [pg.PoolClient, () => void];
     client.on('notification', ({ channel, payload }) => {
-      if (channel === CHANGES_CHANNEL) this.hear(payload ?? '');
+      if (channel === CHANGES_CHANNEL) this.receive(payload ?? '');
     });
     await client.query(`LISTEN ${CHANGES_CHANNEL}`);
     release();
@@ -96,7 +96,7 @@ export class ChangeFeed implements OnModuleInit {
 
   private async listenOnServer(url: string): Promise<void> {
     let lost = false;
-    const lose = (error: unknown): void => {
+    const disconnect = (error: unknown): void => {
       if (lost) return;
       lost = true;
       if (this.live) this.tellLive(false);
@@ -109,7 +109,7 @@ export class ChangeFeed implements OnModuleInit {
       );
     };
     try {
-      const connection = await FeedConnection.open(url, this.hear, lose);
+      const connection = await FeedConnection.open(url, this.receive, disconnect);
       if (this.closed || connection.isEnded) {
         void connection.end();
         return;
@@ -118,22 +118,22 @@ export class ChangeFeed implements OnModuleInit {
       this.tellLive(true);
       if (this.warnings.size > 0) this.logger.log('The change feed is live again');
       this.warnings.clear();
-      this.beat(connection, lose);
+      this.beat(connection, disconnect);
     } catch (error) {
-      lose(error);
+      disconnect(error);
     }
   }
 
-  private beat(connection: FeedConnection, lose: (error: unknown) => void): void {
+  private beat(connection: FeedConnection, disconnect: (error: unknown) => void): void {
     this.later(HEARTBEAT, async () => {
       try {
         const sentAt = await connection.beat();
         if (this.connection !== connection) return;
-        this.heardAt = sentAt;
-        for (const listener of this.listeners) listener.heardAll?.(sentAt);
-        this.beat(connection, lose);
+        this.receivedAt = sentAt;
+        for (const listener of this.listeners) listener.onHeartbeat?.(sentAt);
+        this.beat(connection, disconnect);
       } catch (error) {
-        lose(error);
+        disconnect(error);
       }
     });
   }
@@ -154,7 +154,7 @@ export class ChangeFeed implements OnModuleInit {
     this.timer = setTimeout(() => void task(), delay).unref();
   }
 
-  private readonly hear = (payload: string): void => {
+  private readonly receive = (payload: string): void => {
     const change = readChange(payload);
     if (change === null) {
       this.logger.warn(`A notification on ${CHANGES_CHANNEL} is none of the triggers' own, and is ignored`);
@@ -166,8 +166,8 @@ export class ChangeFeed implements OnModuleInit {
 
   private tellLive(live: boolean): void {
     this.live = live;
-    if (live) this.heardAt = performance.now();
-    for (const listener of this.listeners) listener.liveChanged(live);
+    if (live) this.receivedAt = performance.now();
+    for (const listener of this.listeners) listener.onConnectionChange(live);
   }
 }
 

@@ -71,7 +71,7 @@ const SCHEMA = {
  * @param queryTimeout Milliseconds; 0 for none, as migrations need it: they wait for each other and for large tables.
  * @throws FolderLockedError when another process holds the data folder.
  */
-export async function makeDataSource(
+export async function createDataSource(
   settings: DatabaseSettings,
   queryTimeout = QUERY_TIMEOUT,
 ): Promise<DataSource> {
@@ -90,18 +90,18 @@ export async function makeDataSource(
       onConnect: (client: pg.Client) => limitStatements(client, queryTimeout),
       query_timeout: queryTimeout,
       keepAlive: true,
-      Client: HeardClient,
+      Client: SafeClient,
     },
   });
 }
 
 /**
  * Opens the data source of the settings, for a process that starts.
- * @param queryTimeout As of `makeDataSource`.
+ * @param queryTimeout As of `createDataSource`.
  * @throws ConnectionSettingError where DATABASE_URL is at fault; FolderLockedError.
  */
 export async function openDataSource(settings: DatabaseSettings, queryTimeout?: number): Promise<DataSource> {
-  const dataSource = await makeDataSource(settings, queryTimeout);
+  const dataSource = await createDataSource(settings, queryTimeout);
   try {
     await dataSource.initialize();
     // A pooler in statement mode refuses a transaction, and nothing before.
@@ -130,7 +130,7 @@ async function limitStatements(client: pg.Client, timeout: number): Promise<void
  * One whose answer has not come in time is ended: the answer may still come, while the rollback that waited behind it is
  * dropped, and whoever got the connection next would go on in that transaction, and commit what was answered 503.
  */
-class HeardClient extends pg.Client {
+class SafeClient extends pg.Client {
   constructor(config?: pg.ClientConfig) {
     super(config);
     this.on('error', () => undefined);

@@ -22,7 +22,7 @@ const WORKER = new URL('./embedded-postgres.worker.js', import.meta.url);
 const ahead = new Map<string, Promise<EmbeddedPostgres>>();
 
 /** Begins what `openEmbeddedPostgres` will wait for: all else that a service needs can be loaded meanwhile. */
-export function openAhead(dataDir: string): void {
+export function prewarm(dataDir: string): void {
   const opening = open(dataDir);
   // Whoever waits for it is told.
   opening.catch(() => undefined);

@@ -83,14 +83,14 @@ function takeFile(path: string, draft: string, folder: string): () => void {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
-    const holder = readHolder(path);
-    if (holder === null) continue;
-    const [pid = '', started = '', namespace = NAMESPACE] = holder.trim().split(' ');
+    const owner = readOwner(path);
+    if (owner === null) continue;
+    const [pid = '', started = '', namespace = NAMESPACE] = owner.trim().split(' ');
     const alive = namespace === NAMESPACE ? isAlive(Number(pid), started) : isHeard(path);
     if (alive) throw new FolderLockedError(folder, Number(pid), namespace !== NAMESPACE);
     const release = takeFile(`${path}.dead`, draft, folder);
     try {
-      if (readHolder(path) === holder) rmSync(path);
+      if (readOwner(path) === owner) rmSync(path);
     } finally {
       release();
     }
@@ -98,7 +98,7 @@ function takeFile(path: string, draft: string, folder: string): () => void {
 }
 
 /** Null for a file that has gone meanwhile. */
-function readHolder(path: string): string | null {
+function readOwner(path: string): string | null {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {

@@ -100,7 +100,7 @@ export function refuseBrokenRequest(
   const isUnread = connection.last?.complete !== false && error.code !== BEHIND_THE_LAST;
   const closeWith = (problem: ProblemError): void => {
     connection.settle = () => {
-      closeInTurn(socket, connection, isUnread, problem);
+      closeAfterResponses(socket, connection, isUnread, problem);
     };
     connection.settle();
   };
@@ -121,7 +121,7 @@ export function refuseBrokenRequest(
  * Closes the connection once every response ahead is sent, and writes the problem first where a request waits for it.
  * @param isUnread Whether the head of the request was not read; else its body was not.
  */
-function closeInTurn(
+function closeAfterResponses(
   socket: Socket,
   { unsent, last }: Connection,
   isUnread: boolean,

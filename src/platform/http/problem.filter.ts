@@ -67,7 +67,7 @@ export class ProblemFilter implements ExceptionFilter {
   }
 
   private compose(thrown: unknown): ProblemResponse {
-    const known = thrown instanceof ProblemError && thrown.lasts ? this.shared.get(thrown) : undefined;
+    const known = thrown instanceof ProblemError && thrown.shared ? this.shared.get(thrown) : undefined;
     if (known !== undefined) return known;
     const error = this.findUnavailable(thrown) ?? thrown;
     const problem = this.describe(error);
@@ -83,7 +83,7 @@ export class ProblemFilter implements ExceptionFilter {
       // Each character a byte: the UTF-8 of whatever is beyond ASCII.
       body: isPlainText(json) ? json : Buffer.from(json).toString('latin1'),
     };
-    if (error instanceof ProblemError && error.lasts) this.shared.set(error, response);
+    if (error instanceof ProblemError && error.shared) this.shared.set(error, response);
     return response;
   }
 

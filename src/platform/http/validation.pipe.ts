@@ -16,7 +16,7 @@ const RULES = {
 };
 
 /** Bodies and queries against their DTO: unknown members are refused, every fault is named at once. */
-export function makeValidationPipe(): ValidationPipe {
+export function createValidationPipe(): ValidationPipe {
   return new RequestPipe({ ...RULES, transform: true, exceptionFactory: refusalOf });
 }
 

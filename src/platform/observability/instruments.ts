@@ -12,7 +12,7 @@ export interface Sample {
 }
 
 /** Durations in plain numbers: to observe one costs a few comparisons and allocates nothing. */
-export class Durations {
+export class Histogram {
   private readonly counts = new Float64Array(BOUNDS.length + 1);
   private sum = 0;
 
@@ -42,7 +42,7 @@ export class Durations {
 }
 
 /** Counts by a few words. Whoever adds must know all of them: nothing that a client sends is one. */
-export class Tally<Name extends string> {
+export class Counter<Name extends string> {
   private readonly rows = new Map<string, { readonly labels: Record<Name, string>; value: number }>();
 
   constructor(private readonly names: readonly Name[]) {}

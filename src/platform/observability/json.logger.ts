@@ -3,7 +3,7 @@ import { pino, stdTimeFunctions, type Logger } from 'pino';
 import type { LogLevel } from '../config/environment.js';
 
 /** JSON lines on standard output. */
-export function makeLogger(level: LogLevel): Logger {
+export function createLogger(level: LogLevel): Logger {
   return pino({
     level,
     base: null,

@@ -1,5 +1,5 @@
 import type { Exchange, RedirectKind } from '../http/exchange.js';
-import { Durations, Tally, type Sample } from './instruments.js';
+import { Histogram, Counter, type Sample } from './instruments.js';
 
 /** How many renders there are at this moment. */
 export interface RenderLoad {
@@ -17,19 +17,19 @@ const NO_ROUTE = 'none';
 export class Observations {
   readonly redirects: Record<RedirectKind, number> = { cached: 0, token: 0, public: 0 };
   /** Up to 500 tokens come in one request of `/deliveries`: each by its problem's code, or `ok`. */
-  readonly deliveries = new Tally(['code']);
-  readonly problems = new Tally(['route', 'code']);
-  readonly refusals = new Tally(['scope']);
-  readonly adminWrites = new Tally(['method', 'route', 'status']);
-  readonly notifications = new Tally(['result']);
-  readonly renders = new Durations();
-  readonly renderFailures = new Tally(['status']);
+  readonly deliveries = new Counter(['code']);
+  readonly problems = new Counter(['route', 'code']);
+  readonly refusals = new Counter(['scope']);
+  readonly adminWrites = new Counter(['method', 'route', 'status']);
+  readonly notifications = new Counter(['result']);
+  readonly renders = new Histogram();
+  readonly renderFailures = new Counter(['status']);
   readonly renderCache = { hit: 0, miss: 0 };
-  readonly revocationLag = new Durations();
+  readonly revocationLag = new Histogram();
   /** Null in the modes that render nothing. */
   renderLoad: RenderLoad | null = null;
   /** By route, then by the first digit of the status. */
-  private readonly routes = new Map<string, Map<number, Durations>>();
+  private readonly routes = new Map<string, Map<number, Histogram>>();
 
   /** Counts a response. @param elapsed Milliseconds from the request's arrival to the end of its response. */
   observe(
@@ -54,7 +54,7 @@ export class Observations {
     );
   }
 
-  private durationsOf(route: string, status: number): Durations {
+  private durationsOf(route: string, status: number): Histogram {
     let classes = this.routes.get(route);
     if (classes === undefined) {
       classes = new Map();
@@ -63,7 +63,7 @@ export class Observations {
     const digit = Math.floor(status / 100);
     let durations = classes.get(digit);
     if (durations === undefined) {
-      durations = new Durations();
+      durations = new Histogram();
       classes.set(digit, durations);
     }
     return durations;

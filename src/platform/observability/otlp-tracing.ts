@@ -52,7 +52,7 @@ export class OtlpTracing extends Tracing {
     });
     this.provider = new TracerProvider({
       resource: resourceFromAttributes({ 'service.name': settings.serviceName }),
-      sampler: makeSampler(settings),
+      sampler: createSampler(settings),
       spanProcessors: [new BatchSpanProcessor({ exporter, exportTimeoutMillis: EXPORT_TIMEOUT })],
     });
     this.tracer = this.provider.getTracer('pixseal');
@@ -126,7 +126,7 @@ export class OtlpTracing extends Tracing {
 }
 
 /** As the SDK reads `OTEL_TRACES_SAMPLER`. */
-function makeSampler({ sampler, ratio }: TracingSettings): Sampler {
+function createSampler({ sampler, ratio }: TracingSettings): Sampler {
   const name = sampler.replace('parentbased_', '');
   const root =
     name === 'always_off'

@@ -24,16 +24,16 @@ export function trustFor(trustProxy: TrustProxy): false | ((address: string, hop
 }
 
 /**
- * @param tellForwarded Called once, when a request comes through a proxy that `TRUST_PROXY` does not know.
+ * @param warnOfForwarded Called once, when a request comes through a proxy that `TRUST_PROXY` does not know.
  */
-export function clientAddress(trustProxy: TrustProxy, tellForwarded: () => void): AddressOf {
+export function clientAddress(trustProxy: TrustProxy, warnOfForwarded: () => void): AddressOf {
   const trust = trustFor(trustProxy);
   if (trust !== false) return (request) => proxyAddr(request, trust);
   let told = false;
   return ({ rawHeaders, socket }) => {
     if (!told && isForwarded(rawHeaders)) {
       told = true;
-      tellForwarded();
+      warnOfForwarded();
     }
     return socket.remoteAddress;
   };

@@ -5,11 +5,11 @@ export interface Rate {
 }
 
 /** What is left of an allowance. */
-export interface Allowance {
+export interface RateLimitResult {
   /** Whether this request is refused; a refused one is not counted. */
   readonly refused: boolean;
   /** Milliseconds until the allowance is whole again. */
-  readonly debt: number;
+  readonly backlog: number;
 }
 
 /**
@@ -24,17 +24,17 @@ export const TOLERANCE = 0.01;
  */
 export abstract class RateLimitStorage {
   /** Whether `spend` may give a promise. */
-  abstract readonly waits: boolean;
+  abstract readonly isAsync: boolean;
 
   /**
    * Takes from a caller's allowance.
    * @param cost What the request counts for; more than is left is lent, nothing (0) only looks.
    * @returns no promise where nothing is waited for: a redirect then stays within one turn of the event loop.
    */
-  abstract spend(key: string, rate: Rate, cost?: number): Allowance | Promise<Allowance>;
+  abstract consume(key: string, rate: Rate, cost?: number): RateLimitResult | Promise<RateLimitResult>;
 }
 
 /** Milliseconds until one more request fits into an allowance. */
-export function waitAfter(debt: number, { limit, ttl }: Rate): number {
-  return Math.max(0, debt + ttl / limit - ttl);
+export function retryDelay(backlog: number, { limit, ttl }: Rate): number {
+  return Math.max(0, backlog + ttl / limit - ttl);
 }

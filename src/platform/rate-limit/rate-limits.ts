@@ -4,7 +4,7 @@ import type { Environment } from '../config/environment.js';
 import { addressKey } from './address-key.js';
 import { TooManyRequestsError } from './limits.errors.js';
 import type { LimitScope } from '../../domain/problem.error.js';
-import { type Allowance, type Rate, RateLimitStorage, waitAfter } from './rate-limit.storage.js';
+import { type RateLimitResult, type Rate, RateLimitStorage, retryDelay } from './rate-limit.storage.js';
 
 const MINUTE = 60_000;
 
@@ -41,12 +41,12 @@ export class RateLimits {
     if (this.perAddress === null || cost === 0) return undefined;
     const key = addressKey(address);
     if (key === null && address !== undefined) this.warnOfUnknown();
-    return this.spend('address', key ?? UNKNOWN, this.perAddress, cost);
+    return this.consume('address', key ?? UNKNOWN, this.perAddress, cost);
   }
 
   /** @throws TooManyRequestsError (429) */
   consumeIssuer(issuerId: string): Promise<void> | undefined {
-    return this.perIssuer === null ? undefined : this.spend('issuer', issuerId, this.perIssuer, 1);
+    return this.perIssuer === null ? undefined : this.consume('issuer', issuerId, this.perIssuer, 1);
   }
 
   private warnOfUnknown(): void {
@@ -58,9 +58,9 @@ export class RateLimits {
     );
   }
 
-  private spend(scope: LimitScope, name: string, rate: Rate, cost: number): Promise<void> | undefined {
+  private consume(scope: LimitScope, name: string, rate: Rate, cost: number): Promise<void> | undefined {
     // No request lends more than a whole allowance: a gallery of 500 would be refused for hours at a low rate.
-    const left = this.storage.spend(`${scope}:${name}`, rate, Math.min(cost, rate.limit));
+    const left = this.storage.consume(`${scope}:${name}`, rate, Math.min(cost, rate.limit));
     if (left instanceof Promise) {
       return left.then((allowance) => {
         requireAllowance(scope, allowance, rate);
@@ -78,6 +78,6 @@ function perMinute(limit: number): Rate | null {
   return limit === 0 ? null : { limit, ttl: MINUTE };
 }
 
-function requireAllowance(scope: LimitScope, { refused, debt }: Allowance, rate: Rate): void {
-  if (refused) throw new TooManyRequestsError(scope, waitAfter(debt, rate));
+function requireAllowance(scope: LimitScope, { refused, backlog }: RateLimitResult, rate: Rate): void {
+  if (refused) throw new TooManyRequestsError(scope, retryDelay(backlog, rate));
 }

@@ -3,12 +3,12 @@ import { Logger } from '@nestjs/common';
 import { Redis, type Result } from 'ioredis';
 import { withDeadline } from '../deadline.js';
 import { MemoryRateLimitStorage } from './memory-rate-limit.storage.js';
-import { type Allowance, type Rate, RateLimitStorage, TOLERANCE } from './rate-limit.storage.js';
+import { type RateLimitResult, type Rate, RateLimitStorage, TOLERANCE } from './rate-limit.storage.js';
 
 declare module 'ioredis' {
   interface RedisCommander<Context> {
     /** `SPEND`, as the client names it. */
-    spendAllowance(
+    consumeAllowance(
       key: string,
       limit: number,
       ttl: number,
@@ -53,7 +53,7 @@ return { 0, string.format('%.3f', debt) }
  * for longer than 50 ms: this process then counts alone until it answers again.
  */
 export class RedisRateLimitStorage extends RateLimitStorage implements OnApplicationShutdown {
-  override readonly waits = true;
+  override readonly isAsync = true;
   private readonly logger = new Logger(RedisRateLimitStorage.name);
   private readonly redis: Redis;
   private restsUntil = 0;
@@ -61,11 +61,11 @@ export class RedisRateLimitStorage extends RateLimitStorage implements OnApplica
 
   constructor(
     url: string,
-    private readonly alone = new MemoryRateLimitStorage(),
+    private readonly local = new MemoryRateLimitStorage(),
   ) {
     super();
     this.redis = new Redis(url, {
-      scripts: { spendAllowance: { lua: SPEND, numberOfKeys: 1 } },
+      scripts: { consumeAllowance: { lua: SPEND, numberOfKeys: 1 } },
       connectTimeout: CONNECT_TIMEOUT,
       commandTimeout: FORGET,
       // What cannot be sent now is counted here: nothing is kept to be sent, or sent again, later.
@@ -77,29 +77,29 @@ export class RedisRateLimitStorage extends RateLimitStorage implements OnApplica
       reconnectOnError: (error) => READ_ONLY.test(error.message),
     });
     this.redis.on('error', (error) => {
-      this.lose(error);
+      this.disconnected(error);
     });
   }
 
-  override spend(key: string, rate: Rate, cost = 1): Allowance | Promise<Allowance> {
+  override consume(key: string, rate: Rate, cost = 1): RateLimitResult | Promise<RateLimitResult> {
     if (this.redis.status !== 'ready' || performance.now() < this.restsUntil) {
-      return this.alone.spend(key, rate, cost);
+      return this.local.consume(key, rate, cost);
     }
-    const asked = this.redis.spendAllowance(PREFIX + key, rate.limit, rate.ttl, cost, TOLERANCE);
+    const asked = this.redis.consumeAllowance(PREFIX + key, rate.limit, rate.ttl, cost, TOLERANCE);
     return withDeadline(asked, WAIT, () => {
       throw new Error(`no answer in ${WAIT} ms`);
     }).then(
-      ([refused, debt]) => {
+      ([refused, backlog]) => {
         // A replica responds to a look without a charge, and to a refusal.
-        if (cost > 0 && refused === 0) this.find();
-        return { refused: refused === 1, debt: Number(debt) };
+        if (cost > 0 && refused === 0) this.reconnected();
+        return { refused: refused === 1, backlog: Number(backlog) };
       },
       (error: unknown) => {
         this.restsUntil = performance.now() + REST;
-        this.lose(error);
+        this.disconnected(error);
         // Some keys of a cluster are on this server: it would be lost and found again with every other caller.
         if (error instanceof Error && CLUSTER.test(error.message)) this.redis.disconnect();
-        return this.alone.spend(key, rate, cost);
+        return this.local.consume(key, rate, cost);
       },
     );
   }
@@ -109,13 +109,13 @@ export class RedisRateLimitStorage extends RateLimitStorage implements OnApplica
   }
 
   /** Once per loss, however many requests meet it. */
-  private lose(error: unknown): void {
+  private disconnected(error: unknown): void {
     if (this.lost) return;
     this.lost = true;
     this.logger.warn(`${describeFault(error)}: rates are counted in this process alone`);
   }
 
-  private find(): void {
+  private reconnected(): void {
     if (!this.lost) return;
     this.lost = false;
     this.logger.log('Redis answers again: rates are counted for all replicas');

@@ -33,13 +33,13 @@ export class SecretBox {
     }));
   }
 
-  /** @param place Where the blob will lie, such as issuer id, key id and column: it opens there alone. */
-  seal(secret: Buffer, place: readonly string[]): Buffer {
+  /** @param aad Where the blob will lie, such as issuer id, key id and column: it opens there alone. */
+  encrypt(secret: Buffer, aad: readonly string[]): Buffer {
     const [first] = this.keys;
     if (first === undefined) throw new SecretBoxError('There is no key to seal with');
     const nonce = randomBytes(NONCE_BYTES);
     const head = Buffer.concat([Buffer.of(VERSION), first.id, nonce]);
-    const cipher = createCipheriv('aes-256-gcm', first.key, nonce).setAAD(authenticated(head, place));
+    const cipher = createCipheriv('aes-256-gcm', first.key, nonce).setAAD(authenticated(head, aad));
     return Buffer.concat([head, cipher.update(secret), cipher.final(), cipher.getAuthTag()]);
   }
 
@@ -54,16 +54,16 @@ export class SecretBox {
   }
 
   /** @throws SecretBoxError when the blob was not sealed for this place by one of the keys. */
-  open(blob: Buffer, place: readonly string[]): Buffer {
+  decrypt(blob: Buffer, aad: readonly string[]): Buffer {
     if (blob.length < HEAD_BYTES + TAG_BYTES || blob[0] !== VERSION) {
       throw new SecretBoxError('The stored secret is not a sealed blob of a known version');
     }
     const head = blob.subarray(0, HEAD_BYTES);
-    const sealedBy = this.keys.find(({ id }) => isUnder(blob, id));
-    if (sealedBy === undefined)
+    const encryptedBy = this.keys.find(({ id }) => isUnder(blob, id));
+    if (encryptedBy === undefined)
       throw new SecretBoxError('SECRETS_KEY does not hold the key of a stored secret');
-    const decipher = createDecipheriv('aes-256-gcm', sealedBy.key, head.subarray(1 + KEY_ID_BYTES))
-      .setAAD(authenticated(head, place))
+    const decipher = createDecipheriv('aes-256-gcm', encryptedBy.key, head.subarray(1 + KEY_ID_BYTES))
+      .setAAD(authenticated(head, aad))
       .setAuthTag(blob.subarray(-TAG_BYTES));
     try {
       return Buffer.concat([decipher.update(blob.subarray(HEAD_BYTES, -TAG_BYTES)), decipher.final()]);
@@ -77,6 +77,6 @@ function isUnder(blob: Buffer, keyId: Buffer): boolean {
   return blob[0] === VERSION && keyId.equals(blob.subarray(1, 1 + KEY_ID_BYTES));
 }
 
-function authenticated(head: Buffer, place: readonly string[]): Buffer {
-  return Buffer.concat([head, Buffer.from(JSON.stringify(place))]);
+function authenticated(head: Buffer, aad: readonly string[]): Buffer {
+  return Buffer.concat([head, Buffer.from(JSON.stringify(aad))]);
 }

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { MemoryRateLimitStorage } from '../../../src/platform/rate-limit/memory-rate-limit.storage.js';
-import { waitAfter } from '../../../src/platform/rate-limit/rate-limit.storage.js';
+import { retryDelay } from '../../../src/platform/rate-limit/rate-limit.storage.js';
 
 const MINUTE = 60_000;
 const RATE = { limit: 6, ttl: MINUTE };
@@ -10,7 +10,7 @@ afterEach(() => vi.useRealTimers());
 
 const spendUntilRefused = (storage: MemoryRateLimitStorage, key: string, rate = RATE): number => {
   let spent = 0;
-  while (!storage.spend(key, rate).refused) spent += 1;
+  while (!storage.consume(key, rate).refused) spent += 1;
   return spent;
 };
 
@@ -37,7 +37,7 @@ describe('an allowance in memory', () => {
     const storage = new MemoryRateLimitStorage();
     let spent = 0;
     for (let second = 0; second < 60; second += 1) {
-      for (let index = 0; index < 100; index += 1) if (!storage.spend('a', RATE).refused) spent += 1;
+      for (let index = 0; index < 100; index += 1) if (!storage.consume('a', RATE).refused) spent += 1;
       vi.advanceTimersByTime(1_000);
     }
     expect(spent).toBe(11);
@@ -47,9 +47,9 @@ describe('an allowance in memory', () => {
     const storage = new MemoryRateLimitStorage();
     spendUntilRefused(storage, 'a');
     vi.advanceTimersByTime(3_000);
-    const { refused, debt } = storage.spend('a', RATE);
+    const { refused, backlog: debt } = storage.consume('a', RATE);
     expect(refused).toBe(true);
-    expect(waitAfter(debt, RATE)).toBeCloseTo(7_000);
+    expect(retryDelay(debt, RATE)).toBeCloseTo(7_000);
   });
 
   it('is each caller’s own', () => {
@@ -60,19 +60,19 @@ describe('an allowance in memory', () => {
 
   it('lends what a request counts for beyond what is left, and nothing to one that only looks', () => {
     const storage = new MemoryRateLimitStorage();
-    for (let index = 0; index < 5; index += 1) storage.spend('a', RATE);
-    expect(storage.spend('a', RATE, 0)).toMatchObject({ refused: false });
-    expect(storage.spend('a', RATE, 6)).toMatchObject({ refused: false });
-    expect(storage.spend('a', RATE, 0)).toMatchObject({ refused: true });
+    for (let index = 0; index < 5; index += 1) storage.consume('a', RATE);
+    expect(storage.consume('a', RATE, 0)).toMatchObject({ refused: false });
+    expect(storage.consume('a', RATE, 6)).toMatchObject({ refused: false });
+    expect(storage.consume('a', RATE, 0)).toMatchObject({ refused: true });
     vi.advanceTimersByTime(MINUTE - 1);
-    expect(storage.spend('a', RATE)).toMatchObject({ refused: true });
+    expect(storage.consume('a', RATE)).toMatchObject({ refused: true });
     vi.advanceTimersByTime(1);
-    expect(storage.spend('a', RATE)).toMatchObject({ refused: false });
+    expect(storage.consume('a', RATE)).toMatchObject({ refused: false });
   });
 
   it('keeps a bounded number of callers: an attacker with ever new addresses does not make it grow', () => {
     const storage = new MemoryRateLimitStorage(1_000);
-    for (let index = 0; index < 50_000; index += 1) storage.spend(`flood-${index}`, RATE);
+    for (let index = 0; index < 50_000; index += 1) storage.consume(`flood-${index}`, RATE);
     expect(storage.size).toBe(1_000);
     expect(spendUntilRefused(storage, 'flood-49999')).toBe(5);
   });
@@ -81,8 +81,8 @@ describe('an allowance in memory', () => {
     const storage = new MemoryRateLimitStorage(10);
     spendUntilRefused(storage, 'steady');
     for (let index = 0; index < 100; index += 1) {
-      storage.spend(`other-${index}`, RATE);
-      expect(storage.spend('steady', RATE).refused).toBe(true);
+      storage.consume(`other-${index}`, RATE);
+      expect(storage.consume('steady', RATE).refused).toBe(true);
     }
   });
 

@@ -30,13 +30,15 @@ function open(url: string): RedisRateLimitStorage {
 
 /** Waits until a storage asks Redis: only then it waits for an answer. */
 async function ready(storage: RedisRateLimitStorage): Promise<void> {
-  await expect.poll(() => storage.spend('probe', RATE, 0) instanceof Promise, { timeout: 10_000 }).toBe(true);
+  await expect
+    .poll(() => storage.consume('probe', RATE, 0) instanceof Promise, { timeout: 10_000 })
+    .toBe(true);
 }
 
 async function countUntilRefused(storages: readonly RedisRateLimitStorage[], key: string): Promise<number> {
   for (let spent = 0; spent < 1_000; spent += 1) {
     const storage = storages[spent % storages.length];
-    if (storage === undefined || (await storage.spend(key, RATE)).refused) return spent;
+    if (storage === undefined || (await storage.consume(key, RATE)).refused) return spent;
   }
   throw new Error('never refused');
 }
@@ -47,7 +49,7 @@ describe.runIf(binary !== null)('rates in Redis', () => {
     const replicas = [open(url), open(url), open(url)];
     await Promise.all(replicas.map(ready));
     expect(await countUntilRefused(replicas, 'shared')).toBe(5);
-    for (const replica of replicas) expect((await replica.spend('shared', RATE)).refused).toBe(true);
+    for (const replica of replicas) expect((await replica.consume('shared', RATE)).refused).toBe(true);
     expect(await countUntilRefused(replicas, 'other')).toBe(5);
   });
 
@@ -57,7 +59,7 @@ describe.runIf(binary !== null)('rates in Redis', () => {
     await Promise.all(replicas.map(ready));
     const answers = await Promise.all(
       Array.from({ length: 300 }, async (_, index) => {
-        const answer = await replicas[index % 3]?.spend('burst', { limit: 100, ttl: 600_000 });
+        const answer = await replicas[index % 3]?.consume('burst', { limit: 100, ttl: 600_000 });
         return answer?.refused;
       }),
     );
@@ -71,15 +73,15 @@ describe.runIf(binary !== null)('rates in Redis', () => {
     const storage = open(url);
     await ready(storage);
     const rate = { limit: 2, ttl: 2_000 };
-    expect(await storage.spend('a', rate, 0)).toStrictEqual({ refused: false, debt: 0 });
-    await storage.spend('a', rate);
-    await storage.spend('a', rate);
-    const { refused, debt } = await storage.spend('a', rate, 0);
+    expect(await storage.consume('a', rate, 0)).toStrictEqual({ refused: false, debt: 0 });
+    await storage.consume('a', rate);
+    await storage.consume('a', rate);
+    const { refused, backlog: debt } = await storage.consume('a', rate, 0);
     expect(refused).toBe(true);
     expect(debt).toBeGreaterThan(1_000);
     expect(debt).toBeLessThanOrEqual(2_000);
     await new Promise((resolve) => setTimeout(resolve, debt - 900));
-    expect(await storage.spend('a', rate)).toMatchObject({ refused: false });
+    expect(await storage.consume('a', rate)).toMatchObject({ refused: false });
   });
 
   it('go on in memory when Redis is killed, and in Redis once it is back', async () => {
@@ -89,7 +91,7 @@ describe.runIf(binary !== null)('rates in Redis', () => {
     expect(await countUntilRefused([storage], 'before')).toBe(5);
     await server.stop();
     const started = performance.now();
-    expect((await storage.spend('before', RATE)).refused).toBe(false);
+    expect((await storage.consume('before', RATE)).refused).toBe(false);
     expect(await countUntilRefused([storage], 'during')).toBe(5);
     expect(performance.now() - started).toBeLessThan(BOUND);
     await startServer(server.port);
@@ -104,12 +106,12 @@ describe.runIf(binary !== null)('rates in Redis', () => {
     server.signal('SIGSTOP');
     const started = performance.now();
     const many = await Promise.all(
-      Array.from({ length: 20 }, async (_, index) => storage.spend(`k${index}`, RATE)),
+      Array.from({ length: 20 }, async (_, index) => storage.consume(`k${index}`, RATE)),
     );
     expect(performance.now() - started).toBeLessThan(BOUND);
     expect(many.every(({ refused }) => !refused)).toBe(true);
     // For a second nobody asks: the answer is there at once.
-    expect(storage.spend('next', RATE)).not.toBeInstanceOf(Promise);
+    expect(storage.consume('next', RATE)).not.toBeInstanceOf(Promise);
     server.signal('SIGCONT');
     await ready(storage);
   });
@@ -160,7 +162,7 @@ describe.runIf(binary !== null)('rates in a Redis of another kind', () => {
     const storage = open(server?.url ?? '');
     await ready(storage);
     for (let index = 0; index < 200; index += 1) {
-      expect((await storage.spend(`key ${index}`, RATE)).refused).toBe(false);
+      expect((await storage.consume(`key ${index}`, RATE)).refused).toBe(false);
     }
     expect(log).toStrictEqual({
       warnings: [
@@ -169,7 +171,7 @@ describe.runIf(binary !== null)('rates in a Redis of another kind', () => {
       infos: [],
     });
     // Nothing waits for it any more.
-    expect(storage.spend('next', RATE)).not.toBeInstanceOf(Promise);
+    expect(storage.consume('next', RATE)).not.toBeInstanceOf(Promise);
     expect(await countUntilRefused([storage], 'counted')).toBe(5);
   });
 
@@ -186,8 +188,8 @@ describe.runIf(binary !== null)('rates in a Redis of another kind', () => {
     // It is tried again each second, and looks without a charge succeed.
     for (let turn = 0; turn < 3; turn += 1) {
       await ready(storage);
-      await storage.spend('look', RATE, 0);
-      expect((await storage.spend(`turn ${turn}`, RATE)).refused).toBe(false);
+      await storage.consume('look', RATE, 0);
+      expect((await storage.consume(`turn ${turn}`, RATE)).refused).toBe(false);
     }
     expect(log).toStrictEqual({
       warnings: [
@@ -199,7 +201,7 @@ describe.runIf(binary !== null)('rates in a Redis of another kind', () => {
     await expect
       .poll(
         async () => {
-          await storage.spend('again', { limit: 1_000, ttl: 60_000 });
+          await storage.consume('again', { limit: 1_000, ttl: 60_000 });
           return log.infos;
         },
         { timeout: 10_000 },
@@ -212,7 +214,7 @@ describe.runIf(binary !== null)('rates in a Redis of another kind', () => {
 describe('rates where Redis never was', () => {
   it('are counted in memory, and nothing waits', async () => {
     const storage = open(`redis://127.0.0.1:${await findFreePort()}`);
-    const answers = Array.from({ length: 6 }, () => storage.spend('a', RATE));
+    const answers = Array.from({ length: 6 }, () => storage.consume('a', RATE));
     expect(answers.map((answer) => !(answer instanceof Promise) && answer.refused)).toStrictEqual([
       ...Array.from({ length: 5 }, () => false),
       true,

@@ -14,13 +14,13 @@ const STORED = Buffer.from(
 
 describe('a sealed secret', () => {
   it('opens again, from what was stored long ago too', () => {
-    expect(box.open(box.seal(Buffer.from('a secret'), PLACE), PLACE).toString()).toBe('a secret');
-    expect(box.open(STORED, PLACE).toString()).toBe('a secret');
+    expect(box.decrypt(box.encrypt(Buffer.from('a secret'), PLACE), PLACE).toString()).toBe('a secret');
+    expect(box.decrypt(STORED, PLACE).toString()).toBe('a secret');
   });
 
   it('is never the same twice, and shows nothing of the secret', () => {
     const secret = randomBytes(32);
-    const blobs = [box.seal(secret, PLACE), box.seal(secret, PLACE)];
+    const blobs = [box.encrypt(secret, PLACE), box.encrypt(secret, PLACE)];
     expect(blobs[0]?.equals(blobs[1] ?? Buffer.alloc(0))).toBe(false);
     for (const blob of blobs) expect(blob.includes(secret)).toBe(false);
   });
@@ -29,13 +29,13 @@ describe('a sealed secret', () => {
     for (let bit = 0; bit < STORED.length * 8; bit += 1) {
       const flipped = Buffer.from(STORED);
       flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7));
-      expect(() => box.open(flipped, PLACE)).toThrow(SecretBoxError);
+      expect(() => box.decrypt(flipped, PLACE)).toThrow(SecretBoxError);
     }
   });
 
   it('does not open cut off, nor empty', () => {
     for (let length = 0; length < STORED.length; length += 1) {
-      expect(() => box.open(STORED.subarray(0, length), PLACE)).toThrow(SecretBoxError);
+      expect(() => box.decrypt(STORED.subarray(0, length), PLACE)).toThrow(SecretBoxError);
     }
   });
 
@@ -45,15 +45,15 @@ describe('a sealed secret', () => {
     ['column', ['issuer_keys.other', 'issuer', 'key']],
     ['parting of the same text', ['issuer_keys.secret', 'issuerkey', '']],
   ])('does not open at another %s', (_, place) => {
-    expect(() => box.open(STORED, place)).toThrow('altered, or moved');
+    expect(() => box.decrypt(STORED, place)).toThrow('altered, or moved');
   });
 
   it('opens with any key of the list, and is sealed with the first', () => {
     const both = new SecretBox([OTHER, KEY]);
-    expect(both.open(STORED, PLACE).toString()).toBe('a secret');
-    const blob = both.seal(Buffer.from('new'), PLACE);
-    expect(new SecretBox([OTHER]).open(blob, PLACE).toString()).toBe('new');
-    expect(() => box.open(blob, PLACE)).toThrow('SECRETS_KEY does not hold the key');
+    expect(both.decrypt(STORED, PLACE).toString()).toBe('a secret');
+    const blob = both.encrypt(Buffer.from('new'), PLACE);
+    expect(new SecretBox([OTHER]).decrypt(blob, PLACE).toString()).toBe('new');
+    expect(() => box.decrypt(blob, PLACE)).toThrow('SECRETS_KEY does not hold the key');
   });
 
   it('tells which key it is under', () => {

@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 
 /** A text of the service: what it has between backticks is shown as code. */
-export function Told({ text }: { readonly text: string }): JSX.Element {
+export function FormattedText({ text }: { readonly text: string }): JSX.Element {
   const parts = text.split('`');
   // An odd one is part of somebody's value.
   if (parts.length % 2 === 0) return <>{text}</>;
