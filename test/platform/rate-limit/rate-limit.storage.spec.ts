@@ -47,9 +47,9 @@ describe('an allowance in memory', () => {
     const storage = new MemoryRateLimitStorage();
     spendUntilRefused(storage, 'a');
     vi.advanceTimersByTime(3_000);
-    const { refused, backlog: debt } = storage.consume('a', RATE);
+    const { refused, backlog: backlog } = storage.consume('a', RATE);
     expect(refused).toBe(true);
-    expect(retryDelay(debt, RATE)).toBeCloseTo(7_000);
+    expect(retryDelay(backlog, RATE)).toBeCloseTo(7_000);
   });
 
   it('is each caller’s own', () => {

@@ -73,14 +73,14 @@ describe.runIf(binary !== null)('rates in Redis', () => {
     const storage = open(url);
     await ready(storage);
     const rate = { limit: 2, ttl: 2_000 };
-    expect(await storage.consume('a', rate, 0)).toStrictEqual({ refused: false, debt: 0 });
+    expect(await storage.consume('a', rate, 0)).toStrictEqual({ refused: false, backlog: 0 });
     await storage.consume('a', rate);
     await storage.consume('a', rate);
-    const { refused, backlog: debt } = await storage.consume('a', rate, 0);
+    const { refused, backlog: backlog } = await storage.consume('a', rate, 0);
     expect(refused).toBe(true);
-    expect(debt).toBeGreaterThan(1_000);
-    expect(debt).toBeLessThanOrEqual(2_000);
-    await new Promise((resolve) => setTimeout(resolve, debt - 900));
+    expect(backlog).toBeGreaterThan(1_000);
+    expect(backlog).toBeLessThanOrEqual(2_000);
+    await new Promise((resolve) => setTimeout(resolve, backlog - 900));
     expect(await storage.consume('a', rate)).toMatchObject({ refused: false });
   });
 
