@@ -23,9 +23,7 @@ export type LayerAssets = ReadonlyMap<string, LayerAsset>;
 /** A parameter of a component: written already, or waiting for its row. */
 interface Part {
   readonly code: string;
-  written: string | RowPart;
-  /** The one after it: a list costs less than an array that grows. */
-  next: Part | null;
+  readonly written: string | RowPart;
 }
 
 interface RowPart {
@@ -41,7 +39,7 @@ const NO_FLAGS: readonly UsedFlag[] = [];
  */
 export class MappedStep {
   /** In the order of their codes, none twice. */
-  private first: Part | null = null;
+  private readonly parts: Part[] = [];
   private flags = NO_FLAGS;
   private onLayer = false;
   /** Overlays and underlays, texts included. */
@@ -86,9 +84,9 @@ export class MappedStep {
   /** These ids, and those of the rows that it needs, each once. */
   withRowIds(ids: readonly string[]): readonly string[] {
     let all = ids;
-    for (let part = this.first; part !== null; part = part.next) {
-      if (typeof part.written === 'string' || all.includes(part.written.id)) continue;
-      all = all.length === 0 ? [part.written.id] : [...all, part.written.id];
+    for (const { written } of this.parts) {
+      if (typeof written === 'string' || all.includes(written.id)) continue;
+      all = [...all, written.id];
     }
     return all;
   }
@@ -132,12 +130,11 @@ export class MappedStep {
 
   /** What the component says, by short code; the id of its row where an asset is not resolved yet. */
   values(): ComponentValues {
-    const parameters: string[] = [];
-    for (let part = this.first; part !== null; part = part.next) {
-      const { code, written } = part;
-      parameters.push(typeof written === 'string' ? written : `${code}_${written.id}`);
-    }
-    return valuesOf(parameters);
+    return valuesOf(
+      this.parts.map(({ code, written }) =>
+        typeof written === 'string' ? written : `${code}_${written.id}`,
+      ),
+    );
   }
 
   /**
@@ -147,8 +144,7 @@ export class MappedStep {
    */
   component(overlays: LayerAssets): string {
     let component = '';
-    for (let part = this.first; part !== null; part = part.next) {
-      const { written } = part;
+    for (const { written } of this.parts) {
       if (component !== '') component += ',';
       component += typeof written === 'string' ? written : this.write(written, overlays);
     }
@@ -226,19 +222,11 @@ export class MappedStep {
    * underscore comes before every letter, so codes alone sort the same.
    */
   private put(code: string, written: Part['written']): void {
-    let before: Part | null = null;
-    let after = this.first;
-    while (after !== null && after.code < code) {
-      before = after;
-      after = after.next;
-    }
-    if (after?.code === code) {
-      after.written = written;
-      return;
-    }
-    const part = { code, written, next: after };
-    if (before === null) this.first = part;
-    else before.next = part;
+    const { parts } = this;
+    let index = parts.length;
+    while (index > 0 && (parts[index - 1]?.code ?? '') > code) index -= 1;
+    const isReplaced = parts[index - 1]?.code === code;
+    parts.splice(isReplaced ? index - 1 : index, isReplaced ? 1 : 0, { code, written });
   }
 }
 
