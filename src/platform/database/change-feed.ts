@@ -13,7 +13,7 @@ const RECONNECT_DELAY = 500;
 /** Milliseconds until a pooler without notifications is tried again: it takes an operator to change it. */
 const POOLER_DELAY = 5_000;
 
-/** A row that was inserted, updated or deleted, by whomever. */
+/** A row that any client inserted, updated or deleted. */
 export interface RowChange {
   readonly table: 'issuers' | 'issuer_keys' | 'images' | 'overlays' | 'revocations' | 'admin_keys';
   readonly id: string;
@@ -22,16 +22,16 @@ export interface RowChange {
   readonly at?: number;
 }
 
-/** Who wants to know of changes. */
+/** Receives changes of rows. */
 export interface ChangeListener {
   rowChanged(change: RowChange): void;
-  /** Whether changes are being told. Each time it comes back, some may have been missed meanwhile. */
+  /** Whether the feed is live. Changes may have been missed each time it becomes live again. */
   onConnectionChange(live: boolean): void;
-  /** Everything that had changed by then has been told. @param at by `performance.now()`. */
+  /** Every change committed before this time was delivered. @param at by `performance.now()`. */
   onHeartbeat?(at: number): void;
 }
 
-/** Tells what changed in the database, heard over `LISTEN`: the migrations' triggers send it. */
+/** Delivers changes of rows, which the migrations' triggers send and `LISTEN` receives. */
 @Injectable()
 export class ChangeFeed implements OnModuleInit {
   private readonly logger = new Logger(ChangeFeed.name);
@@ -51,19 +51,19 @@ export class ChangeFeed implements OnModuleInit {
     @Inject(ENVIRONMENT) private readonly environment: Environment,
   ) {}
 
-  /** Whether changes are being told. */
+  /** Whether changes are delivered now. */
   get isLive(): boolean {
     return this.live;
   }
 
-  /** Milliseconds since everything that had changed was last known to have been told. */
+  /** Milliseconds since the last heartbeat, before which every committed change was delivered. */
   get silentFor(): number {
-    // In the process there is no way on which a change could be lost.
+    // Within the process no change can be lost.
     if (this.live && this.environment.database.kind === 'embedded') return 0;
     return performance.now() - this.receivedAt;
   }
 
-  /** Must be called before the application starts; a listener stays for good. */
+  /** Must be called before the application starts; a listener cannot be removed. */
   subscribe(listener: ChangeListener): void {
     this.listeners.push(listener);
   }
@@ -82,7 +82,7 @@ export class ChangeFeed implements OnModuleInit {
     await connection?.end();
   }
 
-  /** The pool's one connection hears its own process's changes, and there is no other. */
+  /** The embedded database has one connection, which also receives the changes it makes. */
   private async listenInProcess(): Promise<void> {
     const driver = this.dataSource.driver as PostgresDriver;
     const [client, release] = (await driver.obtainMasterConnection()) as [pg.PoolClient, () => void];
@@ -157,7 +157,7 @@ export class ChangeFeed implements OnModuleInit {
   private readonly receive = (payload: string): void => {
     const change = readChange(payload);
     if (change === null) {
-      this.logger.warn(`A notification on ${CHANGES_CHANNEL} is none of the triggers' own, and is ignored`);
+      this.logger.warn(`A notification on ${CHANGES_CHANNEL} was not sent by a trigger and is ignored`);
       return;
     }
     for (const listener of this.listeners) listener.rowChanged(change);
@@ -171,7 +171,7 @@ export class ChangeFeed implements OnModuleInit {
   }
 }
 
-/** Null for what no trigger wrote: every role that may connect may send a `NOTIFY`. */
+/** Null for any other payload: every role that may connect may send a `NOTIFY`. */
 function readChange(payload: string): RowChange | null {
   try {
     const change: unknown = JSON.parse(payload);

@@ -9,17 +9,17 @@ export class ConnectionSettingError extends Error {
 
 const UNTRUSTED =
   /^(UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT(_LOCALLY)?|SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT)$/;
-/** Codes of Node for a certificate that is not accepted, and for TLS that fails otherwise. */
+/** Node's codes for a certificate that is not accepted, and for other failures of TLS. */
 const TLS_CODE = /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_)/;
 const NO_TLS_OFFERED = 'The server does not support SSL connections';
 const TLS_REQUIRED = /no encryption|SSL off|SSL connection is required|connection is insecure/i;
 
-/** Whether an error is about TLS or a certificate: the server of before may be behind it again. */
+/** Whether an error is about TLS or a certificate. Such a server may come back with a valid one. */
 export function isTlsError(error: Error): boolean {
   return TLS_CODE.test(codeOf(error)) || error.message.startsWith(NO_TLS_OFFERED);
 }
 
-/** @returns null for an error that another setting would not change. */
+/** @returns null for an error that no other setting would avoid. */
 export function findConnectionSettingError(error: unknown): ConnectionSettingError | null {
   const problem = error instanceof Error ? findProblem(error) : null;
   return problem === null ? null : new ConnectionSettingError(problem);

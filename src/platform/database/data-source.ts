@@ -25,7 +25,7 @@ import { CreateCloudinaryAssets1771000000000 } from './migrations/1771000000000-
 import { TimeRevocations1772000000000 } from './migrations/1772000000000-time-revocations.js';
 import { RetainPublicIds1773000000000 } from './migrations/1773000000000-retain-public-ids.js';
 
-/** Milliseconds to wait for a connection, and for an answer, before a request is told 503. */
+/** Milliseconds to wait for a connection, and for a response, before a request gets 503. */
 const CONNECT_TIMEOUT = 900;
 const QUERY_TIMEOUT = 5_000;
 const POOL_SIZE = 10;
@@ -60,16 +60,16 @@ const SCHEMA = {
   subscribers: [ActorSubscriber],
   migrationsTableName: 'migrations',
   synchronize: false,
-  // None is needed: Postgres makes UUIDs by itself.
+  // Not needed: Postgres generates UUIDs itself.
   installExtensions: false,
   logging: false,
 } satisfies DataSourceOptions;
 
 /**
- * Makes the data source that the settings name, not yet initialised: the same driver, entities and migrations on
- * a server and in the process.
- * @param queryTimeout Milliseconds; 0 for none, as migrations need it: they wait for each other and for large tables.
- * @throws FolderLockedError when another process holds the data folder.
+ * Creates the data source of the settings, not yet initialized: the same driver, entities and migrations for a server
+ * and for the embedded database.
+ * @param queryTimeout Milliseconds; 0 for none: migrations wait for each other and for large tables.
+ * @throws FolderLockedError when another process uses the data folder.
  */
 export async function createDataSource(
   settings: DatabaseSettings,
@@ -85,7 +85,7 @@ export async function createDataSource(
     applicationName: 'pixseal',
     poolSize: POOL_SIZE,
     extra: {
-      // Not TypeORM's `url`, whose own parser knows fewer forms than that of `pg`.
+      // Not TypeORM's `url`: its parser supports fewer forms than that of `pg`.
       connectionString: settings.url,
       onConnect: (client: pg.Client) => limitStatements(client, queryTimeout),
       query_timeout: queryTimeout,
@@ -104,7 +104,7 @@ export async function openDataSource(settings: DatabaseSettings, queryTimeout?: 
   const dataSource = await createDataSource(settings, queryTimeout);
   try {
     await dataSource.initialize();
-    // A pooler in statement mode refuses a transaction, and nothing before.
+    // A pooler in statement mode refuses transactions only.
     if (settings.kind === 'postgres') await dataSource.transaction(() => Promise.resolve());
     return dataSource;
   } catch (error) {
@@ -124,11 +124,11 @@ async function limitStatements(client: pg.Client, timeout: number): Promise<void
 }
 
 /**
- * A connection whose errors somebody hears, always. The pool and TypeORM listen while they have it; one that they gave
- * up in the middle of a query may still be told that the server ends it, and an error nobody hears ends the process.
+ * A client that always has an `error` listener: the pool and TypeORM remove theirs from a client that they discard, and
+ * an unhandled `error` event ends the process.
  *
- * One whose answer has not come in time is ended: the answer may still come, while the rollback that waited behind it is
- * dropped, and whoever got the connection next would go on in that transaction, and commit what was answered 503.
+ * A client whose query times out is closed. Its response may still arrive while the queued rollback is dropped; the next
+ * user of the connection would then continue that transaction, and commit a write that was reported as 503.
  */
 class SafeClient extends pg.Client {
   constructor(config?: pg.ClientConfig) {
@@ -155,7 +155,7 @@ class EmbeddedDataSource extends DataSource {
       username: 'postgres',
       database: 'postgres',
       ssl: false,
-      // One connection, never closed: PGlite has one session. The pool's queue is what keeps transactions apart.
+      // One connection, never closed: PGlite has one session. The pool's queue separates the transactions.
       poolSize: 1,
       extra: { stream: () => embedded.connect(), idleTimeoutMillis: 0 },
     });

@@ -1,27 +1,27 @@
 import { QueryFailedError } from 'typeorm';
 import { isTlsError } from './connection-setting.error.js';
 
-/** Node's codes for a server that cannot be reached or went away. */
+/** Node's codes for a server that is unreachable or closed the connection. */
 const SYSTEM_CODES = new Set([
   'ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND',
   'EAI_AGAIN', 'ENOENT',
 ]); // prettier-ignore
 
 // SQLSTATE: connection exceptions, too many connections or full disks, shutdown and termination; a query that
-// statement_timeout cancelled; a standby that a failover has left read-only; and a server that lets nobody in: to a
-// database that takes no connections or is gone, or with a password that was changed.
+// statement_timeout cancelled; a standby that is read-only after a failover; a database that accepts no connections or
+// was dropped; a password that was changed.
 const SQL_STATES = /^(08...|53...|57P0.|57014|25006|28...|3D000|55000)$/;
 
-// What `pg` throws of its own accord has no code.
+// Errors of `pg` itself have no code.
 const MESSAGES =
   /^(Connection terminated|timeout exceeded when trying to connect|timeout expired|Query read timeout|Client (was closed|has encountered a connection error)|Cannot use a pool after)/;
 
-/** Why the database did not do what it was asked, where the reason lies with it or the way to it. */
+/** Why a query failed, where the reason is the database or the connection to it. */
 export type DatabaseFault = 'lost' | 'slow';
 
 /**
- * Tells a database that is gone (`lost`: at once worth another connection) or does not answer in time (`slow`) from
- * an error of ours; null for anything else.
+ * Classifies an error of a query: `lost` where the connection is closed, so that a new one may succeed at once; `slow`
+ * where no response arrived in time; null for anything else.
  */
 export function findDatabaseFault(error: unknown): DatabaseFault | null {
   const cause: unknown = error instanceof QueryFailedError ? error.driverError : error;
@@ -30,14 +30,14 @@ export function findDatabaseFault(error: unknown): DatabaseFault | null {
   if (code === '57014' || /timeout/i.test(cause.message)) {
     return code === '57014' || MESSAGES.test(cause.message) ? 'slow' : null;
   }
-  // ENOENT is a missing socket's, but also a missing file's.
+  // Of a missing socket, but also of a missing file.
   if (code === 'ENOENT') return 'syscall' in cause && cause.syscall === 'connect' ? 'lost' : null;
   const known =
     SYSTEM_CODES.has(code) || SQL_STATES.test(code) || MESSAGES.test(cause.message) || isTlsError(cause);
   return known ? 'lost' : null;
 }
 
-/** Whether the database gave a transaction up for another, as deadlocks end: nothing is kept, and it may be run again. */
+/** Whether the database aborted a transaction for a conflict, such as a deadlock: it may be retried. */
 export function isConflict(error: unknown): boolean {
   if (!(error instanceof QueryFailedError)) return false;
   const { code } = error.driverError as { code?: string };

@@ -6,7 +6,7 @@ import { ChangeFeed } from './change-feed.js';
 import { openDataSource } from './data-source.js';
 import { isMigrated, migrateUnderLock, requireMigrated } from './migrate.js';
 
-/** What must hold of the rows before anything is served; throws where it does not. */
+/** Checks the rows before anything is served. @throws where they cannot be served. */
 export type RowCheck = (dataSource: DataSource, environment: Environment) => Promise<void>;
 
 /** Opens the database before anything is served, and closes it after the last request. */

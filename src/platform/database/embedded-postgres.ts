@@ -4,34 +4,34 @@ import { Duplex } from 'node:stream';
 import { Worker } from 'node:worker_threads';
 import { lockFolder } from './folder-lock.js';
 
-/** Postgres in this process: PGlite on a folder, spoken to by the same `pg` driver as a server. */
+/** Postgres in this process: PGlite on a folder, used through the same `pg` driver as a server. */
 export interface EmbeddedPostgres {
-  /** Makes a stream for `pg`'s `stream` option: the wire protocol without a socket. */
+  /** Creates a stream for `pg`'s `stream` option: the wire protocol without a socket. */
   connect(): Duplex;
-  /** Flushes and closes the database, then lets the folder go. */
+  /** Flushes and closes the database, then unlocks the folder. */
   close(): Promise<void>;
 }
 
-/** Bytes of the wire protocol, one message at a time; each is answered before the next is sent. */
+/** Bytes of the wire protocol, one message at a time: the next is sent after the response. */
 export type ToWorker = Uint8Array | 'close';
-/** That the database is open, and then an answer to each message. */
+/** First that the database is open, then a response to each message. */
 export type FromWorker = 'open' | Uint8Array<ArrayBuffer> | { readonly failure: string };
 
 const WORKER = new URL('./embedded-postgres.worker.js', import.meta.url);
 
 const ahead = new Map<string, Promise<EmbeddedPostgres>>();
 
-/** Begins what `openEmbeddedPostgres` will wait for: all else that a service needs can be loaded meanwhile. */
+/** Starts to open the database for `openEmbeddedPostgres`, while the rest of the service is loaded. */
 export function prewarm(dataDir: string): void {
   const opening = open(dataDir);
-  // Whoever waits for it is told.
+  // `openEmbeddedPostgres` rethrows it.
   opening.catch(() => undefined);
   ahead.set(dataDir, opening);
 }
 
 /**
- * Opens the database of a data folder, making it at the first start.
- * @throws FolderLockedError when another live process holds the folder.
+ * Opens the database of a data folder, and creates it at the first start.
+ * @throws FolderLockedError when another process uses the folder.
  */
 export function openEmbeddedPostgres(dataDir: string): Promise<EmbeddedPostgres> {
   const opening = ahead.get(dataDir) ?? open(dataDir);
@@ -58,13 +58,13 @@ async function open(dataDir: string): Promise<EmbeddedPostgres> {
 }
 
 /**
- * A process that is killed while it makes the files leaves some that no Postgres can start from. A mark stands beside
- * them until they are whole; what is found with its mark has never held a row, and is made anew.
+ * A process that is killed while it creates the files leaves some that Postgres cannot start from. A marker file exists
+ * until they are complete: files beside a marker have never contained a row, and are created again.
  */
 async function openDatabase(folder: string): Promise<DatabaseThread> {
   const mark = `${folder}.unfinished`;
   if (existsSync(mark)) rmSync(folder, { recursive: true, force: true });
-  // An empty folder holds no database; one that holds anything is nobody's to remove.
+  // A non-empty folder is never deleted.
   else if (existsSync(folder) && readdirSync(folder).length > 0) {
     closeToOthers(folder);
     return DatabaseThread.open(folder);
@@ -76,13 +76,13 @@ async function openDatabase(folder: string): Promise<DatabaseThread> {
   return database;
 }
 
-/** PGlite lets anybody write its files, whatever the umask: their folder lets nobody in. */
+/** PGlite makes its files writable for all users, whatever the umask: their folder excludes other users. */
 function closeToOthers(folder: string): void {
   mkdirSync(folder, { recursive: true });
   chmodSync(folder, 0o700);
 }
 
-/** The database's thread, and who waits for its next message. */
+/** The database's thread, and the request that waits for its next message. */
 class DatabaseThread {
   private waiting: { resolve: (message: FromWorker) => void; reject: (error: Error) => void } | null = null;
   private readonly ended: Promise<void>;
@@ -109,7 +109,7 @@ class DatabaseThread {
     return thread;
   }
 
-  /** @throws Error where the database has none, since it has failed or is closed. */
+  /** @throws Error after the database failed or was closed. */
   async answer(message: Buffer): Promise<Buffer> {
     const bytes = new Uint8Array(message);
     this.worker.postMessage(bytes satisfies ToWorker, [bytes.buffer]);
@@ -137,15 +137,15 @@ class DatabaseThread {
 }
 
 /**
- * One connection's bytes. PGlite has one session, so whoever makes the pool must allow one connection at a time
- * (`max: 1`): then a transaction has the session to itself and no neighbour's statement falls into it.
+ * One connection's bytes. PGlite has one session, so the pool must be limited to one connection (`max: 1`): otherwise
+ * statements of different transactions would mix.
  */
 class ProtocolStream extends Duplex {
   constructor(private readonly database: DatabaseThread) {
     super();
   }
 
-  // The calls `pg` makes on a socket; there is none to tune.
+  // Methods that `pg` calls on a socket.
   connect(): this {
     process.nextTick(() => this.emit('connect'));
     return this;
@@ -164,7 +164,7 @@ class ProtocolStream extends Duplex {
   }
 
   override _read(): void {
-    // Answers are pushed as they come.
+    // Responses are pushed as they arrive.
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {

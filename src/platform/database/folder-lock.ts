@@ -10,9 +10,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 
-/** Another process has the data folder: two Postgres on one folder would destroy it. */
+/** Another process uses the data folder. Two Postgres on one folder would destroy it. */
 export class FolderLockedError extends Error {
-  /** @param elsewhere In another container, by the signs of life that it gives. */
+  /** @param elsewhere Whether it runs in another container, by its heartbeats. */
   constructor(folder: string, pid: number, elsewhere: boolean) {
     super(
       `The data folder ${folder} is in use by process ${pid}${elsewhere ? ' of another container' : ''}. ` +
@@ -24,13 +24,13 @@ export class FolderLockedError extends Error {
 }
 
 /**
- * Takes a folder for this process until the returned function is called, or the process is gone.
+ * Locks a folder for this process until the returned function is called or the process ends.
  * @throws FolderLockedError
  */
 export function lockFolder(folder: string): () => void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const path = join(folder, 'pixseal.pid');
-  // Linked into its place, the file is there with its content or not at all: nobody finds an empty one.
+  // A link creates the file together with its content, so that no process reads an empty one.
   const draft = `${path}.${process.pid}`;
   writeFileSync(draft, `${process.pid} ${startOf(process.pid)} ${NAMESPACE}\n`, { mode: 0o600 });
   try {
@@ -45,11 +45,11 @@ export function lockFolder(folder: string): () => void {
   }
 }
 
-/** Milliseconds between two signs of life, and without one for so long that their giver counts as dead. */
+/** Milliseconds between two heartbeats, and without one until the process is regarded as dead. */
 const BEAT = 5_000;
 const SILENCE = 30_000;
 
-/** Where a pid means something: in another container the same number is another process, or none. `-` without /proc. */
+/** The namespace of pids: in another container the same number is another process. `-` without /proc. */
 const NAMESPACE = namespaceOf();
 
 function namespaceOf(): string {
@@ -65,13 +65,13 @@ function touch(path: string): void {
   try {
     utimesSync(path, now, now);
   } catch {
-    // Somebody has taken the folder away: then there is nothing to hold.
+    // The folder was removed: there is nothing to lock.
   }
 }
 
 /**
- * Of those who find a dead process's file at once, one alone may remove it, or the second would remove the first's
- * own: that right is a file of the same kind, which is taken in the same way.
+ * Of several processes that find a dead process's file, only one may remove it: a second one would remove the new file of
+ * the first. That right is a lock file of the same kind.
  */
 function takeFile(path: string, draft: string, folder: string): () => void {
   for (;;) {
@@ -97,7 +97,7 @@ function takeFile(path: string, draft: string, folder: string): () => void {
   }
 }
 
-/** Null for a file that has gone meanwhile. */
+/** Null for a file that no longer exists. */
 function readOwner(path: string): string | null {
   try {
     return readFileSync(path, 'utf8');
@@ -117,17 +117,17 @@ function isAlive(pid: number, started: string): boolean {
   return startOf(pid) === started;
 }
 
-/** Whether the holder has given a sign of life lately: all that is known of one in another container. */
+/** Whether the owner's heartbeat is recent: all that is known of a process in another container. */
 function isHeard(path: string): boolean {
   const stat = statSync(path, { throwIfNoEntry: false });
   return stat !== undefined && Date.now() - stat.mtimeMs < SILENCE;
 }
 
-/** When a process began, so that a reused pid is not taken for the one that was killed; `-` where no /proc tells. */
+/** When a process started, which distinguishes it from a later one with the same pid; `-` without /proc. */
 function startOf(pid: number): string {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // Field 22, counted behind the command's name, which may itself hold spaces and brackets: proc(5).
+    // Field 22, counted from behind the command's name, which may contain spaces and brackets: proc(5).
     return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '-';
   } catch {
     return '-';

@@ -1,11 +1,11 @@
 import { MigrationExecutor, type DataSource } from 'typeorm';
 
-/** Any fixed number: the key of the lock that every process which migrates takes. */
+/** Key of the advisory lock of all processes that migrate: any fixed number. */
 const MIGRATION_LOCK = 7_164_951;
 
 /**
- * Runs the pending migrations in one transaction that holds a lock, so that of processes which start at once one
- * migrates and the others find it done; one that is killed leaves nothing behind.
+ * Runs the pending migrations in one transaction under a lock: of several processes that start at once, one migrates and
+ * the others wait. A process that is killed leaves nothing behind.
  * @returns the names of those that ran.
  */
 export async function migrateUnderLock(dataSource: DataSource): Promise<string[]> {
@@ -38,14 +38,14 @@ class PendingMigrationsError extends Error {
   }
 }
 
-/** @throws PendingMigrationsError unless every migration of this build has been run. */
+/** @throws PendingMigrationsError unless all migrations of this build were run. */
 export async function requireMigrated(dataSource: DataSource): Promise<void> {
   if (!(await isMigrated(dataSource))) throw new PendingMigrationsError();
 }
 
 /**
- * Whether every migration of this build has been run. TypeORM's own look goes through the information schema, which
- * takes the embedded database a good part of its start.
+ * Whether all migrations of this build were run. TypeORM's own check queries the information schema, which takes a large
+ * part of the embedded database's start.
  */
 export async function isMigrated(dataSource: DataSource): Promise<boolean> {
   const { migrationsTableName: table = 'migrations' } = dataSource.options;

@@ -2,7 +2,7 @@ import { processVariables, readDatabaseSettings } from '../config/environment.js
 import { openDataSource } from './data-source.js';
 import { migrateUnderLock } from './migrate.js';
 
-// `npm run migration:run`: needs DATABASE_URL (or DATA_DIR) alone, so that a one-shot job holds no other secret.
+// `npm run migration:run` needs only DATABASE_URL (or DATA_DIR), so that its job has no other secret.
 try {
   const dataSource = await openDataSource(readDatabaseSettings(processVariables()), 0);
   const ran = await migrateUnderLock(dataSource);

@@ -1,4 +1,4 @@
-/** Upper bounds in seconds: from a warm redirect to a render that is given up. */
+/** Upper bounds in seconds: from a cached redirect to a render that times out. */
 const BOUNDS = [
   0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
 ] as const;
@@ -11,12 +11,12 @@ export interface Sample {
   readonly suffix?: string;
 }
 
-/** Durations in plain numbers: to observe one costs a few comparisons and allocates nothing. */
+/** A histogram of durations. `observe` costs a few comparisons and allocates nothing. */
 export class Histogram {
   private readonly counts = new Float64Array(BOUNDS.length + 1);
   private sum = 0;
 
-  /** @param milliseconds What took so long; less than nothing, by clocks that differ, is nothing. */
+  /** @param milliseconds Negative values (clock skew) count as 0. */
   observe(milliseconds: number): void {
     const seconds = milliseconds > 0 ? milliseconds / 1000 : 0;
     let index = 0;
@@ -25,7 +25,7 @@ export class Histogram {
     this.sum += seconds;
   }
 
-  /** As a histogram's buckets, which count everything below them too. */
+  /** Cumulative buckets, sum and count. */
   samples(labels: Sample['labels'] = {}): Sample[] {
     let total = 0;
     const buckets = [...this.counts].map((count, index) => {
@@ -41,7 +41,7 @@ export class Histogram {
   }
 }
 
-/** Counts by a few words. Whoever adds must know all of them: nothing that a client sends is one. */
+/** A counter with labels. Values of labels come from a fixed set, never from a client. */
 export class Counter<Name extends string> {
   private readonly rows = new Map<string, { readonly labels: Record<Name, string>; value: number }>();
 

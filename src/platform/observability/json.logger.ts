@@ -12,7 +12,7 @@ export function createLogger(level: LogLevel): Logger {
   });
 }
 
-/** Who in Nest tells how it starts: of interest when debugging alone, and a failed start is told by `main`. */
+/** Nest's bootstrap loggers: debug level only. `main` reports a start that fails. */
 const FRAMEWORK_CONTEXTS = new Set<unknown>([
   'NestFactory',
   'InstanceLoader',
@@ -22,7 +22,7 @@ const FRAMEWORK_CONTEXTS = new Set<unknown>([
   'ExceptionHandler',
 ]);
 
-/** Nest's own messages through the same logger. Its parameters end with the name of who logs. */
+/** Nest's own messages, through the same logger. Their last parameter is the context's name. */
 export class JsonLogger implements LoggerService {
   constructor(private readonly logger: Logger) {}
 

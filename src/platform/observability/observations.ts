@@ -1,7 +1,7 @@
 import type { Exchange, RedirectKind } from '../http/exchange.js';
 import { Histogram, Counter, type Sample } from './instruments.js';
 
-/** How many renders there are at this moment. */
+/** The renders at this instant. */
 export interface RenderLoad {
   readonly runningCount: number;
   readonly waitingCount: number;
@@ -11,12 +11,12 @@ export interface RenderLoad {
 const NO_ROUTE = 'none';
 
 /**
- * What happened in this process, counted in plain numbers where it happens: whoever asks for metrics pays for their
- * form. Words to count by are routes' patterns, codes and statuses, never an id, a path or a token.
+ * Counts of what happened in this process, as plain numbers: they are formatted only when metrics are read. Labels are
+ * routes' patterns, codes and statuses, never an id, a path or a token.
  */
 export class Observations {
   readonly redirects: Record<RedirectKind, number> = { cached: 0, token: 0, public: 0 };
-  /** Up to 500 tokens come in one request of `/deliveries`: each by its problem's code, or `ok`. */
+  /** Tokens of `/deliveries`, up to 500 in a request, by their problem's code or `ok`. */
   readonly deliveries = new Counter(['code']);
   readonly problems = new Counter(['route', 'code']);
   readonly refusals = new Counter(['scope']);

@@ -28,12 +28,12 @@ import { ProblemError } from '../../domain/problem.error.js';
 import { withDeadline } from '../deadline.js';
 import { Tracing } from './tracing.js';
 
-/** Milliseconds for one export; at the end, for all that is left. */
+/** Milliseconds for one export; at the shutdown, for all remaining spans. */
 const EXPORT_TIMEOUT = 2_000;
 /**
- * Sends spans to a collector over OTLP. What is in them is chosen here name by name: routes' patterns, statuses,
- * codes and issuers' ids. No URL, no header, no error's message: a token or a signed URL may be in each of those.
- * Nothing is registered with OpenTelemetry's globals, so several services in one process keep apart.
+ * Sends spans to a collector over OTLP. Their attributes are a fixed list: routes' patterns, statuses, codes and issuers'
+ * ids. No URL, header or error message: each may contain a token or a signed URL. Nothing is registered with
+ * OpenTelemetry's globals, so that several services can run in one process.
  */
 export class OtlpTracing extends Tracing {
   readonly isOn = true;
@@ -84,7 +84,7 @@ export class OtlpTracing extends Tracing {
   }
 
   enterHandlers(server: FastifyInstance): void {
-    // Again: what reads a body goes on in the connection's context.
+    // Again: the code that reads a body runs in the connection's context.
     server.addHook('preHandler', (request, _reply, done) => {
       const context = this.requests.get(request.raw);
       if (context === undefined) done();
@@ -94,7 +94,7 @@ export class OtlpTracing extends Tracing {
 
   async run<T>(name: string, work: () => Promise<T>): Promise<T> {
     const parent = this.contexts.getStore();
-    // What no request asks for: a probe, a start.
+    // Outside of a request: a probe, a start.
     if (parent === undefined) return work();
     const span = this.tracer.startSpan(name, { kind: SpanKind.CLIENT }, parent);
     try {
@@ -116,7 +116,7 @@ export class OtlpTracing extends Tracing {
   }
 
   async stop(): Promise<void> {
-    // A collector that is gone must not keep a process from ending.
+    // An unreachable collector must not keep the process from exiting.
     await withDeadline(
       this.provider.shutdown().catch(() => undefined),
       EXPORT_TIMEOUT,

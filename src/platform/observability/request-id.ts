@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** A caller's id is kept where it is printable, bounded and safe in a log line. */
+/** A client's id is used where it is printable, short and safe in a log line. */
 const REQUEST_ID = /^[\w@-]{1,255}$/;
 
 /** `X-Request-Id` of a request: its own where well-formed, else a new UUID. A repeated header is not well-formed. */

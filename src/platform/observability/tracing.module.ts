@@ -1,7 +1,7 @@
 import { type DynamicModule, Global, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { Tracing } from './tracing.js';
 
-/** Traces for whoever has work to tell of. */
+/** Provides `Tracing`. */
 @Global()
 @Module({})
 export class TracingModule implements OnApplicationShutdown {

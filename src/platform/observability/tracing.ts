@@ -1,31 +1,31 @@
 import type { FastifyInstance } from 'fastify';
 import type { Exchange } from '../http/exchange.js';
 
-/** What is told of the service's work, to whoever collects traces. */
+/** Records spans and sends them to a collector. */
 export abstract class Tracing {
   /** Whether requests are traced at all. */
   abstract readonly isOn: boolean;
 
-  /** Starts the span of a request, and runs its handling within it. */
+  /** Starts the span of a request, and runs its handler within it. */
   abstract start(exchange: Exchange, handle: () => void): void;
 
   /** Ends the span of a request, where it has one. */
   abstract end(exchange: Exchange): void;
 
-  /** Lets Fastify's handlers run within the spans of their requests. */
+  /** Makes Fastify's handlers run within the spans of their requests. */
   abstract enterHandlers(server: FastifyInstance): void;
 
-  /** Does a piece of work of the request that is under way, under a span of its own. @param name A fixed few words. */
+  /** Runs a part of the current request under its own span. @param name One of a fixed set. */
   abstract run<T>(name: string, work: () => Promise<T>): Promise<T>;
 
-  /** Headers that tell another service whose work is its own: none where nothing is traced. */
+  /** Trace context headers for a request to another service; none where nothing is traced. */
   abstract headers(): Readonly<Record<string, string>>;
 
-  /** Sends what is left, and ends. */
+  /** Sends the remaining spans, and stops. */
   abstract stop(): Promise<void>;
 }
 
-/** Traces nothing, and costs nothing. */
+/** Records nothing. */
 export class NoTracing extends Tracing {
   readonly isOn = false;
 

@@ -2,10 +2,10 @@ import type { OpenAPIObject } from '@nestjs/swagger';
 
 export const FORM_TYPE = 'multipart/form-data';
 
-/** The extension in which a route hands the schema of its form to `describeForms`, which removes it again. */
+/** The extension that passes a form's schema to `describeForms`, which removes it. */
 export const FORM_EXTENSION = 'x-form';
 
-/** Nest describes one body for all types of a route: the form's own schema goes beside the JSON body's. */
+/** Adds the form's schema beside the JSON body's: Nest describes one body for all content types. */
 export function describeForms(document: OpenAPIObject): void {
   for (const { post } of Object.values(document.paths)) {
     const operation: { requestBody?: object; [FORM_EXTENSION]?: unknown } = post ?? {};

@@ -1,7 +1,7 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { operationsOf } from './operations.js';
 
-/** What an id in a path is of, by the piece of the path before it. */
+/** What an id in a path identifies, by the segment before it. */
 const ROWS: Readonly<Record<string, string>> = {
   'admin-keys': 'The admin key’s id.',
   images: 'The image’s id.',
@@ -12,7 +12,7 @@ const ROWS: Readonly<Record<string, string>> = {
   revocations: 'The revocation’s id.',
 };
 
-/** Describes the ids in the admin API's paths, which all handlers take as `id`. */
+/** Describes the ids in the admin API's paths. */
 export function describeIds(document: OpenAPIObject): void {
   for (const { path, operation } of operationsOf(document)) {
     for (const parameter of operation.parameters ?? []) {

@@ -8,18 +8,18 @@ type Answer = NonNullable<NonNullable<OpenAPIObject['components']>['responses']>
 const PROBLEM = 'Problem';
 const PROBLEM_SCHEMA = {
   type: 'object',
-  description: 'What went wrong (RFC 9457). Some codes add members of their own.',
+  description: 'A problem (RFC 9457). Some codes add members.',
   required: ['type', 'title', 'status', 'code', 'detail'],
   properties: {
-    type: { type: 'string', enum: ['about:blank'], description: 'No further page describes it.' },
+    type: { type: 'string', enum: ['about:blank'], description: 'There is no page that describes it.' },
     title: { type: 'string', description: 'Of the status.' },
     status: { type: 'integer', description: 'Of the answer.' },
     code: { type: 'string', description: 'A stable name, for programs.' },
-    detail: { type: 'string', description: 'What happened and what to do about it, for people.' },
+    detail: { type: 'string', description: 'What happened and what to do, for people.' },
   },
 };
 
-/** Any request, since it must be read before it is looked at. */
+/** Problems of every request. */
 const OF_ALL: ProblemCodes = { 400: ['bad_request'], 431: ['headers_too_large'] };
 const OF_CALLERS: ProblemCodes = { 429: ['too_many_requests'] };
 const OF_WORK: ProblemCodes = { 503: ['overloaded'] };
@@ -43,8 +43,8 @@ const OF_UPLOADS: ProblemCodes = {
 };
 
 /**
- * Writes the problems of every operation into its answers: its own, and those that follow from what it takes. Answers
- * of the same codes are one, which the operations refer to.
+ * Adds the problems of every operation to its responses: its own, and those of its parameters, body and security.
+ * Responses with the same codes share a component.
  */
 export function describeProblems(document: OpenAPIObject): void {
   const answers: NonNullable<OpenAPIObject['components']>['responses'] = {};
@@ -67,7 +67,7 @@ function sharedProblems({ tags = [], security, parameters = [], requestBody }: O
   const types = requestBody !== undefined && 'content' in requestBody ? Object.keys(requestBody.content) : [];
   return [
     OF_ALL,
-    // As `limitAddresses` and `shedLoad` have it.
+    // The same exceptions as in `limitAddresses` and `shedLoad`.
     ...(tags.includes('health') ? [] : [OF_CALLERS]),
     ...(tags.includes('health') || tags.includes('metrics') ? [] : [OF_WORK]),
     ...(security === undefined ? [] : [OF_ADMIN_KEYS, OF_ROWS]),
@@ -97,7 +97,9 @@ const answerOf = (status: string, codes: readonly string[]): Answer => ({
           { $ref: `#/components/schemas/${PROBLEM}` },
           {
             type: 'object',
-            properties: { code: { type: 'string', enum: [...codes], description: 'Which one.' } },
+            properties: {
+              code: { type: 'string', enum: [...codes], description: 'The code of this problem.' },
+            },
           },
         ],
       },

@@ -9,7 +9,7 @@ import { operationsOf } from './operations.js';
 
 /** Serves the API's description: a page at `/docs`, OpenAPI 3 at `/docs/openapi.json`. */
 export function serveDocs(app: NestFastifyApplication): void {
-  // Made when it is first asked for: a start need not wait for it.
+  // Created at the first request: the start does not wait for it.
   SwaggerModule.setup('docs', app, () => describeApi(app), {
     jsonDocumentUrl: 'docs/openapi.json',
     yamlDocumentUrl: 'docs/openapi.yaml',
@@ -17,22 +17,22 @@ export function serveDocs(app: NestFastifyApplication): void {
   });
 }
 
-/** What the routes are about, in the order in which a reader meets them. */
+/** Tags of routes, in the order of the document. */
 const TAGS: readonly (readonly [name: string, description: string])[] = [
-  ['images', 'The sealed redirect, and the images that it leads to.'],
+  ['images', 'The redirect, and the images it leads to.'],
   ['deliveries', 'The Locations of many redirects at once.'],
-  ['issuers', 'Tenants, and the keys that seal their tokens.'],
-  ['revocations', 'Tokens and sessions that count no more.'],
-  ['overlays', 'Pictures that a step lays over an image.'],
-  ['retained-public-ids', 'Public ids that stay their issuer’s though no row has them.'],
+  ['issuers', 'Tenants, and the keys that sign their tokens.'],
+  ['revocations', 'Tokens and sessions that are no longer accepted.'],
+  ['overlays', 'Images that a step places over an image.'],
+  ['retained-public-ids', 'Public ids that only their last issuer may register.'],
   ['admin-keys', 'Keys of the admin API.'],
   ['audit', 'Who wrote what.'],
-  ['cloudinary', 'What Cloudinary tells of the account’s assets.'],
-  ['health', 'For balancers and orchestrators.'],
+  ['cloudinary', 'Cloudinary’s notifications about the account’s assets.'],
+  ['health', 'For load balancers and orchestrators.'],
   ['metrics', 'For Prometheus.'],
 ];
 
-/** The OpenAPI document of an application. It asks nothing of it but its routes. */
+/** The OpenAPI document of an application's routes. */
 export function describeApi(app: NestFastifyApplication): OpenAPIObject {
   const config = new DocumentBuilder()
     .setTitle('Pixseal')
@@ -45,7 +45,7 @@ export function describeApi(app: NestFastifyApplication): OpenAPIObject {
     .addBearerAuth({
       type: 'http',
       scheme: 'bearer',
-      description: 'An admin key: one of ADMIN_API_KEYS, or one that was made at /admin/admin-keys.',
+      description: 'An admin key: one of ADMIN_API_KEYS, or one that was created at /admin/admin-keys.',
     });
   for (const tag of TAGS) config.addTag(...tag);
   const document = SwaggerModule.createDocument(app, config.build(), { operationIdFactory: nameOperation });

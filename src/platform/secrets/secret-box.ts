@@ -6,7 +6,7 @@ const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const HEAD_BYTES = 1 + KEY_ID_BYTES + NONCE_BYTES;
 
-/** A stored secret that does not open: another key, a flipped bit, or a blob that was moved to another row. */
+/** A stored secret that cannot be decrypted: another key, a changed bit, or a blob of another row. */
 export class SecretBoxError extends Error {
   constructor(reason: string) {
     super(reason);
@@ -15,13 +15,13 @@ export class SecretBoxError extends Error {
 }
 
 /**
- * Seals secrets at rest with AES-256-GCM. A blob is version (1 byte), key id (4), nonce (12),
- * ciphertext, tag (16); the place it is stored at is authenticated with it.
+ * Encrypts secrets at rest with AES-256-GCM. A blob is version (1 byte), key id (4), nonce (12), ciphertext, tag (16).
+ * The place where it is stored is the additional authenticated data.
  */
 export class SecretBox {
   private readonly keys: readonly { id: Buffer; key: Buffer }[];
 
-  /** @param keys 32 bytes each; the first one seals, every one opens. */
+  /** @param keys 32 bytes each; the first one encrypts, all decrypt. */
   constructor(keys: readonly Buffer[]) {
     this.keys = keys.map((key) => ({
       id: createHash('sha256')
@@ -33,42 +33,42 @@ export class SecretBox {
     }));
   }
 
-  /** @param aad Where the blob will lie, such as issuer id, key id and column: it opens there alone. */
+  /** @param aad Where the blob is stored, such as issuer id, key id and column: it is decrypted only with the same. */
   encrypt(secret: Buffer, aad: readonly string[]): Buffer {
     const [first] = this.keys;
-    if (first === undefined) throw new SecretBoxError('There is no key to seal with');
+    if (first === undefined) throw new SecretBoxError('There is no key to encrypt with');
     const nonce = randomBytes(NONCE_BYTES);
     const head = Buffer.concat([Buffer.of(VERSION), first.id, nonce]);
     const cipher = createCipheriv('aes-256-gcm', first.key, nonce).setAAD(authenticated(head, aad));
     return Buffer.concat([head, cipher.update(secret), cipher.final(), cipher.getAuthTag()]);
   }
 
-  /** Whether one of the keys sealed the blob, going by the key id it names. */
+  /** Whether one of the keys encrypted the blob, by its key id. */
   knows(blob: Buffer): boolean {
     return this.keys.some((key) => isUnder(blob, key.id));
   }
 
-  /** Whether the key that seals now sealed the blob, going by the key id it names. */
+  /** Whether the first key encrypted the blob, by its key id. */
   isUnderFirst(blob: Buffer): boolean {
     return this.keys[0] !== undefined && isUnder(blob, this.keys[0].id);
   }
 
-  /** @throws SecretBoxError when the blob was not sealed for this place by one of the keys. */
+  /** @throws SecretBoxError unless one of the keys encrypted the blob for this place. */
   decrypt(blob: Buffer, aad: readonly string[]): Buffer {
     if (blob.length < HEAD_BYTES + TAG_BYTES || blob[0] !== VERSION) {
-      throw new SecretBoxError('The stored secret is not a sealed blob of a known version');
+      throw new SecretBoxError('The stored secret is not an encrypted blob of a known version');
     }
     const head = blob.subarray(0, HEAD_BYTES);
     const encryptedBy = this.keys.find(({ id }) => isUnder(blob, id));
     if (encryptedBy === undefined)
-      throw new SecretBoxError('SECRETS_KEY does not hold the key of a stored secret');
+      throw new SecretBoxError('SECRETS_KEY does not contain the key of a stored secret');
     const decipher = createDecipheriv('aes-256-gcm', encryptedBy.key, head.subarray(1 + KEY_ID_BYTES))
       .setAAD(authenticated(head, aad))
       .setAuthTag(blob.subarray(-TAG_BYTES));
     try {
       return Buffer.concat([decipher.update(blob.subarray(HEAD_BYTES, -TAG_BYTES)), decipher.final()]);
     } catch {
-      throw new SecretBoxError('A stored secret was altered, or moved from another row');
+      throw new SecretBoxError('A stored secret was altered or copied from another row');
     }
   }
 }

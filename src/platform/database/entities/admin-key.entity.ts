@@ -19,18 +19,18 @@ export class AdminKeyEntity {
   @Column('varchar', { length: 200 })
   name!: string;
 
-  /** The part of the key that is shown: what it is found by. */
+  /** The part of the key that is shown and looked up. */
   @Column('char', { length: 8 })
   prefix!: string;
 
-  /** SHA-256 of the whole key; never selected unless asked for by name. */
+  /** SHA-256 of the whole key; selected only by name. */
   @Column('bytea', { select: false })
   digest!: Buffer;
 
   @Column('text', { array: true })
   scopes!: Scope[];
 
-  /** The one issuer whose rows it opens; null for all. */
+  /** The only issuer whose rows it grants access to; null for all. */
   @Column('uuid', { name: 'issuer_id', nullable: true })
   issuerId!: string | null;
 
@@ -44,7 +44,7 @@ export class AdminKeyEntity {
   @CreateDateColumn({ name: 'created_at', type: 'timestamptz' })
   createdAt!: Date;
 
-  /** To the minute or so: written now and then, never on a request's way. */
+  /** Accurate to about a minute: it is written outside of requests. */
   @Column('timestamptz', { name: 'last_used_at', nullable: true })
   lastUsedAt!: Date | null;
 }

@@ -1,7 +1,7 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import type { DeliveryType } from '../../../domain/image.js';
 
-/** The last that Cloudinary told of a name: what comes later and is older changes nothing. */
+/** The latest event of an asset: older events that arrive later are ignored. */
 @Entity({ name: 'cloudinary_assets' })
 export class AssetStateEntity {
   @PrimaryColumn('varchar', { name: 'delivery_type', length: 13 })
@@ -10,11 +10,11 @@ export class AssetStateEntity {
   @PrimaryColumn('varchar', { name: 'public_id', length: 255 })
   publicId!: string;
 
-  /** When it happened. */
+  /** The time of the event. */
   @Column('timestamptz')
   at!: Date;
 
-  /** Of the newest upload that is known; null for none. */
+  /** Of the newest upload received; null for none. */
   @Column('bigint', {
     nullable: true,
     transformer: {
@@ -35,11 +35,11 @@ export class AssetStateEntity {
   @Column('varchar', { name: 'moved_to', length: 255, nullable: true })
   movedTo!: string | null;
 
-  /** The image that was deleted with the asset, and comes back with it. */
+  /** The image that was deleted with the asset and is restored with it. */
   @Column('uuid', { name: 'image_id', nullable: true })
   imageId!: string | null;
 
-  /** The overlay likewise. It left no row: this is all that there was of it. */
+  /** The overlay that was deleted with the asset: its whole row, which no longer exists. */
   @Column('uuid', { name: 'overlay_id', nullable: true })
   overlayId!: string | null;
 

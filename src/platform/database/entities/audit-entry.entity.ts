@@ -1,6 +1,6 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
-/** One write, as the database's triggers recorded it in the same transaction. Append-only, by a trigger too. */
+/** One write, recorded by the database's triggers in the same transaction. Append-only, by a trigger too. */
 @Entity({ name: 'audit_log' })
 export class AuditEntryEntity {
   /** A bigint, as text. */
@@ -24,7 +24,7 @@ export class AuditEntryEntity {
   @Column('uuid', { name: 'issuer_id', nullable: true })
   issuerId!: string | null;
 
-  /** The row by its columns, without secrets; null where it was not there. */
+  /** The row by its columns, without secrets; null where it did not exist. */
   @Column('jsonb', { nullable: true })
   before!: Readonly<Record<string, unknown>> | null;
 

@@ -12,7 +12,7 @@ import {
 import { IssuerEntity } from './issuer.entity.js';
 import type { DeliveryType, ImageAccess } from '../../../domain/image.js';
 
-/** An original in Cloudinary. A deleted one stays as a row that answers 410. */
+/** An original in Cloudinary. A deleted one stays as a row that returns 410. */
 @Entity({ name: 'images' })
 export class ImageEntity {
   @PrimaryColumn('uuid')
@@ -28,7 +28,7 @@ export class ImageEntity {
   @Column('varchar', { name: 'public_id', length: 255 })
   publicId!: string;
 
-  // The driver gives a bigint as text; the API's bound is a safe integer.
+  // The driver returns a bigint as text; the API's limit is a safe integer.
   @Column('bigint', {
     transformer: { from: (text: string) => Number(text), to: (version: number) => version },
   })
@@ -44,7 +44,7 @@ export class ImageEntity {
   @Column('varchar', { length: 6, default: 'token' })
   access!: ImageAccess;
 
-  /** Tokens with an older `iat`, or none, do not open it. */
+  /** Tokens with an older `iat`, or without one, are refused. */
   @Column('timestamptz', { name: 'not_before', nullable: true })
   notBefore!: Date | null;
 

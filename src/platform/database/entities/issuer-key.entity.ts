@@ -11,7 +11,7 @@ import {
 import type { HmacAlgorithm } from '../../../tokens/signing-key.js';
 import { IssuerEntity } from './issuer.entity.js';
 
-/** A signing key of an issuer. Several live ones overlap while an issuer rotates. */
+/** A signing key of an issuer. Several are active during a rotation. */
 @Entity({ name: 'issuer_keys' })
 export class IssuerKeyEntity {
   @PrimaryColumn('uuid')
@@ -27,7 +27,7 @@ export class IssuerKeyEntity {
   @Column('varchar', { length: 5, default: 'HS256' })
   algorithm!: HmacAlgorithm;
 
-  /** The sealed secret (`SecretBox`); never selected unless asked for by name. */
+  /** The encrypted secret (`SecretBox`); selected only by name. */
   @Column('bytea', { select: false })
   secret!: Buffer;
 
@@ -37,7 +37,7 @@ export class IssuerKeyEntity {
   @Column('timestamptz', { name: 'not_after', nullable: true })
   notAfter!: Date | null;
 
-  /** Null for a key that was never used, undefined where it was not asked for. */
+  /** Null for a key that was never used, undefined where it was not selected. */
   @OneToOne(() => IssuerKeyUseEntity, (use) => use.key)
   use?: Relation<IssuerKeyUseEntity> | null;
 
@@ -46,7 +46,7 @@ export class IssuerKeyEntity {
 }
 
 /**
- * How often a key signed an accepted token, and when last. A table of its own: every change of a key is sent to all
+ * How often a key signed an accepted token, and when last. A separate table, since every change of a key is sent to all
  * processes.
  */
 @Entity({ name: 'issuer_key_uses' })
@@ -58,7 +58,7 @@ export class IssuerKeyUseEntity {
   @JoinColumn({ name: 'key_id' })
   key!: Relation<IssuerKeyEntity>;
 
-  // The driver gives a bigint as text.
+  // The driver returns a bigint as text.
   @Column('bigint', { transformer: { from: Number, to: (uses: number) => uses } })
   uses!: number;
 

@@ -1,6 +1,6 @@
 import { Column, CreateDateColumn, Entity, PrimaryColumn, UpdateDateColumn } from 'typeorm';
 
-/** Who may seal tokens: a tenant. */
+/** A tenant, which signs tokens. */
 @Entity({ name: 'issuers' })
 export class IssuerEntity {
   @PrimaryColumn('uuid')
@@ -16,11 +16,11 @@ export class IssuerEntity {
   @Column('boolean', { default: false })
   disabled!: boolean;
 
-  /** Tokens with an older `iat`, or none, are refused. */
+  /** Tokens with an older `iat`, or without one, are refused. */
   @Column('timestamptz', { name: 'not_before', nullable: true })
   notBefore!: Date | null;
 
-  /** Read and replaced as a whole; whoever reads it judges it first, by `readStoredPolicy`. */
+  /** Read and replaced as a whole; `readStoredPolicy` checks it each time it is read. */
   @Column('jsonb', { default: {} })
   policy!: object;
 

@@ -11,8 +11,8 @@ import type { DeliveryType } from '../../../domain/image.js';
 import { IssuerEntity } from './issuer.entity.js';
 
 /**
- * An original that this service keeps itself, under the name by which images and overlays have it. Triggers take the
- * row away with the last image or overlay of that name, and along with one that is renamed.
+ * An original that this service stores, under the public id of its images and overlays. Triggers delete the row with the
+ * last image or overlay of that public id, and rename it with them.
  */
 @Entity({ name: 'originals' })
 export class OriginalEntity {
@@ -47,7 +47,7 @@ export class OriginalEntity {
   @Column('integer')
   height!: number;
 
-  // The driver gives a bigint as text; the API's bound is a safe integer.
+  // The driver returns a bigint as text; the API's limit is a safe integer.
   @Column('bigint', {
     transformer: { from: (text: string) => Number(text), to: (version: number) => version },
   })

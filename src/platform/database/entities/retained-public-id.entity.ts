@@ -2,8 +2,9 @@ import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import type { DeliveryType } from '../../../domain/image.js';
 
 /**
- * A public id that no row has, and that stays its last issuer's: the asset may still be in the account. The database's
- * triggers insert one when the last row of a name goes, and delete it when the issuer registers the name again.
+ * A public id without a row that only its last issuer may register: the asset may still be in the account. The
+ * database's triggers insert one when the last row of a public id is deleted, and delete it when the issuer registers
+ * the public id again.
  */
 @Entity({ name: 'retained_public_ids' })
 @Index('retained_public_ids_issuer_id', ['issuerId', 'id'])
@@ -17,7 +18,7 @@ export class RetainedPublicIdEntity {
   @Column('varchar', { name: 'delivery_type', length: 13 })
   deliveryType!: DeliveryType;
 
-  /** May be an issuer that was deleted since. */
+  /** The issuer may have been deleted since. */
   @Column('uuid', { name: 'issuer_id' })
   issuerId!: string;
 
