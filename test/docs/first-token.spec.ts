@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { readmeBlock } from '../support/readme.js';
+import { documentBlock } from '../support/readme.js';
 import { makeGate, makeIssuer, makeKey } from '../tokens/token-fixtures.js';
 
 const ISSUER_ID = 'cfd3b472-dbba-4089-bce7-f5c1e413b5c1';
@@ -17,12 +17,12 @@ const DSN = `https://${ISSUER_ID}:${encodeURIComponent(SECRET)}@img.example.com/
 const verify = makeGate(
   makeIssuer({ id: ISSUER_ID, keys: [makeKey({ secret: createSecretKey(Buffer.from(SECRET)) })] }),
 );
-const byHand = readmeBlock('Your first token / js 1');
-const withJose = readmeBlock('Your first token / js 2');
+const byHand = documentBlock('docs/languages.md', 'Node without a package / js 1');
+const withJose = documentBlock('docs/languages.md', 'Node without a package / js 2');
 
-/** Runs a script of the README as its reader does. @param ids Its arguments. */
+/** Runs a script of the document as its reader does. @param ids Its arguments. */
 function run(script: string, ...ids: readonly string[]): string {
-  const folder = mkdtempSync(join(tmpdir(), 'pixseal-readme-'));
+  const folder = mkdtempSync(join(tmpdir(), 'pixseal-languages-'));
   try {
     const path = join(folder, 'mint.mjs');
     writeFileSync(path, script);
@@ -36,8 +36,8 @@ function run(script: string, ...ids: readonly string[]): string {
   }
 }
 
-describe('the README’s first token', () => {
-  it('is sealed by its script, and accepted', () => {
+describe('the Node program of docs/languages.md', () => {
+  it('signs a token that is accepted', () => {
     const url = new URL(run(byHand, IMAGE_ID));
     expect(url.origin + url.pathname).toBe(`https://img.example.com/images/${IMAGE_ID}`);
     const { claims } = verify(url.searchParams.get('token'));
@@ -48,13 +48,13 @@ describe('the README’s first token', () => {
     });
   });
 
-  it.each([[], ['']])('is not signed where the image’s id is missing: %j', (...ids) => {
+  it.each([[], ['']])('fails without an image’s id: %j', (...ids) => {
     expect(() => run(byHand, ...ids)).toThrow('usage: node mint.mjs IMAGE_ID');
   });
 
-  it('is sealed by the lines for jose as well', () => {
+  it('signs with the lines for jose as well', () => {
     const jose = pathToFileURL(createRequire(import.meta.url).resolve('jose')).href;
-    const script = byHand.replace(/const sealed[\s\S]*?\n(?=console)/, () => withJose);
+    const script = byHand.replace(/const signingInput[\s\S]*?\n(?=console)/, () => withJose);
     expect(script).not.toBe(byHand);
     const whole = `import { SignJWT } from '${jose}';\n${script}`;
     expect(() => run(whole)).toThrow('usage: node mint.mjs IMAGE_ID');

@@ -1,14 +1,21 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { readBlocks, readmeBlock } from '../support/readme.js';
+import { documentBlock, readBlocks } from '../support/readme.js';
 
-/** Blocks that no test runs, why, and what is looked at instead. */
+/** Documents whose every block a test runs. */
+const DOCUMENTS = [
+  'README.md',
+  ...['admin', 'clients', 'languages', 'production', 'tokens'].map((name) => `docs/${name}.md`),
+];
+
+/** Blocks that no test runs, why, and what is checked instead. */
 const NOT_RUN: Readonly<Record<string, string>> = {
-  'Pixseal / text 1': 'it is a drawing',
-  'With docker compose / sh 1':
+  'README.md: Pixseal / text 1': 'it is a drawing',
+  'docs/clients.md: `pixseal/testing` / text 1': 'it is a message; test/e2e/package.spec.ts compares it',
+  'docs/production.md: With docker compose / sh 1':
     'it needs a Docker engine; a test below and test/docs/documents.spec.ts read the compose file and .env.example',
-  'On Kubernetes / sh 1':
+  'docs/production.md: On Kubernetes / sh 1':
     'it needs a registry and a cluster; test/docs/kubernetes.spec.ts reads the manifest',
 };
 
@@ -17,23 +24,30 @@ const specs = readdirSync('test', { recursive: true, encoding: 'utf8' })
   .map((path) => readFileSync(`test/${path}`, 'utf8'))
   .join('\n');
 
-describe('the README', () => {
-  const places = [...readBlocks('README.md').keys()];
+describe('the documents', () => {
+  const blocks = DOCUMENTS.flatMap((path) =>
+    [...readBlocks(path).keys()].map((place) => [path, place] as const),
+  );
 
-  it.each(places.filter((place) => !(place in NOT_RUN)))('has a test of its block %s', (place) => {
-    expect(specs.includes(`readmeBlock('${place}')`)).toBe(true);
-  });
+  it.each(blocks.filter(([path, place]) => !(`${path}: ${place}` in NOT_RUN)))(
+    'have a test that runs the block of %s at %s',
+    (path, place) => {
+      const call = path === 'README.md' ? `readmeBlock('${place}')` : `documentBlock('${path}', '${place}')`;
+      expect(specs).toContain(call);
+    },
+  );
 
-  it('has blocks without a test only where there is a reason', () => {
-    expect(places.length).toBeGreaterThan(20);
+  it('have blocks that no test runs only for a reason', () => {
+    expect(blocks.length).toBeGreaterThan(20);
+    const places = blocks.map(([path, place]) => `${path}: ${place}`);
     expect(Object.keys(NOT_RUN).filter((place) => !places.includes(place))).toStrictEqual([]);
   });
 
-  it('names a service, a program and a template of the compose file', () => {
+  it('name a service, a program and a template of the compose file', () => {
     const { services } = parse(readFileSync('docker-compose.yml', 'utf8')) as {
       services: Record<string, unknown>;
     };
-    const lines = readmeBlock('With docker compose / sh 1').trim().split('\n');
+    const lines = documentBlock('docs/production.md', 'With docker compose / sh 1').trim().split('\n');
     expect(lines).toHaveLength(3);
     expect(lines[0]).toMatch(/^cp \.env\.example \.env /);
     expect(readFileSync('.env.example', 'utf8')).toMatch(/POSTGRES_PASSWORD/);
@@ -44,5 +58,9 @@ describe('the README', () => {
     expect(Object.keys(services)).toContain(service);
     const { bin } = JSON.parse(readFileSync('package.json', 'utf8')) as { bin: Record<string, string> };
     expect(bin['pixseal']).toBe(`dist/${program}.js`);
+  });
+
+  it('keep the README short', () => {
+    expect(readFileSync('README.md').length).toBeLessThan(14_000);
   });
 });

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readmeBlock } from '../support/readme.js';
+import { documentBlock } from '../support/readme.js';
 import { createTenant, post, type Tenant } from '../support/seed.js';
 import { startService, type Service } from '../support/service.js';
 
@@ -17,40 +17,40 @@ interface Language {
   readonly required: boolean;
 }
 
-/** By the name that the README's blocks have. Debian's Java and Go are too large to ask every machine for. */
+/** By the language that docs/languages.md's blocks have. Debian's Java and Go are too large to ask every machine for. */
 const LANGUAGES: Readonly<Record<string, Language>> = {
   ruby: {
-    block: readmeBlock('In other languages / ruby 1'),
+    block: documentBlock('docs/languages.md', 'Ruby / ruby 1'),
     command: ['ruby'],
     file: 'mint.rb',
     required: true,
   },
   python: {
-    block: readmeBlock('In other languages / python 1'),
+    block: documentBlock('docs/languages.md', 'Python / python 1'),
     command: ['python3'],
     file: 'mint.py',
     required: true,
   },
   php: {
-    block: readmeBlock('In other languages / php 1'),
+    block: documentBlock('docs/languages.md', 'PHP / php 1'),
     command: ['php'],
     file: 'mint.php',
     required: true,
   },
   perl: {
-    block: readmeBlock('In other languages / perl 1'),
+    block: documentBlock('docs/languages.md', 'Perl / perl 1'),
     command: ['perl'],
     file: 'mint.pl',
     required: true,
   },
   java: {
-    block: readmeBlock('In other languages / java 1'),
+    block: documentBlock('docs/languages.md', 'Java / java 1'),
     command: ['java'],
     file: 'Mint.java',
     required: false,
   },
   go: {
-    block: readmeBlock('In other languages / go 1'),
+    block: documentBlock('docs/languages.md', 'Go / go 1'),
     command: ['go', 'run'],
     file: 'mint.go',
     required: false,
@@ -64,7 +64,7 @@ const missing = Object.entries(LANGUAGES).filter(([name]) => !found.some(([there
 if (missing.length > 0) {
   const names = missing.map(([name]) => name).join(', ');
   process.stderr.write(
-    `\n*** LEFT OUT: the README's blocks in ${names}, which this machine cannot run. ***\n\n`,
+    `\n*** LEFT OUT: docs/languages.md's blocks in ${names}, which this machine cannot run. ***\n\n`,
   );
 }
 
@@ -87,14 +87,14 @@ afterAll(async () => {
   await service.close();
 });
 
-describe('the README’s mint', () => {
-  it('is run in every language that must be there', () => {
+describe('the program of docs/languages.md', () => {
+  it('runs in every required language', () => {
     const absent = missing.filter(([, { required }]) => required).map(([name]) => name);
     expect(process.env['REQUIRE_LANGUAGES'] === '1' ? absent : []).toStrictEqual([]);
   });
 
   it.each(found)(
-    'in %s seals what the service answers as its own sealer’s',
+    'in %s signs a token that leads where the service’s own does',
     async (_, { command, file, block }) => {
       const path = join(folder, file);
       writeFileSync(path, block);

@@ -11,7 +11,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'v
 import type { Delivery } from '../../packages/client/src/pixseal-client.js';
 import type * as testing from '../../packages/testing/src/pixseal-testing.js';
 import { photo } from '../support/pictures.js';
-import { readBlocks } from '../support/readme.js';
+import { documentBlock } from '../support/readme.js';
 import { createSeedTenant, type Tenant } from '../support/seed.js';
 import { startService, type Service } from '../support/service.js';
 
@@ -36,15 +36,6 @@ beforeAll(() => {
 afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
-
-const CLIENTS = readBlocks('docs/clients.md');
-
-/** A block of docs/clients.md. @throws where there is none at this place. */
-function block(place: string): string {
-  const found = CLIENTS.get(place);
-  if (found === undefined) throw new Error(`docs/clients.md has no block ${place}`);
-  return found;
-}
 
 /** TypeScript of a document, with no look at its types. */
 function transpile(source: string): string {
@@ -136,7 +127,7 @@ describe('pixseal/client, packed', () => {
   it('signs as docs/clients.md has it, and not without an image’s id', async () => {
     const path = join(project, 'backend.js');
     const given = 'const [imageId, overlay] = process.argv.slice(2);\n';
-    writeFileSync(path, transpile(given + block('`pixseal/client` / ts 1')));
+    writeFileSync(path, transpile(given + documentBlock('docs/clients.md', '`pixseal/client` / ts 1')));
     const dsn = new URL(service.url);
     [dsn.username, dsn.password] = [tenant.issuerId, encodeURIComponent(tenant.secret)];
     const start = (...args: string[]): Promise<{ stdout: string }> =>
@@ -407,7 +398,7 @@ describe('pixseal/testing, packed', () => {
 });
 
 describe.runIf(inject('once'))('docs/clients.md', () => {
-  const suite = block('`pixseal/testing` / ts 1');
+  const suite = documentBlock('docs/clients.md', '`pixseal/testing` / ts 1');
   const suiteForJest = suite.replace("'vitest'", "'@jest/globals'");
 
   beforeAll(() => {
@@ -419,9 +410,12 @@ describe.runIf(inject('once'))('docs/clients.md', () => {
   });
 
   it.each<[what: string, source: string]>([
-    ['of a backend', `declare const imageId: string, overlay: string;\n${block('`pixseal/client` / ts 1')}`],
-    ['for Vitest', `${suite}\n${block('`pixseal/testing` / ts 2')}`],
-    ['for Jest', `${suiteForJest}\n${block('`pixseal/testing` / ts 3')}`],
+    [
+      'of a backend',
+      `declare const imageId: string, overlay: string;\n${documentBlock('docs/clients.md', '`pixseal/client` / ts 1')}`,
+    ],
+    ['for Vitest', `${suite}\n${documentBlock('docs/clients.md', '`pixseal/testing` / ts 2')}`],
+    ['for Jest', `${suiteForJest}\n${documentBlock('docs/clients.md', '`pixseal/testing` / ts 3')}`],
   ])('has code %s that compiles', (_, source) => {
     // The types of Node and of the runner are not the document's to be checked.
     expect(compile(source, { types: ['node'], skipLibCheck: true })).toStrictEqual([]);
@@ -437,7 +431,8 @@ describe.runIf(inject('once'))('docs/clients.md', () => {
           expect(token).toSealTransformation([{ width: 300 }]);
         });`;
       writeFileSync(join(project, 'card.test.js'), transpile(suiteForJest + different));
-      const [, NODE_OPTIONS = ''] = /NODE_OPTIONS=(\S+)/.exec(block('`pixseal/testing` / sh 1')) ?? [];
+      const [, NODE_OPTIONS = ''] =
+        /NODE_OPTIONS=(\S+)/.exec(documentBlock('docs/clients.md', '`pixseal/testing` / sh 1')) ?? [];
       const jest = createRequire(import.meta.url).resolve('jest/bin/jest');
       const args = [jest, '--json', '--config', JSON.stringify({ rootDir: project, transform: {} })];
       // It fails, as one of its tests does.

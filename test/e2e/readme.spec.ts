@@ -8,10 +8,11 @@ import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } fro
 import { drawPhoto, drawWatermark } from '../../src/operations/demo/drawings.js';
 import { startAdminApi } from '../support/admin-api.js';
 import { hasBrowser, launchBrowser } from '../support/browser.js';
+import { startUploadApi } from '../originals/upload-api.js';
 import { measure } from '../support/pictures.js';
 import { ownDatabase } from '../support/owned.js';
 import { findFreePort } from '../support/postgres-server.js';
-import { fillIn, readmeBlock } from '../support/readme.js';
+import { documentBlock, fillIn, readmeBlock } from '../support/readme.js';
 import { sealWith } from '../support/seed.js';
 import { TEST_VARIABLES } from '../support/service.js';
 import { type ServiceProcess, startServiceProcess } from '../support/service-process.js';
@@ -19,10 +20,12 @@ import { type ServiceProcess, startServiceProcess } from '../support/service-pro
 const STARTS = 120_000;
 const ACCOUNT = { cloudName: 'shop', apiKey: '123', apiSecret: 'abc' };
 
-/** The lines before those that use them: an alias and where the service is. */
-const [prelude = '', create = ''] = readmeBlock('Your first token / sh 1').split('\n\n');
-/** A picture is uploaded, and its id copied by hand into the last line. */
-const [setDsn = '', upload = '', mint = ''] = readmeBlock('Your first token / sh 2').split('\n\n');
+/** The lines before those that use them: an alias, the service's address, an admin key. */
+const [prelude = '', create = ''] = readmeBlock('With your Cloudinary account / sh 2').split('\n\n');
+/** An image is uploaded, and its id copied by hand into the last line. */
+const [setDsn = '', upload = '', mint = ''] = readmeBlock('With your Cloudinary account / sh 3').split(
+  '\n\n',
+);
 
 const missing = ['bash', 'curl', 'jq'].filter((tool) => spawnSync(tool, ['--version']).status !== 0);
 if (missing.length > 0) {
@@ -33,19 +36,51 @@ if (missing.length > 0) {
 const embedded = inject('database').kind === 'embedded';
 const runs = missing.length === 0 && embedded;
 
+/** A reader's folder, with the built service and two images. */
+async function createFolder(): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'pixseal-readme-'));
+  symlinkSync(resolve('dist'), join(folder, 'dist'));
+  writeFileSync(join(folder, 'photo.jpg'), await drawPhoto());
+  writeFileSync(join(folder, 'watermark.png'), await drawWatermark());
+  return folder;
+}
+
+/** Runs blocks as in a terminal in a reader's folder. @returns the standard output */
+async function runBash(folder: string, service: ServiceProcess, blocks: readonly string[]): Promise<string> {
+  const script = ['set -euo pipefail; shopt -s expand_aliases', prelude, ...blocks].join('\n');
+  const { stdout } = await promisify(execFile)(
+    'bash',
+    ['-c', script.replaceAll('127.0.0.1:3000', `127.0.0.1:${service.port}`)],
+    { cwd: folder, env: { PATH: process.env['PATH'], HOME: folder, NO_COLOR: '1' } },
+  );
+  return stdout;
+}
+
+/** Runs the commands that create an issuer, an image and a URL, and fills in what they print. */
+async function createUrl(
+  bash: (...blocks: readonly string[]) => Promise<string>,
+): Promise<{ issuerId: string; dsn: string; url: string }> {
+  const printed = await bash(create);
+  const [, issuerId = ''] = /^issuer\s+(\S+)$/m.exec(printed) ?? [];
+  const [, dsn = ''] = /^dsn\s+(\S+)$/m.exec(printed) ?? [];
+  const environment = fillIn(setDsn, { 'http://…': dsn });
+  const { id } = JSON.parse(await bash(environment, fillIn(upload, { ISSUER_ID: issuerId }))) as {
+    id: string;
+  };
+  const url = (await bash(environment, fillIn(mint, { IMAGE_ID: id }))).trim();
+  return { issuerId, dsn, url };
+}
+
 // The README starts from a fresh folder without settings, so from an embedded database: once is enough.
 describe.runIf(runs)('who follows the README', () => {
   let folder: string;
   let service: ServiceProcess;
-  /** Of the issuer that its first command makes. */
+  /** Of the issuer that its first command creates. */
   let issuerId: string;
   let dsn: string;
 
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'pixseal-readme-'));
-    symlinkSync(resolve('dist'), join(folder, 'dist'));
-    writeFileSync(join(folder, 'photo.jpg'), await drawPhoto());
-    writeFileSync(join(folder, 'watermark.png'), await drawWatermark());
+    folder = await createFolder();
     service = await startServiceProcess({ DATA_DIR: join(folder, 'data') });
   }, STARTS);
   afterAll(async () => {
@@ -54,28 +89,13 @@ describe.runIf(runs)('who follows the README', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  /** Runs a block as in a terminal in that folder. @returns what it printed */
-  async function bash(...blocks: readonly string[]): Promise<string> {
-    const script = ['set -euo pipefail; shopt -s expand_aliases', prelude, ...blocks].join('\n');
-    const { stdout } = await promisify(execFile)(
-      'bash',
-      ['-c', script.replaceAll('127.0.0.1:3000', `127.0.0.1:${service.port}`)],
-      { cwd: folder, env: { PATH: process.env['PATH'], HOME: folder, NO_COLOR: '1' } },
-    );
-    return stdout;
-  }
+  const bash = (...blocks: readonly string[]): Promise<string> => runBash(folder, service, blocks);
 
   const secret = (): string => decodeURIComponent(new URL(dsn).password);
 
-  it('has an issuer, a picture and a URL that shows it', async () => {
-    const made = await bash(create);
-    [, issuerId = ''] = /^issuer\s+(\S+)$/m.exec(made) ?? [];
-    [, dsn = ''] = /^dsn\s+(\S+)$/m.exec(made) ?? [];
-    const environment = fillIn(setDsn, { 'http://…': dsn });
-    const { id } = JSON.parse(await bash(environment, fillIn(upload, { ISSUER_ID: issuerId }))) as {
-      id: string;
-    };
-    const url = (await bash(environment, fillIn(mint, { IMAGE_ID: id }))).trim();
+  it('creates an issuer, an image and a URL that shows it', async () => {
+    let url: string;
+    ({ issuerId, dsn, url } = await createUrl(bash));
     const picture = await fetch(url, { headers: { accept: 'image/png' } });
     expect(await measure(Buffer.from(await picture.arrayBuffer()))).toMatchObject({
       width: 400,
@@ -84,14 +104,14 @@ describe.runIf(runs)('who follows the README', () => {
     expect(await bash(`pixseal explain '${url}'`)).toContain('c_fill,h_300,w_400');
   });
 
-  it('seals in TypeScript what compiles and is answered', async () => {
+  it('signs in TypeScript that compiles a token that the service accepts', async () => {
     const project = join(folder, 'project');
     mkdirSync(join(project, 'node_modules'), { recursive: true });
     symlinkSync(resolve('.'), join(project, 'node_modules/pixseal'));
     writeFileSync(join(project, 'package.json'), '{"type":"module"}');
     const [image] = await rowsOf('images');
     const path = join(project, 'seal.ts');
-    const source = `${readmeBlock('In JavaScript and TypeScript / ts 1')}\nconsole.log(url);\n`;
+    const source = `${readmeBlock('Sign in your backend / ts 1')}\nconsole.log(url);\n`;
     writeFileSync(path, `const imageId: string = process.argv[2]!;\n${source}`);
     const options: ts.CompilerOptions = {
       strict: true,
@@ -119,7 +139,7 @@ describe.runIf(runs)('who follows the README', () => {
   });
 
   it('makes rows, a token and its explanation with the admin API', async () => {
-    const printed = await bash(readmeBlock('The admin API / sh 1'));
+    const printed = await bash(documentBlock('docs/admin.md', 'First rows by the API / sh 1'));
     expect(printed).toMatch(/Location: \S+c_fill,h_300,w_400\/fl_tiled,l_\S+shoes\/blue\.jpg\s*$/m);
     const [, steps = ''] = /^(\[[^]*\])$/m.exec(printed) ?? [];
     expect(JSON.parse(steps)).toMatchObject([
@@ -129,8 +149,8 @@ describe.runIf(runs)('who follows the README', () => {
   });
 
   it('makes, lists and revokes admin keys', async () => {
-    const [functions = ''] = readmeBlock('The admin API / sh 1').split('\n\n');
-    const block = readmeBlock('Admin keys, the audit log, and creates that are sent again / sh 1');
+    const [functions = ''] = documentBlock('docs/admin.md', 'First rows by the API / sh 1').split('\n\n');
+    const block = documentBlock('docs/admin.md', 'Admin keys / sh 1');
     const lines = block.trimEnd().split('\n');
     const revoke = lines.pop() ?? '';
     const printed = await bash(functions, 'ISSUER=$(jq -r .id issuer.json)', ...lines);
@@ -149,7 +169,7 @@ describe.runIf(runs)('who follows the README', () => {
         version: 1571218039,
         format: 'jpg',
       }));
-      const block = fillIn(readmeBlock('Images that are in Cloudinary / sh 1'), {
+      const block = fillIn(documentBlock('docs/admin.md', 'Images that are already in Cloudinary / sh 1'), {
         'API_KEY:API_SECRET@CLOUD_NAME': `${ACCOUNT.apiKey}:${ACCOUNT.apiSecret}@${ACCOUNT.cloudName}`,
         ISSUER_ID: issuerId,
       });
@@ -163,7 +183,7 @@ describe.runIf(runs)('who follows the README', () => {
 
   it('lays the overlays of its example over a picture', async () => {
     const overlay = await admin('/overlays', { issuer_id: issuerId, public_id: 'marks/example' });
-    const steps = fillIn(readmeBlock('What a token may say / json 1'), {
+    const steps = fillIn(documentBlock('docs/tokens.md', 'Steps / json 1'), {
       '3d616b4e-a597-4b23-aa3d-d7de678f0ba6': overlay.id,
     });
     const [image = ''] = await rowsOf('images');
@@ -181,7 +201,7 @@ describe.runIf(runs)('who follows the README', () => {
     const [image = ''] = await rowsOf('images', 'shoes/red');
     const exp = Math.floor(Date.now() / 1000) + 60;
     const token = sealWith(secret(), { iss: issuerId, image_id: image, exp, sharinpix: { download: false } });
-    const html = fillIn(readmeBlock('Your first image / html 1'), {
+    const html = fillIn(readmeBlock('Sign in your backend / html 1'), {
       'https://img.example.com': service.url,
       '161400d0-c894-42fd-8100-262361ea91ff': image,
       'eyJ0…': token,
@@ -228,11 +248,52 @@ describe.runIf(runs)('who follows the README', () => {
   }
 });
 
+describe.runIf(runs)('who follows the README with a Cloudinary account', () => {
+  it('uploads to the account, and has a URL that redirects there', async () => {
+    const account = await startUploadApi(ACCOUNT);
+    const folder = await createFolder();
+    onTestFinished(async () => {
+      rmSync(folder, { recursive: true, force: true });
+      await account.close();
+    });
+    const start = fillIn(readmeBlock('With your Cloudinary account / sh 1'), {
+      'API_KEY:API_SECRET@CLOUD_NAME': `${ACCOUNT.apiKey}:${ACCOUNT.apiSecret}@${ACCOUNT.cloudName}`,
+    });
+    // The block's variable, and the service that its command starts.
+    const { stdout } = await promisify(execFile)('bash', [
+      '-euc',
+      `npm() { echo "$1 $CLOUDINARY_URL"; }; ${start}`,
+    ]);
+    const [command, CLOUDINARY_URL = ''] = stdout.trim().split(' ');
+    expect(command).toBe('start');
+    const service = await startServiceProcess({
+      CLOUDINARY_URL,
+      CLOUDINARY_UPLOAD_PREFIX: account.url,
+      DATA_DIR: join(folder, 'data'),
+    });
+    onTestFinished(async () => {
+      service.kill('SIGTERM');
+      await service.ended;
+    });
+    const { url } = await createUrl((...blocks) => runBash(folder, service, blocks));
+    expect([...account.assets.keys()]).toStrictEqual(['authenticated/shoes/red']);
+    const { status, headers } = await fetch(url, { redirect: 'manual' });
+    expect([status, headers.get('location')]).toStrictEqual([
+      302,
+      expect.stringMatching(
+        /^https:\/\/res\.cloudinary\.com\/shop\/image\/authenticated\/s--\S+--\/\S+\/c_fill,h_300,w_400\/v\d+\/shoes\/red\.jpg$/,
+      ),
+    ]);
+  });
+});
+
 describe.runIf(missing.length === 0 && !embedded)(
   'who follows the README to production without containers',
   () => {
     it('migrates an empty database by its address alone, and starts the service', async () => {
-      const [migrate = '', start = ''] = readmeBlock('Without containers / sh 1').trimEnd().split('\n');
+      const [migrate = '', start = ''] = documentBlock('docs/production.md', 'Without containers / sh 1')
+        .trimEnd()
+        .split('\n');
       const folder = mkdtempSync(join(tmpdir(), 'pixseal-readme-'));
       onTestFinished(() => {
         rmSync(folder, { recursive: true, force: true });

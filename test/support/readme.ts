@@ -18,16 +18,17 @@ export function readBlocks(path: string): ReadonlyMap<string, string> {
   return blocks;
 }
 
-const README = readBlocks('README.md');
-
-/** A block of the README. @throws where there is none at this place. */
-export function readmeBlock(place: string): string {
-  const block = README.get(place);
-  if (block === undefined) throw new Error(`The README has no block ${place}`);
+/** A block of a document by its place. @throws if the document has no block there. */
+export function documentBlock(path: string, place: string): string {
+  const block = readBlocks(path).get(place);
+  if (block === undefined) throw new Error(`${path} has no block ${place}`);
   return block;
 }
 
-/** Replaces what a reader fills in. @throws where it is not there. */
+/** A block of the README. @throws if it has no block there. */
+export const readmeBlock = (place: string): string => documentBlock('README.md', place);
+
+/** Replaces what a reader fills in. @throws if a placeholder is missing. */
 export function fillIn(text: string, values: Readonly<Record<string, string>>): string {
   return Object.entries(values).reduce((filled, [blank, value]) => {
     if (!filled.includes(blank)) throw new Error(`There is no ${blank} in: ${filled}`);
