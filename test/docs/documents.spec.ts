@@ -90,20 +90,36 @@ describe('the two commands', () => {
 });
 
 describe('the map', () => {
-  it('names every folder of src/, and no other', () => {
-    const folders = readdirSync('src', { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .map(({ name }) => name);
-    const named = all(/^\| `([a-z-]+)\/` /gm, section('ARCHITECTURE.md', 'The folders'));
-    expect(named).toStrictEqual(folders.sort());
-  });
-
-  it('names files that are there', () => {
-    const paths = all(/`((?:src|test|docs|deploy)\/[\w./-]+\.\w+)`/g, read('ARCHITECTURE.md'));
-    expect(paths.length).toBeGreaterThan(10);
-    for (const path of paths) expect(read(path)).not.toBe('');
+  it('lists every room, and no other', () => {
+    const folders = ['src', 'packages'].flatMap((parent) =>
+      readdirSync(parent, { withFileTypes: true })
+        .filter((entry) => entry.isDirectory())
+        .map(({ name }) => `${parent}/${name}/`),
+    );
+    const listed = all(/^\| `([\w/-]+\/)` /gm, section('ARCHITECTURE.md', 'Rooms'));
+    // The commands belong to the highest room, beside the files of `src/` itself.
+    const rooms = folders.filter((folder) => folder !== 'src/cli/');
+    expect(listed).toStrictEqual([...rooms, 'src/', 'web/'].sort());
   });
 });
+
+/** The anchors that GitHub gives the headings of a document. */
+function anchorsOf(document: string): string[] {
+  const seen = new Map<string, number>();
+  return [
+    ...read(document)
+      .replaceAll(/^```[^]*?^```$/gm, '')
+      .matchAll(/^#+ (.+)$/gm),
+  ].map(([, title = '']) => {
+    const anchor = title
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{M}\p{N}\s_-]/gu, '')
+      .replaceAll(' ', '-');
+    const times = seen.get(anchor) ?? 0;
+    seen.set(anchor, times + 1);
+    return times === 0 ? anchor : `${anchor}-${times}`;
+  });
+}
 
 describe('every document', () => {
   const documents = [
@@ -115,11 +131,21 @@ describe('every document', () => {
     ),
   ];
 
-  it.each(documents)('%s links to what is there', (document) => {
+  it.each(documents)('%s links to files and headings that exist', (document) => {
     const folder = document.slice(0, document.lastIndexOf('/') + 1);
-    for (const link of all(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g, read(document))) {
-      expect([link, existsSync(folder + link)]).toStrictEqual([link, true]);
-    }
+    const broken = all(/(?:\]\(|\b(?:src|srcset)=")(?!https?:)([^)"]+)/g, read(document)).filter((link) => {
+      const [path = '', anchor] = link.split('#');
+      const target = path === '' ? document : folder + path;
+      return !existsSync(target) || (anchor !== undefined && !anchorsOf(target).includes(anchor));
+    });
+    expect(broken).toStrictEqual([]);
+  });
+
+  it.each(documents)('%s names files that exist', (document) => {
+    // Records and the changelog also name files of their time.
+    if (document.startsWith('docs/decisions/') || document === 'CHANGELOG.md') return;
+    const paths = all(/`((?:src|web|packages|test|bench|docs|deploy)\/[\w./-]+\.\w+)`/g, read(document));
+    expect(paths.filter((path) => !existsSync(path))).toStrictEqual([]);
   });
 });
 
