@@ -36,7 +36,7 @@ try {
     };
     process.stdout.write(`${Object.values(sections).join('\n\n')}\n`);
     if (!options.dry) {
-      for (const [name, text] of Object.entries({ rates, ...sections })) await writeSection(name, text);
+      for (const [name, text] of Object.entries({ rates, ...sections })) writeSection(name, text);
       storeRatios(run, results);
     }
   }

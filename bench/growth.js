@@ -129,7 +129,7 @@ try {
 }
 if (options.only === undefined) {
   const pictures = Object.entries(PLOTS).map(([name, { title }]) => `![${title}](performance/${name}.svg)`);
-  await writeSection('growth', [`${describeRun(version)} Runs of ${seconds} s.`, ...pictures].join('\n\n'));
+  writeSection('growth', [`${describeRun(version)} Runs of ${seconds} s.`, ...pictures].join('\n\n'));
 }
 
 async function withPixseal(settings, use) {

@@ -39,7 +39,7 @@ try {
   const heads = ['page', 'first paint: median / most ms', 'load', 'content', 'kB sent, at the most'];
   const text = `${run}\n\n${table(heads, rows)}`;
   process.stdout.write(`${text}\n`);
-  if (!options.dry) await writeSection('pages', text);
+  if (!options.dry) writeSection('pages', text);
 } finally {
   await browser.close();
   await service.stop();

@@ -53,7 +53,7 @@ try {
       ]),
   );
   process.stdout.write(`${list}\n`);
-  await writeSection(
+  writeSection(
     'profile',
     `${describeRun(database.version)}\n\n![Flame graph](performance/flame.svg)\n\n${list}`,
   );

@@ -1,6 +1,5 @@
 // Results as the tables of docs/performance.md.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { format, resolveConfig } from 'prettier';
 import { median } from './suite.js';
 
 const DOCUMENT = new URL('../docs/performance.md', import.meta.url);
@@ -115,14 +114,13 @@ export function microTable(micro) {
 }
 
 /** Replaces what stands between `<!-- name -->` and `<!-- /name -->`. */
-export async function writeSection(name, text) {
+export function writeSection(name, text) {
   const document = readFileSync(DOCUMENT, 'utf8');
   const [begin, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
   const [from, to] = [document.indexOf(begin), document.indexOf(end)];
   if (from === -1 || to < from) throw new Error(`docs/performance.md has no section ${name}`);
   const written = `${document.slice(0, from + begin.length)}\n\n${text}\n\n${document.slice(to)}`;
-  const options = await resolveConfig(DOCUMENT);
-  writeFileSync(DOCUMENT, await format(written, { ...options, parser: 'markdown' }));
+  writeFileSync(DOCUMENT, written);
 }
 
 /** Median, and the least and the most; of the bare server to itself, 1. */

@@ -100,24 +100,29 @@ export function writeVocabulary(): string {
     escaped((effect.allowedFor?.(name) ?? name).replace(/ with nothing$/, '')),
   );
   const reasons = [...new Set(IGNORED_KEYS.values())];
-  return `<!-- Made from src/transformations by \`npm run docs:build\`: not to be edited. -->
+  return `<!-- Generated from src/transformations by \`npm run docs:build\`: do not edit. -->
 
 # Vocabulary
 
-Everything that a step of a token may say: ${PARAMETERS.length} parameters, ${FLAGS.length} flags, ${EFFECTS.size} effects. It is made from the table that the service itself goes by.
+Everything that a step of a token may contain: ${PARAMETERS.length} parameters, ${FLAGS.length} flags, ${EFFECTS.size} effects.
+This page is generated from the table that the service uses.
 
-A step is an object of parameters, by the names of Cloudinary's SDKs. It becomes one component of the URL, its parameters in the order of their codes. A value outside of what its parameter takes is refused with 422, and the answer names the step, the key and what is allowed.
+A step is an object of parameters, named as in Cloudinary's SDKs.
+It becomes one component of the URL, its parameters in the order of their codes.
+A value that its parameter does not allow is refused with 422; the response contains the step, the key and the allowed values.
 
-\`null\`, \`''\` and \`[]\` (and a list of one of them) are as if the parameter were absent, as Cloudinary's SDKs treat them, and \`explain\` lists them with the reason "no value"; so are they as a member of a text layer. They are refused with 422 as \`overlay\`, \`underlay\`, \`preset\` and the \`text\` of a text layer: a missing watermark must not pass.
+\`null\`, \`''\` and \`[]\` (and a list of one of them) are treated as if the parameter were absent, as in Cloudinary's SDKs, and \`explain\` lists them with the reason "no value"; the same holds for a member of a text layer.
+They are refused with 422 as \`overlay\`, \`underlay\`, \`preset\` and the \`text\` of a text layer: a missing watermark must not pass.
 
-A number with a decimal point is a share, a whole number is pixels: \`"width": 0.5\` is half, \`"width": 1.0\` the whole, \`"width": 1\` one pixel. JavaScript, PHP and Go write \`1.0\` as \`1\`; pass the text \`"1.0"\` there.
+A number with a decimal point is a share, an integer is pixels: \`"width": 0.5\` is half, \`"width": 1.0\` the whole, \`"width": 1\` one pixel.
+JavaScript, PHP and Go write \`1.0\` as \`1\`; pass the text \`"1.0"\` there.
 
-| limit                                              |                  |
-| -------------------------------------------------- | ---------------- |
-| steps of a token                                   | ${MAX_STEPS}     |
-| overlays and underlays in all steps, texts included | ${MAX_LAYERS}    |
-| characters of a text layer                         | ${LONGEST_TEXT}  |
-| characters of the URL                              | 4,096            |
+| limit | |
+| --- | --- |
+| steps of a token | ${MAX_STEPS} |
+| overlays and underlays in all steps, texts included | ${MAX_LAYERS} |
+| characters of a text layer | ${LONGEST_TEXT} |
+| characters of the URL | 4,096 |
 
 In the examples ${code(OVERLAY_ID)} is a registered overlay, ${code(OVERLAY.publicId)} in Cloudinary.
 
@@ -131,25 +136,27 @@ On any step:
 
 ${flags('picture')}
 
-On a step with an overlay or underlay; on another one they have no effect, and \`explain\` says so:
+On a step with an overlay or underlay; on any other step they have no effect, which \`explain\` shows:
 
 ${flags('layer')}
 
 ## Effects
 
-An effect's arguments follow its name after a colon, parted by colons where there are several: ${code('sepia:50')}. They may come as an array (\`["sepia", 50]\`) or an object of one member (\`{"sepia": 50}\`) too.
+An effect's arguments follow its name after a colon, separated by colons: ${code('sepia:50')}.
+An array (\`["sepia", 50]\`) and an object with one member (\`{"sepia": 50}\`) are also allowed.
 
 ${listOf(effects)}
 
 ## Text layers
 
-\`overlay\` and \`underlay\` take an object with a \`text\`, and a font with its size or the name of a style:
+\`overlay\` and \`underlay\` accept an object with a \`text\`, and a font with its size or the name of a style:
 
 ${listOf([...TEXT_LAYER_MEMBERS].map(([name, { allowed }]) => `${code(name)}: ${allowed}`))}
 
 ## Ignored keys
 
-They have no effect. \`explain\` lists each with its reason; under a policy with \`strict\` they are refused.
+They have no effect.
+\`explain\` lists each with its reason; under a policy with \`strict\` they are refused.
 
 ${listOf([
   ...reasons.map((reason) => {
