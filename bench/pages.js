@@ -36,7 +36,7 @@ try {
   const rows = [];
   for (const page of pages) rows.push(await measure(page));
   const run = `${new Date().toISOString().slice(0, 10)}; ${cpus()[0]?.model.trim()}, ${cpus().length} cores; Node ${process.version}; Chromium ${browser.version()}. ${LOADS} loads of each.`;
-  const heads = ['page', 'first paint: median / most ms', 'load', 'content', 'kB sent, at the most'];
+  const heads = ['page', 'first paint: median / max ms', 'load', 'content', 'kB sent, at most'];
   const text = `${run}\n\n${table(heads, rows)}`;
   process.stdout.write(`${text}\n`);
   if (!options.dry) writeSection('pages', text);

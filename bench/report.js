@@ -95,8 +95,8 @@ export function lifeTable({ starts, memory }) {
       ],
       ['start to listening, embedded, second start', `${spread(starts.embeddedSecond, 0)} ms`],
       ['resident after the start, on Postgres', `${Math.round(memory.idle)} MiB`],
-      ['resident under distinct tokens, at the most', `${Math.round(memory.pixseal)} MiB`],
-      ['the bare server, resident under load, at the most', `${Math.round(memory.bare)} MiB`],
+      ['resident under distinct tokens, peak', `${Math.round(memory.pixseal)} MiB`],
+      ['the bare server, resident under load, peak', `${Math.round(memory.bare)} MiB`],
     ],
   );
 }
