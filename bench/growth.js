@@ -45,7 +45,7 @@ const PLOTS = {
     },
   },
   issuers: {
-    title: 'Issuers that are asked for in turn, each with a key and an image',
+    title: 'Issuers requested in turn, each with a key and an image',
     x: { ...LOG, label: 'issuers', tickFormat: '~s' },
     y: COST,
     points: async ({ rows, settings }) => {
@@ -85,7 +85,7 @@ const PLOTS = {
     },
   },
   connections: {
-    title: 'Connections that ask all the time',
+    title: 'Connections that send requests continuously',
     x: { ...LOG, base: 2, label: 'connections', ticks: 10, tickFormat: 'd' },
     y: { label: 'answers a second', tickFormat: '~s' },
     points: overConnections((run) => run.rate),
@@ -97,7 +97,7 @@ const PLOTS = {
     points: overConnections((run) => run.latency.p99),
   },
   memory: {
-    title: 'Memory that stays, by what was asked for',
+    title: 'Memory that is kept, by kind of request',
     x: { label: 'rows, or tokens, all different', tickFormat: '~s' },
     y: { label: 'MiB in use after a collection, above the start' },
     points: async ({ rows, settings }) => {

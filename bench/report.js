@@ -20,7 +20,7 @@ export function ratesTable(results) {
   return table(
     [
       'what',
-      'answers/s',
+      'responses/s',
       'to bare',
       'to bare, by processor time',
       'µs of processor',
@@ -59,8 +59,8 @@ export function targetsTable(results, { starts, memory, micro }) {
   return table(
     ['what', 'target', 'measured', 'met'],
     [
-      atLeast('warm redirect, one token, to bare `node:http`', toBare('one'), 0.8),
-      atLeast('warm redirect, working set, to bare `node:http`', toBare('set'), 0.8),
+      atLeast('cached redirect, one token, to bare `node:http`', toBare('one'), 0.8),
+      atLeast('cached redirect, working set, to bare `node:http`', toBare('set'), 0.8),
       atLeast('distinct tokens and chains, to bare `node:http`', toBare('distinct'), 0.5),
       atLeast('refused tokens, to the distinct rate', between('refused', 'distinct'), 1),
       atLeast('bulk, distinct tokens: URLs to bare requests', toBare('bulk'), 2.5),
@@ -90,7 +90,7 @@ export function lifeTable({ starts, memory }) {
     [
       ['start to listening on Postgres', `${spread(starts.postgres, 0)} ms`],
       [
-        'start to listening, embedded, first start (makes the database)',
+        'start to listening, embedded, first start (creates the database)',
         `${spread(starts.embeddedFirst, 0)} ms`,
       ],
       ['start to listening, embedded, second start', `${spread(starts.embeddedSecond, 0)} ms`],

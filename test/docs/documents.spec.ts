@@ -103,14 +103,13 @@ describe('the map', () => {
   });
 });
 
+/** A document without its fenced blocks. */
+const proseOf = (document: string): string => read(document).replaceAll(/^```[^]*?^```$/gm, '');
+
 /** The anchors that GitHub gives the headings of a document. */
 function anchorsOf(document: string): string[] {
   const seen = new Map<string, number>();
-  return [
-    ...read(document)
-      .replaceAll(/^```[^]*?^```$/gm, '')
-      .matchAll(/^#+ (.+)$/gm),
-  ].map(([, title = '']) => {
+  return [...proseOf(document).matchAll(/^#+ (.+)$/gm)].map(([, title = '']) => {
     const anchor = title
       .toLowerCase()
       .replaceAll(/[^\p{L}\p{M}\p{N}\s_-]/gu, '')
@@ -133,11 +132,13 @@ describe('every document', () => {
 
   it.each(documents)('%s links to files and headings that exist', (document) => {
     const folder = document.slice(0, document.lastIndexOf('/') + 1);
-    const broken = all(/(?:\]\(|\b(?:src|srcset)=")(?!https?:)([^)"]+)/g, read(document)).filter((link) => {
-      const [path = '', anchor] = link.split('#');
-      const target = path === '' ? document : folder + path;
-      return !existsSync(target) || (anchor !== undefined && !anchorsOf(target).includes(anchor));
-    });
+    const broken = all(/(?:\]\(|\b(?:src|srcset)=")(?!https?:)([^)"]+)/g, proseOf(document)).filter(
+      (link) => {
+        const [path = '', anchor] = link.split('#');
+        const target = path === '' ? document : folder + path;
+        return !existsSync(target) || (anchor !== undefined && !anchorsOf(target).includes(anchor));
+      },
+    );
     expect(broken).toStrictEqual([]);
   });
 

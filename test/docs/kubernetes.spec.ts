@@ -187,7 +187,7 @@ describe('the pods of the Kubernetes manifest', () => {
   });
 
   it('are given the time that a process needs to end', () => {
-    // docs/operations.md, "Ending a process".
+    // docs/operations.md, "Stopping a process".
     expect(pod.terminationGracePeriodSeconds).toBeGreaterThanOrEqual(Number(settings['DRAIN_SECONDS']) + 9);
   });
 
