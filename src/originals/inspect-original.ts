@@ -41,9 +41,8 @@ export async function inspectOriginal(content: Buffer): Promise<InspectedOrigina
   }
   requireEnd(format, content);
   await requireNothingElse(content);
-  const metadata = await readMetadata(content);
-  requireWithinLimits(metadata);
-  await decodeOnce(content, metadata);
+  const metadata = await readMetadata(content, { page: 0 });
+  await decodeAll(content, metadata);
   return {
     content,
     sha256: createHash('sha256').update(content).digest('hex'),
@@ -95,53 +94,80 @@ function endsAsZip(content: Buffer): boolean {
   return false;
 }
 
-async function readMetadata(content: Buffer): Promise<Metadata> {
+async function readMetadata(content: Buffer, pages: PageRange): Promise<Metadata> {
   try {
-    // The limit is judged below, where the refusal can say by how much it was missed.
-    const picture = await open(content, { limitInputPixels: false });
-    return await picture.metadata();
+    // The limit of pixels is checked later, where the refusal can name it.
+    const image = await open(content, { ...pages, limitInputPixels: false });
+    return await image.metadata();
   } catch {
     throw broken();
   }
 }
 
-function requireWithinLimits(metadata: Metadata): void {
-  const { width, pages = 1 } = metadata;
-  const height = frameHeight(metadata);
+type PageRange = Pick<SharpOptions, 'page' | 'pages'>;
+
+/**
+ * Decodes all frames or pages within the limits: at once if they have one size, else one by one, as those of a pyramid.
+ * @param metadata Of the first.
+ * @throws InvalidOriginalError (422) naming the limit.
+ */
+async function decodeAll(content: Buffer, metadata: Metadata): Promise<void> {
+  const { pages = 1 } = metadata;
   if (pages > ORIGINAL_LIMITS.frames) {
     throw new InvalidOriginalError(
       'frames',
-      `The picture has ${pages} frames; ${ORIGINAL_LIMITS.frames} are allowed.`,
+      `The image has ${pages} frames or pages; ${ORIGINAL_LIMITS.frames} are allowed.`,
     );
   }
-  if (width * height * pages > ORIGINAL_LIMITS.pixels) {
-    throw new InvalidOriginalError(
-      'pixels',
-      `The picture has ${width} × ${height} pixels in ${pages} frame(s); ` +
-        `${ORIGINAL_LIMITS.pixels / 1e6} million in all are allowed.`,
-    );
+  const deadline = performance.now() + ORIGINAL_LIMITS.seconds * 1_000;
+  const step = (await haveOneSize(content, pages)) ? pages : 1;
+  let pixels = 0;
+  for (let page = 0; page < pages; page += step) {
+    const part = page === 0 ? metadata : await readMetadata(content, { page });
+    pixels += part.width * frameHeight(part) * step;
+    if (pixels > ORIGINAL_LIMITS.pixels) {
+      throw new InvalidOriginalError(
+        'pixels',
+        `The image has ${pixels} pixels or more in all frames or pages; ` +
+          `${ORIGINAL_LIMITS.pixels / 1e6} million are allowed.`,
+      );
+    }
+    await decode(content, { page, pages: step }, frameHeight(part), deadline);
   }
 }
 
+/** libvips reads pages together only if they have one size and one kind of pixels. */
+async function haveOneSize(content: Buffer, pages: number): Promise<boolean> {
+  if (pages === 1) return true;
+  return readMetadata(content, { pages }).then(
+    () => true,
+    () => false,
+  );
+}
+
 /** Decodes every row of every frame, without ever holding them all: the rows shrink to a pixel as they come. */
-async function decodeOnce(content: Buffer, metadata: Metadata): Promise<void> {
-  const { seconds, pixels } = ORIGINAL_LIMITS;
+async function decode(content: Buffer, pages: PageRange, height: number, deadline: number): Promise<void> {
+  const seconds = Math.ceil((deadline - performance.now()) / 1_000);
   try {
-    const picture = await open(content, {
-      pages: metadata.pages === undefined ? 1 : -1,
-      limitInputPixels: pixels,
+    if (seconds <= 0) throw new Error('timeout');
+    const image = await open(content, {
+      ...pages,
+      limitInputPixels: ORIGINAL_LIMITS.pixels,
       sequentialRead: true,
       // Not `warning`: cameras write files that decoders remark upon and show all the same.
       failOn: 'error',
     });
-    await picture
+    await image
       .timeout({ seconds })
-      .resize(1, frameHeight(metadata), { fit: 'fill', fastShrinkOnLoad: false })
+      .resize(1, height, { fit: 'fill', fastShrinkOnLoad: false })
       .raw()
       .toBuffer();
   } catch (error) {
     if (error instanceof Error && error.message.includes('timeout')) {
-      throw new InvalidOriginalError('time', `The picture takes over ${seconds} seconds to decode.`);
+      throw new InvalidOriginalError(
+        'time',
+        `The image takes over ${ORIGINAL_LIMITS.seconds} seconds to decode.`,
+      );
     }
     throw broken();
   }

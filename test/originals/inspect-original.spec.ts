@@ -7,6 +7,14 @@ import { drawPicture, makeBombPng, makeGif, SVG, ZIP_END } from './pictures.js';
 const join = (...parts: (Buffer | string)[]): Buffer =>
   Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part, 'latin1') : part)));
 
+/** A TIFF of one color with smaller versions of the same image behind it. */
+function makePyramid(width: number, height: number): Promise<Buffer> {
+  return sharp(makeBombPng(width, height))
+    .toColorspace('b-w')
+    .tiff({ compression: 'deflate', tile: true, pyramid: true })
+    .toBuffer();
+}
+
 async function limitOf(content: Buffer): Promise<string> {
   const error: unknown = await inspectOriginal(content).catch((caught: unknown) => caught);
   if (error instanceof InvalidOriginalError) return error.extensions.limit;
@@ -45,9 +53,11 @@ describe('an original that is taken', () => {
 
   it('may have just as many pixels and frames as are allowed', async () => {
     await expect(inspectOriginal(makeBombPng(10_000, 5_000))).resolves.toMatchObject({ width: 10_000 });
-    await expect(inspectOriginal(makeGif(ORIGINAL_LIMITS.frames, 10, 10))).resolves.toMatchObject({
-      width: 10,
-    });
+    const frames = makeGif(ORIGINAL_LIMITS.frames, 10, 10);
+    await expect(inspectOriginal(frames)).resolves.toMatchObject({ width: 10 });
+    const pages = await sharp(frames, { animated: true }).tiff().toBuffer();
+    await expect(inspectOriginal(pages)).resolves.toMatchObject({ width: 10 });
+    await expect(inspectOriginal(await makePyramid(10_000, 3_000))).resolves.toMatchObject({ width: 10_000 });
   });
 });
 
@@ -68,6 +78,7 @@ describe('an original that is refused', () => {
     ['a row of pixels too many', 'pixels', () => makeBombPng(10_000, 5_001)],
     ['a GIF of many frames', 'frames', () => makeGif(5_000, 10, 10)],
     ['a GIF whose frames are too large together', 'pixels', () => makeGif(60, 1_000, 1_000)],
+    ['a TIFF whose pages have too many pixels together', 'pixels', () => makePyramid(10_000, 4_000)],
     ['a PNG with another file behind', 'integrity', async () => join(await picture('png'), 'more')],
     ['a GIF with a program behind', 'integrity', async () => join(await picture('gif'), '=1;alert(1)')],
     ['a WebP with another file behind', 'integrity', async () => join(await picture('webp'), 'more')],
