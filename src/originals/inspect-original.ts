@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import type { Metadata, Sharp, SharpOptions } from 'sharp';
+import { findImageEnd } from './image-end.js';
 import { InvalidOriginalError, OriginalTooLargeError } from './original.errors.js';
-import { describeType, findPictureEnd, findPictureType, type PictureType } from './picture-type.js';
+import { describeType, findPictureType, type PictureType } from './picture-type.js';
 
 /** What an original may be at the most. */
 export const ORIGINAL_LIMITS = {
@@ -16,6 +17,7 @@ export const ORIGINAL_LIMITS = {
 
 /** A file that is a whole picture within the limits. */
 export interface InspectedOriginal {
+  /** The picture, without what a file had behind its end. */
   readonly content: Buffer;
   /** Hexadecimal. */
   readonly sha256: string;
@@ -29,17 +31,17 @@ export interface InspectedOriginal {
  * Judges a file by its content alone: type, size, pixels, and that it decodes to its end.
  * @throws InvalidOriginalError (422) naming the limit, OriginalTooLargeError (413).
  */
-export async function inspectOriginal(content: Buffer): Promise<InspectedOriginal> {
-  if (content.length === 0) throw new InvalidOriginalError('integrity', 'The file is empty.');
-  if (content.length > ORIGINAL_LIMITS.bytes) throw new OriginalTooLargeError(ORIGINAL_LIMITS.bytes);
-  const format = findPictureType(content);
+export async function inspectOriginal(file: Buffer): Promise<InspectedOriginal> {
+  if (file.length === 0) throw new InvalidOriginalError('integrity', 'The file is empty.');
+  if (file.length > ORIGINAL_LIMITS.bytes) throw new OriginalTooLargeError(ORIGINAL_LIMITS.bytes);
+  const format = findPictureType(file);
   if (format === null) {
     throw new InvalidOriginalError(
       'type',
-      `The file must be a JPEG, PNG, WebP, AVIF, GIF or TIFF by its content; it is ${describeType(content)}.`,
+      `The file must be a JPEG, PNG, WebP, AVIF, GIF or TIFF by its content; it is ${describeType(file)}.`,
     );
   }
-  requireEnd(format, content);
+  const content = await cutAtEnd(format, file);
   await requireNothingElse(content);
   const metadata = await readMetadata(content, { page: 0 });
   await decodeAll(content, metadata);
@@ -52,21 +54,35 @@ export async function inspectOriginal(content: Buffer): Promise<InspectedOrigina
   };
 }
 
-/** The picture must be whole, and the file no longer than it: what follows is hidden from whoever looks at it. */
-function requireEnd(format: PictureType, content: Buffer): void {
-  const end = findPictureEnd(format, content);
-  if (end === undefined) return;
-  if (end === null) throw broken();
-  // Some writers fill up with zeros.
-  if (content.subarray(end).some((byte) => byte !== 0)) {
-    throw new InvalidOriginalError('integrity', 'The file goes on behind the end of its picture.');
+/** The formats that cameras, phones and editors append images, films and data to. */
+const CUT_AT_END: ReadonlySet<PictureType> = new Set(['jpg', 'avif', 'tif']);
+
+/**
+ * Removes what follows the image in its file: no viewer shows it, so that it could be anything. A JPEG, AVIF or TIFF is
+ * cut off at its end; a PNG, GIF or WebP that goes on is refused, except for padding with zeros. A file whose structure
+ * does not show an end is refused in every format, even if a decoder would accept it.
+ * @throws InvalidOriginalError (422)
+ */
+async function cutAtEnd(format: PictureType, file: Buffer): Promise<Buffer> {
+  const end = await findImageEnd(format, file);
+  if (end === null) {
+    throw new InvalidOriginalError(
+      'integrity',
+      'The structure of the file does not show where its image ends: the file is truncated, damaged, or of a kind ' +
+        'that records no length. Save the image again.',
+    );
   }
+  if (CUT_AT_END.has(format)) return file.subarray(0, end);
+  if (file.subarray(end).some((byte) => byte !== 0)) {
+    throw new InvalidOriginalError('integrity', 'The file goes on behind the end of its image.');
+  }
+  return file;
 }
 
 const SCAN_WINDOW = 2 ** 20;
 const SCAN_OVERLAP = 16;
-/** What browsers and PHP would run, were the file ever taken for theirs. */
-const MARKUP = /<script[\s>]|<html[\s>]|<\?php\s/i;
+/** What browsers and PHP would run if the file were ever read as theirs. A letter behind `<html` or `<?php` makes it another name. */
+const MARKUP = /<script|<html(?![\w-])|<\?php(?![\w\x80-\xff])/i;
 
 /** A picture that is a document or an archive at the same time (a polyglot) is refused. */
 async function requireNothingElse(content: Buffer): Promise<void> {
@@ -186,10 +202,10 @@ function frameHeight({ height, pageHeight = height }: Metadata): number {
 function broken(): InvalidOriginalError {
   return new InvalidOriginalError(
     'integrity',
-    'The picture cannot be decoded to its end: the file is cut off or damaged.',
+    'The image cannot be decoded to its end: the file is truncated or damaged.',
   );
 }
 
 function polyglot(what: string): InvalidOriginalError {
-  return new InvalidOriginalError('type', `The file is a picture and ${what} at the same time.`);
+  return new InvalidOriginalError('type', `The file is an image and ${what} at the same time.`);
 }

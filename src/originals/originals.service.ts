@@ -36,10 +36,10 @@ export class OriginalsService {
    */
   async create(
     name: OwnedOriginal & { readonly version: number },
-    content: Buffer,
+    file: Buffer,
     writeRow: WriteStored,
   ): Promise<void> {
-    const original = await this.inspect(content);
+    const original = await this.inspect(file);
     const own = { version: name.version, format: original.format };
     if (this.environment.deliveryMode !== 'cloudinary') {
       const write: WriteRow = (manager) => writeRow(manager, own);
@@ -49,9 +49,9 @@ export class OriginalsService {
     // stays open while a picture travels.
     await this.rehearse((manager) => writeRow(manager, own));
     // Without `overwrite` an asset that this database knows nothing of is never lost.
-    const answer = await this.uploader.upload(name, content, { overwrite: false });
+    const answer = await this.uploader.upload(name, original.content, { overwrite: false });
     // The same content once more is the retry of a request whose row was not written.
-    if (answer.existing && answer.etag !== md5(content)) throw new OriginalExistsError(answer);
+    if (answer.existing && answer.etag !== md5(original.content)) throw new OriginalExistsError(answer);
     const kept = { version: answer.version, format: answer.format };
     await this.dataSource.transaction((manager) => writeRow(manager, kept));
   }
@@ -64,10 +64,10 @@ export class OriginalsService {
    */
   async replace(
     name: OwnedOriginal & { readonly version: number },
-    content: Buffer,
+    file: Buffer,
     writeRow: WriteStored,
   ): Promise<void> {
-    const original = await this.inspect(content);
+    const original = await this.inspect(file);
     const own = { version: name.version, format: original.format };
     if (this.environment.deliveryMode !== 'cloudinary') {
       const write: WriteRow = (manager) => writeRow(manager, own);
@@ -75,7 +75,7 @@ export class OriginalsService {
     }
     // The name may have become a neighbour's since the row was read, whose asset must not be overwritten.
     await this.rehearse((manager) => writeRow(manager, own));
-    const { version, format } = await this.uploader.upload(name, content, { overwrite: true });
+    const { version, format } = await this.uploader.upload(name, original.content, { overwrite: true });
     await this.dataSource.transaction((manager) => writeRow(manager, { version, format }));
   }
 

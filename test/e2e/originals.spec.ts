@@ -321,6 +321,18 @@ describe('originals that the service keeps itself', () => {
     expect((await service.get('/health/live')).status).toBe(200);
   });
 
+  it.each(['jpeg', 'avif', 'tiff'] as const)(
+    'are kept without what stands behind the end of a %s, on disk too',
+    async (format) => {
+      const image = await drawPicture(4, format);
+      const file = Buffer.concat([image, Buffer.from('<?php system($_GET[0]); ?>'), image]);
+      const name = newName();
+      expect((await sendForm(service, '/images', form({ public_id: name, file }))).status).toBe(201);
+      await expect(find(service, name)).resolves.toStrictEqual(image);
+      expect(filesOf(service)).toStrictEqual([join(hashOf(image).slice(0, 2), hashOf(image))]);
+    },
+  );
+
   it('are refused over their size, whether the length is told or not', async () => {
     const large = Buffer.alloc(25 * 2 ** 20 + 1);
     const expected = { code: 'original_too_large', max_bytes: 26_214_400 };
@@ -591,6 +603,18 @@ describe('originals that the Cloudinary account has', () => {
     const name = newName();
     expect((await sendForm(service, '/images', form({ public_id: name, file: large }))).status).toBe(201);
     expect(api.assets.get(`authenticated/${name}`)?.content.equals(large)).toBe(true);
+  });
+
+  it('are sent without what stands behind the end of an image, when they are replaced too', async () => {
+    const name = newName();
+    const [first, second] = [await drawPicture(4, 'jpeg'), await drawPicture(5, 'jpeg')];
+    const longer = form({ public_id: name, file: Buffer.concat([first, second]) });
+    const { json } = await sendForm(service, '/images', longer);
+    expect(api.assets.get(`authenticated/${name}`)?.content).toStrictEqual(first);
+    const file = Buffer.concat([second, first]);
+    const path = `/images/${String(json['id'])}/original`;
+    expect((await sendForm(service, path, { file }, { method: 'PUT' })).status).toBe(200);
+    expect(api.assets.get(`authenticated/${name}`)?.content).toStrictEqual(second);
   });
 
   it('are replaced by PUT: overwritten, and the CDN told', async () => {

@@ -1,4 +1,4 @@
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { inspectOriginal, ORIGINAL_LIMITS } from '../../src/originals/inspect-original.js';
 import { InvalidOriginalError, OriginalTooLargeError } from '../../src/originals/original.errors.js';
@@ -6,6 +6,70 @@ import { drawPicture, makeBombPng, makeGif, SVG, ZIP_END } from './pictures.js';
 
 const join = (...parts: (Buffer | string)[]): Buffer =>
   Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part, 'latin1') : part)));
+
+/** A JPEG with a segment of a type behind its first marker. */
+function withSegment(jpeg: Buffer, marker: number, content: Buffer | string): Buffer {
+  const bytes = join(content);
+  const header = Buffer.alloc(4);
+  header.writeUInt16BE(marker);
+  header.writeUInt16BE(bytes.length + 2, 2);
+  return join(jpeg.subarray(0, 2), header, bytes, jpeg.subarray(2));
+}
+
+const withComment = (jpeg: Buffer, comment: Buffer | string): Buffer => withSegment(jpeg, 0xfffe, comment);
+
+/** A JPEG of two blocks of 8 × 8 pixels, with a restart marker between them. */
+async function makeRestartJpeg(): Promise<Buffer> {
+  const block = await sharp({ create: { width: 8, height: 8, channels: 3, background: '#369' } })
+    .toColorspace('b-w')
+    .jpeg()
+    .toBuffer();
+  const scan = block.indexOf('\xff\xda', 0, 'latin1');
+  const data = block.subarray(scan + 2 + block.readUInt16BE(scan + 2), -2);
+  const header = Buffer.from(block.subarray(0, block.length - 2));
+  header.writeUInt16BE(16, header.indexOf('\xff\xc0', 0, 'latin1') + 7);
+  return join(withSegment(header, 0xffdd, '\x00\x01'), '\xff\xd0', data, '\xff\xd9');
+}
+
+function makeBox(type: string, content: Buffer | string): Buffer {
+  const size = Buffer.alloc(4);
+  size.writeUInt32BE(8 + content.length);
+  return join(size, type, content);
+}
+
+/** An AVIF whose box of a type lasts to the end of the file: its size is 0. */
+function withOpenBox(avif: Buffer, type: string): Buffer {
+  const file = Buffer.from(avif);
+  file.writeUInt32BE(0, file.indexOf(type, 0, 'latin1') - 4);
+  return file;
+}
+
+/** An AVIF with free space in front of its pixels. */
+function withFreeSpace(avif: Buffer): Buffer {
+  const space = makeBox('free', Buffer.alloc(100));
+  const pixels = avif.indexOf('mdat', 0, 'latin1') - 4;
+  const offset = Buffer.alloc(4);
+  offset.writeUInt32BE(pixels + 8);
+  const file = join(avif.subarray(0, pixels), space, avif.subarray(pixels));
+  // The only item refers to its pixels by their offset in the file.
+  file.writeUInt32BE(pixels + 8 + space.length, file.indexOf(offset));
+  return file;
+}
+
+/** A TIFF of two pages, whose second is one of the first: the tag `ResolutionUnit` (296) becomes `SubIFDs` (330). */
+async function withSubDirectory(): Promise<Buffer> {
+  const file = await sharp(makeGif(2, 20, 10), { animated: true })
+    .tiff()
+    .toBuffer();
+  const directory = file.readUInt32LE(4);
+  const next = directory + 2 + 12 * file.readUInt16LE(directory);
+  const entry = file.indexOf('\x28\x01\x03\x00', directory, 'latin1');
+  file.writeUInt16LE(330, entry);
+  file.writeUInt16LE(4, entry + 2);
+  file.copy(file, entry + 8, next, next + 4);
+  file.writeUInt32LE(0, next);
+  return file;
+}
 
 /** A TIFF of one color with smaller versions of the same image behind it. */
 function makePyramid(width: number, height: number): Promise<Buffer> {
@@ -45,12 +109,6 @@ describe('an original that is taken', () => {
     await expect(inspectOriginal(makeGif(30, 20, 10))).resolves.toMatchObject({ width: 20, height: 10 });
   });
 
-  it('may be filled up with zeros, and a JPEG may carry what a phone appends', async () => {
-    await inspectOriginal(join(await drawPicture(1), Buffer.alloc(100)));
-    const photo = await drawPicture(1, 'jpeg');
-    await inspectOriginal(join(photo, photo));
-  });
-
   it('may have just as many pixels and frames as are allowed', async () => {
     await expect(inspectOriginal(makeBombPng(10_000, 5_000))).resolves.toMatchObject({ width: 10_000 });
     const frames = makeGif(ORIGINAL_LIMITS.frames, 10, 10);
@@ -59,6 +117,120 @@ describe('an original that is taken', () => {
     await expect(inspectOriginal(pages)).resolves.toMatchObject({ width: 10 });
     await expect(inspectOriginal(await makePyramid(10_000, 3_000))).resolves.toMatchObject({ width: 10_000 });
   });
+});
+
+const FILES: readonly (readonly [string, () => Promise<Buffer>])[] = [
+  ['a JPEG', () => drawPicture(5, 'jpeg')],
+  ['a JPEG of several scans', () => draw((image) => image.jpeg({ progressive: true }))],
+  ['a JPEG of mozjpeg', () => draw((image) => image.jpeg({ mozjpeg: true }))],
+  ['a JPEG in CMYK', () => draw((image) => image.toColorspace('cmyk').jpeg())],
+  ['a JPEG with restart markers', makeRestartJpeg],
+  [
+    'a JPEG with a thumbnail in its metadata, and an index of further images',
+    async () => {
+      const indexed = withSegment(await drawPicture(5, 'jpeg'), 0xffe2, 'MPF\0II*\0');
+      return withSegment(indexed, 0xffe1, join('Exif\0\0', await drawPicture(6, 'jpeg')));
+    },
+  ],
+  ['an AVIF', () => drawPicture(5, 'avif')],
+  ['a lossless AVIF', () => draw((image) => image.avif({ lossless: true }))],
+  ['an AVIF with transparency', () => draw((image) => image.ensureAlpha(0.5).avif())],
+  ['an AVIF with metadata', () => draw((image) => image.avif().withExif({ IFD0: { Copyright: 'x' } }))],
+  ['an AVIF with free space', async () => withFreeSpace(await drawPicture(5, 'avif'))],
+  ['an AVIF whose pixels have no size', async () => withOpenBox(await drawPicture(5, 'avif'), 'mdat')],
+  ...(['none', 'jpeg', 'deflate', 'packbits', 'lzw', 'webp'] as const).map(
+    (compression) => [`a TIFF, ${compression}`, () => draw((image) => image.tiff({ compression }))] as const,
+  ),
+  [
+    'a TIFF of two colors',
+    () => draw((image) => image.toColorspace('b-w').tiff({ compression: 'ccittfax4', bitdepth: 1 })),
+  ],
+  ['a TIFF of tiles', () => draw((image) => image.tiff({ tile: true, tileWidth: 16, tileHeight: 16 }))],
+  ['a BigTIFF', () => draw((image) => image.tiff({ bigtiff: true }))],
+  [
+    'a BigTIFF of tiles',
+    () => draw((image) => image.tiff({ bigtiff: true, tile: true, tileWidth: 16, tileHeight: 16 })),
+  ],
+  [
+    'a pyramid',
+    () => draw((image) => image.tiff({ pyramid: true, tile: true, tileWidth: 16, tileHeight: 16 })),
+  ],
+  [
+    'a TIFF of pages',
+    () =>
+      sharp(makeGif(5, 20, 10), { animated: true })
+        .tiff()
+        .toBuffer(),
+  ],
+  ['a TIFF with a page of its page', withSubDirectory],
+  ['a TIFF with metadata', () => draw((image) => image.tiff().withExif({ IFD0: { Copyright: 'x' } }))],
+];
+
+const APPENDED: readonly (readonly [string, Buffer | string])[] = [
+  ['a ZIP', join('PK\x03\x04…', ZIP_END)],
+  ['a web page', '<html><script>alert(1)</script>'],
+  ['PHP', '<?php system($_GET[0]);'],
+  ['a PDF', '%PDF-1.7\n1 0 obj'],
+  ['zeros', Buffer.alloc(100)],
+  ['a byte', 'x'],
+  ['the film of a motion photo', join(makeBox('ftyp', 'mp42\0\0\0\0isom'), makeBox('mdat', 'film'))],
+  ['a box of pixels', makeBox('mdat', Buffer.alloc(100, 'x'))],
+  ['free space', makeBox('free', Buffer.alloc(100, 'x'))],
+];
+
+const draw = async (write: (image: Sharp) => Sharp): Promise<Buffer> =>
+  write(sharp(await drawPicture(5))).toBuffer();
+
+describe('what stands behind the end of an image', () => {
+  it.each(FILES)('is cut off where it is %s, which is kept to its last byte', async (_, make) => {
+    const file = await make();
+    const second = await drawPicture(7, 'jpeg');
+    for (const [, appended] of [
+      ['nothing', ''],
+      ...APPENDED,
+      ['a JPEG', second],
+      ['itself', file],
+    ] as const) {
+      const { content } = await inspectOriginal(join(file, appended));
+      expect(content.equals(file)).toBe(true);
+    }
+  });
+
+  it.each(['png', 'gif', 'webp'] as const)(
+    'is refused where it is a %s, except for zeros',
+    async (format) => {
+      const file = await drawPicture(5, format);
+      for (const [name, appended] of [...APPENDED, ['itself', file] as const]) {
+        const longer = join(file, appended);
+        if (name === 'zeros') await inspectOriginal(longer);
+        else await expect(limitOf(longer)).resolves.toBe('integrity');
+      }
+    },
+  );
+});
+
+describe('markup in an original', () => {
+  it.each([
+    '<script>',
+    '<script/src=//x>',
+    '<SCRIPT\n',
+    '<html>',
+    '<html/',
+    '<html\t',
+    '<?php ',
+    '<?php/**/',
+    '<?php(',
+  ])('is refused: %j', async (markup) => {
+    await expect(limitOf(withComment(await drawPicture(1, 'jpeg'), markup))).resolves.toBe('type');
+  });
+
+  it.each(['<scrip', '<html5', '<html-view>', '<?phpx', '<?php\xe9', '<?xml ', 'script>'])(
+    'is accepted where it is the beginning of another name: %j',
+    async (text) => {
+      const content = withComment(await drawPicture(1, 'jpeg'), text);
+      await expect(inspectOriginal(content)).resolves.toMatchObject({ content });
+    },
+  );
 });
 
 describe('an original that is refused', () => {
@@ -78,22 +250,51 @@ describe('an original that is refused', () => {
     ['a row of pixels too many', 'pixels', () => makeBombPng(10_000, 5_001)],
     ['a GIF of many frames', 'frames', () => makeGif(5_000, 10, 10)],
     ['a GIF whose frames are too large together', 'pixels', () => makeGif(60, 1_000, 1_000)],
-    ['a TIFF whose pages have too many pixels together', 'pixels', () => makePyramid(10_000, 4_000)],
     ['a PNG with another file behind', 'integrity', async () => join(await picture('png'), 'more')],
     ['a GIF with a program behind', 'integrity', async () => join(await picture('gif'), '=1;alert(1)')],
     ['a WebP with another file behind', 'integrity', async () => join(await picture('webp'), 'more')],
-    ['a JPEG and a ZIP', 'type', async () => join(await picture('jpeg'), 'PK\x03\x04…', ZIP_END)],
-    ['a JPEG and a web page', 'type', async () => join(await picture('jpeg'), '<ScRiPt>alert(1)</script>')],
-    ['a JPEG and PHP', 'type', async () => join(await picture('jpeg'), '<?php system($_GET[0]);')],
     [
-      'a JPEG and a PDF',
+      'a JPEG and a ZIP, whose comment is the rest of the image',
       'type',
       async () => {
         const photo = await picture('jpeg');
-        const comment = join('\xff\xfe\x00\x0c', '%PDF-1.7\n\n');
-        return join(photo.subarray(0, 2), comment, photo.subarray(2));
+        const end = Buffer.from(ZIP_END);
+        end.writeUInt16LE(photo.length - 2, ZIP_END.length - 2);
+        return withComment(photo, end);
       },
     ],
+    [
+      'a JPEG and a web page',
+      'type',
+      async () => withComment(await picture('jpeg'), '<ScRiPt>alert(1)</script>'),
+    ],
+    ['a JPEG and PHP', 'type', async () => withComment(await picture('jpeg'), '<?php system($_GET[0]);')],
+    ['a JPEG and a PDF', 'type', async () => withComment(await picture('jpeg'), '%PDF-1.7\n\n')],
+    [
+      'a JPEG that lacks its end, and another JPEG',
+      'integrity',
+      async () => join((await picture('jpeg')).subarray(0, -2), await picture('jpeg')),
+    ],
+    [
+      'an AVIF whose metadata has no size, so that it lasts to the end of the file',
+      'integrity',
+      async () => withOpenBox(await picture('avif'), 'meta'),
+    ],
+    [
+      'a TIFF that records no lengths of its strips',
+      'integrity',
+      async () => {
+        const file = await picture('tiff');
+        // The tag `StripByteCounts` (279), of the type SHORT (3) or LONG (4).
+        const entry = Math.max(
+          file.indexOf('\x17\x01\x03\x00', 0, 'latin1'),
+          file.indexOf('\x17\x01\x04\x00', 0, 'latin1'),
+        );
+        file.writeUInt16LE(280, entry);
+        return file;
+      },
+    ],
+    ['a TIFF whose pages have too many pixels together', 'pixels', () => makePyramid(10_000, 4_000)],
   ])('is %s: against the limit of %s', async (_, limit, make) => {
     await expect(limitOf(await make())).resolves.toBe(limit);
   });
