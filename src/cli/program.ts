@@ -33,7 +33,8 @@ First steps, beside a running \`npm start\`:
   $ export PIXSEAL_SERVER=http://127.0.0.1:3000
   $ pixseal issuer create --name "My shop" --policy recommended --admin-key-file data/secrets.json
   $ export PIXSEAL_DSN='...'     the dsn it printed
-  $ pixseal image add --issuer ISSUER_ID --public-id shoes/red --version 1571218039 --admin-key-file data/secrets.json
+  $ curl http://127.0.0.1:3000/admin/images -H "Authorization: Bearer ADMIN_API_KEY" \\
+      -F issuer_id=ISSUER_ID -F public_id=shoes/red -F file=@photo.jpg     the key is in data/secrets.json
   $ pixseal token mint --image IMAGE_ID --step width=400,height=300,crop=fill --expires-in 1h --url
   $ pixseal explain 'THE_URL'
 
