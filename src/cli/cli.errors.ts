@@ -18,8 +18,6 @@ export class CommandFailedError extends Error {
 
 /** A problem that a running service answered, as if it had been thrown here. */
 export class RemoteProblemError extends ProblemError {
-  readonly status: number;
-  readonly code: string;
   override readonly extensions: ProblemExtensions;
 
   constructor({
@@ -28,9 +26,7 @@ export class RemoteProblemError extends ProblemError {
     detail,
     extensions,
   }: Pick<ProblemError, 'status' | 'code' | 'detail' | 'extensions'>) {
-    super(detail);
-    this.status = status;
-    this.code = code;
+    super(code, detail, status);
     this.extensions = extensions;
   }
 }

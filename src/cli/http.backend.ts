@@ -6,6 +6,7 @@ import type { NewIssuerView } from '../admin/issuers/issuer.view.js';
 import type { OverlayView } from '../admin/overlays/overlay.view.js';
 import type { RetainedPublicIdView } from '../admin/retained-public-ids/retained-public-id.view.js';
 import type { ProblemExtensions } from '../domain/problem.error.js';
+import type { ProblemCode } from '../domain/problems.js';
 import {
   Backend,
   type ExplanationRequest,
@@ -187,7 +188,8 @@ function readProblem(status: number, body: object): RemoteProblemError | null {
   if (typeof code !== 'string' || typeof detail !== 'string') return null;
   const own = Object.entries(body).filter(([member]) => !STANDARD_MEMBERS.has(member));
   const extensions = Object.fromEntries(own) as ProblemExtensions;
-  return new RemoteProblemError({ status, code, detail, extensions });
+  // A service of another release may have other codes.
+  return new RemoteProblemError({ status, code: code as ProblemCode, detail, extensions });
 }
 
 /** fetch says "fetch failed" and keeps the reason in the cause. */

@@ -1,19 +1,16 @@
 import { ProblemError } from '../domain/problem.error.js';
+import type { PROBLEMS } from '../domain/problems.js';
 
 /** Cloudinary did not take an original; `detail` has its message. */
 export class UploadFailedError extends ProblemError {
-  readonly code = 'upload_failed';
   override readonly headers: Readonly<Record<string, string>>;
 
   /**
    * @param status 422: Cloudinary refuses the file; 502: the account or Cloudinary itself; 503: too many uploads;
    * 504: no answer in time.
    */
-  constructor(
-    readonly status: 422 | 502 | 503 | 504,
-    detail: string,
-  ) {
-    super(detail);
+  constructor(status: (typeof PROBLEMS)['upload_failed']['statuses'][number], detail: string) {
+    super('upload_failed', detail, status);
     this.headers = status === 503 ? { 'Retry-After': '60' } : {};
   }
 }

@@ -2,12 +2,10 @@ import { ProblemError } from './problem.error.js';
 
 /** 503: the database cannot be asked now and the answer is not at hand, or it gave a write up for another. */
 export class DatabaseUnavailableError extends ProblemError {
-  readonly status = 503;
-  readonly code = 'database_unavailable';
   override readonly headers = { 'Retry-After': '1' };
 
   constructor(detail = 'The database cannot be reached at the moment. Try again.') {
-    super(detail);
+    super('database_unavailable', detail);
   }
 
   static ofConflict(): DatabaseUnavailableError {

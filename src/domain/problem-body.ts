@@ -1,12 +1,13 @@
 import { STATUS_CODES } from 'node:http';
 import type { ProblemError, ProblemExtensions } from './problem.error.js';
+import type { ProblemCode } from './problems.js';
 
 /** A problem as its JSON body has it (RFC 9457 §3.1), with the stable `code`. */
 export type ProblemBody = {
   readonly type: 'about:blank';
   readonly title: string;
   readonly status: number;
-  readonly code: string;
+  readonly code: ProblemCode;
   readonly detail: string;
 } & ProblemExtensions;
 

@@ -1,3 +1,5 @@
+import { type ProblemCode, PROBLEMS } from './problems.js';
+
 /** Members a problem adds to its body beside RFC 9457's own; snake_case, no secret, no token. */
 export type ProblemExtensions = Readonly<Record<string, ProblemMember | readonly ProblemMember[]>>;
 type ProblemMember = string | number | boolean | Readonly<Record<string, string>>;
@@ -10,10 +12,6 @@ export type LimitScope = 'address' | 'issuer' | 'admin';
  * `ProblemFilter` alone turns them into `application/problem+json` (RFC 9457).
  */
 export abstract class ProblemError extends Error {
-  /** HTTP status, 400 to 599. */
-  abstract readonly status: number;
-  /** Stable, machine-readable name, as in the README's table of errors. */
-  abstract readonly code: string;
   /** Extra members of the body, such as `step` and `key`. */
   readonly extensions: ProblemExtensions = {};
   /** Extra response headers, such as `Retry-After`. */
@@ -23,9 +21,17 @@ export abstract class ProblemError extends Error {
   /** Whether the same instance is thrown again and again: what is made of it is then made once. */
   readonly shared: boolean = false;
 
-  /** @param detail What happened and what to do about it, for the client's eyes. */
-  constructor(readonly detail: string) {
-    // Nobody reads a refusal's stack, and taking it costs more than refusing: a flood of bad tokens would feel it.
+  /**
+   * @param code Its stable name, in the table of problems.
+   * @param detail What happened and what to do about it, for the client.
+   * @param status HTTP status; by default the first that the table has for the code.
+   */
+  constructor(
+    readonly code: ProblemCode,
+    readonly detail: string,
+    readonly status: number = PROBLEMS[code].statuses[0],
+  ) {
+    // The stack of a refusal is never read, and capturing it costs more than the refusal.
     const limit = Error.stackTraceLimit;
     Error.stackTraceLimit = 0;
     super(detail);

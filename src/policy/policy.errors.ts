@@ -29,12 +29,10 @@ export interface PolicyViolation {
 
 /** 403: the token is good and its issuer's policy forbids what it asks for. */
 export class PolicyViolationError extends ProblemError {
-  readonly status = 403;
-  readonly code = 'policy_violation';
   override readonly extensions: ProblemExtensions;
 
   constructor({ rule, limit, step, key, detail }: PolicyViolation) {
-    super(`Against the issuer’s policy: ${detail}`);
+    super('policy_violation', `Against the issuer’s policy: ${detail}`);
     this.extensions = {
       rule,
       limit,
@@ -46,11 +44,12 @@ export class PolicyViolationError extends ProblemError {
 
 /** 503: the stored policy is outside of what this release reads, and nothing is delivered without it. */
 export class PolicyUnreadableError extends ProblemError {
-  readonly status = 503;
-  readonly code = 'policy_unreadable';
   override readonly headers = { 'Retry-After': '60' };
 
   constructor() {
-    super('The issuer’s policy cannot be read at the moment. Its operator must set it anew.');
+    super(
+      'policy_unreadable',
+      'The issuer’s policy cannot be read at the moment. Its operator must set it anew.',
+    );
   }
 }

@@ -21,7 +21,7 @@ export class DeliveriesController {
   ) {}
 
   @Post()
-  @Route('Locates up to 500 images at once', { 400: ['invalid_host'] })
+  @Route('Locates up to 500 images at once', ['invalid_host'])
   @HttpCode(200)
   @ApiBody({ type: CreateDeliveriesDto })
   @ApiOkResponse({ type: DeliveriesView })

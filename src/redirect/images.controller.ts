@@ -30,15 +30,21 @@ import { readRedirectUrl } from './redirect-url.js';
 import { type FoundRedirect, RedirectService } from './redirect.service.js';
 
 /** What a token, or a public image, may be refused with. */
-const REFUSALS = {
-  400: ['invalid_image_id', 'invalid_host'],
-  401: ['token_required', 'invalid_token'],
-  403: ['image_not_in_token', 'policy_violation'],
-  404: ['image_not_found', 'overlay_not_found'],
-  410: ['image_deleted'],
-  422: ['invalid_transformation'],
-  503: ['database_unavailable', 'issuer_unavailable', 'policy_unreadable'],
-};
+const REFUSALS = [
+  'invalid_image_id',
+  'invalid_host',
+  'token_required',
+  'invalid_token',
+  'image_not_in_token',
+  'policy_violation',
+  'image_not_found',
+  'overlay_not_found',
+  'image_deleted',
+  'invalid_transformation',
+  'database_unavailable',
+  'issuer_unavailable',
+  'policy_unreadable',
+] as const;
 const ApiRedirectRequest = (): MethodDecorator =>
   applyDecorators(
     ApiParam({

@@ -37,8 +37,6 @@ export type InvalidTokenReason = keyof typeof DETAILS;
  * one of a fixed set.
  */
 export class InvalidTokenError extends ProblemError {
-  readonly status = 401;
-  readonly code = 'invalid_token';
   override readonly headers = { 'WWW-Authenticate': 'Bearer error="invalid_token"' };
 
   private constructor(
@@ -46,7 +44,7 @@ export class InvalidTokenError extends ProblemError {
     detail: string,
     override readonly shared: boolean,
   ) {
-    super(detail);
+    super('invalid_token', detail);
   }
 
   /** The shared instance of a reason: a flood of bad tokens allocates none. */
@@ -64,43 +62,42 @@ const refusals: Partial<Record<InvalidTokenReason, InvalidTokenError>> = {};
 
 /** 401 `token_required` (RFC 6750 §3.1): no token was given, and this image is not public. */
 export class TokenRequiredError extends ProblemError {
-  readonly status = 401;
-  readonly code = 'token_required';
   /** `X-message` is the original API's own header for this answer. */
   override readonly headers = { 'WWW-Authenticate': 'Bearer', 'X-message': 'Access denied' };
 
   constructor() {
-    super('This image needs a token. Pass one sealed by its issuer as `?token=`.');
+    super('token_required', 'This image needs a token. Pass one sealed by its issuer as `?token=`.');
   }
 }
 
 /** 403 `image_not_in_token`: the token is good, but bound to a list of other images. */
 export class ImageNotInTokenError extends ProblemError {
-  readonly status = 403;
-  readonly code = 'image_not_in_token';
-
   constructor() {
-    super('The token is bound to other images. Seal one whose `image_id` lists this image.');
+    super(
+      'image_not_in_token',
+      'The token is bound to other images. Seal one whose `image_id` lists this image.',
+    );
   }
 }
 
 /** 400 `invalid_image_id`: the path's id is needed and is not a UUID. */
 export class InvalidImageIdError extends ProblemError {
-  readonly status = 400;
-  readonly code = 'invalid_image_id';
-
   constructor() {
-    super('The image id in the path must be a UUID, unless the token’s `image_id` names the image.');
+    super(
+      'invalid_image_id',
+      'The image id in the path must be a UUID, unless the token’s `image_id` names the image.',
+    );
   }
 }
 
 /** 503: the token may be valid, but the stored secret of a key that may have signed it cannot be decrypted. */
 export class IssuerUnavailableError extends ProblemError {
-  readonly status = 503;
-  readonly code = 'issuer_unavailable';
   override readonly headers = { 'Retry-After': '60' };
 
   constructor() {
-    super('A key of this issuer cannot be used at the moment. Its operator must replace the key.');
+    super(
+      'issuer_unavailable',
+      'A key of this issuer cannot be used at the moment. Its operator must replace the key.',
+    );
   }
 }

@@ -40,8 +40,6 @@ function render(value: unknown): string {
 
 /** 422: a step, or a value in it, is outside the vocabulary. It is neither passed on nor dropped in silence. */
 export class InvalidTransformationError extends ProblemError {
-  override readonly status = 422;
-  override readonly code = 'invalid_transformation';
   override readonly extensions: ProblemExtensions;
 
   constructor(fault: InvalidTransformation | MisspelledKey) {
@@ -50,6 +48,7 @@ export class InvalidTransformationError extends ProblemError {
     const place = { ...(step === undefined ? {} : { step }), ...(key === undefined ? {} : { key }) };
     if ('near' in fault) {
       super(
+        'invalid_transformation',
         `Transformation refused: ${subject} is not a parameter. Did you mean \`${fault.near}\`? ` +
           'Correct it; where a token seals it, seal a new one.',
       );
@@ -58,6 +57,7 @@ export class InvalidTransformationError extends ProblemError {
     }
     const shown = fault.value === undefined ? undefined : render(fault.value);
     super(
+      'invalid_transformation',
       `Transformation refused: ${subject} cannot be ${shown ?? 'there'}. Allowed: ${fault.allowed}. ` +
         'Correct it; where a token seals it, seal a new one.',
     );

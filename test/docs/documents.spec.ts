@@ -15,13 +15,6 @@ function section(document: string, heading: string): string {
   return found.split(/^## /m)[0] ?? '';
 }
 
-/** The source below a folder, all of it. */
-const sourceOf = (folder: string): string =>
-  readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((path) => path.endsWith('.ts'))
-    .map((path) => read(`${folder}/${path}`))
-    .join('\n');
-
 const settings = all(
   /\bread\.(?:text|list|integer|oneOf|url|connectionUrl)\(\s*'([A-Z_]+)'/g,
   read('src/platform/config/environment.ts'),
@@ -63,21 +56,6 @@ describe('the compose file', () => {
       expect(text).toContain(`\${${name}:?`);
       expect(text).not.toContain(`\${${name}:-`);
     }
-  });
-});
-
-describe('the error codes', () => {
-  it('are the ones that the README’s table names', () => {
-    const answered = sourceOf('src/platform/http');
-    const [, framework = ''] = /FRAMEWORK_CODES[^{]*\{([^}]*)\}/.exec(answered) ?? [];
-    const thrown = [
-      ...all(/\breadonly code = '([a-z_]+)'/g, sourceOf('src')),
-      ...all(/\bcode: '([a-z_]+)'/g, answered),
-      ...all(/: '([a-z_]+)'/g, framework),
-    ];
-    expect(all(/^\| \d{3}[\d, ]*\| `([a-z_]+)`/gm, section('README.md', 'Errors'))).toStrictEqual(
-      unique(thrown),
-    );
   });
 });
 

@@ -2,11 +2,11 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { createConfig, lintFromString } from '@redocly/openapi-core';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { format, resolveConfig } from 'prettier';
-import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { PROBLEMS } from '../../src/domain/problems.js';
 import { operationsOf } from '../../src/platform/openapi/operations.js';
 import { answersOf, readApiDocument, type Schema } from '../support/api-document.js';
-import { writeApi } from './write-api.js';
+import { writeErrors } from './write-errors.js';
 import { writeVocabulary } from './write-vocabulary.js';
 
 /** Of a document beside what Redocly recommends; redirects answer with 3xx, which it takes for a failure. */
@@ -22,25 +22,21 @@ beforeAll(async () => {
   document = await readApiDocument();
 });
 
-/** As Prettier writes it, since `npm run check` looks at it. */
-const formatted = async (text: string, path: string): Promise<string> =>
-  format(text, { ...(await resolveConfig(path)), filepath: path });
+// `npm run docs:build` writes the files again.
+describe('a generated document', () => {
+  it.each([
+    ['docs/vocabulary.md', writeVocabulary],
+    ['docs/errors.md', writeErrors],
+  ])('%s has all of its table', async (path, write) => {
+    await expect(write()).toMatchFileSnapshot(`../../${path}`);
+  });
 
-// `npm run docs:build` writes the files anew.
-describe('the documents that are made', () => {
   it('docs/openapi.json is what the service serves at /docs/openapi.json', async () => {
     const path = 'docs/openapi.json';
-    await expect(await formatted(JSON.stringify(document), path)).toMatchFileSnapshot(`../../${path}`);
-  });
-
-  it('docs/api.md has every route of it', async () => {
-    const path = 'docs/api.md';
-    await expect(await formatted(writeApi(document), path)).toMatchFileSnapshot(`../../${path}`);
-  });
-
-  it('docs/vocabulary.md has everything that a step may contain', async () => {
-    const path = 'docs/vocabulary.md';
-    await expect(writeVocabulary()).toMatchFileSnapshot(`../../${path}`);
+    // As Prettier writes it, since `npm run check` checks it.
+    const options = { ...(await resolveConfig(path)), filepath: path };
+    const formatted = await format(JSON.stringify(document), options);
+    await expect(formatted).toMatchFileSnapshot(`../../${path}`);
   });
 });
 
@@ -80,17 +76,31 @@ describe('the OpenAPI document', () => {
     }
   });
 
-  it('gives problems the statuses and codes that the README’s table has', () => {
-    const [, table = ''] = /^## Errors$([^]*?)^## /m.exec(readFileSync('README.md', 'utf8')) ?? [];
-    const known = new Set(
-      [...table.matchAll(/^\| ([\d, ]+?) *\| `([a-z_]+)`/gm)].flatMap(([, statuses = '', code = '']) =>
-        statuses.split(', ').map((status) => `${status} ${code}`),
-      ),
+  it('has every problem but those of no operation that it describes', () => {
+    const described = operationsOf(document).flatMap((operation) =>
+      answersOf(document, operation).flatMap(({ codes }) => codes),
     );
-    const answered = operationsOf(document).flatMap((operation) =>
+    const ofAnyPath = [
+      'not_found',
+      'method_not_allowed',
+      'request_timeout',
+      'uri_too_long',
+      'internal_error',
+    ];
+    const ofTheConsole = ['wrong_admin_key'];
+    expect([...new Set([...described, ...ofAnyPath, ...ofTheConsole])].sort()).toStrictEqual(
+      Object.keys(PROBLEMS).sort(),
+    );
+  });
+
+  it('gives every problem a status of its own', () => {
+    const described = operationsOf(document).flatMap((operation) =>
       answersOf(document, operation).flatMap(({ status, codes }) => codes.map((code) => `${status} ${code}`)),
     );
-    expect(answered.length).toBeGreaterThan(100);
-    expect([...new Set(answered)].filter((each) => !known.has(each))).toStrictEqual([]);
+    const known = Object.entries(PROBLEMS).flatMap(([code, { statuses }]) =>
+      statuses.map((status) => `${status} ${code}`),
+    );
+    expect(described.length).toBeGreaterThan(100);
+    expect(described.filter((each) => !known.includes(each))).toStrictEqual([]);
   });
 });

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { Agent } from 'node:http';
 import { Ajv, type ValidateFunction } from 'ajv';
 import addFormats from 'ajv-formats';
@@ -12,6 +11,7 @@ import {
 } from '../../src/platform/openapi/operations.js';
 import { drawPicture } from '../originals/pictures.js';
 import { answersOf, readApiDocument, type Schema, type Schemas } from '../support/api-document.js';
+import { PROBLEMS } from '../../src/domain/problems.js';
 import { request, type Answer } from '../support/http.js';
 import { deleted, now, renamed, sign, uploaded } from '../support/notifications.js';
 import { ownSeed } from '../support/own-seed.js';
@@ -28,9 +28,6 @@ const OF_PATHS = ['not_found', 'method_not_allowed', 'uri_too_long'];
 
 const document = await readApiDocument();
 const schemas = (document.components?.schemas ?? {}) as Schemas;
-
-const [, table = ''] = /^## Errors$([^]*?)^## /m.exec(readFileSync('README.md', 'utf8')) ?? [];
-const named = new Set([...table.matchAll(/^\| [\d, ]+ \| `([a-z_]+)`/gm)].map(([, code]) => code));
 
 const agent = new Agent({ keepAlive: true, maxSockets: 1 });
 let service: Service;
@@ -551,7 +548,7 @@ it.each(
       if (headers['content-type'] !== 'application/problem+json; charset=utf-8')
         throw new Error(`no problem: ${told}`);
       const { code } = answer.json() as { readonly code: string };
-      if (!named.has(code)) throw new Error(`the README does not name it: ${told}`);
+      if (!(code in PROBLEMS)) throw new Error(`not in the table of problems: ${told}`);
       if (!(answered?.codes ?? []).includes(code) && !OF_PATHS.includes(code))
         throw new Error(`not described: ${told}`);
       return;

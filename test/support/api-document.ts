@@ -64,7 +64,7 @@ export interface Schema {
 export type Schemas = Readonly<Record<string, Schema>>;
 
 /** The last piece of a reference. */
-export const nameOf = (reference: string): string => reference.split('/').at(-1) ?? '';
+const nameOf = (reference: string): string => reference.split('/').at(-1) ?? '';
 
 /** The schema that a reference or an `allOf` stands for. */
 export function resolve(schema: Schema, schemas: Schemas): Schema {

@@ -12,7 +12,7 @@ export class AdminKeysController {
   constructor(private readonly keys: AdminKeysService) {}
 
   @Post()
-  @Route('Makes an admin key', { 404: ['issuer_not_found'], 409: ['too_many_admin_keys'] })
+  @Route('Makes an admin key', ['issuer_not_found', 'too_many_admin_keys'])
   @Idempotent()
   @ApiCreatedResponse({ type: NewAdminKeyView })
   async create(@Body() dto: CreateAdminKeyDto): Promise<NewAdminKeyView> {
@@ -29,14 +29,14 @@ export class AdminKeysController {
   }
 
   @Get(':id')
-  @Route('Shows an admin key', { 404: ['admin_key_not_found'] })
+  @Route('Shows an admin key', ['admin_key_not_found'])
   @ApiOkResponse({ type: AdminKeyView })
   async get(@Param('id') id: string): Promise<AdminKeyView> {
     return new AdminKeyView(await this.keys.get(id));
   }
 
   @Delete(':id')
-  @Route('Revokes an admin key', { 404: ['admin_key_not_found'] })
+  @Route('Revokes an admin key', ['admin_key_not_found'])
   @HttpCode(204)
   @ApiNoContentResponse()
   async revoke(@Param('id') id: string): Promise<void> {

@@ -17,10 +17,12 @@ export class ImagesAdminController {
   ) {}
 
   @Post()
-  @Route('Registers an image, or uploads one', {
-    404: ['issuer_not_found'],
-    409: ['id_taken', 'public_id_taken', 'original_exists'],
-  })
+  @Route('Registers an image, or uploads one', [
+    'issuer_not_found',
+    'id_taken',
+    'public_id_taken',
+    'original_exists',
+  ])
   @AllowIssuerScopedKeys()
   @Idempotent()
   @AcceptsOriginal({ form: CreateImageFormDto, versioned: true })
@@ -39,7 +41,7 @@ export class ImagesAdminController {
   }
 
   @Get(':id')
-  @Route('Shows an image', { 404: ['image_not_found'], 410: ['image_deleted'] })
+  @Route('Shows an image', ['image_not_found', 'image_deleted'])
   @AllowIssuerScopedKeys()
   @ApiOkResponse({ type: ImageView })
   async get(@Param('id') id: string): Promise<ImageView> {
@@ -47,11 +49,7 @@ export class ImagesAdminController {
   }
 
   @Get(':id/preview')
-  @Route('Redirects to a thumbnail of an image', {
-    404: ['image_not_found'],
-    409: ['no_live_key'],
-    410: ['image_deleted'],
-  })
+  @Route('Redirects to a thumbnail of an image', ['image_not_found', 'no_live_key', 'image_deleted'])
   @AllowIssuerScopedKeys()
   @Redirect()
   @ApiFoundResponse({ description: 'The sealed redirect of a thumbnail, for a minute.' })
@@ -60,7 +58,7 @@ export class ImagesAdminController {
   }
 
   @Patch(':id')
-  @Route('Changes an image', { 404: ['image_not_found'], 409: ['public_id_taken'], 410: ['image_deleted'] })
+  @Route('Changes an image', ['image_not_found', 'public_id_taken', 'image_deleted'])
   @AllowIssuerScopedKeys()
   @ApiOkResponse({ type: ImageView })
   async update(@Param('id') id: string, @Body() dto: UpdateImageDto): Promise<ImageView> {
@@ -68,7 +66,7 @@ export class ImagesAdminController {
   }
 
   @Put(':id/original')
-  @Route('Replaces the original of an image', { 404: ['image_not_found'], 410: ['image_deleted'] })
+  @Route('Replaces the original of an image', ['image_not_found', 'image_deleted'])
   @AllowIssuerScopedKeys()
   @RequiresOriginal()
   @ApiOkResponse({ type: ImageView })
@@ -77,10 +75,7 @@ export class ImagesAdminController {
   }
 
   @Delete(':id')
-  @Route('Deletes an image, which is answered with 410 from then on', {
-    404: ['image_not_found'],
-    410: ['image_deleted'],
-  })
+  @Route('Deletes an image, which is answered with 410 from then on', ['image_not_found', 'image_deleted'])
   @AllowIssuerScopedKeys()
   @HttpCode(204)
   @ApiNoContentResponse()

@@ -31,7 +31,7 @@ export class IssuersController {
   ) {}
 
   @Post()
-  @Route('Makes an issuer and its first key', { 400: ['invalid_host'], 409: ['id_taken'] })
+  @Route('Makes an issuer and its first key', ['invalid_host', 'id_taken'])
   @Idempotent()
   @ApiCreatedResponse({ type: NewIssuerView })
   async create(@Body() dto: CreateIssuerDto, @Origin() requestOrigin: RequestOrigin): Promise<NewIssuerView> {
@@ -50,7 +50,7 @@ export class IssuersController {
   }
 
   @Get(':id')
-  @Route('Shows an issuer and its keys', { 404: ['issuer_not_found'] })
+  @Route('Shows an issuer and its keys', ['issuer_not_found'])
   @AllowIssuerScopedKeys()
   @ApiOkResponse({ type: IssuerWithKeysView })
   async get(@Param('id') id: string): Promise<IssuerWithKeysView> {
@@ -59,17 +59,14 @@ export class IssuersController {
   }
 
   @Patch(':id')
-  @Route('Changes an issuer', { 404: ['issuer_not_found'] })
+  @Route('Changes an issuer', ['issuer_not_found'])
   @ApiOkResponse({ type: IssuerView })
   async update(@Param('id') id: string, @Body() dto: UpdateIssuerDto): Promise<IssuerView> {
     return new IssuerView(await this.issuers.update(id, dto));
   }
 
   @Delete(':id')
-  @Route('Deletes an issuer that has no images and overlays', {
-    404: ['issuer_not_found'],
-    409: ['issuer_not_empty'],
-  })
+  @Route('Deletes an issuer that has no images and overlays', ['issuer_not_found', 'issuer_not_empty'])
   @HttpCode(204)
   @ApiNoContentResponse()
   async delete(@Param('id') id: string): Promise<void> {
@@ -77,7 +74,7 @@ export class IssuersController {
   }
 
   @Post(':id/keys')
-  @Route('Makes a further key', { 400: ['invalid_host'], 404: ['issuer_not_found'], 409: ['too_many_keys'] })
+  @Route('Makes a further key', ['invalid_host', 'issuer_not_found', 'too_many_keys'])
   @AllowIssuerScopedKeys()
   @Idempotent()
   @ApiCreatedResponse({ type: NewKeyView })
@@ -92,7 +89,7 @@ export class IssuersController {
   }
 
   @Patch(':id/keys/:key_id')
-  @Route('Sets when a key counts', { 404: ['issuer_not_found', 'key_not_found'] })
+  @Route('Sets when a key counts', ['issuer_not_found', 'key_not_found'])
   @AllowIssuerScopedKeys()
   @ApiOkResponse({ type: KeyView })
   async updateKey(
@@ -104,7 +101,7 @@ export class IssuersController {
   }
 
   @Delete(':id/keys/:key_id')
-  @Route('Revokes a key', { 404: ['issuer_not_found', 'key_not_found'] })
+  @Route('Revokes a key', ['issuer_not_found', 'key_not_found'])
   @AllowIssuerScopedKeys()
   @HttpCode(204)
   @ApiNoContentResponse()

@@ -2,11 +2,9 @@ import { ProblemError } from '../../domain/problem.error.js';
 
 /** 401: a notification that Cloudinary did not sign, or not lately. */
 export class InvalidNotificationError extends ProblemError {
-  readonly status = 401;
-  readonly code = 'invalid_notification';
-
   constructor() {
     super(
+      'invalid_notification',
       'The notification is refused: it must be signed with the account’s API secret (X-Cld-Signature), less than two hours ago (X-Cld-Timestamp).',
     );
   }

@@ -24,12 +24,12 @@ export class NotificationsController {
   ) {}
 
   @Post()
-  @Route('Takes a notification of Cloudinary’s', {
-    401: ['invalid_notification'],
-    404: ['issuer_not_found'],
-    409: ['public_id_taken'],
-    503: ['database_unavailable'],
-  })
+  @Route('Takes a notification of Cloudinary’s', [
+    'invalid_notification',
+    'issuer_not_found',
+    'public_id_taken',
+    'database_unavailable',
+  ])
   @HttpCode(200)
   @ApiHeader({ name: 'X-Cld-Timestamp', required: true, description: 'Unix seconds.' })
   @ApiHeader({

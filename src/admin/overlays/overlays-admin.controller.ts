@@ -19,10 +19,12 @@ export class OverlaysAdminController {
   ) {}
 
   @Post()
-  @Route('Registers an overlay, or uploads one', {
-    404: ['issuer_not_found'],
-    409: ['id_taken', 'public_id_taken', 'original_exists'],
-  })
+  @Route('Registers an overlay, or uploads one', [
+    'issuer_not_found',
+    'id_taken',
+    'public_id_taken',
+    'original_exists',
+  ])
   @AllowIssuerScopedKeys()
   @Idempotent()
   @AcceptsOriginal({ form: CreateOverlayDto, versioned: false })
@@ -41,7 +43,7 @@ export class OverlaysAdminController {
   }
 
   @Get(':id')
-  @Route('Shows an overlay', { 404: ['overlay_not_found'] })
+  @Route('Shows an overlay', ['overlay_not_found'])
   @AllowIssuerScopedKeys()
   @ApiOkResponse({ type: OverlayView })
   async get(@Param('id') id: string): Promise<OverlayView> {
@@ -49,7 +51,7 @@ export class OverlaysAdminController {
   }
 
   @Get(':id/preview')
-  @Route('Redirects to a thumbnail of an overlay', { 400: ['invalid_host'], 404: ['overlay_not_found'] })
+  @Route('Redirects to a thumbnail of an overlay', ['invalid_host', 'overlay_not_found'])
   @AllowIssuerScopedKeys()
   @Redirect()
   @ApiFoundResponse({ description: 'The signed URL of a thumbnail.' })
@@ -58,7 +60,7 @@ export class OverlaysAdminController {
   }
 
   @Patch(':id')
-  @Route('Changes an overlay', { 404: ['overlay_not_found'], 409: ['public_id_taken'] })
+  @Route('Changes an overlay', ['overlay_not_found', 'public_id_taken'])
   @AllowIssuerScopedKeys()
   @ApiOkResponse({ type: OverlayView })
   async update(@Param('id') id: string, @Body() dto: UpdateOverlayDto): Promise<OverlayView> {
@@ -66,7 +68,7 @@ export class OverlaysAdminController {
   }
 
   @Put(':id/original')
-  @Route('Replaces the original of an overlay', { 404: ['overlay_not_found'] })
+  @Route('Replaces the original of an overlay', ['overlay_not_found'])
   @AllowIssuerScopedKeys()
   @RequiresOriginal()
   @ApiOkResponse({ type: OverlayView })
@@ -75,7 +77,7 @@ export class OverlaysAdminController {
   }
 
   @Delete(':id')
-  @Route('Deletes an overlay', { 404: ['overlay_not_found'] })
+  @Route('Deletes an overlay', ['overlay_not_found'])
   @AllowIssuerScopedKeys()
   @HttpCode(204)
   @ApiNoContentResponse()

@@ -2,20 +2,20 @@ import { ProblemError } from '../../domain/problem.error.js';
 
 /** 401: the admin API was asked without an admin key, or with a wrong one. */
 export class AdminKeyRequiredError extends ProblemError {
-  readonly status = 401;
-  readonly code = 'admin_key_required';
   override readonly headers = { 'WWW-Authenticate': 'Bearer realm="admin"' };
 
   constructor() {
-    super('This needs an admin key. Send it as `Authorization: Bearer <key>`.');
+    super('admin_key_required', 'This needs an admin key. Send it as `Authorization: Bearer <key>`.');
   }
 }
 
 /** 403: the admin key is good, and not for this (RFC 6750 §3.1). */
 export class InsufficientScopeError extends ProblemError {
-  readonly status = 403;
-  readonly code = 'insufficient_scope';
   override readonly headers = { 'WWW-Authenticate': 'Bearer realm="admin", error="insufficient_scope"' };
+
+  private constructor(detail: string) {
+    super('insufficient_scope', detail);
+  }
 
   static ofScope(scope: string): InsufficientScopeError {
     return new InsufficientScopeError(`This needs an admin key with the scope ${scope}.`);
@@ -34,23 +34,20 @@ export class InsufficientScopeError extends ProblemError {
 
 /** 409: the caller brought an id that a row has already. */
 export class IdTakenError extends ProblemError {
-  readonly status = 409;
-  readonly code = 'id_taken';
   override readonly extensions = { key: 'id' };
 
   constructor() {
-    super('The id is taken. Bring another UUID, or leave `id` out to be given one.');
+    super('id_taken', 'The id is taken. Bring another UUID, or leave `id` out to be given one.');
   }
 }
 
 /** 409: the asset is registered already, by this issuer or by another, or is retained for its former issuer. */
 export class PublicIdTakenError extends ProblemError {
-  readonly status = 409;
-  readonly code = 'public_id_taken';
   override readonly extensions = { key: 'public_id' };
 
   constructor() {
     super(
+      'public_id_taken',
       'The public id is registered already, or its former issuer retains it. Use the row that has it, or delete that ' +
         'row first; an operator releases a retained one with DELETE /admin/retained-public-ids/:id.',
     );

@@ -21,9 +21,7 @@ export class RetainedPublicIdsController {
 
   // Closed to keys bound to an issuer: releasing decides about the other issuers too.
   @Delete(':id')
-  @Route('Releases a public id, which any issuer can then register', {
-    404: ['public_id_not_retained'],
-  })
+  @Route('Releases a public id, which any issuer can then register', ['public_id_not_retained'])
   @HttpCode(204)
   @ApiNoContentResponse()
   async release(@Param('id') id: string): Promise<void> {

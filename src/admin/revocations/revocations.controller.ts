@@ -12,7 +12,7 @@ export class RevocationsController {
   constructor(private readonly revocations: RevocationsService) {}
 
   @Post()
-  @Route('Revokes a token or a session', { 404: ['issuer_not_found'] })
+  @Route('Revokes a token or a session', ['issuer_not_found'])
   @AllowIssuerScopedKeys()
   @Idempotent()
   @ApiCreatedResponse({ type: RevocationView })
@@ -21,7 +21,7 @@ export class RevocationsController {
   }
 
   @Get()
-  @Route('Lists an issuer’s revocations', { 404: ['issuer_not_found'] })
+  @Route('Lists an issuer’s revocations', ['issuer_not_found'])
   @AllowIssuerScopedKeys()
   @ApiOkResponse({ type: RevocationPageView })
   async list(@Param('id') issuerId: string, @Query() query: ListRevocationsDto): Promise<RevocationPageView> {
@@ -30,7 +30,7 @@ export class RevocationsController {
   }
 
   @Get(':revocation_id')
-  @Route('Shows a revocation', { 404: ['issuer_not_found', 'revocation_not_found'] })
+  @Route('Shows a revocation', ['issuer_not_found', 'revocation_not_found'])
   @AllowIssuerScopedKeys()
   @ApiOkResponse({ type: RevocationView })
   async get(@Param('id') issuerId: string, @Param('revocation_id') id: string): Promise<RevocationView> {
@@ -38,7 +38,7 @@ export class RevocationsController {
   }
 
   @Delete(':revocation_id')
-  @Route('Takes a revocation back', { 404: ['issuer_not_found', 'revocation_not_found'] })
+  @Route('Takes a revocation back', ['issuer_not_found', 'revocation_not_found'])
   @AllowIssuerScopedKeys()
   @HttpCode(204)
   @ApiNoContentResponse()

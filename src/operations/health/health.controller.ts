@@ -47,7 +47,7 @@ export class HealthController {
    * @throws NotReadyError, DrainingError (503)
    */
   @Get('ready')
-  @Route('Tells whether the service can do its work', { 503: ['not_ready', 'draining', 'overloaded'] })
+  @Route('Tells whether the service can do its work', ['not_ready', 'draining', 'overloaded'])
   @Header('Cache-Control', 'no-store')
   @ApiOkResponse({ type: HealthView })
   async ready(): Promise<HealthView> {

@@ -146,33 +146,15 @@ function isFault({ code = '' }: NodeJS.ErrnoException): boolean {
 }
 
 /** A request that Node did not read to its end. */
-class BrokenRequestError extends ProblemError {
-  readonly status: number;
-  readonly code: string;
+class BrokenRequestError extends ProblemError {}
 
-  constructor({ status, code, detail }: { status: number; code: string; detail: string }) {
-    super(detail);
-    this.status = status;
-    this.code = code;
-  }
-}
-
-const MALFORMED = new BrokenRequestError({
-  status: 400,
-  code: 'bad_request',
-  detail: 'This is not a well-formed HTTP request.',
-});
+const MALFORMED = new BrokenRequestError('bad_request', 'This is not a well-formed HTTP request.');
 const PROBLEMS: Readonly<Record<string, ProblemError>> = {
-  HPE_HEADER_OVERFLOW: new BrokenRequestError({
-    status: 431,
-    code: 'headers_too_large',
-    detail: 'The request line and headers are over 16 KiB. Shorten the token or the headers.',
-  }),
-  [TIMEOUT]: new BrokenRequestError({
-    status: 408,
-    code: 'request_timeout',
-    detail: 'The request did not arrive in time. Send it again.',
-  }),
+  HPE_HEADER_OVERFLOW: new BrokenRequestError(
+    'headers_too_large',
+    'The request line and headers are over 16 KiB. Shorten the token or the headers.',
+  ),
+  [TIMEOUT]: new BrokenRequestError('request_timeout', 'The request did not arrive in time. Send it again.'),
 };
 
 function write(socket: Socket, problem: ProblemError): void {

@@ -8,8 +8,9 @@ import { DEFAULT_HEADERS, type HeaderList, isPlainText, writeHeaders } from './h
 import { rawResponses } from './raw-response.js';
 import { ProblemError } from '../../domain/problem.error.js';
 import { type ProblemBody, problemBody } from '../../domain/problem-body.js';
+import type { ProblemCode } from '../../domain/problems.js';
 
-const FRAMEWORK_CODES: Readonly<Record<number, string>> = {
+const FRAMEWORK_CODES: Readonly<Record<number, ProblemCode>> = {
   400: 'bad_request',
   404: 'not_found',
   405: 'method_not_allowed',

@@ -8,11 +8,11 @@ const HOST = /^(?:[a-z0-9](?:[a-z0-9._-]{0,251}[a-z0-9])?\.?|\[[0-9a-f:.]{2,45}\
 
 /** 400: a Location made from this request would not point back here. */
 export class InvalidHostError extends ProblemError {
-  readonly status = 400;
-  readonly code = 'invalid_host';
-
   constructor() {
-    super('The Host header is not a host name with an optional port. Send a well-formed one.');
+    super(
+      'invalid_host',
+      'The Host header is not a host name with an optional port. Send a well-formed one.',
+    );
   }
 }
 

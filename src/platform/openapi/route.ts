@@ -1,17 +1,15 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiExtension, ApiOperation } from '@nestjs/swagger';
+import type { ProblemCode } from '../../domain/problems.js';
 
-/** Codes of problems by their status. */
-export type ProblemCodes = Readonly<Partial<Record<number, readonly string[]>>>;
-
-/** The extension that passes a route's problems to `describeProblems`, which removes it. */
+/** Where a route's own problems wait for `describeProblems`, which takes them out of the document again. */
 export const PROBLEMS_EXTENSION = 'x-problems';
 
 /**
  * Describes a route in OpenAPI, beside its types.
  * @param summary What it does, in a few words.
- * @param problems Its problems beside those of every route of its kind: see `describe-problems.ts`.
+ * @param problems Codes of its own problems, beside those of every route of its kind: see `describe-problems.ts`.
  */
-export function Route(summary: string, problems: ProblemCodes = {}): MethodDecorator {
+export function Route(summary: string, problems: readonly ProblemCode[] = []): MethodDecorator {
   return applyDecorators(ApiOperation({ summary }), ApiExtension(PROBLEMS_EXTENSION, problems));
 }

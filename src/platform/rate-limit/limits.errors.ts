@@ -8,8 +8,6 @@ const DETAILS = {
 
 /** 429 `too_many_requests` (RFC 6585 §4): the caller's allowance is used up. */
 export class TooManyRequestsError extends ProblemError {
-  readonly status = 429;
-  readonly code = 'too_many_requests';
   override readonly extensions: { readonly retry_after: number };
   override readonly headers: { readonly 'Retry-After': string };
 
@@ -19,7 +17,7 @@ export class TooManyRequestsError extends ProblemError {
     wait: number,
   ) {
     const seconds = Math.max(1, Math.ceil(wait / 1000));
-    super(`${DETAILS[limitScope]} Ask again after ${seconds} s.`);
+    super('too_many_requests', `${DETAILS[limitScope]} Ask again after ${seconds} s.`);
     this.extensions = { retry_after: seconds };
     this.headers = { 'Retry-After': String(seconds) };
   }

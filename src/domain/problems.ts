@@ -1,0 +1,266 @@
+/** What is known of a problem by its code. */
+export interface ProblemDescription {
+  /** HTTP statuses, 400 to 599, the usual one first. */
+  readonly statuses: readonly [number, ...number[]];
+  /** When a request is refused with it: Markdown without links, one sentence a line. */
+  readonly when: string;
+  /** What the client or the operator does about it: likewise. */
+  readonly action: string;
+}
+
+/** Every problem that the service responds with, by its stable code. docs/errors.md and OpenAPI are generated from it. */
+export const PROBLEMS = {
+  bad_request: {
+    statuses: [400],
+    when: 'The path, a header or the body cannot be read.',
+    action: 'Send a well-formed HTTP request, and a body in JSON.',
+  },
+  invalid_host: {
+    statuses: [400],
+    when: 'The `Host` header is not a host name, and the response needs a URL of this service.',
+    action: 'Send a host name with an optional port, or set `PUBLIC_URL`.',
+  },
+  invalid_image_id: {
+    statuses: [400],
+    when: 'The id in the path is not a UUID, and the token does not name one image.',
+    action: 'Use the id of an image, or a token whose `image_id` names it.',
+  },
+  token_required: {
+    statuses: [401],
+    when: 'The request has no token, and no public image has this id.',
+    action: 'Pass a token of the issuer as `?token=`.',
+  },
+  invalid_token: {
+    statuses: [401],
+    when: 'The token is refused.\n`detail` gives the reason if it does not help an attacker: an unknown issuer, a wrong signature, a retired key, a disabled issuer and a revoked token get the same response.',
+    action: 'Sign a new token, as `detail` describes.',
+  },
+  invalid_notification: {
+    statuses: [401],
+    when: 'The notification is not signed with the account’s API secret, or not within the last two hours.',
+    action: 'Check `CLOUDINARY_URL` and the clock of this machine.',
+  },
+  admin_key_required: {
+    statuses: [401],
+    when: 'The admin API requires an admin key, and the request has none, or one that is unknown, revoked or expired.',
+    action: 'Send a valid admin key as `Authorization: Bearer KEY`.',
+  },
+  wrong_admin_key: {
+    statuses: [401],
+    when: 'The console refuses to sign in with a key that is unknown, revoked or expired.',
+    action: 'Sign in with a valid admin key.',
+  },
+  cross_site_request: {
+    statuses: [403],
+    when: 'A request with a session of the console was not sent by the console.',
+    action: 'Send an admin key as `Authorization: Bearer KEY` instead.',
+  },
+  image_not_in_token: {
+    statuses: [403],
+    when: 'The `image_id` of the token lists other images.',
+    action: 'Sign a token whose `image_id` lists this image.',
+  },
+  insufficient_scope: {
+    statuses: [403],
+    when: 'The admin key lacks the scope, is bound to an issuer, or would create a key with more rights than its own.',
+    action: 'Use an admin key with the scope that `detail` names.',
+  },
+  policy_violation: {
+    statuses: [403],
+    when: 'The issuer’s policy forbids it: `rule`, `limit`, and `step` and `key` if there is one.',
+    action: 'Sign a token within the policy, or change the policy.',
+  },
+  admin_key_not_found: {
+    statuses: [404],
+    when: 'No admin key has this id.',
+    action: 'Check the id; the keys of `ADMIN_API_KEYS` have none.',
+  },
+  image_not_found: {
+    statuses: [404],
+    when: 'The issuer has no such image.\nAn image of another issuer gets the same response.',
+    action: 'Check the id and the issuer.',
+  },
+  issuer_not_found: {
+    statuses: [404],
+    when: 'No issuer has this id: in the admin API, or in a rule of `CLOUDINARY_REGISTER` for a notification.',
+    action: 'Check the id, or create the issuer.',
+  },
+  key_not_found: {
+    statuses: [404],
+    when: 'The issuer has no such key.',
+    action: 'Check both ids.',
+  },
+  not_found: {
+    statuses: [404],
+    when: 'No route matches this method and path.',
+    action: 'Check both.',
+  },
+  overlay_not_found: {
+    statuses: [404],
+    when: 'The issuer has no such overlay: of a step, or in the admin API.',
+    action: 'Check the id and the issuer.',
+  },
+  public_id_not_retained: {
+    statuses: [404],
+    when: 'No public id is retained under this id.',
+    action: 'Check the id: it may have been released, or registered again.',
+  },
+  revocation_not_found: {
+    statuses: [404],
+    when: 'The issuer has no such revocation.',
+    action: 'Check both ids: the token may have been restored, or may have expired.',
+  },
+  method_not_allowed: {
+    statuses: [405],
+    when: 'The method is unknown.',
+    action: 'Use a method of HTTP.',
+  },
+  request_timeout: {
+    statuses: [408],
+    when: 'The request did not arrive in time.',
+    action: 'Send it again.',
+  },
+  id_taken: {
+    statuses: [409],
+    when: 'A row has the supplied `id` already.',
+    action: 'Supply another UUID, or omit `id` to have one generated.',
+  },
+  idempotency_answer_lost: {
+    statuses: [409],
+    when: 'The request of this `Idempotency-Key` was carried out, but its response was not stored.',
+    action: 'Look for the row; it is not created twice.',
+  },
+  idempotency_in_progress: {
+    statuses: [409],
+    when: 'A request of this `Idempotency-Key` is in progress.',
+    action: 'Send it again after `Retry-After`.',
+  },
+  issuer_not_empty: {
+    statuses: [409],
+    when: 'An issuer with images or overlays cannot be deleted.',
+    action: 'Delete them first, or disable the issuer.',
+  },
+  no_live_key: {
+    statuses: [409],
+    when: 'The issuer has no key that is valid now, so no preview can be signed.',
+    action: 'Create a key, or change when one is valid.',
+  },
+  original_exists: {
+    statuses: [409],
+    when: 'The public id has another original already.',
+    action: 'Replace it with `PUT …/original`, or use another public id.',
+  },
+  public_id_taken: {
+    statuses: [409],
+    when: 'The public id is registered already, by this issuer or another, or is retained for its former issuer.',
+    action: 'Use or delete the row that has it, or release it at `/admin/retained-public-ids`.',
+  },
+  too_many_admin_keys: {
+    statuses: [409],
+    when: 'The number of admin keys is at its limit of 10,000.',
+    action: 'Revoke keys that are no longer used.',
+  },
+  too_many_keys: {
+    statuses: [409],
+    when: 'The number of the issuer’s keys is at its limit of 8.',
+    action: 'Revoke a key that is no longer used.',
+  },
+  image_deleted: {
+    statuses: [410],
+    when: 'The image was deleted, and the issuer’s policy has no placeholder.',
+    action: 'Remove the links to it.',
+  },
+  body_too_large: {
+    statuses: [413],
+    when: 'The body is over 64 KiB; for `/deliveries` over 5 MiB, for `/cloudinary/notifications` over 1 MiB.',
+    action: 'Send less at once.',
+  },
+  original_too_large: {
+    statuses: [413],
+    when: 'The file is over 25 MiB.',
+    action: 'Send a smaller file.',
+  },
+  uri_too_long: {
+    statuses: [414],
+    when: 'A part of the path is over 16 KiB.',
+    action: 'Shorten the path.',
+  },
+  unsupported_media_type: {
+    statuses: [415],
+    when: 'The body is not `application/json`, nor a form where the route accepts one.',
+    action: 'Send the body with a `Content-Type` that the route accepts.',
+  },
+  idempotency_key_reused: {
+    statuses: [422],
+    when: 'The `Idempotency-Key` was used with another body.',
+    action: 'Send a new key for a new request.',
+  },
+  invalid_original: {
+    statuses: [422],
+    when: 'The file is not an image that the service accepts: `limit` names the limit.',
+    action: 'Send another file, as `detail` describes.',
+  },
+  invalid_request: {
+    statuses: [422],
+    when: 'The body or the query is not of the form that the route accepts.',
+    action: 'Correct every key that `errors` lists.',
+  },
+  invalid_transformation: {
+    statuses: [422],
+    when: 'A step is outside of the vocabulary: `step`, `key`, `value` and `allowed` name it.\nOr the URL would be over 4,096 characters.',
+    action: 'Fix the step and sign a new token.',
+  },
+  upload_failed: {
+    statuses: [422, 502, 503, 504],
+    when: 'Cloudinary did not accept the original: `detail` has its message.\n422: it refuses the file; 502: the account or Cloudinary failed; 503: too many uploads; 504: no response in time.',
+    action: 'Send another file for 422, otherwise try again.',
+  },
+  too_many_requests: {
+    statuses: [429],
+    when: 'The address or the issuer sends too many requests, or the address too many wrong admin keys.',
+    action: 'Send the request again after `Retry-After`, which is `retry_after` in the body.',
+  },
+  headers_too_large: {
+    statuses: [431],
+    when: 'The request line and the headers are over 16 KiB.',
+    action: 'Shorten the token (at most 8 KiB) or the headers.',
+  },
+  internal_error: {
+    statuses: [500],
+    when: 'Pixseal has a defect.',
+    action: 'Try again, and report the `X-Request-Id` if it happens again.',
+  },
+  database_unavailable: {
+    statuses: [503],
+    when: 'The database is unreachable and the response is not cached, or the database aborted a conflicting write.',
+    action: 'Try again after `Retry-After`.',
+  },
+  draining: {
+    statuses: [503],
+    when: '`/health/ready`: the process is about to exit, and serves until then.',
+    action: 'Send requests to another process.',
+  },
+  issuer_unavailable: {
+    statuses: [503],
+    when: 'The stored secret of a key that may have signed the token cannot be decrypted: it was altered.',
+    action: 'The operator replaces the key.',
+  },
+  not_ready: {
+    statuses: [503],
+    when: '`/health/ready`: the database is unreachable for longer than cached rows are served.',
+    action: 'Check the database.',
+  },
+  overloaded: {
+    statuses: [503],
+    when: 'The process has a backlog, is reading four uploads, or has nearly used up its memory.',
+    action: 'Try again after `Retry-After`, or add replicas.',
+  },
+  policy_unreadable: {
+    statuses: [503],
+    when: 'The stored policy of the issuer is not valid in this release.',
+    action: 'The operator sets the policy again.',
+  },
+} as const satisfies Readonly<Record<string, ProblemDescription>>;
+
+/** The stable, machine-readable name of a problem. */
+export type ProblemCode = keyof typeof PROBLEMS;
