@@ -1,5 +1,7 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { SETTINGS } from '../../src/platform/config/settings.js';
 import { readmeBlock } from '../support/readme.js';
 
 const read = (path: string): string => readFileSync(path, 'utf8');
@@ -15,48 +17,44 @@ function section(document: string, heading: string): string {
   return found.split(/^## /m)[0] ?? '';
 }
 
-const settings = all(
-  /\bread\.(?:text|list|integer|oneOf|url|connectionUrl)\(\s*'([A-Z_]+)'/g,
-  read('src/platform/config/environment.ts'),
-);
+const settings = unique(Object.keys(SETTINGS));
 const composed = all(/\$\{([A-Z_]+)/g, read('docker-compose.yml'));
+const compose = parse(read('docker-compose.yml'), { merge: true }) as {
+  readonly services: { readonly app: { readonly environment: Readonly<Record<string, string | number>> } };
+};
 
 describe('the settings', () => {
-  it('are found in the source', () => {
-    expect(settings.length).toBeGreaterThan(10);
-    expect(settings).toContain('DATABASE_URL');
-  });
-
-  it('are the ones that the README’s table names', () => {
-    expect(all(/^\| `([A-Z_]+)` /gm, section('README.md', 'Settings'))).toStrictEqual(settings);
-  });
-
   it('are the ones that .env.example names, beside those of the compose file', () => {
     expect(all(/^(?:# )?([A-Z_]+)=/gm, read('.env.example'))).toStrictEqual(
       unique([...settings, ...composed]),
     );
   });
 
-  it('have no value in .env.example that counts without being asked for', () => {
+  it('are all commented out in .env.example', () => {
     expect(all(/^([^#\s].*)$/gm, read('.env.example'))).toStrictEqual([]);
   });
 
   it('reach the service in the compose file, but for those of embedded mode and of the image', () => {
-    const [, app = ''] = /\n {2}app:\n([\s\S]*?)\n\n/.exec(read('docker-compose.yml')) ?? [];
-    expect(all(/^ {6}([A-Z_]+):/gm, app)).toStrictEqual(
+    expect(unique(Object.keys(compose.services.app.environment))).toStrictEqual(
       settings.filter((name) => !['DATA_DIR', 'HOST', 'PORT'].includes(name)),
     );
   });
 });
 
-describe('the compose file', () => {
-  it('has no default for a secret', () => {
-    const text = read('docker-compose.yml');
-    for (const name of ['POSTGRES_PASSWORD', 'CLOUDINARY_URL', 'ADMIN_API_KEYS', 'SECRETS_KEY']) {
-      expect(text).toContain(`\${${name}:?`);
-      expect(text).not.toContain(`\${${name}:-`);
-    }
+describe('a secret', () => {
+  const secrets = Object.entries(SETTINGS).flatMap(([name, setting]) => ('secret' in setting ? [name] : []));
+
+  it.each([...secrets, 'POSTGRES_PASSWORD'])('has no default in the compose file: %s', (name) => {
+    const [, ...defaults] = read('docker-compose.yml').split(`\${${name}:-`);
+    expect(defaults.filter((text) => !text.startsWith('}'))).toStrictEqual([]);
   });
+
+  it.each(Object.entries(SETTINGS).flatMap(([name, setting]) => ('required' in setting ? [name] : [])))(
+    'is required by the compose file: %s',
+    (name) => {
+      expect(compose.services.app.environment[name]).toContain(`\${${name}:?`);
+    },
+  );
 });
 
 describe('the two commands', () => {
@@ -137,6 +135,14 @@ describe('the guide to the vocabulary', () => {
 });
 
 describe('the image', () => {
+  it('sets what the table of settings says', () => {
+    const [, variables = ''] = /^ENV (.*)$/m.exec(read('Dockerfile')) ?? [];
+    const images = Object.entries(SETTINGS).flatMap(([name, setting]) =>
+      'image' in setting ? [`${name}=${setting.image}`] : [],
+    );
+    expect(variables.split(' ').sort()).toStrictEqual([...images, 'NODE_ENV=production'].sort());
+  });
+
   it('gets into its build all that its Dockerfile copies there', () => {
     const copied = [...read('Dockerfile').matchAll(/^COPY (?!--from)(.*) \S+$/gm)].flatMap(
       ([, sources = '']) => sources.split(' '),

@@ -7,6 +7,7 @@ import { PROBLEMS } from '../../src/domain/problems.js';
 import { operationsOf } from '../../src/platform/openapi/operations.js';
 import { answersOf, readApiDocument, type Schema } from '../support/api-document.js';
 import { writeErrors } from './write-errors.js';
+import { writeEnvExample, writeSettings } from './write-settings.js';
 import { writeVocabulary } from './write-vocabulary.js';
 
 /** Of a document beside what Redocly recommends; redirects answer with 3xx, which it takes for a failure. */
@@ -27,6 +28,8 @@ describe('a generated document', () => {
   it.each([
     ['docs/vocabulary.md', writeVocabulary],
     ['docs/errors.md', writeErrors],
+    ['docs/settings.md', writeSettings],
+    ['.env.example', writeEnvExample],
   ])('%s has all of its table', async (path, write) => {
     await expect(write()).toMatchFileSnapshot(`../../${path}`);
   });

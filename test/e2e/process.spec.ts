@@ -180,9 +180,9 @@ describe('a half-set production', () => {
       'a database and nothing else',
       { DATABASE_URL },
       [
-        'ADMIN_API_KEYS is needed beside DATABASE_URL: one or more keys, comma-separated',
-        'SECRETS_KEY is needed beside DATABASE_URL: 32 random bytes as base64url or hexadecimal',
-        'CLOUDINARY_URL is needed beside DATABASE_URL: cloudinary://API_KEY:API_SECRET@CLOUD_NAME',
+        'ADMIN_API_KEYS is required with DATABASE_URL: one or more keys, comma-separated',
+        'SECRETS_KEY is required with DATABASE_URL: 32 random bytes as base64url or hexadecimal',
+        'CLOUDINARY_URL is required with DATABASE_URL: cloudinary://API_KEY:API_SECRET@CLOUD_NAME',
       ],
     ],
     [

@@ -1,9 +1,12 @@
+import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
+  type Environment,
   EnvironmentError,
   readDatabaseSettings,
   readEnvironment,
 } from '../../../src/platform/config/environment.js';
+import { SETTINGS } from '../../../src/platform/config/settings.js';
 import { TEST_VARIABLES } from '../../support/service.js';
 import { readDefaultPolicy } from '../../../src/policy/recommended-policy.js';
 
@@ -121,5 +124,98 @@ describe('a setting in quotation marks', () => {
 
   it('may have a quotation mark elsewhere', () => {
     expect(problemsOf({ ADMIN_API_KEYS: `${TEST_VARIABLES.ADMIN_API_KEYS}"'` })).toStrictEqual([]);
+  });
+});
+
+describe('a setting that is not set', () => {
+  const read = (variables: Readonly<Record<string, string>>): Environment =>
+    readEnvironment(
+      variables,
+      () => ({ adminApiKey: 'generated', secretsKey: Buffer.alloc(32), cloudinaryApiSecret: 'made-up' }),
+      readDefaultPolicy,
+    );
+  const everywhere = {
+    host: '127.0.0.1',
+    port: 3000,
+    dataDir: resolve('data'),
+    registrationRules: [],
+    defaultPolicy: null,
+    publicUrl: null,
+    trustProxy: false,
+    rateLimitAddress: 6_000,
+    rateLimitIssuer: 0,
+    redisUrl: null,
+    maxStale: 300_000,
+    logLevel: 'info',
+    tracing: null,
+  };
+  const account = {
+    signature: 'sha1',
+    authToken: null,
+    uploadPrefix: 'https://api.cloudinary.com',
+    uploadTimeout: 60_000,
+  };
+
+  it('has its default in embedded mode', () => {
+    expect(read({})).toStrictEqual({
+      ...everywhere,
+      database: { kind: 'embedded', dataDir: resolve('data') },
+      cloudinary: { ...account, cloudName: 'sadaasdasd', apiKey: null, apiSecret: 'made-up' },
+      adminApiKeys: ['generated'],
+      secretsKeys: [Buffer.alloc(32)],
+      deliveryMode: 'local',
+      drainTime: 0,
+      docs: true,
+      playground: true,
+      console: true,
+    });
+  });
+
+  it('has its default with a database', () => {
+    const url = 'postgres://127.0.0.1/x';
+    const key = '0'.repeat(64);
+    const required = {
+      DATABASE_URL: url,
+      CLOUDINARY_URL: 'cloudinary://1:secret@demo',
+      ADMIN_API_KEYS: key,
+      SECRETS_KEY: key,
+    };
+    expect(read(required)).toStrictEqual({
+      ...everywhere,
+      database: { kind: 'postgres', url },
+      cloudinary: { ...account, cloudName: 'demo', apiKey: '1', apiSecret: 'secret' },
+      adminApiKeys: [key],
+      secretsKeys: [Buffer.alloc(32)],
+      deliveryMode: 'cloudinary',
+      drainTime: 1_000,
+      docs: false,
+      playground: false,
+      console: false,
+    });
+  });
+});
+
+describe('a setting with a range', () => {
+  const numbers = Object.entries(SETTINGS).flatMap(([name, setting]) =>
+    'min' in setting ? [{ name, ...setting }] : [],
+  );
+  const choices = Object.entries(SETTINGS).flatMap(([name, setting]) =>
+    'allowed' in setting ? [{ name, ...setting }] : [],
+  );
+
+  it.each(numbers)('takes numbers from $min to $max alone: $name', ({ name, kind, min, max }) => {
+    for (const value of [min, max]) expect(problemsOf({ [name]: String(value) })).toStrictEqual([]);
+    for (const value of [min - 1, max + 1, `${min}x`, 'x', '1e0.5']) {
+      expect(problemsOf({ [name]: String(value) })).toStrictEqual([
+        `${name} must be a ${kind === 'integer' ? 'whole number' : 'number'} from ${min} to ${max}`,
+      ]);
+    }
+  });
+
+  it.each(choices)('takes one of its values alone: $name', ({ name, allowed }) => {
+    for (const value of allowed) expect(problemsOf({ [name]: value })).toStrictEqual([]);
+    for (const value of [`${allowed[0]}x`, allowed[0].toUpperCase()]) {
+      expect(problemsOf({ [name]: value })).toStrictEqual([`${name} must be one of ${allowed.join(', ')}`]);
+    }
   });
 });

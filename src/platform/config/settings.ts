@@ -1,0 +1,379 @@
+import { DELIVERY_MODES } from '../../domain/delivery-mode.js';
+import { URL_SIGNATURES } from '../../domain/url-signature.js';
+
+/** The value of a setting that is not set: the same everywhere, or one that depends on another setting. */
+type Default<Value> = Value | ConditionalDefault<Value>;
+
+/** A default that depends on whether another setting is set. */
+export interface ConditionalDefault<Value> {
+  readonly with: 'DATABASE_URL' | 'CLOUDINARY_URL';
+  readonly is: Value;
+  readonly otherwise: Value;
+}
+
+interface CommonFields {
+  /** The heading in docs/settings.md and `.env.example`. */
+  readonly group: string;
+  /** What it does, in Markdown, one sentence a line. */
+  readonly help: string;
+  /** A value for `.env.example`, where the default is not a good one. */
+  readonly example?: string;
+  /** Whether its value must not be shown to anyone. */
+  readonly secret?: true;
+  /** What to set it to; present if it is required with `DATABASE_URL`. */
+  readonly required?: string;
+  /** What happens if it is not set: completes "Without it, …". */
+  readonly unset?: string;
+  /** The value that the container image sets. */
+  readonly image?: string;
+}
+
+interface TextSetting extends CommonFields {
+  readonly kind: 'text';
+  readonly default?: string;
+  /** Completes "NAME must …"; absent if any text is valid. */
+  readonly must?: string;
+}
+
+interface ListSetting extends CommonFields {
+  readonly kind: 'list';
+  /** Completes "NAME must …". */
+  readonly must: string;
+}
+
+interface NumberSetting extends CommonFields {
+  readonly kind: 'integer' | 'number';
+  readonly default: Default<number>;
+  readonly min: number;
+  readonly max: number;
+}
+
+/** A setting with a fixed set of values. */
+export interface ChoiceSetting<Value extends string> extends CommonFields {
+  readonly kind: 'choice' | 'switch';
+  readonly default: Default<Value>;
+  readonly allowed: readonly Value[];
+}
+
+interface UrlSetting extends CommonFields {
+  readonly kind: 'url';
+  readonly default?: string;
+  /** Schemes with their colon. */
+  readonly protocols: readonly string[];
+  /** Completes "NAME must …" for a URL of a valid scheme. */
+  readonly must: string;
+}
+
+/** A URL with a user and a password, which its client's own reader checks. */
+interface ConnectionUrlSetting extends CommonFields {
+  readonly kind: 'connection_url';
+  readonly must: string;
+}
+
+/** One setting of the service, as its reader, docs/settings.md and `.env.example` have it. */
+export type Setting =
+  TextSetting | ListSetting | NumberSetting | ChoiceSetting<string> | UrlSetting | ConnectionUrlSetting;
+
+export const MIN_ADMIN_KEY_LENGTH = 32;
+/** Requests a minute: more than one process can serve. */
+const MAX_RATE = 100_000_000;
+
+const PAGE = {
+  kind: 'switch',
+  allowed: ['on', 'off'],
+  default: { with: 'DATABASE_URL', is: 'off', otherwise: 'on' },
+} as const;
+const RATE = { kind: 'integer', min: 0, max: MAX_RATE } as const;
+
+/** Every setting that the service reads from its environment. An empty variable is the same as one that is not set. */
+export const SETTINGS = {
+  HOST: {
+    group: 'Network',
+    kind: 'text',
+    default: '127.0.0.1',
+    image: '0.0.0.0',
+    help: 'The address to listen on.',
+  },
+  PORT: {
+    group: 'Network',
+    kind: 'integer',
+    min: 0,
+    max: 65_535,
+    default: 3_000,
+    image: '3000',
+    help: 'The port to listen on; `0` selects a free one.',
+  },
+  PUBLIC_URL: {
+    group: 'Network',
+    kind: 'url',
+    protocols: ['http:', 'https:'],
+    must: 'be an origin alone, such as https://img.example.com',
+    example: 'https://img.example.com',
+    unset: 'the scheme and `Host` of each request are used',
+    help: `The origin that clients see.
+It is the origin of redirects in the delivery modes \`local\` and \`blank\`, and of the \`dsn\` of a new key.`,
+  },
+  TRUST_PROXY: {
+    group: 'Network',
+    kind: 'list',
+    must: 'be a number of hops (1 to 9) or addresses and subnets, comma-separated',
+    example: '1',
+    unset: 'no proxy is trusted',
+    help: `Proxies whose \`X-Forwarded-*\` headers are trusted.
+Addresses in \`X-Forwarded-For\` may have ports.`,
+  },
+  DATABASE_URL: {
+    group: 'Storage',
+    kind: 'connection_url',
+    secret: true,
+    must: 'read postgres://user:password@host:5432/name',
+    example: 'postgres://pixseal:PASSWORD@localhost:5432/pixseal',
+    unset: 'the service runs in embedded mode, with a Postgres of its own in `DATA_DIR`',
+    help: `The Postgres server.
+Parameters of libpq select TLS and sockets, such as \`?sslmode=verify-full&sslrootcert=/path/ca.pem\` for a private CA.`,
+  },
+  DATA_DIR: {
+    group: 'Storage',
+    kind: 'text',
+    default: './data',
+    image: '/data',
+    help: `The folder for files.
+Embedded mode stores its database and its secrets there, and one process at a time can use it.
+In every delivery mode but \`cloudinary\` it also has the uploaded originals, which all replicas must share, and the rendered images.`,
+  },
+  CLOUDINARY_URL: {
+    group: 'Cloudinary',
+    kind: 'url',
+    secret: true,
+    protocols: ['cloudinary:'],
+    must: 'read cloudinary://API_KEY:API_SECRET@CLOUD_NAME and nothing more',
+    required: 'cloudinary://API_KEY:API_SECRET@CLOUD_NAME',
+    example: 'cloudinary://API_KEY:API_SECRET@CLOUD_NAME',
+    unset: 'embedded mode signs URLs of a made-up account',
+    help: 'The Cloudinary account.',
+  },
+  CLOUDINARY_UPLOAD_PREFIX: {
+    group: 'Cloudinary',
+    kind: 'url',
+    protocols: ['https:', 'http:'],
+    must: 'be an https origin alone, or http on this machine',
+    default: 'https://api.cloudinary.com',
+    help: 'The origin of the upload API, which differs between regions.',
+  },
+  CLOUDINARY_UPLOAD_TIMEOUT: {
+    group: 'Cloudinary',
+    kind: 'integer',
+    min: 1,
+    max: 600,
+    default: 60,
+    help: 'Seconds until an upload to Cloudinary must have its response.',
+  },
+  CLOUDINARY_SIGNATURE: {
+    group: 'Cloudinary',
+    kind: 'choice',
+    allowed: URL_SIGNATURES,
+    default: 'sha1',
+    help: `How delivery URLs are signed, as the account is configured.
+\`sha1\` and \`sha256\` have 8 characters, \`long\` is SHA-256 with 32 characters.`,
+  },
+  CLOUDINARY_REGISTER: {
+    group: 'Cloudinary',
+    kind: 'list',
+    must: 'hold rules such as context:KEY, folder:PATH=ISSUER_ID or folder:PATH/:issuer_id, comma-separated',
+    example: 'folder:tenants/:issuer_id',
+    unset: 'notifications register no new image',
+    help: `Rules that find the issuer of an image that a notification of Cloudinary registers.
+The first rule that matches is used; see [notifications](notifications.md).`,
+  },
+  CLOUDINARY_AUTH_TOKEN_KEY: {
+    group: 'Cloudinary',
+    kind: 'text',
+    secret: true,
+    must: 'be hexadecimal, 32 digits or more',
+    unset: 'URLs carry a signature, which does not expire',
+    help: `The account’s key of token-based authentication.
+With it, URLs carry Cloudinary’s expiring \`__cld_token__\` instead of a signature.
+They expire 60 seconds after the \`exp\` of the token: 30 of leeway, and 30 to load the image.`,
+  },
+  CLOUDINARY_AUTH_TOKEN_DURATION: {
+    group: 'Cloudinary',
+    kind: 'integer',
+    min: 1,
+    max: 31_536_000,
+    default: 3_600,
+    help: 'Seconds until a URL with a `__cld_token__` expires if its token has no `exp`.',
+  },
+  DELIVERY_MODE: {
+    group: 'Redirects',
+    kind: 'choice',
+    allowed: DELIVERY_MODES,
+    default: { with: 'CLOUDINARY_URL', is: 'cloudinary', otherwise: 'local' },
+    help: `Where redirects lead.
+\`cloudinary\`: to Cloudinary.
+\`local\`: to this service, which renders the image itself.
+\`blank\`: to this service, which serves one blank image for every request.`,
+  },
+  MAX_STALE: {
+    group: 'Redirects',
+    kind: 'integer',
+    min: 0,
+    max: 86_400,
+    default: 300,
+    help: `Seconds that cached rows are served while the database is unreachable; \`0\` disables it.
+Revocations of that time have no effect until the database is reachable again.`,
+  },
+  ADMIN_API_KEYS: {
+    group: 'Secrets',
+    kind: 'list',
+    secret: true,
+    must: `hold printable ASCII keys of at least ${MIN_ADMIN_KEY_LENGTH} characters`,
+    required: 'one or more keys, comma-separated',
+    unset: 'embedded mode generates one',
+    help: `Keys of the admin API with full access, comma-separated.
+Generate one with \`openssl rand -hex 32\`.`,
+  },
+  SECRETS_KEY: {
+    group: 'Secrets',
+    kind: 'list',
+    secret: true,
+    must: 'be 32 bytes as base64url or hexadecimal; several are comma-separated',
+    required: '32 random bytes as base64url or hexadecimal',
+    unset: 'embedded mode generates one',
+    help: `The key that encrypts the issuers’ secrets.
+Generate one with \`openssl rand -hex 32\`.
+The first of several encrypts, and all of them decrypt.`,
+  },
+  DEFAULT_POLICY: {
+    group: 'Policy',
+    kind: 'text',
+    must: 'be `recommended`, or a policy as JSON that names no image and no overlay',
+    example: 'recommended',
+    unset: 'the policy is `{}`, which restricts nothing',
+    help: `The policy of issuers that are created without one.
+See [policies](policy.md#the-recommended-policy).`,
+  },
+  RATE_LIMIT_ADDRESS: {
+    ...RATE,
+    group: 'Limits',
+    default: 6_000,
+    help: `Requests a minute from one address (IPv6: one /64), as a burst that is refilled evenly; \`0\` for no limit.
+It also limits requests with wrong admin keys.
+Behind a proxy, set \`TRUST_PROXY\` too.`,
+  },
+  RATE_LIMIT_ISSUER: {
+    ...RATE,
+    group: 'Limits',
+    default: 0,
+    help: `Requests a minute with the tokens of one issuer and for its public images; \`0\` for no limit.
+Every item of \`/deliveries\` is one request.`,
+  },
+  REDIS_URL: {
+    group: 'Limits',
+    kind: 'connection_url',
+    secret: true,
+    must: 'read redis://user:password@host:6379/0 or rediss://user:password@host:6379/0',
+    example: 'redis://localhost:6379',
+    unset: 'each process counts its own requests',
+    help: `The Redis primary that counts requests for all replicas.
+With \`docker compose --profile redis\` it is \`redis://redis:6379\`.`,
+  },
+  DOCS: { ...PAGE, group: 'Pages', help: 'Whether the description of the API is served at `/docs`.' },
+  PLAYGROUND: {
+    ...PAGE,
+    group: 'Pages',
+    help: 'Whether the page that composes tokens is served at `/playground`.',
+  },
+  CONSOLE: {
+    ...PAGE,
+    group: 'Pages',
+    help: 'Whether the admin page is served at `/console`, and its sessions are valid.',
+  },
+  DRAIN_SECONDS: {
+    group: 'Operation',
+    kind: 'integer',
+    min: 0,
+    max: 60,
+    // In embedded mode no load balancer probes the service, and a person waits at the terminal.
+    default: { with: 'DATABASE_URL', is: 1, otherwise: 0 },
+    help: `Seconds that a process serves after SIGTERM, before it closes its port.
+\`/health/ready\` responds with 503 meanwhile.`,
+  },
+  LOG_LEVEL: {
+    group: 'Operation',
+    kind: 'choice',
+    allowed: ['silent', 'fatal', 'error', 'warn', 'info', 'debug'],
+    default: 'info',
+    help: 'The lowest level that is logged.',
+  },
+  OTEL_EXPORTER_OTLP_ENDPOINT: {
+    group: 'Traces',
+    kind: 'url',
+    protocols: ['http:', 'https:'],
+    must: 'be an origin, with a path at most',
+    example: 'http://localhost:4318',
+    unset: 'nothing is traced',
+    help: `The OTLP collector, over HTTP.
+Spans are sent as JSON to \`/v1/traces\` below it; see [operations](operations.md#traces).`,
+  },
+  OTEL_EXPORTER_OTLP_HEADERS: {
+    group: 'Traces',
+    kind: 'list',
+    secret: true,
+    must: 'be name=value pairs between commas, values percent-encoded',
+    help: 'Headers of every export, such as an API key of the collector.',
+  },
+  OTEL_SERVICE_NAME: {
+    group: 'Traces',
+    kind: 'text',
+    default: 'pixseal',
+    help: 'The name of the service in traces.',
+  },
+  OTEL_TRACES_SAMPLER: {
+    group: 'Traces',
+    kind: 'choice',
+    allowed: [
+      'parentbased_always_on',
+      'parentbased_always_off',
+      'parentbased_traceidratio',
+      'always_on',
+      'always_off',
+      'traceidratio',
+    ],
+    default: 'parentbased_always_on',
+    help: 'The sampler of OpenTelemetry that selects the traces.',
+  },
+  OTEL_TRACES_SAMPLER_ARG: {
+    group: 'Traces',
+    kind: 'number',
+    min: 0,
+    max: 1,
+    default: 1,
+    help: 'The share of traces that a sampler by ratio selects.',
+  },
+} as const satisfies Readonly<Record<string, Setting>>;
+
+type Settings = typeof SETTINGS;
+export type SettingName = keyof Settings;
+
+/** Names of the settings of a kind. */
+export type NameOf<Kind extends Setting['kind']> = {
+  [Name in SettingName]: Settings[Name]['kind'] extends Kind ? Name : never;
+}[SettingName];
+
+/** The values of a setting with a fixed set of them. */
+export type ChoiceOf<Name extends NameOf<'choice' | 'switch'>> = Settings[Name]['allowed'][number];
+
+/** What a value must be: completes "NAME must …"; null if any text is valid. */
+export function ruleOf(setting: Setting): string | null {
+  switch (setting.kind) {
+    case 'integer':
+      return `be a whole number from ${setting.min} to ${setting.max}`;
+    case 'number':
+      return `be a number from ${setting.min} to ${setting.max}`;
+    case 'choice':
+    case 'switch':
+      return `be one of ${setting.allowed.join(', ')}`;
+    default:
+      return setting.must ?? null;
+  }
+}
