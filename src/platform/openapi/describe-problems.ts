@@ -9,14 +9,14 @@ type Answer = NonNullable<NonNullable<OpenAPIObject['components']>['responses']>
 const PROBLEM = 'Problem';
 const PROBLEM_SCHEMA = {
   type: 'object',
-  description: 'What went wrong (RFC 9457). Some codes add members of their own.',
+  description: 'A problem (RFC 9457). Some codes add members.',
   required: ['type', 'title', 'status', 'code', 'detail'],
   properties: {
-    type: { type: 'string', enum: ['about:blank'], description: 'No further page describes it.' },
+    type: { type: 'string', enum: ['about:blank'], description: 'There is no page that describes it.' },
     title: { type: 'string', description: 'Of the status.' },
     status: { type: 'integer', description: 'Of the answer.' },
     code: { type: 'string', description: 'A stable name, for programs.' },
-    detail: { type: 'string', description: 'What happened and what to do about it, for people.' },
+    detail: { type: 'string', description: 'What happened and what to do, for people.' },
   },
 };
 
@@ -62,7 +62,7 @@ function sharedProblems({ tags = [], security, parameters = [], requestBody }: O
   const types = requestBody !== undefined && 'content' in requestBody ? Object.keys(requestBody.content) : [];
   return [
     ...OF_ALL,
-    // As `limitAddresses` and `shedLoad` have it.
+    // The same exceptions as in `limitAddresses` and `shedLoad`.
     ...(tags.includes('health') ? [] : OF_CALLERS),
     ...(tags.includes('health') || tags.includes('metrics') ? [] : OF_WORK),
     ...(security === undefined ? [] : [...OF_ADMIN_KEYS, ...OF_ROWS]),
@@ -95,7 +95,9 @@ const answerOf = (status: number, codes: ProblemCodes): Answer => ({
           { $ref: `#/components/schemas/${PROBLEM}` },
           {
             type: 'object',
-            properties: { code: { type: 'string', enum: [...codes], description: 'Which one.' } },
+            properties: {
+              code: { type: 'string', enum: [...codes], description: 'The code of this problem.' },
+            },
           },
         ],
       },

@@ -2,7 +2,7 @@ import { applyDecorators } from '@nestjs/common';
 import { ApiExtension, ApiOperation } from '@nestjs/swagger';
 import type { ProblemCode } from '../../domain/problems.js';
 
-/** Where a route's own problems wait for `describeProblems`, which takes them out of the document again. */
+/** The extension that passes a route's problems to `describeProblems`, which removes it. */
 export const PROBLEMS_EXTENSION = 'x-problems';
 
 /**
