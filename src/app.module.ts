@@ -22,13 +22,13 @@ import { NoTracing, type Tracing } from './platform/observability/tracing.js';
 import { TracingModule } from './platform/observability/tracing.module.js';
 import { ProblemFilter } from './platform/http/problem.filter.js';
 
-/** What watches the service at work. */
+/** Modules of observability. */
 interface Watching {
   readonly observations: Observations;
   readonly tracing: Tracing;
 }
 
-/** The whole service under one environment. */
+/** The service of one environment. */
 @Module({})
 export class AppModule {
   static async for(
@@ -63,11 +63,11 @@ export class AppModule {
   }
 }
 
-/** What a setting turns on is loaded where it is on alone: it would take a good part of a small process's memory. */
+/** Optional modules are loaded only if they are turned on: they need a large part of a small process's memory. */
 async function chosenModules(environment: Environment): Promise<Type[]> {
   const { cloudinary, playground, console, deliveryMode } = environment;
   return [
-    // Without an account there is no secret that a notification could be signed with.
+    // Without an account there is no secret to verify notifications with.
     ...(cloudinary.apiKey === null
       ? []
       : [(await import('./admin/notifications/notifications.module.js')).NotificationsModule]),

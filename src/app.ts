@@ -27,7 +27,7 @@ import { ProblemFilter } from './platform/http/problem.filter.js';
 import { ImagesController } from './redirect/images.controller.js';
 import { startTracing } from './platform/observability/start-tracing.js';
 
-/** Bounds that a test may narrow, so as not to wait for the real ones. */
+/** Bounds that tests may lower. */
 export interface AppBounds {
   readonly requests?: typeof REQUEST_LIMITS;
   readonly pressure?: PressureBounds;
@@ -41,21 +41,21 @@ export async function createApp(
   const logger = createLogger(environment.logLevel);
   const problems = new ProblemFilter();
   const observations = new Observations();
-  // Set below, before any request comes.
+  // Set below, before the first request.
   let countUnread: CountUnread = () => undefined;
   const tracing = await startTracing(environment.tracing);
   let lifecycle: RequestLifecycle | null = null;
   let fastifyHandler: RequestListener = () => undefined;
   const server = fastify({
     ...requests,
-    // Every request passes the lifecycle first, which leaves most of them to Fastify.
+    // Every request passes the lifecycle first, which passes most of them on to Fastify.
     serverFactory: (handler, options) => {
       fastifyHandler = handler;
       return createHttpServer(options, requests, (request, response) => {
         lifecycle?.handle(request, response);
       });
     },
-    // A request that arrives while the server closes is served as any other, and its connection ended.
+    // A request that arrives while the server closes is served as usual, and its connection closed.
     return503OnClosing: false,
     trustProxy: trustFor(environment.trustProxy),
     requestIdHeader: false,
@@ -63,12 +63,12 @@ export async function createApp(
     clientErrorHandler: (error, socket) => {
       refuseBrokenRequest(error, socket, countUnread);
     },
-    // A path that no router can read never reaches Nest's filters.
+    // A path that the router cannot decode does not reach Nest's filters.
     frameworkErrors: (error, request, reply) => {
       problems.respond(error, request, reply);
     },
   });
-  // Bodies are JSON: Fastify reads text too, and Nest (see bodyParser) would add forms.
+  // Bodies are JSON: Fastify also parses text, and Nest (see bodyParser) would add forms.
   server.removeContentTypeParser('text/plain');
   tracing.enterHandlers(server);
   followExchanges(server);
@@ -105,7 +105,7 @@ export async function createApp(
   };
   if (!rawResponses.isSafe) {
     logger.warn(
-      `Node ${process.version} keeps a response in other members than this release knows: responses are sent by writeHead, which is slower`,
+      `Node ${process.version} stores a response in members that this release does not know: responses are sent by writeHead, which is slower`,
     );
   }
   lifecycle = new RequestLifecycle(
@@ -128,23 +128,23 @@ export async function createApp(
   return app;
 }
 
-/** Node's server, with the bounds that Fastify sets on servers of its own. */
+/** Node's server, with the bounds that Fastify sets on the servers it creates. */
 function createHttpServer(
   { requestTimeout, keepAliveTimeout }: Record<string, unknown>,
   { http }: typeof REQUEST_LIMITS,
   listener: RequestListener,
 ): Server {
   const server = createServer(http, listener);
-  // Node hides what is beyond the first 2,000, a body's announcement too; `http` bounds their bytes.
+  // Node drops headers beyond the first 2,000, Content-Length too; `http` bounds their bytes.
   server.maxHeadersCount = 0;
-  // An unknown expectation is ignored (RFC 9110 §10.1.1): Node would refuse it past every limit and log.
+  // An unknown expectation is ignored (RFC 9110 §10.1.1): Node would refuse it without limits and log.
   server.on('checkExpectation', listener);
   server.requestTimeout = requestTimeout as number;
   server.keepAliveTimeout = keepAliveTimeout as number;
   return server;
 }
 
-/** Lets exchanges know their route, and puts the default headers, id and runtime on what Fastify sends. */
+/** Sets each exchange's route, and the default headers, id and runtime of Fastify's responses. */
 function followExchanges(server: FastifyInstance): void {
   server.addHook('onRequest', (request, _reply, done) => {
     exchangeOf(request.raw).route = request.routeOptions.url ?? null;

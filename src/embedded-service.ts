@@ -6,16 +6,16 @@ import { prewarm } from './platform/database/embedded-postgres.js';
 import type { ServiceMessage } from '../packages/testing/src/service-message.js';
 import { readDefaultPolicy } from './policy/recommended-policy.js';
 
-/** The service as the test kit forks it: without demo rows, it tells its parent the origin and ends with it. */
+/** The service as the test kit forks it: without demo rows. It reports its origin to its parent and exits with it. */
 const report = (message: ServiceMessage): Promise<void> =>
   new Promise((resolve) =>
     process.send?.(message, undefined, undefined, () => {
-      // Sent, or the parent is gone.
+      // Sent, or the parent has exited.
       resolve();
     }),
   );
 
-/** The folder that the test kit made for this process; the setting DATA_DIR may name another, which stays. */
+/** The folder that the test kit created for this process. DATA_DIR may name another, which is not deleted. */
 const [, , folder] = process.argv;
 let app: INestApplication | undefined;
 let ending: Promise<void> | undefined;
@@ -24,7 +24,7 @@ async function start(): Promise<void> {
   try {
     const environment = readEnvironment(processVariables(), loadEmbeddedSecrets, readDefaultPolicy);
     if (environment.database.kind === 'embedded') prewarm(environment.database.dataDir);
-    // Not before: the database comes up while it is loaded.
+    // Not before: the database starts while it is loaded.
     const { createApp } = await import('./app.js');
     app = await createApp(environment);
     await app.listen(environment.port, environment.host);
@@ -36,10 +36,10 @@ async function start(): Promise<void> {
   }
 }
 
-/** The parent removes the folder too, but a parent that was killed, or interrupted with this process, cannot. */
+/** Removes the folder: a parent that was killed, or interrupted with this process, cannot. */
 async function end(): Promise<void> {
   try {
-    // A database that is still being made would go on writing.
+    // A database that is still starting would continue to write.
     await started;
     await app?.close();
   } finally {
@@ -53,8 +53,8 @@ const endOnce = (): void => {
 };
 const started = start();
 process.once('disconnect', endOnce);
-// Each time: a second Ctrl-C would kill it at once.
+// Not `once`: a second Ctrl-C would kill it.
 process.on('SIGINT', endOnce);
 process.on('SIGTERM', endOnce);
-// The parent was gone before any of this ran.
+// The parent exited before this ran.
 if (!process.connected) endOnce();

@@ -8,10 +8,10 @@ try {
   const environment = readEnvironment(processVariables(), loadEmbeddedSecrets, readDefaultPolicy);
   const { database, host, port } = environment;
   if (database.kind === 'embedded') prewarm(database.dataDir);
-  // Not before: the database comes up while these are loaded.
+  // Not before: the database starts while these are loaded.
   const { createApp } = await import('./app.js');
   const app = await createApp(environment);
-  // A service that ends as it was told to ends with 0, not with the signal.
+  // A service that is stopped exits with 0, not with the signal.
   app.enableShutdownHooks([], { useProcessExit: true });
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => {
@@ -23,9 +23,9 @@ try {
   await app.listen(port, host);
   if (welcome) process.stdout.write(welcome(await app.getUrl()));
 } catch (error) {
-  // What was under way fails when it is ended as it was told to, and the process with 0.
+  // A start that is stopped fails, and the process exits with 0.
   if (!ending.signal.aborted) {
-    // The message alone: what stops a start is a setting, a folder or a database, and its text says what to do.
+    // Only the message: the cause is a setting, a folder or a database, and the message says what to do.
     process.stderr.write(
       `Pixseal did not start. ${error instanceof Error ? error.message : String(error)}\n`,
     );

@@ -1,6 +1,6 @@
 import { ProblemError } from './problem.error.js';
 
-/** 404: there is no such image for this issuer; one of another issuer answers the same. */
+/** 404: the issuer has no such image. An image of another issuer gets the same response. */
 export class ImageNotFoundError extends ProblemError {
   constructor() {
     super('image_not_found', 'There is no such image. Check its id, and that it belongs to the issuer.');

@@ -1,6 +1,6 @@
 import { ProblemError } from './problem.error.js';
 
-/** 404: there is no such overlay for this issuer; one of another issuer answers the same. */
+/** 404: the issuer has no such overlay. An overlay of another issuer gets the same response. */
 export class OverlayNotFoundError extends ProblemError {
   constructor() {
     super(

@@ -1,6 +1,6 @@
 import type { DeliveryType } from './image.js';
 
-/** What a redirect needs to know of an overlay. */
+/** The columns of an overlay that a redirect needs. */
 export interface Overlay {
   readonly id: string;
   readonly publicId: string;

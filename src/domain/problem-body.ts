@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import type { ProblemError, ProblemExtensions } from './problem.error.js';
 import type { ProblemCode } from './problems.js';
 
-/** A problem as its JSON body has it (RFC 9457 §3.1), with the stable `code`. */
+/** The JSON body of a problem (RFC 9457 §3.1), with the stable `code`. */
 export type ProblemBody = {
   readonly type: 'about:blank';
   readonly title: string;
@@ -11,7 +11,7 @@ export type ProblemBody = {
   readonly detail: string;
 } & ProblemExtensions;
 
-/** The body of a problem. It names no request: two refusals that must not be told apart are equal. */
+/** The body of a problem. It contains nothing of the request: indistinguishable refusals have equal bodies. */
 export function problemBody(problem: ProblemError): ProblemBody {
   return {
     type: 'about:blank',

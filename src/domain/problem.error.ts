@@ -1,6 +1,6 @@
 import { type ProblemCode, PROBLEMS } from './problems.js';
 
-/** Members a problem adds to its body beside RFC 9457's own; snake_case, no secret, no token. */
+/** Members of a problem's body beside those of RFC 9457: snake_case, without secrets and tokens. */
 export type ProblemExtensions = Readonly<Record<string, ProblemMember | readonly ProblemMember[]>>;
 type ProblemMember = string | number | boolean | Readonly<Record<string, string>>;
 
@@ -8,8 +8,8 @@ type ProblemMember = string | number | boolean | Readonly<Record<string, string>
 export type LimitScope = 'address' | 'issuer' | 'admin';
 
 /**
- * What a client did wrong, or what the service cannot do now. Every feature derives its own errors from it;
- * `ProblemFilter` alone turns them into `application/problem+json` (RFC 9457).
+ * An error of the client, or something that the service cannot do now. Every feature derives its errors from it;
+ * `ProblemFilter` writes them as `application/problem+json` (RFC 9457).
  */
 export abstract class ProblemError extends Error {
   /** Extra members of the body, such as `step` and `key`. */
@@ -18,7 +18,7 @@ export abstract class ProblemError extends Error {
   readonly headers: Readonly<Record<string, string>> = {};
   /** Whose rate limit is exceeded; null for any other problem. */
   readonly limitScope: LimitScope | null = null;
-  /** Whether the same instance is thrown again and again: what is made of it is then made once. */
+  /** Whether one instance is thrown many times: its response is then created once. */
   readonly shared: boolean = false;
 
   /**

@@ -1,13 +1,13 @@
 import { canonicalUuid } from './uuid.js';
 
-/** From which of an asset's facts its issuer follows. */
+/** Which metadata of an asset determines its issuer. */
 export type RegistrationRule =
   /** A key of the contextual metadata, whose value is the issuer's id. */
   | { readonly by: 'context'; readonly key: string }
   /** A folder, with everything below it. `issuerId` null: the id is the segment where `segments` has `ISSUER_SEGMENT`. */
   | { readonly by: 'folder'; readonly segments: readonly string[]; readonly issuerId: string | null };
 
-/** What a notification tells of an asset beside its name. */
+/** Metadata of an asset in a notification. */
 export interface AssetFacts {
   /** Without slashes at its ends; empty at the root. */
   readonly folder: string;
@@ -18,7 +18,7 @@ const ISSUER_SEGMENT = ':issuer_id';
 
 /**
  * Reads one rule of `CLOUDINARY_REGISTER`: `context:KEY`, `folder:PATH=ISSUER_ID` or `folder:PATH/:issuer_id`.
- * @returns null for text that is no rule.
+ * @returns null for other text.
  */
 export function readRegistrationRule(text: string): RegistrationRule | null {
   const [, by, rest = ''] = /^(context|folder):(.+)$/.exec(text) ?? [];
@@ -34,7 +34,7 @@ export function readRegistrationRule(text: string): RegistrationRule | null {
   return places === 0 && issuerId !== null ? { by, segments, issuerId } : null;
 }
 
-/** The issuer of a new asset by the first rule that fits; null where none does. */
+/** The issuer of a new asset by the first rule that matches; null if none does. */
 export function findIssuerOf(asset: AssetFacts, rules: readonly RegistrationRule[]): string | null {
   for (const rule of rules) {
     const issuerId = applyRule(rule, asset);

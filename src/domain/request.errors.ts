@@ -1,6 +1,6 @@
 import { ProblemError } from './problem.error.js';
 
-/** 422: a body or query whose form is wrong; `errors` has a key and a reason for each fault. */
+/** 422: an invalid body or query. `errors` has a key and a reason for each fault. */
 export class InvalidRequestError extends ProblemError {
   override readonly extensions: { readonly errors: readonly { key: string; detail: string }[] };
 

@@ -3,9 +3,9 @@ import { setImmediate } from 'node:timers/promises';
 import type { Metadata, Sharp, SharpOptions } from 'sharp';
 import { findImageEnd } from './image-end.js';
 import { InvalidOriginalError, OriginalTooLargeError } from './original.errors.js';
-import { describeType, findPictureType, type PictureType } from './picture-type.js';
+import { describeType, findImageType, type ImageType } from './image-type.js';
 
-/** What an original may be at the most. */
+/** Limits of an original. */
 export const ORIGINAL_LIMITS = {
   bytes: 25 * 2 ** 20,
   /** Of all frames together. */
@@ -15,26 +15,26 @@ export const ORIGINAL_LIMITS = {
   seconds: 10,
 } as const;
 
-/** A file that is a whole picture within the limits. */
+/** A complete image within the limits. */
 export interface InspectedOriginal {
-  /** The picture, without what a file had behind its end. */
+  /** The image, without bytes behind its end. */
   readonly content: Buffer;
   /** Hexadecimal. */
   readonly sha256: string;
-  readonly format: PictureType;
+  readonly format: ImageType;
   /** Pixels of a frame. */
   readonly width: number;
   readonly height: number;
 }
 
 /**
- * Judges a file by its content alone: type, size, pixels, and that it decodes to its end.
+ * Checks a file by its content: type, size, pixels, and that it can be decoded to its end.
  * @throws InvalidOriginalError (422) naming the limit, OriginalTooLargeError (413).
  */
 export async function inspectOriginal(file: Buffer): Promise<InspectedOriginal> {
   if (file.length === 0) throw new InvalidOriginalError('integrity', 'The file is empty.');
   if (file.length > ORIGINAL_LIMITS.bytes) throw new OriginalTooLargeError(ORIGINAL_LIMITS.bytes);
-  const format = findPictureType(file);
+  const format = findImageType(file);
   if (format === null) {
     throw new InvalidOriginalError(
       'type',
@@ -55,15 +55,15 @@ export async function inspectOriginal(file: Buffer): Promise<InspectedOriginal> 
 }
 
 /** The formats that cameras, phones and editors append images, films and data to. */
-const CUT_AT_END: ReadonlySet<PictureType> = new Set(['jpg', 'avif', 'tif']);
+const CUT_AT_END: ReadonlySet<ImageType> = new Set(['jpg', 'avif', 'tif']);
 
 /**
- * Removes what follows the image in its file: no viewer shows it, so that it could be anything. A JPEG, AVIF or TIFF is
+ * Removes bytes behind the image: no viewer shows them, and they could be anything. A JPEG, AVIF or TIFF is
  * cut off at its end; a PNG, GIF or WebP that goes on is refused, except for padding with zeros. A file whose structure
  * does not show an end is refused in every format, even if a decoder would accept it.
  * @throws InvalidOriginalError (422)
  */
-async function cutAtEnd(format: PictureType, file: Buffer): Promise<Buffer> {
+async function cutAtEnd(format: ImageType, file: Buffer): Promise<Buffer> {
   const end = await findImageEnd(format, file);
   if (end === null) {
     throw new InvalidOriginalError(
@@ -84,7 +84,7 @@ const SCAN_OVERLAP = 16;
 /** What browsers and PHP would run if the file were ever read as theirs. A letter behind `<html` or `<?php` makes it another name. */
 const MARKUP = /<script|<html(?![\w-])|<\?php(?![\w\x80-\xff])/i;
 
-/** A picture that is a document or an archive at the same time (a polyglot) is refused. */
+/** An image that is a document or an archive at the same time (a polyglot) is refused. */
 async function requireNothingElse(content: Buffer): Promise<void> {
   // PDF readers look for the header in the first 1,024 bytes (ISO 32000-1, Annex H.3.4.1).
   if (content.subarray(0, 1_024).includes('%PDF-')) throw polyglot('a PDF');

@@ -4,16 +4,16 @@ import { dirname, join } from 'node:path';
 
 const TEMPORARY = '.tmp';
 
-/** A file that is written and not yet there. */
+/** A file that is written, but not yet in its place. */
 export interface StagedFile {
-  /** Puts it in its place for good; does nothing where the content is there already. */
+  /** Moves it to its place; does nothing if the content is there already. */
   place(): Promise<void>;
-  /** Takes away what was written and not placed. */
+  /** Removes a file that was written and not moved. */
   discard(): Promise<void>;
 }
 
 /**
- * Files under the SHA-256 of their content, `<2 digits>/<64 digits>`. A file is whole or absent whenever the process
+ * Files under the SHA-256 of their content, `<2 digits>/<64 digits>`. A file is complete or absent, even if the process
  * is killed: it is written beside its place, synced, and renamed.
  */
 export class OriginalFiles {
@@ -50,7 +50,7 @@ export class OriginalFiles {
     await rm(this.pathOf(sha256), { force: true });
   }
 
-  /** Removes what killed processes left half-written. @param age Milliseconds; younger files may be in work. */
+  /** Removes incomplete files of killed processes. @param age Milliseconds; newer files may be in use. */
   async removeLeftovers(age: number): Promise<void> {
     for (const folder of await namesIn(this.folder)) {
       if (!/^[0-9a-f]{2}$/.test(folder)) continue;
@@ -63,7 +63,7 @@ export class OriginalFiles {
     }
   }
 
-  /** No name of anyone's reaches the file system: digits alone do. */
+  /** Only digits reach the file system, never a client's input. */
   private pathOf(sha256: string): string {
     if (!/^[0-9a-f]{64}$/.test(sha256)) throw new Error('A file is named by its SHA-256');
     return join(this.folder, sha256.slice(0, 2), sha256);
@@ -89,7 +89,7 @@ export class OriginalFiles {
   }
 }
 
-/** A rename is kept for good once its folder is synced: fsync(2). */
+/** A rename is durable once its folder is synced: fsync(2). */
 async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r');
   try {

@@ -20,9 +20,9 @@ import { OriginalRequiredError, OriginalTooLargeError } from './original.errors.
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The file of a multipart body, once it was read. */
+    /** The file of a multipart body, after it was read. */
     original: Buffer | null;
-    /** The fields of a multipart body, as they came. */
+    /** The fields of a multipart body, as received. */
     formFields: Readonly<Record<string, unknown>> | null;
   }
 }
@@ -35,9 +35,9 @@ const FILE_SCHEMA = {
 const FORM_LIMITS = { fields: 20, fieldNameSize: 64, fieldSize: 1_024, files: 1, headerPairs: 20 };
 /** Bytes of a form beside its file. */
 const FORM_OVERHEAD = 64 * 1_024;
-/** Uploads that a process has in hand at once: each may be all of its file in memory, from its first byte to its answer. */
+/** Concurrent uploads of a process: each may be in memory from its first byte to the response. */
 export const MAX_UPLOADS = 4;
-/** Milliseconds for a client to read that its request is out of time. */
+/** Milliseconds for a client to receive the response to a request that timed out. */
 const LINGER = 3_000;
 
 /** Routes whose body may be a form. */
@@ -45,7 +45,7 @@ const UPLOAD_ROUTES: ReadonlySet<string> = new Set(
   ['images', 'overlays'].flatMap((rows) => [`/admin/${rows}`, `/admin/${rows}/:id/original`]),
 );
 
-/** Lets the upload routes, and no others, take forms. */
+/** Makes the upload routes, and no others, accept forms. */
 export function acceptForms(server: FastifyInstance): void {
   server.register(multipart, {
     limits: { ...FORM_LIMITS, fileSize: ORIGINAL_LIMITS.bytes, parts: FORM_LIMITS.fields + 1 },
@@ -65,19 +65,19 @@ export function acceptForms(server: FastifyInstance): void {
   });
 }
 
-/** Fastify's own answer to a type of body that a route does not take. */
+/** Fastify's response to a content type that a route does not accept. */
 class FormRefusedError extends Error {
   readonly statusCode = 415;
 }
 
-/** A route that takes a JSON body as it did, or a form of the same fields with a `file`. */
+/** A route that accepts a JSON body, or a form of the same fields with a `file`. */
 export function AcceptsOriginal({
   form,
   versioned,
 }: {
-  /** The JSON body as a form has it: other members may be absent there. */
+  /** The DTO of the form: other members may be absent there. */
   readonly form: Type;
-  /** Whether a `version` that is absent is the time of the upload. */
+  /** Whether an absent `version` becomes the time of the upload. */
   readonly versioned: boolean;
 }): MethodDecorator {
   return applyDecorators(
@@ -92,7 +92,7 @@ export function AcceptsOriginal({
   );
 }
 
-/** A route that takes a form with a `file` and nothing else. */
+/** A route that accepts only a form with a `file`. */
 export function RequiresOriginal(): MethodDecorator {
   return applyDecorators(
     UseInterceptors(new FormInterceptor({ fields: false, versioned: false })),
@@ -112,7 +112,7 @@ interface FormRules {
   readonly versioned: boolean;
 }
 
-/** Reads a form after the guards and before the pipes, so that its fields are judged as a JSON body's members are. */
+/** Reads a form after the guards and before the pipes, so that its fields are validated like a JSON body's members. */
 class FormInterceptor implements NestInterceptor {
   /** Of all routes together. */
   private static uploads = 0;
@@ -125,7 +125,7 @@ class FormInterceptor implements NestInterceptor {
       if (!this.rules.fields) throw new OriginalRequiredError();
       return next.handle();
     }
-    // Whoever waited would have to be held somewhere; of a refused form Node throws away what comes.
+    // Not queued: the waiting forms would need memory, while Node discards the body of a refused one.
     if (FormInterceptor.uploads >= MAX_UPLOADS) throw new OverloadedError();
     FormInterceptor.uploads += 1;
     const leave = (): void => void (FormInterceptor.uploads -= 1);
@@ -135,13 +135,13 @@ class FormInterceptor implements NestInterceptor {
       leave();
       throw error;
     }
-    // Not when the client leaves: its file is still being judged then.
+    // Not when the client disconnects: its file is still being checked then.
     return next.handle().pipe(finalize(leave));
   }
 
   private async read(request: FastifyRequest): Promise<void> {
     const { requestTimeout } = request.server.server;
-    // Node answers what is out of time and closes its own side alone: a client that is silent keeps the other open.
+    // On a timeout Node sends a response and half-closes: a silent client would keep the connection open.
     const end = setTimeout(() => request.raw.destroy(), requestTimeout + LINGER);
     try {
       if (Number(request.headers['content-length'] ?? 0) > ORIGINAL_LIMITS.bytes + FORM_OVERHEAD) {
@@ -153,7 +153,7 @@ class FormInterceptor implements NestInterceptor {
       request.original = file;
       request.formFields = fields;
     } catch (error) {
-      // What nobody reads any more must not stop the connection.
+      // Unread data must not stall the connection.
       request.raw.unpipe();
       request.raw.resume();
       throw describeFormError(error);
@@ -173,34 +173,34 @@ async function readForm(request: FastifyRequest): Promise<{ fields: Fields; file
       if (part.fieldname !== 'file')
         throw fault(part.fieldname, 'must be a field, not a file: the file is `file`');
       const { file: stream } = part;
-      // The plugin would read on to the end of the part, which may never come.
+      // The plugin would wait for the end of the part, which may never arrive.
       stream.once('limit', () => stream.destroy(new OriginalTooLargeError(ORIGINAL_LIMITS.bytes)));
       file = await part.toBuffer();
       continue;
     }
     const { fieldname: name, value } = part;
     if (part.fieldnameTruncated || part.valueTruncated) throw fault(name, 'is too long');
-    if (name === 'file') throw fault(name, 'must be a file: give it a file name');
+    if (name === 'file') throw fault(name, 'must be a file: send it with a file name');
     if (name in fields) throw fault(name, 'must come once');
-    // The one number among the members.
+    // The only number among the members.
     fields[name] =
       name === 'version' && typeof value === 'string' && /^\d{1,16}$/.test(value) ? Number(value) : value;
   }
   if (file === null)
-    throw fault('file', 'is needed in a form; a row without an original is registered with JSON');
+    throw fault('file', 'is required in a form; register a row without an original with JSON');
   return { fields, file };
 }
 
 function requireNoFields(fields: Fields): void {
   const [name] = Object.keys(fields);
-  if (name !== undefined) throw fault(name, 'should not exist: this takes the file alone');
+  if (name !== undefined) throw fault(name, 'should not exist: this route accepts only the file');
 }
 
 function fault(key: string, detail: string): InvalidRequestError {
   return new InvalidRequestError([{ key, detail }]);
 }
 
-/** The plugin's errors in our words; what is none of them is the form's own malformation. */
+/** Translates the plugin's errors; any other error is a malformed form. */
 function describeFormError(error: unknown): ProblemError {
   if (error instanceof ProblemError) return error;
   const { code } = error as { code?: unknown };
@@ -213,8 +213,8 @@ function describeFormError(error: unknown): ProblemError {
     case 'FST_FIELDS_LIMIT':
       return fault('body', `must have no more than ${FORM_LIMITS.fields} fields`);
     case 'FST_PROTO_VIOLATION':
-      return fault('body', 'must have no field of such a name');
+      return fault('body', 'must not have a field of this name');
     default:
-      return fault('body', 'must be a whole multipart/form-data as RFC 7578 has it');
+      return fault('body', 'must be a complete multipart/form-data (RFC 7578)');
   }
 }

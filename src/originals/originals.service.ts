@@ -14,10 +14,10 @@ export interface StoredOriginal {
   readonly format: string;
 }
 
-/** Writes, in the transaction that it is given, the row that names an original. */
+/** Writes the row of an original, in the given transaction. */
 export type WriteStored = (manager: EntityManager, kept: StoredOriginal) => Promise<unknown>;
 
-/** Takes originals in: in mode `cloudinary` the account has them, in every other this service keeps them itself. */
+/** Stores originals: in the account in mode `cloudinary`, in this service in every other mode. */
 @Injectable()
 export class OriginalsService {
   private turn: Promise<unknown> = Promise.resolve();
@@ -30,7 +30,7 @@ export class OriginalsService {
   ) {}
 
   /**
-   * Takes the original of a new row; `writeRow` inserts it. A version that Cloudinary gives wins over the caller's.
+   * Stores the original of a new row; `writeRow` inserts the row. Cloudinary's version overrides the caller's.
    * @throws InvalidOriginalError (422), OriginalTooLargeError (413), OriginalExistsError (409), UploadFailedError;
    * what `writeRow` throws.
    */
@@ -45,21 +45,21 @@ export class OriginalsService {
       const write: WriteRow = (manager) => writeRow(manager, own);
       return this.store.put(name, { ...original, ...own }, { replace: false, writeRow: write });
     }
-    // Nothing is sent for a row that the database would refuse, a neighbour's public id above all. No transaction
-    // stays open while a picture travels.
+    // Nothing is sent for a row that the database would refuse, such as one with another issuer's public id. No
+    // transaction stays open during the upload.
     await this.rehearse((manager) => writeRow(manager, own));
-    // Without `overwrite` an asset that this database knows nothing of is never lost.
+    // Without `overwrite`, an asset that is not registered here is never replaced.
     const answer = await this.uploader.upload(name, original.content, { overwrite: false });
-    // The same content once more is the retry of a request whose row was not written.
+    // The same content again is the retry of a request whose row was not written.
     if (answer.existing && answer.etag !== md5(original.content)) throw new OriginalExistsError(answer);
     const kept = { version: answer.version, format: answer.format };
     await this.dataSource.transaction((manager) => writeRow(manager, kept));
   }
 
   /**
-   * Takes a new original for a row that is there; `writeRow` updates it, and throws where it is gone or has another name
-   * or issuer by now.
-   * @param name With the version that the row gets where this service keeps the original.
+   * Stores a new original of an existing row; `writeRow` updates the row, and throws if it was deleted or has another
+   * public id or issuer meanwhile.
+   * @param name With the version that the row gets if this service stores the original.
    * @throws InvalidOriginalError (422), OriginalTooLargeError (413), UploadFailedError; what `writeRow` throws.
    */
   async replace(
@@ -73,27 +73,27 @@ export class OriginalsService {
       const write: WriteRow = (manager) => writeRow(manager, own);
       return this.store.put(name, { ...original, ...own }, { replace: true, writeRow: write });
     }
-    // The name may have become a neighbour's since the row was read, whose asset must not be overwritten.
+    // The public id may have become another issuer's since the row was read: that asset must not be overwritten.
     await this.rehearse((manager) => writeRow(manager, own));
     const { version, format } = await this.uploader.upload(name, original.content, { overwrite: true });
     await this.dataSource.transaction((manager) => writeRow(manager, { version, format }));
   }
 
-  /** One at a time: at the limit of pixels a WebP takes 0.4 GB of memory for the moment, an AVIF 0.9 GB. */
+  /** One at a time: at the limit of pixels a WebP needs up to 0.4 GB of memory, an AVIF 0.9 GB. */
   private async inspect(content: Buffer): Promise<InspectedOriginal> {
     const inspection = this.turn.then(() => inspectOriginal(content));
     this.turn = inspection.catch(() => undefined);
     return inspection;
   }
 
-  /** Runs a write and takes it back: the database, not a look before, says what it would refuse. */
+  /** Runs a write and rolls it back: only the database knows what it would refuse. */
   private async rehearse(write: WriteRow): Promise<void> {
     const queryRunner = this.dataSource.createQueryRunner();
     try {
       await queryRunner.startTransaction();
       await write(queryRunner.manager);
     } finally {
-      // Where it fails, the connection has ended.
+      // It fails only if the connection is closed.
       await queryRunner
         .rollbackTransaction()
         .catch(() => undefined)

@@ -9,25 +9,25 @@ import { OriginalFiles } from './original-files.js';
 import { OriginalEntity } from '../platform/database/entities/original.entity.js';
 import { OriginalExistsError } from './original.errors.js';
 
-/** Milliseconds after which a half-written file is a killed process's, and nobody's work. */
+/** Milliseconds after which an incomplete file is that of a killed process. */
 const LEFTOVER_AGE = 3_600_000;
 
-/** The name by which images and overlays have an original. */
+/** The public id of an original, and its delivery type. */
 export interface OriginalName {
   readonly publicId: string;
   readonly deliveryType: DeliveryType;
 }
 
-/** An original's name, and whose it is. */
+/** An original's public id, and its issuer. */
 export interface OwnedOriginal extends OriginalName {
   readonly issuerId: string;
 }
 
-/** Writes, in the transaction that it is given, the row that names an original. */
+/** Writes the row of an original, in the given transaction. */
 export type WriteRow = (manager: EntityManager) => Promise<unknown>;
 
 /**
- * The originals that this service keeps itself: a row for each name, a file for each content, under
+ * The originals that this service stores: a row for each public id, a file for each content, under
  * `DATA_DIR/originals`. Replicas on one database share that folder.
  */
 @Injectable()
@@ -48,20 +48,20 @@ export class OriginalsStore implements OnModuleInit {
     await this.files.removeLeftovers(LEFTOVER_AGE);
   }
 
-  /** An original's bytes, or null where none is kept under the name. */
+  /** An original's bytes, or null if none is stored under the public id. */
   async find(deliveryType: DeliveryType, publicId: string): Promise<Buffer | null> {
     const row = await this.findRow({ deliveryType, publicId });
     return row === null ? null : this.files.find(row.sha256);
   }
 
-  /** What is known of an original; its `sha256` changes when it is replaced, which its name does not. */
+  /** An original's row. Its `sha256` changes when it is replaced. */
   async findRow({ deliveryType, publicId }: OriginalName): Promise<OriginalEntity | null> {
     return this.rows.findOneBy({ deliveryType, publicId });
   }
 
   /**
-   * Keeps an original and writes the row that names it: both or neither.
-   * @throws OriginalExistsError (409) for another content under the name, unless `replace`; what `writeRow` throws.
+   * Stores an original and writes its row: both or neither.
+   * @throws OriginalExistsError (409) for another content under the public id, unless `replace`; what `writeRow` throws.
    */
   async put(
     name: OwnedOriginal,
@@ -74,9 +74,9 @@ export class OriginalsStore implements OnModuleInit {
     let before: OriginalEntity | null;
     try {
       before = await this.dataSource.transaction(async (manager) => {
-        // First the row, then its name, as whoever updates a row gets them: the other way round they wait for each other.
+        // First the row, then its public id, in the order of every update: otherwise they could deadlock.
         await writeRow(manager);
-        // The triggers' lock of a name: the original under it stays as it is read here.
+        // The triggers' lock of a public id: its original cannot change meanwhile.
         await manager.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [publicId]);
         const found = await manager.findOneBy(OriginalEntity, { publicId, deliveryType });
         if (!replace && found !== null && found.sha256 !== sha256) throw new OriginalExistsError();
@@ -98,7 +98,7 @@ export class OriginalsStore implements OnModuleInit {
     if (before !== null && before.sha256 !== sha256) await this.removeUnnamed(before.sha256);
   }
 
-  /** Runs a write after which a row may name its original no more, and then removes the file that nothing names. */
+  /** Runs a write, and then removes the original's file if no row refers to it any longer. */
   async removeOrphanAfter(name: OriginalName, write: () => Promise<unknown>): Promise<void> {
     const before = await this.findRow(name);
     await write();
@@ -106,8 +106,8 @@ export class OriginalsStore implements OnModuleInit {
   }
 
   /**
-   * After the transaction, never in it: a file that a rollback names again would be gone. The lock keeps one that is
-   * being named anew. What cannot be removed now takes room and does no harm.
+   * After the transaction, never in it: a rollback would refer to a file that no longer exists. The lock protects a file
+   * that another transaction is registering. A file that cannot be removed only takes space.
    */
   private async removeUnnamed(sha256: string): Promise<void> {
     try {
@@ -116,7 +116,7 @@ export class OriginalsStore implements OnModuleInit {
         if (!(await manager.existsBy(OriginalEntity, { sha256 }))) await this.files.remove(sha256);
       });
     } catch (error) {
-      this.logger.warn(`A file that no original names could not be removed: ${String(error)}`);
+      this.logger.warn(`An unused file could not be removed: ${String(error)}`);
     }
   }
 }

@@ -17,8 +17,8 @@ describe('toSealTransformation', () => {
     isNot?.toSealTransformation([{ width: 400 }]);
   });
 
-  const NO_TOKEN = 'A token, or a URL with one, was expected.';
-  const NO_STEPS = 'The token’s transformations are no list of steps: ';
+  const NO_TOKEN = 'Expected a token, or a URL with one.';
+  const NO_STEPS = 'The token’s transformations are not a list of steps: ';
 
   it.each([
     ['no token', NO_TOKEN],
@@ -56,12 +56,12 @@ describe('toDeliver', () => {
 
   it('fails for what is no URL, with .not too', async () => {
     for (const way of ways('no URL')) {
-      await expect(way.toDeliver(['w_400'])).rejects.toThrow(new Error('An image’s URL was expected.'));
+      await expect(way.toDeliver(['w_400'])).rejects.toThrow(new Error('Expected the URL of an image.'));
     }
   });
 
   const none = (status: number): string =>
-    `The URL is no image’s of a Pixseal: https://img.example.com/images/i/explain answers ${status} without an explanation.`;
+    `The URL is not an image of Pixseal: https://img.example.com/images/i/explain returns ${status} without an explanation.`;
 
   it.each([
     [401, '{"code":"token_expired","detail":"Late."}', 'The URL is refused with 401 token_expired: Late.'],

@@ -271,7 +271,7 @@ describe('pixseal/testing, packed', () => {
       expect(() => extended().not.toSealTransformation(steps)).toThrow('The token seals just this');
       await expect(extended().toDeliver(['c_fit,w_400', 'l_private:marks:shop', 'w_1'])).rejects.toThrow(
         [
-          'The URL delivers another picture:',
+          'The URL delivers another image:',
           '  step 1: expected c_fit,w_400, delivered c_fill,w_400',
           '          nonsense is ignored: unknown parameter',
           '  step 2: same',
@@ -302,7 +302,7 @@ describe('pixseal/testing, packed', () => {
       );
       await expect(toDeliver(pixseal.baseUrl, [])).rejects.toThrow(/^The URL is /);
       expect(() => toSealTransformation(url.split('?')[0], [])).toThrow(
-        'A token, or a URL with one, was expected.',
+        'Expected a token, or a URL with one.',
       );
     });
   });

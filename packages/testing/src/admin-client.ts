@@ -8,7 +8,7 @@ export interface NewIssuer {
   readonly policy?: Readonly<Record<string, unknown>>;
 }
 
-/** An issuer with its key: as `signToken` takes it. */
+/** An issuer with its key, as `signToken` accepts it. */
 export interface CreatedIssuer {
   readonly id: string;
   readonly keyId: string;
@@ -16,10 +16,10 @@ export interface CreatedIssuer {
   readonly dsn: string;
 }
 
-/** An original: where it comes with its picture, the service keeps that; else it is a row alone. */
+/** An original. With a file the service stores it; without one only the row is created. */
 interface NewAsset {
   readonly issuerId: string;
-  /** Made where absent. */
+  /** Generated if omitted. */
   readonly publicId?: string;
   readonly deliveryType?: 'upload' | 'private' | 'authenticated';
   /** JPEG, PNG, WebP, AVIF, GIF or TIFF. */
@@ -28,7 +28,7 @@ interface NewAsset {
 
 /** An image to create. */
 export interface NewImage extends NewAsset {
-  /** 1 where absent. */
+  /** 1 if omitted. */
   readonly version?: number;
   readonly access?: 'token' | 'public';
 }
@@ -43,13 +43,13 @@ export interface CreatedImage {
   readonly version: number;
 }
 
-/** An overlay of an issuer: its id is what a step names. */
+/** An overlay of an issuer. Steps refer to its id. */
 export interface CreatedOverlay {
   readonly id: string;
   readonly publicId: string;
 }
 
-/** The three creates of the admin API that fixtures are made by. */
+/** Creates fixtures through the admin API. */
 export class AdminClient {
   constructor(
     private readonly baseUrl: string,
@@ -82,7 +82,7 @@ export class AdminClient {
       method: 'POST',
       headers: {
         authorization: `Bearer ${this.adminKey}`,
-        // A form's own has its boundary.
+        // `fetch` sets that of a form, with its boundary.
         ...(typeof body === 'string' ? { 'content-type': 'application/json' } : {}),
       },
       body,

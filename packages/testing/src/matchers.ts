@@ -1,24 +1,24 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Step } from '../../client/src/pixseal-client.js';
 
-/** What a matcher answers, in Vitest and Jest alike. */
+/** The result of a matcher, in Vitest and Jest. */
 interface Verdict {
   readonly pass: boolean;
   readonly message: () => string;
 }
 
-/** The matchers as `expect(…)` has them, to extend Vitest's or Jest's `Matchers` with. */
+/** The matchers of `expect(…)`, to extend Vitest's or Jest's `Matchers` with. */
 export interface PixsealMatchers<R = unknown> {
   /** A token, or a URL with one, has these steps and no others. No signature is verified. */
   toSealTransformation(expected: readonly Step[]): R;
   /**
-   * The service, asked what the URL does (`…/explain`), answers these components, one for each step and in order;
-   * a step that maps to nothing has `''`. To be awaited.
+   * The URL has these components according to the service (`…/explain`): one for each step, in order, `''` for a step
+   * without effect. Must be awaited.
    */
   toDeliver(expected: readonly string[]): Promise<R>;
 }
 
-/** For `expect.extend(pixsealMatchers)`. They throw where there is nothing to compare: a verdict would let `.not` pass. */
+/** For `expect.extend(pixsealMatchers)`. They throw if there is nothing to compare: a result would let `.not` pass. */
 export const pixsealMatchers = { toSealTransformation, toDeliver };
 
 function toSealTransformation(received: unknown, expected: readonly Step[]): Verdict {
@@ -28,7 +28,7 @@ function toSealTransformation(received: unknown, expected: readonly Step[]): Ver
 
 async function toDeliver(received: unknown, expected: readonly string[]): Promise<Verdict> {
   const url = readUrl(received);
-  if (url === null) throw new Error('An image’s URL was expected.');
+  if (url === null) throw new Error('Expected the URL of an image.');
   const lines = compareSteps(await explain(url), expected, ({ component, ignored }, wanted) =>
     component === wanted
       ? []
@@ -37,7 +37,7 @@ async function toDeliver(received: unknown, expected: readonly string[]): Promis
           ...ignored.map(({ key, reason }) => `${key} is ignored: ${reason}`),
         ],
   );
-  return verdict(lines, 'The URL delivers another picture', 'The URL delivers just this picture');
+  return verdict(lines, 'The URL delivers another image', 'The URL delivers just this image');
 }
 
 interface StepLine {
@@ -82,21 +82,21 @@ function compareKeys(is: Members, should: Step): string[] {
   });
 }
 
-/** A value as a token has it: in JSON, where a member that is undefined is none. */
+/** A value as JSON: without undefined members. */
 const asSealed = (value: unknown): unknown =>
   value === undefined ? undefined : (JSON.parse(JSON.stringify(value)) as unknown);
 
 const show = (value: unknown): string => (value === undefined ? 'nothing' : JSON.stringify(value));
 
-/** The steps of a token. @throws Error where there are none to be read. */
+/** The steps of a token. @throws Error if they cannot be read. */
 function stepsOf(received: unknown): readonly Members[] {
   const token = readUrl(received)?.searchParams.get('token') ?? received;
   const [, payload = ''] = typeof token === 'string' ? token.split('.') : [];
   const claims = readJson(Buffer.from(payload, 'base64url').toString());
-  if (!isObject(claims)) throw new Error('A token, or a URL with one, was expected.');
+  if (!isObject(claims)) throw new Error('Expected a token, or a URL with one.');
   const { transformations = [] } = claims;
   if (isListOf(transformations, isObject)) return transformations;
-  throw new Error(`The token’s transformations are no list of steps: ${show(transformations)}`);
+  throw new Error(`The token’s transformations are not a list of steps: ${show(transformations)}`);
 }
 
 function readUrl(received: unknown): URL | null {
@@ -109,7 +109,7 @@ interface ExplainedStep {
   readonly ignored: readonly { readonly key: string; readonly reason: string }[];
 }
 
-/** @throws Error where the service refuses the URL, or what answers is not the service. */
+/** @throws Error if the service refuses the URL, or the response is not the service's. */
 async function explain(url: URL): Promise<readonly ExplainedStep[]> {
   const asked = new URL(url);
   asked.pathname += '/explain';
@@ -120,13 +120,13 @@ async function explain(url: URL): Promise<readonly ExplainedStep[]> {
   throw new Error(
     typeof code === 'string'
       ? `The URL is refused with ${answer.status} ${code}: ${String(detail)}`
-      : `The URL is no image’s of a Pixseal: ${asked.origin}${asked.pathname} answers ${answer.status} without an explanation.`,
+      : `The URL is not an image of Pixseal: ${asked.origin}${asked.pathname} returns ${answer.status} without an explanation.`,
   );
 }
 
 type Members = Readonly<Record<string, unknown>>;
 
-/** What JSON says; undefined where the text is none. */
+/** The parsed JSON; undefined for other text. */
 function readJson(text: string): unknown {
   try {
     return JSON.parse(text);

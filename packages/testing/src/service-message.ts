@@ -1,2 +1,2 @@
-/** What the forked service tells the test kit, once. */
+/** The one message that the forked service sends to the test kit. */
 export type ServiceMessage = { readonly origin: string } | { readonly failure: string };

@@ -10,9 +10,9 @@ import type { ServiceMessage } from './service-message.js';
 
 /** How the service of a suite is started. */
 export interface StartOptions {
-  /** `blank`: Locations to assert, no pictures. `local`: pictures are rendered, of originals that were uploaded. */
+  /** `blank`: Locations to assert, without images. `local`: uploaded originals are rendered. */
   readonly mode: 'blank' | 'local';
-  /** Further settings of the service, by the names of its variables; these win. */
+  /** Settings of the service, by the names of its variables. They override all others. */
   readonly variables?: Readonly<Record<string, string>>;
 }
 
@@ -20,7 +20,7 @@ export interface StartOptions {
 export interface EmbeddedPixseal {
   /** Its origin, on a free port of this machine. */
   readonly baseUrl: string;
-  /** Opens everything of the admin API, for what is no fixture here. */
+  /** Grants full access to the admin API. */
   readonly adminKey: string;
   /** @throws PixsealError where the admin API refuses it. */
   createIssuer(issuer?: NewIssuer): Promise<CreatedIssuer>;
@@ -28,14 +28,14 @@ export interface EmbeddedPixseal {
   createImage(image: NewImage): Promise<CreatedImage>;
   /** @throws PixsealError where the admin API refuses it. */
   createOverlay(overlay: NewOverlay): Promise<CreatedOverlay>;
-  /** Ends the process and removes its folder; again, it does nothing. */
+  /** Stops the process and removes its folder. Does nothing when called again. */
   close(): Promise<void>;
 }
 
 /**
- * Starts Pixseal in a process of its own, with an embedded Postgres in a temporary folder. No variable of this
- * process reaches it. It ends with this one, however that ends, and removes the folder.
- * @throws Error with the reason where it does not start.
+ * Starts Pixseal in a child process, with an embedded Postgres in a temporary folder, and without the environment
+ * variables of this process. It exits with its parent process and deletes the folder, even if the parent is killed.
+ * @throws Error with the reason if it does not start.
  */
 export async function startPixseal({ mode, variables = {} }: StartOptions): Promise<EmbeddedPixseal> {
   const folder = await mkdtemp(join(tmpdir(), 'pixseal-testing-'));
@@ -44,7 +44,7 @@ export async function startPixseal({ mode, variables = {} }: StartOptions): Prom
     fileURLToPath(new URL('../../../server/embedded-service.js', import.meta.url)),
     [folder],
     {
-      // A test runner's own flags are not the service's.
+      // Node's flags of the test runner are not for the service.
       execArgv: [],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       env: {
@@ -63,7 +63,7 @@ export async function startPixseal({ mode, variables = {} }: StartOptions): Prom
       resolve();
     };
     child.once('exit', end);
-    // Of a process that could not be forked there is no exit.
+    // A process that could not be forked emits no `exit`.
     child.once('error', end);
   });
   const close = async (): Promise<void> => {
@@ -98,7 +98,7 @@ function originOf(child: ChildProcess): Promise<string> {
       reject(new Error(`Pixseal did not start. ${message}`));
     });
     child.once('exit', (code) => {
-      reject(new Error(`Pixseal did not start. It ended with ${code ?? 'a signal'}.`));
+      reject(new Error(`Pixseal did not start. It exited with ${code ?? 'a signal'}.`));
     });
   });
 }

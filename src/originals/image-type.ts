@@ -1,10 +1,10 @@
-/** The pictures that are taken, by the name Cloudinary has for their format. */
-export type PictureType = 'jpg' | 'png' | 'webp' | 'avif' | 'gif' | 'tif';
+/** Accepted formats, by Cloudinary's names. */
+export type ImageType = 'jpg' | 'png' | 'webp' | 'avif' | 'gif' | 'tif';
 
 const text = (content: Buffer, from: number, to: number): string => content.toString('latin1', from, to);
 
-/** First bytes of a type. Nothing else is ever handed to a decoder: libvips would guess, and read SVG and more. */
-const SIGNATURES: readonly (readonly [PictureType, (content: Buffer) => boolean])[] = [
+/** First bytes of a type. No other file reaches a decoder: libvips would guess, and accept SVG and more. */
+const SIGNATURES: readonly (readonly [ImageType, (content: Buffer) => boolean])[] = [
   ['jpg', (content) => text(content, 0, 3) === '\xff\xd8\xff'],
   ['png', (content) => text(content, 0, 8) === '\x89PNG\r\n\x1a\n'],
   ['gif', (content) => /^GIF8[79]a$/.test(text(content, 0, 6))],
@@ -13,9 +13,9 @@ const SIGNATURES: readonly (readonly [PictureType, (content: Buffer) => boolean]
   ['tif', (content) => ['II*\0', 'MM\0*', 'II+\0', 'MM\0+'].includes(text(content, 0, 4))],
 ];
 
-/** What else people send, so that the refusal can say it. */
+/** Other formats, for the message of a refusal. */
 const REFUSED: readonly (readonly [string, (start: string) => boolean])[] = [
-  ['an SVG, whose scripts and references are not for pictures', (start) => /<svg[\s>]/i.test(start)],
+  ['an SVG, whose scripts and references are not for images', (start) => /<svg[\s>]/i.test(start)],
   ['a PDF', (start) => start.includes('%PDF-')],
   [
     'a HEIC with HEVC inside, which is not decoded here',
@@ -23,12 +23,12 @@ const REFUSED: readonly (readonly [string, (start: string) => boolean])[] = [
   ],
 ];
 
-/** The type by content, or null; the name and the declared type of a file say nothing. */
-export function findPictureType(content: Buffer): PictureType | null {
+/** The type by content, or null. The file's name and declared type are ignored. */
+export function findImageType(content: Buffer): ImageType | null {
   return SIGNATURES.find(([, matches]) => matches(content))?.[0] ?? null;
 }
 
-/** Words for a refusal: what a file that is no picture of ours seems to be. */
+/** What a refused file seems to be, for the message. */
 export function describeType(content: Buffer): string {
   const start = text(content, 0, 4_096);
   return REFUSED.find(([, matches]) => matches(start))?.[0] ?? 'none of these';
