@@ -269,6 +269,26 @@ describe('a half-set production', () => {
     expect(stderr).not.toContain(TEST_VARIABLES.SECRETS_KEY);
   });
 
+  // What is started is the bundle, and a bundler may remove a check that the sources have.
+  it.each([
+    ['DATABASE_URL', 'postgres://pix:a%zz@127.0.0.1/pix'],
+    ['DATABASE_URL', 'postgres://pix:p@ss/w#rd@127.0.0.1/pix'],
+    ['DATABASE_URL', 'postgres://127.0.0.1/pix?password=a%zz'],
+    ['REDIS_URL', 'redis://:a%zz@127.0.0.1'],
+    ['REDIS_URL', 'redis://:1/ss@127.0.0.1'],
+  ])('refuses to start with characters of a password that are not encoded: %s=%s', async (name, url) => {
+    const { variables } = await ownDatabase();
+    expect(await refusal({ ...TEST_VARIABLES, ...variables, [name]: url })).toStrictEqual({
+      code: 1,
+      signal: null,
+      stdout: '',
+      stderr:
+        `Pixseal did not start. The environment cannot be used:\n  - ${name} has characters in its user name, ` +
+        'password, database name or parameters that must be percent-encoded ' +
+        '(`%` as `%25`, `@` as `%40`, `/` as `%2F`, `?` as `%3F`, `#` as `%23`)\n',
+    });
+  });
+
   it('refuses to start without its database, and does not tell the password', async () => {
     const { code, stdout, stderr } = await refusal({ ...TEST_VARIABLES, DATABASE_URL, LOG_LEVEL: 'debug' });
     expect(code).toBe(1);

@@ -30,7 +30,7 @@ function problemsOf(variables: Readonly<Record<string, string>>): readonly strin
 }
 
 const encode = (name: string): string =>
-  `${name} has characters in its user name, password or database name that must be percent-encoded ` +
+  `${name} has characters in its user name, password, database name or parameters that must be percent-encoded ` +
   '(`%` as `%25`, `@` as `%40`, `/` as `%2F`, `?` as `%3F`, `#` as `%23`)';
 
 describe('a connection URL', () => {
@@ -38,6 +38,7 @@ describe('a connection URL', () => {
     'pix:a%zz@127.0.0.1/pix',
     'pix:a%@127.0.0.1/pix',
     'pix:a%2@127.0.0.1/pix',
+    '127.0.0.1/pix?password=a%zz',
     'pix:a%ff@127.0.0.1/pix',
     'pix:p@ss/w#rd@127.0.0.1/pix',
     'pix:p/ss@127.0.0.1/pix',
@@ -74,7 +75,10 @@ describe('a connection URL', () => {
 
   it('may have an @ in the value of a parameter', () => {
     const url = 'postgres://127.0.0.1/x?user=pix@server&password=p@ss';
-    expect(readDatabaseSettings({ DATABASE_URL: url })).toStrictEqual({ kind: 'postgres', url });
+    expect(readDatabaseSettings({ DATABASE_URL: url })).toStrictEqual({
+      kind: 'postgres',
+      url: 'postgres://127.0.0.1/x?user=pix%40server&password=p%40ss',
+    });
   });
 
   it('is refused alike where only the database is opened', () => {
