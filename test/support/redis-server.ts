@@ -32,18 +32,21 @@ export interface RedisServer {
  * @param port A free one where it is not given.
  * @param settings Further arguments.
  * @param tls The certificate that it shows; then it accepts TLS alone.
+ * @param file Its configuration file, which a Sentinel must have.
  */
 export async function startRedis(
   binary: string,
   port?: number,
   settings: readonly string[] = [],
   tls?: KeyPair,
+  file?: string,
 ): Promise<RedisServer> {
   const on = port ?? (await findFreePort());
   const folder = mkdtempSync(join(tmpdir(), 'pixseal-redis-'));
   const server = spawn(
     binary,
     [
+      ...(file === undefined ? [] : [file]),
       ...(tls === undefined ? ['--port', String(on)] : tlsArguments(on, tls)),
       ...['--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder, ...settings],
     ],

@@ -30,6 +30,10 @@ const MAX_RECONNECT_DELAY = 2_000;
 const CLUSTER = /^(MOVED|ASK|CROSSSLOT|CLUSTERDOWN|TRYAGAIN)\b/;
 const READ_ONLY = /^READONLY\b/;
 const CERTIFICATE = /certificate/i;
+const UNKNOWN_COMMAND = /\bunknown command\b/i;
+const NO_DATABASE = /\bDB index is out of range\b/i;
+/** What a message is cut at: Redis quotes the arguments of a command, and so the script. */
+const QUOTED_COMMAND = /[\r\n]|, with args/;
 const PREFIX = 'pixseal:limit:';
 
 /** `spend` in one step, by Redis's own clock: those of the replicas may differ. Times are milliseconds. */
@@ -58,6 +62,8 @@ export class RedisRateLimitStorage extends RateLimitStorage implements OnApplica
   private readonly redis: Redis;
   private restsUntil = 0;
   private lost = false;
+  /** Whether this connection leads to the database of the URL on a server that counts. */
+  private verified = false;
 
   constructor(
     url: string,
@@ -79,10 +85,16 @@ export class RedisRateLimitStorage extends RateLimitStorage implements OnApplica
     this.redis.on('error', (error) => {
       this.disconnected(error);
     });
+    this.redis.on('close', () => {
+      this.verified = false;
+    });
+    this.redis.on('ready', () => {
+      void this.verify();
+    });
   }
 
   override consume(key: string, rate: Rate, cost = 1): RateLimitResult | Promise<RateLimitResult> {
-    if (this.redis.status !== 'ready' || performance.now() < this.restsUntil) {
+    if (!this.verified || this.redis.status !== 'ready' || performance.now() < this.restsUntil) {
       return this.local.consume(key, rate, cost);
     }
     const asked = this.redis.consumeAllowance(PREFIX + key, rate.limit, rate.ttl, cost, TOLERANCE);
@@ -104,6 +116,25 @@ export class RedisRateLimitStorage extends RateLimitStorage implements OnApplica
     );
   }
 
+  /**
+   * Checks a new connection. The client goes on with the first database where that of the URL does not exist, and there
+   * it would count together with services that it shares nothing with.
+   */
+  private async verify(): Promise<void> {
+    try {
+      // A user may lack the permission; the script then shows what the server is.
+      const [role] = await this.redis.role().catch(ignoreReply);
+      if (role === 'sentinel') throw new SentinelError();
+      const { db = 0 } = this.redis.options;
+      if (db !== 0) await this.redis.select(db);
+      this.verified = true;
+    } catch (error) {
+      this.disconnected(error);
+      // No response: another connection may get one.
+      if (!isReply(error) && !(error instanceof SentinelError)) this.redis.disconnect(true);
+    }
+  }
+
   onApplicationShutdown(): void {
     this.redis.disconnect();
   }
@@ -122,12 +153,30 @@ export class RedisRateLimitStorage extends RateLimitStorage implements OnApplica
   }
 }
 
+/** REDIS_URL leads to a Redis Sentinel, which has no keys. */
+class SentinelError extends Error {}
+
+/** Whether Redis responded with an error. */
+function isReply(error: unknown): boolean {
+  return error instanceof Error && error.name === 'ReplyError';
+}
+
+function ignoreReply(error: unknown): readonly [] {
+  if (isReply(error)) return [];
+  throw error;
+}
+
 /** What is wrong, and what to do about it where that is a matter of the setting. */
 function describeFault(error: unknown): string {
-  const reason = error instanceof Error ? error.message : 'unknown';
+  const [reason = ''] = error instanceof Error ? error.message.split(QUOTED_COMMAND) : ['unknown'];
+  if (error instanceof SentinelError)
+    return 'REDIS_URL leads to a Redis Sentinel, and one primary is supported';
   if (CLUSTER.test(reason)) return 'REDIS_URL leads to a Redis Cluster, and one primary is supported';
   if (READ_ONLY.test(reason))
     return 'REDIS_URL leads to a read-only replica of Redis, and not to its primary';
+  if (NO_DATABASE.test(reason))
+    return 'REDIS_URL ends with the number of a database that Redis does not have';
+  if (UNKNOWN_COMMAND.test(reason)) return `REDIS_URL leads to a server that cannot count (${reason})`;
   const hint = CERTIFICATE.test(reason)
     ? '; the file that NODE_EXTRA_CA_CERTS names at the start adds the CA of its certificate'
     : '';

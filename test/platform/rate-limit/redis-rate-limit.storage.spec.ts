@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Logger } from '@nestjs/common';
 import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -14,8 +17,12 @@ afterEach(async () => {
   for (const step of undo.splice(0).toReversed()) await step();
 });
 
-async function startServer(port?: number, settings: readonly string[] = []): Promise<RedisServer> {
-  const server = await startRedis(binary ?? '', port, settings);
+async function startServer(
+  port?: number,
+  settings: readonly string[] = [],
+  file?: string,
+): Promise<RedisServer> {
+  const server = await startRedis(binary ?? '', port, settings, undefined, file);
   undo.push(() => server.stop());
   return server;
 }
@@ -208,6 +215,113 @@ describe.runIf(binary !== null)('rates in a Redis of another kind', () => {
       )
       .toStrictEqual(['Redis answers again: rates are counted for all replicas']);
     expect(log.warnings).toHaveLength(1);
+  });
+});
+
+/** Waits until a storage has logged a warning. */
+async function warned(log: { readonly warnings: unknown[] }): Promise<void> {
+  await expect.poll(() => log.warnings.length, { timeout: 10_000 }).toBeGreaterThan(0);
+}
+
+describe.runIf(binary !== null)('rates in a Redis that cannot count', () => {
+  it('are counted in memory beside a Sentinel, which is named', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'pixseal-sentinel-'));
+    undo.push(() => {
+      rmSync(folder, { recursive: true, force: true });
+    });
+    const settings = join(folder, 'sentinel.conf');
+    writeFileSync(settings, 'protected-mode no\n');
+    const { url } = await startServer(undefined, ['--sentinel'], settings);
+    const log = watchLog();
+    const storage = open(url);
+    await warned(log);
+    expect(await countUntilRefused([storage], 'counted')).toBe(5);
+    expect(log).toStrictEqual({
+      warnings: [
+        'REDIS_URL leads to a Redis Sentinel, and one primary is supported: rates are counted in this process alone',
+      ],
+      infos: [],
+    });
+  });
+
+  it('are counted in memory without the command for scripts, and no log line has a piece of the script', async () => {
+    const { url } = await startServer(undefined, [
+      ...['--rename-command', 'EVAL', '', '--rename-command', 'EVALSHA', ''],
+    ]);
+    const log = watchLog();
+    const storage = open(url);
+    await ready(storage);
+    expect(await countUntilRefused([storage], 'counted')).toBe(5);
+    expect(log.warnings).toStrictEqual([
+      expect.stringMatching(
+        /^REDIS_URL leads to a server that cannot count \(ERR unknown command ['`]eval(sha)?['`]\): rates are counted in this process alone$/i,
+      ),
+    ]);
+  });
+
+  it('are counted in memory where the database of the URL does not exist, and never in another', async () => {
+    const server = await startServer();
+    const log = watchLog();
+    const storage = open(`${server.url}/99`);
+    await warned(log);
+    for (let turn = 0; turn < 20; turn += 1) {
+      expect(storage.consume(`turn ${turn}`, RATE)).not.toBeInstanceOf(Promise);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    expect(log).toStrictEqual({
+      warnings: [
+        'REDIS_URL ends with the number of a database that Redis does not have: rates are counted in this process alone',
+      ],
+      infos: [],
+    });
+    expect(await ask(server.port, 'INFO', 'keyspace')).toBe('# Keyspace\r\n');
+
+    // Nor once the client connects again.
+    await ask(server.port, 'CLIENT', 'KILL', 'TYPE', 'normal');
+    await expect
+      .poll(async () => String(await ask(server.port, 'CLIENT', 'LIST')), { timeout: 10_000 })
+      .toContain('cmd=select');
+    expect(storage.consume('again', RATE)).not.toBeInstanceOf(Promise);
+    expect(await ask(server.port, 'INFO', 'keyspace')).toBe('# Keyspace\r\n');
+
+    await server.stop();
+    await startServer(server.port, ['--databases', '100']);
+    await ready(storage);
+    expect((await storage.consume('shared', RATE)).refused).toBe(false);
+    expect(await ask(server.port, 'INFO', 'keyspace')).toContain('db99:keys=1');
+  });
+
+  it('are counted in the database of the URL', async () => {
+    const server = await startServer();
+    const storage = open(`${server.url}/3`);
+    await ready(storage);
+    expect(await countUntilRefused([storage], 'shared')).toBe(5);
+    expect(await ask(server.port, 'INFO', 'keyspace')).toMatch(/^# Keyspace\r\ndb3:keys=1,[^\n]*\r\n$/);
+  });
+
+  it('are counted in Redis for a user who may run the script and nothing else', async () => {
+    const server = await startServer();
+    await ask(
+      server.port,
+      'ACL',
+      'SETUSER',
+      'pix',
+      'on',
+      '>pw',
+      '~*',
+      '-@all',
+      '+eval',
+      '+evalsha',
+      '+info',
+      '+time',
+      '+get',
+      '+set',
+    );
+    const log = watchLog();
+    const storage = open(server.url.replace('//', '//pix:pw@'));
+    await ready(storage);
+    expect(await countUntilRefused([storage], 'shared')).toBe(5);
+    expect(log).toStrictEqual({ warnings: [], infos: [] });
   });
 });
 
