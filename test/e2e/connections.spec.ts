@@ -3,7 +3,12 @@ import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } fro
 import { makePrivateCa, type PrivateCa } from '../support/certificates.js';
 import { request } from '../support/http.js';
 import { askAdmin, ownProcess } from '../support/owned.js';
-import { findPostgresBinaries, startPostgres, type PostgresServer } from '../support/postgres-server.js';
+import {
+  findPostgresBinaries,
+  PASSWORD_METHODS,
+  startPostgres,
+  type PostgresServer,
+} from '../support/postgres-server.js';
 import { findRedis, startRedis } from '../support/redis-server.js';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
 import { TEST_VARIABLES } from '../support/service.js';
@@ -45,6 +50,11 @@ describe.runIf(binaries !== null)('DATABASE_URL, by real servers', () => {
       const client = new pg.Client({ connectionString: server.url });
       await client.connect();
       await client.query('CREATE DATABASE secured');
+      await client.query('CREATE DATABASE "p/x"');
+      for (const method of PASSWORD_METHODS) {
+        await client.query(`SET password_encryption = '${method === 'md5' ? 'md5' : 'scram-sha-256'}'`);
+        await client.query(`CREATE ROLE "asked-by-${method}" LOGIN SUPERUSER PASSWORD 'p+w'`);
+      }
       await client.end();
     }
   });
@@ -57,13 +67,22 @@ describe.runIf(binaries !== null)('DATABASE_URL, by real servers', () => {
     return `${url.href}${query}`;
   };
 
-  it.each<[name: string, url: () => string]>([
+  it.each<readonly [name: string, url: () => string]>([
     ['the CA and sslmode=require', () => urlOf(secured, `?sslmode=require&sslrootcert=${ca.ca}`)],
     ['the CA and sslmode=verify-ca', () => urlOf(secured, `?sslmode=verify-ca&sslrootcert=${ca.ca}`)],
     ['the CA and sslmode=verify-full', () => urlOf(secured, `?sslmode=verify-full&sslrootcert=${ca.ca}`)],
     ['the CA alone', () => urlOf(secured, `?sslrootcert=${ca.ca}`)],
     ['sslmode=no-verify', () => urlOf(secured, '?sslmode=no-verify')],
     ['sslmode=disable where TLS is not required', () => urlOf(plain, '?sslmode=disable')],
+    ...PASSWORD_METHODS.map(
+      (method) =>
+        [
+          `a password among the parameters, by ${method}`,
+          () => urlOf(plain, '?password=p+w').replace('postgres@', `asked-by-${method}@`),
+        ] as const,
+    ),
+    ['an encoded slash in the database', () => urlOf(plain, '').replace('/secured', '/p%2Fx')],
+    ['an encoded slash in dbname', () => urlOf(plain, '?dbname=p%2Fx').replace('/secured', '/')],
     [
       'a socket, in the form of Cloud SQL',
       () => {
@@ -95,7 +114,7 @@ describe.runIf(binaries !== null)('DATABASE_URL, by real servers', () => {
     'DATABASE_URL leads to a server with a certificate that this machine does not trust (unable to verify the first certificate). ' +
     'Add sslrootcert=/path/ca.pem, the CA of the provider. ' +
     'sslmode=no-verify accepts any certificate, also that of an attacker on the network';
-  it.each<[name: string, url: () => string, reason: RegExp | string]>([
+  it.each<readonly [name: string, url: () => string, reason: RegExp | string]>([
     ['a private CA that is not named', () => urlOf(secured, '?sslmode=require'), untrusted],
     [
       'a private CA that is not named, and verify-full',
@@ -121,8 +140,26 @@ describe.runIf(binaries !== null)('DATABASE_URL, by real servers', () => {
     [
       'an unknown sslmode',
       () => urlOf(secured, '?sslmode=bogus'),
-      'The environment cannot be used:\n  - DATABASE_URL has an unknown sslmode: use disable, prefer, require, verify-ca, verify-full, no-verify',
+      'The environment cannot be used:\n  - DATABASE_URL has an unknown sslmode: use disable, require, verify-ca, verify-full, no-verify',
     ],
+    [
+      'a misspelled sslmode',
+      () => urlOf(plain, '?sslmod=require'),
+      'The environment cannot be used:\n  - DATABASE_URL has the unknown parameter sslmod: check its spelling, the names are those of libpq, in lower case',
+    ],
+    [
+      'two values of sslmode',
+      () => urlOf(secured, '?sslmode=verify-full&sslmode=no-verify'),
+      'The environment cannot be used:\n  - DATABASE_URL repeats the parameter sslmode: set it once',
+    ],
+    ...PASSWORD_METHODS.map(
+      (method) =>
+        [
+          `no password where the server asks for one by ${method}`,
+          () => urlOf(plain, '').replace('postgres@', `asked-by-${method}@`),
+          'DATABASE_URL has no password, and the server asks for one',
+        ] as const,
+    ),
     [
       'a file that is missing',
       () => urlOf(secured, '?sslmode=require&sslrootcert=/nonexistent.crt'),

@@ -79,6 +79,10 @@ export async function startPostgres(found: FoundPostgres, tls?: KeyPair): Promis
     ...['-D', data, '-U', 'postgres', '--auth=trust', '--encoding=UTF8', '--locale=C'],
   ];
   execFileSync(initdb, initdbArguments, { stdio: 'ignore', cwd: folder });
+  prependRules(
+    data,
+    PASSWORD_METHODS.map((method) => `host all asked-by-${method} all ${method}`),
+  );
   if (tls !== undefined) requireTls(data, tls);
   const port = await findFreePort();
   const [command = '', ...commandArguments] = [
@@ -101,6 +105,15 @@ export async function startPostgres(found: FoundPostgres, tls?: KeyPair): Promis
   };
 }
 
+/** How a server asks the user `asked-by-METHOD` for a password over TCP; all others need none. */
+export const PASSWORD_METHODS = ['scram-sha-256', 'md5', 'password'] as const;
+
+/** Puts rules in front of those that a server decides by. */
+function prependRules(data: string, rules: readonly string[]): void {
+  const path = join(data, 'pg_hba.conf');
+  writeFileSync(path, [...rules, readFileSync(path, 'utf8')].join('\n'));
+}
+
 /** Has a server show a certificate, and refuse its database `secured` to connections over TCP without TLS. */
 function requireTls(data: string, { certificate, key }: KeyPair): void {
   const { uid, gid } = statSync(data);
@@ -114,11 +127,7 @@ function requireTls(data: string, { certificate, key }: KeyPair): void {
     chownSync(path, uid, gid);
   }
   appendFileSync(join(data, 'postgresql.auto.conf'), 'ssl = on\n');
-  const rules = readFileSync(join(data, 'pg_hba.conf'), 'utf8');
-  writeFileSync(
-    join(data, 'pg_hba.conf'),
-    `hostssl secured all all trust\nhost secured all all reject\n${rules}`,
-  );
+  prependRules(data, ['hostssl secured all all trust', 'host secured all all reject']);
 }
 
 function ofUser(asUser: readonly string[], command: string, rest: readonly string[]): [string, string[]] {

@@ -10,7 +10,6 @@ const AUTHORITY = /^postgres(?:ql)?:\/\/(?:[^/?#]*@)?([^/?#@]*)/i;
  */
 const SSL_MODES: ReadonlyMap<string, string> = new Map([
   ['disable', 'disable'],
-  ['prefer', 'verify-full'],
   ['require', 'verify-full'],
   ['verify-ca', 'verify-full'],
   ['verify-full', 'verify-full'],
@@ -24,10 +23,68 @@ const SSL: ReadonlyMap<string, string> = new Map([
   ['0', 'disable'],
   ['no-verify', 'no-verify'],
 ]);
+/** Modes of libpq that fall back to a connection without encryption, which `pg` cannot do. */
+const OPPORTUNISTIC_SSL_MODES = ['prefer', 'allow'];
 const PEM_FILES = ['sslrootcert', 'sslcert', 'sslkey'];
-const TLS_PARAMETERS = ['sslmode', 'ssl', 'sslnegotiation', ...PEM_FILES];
-/** Parameters of libpq that `pg` would drop: each changes which server is trusted, or with what password. */
-const UNSUPPORTED = ['hostaddr', 'service', 'servicefile', 'passfile', 'requirepeer', 'sslcrl', 'sslcrldir'];
+const TLS_PARAMETERS = ['sslmode', 'ssl', 'sslnegotiation', 'uselibpqcompat', ...PEM_FILES];
+/** Parameters that have an effect: those that `pg` reads, and `dbname`. */
+const SUPPORTED = [
+  ...[
+    'host',
+    'port',
+    'user',
+    'password',
+    'dbname',
+    'options',
+    'application_name',
+    'fallback_application_name',
+  ],
+  ...TLS_PARAMETERS,
+];
+/** Parameters of libpq with the value that describes what `pg` does; it has no setting for any other. */
+const FIXED: ReadonlyMap<string, string> = new Map([
+  ['channel_binding', 'disable'],
+  ['client_encoding', 'UTF8'],
+  ['gssencmode', 'disable'],
+  ['keepalives', '1'],
+  ['load_balance_hosts', 'disable'],
+  ['sslcompression', '0'],
+  ['sslsni', '1'],
+  ['target_session_attrs', 'any'],
+]);
+/** What to do instead of setting a parameter that is not supported. */
+const INSTEAD: ReadonlyMap<string, string> = new Map([
+  ['channel_binding', 'remove it: sslmode=verify-full verifies the server'],
+  ['connect_timeout', 'remove it: a connection is given up after 0.9 s'],
+  ['target_session_attrs', 'remove it, and use the address of the primary'],
+  ...['statement_timeout', 'query_timeout'].map(
+    (name) => [name, 'remove it: a query is given up after 5 s'] as const,
+  ),
+  ...['lock_timeout', 'idle_in_transaction_session_timeout', 'search_path'].map(
+    (name) => [name, `set options=-c%20${name}%3D… instead`] as const,
+  ),
+]);
+/** Parameters of libpq that `pg` would drop. */
+const LIBPQ_ONLY = [
+  ...['hostaddr', 'service', 'servicefile', 'passfile', 'replication', 'tty'],
+  ...['keepalives_idle', 'keepalives_interval', 'keepalives_count', 'tcp_user_timeout'],
+  ...['requirepeer', 'require_auth', 'krbsrvname', 'gsslib', 'gssdelegation'],
+  ...['sslpassword', 'sslcertmode', 'sslcrl', 'sslcrldir', 'sslkeylogfile', 'requiressl'],
+  ...['ssl_min_protocol_version', 'ssl_max_protocol_version', 'min_protocol_version', 'max_protocol_version'],
+  ...['scram_client_key', 'scram_server_key'],
+  ...['oauth_issuer', 'oauth_client_id', 'oauth_client_secret', 'oauth_scope'],
+];
+/** Parameters that providers append for clients that are not libpq. */
+const OF_OTHER_CLIENTS: ReadonlyMap<string, string> = new Map([
+  ...[
+    ...['pgbouncer', 'schema', 'connection_limit', 'pool_timeout', 'socket_timeout'],
+    ...['statement_cache_size', 'sslaccept', 'sslidentity'],
+  ].map((name) => [name, 'Prisma'] as const),
+  ...['currentSchema', 'prepareThreshold', 'reWriteBatchedInserts', 'sslfactory', 'ApplicationName'].map(
+    (name) => [name, 'JDBC'] as const,
+  ),
+  ['supa', 'Supabase'],
+]);
 
 /**
  * Reads a connection URL of Postgres as libpq does (https://www.postgresql.org/docs/current/libpq-connect.html): the
@@ -40,19 +97,26 @@ export function readDatabaseUrl(text: string): ConnectionUrl {
   if (host.includes(',')) return SEVERAL_HOSTS;
   const hasHost = host !== '' && !host.startsWith(':');
   const start = authority.length - host.length;
-  const parsed = `${text.slice(0, start)}${hasHost ? '' : 'host'}${text.slice(start)}`;
-  if (!URL.canParse(parsed))
-    return { problem: 'must read postgres://user:password@host:5432/name, with a port from 0 to 65535' };
+  const parsed = `${text.slice(0, start)}${hasHost ? '' : 'host'}${literalPluses(text.slice(start))}`;
+  if (!URL.canParse(parsed)) return { problem: FORM };
   const url = new URL(parsed);
-  const problem = readParameters(url);
+  const problem = readParameters(url) ?? readName(url);
   if (problem !== null) return { problem };
-  return { url: hasHost ? url.href : withoutHost(url) };
+  // The host among the parameters is the one that is used.
+  return { url: hasHost && !url.searchParams.has('host') ? url.href : withoutHost(url) };
 }
 
+const FORM = 'must read postgres://user:password@host:5432/name, with a port from 1 to 65535';
 const SEVERAL_HOSTS = {
   problem:
     'names several hosts, and one is supported: use the address of the primary, or of a proxy in front of the servers',
 };
+
+/** In a query of libpq, `+` is a plus sign; as of a form, it would be a space. */
+function literalPluses(text: string): string {
+  const query = text.indexOf('?');
+  return query < 0 ? text : text.slice(0, query) + text.slice(query).replaceAll('+', '%2B');
+}
 
 /** The form without a host that `pg` takes: `user:password@/name`, the port among the parameters. */
 function withoutHost(url: URL): string {
@@ -65,15 +129,19 @@ function withoutHost(url: URL): string {
 /** Brings the parameters of a URL into the form of `pg`. @returns what is wrong, or null. */
 function readParameters(url: URL): string | null {
   const { searchParams: parameters } = url;
-  const unsupported = UNSUPPORTED.find((name) => parameters.has(name));
-  if (unsupported !== undefined) return `has the parameter ${unsupported}, which is not supported`;
-  const [host, port, name] = ['host', 'port', 'dbname'].map((each) => parameters.get(each) ?? '');
-  if (host?.includes(',') === true || port?.includes(',') === true) return SEVERAL_HOSTS.problem;
-  if (name !== undefined && name !== '') {
-    parameters.delete('dbname');
-    if (url.pathname.length < 2) url.pathname = `/${encodeURIComponent(name)}`;
+  if (url.hash !== '') return 'has a `#`, which must be percent-encoded as `%23`';
+  const problem = findNameFault(url);
+  if (problem !== null) return problem;
+  for (const name of [...parameters.keys()]) if (parameters.get(name) === '') parameters.delete(name);
+  for (const [name, value] of FIXED) {
+    const set = parameters.get(name);
+    if (set !== null && set.toLowerCase() !== value.toLowerCase()) return notSupported(name, `=${value} is`);
+    parameters.delete(name);
   }
-  if (host?.startsWith('/') === true || (host === '' && /^%2f/i.test(url.hostname))) {
+  const [host = '', port = url.port] = ['host', 'port'].map((each) => parameters.get(each) ?? undefined);
+  if (host.includes(',') || port.includes(',')) return SEVERAL_HOSTS.problem;
+  if (port !== '' && !(/^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535)) return FORM;
+  if (host.startsWith('/') || (host === '' && /^%2f/i.test(url.hostname))) {
     // As in libpq, there is no TLS over a socket.
     for (const each of TLS_PARAMETERS) parameters.delete(each);
     return null;
@@ -81,8 +149,45 @@ function readParameters(url: URL): string | null {
   return readTls(parameters);
 }
 
+/** Finds a parameter without an effect, or with two values: `pg` reads the last one. */
+function findNameFault({ search, searchParams }: URL): string | null {
+  const names = [...searchParams.keys()];
+  // A piece of a password that moved the query must not be shown.
+  const show = (name: string): string =>
+    /^[\w.-]{1,40}$/.test(name) && !search.includes('@') ? `parameter ${name}` : 'parameter';
+  for (const [index, name] of names.entries()) {
+    const client = OF_OTHER_CLIENTS.get(name);
+    if (client !== undefined) return `has the parameter ${name}, which is for ${client}: remove it`;
+    const isKnown = SUPPORTED.includes(name) || FIXED.has(name);
+    if (!isKnown && (LIBPQ_ONLY.includes(name) || INSTEAD.has(name))) return notSupported(name);
+    if (!isKnown)
+      return `has the unknown ${show(name)}: check its spelling, the names are those of libpq, in lower case`;
+    if (names.indexOf(name) !== index) return `repeats the parameter ${name}: set it once`;
+  }
+  const bare = search
+    .slice(1)
+    .split('&')
+    .find((pair) => pair !== '' && !pair.includes('='));
+  return bare === undefined ? null : `has the ${show(bare)} without a value`;
+}
+
+/** @param supported What is supported of the parameter. */
+function notSupported(name: string, supported?: string): string {
+  const hint = INSTEAD.get(name) ?? (supported === undefined ? undefined : `only ${name}${supported}`);
+  return `has the parameter ${name}, which is not supported${hint === undefined ? '' : `: ${hint}`}`;
+}
+
+/** Brings the database's name into the path, where `pg` decodes no character that separates parts of a URL. */
+function readName(url: URL): string | null {
+  const name = url.searchParams.get('dbname') ?? decodeURIComponent(url.pathname.slice(1));
+  url.searchParams.delete('dbname');
+  url.pathname = `/${encodeURI(name)}`;
+  return decodeURI(url.pathname.slice(1)) === name
+    ? null
+    : 'has a database name that is not supported: it must have no ?, # or path segment of dots';
+}
+
 function readTls(parameters: URLSearchParams): string | null {
-  for (const name of TLS_PARAMETERS) if (parameters.get(name) === '') parameters.delete(name);
   // An empty `sslrootcert` and `system` both mean the CAs of this machine.
   if (parameters.get('sslrootcert') === 'system') {
     parameters.delete('sslrootcert');
@@ -91,21 +196,33 @@ function readTls(parameters: URLSearchParams): string | null {
   const negotiation = parameters.get('sslnegotiation');
   if (negotiation !== null && negotiation !== 'postgres' && negotiation !== 'direct')
     return 'has an unknown sslnegotiation: use postgres or direct';
-  return readMode(parameters) ?? findFileFault(parameters);
+  const problem = readMode(parameters) ?? findFileFault(parameters);
+  if (problem === null && negotiation === 'direct' && parameters.get('sslmode') === 'disable')
+    return 'has sslnegotiation=direct with sslmode=disable: use sslmode=verify-full';
+  return problem;
 }
 
 function readMode(parameters: URLSearchParams): string | null {
-  const [ssl, mode] = [parameters.get('ssl'), parameters.get('sslmode')];
-  if (ssl !== null) {
+  const [ssl, mode, compat] = ['ssl', 'sslmode', 'uselibpqcompat'].map((name) => parameters.get(name));
+  if (compat != null && compat !== 'true' && compat !== 'false')
+    return 'has an unknown uselibpqcompat: use true or false';
+  if (ssl != null) {
     const meant = SSL.get(ssl);
     if (meant === undefined) return 'has an unknown ssl: use sslmode=verify-full, no-verify or disable';
+    if (mode != null && (meant === 'disable') !== (mode === 'disable'))
+      return 'has an ssl that contradicts its sslmode: remove ssl';
     parameters.delete('ssl');
-    if (mode === null) parameters.set('sslmode', meant);
+    if (mode == null) parameters.set('sslmode', meant);
   }
-  if (mode === null) return null;
+  if (mode == null) return null;
+  if (OPPORTUNISTIC_SSL_MODES.includes(mode))
+    return (
+      `has sslmode=${mode}, which may connect without encryption and is not supported: ` +
+      'use verify-full, or disable within a private network'
+    );
   const meant = SSL_MODES.get(mode);
   if (meant === undefined) return `has an unknown sslmode: use ${[...SSL_MODES.keys()].join(', ')}`;
-  if (parameters.get('uselibpqcompat') !== 'true') {
+  if (compat !== 'true') {
     if (meant !== mode) parameters.set('sslmode', meant);
   } else if (mode === 'verify-ca' && !parameters.has('sslrootcert')) {
     return 'needs sslrootcert with sslmode=verify-ca: else any server with a certificate of a public CA is accepted';

@@ -9,25 +9,38 @@ export class ConnectionSettingError extends Error {
 
 const UNTRUSTED =
   /^(UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT(_LOCALLY)?|SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT)$/;
-/** Node's codes for a certificate that is not accepted, and for other failures of TLS. */
+/** Codes of Node for a certificate that is not accepted, and for TLS that fails otherwise. */
 const TLS_CODE = /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_)/;
 const NO_TLS_OFFERED = 'The server does not support SSL connections';
 const TLS_REQUIRED = /no encryption|SSL off|SSL connection is required|connection is insecure/i;
 
-/** Whether an error is about TLS or a certificate. Such a server may come back with a valid one. */
+/** Of `pg`, which has no password to compute a SCRAM proof with, and of a server that got an empty one. */
+const NO_PASSWORD = /client password must be a|empty password returned by client/;
+/** `invalid_password` (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
+const INVALID_PASSWORD = '28P01';
+
+/** Whether an error is about TLS or a certificate: the server of before may be behind it again. */
 export function isTlsError(error: Error): boolean {
   return TLS_CODE.test(codeOf(error)) || error.message.startsWith(NO_TLS_OFFERED);
 }
 
-/** @returns null for an error that no other setting would avoid. */
-export function findConnectionSettingError(error: unknown): ConnectionSettingError | null {
-  const problem = error instanceof Error ? findProblem(error) : null;
+/**
+ * @param hasPassword Whether a password was set for the connection.
+ * @returns null for an error that another setting would not change.
+ */
+export function findConnectionSettingError(
+  error: unknown,
+  hasPassword: boolean,
+): ConnectionSettingError | null {
+  const problem = error instanceof Error ? findProblem(error, hasPassword) : null;
   return problem === null ? null : new ConnectionSettingError(problem);
 }
 
-function findProblem(error: Error): string | null {
+function findProblem(error: Error, hasPassword: boolean): string | null {
   const { message } = error;
   const code = codeOf(error);
+  if (NO_PASSWORD.test(message) || (code === INVALID_PASSWORD && !hasPassword))
+    return 'has no password, and the server asks for one';
   if (/statement pooling/i.test(message)) {
     return (
       'leads to a connection pooler in statement mode, which refuses transactions. ' +

@@ -109,8 +109,14 @@ export async function openDataSource(settings: DatabaseSettings, queryTimeout?: 
     return dataSource;
   } catch (error) {
     if (dataSource.isInitialized) await dataSource.destroy();
-    throw findConnectionSettingError(error) ?? error;
+    throw findConnectionSettingError(error, hasPassword(settings)) ?? error;
   }
+}
+
+/** Whether `pg` finds a password in the URL or in its own environment variables. */
+function hasPassword(settings: DatabaseSettings): boolean {
+  if (settings.kind === 'embedded') return false;
+  return Boolean(new pg.Client({ connectionString: settings.url }).password);
 }
 
 /**

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readDatabaseUrl } from '../../../src/platform/config/database-url.js';
 import { readRedisUrl } from '../../../src/platform/config/redis-url.js';
@@ -37,12 +38,22 @@ describe('DATABASE_URL', () => {
       'postgres:///?host=db&user=pix&password=pw&dbname=a%20b',
       'postgres:///a%20b?host=db&user=pix&password=pw',
     ],
-    ['postgres://db/pix?dbname=other', 'postgres://db/pix'],
+    ['postgres://db/pix?dbname=other', 'postgres://db/other'],
+    ['postgres://pix:pw@localhost:1/pix?host=/run', 'postgres://pix:pw@/pix?host=/run&port=1'],
+    ['postgres://%2Frun/pix?host=db', 'postgres:///pix?host=db'],
     [
-      'postgres://db/pix?application_name=a&connect_timeout=3',
-      'postgres://db/pix?application_name=a&connect_timeout=3',
+      'postgres://db/pix?application_name=a&options=-c%20a%3Db',
+      'postgres://db/pix?application_name=a&options=-c+a=b',
     ],
-    ...['prefer', 'require', 'verify-ca', 'verify-full'].map((mode) => [
+    ['postgres://db/pix?password=a+b', 'postgres://db/pix?password=a+b'],
+    ['postgres://db/pix?port=&application_name=&', 'postgres://db/pix'],
+    // What `pg` does anyway.
+    [
+      'postgres://db/pix?channel_binding=disable&target_session_attrs=any&client_encoding=utf8&keepalives=1' +
+        '&gssencmode=disable&sslsni=1&sslcompression=0&load_balance_hosts=disable',
+      'postgres://db/pix',
+    ],
+    ...['require', 'verify-ca', 'verify-full'].map((mode) => [
       `postgres://db/pix?sslmode=${mode}`,
       'postgres://db/pix?sslmode=verify-full',
     ]),
@@ -53,6 +64,10 @@ describe('DATABASE_URL', () => {
     ['postgres://db/pix?sslmode=', 'postgres://db/pix'],
     ['postgres://db/pix?ssl=true', 'postgres://db/pix?sslmode=verify-full'],
     ['postgres://db/pix?ssl=0', 'postgres://db/pix?sslmode=disable'],
+    [
+      'postgres://db/pix?sslmode=disable&uselibpqcompat=false',
+      'postgres://db/pix?sslmode=disable&uselibpqcompat=false',
+    ],
     ['postgres://db/pix?ssl=true&sslmode=no-verify', 'postgres://db/pix?sslmode=no-verify'],
     [
       'postgres://db/pix?sslmode=require&sslrootcert=PEM',
@@ -73,17 +88,94 @@ describe('DATABASE_URL', () => {
     expect(decodeURIComponent('url' in found ? found.url : '')).toBe(decodeURIComponent(withFiles(expected)));
   });
 
+  it.each(['a b', 'p/x', 'a%2Fb', 'a:b@c&d=e;f,g$h+i', 'größe'])(
+    'the database %s is reached by its encoded name',
+    (name) => {
+      for (const url of [
+        `postgres://db/${encodeURIComponent(name)}`,
+        `postgres://db?dbname=${encodeURIComponent(name)}`,
+        `postgres://db/other?dbname=${encodeURIComponent(name)}`,
+      ]) {
+        const found = readDatabaseUrl(url);
+        expect(new pg.Client({ connectionString: 'url' in found ? found.url : '' }).database).toBe(name);
+      }
+    },
+  );
+
+  const form = 'must read postgres://user:password@host:5432/name, with a port from 1 to 65535';
+  const name = 'has a database name that is not supported: it must have no ?, # or path segment of dots';
+  const unknown = (parameter: string): string =>
+    `has the unknown ${parameter}: check its spelling, the names are those of libpq, in lower case`;
+  const opportunistic = (mode: string): string =>
+    `has sslmode=${mode}, which may connect without encryption and is not supported: use verify-full, or disable within a private network`;
   const severalHosts =
     'names several hosts, and one is supported: use the address of the primary, or of a proxy in front of the servers';
   it.each([
     ['mysql://db/pix', 'must be a URL that starts with postgres:// or postgresql://'],
     ['db:5432/pix', 'must be a URL that starts with postgres:// or postgresql://'],
     ['host=db dbname=pix', 'must be a URL that starts with postgres:// or postgresql://'],
+    ...[
+      'db:70000/pix',
+      'db:0/pix',
+      'db:x/pix',
+      'db/pix?port=abc',
+      'db/pix?port=0',
+      'db/pix?port=65536',
+      'db/pix?port=1x',
+    ].map((rest) => [`postgres://${rest}`, form]),
+    ['postgres://db/a%3Fb', name],
+    ['postgres://db?dbname=a%23b', name],
+    ['postgres://db?dbname=..', name],
+    ['postgres://db/pix#x', 'has a `#`, which must be percent-encoded as `%23`'],
+    ['postgres://db/pix?sslmode=verify-full&sslmode=no-verify', 'repeats the parameter sslmode: set it once'],
+    ['postgres://db/pix?sslmode=disable&sslmode=disable', 'repeats the parameter sslmode: set it once'],
+    ['postgres://db/pix?host=a&port=1&host=b', 'repeats the parameter host: set it once'],
     [
-      'postgres://db:70000/pix',
-      'must read postgres://user:password@host:5432/name, with a port from 0 to 65535',
+      'postgres://db/pix?%73slmode=no-verify&sslmode=verify-full',
+      'repeats the parameter sslmode: set it once',
     ],
-    ['postgres://db:x/pix', 'must read postgres://user:password@host:5432/name, with a port from 0 to 65535'],
+    ['postgres://db/pix?sslmod=require', unknown('parameter sslmod')],
+    ['postgres://db/pix?SSLMODE=require', unknown('parameter SSLMODE')],
+    ['postgres:///pix?host=/run&sslmod=require', unknown('parameter sslmod')],
+    ['postgres://pix:1?secret=&a=b@db/pix', unknown('parameter')],
+    ['postgres://db/pix?a%20b=1', unknown('parameter')],
+    ['postgres://db/pix?sslmode', 'has the parameter sslmode without a value'],
+    ['postgres://db/pix?pgbouncer=true', 'has the parameter pgbouncer, which is for Prisma: remove it'],
+    ['postgres://db/pix?schema=public', 'has the parameter schema, which is for Prisma: remove it'],
+    [
+      'postgres://db/pix?currentSchema=public',
+      'has the parameter currentSchema, which is for JDBC: remove it',
+    ],
+    [
+      'postgres://db/pix?sslmode=require&channel_binding=require',
+      'has the parameter channel_binding, which is not supported: remove it: sslmode=verify-full verifies the server',
+    ],
+    [
+      'postgres://db/pix?connect_timeout=10',
+      'has the parameter connect_timeout, which is not supported: remove it: a connection is given up after 0.9 s',
+    ],
+    [
+      'postgres://db/pix?target_session_attrs=read-write',
+      'has the parameter target_session_attrs, which is not supported: remove it, and use the address of the primary',
+    ],
+    [
+      'postgres://db/pix?statement_timeout=1000',
+      'has the parameter statement_timeout, which is not supported: remove it: a query is given up after 5 s',
+    ],
+    [
+      'postgres://db/pix?lock_timeout=1000',
+      'has the parameter lock_timeout, which is not supported: set options=-c%20lock_timeout%3D… instead',
+    ],
+    [
+      'postgres://db/pix?client_encoding=latin1',
+      'has the parameter client_encoding, which is not supported: only client_encoding=UTF8 is',
+    ],
+    ...['keepalives_idle=1', 'tcp_user_timeout=1', 'require_auth=none', 'replication=database'].map(
+      (pair) => [
+        `postgres://db/pix?${pair}`,
+        `has the parameter ${pair.slice(0, pair.indexOf('='))}, which is not supported`,
+      ],
+    ),
     ['postgres://pix:pw@a,b/pix', severalHosts],
     ['postgres://pix:pw@a:1,b:2/pix', severalHosts],
     ['postgres:///pix?host=a,b', severalHosts],
@@ -94,11 +186,16 @@ describe('DATABASE_URL', () => {
     ['postgres://db/pix?sslcrl=/x', 'has the parameter sslcrl, which is not supported'],
     [
       'postgres://db/pix?sslmode=bogus',
-      'has an unknown sslmode: use disable, prefer, require, verify-ca, verify-full, no-verify',
+      'has an unknown sslmode: use disable, require, verify-ca, verify-full, no-verify',
     ],
+    ...['prefer', 'allow'].map((mode) => [`postgres://db/pix?sslmode=${mode}`, opportunistic(mode)]),
+    ['postgres://db/pix?sslmode=prefer&uselibpqcompat=true', opportunistic('prefer')],
+    ['postgres://db/pix?uselibpqcompat=yes', 'has an unknown uselibpqcompat: use true or false'],
+    ['postgres://db/pix?ssl=true&sslmode=disable', 'has an ssl that contradicts its sslmode: remove ssl'],
+    ['postgres://db/pix?ssl=0&sslmode=verify-full', 'has an ssl that contradicts its sslmode: remove ssl'],
     [
-      'postgres://db/pix?sslmode=allow',
-      'has an unknown sslmode: use disable, prefer, require, verify-ca, verify-full, no-verify',
+      'postgres://db/pix?sslnegotiation=direct&sslmode=disable',
+      'has sslnegotiation=direct with sslmode=disable: use sslmode=verify-full',
     ],
     ['postgres://db/pix?ssl=maybe', 'has an unknown ssl: use sslmode=verify-full, no-verify or disable'],
     ['postgres://db/pix?sslnegotiation=x', 'has an unknown sslnegotiation: use postgres or direct'],

@@ -15,8 +15,8 @@ describe('an error of a connection', () => {
     [withCode('ERR_TLS_CERT_ALTNAME_INVALID', 'altnames'), 'for another host name (altnames)'],
     [new Error('The server does not support SSL connections'), 'which the server does not offer'],
   ])('about TLS names the setting, and is no error of the service while it runs: %s', (error, text) => {
-    expect(findConnectionSettingError(error)?.message).toMatch(/^DATABASE_URL /);
-    expect(findConnectionSettingError(error)?.message).toContain(text);
+    expect(findConnectionSettingError(error, true)?.message).toMatch(/^DATABASE_URL /);
+    expect(findConnectionSettingError(error, true)?.message).toContain(text);
     expect(findDatabaseFault(error)).toBe('lost');
   });
 
@@ -28,8 +28,20 @@ describe('an error of a connection', () => {
     [withCode('08P01', 'transaction blocks not allowed in statement pooling mode'), 'in statement mode'],
     [withCode('28000', 'no pg_hba.conf entry for host "h", no encryption'), 'Add sslmode=verify-full'],
     [withCode('28000', 'SSL connection is required.'), 'Add sslmode=verify-full'],
+    [
+      new Error('SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a string'),
+      'has no password, and the server asks for one',
+    ],
+    [withCode('28P01', 'empty password returned by client'), 'has no password, and the server asks for one'],
   ])('that another setting would change names it: %s', (error, text) => {
-    expect(findConnectionSettingError(error)?.message).toContain(text);
+    expect(findConnectionSettingError(error, true)?.message).toContain(text);
+  });
+
+  it('of a password that was not set is about the setting', () => {
+    const error = withCode('28P01', 'password authentication failed for user "pix"');
+    expect(findConnectionSettingError(error, false)?.message).toBe(
+      'DATABASE_URL has no password, and the server asks for one',
+    );
   });
 
   it.each([
@@ -38,6 +50,6 @@ describe('an error of a connection', () => {
     [new Error('other')],
     ['no error'],
   ])('that no other setting would change is left as it is: %s', (error) => {
-    expect(findConnectionSettingError(error)).toBeNull();
+    expect(findConnectionSettingError(error, true)).toBeNull();
   });
 });
