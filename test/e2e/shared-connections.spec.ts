@@ -290,6 +290,34 @@ describe.each(versions)('on %s, a request that follows another’s body', (_, no
     }
   });
 
+  it.concurrent.each<readonly [name: string, path: (rows: Rows) => string]>([
+    ['a health check', () => '/health/live'],
+    ['a redirect', ({ image }) => image.path()],
+    // Its response waits for the database.
+    ['an admin route', ({ image }) => `/admin/images/${image.imageId}`],
+    ['a path that no router reads', () => '/images/%zz'],
+  ])('is not carried out behind one whose response closes the connection: %s', async (_name, path) => {
+    const { rows, service } = running;
+    const first = { method: 'GET', path: path(rows), headers: KEYED };
+    const { status } = await askAlone(service.port, first);
+    for (const offer of [{ Upgrade: 'h2c' }, { Connection: 'Upgrade', Upgrade: 'h2c' }, CLOSE]) {
+      for (const [pace, write] of Object.entries(PACES)) {
+        const { id } = await create(service, '/issuers', { name: 'Kept' });
+        const remove = { method: 'DELETE', path: `/admin/issuers/${id}`, headers: KEYED };
+        const pieces = write(writeHead(first, offer), '', writeHead(remove, {}).repeat(2));
+        const responses = splitResponses(await converse(service.port, pieces), ['GET']);
+        const label = JSON.stringify({ offer, pace });
+        expect(
+          responses.map((response) => response.status),
+          label,
+        ).toStrictEqual([status]);
+        expect(responses[0]?.headers, label).toContain('Connection: close');
+        await new Promise((passed) => setTimeout(passed, APART));
+        expect((await askAdmin(service, 'GET', `/issuers/${id}`)).status, label).toBe(200);
+      }
+    }
+  });
+
   // Node drops the bytes that it has read behind an offer that is not taken up.
   it.concurrent.each<readonly [name: string, path: (rows: Rows) => string]>([
     ['a redirect', ({ image }) => image.path()],
@@ -314,13 +342,14 @@ describe.each(versions)('on %s, a request that follows another’s body', (_, no
   });
 });
 
+async function create(service: ServiceProcess, path: string, body: unknown): Promise<{ id: string }> {
+  const response = await askAdmin(service, 'POST', path, body);
+  expect(response.status, response.text).toBe(201);
+  return response.json() as { id: string };
+}
+
 async function createRows(service: ServiceProcess): Promise<Rows> {
   const image = await createServedImage(service);
-  const create = async (path: string, body: unknown): Promise<{ id: string }> => {
-    const response = await askAdmin(service, 'POST', path, body);
-    expect(response.status, response.text).toBe(201);
-    return response.json() as { id: string };
-  };
   const { issuerId } = image;
   const open = {
     issuer_id: issuerId,
@@ -330,10 +359,10 @@ async function createRows(service: ServiceProcess): Promise<Rows> {
     access: 'public',
   };
   const [overlay, publicImage, adminKey, revocation] = [
-    await create('/overlays', { issuer_id: issuerId, public_id: 'layer' }),
-    await create('/images', open),
-    await create('/admin-keys', { name: 'reader', scopes: ['read'] }),
-    await create(`/issuers/${issuerId}/revocations`, { jti: 'revoked' }),
+    await create(service, '/overlays', { issuer_id: issuerId, public_id: 'layer' }),
+    await create(service, '/images', open),
+    await create(service, '/admin-keys', { name: 'reader', scopes: ['read'] }),
+    await create(service, `/issuers/${issuerId}/revocations`, { jti: 'revoked' }),
   ];
   const form = new FormData();
   form.set('file', new Blob([new Uint8Array(await photo())]), 'photo');

@@ -25,11 +25,18 @@ const connections = new WeakMap<Socket, Connection>();
 export class TrackedResponse<
   Request extends IncomingMessage = IncomingMessage,
 > extends ServerResponse<Request> {
+  /**
+   * Whether an earlier response ends the connection: the request gets no response, so it must not be carried out. Its
+   * client sends it again.
+   */
+  readonly isBehindLast: boolean;
+
   /** @param args As Node passes them: the request, then options that are Node's own. */
   constructor(...args: [request: Request]) {
     super(...args);
     const { req } = this;
     const connection = connectionOf(req.socket);
+    this.isBehindLast = !req.socket.writable || connection.unsent.some((earlier) => !earlier.shouldKeepAlive);
     connection.unsent.push(this);
     connection.last = req;
     this.on('close', forget);

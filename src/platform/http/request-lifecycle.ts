@@ -8,6 +8,7 @@ import { requestIdOf } from '../observability/request-id.js';
 import type { Observations } from '../observability/observations.js';
 import { ProblemFilter } from './problem.filter.js';
 import type { Tracing } from '../observability/tracing.js';
+import { TrackedResponse } from './broken-requests.js';
 import type { Drain } from './drain.js';
 import { attachExchange, Exchange } from './exchange.js';
 import type { HeaderList } from './header-list.js';
@@ -58,14 +59,15 @@ export class RequestLifecycle {
 
   /** Node's `request` listener. */
   readonly handle = (request: IncomingMessage, response: ServerResponse): void => {
+    if (response instanceof TrackedResponse && response.isBehindLast) return;
     const exchange = new Exchange(request, response, requestIdOf(request.headers));
     const { drain, tracing } = this.services;
     // Comes once, also where the client left before the end.
     response.on('close', () => {
       this.end(exchange);
     });
-    // Behind a request that offers an upgrade (RFC 9110 §7.8), which none takes up, Node drops the bytes that it has
-    // read: the rest of the next request would be read as a request of its own.
+    // Behind an upgrade that is offered (RFC 9110 §7.8) and not taken up, Node drops the bytes that it has read: the rest
+    // of the next request would be read as a request of its own.
     if (drain.draining || request.headers.upgrade !== undefined) response.shouldKeepAlive = false;
     if (tracing.isOn && !UNTRACED.has(pathOf(request)))
       tracing.start(exchange, () => {
