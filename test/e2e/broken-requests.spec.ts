@@ -65,7 +65,13 @@ const BROKEN: readonly Row[] = [
   ['no request at all', () => [GARBAGE], [400]],
   ['a head over 16 KiB', ({ redirect }) => [`${redirect}X: ${'x'.repeat(17_000)}\r\n\r\n`], [431]],
   ['a head that ends in the middle', ({ redirect }) => [redirect, PAUSE, HALF_CLOSE], [400]],
-  ['no Host', () => [`GET / HTTP/1.1\r\n\r\n`], [400]],
+  ['no Host', () => [`GET / HTTP/1.1\r\n${close}`], [400]],
+  ['two Host lines', ({ redirect }) => [`${redirect}Host: other.test\r\n${close}`], [400]],
+  [
+    'two Host lines, then a redirect',
+    ({ redirect }) => [`${redirect}Host: x\r\n${end}${redirect}${close}`],
+    [400, 302],
+  ],
 
   ['a redirect with an unknown coding', ({ redirect }) => [redirect + unknownCoding], [EITHER]],
   ['the same, and a body', ({ redirect }) => [redirect + unknownCoding, RESPONSE, '0\r\n\r\n'], [EITHER]],

@@ -267,14 +267,43 @@ describe('the Host header', () => {
     expect(JSON.parse(body)).toStrictEqual(INVALID_HOST);
   });
 
-  it.each(['', 'GET-without-host'])('empty or absent is refused: %j', async (form) => {
-    const host = form === '' ? 'Host:\r\n' : '';
+  it('that is empty is refused', async () => {
     const { status, text } = await sendRaw(
       service.port,
-      `GET ${tenant.path()} HTTP/1.1\r\n${host}Connection: close\r\n\r\n`,
+      `GET ${tenant.path()} HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n`,
     );
     expect(status).toBe(400);
     expect(text).not.toMatch(/^location:/im);
+  });
+
+  // RFC 9112 §3.2: a proxy may have read the other one.
+  it.each([
+    ['none', '', 'The request has no Host header. Send one.'],
+    ['two', 'Host: a.example\r\nHost: b.example\r\n', 'The request has several Host headers. Send one.'],
+    [
+      'the same twice',
+      'Host: a.example\r\nhost: a.example\r\n',
+      'The request has several Host headers. Send one.',
+    ],
+    ['an empty second', 'Host: a.example\r\nHOST:\r\n', 'The request has several Host headers. Send one.'],
+  ])('must be there once on every route: %s', async (_, lines, detail) => {
+    const routes = ['/', '/health/live', '/admin/issuers', '/images/%zz', '/nothing', tenant.path()];
+    for (const route of routes) {
+      const { status, text, body } = await sendRaw(
+        service.port,
+        `GET ${route} HTTP/1.1\r\n${lines}X-Request-Id: own\r\nConnection: close\r\n\r\n`,
+      );
+      expect(status).toBe(400);
+      expect(text).not.toMatch(/^location:/im);
+      expect(text).toMatch(/^x-request-id: own\r$/im);
+      expect(text).toMatch(/^content-type: application\/problem\+json; charset=utf-8\r$/im);
+      expect(JSON.parse(body)).toStrictEqual({ ...INVALID_HOST, detail });
+    }
+  });
+
+  it('may be absent in HTTP/1.0', async () => {
+    const { status } = await sendRaw(service.port, 'GET /health/live HTTP/1.0\r\n\r\n');
+    expect(status).toBe(200);
   });
 
   it.each([

@@ -99,6 +99,16 @@ beforeAll(async () => {
     service.port,
     `GET /images/${CANARY} HTTP/1.1\r\nHost: ${CANARY}/x\r\nConnection: close\r\n\r\n`,
   );
+  const twice = `Host: ${CANARY}\r\nHost: ${CANARY}\r\n`;
+  for (const [id, host] of [
+    ['no-host', ''],
+    ['two-hosts', twice],
+  ] as const) {
+    await sendRaw(
+      service.port,
+      `GET /${CANARY} HTTP/1.1\r\n${host}X-Request-Id: ${id}\r\nConnection: close\r\n\r\n`,
+    );
+  }
   await sendRaw(service.port, `${CANARY}\r\n\r\n`);
   await sendRaw(service.port, `GET /${CANARY.repeat(2000)} HTTP/1.1\r\nHost: x\r\n\r\n`);
   if (inject('database').kind === 'postgres') await loseTheDatabase(seal({}));
@@ -167,6 +177,8 @@ describe('the log', () => {
     ['bad-id', 'GET', '/images/:image_id', 400, true, 'invalid_image_id'],
     ['unreadable', 'GET', null, 400, false, 'bad_request'],
     ['nowhere', 'GET', null, 404, false, 'not_found'],
+    ['no-host', 'GET', null, 400, false, 'invalid_host'],
+    ['two-hosts', 'GET', null, 400, false, 'invalid_host'],
     ['live', 'GET', '/health/live', 200, false, null],
     ['no-admin', 'GET', '/admin/issuers', 401, false, 'admin_key_required'],
     ['made-key', 'POST', '/admin/issuers/:id/keys', 201, false, null],

@@ -19,8 +19,7 @@ const connections = new WeakMap<Socket, Connection>();
 
 /**
  * A response that its connection knows of until it is sent: what `refuseBrokenRequest` decides by. To be passed to
- * Node's server as its `ServerResponse`, which is the class of every response, those that no handler sees included
- * (no `Host`, an unknown `Expect`).
+ * Node's server as its `ServerResponse`, which is the class of every response.
  */
 export class TrackedResponse<
   Request extends IncomingMessage = IncomingMessage,

@@ -12,6 +12,7 @@ import { TrackedResponse } from './broken-requests.js';
 import type { Drain } from './drain.js';
 import { attachExchange, Exchange } from './exchange.js';
 import type { HeaderList } from './header-list.js';
+import { findHostFault } from './request-origin.js';
 
 /** A handler in front of Fastify's router, for requests whose routing would cost more than handling them. */
 export interface MountedHandler {
@@ -99,6 +100,11 @@ export class RequestLifecycle {
   }
 
   private dispatch(exchange: Exchange): void {
+    const fault = findHostFault(exchange.request);
+    if (fault !== null) {
+      this.refuse(exchange, fault);
+      return;
+    }
     if (this.isMounted(exchange) && this.mounted.handle(exchange)) return;
     attachExchange(exchange);
     this.fastifyHandler(exchange.request, exchange.response);

@@ -16,6 +16,8 @@ export const REQUEST_LIMITS = {
     connectionsCheckingInterval: 1_000,
     // From Node 24.12 on: a request that announces no body is not read as a stream, an eighth of a bare server's work.
     optimizeEmptyRequests: true,
+    // The request lifecycle checks it: Node's own refusal is no problem document, and is neither counted nor logged.
+    requireHostHeader: false,
     ServerResponse: TrackedResponse,
   },
 };

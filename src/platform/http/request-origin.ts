@@ -6,15 +6,30 @@ import { ProblemError } from '../../domain/problem.error.js';
 /** RFC 9110 §7.2's `uri-host [ ":" port ]`, without the exotic: names, IPv4, bracketed IPv6. */
 const HOST = /^(?:[a-z0-9](?:[a-z0-9._-]{0,251}[a-z0-9])?\.?|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?$/i;
 
-/** 400: a Location made from this request would not point back here. */
+/** 400: the request has no `Host` or several, or a Location made from it would not point back here. */
 export class InvalidHostError extends ProblemError {
-  constructor() {
-    super(
-      'invalid_host',
-      'The Host header is not a host name with an optional port. Send a well-formed one.',
-    );
+  constructor(detail = 'The Host header is not a host name with an optional port. Send a well-formed one.') {
+    super('invalid_host', detail);
   }
 }
+
+/**
+ * Checks the number of `Host` lines (RFC 9112 §3.2): a proxy may read another of them than this service does.
+ * @returns null for a request with one, or of HTTP/1.0 without.
+ */
+export function findHostFault({ rawHeaders, httpVersion }: IncomingMessage): InvalidHostError | null {
+  let count = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at];
+    if (name?.length === HOST_NAME.length && name.toLowerCase() === HOST_NAME) count += 1;
+  }
+  if (count === 1 || (count === 0 && httpVersion === '1.0')) return null;
+  return new InvalidHostError(
+    `The request has ${count === 0 ? 'no Host header' : 'several Host headers'}. Send one.`,
+  );
+}
+
+const HOST_NAME = 'host';
 
 /** By which scheme and host a client reached this service; not validated yet. */
 export interface RequestOrigin {
