@@ -1,6 +1,8 @@
 import { loadEmbeddedSecrets } from './platform/config/embedded-secrets.js';
 import { processVariables, readEnvironment } from './platform/config/environment.js';
+import { readVersion } from './platform/config/package-version.js';
 import { prewarm } from './platform/database/embedded-postgres.js';
+import { ListenError } from './platform/http/listen.error.js';
 import { readDefaultPolicy } from './policy/recommended-policy.js';
 
 const ending = new AbortController();
@@ -9,7 +11,10 @@ try {
   const { database, host, port } = environment;
   if (database.kind === 'embedded') prewarm(database.dataDir);
   // Not before: the database starts while these are loaded.
-  const { createApp } = await import('./app.js');
+  const [{ createApp }, { createLogger }] = await Promise.all([
+    import('./app.js'),
+    import('./platform/observability/json.logger.js'),
+  ]);
   const app = await createApp(environment);
   // A service that is stopped exits with 0, not with the signal.
   app.enableShutdownHooks([], { useProcessExit: true });
@@ -20,8 +25,15 @@ try {
   const demo = database.kind === 'embedded' ? await import('./operations/demo/demo.js') : null;
   await demo?.createDemoRows(app, environment.deliveryMode);
   const welcome = await demo?.welcome(app, environment);
-  await app.listen(port, host);
-  if (welcome) process.stdout.write(welcome(await app.getUrl()));
+  await app.listen(port, host).catch((cause: unknown) => {
+    throw new ListenError({ host, port }, cause);
+  });
+  const address = await app.getUrl();
+  if (welcome) process.stdout.write(welcome(address));
+  else {
+    const { deliveryMode: mode, logLevel } = environment;
+    createLogger(logLevel).info({ address, mode, version: readVersion() }, 'listening');
+  }
 } catch (error) {
   // A start that is stopped fails, and the process exits with 0.
   if (!ending.signal.aborted) {

@@ -84,7 +84,7 @@ export class DatabaseBackend extends Backend {
       if (error instanceof FolderLockedError && database.kind === 'embedded') {
         throw new CommandFailedError(
           `${error.message}\nTo work with the service that runs there, add: ` +
-            `--server http://${hostOf(environment)} --admin-key-file ${embeddedSecretsPath(database.dataDir)}`,
+            `--server <its address> --admin-key-file ${embeddedSecretsPath(database.dataDir)}`,
         );
       }
       // Node's and Postgres's own errors have a code, and say nothing of what they are about.

@@ -4,7 +4,7 @@ import { printable } from './output.js';
 
 /** What helps with a problem on the command line, beside its own detail. */
 const HINTS: Readonly<Record<string, string>> = {
-  admin_key_required: 'Set PIXSEAL_ADMIN_KEY, or pass --admin-key-file.',
+  admin_key_required: 'It is read from PIXSEAL_ADMIN_KEY or --admin-key-file.',
   invalid_image_id: 'Name the image with --image.',
 };
 

@@ -119,7 +119,11 @@ describe('an admin key', () => {
       wrong.map((text) => service.admin('GET', '/issuers', undefined, { authorization: `Bearer ${text}` })),
     );
     for (const answer of answers) {
-      expect(answer.json()).toMatchObject({ status: 401, code: 'admin_key_required' });
+      expect(answer.json()).toMatchObject({
+        status: 401,
+        code: 'admin_key_required',
+        detail: 'The admin key is unknown, revoked or expired. Check it, or create another one.',
+      });
     }
     expect(new Set(answers.map((answer) => JSON.stringify(comparable(answer)))).size).toBe(1);
   });

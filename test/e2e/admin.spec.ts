@@ -46,6 +46,14 @@ const KEY_REQUIRED = problem(
   'admin_key_required',
   'This needs an admin key. Send it as `Authorization: Bearer <key>`.',
 );
+const KEY_INVALID = {
+  ...KEY_REQUIRED,
+  detail: 'The admin key is unknown, revoked or expired. Check it, or create another one.',
+};
+const KEY_FORM = {
+  ...KEY_REQUIRED,
+  detail: 'The Authorization header is not of the form `Bearer <key>`. Send the admin key in that form.',
+};
 const NO_ISSUER = problem(404, 'Not Found', 'issuer_not_found', 'There is no such issuer. Check the id.');
 const NO_KEY = problem(404, 'Not Found', 'key_not_found', 'This issuer has no such key. Check the ids.');
 const NO_IMAGE = problem(
@@ -136,21 +144,25 @@ const ROUTES: readonly Route[] = [
 ];
 
 describe('the admin key', () => {
-  const CREDENTIALS: readonly (readonly [name: string, authorization: () => string | undefined])[] = [
-    ['absent', () => undefined],
-    ['empty', () => ''],
-    ['an empty Bearer', () => 'Bearer '],
-    ['a bare Bearer', () => 'Bearer'],
-    ['wrong', () => `Bearer ${'x'.repeat(40)}`],
-    ['the key and more', () => `Bearer ${ADMIN_KEY}x`],
-    ['a part of the key', () => `Bearer ${ADMIN_KEY.slice(0, -1)}`],
-    ['two keys', () => `Bearer ${ADMIN_KEY}, ${ADMIN_KEY}`],
-    ['in upper case', () => `Bearer ${ADMIN_KEY.toUpperCase()}`],
-    ['another scheme', () => `Basic ${Buffer.from(`admin:${ADMIN_KEY}`).toString('base64')}`],
-    ['without a scheme', () => ADMIN_KEY],
-    ['an issuer’s token', () => `Bearer ${tenant.seal({ admin: true })}`],
-    ['an issuer’s secret', () => `Bearer ${tenant.secret}`],
-    ['endless', () => `Bearer ${'x'.repeat(5000)}`],
+  const CREDENTIALS: readonly (readonly [
+    name: string,
+    authorization: () => string | undefined,
+    body: object,
+  ])[] = [
+    ['absent', () => undefined, KEY_REQUIRED],
+    ['empty', () => '', KEY_FORM],
+    ['an empty Bearer', () => 'Bearer ', KEY_FORM],
+    ['a bare Bearer', () => 'Bearer', KEY_FORM],
+    ['wrong', () => `Bearer ${'x'.repeat(40)}`, KEY_INVALID],
+    ['the key and more', () => `Bearer ${ADMIN_KEY}x`, KEY_INVALID],
+    ['a part of the key', () => `Bearer ${ADMIN_KEY.slice(0, -1)}`, KEY_INVALID],
+    ['two keys', () => `Bearer ${ADMIN_KEY}, ${ADMIN_KEY}`, KEY_FORM],
+    ['in upper case', () => `Bearer ${ADMIN_KEY.toUpperCase()}`, KEY_INVALID],
+    ['another scheme', () => `Basic ${Buffer.from(`admin:${ADMIN_KEY}`).toString('base64')}`, KEY_FORM],
+    ['without a scheme', () => ADMIN_KEY, KEY_FORM],
+    ['an issuer’s token', () => `Bearer ${tenant.seal({ admin: true })}`, KEY_INVALID],
+    ['an issuer’s secret', () => `Bearer ${tenant.secret}`, KEY_INVALID],
+    ['endless', () => `Bearer ${'x'.repeat(5000)}`, KEY_INVALID],
   ];
 
   it.each<Route>(ROUTES)('is needed for %s %s', async (method, path, body) => {
@@ -164,11 +176,13 @@ describe('the admin key', () => {
         return request({ port: service.port, path: `/admin${filled}`, method, body, headers, from });
       }),
     );
-    for (const answer of answers) {
-      await expectAnswer(answer, 401, KEY_REQUIRED);
+    for (const [index, answer] of answers.entries()) {
+      await expectAnswer(answer, 401, CREDENTIALS[index]?.[2]);
       expect(answer.headers['www-authenticate']).toBe('Bearer realm="admin"');
     }
-    expect(new Set(answers.map((answer) => JSON.stringify(comparable(answer)))).size).toBe(1);
+    // Of a key that is not valid, nothing shows why.
+    const invalid = answers.filter((_, index) => CREDENTIALS[index]?.[2] === KEY_INVALID);
+    expect(new Set(invalid.map((answer) => JSON.stringify(comparable(answer)))).size).toBe(1);
   });
 
   it('is not taken from the query or a cookie', async () => {
@@ -190,7 +204,7 @@ describe('the admin key', () => {
           next_cursor: null,
         });
       }
-      await expectAnswer(other.admin('GET', '/issuers'), 401, KEY_REQUIRED);
+      await expectAnswer(other.admin('GET', '/issuers'), 401, KEY_INVALID);
     } finally {
       await other.close();
     }

@@ -302,7 +302,45 @@ describe('a half-set production', () => {
     const { variables: others } = await ownDatabase();
     const { code, stderr } = await refusal({ ...TEST_VARIABLES, ...others, PORT: String(first.port) });
     expect(code).toBe(1);
-    expect(stderr).toMatch(/^Pixseal did not start\. .*EADDRINUSE.*\n$/);
+    expect(stderr).toBe(`Pixseal did not start. Port ${first.port} is in use: set PORT to a free one\n`);
+  });
+
+  it('refuses to start at an address of another machine', async () => {
+    const { variables } = await ownDatabase();
+    const { code, stderr } = await refusal({ ...TEST_VARIABLES, ...variables, HOST: '192.0.2.1' });
+    expect(code).toBe(1);
+    expect(stderr).toBe(
+      'Pixseal did not start. 192.0.2.1 is not an address of this machine: set HOST to one, or to 0.0.0.0 for all\n',
+    );
+  });
+});
+
+describe.runIf(!embedded)('a start on a server', () => {
+  it.each([
+    ['the service', 'server/main.js', []],
+    ['the command', 'server/pixseal.js', ['serve']],
+  ] as const)('is one log line with address, mode and version: %s', async (_, program, args) => {
+    const { variables } = await ownDatabase();
+    const service = spawnBuilt(
+      program,
+      { ...TEST_VARIABLES, ...variables, LOG_LEVEL: 'info', PORT: '0' },
+      args,
+    );
+    await waitUntil('it listens', () => service.output().stdout.includes('\n'));
+    service.kill('SIGTERM');
+    const { stdout, stderr } = await service.ended;
+    expect(stderr).toBe('');
+    const [line = '', ...others] = stdout.trimEnd().split('\n');
+    expect(others).toStrictEqual([]);
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+    expect(JSON.parse(line)).toStrictEqual({
+      level: 'info',
+      time: expect.any(String) as string,
+      address: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/) as string,
+      mode: 'blank',
+      version,
+      msg: 'listening',
+    });
   });
 });
 

@@ -16,6 +16,9 @@ export interface AdminKeyReference {
   readonly digest: Buffer;
 }
 
+/** Characters of a key that is looked up. */
+const MAX_LENGTH = 512;
+
 /** Who an admin key is. */
 export abstract class AdminKeyFinder {
   /** A reference by which the key is found later; whether there is such a key is not looked at. */
@@ -40,8 +43,7 @@ export class AdminKeyGuard implements CanActivate {
   /** @throws AdminKeyRequiredError (401) @throws InsufficientScopeError, CrossSiteRequestError (403) */
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    const actor = await this.findActor(request);
-    if (actor === null) throw new AdminKeyRequiredError();
+    const actor = await this.getActor(request);
     const scope = request.method === 'GET' || request.method === 'HEAD' ? 'read' : 'write';
     if (!actor.scopes.includes(scope)) throw InsufficientScopeError.ofScope(scope);
     if (actor.issuerId !== null && this.reflector.get(BOUND_KEYS, context.getHandler()) !== true) {
@@ -51,10 +53,17 @@ export class AdminKeyGuard implements CanActivate {
     return true;
   }
 
-  private async findActor(request: FastifyRequest): Promise<Actor | null> {
+  private async getActor(request: FastifyRequest): Promise<Actor> {
     const { authorization } = request.headers;
-    if (authorization === undefined) return (await this.sessions?.findActor(request)) ?? null;
-    const given = /^Bearer ([\x21-\x7e]{1,512})$/i.exec(authorization)?.[1];
-    return given === undefined ? null : this.keys.findActor(this.keys.referTo(given));
+    if (authorization === undefined) {
+      const actor = await this.sessions?.findActor(request);
+      if (actor == null) throw new AdminKeyRequiredError();
+      return actor;
+    }
+    const key = /^Bearer ([\x21-\x7e]+)$/i.exec(authorization)?.[1];
+    if (key === undefined) throw AdminKeyRequiredError.ofForm();
+    const actor = key.length > MAX_LENGTH ? null : await this.keys.findActor(this.keys.referTo(key));
+    if (actor === null) throw AdminKeyRequiredError.ofInvalidKey();
+    return actor;
   }
 }

@@ -1,11 +1,25 @@
 import { ProblemError } from '../../domain/problem.error.js';
 
-/** 401: the admin API was asked without an admin key, or with a wrong one. */
+/** 401: a request to the admin API has no admin key, or one that is not valid. */
 export class AdminKeyRequiredError extends ProblemError {
   override readonly headers = { 'WWW-Authenticate': 'Bearer realm="admin"' };
 
-  constructor() {
-    super('admin_key_required', 'This needs an admin key. Send it as `Authorization: Bearer <key>`.');
+  constructor(detail = 'This needs an admin key. Send it as `Authorization: Bearer <key>`.') {
+    super('admin_key_required', detail);
+  }
+
+  /** Of an `Authorization` header in another form. */
+  static ofForm(): AdminKeyRequiredError {
+    return new AdminKeyRequiredError(
+      'The Authorization header is not of the form `Bearer <key>`. Send the admin key in that form.',
+    );
+  }
+
+  /** Of a key that is not valid. It does not say why: whether a key existed is for its owner alone. */
+  static ofInvalidKey(): AdminKeyRequiredError {
+    return new AdminKeyRequiredError(
+      'The admin key is unknown, revoked or expired. Check it, or create another one.',
+    );
   }
 }
 

@@ -1,11 +1,14 @@
 import { ProblemError } from '../../domain/problem.error.js';
 
-/** 401: nobody signs in with this. */
+/** 401: the key that is signed in with is not valid. */
 export class WrongAdminKeyError extends ProblemError {
   override readonly headers = { 'WWW-Authenticate': 'Bearer realm="admin"' };
 
   constructor() {
-    super('wrong_admin_key', 'This is no admin key, or one that was revoked or has expired.');
+    super(
+      'wrong_admin_key',
+      'The admin key is unknown, revoked or expired. Check it, or create another one.',
+    );
   }
 }
 
