@@ -105,6 +105,21 @@ export default defineConfig(
     files: ['src/platform/config/environment.ts', 'test/**', 'bench/**', '*.config.ts', '*.config.js'],
     rules: { 'no-restricted-properties': 'off' },
   },
+  {
+    files: ['test/**'],
+    ignores: ['test/support/{built,require-build,require-build.spec}.ts'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          // With join() it is the dist of another folder.
+          selector:
+            ":not(CallExpression[callee.name='join']) > Literal[value=/^dist(\\u002f|$)/], TemplateElement[value.raw=/^\\u002f?dist\\u002f/]",
+          message: 'built() of test/support/built.ts builds dist first, so that no test runs a stale build.',
+        },
+      ],
+    },
+  },
   // Programs in plain JavaScript, run by hand or by a test: there are no types to check them by.
   {
     files: ['bench/**/*.js', 'test/{client,support}/*.js'],

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
+import { PAGE_SOURCES } from './support/require-build.js';
 
 /** Rooms, lowest first: a file imports from its own room or from a lower one. ARCHITECTURE.md says what each holds. */
 const ROOMS = [
@@ -31,19 +32,27 @@ interface Import {
   readonly to: string;
 }
 
-/** Every import between files of the project, of types and at run time too. */
-function readImports(): Import[] {
-  const files = ['src', 'web', 'packages']
+/** Every import between files of these folders. @param read Returns a file's text. */
+function readImports(folders: readonly string[], read = readText): Import[] {
+  const files = folders
     .flatMap((folder) =>
       readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((file) => join(folder, file)),
     )
     .filter((file) => /(?<!\.d)\.(?:ts|tsx|js)$/.test(file) && !file.includes('node_modules'));
   return files.flatMap((from) =>
     ts
-      .preProcessFile(readFileSync(from, 'utf8'), true, true)
+      .preProcessFile(read(from), true, true)
       .importedFiles.filter(({ fileName }) => /^\.{1,2}\/.*\.jsx?$/.test(fileName))
       .map(({ fileName }) => ({ from, to: findSource(join(from, '..', fileName)) })),
   );
+}
+
+const readText = (file: string): string => readFileSync(file, 'utf8');
+
+/** A file's text without types and the imports of types. */
+function readCode(fileName: string): string {
+  const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 };
+  return ts.transpileModule(readText(fileName), { fileName, compilerOptions }).outputText;
 }
 
 function findSource(path: string): string {
@@ -74,7 +83,7 @@ function findCycles(imports: readonly Import[]): string[] {
 }
 
 describe('the rooms', () => {
-  const imports = readImports();
+  const imports = readImports(['src', 'web', 'packages']);
 
   it('are all there are', () => {
     const folders = readdirSync('src', { withFileTypes: true }).filter((entry) => entry.isDirectory());
@@ -90,6 +99,15 @@ describe('the rooms', () => {
       .filter(({ from, to }) => roomOf(to) > roomOf(from))
       .map(({ from, to }) => `${from} imports ${to}: ${ROOMS[roomOf(from)]} lies below ${ROOMS[roomOf(to)]}`);
     expect(upward).toStrictEqual([]);
+  });
+
+  it('give pages no code but what rebuilds them', () => {
+    const isPageSource = (file: string): boolean =>
+      PAGE_SOURCES.some((folder) => file.startsWith(`${folder}/`));
+    const outside = readImports(PAGE_SOURCES, readCode)
+      .filter(({ to }) => !isPageSource(to))
+      .map(({ from, to }) => `${from} imports ${to}`);
+    expect(outside).toStrictEqual([]);
   });
 
   it('have no cycle of files', () => {

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decodeProtectedHeader, jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
+import { built } from '../support/built.js';
 import { approveLocation } from '../support/location-parser.js';
 import { SEED, sealWith } from '../support/seed.js';
 import { ADMIN_KEY, startService, TEST_VARIABLES, type Service } from '../support/service.js';
@@ -38,7 +39,7 @@ interface Outcome {
 /** Runs the built command line in a process of its own, with no variable but those given. */
 function pixseal(args: readonly string[], variables: Variables = {}, input = ''): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['dist/server/pixseal.js', ...args], {
+    const child = spawn(process.execPath, [built('server/pixseal.js'), ...args], {
       env: { PATH: process.env['PATH'], ...variables },
     });
     let stdout = '';

@@ -1,5 +1,6 @@
 import { Cloudinary, CloudinaryImage, Transformation } from '@cloudinary/url-gen';
 import { v2 as cloudinary } from 'cloudinary';
+import '../support/built.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { getPicture, measure, uploadPictures } from '../support/pictures.js';
 import { post } from '../support/seed.js';

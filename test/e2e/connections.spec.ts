@@ -2,7 +2,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { makePrivateCa, type PrivateCa } from '../support/certificates.js';
 import { request } from '../support/http.js';
-import { askAdmin, ownProcess } from '../support/owned.js';
+import { askAdmin } from '../support/owned.js';
 import {
   findPostgresBinaries,
   PASSWORD_METHODS,
@@ -12,7 +12,7 @@ import {
 import { findRedis, startRedis } from '../support/redis-server.js';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
 import { TEST_VARIABLES } from '../support/service.js';
-import { spawnBuilt, type ServiceProcess } from '../support/service-process.js';
+import { ownProcess, spawnBuilt, type ServiceProcess } from '../support/service-process.js';
 import { waitUntil } from '../support/wait-until.js';
 
 const onServer = inject('database').kind === 'postgres';

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from
 import { drawPhoto, drawWatermark } from '../../src/operations/demo/drawings.js';
 import { digestOf } from '../../src/admin/access/admin-key.js';
 import { IssuerKeyUses } from '../../src/directory/issuer-key-uses.service.js';
+import '../support/built.js';
 import { SecretBox } from '../../src/platform/secrets/secret-box.js';
 import { expectAccessible, LOOKS } from '../support/accessibility.js';
 import { createAdminKey } from '../support/admin-keys.js';

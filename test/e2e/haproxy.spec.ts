@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
+import '../support/built.js';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { splitResponses, type WireResponse } from '../support/connection.js';
 import { findHaproxy, startHaproxy } from '../support/haproxy.js';

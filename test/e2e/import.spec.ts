@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DataSource } from 'typeorm';
+import { built } from '../support/built.js';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { createAdminKey } from '../support/admin-keys.js';
 import { startAdminApi, type AccountAsset, type AdminApi } from '../support/admin-api.js';
@@ -91,7 +92,7 @@ function pixsealImport(
 
 /** The same on a terminal. @returns what each bar that was drawn said, having seen that it is as long as that */
 async function drawnImport(args: readonly string[]): Promise<{ code: number | null; bars: string[] }> {
-  const command = [process.execPath, 'dist/server/pixseal.js', 'import', '--issuer', issuerId, ...args];
+  const command = [process.execPath, built('server/pixseal.js'), 'import', '--issuer', issuerId, ...args];
   const child = spawn('script', ['--quiet', '--return', '--command', command.join(' '), '/dev/null'], {
     env: { PATH: process.env['PATH'], ...overHttp(), ...account() },
     stdio: ['ignore', 'pipe', 'inherit'],

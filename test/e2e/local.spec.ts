@@ -1,6 +1,7 @@
 import { v2 as cloudinary } from 'cloudinary';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import '../support/built.js';
 import { DerivedCache } from '../../src/renderer/derived-cache.js';
 import { approveLocation } from '../support/location-parser.js';
 import { getPicture, measure, uploadPictures, type PictureAnswer } from '../support/pictures.js';

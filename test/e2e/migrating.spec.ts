@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { v2 as cloudinary } from 'cloudinary';
+import { built } from '../support/built.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startAdminApi, type AdminApi } from '../support/admin-api.js';
 import { approveLocation } from '../support/location-parser.js';
@@ -56,10 +57,7 @@ function makeFolder(): string {
   symlinkSync(process.cwd(), join(made, 'node_modules/pixseal'));
   mkdirSync(join(made, 'bin'));
   const command = join(made, 'bin/pixseal');
-  writeFileSync(
-    command,
-    `#!/bin/sh\nexec '${process.execPath}' '${process.cwd()}/dist/server/pixseal.js' "$@"\n`,
-  );
+  writeFileSync(command, `#!/bin/sh\nexec '${process.execPath}' '${built('server/pixseal.js')}' "$@"\n`);
   chmodSync(command, 0o755);
   return made;
 }

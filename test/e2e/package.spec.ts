@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import ts from 'typescript';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import type { Delivery } from '../../packages/client/src/pixseal-client.js';
+import '../support/built.js';
 import type * as testing from '../../packages/testing/src/pixseal-testing.js';
 import { photo } from '../support/pictures.js';
 import { documentBlock } from '../support/readme.js';

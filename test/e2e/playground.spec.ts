@@ -10,6 +10,7 @@ import { EFFECTS } from '../../src/transformations/effects.js';
 import { FLAGS } from '../../src/transformations/flags.js';
 import type { Range, Shape } from '../../src/transformations/grammar.js';
 import { TEXT_LAYER_MEMBERS } from '../../src/transformations/text-layer.js';
+import '../support/built.js';
 import { type Parameter, PARAMETERS } from '../../src/transformations/vocabulary.js';
 import { expectAccessible, LOOKS } from '../support/accessibility.js';
 import { hasBrowser, launchBrowser } from '../support/browser.js';

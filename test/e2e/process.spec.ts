@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
 import { request } from '../support/http.js';
 import { approveLocation } from '../support/location-parser.js';
-import { askAdmin, ownDatabase, ownProcess } from '../support/owned.js';
+import { askAdmin, ownDatabase } from '../support/owned.js';
 import { sealWith, SEED } from '../support/seed.js';
-import { spawnBuilt, type Ended, type ServiceProcess } from '../support/service-process.js';
+import { ownProcess, spawnBuilt, type Ended, type ServiceProcess } from '../support/service-process.js';
 import { TEST_VARIABLES } from '../support/service.js';
 import { waitUntil } from '../support/wait-until.js';
 

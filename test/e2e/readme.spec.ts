@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
+import { built } from '../support/built.js';
 import { drawPhoto, drawWatermark } from '../../src/operations/demo/drawings.js';
 import { startAdminApi } from '../support/admin-api.js';
 import { hasBrowser, launchBrowser } from '../support/browser.js';
@@ -39,7 +40,7 @@ const runs = missing.length === 0 && embedded;
 /** A reader's folder, with the built service and two images. */
 async function createFolder(): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'pixseal-readme-'));
-  symlinkSync(resolve('dist'), join(folder, 'dist'));
+  symlinkSync(built(), join(folder, 'dist'));
   writeFileSync(join(folder, 'photo.jpg'), await drawPhoto());
   writeFileSync(join(folder, 'watermark.png'), await drawWatermark());
   return folder;
@@ -299,10 +300,10 @@ describe.runIf(missing.length === 0 && !embedded)(
         rmSync(folder, { recursive: true, force: true });
       });
       // What is installed and built is used by other tests at this moment; .ci/run does both in a fresh clone.
-      symlinkSync(resolve('dist'), join(folder, 'dist'));
+      symlinkSync(built(), join(folder, 'dist'));
       const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: object };
-      const built = { type: 'module', scripts: { ...scripts, build: 'true' } };
-      writeFileSync(join(folder, 'package.json'), JSON.stringify(built));
+      const manifest = { type: 'module', scripts: { ...scripts, build: 'true' } };
+      writeFileSync(join(folder, 'package.json'), JSON.stringify(manifest));
       const installed = 'npm() { [ "$1" = ci ] || command npm "$@"; }';
       const shell = (command: string, env: Readonly<Record<string, string>>): [string, string[], object] => [
         'bash',

@@ -1,7 +1,7 @@
 import { describe, expect, inject, it } from 'vitest';
 import { request } from '../support/http.js';
-import { ownDatabase, ownProcess } from '../support/owned.js';
-import { spawnBuilt } from '../support/service-process.js';
+import { ownDatabase } from '../support/owned.js';
+import { ownProcess, spawnBuilt } from '../support/service-process.js';
 import { TEST_VARIABLES } from '../support/service.js';
 
 const embedded = inject('database').kind === 'embedded';

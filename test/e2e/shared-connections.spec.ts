@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { v2 as cloudinary } from 'cloudinary';
+import { built } from '../support/built.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { converse, splitResponses, type Piece, type WireResponse } from '../support/connection.js';
 import { findNode24 } from '../support/node-24.js';
@@ -86,7 +87,7 @@ const OTHERS: Readonly<Record<string, (rows: Rows) => string>> = {
   'the playground': () => '/playground',
   'the playground’s vocabulary': () => '/playground/vocabulary.json',
   'the console': () => '/console',
-  'a page’s asset': () => `/web/assets/${readdirSync('dist/web/assets')[0]}`,
+  'a page’s asset': () => `/web/assets/${readdirSync(built('web/assets'))[0]}`,
   'the documentation': () => '/docs',
   'the OpenAPI document': () => '/docs/openapi.json',
   'no route (404)': () => '/nowhere',

@@ -3,6 +3,7 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RenderQueue } from '../../src/renderer/render-queue.js';
 import { RenderWorkers } from '../../src/renderer/render-workers.js';
+import '../support/built.js';
 import type { RenderedPicture } from '../../src/renderer/picture/picture-renderer.js';
 import { FIGURE } from '../support/figures.reporter.js';
 import { getPicture, uploadPictures } from '../support/pictures.js';

@@ -1,6 +1,7 @@
 import { get } from 'node:http';
 import { availableParallelism } from 'node:os';
 import { v2 as cloudinary } from 'cloudinary';
+import '../support/built.js';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { Answer } from '../support/http.js';
 import { getPicture, uploadPictures } from '../support/pictures.js';

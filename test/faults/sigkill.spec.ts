@@ -2,8 +2,8 @@ import { describe, expect, inject, it } from 'vitest';
 import { readDatabaseSettings } from '../../src/platform/config/environment.js';
 import { createDataSource } from '../../src/platform/database/data-source.js';
 import { FIGURE } from '../support/figures.reporter.js';
-import { askAdmin, ownDatabase, ownProcess } from '../support/owned.js';
-import { startServiceProcess, type ServiceProcess } from '../support/service-process.js';
+import { askAdmin, ownDatabase } from '../support/owned.js';
+import { ownProcess, startServiceProcess, type ServiceProcess } from '../support/service-process.js';
 import { TEST_VARIABLES } from '../support/service.js';
 
 /** Fewer where each start has to bring the database up as well. */

@@ -3,7 +3,8 @@ import { describe, expect, inject, it, onTestFinished } from 'vitest';
 import { FIGURE } from '../support/figures.reporter.js';
 import { request, type Answer } from '../support/http.js';
 import { startLoad } from '../support/load.js';
-import { createServedImage, ownDatabase, ownProcess } from '../support/owned.js';
+import { createServedImage, ownDatabase } from '../support/owned.js';
+import { ownProcess } from '../support/service-process.js';
 import { startRoundRobinProxy } from '../support/round-robin-proxy.js';
 import { TEST_VARIABLES } from '../support/service.js';
 

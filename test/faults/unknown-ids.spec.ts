@@ -4,7 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
 import { FIGURE } from '../support/figures.reporter.js';
 import { comparable, request, type Answer } from '../support/http.js';
-import { askAdmin, createServedImage, ownDatabase, ownProcess } from '../support/owned.js';
+import { askAdmin, createServedImage, ownDatabase } from '../support/owned.js';
+import { ownProcess } from '../support/service-process.js';
 import { TEST_VARIABLES } from '../support/service.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, inject, it } from 'vitest';
 import { request } from '../support/http.js';
 import { startLoad } from '../support/load.js';
-import { createServedImage, ownDatabase, ownProcess } from '../support/owned.js';
-import type { ServiceProcess } from '../support/service-process.js';
+import { createServedImage, ownDatabase } from '../support/owned.js';
+import { ownProcess, type ServiceProcess } from '../support/service-process.js';
 import { TEST_VARIABLES } from '../support/service.js';
 
 const CLI = 'server/pixseal.js';

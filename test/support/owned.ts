@@ -2,7 +2,6 @@ import pg from 'pg';
 import { expect, onTestFinished } from 'vitest';
 import { request, type Answer } from './http.js';
 import { sealWith } from './seed.js';
-import { startServiceProcess, type ServiceProcess } from './service-process.js';
 import { ADMIN_KEY } from './service.js';
 import { createTestDatabase, type TestDatabase } from './test-database.js';
 
@@ -21,19 +20,6 @@ export async function ownClient({ variables }: TestDatabase): Promise<pg.Client>
   client.on('error', () => undefined);
   onTestFinished(() => client.end());
   return client;
-}
-
-/** The built service in a process that is killed after the test. @param program `server/main.js` where absent. */
-export async function ownProcess(
-  variables: Readonly<Record<string, string>>,
-  program?: readonly string[],
-): Promise<ServiceProcess> {
-  const service = await startServiceProcess(variables, program);
-  onTestFinished(async () => {
-    service.kill('SIGKILL');
-    await service.ended;
-  });
-  return service;
 }
 
 /** A request of a process's admin API. */

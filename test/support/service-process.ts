@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process';
+import { onTestFinished } from 'vitest';
+import { built } from './built.js';
 import { findFreePort } from './postgres-server.js';
 
 /** What a process left when it was gone. */
@@ -29,7 +31,7 @@ export function spawnBuilt(
   args: readonly string[] = [],
   node: string = process.execPath,
 ): Omit<ServiceProcess, 'port' | 'url'> {
-  const child = spawn(node, ['--max-semi-space-size=4', '--no-memory-reducer', `dist/${program}`, ...args], {
+  const child = spawn(node, ['--max-semi-space-size=4', '--no-memory-reducer', built(program), ...args], {
     env: { PATH: process.env['PATH'], ...variables },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -71,4 +73,17 @@ export async function startServiceProcess(
     }
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
+}
+
+/** The built service in a process that is killed after the test. @param program `server/main.js` where absent. */
+export async function ownProcess(
+  variables: Readonly<Record<string, string>>,
+  program?: readonly string[],
+): Promise<ServiceProcess> {
+  const service = await startServiceProcess(variables, program);
+  onTestFinished(async () => {
+    service.kill('SIGKILL');
+    await service.ended;
+  });
+  return service;
 }

@@ -6,6 +6,7 @@ import { readEnvironment } from '../../src/platform/config/environment.js';
 import { Holdings } from './holdings.js';
 import { request, type Answer } from './http.js';
 import type { Approval, ParsedLocation } from './location-parser.js';
+import { requireBuild } from './require-build.js';
 import { createTestDatabase, type TestDatabase } from './test-database.js';
 import { readDefaultPolicy } from '../../src/policy/recommended-policy.js';
 
@@ -73,6 +74,9 @@ export async function startService(
   kept?: TestDatabase,
   bounds: AppBounds = { pressure: NO_PRESSURE },
 ): Promise<Service> {
+  // Every service serves the pages; mode `local` renders on threads that run from `dist`.
+  await requireBuild('pages');
+  if (variables['DELIVERY_MODE'] === 'local') await requireBuild('server');
   const database = kept ?? (await createTestDatabase());
   const environment = readEnvironment(
     { ...TEST_VARIABLES, ...database.variables, ...variables },
