@@ -102,7 +102,14 @@ export default defineConfig(
     },
   },
   {
-    files: ['src/platform/config/environment.ts', 'test/**', 'bench/**', '*.config.ts', '*.config.js'],
+    files: [
+      'src/platform/config/environment.ts',
+      'test/**',
+      'bench/**',
+      'dev.js',
+      '*.config.ts',
+      '*.config.js',
+    ],
     rules: { 'no-restricted-properties': 'off' },
   },
   {
@@ -122,7 +129,7 @@ export default defineConfig(
   },
   // Programs in plain JavaScript, run by hand or by a test: there are no types to check them by.
   {
-    files: ['bench/**/*.js', 'test/{client,support}/*.js'],
+    files: ['dev.js', 'bench/**/*.js', 'test/{client,support}/*.js'],
     extends: [tseslint.configs.disableTypeChecked],
     languageOptions: { globals: Object.fromEntries(GLOBALS.map((name) => [name, 'readonly'])) },
     rules: { '@typescript-eslint/explicit-module-boundary-types': 'off', 'no-undef': 'error' },

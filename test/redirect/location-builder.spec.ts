@@ -1,0 +1,28 @@
+import { describe, expect, it } from 'vitest';
+import { InvalidHostError, type RequestOrigin } from '../../src/platform/http/request-origin.js';
+import { LocationBuilder } from '../../src/redirect/location-builder.js';
+
+const SIGNED = 'https://res.cloudinary.com/demo/image/upload/s--aaaaaaaa--/v1/a.jpg';
+const PATH = '/demo/image/upload/s--aaaaaaaa--/v1/a.jpg';
+const ORIGIN: RequestOrigin = { protocol: 'http', host: 'example.org' };
+const PUBLIC = 'https://img.example.com';
+
+describe('the Location of a signed URL', () => {
+  it.each([
+    ['cloudinary', null, false, SIGNED],
+    ['cloudinary', PUBLIC, false, SIGNED],
+    ['blank', null, true, `http://example.org/assets/blank.jpg#${SIGNED}`],
+    ['blank', PUBLIC, false, `${PUBLIC}/assets/blank.jpg#${SIGNED}`],
+    ['local', null, true, `http://example.org${PATH}`],
+    ['local', PUBLIC, false, `${PUBLIC}${PATH}`],
+  ] as const)(
+    'in mode %s with PUBLIC_URL %s needs the origin of the request: %s, and is %s',
+    (deliveryMode, publicUrl, needsOrigin, location) => {
+      const builder = new LocationBuilder({ deliveryMode, publicUrl });
+      expect(builder.needsOrigin).toBe(needsOrigin);
+      expect(builder.build(SIGNED, ORIGIN)).toBe(location);
+      if (needsOrigin) expect(() => builder.build(SIGNED, null)).toThrow(InvalidHostError);
+      else expect(builder.build(SIGNED, null)).toBe(location);
+    },
+  );
+});
