@@ -63,6 +63,21 @@ async function retainedOf(publicId: string): Promise<Retained[]> {
   return (answer.json() as { items: Retained[] }).items;
 }
 
+/** Issuers that retain a public id, also one that the list does not filter by. */
+async function holdersOf(publicId: string): Promise<string[]> {
+  const rows = await service.app
+    .get(DataSource)
+    .query<{ issuer_id: string }[]>('SELECT issuer_id FROM retained_public_ids WHERE public_id = $1', [
+      publicId,
+    ]);
+  return rows.map(({ issuer_id: issuerId }) => issuerId);
+}
+
+async function register(publicId: string, { issuerId }: Tenant): Promise<number> {
+  const body = { issuer_id: issuerId, public_id: publicId, version: 1 };
+  return (await service.admin('POST', '/images', body)).status;
+}
+
 const addImage = (publicId: string, members: object = {}): Promise<Image> =>
   post<Image>(service, '/images', { issuer_id: shop.issuerId, public_id: publicId, version: 1, ...members });
 
@@ -174,6 +189,10 @@ describe('a notification is Cloudinary’s', () => {
       JSON.stringify({ notification_type: 'rename', from_public_id: 'x' }),
       'to_public_id',
     ],
+    ['of no public id', JSON.stringify(uploaded('', now())), 'public_id'],
+    ['of a public id with a NUL', JSON.stringify(deleted('x\0', now())), 'public_id'],
+    ['of half a character', JSON.stringify(renamed('x', 'x\ud800', now())), 'to_public_id'],
+    ['of a name of 256 characters', JSON.stringify(renamed('x'.repeat(256), 'x', now())), 'from_public_id'],
   ])('one %s is 422, though it is signed', async (_, body, key) => {
     const answer = await send(service, body);
     expect(answer.status).toBe(422);
@@ -486,13 +505,108 @@ describe('a renaming', () => {
     expect(await tell(service, renamed(image.public_id, '50%', now()))).toBe(1);
     expect(await statusOf(image.id)).toBe(410);
   });
+
+  it('of an asset of another type leaves its new name with the owner of its public id', async () => {
+    const [from, to] = [(await addImage(fresh())).public_id, fresh()];
+    expect(await tell(service, renamed(from, to, now(), { type: 'upload' }))).toBe(0);
+    expect(await retainedOf(to)).toMatchObject([{ issuer_id: shop.issuerId, delivery_type: 'upload' }]);
+    expect(await register(to, other)).toBe(409);
+    expect(await register(to, shop)).toBe(201);
+  });
+});
+
+describe('an asset stays its issuer’s through a name that cannot be registered', () => {
+  // A folder that reads as a version, one that reads as a transformation, characters of Cloudinary's own syntax.
+  const unregistrable = ['v1/NAME', 'w_100/NAME', `NAME+${'😀'.repeat(200)}`];
+
+  it.each(unregistrable)('where its image was deleted here: %s', async (pattern) => {
+    const { id, public_id: from } = await addImage(fresh());
+    await service.admin('DELETE', `/images/${id}`);
+    const [between, to, at] = [pattern.replace('NAME', fresh()), fresh(), now() - 60];
+    await tell(service, renamed(from, between, at));
+    expect([await retainedOf(from), await holdersOf(between)]).toStrictEqual([[], [shop.issuerId]]);
+    await tell(service, renamed(between, to, at + 10));
+    expect([await holdersOf(between), await retainedOf(to)]).toMatchObject([
+      [],
+      [{ issuer_id: shop.issuerId }],
+    ]);
+    expect(await register(to, other)).toBe(409);
+    expect(await register(to, shop)).toBe(201);
+  });
+
+  it.each(unregistrable)(
+    'and its rows come back under the next name, under their ids: %s',
+    async (pattern) => {
+      const [from, between, to, at] = [fresh(), pattern.replace('NAME', fresh()), fresh(), now() - 60];
+      const image = await addImage(from);
+      const overlay = await post<{ id: string }>(service, '/overlays', {
+        issuer_id: shop.issuerId,
+        public_id: from,
+        delivery_type: 'authenticated',
+      });
+      const path = `/images/${image.id}?token=${shop.seal()}`;
+      expect((await service.get(path)).status).toBe(302);
+      expect(await tell(service, renamed(from, between, at + 10))).toBe(2);
+      expect((await service.get(path)).status).toBe(410);
+      expect((await service.admin('GET', `/overlays/${overlay.id}`)).status).toBe(404);
+      expect(await holdersOf(between)).toStrictEqual([shop.issuerId]);
+      // Its name is another asset's from now on.
+      expect(await register(from, other)).toBe(201);
+      expect(await tell(service, uploaded(between, at + 20))).toBe(2);
+      expect(await statusOf(image.id)).toBe(410);
+
+      expect(await tell(service, renamed(between, to, at + 30))).toBe(2);
+      expect(await imagesOf(to)).toMatchObject([{ id: image.id, version: at + 20 }]);
+      expect(await overlaysOf(to)).toMatchObject([{ id: overlay.id }]);
+      expect([await holdersOf(between), await retainedOf(to)]).toStrictEqual([[], []]);
+      expect(await register(to, other)).toBe(409);
+      expect((await service.get(path)).headers.location).toContain(`/v${at + 20}/${to}`);
+    },
+  );
+
+  it('and its image comes back under the name that it had', async () => {
+    const image = await addImage(fresh());
+    await tell(service, renamed(image.public_id, `v1/${image.public_id}`, now() - 60));
+    expect(await tell(service, renamed(`v1/${image.public_id}`, image.public_id, now() - 30))).toBe(1);
+    expect(await imagesOf(image.public_id)).toMatchObject([{ id: image.id }]);
+  });
+
+  it('where the renamings are received in the other order', async () => {
+    const { id, public_id: from } = await addImage(fresh());
+    await service.admin('DELETE', `/images/${id}`);
+    const [to, at] = [fresh(), now() - 60];
+    await tell(service, renamed(`v1/${to}`, to, at + 10));
+    await tell(service, renamed(from, `v1/${to}`, at));
+    expect(await retainedOf(to)).toMatchObject([{ issuer_id: shop.issuerId }]);
+  });
+
+  it('where its issuer was deleted meanwhile', async () => {
+    const { id: issuer_id } = await post<{ id: string }>(service, '/issuers', { name: 'Short-lived' });
+    const [image, to] = [await addImage(fresh(), { issuer_id }), fresh()];
+    await tell(service, renamed(image.public_id, `v1/${to}`, now() - 60));
+    expect((await service.admin('DELETE', `/issuers/${issuer_id}`)).status).toBe(204);
+    await tell(service, renamed(`v1/${to}`, to, now() - 30));
+    expect(await register(to, other)).toBe(409);
+  });
+
+  it('until the account deletes it', async () => {
+    const [image, at] = [await addImage(fresh()), now() - 60];
+    const between = `v1/${image.public_id}`;
+    await tell(service, renamed(image.public_id, between, at));
+    await tell(service, deleted(between, at + 10));
+    expect(await holdersOf(between)).toStrictEqual([]);
+    // The next upload is its issuer's, as it is under every other name.
+    await tell(service, uploaded(between, at + 20));
+    expect(await holdersOf(between)).toStrictEqual([shop.issuerId]);
+    expect(await statusOf(image.id)).toBe(410);
+  });
 });
 
 describe('whatever the order, and however often they are told', () => {
   /** What happens to an asset: its names change, and are not used again. */
   const story = fc
     .record({
-      steps: fc.array(fc.constantFrom('upload', 'delete', 'rename'), { minLength: 1, maxLength: 6 }),
+      steps: fc.array(fc.constantFrom('upload', 'delete', 'rename', 'hide'), { minLength: 1, maxLength: 6 }),
       registered: fc.boolean(),
       ruled: fc.boolean(),
     })
@@ -517,8 +631,9 @@ describe('whatever the order, and however often they are told', () => {
     let [name, there, moves] = [`${prefix}_0`, true, 0];
     steps.forEach((step, index) => {
       const at = start + index * 2;
-      if (step === 'rename' && there) {
-        const to = `${prefix}_${++moves}`;
+      if ((step === 'rename' || step === 'hide') && there) {
+        // A percent sign cannot be registered.
+        const to = `${prefix}_${++moves}${step === 'hide' ? '%' : ''}`;
         told.push(renamed(name, to, at));
         name = to;
       } else if (step === 'delete' && there) {
@@ -535,7 +650,10 @@ describe('whatever the order, and however often they are told', () => {
   const rowsBelow = (prefix: string): Promise<object[]> =>
     service.app.get(DataSource).query<object[]>(
       `SELECT replace(public_id, $1, '') AS name, issuer_id, version, format FROM images
-          WHERE starts_with(public_id, $1) AND deleted_at IS NULL ORDER BY public_id`,
+          WHERE starts_with(public_id, $1) AND deleted_at IS NULL
+        UNION ALL
+       SELECT replace(public_id, $1, '') AS name, issuer_id, NULL, 'retained' FROM retained_public_ids
+          WHERE starts_with(public_id, $1) ORDER BY 1`,
       [prefix],
     );
 

@@ -7,6 +7,7 @@ import type { RowChange } from '../../platform/database/change-feed.js';
 import { ImageEntity } from '../../platform/database/entities/image.entity.js';
 import { OverlayEntity } from '../../platform/database/entities/overlay.entity.js';
 import { writeAssetLayer } from '../../transformations/asset-layer.js';
+import { findPublicIdFault } from '../../transformations/public-id.js';
 import { RetainedPublicIdEntity } from '../../platform/database/entities/retained-public-id.entity.js';
 import { AssetStateEntity } from '../../platform/database/entities/asset-state.entity.js';
 import type { AssetName, Notification, Uploaded } from './notification.js';
@@ -21,7 +22,9 @@ type State = AssetStateEntity | null;
 
 /**
  * Lets the rows follow what happened in the account, each name by itself: the latest event decides, whatever the order
- * in which events are told and however often. Everything runs in the caller's transaction.
+ * in which events are received and however often. The rows of an asset whose public id cannot be registered are deleted
+ * until it is renamed to one that can; meanwhile the public id is retained for their issuer. Everything runs in the
+ * caller's transaction.
  */
 @Injectable()
 export class AccountEventsService {
@@ -56,6 +59,7 @@ export class AccountEventsService {
     const { name, state } = await follow(rows, uploaded.name, at);
     if (state?.gone && state.at >= at) return [];
     const known = newestOf(uploaded, state);
+    const deleted = await findDeleted(rows, state);
     const latest = state === null || state.at < at;
     await put(rows, name, {
       ...known,
@@ -65,15 +69,10 @@ export class AccountEventsService {
     const image = await rows.findOneBy(ImageEntity, name);
     if (image !== null) return setVersion(rows, image, known);
     if (await rows.existsBy(OverlayEntity, name)) return [];
-    if (state?.gone) {
-      const { image: deleted, overlay } = await findDeleted(rows, state);
-      if (deleted !== null || overlay !== null) {
-        return [
-          ...(deleted === null ? [] : await moveImage(rows, deleted, name, known)),
-          ...(overlay === null ? [] : await moveOverlay(rows, overlay, name)),
-        ];
-      }
+    if (deleted.image !== null || deleted.overlay !== null) {
+      return move(rows, deleted, name, known, { at, gone: false });
     }
+    if (!isRegistrable(uploaded.name)) return [];
     return this.register(rows, name, { ...known, facts: uploaded.facts }, at);
   }
 
@@ -92,8 +91,11 @@ export class AccountEventsService {
     });
     if (deletedSince) return [];
     const id = randomUUID();
-    await rows.insert(ImageEntity, { id, issuerId, ...name, version, format });
-    return [{ table: 'images', id, issuer_id: issuerId }];
+    const deletedAt = isRegistrable(name) ? null : at;
+    const image = rows.create(ImageEntity, { id, issuerId, ...name, version, format, deletedAt });
+    await rows.insert(ImageEntity, image);
+    if (deletedAt === null) return [changeOf('images', image)];
+    return move(rows, { image, overlay: null }, name, { version, format }, { at, gone: false });
   }
 
   private async delete(rows: EntityManager, name: AssetName, at: Date): Promise<RowChange[]> {
@@ -121,36 +123,27 @@ export class AccountEventsService {
     const source = await findState(rows, from);
     const live = await rows.findOneBy(ImageEntity, from);
     if (from.publicId === to.publicId || isOutdated(at, source, live)) return [];
-    // What can be renamed is there: a deletion that came before was followed by an upload that is yet to be told.
-    const deleted = source?.gone ? await findDeleted(rows, source) : null;
-    const image = live ?? deleted?.image ?? null;
-    const overlay = (await rows.findOneBy(OverlayEntity, from)) ?? deleted?.overlay ?? null;
+    // What can be renamed exists: an upload that is yet to be received followed the deletion.
+    const deleted = await findDeleted(rows, source);
+    const image = live ?? deleted.image;
+    const overlay = (await rows.findOneBy(OverlayEntity, from)) ?? deleted.overlay;
     const known = { version: source?.version ?? null, format: source?.format ?? null };
     await put(rows, from, { ...known, at, movedTo: to.publicId });
 
     const { name, state } = await follow(rows, to, at);
     const target = state !== null && state.at >= at ? state : null;
     if (target === null) await put(rows, name, { ...known, at });
-    else if (target.gone) {
-      const { publicId, deliveryType } = name;
-      await rows.update(
-        AssetStateEntity,
-        { publicId, deliveryType },
-        {
-          imageId: image?.id ?? target.imageId,
-          overlayId: overlay?.id ?? target.overlayId,
-          overlayIssuerId: overlay?.issuerId ?? target.overlayIssuerId,
-        },
-      );
-    }
-    const deletedAt = target?.gone ? target.at : null;
-    const retained = await release(rows, from, at);
-    if (retained !== null && deletedAt === null) await retain(rows, name, retained);
-    return [
-      ...(image === null ? [] : await moveImage(rows, image, name, newestOf(known, target), deletedAt)),
-      ...(overlay === null ? [] : await moveOverlay(rows, overlay, name, deletedAt)),
-    ];
+    const end = target?.gone ? { at: target.at, gone: true } : { at, gone: false };
+    const retained =
+      (await release(rows, from, at)) ?? ((image ?? overlay) ? null : await findOwner(rows, from.publicId));
+    if (retained !== null && !end.gone) await retain(rows, name, retained);
+    return move(rows, { image, overlay }, name, newestOf(known, target), end);
   }
+}
+
+/** Whether rows can have the name. */
+function isRegistrable({ publicId }: AssetName): boolean {
+  return findPublicIdFault(publicId) === null;
 }
 
 /** Whether a name's state, or its image's version, is of after the end that an event at this time would be. */
@@ -254,11 +247,24 @@ async function prune(rows: EntityManager): Promise<void> {
   );
 }
 
-/** The rows that went with an asset, if nobody took them away since. */
-async function findDeleted(
-  rows: EntityManager,
-  { deliveryType, publicId, imageId, overlayId, overlayIssuerId }: AssetStateEntity,
-): Promise<{ readonly image: ImageEntity | null; readonly overlay: OverlayEntity | null }> {
+/** Whose an asset without rows is: a public id has one owner, whatever the delivery type. */
+async function findOwner(rows: EntityManager, publicId: string): Promise<Retained | null> {
+  const owner =
+    (await rows.findOneBy(ImageEntity, { publicId })) ??
+    (await rows.findOneBy(OverlayEntity, { publicId })) ??
+    (await rows.findOneBy(RetainedPublicIdEntity, { publicId }));
+  return owner === null ? null : { issuerId: owner.issuerId, version: null };
+}
+
+interface AssetRows {
+  readonly image: ImageEntity | null;
+  readonly overlay: OverlayEntity | null;
+}
+
+/** The rows that were deleted with an asset, or by its name, and still can come back. */
+async function findDeleted(rows: EntityManager, state: State): Promise<AssetRows> {
+  if (state === null) return { image: null, overlay: null };
+  const { deliveryType, publicId, imageId, overlayId, overlayIssuerId } = state;
   const image =
     imageId === null ? null : await rows.findOne(ImageEntity, { where: { id: imageId }, withDeleted: true });
   const overlay =
@@ -266,6 +272,44 @@ async function findDeleted(
       ? null
       : rows.create(OverlayEntity, { id: overlayId, issuerId: overlayIssuerId, deliveryType, publicId });
   return { image, overlay };
+}
+
+/**
+ * Gives rows their asset's name. They are deleted where the asset is gone or the name cannot be registered, and come
+ * back with it.
+ * @param end Whether a later event deleted the asset, and when; else when it got the name.
+ */
+async function move(
+  rows: EntityManager,
+  { image, overlay }: AssetRows,
+  name: AssetName,
+  known: Known,
+  end: { readonly at: Date; readonly gone: boolean },
+): Promise<RowChange[]> {
+  const owner = image ?? overlay;
+  if (owner === null) return [];
+  const isDeleted = end.gone || !isRegistrable(name);
+  if (isDeleted) {
+    const { publicId, deliveryType } = name;
+    await rows.update(
+      AssetStateEntity,
+      { publicId, deliveryType },
+      {
+        ...(image === null ? {} : { imageId: image.id }),
+        ...(overlay === null ? {} : { overlayId: overlay.id, overlayIssuerId: overlay.issuerId }),
+      },
+    );
+  }
+  const deletedAt = isDeleted ? end.at : null;
+  const changes = [
+    ...(image === null ? [] : await moveImage(rows, image, name, known, deletedAt)),
+    ...(overlay === null ? [] : await moveOverlay(rows, overlay, name, deletedAt)),
+  ];
+  // The asset of a name that cannot be registered exists, and may be renamed to one that any issuer could register.
+  if (isDeleted && !end.gone) {
+    await retain(rows, name, { issuerId: owner.issuerId, version: image?.version ?? null });
+  }
+  return changes;
 }
 
 async function setVersion(rows: EntityManager, image: ImageEntity, known: Known): Promise<RowChange[]> {
@@ -284,7 +328,7 @@ async function moveImage(
   image: ImageEntity,
   name: AssetName,
   known: Known,
-  deletedAt: Date | null = null,
+  deletedAt: Date | null,
 ): Promise<RowChange[]> {
   const { id, issuerId } = image;
   const there = await rows.findOneBy(ImageEntity, { ...name, issuerId });
@@ -309,7 +353,7 @@ async function moveOverlay(
   rows: EntityManager,
   overlay: OverlayEntity,
   name: AssetName,
-  deletedAt: Date | null = null,
+  deletedAt: Date | null,
 ): Promise<RowChange[]> {
   const { id, issuerId } = overlay;
   if (deletedAt !== null || writeAssetLayer({ ...name, deliveryType: 'upload' }) === undefined) {

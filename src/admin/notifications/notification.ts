@@ -1,13 +1,14 @@
 import { isObject } from '../../domain/is-object.js';
 import { InvalidRequestError } from '../../domain/request.errors.js';
-import { findPublicIdFault } from '../../transformations/public-id.js';
 import { DELIVERY_TYPES, MAX_VERSION, type DeliveryType } from '../../domain/image.js';
 import type { AssetFacts } from '../../domain/registration-rule.js';
 
 /** Assets that one `delete` may name. */
 const MAX_DELETED = 1_000;
+/** Characters of a public id, as Cloudinary and the database count them. */
+const MAX_PUBLIC_ID = 255;
 
-/** An image as Cloudinary names it. */
+/** An image as Cloudinary names it; its public id may be one that cannot be registered here. */
 export interface AssetName {
   readonly deliveryType: DeliveryType;
   readonly publicId: string;
@@ -37,8 +38,8 @@ export interface Notification {
 type Members = Readonly<Record<string, unknown>>;
 
 /**
- * Reads a notification that is known to be Cloudinary's. Assets that no row can name (videos, fetched pictures, public
- * ids that are not registered here) are none of ours: `other`, or left out.
+ * Reads a notification that is known to be Cloudinary's. Assets that no row can have (videos, fetched images) are
+ * `other`, or left out.
  * @param sentAt Unix seconds of `X-Cld-Timestamp`: nothing happened after it was told.
  * @throws InvalidRequestError (422) for a body that is not of the form of its `notification_type`.
  */
@@ -62,9 +63,7 @@ function readEvent(members: Members): AccountEvent {
     case 'rename': {
       const from = findName(members, 'from_public_id');
       const to = findName(members, 'to_public_id');
-      if (from === null) return { type: 'other' };
-      // A name that cannot be signed for: to those who follow links the picture is gone.
-      return to === null ? { type: 'delete', names: [from] } : { type: 'rename', from, to };
+      return from === null || to === null ? { type: 'other' } : { type: 'rename', from, to };
     }
     default:
       return { type: 'other' };
@@ -93,13 +92,22 @@ function readUpload(members: Members): AccountEvent {
   };
 }
 
-/** The asset's name; null for one that no row can have. @throws InvalidRequestError (422) where there is none. */
+/** The asset's name; null for a kind of asset that no row can have. @throws InvalidRequestError (422) for no name. */
 function findName(members: Members, key: string): AssetName | null {
   const { [key]: publicId, resource_type: resourceType, type } = members;
   if (typeof publicId !== 'string') throw fault(key, 'must be a public id');
   const deliveryType = DELIVERY_TYPES.find((known) => known === type);
   if (resourceType !== 'image' || deliveryType === undefined) return null;
-  return findPublicIdFault(publicId) === null ? { deliveryType, publicId } : null;
+  // Neither Cloudinary nor the database has such a text.
+  if (
+    publicId === '' ||
+    Array.from(publicId).length > MAX_PUBLIC_ID ||
+    publicId.includes('\0') ||
+    /\p{Cs}/u.test(publicId)
+  ) {
+    throw fault(key, `must have 1 to ${MAX_PUBLIC_ID} characters, without NUL or half a surrogate pair`);
+  }
+  return { deliveryType, publicId };
 }
 
 /** When it happened, from 1970 on: Cloudinary tells it to the fraction of a second, for some types to the second. */
