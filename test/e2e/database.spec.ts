@@ -71,10 +71,11 @@ describe('the migrations', () => {
     const remove = (id: string): Promise<unknown> =>
       dataSource.query('UPDATE images SET deleted_at = clock_timestamp() WHERE id = $1', [id]);
     const insertOverlay = (publicId: string): Promise<unknown> =>
-      dataSource.query('INSERT INTO overlays (id, issuer_id, public_id) VALUES (gen_random_uuid(), $1, $2)', [
-        one,
-        publicId,
-      ]);
+      dataSource.query(
+        `INSERT INTO overlays (id, issuer_id, public_id, updated_at)
+         VALUES (gen_random_uuid(), $1, $2, to_timestamp(1700000000.9))`,
+        [one, publicId],
+      );
     await remove(await insertImage(one, 'deleted'));
     await remove(await insertImage(one, 'registered again'));
     await insertImage(one, 'registered again');
@@ -106,7 +107,7 @@ describe('the migrations', () => {
       { public_id: 'deleted', delivery_type: 'private', issuer_id: one, version: 7 },
       { public_id: 'of two', delivery_type: 'upload', issuer_id: two, version: 7 },
       { public_id: 'old name', delivery_type: 'private', issuer_id: one, version: 7 },
-      { public_id: 'overlay', delivery_type: 'private', issuer_id: one, version: null },
+      { public_id: 'overlay', delivery_type: 'private', issuer_id: one, version: 1_700_000_000 },
     ]);
     await dataSource.undoLastMigration({ transaction: 'all' });
     await insertImage(two, 'deleted');

@@ -81,6 +81,19 @@ async function register(publicId: string, { issuerId }: Tenant): Promise<number>
 const addImage = (publicId: string, members: object = {}): Promise<Image> =>
   post<Image>(service, '/images', { issuer_id: shop.issuerId, public_id: publicId, version: 1, ...members });
 
+/** An overlay that was registered an hour ago: older than the events that a test tells of. */
+async function addOverlay(publicId: string): Promise<{ id: string; public_id: string }> {
+  const overlay = await post<{ id: string; public_id: string }>(service, '/overlays', {
+    issuer_id: shop.issuerId,
+    public_id: publicId,
+    delivery_type: 'authenticated',
+  });
+  await service.app
+    .get(DataSource)
+    .query(`UPDATE overlays SET updated_at = now() - interval '1 hour' WHERE id = $1`, [overlay.id]);
+  return overlay;
+}
+
 const statusOf = async (id: string): Promise<number> => (await service.admin('GET', `/images/${id}`)).status;
 
 describe('a notification is Cloudinary’s', () => {
@@ -329,11 +342,7 @@ describe('an upload', () => {
 describe('a deletion', () => {
   it('leaves the image 410 and the overlay 404, as the admin API’s does', async () => {
     const image = await addImage(fresh());
-    const overlay = await post<{ id: string; public_id: string }>(service, '/overlays', {
-      issuer_id: shop.issuerId,
-      public_id: fresh(),
-      delivery_type: 'authenticated',
-    });
+    const overlay = await addOverlay(fresh());
     const path = `/images/${image.id}?token=${shop.seal()}`;
     expect((await service.image(path)).status).toBe(302);
     expect(await tell(service, deleted([image.public_id, overlay.public_id, 'unknown'], now()))).toBe(2);
@@ -345,6 +354,20 @@ describe('a deletion', () => {
     const image = await addImage(fresh(), { version: now() });
     expect(await tell(service, deleted(image.public_id, now() - 60))).toBe(0);
     expect(await statusOf(image.id)).toBe(200);
+  });
+
+  it('or renaming that is older than the overlay changes nothing', async () => {
+    const overlay = await addOverlay(fresh());
+    const { public_id: publicId } = overlay;
+    expect(await tell(service, deleted(publicId, now() - 7_000))).toBe(0);
+    expect(await tell(service, renamed(publicId, fresh(), now() - 7_000))).toBe(0);
+    expect(await overlaysOf(publicId)).toMatchObject([{ id: overlay.id }]);
+    // A renaming that is received late does not make a deletion after it look older than the overlay.
+    const to = fresh();
+    expect(await tell(service, renamed(publicId, to, now() - 60))).toBe(1);
+    expect(await tell(service, deleted(to, now() - 30))).toBe(1);
+    expect(await tell(service, uploaded(to, now() - 20))).toBe(1);
+    expect(await tell(service, deleted(to, now() - 10))).toBe(1);
   });
 
   it('is not undone by the upload before it, told again', async () => {
@@ -372,11 +395,7 @@ describe('a deletion', () => {
   it('ends with the next upload: image and overlay are there again, under their ids', async () => {
     const [publicId, at] = [fresh(), now() - 60];
     const image = await addImage(publicId);
-    const overlay = await post<{ id: string }>(service, '/overlays', {
-      issuer_id: shop.issuerId,
-      public_id: publicId,
-      delivery_type: 'authenticated',
-    });
+    const overlay = await addOverlay(publicId);
     expect(await tell(service, deleted(publicId, at))).toBe(2);
     expect(await tell(service, uploaded(publicId, at + 10))).toBe(2);
     expect(await imagesOf(publicId)).toMatchObject([{ id: image.id, version: at + 10 }]);
@@ -401,11 +420,7 @@ describe('a public id that was deleted here', () => {
 
   it('is anybody’s where the account deletes image and overlay', async () => {
     const image = await addImage(fresh());
-    const overlay = await post<{ public_id: string }>(service, '/overlays', {
-      issuer_id: shop.issuerId,
-      public_id: fresh(),
-      delivery_type: 'authenticated',
-    });
+    const overlay = await addOverlay(fresh());
     const names = [image.public_id, overlay.public_id];
     await tell(service, deleted(names, now()));
     for (const publicId of names) expect(await retainedOf(publicId)).toStrictEqual([]);
@@ -416,6 +431,16 @@ describe('a public id that was deleted here', () => {
     await tell(service, deleted(publicId, now(), { type: 'upload' }));
     await tell(service, deleted(publicId, now() - 120));
     expect(await retainedOf(publicId)).toHaveLength(1);
+  });
+
+  it('stays its issuer’s where the deletion is older than its overlay', async () => {
+    const { id, public_id: publicId } = await addOverlay(fresh());
+    await service.admin('DELETE', `/overlays/${id}`);
+    await tell(service, deleted(publicId, now() - 7_000));
+    await tell(service, renamed(publicId, fresh(), now() - 7_000));
+    expect(await retainedOf(publicId)).toMatchObject([{ issuer_id: shop.issuerId }]);
+    await tell(service, deleted(publicId, now()));
+    expect(await retainedOf(publicId)).toStrictEqual([]);
   });
 
   it('follows its asset to another name', async () => {
@@ -446,11 +471,7 @@ describe('a public id that was deleted here', () => {
   });
 
   it('is an overlay’s whose new name no layer can have', async () => {
-    const overlay = await post<{ public_id: string }>(service, '/overlays', {
-      issuer_id: shop.issuerId,
-      public_id: fresh(),
-      delivery_type: 'authenticated',
-    });
+    const overlay = await addOverlay(fresh());
     const to = `12:${fresh()}`;
     await tell(service, renamed(overlay.public_id, to, now()));
     expect(await retainedOf(to)).toMatchObject([{ issuer_id: shop.issuerId }]);
@@ -471,11 +492,7 @@ describe('a renaming', () => {
   it('is followed by image and overlay', async () => {
     const [from, to] = [fresh(), fresh()];
     const image = await addImage(from);
-    const overlay = await post<{ id: string }>(service, '/overlays', {
-      issuer_id: shop.issuerId,
-      public_id: from,
-      delivery_type: 'authenticated',
-    });
+    const overlay = await addOverlay(from);
     expect(await tell(service, renamed(from, to, now()))).toBe(2);
     expect(await imagesOf(from)).toStrictEqual([]);
     expect(await imagesOf(to)).toMatchObject([{ id: image.id }]);
@@ -539,11 +556,7 @@ describe('an asset stays its issuer’s through a name that cannot be registered
     async (pattern) => {
       const [from, between, to, at] = [fresh(), pattern.replace('NAME', fresh()), fresh(), now() - 60];
       const image = await addImage(from);
-      const overlay = await post<{ id: string }>(service, '/overlays', {
-        issuer_id: shop.issuerId,
-        public_id: from,
-        delivery_type: 'authenticated',
-      });
+      const overlay = await addOverlay(from);
       const path = `/images/${image.id}?token=${shop.seal()}`;
       expect((await service.get(path)).status).toBe(302);
       expect(await tell(service, renamed(from, between, at + 10))).toBe(2);

@@ -100,9 +100,8 @@ export class AccountEventsService {
 
   private async delete(rows: EntityManager, name: AssetName, at: Date): Promise<RowChange[]> {
     const state = await findState(rows, name);
-    const image = await rows.findOneBy(ImageEntity, name);
-    if (isOutdated(at, state, image)) return [];
-    const overlay = await rows.findOneBy(OverlayEntity, name);
+    const { image, overlay } = await findLive(rows, name);
+    if (isOutdated(at, state, { image, overlay })) return [];
     await release(rows, name, at);
     await put(rows, name, {
       at,
@@ -121,12 +120,12 @@ export class AccountEventsService {
 
   private async rename(rows: EntityManager, from: AssetName, to: AssetName, at: Date): Promise<RowChange[]> {
     const source = await findState(rows, from);
-    const live = await rows.findOneBy(ImageEntity, from);
+    const live = await findLive(rows, from);
     if (from.publicId === to.publicId || isOutdated(at, source, live)) return [];
     // What can be renamed exists: an upload that is yet to be received followed the deletion.
     const deleted = await findDeleted(rows, source);
-    const image = live ?? deleted.image;
-    const overlay = (await rows.findOneBy(OverlayEntity, from)) ?? deleted.overlay;
+    const image = live.image ?? deleted.image;
+    const overlay = live.overlay ?? deleted.overlay;
     const known = { version: source?.version ?? null, format: source?.format ?? null };
     await put(rows, from, { ...known, at, movedTo: to.publicId });
 
@@ -135,7 +134,8 @@ export class AccountEventsService {
     if (target === null) await put(rows, name, { ...known, at });
     const end = target?.gone ? { at: target.at, gone: true } : { at, gone: false };
     const retained =
-      (await release(rows, from, at)) ?? ((image ?? overlay) ? null : await findOwner(rows, from.publicId));
+      (await release(rows, from, at)) ??
+      ((image ?? overlay) ? null : await findOwner(rows, from.publicId, at));
     if (retained !== null && !end.gone) await retain(rows, name, retained);
     return move(rows, { image, overlay }, name, newestOf(known, target), end);
   }
@@ -146,10 +146,11 @@ function isRegistrable({ publicId }: AssetName): boolean {
   return findPublicIdFault(publicId) === null;
 }
 
-/** Whether a name's state, or its image's version, is of after the end that an event at this time would be. */
-function isOutdated(at: Date, state: State, image: ImageEntity | null): boolean {
-  // Versions are Unix seconds: an upload of the same second came before.
-  if (image !== null && image.version > Math.floor(at.getTime() / 1_000)) return true;
+/** Whether a name's state, or its rows, are of after the end that an event at this time would be. */
+function isOutdated(at: Date, state: State, { image, overlay }: AssetRows): boolean {
+  // Versions are Unix seconds: an upload of the same second came before. An overlay has none, but was written in one.
+  if (image !== null && image.version > secondsOf(at)) return true;
+  if (overlay !== null && secondsOf(overlay.updatedAt) > secondsOf(at)) return true;
   if (state === null || state.at < at) return false;
   return state.at > at || state.gone || state.movedTo !== null;
 }
@@ -216,7 +217,7 @@ type Retained = Pick<RetainedPublicIdEntity, 'issuerId' | 'version'>;
 async function release(rows: EntityManager, name: AssetName, at: Date): Promise<Retained | null> {
   const retained = await rows.findOneBy(RetainedPublicIdEntity, name);
   // As for rows: an asset with a later version is another one, which the event does not know yet.
-  if (retained === null || (retained.version ?? 0) > Math.floor(at.getTime() / 1_000)) return null;
+  if (retained === null || retained.version > secondsOf(at)) return null;
   await rows.delete(RetainedPublicIdEntity, { id: retained.id });
   return retained;
 }
@@ -248,17 +249,24 @@ async function prune(rows: EntityManager): Promise<void> {
 }
 
 /** Whose an asset without rows is: a public id has one owner, whatever the delivery type. */
-async function findOwner(rows: EntityManager, publicId: string): Promise<Retained | null> {
+async function findOwner(rows: EntityManager, publicId: string, at: Date): Promise<Retained | null> {
   const owner =
     (await rows.findOneBy(ImageEntity, { publicId })) ??
     (await rows.findOneBy(OverlayEntity, { publicId })) ??
     (await rows.findOneBy(RetainedPublicIdEntity, { publicId }));
-  return owner === null ? null : { issuerId: owner.issuerId, version: null };
+  return owner === null ? null : { issuerId: owner.issuerId, version: secondsOf(at) };
 }
 
 interface AssetRows {
   readonly image: ImageEntity | null;
   readonly overlay: OverlayEntity | null;
+}
+
+async function findLive(rows: EntityManager, name: AssetName): Promise<AssetRows> {
+  return {
+    image: await rows.findOneBy(ImageEntity, name),
+    overlay: await rows.findOneBy(OverlayEntity, name),
+  };
 }
 
 /** The rows that were deleted with an asset, or by its name, and still can come back. */
@@ -300,14 +308,17 @@ async function move(
       },
     );
   }
-  const deletedAt = isDeleted ? end.at : null;
   const changes = [
-    ...(image === null ? [] : await moveImage(rows, image, name, known, deletedAt)),
-    ...(overlay === null ? [] : await moveOverlay(rows, overlay, name, deletedAt)),
+    ...(image === null ? [] : await moveImage(rows, image, name, known, isDeleted ? end.at : null)),
+    ...(overlay === null
+      ? []
+      : isDeleted
+        ? await deleteOverlay(rows, overlay)
+        : await moveOverlay(rows, overlay, name, end.at)),
   ];
   // The asset of a name that cannot be registered exists, and may be renamed to one that any issuer could register.
   if (isDeleted && !end.gone) {
-    await retain(rows, name, { issuerId: owner.issuerId, version: image?.version ?? null });
+    await retain(rows, name, { issuerId: owner.issuerId, version: image?.version ?? secondsOf(end.at) });
   }
   return changes;
 }
@@ -348,24 +359,27 @@ async function deleteImage(rows: EntityManager, image: ImageEntity, at: Date): P
   return [changeOf('images', image)];
 }
 
-/** Gives an overlay a name; it goes where the asset is gone, or where no layer can have the name. */
+/** Gives an overlay a name; it is deleted where no layer can have the name. @param at When it got the name. */
 async function moveOverlay(
   rows: EntityManager,
   overlay: OverlayEntity,
   name: AssetName,
-  deletedAt: Date | null,
+  at: Date,
 ): Promise<RowChange[]> {
   const { id, issuerId } = overlay;
-  if (deletedAt !== null || writeAssetLayer({ ...name, deliveryType: 'upload' }) === undefined) {
+  if (writeAssetLayer({ ...name, deliveryType: 'upload' }) === undefined) {
     // Without a row, its asset is still its issuer's.
     const changed = await deleteOverlay(rows, overlay);
-    if (deletedAt === null) await retain(rows, name, { issuerId, version: null });
+    await retain(rows, name, { issuerId, version: secondsOf(at) });
     return changed;
   }
   const there = await rows.findOneBy(OverlayEntity, { ...name, issuerId });
   const changes = there === null ? [] : await deleteOverlay(rows, there);
-  const { affected } = await rows.update(OverlayEntity, { id }, name);
-  if (affected === 0) await rows.insert(OverlayEntity, { id, issuerId, ...name });
+  // A notification may come late: a later event must not look older than this one.
+  const { affected } = await rows.update(OverlayEntity, { id }, { ...name, updatedAt: at });
+  if (affected === 0) {
+    await rows.insert(OverlayEntity, { id, issuerId, ...name, createdAt: at, updatedAt: at });
+  }
   return [...changes, changeOf('overlays', overlay)];
 }
 
@@ -373,6 +387,9 @@ async function deleteOverlay(rows: EntityManager, overlay: OverlayEntity): Promi
   await rows.delete(OverlayEntity, { id: overlay.id });
   return [changeOf('overlays', overlay)];
 }
+
+/** Unix seconds, whole. */
+const secondsOf = (at: Date): number => Math.floor(at.getTime() / 1_000);
 
 function changeOf(
   table: 'images' | 'overlays',

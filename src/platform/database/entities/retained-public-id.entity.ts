@@ -22,15 +22,12 @@ export class RetainedPublicIdEntity {
   @Column('uuid', { name: 'issuer_id' })
   issuerId!: string;
 
-  /** Of the image that had it; null for an overlay. */
-  @Column('bigint', {
-    nullable: true,
-    transformer: {
-      from: (text: string | null) => (text === null ? null : Number(text)),
-      to: (version: number | null) => version,
-    },
-  })
-  version!: number | null;
+  /**
+   * Unix seconds: an event of the account that is older concerns another asset. The image's version, or the second in
+   * which the overlay was written last.
+   */
+  @Column('bigint', { transformer: { from: Number, to: (version: number) => version } })
+  version!: number;
 
   @Column('timestamptz', { name: 'retained_at', default: () => 'now()' })
   retainedAt!: Date;

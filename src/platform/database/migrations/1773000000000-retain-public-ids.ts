@@ -13,7 +13,7 @@ export class RetainPublicIds1773000000000 implements MigrationInterface {
         public_id varchar(255) NOT NULL CHECK (public_id <> ''),
         delivery_type varchar(13) NOT NULL CHECK (delivery_type IN ('upload', 'private', 'authenticated')),
         issuer_id uuid NOT NULL,
-        version bigint CHECK (version BETWEEN 1 AND 9007199254740991),
+        version bigint NOT NULL CHECK (version BETWEEN 1 AND 9007199254740991),
         retained_at timestamptz NOT NULL DEFAULT now(),
         CONSTRAINT retained_public_ids_name UNIQUE (public_id, delivery_type)
       )`);
@@ -39,7 +39,8 @@ export class RetainPublicIds1773000000000 implements MigrationInterface {
         IF was IS NOT NULL AND coalesce(current_setting('pixseal.account_event', true), '') <> 'on' THEN
           PERFORM pg_advisory_xact_lock(hashtextextended(was->>'public_id', 0));
           INSERT INTO retained_public_ids (id, public_id, delivery_type, issuer_id, version)
-          SELECT gen_random_uuid(), was->>'public_id', was->>'delivery_type', (was->>'issuer_id')::uuid, (was->>'version')::bigint
+          SELECT gen_random_uuid(), was->>'public_id', was->>'delivery_type', (was->>'issuer_id')::uuid,
+                 ${versionOf('was')}
            WHERE NOT EXISTS (SELECT FROM images WHERE public_id = was->>'public_id'
                                 AND delivery_type = was->>'delivery_type' AND deleted_at IS NULL)
              AND NOT EXISTS (SELECT FROM overlays WHERE public_id = was->>'public_id'
@@ -74,6 +75,10 @@ export class RetainPublicIds1773000000000 implements MigrationInterface {
   }
 }
 
+/** The second from which a row, as JSON, knows its asset: an overlay has no version, but was written in one. */
+const versionOf = (row: string): string =>
+  `coalesce((${row}->>'version')::bigint, floor(extract(epoch FROM (${row}->>'updated_at')::timestamptz))::bigint)`;
+
 /** Tables whose rows name an asset, and the columns by which they do. */
 const NAMING_TABLES = [
   ['images', 'public_id, delivery_type, issuer_id, deleted_at'],
@@ -107,8 +112,7 @@ const RETAIN_WHAT_WAS_DELETED = `
   WITH former AS (
     SELECT public_id, delivery_type, issuer_id, version, deleted_at AS at FROM images WHERE deleted_at IS NOT NULL
     UNION ALL
-    SELECT before->>'public_id', before->>'delivery_type', (before->>'issuer_id')::uuid,
-           (before->>'version')::bigint, at
+    SELECT before->>'public_id', before->>'delivery_type', (before->>'issuer_id')::uuid, ${versionOf('before')}, at
       FROM audit_log
      WHERE action IN ('image.delete', 'image.update', 'overlay.delete', 'overlay.update')
        AND actor <> 'cloudinary' AND before->>'deleted_at' IS NULL
