@@ -82,13 +82,14 @@ const ID_TAKEN = problem(
   'The id is taken. Bring another UUID, or leave `id` out to be given one.',
   { key: 'id' },
 );
-const PUBLIC_ID_TAKEN = problem(
-  409,
-  'Conflict',
-  'public_id_taken',
-  'The public id is registered already, or its former issuer retains it. Use the row that has it, or delete that row first; an operator releases a retained one with DELETE /admin/retained-public-ids/:id.',
-  { key: 'public_id' },
-);
+const takenBy = (kind: string, id: string, issuerId: string): object =>
+  problem(
+    409,
+    'Conflict',
+    'public_id_taken',
+    `The public id is registered already, as the ${kind} ${id} of the issuer ${issuerId}. Use that row, or delete it first.`,
+    { key: 'public_id', taken_by: kind, row_id: id },
+  );
 
 async function expectAnswer(
   answer: Answer | Promise<Answer>,
@@ -597,32 +598,34 @@ describe.each(KINDS)('$kind', ({ kind, missing, needed, defaults, changed }) => 
     await expectAnswer(create({ id, public_id: freshName() }), 409, ID_TAKEN);
   });
 
+  const takenByRow = (id: string): object => takenBy(path.slice(1, -1), id, tenant.issuerId);
+
   it('hold their public id: for the same issuer once a delivery type', async () => {
     const public_id = freshName();
-    expect((await create({ public_id, delivery_type: 'private' })).status).toBe(201);
-    await expectAnswer(create({ public_id, delivery_type: 'private' }), 409, PUBLIC_ID_TAKEN);
+    const first = await create({ public_id, delivery_type: 'private' });
+    expect(first.status).toBe(201);
+    const taken = takenByRow((first.json() as { id: string }).id);
+    await expectAnswer(create({ public_id, delivery_type: 'private' }), 409, taken);
     const other = await create({ public_id, delivery_type: 'upload' });
     expect(other.status).toBe(201);
     const { id } = other.json() as { id: string };
-    await expectAnswer(
-      service.admin('PATCH', `${path}/${id}`, { delivery_type: 'private' }),
-      409,
-      PUBLIC_ID_TAKEN,
-    );
+    await expectAnswer(service.admin('PATCH', `${path}/${id}`, { delivery_type: 'private' }), 409, taken);
   });
 
   it.each(['images', 'overlays'])(
     'hold their public id against other issuers’ %s, of any type',
     async (other) => {
       const public_id = freshName();
-      expect((await create({ public_id, delivery_type: 'private' })).status).toBe(201);
+      const made = await create({ public_id, delivery_type: 'private' });
+      expect(made.status).toBe(201);
+      const taken = takenByRow((made.json() as { id: string }).id);
       for (const delivery_type of ['private', 'upload', 'authenticated']) {
         const foreign = { issuer_id: neighbour.issuerId, public_id, delivery_type };
         const body = other === 'images' ? { ...foreign, version: 1 } : foreign;
-        await expectAnswer(service.admin('POST', `/${other}`, body), 409, PUBLIC_ID_TAKEN);
+        await expectAnswer(service.admin('POST', `/${other}`, body), 409, taken);
       }
       const theirs = other === 'images' ? neighbour.imageId : neighbour.overlayId;
-      await expectAnswer(service.admin('PATCH', `/${other}/${theirs}`, { public_id }), 409, PUBLIC_ID_TAKEN);
+      await expectAnswer(service.admin('PATCH', `/${other}/${theirs}`, { public_id }), 409, taken);
     },
   );
 

@@ -175,6 +175,44 @@ describe('a retained public id', () => {
     expect(items.map((row) => row.public_id).sort()).toStrictEqual([image, overlay].sort());
   });
 
+  it('is named to a key that may release it, and to no key of another issuer', async () => {
+    const { id, public_id: publicId } = await retain();
+    const body = { issuer_id: neighbour.issuerId, public_id: publicId, version: 1 };
+    const problem = { type: 'about:blank', title: 'Conflict', status: 409, code: 'public_id_taken' };
+    expect((await service.admin('POST', '/images', body)).json()).toStrictEqual({
+      ...problem,
+      detail: `The public id is retained for the issuer ${owner.issuerId}, whose image or overlay was deleted or renamed. Register it for that issuer, or release it with DELETE /admin/retained-public-ids/${id}.`,
+      key: 'public_id',
+      taken_by: 'retained_public_id',
+      row_id: id,
+    });
+    const foreign = await createAdminKey(service, { issuer_id: neighbour.issuerId });
+    const own = await createAdminKey(service, { issuer_id: owner.issuerId });
+    const send = async ({ headers }: typeof own, path: string, members: object): Promise<object> =>
+      (await service.admin('POST', path, members, { ...headers })).json() as object;
+    const other = {
+      ...problem,
+      detail:
+        'Another issuer has the public id: public ids are unique across all issuers. Use another one, or register a copy of the asset.',
+      key: 'public_id',
+      taken_by: 'other_issuer',
+    };
+    // Retained, registered as an image or as an overlay: another issuer's key gets the same response.
+    for (const public_id of [publicId, 'own', 'own_mark']) {
+      expect(await send(foreign, '/images', { ...body, public_id })).toStrictEqual(other);
+      const overlay = { issuer_id: neighbour.issuerId, public_id };
+      expect(await send(foreign, '/overlays', overlay)).toStrictEqual(other);
+    }
+    const taken = { issuer_id: owner.issuerId, public_id: 'own', version: 1 };
+    expect(await send(own, '/images', { ...taken, delivery_type: 'authenticated' })).toMatchObject({
+      taken_by: 'image',
+      row_id: owner.imageId,
+    });
+    expect(await send(own, '/images', { ...body, issuer_id: owner.issuerId })).toMatchObject({
+      public_id: publicId,
+    });
+  });
+
   it('takes an upload of its issuer, and keeps nothing of another’s', async () => {
     const publicId = fresh();
     const upload = async (issuerId: string): Promise<number> => {

@@ -5,7 +5,7 @@ import { tenantFilter, canAccess } from '../../platform/actor/actor.js';
 import { omitUndefined } from '../requests/omit-undefined.js';
 import { toDate } from '../requests/instant.js';
 import { findPage } from '../requests/page.js';
-import { translateConstraintErrors } from '../requests/write-conflicts.js';
+import { translateAssetErrors } from '../requests/write-conflicts.js';
 import { DirectoryService } from '../../directory/directory.service.js';
 import { IssuerNotFoundError } from '../issuers/issuer.errors.js';
 import { OriginalsService } from '../../originals/originals.service.js';
@@ -45,7 +45,10 @@ export class ImagesService {
       access: dto.access ?? 'token',
       notBefore: null,
     });
-    await translateConstraintErrors<unknown>(
+    await translateAssetErrors<unknown>(
+      this.dataSource.manager,
+      ImageEntity,
+      row,
       original === undefined
         ? this.dataSource.transaction((rows) => rows.insert(ImageEntity, row))
         : this.originals.create(row, original, (rows, kept) =>
@@ -85,7 +88,10 @@ export class ImagesService {
     const values = omitUndefined({ publicId, version, format, deliveryType, access, notBefore });
     let changed = row;
     await this.store.removeOrphanAfter(row, async () => {
-      changed = await translateConstraintErrors(
+      changed = await translateAssetErrors(
+        this.dataSource.manager,
+        ImageEntity,
+        Object.assign({}, row, values),
         this.dataSource.transaction(async (rows) => {
           await rows.update(ImageEntity, { id: row.id, ...tenantFilter() }, values);
           return this.get(row.id, rows);

@@ -4,7 +4,7 @@ import { DataSource, type EntityManager, type Repository } from 'typeorm';
 import { tenantFilter, canAccess } from '../../platform/actor/actor.js';
 import { omitUndefined } from '../requests/omit-undefined.js';
 import { findPage } from '../requests/page.js';
-import { translateConstraintErrors } from '../requests/write-conflicts.js';
+import { translateAssetErrors } from '../requests/write-conflicts.js';
 import { DirectoryService } from '../../directory/directory.service.js';
 import { IssuerNotFoundError } from '../issuers/issuer.errors.js';
 import { OriginalsService } from '../../originals/originals.service.js';
@@ -42,7 +42,10 @@ export class OverlaysService {
     });
     const { issuerId, publicId, deliveryType } = row;
     const name = { issuerId, publicId, deliveryType, version: unixNow() };
-    await translateConstraintErrors<unknown>(
+    await translateAssetErrors<unknown>(
+      this.dataSource.manager,
+      OverlayEntity,
+      row,
       original === undefined
         ? this.dataSource.transaction((rows) => rows.insert(OverlayEntity, row))
         : this.originals.create(name, original, (rows) => rows.insert(OverlayEntity, row)),
@@ -74,7 +77,10 @@ export class OverlaysService {
     const values = omitUndefined({ publicId: dto.public_id, deliveryType: dto.delivery_type });
     let changed = row;
     await this.store.removeOrphanAfter(row, async () => {
-      changed = await translateConstraintErrors(
+      changed = await translateAssetErrors(
+        this.dataSource.manager,
+        OverlayEntity,
+        Object.assign({}, row, values),
         this.dataSource.transaction(async (rows) => {
           await rows.update(OverlayEntity, { id: row.id, ...tenantFilter() }, values);
           return this.get(row.id, rows);

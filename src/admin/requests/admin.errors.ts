@@ -1,4 +1,4 @@
-import { ProblemError } from '../../domain/problem.error.js';
+import { ProblemError, type ProblemExtensions } from '../../domain/problem.error.js';
 
 /** 401: a request to the admin API has no admin key, or one that is not valid. */
 export class AdminKeyRequiredError extends ProblemError {
@@ -55,15 +55,37 @@ export class IdTakenError extends ProblemError {
   }
 }
 
-/** 409: the asset is registered already, by this issuer or by another, or is retained for its former issuer. */
+/** 409: an image, an overlay or a retention has the public id. */
 export class PublicIdTakenError extends ProblemError {
-  override readonly extensions = { key: 'public_id' };
+  override readonly extensions: ProblemExtensions;
 
-  constructor() {
-    super(
-      'public_id_taken',
-      'The public id is registered already, or its former issuer retains it. Use the row that has it, or delete that ' +
-        'row first; an operator releases a retained one with DELETE /admin/retained-public-ids/:id.',
+  /** Without a row that the caller may see, the public id is another issuer's, and nothing more is disclosed. */
+  constructor(
+    detail = 'Another issuer has the public id: public ids are unique across all issuers. Use another one, or register a copy of the asset.',
+    holder: ProblemExtensions = { taken_by: 'other_issuer' },
+  ) {
+    super('public_id_taken', detail);
+    this.extensions = { key: 'public_id', ...holder };
+  }
+
+  /** An image or overlay that the caller may see has it. */
+  static ofRow(kind: 'image' | 'overlay', { id, issuerId }: OwnedRow): PublicIdTakenError {
+    return new PublicIdTakenError(
+      `The public id is registered already, as the ${kind} ${id} of the issuer ${issuerId}. Use that row, or delete it first.`,
+      { taken_by: kind, row_id: id },
     );
   }
+
+  /** It is retained for an issuer whose rows the caller may see. */
+  static ofRetained({ id, issuerId }: OwnedRow): PublicIdTakenError {
+    return new PublicIdTakenError(
+      `The public id is retained for the issuer ${issuerId}, whose image or overlay was deleted or renamed. Register it for that issuer, or release it with DELETE /admin/retained-public-ids/${id}.`,
+      { taken_by: 'retained_public_id', row_id: id },
+    );
+  }
+}
+
+interface OwnedRow {
+  readonly id: string;
+  readonly issuerId: string;
 }
