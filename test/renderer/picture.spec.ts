@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import sharp from 'sharp';
 import { describe, expect, it, vi } from 'vitest';
 import { PictureRenderer, type RenderRequest } from '../../src/renderer/picture/picture-renderer.js';
-import { DEFAULT_LIMITS } from '../../src/renderer/picture/limits.js';
+import { DEFAULT_LIMITS, RenderWork } from '../../src/renderer/picture/limits.js';
+import { turn, turnedSize } from '../../src/renderer/picture/rotate.js';
 import { RenderError } from '../../src/renderer/picture/render.errors.js';
 import { type LayerAsset, TransformationMapper } from '../../src/transformations/transformation.mapper.js';
 import { acceptedSteps } from '../support/steps.arbitrary.js';
@@ -471,6 +472,9 @@ describe('limits', () => {
   });
 });
 
+/** Parameters that are refused whole: without them the rest of a chain is reached. */
+const REFUSED = ['fps', 'prefix', 'transformation', 'color_space', 'page'];
+
 describe('the work of a render', () => {
   it('is bounded by the pixels that its components start from, its layers included', async () => {
     const renderer = new PictureRenderer(files, { ...DEFAULT_LIMITS, work: 40_000 });
@@ -485,6 +489,125 @@ describe('the work of a render', () => {
       await expect(render(...chain)).rejects.toThrow(
         /^The components process more than 0\.04 megapixels in total/,
       );
+    }
+  });
+});
+
+describe('a chain whose sizes follow from the picture’s', () => {
+  const TWENTY = Array.from({ length: 20 }, (_, index) => `a_${17 + index}`);
+  const ask = { deliveryType: 'private', publicId: 'photo', format: 'png', accept: undefined } as const;
+
+  it.each([
+    ['rotations', 3_000, TWENTY],
+    ['rotations of what is made smaller first', 4_000, ['c_limit,w_3000', ...TWENTY]],
+    ['a step that makes it smaller, and larger again', 3_000, ['w_10', 'h_4990,w_4990', ...TWENTY]],
+    [
+      'crops, pads, borders and effects',
+      2_000,
+      [
+        ...TWENTY.map((turn) => `${turn},bo_9px_solid_red`),
+        'c_pad,h_4000,w_4000',
+        'c_crop,w_3900',
+        ...TWENTY.slice(0, 10).map(() => 'e_sepia'),
+      ],
+    ],
+    ['rotations inside of a layer', 3_000, ['w_9', 'l_private:photo', ...TWENTY, 'fl_layer_apply']],
+  ])('is refused before its first step: %s', async (_, side, chain) => {
+    const original = await sharp({ create: { width: side, height: side, channels: 3, background: '#456' } })
+      .png()
+      .toBuffer();
+    const { signal } = new AbortController();
+    // It is looked at before each frame that a component works on.
+    const looks = vi.spyOn(signal, 'throwIfAborted');
+    const renderer = new PictureRenderer(shelf({ 'private/photo': original }));
+    await expect(renderer.render({ ...ask, chain }, signal)).rejects.toMatchObject({
+      status: 400,
+      message: expect.stringContaining('The components process more than 250 megapixels') as string,
+    });
+    expect(looks.mock.calls.length).toBeLessThan(6);
+  });
+
+  it('is not refused where it stays within the limit', async () => {
+    const charge = vi.spyOn(RenderWork.prototype, 'charge');
+    const component = fc.constantFrom(
+      ...['c_scale,w_0.7', 'w_1.3', 'h_90', 'c_fit,h_50,w_90', 'c_limit,h_40,w_60', 'c_mfit,h_100,w_100'],
+      ...['c_fill,h_50,w_70', 'c_lfill,h_300,w_70', 'c_fill_pad,g_auto,h_50,w_90', 'ar_3:2,c_fill,g_face'],
+      ...['c_pad,h_80,w_70', 'c_lpad,h_200,w_90', 'c_mpad,h_70,w_130', 'b_blurred,c_pad,h_60,w_80'],
+      ...['c_crop,h_70,w_40', 'c_crop,g_south_east,h_7,w_400', 'c_crop,w_30,x_60', 'c_crop,g_xy_center,w_9'],
+      ...[
+        'c_thumb,h_30,w_30,z_1.5',
+        'c_auto,g_auto,h_50,w_20',
+        'dpr_1.5',
+        'dpr_2.0,w_40',
+        'c_crop,dpr_2.0,w_40',
+      ],
+      ...[
+        'a_33',
+        'a_-91',
+        'a_180',
+        'a_hflip.20',
+        'a_90.45',
+        'a_auto_right,h_90,w_30',
+        'w_iw_div_2',
+        'w_w_mul_1.1',
+      ],
+      ...[
+        'bo_3px_solid_red',
+        'r_max',
+        'o_50',
+        'e_sepia',
+        'e_pixelate',
+        'e_blur',
+        'e_trim',
+        'e_shadow',
+        'e_outline',
+      ],
+      ...[
+        'a_20,bo_2px_solid_red,c_fill,e_vignette,h_50,r_9,w_70',
+        'b_auto,c_pad,h_90,w_90',
+        'fl_relative,w_0.5',
+      ],
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(component, { minLength: 1, maxLength: 8 }), async (chain) => {
+        const attempt = (work: number): Promise<unknown> =>
+          new PictureRenderer(files, { ...DEFAULT_LIMITS, pixels: 1_000_000, work }).render(
+            { ...ask, chain },
+            new AbortController().signal,
+          );
+        charge.mockClear();
+        try {
+          await attempt(Infinity);
+        } catch {
+          return;
+        }
+        const work = charge.mock.calls.reduce(
+          (sum, [{ frames }]) => sum + frames[0].width * frames[0].height,
+          0,
+        );
+        await expect(attempt(work)).resolves.toBeDefined();
+        if (work > 0) await expect(attempt(work - 1)).rejects.toMatchObject({ status: 400 });
+      }),
+      { numRuns: 200 },
+    );
+    charge.mockRestore();
+  });
+
+  it('has the sizes that libvips rotates to', async () => {
+    for (let degrees = -361; degrees < 370; degrees += 7) {
+      for (const [width, height] of [
+        [1, 1],
+        [3, 200],
+        [97, 31],
+        [50, 50],
+      ] as const) {
+        const frame = { width, height, pixels: Buffer.alloc(width * height * 4) };
+        const turned = await turn(frame, degrees);
+        expect([degrees, turnedSize(frame, degrees)]).toStrictEqual([
+          degrees,
+          { width: turned.width, height: turned.height },
+        ]);
+      }
     }
   });
 });
@@ -549,8 +672,6 @@ describe('whatever the mapper writes', () => {
   const rows = new Map<string, LayerAsset>([
     ['3d616b4e-a597-4b23-aa3d-d7de678f0ba6', { deliveryType: 'private', publicId: 'marks/disc' }],
   ]);
-  // Without what is refused whole, so that the rest of a chain is reached.
-  const REFUSED = ['fps', 'prefix', 'transformation', 'color_space', 'page'];
 
   it('is rendered within the ceiling, or refused by a RenderError', async () => {
     const mapper = new TransformationMapper();

@@ -71,7 +71,7 @@ export async function placeLayer(
     ...(gravity === undefined ? {} : { gravity }),
     ...(x === undefined ? {} : { x }),
     ...(y === undefined ? {} : { y }),
-    ...(opacity === undefined ? {} : { opacity: evaluate(opacity, measuresOf(base, context)) }),
+    ...(opacity === undefined ? {} : { opacity: evaluate(opacity, measuresOf(base.frames[0], context)) }),
     ...(effect === undefined ? {} : { effect }),
     flags,
     under: step.component.layer?.under ?? false,

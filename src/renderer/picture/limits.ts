@@ -25,13 +25,14 @@ export class RenderWork {
 
   /** Counts one component. @throws {RenderError} 400 beyond the limit, before the component's pixels are touched. */
   charge(picture: Picture): void {
-    this.foresee(picture, 1);
-    this.pixels += pixelsOf(picture);
+    const pixels = pixelsOf(picture);
+    this.foresee(pixels);
+    this.pixels += pixels;
   }
 
-  /** @throws {RenderError} 400 where so many components that keep the picture's size would go beyond the limit. */
-  foresee(picture: Picture, components: number): void {
-    if (this.pixels + components * pixelsOf(picture) <= this.limit) return;
+  /** @throws {RenderError} 400 where so many pixels more would go beyond the limit. */
+  foresee(pixels: number): void {
+    if (this.pixels + pixels <= this.limit) return;
     throw new RenderError(
       400,
       `The components process more than ${this.limit / 1e6} megapixels in total. Use fewer, or resize first`,
@@ -39,7 +40,8 @@ export class RenderWork {
   }
 }
 
-function pixelsOf({ frames }: Picture): number {
+/** Pixels of all frames together. */
+export function pixelsOf({ frames }: Picture): number {
   let pixels = 0;
   for (const { width, height } of frames) pixels += width * height;
   return pixels;

@@ -18,7 +18,8 @@ import {
   type OutputFormat,
 } from './encode.js';
 import { placeLayer, splitLayer } from './layer-step.js';
-import { DEFAULT_LIMITS, type RenderLimits, RenderWork } from './limits.js';
+import { foresee } from './foresight.js';
+import { DEFAULT_LIMITS, pixelsOf, type RenderLimits, RenderWork } from './limits.js';
 import type { Originals } from './originals.js';
 import type { Picture } from './picture.js';
 import { RenderError } from './render.errors.js';
@@ -170,9 +171,16 @@ export class PictureRenderer {
 
   private async run(picture: Picture, steps: readonly Step[], context: TransformContext): Promise<Picture> {
     let result = picture;
+    let foreseen = 0;
     for (const [index, step] of steps.entries()) {
       context.signal.throwIfAborted();
-      context.work.foresee(result, countSameSize(steps.slice(index)));
+      const next = steps.slice(index);
+      context.work.foresee(countSameSize(next) * pixelsOf(result));
+      if (index >= foreseen) {
+        const { pixels, components } = foresee(leadingTransforms(next), result.frames[0], context);
+        context.work.foresee(pixels * result.frames.length);
+        foreseen = index + components;
+      }
       result =
         step.kind === 'transform'
           ? await applyTransform(result, step.component, context)
@@ -234,6 +242,16 @@ export class PictureRenderer {
       styles: this.textStyles,
     };
   }
+}
+
+/** The components up to the first layer, which may make the picture larger. */
+function leadingTransforms(steps: readonly Step[]): readonly Component[] {
+  const components: Component[] = [];
+  for (const step of steps) {
+    if (step.kind === 'layer') break;
+    components.push(step.component);
+  }
+  return components;
 }
 
 /** Parameters after which a picture may be smaller. */

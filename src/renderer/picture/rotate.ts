@@ -1,6 +1,6 @@
 import type { Component } from '../chain/component.js';
 import { evaluate, type Measures } from './arithmetic.js';
-import type { Box } from './box.js';
+import type { Box, Size } from './box.js';
 import { fromSharp, toSharp } from './effects/pixels.js';
 import type { Frame } from './picture.js';
 import sharp from 'sharp';
@@ -62,6 +62,21 @@ export async function turn(frame: Frame, by: Turn): Promise<Frame> {
   const { width, height, pixels } = premultiplied(frame);
   const raw = sharp(pixels, { raw: { width, height, channels: 4 } });
   return straight(await fromSharp(raw.rotate(degrees, { background: { r: 0, g: 0, b: 0, alpha: 0 } })));
+}
+
+/** Whether any of the turns rotates, by other than whole circles. */
+export const needsRotation = (turns: readonly Turn[]): boolean =>
+  turns.some((each) => typeof each === 'number' && each % 360 !== 0);
+
+/** The size after a turn, as libvips rounds the box around what it rotates. */
+export function turnedSize({ width, height }: Size, by: Turn): Size {
+  if (typeof by !== 'number' || by % 180 === 0) return { width, height };
+  if (by % 90 === 0) return { width: height, height: width };
+  const [cosine, sine] = [Math.abs(Math.cos((by * Math.PI) / 180)), Math.abs(Math.sin((by * Math.PI) / 180))];
+  return {
+    width: Math.round(width * cosine + height * sine),
+    height: Math.round(width * sine + height * cosine),
+  };
 }
 
 // Between an opaque pixel and a transparent one a rotation interpolates colours too: weighed by alpha, the

@@ -14,7 +14,7 @@ import { refuseTooLarge, type RenderLimits, type RenderWork } from './limits.js'
 import { type Frame, mapFrames, type Picture } from './picture.js';
 import { RenderError } from './render.errors.js';
 import { extract, onCanvas, resize } from './reshape.js';
-import { readTurns, turn } from './rotate.js';
+import { needsRotation, readTurns, turn } from './rotate.js';
 
 /** What a component's values may refer to, and what its work is bounded by. */
 export interface TransformContext {
@@ -55,18 +55,18 @@ export async function applyTransform(
   const turns = readTurns(
     component,
     boxOf(component, result.frames[0], context),
-    measuresOf(result, context),
+    measuresOf(result.frames[0], context),
   );
   for (const each of turns.before) result = await eachFrame(result, context, (frame) => turn(frame, each));
   const background = backgroundOf(component, result, context);
   result = await reshape(result, component, background, context);
-  if (turns.after.some((each) => typeof each === 'number' && each % 360 !== 0)) {
-    result = await eachFrame(result, context, beforeRotation);
+  if (needsRotation(turns.after)) {
+    result = await eachFrame(result, context, (frame) => resize(frame, limitedForRotation(frame)));
   }
   for (const each of turns.after) result = await eachFrame(result, context, (frame) => turn(frame, each));
   if (!isFirst && !isLast) result = await runEffect(result);
   if (opacity !== undefined) {
-    const share = Math.min(100, Math.max(0, evaluate(opacity, measuresOf(result, context)))) / 100;
+    const share = Math.min(100, Math.max(0, evaluate(opacity, measuresOf(result.frames[0], context)))) / 100;
     result = await eachFrame(result, context, (frame) => mapAlpha(frame, (alpha) => alpha * share));
   }
   result = await roundAndFrame(result, component, context);
@@ -81,25 +81,21 @@ export async function applyTransform(
 /** "If either the width or height exceeds 3000 pixels, the asset is automatically downscaled first" (a_degrees). */
 const LONGEST_ROTATED = 3000;
 
-async function beforeRotation(frame: Frame): Promise<Frame> {
-  const factor = LONGEST_ROTATED / Math.max(frame.width, frame.height);
+/** The size that a picture is scaled to before it is rotated. */
+export function limitedForRotation({ width, height }: Size): Size {
+  const factor = LONGEST_ROTATED / Math.max(width, height);
   return factor >= 1
-    ? frame
-    : await resize(frame, {
-        width: wholePixels(frame.width * factor),
-        height: wholePixels(frame.height * factor),
-      });
+    ? { width, height }
+    : { width: wholePixels(width * factor), height: wholePixels(height * factor) };
 }
 
 /** What one component's expressions see of a picture. */
-export function measuresOf(
-  { frames: [{ width, height }] }: Picture,
-  { initial }: TransformContext,
-): Measures {
+export function measuresOf({ width, height }: Size, { initial }: TransformContext): Measures {
   return { width, height, ...initial };
 }
 
-function boxOf(component: Component, picture: Size, { base, initial }: TransformContext): Box {
+/** The size that a component names, for a picture of this size. */
+export function boxOf(component: Component, picture: Size, { base, initial }: TransformContext): Box {
   const relativeTo = component.flags.has('relative') && base ? base : picture;
   return readBox(component, { width: picture.width, height: picture.height, ...initial }, relativeTo);
 }
@@ -283,7 +279,7 @@ async function roundAndFrame(
   let result = picture;
   let radii: Radii | undefined;
   if (radius !== undefined) {
-    const rounded = readRadii(radius, result.frames[0], measuresOf(result, context));
+    const rounded = readRadii(radius, result.frames[0], measuresOf(result.frames[0], context));
     radii = rounded;
     result = await eachFrame(result, context, (frame) => roundCorners(frame, rounded));
   }
