@@ -330,6 +330,47 @@ describe('pixseal import', () => {
       expect(await retained()).toStrictEqual(names);
     });
 
+    it('releases nothing where a run was stopped and goes on; the next whole run does', async () => {
+      const names = await deleteHere(12, 2);
+      // The walk goes on behind the first of them, so it cannot know that this one exists.
+      const [kept = '', gone = ''] = names;
+      api.assets = api.assets.filter(({ public_id: name }) => name !== gone);
+      const state = join(folder, 'stopped-retained.json');
+      api.refuse = (cursor) => (cursor === '0.10' ? { status: 403, message: 'Access denied' } : null);
+      expect(await pixsealImport(['--state', state])).toMatchObject({ code: 1, stdout: '' });
+      expect(await retained()).toStrictEqual(names);
+      api.refuse = null;
+      const resumed = await pixsealImport(['--state', state, '--json']);
+      expect(JSON.parse(resumed.stdout)).toStrictEqual({ ...none, unchanged: 1 });
+      expect([await retained(), api.lookedUp]).toStrictEqual([names, []]);
+      expect(await counts()).toStrictEqual({ ...none, unchanged: 11, released: 1 });
+      expect(await retained()).toStrictEqual([kept]);
+    });
+
+    it('ends the retention of one that the account has in a newer version', async () => {
+      const [newer = '', same = ''] = await deleteHere(3, 2);
+      api.assets = api.assets.map((asset) =>
+        asset.public_id === newer ? { ...asset, version: asset.version + 1 } : asset,
+      );
+      expect(await counts()).toStrictEqual({ ...none, registered: 1, unchanged: 2 });
+      expect(await retained()).toStrictEqual([same]);
+    });
+
+    it('leaves what is retained for another issuer as it is, and goes on', async () => {
+      const names = await deleteHere(2, 2);
+      const owner = issuerId;
+      issuerId = (await post<{ id: string }>(service, '/issuers', { name: 'Another' })).id;
+      api.assets = [...api.assets, ...fill(3)];
+      const { code, stdout } = await pixsealImport(['--json']);
+      const result = JSON.parse(stdout) as { conflicts: string[] };
+      expect([code, { ...result, conflicts: result.conflicts.toSorted() }]).toStrictEqual([
+        1,
+        { ...none, registered: 3, conflicts: names },
+      ]);
+      issuerId = owner;
+      expect(await retained()).toStrictEqual(names);
+    });
+
     it('releases nothing under an admin key that is bound to the issuer', async () => {
       const names = await deleteHere(3, 1);
       api.assets = api.assets.filter(({ public_id: name }) => !names.includes(name));
