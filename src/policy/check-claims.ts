@@ -5,12 +5,12 @@ import {
   KNOWN_NAMES,
   REGISTERED_CLAIMS,
 } from '../tokens/claim-names.js';
-
 import { settingsOf, type TokenClaims } from '../tokens/token-claims.js';
 import { InvalidTokenError } from '../tokens/token.errors.js';
+import { printable } from '../domain/printable.js';
 import { canonicalUuid } from '../domain/uuid.js';
-import { NearNames } from '../transformations/near-names.js';
-import { PARAMETER_BY_KEY, PRESET_KEY } from '../transformations/vocabulary.js';
+import { NearNames, plainName } from '../transformations/near-names.js';
+import { nearStepKey, PARAMETER_BY_KEY, PRESET_KEY } from '../transformations/vocabulary.js';
 import { selectBaseChain } from './base-chain.js';
 import type { Policy } from './policy.js';
 
@@ -35,8 +35,8 @@ interface Names {
 const makeNames = ({ claims, members }: KnownNames): Names => ({
   claims: new Set(claims),
   members: new Set(members),
-  nearClaims: new NearNames(claims, new Set([...REGISTERED_CLAIMS, ...COMMON_CLAIMS])),
-  nearMembers: new NearNames(members, new Set()),
+  nearClaims: new NearNames(claims, [...REGISTERED_CLAIMS, ...COMMON_CLAIMS]),
+  nearMembers: new NearNames(members, []),
 });
 
 const NAMES: Readonly<Record<ClaimProfile, Names>> = {
@@ -61,40 +61,55 @@ export function checkClaims(policy: Policy, { payload }: TokenClaims): void {
   const settings = settingsOf(payload);
   for (const member in settings) {
     if (names.members.has(member)) continue;
-    const near = names.nearMembers.find(member);
-    if (near !== null) refuseName(`sharinpix.${member}`, `sharinpix.${near}`);
+    const near = findNearMember(names, member);
+    if (near !== null) refuseName(`sharinpix.${member}`, near);
   }
 }
 
 function refuseClaim(policy: Policy, names: Names, claim: string, value: unknown): void {
   if (policy.document.strict === true && isUnboundId(names, claim) && containsUuid(value)) {
     throw InvalidTokenError.ofClaim(
-      `The claim \`${claim}\` does not bind the token to an image. Sign \`image_id\` instead.`,
+      `The claim \`${printable(claim)}\` does not bind the token to an image. Sign \`image_id\` instead.`,
     );
   }
   if (policy.lenient) return;
   const near = names.nearClaims.find(claim);
   if (near !== null) refuseName(claim, near);
-  if (isStepKey(claim)) {
-    throw InvalidTokenError.ofClaim(
-      `\`${claim}\` is not a claim. Move it into a step of \`transformations\`, and sign a new token.`,
-    );
-  }
+  const key = findStepKey(claim);
+  if (key === null) return;
+  const found = `\`${printable(claim)}\` is not a claim.`;
+  throw InvalidTokenError.ofClaim(
+    key === claim
+      ? `${found} Move it into a step of \`transformations\`, and sign a new token.`
+      : `${found} Did you mean \`${key}\` in a step of \`transformations\`? Move it there, and sign a new token.`,
+  );
 }
 
 function refuseName(name: string, near: string): never {
   throw InvalidTokenError.ofClaim(
-    `\`${name}\` is not a claim. Did you mean \`${near}\`? Correct it, and sign a new token.`,
+    `\`${printable(name)}\` is not a claim. Did you mean \`${near}\`? Correct it, and sign a new token.`,
   );
 }
 
 /** Whether a claim is SharinPix's name of the image, under a profile that does not read it. */
-const isUnboundId = ({ claims }: Names, claim: string): boolean => /^id$/i.test(claim) && !claims.has(claim);
+const isUnboundId = ({ claims }: Names, claim: string): boolean =>
+  !claims.has('id') && plainName(claim) === 'id';
 
 const containsUuid = (value: unknown): boolean => [value].flat().some((each) => canonicalUuid(each) !== null);
 
-const isStepKey = (claim: string): boolean =>
-  (PARAMETER_BY_KEY.has(claim) || claim === PRESET_KEY) && !REGISTERED_CLAIMS.has(claim);
+/** The key of a step that a claim has as its name, or resembles; null for neither. */
+function findStepKey(claim: string): string | null {
+  if (PARAMETER_BY_KEY.has(claim) || claim === PRESET_KEY) return claim;
+  return REGISTERED_CLAIMS.has(claim) || COMMON_CLAIMS.has(plainName(claim)) ? null : nearStepKey(claim);
+}
+
+/** The member or claim that an unknown member of `sharinpix` was probably meant to be; null where it resembles none. */
+function findNearMember(names: Names, member: string): string | null {
+  const near = names.nearMembers.find(member);
+  if (near !== null) return `sharinpix.${near}`;
+  if (names.claims.has(member)) return member;
+  return names.nearClaims.find(member) ?? (isUnboundId(names, member) ? 'image_id' : null);
+}
 
 /** Every claim of a token that has no effect, with the reason. */
 export function findIgnoredClaims(policy: Policy, claims: TokenClaims): readonly IgnoredClaim[] {
@@ -125,7 +140,11 @@ function explainClaim(names: Names, claim: string): IgnoredClaim {
   }
   const near = names.nearClaims.find(claim);
   if (near !== null) return { claim, reason: 'unknown claim', near };
-  if (isStepKey(claim)) return { claim, reason: 'belongs in a step of `transformations`' };
+  const key = findStepKey(claim);
+  if (key !== null) {
+    const reason = 'belongs in a step of `transformations`';
+    return key === claim ? { claim, reason } : { claim, reason, near: key };
+  }
   return names.members.has(claim)
     ? { claim, reason: 'belongs in `sharinpix`', near: `sharinpix.${claim}` }
     : { claim, reason: 'unknown claim' };
@@ -143,8 +162,8 @@ function explainMember(
     if (NAMES.sharinpix.members.has(member)) {
       return { reason: 'only the policy `claims: "sharinpix"` reads it' };
     }
-    const near = names.nearMembers.find(member);
-    return { reason: 'unknown member', ...(near === null ? {} : { near: `sharinpix.${near}` }) };
+    const near = findNearMember(names, member);
+    return { reason: 'unknown member', ...(near === null ? {} : { near }) };
   }
   const reason =
     member === 'filename'

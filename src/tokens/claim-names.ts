@@ -47,12 +47,11 @@ export const REGISTERED_CLAIMS: ReadonlySet<string> = new Set(
     .split(/\s+/),
 );
 
-/** Unregistered claims that are common in tokens and one edit away from a claim that Pixseal reads. */
-export const COMMON_CLAIMS: ReadonlySet<string> = new Set([
-  // Ory Hydra's container of custom claims, and Microsoft Entra's token identifier.
-  'ext',
-  'uti',
-  // A latitude, a category.
-  'lat',
-  'cat',
-]);
+/**
+ * Unregistered claims that are common in tokens and one edit away from a claim that Pixseal reads, or from a parameter
+ * of a step (`order` from `border`).
+ */
+export const COMMON_CLAIMS: ReadonlySet<string> = new Set(
+  // `ext` is Ory Hydra's container of custom claims, `uti` Microsoft Entra's token identifier.
+  'ext uti lat cat age corp dpi gps ops order reset room side site weight'.split(' '),
+);

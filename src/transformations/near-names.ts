@@ -8,42 +8,46 @@ const MAX_REMEMBERED = 1_000;
 
 /** Finds the known name that an unknown one was probably meant to be. */
 export class NearNames {
+  private readonly known: ReadonlySet<string>;
+  private readonly plainNames: readonly (readonly [plain: string, name: string])[];
   private readonly byFoldedName: ReadonlyMap<string, string>;
+  private readonly exempt: ReadonlySet<string>;
   private readonly remembered = new Map<string, string | null>();
 
   /**
    * @param names The known names.
-   * @param exempt Names that are never near a known one, although one edit away from it.
+   * @param exempt Names that are never near a known one, although one edit away from it; in any spelling.
    */
-  constructor(
-    private readonly names: readonly string[],
-    private readonly exempt: ReadonlySet<string>,
-  ) {
+  constructor(names: readonly string[], exempt: Iterable<string>) {
+    this.known = new Set(names);
+    this.plainNames = names.map((name) => [plainName(name), name]);
     // Reversed, so that of two names with the same folded form the first one stays.
     this.byFoldedName = new Map(names.toReversed().map((name) => [fold(name), name]));
+    this.exempt = new Set([...exempt].map(plainName));
   }
 
   /**
-   * The known name that differs from this one by a single edit (a character added, removed or replaced, or two
-   * neighbours swapped), or only by case, `_`, `-` or the plural. Null for no such name, and for a known one.
+   * The known name that differs from this one by at most a single edit (a character added, removed or replaced, or two
+   * neighbours swapped), whatever the case, `_`, `-`, spaces and invisible characters, or by the plural. Null for no
+   * such name, and for a known one.
    */
   find(name: string): string | null {
-    if (name.length > MAX_LENGTH) return null;
-    let near = this.remembered.get(name);
+    const trimmed = name.trim();
+    if (trimmed.length > MAX_LENGTH) return null;
+    if (this.known.has(trimmed)) return trimmed === name ? null : trimmed;
+    let near = this.remembered.get(trimmed);
     if (near !== undefined) return near;
-    near = this.exempt.has(name) ? null : this.search(name);
+    near = this.search(trimmed);
     if (this.remembered.size >= MAX_REMEMBERED) this.remembered.clear();
-    this.remembered.set(name, near);
+    this.remembered.set(trimmed, near);
     return near;
   }
 
   private search(name: string): string | null {
-    let near: string | null = null;
-    for (const known of this.names) {
-      if (known === name) return null;
-      if (near === null && isOneEdit(known, name)) near = known;
-    }
-    return near ?? this.byFoldedName.get(fold(name)) ?? null;
+    const plain = plainName(name);
+    if (this.exempt.has(plain)) return null;
+    const edited = this.plainNames.find(([known]) => isOneEdit(known, plain));
+    return this.byFoldedName.get(fold(name)) ?? edited?.[1] ?? null;
   }
 }
 
@@ -72,11 +76,14 @@ function isOneEdit(one: string, other: string): boolean {
   );
 }
 
-/** A name without what spellings differ by: case, `_`, `-` and, from 4 letters on, the plural's ending. */
+/** A name without what spellings differ by: case, `_`, `-`, spaces, and characters that cannot be seen. */
+export function plainName(name: string): string {
+  return name.toLowerCase().replaceAll(/[\s\p{C}_-]/gu, '');
+}
+
+/** A plain name, from 4 letters on without the plural's ending. */
 function fold(name: string): string {
-  return name
-    .toLowerCase()
-    .replaceAll(/[_-]/g, '')
+  return plainName(name)
     .replace(/(?<=..)ies$/, 'y')
     .replace(/(?<=...)s$/, '');
 }

@@ -225,7 +225,7 @@ export function writeTextLayer(value: unknown): string | undefined {
   return isObject(value) ? writeObject(value) : undefined;
 }
 
-const nearMembers = new NearNames(['text', ...TEXT_LAYER_MEMBERS.keys()], new Set());
+const nearMembers = new NearNames(['text', ...TEXT_LAYER_MEMBERS.keys()], []);
 
 /** For people, of what a layer is refused for: completes "Allowed: …". Undefined where the general rules say it best. */
 export function allowedTextLayer(value: unknown): string | undefined {

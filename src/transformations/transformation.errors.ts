@@ -1,3 +1,4 @@
+import { printable } from '../domain/printable.js';
 import { ProblemError, type ProblemExtensions } from '../domain/problem.error.js';
 
 /** Where a token's steps left the vocabulary, and what would have been inside it. */
@@ -21,10 +22,6 @@ export interface MisspelledKey {
   readonly near: string;
 }
 
-const RENDERED_LENGTH = 100;
-/** Anything a terminal, a log line or a page could be fooled by: controls, format characters, lone surrogates. */
-const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/gu;
-
 /** A value as an error may show it: JSON, at most 100 characters, nothing unprintable. */
 function render(value: unknown): string {
   let text: string | undefined;
@@ -34,8 +31,7 @@ function render(value: unknown): string {
   } catch {
     text = undefined;
   }
-  const shown = (text ?? typeof value).slice(0, RENDERED_LENGTH + 1).replace(UNPRINTABLE, '?');
-  return shown.length > RENDERED_LENGTH ? `${shown.slice(0, RENDERED_LENGTH - 1)}…` : shown;
+  return printable(text ?? typeof value);
 }
 
 /** 422: a step, or a value in it, is outside the vocabulary. It is neither passed on nor dropped in silence. */
@@ -44,7 +40,7 @@ export class InvalidTransformationError extends ProblemError {
 
   constructor(fault: InvalidTransformation | MisspelledKey) {
     const { step, key } = fault;
-    const subject = [step && `step ${step}`, key && `\`${key}\``].filter(Boolean).join(', ');
+    const subject = [step && `step ${step}`, key && `\`${printable(key)}\``].filter(Boolean).join(', ');
     const place = { ...(step === undefined ? {} : { step }), ...(key === undefined ? {} : { key }) };
     if ('near' in fault) {
       super(

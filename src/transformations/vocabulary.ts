@@ -386,12 +386,12 @@ export const IGNORED_KEYS: ReadonlyMap<string, string> = new Map(
 /** The key of a step that calls one of the policy's presets. */
 export const PRESET_KEY = 'preset';
 
-const nearKeys = new NearNames([...PARAMETER_BY_KEY.keys(), PRESET_KEY], new Set(IGNORED_KEYS.keys()));
+const nearKeys = new NearNames([...PARAMETER_BY_KEY.keys(), PRESET_KEY], IGNORED_KEYS.keys());
 
 /** The key that an unknown key of a step was probably meant to be; null where it resembles none. */
 export function nearStepKey(key: string): string | null {
   // `$width` is a variable of the SDK, and not a misspelled `width`.
-  return key.startsWith('$') ? null : nearKeys.find(key);
+  return key.trimStart().startsWith('$') ? null : nearKeys.find(key);
 }
 
 /** Why a step's key that is no parameter has no effect; a short sentence without a subject. */

@@ -78,6 +78,14 @@ describe('a token whose claim has no effect', () => {
       'transformations',
     ],
     [() => ({ imageId: tenant.imageId }), 'imageId', 'image_id'],
+    [() => ({ 'imageId ': tenant.imageId }), 'imageId ', 'image_id'],
+    [() => ({ sharinpix: { image_id: tenant.imageId } }), 'sharinpix.image_id', 'image_id'],
+    [() => ({ sharinpix: { Id: tenant.imageId } }), 'sharinpix.Id', 'image_id'],
+    [
+      () => ({ sharinpix: { transformations: [{ width: 5 }] } }),
+      'sharinpix.transformations',
+      'transformations',
+    ],
     [() => ({ epx: 4_102_444_800 }), 'epx', 'exp'],
     [() => ({ sharinpix: { donwload: false } }), 'sharinpix.donwload', 'sharinpix.download'],
   ])('is refused and names the near one, on every route', async (claims, name, near) => {
@@ -87,11 +95,18 @@ describe('a token whose claim has no effect', () => {
     expect(await problemOf(claims())).toStrictEqual(problem);
     // Before the path is looked at: its id is no UUID because the claim was meant to name the image.
     expect(await problemOf(claims(), 'image.jpg')).toStrictEqual(problem);
+    await setPolicy({ strict: true });
+    expect(await problemOf(claims())).toStrictEqual(problem);
   });
 
   it('is refused where it is a parameter of a step', async () => {
     expect(await problemOf({ width: 200, transformations: [{ crop: 'fit' }] })).toStrictEqual(
       invalidToken('`width` is not a claim. Move it into a step of `transformations`, and sign a new token.'),
+    );
+    expect(await problemOf({ overlays: tenant.overlayId, transformations: [{ width: 5 }] })).toStrictEqual(
+      invalidToken(
+        '`overlays` is not a claim. Did you mean `overlay` in a step of `transformations`? Move it there, and sign a new token.',
+      ),
     );
   });
 

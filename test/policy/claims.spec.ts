@@ -4,7 +4,7 @@ import { checkClaims, findIgnoredClaims } from '../../src/policy/check-claims.js
 import { checkToken } from '../../src/policy/check-token.js';
 import { compilePolicy } from '../../src/policy/compile-policy.js';
 import type { PolicyDocument } from '../../src/policy/policy.js';
-import { KNOWN_NAMES, REGISTERED_CLAIMS } from '../../src/tokens/claim-names.js';
+import { COMMON_CLAIMS, KNOWN_NAMES, REGISTERED_CLAIMS } from '../../src/tokens/claim-names.js';
 import type { JsonObject } from '../../src/tokens/strict-json.js';
 import { readClaims, type TokenClaims } from '../../src/tokens/token-claims.js';
 import { InvalidTokenError } from '../../src/tokens/token.errors.js';
@@ -40,8 +40,12 @@ function refusalOf(document: PolicyDocument, payload: JsonObject): string | null
 const ignoredOf = (document: PolicyDocument, payload: JsonObject): readonly object[] =>
   findIgnoredClaims(compilePolicy(document), read(document, payload));
 
+/** A name as messages show it. */
+const shown = (name: string): string =>
+  name.length > 100 ? `${name.slice(0, 99)}…` : name.replaceAll(/[\t\n\u200b]/g, '?');
+
 const near = (name: string, known: string): string =>
-  `\`${name}\` is not a claim. Did you mean \`${known}\`? Correct it, and sign a new token.`;
+  `\`${shown(name)}\` is not a claim. Did you mean \`${known}\`? Correct it, and sign a new token.`;
 
 describe('an unknown claim that resembles a known one', () => {
   it.each<[claim: string, known: string]>([
@@ -65,6 +69,16 @@ describe('an unknown claim that resembles a known one', () => {
     ['nfb', 'nbf'],
     ['iatt', 'iat'],
     ['jit', 'jti'],
+    // Spaces and characters that cannot be seen.
+    ['image_id ', 'image_id'],
+    ['imageId ', 'image_id'],
+    [' image id ', 'image_id'],
+    ['\texp\n', 'exp'],
+    [' exp', 'exp'],
+    ['imge_id ', 'image_id'],
+    ['imgeId', 'image_id'],
+    ['image\u200bId', 'image_id'],
+    [`transformations${' '.repeat(100)}`, 'transformations'],
   ])('is refused: %s, naming %s, unless the policy is lenient', (claim, known) => {
     expect(refusalOf({}, { [claim]: 1 })).toBe(near(claim, known));
     expect(refusalOf({ claims: 'sharinpix' }, { [claim]: 1 })).toBe(near(claim, known));
@@ -81,6 +95,8 @@ describe('an unknown claim that resembles a known one', () => {
     ['downloads', 'download'],
     ['orginal', 'original'],
     ['ORIGINAL', 'original'],
+    ['original ', 'original'],
+    [' Downlaod', 'download'],
   ])('is refused inside of `sharinpix`: %s, naming %s', (member, known) => {
     const payload = { sharinpix: { [member]: false } };
     expect(refusalOf({}, payload)).toBe(near(`sharinpix.${member}`, `sharinpix.${known}`));
@@ -90,13 +106,38 @@ describe('an unknown claim that resembles a known one', () => {
     ]);
   });
 
+  // A token that names its image there alone would open every image, one with `exp` would never expire.
+  it.each<[member: string, known: string]>([
+    ...KNOWN_NAMES.pixseal.claims.map((claim): [string, string] => [claim, claim]),
+    ['imageId', 'image_id'],
+    ['image_ids', 'image_id'],
+    ['transformation', 'transformations'],
+    ['epx', 'exp'],
+    ['id', 'image_id'],
+    ['Id', 'image_id'],
+    ['ID ', 'image_id'],
+  ])('is refused inside of `sharinpix` where it belongs beside it: %s, naming %s', (member, known) => {
+    const payload = { sharinpix: { [member]: IMAGE } };
+    for (const document of [{}, { strict: true }, { strict: true, lenient: true }]) {
+      expect(refusalOf(document, payload)).toBe(near(`sharinpix.${member}`, known));
+    }
+    expect(refusalOf({ lenient: true }, payload)).toBeNull();
+    expect(ignoredOf({ lenient: true }, payload)).toStrictEqual([
+      { claim: `sharinpix.${member}`, reason: 'unknown member', near: known },
+    ]);
+  });
+
   it.each<[payload: JsonObject, claim: string, known: string]>([
+    [{ 'id ': IMAGE }, 'id ', 'id'],
+    [{ sharinpix: { id: IMAGE } }, 'sharinpix.id', 'id'],
+    [{ sharinpix: { Id: IMAGE } }, 'sharinpix.Id', 'Id'],
     [{ ID: IMAGE }, 'ID', 'id'],
     [{ sharinpix: { fullSize: true } }, 'sharinpix.fullSize', 'sharinpix.full_size'],
     [{ sharinpix: { file_name: 'a' } }, 'sharinpix.file_name', 'sharinpix.filename'],
   ])('is compared with what the profile reads: %j', (payload, claim, known) => {
     expect(refusalOf({ claims: 'sharinpix' }, payload)).toBe(near(claim, known));
-    expect(refusalOf({}, payload)).toBeNull();
+    // Without the profile a claim without effect is explained, and a member is refused where it seems to bind.
+    expect(refusalOf({}, payload)).toBe(/^sharinpix\.id$/i.test(claim) ? near(claim, 'image_id') : null);
   });
 });
 
@@ -115,6 +156,29 @@ describe('a parameter of a step beside `transformations`', () => {
     },
   );
 
+  it.each<[claim: string, key: string]>([
+    ['overlays', 'overlay'],
+    ['Overlay', 'overlay'],
+    ['overlay ', 'overlay'],
+    ['widht', 'width'],
+    ['Width', 'width'],
+    [' widht ', 'width'],
+    ['fetchFormat', 'fetch_format'],
+    ['colour', 'color'],
+    ['presets', 'preset'],
+    ['X', 'x'],
+  ])('is refused where it is misspelt: %s, naming %s', (claim, key) => {
+    const payload = { [claim]: 200, transformations: [{ width: 5 }] };
+    const refusal = `\`${claim}\` is not a claim. Did you mean \`${key}\` in a step of \`transformations\`? Move it there, and sign a new token.`;
+    for (const document of [{}, { strict: true }, { claims: 'sharinpix' }] as const) {
+      expect(refusalOf(document, payload)).toBe(refusal);
+    }
+    expect(refusalOf({ lenient: true }, payload)).toBeNull();
+    expect(ignoredOf({ lenient: true }, payload)).toStrictEqual([
+      { claim, reason: 'belongs in a step of `transformations`', near: key },
+    ]);
+  });
+
   it('is none of the claims that IANA registers', () => {
     expect(PARAMETERS.filter(({ key }) => REGISTERED_CLAIMS.has(key))).toStrictEqual([]);
   });
@@ -131,7 +195,21 @@ describe('any other claim', () => {
 
   it.each([
     ...['abilities', 'user_id', 'album_id', 'organization_id', 'q', 'einstein', 'storage', 'image_delete'],
-    ...['ext', 'uti', 'lat', 'cat', 'ex', 'tx', 'miaim', '', '__proto__', 'constructor', '$width', 'image'],
+    ...[
+      ...COMMON_CLAIMS,
+      'Order',
+      'ex',
+      'tx',
+      'xs',
+      'ys',
+      'super_plop',
+      'miaim',
+      '',
+      '__proto__',
+      'constructor',
+      '$width',
+      'image',
+    ],
   ])('is ignored, also under strict: %j', (claim) => {
     const payload = JSON.parse(`{${JSON.stringify(claim)}: {"width": 1}}`) as JsonObject;
     for (const document of [{}, { strict: true }, { claims: 'sharinpix' }] as const) {

@@ -41,6 +41,7 @@ describe('a near name', () => {
     const names = new NearNames(['width', 'widths'], new Set(['wirth']));
     expect(names.find('widths')).toBeNull();
     expect(names.find('wirth')).toBeNull();
+    expect(names.find(' WIRTH')).toBeNull();
     expect(names.find(`w${'_'.repeat(59)}idth`)).toBe('width');
     expect(names.find(`w${'_'.repeat(60)}idth`)).toBeNull();
   });
@@ -54,6 +55,13 @@ describe('an unknown key of a step', () => {
     ['with', 'width'],
     ['widtz', 'width'],
     ['width ', 'width'],
+    [' width\t', 'width'],
+    [`width${' '.repeat(100)}`, 'width'],
+    [' widht ', 'width'],
+    ['w\u200bidth\ufeff', 'width'],
+    ['fetch format', 'fetch_format'],
+    ['fetchFromat', 'fetch_format'],
+    [' x ', 'x'],
     ['Width', 'width'],
     ['WIDTH', 'width'],
     ['X', 'x'],
@@ -78,7 +86,20 @@ describe('an unknown key of a step', () => {
 
   it.each([
     ...['miaim', 'super_plop', '', ' ', 'a', 'z', 'w', 'xy', 'yx', 'dp', 'fp', 'if', 'wdht', 'widthxx'],
-    ...['$x', '$y', '$width', '$overlay', '__proto__', 'constructor', 'toString', 'hasOwnProperty', 'preset'],
+    ...[
+      '$x',
+      '$y',
+      '$width',
+      ' $width',
+      ' type ',
+      'Format',
+      '$overlay',
+      '__proto__',
+      'constructor',
+      'toString',
+      'hasOwnProperty',
+      'preset',
+    ],
     ...IGNORED_KEYS.keys(),
     ...PARAMETERS.map(({ key }) => key),
   ])('%j resembles no other', (key) => {
