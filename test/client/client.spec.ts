@@ -185,6 +185,73 @@ describe('signToken', () => {
     },
   );
 
+  const loop: Record<string, unknown> = {};
+  loop['overlay'] = { loop };
+  class Overlay {
+    readonly text = 'Hi';
+  }
+  const sparse = ['sepia', 80];
+  sparse.length = 3;
+
+  it.each<[step: unknown, place: string, what: string]>([
+    [{ overlay: undefined, flags: 'tiled' }, ', `overlay`', 'undefined'],
+    [{ overlay: () => IMAGE_ID }, ', `overlay`', 'a function'],
+    [{ overlay: Symbol('x') }, ', `overlay`', 'a symbol'],
+    [{ overlay: 5n }, ', `overlay`', 'a bigint'],
+    [{ width: NaN }, ', `width`', 'NaN'],
+    [{ width: Infinity }, ', `width`', 'Infinity'],
+    [{ height: -Infinity }, ', `height`', '-Infinity'],
+    [{ overlay: new Map([['text', 'Hi']]) }, ', `overlay`', 'an instance of a class'],
+    [{ flags: new Set(['tiled']) }, ', `flags`', 'an instance of a class'],
+    [{ overlay: new Overlay() }, ', `overlay`', 'an instance of a class'],
+    [{ overlay: new Date(0) }, ', `overlay`', 'an instance of a class'],
+    [{ overlay: new String(IMAGE_ID) }, ', `overlay`', 'an instance of a class'],
+    [{ overlay: { text: undefined, text_style: 'Arial_40' } }, ', `overlay.text`', 'undefined'],
+    [{ underlay: { text: 'Hi', font_size: NaN } }, ', `underlay.font_size`', 'NaN'],
+    [{ border: { width: 4, color: undefined } }, ', `border.color`', 'undefined'],
+    [{ effect: ['sepia', undefined] }, ', `effect[1]`', 'undefined'],
+    [{ effect: sparse }, ', `effect[2]`', 'undefined'],
+    [{ flags: [undefined] }, ', `flags[0]`', 'undefined'],
+    [{ toJSON: () => ({}) }, ', `toJSON`', 'a function'],
+    [{ [Symbol('width')]: 5 }, '', 'an object with a symbol as a key'],
+    [new Map([['width', 5]]), '', 'an instance of a class'],
+    [
+      loop,
+      ', `overlay.loop.overlay.loop.overlay.loop.overlay.loop.overlay.loop.overlay.loop.overlay.loop`',
+      'nested too deep',
+    ],
+  ])('signs no step that JSON would alter: %o', async (step, place, what) => {
+    const transformations = [{ width: 400 }, step] as readonly Step[];
+    await expect(signToken({ ...bound, transformations })).rejects.toThrow(
+      new TypeError(
+        `signToken: step 2${place} is ${what}. Pass text, a finite number, true, false, null, an array or a plain object, or leave the key out.`,
+      ),
+    );
+  });
+
+  it.each([
+    { filename: undefined },
+    { full_size: () => true },
+    { download: false, a: { b: [NaN] } },
+    new (class {
+      readonly download = false;
+    })(),
+  ])('signs no `sharinpix` that JSON would alter: %o', async (sharinpix) => {
+    await expect(signToken({ ...bound, sharinpix })).rejects.toThrow(
+      /^signToken: `sharinpix[\w.[\]]*` is .*\. Pass text, /,
+    );
+  });
+
+  it('signs a step of another realm, and one without a prototype', async () => {
+    const step = runInNewContext('({ overlay: { text: "Hi", text_style: "a_9" } })') as Step;
+    const bare = Object.assign(Object.create(null) as object, { width: 5, height: null });
+    expect(
+      payloadOf(await signToken({ ...bound, transformations: [step, bare as unknown as Step] })),
+    ).toMatchObject({
+      transformations: [step, { width: 5, height: null }],
+    });
+  });
+
   it('gives every option that is undefined or null its own error, and signs nothing', async () => {
     const options = ['algorithm', 'kid', 'transformations', 'imageId', 'exp', 'nbf', 'iat', 'jti'];
     for (const name of [...options, 'sessionId', 'sharinpix', 'issuerId', 'secret', 'baseUrl']) {
@@ -203,14 +270,14 @@ describe('signToken', () => {
     ['a date that is none', new Date('x')],
   ])('refuses %s as an exp', async (_, exp) => {
     await expect(signToken({ ...bound, exp })).rejects.toThrow(
-      new RangeError('exp must be a Date, or seconds since 1970.'),
+      new RangeError('signToken: `exp` must be a Date, or seconds (not milliseconds) since 1970.'),
     );
   });
 
   it('refuses a token that the service would not read', async () => {
     const transformations = [{ overlay: { text: 'x'.repeat(6_000), text_style: 'Arial_40' } }];
     await expect(signToken({ ...bound, transformations })).rejects.toThrow(
-      /^The token has 8\d{3} characters/,
+      /^signToken: the token has 8\d{3} characters/,
     );
   });
 });

@@ -44,7 +44,9 @@ const IMPLAUSIBLE_SECONDS = 1e11;
 /**
  * Signs a token with WebCrypto, under the header `{"typ":"JWT","alg":…}`.
  * @throws TypeError for an option that is missing, undefined, null, unknown or of the wrong type: JSON would drop an
- * undefined `imageId`, and the token would open every image. The message names the option, and no value.
+ * undefined `imageId`, and the token would open every image. Likewise for a value inside `transformations` or `sharinpix`
+ * that JSON drops or alters: undefined, a function, a symbol, NaN, a Map. The message names the option, or the step and
+ * its key, and no value.
  * @throws RangeError for a time that is not in seconds, and for a token longer than the service reads.
  */
 export async function signToken(options: TokenOptions): Promise<string> {
@@ -56,7 +58,9 @@ export async function signToken(options: TokenOptions): Promise<string> {
   const signature = new Uint8Array(await crypto.subtle.sign('HMAC', key, encodeText(signed)));
   const token = `${signed}.${encodeBytes(signature)}`;
   if (token.length > MAX_TOKEN_LENGTH) {
-    throw new RangeError(`The token has ${token.length} characters; the service reads ${MAX_TOKEN_LENGTH}.`);
+    throw new RangeError(
+      `signToken: the token has ${token.length} characters; the service reads ${MAX_TOKEN_LENGTH}.`,
+    );
   }
   return token;
 }
@@ -89,7 +93,7 @@ function secondsOf(name: string, time: number | Date | undefined): number | unde
   if (time === undefined) return undefined;
   const seconds = typeof time === 'number' ? time : Math.floor(time.getTime() / 1000);
   if (seconds >= 0 && seconds < IMPLAUSIBLE_SECONDS) return seconds;
-  throw new RangeError(`${name} must be a Date, or seconds since 1970.`);
+  throw new RangeError(`signToken: \`${name}\` must be a Date, or seconds (not milliseconds) since 1970.`);
 }
 
 /** What an option may be. */
@@ -179,6 +183,50 @@ function requireOptions(options: unknown): void {
         : `signToken: \`${name}\` must be ${expected}.`,
     );
   }
+  const { transformations = [], sharinpix = {} } = options as unknown as TokenOptions;
+  for (const [index, step] of transformations.entries()) requireJson(step, `step ${index + 1}`, '', 3);
+  requireJson(sharinpix, '', 'sharinpix', 2);
+}
+
+/** The service reads no deeper payload; a value that contains itself has no end. */
+const MAX_DEPTH = 16;
+
+/**
+ * Requires what JSON writes as it is. It would drop an undefined `overlay`, and the picture would lose its watermark.
+ * @param place The step, if any. @param path The keys within it. @param depth Containers around it, itself included.
+ * @throws TypeError naming place and path.
+ */
+function requireJson(value: unknown, place: string, path: string, depth: number): void {
+  const fault = findJsonFault(value, depth);
+  if (fault !== null) {
+    const subject = [place, path === '' ? '' : `\`${path}\``].filter((part) => part !== '').join(', ');
+    throw new TypeError(
+      `signToken: ${subject} is ${fault}. Pass text, a finite number, true, false, null, an array or a plain object, or leave the key out.`,
+    );
+  }
+  if (Array.isArray(value)) {
+    // By index: `forEach` would skip a hole, which JSON writes as null.
+    for (let index = 0; index < value.length; index += 1) {
+      requireJson(value[index], place, `${path}[${index}]`, depth + 1);
+    }
+  } else if (isObject(value)) {
+    for (const [key, member] of Object.entries(value)) {
+      requireJson(member, place, path === '' ? key : `${path}.${key}`, depth + 1);
+    }
+  }
+}
+
+/** What a value is, where JSON would drop or alter it; completes "is …". Null for what JSON writes as it is. */
+function findJsonFault(value: unknown, depth: number): string | null {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return null;
+  if (typeof value === 'number') return Number.isFinite(value) ? null : String(value);
+  if (typeof value !== 'object') return value === undefined ? 'undefined' : `a ${typeof value}`;
+  if (depth > MAX_DEPTH) return 'nested too deep';
+  if (Array.isArray(value)) return null;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  // Plain in any realm: a test runner's own `Object.prototype` is not this one's.
+  if (prototype !== null && Object.getPrototypeOf(prototype) !== null) return 'an instance of a class';
+  return Object.getOwnPropertySymbols(value).length > 0 ? 'an object with a symbol as a key' : null;
 }
 
 function describeUnknown(name: string): string {
