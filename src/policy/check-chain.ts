@@ -1,5 +1,6 @@
 import type { ComponentValues } from '../transformations/component.js';
 import type { MappedChain } from '../transformations/transformation.mapper.js';
+import type { ExpandedSteps } from './expand-steps.js';
 import { PolicyViolationError } from './policy.errors.js';
 import type { Policy } from './policy.js';
 
@@ -16,6 +17,23 @@ export function checkChain(policy: Policy, chain: MappedChain): void {
   if (layers !== undefined) checkLayers(layers, components, chain);
   if (width !== undefined) checkSide('width', width, components, chain);
   if (height !== undefined) checkSide('height', height, components, chain);
+}
+
+/**
+ * Requires under `strict` that every step of a token has an effect: one without may be a watermark whose overlay was
+ * dropped on the way. Presets are the operator's own.
+ * @param presets The numbers of the steps that call a preset.
+ * @throws {InvalidTransformationError} 422
+ */
+export function checkEffects(
+  { document }: Policy,
+  chain: MappedChain,
+  presets: ExpandedSteps['presets'],
+): void {
+  if (document.strict !== true) return;
+  for (const step of chain.steps) {
+    if (!presets.has(step.step)) step.requireEffect();
+  }
 }
 
 const LAYERED = [

@@ -8,7 +8,6 @@ import {
 import { settingsOf, type TokenClaims } from '../tokens/token-claims.js';
 import { InvalidTokenError } from '../tokens/token.errors.js';
 import { printable } from '../domain/printable.js';
-import { canonicalUuid } from '../domain/uuid.js';
 import { NearNames, plainName } from '../transformations/near-names.js';
 import { nearStepKey, PARAMETER_BY_KEY, PRESET_KEY } from '../transformations/vocabulary.js';
 import { selectBaseChain } from './base-chain.js';
@@ -95,7 +94,10 @@ function refuseName(name: string, near: string): never {
 const isUnboundId = ({ claims }: Names, claim: string): boolean =>
   !claims.has('id') && plainName(claim) === 'id';
 
-const containsUuid = (value: unknown): boolean => [value].flat().some((each) => canonicalUuid(each) !== null);
+const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/i;
+
+/** Whether a UUID is anywhere in a value: in a list or an object, or in a text beside something else. */
+const containsUuid = (value: unknown): boolean => UUID.test(JSON.stringify(value));
 
 /** The key of a step that a claim has as its name, or resembles; null for neither. */
 function findStepKey(claim: string): string | null {

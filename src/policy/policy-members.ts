@@ -140,8 +140,8 @@ export const POLICY_MEMBERS = {
     schema: { type: 'integer', minimum: 1, maximum: MAX_SECONDS, default: 300 },
   },
   strict: boolean(
-    'Unknown keys of a step are refused with 422 instead of ignored, and so are the claims `id` and `Id` with 401 ' +
-      'where they hold a UUID that does not bind the token.',
+    'Unknown keys of a step, steps without effect and flags of a layer without one are refused with 422 instead of ' +
+      'ignored, and so are the claims `id` and `Id` with 401 where they hold a UUID that does not bind the token.',
   ),
   lenient: boolean(
     'Unknown claims and keys that resemble known ones (`transformation`, `imageId`, `widht`), and parameters beside ' +

@@ -6,7 +6,7 @@ import { OverlayNotFoundError } from '../domain/overlay.errors.js';
 import type { Overlay } from '../domain/overlay.js';
 import { selectBaseChain } from '../policy/base-chain.js';
 import { type CacheLifetime, cacheLifetime } from '../policy/cache-lifetime.js';
-import { checkChain } from '../policy/check-chain.js';
+import { checkChain, checkEffects } from '../policy/check-chain.js';
 import { checkClaims } from '../policy/check-claims.js';
 import { checkToken, policyValidity } from '../policy/check-token.js';
 import { type ExpandedSteps, expandSteps, NO_STEPS } from '../policy/expand-steps.js';
@@ -94,6 +94,7 @@ export function decideRedirect(
   if (image === null || (claims === null && image.access !== 'public')) throw new ImageDeletedError();
 
   const mapped = services.mapper.map(steps.steps, steps.numbers, policy.lenient);
+  if (claims !== null) checkEffects(policy, mapped, steps.presets);
   // An original that a policy with limits forbids was refused with its token.
   if (claims?.original !== true) {
     checkGenerative(policy, mapped, steps.presets);

@@ -113,15 +113,44 @@ export class MappedStep {
     if (kept !== '') this.put('fl', kept);
   }
 
+  /**
+   * Requires that it has an effect, and that each of its flags has: otherwise the layer that they belong to was dropped
+   * on the way. After `settle`.
+   * @throws {InvalidTransformationError} 422
+   */
+  requireEffect(): void {
+    const { step, source } = this;
+    const [idle] = this.idleFlags;
+    if (idle !== undefined) {
+      throw new InvalidTransformationError({
+        step,
+        key: 'flags',
+        value: idle.written,
+        allowed:
+          'in a step without `overlay` or `underlay`, flags that do not act on a layer: the issuer is strict',
+      });
+    }
+    if (this.parts.length > 0) return;
+    throw new InvalidTransformationError({
+      step,
+      value: source,
+      allowed: 'a step with at least one parameter that has a value: the issuer is strict',
+    });
+  }
+
+  /** Flags that act on a layer, where there is none. */
+  private get idleFlags(): readonly UsedFlag[] {
+    return this.onLayer ? NO_FLAGS : this.flags.filter(({ flag }) => flag.scope === 'layer');
+  }
+
   /** What has no effect. */
   get ignored(): readonly IgnoredKey[] {
     const { source } = this;
     const overruled = isSize(source['size']) ? SIDES.filter(({ key }) => isSet(source[key])) : [];
-    const flags = this.onLayer ? [] : this.flags.filter(({ flag }) => flag.scope === 'layer');
     return [
       ...findIgnoredKeys(source),
       ...overruled.map(({ key }) => ({ key, reason: 'overruled by `size`' })),
-      ...flags.map(({ written }) => ({
+      ...this.idleFlags.map(({ written }) => ({
         key: 'flags',
         reason: `\`${written}\` acts only on a layer, and this step has none`,
       })),

@@ -288,6 +288,24 @@ describe('presets and keys', () => {
       key: 'miaim',
     });
   });
+
+  it('without effect are refused where the issuer is strict', async () => {
+    await setPolicy({});
+    // As JSON has `{ overlay: undefined, flags: 'tiled' }`.
+    expect(await chainOf(tenant.steps({ flags: 'tiled' }, {}))).toBe(BASE);
+    await setPolicy({ strict: true });
+    expect(await refusalOf(tenant.steps({ width: 5 }, { flags: 'tiled' }))).toMatchObject({
+      status: 422,
+      code: 'invalid_transformation',
+      step: 2,
+      key: 'flags',
+    });
+    expect(await refusalOf(tenant.steps({}))).toMatchObject({
+      status: 422,
+      code: 'invalid_transformation',
+      step: 1,
+    });
+  });
 });
 
 describe('limits', () => {

@@ -293,14 +293,24 @@ describe('the claims `id` and `Id`', () => {
     ]);
   });
 
-  it.each(['id', 'Id', 'ID'])('are refused under strict where they hold a UUID: %s', (claim) => {
+  it.each(['id', 'Id', 'ID', ' id '])('are refused under strict where they hold a UUID: %s', (claim) => {
     const refusal = `The claim \`${claim}\` does not bind the token to an image. Sign \`image_id\` instead.`;
-    for (const value of [IMAGE, IMAGE.toUpperCase(), [IMAGE], ['a', OTHER]]) {
+    for (const value of [
+      ...[IMAGE, IMAGE.toUpperCase(), ` ${IMAGE} `, `${IMAGE}\n`, `{${IMAGE}}`, `urn:uuid:${IMAGE}`],
+      ...[
+        [IMAGE],
+        ['a', OTHER],
+        [[[IMAGE]]],
+        { image: IMAGE },
+        [{ ids: [null, { x: IMAGE }] }],
+        { [IMAGE]: 1 },
+      ],
+    ]) {
       expect(refusalOf({ strict: true }, { [claim]: value })).toBe(refusal);
       expect(refusalOf({ strict: true, lenient: true }, { [claim]: value })).toBe(refusal);
       expect(refusalOf({}, { [claim]: value })).toBeNull();
     }
-    for (const value of ['0012400000abcDEAAY', 7, null, {}, [], `${IMAGE} `]) {
+    for (const value of ['0012400000abcDEAAY', 7, null, {}, [], { id: IMAGE.slice(1) }]) {
       expect(refusalOf({ strict: true }, { [claim]: value })).toBeNull();
     }
   });

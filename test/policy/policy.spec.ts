@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createBaseChain, selectBaseChain } from '../../src/policy/base-chain.js';
-import { checkChain } from '../../src/policy/check-chain.js';
+import { checkChain, checkEffects } from '../../src/policy/check-chain.js';
 import { checkToken } from '../../src/policy/check-token.js';
 import { compilePolicy, findPolicyFaults, readStoredPolicy } from '../../src/policy/compile-policy.js';
 import { expandSteps } from '../../src/policy/expand-steps.js';
@@ -451,10 +451,44 @@ describe('steps under a policy', () => {
       [{ miaim: null }],
       { step: 1, key: 'miaim', allowed: 'a parameter of the vocabulary: the issuer is strict' },
     ],
-    // A flag without a layer is a known key.
-    [{ strict: true }, [{ width: 5, flags: 'tiled' }], null],
   ])('%j: %j', (document, steps, violation) => {
     expect(violationOf(() => expandSteps(compilePolicy(document), steps))).toStrictEqual(violation);
+  });
+});
+
+describe('steps without effect under a strict policy', () => {
+  const presets = { empty: [{}] };
+  const check = (document: PolicyDocument, steps: unknown): object | null =>
+    violationOf(() => {
+      const policy = compilePolicy({ presets, ...document });
+      const expanded = expandSteps(policy, steps);
+      const chain = new TransformationMapper().map(expanded.steps, expanded.numbers, policy.lenient);
+      checkEffects(policy, chain, expanded.presets);
+    });
+  const FLAGS =
+    'in a step without `overlay` or `underlay`, flags that do not act on a layer: the issuer is strict';
+  const STEP = 'a step with at least one parameter that has a value: the issuer is strict';
+
+  it.each<[steps: unknown, violation: object | null]>([
+    [undefined, null],
+    [[], null],
+    [[{ width: 5 }, { overlay: LOGO, flags: 'tiled' }], null],
+    [[{ width: 5, height: null }], null],
+    [[{ preset: 'empty' }], null],
+    [[{ overlay: LOGO }, { width: 0.3, flags: 'relative' }, { flags: ['layer_apply', 'no_overflow'] }], null],
+    [[{ flags: 'progressive' }], null],
+    [[{ width: 5 }, {}], { step: 2, value: '{}', allowed: STEP }],
+    [[{ height: null, crop: '' }], { step: 1, value: '{"height":null,"crop":""}', allowed: STEP }],
+    [[{ flags: [] }], { step: 1, value: '{"flags":[]}', allowed: STEP }],
+    [[{ flags: 'tiled' }], { step: 1, key: 'flags', value: '"tiled"', allowed: FLAGS }],
+    [
+      [{ preset: 'empty' }, { opacity: 40, flags: ['progressive', 'tiled'] }],
+      { step: 2, key: 'flags', value: '"tiled"', allowed: FLAGS },
+    ],
+  ])('are refused: %j', (steps, violation) => {
+    expect(check({ strict: true }, steps)).toStrictEqual(violation);
+    expect(check({ strict: true, lenient: true }, steps)).toStrictEqual(violation);
+    expect(check({}, steps)).toBeNull();
   });
 });
 
