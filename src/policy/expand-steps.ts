@@ -143,10 +143,11 @@ const appliesToAny = (key: string, holds: (key: string) => boolean): boolean =>
 
 function refuseUnknown({ document }: Policy, key: string, step: number): void {
   if (document.strict !== true) return;
+  refuseNearKey(key, step);
   throw new InvalidTransformationError({
     step,
     key,
-    allowed: `a parameter of the vocabulary: the issuer is strict`,
+    allowed: 'a parameter of the vocabulary: the issuer is strict',
   });
 }
 

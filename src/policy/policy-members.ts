@@ -144,8 +144,8 @@ export const POLICY_MEMBERS = {
       'ignored, and so are the claims `id` and `Id` with 401 where they hold a UUID that does not bind the token.',
   ),
   lenient: boolean(
-    'Unknown claims and keys that resemble known ones (`transformation`, `imageId`, `widht`), and parameters beside ' +
-      '`transformations`, are ignored instead of refused with 401 and 422. Has no effect beside `strict`.',
+    'Unknown claims and keys that resemble known ones (`transformation`, `imageId`, `widht`, `w`), and parameters ' +
+      'beside `transformations`, are ignored instead of refused with 401 and 422. Has no effect beside `strict`.',
   ),
   claims: oneOf(
     '`sharinpix`: tokens for SharinPix. `id` or `Id` binds as `image_id` does, `sharinpix.full_size` leaves out the ' +

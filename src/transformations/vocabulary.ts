@@ -388,10 +388,13 @@ export const PRESET_KEY = 'preset';
 
 const nearKeys = new NearNames([...PARAMETER_BY_KEY.keys(), PRESET_KEY], IGNORED_KEYS.keys());
 
-/** The key that an unknown key of a step was probably meant to be; null where it resembles none. */
+/** The key that an unknown key of a step was probably meant to be; null where it resembles none and is no short code. */
 export function nearStepKey(key: string): string | null {
   // `$width` is a variable of the SDK, and not a misspelled `width`.
-  return key.trimStart().startsWith('$') ? null : nearKeys.find(key);
+  if (key.trimStart().startsWith('$')) return null;
+  const near = nearKeys.find(key);
+  if (near !== null || PARAMETER_BY_KEY.has(key)) return near;
+  return PARAMETER_BY_CODE.get(key.trim().toLowerCase())?.key ?? null;
 }
 
 /** Why a step's key that is no parameter has no effect; a short sentence without a subject. */

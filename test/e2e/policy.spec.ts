@@ -289,6 +289,26 @@ describe('presets and keys', () => {
     });
   });
 
+  it.each([{}, { strict: true }])(
+    'that are misspelt, or a short code, name the near key under %j',
+    async (policy) => {
+      await setPolicy(policy);
+      for (const [key, near] of [
+        ['widht', 'width'],
+        ['w', 'width'],
+        ['l', 'overlay'],
+      ] as const) {
+        expect(await refusalOf(tenant.steps({ crop: 'fit', [key]: 5 }))).toMatchObject({
+          status: 422,
+          code: 'invalid_transformation',
+          step: 1,
+          key,
+          near,
+        });
+      }
+    },
+  );
+
   it('without effect are refused where the issuer is strict', async () => {
     await setPolicy({});
     // As JSON has `{ overlay: undefined, flags: 'tiled' }`.

@@ -350,8 +350,6 @@ describe('a key that no token may use', () => {
     ['start_offset', 1],
     ['video_codec', 'h264'],
     ['responsive_width', true],
-    ['w', 1],
-    ['l', 'x'],
     ['', 1],
     ['startOffset', 1],
     ['miaim', 'hey hey !'],
@@ -369,6 +367,8 @@ describe('a key that no token may use', () => {
 
   it.each([
     ['widht', 'width'],
+    ['w', 'width'],
+    ['l', 'overlay'],
     ['width ', 'width'],
     ['Width', 'width'],
     ['overlays', 'overlay'],

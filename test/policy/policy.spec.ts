@@ -413,8 +413,10 @@ describe('steps under a policy', () => {
     [
       { presets, lenient: true, strict: true },
       [{ preset: 'card', widht: 1 }],
-      { step: 1, key: 'widht', allowed: 'a parameter of the vocabulary: the issuer is strict' },
+      { step: 1, key: 'widht', near: 'width', allowed: '`width`' },
     ],
+    [{ strict: true }, [{ widht: 1 }], { step: 1, key: 'widht', near: 'width', allowed: '`width`' }],
+    [{ strict: true }, [{ l: LOGO }], { step: 1, key: 'l', near: 'overlay', allowed: '`overlay`' }],
     // A value that is absent is no use of its key; a layer never is.
     [{ denied_keys: ['height', 'effect'] }, [{ width: 1, height: null, effect: [] }], null],
     [{ denied_keys: ['height'] }, [{ size: '' }], null],

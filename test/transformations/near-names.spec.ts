@@ -80,12 +80,18 @@ describe('an unknown key of a step', () => {
     ['presets', 'preset'],
     ['Preset', 'preset'],
     ['prset', 'preset'],
+    // Short codes of the URL.
+    ...PARAMETERS.filter(({ key, code }) => code !== '' && code !== key).map(
+      ({ key, code }): [string, string] => [code, key],
+    ),
+    ['W', 'width'],
+    [' w ', 'width'],
   ])('%s was probably meant to be %s', (key, near) => {
     expect(nearStepKey(key)).toBe(near);
   });
 
   it.each([
-    ...['miaim', 'super_plop', '', ' ', 'a', 'z', 'w', 'xy', 'yx', 'dp', 'fp', 'if', 'wdht', 'widthxx'],
+    ...['miaim', 'super_plop', '', ' ', 'i', 'j', 'ww', 'xy', 'yx', 'dp', 'fp', 'if', 'wdht', 'widthxx'],
     ...[
       '$x',
       '$y',

@@ -163,7 +163,7 @@ describe('TransformationMapper', () => {
         "custom_pre_function":{"function_type":"wasm","source":"x"},"secure_distribution":"evil.example.org",
         "private_cdn":true,"cname":"evil.example.org","cloud_name":"other","sign_url":false,"type":"upload",
         "if":"w_gt_1","$x":1,"$width":"!a!","variables":[["$a",1]],"__proto__":{"width":1},"constructor":{"width":1},
-        "prototype":1,"toString":"x","startOffset":1,"w":1,"l":"secret",
+        "prototype":1,"toString":"x","startOffset":1,
         "responsive_width":true,"format":"png","version":1,"start_offset":1,"video_codec":"h264","":1}`,
     ) as Record<string, unknown>;
 
@@ -189,6 +189,8 @@ describe('TransformationMapper', () => {
       ['defaultImage', 'default_image'],
       ['overlays', 'overlay'],
       ['presets', 'preset'],
+      ['w', 'width'],
+      ['l', 'overlay'],
     ])('is refused: `%s`, naming `%s`', (key, near) => {
       const steps = [{ height: 5 }, { [key]: 1, height: 5 }];
       const refuse = (): unknown => mapper.map(steps);
