@@ -1,10 +1,11 @@
 import { isLosslessNumber, LosslessNumber, parse } from 'lossless-json';
 
 /**
- * Numbers that JSON.parse reads as whole ones, though their text has a fraction or an exponent: Ruby, Python and Java
- * write a share of 1 as `1.0`. It may match inside a string too, which costs time and nothing else.
+ * Numbers that JSON.parse may read as whole ones, though their text has a fraction or an exponent: Ruby, Python and Java
+ * write a share of 1 as `1.0`, and a double has no more than 17 digits. It may match inside a string too, which costs
+ * time and nothing else.
  */
-const MAY_HOLD_SHARES = /[:,[\s]-?\d+(?:\.0+|(?:\.\d+)?[eE][+-]?\d+)\s*[,\]}]/;
+const MAY_HOLD_SHARES = /[:,[\s]-?(?:\d+(?:\.0+|(?:\.\d+)?[eE][+-]?\d+)|(?=[\d.]{16})\d+\.\d+)\s*[,\]}]/;
 
 /**
  * Parses JSON, and keeps the decimal point of numbers such as `1.0` where a share is another value than a whole number:
@@ -53,9 +54,20 @@ function readNumber(text: string): number | LosslessNumber {
 function keepShare(this: unknown, key: string, value: unknown): unknown {
   if (!isLosslessNumber(value)) return value;
   const whole = Number(value.value);
-  return SHARES.has(key) || isVectorizeShare(this, key) ? whole.toFixed(1) : whole;
+  return SHARES.has(key) || isVectorizeShare(this, key, whole) ? whole.toFixed(1) : whole;
 }
 
-/** Detail and despeckle of `["vectorize", <colours>, <detail>, <despeckle>]`: the only shares in a list. */
-const isVectorizeShare = (list: unknown, index: string): boolean =>
-  Array.isArray(list) && list[0] === 'vectorize' && (index === '2' || index === '3');
+/**
+ * Whether a value is the detail or despeckle of `["vectorize", <colours>, <detail>, <despeckle>]`: the only shares of an
+ * effect. Names and values may be joined (`"vectorize:3"`), and the colours, 2 to 30, be left out.
+ */
+function isVectorizeShare(holder: unknown, key: string, value: number): boolean {
+  if (key === 'vectorize') return !isColours(value);
+  if (!Array.isArray(holder)) return false;
+  const [name, ...before] = holder.slice(0, Number(key)).join(':').split(':');
+  if (name !== 'vectorize') return false;
+  const place = before.length + (isColours(Number(before[0] ?? value)) ? 0 : 1);
+  return place === 1 || place === 2;
+}
+
+const isColours = (value: number): boolean => value >= 2 && value <= 30;

@@ -29,8 +29,8 @@ export interface Grammar {
    * too, and is written as itself: a chain can be read back with the same table.
    */
   write(value: unknown): string | undefined;
-  /** A narrower `allowed` for this value, where the grammar knows one. */
-  allowedFor?(value: unknown): string;
+  /** A narrower `allowed` for this value; undefined where the grammar knows none. */
+  allowedFor?(value: unknown): string | undefined;
 }
 
 // No exponent, no leading zero, no sign but minus: one spelling per number, and never `1e9` or `NaN`.
@@ -65,12 +65,19 @@ export function number(
 ): Grammar {
   const constants = new Set(options.words);
   const expressions = options.expressions ?? false;
+  const allowed = [
+    ...ranges(options),
+    ...(constants.size > 0 ? [[...constants].join(', ')] : []),
+    ...(expressions ? [EXPRESSION_ALLOWED] : []),
+  ].join('; or ');
   return {
-    allowed: [
-      ...ranges(options),
-      ...(constants.size > 0 ? [[...constants].join(', ')] : []),
-      ...(expressions ? [EXPRESSION_ALLOWED] : []),
-    ].join('; or '),
+    allowed,
+    allowedFor(value) {
+      const whole = options.share === true ? /^(-?\d+)\.0+$/.exec(String(value))?.[1] : undefined;
+      return whole !== undefined && within(Number(whole), options.integer)
+        ? `${allowed}. For pixels, write ${whole}: a number with a decimal point is a share`
+        : undefined;
+    },
     shape: {
       kind: 'number',
       ...(options.integer ? { integer: options.integer } : {}),
@@ -169,6 +176,14 @@ export function listOf(item: Grammar, separator: string, most: number): Grammar 
 export function anyOf(...grammars: readonly Grammar[]): Grammar {
   return {
     allowed: grammars.map((grammar) => grammar.allowed).join('; or '),
+    allowedFor(value) {
+      for (const [index, grammar] of grammars.entries()) {
+        const narrower = grammar.allowedFor?.(value);
+        if (narrower === undefined) continue;
+        return grammars.map((each, place) => (place === index ? narrower : each.allowed)).join('; or ');
+      }
+      return undefined;
+    },
     shape: { kind: 'any_of', of: grammars.map((grammar) => grammar.shape) },
     write(value) {
       for (const grammar of grammars) {

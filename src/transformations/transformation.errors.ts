@@ -26,13 +26,15 @@ export interface MisspelledKey {
 function render(value: unknown): string {
   let text: string | undefined;
   try {
-    // JSON has no NaN or Infinity and would show null.
-    text = typeof value === 'number' ? String(value) : JSON.stringify(value);
+    // JSON has no NaN or Infinity and would show null. A share such as `400.0` is kept as text: see share-json.ts.
+    text = typeof value === 'number' || isShare(value) ? String(value) : JSON.stringify(value);
   } catch {
     text = undefined;
   }
   return printable(text ?? typeof value);
 }
+
+const isShare = (value: unknown): boolean => typeof value === 'string' && /^-?\d+\.0$/.test(value);
 
 /** 422: a step, or a value in it, is outside the vocabulary. It is neither passed on nor dropped in silence. */
 export class InvalidTransformationError extends ProblemError {

@@ -23,6 +23,18 @@ describe('a number whose text has a point or an exponent', () => {
     ['1e0', '1.0'],
     ['10.0E-1', '1.0'],
     ['1.5e1', '15.0'],
+    // As many digits as a double does not have: whole once parsed, and never a pixel.
+    ['1.0000000000000000000001', '1.0'],
+    ['0.99999999999999999999', '1.0'],
+    ['0.9999999999999999', 0.9999999999999999],
+    ['0.99999999999999999', '1.0'],
+    ['-1.00000000000000001', '-1.0'],
+    ['123456789012345.99', 123456789012345.98],
+    ['9007199254740992.5', '9007199254740992.0'],
+    ['999999999999999e-15', 0.999999999999999],
+    ['99999999999999999999e-20', '1.0'],
+    ['1e-400', '0.0'],
+    [`0.${'0'.repeat(400)}1`, '0.0'],
     ['1', 1],
     ['1.5', 1.5],
     ['1.50', 1.5],
@@ -33,11 +45,33 @@ describe('a number whose text has a point or an exponent', () => {
       ['{"width":', '}'],
       ['{"width" : ', ' }'],
       ['{"a":[7],"width":', '}'],
+      // The same beside another share.
+      ['{"a":[7],"width":', ',"x":1.0}'],
     ] as const) {
-      expect(parseWithShares(before + text + after)).toStrictEqual(
-        before.startsWith('{"a"') ? { a: [7], width: value } : { width: value },
-      );
+      expect(parseWithShares(before + text + after)).toStrictEqual({
+        ...(before.startsWith('{"a"') ? { a: [7] } : {}),
+        width: value,
+        ...(after.includes('x') ? { x: '1.0' } : {}),
+      });
     }
+  });
+
+  it('is never a whole number where it has a point or a negative exponent, whatever its digits', () => {
+    const digits = fc.string({ unit: fc.constantFrom('0', '9', '1', '5'), minLength: 1, maxLength: 24 });
+    fc.assert(
+      fc.property(
+        digits,
+        digits,
+        fc.constantFrom('', 'e-1', 'E-20', 'e-400'),
+        (whole, fraction, exponent) => {
+          const text = `${whole.replace(/^0+(?=.)/, '')}.${fraction}${exponent}`;
+          const { width } = parseWithShares(`{"width":${text}}`) as { readonly width: unknown };
+          expect(Number.isInteger(width)).toBe(false);
+          expect(Number(width)).toBe(Number(text));
+        },
+      ),
+      { numRuns: 5_000 },
+    );
   });
 
   const hasBoth = (shape: Shape): boolean =>
@@ -60,6 +94,13 @@ describe('a number whose text has a point or an exponent', () => {
     ['{"effect":["blur",300.0]}', 'e_blur:300'],
     ['{"effect":{"sepia":80.0}}', 'e_sepia:80'],
     ['{"effect":["vectorize",3.0,1.0,0.0,7.0]}', 'e_vectorize:3:1.0:0.0:7'],
+    ['{"effect":["vectorize:3",1.0]}', 'e_vectorize:3:1.0'],
+    ['{"effect":["vectorize:3",1.0,0.0,7.0]}', 'e_vectorize:3:1.0:0.0:7'],
+    ['{"effect":["vectorize:3:0.5",1.0,7.0]}', 'e_vectorize:3:0.5:1.0:7'],
+    ['{"effect":["vectorize",1.0]}', 'e_vectorize:1.0'],
+    ['{"effect":["vectorize",0.5,1.0,7.0]}', 'e_vectorize:0.5:1.0:7'],
+    ['{"effect":{"vectorize":1.0}}', 'e_vectorize:1.0'],
+    ['{"effect":{"vectorize":3.0}}', 'e_vectorize:3'],
     ['{"border":{"width":4.0}}', 'bo_4px_solid_black'],
     ['{"radius":[20.0,0],"opacity":50.0,"quality":80.0,"page":2.0}', 'o_50,pg_2,q_80,r_20:0'],
     ['{"x":-0.0,"y":-2.0}', 'x_0.0,y_-2.0'],
@@ -75,18 +116,22 @@ describe('a number whose text has a point or an exponent', () => {
   });
 
   it.each([
-    ['width', '100.0', '"100.0"'],
-    ['width', '10.1', '10.1'],
-    ['width', '37.5', '37.5'],
-    ['height', '1.0E2', '"100.0"'],
-    ['width', '0.0', '"0.0"'],
-    ['x', '12.5', '12.5'],
-    ['y', '-11.0', '"-11.0"'],
-  ])('is refused as the share of `%s` beyond 1,000 %%, with its range: %s', (key, text, value) => {
+    ['width', '100.0', '100.0', '100'],
+    ['width', '400.000', '400.0', '400'],
+    ['width', '10.1', '10.1', null],
+    ['width', '37.5', '37.5', null],
+    ['height', '1.0E2', '100.0', '100'],
+    ['width', '0.0', '0.0', null],
+    ['x', '12.5', '12.5', null],
+    ['y', '-11.0', '-11.0', '-11'],
+  ])('is refused as the share of `%s` beyond 1,000 %%, with its range: %s', (key, text, value, pixels) => {
     const map = (): unknown => new TransformationMapper().map([parseWithShares(`{"${key}":${text}}`)]);
+    const hint = `For pixels, write ${String(pixels)}: a number with a decimal point is a share`;
     expect(map).toThrow(InvalidTransformationError);
     expect(map).toThrow(`\`${key}\` cannot be ${value}.`);
     expect(map).toThrow(/a share from (?:-10|0\.0001) to 10, with a decimal point \(1\.0 is 100 %\)/);
+    if (pixels === null) expect(map).not.toThrow('For pixels');
+    else expect(map).toThrow(hint);
   });
 
   it('makes the chain of the text `1.0`, in any accepted steps', () => {
