@@ -82,9 +82,7 @@ async function createIssuer(options: CreateOptions): Promise<void> {
 
 /** The policy as `--policy` has it; whether it is one is the backend's to judge. @throws UsageError */
 function readPolicy(text: string): unknown {
-  const policy = parsePolicy(text.startsWith('@') ? readInput(text.slice(1)) : text);
-  if (policy !== undefined) return policy;
-  throw new UsageError(
-    '--policy must be `recommended`, or a policy as JSON such as \'{"require_exp": true}\', or @file.',
-  );
+  const { document, fault } = parsePolicy(text.startsWith('@') ? readInput(text.slice(1)) : text);
+  if (fault === null) return document;
+  throw new UsageError(`--policy${fault}.`);
 }

@@ -1,3 +1,4 @@
+import { findRepeatedName, REPEATED } from '../tokens/repeated-name.js';
 import { parseWithShares } from '../tokens/share-json.js';
 import { findPolicyFaults, type PolicyFault } from './compile-policy.js';
 import { mapPolicySteps } from './policy-members.js';
@@ -14,14 +15,29 @@ export const RECOMMENDED_POLICY = Object.freeze({
 /** The name of `RECOMMENDED_POLICY` in settings and options. */
 const RECOMMENDED = 'recommended';
 
-/** A policy as a setting or an option has it: `recommended`, or JSON. Undefined for any other text. */
-export function parsePolicy(text: string): unknown {
-  if (text.trim() === RECOMMENDED) return RECOMMENDED_POLICY;
+/** A policy that was read from a text, or what is wrong with the text. */
+export type ParsedPolicy =
+  { readonly document: unknown; readonly fault: null } | { readonly document: null; readonly fault: string };
+
+/**
+ * A policy as a setting or an option has it: `recommended`, or JSON without repeated names. Whether the document has
+ * other faults is not judged. The fault is to be read after the name of the setting.
+ */
+export function parsePolicy(text: string): ParsedPolicy {
+  if (text.trim() === RECOMMENDED) return { document: RECOMMENDED_POLICY, fault: null };
+  let document: unknown;
   try {
-    return parseWithShares(text);
+    document = parseWithShares(text);
   } catch {
-    return undefined;
+    return {
+      document: null,
+      fault: ' must be `recommended`, or a policy as JSON such as {"require_exp": true}',
+    };
   }
+  const repeated = findRepeatedName(text);
+  return repeated === null
+    ? { document, fault: null }
+    : { document: null, fault: `: \`${repeated}\` ${REPEATED}` };
 }
 
 /**
@@ -32,12 +48,10 @@ export function readDefaultPolicy(text: string): {
   readonly policy: PolicyDocument | null;
   readonly problems: readonly string[];
 } {
-  const document = parsePolicy(text);
-  if (document === undefined) {
-    return { policy: null, problems: [' must be `recommended`, or a policy as JSON'] };
-  }
+  const { document, fault } = parsePolicy(text);
+  if (fault !== null) return { policy: null, problems: [fault] };
   const faults = findDefaultPolicyFaults(document);
-  if (faults.length === 0) return { policy: document, problems: [] };
+  if (faults.length === 0) return { policy: document as PolicyDocument, problems: [] };
   return {
     policy: null,
     problems: faults.map(({ key, detail }) => (key === 'policy' ? ` ${detail}` : `: \`${key}\` ${detail}`)),

@@ -245,8 +245,12 @@ describe.each(PLACES)('on $place', ({ open }) => {
     {
       policy: 'Recommended',
       code: 2,
-      error:
-        'error: --policy must be `recommended`, or a policy as JSON such as \'{"require_exp": true}\', or @file.\n',
+      error: 'error: --policy must be `recommended`, or a policy as JSON such as {"require_exp": true}.\n',
+    },
+    {
+      policy: '{"max_width": 800, "max_width": 65500}',
+      code: 2,
+      error: 'error: --policy: `max_width` must be there once.\n',
     },
     { policy: '@nowhere.json', code: 2, error: 'error: nowhere.json cannot be read (ENOENT).\n' },
     {

@@ -91,6 +91,24 @@ describe('an issuer’s policy', () => {
     expect(await show()).toStrictEqual({});
   });
 
+  it.each<[policy: string, key: string]>([
+    ['{"max_width":800,"max_width":65500}', 'policy.max_width'],
+    ['{"strict":true,"\\u0073trict":false}', 'policy.strict'],
+    ['{"mandatory_steps":[{"width":5,"width":6}]}', 'policy.mandatory_steps.width'],
+    ['{"presets":{"a":[{"width":5}],"a":[{"width":6}]}}', 'policy.presets.a'],
+    ['{"strict":true},"policy":{}', 'policy'],
+  ])('has no member twice: %s', async (policy, key) => {
+    const refusal = { status: 422, code: 'invalid_request', errors: [{ key, detail: 'must be there once' }] };
+    for (const [method, path] of [
+      ['PATCH', `/issuers/${tenant.issuerId}`],
+      ['POST', '/issuers'],
+    ] as const) {
+      const body = `{"name":"Twice","policy":${policy}}`;
+      const response = await service.admin(method, path, body);
+      expect(response.json()).toMatchObject(refusal);
+    }
+  });
+
   it.each<[policy: unknown, ...errors: [key: string, detail: RegExp][]]>([
     [null, ['policy', /^must be an object$/]],
     [[], ['policy', /^must be an object$/]],

@@ -252,6 +252,11 @@ describe('a half-set production', () => {
       ],
     ],
     [
+      'a default policy with a member twice',
+      { DEFAULT_POLICY: '{"strict": true, "strict": false}' },
+      ['DEFAULT_POLICY: `strict` must be there once'],
+    ],
+    [
       'a default policy that is no object',
       { DEFAULT_POLICY: '["canary"]' },
       ['DEFAULT_POLICY must be an object'],

@@ -11,6 +11,7 @@ import type { PolicyDocument } from '../../src/policy/policy.js';
 import {
   findDefaultPolicyFaults,
   parsePolicy,
+  readDefaultPolicy,
   RECOMMENDED_POLICY,
 } from '../../src/policy/recommended-policy.js';
 import { cacheLifetime, maxAgeAt } from '../../src/policy/cache-lifetime.js';
@@ -628,12 +629,21 @@ describe('the recommended policy', () => {
     ['{}', {}],
     ['{"max_width": 5}', { max_width: 5 }],
     ['{"mandatory_steps": [{"width": 1.0}]}', { mandatory_steps: [{ width: '1.0' }] }],
-    ['Recommended', undefined],
-    ['', undefined],
-    ['{"max_width": 5', undefined],
     ['null', null],
-  ])('is read from its name, any other policy from JSON: %j', (text, policy) => {
-    expect(parsePolicy(text)).toStrictEqual(policy);
+  ])('is read from its name, any other policy from JSON: %j', (text, document) => {
+    expect(parsePolicy(text)).toStrictEqual({ document, fault: null });
+  });
+
+  const NO_POLICY_TEXT = ' must be `recommended`, or a policy as JSON such as {"require_exp": true}';
+  it.each<[text: string, fault: string]>([
+    ['Recommended', NO_POLICY_TEXT],
+    ['', NO_POLICY_TEXT],
+    ['{"max_width": 5', NO_POLICY_TEXT],
+    ['{"max_width": 5, "max_width": 5000}', ': `max_width` must be there once'],
+    ['{"presets": {"a": [{"width": 1, "width": 2}]}}', ': `presets.a.width` must be there once'],
+  ])('is not read from %j', (text, fault) => {
+    expect(parsePolicy(text)).toStrictEqual({ document: null, fault });
+    expect(readDefaultPolicy(text)).toStrictEqual({ policy: null, problems: [fault] });
   });
 
   const ROWS = 'must name no image or overlay: a new issuer has none';

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { findRepeatedName } from '../../src/tokens/repeated-name.js';
 import { findJsonFault, parseJsonObject } from '../../src/tokens/strict-json.js';
 
 const parse = (text: string | Buffer, maxDepth = 16): unknown => parseJsonObject(Buffer.from(text), maxDepth);
@@ -166,5 +167,32 @@ describe('parseJsonObject', () => {
     const start = performance.now();
     expect(findJsonFault(bytes, value, 16)).toBeNull();
     expect(performance.now() - start).toBeLessThan(500);
+  });
+});
+
+describe('findRepeatedName', () => {
+  it.each<[text: string, name: string | null]>([
+    ['{}', null],
+    ['5', null],
+    ['"a:b"', null],
+    ['{"a":1,"b":{"a":1},"c":[{"a":1},{"a":1}]}', null],
+    ['{"a":"b","b":"a","c":["a","a"]}', null],
+    ['{"a":"\\"a\\":1,{\\"a\\":2}","b":"\\\\"}', null],
+    ['{"a":1,"a":1}', 'a'],
+    ['{"a":1, "\\u0061" : 2}', 'a'],
+    ['{"a":{},"b":[{"c":{"d":1,"d":2}}]}', 'b.c.d'],
+    ['{"__proto__":1,"__proto__":2}', '__proto__'],
+    ['{"":1,"":2}', ''],
+    ['[[{"x":{"y":[]},"x":1}]]', 'x'],
+  ])('of %s is %j', (text, name) => {
+    expect(findRepeatedName(text)).toBe(name);
+    expect(findJsonFault(Buffer.from(text), JSON.parse(text), 16)).toBe(
+      name === null ? null : 'duplicate_name',
+    );
+  });
+
+  it('reads a long text at once', () => {
+    const text = JSON.stringify({ a: '\\"'.repeat(500_000), b: '{'.repeat(500_000) });
+    expect(findRepeatedName(text)).toBeNull();
   });
 });

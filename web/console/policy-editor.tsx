@@ -6,6 +6,7 @@ import { adminPath, ask, type Fault, type IssuerWithKeys, type Problem } from '.
 import { useAnnounce, useRights } from './session-context.js';
 import { useMutation } from './use-service.js';
 import { FormattedText } from '../design/formatted-text.js';
+import { findRepeatedName, REPEATED } from '../../src/tokens/repeated-name.js';
 import { parseWithShares } from '../../src/tokens/share-json.js';
 
 interface PolicySectionProps {
@@ -54,6 +55,11 @@ export function usePolicyDraft(policy: object): PolicyDraft {
     read: () => {
       try {
         const parsed = parseWithShares(json);
+        const repeated = findRepeatedName(json);
+        if (repeated !== null) {
+          setMistakes([placed(json, { key: repeated, detail: REPEATED })]);
+          return null;
+        }
         setMistakes([]);
         return { policy: parsed };
       } catch (error) {

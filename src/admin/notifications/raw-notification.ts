@@ -5,7 +5,7 @@ export const NOTIFICATIONS_PATH = '/cloudinary/notifications';
 /**
  * Leaves the JSON of notifications as text, since their signature is of the text. Every other body is parsed as Fastify
  * does by default.
- * @param revise Reads the text of a body that was parsed again.
+ * @param revise Reads the text of a body that was parsed again; what it throws is the response.
  */
 export function keepNotificationsRaw(
   server: FastifyInstance,
@@ -16,8 +16,18 @@ export function keepNotificationsRaw(
     if (request.routeOptions.url === NOTIFICATIONS_PATH) done(null, body);
     else {
       void parse(request, body, (error, value: unknown) => {
-        if (error) done(error);
-        else done(null, revise(value, body));
+        if (error) {
+          done(error);
+          return;
+        }
+        let revised: unknown;
+        try {
+          revised = revise(value, body);
+        } catch (fault) {
+          done(fault as Error);
+          return;
+        }
+        done(null, revised);
       });
     }
   });

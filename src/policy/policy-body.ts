@@ -1,0 +1,25 @@
+import { isObject } from '../domain/is-object.js';
+import { InvalidRequestError } from '../domain/request.errors.js';
+import { findRepeatedName, REPEATED } from '../tokens/repeated-name.js';
+import { keepShares } from '../tokens/share-json.js';
+
+/** Members of a policy whose values are steps. */
+const STEPS = ['mandatory_steps', 'presets'] as const;
+
+/**
+ * Reads the body of a request that has a policy: keeps shares such as `1.0` in its steps, and refuses members that are
+ * there twice, of which `JSON.parse` would drop one.
+ * @param body What JSON.parse makes of `text`. Without a policy it is returned as it is.
+ * @throws {InvalidRequestError} 422 naming the member.
+ */
+export function readPolicyBody(body: unknown, text: string): unknown {
+  if (!isObject(body) || !('policy' in body)) return body;
+  const repeated = findRepeatedName(text);
+  if (repeated !== null) throw new InvalidRequestError([{ key: repeated, detail: REPEATED }]);
+  return keepShares(text, body, (plain, withShares) => {
+    const [policy, steps] = [plain['policy'], withShares['policy']];
+    if (!isObject(policy) || !isObject(steps)) return plain;
+    const kept = STEPS.filter((name) => name in steps).map((name) => [name, steps[name]] as const);
+    return { ...plain, policy: { ...policy, ...Object.fromEntries(kept) } };
+  });
+}
