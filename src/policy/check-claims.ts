@@ -8,7 +8,7 @@ import {
 import { settingsOf, type TokenClaims } from '../tokens/token-claims.js';
 import { InvalidTokenError } from '../tokens/token.errors.js';
 import { printable } from '../domain/printable.js';
-import { NearNames, plainName } from '../transformations/near-names.js';
+import { NearNames, plainName } from '../domain/near-names.js';
 import { nearStepKey, PARAMETER_BY_KEY, PRESET_KEY } from '../transformations/vocabulary.js';
 import { selectBaseChain } from './base-chain.js';
 import type { Policy } from './policy.js';

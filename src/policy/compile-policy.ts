@@ -1,4 +1,5 @@
 import { isObject } from '../domain/is-object.js';
+import { describeUnknown, NearNames } from '../domain/near-names.js';
 import { type ChainPart, DEFAULT_BASE_CHAIN, createBaseChain, createChainPart } from './base-chain.js';
 import { mapPolicySteps, POLICY_MEMBERS, type PolicyMember } from './policy-members.js';
 import type { Policy, PolicyDocument } from './policy.js';
@@ -13,13 +14,14 @@ export interface PolicyFault {
 }
 
 const MEMBERS: ReadonlyMap<string, PolicyMember> = new Map(Object.entries(POLICY_MEMBERS));
+const memberNames = new NearNames([...MEMBERS.keys()], []);
 
 /** Everything that is wrong with a policy by itself; whether its rows exist is not asked. */
 export function findPolicyFaults(document: unknown): readonly PolicyFault[] {
   if (!isObject(document)) return [{ key: 'policy', detail: 'must be an object' }];
   return Object.entries(document).flatMap(([key, value]) => {
     const member = MEMBERS.get(key);
-    const detail = member === undefined ? 'is no member of a policy' : member.findFault(value);
+    const detail = member === undefined ? describeUnknown(key, memberNames) : member.findFault(value);
     return detail === null ? [] : [{ key, detail }];
   });
 }

@@ -194,11 +194,15 @@ function closesForeignLayer(components: readonly ComponentValues[]): boolean {
   });
 }
 
-/** A refusal of the vocabulary, as a part of a sentence. */
-export function describeFault({ extensions: { step, key, allowed } }: InvalidTransformationError): string {
+/** A refusal of the vocabulary, as a part of a sentence: "step 1: `width` must be …". */
+export function describeFault({ extensions }: InvalidTransformationError): string {
+  const { step, key, near, value, allowed } = extensions as Readonly<Record<string, string | undefined>>;
   const place = [
-    ...(typeof step === 'number' ? [`step ${step}`] : []),
-    ...(typeof key === 'string' ? [`\`${key}\``] : []),
-  ];
-  return `${place.join(', ')} must be: ${typeof allowed === 'string' ? allowed : ''}`;
+    ...(step === undefined ? [] : [`step ${step}`]),
+    ...(key === undefined ? [] : [`\`${key}\``]),
+  ].join(': ');
+  if (near !== undefined) return `${place} is not a parameter; did you mean \`${near}\`?`;
+  return value === undefined
+    ? `${place} cannot be there; allowed: ${allowed}`
+    : `${place} must be ${allowed}`;
 }

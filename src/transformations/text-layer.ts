@@ -1,6 +1,6 @@
 import { type Grammar, isAbsent, matching, number, oneOf, spaced } from './grammar.js';
 import { isObject } from '../domain/is-object.js';
-import { NearNames } from './near-names.js';
+import { NearNames } from '../domain/near-names.js';
 
 /**
  * Text layers, in the SDK's own terms: `textStyle` and the text branch of `process_layer` in
@@ -234,14 +234,14 @@ export function allowedTextLayer(value: unknown): string | undefined {
   const { text, ...layer } = value;
   for (const name of Object.keys(layer)) {
     const near = nearMembers.find(name);
-    if (near !== null) return `\`${near}\` in a text layer, not \`${name}\``;
+    if (near !== null) return `a text layer with \`${near}\` instead of \`${name}\``;
   }
   const wanted = allowedText(text);
-  if (wanted !== undefined) return `as \`text\` of a text layer ${wanted}`;
+  if (wanted !== undefined) return `a text layer whose \`text\` is ${wanted}`;
   for (const [name, member] of Object.entries(layer)) {
     const grammar = TEXT_LAYER_MEMBERS.get(name);
     if (grammar !== undefined && !isAbsent(member) && grammar.write(member) === undefined) {
-      return `as \`${name}\` of a text layer ${grammar.allowedFor?.(member) ?? grammar.allowed}`;
+      return `a text layer whose \`${name}\` is ${grammar.allowedFor?.(member) ?? grammar.allowed}`;
     }
   }
   return undefined;

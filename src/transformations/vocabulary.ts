@@ -4,7 +4,7 @@ import { effect } from './effects.js';
 import { FLAGS_ALLOWED } from './flags.js';
 import { anyOf, type Grammar, isAbsent, listOf, matching, number, oneOf, spaced, words } from './grammar.js';
 import { gravity } from './gravity.js';
-import { NearNames } from './near-names.js';
+import { NearNames } from '../domain/near-names.js';
 import { TEXT_LAYER_ALLOWED } from './text-layer.js';
 
 /**

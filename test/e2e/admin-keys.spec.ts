@@ -74,9 +74,9 @@ describe('an admin key', () => {
     ['name', '', 'must be text of 1 to 200 characters without control characters'],
     ['issuer_id', null, 'must be a UUID'],
     ['issuer_id', 'x', 'must be a UUID'],
-    ['key', 'x'.repeat(40), 'property key should not exist'],
-    ['digest', 'x', 'property digest should not exist'],
-    ['prefix', 'abcdefgh', 'property prefix should not exist'],
+    ['key', 'x'.repeat(40), 'is unknown'],
+    ['digest', 'x', 'is unknown'],
+    ['prefix', 'abcdefgh', 'is unknown'],
   ])('is refused with %s %j', async (key, value, detail) => {
     const answer = await service.admin('POST', '/admin-keys', { name: 'x', scopes: ['read'], [key]: value });
     expect(answer.status).toBe(422);

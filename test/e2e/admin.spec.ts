@@ -326,10 +326,11 @@ describe('issuers', () => {
     [{ name: 'x', delivery_format: 'exe' }, ['delivery_format', FORMATS]],
     [{ name: 'x', delivery_format: 'jpg/x' }, ['delivery_format', FORMATS]],
     [{ name: 'x', delivery_format: ['jpg'] }, ['delivery_format', FORMATS]],
-    [{ name: 'x', secret: 'y' }, ['secret', 'property secret should not exist']],
+    [{ name: 'x', secret: 'y' }, ['secret', 'is unknown']],
+    [{ name: 'x', deliveryFormat: 'png' }, ['deliveryFormat', 'is unknown; did you mean `delivery_format`?']],
     [
       { name: 5, disabled: 5, other: 1 },
-      ['other', 'property other should not exist'],
+      ['other', 'is unknown'],
       ['name', TEXT],
       ['disabled', 'must be true or false'],
     ],
@@ -503,7 +504,7 @@ describe('keys', () => {
       'not_after',
       'must be later than not_before',
     ],
-    [{ id: randomUUID() }, 'id', 'property id should not exist'],
+    [{ id: randomUUID() }, 'id', 'is unknown'],
   ])('refuse %j', async (body, key, detail) => {
     await expectAnswer(
       service.admin('POST', `/issuers/${tenant.issuerId}/keys`, body),
@@ -517,7 +518,7 @@ describe('keys', () => {
     await expectAnswer(
       service.admin('PATCH', path, { [member]: 'HS512'.padEnd(32, 'x') }),
       422,
-      invalid([member, `property ${member} should not exist`]),
+      invalid([member, 'is unknown']),
     );
   });
 });
@@ -761,8 +762,8 @@ describe.each(KINDS)('$kind', ({ kind, missing, needed, defaults, changed }) => 
     ['delivery_type', 'fetch', TYPES],
     ['delivery_type', 'UPLOAD', TYPES],
     ['delivery_type', ['upload'], TYPES],
-    ['deleted_at', null, 'property deleted_at should not exist'],
-    ['created_at', '2020-01-01T00:00:00Z', 'property created_at should not exist'],
+    ['deleted_at', null, 'is unknown'],
+    ['created_at', '2020-01-01T00:00:00Z', 'is unknown'],
   ])('refuse %s %j, made and changed', async (member, value, detail) => {
     const body = invalid([member, detail]);
     await expectAnswer(create({ public_id: freshName(), [member]: value }), 422, body);
@@ -773,7 +774,7 @@ describe.each(KINDS)('$kind', ({ kind, missing, needed, defaults, changed }) => 
     await expectAnswer(
       service.admin('PATCH', fill(`${path}/{id}`, tenant), { [member]: neighbour.issuerId }),
       422,
-      invalid([member, `property ${member} should not exist`]),
+      invalid([member, 'is unknown']),
     );
   });
 
@@ -1081,7 +1082,7 @@ describe('lists', () => {
           [`cursor=${randomUUID()}`, 'cursor', CURSOR],
           [`cursor=${Buffer.from("' OR 1=1").toString('base64url')}`, 'cursor', CURSOR],
           [`cursor=${'a'.repeat(65)}`, 'cursor', CURSOR],
-          ['offset=5', 'offset', 'property offset should not exist'],
+          ['offset=5', 'offset', 'is unknown'],
         ] as const
       ).map(([query, key, detail]) => [kind, query, key, detail] as const),
     ),

@@ -248,6 +248,13 @@ describe.each(PLACES)('on $place', ({ open }) => {
       error: 'error: --policy must be `recommended`, or a policy as JSON such as {"require_exp": true}.\n',
     },
     {
+      policy: '{"max_widht": 800}',
+      code: 1,
+      error:
+        'error: these options cannot be used (422 invalid_request)\n' +
+        '  --policy: max_widht is unknown; did you mean `max_width`?\n',
+    },
+    {
       policy: '{"max_width": 800, "max_width": 65500}',
       code: 2,
       error: 'error: --policy: `max_width` must be there once.\n',

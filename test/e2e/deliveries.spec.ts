@@ -201,7 +201,7 @@ describe('a request that is none for deliveries', () => {
     const answer = await post({ deliveries: [{ image_id: 'x' }], token: 'x' });
     expect(answer.status).toBe(422);
     expect(answer.json()).toMatchObject({
-      errors: [{ key: 'token', detail: 'property token should not exist' }],
+      errors: [{ key: 'token', detail: 'is unknown' }],
     });
   });
 

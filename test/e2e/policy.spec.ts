@@ -91,6 +91,22 @@ describe('an issuer’s policy', () => {
     expect(await show()).toStrictEqual({});
   });
 
+  it('is the recommended one by its name', async () => {
+    const recommended = {
+      require_image_id: true,
+      require_exp: true,
+      strict: true,
+      deny_generative_effects: true,
+    };
+    const created = await post<Body>(service, '/issuers', { name: 'Named', policy: 'recommended' });
+    expect(created['policy']).toStrictEqual(recommended);
+    await service.admin('PATCH', `/issuers/${String(created['id'])}`, { policy: {} });
+    const patched = await service.admin('PATCH', `/issuers/${String(created['id'])}`, {
+      policy: 'recommended',
+    });
+    expect(patched.json()).toMatchObject({ policy: recommended });
+  });
+
   it.each<[policy: string, key: string]>([
     ['{"max_width":800,"max_width":65500}', 'policy.max_width'],
     ['{"strict":true,"\\u0073trict":false}', 'policy.strict'],
@@ -110,17 +126,18 @@ describe('an issuer’s policy', () => {
   });
 
   it.each<[policy: unknown, ...errors: [key: string, detail: RegExp][]]>([
-    [null, ['policy', /^must be an object$/]],
-    [[], ['policy', /^must be an object$/]],
-    ['x', ['policy', /^must be an object$/]],
-    [{ max_widht: 1 }, ['policy.max_widht', /should not exist/]],
+    [null, ['policy', /^must be an object, or `recommended`$/]],
+    [[], ['policy', /^must be an object, or `recommended`$/]],
+    ['x', ['policy', /^must be an object, or `recommended`$/]],
+    ['constructor', ['policy', /^must be an object, or `recommended`$/]],
+    [{ max_widht: 1 }, ['policy.max_widht', /^is unknown; did you mean `max_width`\?$/]],
     [
       { max_width: 0, require_exp: 'yes', base_chain: ['l_x'] },
       ['policy.max_width', /^must be a whole number from 1 to 65500$/],
       ['policy.require_exp', /^must be true or false$/],
       ['policy.base_chain', /^component 1: `l_x` names an asset/],
     ],
-    [{ mandatory_steps: [{ width: 0 }] }, ['policy.mandatory_steps', /^step 1, `width` must be: a whole/]],
+    [{ mandatory_steps: [{ width: 0 }] }, ['policy.mandatory_steps', /^step 1: `width` must be a whole/]],
     [{ presets: { 'a b': [{ width: 1 }] } }, ['policy.presets', /^must have names/]],
   ])('is refused where it has a fault: %j', async (policy, ...errors) => {
     for (const answer of [

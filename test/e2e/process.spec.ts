@@ -233,7 +233,7 @@ describe('a half-set production', () => {
       { DEFAULT_POLICY: '{"max_widht": 5, "strict": "canary", "base_chain": "canary"}', PORT: 'canary' },
       [
         'PORT must be',
-        'DEFAULT_POLICY: `max_widht` is no member of a policy',
+        'DEFAULT_POLICY: `max_widht` is unknown; did you mean `max_width`?',
         'DEFAULT_POLICY: `strict` must be true or false',
         'DEFAULT_POLICY: `base_chain` must be an array',
       ],

@@ -182,7 +182,7 @@ describe('revocations', () => {
       'expires_at',
       expect.stringContaining('must be a date and time') as string,
     ],
-    [{ jti: 'a', kind: 'token' }, 'kind', 'property kind should not exist'],
+    [{ jti: 'a', kind: 'token' }, 'kind', 'is unknown'],
   ])('cannot be %j', async (body, key, detail) => {
     const answer = await service.admin('POST', path, body);
     expect(answer.json()).toMatchObject({ status: 422, errors: [{ key, detail }] });

@@ -80,11 +80,11 @@ describe('texts and names as forms submit them', () => {
   it.each([
     [
       { overlay: { text: 'a\u0007b', font_family: 'Arial', font_size: 40 } },
-      'as `text` of a text layer a text without the character U+0007; line breaks are the only control characters allowed',
+      'a text layer whose `text` is a text without the character U+0007; line breaks are the only control characters allowed',
     ],
     [
       { overlay: { text: 5, font_family: 'Arial', font_size: 40 } },
-      'as `text` of a text layer a string, as it shall be shown: "19.90"',
+      'a text layer whose `text` is a string, as it shall be shown: "19.90"',
     ],
     [
       { overlay: 'text:secret.otf_40:Hi' },

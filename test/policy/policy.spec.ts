@@ -174,16 +174,46 @@ describe('a policy', () => {
         base_chain: ['q_auto', 'w_9,l_x'],
       }),
     ).toStrictEqual([
-      { key: 'max_widht', detail: 'is no member of a policy' },
+      { key: 'max_widht', detail: 'is unknown; did you mean `max_width`?' },
       {
         key: 'mandatory_steps',
-        detail: expect.stringMatching(/^step 2, `width` must be: a whole/) as string,
+        detail: expect.stringMatching(/^step 2: `width` must be a whole/) as string,
       },
       { key: 'presets', detail: '`card` step 1: `overlay.stroke` would have no effect: no value' },
       {
         key: 'base_chain',
         detail: 'component 2: `l_x` names an asset, which only a step can, by the id of its row',
       },
+    ]);
+  });
+});
+
+describe('a fault in the steps of a policy', () => {
+  it.each<[steps: unknown[], detail: string]>([
+    [[{ overlays: LOGO }], 'step 1: `overlays` is not a parameter; did you mean `overlay`?'],
+    [
+      [{ width: 5 }, { overlay: { text: true, text_style: 'Arial_40' } }],
+      'step 2: `overlay` must be a text layer whose `text` is a string',
+    ],
+    [
+      [{ overlay: { txt: 'Hi', text_style: 'Arial_40' } }],
+      'step 1: `overlay` must be a text layer with `text` instead of `txt`',
+    ],
+    [[5], 'step 1 must be an object of parameters, such as {"width":200,"crop":"fit"}'],
+    [
+      [{ opacity: 101 }],
+      expect.stringMatching(/^step 1: `opacity` must be a whole number from 0 to 100; or/),
+    ],
+    [[{ overlay: LOGO, opacity: null }], 'step 1: `opacity` would have no effect: no value'],
+  ] as [unknown[], string][])('is a sentence: %j', (steps, detail) => {
+    expect(findPolicyFaults({ mandatory_steps: steps })).toStrictEqual([{ key: 'mandatory_steps', detail }]);
+  });
+
+  it('of members that are unknown names a near one, where there is one', () => {
+    expect(findPolicyFaults({ maxWidth: 5, presets_onyl: true, miaim: 1 })).toStrictEqual([
+      { key: 'maxWidth', detail: 'is unknown; did you mean `max_width`?' },
+      { key: 'presets_onyl', detail: 'is unknown; did you mean `presets_only`?' },
+      { key: 'miaim', detail: 'is unknown' },
     ]);
   });
 });
@@ -652,7 +682,7 @@ describe('the recommended policy', () => {
     [{ mandatory_steps: [{ overlay: TEXT }], presets: { card: [{ width: 5 }] } }, []],
     [null, [{ key: 'policy', detail: 'must be an object' }]],
     [[], [{ key: 'policy', detail: 'must be an object' }]],
-    [{ max_widht: 1 }, [{ key: 'max_widht', detail: 'is no member of a policy' }]],
+    [{ max_widht: 1 }, [{ key: 'max_widht', detail: 'is unknown; did you mean `max_width`?' }]],
     [
       { strict: 'yes', require_exp: 1, placeholder: LOGO },
       [

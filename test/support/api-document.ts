@@ -55,6 +55,7 @@ export interface Schema {
   readonly pattern?: string;
   readonly items?: Schema;
   readonly allOf?: readonly Schema[];
+  readonly oneOf?: readonly Schema[];
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly required?: readonly string[];
   readonly additionalProperties?: boolean | Schema;
@@ -66,9 +67,11 @@ export type Schemas = Readonly<Record<string, Schema>>;
 /** The last piece of a reference. */
 const nameOf = (reference: string): string => reference.split('/').at(-1) ?? '';
 
-/** The schema that a reference or an `allOf` stands for. */
+/** The schema that a reference or an `allOf` stands for, or the first one of a `oneOf`. */
 export function resolve(schema: Schema, schemas: Schemas): Schema {
   if (schema.$ref !== undefined) return resolve(schemas[nameOf(schema.$ref)] ?? {}, schemas);
+  const [first] = schema.oneOf ?? [];
+  if (first !== undefined) return resolve(first, schemas);
   if (schema.allOf === undefined) return schema;
   const parts = schema.allOf.map((part) => resolve(part, schemas));
   return {

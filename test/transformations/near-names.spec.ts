@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { NearNames } from '../../src/transformations/near-names.js';
+import { NearNames } from '../../src/domain/near-names.js';
 import { IGNORED_KEYS, nearStepKey, PARAMETERS } from '../../src/transformations/vocabulary.js';
 
 /** The optimal string alignment distance, by its definition. */

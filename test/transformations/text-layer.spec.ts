@@ -120,7 +120,7 @@ describe('a text layer, as an object', () => {
 describe('a refused text layer', () => {
   const COLON = { text: 'Hi', font_family: 'Arial:x', font_size: 40 };
   const FAMILY =
-    'as `font_family` of a text layer a font name of letters, digits, `-`, `.`, `_` and spaces, ' +
+    'a text layer whose `font_family` is a font name of letters, digits, `-`, `.`, `_` and spaces, ' +
     'without a part of digits alone behind a `_`';
   const NO_FILES = '; custom font files (`.ttf`, `.otf`, `.woff2`) are not supported yet';
   const control = (name: string): string =>
@@ -129,19 +129,25 @@ describe('a refused text layer', () => {
     [COLON, FAMILY],
     [{ ...COLON, font_family: 'AlexBrush-Regular.ttf' }, FAMILY + NO_FILES],
     ['text:AlexBrush-Regular.ttf_40:Hi', TEXT_LAYER_ALLOWED + NO_FILES],
-    [{ ...FONT, text: 'a\u0007b' }, `as \`text\` of a text layer ${control('U+0007')}`],
-    [{ ...FONT, text: 'a\tb' }, `as \`text\` of a text layer ${control('U+0009')}`],
-    [{ ...FONT, text: 'a\ud800' }, `as \`text\` of a text layer ${control('U+D800')}`],
-    [{ ...FONT, text: 'a%07b' }, `as \`text\` of a text layer ${control('U+0007')}`],
+    [{ ...FONT, text: 'a\u0007b' }, `a text layer whose \`text\` is ${control('U+0007')}`],
+    [{ ...FONT, text: 'a\tb' }, `a text layer whose \`text\` is ${control('U+0009')}`],
+    [{ ...FONT, text: 'a\ud800' }, `a text layer whose \`text\` is ${control('U+D800')}`],
+    [{ ...FONT, text: 'a%07b' }, `a text layer whose \`text\` is ${control('U+0007')}`],
     ['text:Arial_40:a%07b', control('U+0007')],
-    [{ ...FONT, text: 19.9 }, 'as `text` of a text layer a string, as it shall be shown: "19.90"'],
-    [{ ...FONT, text: true }, 'as `text` of a text layer a string'],
-    [{ ...FONT, text: '' }, 'as `text` of a text layer a text of 1 to 1000 characters'],
-    [{ ...FONT, text: '$(w)' }, 'as `text` of a text layer a text without `$(`, which would read a variable'],
-    [{ ...FONT, text: 'Hi', font_size: 0 }, 'as `font_size` of a text layer a whole number from 1 to 1000'],
+    [{ ...FONT, text: 19.9 }, 'a text layer whose `text` is a string, as it shall be shown: "19.90"'],
+    [{ ...FONT, text: true }, 'a text layer whose `text` is a string'],
+    [{ ...FONT, text: '' }, 'a text layer whose `text` is a text of 1 to 1000 characters'],
+    [
+      { ...FONT, text: '$(w)' },
+      'a text layer whose `text` is a text without `$(`, which would read a variable',
+    ],
+    [
+      { ...FONT, text: 'Hi', font_size: 0 },
+      'a text layer whose `font_size` is a whole number from 1 to 1000',
+    ],
     [
       { ...FONT, text: 'Hi', font_weight: null, font_size: 0 },
-      'as `font_size` of a text layer a whole number from 1 to 1000',
+      'a text layer whose `font_size` is a whole number from 1 to 1000',
     ],
     [{ ...FONT, text: 'Hi', url: 'x' }, undefined],
     [{ text: 'Hi', font_family: 'Arial' }, undefined],

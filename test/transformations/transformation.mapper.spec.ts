@@ -210,10 +210,16 @@ describe('TransformationMapper', () => {
     });
 
     it.each([
-      [{ font_famly: 'Arial', font_size: 20, text: 'a' }, '`font_family` in a text layer, not `font_famly`'],
-      [{ fontFamily: 'Arial', font_size: 20, text: 'a' }, '`font_family` in a text layer, not `fontFamily`'],
-      [{ font_family: 'Arial', font_size: 20, txt: 'a' }, '`text` in a text layer, not `txt`'],
-      [{ text_styles: 'Arial_20', text: 'a' }, '`text_style` in a text layer, not `text_styles`'],
+      [
+        { font_famly: 'Arial', font_size: 20, text: 'a' },
+        'a text layer with `font_family` instead of `font_famly`',
+      ],
+      [
+        { fontFamily: 'Arial', font_size: 20, text: 'a' },
+        'a text layer with `font_family` instead of `fontFamily`',
+      ],
+      [{ font_family: 'Arial', font_size: 20, txt: 'a' }, 'a text layer with `text` instead of `txt`'],
+      [{ text_styles: 'Arial_20', text: 'a' }, 'a text layer with `text_style` instead of `text_styles`'],
     ])('is refused in a text layer: %j', (overlay, allowed) => {
       expect(() => mapper.map([{ overlay }], [], true)).toThrow(
         expect.objectContaining({

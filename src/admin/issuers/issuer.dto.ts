@@ -8,6 +8,7 @@ import {
   UuidMember,
 } from '../requests/members.js';
 import { PageQueryDto } from '../requests/page.js';
+import { RECOMMENDED_POLICY } from '../../policy/recommended-policy.js';
 import { PolicyDto } from './policy.dto.js';
 import { HMAC_ALGORITHMS, type HmacAlgorithm } from '../../tokens/signing-key.js';
 
@@ -18,7 +19,7 @@ const DELIVERY_FORMATS = [
 
 const NAME = { description: 'What people call the issuer.', max: 200 };
 const DELIVERY_FORMAT = { description: 'Extension of every delivered URL.', values: DELIVERY_FORMATS };
-const POLICY = { type: PolicyDto, optional: true } as const;
+const POLICY = { type: PolicyDto, named: { recommended: RECOMMENDED_POLICY }, optional: true } as const;
 const DISABLED = { description: 'A disabled issuer’s tokens are refused.' };
 
 export class CreateIssuerDto {
@@ -37,7 +38,7 @@ export class CreateIssuerDto {
   @NestedMember({
     ...POLICY,
     description:
-      'What its tokens may do; {} restricts nothing. Default: the service’s `DEFAULT_POLICY`, which is {} unless it is set.',
+      'What its tokens may do; {} restricts nothing, `recommended` is the recommended policy. Default: the service’s `DEFAULT_POLICY`, which is {} unless it is set.',
   })
   policy?: PolicyDto;
 }
@@ -60,7 +61,8 @@ export class UpdateIssuerDto {
 
   @NestedMember({
     ...POLICY,
-    description: 'What its tokens may do. It is replaced as a whole; {} restricts nothing.',
+    description:
+      'What its tokens may do. It is replaced as a whole; {} restricts nothing, `recommended` is the recommended policy.',
   })
   policy?: PolicyDto;
 }

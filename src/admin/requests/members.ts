@@ -1,5 +1,5 @@
 import { applyDecorators } from '@nestjs/common';
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiExtraModels, ApiProperty, getSchemaPath } from '@nestjs/swagger';
 import { Transform, Type } from 'class-transformer';
 import {
   IsBoolean,
@@ -166,18 +166,35 @@ export function CheckedMember({
   return memberOf(member, schema, check('isChecked', findFault));
 }
 
-/** An object with members of its own. */
+/**
+ * An object with members of its own.
+ * @param named Objects that have a name, which the member may have instead.
+ */
 export function NestedMember({
   type,
+  named = {},
   ...member
-}: Member & { readonly type: new () => object }): PropertyDecorator {
-  const message = 'must be an object';
-  return memberOf(
-    member,
-    { type },
-    IsObject({ message }),
-    ValidateNested({ message }),
-    Type(() => type),
+}: Member & {
+  readonly type: new () => object;
+  readonly named?: Readonly<Record<string, object>>;
+}): PropertyDecorator {
+  const names = Object.keys(named);
+  const message = ['must be an object', ...names.map((name) => `\`${name}\``)].join(', or ');
+  const schema = { oneOf: [{ $ref: getSchemaPath(type) }, { type: 'string', enum: names }] };
+  return applyDecorators(
+    ApiExtraModels(type),
+    memberOf(
+      member,
+      names.length === 0 ? { type } : schema,
+      IsObject({ message }),
+      ValidateNested({ message }),
+      Type(() => type),
+      Transform(({ value }: { value: unknown }) =>
+        typeof value === 'string' && Object.hasOwn(named, value)
+          ? Object.assign(new type(), named[value])
+          : value,
+      ),
+    ),
   );
 }
 

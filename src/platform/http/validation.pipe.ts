@@ -4,15 +4,16 @@ import {
   ValidationPipe,
   type ValidationError,
 } from '@nestjs/common';
-import { validateSync } from 'class-validator';
+import { getMetadataStorage, validateSync } from 'class-validator';
 import { isObject } from '../../domain/is-object.js';
+import { describeUnknown, NearNames } from '../../domain/near-names.js';
 import { InvalidRequestError } from '../../domain/request.errors.js';
 
 const RULES = {
   whitelist: true,
   forbidNonWhitelisted: true,
   forbidUnknownValues: true,
-  validationError: { target: false, value: false },
+  validationError: { target: true, value: false },
 };
 
 /** Bodies and queries against their DTO: unknown members are refused, every fault is named at once. */
@@ -52,7 +53,24 @@ class RequestPipe extends ValidationPipe {
 
 function faultsOf(error: ValidationError, parent: string): { key: string; detail: string }[] {
   const key = parent === '' ? error.property : `${parent}.${error.property}`;
+  const details = Object.entries(error.constraints ?? {}).map(([rule, detail]) =>
+    rule === 'whitelistValidation' ? describeUnknown(error.property, membersOf(error.target)) : detail,
+  );
   // Rules that break together may say the same.
-  const own = [...new Set(Object.values(error.constraints ?? {}))].map((detail) => ({ key, detail }));
+  const own = [...new Set(details)].map((detail) => ({ key, detail }));
   return [...own, ...(error.children ?? []).flatMap((child) => faultsOf(child, key))];
+}
+
+const members = new WeakMap<object, NearNames>();
+
+/** The members of a DTO that has rules for each of them. */
+function membersOf(target: object = {}): NearNames {
+  const dto = target.constructor;
+  let names = members.get(dto);
+  if (names === undefined) {
+    const rules = getMetadataStorage().getTargetValidationMetadatas(dto, '', false, false);
+    names = new NearNames([...new Set(rules.map(({ propertyName }) => propertyName))], []);
+    members.set(dto, names);
+  }
+  return names;
 }

@@ -51,6 +51,12 @@ export class NearNames {
   }
 }
 
+/** What is wrong with an unknown member of an object; completes "`member` …". */
+export function describeUnknown(name: string, known: NearNames): string {
+  const near = known.find(name);
+  return near === null ? 'is unknown' : `is unknown; did you mean \`${near}\`?`;
+}
+
 /** Whether the optimal string alignment distance of two different names is 1. */
 function isOneEdit(one: string, other: string): boolean {
   const { length } = one;
