@@ -43,7 +43,7 @@ export function addTokenCommands(program: Command): void {
           'where the token opens every image of the issuer, and where it never expires.\n\n' +
           'The secret is that of --secret-file, PIXSEAL_SECRET or PIXSEAL_DSN, and then nothing is asked of any\n' +
           'database or service. Without one of them the issuer’s newest live key is taken from the database.\n' +
-          'The steps are checked first: one that the service would refuse is refused here.',
+          'Steps are checked against the vocabulary; the issuer’s policy is checked by the service.',
       )
       .option('--issuer <uuid>', 'the issuer that signs it; optional where PIXSEAL_DSN names it')
       .option(

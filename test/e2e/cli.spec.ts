@@ -1032,6 +1032,12 @@ describeOnce('help', () => {
     expect(text).toMatch(new RegExp(`Examples:\n(.*\n)*? {2}\\$ .*pixseal ${command} `));
   });
 
+  it('says what `token mint` checks, and what the service does', async () => {
+    expect(await output(['token', 'mint', '--help'])).toContain(
+      'Steps are checked against the vocabulary; the issuer’s policy is checked by the service.',
+    );
+  });
+
   it('of the program lists every command, variable and exit code', async () => {
     const text = await output(['--help']);
     for (const part of [
