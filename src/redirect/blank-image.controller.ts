@@ -2,7 +2,7 @@ import { Controller, Get, Header, StreamableFile } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import { BLANK_IMAGE } from './blank-image.js';
 
-/** The picture that `blank` mode's Locations lead to: the URL after the `#` is what a test asserts. */
+/** The image that Locations of `blank` mode point to: tests assert the URL after the `#`. */
 @ApiExcludeController()
 @Controller('assets')
 export class BlankImageController {

@@ -22,7 +22,7 @@ import { ALWAYS, intersect, NEVER, type ValidityPeriod } from '../tokens/validit
 import type { MappedChain, TransformationMapper } from '../transformations/transformation.mapper.js';
 import { type Fact, type Facts, PENDING, type Pending } from './facts.js';
 
-/** What a client requests: no part of it is trusted. */
+/** A client's request. No part of it is trusted. */
 export interface RedirectRequest {
   /** The path's last segment, decoded. */
   readonly pathId: string;
@@ -30,36 +30,36 @@ export interface RedirectRequest {
   readonly query: Readonly<Record<string, unknown>>;
 }
 
-/** The classes that a decision delegates to. Pure, all of them. */
+/** The classes that a decision delegates to. All are pure. */
 export interface RedirectServices {
   readonly tokens: TokenService;
   readonly mapper: TransformationMapper;
   readonly urls: CloudinaryUrlService;
 }
 
-/** A request that its token, or the image's `public` access, admits; nothing of the chain is known yet. */
+/** A request that a token or a `public` image admits. Its chain is not built yet. */
 interface Admission {
   readonly issuer: Issuer;
   readonly policy: Policy;
-  /** The image that was requested, or that the token names. */
+  /** The requested image, or the one that the token names. */
   readonly requested: Image;
-  /** Null for a public image that was requested without a token. */
+  /** Null for a public image requested without a token. */
   readonly claims: TokenClaims | null;
   /** The key that signed the token; null without one. */
   readonly key: SigningKey | null;
   readonly steps: ExpandedSteps;
-  /** When the token, its key and the policy admit it. */
+  /** The period in which the token, its key and the policy allow the request. */
   readonly validity: ValidityPeriod;
 }
 
-/** An image under its chain, signed; all that `explain` shows. */
+/** An image with its chain and signed URL: everything that `explain` shows. */
 export interface RedirectDecision extends Omit<Admission, 'requested' | 'steps'> {
-  /** As requested, or as the token names it. */
+  /** As requested, or as named by the token. */
   readonly imageId: string;
-  /** The image that is shown: the issuer's placeholder where the requested one was deleted. */
+  /** The image shown: the issuer's placeholder if the requested image was deleted. */
   readonly image: Image;
   readonly mapped: MappedChain;
-  /** Names of presets by the number of the step that calls them. */
+  /** Names of presets by the number of the step that uses them. */
   readonly presets: ReadonlyMap<number, string>;
   readonly overlays: ReadonlyMap<string, Overlay>;
   /** The signed URL. */
@@ -70,10 +70,10 @@ export interface RedirectDecision extends Omit<Admission, 'requested' | 'steps'>
 
 /**
  * Decides a redirect: token, policy, image, chain, signature, in this order. A pure function of the request, the facts
- * and the clock, but for the allowance that `facts` consumes.
+ * and the clock, except that `facts` consumes the issuer's allowance.
  * @param now Milliseconds since 1970.
- * @returns `PENDING` where a fact must be loaded first; then decide again.
- * @throws ProblemError whose status and code say why the request is refused.
+ * @returns `PENDING` if a fact must be loaded first; then decide again.
+ * @throws ProblemError if the request is refused.
  */
 export function decideRedirect(
   request: RedirectRequest,
@@ -95,7 +95,7 @@ export function decideRedirect(
 
   const mapped = services.mapper.map(steps.steps, steps.numbers, policy.lenient);
   if (claims !== null) checkEffects(policy, mapped, steps.presets);
-  // An original that a policy with limits forbids was refused with its token.
+  // A policy with limits has already refused the token of an original.
   if (claims?.original !== true) {
     checkGenerative(policy, mapped, steps.presets);
     checkChain(policy, mapped);
@@ -110,7 +110,7 @@ export function decideRedirect(
   const expiresAt = claims?.expiresAt ?? null;
   const asset = { deliveryType, publicId, version, format: issuer.deliveryFormat };
   const url = services.urls.signUrl(asset, chain, expiresAt);
-  const urlExpiresAt = services.urls.endOf(expiresAt);
+  const urlExpiresAt = services.urls.expiryOf(expiresAt);
   return {
     issuer,
     policy,
@@ -123,12 +123,12 @@ export function decideRedirect(
     overlays,
     url,
     lifetime: cacheLifetime(policy, claims, urlExpiresAt),
-    // A URL whose expiry moves with the clock is another one at each request.
+    // If the URL's expiry moves with the clock, each request gets a different URL.
     validity: expiresAt === null && urlExpiresAt !== null ? NEVER : admission.validity,
   };
 }
 
-/** Admits a token's request: the token itself, then what the issuer's policy says of it. */
+/** Checks the token first, then the issuer's policy. */
 function admitToken(
   { pathId, query }: RedirectRequest,
   facts: Facts,
@@ -145,11 +145,11 @@ function admitToken(
   if (facts.allowance(issuer.id, key.id) === PENDING) return PENDING;
 
   const policy = policyOf(issuer);
-  // First: a token whose `imageId` was meant to bind it must not be refused for its path.
+  // First: if the token misspells `image_id` as `imageId`, report that and not a wrong path.
   checkClaims(policy, claims);
   const imageId = resolveImageId(claims, pathId);
   checkToken(policy, claims, now / 1000);
-  // An original is delivered as it is: steps would have nothing to act on.
+  // An original is delivered unchanged: steps have no effect on it.
   const steps = claims.original ? NO_STEPS : expandSteps(policy, claims.transformations);
   const requested = facts.image(issuer.id, imageId);
   if (requested === PENDING) return PENDING;
@@ -168,13 +168,13 @@ function admitToken(
 
 const PUBLIC_PARAMETERS = ['width', 'height', 'crop'];
 
-/** Admits a request without a token to an image whose access is `public`. */
+/** Admits a request without a token if the image's access is `public`. */
 function admitPublic({ pathId, query }: RedirectRequest, facts: Facts): Fact<Admission> {
   const requested = facts.publicImage(resolveImageId(null, pathId));
   if (requested === PENDING) return PENDING;
   const issuer = requested && facts.issuer(requested.issuerId);
   if (issuer === PENDING) return PENDING;
-  // One response for an image that needs a token and one that does not exist: it must not show which ids exist.
+  // The same response for a sealed and a missing image, so that it does not reveal which ids exist.
   if (requested === null || issuer === null || issuer.disabled) throw new TokenRequiredError();
   if (facts.allowance(issuer.id, null) === PENDING) return PENDING;
 
@@ -185,7 +185,7 @@ function admitPublic({ pathId, query }: RedirectRequest, facts: Facts): Fact<Adm
   return { issuer, policy, requested, claims: null, key: null, steps, validity: ALWAYS };
 }
 
-/** The image that is shown in place of a deleted one; null where the policy names none that exists. */
+/** The image that replaces a deleted one; null if the policy names none or it does not exist. */
 function findPlaceholder(
   { issuerId }: Image,
   { document: { placeholder } }: Policy,
@@ -210,7 +210,7 @@ function findOverlays(
   return overlays;
 }
 
-/** @throws PolicyUnreadableError (503): nothing is delivered without the policy that may forbid it. */
+/** @throws PolicyUnreadableError (503): an unreadable policy might forbid the request. */
 function policyOf({ policy }: Issuer): Policy {
   if (policy === null) throw new PolicyUnreadableError();
   return policy;

@@ -8,10 +8,10 @@ import { Observations } from '../platform/observability/observations.js';
 import { Origin } from '../platform/http/origin.decorator.js';
 import type { RequestOrigin } from '../platform/http/request-origin.js';
 
-/** Its class would have Nest's own pipe copy every item. */
+/** A `Pick`, not the class: Nest's own pipe would copy every item of the class. */
 type UncheckedDeliveries = Pick<CreateDeliveriesDto, 'deliveries'>;
 
-/** Many redirects' Locations at once, for galleries and backends that embed URLs. */
+/** Returns the URLs of many redirects at once, for galleries and backends that embed them. */
 @ApiTags('deliveries')
 @Controller('deliveries')
 export class DeliveriesController {

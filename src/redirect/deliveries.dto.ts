@@ -2,7 +2,7 @@ import { ApiProperty } from '@nestjs/swagger';
 import { ArrayMaxSize, ArrayMinSize, IsArray } from 'class-validator';
 import type { ProblemBody } from '../domain/problem-body.js';
 
-/** Deliveries in one request at the most. */
+/** Maximum number of deliveries in a request. */
 const MAX_DELIVERIES = 500;
 const ITEMS = `must be an array of 1 to ${MAX_DELIVERIES} objects {image_id, token}`;
 
@@ -10,21 +10,21 @@ class DeliveryItemDto {
   @ApiProperty({
     format: 'uuid',
     required: false,
-    description: 'May be absent where the token names the image.',
+    description: 'Optional if the token names the image.',
   })
   image_id?: string;
 
-  @ApiProperty({ required: false, description: 'May be absent for a public image.' })
+  @ApiProperty({ required: false, description: 'Optional for a public image.' })
   token?: string;
 }
 
 export class CreateDeliveriesDto {
-  // The items are judged one by one: a bad one is its own problem and not its neighbours'.
+  // Each item is checked on its own, so that a bad one does not fail the others.
   @ApiProperty({
     type: [DeliveryItemDto],
     minItems: 1,
     maxItems: MAX_DELIVERIES,
-    description: 'What is to be located.',
+    description: 'The images to locate.',
   })
   @IsArray({ message: ITEMS })
   @ArrayMinSize(1, { message: ITEMS })
@@ -32,13 +32,13 @@ export class CreateDeliveriesDto {
   deliveries!: unknown[];
 }
 
-/** One item's result: a URL and where the redirect would point, or a problem. */
+/** The result of one item: a URL and the redirect's target, or a problem. */
 export class DeliveryResultView {
-  @ApiProperty({ type: String, nullable: true, description: 'As asked, or as the token names it.' })
+  @ApiProperty({ type: String, nullable: true, description: 'As requested, or as named by the token.' })
   readonly image_id!: string | null;
 
   @ApiProperty({ required: false, description: 'The signed URL.' }) readonly url?: string;
-  @ApiProperty({ required: false, description: 'Where the redirect would point.' })
+  @ApiProperty({ required: false, description: 'The target of the redirect.' })
   readonly location?: string;
   @ApiProperty({
     required: false,

@@ -8,10 +8,10 @@ import { ProblemError } from '../domain/problem.error.js';
 import type { DeliveryResultView } from './deliveries.dto.js';
 import { type FoundRedirect, type MaybePromise, RedirectService } from './redirect.service.js';
 
-/** Characters of a client's malformed id that are sent back. */
+/** Characters of a malformed id that are echoed to the client. */
 const MAX_ECHO = 100;
 
-/** Finds the redirects of many images at once, each on its own. */
+/** Finds the redirects of many images, each independently. */
 @Injectable()
 export class DeliveriesService {
   constructor(
@@ -20,7 +20,7 @@ export class DeliveriesService {
   ) {}
 
   /**
-   * @param address The client's, whose rate every item consumes.
+   * @param address The client's. Every item consumes its rate.
    * @returns a result or a problem for each item, in order.
    * @throws InvalidHostError (400), TooManyRequestsError (429)
    */
@@ -29,7 +29,7 @@ export class DeliveriesService {
     origin: RequestOrigin,
     address: string,
   ): Promise<DeliveryResultView[]> {
-    // The first was counted when the request arrived: 500 tokens in one body must not cost what one does.
+    // The request itself consumed the first one. The rest are consumed here, so that 500 tokens cost 500.
     await this.limits.consumeAddress(address, items.length - 1);
     const results = items.map((item) => this.deliver(item, origin));
     return results.some((result) => result instanceof Promise)
@@ -59,8 +59,8 @@ function viewOf({ redirect: { imageId, url, location } }: FoundRedirect): Delive
 }
 
 /**
- * The item's problem. What is no item's fault, such as a bad Host, rejects: thrown at once, it would leave the promises
- * of other items without a handler, and an unhandled rejection ends the process.
+ * The item's problem. Other errors, such as a bad Host, reject: a synchronous throw would leave the other items'
+ * promises without a handler, and an unhandled rejection ends the process.
  */
 function problemView(error: unknown, imageId: string | null): MaybePromise<DeliveryResultView> {
   if (!(error instanceof ProblemError) || error instanceof InvalidHostError) {

@@ -7,9 +7,9 @@ import { maxAgeAt } from '../policy/cache-lifetime.js';
 import type { RedirectDecision } from './decide-redirect.js';
 
 export class IgnoredKeyView {
-  @ApiProperty({ description: 'As the step has it.' }) readonly key!: string;
+  @ApiProperty({ description: 'As written in the step.' }) readonly key!: string;
   @ApiProperty({ description: 'Why it has no effect.' }) readonly reason!: string;
-  @ApiProperty({ required: false, description: 'The known key that was probably meant.' })
+  @ApiProperty({ required: false, description: 'The known key that was probably intended.' })
   readonly near?: string;
 }
 
@@ -18,7 +18,7 @@ export class IgnoredClaimView {
   readonly claim!: string;
 
   @ApiProperty({ description: 'Why it has no effect.' }) readonly reason!: string;
-  @ApiProperty({ required: false, description: 'The known name that was probably meant.' })
+  @ApiProperty({ required: false, description: 'The known name that was probably intended.' })
   readonly near?: string;
 }
 
@@ -26,11 +26,11 @@ export class ExplainedStepView {
   @ApiProperty({ type: 'integer', description: 'From 1, as in the token.' }) readonly step!: number;
   @ApiProperty({
     required: false,
-    description: 'The preset that the step calls: one entry for each of its steps.',
+    description: "The preset that the step uses; the preset's steps are listed separately.",
   })
   readonly preset?: string;
 
-  @ApiProperty({ description: 'Empty where nothing of the step maps.' }) readonly component!: string;
+  @ApiProperty({ description: 'Empty if no key of the step has an effect.' }) readonly component!: string;
   @ApiProperty({ type: [IgnoredKeyView], description: 'Keys that have no effect.' })
   readonly ignored!: readonly IgnoredKeyView[];
 }
@@ -42,26 +42,26 @@ export class BoundView {
     number | null;
 }
 
-/** How a token became a URL: what one needs when a picture looks wrong. It says no more than the URL itself. */
+/** How a token became a URL, for debugging. It reveals no more than the URL itself. */
 export class ExplanationView {
-  @ApiProperty({ format: 'uuid', description: 'As asked for, or as the token names it.' })
+  @ApiProperty({ format: 'uuid', description: 'As requested, or as named by the token.' })
   readonly image_id: string;
 
   @ApiProperty({
     type: String,
     format: 'uuid',
     nullable: true,
-    description: 'The image that is shown because the one asked for was deleted.',
+    description: 'The image shown because the requested one was deleted.',
   })
   readonly placeholder_id: string | null;
 
-  @ApiProperty({ format: 'uuid', description: 'Whose image it is.' }) readonly issuer_id: string;
+  @ApiProperty({ format: 'uuid', description: 'The image’s issuer.' }) readonly issuer_id: string;
 
   @ApiProperty({
     type: String,
     format: 'uuid',
     nullable: true,
-    description: 'The key that sealed the token.',
+    description: 'The key that signed the token.',
   })
   readonly key_id: string | null;
 
@@ -71,10 +71,10 @@ export class ExplanationView {
   @ApiProperty({ type: [IgnoredClaimView], description: 'Claims of the token that have no effect.' })
   readonly ignored_claims: readonly IgnoredClaimView[];
 
-  @ApiProperty({ type: [String], description: 'Components before the token’s own.' })
+  @ApiProperty({ type: [String], description: 'Components before those of the token.' })
   readonly base_chain: readonly string[];
 
-  @ApiProperty({ type: [ExplainedStepView], description: 'The token’s own, in their order.' })
+  @ApiProperty({ type: [ExplainedStepView], description: 'The token’s components, in order.' })
   readonly steps: readonly ExplainedStepView[];
 
   @ApiProperty({
@@ -85,23 +85,23 @@ export class ExplanationView {
 
   @ApiProperty({
     type: BoundView,
-    description: 'The policy’s `max_width` and `max_height`, which end the chain as `c_limit`.',
+    description: 'The policy’s `max_width` and `max_height`, appended to the chain as `c_limit`.',
   })
   readonly largest_output: BoundView;
 
   @ApiProperty({
     type: Object,
     description:
-      'The policy that the token was held to, with the names of its presets; its base chain and mandatory steps ' +
-      'stand above.',
+      'The policy that applies to the token, with the names of its presets. Its base chain and mandatory steps are ' +
+      'listed above.',
   })
   readonly policy: Readonly<Record<string, unknown>>;
 
-  @ApiProperty({ description: 'Seconds for which a client may keep the redirect; 0: not at all.' })
+  @ApiProperty({ description: 'Seconds for which a client may cache the redirect; 0 disables caching.' })
   readonly redirect_max_age: number;
 
   @ApiProperty({ description: 'The signed URL.' }) readonly url: string;
-  @ApiProperty({ description: 'Where the redirect points, by the delivery mode.' }) readonly location: string;
+  @ApiProperty({ description: 'The redirect’s target in this delivery mode.' }) readonly location: string;
 
   constructor(decision: RedirectDecision, location: string) {
     const { issuer, policy, imageId, image, claims, key, mapped, presets, overlays } = decision;
@@ -118,7 +118,7 @@ export class ExplanationView {
       step: step.step,
       ...presetOf(presets, step.step),
       component: step.component(overlays),
-      // What stands beside `preset` is listed once, with the first of the preset's steps.
+      // Keys beside `preset` are listed once, with the preset's first step.
       ignored:
         mapped.steps[index - 1]?.step === step.step
           ? step.ignored
@@ -144,7 +144,7 @@ function presetOf(presets: ReadonlyMap<number, string>, step: number): { readonl
   return preset === undefined ? {} : { preset };
 }
 
-/** Without what other presets are made of: that is between the issuer and its operator. */
+/** Omits the steps of presets: they are internal to the issuer and its operator. */
 function shownPolicy(document: PolicyDocument): Readonly<Record<string, unknown>> {
   const { presets, ...rest } = document;
   const hidden = new Set(['base_chain', 'mandatory_steps', 'placeholder']);

@@ -29,7 +29,7 @@ import { IMAGE_HEADERS, writeRedirect } from './redirect-response.js';
 import { readRedirectUrl } from './redirect-url.js';
 import { type FoundRedirect, RedirectService } from './redirect.service.js';
 
-/** What a token, or a public image, may be refused with. */
+/** Errors of a request for an image, with or without a token. */
 const REFUSALS = [
   'invalid_image_id',
   'invalid_host',
@@ -50,14 +50,14 @@ const ApiRedirectRequest = (): MethodDecorator =>
     ApiParam({
       name: 'image_id',
       schema: { type: 'string' },
-      description: 'The image’s id; any name where the token has one `image_id`.',
+      description: 'The image’s id; may be any name if the token contains one `image_id`.',
     }),
-    ApiQuery({ name: 'token', type: String, required: false, description: 'A JWT that an issuer signed.' }),
+    ApiQuery({ name: 'token', type: String, required: false, description: 'A JWT signed by the issuer.' }),
     ...['width', 'height', 'crop'].map((name) =>
       ApiQuery({
         name,
         required: false,
-        description: 'Of a public image that is requested without a token: the parameter of that name.',
+        description: 'For a public image requested without a token: the parameter of the same name.',
         schema: { type: 'string' },
       }),
     ),
@@ -65,7 +65,7 @@ const ApiRedirectRequest = (): MethodDecorator =>
 
 const problems = new ProblemFilter(IMAGE_HEADERS);
 
-/** The redirect to an image, and what explains it. */
+/** Redirects to images, and explains a redirect. */
 @ApiTags('images')
 @UseFilters(problems)
 @Controller('images')
@@ -82,7 +82,7 @@ export class ImagesController implements MountedHandler {
     this.originOf = originReader(trustProxy);
   }
 
-  /** Handles `GET` and `HEAD` of `/images/:image_id` before the router; one that announces a body is the router's. */
+  /** Handles `GET` and `HEAD` of `/images/:image_id` before the router; requests with a body go to the router. */
   handle(exchange: Exchange): boolean {
     const { request } = exchange;
     const { method, url = '' } = request;

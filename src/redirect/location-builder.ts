@@ -4,13 +4,13 @@ import { ENVIRONMENT } from '../platform/config/config.module.js';
 import type { Environment } from '../platform/config/environment.js';
 import { InvalidHostError, originText, type RequestOrigin } from '../platform/http/request-origin.js';
 
-/** Path of the image that stands in for every image in `blank` mode. */
+/** Path of the image that replaces every image in `blank` mode. */
 const BLANK_IMAGE_PATH = '/assets/blank.jpg';
 
-/** Builds the `Location` of a signed URL, by the delivery mode. */
+/** Builds the `Location` for a signed URL, depending on the delivery mode. */
 @Injectable()
 export class LocationBuilder {
-  /** Whether a Location depends on the origin by which a request came. */
+  /** Whether a Location depends on the origin of the request. */
   readonly needsOrigin: boolean;
 
   constructor(
@@ -19,7 +19,7 @@ export class LocationBuilder {
     this.needsOrigin = environment.deliveryMode !== 'cloudinary' && environment.publicUrl === null;
   }
 
-  /** @throws InvalidHostError (400) where the Location needs an origin and the request's own is malformed. */
+  /** @throws InvalidHostError (400) if the Location needs an origin and the request's is malformed. */
   build(signedUrl: string, origin: RequestOrigin | null): string {
     const { deliveryMode } = this.environment;
     switch (deliveryMode) {
@@ -34,7 +34,7 @@ export class LocationBuilder {
     }
   }
 
-  /** `PUBLIC_URL`, else the origin by which the client reached us. @throws InvalidHostError (400) */
+  /** `PUBLIC_URL`, else the origin of the request. @throws InvalidHostError (400) */
   originOf(origin: RequestOrigin | null): string {
     const { publicUrl } = this.environment;
     if (publicUrl !== null) return publicUrl;

@@ -6,34 +6,34 @@ import { includesInstant, type ValidityPeriod } from '../tokens/validity-period.
 import type { Redirect } from './redirect.js';
 import { SeenTokens } from './seen-tokens.js';
 
-/** Bytes, approximately, of all entries together. */
+/** Approximate bytes of all entries. */
 const MAX_BYTES = 16 * 1024 * 1024;
-/** Bytes of an entry beside its texts, approximately. */
+/** Approximate bytes of an entry without its strings. */
 const ENTRY_BYTES = 600;
-/** Characters of a UUID. Where the token names the image, a path may be any name, of any length. */
+/** Characters of a UUID. If the token names the image, the path may be a name of any length. */
 const MAX_PATH_ID = 36;
-/** Characters of a token that distinguish it from others: its signature is no shorter. */
+/** Characters that identify a token: its signature has at least as many. */
 const SIGNATURE_KEY_LENGTH = 43;
 
-/** What a redirect is cached by. */
+/** Identifies a cached redirect. */
 export interface CacheKey {
   readonly pathId: string;
   readonly token: string;
-  /** Where the Location depends on it; null otherwise. */
+  /** Null unless the Location depends on it. */
   readonly origin: RequestOrigin | null;
 }
 
 interface Entry extends CacheKey {
   readonly redirect: Redirect;
-  /** What the decision rests on. */
+  /** The facts that the decision read. */
   readonly facts: readonly CachedFact<object>[];
   readonly validity: ValidityPeriod;
 }
 
 /**
- * Redirects that were decided, while every fact that their decision read is fresh and the time is within its validity.
- * It holds no row: entries would pin rows in memory outside every limit. A redirect is cached the second time its token
- * is accepted, so that tokens that are used once evict nothing.
+ * Decided redirects. An entry is used while all the facts that its decision read are fresh and the time is within its
+ * validity. It contains no rows: they would stay in memory outside every limit. A redirect is cached when its token is
+ * accepted a second time, so that tokens used once evict nothing.
  */
 @Injectable()
 export class RedirectCache {
@@ -44,7 +44,7 @@ export class RedirectCache {
   });
   private readonly seen = new SeenTokens();
 
-  /** Entries, and approximately their bytes. */
+  /** Number of entries, and their approximate bytes. */
   get size(): { readonly entries: number; readonly bytes: number } {
     return { entries: this.entries.size, bytes: this.entries.calculatedSize };
   }
@@ -81,7 +81,7 @@ export class RedirectCache {
 
 const isFresh = (fact: CachedFact<object>): boolean => fact.isFresh;
 
-/** A short text is hashed sooner than a whole token; `get` compares the rest. */
+/** A short string is hashed faster than a whole token; `get` compares the rest. */
 function textOf({ pathId, token }: CacheKey): string {
   return pathId + token.slice(-SIGNATURE_KEY_LENGTH);
 }

@@ -20,24 +20,25 @@ export const IMAGE_HEADERS: HeaderList = [
 ];
 
 const NO_STORE = writeHeaders(IMAGE_HEADERS.flat());
-/** `Pragma` and `Expires` are the seed's "no-store": beside a `max-age` they would contradict it, and are omitted. */
-const BUT_CACHING = writeHeaders(IMAGE_HEADERS.slice(3).flat());
+/** `Pragma` and `Expires` disable caching: they are omitted because they would contradict a `max-age`. */
+const HEADERS_WITHOUT_CACHING = writeHeaders(IMAGE_HEADERS.slice(3).flat());
 
 /**
- * Responds 302 with the seed's headers and body. Written to Node's response itself: Fastify would put every name into
- * lower case.
+ * Responds 302 with the seed's headers and body. Writes to Node's response directly: Fastify would convert the header
+ * names to lower case.
  */
 export function writeRedirect({ request, response, requestId, runtime }: Exchange, redirect: Redirect): void {
   const { head, body } = (redirect.page ??= createPage(redirect.location));
   const maxAge = maxAgeAt(redirect.lifetime, Date.now() / 1000);
-  const caching = maxAge > 0 ? `Cache-Control: private, max-age=${maxAge}\r\n${BUT_CACHING}` : NO_STORE;
+  const caching =
+    maxAge > 0 ? `Cache-Control: private, max-age=${maxAge}\r\n${HEADERS_WITHOUT_CACHING}` : NO_STORE;
   const own = `X-Request-Id: ${requestId}\r\nX-Runtime: ${runtime}\r\nContent-Length: ${body.length}\r\n`;
   rawResponses.write(request, response, { status: 302, head: caching + head + own, body });
 }
 
-/** @throws Error for a Location that is not printable ASCII, as every URI is (RFC 3986 §2). */
+/** @throws Error if the Location is not printable ASCII, as every URI is (RFC 3986 §2). */
 function createPage(location: string): RedirectPage {
-  if (!isPlainText(location)) throw new Error('A Location has characters that no URI has');
+  if (!isPlainText(location)) throw new Error('The Location contains characters that are invalid in a URI');
   return {
     head: `Location: ${location}\r\nContent-Type: text/html; charset=utf-8\r\n`,
     body: `<html><body>You are being <a href="${escapeHtml(location)}">redirected</a>.</body></html>`,

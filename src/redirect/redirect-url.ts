@@ -3,11 +3,11 @@ import type { RedirectRequest } from './decide-redirect.js';
 
 const PATH = '/images/';
 const TOKEN = 'token=';
-/** What no decoding changes, and no router reads as anything but a name. */
+/** Characters that decoding does not change and that have no meaning to the router. */
 const PLAIN = /^[\w.-]+$/;
 
 /**
- * Reads `/images/<id>` with its query as Fastify's router would; null for any other URL, and for one that only the
+ * Reads `/images/<id>` and its query as Fastify's router would. Null for any other URL, and for one that only the
  * router can judge.
  */
 export function readRedirectUrl(url: string): RedirectRequest | null {
@@ -22,13 +22,13 @@ export function readRedirectUrl(url: string): RedirectRequest | null {
 function readQuery(query: string): RedirectRequest['query'] {
   if (query.startsWith(TOKEN)) {
     const token = query.slice(TOKEN.length);
-    // The query of almost every request: it needs no parser.
+    // Almost every request has this query. It needs no parser.
     if (PLAIN.test(token)) return { token };
   }
   return parse(query);
 }
 
-/** Null for what is no one segment, or cannot be decoded: the router's to refuse. */
+/** Null if it is not one segment or cannot be decoded: the router refuses it. */
 function decodeSegment(segment: string): string | null {
   if (segment === '' || segment.includes('/')) return null;
   try {

@@ -20,7 +20,7 @@ import { RedirectService } from './redirect.service.js';
     RedirectCache,
     LocationBuilder,
     IssuerKeyUses,
-    // Pure classes, which know nothing of Nest.
+    // Pure classes, without Nest's decorators.
     { provide: TokenService, useFactory: () => new TokenService() },
     { provide: TransformationMapper, useFactory: () => new TransformationMapper() },
   ],

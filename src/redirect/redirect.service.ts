@@ -18,16 +18,16 @@ import { type CacheKey, RedirectCache } from './redirect-cache.js';
 import type { Redirect } from './redirect.js';
 import { type FactSources, type IssuerTrail, RequestFacts } from './request-facts.js';
 
-/** A value, or the promise of one where I/O is needed. */
+/** A value, or a promise of it if I/O is needed. */
 export type MaybePromise<T> = T | Promise<T>;
 
-/** A redirect, and whether the cache had it. */
+/** A redirect, and whether it came from the cache. */
 export interface FoundRedirect {
   readonly redirect: Redirect;
   readonly isCached: boolean;
 }
 
-/** Finds redirects: in the cache, else by a decision about the facts, loaded where they are not in memory. */
+/** Finds redirects: in the cache, else by a decision. Loads facts that are not in memory. */
 @Injectable()
 export class RedirectService {
   private readonly sources: FactSources;
@@ -48,9 +48,9 @@ export class RedirectService {
   }
 
   /**
-   * @param origin By which the client reached this service; may be null where `LocationBuilder` needs none.
-   * @param trail Receives the issuer's id as soon as it is known, also where the request is refused afterwards.
-   * @returns no promise where no I/O is needed; then an error is thrown at once.
+   * @param origin The origin of the request; may be null if `LocationBuilder` needs none.
+   * @param trail Receives the issuer's id once known, even if the request is then refused.
+   * @returns a promise only if I/O is needed; otherwise errors are thrown synchronously.
    * @throws ProblemError as `decideRedirect` does; InvalidHostError (400).
    */
   find(
@@ -71,7 +71,7 @@ export class RedirectService {
     return decision instanceof Promise ? decision.then(finish) : finish(decision);
   }
 
-  /** The whole decision, for `explain`. */
+  /** The decision with all its details, for `explain`. */
   decide(request: RedirectRequest, trail: IssuerTrail): MaybePromise<RedirectDecision> {
     return this.decideWith(new RequestFacts(this.sources, trail), request);
   }
@@ -96,7 +96,7 @@ export class RedirectService {
     }
   }
 
-  /** A cached redirect consumes the issuer's allowance as any other. */
+  /** A cached redirect consumes the issuer's allowance like any other. */
   private admitCached(redirect: Redirect, facts: RequestFacts): MaybePromise<FoundRedirect> {
     const found = { redirect, isCached: true };
     if (facts.allowance(redirect.issuerId, redirect.keyId) !== PENDING) return found;

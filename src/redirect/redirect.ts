@@ -1,24 +1,24 @@
 import type { CacheLifetime } from '../policy/cache-lifetime.js';
 
-/** The part of a redirect's response that depends on its Location alone. */
+/** The part of a redirect's response that depends only on its Location. */
 export interface RedirectPage {
   readonly head: string;
   readonly body: string;
 }
 
-/** What a decided redirect's response is made from; small enough to be cached. */
+/** The data for a redirect's response; small enough to be cached. */
 export interface Redirect {
   readonly issuerId: string;
   /** The key that signed the token; null without one. */
   readonly keyId: string | null;
-  /** As requested, or as the token names it. */
+  /** As requested, or as named by the token. */
   readonly imageId: string;
   /** The signed URL. */
   readonly url: string;
-  /** Where it points, by the delivery mode. */
+  /** Its target in this delivery mode. */
   readonly location: string;
   /** How long a client may cache it. */
   readonly lifetime: CacheLifetime;
-  /** Written once, by the first response over HTTP. */
+  /** Set by the first response over HTTP. */
   page: RedirectPage | null;
 }

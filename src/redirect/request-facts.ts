@@ -8,29 +8,29 @@ import type { Overlay } from '../domain/overlay.js';
 import type { TokenNames } from '../domain/revocation.js';
 import { type Fact, type Facts, PENDING } from './facts.js';
 
-/** What facts are read from. */
+/** The sources of facts. */
 export interface FactSources {
   readonly directory: DirectoryService;
   readonly limits: RateLimits;
   readonly keyUses: IssuerKeyUses;
 }
 
-/** What a request's log line learns from its facts. */
+/** What facts contribute to a request's log line. */
 export interface IssuerTrail {
-  /** The issuer whose token the request carries, once it is verified. */
+  /** The issuer of the request's token, once verified. */
   issuerId: string | null;
 }
 
 /**
- * The facts of one request: cached rows, and those that were loaded for it. Notes every cached fact that it returns:
- * that is what a decision rests on.
+ * The facts of one request: cached rows, and rows loaded for it. Records each cached fact that it returns: a decision
+ * depends on them.
  */
 export class RequestFacts implements Facts {
   /** The cached facts that were read since the last load. */
   readonly read: CachedFact<object>[] = [];
-  /** Whether a fact was used that no cache holds (any longer): what rests on it must not be cached. */
+  /** Whether a returned fact is in no cache (any more): a decision that used it must not be cached. */
   isIncomplete = false;
-  /** What was loaded for this request, by name; null until the first load. */
+  /** Values loaded for this request, by name; null until the first load. */
   private loaded: Map<string, unknown> | null = null;
   private loads: Promise<void>[] = [];
   private isCounted = false;
@@ -100,7 +100,7 @@ export class RequestFacts implements Facts {
     return true;
   }
 
-  /** Loads all that was pending; then decide again. @throws what a load throws: DatabaseUnavailableError (503) */
+  /** Loads all pending facts; then decide again. @throws what a load throws: DatabaseUnavailableError (503) */
   async loadPending(): Promise<void> {
     const { loads } = this;
     this.loads = [];

@@ -1,5 +1,5 @@
 const SLOTS = 1 << 16;
-/** Characters that are looked at: they are of the signature, which is as good as a hash. */
+/** Characters taken from the signature. It is as uniform as a hash. */
 const MARK_LENGTH = 12;
 
 /**

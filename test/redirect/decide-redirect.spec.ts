@@ -46,7 +46,7 @@ const image = (overrides: Partial<Image> = {}): Image => ({
   ...overrides,
 });
 
-/** What the database has. */
+/** Rows of the database. */
 interface Rows {
   readonly issuer?: Partial<Issuer> | null;
   readonly policy?: PolicyDocument | null;
@@ -54,7 +54,7 @@ interface Rows {
   readonly placeholder?: Partial<Image>;
   readonly overlays?: readonly Overlay[];
   readonly revoked?: boolean;
-  /** The name of the one fact that is not in memory. */
+  /** The one fact that is not in memory. */
   readonly pending?: keyof Facts;
 }
 
@@ -151,7 +151,7 @@ describe('a redirect', () => {
       'w_5/l_private:logo/v7/photo.jpg',
     ],
     [
-      'a largest size behind the mandatory steps',
+      'a size limit after the mandatory steps',
       {},
       { policy: { base_chain: [], mandatory_steps: [{ effect: 'sepia' }], max_width: 9 } },
       'e_sepia/c_limit,w_9/v7/photo.jpg',
