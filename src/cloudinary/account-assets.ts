@@ -5,19 +5,19 @@ import type { DeliveryType } from '../domain/image.js';
 import { withDeadline } from '../platform/deadline.js';
 import { sdk } from './sdk.js';
 
-/** Assets of a page: the most that the Admin API gives. */
+/** Assets per page: the Admin API's maximum. */
 const PAGE = 500;
 const MAX_MESSAGE_LENGTH = 300;
 
-/** Which images of the account. */
+/** Selects images of the account. */
 export interface AssetQuery {
   readonly type: DeliveryType;
-  /** Of the public id. */
+  /** A prefix of the public id. */
   readonly prefix?: string;
   readonly tag?: string;
 }
 
-/** An image as the Admin API lists it. */
+/** An image as listed by the Admin API. */
 export interface ListedAsset {
   readonly publicId: string;
   readonly version: number;
@@ -27,16 +27,16 @@ export interface ListedAsset {
 export interface AssetPage {
   readonly assets: readonly ListedAsset[];
   readonly nextCursor: string | null;
-  /** Until when the account's rate is used up; null where it is not. */
-  readonly restUntil: Date | null;
+  /** When the account's exhausted rate limit resets; null if it is not exhausted. */
+  readonly rateResetsAt: Date | null;
 }
 
-/** The Admin API gave no page. */
+/** The Admin API returned no page. */
 export class AssetListError extends Error {
   /**
-   * @param kind `rate`: too many requests; `cursor`: it is known no more; `fault`: worth another try; `absent`: no such
-   * asset; `refused`: another refusal.
-   * @param retryAt When Cloudinary says to come again; null where it does not.
+   * @param kind `rate`: too many requests; `cursor`: expired or unknown cursor; `fault`: can be retried; `absent`: no
+   *   such asset; `refused`: another refusal.
+   * @param retryAt When to retry, if Cloudinary reports it; else null.
    */
   constructor(
     readonly kind: 'rate' | 'cursor' | 'fault' | 'absent' | 'refused',
@@ -48,7 +48,7 @@ export class AssetListError extends Error {
   }
 }
 
-/** Reads the account's list of images by its Admin API, with the SDK. */
+/** Lists the account's images with the SDK's Admin API. */
 export class AccountAssets {
   constructor(private readonly account: CloudinaryAccount) {}
 
@@ -59,7 +59,7 @@ export class AccountAssets {
       max_results: PAGE,
       ...(cursor === null ? {} : { next_cursor: cursor }),
     };
-    // The list by tag knows neither type nor prefix.
+    // The list by tag supports neither type nor prefix.
     const response = await this.request((account) =>
       tag === undefined
         ? sdk().api.resources({
@@ -71,14 +71,15 @@ export class AccountAssets {
         : sdk().api.resources_by_tag(tag, { ...options, ...account }),
     );
     const { resources, next_cursor: next, rate_limit_remaining: left, rate_limit_reset_at: reset } = response;
-    if (!Array.isArray(resources)) throw new AssetListError('refused', 'The answer is no list of images.');
+    if (!Array.isArray(resources))
+      throw new AssetListError('refused', 'The response is not a list of images.');
     const assets = (resources as readonly Members[])
       .filter((asset) => asset['type'] === type && String(asset['public_id']).startsWith(prefix ?? ''))
       .map(readAsset);
     return {
       assets,
       nextCursor: typeof next === 'string' ? next : null,
-      restUntil: left === 0 && reset instanceof Date && !Number.isNaN(reset.getTime()) ? reset : null,
+      rateResetsAt: left === 0 && reset instanceof Date && !Number.isNaN(reset.getTime()) ? reset : null,
     };
   }
 
@@ -95,7 +96,7 @@ export class AccountAssets {
     }
   }
 
-  /** How many there are by the account's search, for a progress bar; null where it does not say. */
+  /** The number of images by the account's search, for a progress bar; null if Cloudinary does not return it. */
   async count({ type, prefix, tag }: AssetQuery): Promise<number | null> {
     const terms = [
       'resource_type:image',
@@ -105,7 +106,7 @@ export class AccountAssets {
     ];
     try {
       const search = sdk().search.expression(terms.join(' AND ')).max_results(1);
-      // The SDK's types leave out that it takes options as every other call does.
+      // The SDK's types omit the options, which it accepts as in every other call.
       const execute = search.execute.bind(search) as (account: object) => Promise<unknown>;
       const response = await this.request(execute);
       const { total_count: total } = response;
@@ -117,7 +118,7 @@ export class AccountAssets {
 
   private async request(request: (account: object) => Promise<unknown>): Promise<Members> {
     const { cloudName, apiKey, apiSecret, uploadPrefix, uploadTimeout } = this.account;
-    // As for uploads: the SDK chooses its protocol once and for all, and an agent of the prefix's own overrules it.
+    // As for uploads: the SDK chooses its protocol when it is loaded; an agent of the prefix's protocol overrides that.
     const agent = uploadPrefix.startsWith('http:') ? new HttpAgent() : new HttpsAgent();
     const account = {
       cloud_name: cloudName,
@@ -128,9 +129,9 @@ export class AccountAssets {
       agent,
     };
     try {
-      // The SDK's own timeout is of silence, and it does not end the request.
+      // The SDK's own timeout applies to silence only, and does not abort the request.
       return (await withDeadline(request(account), uploadTimeout, () => {
-        throw new AssetListError('fault', 'Cloudinary did not answer in time.');
+        throw new AssetListError('fault', 'Cloudinary did not respond in time.');
       })) as Members;
     } catch (error) {
       throw error instanceof AssetListError ? error : describeFailure(error);
@@ -150,7 +151,7 @@ function readAsset({ public_id: publicId, version, format }: Members): ListedAss
   };
 }
 
-/** Of the SDK's error only status and message: it holds the request with the API secret too. */
+/** Reads only status and message of the SDK's error: its request contains the API secret. */
 function describeFailure(thrown: unknown): AssetListError {
   const outer = thrown as { error?: unknown; http_code?: unknown; message?: unknown };
   const error = (outer.error ?? outer) as { http_code?: unknown; message?: unknown };
@@ -165,7 +166,7 @@ function describeFailure(thrown: unknown): AssetListError {
   return new AssetListError('refused', `${status}: ${message}`);
 }
 
-/** "… Try again on 2030-01-31 12:00:00 UTC": the SDK hands on no header of a refusal. */
+/** "… Try again on 2030-01-31 12:00:00 UTC": the SDK does not expose the headers of a refusal. */
 function readRetry(message: string): Date | null {
   const [, day = '', time = ''] = /(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)/.exec(message) ?? [];
   const at = new Date(`${day}T${time}Z`);

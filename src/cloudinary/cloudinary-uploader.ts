@@ -12,17 +12,17 @@ import { UploadFailedError } from './upload.errors.js';
 
 const MAX_MESSAGE_LENGTH = 300;
 
-/** What Cloudinary answers of an asset. */
+/** Cloudinary's response to an upload. */
 export interface UploadedAsset {
   readonly version: number;
   readonly format: string;
-  /** MD5 of the asset's content, hexadecimal. */
+  /** MD5 of the asset's content, in hexadecimal. */
   readonly etag: string;
-  /** Whether it was there before, and was left as it is. */
+  /** Whether the asset existed already and was left unchanged. */
   readonly existing: boolean;
 }
 
-/** Sends originals to the account, with the SDK. */
+/** Uploads originals to the account with the SDK. */
 @Injectable()
 export class CloudinaryUploader {
   private readonly settings: CloudinarySettings;
@@ -50,9 +50,9 @@ export class CloudinaryUploader {
   ): Promise<UploadedAsset> {
     const { apiKey, apiSecret, cloudName, uploadPrefix, uploadTimeout } = this.settings;
     if (apiKey === null) {
-      throw new UploadFailedError(502, 'There is no account to upload to. Set CLOUDINARY_URL.');
+      throw new UploadFailedError(502, 'No account is configured for uploads. Set CLOUDINARY_URL.');
     }
-    // The SDK chooses https once and for all when it is loaded; an agent of the prefix's own protocol overrules it.
+    // The SDK chooses https when it is loaded; an agent of the prefix's own protocol overrides that.
     const agent = uploadPrefix.startsWith('http:') ? new HttpAgent() : new HttpsAgent();
     const { promise, resolve, reject } = withResolvers<UploadApiResponse>();
     const stream = sdk().uploader.upload_stream(
@@ -61,7 +61,7 @@ export class CloudinaryUploader {
         resource_type: 'image',
         type: deliveryType,
         overwrite,
-        // Pictures that the CDN made of the original before.
+        // Images that the CDN derived from the previous original.
         ...(overwrite ? { invalidate: true } : {}),
         cloud_name: cloudName,
         api_key: apiKey,
@@ -71,7 +71,7 @@ export class CloudinaryUploader {
         timeout: uploadTimeout,
         agent,
         extra_headers: this.tracing.headers(),
-        // The SDK would also reject a promise that nobody can reach, which ends the process.
+        // The SDK would also reject an unreachable promise, which ends the process.
         disable_promises: true,
       },
       (error, response) => {
@@ -82,9 +82,9 @@ export class CloudinaryUploader {
     stream.on('error', () => undefined);
     stream.end(content);
     try {
-      // The SDK's own timeout is of silence: a response that drips would never end.
+      // The SDK's own timeout applies to silence only: a slow but steady response would never time out.
       const response = await withDeadline(promise, uploadTimeout, () => {
-        throw new UploadFailedError(504, 'Cloudinary did not answer in time. Try again.');
+        throw new UploadFailedError(504, 'Cloudinary did not respond in time. Try again.');
       });
       return readResponse(response, publicId);
     } finally {
@@ -97,25 +97,25 @@ export class CloudinaryUploader {
     const message = this.clean(error?.message ?? '');
     switch (status) {
       case 400:
-        return new UploadFailedError(422, `Cloudinary refuses the original: ${message}`);
+        return new UploadFailedError(422, `Cloudinary refused the original: ${message}`);
       case 420:
       case 429:
-        return new UploadFailedError(503, `Cloudinary takes no more uploads now: ${message}`);
+        return new UploadFailedError(503, `Cloudinary accepts no uploads at present: ${message}`);
       case 499:
-        return new UploadFailedError(504, 'Cloudinary did not answer in time. Try again.');
+        return new UploadFailedError(504, 'Cloudinary did not respond in time. Try again.');
       case 401:
       case 403:
       case 404:
         return new UploadFailedError(
           502,
-          `Cloudinary refuses the account of CLOUDINARY_URL (${status}): ${message}`,
+          `Cloudinary refused the account of CLOUDINARY_URL (${status}): ${message}`,
         );
       default:
-        return new UploadFailedError(502, `Cloudinary cannot be reached or failed: ${message}`);
+        return new UploadFailedError(502, `Cloudinary is unreachable or failed: ${message}`);
     }
   }
 
-  /** One line, bounded, and without what it may have echoed. */
+  /** One bounded line, without secrets that it may echo. */
   private clean(message: string): string {
     const { apiSecret } = this.settings;
     return message
@@ -125,7 +125,7 @@ export class CloudinaryUploader {
   }
 }
 
-/** @throws UploadFailedError (502) for an answer that is not of the asset. */
+/** @throws UploadFailedError (502) if the response does not describe the asset. */
 function readResponse(response: Partial<UploadApiResponse>, publicId: string): UploadedAsset {
   const { version, format, etag } = response;
   const valid =
@@ -133,7 +133,7 @@ function readResponse(response: Partial<UploadApiResponse>, publicId: string): U
     Number.isSafeInteger(version) &&
     typeof format === 'string' &&
     /^[a-z0-9]{1,10}$/.test(format);
-  if (!valid) throw new UploadFailedError(502, 'Cloudinary answered something else than the asset.');
+  if (!valid) throw new UploadFailedError(502, 'Cloudinary’s response does not describe the asset.');
   return {
     version: Number(version),
     format,
@@ -142,7 +142,7 @@ function readResponse(response: Partial<UploadApiResponse>, publicId: string): U
   };
 }
 
-/** `Promise.withResolvers`, which Node has from 22 on. */
+/** `Promise.withResolvers`, which Node has from version 22. */
 function withResolvers<T>(): {
   promise: Promise<T>;
   resolve: (value: T) => void;

@@ -4,15 +4,15 @@ import type { CloudinarySettings, Environment } from '../platform/config/environ
 import { equalsInConstantTime } from '../domain/constant-time.js';
 import { sdk } from './sdk.js';
 
-/** Seconds for which a notification counts after it was signed: Cloudinary's own default. */
+/** Seconds for which a notification is valid after it was signed: Cloudinary's default. */
 const MAX_AGE = 7_200;
-/** Seconds by which Cloudinary's clock may be ahead of ours. */
+/** Seconds by which Cloudinary's clock may be ahead. */
 const LEEWAY = 60;
 const DIGITS = { sha1: 40, sha256: 64 } as const;
 
-/** A notification as it came. */
+/** A notification as received. */
 export interface SignedNotification {
-  /** The request's body, to the letter. */
+  /** The request's exact body. */
   readonly body: string;
   /** `X-Cld-Timestamp`: Unix seconds. */
   readonly timestamp: string;
@@ -20,7 +20,7 @@ export interface SignedNotification {
   readonly signature: string;
 }
 
-/** Judges whether a notification is Cloudinary's, and of now. Source: Cloudinary, "Verifying notification signatures". */
+/** Verifies that a notification is Cloudinary's and recent. Source: Cloudinary, "Verifying notification signatures". */
 @Injectable()
 export class NotificationVerifier {
   private readonly settings: CloudinarySettings;
@@ -29,25 +29,25 @@ export class NotificationVerifier {
     this.settings = environment.cloudinary;
   }
 
-  /** Whether the account's API secret signed it within the last two hours. */
+  /** Whether it was signed with the account's API secret within the last two hours. */
   isGenuine({ body, timestamp, signature }: SignedNotification): boolean {
-    // The SDK compares as numbers: what is none would never be too old. Body and timestamp are signed as one text, so
-    // a timestamp of another length could be a piece of the body.
+    // The SDK compares numbers: NaN would never be too old. Body and timestamp are signed as one string, so digits of a
+    // timestamp of another length could belong to the body.
     if (!/^[1-9]\d{9}$/.test(timestamp)) return false;
     const at = Number(timestamp);
-    // The SDK takes one of next year, which would then be good for a year.
+    // The SDK accepts a timestamp of next year, which would be valid for a year.
     if (at > Date.now() / 1_000 + LEEWAY) return false;
     const algorithm = this.algorithmOf(signature);
     if (algorithm === null) return false;
     const options = { api_secret: this.settings.apiSecret, signature_algorithm: algorithm } as const;
-    // The SDK compares with `===`, letter by letter: it gets only what is known to be equal.
+    // The SDK compares with `===`, which is not constant-time: it only receives equal signatures.
     if (!equalsInConstantTime(signature, sdk().utils.webhook_signature(body, at, options))) return false;
-    // It takes secret and algorithm from the process's own configuration alone; nothing is awaited in between.
+    // The SDK reads secret and algorithm only from its global configuration; nothing is awaited in between.
     sdk().config(options);
     return sdk().utils.verifyNotificationSignature(body, at, signature, MAX_AGE);
   }
 
-  /** By the signature's length; SHA-1 is refused where the account has left it. */
+  /** Chosen by the signature's length; SHA-1 is refused if the account no longer uses it. */
   private algorithmOf(signature: string): keyof typeof DIGITS | null {
     if (!/^[0-9a-f]+$/.test(signature)) return null;
     if (signature.length === DIGITS.sha256) return 'sha256';

@@ -9,7 +9,7 @@ const SHORT = 8;
 const LONG = 32;
 const AUTH_TOKEN = /^exp=(\d{1,12})~hmac=([0-9a-f]{64})$/;
 
-/** Judges signed delivery URLs as Cloudinary does: for the `local` mode, where this service is the one delivering. */
+/** Verifies signed delivery URLs as Cloudinary does, for mode `local`, where this service delivers the images. */
 @Injectable()
 export class UrlVerifier {
   private readonly settings: CloudinarySettings;
@@ -23,8 +23,8 @@ export class UrlVerifier {
   }
 
   /**
-   * Whether `s--<signature>--` is of this text. Source: Cloudinary, "Delivery URL signatures": 8 characters of
-   * SHA-1, or of SHA-256 where the account says so, or 32 of SHA-256 at any time.
+   * Whether `s--<signature>--` is the signature of this text. Source: Cloudinary, "Delivery URL signatures": 8
+   * characters of SHA-1, or of SHA-256 if the account uses it, or always 32 of SHA-256.
    */
   isSigned(signature: string, signed: string): boolean {
     const algorithm = signature.length === LONG || this.settings.signature !== 'sha1' ? 'sha256' : 'sha1';
@@ -33,7 +33,10 @@ export class UrlVerifier {
     return equalsInConstantTime(signature, digest.slice(0, length));
   }
 
-  /** Whether a `__cld_token__` is of this path and has not ended. Source: Cloudinary, "Token-based authentication". */
+  /**
+   * Whether a `__cld_token__` is valid for this path and has not expired. Source: Cloudinary, "Token-based
+   * authentication".
+   */
   isAuthorized(token: string, path: string): boolean {
     const [, expiration = ''] = AUTH_TOKEN.exec(token) ?? [];
     if (this.settings.authToken === null || expiration === '' || Number(expiration) * 1000 <= Date.now())
@@ -42,7 +45,7 @@ export class UrlVerifier {
       key: this.settings.authToken.key,
       expiration: Number(expiration),
       url: path,
-      // The SDK's types want an ACL; the SDK itself takes a URL instead, and an ACL of null is none.
+      // The SDK's types require an ACL; the SDK itself accepts a URL instead, and ignores an ACL of null.
       acl: null as unknown as string,
     });
     return equalsInConstantTime(`__cld_token__=${token}`, expected);

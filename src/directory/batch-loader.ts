@@ -1,15 +1,15 @@
 import { DatabaseUnavailableError } from '../domain/database.errors.js';
 
-/** Loads the rows that exist, by id. */
+/** Loads rows by id; omits rows that do not exist. */
 type LoadMany<T> = (ids: readonly string[]) => Promise<ReadonlyMap<string, T>>;
 
-/** How much of the database a loader may use. */
+/** Limits of a loader's use of the database. */
 export interface BatchBounds {
-  /** Queries at the same time. */
+  /** Concurrent queries. */
   readonly queries: number;
-  /** Ids of a query. */
+  /** Ids per query. */
   readonly size: number;
-  /** Ids that wait for a query; one more is refused. */
+  /** Ids waiting for a query; further ones are refused. */
   readonly waiting: number;
 }
 
@@ -20,8 +20,8 @@ interface Waiting<T> {
 }
 
 /**
- * Loads rows by id, many of them in one query and a few queries at a time: however many ids are requested, the loader
- * uses a bounded share of the connections.
+ * Loads rows by id, many per query and a few queries at a time: however many ids are requested, the loader uses a
+ * bounded share of the connections.
  */
 export class BatchLoader<T> {
   private waiting: Waiting<T>[] = [];
@@ -34,7 +34,7 @@ export class BatchLoader<T> {
 
   /**
    * @returns null for a row that does not exist.
-   * @throws DatabaseUnavailableError (503) where too many wait; what the query throws.
+   * @throws DatabaseUnavailableError (503) if too many are waiting; errors of the query.
    */
   load(id: string): Promise<T | null> {
     if (this.waiting.length >= this.bounds.waiting) return Promise.reject(new DatabaseUnavailableError());

@@ -10,26 +10,26 @@ import { DatabaseUnavailableError } from '../domain/database.errors.js';
 import { Tracing } from '../platform/observability/tracing.js';
 import { withDeadline } from '../platform/deadline.js';
 
-/** Milliseconds for a look-up as a whole, the wait for a connection among them. */
+/** Milliseconds for a whole look-up, including the wait for a connection. */
 const DEADLINE = 900;
-/** Look-ups that may be under way or wait for a connection; one more is refused at once. */
-const MAX_UNDER_WAY = 2_000;
-/** Tries of one look-up whose connection is lost under it. */
-const MAX_TRIES = 3;
-/** Milliseconds between two looks whether the database is back. */
+/** Maximum number of look-ups that run or wait for a connection; further ones are refused at once. */
+const MAX_PENDING = 2_000;
+/** Attempts of a look-up whose connection fails. */
+const MAX_ATTEMPTS = 3;
+/** Milliseconds between two probes of an unavailable database. */
 const PROBE_INTERVAL = 500;
 
-/** A look-up that was given up. */
+/** A look-up that exceeded its deadline. */
 class DeadlineError extends Error {}
 
 /**
- * Asks the database on behalf of redirects: within a deadline, in a bounded number, over another connection where
- * one was lost. Once the database does not answer, nobody waits for it until a probe finds it back.
+ * Queries the database for redirects: with a deadline, a limit on concurrency, and a retry on another connection if one
+ * fails. While the database does not respond, look-ups fail at once until a probe succeeds.
  */
 @Injectable()
 export class DatabaseLookups implements OnApplicationShutdown {
   private readonly logger = new Logger(DatabaseLookups.name);
-  /** Connections that nobody uses; null in the process, where there is but one and nothing to reach. */
+  /** Idle connections of the pool; null for the embedded database, which has a single one and no network. */
   private readonly idle: Set<EventEmitter> | null;
   private underWay = 0;
   private down = false;
@@ -45,22 +45,22 @@ export class DatabaseLookups implements OnApplicationShutdown {
     this.idle = database.kind === 'embedded' ? null : watchIdle(dataSource.driver as PostgresDriver);
   }
 
-  /** True from the first look-up that got no answer until a probe got one. */
+  /** True from the first look-up without a response until a probe succeeds. */
   get isDown(): boolean {
     return this.down;
   }
 
-  /** Milliseconds since the database last answered anything. */
-  get silentFor(): number {
+  /** Milliseconds since the database last responded. */
+  get unresponsiveFor(): number {
     return performance.now() - this.answeredAt;
   }
 
-  /** Notes that the database answered somebody else. */
-  heard(): void {
+  /** Records that the database responded to another caller. */
+  responded(): void {
     this.answeredAt = performance.now();
   }
 
-  /** Closes connections that nobody uses: after a fault they may be dead without knowing it. */
+  /** Closes idle connections: after a fault they may be dead without an error. */
   dropIdle(): void {
     const idle = [...(this.idle ?? [])];
     this.idle?.clear();
@@ -68,9 +68,9 @@ export class DatabaseLookups implements OnApplicationShutdown {
   }
 
   /**
-   * Runs a look-up, which may be run again: it must do nothing but read.
+   * Runs a look-up. It may run again, so it must only read.
    * @param what Its name in traces.
-   * @throws DatabaseUnavailableError (503) within a second when there is no answer; errors of ours pass through.
+   * @throws DatabaseUnavailableError (503) within a second without a response; errors of ours pass through.
    */
   run<T>(what: string, load: (rows: EntityManager) => Promise<T>): Promise<T> {
     return this.tracing.run(`look up ${what}`, () => this.lookUp(load));
@@ -83,7 +83,7 @@ export class DatabaseLookups implements OnApplicationShutdown {
 
   private async lookUp<T>(load: (rows: EntityManager) => Promise<T>): Promise<T> {
     if (this.idle === null) return load(this.dataSource.manager);
-    if (this.down || this.underWay >= MAX_UNDER_WAY) throw new DatabaseUnavailableError();
+    if (this.down || this.underWay >= MAX_PENDING) throw new DatabaseUnavailableError();
     this.underWay += 1;
     try {
       return await this.withRetry(load, performance.now() + DEADLINE);
@@ -101,7 +101,7 @@ export class DatabaseLookups implements OnApplicationShutdown {
       try {
         return await this.tryOnce(load, end);
       } catch (error) {
-        if (tries === MAX_TRIES || findDatabaseFault(error) !== 'lost') throw error;
+        if (tries === MAX_ATTEMPTS || findDatabaseFault(error) !== 'lost') throw error;
       }
     }
   }
@@ -122,13 +122,13 @@ export class DatabaseLookups implements OnApplicationShutdown {
     const left = Math.max(0, end - performance.now());
     const answer = await withDeadline(work, left, () => {
       given.up = true;
-      const error = new DeadlineError('It did not answer in time');
-      // What a pool does with a connection that failed is what this one needs: it is closed, its query ends,
-      // and its place is free. Given back as it is, it would let the next one wait behind the same query.
+      const error = new DeadlineError('It did not respond in time');
+      // The pool then closes the connection, which ends its query and frees its place. If it were released instead, the
+      // next look-up would wait behind the same query.
       connection?.emit('error', error);
       throw error;
     });
-    this.heard();
+    this.responded();
     return answer;
   }
 
@@ -136,7 +136,7 @@ export class DatabaseLookups implements OnApplicationShutdown {
     if (this.down || this.closed) return;
     this.down = true;
     this.logger.error(
-      `The database does not answer: ${error instanceof Error ? error.message : 'no reason'}`,
+      `The database does not respond: ${error instanceof Error ? error.message : 'no reason'}`,
     );
     this.probe(0);
   }
@@ -147,7 +147,7 @@ export class DatabaseLookups implements OnApplicationShutdown {
       this.tryOnce((rows) => rows.query('SELECT 1'), performance.now() + DEADLINE).then(
         () => {
           this.down = false;
-          this.logger.log('The database answers again');
+          this.logger.log('The database responds again');
         },
         () => {
           if (!this.closed) this.probe(PROBE_INTERVAL);
@@ -161,7 +161,7 @@ function isNoAnswer(error: unknown): boolean {
   return error instanceof DeadlineError || findDatabaseFault(error) !== null;
 }
 
-/** The pool's connections that are not in use, kept up to date by its events. */
+/** The pool's idle connections, kept current by its events. */
 function watchIdle(driver: PostgresDriver): Set<EventEmitter> {
   const idle = new Set<EventEmitter>();
   const pool = driver.master as pg.Pool;

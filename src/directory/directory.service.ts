@@ -26,43 +26,45 @@ import { type CachedFact, RecordCache, type CacheRules, type FeedSession } from 
 
 const MAX_ISSUERS = 10_000;
 const MAX_IMAGES = 50_000;
-/** A cache of its own, so that probes for unknown ids without a token cannot evict images. */
+/** A separate cache, so that probes for unknown ids without a token cannot evict images. */
 const MAX_PUBLIC_IMAGES = 50_000;
 const MAX_OVERLAYS = 10_000;
 
-/** Of look-ups without a token, which anyone may cause: of the pool's ten connections, eight are left to tokens. */
+/**
+ * For look-ups without a token, which any client can cause: they leave eight of the pool's ten connections to tokens.
+ */
 const PUBLIC_BOUNDS = { queries: 2, size: 500, waiting: 2_000 };
 
-/** The one key of the cache that holds all issuers' ids. */
+/** The only key of the cache of issuers' ids. */
 const ALL = 'all';
 
-/** Names of revoked tokens and sessions, of all issuers together. */
+/** Names of revoked tokens and sessions, of all issuers. */
 const MAX_REVOKED = 500_000;
-/** Revocations of one issuer that are held as a whole; where there are more, each token is asked for by itself. */
+/** Revocations of an issuer that are cached as a list; if there are more, each token is looked up. */
 const MAX_REVOKED_PER_ISSUER = 10_000;
-/** Answers that are remembered of an issuer with more; they weigh as much. */
+/** Cached verdicts of an issuer with more revocations; their weight is the same. */
 const MAX_VERDICTS = 10_000;
 
-/** Milliseconds: the net below the change feed, and what stands in for it while it is lost. */
+/** Milliseconds: upper bounds beside the change feed, and lifetimes while it is disconnected. */
 const LIVE = { found: 60_000, missing: 5_000 };
 const FEED_LOST = { found: 1_000, missing: 1_000 };
 
-/** An issuer's revocations: all their names, or where they are too many, verdicts by name. */
+/** An issuer's revocations: all names or, if there are too many, verdicts by name. */
 export type Revocations =
   | { readonly names: ReadonlySet<string> }
   | { readonly names: null; readonly verdicts: LRUCache<string, { readonly revoked: boolean }> };
 
-/** The ids of all issuers; null where there are more than may be cached. */
+/** The ids of all issuers; null if there are too many to cache. */
 interface IssuerIds {
   readonly ids: ReadonlySet<string> | null;
 }
 
-/** What stands for the row of an issuer that is not among the known ids; it is no cached row of its own. */
+/** Returned for an id that is not an issuer's; it is not a cached row. */
 const NO_SUCH_ISSUER: CachedFact<Issuer> = { row: null, isFresh: false };
 
 /**
- * The database's rows in memory. `cached…` does no I/O and returns undefined where `load…` must be called.
- * Every look-up is within one issuer; a row of another issuer is one that does not exist.
+ * The database's rows in memory. `cached…` does no I/O; if it returns undefined, call `load…`. Each look-up is within
+ * one issuer: a row of another issuer does not exist.
  */
 @Injectable()
 export class DirectoryService implements ChangeListener {
@@ -83,16 +85,16 @@ export class DirectoryService implements ChangeListener {
     @Inject(ENVIRONMENT) { maxStale }: Pick<Environment, 'maxStale'>,
   ) {
     const rules: CacheRules = {
-      live: LIVE,
-      lost: FEED_LOST,
+      connected: LIVE,
+      disconnected: FEED_LOST,
       stale: maxStale,
       session: () => this.session,
       isDown: () => this.lookups.isDown,
     };
     this.issuers = new RecordCache(MAX_ISSUERS, rules);
-    // What is not among the ids is an absence: it lives as briefly as one, and is never served on.
+    // An unknown id is an absence: it has the lifetime of one and is never served stale.
     const live = { found: LIVE.missing, missing: LIVE.missing };
-    this.issuerIds = new RecordCache(1, { ...rules, live, stale: 0 });
+    this.issuerIds = new RecordCache(1, { ...rules, connected: live, stale: 0 });
     this.images = new RecordCache(MAX_IMAGES, rules);
     this.publicImages = new RecordCache(MAX_PUBLIC_IMAGES, rules);
     this.publicLoader = new BatchLoader(
@@ -114,7 +116,7 @@ export class DirectoryService implements ChangeListener {
   cachedIssuer(id: string): CachedFact<Issuer> | undefined {
     const cached = this.issuers.find(id);
     if (cached !== undefined) return cached;
-    // Forged tokens may each name another issuer: none costs a query, or evicts another issuer.
+    // Each forged token may name another issuer: this neither queries the database nor evicts an issuer.
     return this.issuerIds.find(ALL)?.row?.ids?.has(id) === false ? NO_SUCH_ISSUER : undefined;
   }
 
@@ -127,13 +129,13 @@ export class DirectoryService implements ChangeListener {
     });
   }
 
-  /** From memory, else loaded. @throws DatabaseUnavailableError (503) */
+  /** From memory if possible, else loaded. @throws DatabaseUnavailableError (503) */
   async findIssuer(id: string): Promise<Issuer | null> {
     const cached = this.cachedIssuer(id);
     return cached === undefined ? this.loadIssuer(id) : cached.row;
   }
 
-  /** An image of this issuer, deleted ones included. */
+  /** An image of this issuer, including deleted ones. */
   cachedImage(issuerId: string, id: string): CachedFact<Image> | undefined {
     return this.images.find(`${issuerId}/${id}`);
   }
@@ -145,7 +147,7 @@ export class DirectoryService implements ChangeListener {
     );
   }
 
-  /** An image that may be shown without a token, of any issuer. */
+  /** An image of any issuer that may be shown without a token. */
   cachedPublicImage(id: string): CachedFact<Image> | undefined {
     return this.publicImages.find(id);
   }
@@ -167,7 +169,7 @@ export class DirectoryService implements ChangeListener {
     );
   }
 
-  /** The revocations of this issuer's tokens; `verdictOf` reads them. */
+  /** The revocations of this issuer's tokens, for `verdictOf`. */
   cachedRevocations(issuerId: string): CachedFact<Revocations> | undefined {
     return this.revocations.find(issuerId);
   }
@@ -185,7 +187,7 @@ export class DirectoryService implements ChangeListener {
     const { verdicts } = revocations;
     const unknown = namesOf(names).filter((name) => !verdicts.has(name));
     const revoked = await this.lookups.run('revocations', (rows) => readRevoked(rows, issuerId, unknown));
-    // Where revocations change meanwhile, these verdicts are dropped with the rest.
+    // If revocations change in the meantime, these verdicts are invalidated with them.
     for (const name of unknown) verdicts.set(name, { revoked: revoked.has(name) });
     return verdictOf(revocations, names) === true;
   }
@@ -212,19 +214,19 @@ export class DirectoryService implements ChangeListener {
     }
   }
 
-  /** What was loaded in a session that has ended must be loaded again: changes may have been missed. */
+  /** Rows loaded in a previous session must be reloaded: changes may have been missed. */
   onConnectionChange(live: boolean): void {
-    if (this.session !== null) this.session.live = false;
-    this.session = live ? { live, receivedAt: performance.now() } : null;
+    if (this.session !== null) this.session.connected = false;
+    this.session = live ? { connected: live, receivedAt: performance.now() } : null;
     if (!live) this.lookups.dropIdle();
   }
 
   onHeartbeat(at: number): void {
     if (this.session !== null) this.session.receivedAt = at;
-    this.lookups.heard();
+    this.lookups.responded();
   }
 
-  /** Where it fails, unknown issuers go on being looked up one by one. */
+  /** If it fails, unknown issuers are still looked up one by one. */
   private async loadIssuerIds(): Promise<void> {
     try {
       await this.issuerIds.load(ALL, () => this.lookups.run('issuer_ids', readIssuerIds));
@@ -260,7 +262,7 @@ export class DirectoryService implements ChangeListener {
     return policy;
   }
 
-  /** One altered secret must not take the issuer's other keys along. */
+  /** One corrupt secret must not disable the issuer's other keys. */
   private openKey(key: IssuerKeyEntity): SigningKey | LockedKey {
     const { id, issuerId, algorithm, notBefore, notAfter } = key;
     try {
@@ -274,7 +276,7 @@ export class DirectoryService implements ChangeListener {
   }
 }
 
-/** Whether one of the names is revoked; undefined where the database must be queried. */
+/** Whether one of the names is revoked; undefined if the database must be queried. */
 export function verdictOf(revocations: Revocations, names: TokenNames): boolean | undefined {
   const wanted = namesOf(names);
   if (revocations.names !== null) return wanted.some((name) => revocations.names.has(name));
@@ -353,7 +355,7 @@ function partsOf(name: string): { kind: RevocationKind; value: string } {
   return { kind: name.slice(0, colon) as RevocationKind, value: name.slice(colon + 1) };
 }
 
-/** An empty list weighs too: most issuers have one. */
+/** An empty list weighs 1: most issuers have one. */
 function weigh({ names }: Revocations): number {
   return 1 + (names?.size ?? MAX_VERDICTS);
 }

@@ -2,7 +2,7 @@ import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShut
 import { DataSource } from 'typeorm';
 import { withDeadline } from '../platform/deadline.js';
 
-/** Milliseconds between two writes, and for the last one at the shutdown. */
+/** Milliseconds between two writes, and the timeout of the last one at shutdown. */
 const FLUSH_INTERVAL = 5_000;
 const LAST_FLUSH_TIMEOUT = 1_000;
 
@@ -11,11 +11,11 @@ interface Use {
   lastUsedAt: number;
 }
 
-/** Counts what keys are used for and writes it down now and then: never on the way of a redirect. */
+/** Counts the uses of keys and writes them periodically: never during a redirect. */
 @Injectable()
 export class IssuerKeyUses implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger(IssuerKeyUses.name);
-  /** Of keys that verified a token since the last write, so never more than there are keys. */
+  /** Keys that verified a token since the last write: at most as many as exist. */
   private unwritten = new Map<string, Use>();
   private timer: NodeJS.Timeout | undefined;
 
@@ -25,7 +25,7 @@ export class IssuerKeyUses implements OnApplicationBootstrap, OnApplicationShutd
     this.timer = setInterval(() => void this.flush(), FLUSH_INTERVAL).unref();
   }
 
-  /** Writes the last counts; a database that is gone does not keep the process. */
+  /** Writes the last counts; an unavailable database does not delay the shutdown. */
   async onApplicationShutdown(): Promise<void> {
     clearInterval(this.timer);
     await withDeadline(this.flush(), LAST_FLUSH_TIMEOUT, () => undefined);
@@ -41,15 +41,14 @@ export class IssuerKeyUses implements OnApplicationBootstrap, OnApplicationShutd
     }
   }
 
-  /** Writes what was counted since the last write; what cannot be written now is kept for the next one. */
+  /** Writes the counts since the last write; if it fails, they are kept for the next one. */
   async flush(): Promise<void> {
     const counted = this.unwritten;
     if (counted.size === 0) return;
     this.unwritten = new Map();
     const uses = [...counted];
     try {
-      // In the order of the keys, so that two replicas never wait for each other crosswise; a key that was revoked
-      // meanwhile has no row to count for.
+      // Ordered by key, so that replicas cannot deadlock. A key that was deleted in the meantime has no row.
       await this.dataSource.query(
         `INSERT INTO issuer_key_uses AS known (key_id, uses, last_used_at)
          SELECT key.id, counted.uses, to_timestamp(counted.at / 1000.0)
@@ -62,7 +61,7 @@ export class IssuerKeyUses implements OnApplicationBootstrap, OnApplicationShutd
       );
     } catch (error) {
       this.logger.warn(
-        `The uses of keys were not written: ${error instanceof Error ? error.message : 'no reason'}`,
+        `Could not write the uses of keys: ${error instanceof Error ? error.message : 'no reason'}`,
       );
       for (const [keyId, use] of uses) this.putBack(keyId, use);
     }

@@ -6,52 +6,52 @@ export interface Lifetimes {
   readonly missing: number;
 }
 
-/** A period in which every change was received: from one `LISTEN` to the loss of its connection. */
+/** A period in which every change was received: from a `LISTEN` until its connection is lost. */
 export interface FeedSession {
-  live: boolean;
-  /** When all earlier changes were last known to be received; by the clock of the cache. */
+  connected: boolean;
+  /** When all earlier changes were last known to be received, by the cache's clock. */
   receivedAt: number;
 }
 
-/** What a cache goes by: shared by all caches of a process. */
+/** Rules shared by all caches of a process. */
 export interface CacheRules {
-  /** The upper bound beside a live change feed. */
-  readonly live: Lifetimes;
-  /** What stands in for the feed while it is lost. */
-  readonly lost: Lifetimes;
-  /** Milliseconds for which a row is served after it was last known to be true, when the database does not respond. */
+  /** The upper bound while the change feed is connected. */
+  readonly connected: Lifetimes;
+  /** Lifetimes while the feed is disconnected. */
+  readonly disconnected: Lifetimes;
+  /** Milliseconds for which a row is served after it was last known to be true, while the database does not respond. */
   readonly stale: number;
-  /** The current session, null while the feed is lost. */
+  /** The current session; null while the feed is disconnected. */
   readonly session: () => FeedSession | null;
-  /** True while the database is known not to respond: then no request with an old row waits for it. */
+  /** True while the database is known not to respond: requests with a stale row then do not wait for it. */
   readonly isDown: () => boolean;
 }
 
-/** A row in memory, or that it does not exist. */
+/** A row in memory, or null if it does not exist. */
 export interface CachedFact<T> {
   readonly row: T | null;
-  /** Whether it may still be served as it is (RFC 9111 §4.2). False once it was evicted or invalidated. */
+  /** Whether it may still be served (RFC 9111 §4.2). False once evicted or invalidated. */
   readonly isFresh: boolean;
 }
 
-/** Milliseconds for which an entry that was used is not moved to the front again: moving costs more than looking up. */
+/** Milliseconds for which a used entry is not moved to the front again: moving costs more than a look-up. */
 const RECENT = 1_000;
 
 /** What is cached of a row. */
 class Entry<T extends object> implements CachedFact<T> {
-  /** True once it was invalidated, reloaded or evicted. */
+  /** True once invalidated, reloaded or evicted. */
   evicted = false;
-  /** When it was last moved to the front, so that it is evicted after the others. */
+  /** When it was last moved to the front of the eviction order. */
   usedAt = performance.now();
 
   constructor(
     private readonly cache: RecordCache<T>,
     readonly key: string,
-    /** Null for a row that does not exist, and once it is evicted. */
+    /** Null for a row that does not exist, and after eviction. */
     public row: T | null,
-    /** The row was true at that instant or later. */
+    /** The row was true at this instant or later. */
     readonly loadStartedAt: number,
-    /** The session in which its load started: changes since then were received for as long as it was live. */
+    /** The session in which its load started: later changes were received while it was connected. */
     readonly session: FeedSession | null,
   ) {}
 
@@ -61,18 +61,17 @@ class Entry<T extends object> implements CachedFact<T> {
 }
 
 /**
- * A bounded cache of rows, missing ones included. Concurrent misses of one key share one load, and
- * what a load read before an invalidation is returned to those who waited but never cached. An expired row is
- * loaded again, and served on, up to a bound, only where the load fails: one that is known to be changed never is, and
- * neither is a missing one.
+ * A bounded cache of rows, including absent ones. Concurrent misses of a key share one load. A row that was read before
+ * an invalidation is returned to the waiting callers but never cached. An expired row is reloaded; if that fails, it is
+ * served up to a bound, unless it is absent or known to be changed.
  */
 export class RecordCache<T extends object> {
   private readonly entries: LRUCache<string, Entry<T>>;
   private readonly loading = new Map<string, Promise<T | null>>();
-  /** Look-ups that were served from here, had to be loaded, or got an old row because the load failed. */
+  /** Look-ups served from the cache, loaded, or served stale because the load failed. */
   readonly counts = { hit: 0, miss: 0, stale: 0 };
 
-  /** @param weigh What a row weighs against `max`, at least 1; every row is 1 where absent. */
+  /** @param weigh A row's weight towards `max`, at least 1 (default: 1). */
   constructor(
     max: number,
     private readonly rules: CacheRules,
@@ -94,7 +93,7 @@ export class RecordCache<T extends object> {
     return this.entries.size;
   }
 
-  /** What may be served as it is; undefined where `load` must be called. */
+  /** A row that may be served; undefined if `load` must be called. */
   find(key: string): CachedFact<T> | undefined {
     const entry = this.entries.peek(key);
     return entry !== undefined && this.canServe(entry) ? entry : undefined;
@@ -102,22 +101,22 @@ export class RecordCache<T extends object> {
 
   /**
    * Loads a row and caches it.
-   * @returns null where no such row exists.
-   * @throws what `load` throws, unless an old row may still be served.
+   * @returns null if the row does not exist.
+   * @throws what `load` throws, unless a stale row may be served.
    */
   async load(key: string, load: () => Promise<T | null>): Promise<T | null> {
     const entry = this.entries.peek(key);
     try {
       return await this.loadOnce(key, load);
     } catch (error) {
-      // Unless a change was received meanwhile, which has taken the entry out.
+      // A change that was received in the meantime has removed the entry.
       if (entry === undefined || this.entries.peek(key) !== entry || !this.canServeStale(entry)) throw error;
       this.counts.stale += 1;
       return entry.row;
     }
   }
 
-  /** Removes a row that was changed: whatever happens, the old one is not served again. */
+  /** Removes a changed row: the old one is never served again. */
   invalidate(key: string): void {
     this.entries.delete(key);
     this.loading.delete(key);
@@ -132,7 +131,7 @@ export class RecordCache<T extends object> {
     const loadStartedAt = performance.now();
     const loading = load().then(
       (row) => {
-        // An invalidation meanwhile has taken this load out of the map: its row may be the old one.
+        // An invalidation in the meantime has removed this load from the map: its row may be stale.
         if (this.loading.get(key) === loading) {
           this.loading.delete(key);
           this.entries.set(key, new Entry(this, key, row, loadStartedAt, session));
@@ -148,13 +147,13 @@ export class RecordCache<T extends object> {
     return loading;
   }
 
-  /** Whether an entry of this cache may be served without a load; counts it as served. */
+  /** Whether an entry of this cache may be served without a load; counts it as a hit. */
   canServe(entry: Entry<T>): boolean {
-    const { live, lost } = this.rules;
-    const isLive = entry.session?.live === true;
-    const { found, missing } = isLive ? live : lost;
+    const { connected, disconnected } = this.rules;
+    const isConnected = entry.session?.connected === true;
+    const { found, missing } = isConnected ? connected : disconnected;
     const now = performance.now();
-    const age = now - (isLive ? entry.loadStartedAt : lastKnownAt(entry));
+    const age = now - (isConnected ? entry.loadStartedAt : lastKnownAt(entry));
     if (age < (entry.row === null ? missing : found)) this.counts.hit += 1;
     else if (this.rules.isDown() && this.canServeStale(entry)) this.counts.stale += 1;
     else return false;

@@ -41,7 +41,7 @@ const asset = fc.record({
 const overlayId = '3d616b4e-a597-4b23-aa3d-d7de678f0ba6';
 const overlays = new Map([[overlayId, { publicId: 'brand/märk one', deliveryType: 'private' as const }]]);
 const mapper = new TransformationMapper();
-/** Chains that tokens lead to: a fixed number of them, since making one costs more than signing it. */
+/** Chains that tokens lead to: a fixed number, since generating one costs more than signing it. */
 const chains = fc
   .sample(acceptedSteps({ overlayIds: [overlayId] }), 2_000)
   .map((steps) => ['c_fit,h_1920,w_1920', 'fl_attachment', ...mapper.map(steps).components(overlays)]);
@@ -75,7 +75,7 @@ function bySdk(
 }
 
 describe('a signed URL', () => {
-  it('is what the SDK writes, in 100,000 cases', () => {
+  it('equals the SDK’s, in 100,000 cases', () => {
     const authTokens = fc.option(fc.constant({ key: '00112233ff99', duration: 300 }), { freq: 9 });
     const seen = new Set<string>();
     fc.assert(
@@ -87,7 +87,7 @@ describe('a signed URL', () => {
         fc.integer({ min: 1_700_000_000, max: 2_000_000_000 }),
         (signed, components, signature, authToken, end) => {
           const settings = { ...SETTINGS, signature, authToken };
-          // The leeway, and the time to load the image.
+          // The leeway, and time to load the image.
           const expected = bySdk(signed, components, settings, end + 60);
           const sign = (): string =>
             new CloudinaryUrlService({ cloudinary: settings }).signUrl(signed, pathOf(components), end);
@@ -148,7 +148,7 @@ describe('a URL with a __cld_token__', () => {
     },
   );
 
-  it('is one URL for one token, whenever it is signed', () => {
+  it('is the same for a token, whenever it is signed', () => {
     const signed = [exp - 9_999, exp, exp + 29.9].map((now) => {
       vi.setSystemTime(now * 1000);
       return urls.signUrl(sample, '', exp);
@@ -159,9 +159,9 @@ describe('a URL with a __cld_token__', () => {
   it.each([
     ['with an exp', exp, exp + 30],
     ['without one', null, exp + 300 - 30],
-  ])('is in no cached redirect that leads to it too late to load it: %s', (_, expiresAt, until) => {
+  ])('is in no cached redirect if the client could not load it in time: %s', (_, expiresAt, until) => {
     vi.setSystemTime(exp * 1000);
-    expect(urls.endOf(expiresAt)).toBe(until);
+    expect(urls.expiryOf(expiresAt)).toBe(until);
     expect(opensAt(urls.signUrl(sample, '', expiresAt), until + 29)).toBe(true);
   });
 });

@@ -10,7 +10,7 @@ interface Query {
 
 const BOUNDS = { queries: 2, size: 3, waiting: 5 };
 
-/** A loader whose queries wait for the test. */
+/** A loader whose queries the test completes. */
 function startLoader(): { readonly loader: BatchLoader<string>; readonly queries: Query[] } {
   const queries: Query[] = [];
   const loader = new BatchLoader<string>(
@@ -29,7 +29,7 @@ function startLoader(): { readonly loader: BatchLoader<string>; readonly queries
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe('a batch loader', () => {
-  it('starts a query at once, and collects what comes while its queries run', async () => {
+  it('starts a query at once, and collects ids while its queries run', async () => {
     const { loader, queries } = startLoader();
     const loads = ['a', 'b', 'c', 'd', 'e', 'f'].map((id) => loader.load(id));
     expect(queries.map(({ ids }) => ids)).toStrictEqual([['a'], ['b']]);
@@ -44,7 +44,7 @@ describe('a batch loader', () => {
     expect(await Promise.all(loads)).toStrictEqual(['row a', null, 'row c', null, 'row e', null]);
   });
 
-  it('refuses at once what would wait beyond its bound', async () => {
+  it('refuses ids beyond its bound at once', async () => {
     const { loader, queries } = startLoader();
     const running = BOUNDS.queries + BOUNDS.waiting;
     const loads = Array.from({ length: running }, (_, index) => loader.load(String(index)));
@@ -61,7 +61,7 @@ describe('a batch loader', () => {
     expect(await Promise.all(loads)).toStrictEqual(loads.map(() => null));
   });
 
-  it('fails all loads of a query that fails, and no other', async () => {
+  it('fails all loads of a query that fails, and no others', async () => {
     const { loader, queries } = startLoader();
     const loads = ['a', 'b', 'c', 'd'].map((id) => loader.load(id));
     queries[0]?.respond();

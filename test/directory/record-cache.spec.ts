@@ -5,7 +5,7 @@ interface Row {
   readonly version: number;
 }
 
-/** A load that ends when the test says so. */
+/** A load that the test completes. */
 function controlled(): {
   load: () => Promise<Row | null>;
   answer: (row: Row | null) => void;
@@ -40,9 +40,9 @@ let down: boolean;
 let loads: number;
 let cache: RecordCache<Row>;
 const gone = (): Promise<never> => Promise.reject(new Error('gone'));
-/** Loads a row that tells how many loads there were. */
+/** Loads a row that contains the number of loads. */
 const load = (): Promise<Row> => Promise.resolve({ version: ++loads });
-/** A row from the cache, else loaded: `undefined` is no row's value. */
+/** A row from the cache, else loaded: no row has the value `undefined`. */
 async function get(key = 'a', loader: () => Promise<Row | null> = load): Promise<Row | null> {
   const cached = cache.find(key);
   return cached === undefined ? cache.load(key, loader) : cached.row;
@@ -50,10 +50,10 @@ async function get(key = 'a', loader: () => Promise<Row | null> = load): Promise
 const peek = (key: string): Row | null | undefined => cache.find(key)?.row;
 
 function startSession(): void {
-  session = { live: true, receivedAt: performance.now() };
+  session = { connected: true, receivedAt: performance.now() };
 }
 function endSession(): void {
-  if (session !== null) session.live = false;
+  if (session !== null) session.connected = false;
   session = null;
 }
 
@@ -63,8 +63,8 @@ beforeEach(() => {
   loads = 0;
   startSession();
   cache = new RecordCache<Row>(3, {
-    live: { found: 60_000, missing: 5_000 },
-    lost: { found: 1_000, missing: 1_000 },
+    connected: { found: 60_000, missing: 5_000 },
+    disconnected: { found: 1_000, missing: 1_000 },
     stale: 300_000,
     session: () => session,
     isDown: () => down,
@@ -75,7 +75,7 @@ afterEach(() => {
 });
 
 describe('a cache of rows', () => {
-  it('leaves no row to whoever still holds an entry that was changed, replaced or crowded out', async () => {
+  it('releases the row of an entry that was changed, replaced or evicted', async () => {
     const hold = async (key: string): Promise<unknown> => {
       await get(key);
       return cache.find(key);
@@ -94,7 +94,7 @@ describe('a cache of rows', () => {
 
   it.each([
     ['a row, for its lifetime', { version: 1 }, 60_000],
-    ['that there is none, for a shorter one', null, 5_000],
+    ['an absence, for a shorter one', null, 5_000],
   ])('keeps %s', async (_, row, lifetime) => {
     const asked = vi.fn(() => Promise.resolve(row));
     expect(await get('a', asked)).toBe(row);
@@ -108,7 +108,7 @@ describe('a cache of rows', () => {
     expect(asked).toHaveBeenCalledTimes(2);
   });
 
-  it('lets misses of one key share one load, and of two keys not', async () => {
+  it('lets misses of one key share one load, but not misses of two keys', async () => {
     const answers = await Promise.all([get('a'), get('a'), get('b'), get('a')]);
     expect(answers.map((row) => row?.version)).toStrictEqual([1, 1, 2, 1]);
   });
@@ -118,7 +118,7 @@ describe('a cache of rows', () => {
   it.each<[by: string, use: (cached: CachedFact<Row>) => unknown]>([
     ['found', () => peek('a')],
     ['checked', (cached) => cached.isFresh],
-  ])('evicts no row before those that were last %s earlier, to a second', async (_, use) => {
+  ])('evicts no row before rows that were used %s earlier, to a second', async (_, use) => {
     await get('a');
     const cached = cache.find('a');
     for (const key of ['b', 'c']) await get(key);
@@ -128,7 +128,7 @@ describe('a cache of rows', () => {
     expect(kept()).toBe('acd');
   });
 
-  it('takes uses within a second of each other as one', async () => {
+  it('treats uses within a second of each other as one', async () => {
     for (const key of ['a', 'b', 'c']) await get(key);
     vi.advanceTimersByTime(999);
     await get('a');
@@ -136,12 +136,12 @@ describe('a cache of rows', () => {
     expect(kept()).toBe('bcd');
   });
 
-  it('weighs rows where it is told how', async () => {
+  it('weighs rows by the given function', async () => {
     const weighed = new RecordCache<Row>(
       10,
       {
-        live: { found: 60_000, missing: 60_000 },
-        lost: { found: 0, missing: 0 },
+        connected: { found: 60_000, missing: 60_000 },
+        disconnected: { found: 0, missing: 0 },
         stale: 0,
         session: () => session,
         isDown: () => false,
@@ -154,7 +154,7 @@ describe('a cache of rows', () => {
     ]); // prettier-ignore
   });
 
-  it('never keeps what was read before an invalidation, though those who wait get it', async () => {
+  it('never caches what was read before an invalidation, but returns it to waiting callers', async () => {
     const { load: slow, answer } = controlled();
     const waiting = get('a', slow);
     cache.invalidate('a');
@@ -165,7 +165,7 @@ describe('a cache of rows', () => {
     expect(await get()).toStrictEqual({ version: 1 });
   });
 
-  it('never keeps it either when the newer load ends first', async () => {
+  it('nor if the newer load completes first', async () => {
     const { load: slow, answer } = controlled();
     const waiting = get('a', slow);
     cache.invalidate('a');
@@ -175,14 +175,14 @@ describe('a cache of rows', () => {
     expect(await get()).toStrictEqual({ version: 1 });
   });
 
-  it('keeps nothing of a load that failed, and tries again', async () => {
+  it('caches nothing of a load that failed, and retries', async () => {
     await expect(get('a', gone)).rejects.toThrow('gone');
     expect(await get()).toStrictEqual({ version: 1 });
   });
 });
 
 describe('without the change feed', () => {
-  it('a row lives a second from when it was asked for', async () => {
+  it('a row lives a second from its request', async () => {
     endSession();
     const { load: slow, answer } = controlled();
     const waiting = get('a', slow);
@@ -195,7 +195,7 @@ describe('without the change feed', () => {
     expect(await get()).toStrictEqual({ version: 1 });
   });
 
-  it('a row from before is good for a second from when all was heard', async () => {
+  it('an older row is served for a second after all changes were last received', async () => {
     await get();
     vi.advanceTimersByTime(30_000);
     if (session !== null) session.receivedAt = performance.now();
@@ -207,7 +207,7 @@ describe('without the change feed', () => {
     expect(await get()).toStrictEqual({ version: 2 });
   });
 
-  it('a row from before is asked for again once the feed is back: changes may have been missed', async () => {
+  it('an older row is reloaded once the feed is connected again: changes may have been missed', async () => {
     await get();
     vi.advanceTimersByTime(2_000);
     endSession();
@@ -217,7 +217,7 @@ describe('without the change feed', () => {
     expect(await get()).toStrictEqual({ version: 2 });
   });
 
-  it('a row whose load the loss fell into is not taken for one of the next session', async () => {
+  it('a row whose load was interrupted by the disconnection does not belong to the next session', async () => {
     const { load: slow, answer } = controlled();
     const waiting = get('a', slow);
     endSession();
@@ -230,7 +230,7 @@ describe('without the change feed', () => {
 });
 
 describe('without the database', () => {
-  it('a row is served on up to the bound after it was last known to be true', async () => {
+  it('a row is served up to the bound after it was last known to be true', async () => {
     await get();
     vi.advanceTimersByTime(10_000);
     if (session !== null) session.receivedAt = performance.now();
@@ -241,14 +241,14 @@ describe('without the database', () => {
     await expect(get('a', gone)).rejects.toThrow('gone');
   });
 
-  it('a row is asked for, so that a database which answers is believed', async () => {
+  it('a row is requested, so that a database that responds is used', async () => {
     await get();
     endSession();
     vi.advanceTimersByTime(100_000);
     expect(await get()).toStrictEqual({ version: 2 });
   });
 
-  it('nobody waits while it is known to be down', async () => {
+  it('no caller waits while it is known to be down', async () => {
     await get();
     endSession();
     vi.advanceTimersByTime(100_000);
@@ -259,7 +259,7 @@ describe('without the database', () => {
     expect(peek('a')).toBeUndefined();
   });
 
-  it('an absence is never served on: no 404 because of a fault', async () => {
+  it('an absence is never served stale: no 404 because of a fault', async () => {
     await get('a', () => Promise.resolve(null));
     endSession();
     down = true;
@@ -267,7 +267,7 @@ describe('without the database', () => {
     await expect(get('a', gone)).rejects.toThrow('gone');
   });
 
-  it('a row that is known to be changed is never served on', async () => {
+  it('a row that is known to be changed is never served stale', async () => {
     await get();
     endSession();
     down = true;

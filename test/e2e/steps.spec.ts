@@ -46,7 +46,7 @@ function expectRefusal(
 }
 
 describe('a number of a token', () => {
-  it('is a share where its text has a point, in mandatory steps and presets too', async () => {
+  it('is a fraction if it has a decimal point, in mandatory steps and presets too', async () => {
     const sign = (steps: string): string =>
       `/images/${tenant.imageId}?token=${mint({
         payload: `{"iss":"${tenant.issuerId}","transformations":${steps}}`,
@@ -305,7 +305,7 @@ describe('the list of steps', () => {
       status: 422,
       code: 'invalid_transformation',
       detail: expect.stringMatching(
-        /^The delivery URL would be \d+ characters long; 4096 are allowed\. Seal fewer or shorter steps\.$/,
+        /^The delivery URL would be \d+ characters long; 4096 are allowed\. Sign a token with fewer or shorter steps\.$/,
       ) as string,
     });
   });
@@ -384,7 +384,7 @@ describe('a key that no token may use', () => {
       code: 'invalid_transformation',
       detail:
         `Transformation refused: step 2, \`${key}\` is not a parameter. Did you mean \`${near}\`? ` +
-        'Correct it; where a token seals it, seal a new one.',
+        'Fix the step; if a token contains it, sign a new one.',
       step: 2,
       key,
       near,
