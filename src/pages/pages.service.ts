@@ -7,20 +7,20 @@ import type { FastifyInstance } from 'fastify';
 import { ENVIRONMENT } from '../platform/config/config.module.js';
 import type { Environment } from '../platform/config/environment.js';
 
-/** The pages that are built from web/, by the names of their HTML files. */
+/** The pages built from web/, by the names of their HTML files. */
 export type PageName = 'console' | 'playground';
 
-/** Beside this file's own build, or, where this file runs as it stands, in `dist/`. */
+/** Beside this file's own build or, if this file runs from source, in `dist/`. */
 const FOLDERS = ['../../web/', '../../dist/web/'].map((path) =>
   fileURLToPath(new URL(path, import.meta.url)),
 );
 
-/** The pages for people: their HTML under a strict policy, their assets under hashed names. */
+/** The HTML pages: served under a strict Content Security Policy, with assets under hashed names. */
 @Injectable()
 export class PagesService implements OnModuleInit {
   private readonly folder = findFolder();
   private readonly html = new Map<PageName, string>();
-  /** What every page's answer carries. */
+  /** The headers of every page's response. */
   readonly headers: Readonly<Record<string, string>>;
 
   constructor(
@@ -37,11 +37,11 @@ export class PagesService implements OnModuleInit {
     };
   }
 
-  /** Serves `/web/assets/`: the built files and nothing else. A name changes with its content. */
+  /** Serves `/web/assets/`: only the built files. A name changes with its content. */
   onModuleInit(): void {
-    // The command line has no server, whatever the type says.
+    // The command line has no HTTP adapter, despite the type.
     const adapter = this.adapter.httpAdapter as typeof this.adapter.httpAdapter | null;
-    // Not waited for: Fastify would start at once, before Nest has given it the filter for its own errors.
+    // Not awaited: Fastify would start at once, before Nest has installed the filter for its own errors.
     void adapter?.getInstance<FastifyInstance>().register(fastifyStatic, {
       root: `${this.folder}assets`,
       prefix: '/web/assets/',
@@ -69,8 +69,8 @@ function findFolder(): string {
 }
 
 /**
- * Everything from this origin, and nothing inline. Pictures come from where redirects lead; `blob:` are those that
- * the page has fetched itself.
+ * Everything comes from this origin, and nothing is inline. Images come from the redirects' targets; `blob:` are images
+ * that the page has fetched itself.
  */
 function contentSecurityPolicy({
   deliveryMode,

@@ -438,7 +438,7 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
     it('signs in and out, and keeps the key to itself', async () => {
       const page = await open();
       await enter(page, `${ADMIN_KEY}-not`);
-      await page.getByRole('alert').getByText('This is no admin key').waitFor();
+      await page.getByRole('alert').getByText('This admin key is unknown').waitFor();
       await enter(page);
       await page.getByRole('link', { name: 'Gallery' }).waitFor();
       const [cookie, ...others] = await page.context().cookies();

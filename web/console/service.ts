@@ -1,4 +1,4 @@
-import type { SessionAnswer, SessionDocument } from '../../src/pages/console/session.document.js';
+import type { SessionResponse, SessionDocument } from '../../src/pages/console/session.document.js';
 
 /** A refusal: `application/problem+json`, or what stands for one where there was no answer. */
 export interface Problem {
@@ -161,9 +161,9 @@ export function upload<T>(
 
 export type Session = SessionDocument;
 
-export const findSession = (): Promise<Answer<SessionAnswer>> => ask('GET', '/console/session');
+export const findSession = (): Promise<Answer<SessionResponse>> => ask('GET', '/console/session');
 
-export const signIn = (key: string): Promise<Answer<SessionAnswer>> =>
+export const signIn = (key: string): Promise<Answer<SessionResponse>> =>
   ask('POST', '/console/session', { body: { key } });
 
 export const signOut = (): Promise<Answer<null>> => ask('DELETE', '/console/session');

@@ -14,15 +14,15 @@ import { WrongAdminKeyError } from './console.errors.js';
 import { requireSameOrigin } from './same-origin.js';
 import type { SessionDocument } from './session.document.js';
 
-/** Seconds from signing in to the session's end. */
+/** Seconds until a session expires. */
 const LIFETIME = 8 * 3600;
 const AAD = ['console_session'];
-/** Where a browser knows the origin to be safe, no other host can set a cookie of this name (RFC 6265bis §4.1.3.2). */
+/** Over HTTPS, no other host can set a cookie of this name (RFC 6265bis §4.1.3.2). */
 const SECURE_NAME = '__Host-pixseal_console';
 const NAME = 'pixseal_console';
 
-/** What a cookie holds, sealed: nothing that an admin key could be made of. */
-interface Sealed {
+/** The encrypted content of a cookie: an admin key cannot be derived from it. */
+interface SessionClaims {
   readonly prefix: string | null;
   /** In base64url. */
   readonly digest: string;
@@ -32,12 +32,12 @@ interface Sealed {
 
 interface Session {
   readonly actor: Actor;
-  readonly end: number;
+  readonly expiresAt: number;
 }
 
 /**
- * Sessions of the console, kept by the browser alone: a cookie names an admin key, sealed under `SECRETS_KEY` (ADR
- * 17). The key is looked up at each request, so a session ends with it.
+ * The console's sessions, stored only in the browser: a cookie names an admin key, encrypted under `SECRETS_KEY` (ADR
+ * 17). The key is looked up at each request, so a session expires with it.
  */
 @Injectable()
 export class ConsoleSessions extends AdminSessions {
@@ -50,19 +50,23 @@ export class ConsoleSessions extends AdminSessions {
     super();
   }
 
-  /** @returns the session, and the cookie that holds it. @throws WrongAdminKeyError (401) @throws InvalidHostError (400) */
+  /** @returns the session, and its cookie. @throws WrongAdminKeyError (401) @throws InvalidHostError (400) */
   async open(key: string, origin: RequestOrigin): Promise<{ document: SessionDocument; cookie: string }> {
     const reference = this.keys.referTo(key);
     const actor = await this.keys.findActor(reference);
     if (actor === null) throw new WrongAdminKeyError();
-    const end = Math.min(Date.now() + LIFETIME * 1_000, actor.expiresAt?.getTime() ?? Infinity);
-    const sealed: Sealed = { ...reference, digest: reference.digest.toString('base64url'), end };
+    const expiresAt = Math.min(Date.now() + LIFETIME * 1_000, actor.expiresAt?.getTime() ?? Infinity);
+    const sealed: SessionClaims = {
+      ...reference,
+      digest: reference.digest.toString('base64url'),
+      end: expiresAt,
+    };
     const blob = this.box.encrypt(Buffer.from(JSON.stringify(sealed)), AAD);
     const cookie = this.cookie(origin, blob.toString('base64url'), LIFETIME);
-    return { document: this.documentOf({ actor, end }), cookie };
+    return { document: this.documentOf({ actor, expiresAt }), cookie };
   }
 
-  /** The cookie that makes a browser forget its session. @throws InvalidHostError (400) */
+  /** The cookie that deletes a browser's session. @throws InvalidHostError (400) */
   close(origin: RequestOrigin): string {
     return this.cookie(origin, '', 0);
   }
@@ -84,27 +88,27 @@ export class ConsoleSessions extends AdminSessions {
     requireSameOrigin(request);
     const sealed = this.openBlob(blob);
     if (sealed === null || sealed.end <= Date.now()) return null;
-    const { prefix, digest, end } = sealed;
+    const { prefix, digest, end: expiresAt } = sealed;
     const actor = await this.keys.findActor({ prefix, digest: Buffer.from(digest, 'base64url') });
-    return actor && { actor, end };
+    return actor && { actor, expiresAt };
   }
 
-  private openBlob(blob: string): Sealed | null {
+  private openBlob(blob: string): SessionClaims | null {
     try {
-      // Sealed here: what opens is of this form.
-      return JSON.parse(this.box.decrypt(Buffer.from(blob, 'base64url'), AAD).toString()) as Sealed;
+      // Authenticated encryption: what decrypts was written here.
+      return JSON.parse(this.box.decrypt(Buffer.from(blob, 'base64url'), AAD).toString()) as SessionClaims;
     } catch (error) {
       if (error instanceof SecretBoxError) return null;
       throw error;
     }
   }
 
-  private documentOf({ actor: { name, scopes, issuerId }, end }: Session): SessionDocument {
+  private documentOf({ actor: { name, scopes, issuerId }, expiresAt }: Session): SessionDocument {
     return {
       actor: name,
       scopes,
       issuer_id: issuerId,
-      expires_at: new Date(end).toISOString(),
+      expires_at: new Date(expiresAt).toISOString(),
       new_issuer_policy: this.environment.defaultPolicy ?? RECOMMENDED_POLICY,
     };
   }

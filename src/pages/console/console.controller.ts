@@ -8,9 +8,9 @@ import { PagesService } from '../pages.service.js';
 import { SignInDto } from './console.dto.js';
 import { ConsoleRequestGuard } from './console-request.guard.js';
 import { ConsoleSessions } from './console-sessions.service.js';
-import type { SessionAnswer } from './session.document.js';
+import type { SessionResponse } from './session.document.js';
 
-/** The admin page, and its session: what it shows and does goes through the admin API. */
+/** The admin page and its session. The page uses the admin API. */
 @ApiExcludeController()
 @Controller('console')
 export class ConsoleController {
@@ -25,7 +25,7 @@ export class ConsoleController {
   }
 
   @Get('session')
-  async find(@Req() request: FastifyRequest): Promise<SessionAnswer> {
+  async find(@Req() request: FastifyRequest): Promise<SessionResponse> {
     return { session: await this.sessions.find(request) };
   }
 
@@ -35,7 +35,7 @@ export class ConsoleController {
     @Body() { key }: SignInDto,
     @Origin() origin: RequestOrigin,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<SessionAnswer> {
+  ): Promise<SessionResponse> {
     const { document, cookie } = await this.sessions.open(key, origin);
     reply.header('Set-Cookie', cookie);
     return { session: document };

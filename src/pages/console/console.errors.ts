@@ -12,12 +12,12 @@ export class WrongAdminKeyError extends ProblemError {
   }
 }
 
-/** 403: a request with the console's session that did not come from the console. */
+/** 403: a request with the console's session that another site sent. */
 export class CrossSiteRequestError extends ProblemError {
   constructor() {
     super(
       'cross_site_request',
-      'This was not sent by the console, so its session does not count. Programs send `Authorization: Bearer <key>`.',
+      'The console’s session is valid only for requests from the console. Programs send `Authorization: Bearer <key>`.',
     );
   }
 }

@@ -6,7 +6,7 @@ import { SecretsModule } from '../../platform/secrets/secrets.module.js';
 import { ConsoleController } from './console.controller.js';
 import { ConsoleSessions } from './console-sessions.service.js';
 
-/** Global, since the guard of every admin controller asks it for sessions. */
+/** Global, because the guard of every admin controller needs its sessions. */
 @Global()
 @Module({
   imports: [PagesModule, RedirectModule, SecretsModule],

@@ -2,8 +2,8 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { CrossSiteRequestError } from './console.errors.js';
 
 /**
- * What the console's requests carry: a page of another origin could add it only with leave (CORS, "non-simple"
- * headers), which the admin API gives to nobody.
+ * A header of the console's requests: a page of another origin may add it only if CORS allows it, which the admin API
+ * never does.
  */
 const HEADER = 'x-pixseal-console';
 
@@ -13,15 +13,15 @@ interface Sent {
 }
 
 /**
- * `SameSite=Strict` leaves other ports and subdomains, which are the same site to a browser: what it says of where a
- * request comes from (Fetch Metadata) closes those, and the header stands for it in browsers that say nothing.
+ * `SameSite=Strict` does not exclude other ports and subdomains, which browsers consider the same site. Fetch Metadata
+ * excludes them; in browsers without it, the header does.
  * @throws CrossSiteRequestError (403)
  */
 export function requireSameOrigin({ method, headers }: Sent): void {
   const site = headers['sec-fetch-site'];
   const reads = method === 'GET' || method === 'HEAD';
-  // `none` is an address that a person typed.
+  // `none`: the user typed the address.
   const own = site === undefined || site === 'same-origin' || (reads && site === 'none');
-  // An <img> cannot carry the header, and a GET changes nothing.
+  // An <img> cannot send the header, and a GET changes nothing.
   if (!own || (!reads && headers[HEADER] !== '1')) throw new CrossSiteRequestError();
 }

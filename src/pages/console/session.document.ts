@@ -1,17 +1,17 @@
-/** Who is signed in, and what the console may offer. */
+/** The signed-in key, and what the console offers it. */
 export interface SessionDocument {
-  /** As the audit log has it. */
+  /** As in the audit log. */
   readonly actor: string;
   readonly scopes: readonly ('read' | 'write')[];
-  /** The one issuer whose rows it sees and changes; null for all of them. */
+  /** The only issuer whose rows it can access; null for all of them. */
   readonly issuer_id: string | null;
   /** RFC 3339. */
   readonly expires_at: string;
-  /** What the form for a new issuer begins with: `DEFAULT_POLICY` where that is set, else the recommended policy. */
+  /** The initial policy of the form for a new issuer: `DEFAULT_POLICY` if set, else the recommended policy. */
   readonly new_issuer_policy: object;
 }
 
-/** `GET /console/session`. */
-export interface SessionAnswer {
+/** The response of `GET /console/session`. */
+export interface SessionResponse {
   readonly session: SessionDocument | null;
 }

@@ -6,7 +6,7 @@ import { MAX_LAYERS, MAX_STEPS } from '../../transformations/transformation.mapp
 import { PARAMETERS } from '../../transformations/vocabulary.js';
 import type { VocabularyDocument } from './vocabulary.document.js';
 
-/** The table of `src/transformations/`, written out. */
+/** The table of `src/transformations/` as data. */
 export function describeVocabulary(): VocabularyDocument {
   return {
     max_steps: MAX_STEPS,

@@ -7,7 +7,7 @@ import type { VocabularyDocument } from './vocabulary.document.js';
 
 const VOCABULARY = describeVocabulary();
 
-/** A page that composes and seals tokens in the browser, and what it needs to know: no row and no secret. */
+/** A page that composes and signs tokens in the browser, and the data it needs: no rows and no secrets. */
 @ApiExcludeController()
 @Controller('playground')
 export class PlaygroundController {

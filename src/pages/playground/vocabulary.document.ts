@@ -3,13 +3,13 @@ import type { Shape } from '../../transformations/grammar.js';
 /** A parameter of a step. */
 export interface ParameterEntry {
   readonly key: string;
-  /** In the URL; empty for `size`, which has none. */
+  /** In the URL; empty for `size`. */
   readonly code: string;
   readonly kind: 'value' | 'layer' | 'asset' | 'flags' | 'size';
   readonly help: string;
   readonly allowed: string;
   readonly source: string;
-  /** Where the value stands in the step itself. */
+  /** The shape of the value in the step itself. */
   readonly shape: Shape | null;
 }
 
@@ -23,7 +23,7 @@ export interface FlagEntry {
 export interface EffectEntry {
   readonly name: string;
   readonly allowed: string;
-  /** Of its argument, where it has one and no more. */
+  /** The shape of its argument, if it has exactly one. */
   readonly argument: Shape | null;
 }
 
@@ -34,11 +34,11 @@ export interface TextMemberEntry {
   readonly shape: Shape;
 }
 
-/** The vocabulary of steps as data: what the playground's controls are made from. */
+/** The vocabulary of steps as data, from which the playground's controls are generated. */
 export interface VocabularyDocument {
   readonly max_steps: number;
   readonly max_layers: number;
-  /** UTF-16 units of a text layer. */
+  /** Maximum UTF-16 units of a text layer. */
   readonly longest_text: number;
   readonly parameters: readonly ParameterEntry[];
   readonly flags: readonly FlagEntry[];

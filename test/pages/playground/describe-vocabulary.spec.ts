@@ -20,18 +20,18 @@ describe('the vocabulary as JSON', () => {
     expect(vocabulary.parameters.map(({ key }) => key)).toStrictEqual(PARAMETERS.map(({ key }) => key));
   });
 
-  it('has a few words on each parameter and flag', () => {
+  it('has a short description of each parameter and flag', () => {
     for (const { key, help } of vocabulary.parameters) expect(help, key).toMatch(/^\S.{5,70}$/);
     for (const { name, help } of vocabulary.flags) expect(help, name).toMatch(/^[A-Z].{5,70}$/);
   });
 
-  it('has a shape for each value that stands in the step itself', () => {
+  it('has a shape for each value in the step itself', () => {
     for (const { key, kind, shape } of vocabulary.parameters) {
       expect(shape !== null, key).toBe(kind === 'value' || kind === 'size');
     }
   });
 
-  it('names flags that are taken', () => {
+  it('names the accepted flags', () => {
     for (const { name } of vocabulary.flags) expect(accepts({ flags: name }), name).toBe(true);
   });
 });
