@@ -29,7 +29,7 @@ describe.runIf(inject('database').kind === 'postgres')('pixseal serve --workers'
     const [victim = 0] = workers;
     process.kill(victim, 'SIGKILL');
     await expect.poll(listening, { timeout: 30_000 }).toBe(4);
-    expect(service.output().stdout).toContain('worker died, and is started again');
+    expect(service.output().stdout).toContain('worker died, restarting it');
     expect(workersOf(service)).toHaveLength(3);
     expect(workersOf(service)).not.toContain(victim);
 

@@ -34,12 +34,11 @@ const DEMO = {
   ],
 } as const;
 
-/** Where a page can seal and nobody else can look: this machine. */
+/** The page may contain the secret only if the service listens on this machine alone. */
 const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
 
 /**
- * What a person who started embedded mode wants to know, once it listens: a URL that shows the demo's picture, and where
- * the key is.
+ * Prints, once the service listens, what a user of embedded mode needs: a URL of the demo image, and where the key is.
  */
 export async function welcome(
   app: NestFastifyApplication,
@@ -74,22 +73,22 @@ export async function welcome(
       if (playground) {
         lines.push(
           '',
-          'The playground, to compose and seal your own:',
+          'The playground, to compose and sign your own tokens:',
           `  ${origin}${playgroundPath(isSupplied ? key.secret : null)}`,
         );
       }
     }
     lines.push(
       '',
-      `The admin key is in ${embeddedSecretsPath(dataDir)}; the API is described at ${origin}/docs`,
+      `The admin key is in ${embeddedSecretsPath(dataDir)}; the API documentation is at ${origin}/docs`,
     );
     return `\n${lines.join('\n')}\n\n`;
   };
 }
 
 /**
- * The page with the demo's ids, and its secret where that may be shown. They stand behind the `#`: a browser does
- * not send that, so that no log has it, and the page takes it out of the address.
+ * The page with the demo's ids, and its secret if that may be shown. They follow the `#`: a browser does not send it,
+ * so no log contains it, and the page removes it from the address.
  */
 function playgroundPath(secret: KeyObject | null): string {
   const brought = new URLSearchParams({ issuer: DEMO.issuer, image: DEMO.image, overlay: DEMO.overlay });
@@ -97,7 +96,7 @@ function playgroundPath(secret: KeyObject | null): string {
   return `/playground#${brought.toString()}`;
 }
 
-/** Whether this service made a row for the demo: the demo's issuer, or a key of it, may be an operator's. */
+/** Whether this service created a row for the demo: an operator may have created the issuer or its key. */
 async function isOfDemo(
   app: INestApplicationContext,
   action: 'issuer.create' | 'issuer_key.create',
@@ -110,9 +109,9 @@ async function isOfDemo(
 }
 
 /**
- * Loads the demo rows where the database has no issuer, with pictures where this service keeps the originals. They come
- * once: a demo image that was deleted does not come back, and whoever made an issuer before the first start has rows
- * to look at. A start that was ended midway is taken up by the next.
+ * Creates the demo rows if the database has no issuer, with images if this service stores the originals. Deleted demo
+ * images are not created again, and after an issuer was created no demo is needed. An interrupted start is completed by
+ * the next.
  */
 export async function createDemoRows(
   app: INestApplicationContext,
@@ -127,11 +126,11 @@ async function createRows(app: INestApplicationContext, deliveryMode: DeliveryMo
   const { rows } = await issuers.list({ limit: 2 });
   if (rows.some(({ id }) => id !== DEMO.issuer)) return;
   if (rows.length > 0 && !(await isOfDemo(app, 'issuer.create', DEMO.issuer))) return;
-  // The last of them, deleted or not.
+  // The last row to be created, even if deleted.
   if ((await directory.loadImage(DEMO.issuer, DEMO.image)) !== null) return;
   const drawn = deliveryMode === 'cloudinary' ? null : await import('./drawings.js');
   const [watermark, photo] = [await drawn?.drawWatermark(), await drawn?.drawPhoto()];
-  // The seed's token names no image and never expires: no DEFAULT_POLICY may refuse it.
+  // The seed's token names no image and never expires: DEFAULT_POLICY must not refuse it.
   if (rows.length === 0) await issuers.create({ id: DEMO.issuer, name: 'Demo', policy: {} });
   if ((await directory.loadOverlay(DEMO.issuer, DEMO.overlay)) === null) {
     await app

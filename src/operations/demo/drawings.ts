@@ -4,7 +4,7 @@ const WIDTH = 2400;
 const HEIGHT = 1600;
 const HORIZON = 1000;
 
-/** A landscape drawn by code, 2400 × 1600 pixels as JPEG: something to crop, tile and write on. */
+/** A generated landscape, 2400 × 1600 pixels as JPEG: something to crop, tile and write on. */
 export async function drawPhoto(): Promise<Buffer> {
   const grain = await sharp({
     create: {
@@ -23,7 +23,7 @@ export async function drawPhoto(): Promise<Buffer> {
     .toBuffer();
 }
 
-/** The watermark, 400 × 200 pixels as PNG with alpha: a seal and the project's name, in strokes and without a font. */
+/** The watermark, 400 × 200 pixels as PNG with alpha: a seal and the project's name, drawn without a font. */
 export async function drawWatermark(): Promise<Buffer> {
   const star = Array.from({ length: 24 }, (_, index) => {
     const radius = index % 2 === 0 ? 62 : 54;

@@ -9,14 +9,14 @@ import { withDeadline } from '../../platform/deadline.js';
 import { Drain } from '../../platform/http/drain.js';
 import { DrainingError, NotReadyError } from './health.errors.js';
 
-/** Milliseconds the database may take to show that it is there. */
+/** Milliseconds that the database may take to respond. */
 const READY_TIMEOUT = 1_000;
 
 /** How the service is. */
 class HealthView {
   @ApiProperty({
     enum: ['ok', 'stale'],
-    description: '`stale`: the database is gone, and what is known of it is served on.',
+    description: '`stale`: the database is unavailable, and cached rows are served.',
   })
   readonly status!: 'ok' | 'stale';
 }
@@ -32,9 +32,9 @@ export class HealthController {
     @Inject(ENVIRONMENT) private readonly environment: Pick<Environment, 'maxStale'>,
   ) {}
 
-  /** The process answers. */
+  /** The process responds. */
   @Get('live')
-  @Route('Tells whether the process answers')
+  @Route('Reports whether the process responds')
   @Header('Cache-Control', 'no-store')
   @ApiOkResponse({ type: HealthView })
   live(): HealthView {
@@ -42,12 +42,12 @@ export class HealthController {
   }
 
   /**
-   * The database answers too, or has until lately: what is known is served on, and `stale` says so. A balancer that
-   * took all replicas out at once would help nobody.
+   * The database responds, or did until recently: then cached rows are served and the status is `stale`. A load
+   * balancer must not remove all replicas at once.
    * @throws NotReadyError, DrainingError (503)
    */
   @Get('ready')
-  @Route('Tells whether the service can do its work', ['not_ready', 'draining', 'overloaded'])
+  @Route('Reports whether the service is ready', ['not_ready', 'draining', 'overloaded'])
   @Header('Cache-Control', 'no-store')
   @ApiOkResponse({ type: HealthView })
   async ready(): Promise<HealthView> {
@@ -57,7 +57,7 @@ export class HealthController {
         throw new Error('The database is too slow');
       });
     } catch {
-      if (this.lookups.silentFor < this.environment.maxStale) return { status: 'stale' };
+      if (this.lookups.unresponsiveFor < this.environment.maxStale) return { status: 'stale' };
       throw new NotReadyError();
     }
     return { status: 'ok' };

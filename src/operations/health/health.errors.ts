@@ -1,19 +1,19 @@
 import { ProblemError } from '../../domain/problem.error.js';
 
-/** 503: this process cannot serve what it does not know already. */
+/** 503: this process can serve only what is cached. */
 export class NotReadyError extends ProblemError {
   override readonly headers = { 'Retry-After': '1' };
 
   constructor() {
-    super('not_ready', 'The database does not answer, and has not for too long to serve on what is known.');
+    super('not_ready', 'The database has been unavailable for longer than cached rows may be served.');
   }
 }
 
-/** 503: this process was told to end. It still serves, for balancers to take it out first. */
+/** 503: this process is shutting down. It still serves, so that load balancers can remove it first. */
 export class DrainingError extends ProblemError {
   override readonly headers = { 'Retry-After': '1' };
 
   constructor() {
-    super('draining', 'This process is about to end. Ask another one.');
+    super('draining', 'This process is shutting down. Use another one.');
   }
 }

@@ -5,7 +5,7 @@ import { Route } from '../../platform/openapi/route.js';
 import { AdminAttemptsGuard } from '../../admin/access/admin-attempts.guard.js';
 import { MetricsService } from './metrics.service.js';
 
-/** What Prometheus asks, with an admin key that may read and is bound to no issuer: the numbers are everybody's. */
+/** Metrics for Prometheus. Requires an admin key with the scope `read` and no issuer: the numbers cover all issuers. */
 @ApiTags('metrics')
 @ApiBearerAuth()
 @UseGuards(AdminAttemptsGuard, AdminKeyGuard)

@@ -4,7 +4,7 @@ import { MetricsController } from './metrics.controller.js';
 import { MetricsService } from './metrics.service.js';
 import { Observations } from '../../platform/observability/observations.js';
 
-/** What is counted, for whoever counts, and `/metrics`. */
+/** Provides the counters, and `/metrics`. */
 @Global()
 @Module({})
 export class MetricsModule {

@@ -11,18 +11,18 @@ import { requestWorkerMetrics, serveWorkerMetrics } from '../serve/worker-metric
 import type { Sample } from '../../platform/observability/instruments.js';
 import { Observations } from '../../platform/observability/observations.js';
 
-/** A metric that is read when it is asked for. */
+/** A metric that is read when requested. */
 interface Instrument {
   readonly name: string;
-  /** What it is, for people. */
+  /** Its description. */
   readonly help: string;
   readonly type: 'counter' | 'gauge' | 'histogram';
-  /** What several workers' values become; their sum where absent. */
+  /** How the workers' values are combined (default: their sum). */
   readonly aggregator?: 'min' | 'max';
   readonly read: () => readonly Sample[];
 }
 
-/** Everything that Pixseal says of itself to Prometheus: this table is the list of its metrics. */
+/** The table of all metrics. */
 @Injectable()
 export class MetricsService {
   private readonly registry = new Registry();
@@ -40,7 +40,7 @@ export class MetricsService {
     serveWorkerMetrics(() => this.registry.getMetricsAsJSON());
   }
 
-  /** The text of this process, or of all workers together. */
+  /** The text of this process, or of all workers. */
   async read(): Promise<string> {
     const workers = await requestWorkerMetrics();
     const registry = workers === null ? this.registry : AggregatorRegistry.aggregate([...workers]);
@@ -52,7 +52,7 @@ export class MetricsService {
     return [
       {
         name: 'pixseal_redirects_total',
-        help: 'Redirects (302), by whether the redirect cache had them (cache="hit" or "miss"), for a token or a public image.',
+        help: 'Redirects (302), by whether they came from the redirect cache (cache="hit" or "miss"), for a token or a public image.',
         type: 'counter',
         read: () => [
           { labels: { cache: 'hit', access: 'token' }, value: observations.redirects.cached },
@@ -62,43 +62,43 @@ export class MetricsService {
       },
       {
         name: 'pixseal_problems_total',
-        help: 'Answers that were a problem, by route and code.',
+        help: 'Responses with a problem, by route and code.',
         type: 'counter',
         read: () => observations.problems.samples(),
       },
       {
         name: 'pixseal_deliveries_total',
-        help: 'Items of POST /deliveries, by the code of their problem, or ok.',
+        help: 'Items of POST /deliveries, by their problem’s code, or ok.',
         type: 'counter',
         read: () => observations.deliveries.samples(),
       },
       {
         name: 'pixseal_request_duration_seconds',
-        help: 'From a request’s arrival to the end of its response, by route and class of the status.',
+        help: 'From a request’s arrival to the end of its response, by route and status class.',
         type: 'histogram',
         read: () => observations.requestDurations(),
       },
       {
         name: 'pixseal_rate_limit_refusals_total',
-        help: 'Requests that were answered 429, by whose allowance was used up.',
+        help: 'Requests refused with 429, by the exhausted rate limit.',
         type: 'counter',
         read: () => observations.refusals.samples(),
       },
       {
         name: 'pixseal_admin_writes_total',
-        help: 'Requests of the admin API that write, by method, route and class of the status.',
+        help: 'Writing requests of the admin API, by method, route and status class.',
         type: 'counter',
         read: () => observations.adminWrites.samples(),
       },
       {
         name: 'pixseal_notifications_total',
-        help: 'Notifications of Cloudinary that were taken, by whether they changed a row.',
+        help: 'Accepted Cloudinary notifications, by whether they changed a row.',
         type: 'counter',
         read: () => observations.notifications.samples(),
       },
       {
         name: 'pixseal_cache_requests_total',
-        help: 'Questions to the directory’s caches: answered (hit), asked of the database (miss), or answered with an old row because the database does not answer (stale).',
+        help: 'Look-ups in the directory’s caches: served (hit), loaded from the database (miss), or served stale because the database does not respond (stale).',
         type: 'counter',
         read: () =>
           this.directory
@@ -109,7 +109,7 @@ export class MetricsService {
       },
       {
         name: 'pixseal_cache_entries',
-        help: 'Entries of the caches, absences among them.',
+        help: 'Entries of the caches, including absent rows.',
         type: 'gauge',
         read: () => [
           ...this.directory
@@ -126,28 +126,28 @@ export class MetricsService {
       },
       {
         name: 'pixseal_feed_live',
-        help: '1 while the change feed tells of changed rows; of several workers the worst.',
+        help: '1 while the change feed is connected; the worst of several workers.',
         type: 'gauge',
         aggregator: 'min',
         read: () => one(Number(this.feed.isLive)),
       },
       {
         name: 'pixseal_feed_silence_seconds',
-        help: 'Since everything that had changed was last known to have been told; of several workers the worst.',
+        help: 'Time since all earlier changes were last known to be received; the worst of several workers.',
         type: 'gauge',
         aggregator: 'max',
         read: () => one(this.feed.silentFor / 1000),
       },
       {
         name: 'pixseal_database_down',
-        help: '1 from the first look-up without an answer until the database is found back; of several workers the worst.',
+        help: '1 from the first look-up without a response until the database responds again; the worst of several workers.',
         type: 'gauge',
         aggregator: 'max',
         read: () => one(Number(this.lookups.isDown)),
       },
       {
         name: 'pixseal_database_pool_connections',
-        help: 'Connections of the pool, without the change feed’s.',
+        help: 'Connections of the pool, excluding the change feed’s.',
         type: 'gauge',
         read: () => {
           const { totalCount, idleCount } = this.pool;
@@ -165,38 +165,38 @@ export class MetricsService {
       },
       {
         name: 'pixseal_revocation_lag_seconds',
-        help: 'From the start of the transaction that wrote a revocation, by the database’s clock, to this process forgetting what it knew, by its own; clocks that differ make it wrong by as much.',
+        help: 'From the start of the transaction that wrote a revocation, by the database’s clock, to its receipt by this process, by its own clock; clock skew adds to it.',
         type: 'histogram',
         read: () => observations.revocationLag.samples(),
       },
       {
         name: 'pixseal_render_duration_seconds',
-        help: 'Renders of mode local that gave a picture, without their wait.',
+        help: 'Successful renders in mode local, without their wait.',
         type: 'histogram',
         read: () => observations.renders.samples(),
       },
       {
         name: 'pixseal_render_failures_total',
-        help: 'Requests for a picture that got none, by status.',
+        help: 'Failed requests for an image, by status.',
         type: 'counter',
         read: () => observations.renderFailures.samples(),
       },
       {
         name: 'pixseal_render_cache_requests_total',
-        help: 'Pictures that were kept on disk (hit), or had to be rendered (miss).',
+        help: 'Images found on disk (hit) or rendered (miss).',
         type: 'counter',
         read: () =>
           Object.entries(observations.renderCache).map(([result, value]) => ({ labels: { result }, value })),
       },
       {
         name: 'pixseal_renders_running',
-        help: 'Pictures that are being rendered.',
+        help: 'Images being rendered.',
         type: 'gauge',
         read: () => one(observations.renderLoad?.runningCount ?? 0),
       },
       {
         name: 'pixseal_renders_waiting',
-        help: 'Pictures that wait to be rendered.',
+        help: 'Images waiting to be rendered.',
         type: 'gauge',
         read: () => one(observations.renderLoad?.waitingCount ?? 0),
       },
@@ -213,8 +213,8 @@ function one(value: number): readonly Sample[] {
 }
 
 /**
- * What a registry keeps. Not prom-client's own classes: those hash the labels at every count, and a redirect has no
- * time for that; a registry asks no more of a metric than this.
+ * Not prom-client's own classes: they hash the labels at every count, which costs a redirect too much time. A registry
+ * needs no more of a metric than this.
  */
 function asMetric({ name, help, type, aggregator, read }: Instrument): Metric {
   const get = (): Promise<unknown> => {

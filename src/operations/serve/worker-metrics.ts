@@ -1,12 +1,12 @@
 import cluster, { type Worker } from 'node:cluster';
 import type { MetricObject } from 'prom-client';
 
-/** Milliseconds that workers may take to answer: one that is starting or stuck is left out. */
-const PATIENCE = 1_000;
+/** Milliseconds that a worker may take to respond; a starting or stuck one is omitted. */
+const RESPONSE_TIMEOUT = 1_000;
 
 type Reading = readonly MetricObject[];
 
-/** What worker and supervisor say to each other. */
+/** Messages between worker and supervisor. */
 type Message =
   | { readonly pixseal: 'ask'; readonly id: number }
   | { readonly pixseal: 'read'; readonly id: number }
@@ -17,8 +17,8 @@ let lastId = 0;
 const asked = new Map<number, (readings: readonly Reading[]) => void>();
 
 /**
- * What all workers have counted; null in a process that is none. The connection that asks may belong to any of them,
- * and each knows but its own numbers: the supervisor asks the others.
+ * The metrics of all workers; null in a process that is not a worker. The request may reach any worker, and each has
+ * only its own numbers: the supervisor collects the others'.
  */
 export function requestWorkerMetrics(): Promise<readonly MetricObject[][]> | null {
   const { worker } = cluster;
@@ -32,7 +32,7 @@ export function requestWorkerMetrics(): Promise<readonly MetricObject[][]> | nul
   });
 }
 
-/** Gives the supervisor this worker's numbers when it asks for them. */
+/** Sends this worker's metrics to the supervisor on request. */
 export function serveWorkerMetrics(read: () => Promise<Reading>): void {
   const { worker } = cluster;
   worker?.on('message', (message: Message) => {
@@ -47,7 +47,7 @@ export function serveWorkerMetrics(read: () => Promise<Reading>): void {
   });
 }
 
-/** Passes the workers' numbers on to the one that asks. */
+/** Forwards the workers' metrics to the one that requested them. */
 export function relayMetrics(): void {
   const waiting = new Map<number, (worker: Worker, reading: Reading) => void>();
   cluster.on('message', (asker, message: Message) => {
@@ -62,7 +62,7 @@ export function relayMetrics(): void {
       if (asker.isConnected())
         asker.send({ pixseal: 'readings', id: message.id, readings } satisfies Message);
     };
-    const timer = setTimeout(finish, PATIENCE);
+    const timer = setTimeout(finish, RESPONSE_TIMEOUT);
     waiting.set(id, (worker, reading) => {
       readings.push(reading);
       left.delete(worker);

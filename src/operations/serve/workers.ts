@@ -2,7 +2,7 @@ import cluster, { type Worker } from 'node:cluster';
 import type { Logger } from 'pino';
 import { relayMetrics } from './worker-metrics.js';
 
-/** What a supervisor of workers needs of the processes: a test brings its own. */
+/** The process functions that a supervisor uses: a test supplies its own. */
 export interface WorkerPool {
   fork(): Worker;
   /** Ends this process. */
@@ -11,14 +11,14 @@ export interface WorkerPool {
 
 const FIRST_DELAY = 100;
 const MAX_DELAY = 30_000;
-/** Milliseconds that a worker must have lived for its end not to count as one of a row. */
+/** Milliseconds after which a worker's exit resets the backoff. */
 const STABLE_UPTIME = 10_000;
-/** Milliseconds that workers may take to end beyond the time for which they drain: each closes within 8 s itself. */
-const END = 12_000;
+/** Milliseconds that workers may take to exit beyond the drain time: each closes within 8 s itself. */
+const EXIT_TIMEOUT = 12_000;
 
 /**
- * Keeps a number of workers running: one that died is started again after 0.1 s, and where it lived for less than 10 s,
- * after 0.2 s and ever later, up to 30 s. Ends with 1 where none can start at all, and with 0 once told to end and all have ended.
+ * Keeps a number of workers running. Restarts a crashed worker after 0.1 s, with exponential backoff up to 30 s if it
+ * ran for less than 10 s. Exits with 1 if no worker can start, and with 0 after it was stopped and all have exited.
  */
 export class Workers {
   private readonly alive = new Set<Worker>();
@@ -37,15 +37,15 @@ export class Workers {
     for (let index = 0; index < this.count; index += 1) this.fork();
   }
 
-  /** @param drainTime Milliseconds for which workers serve on once told to end. */
+  /** @param drainTime Milliseconds for which workers serve after the stop. */
   stop(drainTime: number): void {
     if (this.ending) return;
     this.ending = true;
     this.signal('SIGTERM');
     setTimeout(() => {
-      this.logger.error({ workers: this.alive.size }, 'workers did not end in time, and are killed');
+      this.logger.error({ workers: this.alive.size }, 'workers did not exit in time, killing them');
       this.signal('SIGKILL');
-    }, drainTime + END).unref();
+    }, drainTime + EXIT_TIMEOUT).unref();
     this.exitIfDone();
   }
 
@@ -74,23 +74,23 @@ export class Workers {
       end({ code, signal });
     });
     worker.on('error', (error) => {
-      // Without processes or memory left there is none, and no exit; of one that runs, a signal was not delivered.
+      // Without processes or memory, there is no pid and no exit event; with a pid, a signal was not delivered.
       if (process.pid === undefined) end({ reason: error.message });
-      else this.logger.warn({ worker: process.pid, reason: error.message }, 'worker was not reached');
+      else this.logger.warn({ worker: process.pid, reason: error.message }, 'could not signal a worker');
     });
   }
 
-  /** @param how It ended, for the log. @param uptime Milliseconds. */
+  /** @param how How it exited, for the log. @param uptime Milliseconds. */
   private replace(how: object, uptime: number): void {
     if (!this.served) {
-      // A setting or the database: the worker has said which, and another one would say the same.
-      this.logger.error(how, 'a worker ended before it served');
+      // Caused by a setting or the database: the worker has logged it, and another would fail the same way.
+      this.logger.error(how, 'a worker exited before it was ready');
       this.failed = true;
       this.stop(0);
       return;
     }
     this.delay = uptime > STABLE_UPTIME ? FIRST_DELAY : Math.min(this.delay * 2, MAX_DELAY);
-    this.logger.warn({ ...how, restart_ms: this.delay }, 'worker died, and is started again');
+    this.logger.warn({ ...how, restart_ms: this.delay }, 'worker died, restarting it');
     setTimeout(() => {
       this.fork();
     }, this.delay);
@@ -106,8 +106,8 @@ export class Workers {
 }
 
 /**
- * Runs the service in several processes on one port, which this one opens and hands out.
- * @param program What a worker runs.
+ * Runs the service in several processes on one port, which this process opens and shares.
+ * @param program The worker's program.
  */
 export function serveWithWorkers(
   program: string,

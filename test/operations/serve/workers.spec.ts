@@ -3,7 +3,7 @@ import type { Worker } from 'node:cluster';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Workers } from '../../../src/operations/serve/workers.js';
 
-/** What the supervisor sees of a process. */
+/** A process as seen by the supervisor. */
 class FakeWorker extends EventEmitter {
   readonly signals: string[] = [];
   readonly process: { readonly pid: number | undefined; readonly kill: (signal: string) => void };
@@ -50,7 +50,7 @@ beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());
 
 describe('workers', () => {
-  it('are started again ever later while they die soon, and at once after a sound life', () => {
+  it('are restarted with exponential backoff while they die soon, and at once after a long life', () => {
     const { forked, last } = supervise(1);
     last().listen();
     for (const pause of [200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, 30_000, 30_000]) {
@@ -68,7 +68,7 @@ describe('workers', () => {
     expect(forked).toHaveLength(before + 1);
   });
 
-  it('of which none can start end the whole with 1', () => {
+  it('exit with 1 if none can start', () => {
     const { forked, exits } = supervise(2);
     forked[0]?.die();
     expect(forked[1]?.signals).toStrictEqual(['SIGTERM']);
@@ -79,7 +79,7 @@ describe('workers', () => {
     expect(forked).toHaveLength(2);
   });
 
-  it('are told to end once, and killed where they do not', () => {
+  it('are stopped once, and killed if they do not exit', () => {
     const { workers, forked, exits } = supervise(2);
     for (const worker of forked) worker.listen();
     workers.stop(5_000);
@@ -95,7 +95,7 @@ describe('workers', () => {
     expect(forked).toHaveLength(2);
   });
 
-  it('that are about to be started again are not, once told to end', () => {
+  it('are not restarted after the stop', () => {
     const { workers, forked, exits } = supervise(1);
     forked[0]?.listen();
     forked[0]?.die();
@@ -105,7 +105,7 @@ describe('workers', () => {
     expect(forked).toHaveLength(1);
   });
 
-  it('are tried again ever later where the system gives no process, and leave the others be', () => {
+  it('are retried with backoff if the system refuses a process, without affecting the others', () => {
     const { forked, workers, exits } = supervise(2, (count) => {
       if (count === 3) return new FakeWorker(false);
       if (count === 4) throw new Error('spawn ENOMEM');
@@ -121,7 +121,7 @@ describe('workers', () => {
     vi.advanceTimersByTime(800);
     expect(forked).toHaveLength(4);
     forked[3]?.listen();
-    // One that runs and was not reached is none that ended.
+    // It runs and did not get the signal: it has not exited.
     forked[1]?.emit('error', new Error('kill EPERM'));
     vi.advanceTimersByTime(60_000);
     expect(forked).toHaveLength(4);
@@ -130,7 +130,7 @@ describe('workers', () => {
     expect(exits).toStrictEqual([]);
   });
 
-  it('end with 1 where the first could not be made', () => {
+  it('exit with 1 if the first could not be created', () => {
     const { exits } = supervise(1, () => {
       throw new Error('spawn ENOMEM');
     });
