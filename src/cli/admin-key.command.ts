@@ -13,24 +13,28 @@ interface CreateOptions extends GlobalOptions {
 }
 
 export function addAdminKeyCommands(program: Command): void {
-  const adminKey = program.command('admin-key').description('admin keys: who may use the admin API');
+  const adminKey = program
+    .command('admin-key')
+    .description('manage admin keys, which grant access to the admin API');
   addGlobalOptions(
     adminKey
       .command('create')
-      .summary('create a key of the admin API')
+      .summary('create an admin key')
       .description(
-        'Creates a key of the admin API and prints it, this once: the database keeps its SHA-256.\n' +
-          'Beside it there are the keys of ADMIN_API_KEYS, which open everything.',
+        'Creates an admin key and prints it. It is shown only once: the database stores its SHA-256.\n' +
+          'The keys of ADMIN_API_KEYS remain valid and grant full access.',
       )
-      .requiredOption('--name <name>', 'who has it, or what for')
+      .requiredOption('--name <name>', 'its owner or purpose')
       .addOption(
-        new Option(
-          '--scope <scopes...>',
-          'read: to look; write: to change; may be repeated (default: both)',
-        ).choices(SCOPES),
+        new Option('--scope <scopes...>', 'read-only or read-write; may be repeated (default: both)').choices(
+          SCOPES,
+        ),
       )
-      .option('--issuer <uuid>', 'the one issuer whose keys, images and overlays it opens (default: all)')
-      .option('--expires-at <moment>', 'when it ends, such as 2030-01-31T12:00:00Z (default: never)'),
+      .option(
+        '--issuer <uuid>',
+        'the only issuer whose keys, images and overlays it can access (default: all)',
+      )
+      .option('--expires-at <time>', 'when it expires, such as 2030-01-31T12:00:00Z (default: never)'),
   )
     .addHelpText(
       'after',
@@ -43,17 +47,17 @@ Examples:
   addGlobalOptions(
     adminKey
       .command('list')
-      .summary('list the keys of the admin API')
-      .description('Lists the admin keys that were created, without the keys themselves.'),
+      .summary('list admin keys')
+      .description('Lists the created admin keys, without the keys themselves.'),
   )
     .addHelpText('after', '\nExamples:\n  $ pixseal admin-key list --json')
     .action(listAdminKeys);
   addGlobalOptions(
     adminKey
       .command('revoke')
-      .summary('revoke a key of the admin API')
+      .summary('revoke an admin key')
       .description('Revokes an admin key: every running service refuses it within a second.')
-      .argument('<id>', 'its id, as create and list print it'),
+      .argument('<id>', 'its id, as printed by create and list'),
   )
     .addHelpText('after', '\nExamples:\n  $ pixseal admin-key revoke 0b1c6a0e-5a53-4f0e-9b0e-3a4f6c1b2d11')
     .action(revokeAdminKey);
@@ -73,7 +77,7 @@ async function createAdminKey(options: CreateOptions): Promise<void> {
     return;
   }
   print(...formatRows([...rowsOf(made), ['key', made.key]]));
-  note('the key is shown this once');
+  note('the key is shown only once');
 }
 
 async function listAdminKeys(options: GlobalOptions): Promise<void> {

@@ -11,7 +11,7 @@ import type { CreateOverlayDto } from '../admin/overlays/overlay.dto.js';
 import type { OverlayView } from '../admin/overlays/overlay.view.js';
 import type { RetainedPublicIdView } from '../admin/retained-public-ids/retained-public-id.view.js';
 
-/** A view as JSON carries it: dates are text. */
+/** A view as JSON: dates are strings. */
 export type Json<T> = T extends Date
   ? string
   : T extends readonly (infer Item)[]
@@ -20,55 +20,55 @@ export type Json<T> = T extends Date
       ? { readonly [Member in keyof T]: Json<T[Member]> }
       : T;
 
-/** A DTO's members as a person typed them: the backend judges them, by the admin API's own rules. */
+/** A DTO's members before validation: the backend validates them by the admin API's rules. */
 export type Unvalidated<Dto> = { readonly [Member in keyof Dto]?: unknown };
 
-/** Filters of lists of images and overlays. */
+/** Filters of the lists of images and overlays. */
 export type RowFilters = Partial<Pick<ListImagesDto, 'issuer_id' | 'public_id'>>;
 export type ImageFilters = RowFilters & Pick<ListImagesDto, 'state'>;
 
-/** What `GET /images/:image_id/explain` is asked. */
+/** A request of `GET /images/:image_id/explain`. */
 export interface ExplanationRequest {
-  /** The path's id; any text where the token names the image. */
+  /** The path's id; any name if the token names the image. */
   readonly pathId: string;
   /** Its query: `token`, or the parameters of a public image. */
   readonly query: URLSearchParams;
 }
 
-/** Where the commands' work is done: in a database, or by a running service. Both throw `ProblemError`s. */
+/** What commands run on: a database, or a running service. Both throw `ProblemError`s. */
 export abstract class Backend {
-  /** Origin of the service, for the URLs that a command prints. */
+  /** Origin of the service, for printed URLs. */
   abstract readonly origin: string;
 
   abstract createIssuer(input: Unvalidated<CreateIssuerDto>): Promise<Json<NewIssuerView>>;
-  /** @throws ProblemError `issuer_not_found` where there is none of this id. */
+  /** @throws ProblemError `issuer_not_found` if no such issuer exists. */
   abstract requireIssuer(id: string): Promise<void>;
   abstract addImage(input: Unvalidated<CreateImageDto>): Promise<Json<ImageView>>;
   abstract updateImage(id: string, input: Unvalidated<UpdateImageDto>): Promise<Json<ImageView>>;
-  /** All that the filters let through. */
+  /** All images that match the filters. */
   abstract listImages(filters: ImageFilters): Promise<Json<ImageView>[]>;
   abstract listOverlays(filters: RowFilters): Promise<Json<OverlayView>[]>;
-  /** Public ids that stay an issuer's without a row. */
+  /** Public ids retained for an issuer after their row was deleted. */
   abstract listRetainedPublicIds(filters: RowFilters): Promise<Json<RetainedPublicIdView>[]>;
-  /** @throws ProblemError `insufficient_scope` under an admin key that is bound to an issuer. */
+  /** @throws ProblemError `insufficient_scope` under an admin key of an issuer. */
   abstract releasePublicId(id: string): Promise<void>;
   abstract addOverlay(input: Unvalidated<CreateOverlayDto>): Promise<Json<OverlayView>>;
   abstract createAdminKey(input: Unvalidated<CreateAdminKeyDto>): Promise<Json<NewAdminKeyView>>;
-  /** All of them. */
+  /** All admin keys. */
   abstract listAdminKeys(): Promise<Json<AdminKeyView>[]>;
   abstract revokeAdminKey(id: string): Promise<void>;
   abstract explain(request: ExplanationRequest): Promise<Json<ExplanationView>>;
 
   /**
-   * The key to sign an issuer's token with.
-   * @param keyId A live key's id; null for the newest live one.
-   * @throws UsageError where the backend never gives a secret away.
+   * The key that signs an issuer's token.
+   * @param keyId An active key's id; null for the newest active one.
+   * @throws UsageError if the backend never returns secrets.
    */
   abstract getSigningKey(issuerId: string, keyId: string | null): Promise<SigningKey>;
 
   /**
-   * Seals every stored secret under the first key of `SECRETS_KEY`.
-   * @throws UsageError where the backend has no such key.
+   * Encrypts every stored secret under the first key of `SECRETS_KEY`.
+   * @throws UsageError if the backend has no such key.
    */
   abstract rewrapKeys(): Promise<RewrapResult>;
 

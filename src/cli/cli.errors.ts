@@ -1,6 +1,6 @@
 import { ProblemError, type ProblemExtensions } from '../domain/problem.error.js';
 
-/** The command line itself is wrong, or a variable that stands for a part of it: exit code 2. */
+/** The command line, or a variable that replaces a part of it, is invalid: exit code 2. */
 export class UsageError extends Error {
   constructor(message: string) {
     super(message);
@@ -8,7 +8,7 @@ export class UsageError extends Error {
   }
 }
 
-/** What was asked cannot be done here and now, for a reason that is no problem of the service's own: exit code 1. */
+/** The command failed for a reason that is not a problem of the service: exit code 1. */
 export class CommandFailedError extends Error {
   constructor(message: string) {
     super(message);
@@ -16,7 +16,7 @@ export class CommandFailedError extends Error {
   }
 }
 
-/** A problem that a running service answered, as if it had been thrown here. */
+/** A problem that a running service returned, rethrown here. */
 export class RemoteProblemError extends ProblemError {
   override readonly extensions: ProblemExtensions;
 

@@ -42,10 +42,10 @@ import { CommandFailedError } from './cli.errors.js';
 import { note } from './output.js';
 import { readDefaultPolicy } from '../policy/recommended-policy.js';
 
-/** Works on the database that the service's own settings name, with the service's own parts. */
+/** Runs commands on the database of the service's own settings, with the service's own classes. */
 export class DatabaseBackend extends Backend {
   private readonly validation = createValidationPipe();
-  /** By which origin a client on this machine reaches the service. */
+  /** The origin by which a client on this machine reaches the service. */
   private readonly requestOrigin: RequestOrigin;
   readonly origin: string;
 
@@ -59,15 +59,15 @@ export class DatabaseBackend extends Backend {
   }
 
   /**
-   * Opens the database; embedded, it is made where there is none yet.
+   * Opens the database; creates the embedded one if it does not exist.
    * @throws EnvironmentError naming every bad variable.
-   * @throws CommandFailedError where the database cannot be opened.
+   * @throws CommandFailedError if the database cannot be opened.
    */
   static async open(): Promise<DatabaseBackend> {
     const environment = readEnvironment(
       processVariables(),
       (dataDir) => {
-        if (!existsSync(dataDir)) note(`there is no database in ${dataDir} yet: making one`);
+        if (!existsSync(dataDir)) note(`there is no database in ${dataDir} yet: creating one`);
         return loadEmbeddedSecrets(dataDir);
       },
       readDefaultPolicy,
@@ -75,7 +75,7 @@ export class DatabaseBackend extends Backend {
     const { database } = environment;
     try {
       const context = await NestFactory.createApplicationContext(await AppModule.for(environment), {
-        // Standard output is the command's own, and what goes wrong comes as an error.
+        // Standard output contains the command's result only; failures are thrown.
         logger: false,
         abortOnError: false,
       });
@@ -83,11 +83,11 @@ export class DatabaseBackend extends Backend {
     } catch (error) {
       if (error instanceof FolderLockedError && database.kind === 'embedded') {
         throw new CommandFailedError(
-          `${error.message}\nTo work with the service that runs there, add: ` +
+          `${error.message}\nTo use the service that runs there, add: ` +
             `--server <its address> --admin-key-file ${embeddedSecretsPath(database.dataDir)}`,
         );
       }
-      // Node's and Postgres's own errors have a code, and say nothing of what they are about.
+      // Errors of Node and Postgres have a code but no context.
       if (error instanceof Error && 'code' in error) {
         throw new CommandFailedError(
           `The database cannot be opened: ${error.message || String(error.code)}. ` +
@@ -183,7 +183,7 @@ export class DatabaseBackend extends Backend {
     if (key !== undefined) return key;
     if (keyId !== null) throw new KeyNotFoundError();
     throw new CommandFailedError(
-      'The issuer has no live key: each is revoked, past its not_after, or not yet live.',
+      'The issuer has no active key: each is revoked, past its not_after, or before its not_before.',
     );
   }
 
@@ -205,7 +205,7 @@ export class DatabaseBackend extends Backend {
   }
 }
 
-/** The rows of a list, page by page. */
+/** All rows of a paginated list. */
 async function allPages<T>(
   list: (query: { readonly cursor?: string }) => Promise<{ rows: T[]; nextCursor: string | null }>,
 ): Promise<T[]> {
@@ -219,13 +219,13 @@ async function allPages<T>(
   return all;
 }
 
-/** Host and port of the service on this machine: one that listens everywhere is reached by the loopback address. */
+/** Host and port of the service on this machine: the loopback address if it listens on all interfaces. */
 function hostOf({ host, port }: Environment): string {
   const name = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
   return `${name.includes(':') ? `[${name}]` : name}:${port}`;
 }
 
-/** A query as a route is given it: a name that is there twice has an array. */
+/** A query in the form that routes receive: a repeated name has an array. */
 function toRecord(query: URLSearchParams): Readonly<Record<string, unknown>> {
   return Object.fromEntries(
     [...query.keys()].map((name) => {

@@ -10,7 +10,7 @@ interface ExplainOptions extends GlobalOptions {
   readonly image?: string;
 }
 
-/** The path's id for a token that names its image itself. */
+/** The path's id if the token names its image. */
 const ANY_NAME = 'image';
 
 export function addExplainCommand(program: Command): void {
@@ -19,12 +19,12 @@ export function addExplainCommand(program: Command): void {
       .command('explain')
       .summary('show what a token or URL does, step by step')
       .description(
-        'Shows what a token does: each step with the component it becomes, each ignored claim and key with the reason, the\n' +
-          'signed URL, and where the redirect points. A token that is refused is shown with the problem, exit code 1.\n' +
+        'Shows what a token does: each step with its component, each ignored claim and key with the reason, the\n' +
+          'signed URL, and the redirect’s target. A refused token is shown with the problem, and the exit code is 1.\n' +
           'No admin key is needed.',
       )
-      .argument('<token|url>', 'a token, the URL of an image with or without one, or - for standard input')
-      .option('--image <uuid>', 'the image, for a token that does not name it'),
+      .argument('<token|url>', 'a token, an image URL with or without one, or - for standard input')
+      .option('--image <uuid>', 'the image, if the token does not name it'),
   )
     .addHelpText(
       'after',
@@ -35,7 +35,7 @@ Examples:
   $ pixseal explain eyJ0… --image 161400d0-c894-42fd-8100-262361ea91ff
   $ pixseal token mint --step angle=90 | pixseal explain - --image 161400d0-c894-42fd-8100-262361ea91ff
 
-Quote a URL: the shell reads ? and & otherwise.`,
+Quote URLs: the shell interprets ? and &.`,
     )
     .action(explain);
 }
@@ -56,7 +56,7 @@ function readRequest(text: string, image: string | undefined): ExplanationReques
   const name = /\/images\/([^/]+)(?:\/explain)?$/.exec(url?.pathname ?? '')?.[1];
   if (url === null || name === undefined) {
     throw new UsageError(
-      'The URL is not an image’s: it must read …/images/IMAGE_ID, and ?token=… where it is sealed.',
+      'Not the URL of an image. Expected …/images/IMAGE_ID, with ?token=… if the image is sealed.',
     );
   }
   return { pathId: image ?? decodeURIComponent(name), query: url.searchParams };
@@ -69,7 +69,7 @@ function formatExplanation(explanation: Json<ExplanationView>): string[] {
     ...formatRows([
       ['image', image],
       ['issuer', issuer],
-      ['sealed by', sealed ? `key ${key}` : 'nobody: the image is public'],
+      ['signed by', sealed ? `key ${key}` : 'none: the image is public'],
       ['expires', expires ?? 'never'],
     ]),
     '',

@@ -12,26 +12,26 @@ export interface GlobalOptions {
   readonly json?: true;
 }
 
-/** Adds them below a command's own. */
+/** Adds them to a command's own options. */
 export function addGlobalOptions(command: Command): Command {
   return command
     .optionsGroup('Global options:')
     .addOption(
       new Option(
         '--server <url>',
-        'work with the running service at this address instead of the database (or set PIXSEAL_SERVER)',
+        'use the running service at this address instead of the database (or set PIXSEAL_SERVER)',
       ),
     )
     .addOption(
       new Option(
         '--admin-key-file <file>',
-        'the service’s admin key: a file that holds it, or secrets.json of an embedded service’s data folder (or set PIXSEAL_ADMIN_KEY)',
+        'a file with the service’s admin key, or secrets.json in the data folder of an embedded service (or set PIXSEAL_ADMIN_KEY)',
       ),
     )
     .addOption(new Option('--json', 'print JSON, for programs'));
 }
 
-/** The service's address as `--server` or PIXSEAL_SERVER has it, without a trailing slash; null for neither. */
+/** The service's address from `--server` or PIXSEAL_SERVER, without a trailing slash; null if neither is set. */
 export function findServer({ server }: GlobalOptions): string | null {
   const [name, text] =
     server === undefined ? ['PIXSEAL_SERVER', processVariables()['PIXSEAL_SERVER']] : ['--server', server];
@@ -49,7 +49,7 @@ export function findServer({ server }: GlobalOptions): string | null {
   return url.href.replace(/\/+$/, '');
 }
 
-/** Opens the backend that the options and variables name, and closes it after use. */
+/** Opens the backend that the options and variables select, and closes it after use. */
 export async function withBackend<T>(
   options: GlobalOptions,
   use: (backend: Backend) => Promise<T>,
@@ -62,7 +62,7 @@ export async function withBackend<T>(
   }
 }
 
-/** Either is loaded only when it is used: the database brings Nest, TypeORM and Postgres along. */
+/** Loads a backend only when it is used: the database needs Nest, TypeORM and Postgres. */
 async function openBackend(options: GlobalOptions): Promise<Backend> {
   const server = findServer(options);
   if (server === null) return (await import('./database.backend.js')).DatabaseBackend.open();
@@ -72,17 +72,17 @@ async function openBackend(options: GlobalOptions): Promise<Backend> {
 
 function findAdminKey({ adminKeyFile }: GlobalOptions): string | null {
   const text = adminKeyFile === undefined ? processVariables()['PIXSEAL_ADMIN_KEY'] : readInput(adminKeyFile);
-  const key = keptAdminKey(text ?? '') ?? text?.trim() ?? '';
+  const key = storedAdminKey(text ?? '') ?? text?.trim() ?? '';
   if (key === '' && adminKeyFile === undefined) return null;
-  // Checked here, since fetch's own complaint about a header would show the key.
+  // Checked here, because fetch's own error about a header would contain the key.
   if (/^(?!["'])[\x21-\x7e]+$/.test(key)) return key;
   throw new UsageError(
-    `${adminKeyFile ?? 'PIXSEAL_ADMIN_KEY'} does not hold an admin key: printable ASCII, not in quotation marks.`,
+    `${adminKeyFile ?? 'PIXSEAL_ADMIN_KEY'} does not contain an admin key: printable ASCII, not in quotation marks.`,
   );
 }
 
-/** The admin key in a data folder's secrets.json; null where the text is not that file's. */
-function keptAdminKey(text: string): string | null {
+/** The admin key from a data folder's secrets.json; null for any other text. */
+function storedAdminKey(text: string): string | null {
   if (!text.trimStart().startsWith('{')) return null;
   try {
     const { admin_api_key: key } = JSON.parse(text) as { admin_api_key?: unknown };

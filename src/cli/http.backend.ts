@@ -19,11 +19,11 @@ import { CommandFailedError, RemoteProblemError, UsageError } from './cli.errors
 /** Milliseconds. */
 const TIMEOUT = 30_000;
 
-/** Asks a running service over its public and admin API. */
+/** Calls a running service over its public and admin API. */
 export class HttpBackend extends Backend {
   /**
    * @param origin Of the service, without a trailing slash.
-   * @param adminKey Null where none is at hand: explaining needs none.
+   * @param adminKey Null if none is given: explaining needs none.
    */
   constructor(
     readonly origin: string,
@@ -86,18 +86,18 @@ export class HttpBackend extends Backend {
 
   rewrapKeys(): Promise<RewrapResult> {
     throw new UsageError(
-      'keys rewrap works on the database itself: leave --server and PIXSEAL_SERVER out, and set DATABASE_URL and SECRETS_KEY.',
+      'keys rewrap requires direct access to the database: omit --server and PIXSEAL_SERVER, and set DATABASE_URL and SECRETS_KEY.',
     );
   }
 
   getSigningKey(): Promise<never> {
     throw new UsageError(
-      'A running service gives no secret away. Bring the issuer’s: set PIXSEAL_DSN or PIXSEAL_SECRET, or pass --secret-file.',
+      'The server never returns secrets. Supply the issuer’s secret: set PIXSEAL_DSN or PIXSEAL_SECRET, or pass --secret-file.',
     );
   }
 
   async close(): Promise<void> {
-    // Each request stands for itself.
+    // There is no connection to close.
   }
 
   private async list<T>(path: string, filters: ImageFilters): Promise<T[]> {
@@ -132,7 +132,7 @@ export class HttpBackend extends Backend {
   ): Promise<T> {
     if (this.adminKey === null) {
       throw new UsageError(
-        'The service wants an admin key for this. Set PIXSEAL_ADMIN_KEY, or pass --admin-key-file.',
+        'This command requires an admin key. Set PIXSEAL_ADMIN_KEY, or pass --admin-key-file.',
       );
     }
     return this.request(path, {
@@ -143,20 +143,20 @@ export class HttpBackend extends Backend {
 
   private async request<T>(path: string, init: RequestInit = {}): Promise<T> {
     const response = await this.fetch(path, init);
-    // Nothing to read, and nothing that its caller waits for.
+    // There is no body.
     if (response.status === 204) return undefined as T;
     const body = await readJson(response);
     if (response.ok && body !== null) return body as T;
     const problem = body === null ? null : readProblem(response.status, body);
     if (problem !== null) throw problem;
     throw new CommandFailedError(
-      `${this.origin} answered ${response.status}, and not as Pixseal does. Check the address given as --server.`,
+      `${this.origin} returned ${response.status}, which is not a Pixseal response. Check the address given as --server.`,
     );
   }
 
   private async fetch(path: string, init: RequestInit): Promise<Response> {
     try {
-      // A redirect is not followed: it would take the admin key, or the token, to a place nobody named.
+      // Redirects are not followed: the admin key or the token would be sent to another host.
       return await fetch(`${this.origin}${path}`, {
         ...init,
         redirect: 'manual',
@@ -164,7 +164,7 @@ export class HttpBackend extends Backend {
       });
     } catch (error) {
       throw new CommandFailedError(
-        `The service at ${this.origin} does not answer (${reasonOf(error)}). Start it, or check the address given as --server.`,
+        `The service at ${this.origin} does not respond (${reasonOf(error)}). Start it, or check the address given as --server.`,
       );
     }
   }
@@ -179,7 +179,7 @@ async function readJson(response: Response): Promise<object | null> {
   }
 }
 
-/** RFC 9457's members and our `code`; all others are a problem's own. */
+/** The standard members of RFC 9457, and `code`; all others belong to the problem. */
 const STANDARD_MEMBERS = new Set(['type', 'title', 'status', 'code', 'detail']);
 
 /** A body of RFC 9457 with our `code`; null for any other. */
@@ -192,10 +192,10 @@ function readProblem(status: number, body: object): RemoteProblemError | null {
   return new RemoteProblemError({ status, code: code as ProblemCode, detail, extensions });
 }
 
-/** fetch says "fetch failed" and keeps the reason in the cause. */
+/** fetch reports "fetch failed" and keeps the reason in the cause. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown error';
-  if (error.name === 'TimeoutError') return `no answer within ${TIMEOUT / 1000} seconds`;
+  if (error.name === 'TimeoutError') return `no response within ${TIMEOUT / 1000} seconds`;
   const { cause } = error;
   if (!(cause instanceof Error)) return error.message;
   return 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.message;

@@ -12,62 +12,62 @@ import { ProblemError } from '../domain/problem.error.js';
 import type { Backend, RowFilters } from './backend.js';
 import { CommandFailedError } from './cli.errors.js';
 
-/** Rows that are written at a time. */
+/** Rows written concurrently. */
 const WRITERS = 8;
-/** Tries of a page that fails, and milliseconds before the second; then twice as long each time. */
+/** Attempts for a failing page, and milliseconds before the second one; the pause doubles each time. */
 const TRIES = 5;
 const FIRST_PAUSE = 500;
-/** Milliseconds between two tries where Cloudinary does not say until when its rate is used up. */
+/** Milliseconds between two attempts if Cloudinary does not report when its rate limit resets. */
 const LONGEST_PAUSE = 60_000;
-/** Refusals of one page for its rate: an hour's worth and more. */
+/** Refusals of one page by the rate limit: more than in an hour. */
 const MAX_REFUSALS = 100;
-/** Walks from the beginning, where cursors are lost on the way. */
+/** Restarts from the first page, if cursors expire. */
 const MAX_BEGINNINGS = 3;
-/** What a running service says when it has too much to do. */
+/** Codes of a service that is overloaded. */
 const BUSY = new Set(['too_many_requests', 'overloaded', 'database_unavailable']);
 
 export interface ImportRequest {
   readonly issuerId: string;
   readonly query: AssetQuery;
   readonly access: string | undefined;
-  /** Nothing is written. */
+  /** Write nothing. */
   readonly dryRun: boolean;
 }
 
-/** What came of it; in a dry run, what would. */
+/** The result of an import; in a dry run, the expected one. */
 export interface ImportResult {
   registered: number;
   updated: number;
   unchanged: number;
-  /** Public ids that were retained for the issuer, and whose assets the account does not have any more. */
+  /** Public ids that were retained for the issuer and whose assets no longer exist in the account. */
   released: number;
-  /** Public ids that another issuer has, or that are retained for it. */
+  /** Public ids that belong to, or are retained for, another issuer. */
   readonly conflicts: string[];
   /** Public ids that cannot be registered, and why. */
   readonly refused: { readonly public_id: string; readonly detail: string }[];
 }
 
-/** What an import tells while it goes on. */
+/** Receives the progress of an import. */
 export interface ImportProgress {
-  /** A cursor to begin with, of an import that was stopped; null for the beginning. */
+  /** The cursor of an interrupted import; null for the first page. */
   readonly cursor: string | null;
-  /** An image was dealt with. */
+  /** An image was processed. */
   imageDone(): void;
-  /** A page was: the next import may begin behind it. */
+  /** A page was processed: the next import may continue after it. */
   pageDone(cursor: string | null): void;
-  /** The cursor is known no more: it begins anew, and what is registered is left as it is. */
+  /** The cursor has expired: the import starts again, and leaves registered images unchanged. */
   restarted(): void;
   waiting(reason: string, until: Date): void;
 }
 
-/** What the issuer has under a name. */
+/** The issuer's row with this public id. */
 interface Registered {
-  /** Null where there is no image: for an overlay, and for an image that was deleted. */
+  /** Null for an overlay and for a deleted image. */
   readonly id: string | null;
   readonly version: number;
 }
 
-/** Registers the images of an account for an issuer, page by page. Whatever stops it, it may be run again. */
+/** Registers the images of an account for an issuer, page by page. It may be interrupted and run again. */
 export class ImageImport {
   readonly result: ImportResult = {
     registered: 0,
@@ -78,9 +78,9 @@ export class ImageImport {
     refused: [],
   };
   private readonly registered = new Map<string, Registered>();
-  /** Ids of the issuer's retentions that this walk did not find an asset of, by public id. */
+  /** Ids of the issuer's retentions without an asset so far, by public id. */
   private readonly unseen = new Map<string, string>();
-  /** Assets whose version is that of a row: they show that the account is the one that the rows are of. */
+  /** Assets with the version of a row: they prove that the rows belong to this account. */
   private matches = 0;
   private beginnings = 1;
 
@@ -91,28 +91,30 @@ export class ImageImport {
     private readonly progress: ImportProgress,
   ) {}
 
-  /** @throws CommandFailedError where Cloudinary gives no more pages; ProblemError of a write, or for an unknown issuer. */
+  /**
+   * @throws CommandFailedError if Cloudinary returns no more pages; ProblemError of a write, or for an unknown issuer.
+   */
   async run(): Promise<ImportResult> {
-    await this.patiently(() => this.readRegistered());
+    await this.withRetryWhenBusy(() => this.readRegistered());
     let { cursor } = this.progress;
-    // A walk that goes on somewhere, or that a tag filters, has not looked for all of them.
+    // A resumed walk, or one with a tag filter, has not seen all assets.
     if (cursor === null && this.request.query.tag === undefined)
-      await this.patiently(() => this.readRetained());
+      await this.withRetryWhenBusy(() => this.readRetained());
     let page: AssetPage;
     do {
       page = await this.nextPage(cursor);
       const queue = [...page.assets];
       const write = async (): Promise<void> => {
         for (let asset = queue.shift(); asset !== undefined; asset = queue.shift()) {
-          await this.patiently(() => this.take(asset));
+          await this.withRetryWhenBusy(() => this.take(asset));
           this.progress.imageDone();
         }
       };
       await Promise.all(Array.from({ length: WRITERS }, write));
       cursor = page.nextCursor;
       this.progress.pageDone(cursor);
-      if (cursor !== null && page.restUntil !== null)
-        await this.rest('Cloudinary’s rate limit', page.restUntil);
+      if (cursor !== null && page.rateResetsAt !== null)
+        await this.rest('Cloudinary’s rate limit', page.rateResetsAt);
     } while (cursor !== null);
     await this.releaseAbsent();
     return this.result;
@@ -127,22 +129,23 @@ export class ImageImport {
   }
 
   /**
-   * Releases what is retained for the issuer and absent from the account. The list of a large account lags behind, so
-   * each is looked up by its name. Another account would have none of them: without a known image nothing is released.
+   * Releases public ids that are retained for the issuer and absent from the account. The list of a large account lags
+   * behind, so each is looked up by name. In another account all would be absent: without a known image nothing is
+   * released.
    */
   private async releaseAbsent(): Promise<void> {
     if (this.matches === 0) return;
     for (const [publicId, id] of this.unseen) {
-      const exists = await this.persistently(() => this.account.exists(this.request.query.type, publicId));
+      const exists = await this.withRetry(() => this.account.exists(this.request.query.type, publicId));
       if (exists) continue;
       if (!this.request.dryRun) {
         try {
-          await this.patiently(() => this.backend.releasePublicId(id));
+          await this.withRetryWhenBusy(() => this.backend.releasePublicId(id));
         } catch (error) {
           if (!(error instanceof ProblemError)) throw error;
-          // A key that is bound to the issuer decides nothing about the others: an operator releases them.
+          // Only an operator may release them: an admin key of the issuer may not.
           if (error.code === 'insufficient_scope') return;
-          // It was released or registered meanwhile.
+          // It was released or registered in the meantime.
           if (error.code !== 'public_id_not_retained') throw error;
           continue;
         }
@@ -154,7 +157,7 @@ export class ImageImport {
   private async readRegistered(): Promise<void> {
     const filters: RowFilters = { issuer_id: this.request.issuerId };
     const { type } = this.request.query;
-    // What was deleted here is left so, unless the account has it anew.
+    // Deleted images stay deleted, unless the account has a newer version.
     for (const row of await this.backend.listImages({ ...filters, state: 'deleted' })) {
       const version = Math.max(row.version, this.registered.get(row.public_id)?.version ?? 0);
       if (row.delivery_type === type) this.registered.set(row.public_id, { id: null, version });
@@ -165,7 +168,7 @@ export class ImageImport {
     for (const row of await this.backend.listImages(filters)) {
       if (row.delivery_type === type) this.registered.set(row.public_id, row);
     }
-    // Nobody's list is empty too, and a dry run writes nothing that would be refused.
+    // An unknown issuer's list is empty too, and a dry run writes nothing that would fail.
     await this.backend.requireIssuer(this.request.issuerId);
   }
 
@@ -191,7 +194,7 @@ export class ImageImport {
     else result.conflicts.push(publicId);
   }
 
-  /** @returns false where another issuer has the public id. */
+  /** @returns false if another issuer owns the public id. */
   private async register(publicId: string, values: object): Promise<boolean> {
     const { issuerId, access, query, dryRun } = this.request;
     if (dryRun) {
@@ -220,11 +223,11 @@ export class ImageImport {
   }
 
   private async nextPage(cursor: string | null): Promise<AssetPage> {
-    return this.persistently((at) => this.account.listPage(this.request.query, at), cursor);
+    return this.withRetry((at) => this.account.listPage(this.request.query, at), cursor);
   }
 
-  /** Requests again what Cloudinary refused for its rate, or did not respond to. */
-  private async persistently<T>(
+  /** Repeats requests that Cloudinary refused for its rate limit, or did not respond to. */
+  private async withRetry<T>(
     request: (cursor: string | null) => Promise<T>,
     cursor: string | null = null,
   ): Promise<T> {
@@ -246,15 +249,15 @@ export class ImageImport {
           this.progress.restarted();
         } else {
           throw new CommandFailedError(
-            `Cloudinary gives no list of images: ${error.message}\nRun the same command again: what is registered already is left as it is.`,
+            `Could not list images from Cloudinary: ${error.message}\nRun the same command again: images that are registered already stay unchanged.`,
           );
         }
       }
     }
   }
 
-  /** Does again what a busy service, or a database that does not answer, refused. */
-  private async patiently<T>(work: () => Promise<T>): Promise<T> {
+  /** Repeats requests to a service that is busy or whose database does not respond. */
+  private async withRetryWhenBusy<T>(work: () => Promise<T>): Promise<T> {
     for (let refusals = 0; ; refusals++) {
       try {
         return await work();
@@ -270,7 +273,7 @@ export class ImageImport {
   }
 
   private async rest(reason: string, until: Date): Promise<void> {
-    // Clocks differ, and a moment that is over already must not become a loop.
+    // Clocks differ, and an instant in the past must not cause a busy loop.
     const pause = Math.max(until.getTime() - Date.now(), FIRST_PAUSE);
     this.progress.waiting(reason, new Date(Date.now() + pause));
     await new Promise((resolve) => setTimeout(resolve, pause));

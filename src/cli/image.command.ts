@@ -21,13 +21,13 @@ export function addImageCommands(program: Command): void {
       .summary('register an original')
       .description(
         'Registers an original that is in Cloudinary already, so that its issuer’s tokens can open it.\n' +
-          'Public id, version and format are what Cloudinary answered to its upload.',
+          'Use the public id, version and format from Cloudinary’s upload response.',
       )
-      .requiredOption('--issuer <uuid>', 'whose tokens open it')
+      .requiredOption('--issuer <uuid>', 'the issuer whose tokens can open it')
       .requiredOption('--public-id <id>', 'its public id in Cloudinary, without an extension')
       .requiredOption('--version <number>', 'its version in Cloudinary, without the v')
-      .option('--id <uuid>', 'the id, where you bring your own (default: made)')
-      .option('--format <format>', 'the original’s format, for the record: png, jpg, …')
+      .option('--id <uuid>', 'id to use (default: generated)')
+      .option('--format <format>', 'the original’s format, for information only: png, jpg, …')
       .addOption(
         new Option(
           '--delivery-type <type>',
@@ -37,7 +37,7 @@ export function addImageCommands(program: Command): void {
       .addOption(
         new Option(
           '--access <access>',
-          'token: with a sealed token only; public: also without one (default: token)',
+          'token: only with a token; public: also without one (default: token)',
         ).choices(IMAGE_ACCESSES),
       ),
   )

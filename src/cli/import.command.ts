@@ -9,7 +9,7 @@ import { addGlobalOptions, withBackend, type GlobalOptions } from './global-opti
 import { ImageImport, type ImportProgress, type ImportResult } from './image-import.js';
 import { formatRows, note, print, printable, printJson } from './output.js';
 
-/** Names that are listed one by one; `--json` has all of them. */
+/** Names that are listed; `--json` prints all of them. */
 const SHOWN = 20;
 
 interface ImportOptions extends GlobalOptions {
@@ -28,32 +28,32 @@ export function addImportCommand(program: Command): void {
       .command('import')
       .summary('register the images of a Cloudinary account')
       .description(
-        'Walks the account of CLOUDINARY_URL by its Admin API, and registers its images for an issuer. What is\n' +
-          'registered already gets a newer version, or is left as it is: it may be stopped and run again. What was\n' +
-          'deleted here comes back only in a newer version. A public id that is retained for the issuer is released\n' +
-          'where the account has no such asset any more (not with --tag, nor where a run continues).',
+        'Lists the images of the account in CLOUDINARY_URL, and registers them for an issuer. Registered images get\n' +
+          'a newer version or stay unchanged: the command can be interrupted and run again. Deleted images are\n' +
+          'restored only in a newer version. Public ids that are retained for the issuer are released\n' +
+          'if the account no longer has the asset (not with --tag, nor when a run resumes).',
       )
-      .requiredOption('--issuer <uuid>', 'whose tokens open them')
+      .requiredOption('--issuer <uuid>', 'the issuer whose tokens can open them')
       .addOption(
         new Option('--type <type>', 'Cloudinary’s type of the originals')
           .choices(DELIVERY_TYPES)
           .default('authenticated'),
       )
-      .option('--prefix <text>', 'only public ids that begin with it, such as shoes/')
+      .option('--prefix <text>', 'only public ids with this prefix, such as shoes/')
       .option('--tag <tag>', 'only images with this tag')
       .addOption(
         new Option(
           '--access <access>',
-          'of new ones. token: with a sealed token only; public: also without one (default: token)',
+          'of new images. token: only with a token; public: also without one (default: token)',
         ).choices(IMAGE_ACCESSES),
       )
-      .option('--state <file>', 'keeps how far it got, so that the next run goes on there')
-      .option('--dry-run', 'write nothing, and say what would be done'),
+      .option('--state <file>', 'stores the progress, so that the next run resumes there')
+      .option('--dry-run', 'write nothing, and print what would be done'),
   )
     .addHelpText(
       'after',
       `
-Exit code 1 also where some images could not be registered, since another issuer has their public ids.
+The exit code is also 1 if some images could not be registered because another issuer owns their public ids.
 
 Examples:
   $ pixseal import --issuer cfd3b472-dbba-4089-bce7-f5c1e413b5c1 --prefix shoes/ --dry-run
@@ -90,7 +90,7 @@ async function importImages(options: ImportOptions): Promise<void> {
     note(await describeEmptyList(account, query, settings.cloudName));
 }
 
-/** The criteria that no image met, and the types that have images by the others. */
+/** The criteria that no image matched, and the types that have images matching the others. */
 async function describeEmptyList(
   account: AccountAssets,
   query: AssetQuery,
@@ -111,7 +111,7 @@ async function describeEmptyList(
     ...others.map((other) => `it has such images of type ${other}: add --type ${other}`),
     ...(prefix === undefined
       ? []
-      : ['--prefix is of public ids: in accounts with dynamic folders they do not contain the folder']),
+      : ['--prefix applies to public ids: in accounts with dynamic folders they do not contain the folder']),
   ].join('; ');
 }
 
@@ -136,13 +136,13 @@ function report(result: ImportResult, { json, dryRun }: ImportOptions): void {
         ['unchanged', unchanged],
         [`${would}released`, released],
         ['of another issuer', conflicts.length],
-        ['not to be named', refused.length],
+        ['invalid', refused.length],
       ]),
     );
   }
   const failed = [
     ...conflicts.map(
-      (publicId) => `${publicId}: another issuer has this public id, or it is retained for one`,
+      (publicId) => `${publicId}: another issuer owns this public id, or it is retained for one`,
     ),
     ...refused.map(({ public_id: publicId, detail }) => `${publicId}: ${detail}`),
   ];
@@ -153,7 +153,7 @@ function report(result: ImportResult, { json, dryRun }: ImportOptions): void {
   );
 }
 
-/** The bar on a terminal; elsewhere only what is worth a remark. */
+/** A progress bar on a terminal; elsewhere only notes. */
 class BarProgress implements ImportProgress {
   readonly cursor: string | null;
   private readonly bar: SingleBar;
@@ -166,8 +166,8 @@ class BarProgress implements ImportProgress {
     const place = state.read();
     this.cursor = place?.cursor ?? null;
     this.done = place?.done ?? 0;
-    if (place !== null) note('going on where the last run stopped');
-    // Without a total there is nothing to draw a bar of.
+    if (place !== null) note('resuming where the last run stopped');
+    // Without a total, no bar can be drawn.
     const counted = total === null ? '{value} images' : '[{bar}] {value} of {total}';
     this.bar = new SingleBar({
       format: `${counted}  {duration_formatted}  {doing}`,
@@ -190,7 +190,7 @@ class BarProgress implements ImportProgress {
 
   restarted(): void {
     this.bar.stop();
-    note('Cloudinary knows the cursor no more: beginning anew, what is registered is left as it is');
+    note('Cloudinary’s cursor has expired: starting again, registered images stay unchanged');
     this.done = 0;
     this.start();
   }
@@ -212,23 +212,23 @@ class BarProgress implements ImportProgress {
   }
 }
 
-/** How far an import got. */
-interface Place {
-  /** Of the page behind the last one that was dealt with. */
+/** The progress of an import. */
+interface ImportPosition {
+  /** Of the page after the last processed one. */
   readonly cursor: string;
   /** Images on the pages before it. */
   readonly done: number;
 }
 
-/** Keeps how far it got, and of which import that is. */
+/** Stores the progress, with the options of its import. */
 class StateFile {
   constructor(
     private readonly path: string | undefined,
     private readonly of: Readonly<Record<string, string>>,
   ) {}
 
-  /** @throws UsageError for a file of another import, or one that holds something else. */
-  read(): Place | null {
+  /** @throws UsageError for the file of another import, or with other content. */
+  read(): ImportPosition | null {
     if (this.path === undefined) return null;
     let text: string;
     try {
@@ -242,17 +242,17 @@ class StateFile {
     const { cursor, done } = kept ?? {};
     if (same && typeof cursor === 'string' && Number.isSafeInteger(done))
       return { cursor, done: Number(done) };
-    throw new UsageError(`${this.path} is not of this import. Remove it, or name another file.`);
+    throw new UsageError(`${this.path} belongs to another import. Remove it, or use another file.`);
   }
 
-  /** Null ends the import, and the file. */
-  write(place: Place | null): void {
+  /** Null completes the import, and removes the file. */
+  write(place: ImportPosition | null): void {
     if (this.path === undefined) return;
     if (place === null) {
       rmSync(this.path, { force: true });
       return;
     }
-    // Whole or not at all, whenever the process ends.
+    // Atomic: a rename, so that a crash cannot leave a partial file.
     const next = `${this.path}.new`;
     writeFileSync(next, `${JSON.stringify({ of: this.of, ...place }, null, 2)}\n`, { flush: true });
     renameSync(next, this.path);

@@ -3,7 +3,7 @@ import { UsageError } from './cli.errors.js';
 
 const STANDARD_INPUT = 0;
 
-/** The text of a file, or of standard input for `-`, without the line break at its end. @throws UsageError */
+/** The text of a file, or of standard input for `-`, without the final line break. @throws UsageError */
 export function readInput(file: string): string {
   try {
     return readFileSync(file === '-' ? STANDARD_INPUT : file, 'utf8').replace(/\r?\n$/, '');

@@ -3,7 +3,7 @@ import { canonicalUuid } from '../domain/uuid.js';
 import { UsageError } from './cli.errors.js';
 import { readInput } from './input.js';
 
-/** An issuer's secret that the caller brings. A DSN brings more with it. */
+/** An issuer's secret, supplied by the caller. A DSN contains more. */
 export interface IssuerSecret {
   readonly secret: string;
   readonly issuerId?: string;
@@ -12,13 +12,13 @@ export interface IssuerSecret {
   readonly origin?: string;
 }
 
-/** What the admin API takes as a secret, and so what a token's key can be. */
+/** The admin API's rule for secrets, and so for keys of tokens. */
 const SECRET = /^[\x21-\x7e]{32,512}$/;
 
 /**
- * The secret from `--secret-file`, else PIXSEAL_SECRET, else PIXSEAL_DSN; null without any. It is never an
- * argument: others on the machine could read it in the list of processes.
- * @throws UsageError that does not show it.
+ * The secret from `--secret-file`, else PIXSEAL_SECRET, else PIXSEAL_DSN; null without any. Never an argument: other
+ * users could read it in the process list.
+ * @throws UsageError that does not contain it.
  */
 export function findIssuerSecret(secretFile: string | undefined): IssuerSecret | null {
   if (secretFile !== undefined) return { secret: requireSecret('--secret-file', readInput(secretFile)) };
@@ -33,7 +33,7 @@ function readDsn(dsn: string): IssuerSecret {
   const issuerId = canonicalUuid(url?.username);
   const secret = url === null ? null : decodePercent(url.password);
   if (url === null || issuerId === null || secret === null) {
-    throw new UsageError('PIXSEAL_DSN is not a dsn as `pixseal issuer create` prints it.');
+    throw new UsageError('PIXSEAL_DSN is not a valid dsn. Use the one that `pixseal issuer create` printed.');
   }
   const keyId = canonicalUuid(url.searchParams.get('kid'));
   return {
@@ -54,5 +54,5 @@ function decodePercent(text: string): string | null {
 
 function requireSecret(name: string, secret: string): string {
   if (SECRET.test(secret)) return secret;
-  throw new UsageError(`${name} must hold 32 to 512 printable ASCII characters without spaces.`);
+  throw new UsageError(`${name} must contain 32 to 512 printable ASCII characters without spaces.`);
 }

@@ -13,25 +13,25 @@ interface CreateOptions extends GlobalOptions {
 }
 
 export function addIssuerCommands(program: Command): void {
-  const issuer = program.command('issuer').description('issuers: who may seal tokens');
+  const issuer = program.command('issuer').description('manage issuers, which sign tokens');
   addGlobalOptions(
     issuer
       .command('create')
       .summary('create an issuer and its first key')
       .description(
-        'Creates an issuer: a tenant with images and overlays of its own, and a key that seals tokens for them.\n' +
-          'Prints its id, the key’s id, the secret, and the dsn, which holds all of them and the service’s address.\n' +
-          'The secret is shown this once: the database keeps it encrypted.',
+        'Creates an issuer: a tenant with its own images and overlays, and a key that signs tokens for them.\n' +
+          'Prints its id, the key’s id, the secret, and the dsn, which contains all of them and the service’s address.\n' +
+          'The secret is shown only once: the database stores it encrypted.',
       )
-      .requiredOption('--name <name>', 'what people call it')
-      .option('--id <uuid>', 'the id, where you bring your own (default: made)')
+      .requiredOption('--name <name>', 'display name')
+      .option('--id <uuid>', 'id to use (default: generated)')
       .option(
         '--delivery-format <format>',
         'extension of every delivered URL: jpg, png, webp, avif, … (default: jpg)',
       )
       .option(
         '--policy <policy>',
-        'what its tokens may do: recommended, or a policy as JSON, or @file, or @- for standard input ' +
+        'the policy of its tokens: recommended, or a policy as JSON, or @file, or @- for standard input ' +
           '(default: the service’s DEFAULT_POLICY, else none)',
       ),
   )
@@ -40,8 +40,8 @@ export function addIssuerCommands(program: Command): void {
       `
 Policy:
   recommended is require_image_id, require_exp, strict and deny_generative_effects: a token must name its image and
-  expire, a misspelt key is refused, and no step generates a part of the image. Without a policy a token may open
-  every image of the issuer for ever. It can be changed later, in the console or with the admin API.
+  expire, a misspelled key is refused, and no step generates a part of the image. Without a policy a token may open
+  every image of the issuer forever. It can be changed later, in the console or with the admin API.
 
 Examples:
   $ pixseal issuer create --name "My shop" --policy recommended
@@ -77,10 +77,12 @@ async function createIssuer(options: CreateOptions): Promise<void> {
       ['dsn', issuer.key.dsn],
     ]),
   );
-  note('the secret, and the dsn that holds it, are shown this once: keep them where your backend finds them');
+  note(
+    'the secret, and the dsn that contains it, are shown only once: store them where your backend can read them',
+  );
 }
 
-/** The policy as `--policy` has it; whether it is one is the backend's to judge. @throws UsageError */
+/** The policy of `--policy`; the backend validates it. @throws UsageError */
 function readPolicy(text: string): unknown {
   const { document, fault } = parsePolicy(text.startsWith('@') ? readInput(text.slice(1)) : text);
   if (fault === null) return document;

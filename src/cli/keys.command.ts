@@ -4,15 +4,15 @@ import { addGlobalOptions, withBackend, type GlobalOptions } from './global-opti
 import { formatRows, print, printJson } from './output.js';
 
 export function addKeysCommands(program: Command): void {
-  const keys = program.command('keys').description('the issuers’ keys as they are stored');
+  const keys = program.command('keys').description('manage the stored keys of issuers');
   addGlobalOptions(
     keys
       .command('rewrap')
       .summary('encrypt every stored secret under the first key of SECRETS_KEY')
       .description(
-        'Encrypts every issuer key’s secret under the first key of SECRETS_KEY, in batches. It may be stopped and run\n' +
-          'again: what is under that key already is left alone. The secrets themselves stay the same, and so do tokens.\n' +
-          'Before it, every replica must have been started with both keys; after it, the others can go.',
+        'Encrypts every issuer key’s secret under the first key of SECRETS_KEY, in batches. It may be interrupted and\n' +
+          'run again: secrets under that key already are skipped. The secrets and tokens stay the same.\n' +
+          'Start every replica with both keys before it; remove the other keys after it.',
       ),
   )
     .addHelpText(
@@ -38,7 +38,7 @@ async function rewrapKeys(options: GlobalOptions): Promise<void> {
   }
   if (result.failed.length > 0) {
     throw new CommandFailedError(
-      `The secrets of these keys do not open, and were left as they are; replace the keys: ${result.failed.join(', ')}`,
+      `The secrets of these keys cannot be decrypted and stay unchanged; replace the keys: ${result.failed.join(', ')}`,
     );
   }
 }

@@ -1,10 +1,10 @@
-/** Label and value; a null value is shown as a dash. */
+/** Label and value; null is printed as a dash. */
 export type Row = readonly [label: string, value: string | number | null];
 
-/** Anything a terminal could be fooled by: controls, format characters, line separators. */
+/** Characters that could manipulate a terminal: controls, format characters, line separators. */
 const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/gu;
 
-/** Text of somebody else, such as a token's own keys, made safe to show. */
+/** Untrusted text, such as a token's keys, made safe to print. */
 export function printable(text: string): string {
   return text.replace(UNPRINTABLE, '?');
 }
@@ -18,13 +18,13 @@ export function printJson(value: unknown): void {
   print(JSON.stringify(value, null, 2));
 }
 
-/** Rows with their values in one column. */
+/** Rows with aligned values. */
 export function formatRows(rows: readonly Row[]): string[] {
   const width = Math.max(...rows.map(([label]) => label.length));
   return rows.map(([label, value]) => `${label.padEnd(width)}  ${printable(String(value ?? '-'))}`);
 }
 
-/** A remark on standard error: results can be piped on without it. */
+/** A note on standard error, so that results can be piped without it. */
 export function note(text: string): void {
   process.stderr.write(`note: ${printable(text)}\n`);
 }

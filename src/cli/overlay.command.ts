@@ -11,18 +11,20 @@ interface AddOptions extends GlobalOptions {
 }
 
 export function addOverlayCommands(program: Command): void {
-  const overlay = program.command('overlay').description('overlays: images that steps put onto others');
+  const overlay = program
+    .command('overlay')
+    .description('manage overlays: images that steps place on others');
   addGlobalOptions(
     overlay
       .command('add')
       .summary('register a layer')
       .description(
-        'Registers an image in Cloudinary as a layer, such as a watermark. A step names it by the id that this prints:\n' +
+        'Registers an image in Cloudinary as a layer, such as a watermark. A step refers to it by the printed id:\n' +
           '--step overlay=OVERLAY_ID,flags=tiled',
       )
-      .requiredOption('--issuer <uuid>', 'whose tokens may name it')
+      .requiredOption('--issuer <uuid>', 'the issuer whose tokens can use it')
       .requiredOption('--public-id <id>', 'its public id in Cloudinary, without an extension')
-      .option('--id <uuid>', 'the id, where you bring your own (default: made)')
+      .option('--id <uuid>', 'id to use (default: generated)')
       .addOption(
         new Option('--delivery-type <type>', 'Cloudinary’s type of the original (default: private)').choices(
           DELIVERY_TYPES,

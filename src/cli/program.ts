@@ -17,17 +17,17 @@ const FAILED = 1;
 const USAGE = 2;
 
 const HELP = `
-Where it works:
-  Without --server, on the database that the service’s own settings name: DATABASE_URL with CLOUDINARY_URL,
+Database or service:
+  Without --server, commands use the database of the service’s own settings: DATABASE_URL with CLOUDINARY_URL,
   ADMIN_API_KEYS and SECRETS_KEY, else the embedded one in DATA_DIR (./data).
-  With --server, by asking a running service. An embedded database is its running service’s alone: while
+  With --server, they call a running service. A running service locks its embedded database: while
   \`npm start\` runs, use --server.
 
 Variables:
   PIXSEAL_SERVER     the running service, as --server
-  PIXSEAL_ADMIN_KEY  its admin key: one of its ADMIN_API_KEYS, one of \`admin-key create\`, or admin_api_key of an embedded one’s data/secrets.json
-  PIXSEAL_DSN        the dsn that \`issuer create\` printed: issuer, secret and service in one, to mint tokens with
-  PIXSEAL_SECRET     an issuer’s secret alone, to mint tokens with
+  PIXSEAL_ADMIN_KEY  its admin key: from ADMIN_API_KEYS or \`admin-key create\`, or admin_api_key in data/secrets.json if embedded
+  PIXSEAL_DSN        the dsn printed by \`issuer create\`: issuer, secret and service in one, to mint tokens with
+  PIXSEAL_SECRET     only an issuer’s secret, to mint tokens with
 
 First steps, beside a running \`npm start\`:
   $ export PIXSEAL_SERVER=http://127.0.0.1:3000
@@ -38,18 +38,18 @@ First steps, beside a running \`npm start\`:
   $ pixseal token mint --image IMAGE_ID --step width=400,height=300,crop=fill --expires-in 1h --url
   $ pixseal explain 'THE_URL'
 
-Exit codes: 0 done, 1 refused or failed (the reason is on standard error), 2 a command line that cannot be used.
+Exit codes: 0 done, 1 refused or failed (the reason is on standard error), 2 invalid command line.
 Every command has a --help with examples.`;
 
 /** Runs the command line. @returns the exit code. */
 export async function run(argv: readonly string[]): Promise<number> {
-  // A reader such as \`head\` that has seen enough.
+  // A reader such as `head` has closed the pipe.
   process.stdout.once('error', () => process.exit(FAILED));
   try {
     await createProgram().parseAsync(argv, { from: 'user' });
     return 0;
   } catch (error) {
-    // Commander has said what is wrong, or shown the help that was asked for.
+    // Commander has already printed the error or the help.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
     process.stderr.write(`${formatFailure(error, argv.includes('--json'))}\n`);
     return error instanceof UsageError ? USAGE : FAILED;
@@ -60,13 +60,13 @@ function createProgram(): Command {
   const program = new Command('pixseal')
     .description('Create issuers, register images and overlays, mint tokens, and explain what a token does.')
     .version(readVersion())
-    // `--version` is the program's, and after `image add` the image's.
+    // `--version` is the program's version, but after `image add` the image's.
     .enablePositionalOptions()
     .configureHelp({ helpWidth: 110, visibleCommands: commandsBelow, subcommandTerm: formatUsage })
     .showHelpAfterError('Run it with --help to see options and examples.')
     .exitOverride()
     .addHelpText('after', HELP);
-  // Global options may stand before a command as well as after it.
+  // Global options may precede a command or follow it.
   addGlobalOptions(program).hook('preAction', (_, command) => {
     for (const [name, value] of Object.entries(program.opts())) {
       if (command.getOptionValue(name) === undefined) command.setOptionValue(name, value);
@@ -84,7 +84,7 @@ function createProgram(): Command {
   return program;
 }
 
-/** The commands that do something, through the groups they are in: one help shows them all. */
+/** The executable commands of all groups, for one list in the help. */
 function commandsBelow(command: Command): Command[] {
   return command.commands.flatMap((child) => (child.commands.length === 0 ? [child] : commandsBelow(child)));
 }

@@ -13,16 +13,16 @@ export function addServeCommand(program: Command): void {
     .command('serve')
     .summary('run the service')
     .description(
-      'Runs the service, by the settings of the environment, as `npm start` does.\n\n' +
-        'With --workers, several processes serve one port, and one that dies is started again. They share a Postgres:\n' +
-        'the embedded one belongs to a single process. Each has caches, and ten connections, of its own.',
+      'Runs the service with the settings of the environment, as `npm start` does.\n\n' +
+        'With --workers, several processes serve one port, and one that dies is restarted. They share a Postgres\n' +
+        'server: an embedded database belongs to a single process. Each has its own caches and ten connections.',
     )
-    .option('--workers <count>', 'processes that serve; one for each core is the most that is of use', '1')
+    .option('--workers <count>', 'number of processes; more than one per core brings no gain', '1')
     .addHelpText(
       'after',
       `
 Signals:
-  SIGTERM and SIGINT let every process answer what it has begun, and then end with 0.
+  On SIGTERM and SIGINT every process completes its requests and exits with 0.
 
 Examples:
   $ pixseal serve
@@ -44,7 +44,7 @@ async function serve({ workers }: { readonly workers: string }): Promise<void> {
     processVariables(),
     () => {
       throw new CommandFailedError(
-        'The embedded database belongs to one process. Set DATABASE_URL to a Postgres server, or leave --workers out.',
+        'An embedded database belongs to one process. Set DATABASE_URL to a Postgres server, or omit --workers.',
       );
     },
     readDefaultPolicy,

@@ -2,10 +2,10 @@ import { parseWithShares } from '../tokens/share-json.js';
 import { UsageError } from './cli.errors.js';
 import { readInput } from './input.js';
 
-/** How a plain number is spelled: what would come back in another spelling stays text. */
+/** Plain numbers: what would be printed differently stays a string. */
 const NUMBER = /^-?\d+(\.\d+)?$/;
 
-/** A step as `--step` has it: `key=value,key=value`, or a JSON object. @throws UsageError */
+/** A step of `--step`: `key=value,key=value`, or a JSON object. @throws UsageError */
 export function readStep(text: string): unknown {
   if (text.trimStart().startsWith('{')) return parseJson('--step', text);
   const step = new Map<string, string | number>();
@@ -14,17 +14,17 @@ export function readStep(text: string): unknown {
     const key = pair.slice(0, equals).trim();
     if (equals < 0 || key === '') {
       throw new UsageError(
-        `--step ${JSON.stringify(text)}: ${JSON.stringify(pair)} is no key=value. ` +
-          'A value that holds a comma needs JSON, such as --step \'{"overlay":{"text":"a, b","text_style":"Arial_40"}}\'.',
+        `--step ${JSON.stringify(text)}: ${JSON.stringify(pair)} : expected key=value. ` +
+          'A value that contains a comma needs JSON, such as --step \'{"overlay":{"text":"a, b","text_style":"Arial_40"}}\'.',
       );
     }
-    if (step.has(key)) throw new UsageError(`--step ${JSON.stringify(text)}: ${key} is there twice.`);
+    if (step.has(key)) throw new UsageError(`--step ${JSON.stringify(text)}: ${key} is repeated.`);
     step.set(key, readValue(pair.slice(equals + 1)));
   }
   return Object.fromEntries(step);
 }
 
-/** The steps as `--steps` has them: a JSON array, or `@file`, or `@-` for standard input. @throws UsageError */
+/** The steps of `--steps`: a JSON array, or `@file`, or `@-` for standard input. @throws UsageError */
 export function readSteps(text: string): readonly unknown[] {
   const steps = parseJson('--steps', text.startsWith('@') ? readInput(text.slice(1)) : text);
   if (Array.isArray(steps)) return steps as readonly unknown[];

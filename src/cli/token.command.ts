@@ -28,24 +28,24 @@ interface MintOptions extends GlobalOptions {
 interface TokenTarget {
   readonly issuerId: string;
   readonly key: TokenKey;
-  /** Of the service; null where no option and no variable names it. */
+  /** Of the service; null if no option or variable contains it. */
   readonly origin: string | null;
 }
 
 export function addTokenCommands(program: Command): void {
-  const token = program.command('token').description('tokens: what opens an image, under sealed steps');
+  const token = program.command('token').description('sign tokens, which grant access to images');
   addGlobalOptions(
     token
       .command('mint')
       .summary('sign a token, or print the whole URL')
       .description(
-        'Signs a token and prints it alone, or with --url the URL that opens the image. Standard error gets a note\n' +
-          'where the token opens every image of the issuer, and where it never expires.\n\n' +
-          'The secret is that of --secret-file, PIXSEAL_SECRET or PIXSEAL_DSN, and then nothing is asked of any\n' +
-          'database or service. Without one of them the issuer’s newest live key is taken from the database.\n' +
-          'Steps are checked against the vocabulary; the issuer’s policy is checked by the service.',
+        'Signs a token and prints it or, with --url, the URL that opens the image. Prints a note on standard error\n' +
+          'if the token opens every image of the issuer, or never expires.\n\n' +
+          'With the secret of --secret-file, PIXSEAL_SECRET or PIXSEAL_DSN, no database or service is contacted.\n' +
+          'Without one of them, the issuer’s newest active key is read from the database.\n' +
+          'Validates the steps against the vocabulary; the service checks the issuer’s policy.',
       )
-      .option('--issuer <uuid>', 'the issuer that signs it; optional where PIXSEAL_DSN names it')
+      .option('--issuer <uuid>', 'the issuer that signs it; optional if PIXSEAL_DSN contains it')
       .option(
         '--image <uuid>',
         'the image it opens; repeat it for several (default: every image of the issuer)',
@@ -62,18 +62,18 @@ export function addTokenCommands(program: Command): void {
           'all steps as a JSON array, or @file, or @- for standard input',
         ).conflicts('step'),
       )
-      .option('--expires-in <duration>', 'how long it is valid: 90s, 15m, 1h, 7d (default: it never expires)')
-      .option('--no-download', 'show the picture instead of offering it as a file')
-      .option('--original', 'the original as it is, without the base transformations and steps')
+      .option('--expires-in <duration>', 'lifetime: 90s, 15m, 1h, 7d (default: it never expires)')
+      .option('--no-download', 'display the image in browsers instead of downloading it')
+      .option('--original', 'the original, without the base transformations and steps')
       .option('--secret-file <file>', 'a file with the issuer’s secret, - for standard input')
       .addOption(
-        new Option('--algorithm <name>', 'of a secret that you bring (default: HS256)').choices(
+        new Option('--algorithm <name>', 'algorithm of a secret that you supply (default: HS256)').choices(
           HMAC_ALGORITHMS,
         ),
       )
       .option(
         '--kid [key id]',
-        'name the key in the token’s header; with an id from the database, use that key',
+        'put the key’s id in the token’s header; with an id from the database, use that key',
       )
       .option('--url', 'print the URL, one for each --image'),
   )
@@ -82,7 +82,7 @@ export function addTokenCommands(program: Command): void {
       `
 Steps:
   A step’s keys and values are those of Cloudinary’s SDKs: width, height, crop, gravity, angle, effect, … Numbers
-  become numbers. An overlay is the id of a registered one, or a text. A value that holds a comma needs JSON.
+  become numbers. An overlay is the id of a registered one, or a text. A value that contains a comma needs JSON.
 
 Examples:
   $ pixseal token mint --issuer cfd3b472-dbba-4089-bce7-f5c1e413b5c1 --image 161400d0-c894-42fd-8100-262361ea91ff
@@ -102,14 +102,14 @@ function collect(value: string, previous: readonly string[] = []): readonly stri
 async function mintToken(options: MintOptions): Promise<void> {
   const images = (options.image ?? []).map((id) => requireUuid('--image', id));
   if (options.url && images.length === 0) {
-    throw new UsageError('--url needs to know the image: name it with --image.');
+    throw new UsageError('--url requires an image: name it with --image.');
   }
   const lifetime = options.expiresIn === undefined ? null : readDuration(options.expiresIn);
   const steps = await readCheckedSteps(options);
   const { issuerId, key, origin } = await findTarget(options);
   if (options.url && origin === null) {
     throw new UsageError(
-      '--url needs to know the service: pass --server, or set PIXSEAL_SERVER or PIXSEAL_DSN.',
+      '--url requires the service’s address: pass --server, or set PIXSEAL_SERVER or PIXSEAL_DSN.',
     );
   }
 
@@ -118,7 +118,7 @@ async function mintToken(options: MintOptions): Promise<void> {
     iss: issuerId,
     iat: issuedAt,
     ...(lifetime === null ? {} : { exp: issuedAt + lifetime }),
-    // A string names the image, an array lists those it is good for.
+    // A string binds the token to one image, an array to several.
     ...(images.length === 0 ? {} : { image_id: images.length === 1 ? images[0] : images }),
     ...(steps.length === 0 ? {} : { transformations: steps }),
     sharinpix: {
@@ -131,12 +131,12 @@ async function mintToken(options: MintOptions): Promise<void> {
   if (options.json) printJson({ token, payload, ...(options.url ? { urls } : {}) });
   else print(...(options.url ? urls : [token]));
   if (images.length === 0) {
-    note('the token opens every image of the issuer: name those that it is for with --image');
+    note('the token opens every image of the issuer: limit it with --image');
   }
   if (lifetime === null) note('the token never expires: limit it with --expires-in');
 }
 
-/** @throws InvalidTransformationError (422) as the service would. */
+/** @throws InvalidTransformationError (422) as the service does. */
 async function readCheckedSteps({ step = [], steps }: MintOptions): Promise<readonly unknown[]> {
   const read = steps === undefined ? step.map(readStep) : readSteps(steps);
   const { TransformationMapper } = await import('../transformations/transformation.mapper.js');
@@ -146,7 +146,7 @@ async function readCheckedSteps({ step = [], steps }: MintOptions): Promise<read
   return read;
 }
 
-/** @throws InvalidTokenError (401) for a token that is too long for the service. */
+/** @throws InvalidTokenError (401) if the token is too long for the service. */
 async function sign(payload: { iss: string }, key: TokenKey): Promise<string> {
   const [{ JwtService }, { TokenSigner }, { readCompactJws }] = await Promise.all([
     import('@nestjs/jwt'),
@@ -163,7 +163,9 @@ async function findTarget(options: MintOptions): Promise<TokenTarget> {
   const issuerId = findIssuerId(options.issuer, given);
   if (given !== null) return targetOf(options, issuerId, given);
   if (options.algorithm !== undefined) {
-    throw new UsageError('--algorithm is for a secret that you bring: a key in the database has its own.');
+    throw new UsageError(
+      '--algorithm is only for a secret that you supply: a key in the database has its own.',
+    );
   }
   const wanted = typeof options.kid === 'string' ? requireUuid('--kid', options.kid) : null;
   return withBackend(options, async (backend) => {
@@ -177,7 +179,7 @@ function targetOf(options: MintOptions, issuerId: string, given: IssuerSecret): 
   const { kid, algorithm = 'HS256' } = options;
   const id = kid === true ? given.keyId : kid;
   if (kid === true && id === undefined) {
-    throw new UsageError('--kid needs the key’s id here: only PIXSEAL_DSN and the database know it.');
+    throw new UsageError('--kid requires the key’s id here: only PIXSEAL_DSN and the database contain it.');
   }
   const secret = createSecretKey(Buffer.from(given.secret));
   return {
@@ -194,7 +196,7 @@ function findIssuerId(issuer: string | undefined, given: IssuerSecret | null): s
   }
   const id = requireUuid('--issuer', issuer);
   if (given?.issuerId !== undefined && given.issuerId !== id) {
-    throw new UsageError('PIXSEAL_DSN is another issuer’s than --issuer.');
+    throw new UsageError('PIXSEAL_DSN belongs to another issuer than --issuer.');
   }
   return id;
 }

@@ -16,10 +16,10 @@ const SECRET = 'a-secret-of-the-test-suite-0123456789';
 const APPROVED = { layers: [`private:${SEED.overlayPublicId}`], images: [SEED.publicId] };
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const NOBODY = '00000000-0000-4000-8000-000000000000';
-const UNBOUND = 'note: the token opens every image of the issuer: name those that it is for with --image\n';
+const UNBOUND = 'note: the token opens every image of the issuer: limit it with --image\n';
 const ENDLESS = 'note: the token never expires: limit it with --expires-in\n';
 const SECRET_NOTE =
-  'note: the secret, and the dsn that holds it, are shown this once: keep them where your backend finds them\n';
+  'note: the secret, and the dsn that contains it, are shown only once: store them where your backend can read them\n';
 
 const embedded = inject('database').kind === 'embedded';
 /** What has nothing to do with the kind of database runs on one: each command opens the embedded one anew. */
@@ -163,7 +163,7 @@ describe.each(PLACES)('on $place', ({ open }) => {
       ['admin-key', 'create', '--name', 'Reports', '--scope', 'read', '--issuer', SEED.issuerId],
       place.variables,
     );
-    expect(created).toMatchObject({ code: 0, stderr: 'note: the key is shown this once\n' });
+    expect(created).toMatchObject({ code: 0, stderr: 'note: the key is shown only once\n' });
     const { key = '', ...shown } = rowsOf(created.stdout);
     expect(key).toMatch(/^pxs_[a-z2-7]{8}_[\w-]{43}$/);
     expect(shown).toStrictEqual({
@@ -264,7 +264,7 @@ describe.each(PLACES)('on $place', ({ open }) => {
       policy: '{"strict": "yes", "max_width": 0}',
       code: 1,
       error:
-        'error: these options cannot be used (422 invalid_request)\n' +
+        'error: these options are invalid (422 invalid_request)\n' +
         '  --policy: max_width must be a whole number from 1 to 65500\n' +
         '  --policy: strict must be true or false\n',
     },
@@ -452,7 +452,7 @@ base    fl_attachment\n\n`);
   it('takes the URL of a public image without a token', async () => {
     const { stdout } = await explain([`http://example.org/images/${NOBODY}?width=20&crop=fit`]);
     expect(rowsOf(stdout)).toMatchObject({
-      'sealed by': 'nobody: the image is public',
+      'signed by': 'none: the image is public',
       'step 1': 'c_fit,w_20',
     });
   });
@@ -527,9 +527,9 @@ base    fl_attachment\n\n`);
     expect(await pixseal(args, place.variables)).toStrictEqual({
       code: 1,
       stdout: '',
-      stderr: `error: these options cannot be used (422 invalid_request)
+      stderr: `error: these options are invalid (422 invalid_request)
   --issuer must be a UUID
-  --public-id must hold none of ? & # \\ % < > +
+  --public-id must contain none of ? & # \\ % < > +
   --version must be a whole number from 1 to 999999999999999
   --format must be 1 to 10 lower-case letters and digits
 `,
@@ -733,30 +733,30 @@ describeOnce('token mint', () => {
     {
       args: [...issuer, '--step', 'overlay=text:Arial_40:a, b'],
       error:
-        '--step "overlay=text:Arial_40:a, b": " b" is no key=value. A value that holds a comma needs JSON, such as ' +
+        '--step "overlay=text:Arial_40:a, b": " b": expected key=value. A value that contains a comma needs JSON, such as ' +
         '--step \'{"overlay":{"text":"a, b","text_style":"Arial_40"}}\'.',
     },
     {
       args: [...issuer, '--step', 'width=1,width=2'],
-      error: '--step "width=1,width=2": width is there twice.',
+      error: '--step "width=1,width=2": width is repeated.',
     },
     {
       args: [...issuer, '--steps', '{}'],
       error: '--steps must be a JSON array of steps, such as \'[{"width":200}]\'.',
     },
     { args: [...issuer, '--steps', '@nowhere.json'], error: 'nowhere.json cannot be read (ENOENT).' },
-    { args: [...issuer, '--url'], error: '--url needs to know the image: name it with --image.' },
+    { args: [...issuer, '--url'], error: '--url requires an image: name it with --image.' },
     {
       args: [...issuer, '--url', '--image', NOBODY],
-      error: '--url needs to know the service: pass --server, or set PIXSEAL_SERVER or PIXSEAL_DSN.',
+      error: '--url requires the service’s address: pass --server, or set PIXSEAL_SERVER or PIXSEAL_DSN.',
     },
     {
       args: [...issuer, '--kid'],
-      error: '--kid needs the key’s id here: only PIXSEAL_DSN and the database know it.',
+      error: '--kid requires the key’s id here: only PIXSEAL_DSN and the database contain it.',
     },
     {
       args: [...issuer, '--secret-file', stepsFile],
-      error: '--secret-file must hold 32 to 512 printable ASCII characters without spaces.',
+      error: '--secret-file must contain 32 to 512 printable ASCII characters without spaces.',
     },
   ])('exits 2 for a command line that cannot be used: $error', async ({ args, error }) => {
     expect(await mint(args)).toStrictEqual({ code: 2, stdout: '', stderr: `error: ${error}\n` });
@@ -884,7 +884,7 @@ describe('the database', () => {
       rmSync(folder, { recursive: true });
       expect({ code, stderr }).toStrictEqual({
         code: 0,
-        stderr: `note: there is no database in ${dataDir} yet: making one\n${SECRET_NOTE}`,
+        stderr: `note: there is no database in ${dataDir} yet: creating one\n${SECRET_NOTE}`,
       });
       expect(rowsOf(stdout)).toMatchObject({ name: 'First' });
     });
@@ -918,19 +918,19 @@ describe('a running service', () => {
       what: 'no admin key',
       variables: {},
       code: 2,
-      error: 'The service wants an admin key for this. Set PIXSEAL_ADMIN_KEY, or pass --admin-key-file.',
+      error: 'This command requires an admin key. Set PIXSEAL_ADMIN_KEY, or pass --admin-key-file.',
     },
     {
       what: 'an admin key that no header can hold',
       variables: { PIXSEAL_ADMIN_KEY: 'one\nand another' },
       code: 2,
-      error: 'PIXSEAL_ADMIN_KEY does not hold an admin key: printable ASCII, not in quotation marks.',
+      error: 'PIXSEAL_ADMIN_KEY does not contain an admin key: printable ASCII, not in quotation marks.',
     },
     {
       what: 'an admin key in quotation marks',
       variables: { PIXSEAL_ADMIN_KEY: `"${'k'.repeat(32)}"` },
       code: 2,
-      error: 'PIXSEAL_ADMIN_KEY does not hold an admin key: printable ASCII, not in quotation marks.',
+      error: 'PIXSEAL_ADMIN_KEY does not contain an admin key: printable ASCII, not in quotation marks.',
     },
     {
       what: 'a wrong admin key',
@@ -945,13 +945,13 @@ describe('a running service', () => {
     expect(outcome).toStrictEqual({ code, stdout: '', stderr: `error: ${error}\n` });
   });
 
-  it('gives no secret away: who mints brings it', async () => {
+  it('never returns secrets: the caller of mint supplies one', async () => {
     const args = ['token', 'mint', '--issuer', SEED.issuerId, '--server', service.url];
     expect(await pixseal(args, { PIXSEAL_ADMIN_KEY: ADMIN_KEY })).toStrictEqual({
       code: 2,
       stdout: '',
       stderr:
-        'error: A running service gives no secret away. Bring the issuer’s: set PIXSEAL_DSN or PIXSEAL_SECRET, or pass --secret-file.\n',
+        'error: The server never returns secrets. Supply the issuer’s secret: set PIXSEAL_DSN or PIXSEAL_SECRET, or pass --secret-file.\n',
     });
   });
 
@@ -965,7 +965,7 @@ describe('a running service', () => {
       code: 1,
       stdout: '',
       stderr:
-        'error: The service at http://127.0.0.1:49999 does not answer (ECONNREFUSED). Start it, or check the address given as --server.\n',
+        'error: The service at http://127.0.0.1:49999 does not respond (ECONNREFUSED). Start it, or check the address given as --server.\n',
     });
   });
 
@@ -982,7 +982,7 @@ describe('a running service', () => {
     expect(outcome).toStrictEqual({
       code: 1,
       stdout: '',
-      stderr: `error: ${url} answered ${status}, and not as Pixseal does. Check the address given as --server.\n`,
+      stderr: `error: ${url} returned ${status}, which is not a Pixseal response. Check the address given as --server.\n`,
     });
   });
 

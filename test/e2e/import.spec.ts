@@ -142,7 +142,7 @@ describe('pixseal import', () => {
       [{ public_id: 'red_abc', type: 'upload', version: 1, format: 'png' }],
       ['--type', 'upload', '--prefix', 'shoes/'],
       `the account ${CLOUD} has no image of type upload with a public id that begins with shoes/; ` +
-        '--prefix is of public ids: in accounts with dynamic folders they do not contain the folder',
+        '--prefix applies to public ids: in accounts with dynamic folders they do not contain the folder',
     ],
     [
       'a prefix and a tag',
@@ -150,7 +150,7 @@ describe('pixseal import', () => {
       ['--prefix', 'shoes/', '--tag', 'sale', '--dry-run'],
       `the account ${CLOUD} has no image of type authenticated with a public id that begins with shoes/ and the tag sale; ` +
         'it has such images of type private: add --type private; ' +
-        '--prefix is of public ids: in accounts with dynamic folders they do not contain the folder',
+        '--prefix applies to public ids: in accounts with dynamic folders they do not contain the folder',
     ],
   ])('names what it looked for where it finds nothing: %s', async (_, assets, args, text) => {
     api.assets = assets;
@@ -167,7 +167,7 @@ describe('pixseal import', () => {
       code: 0,
       stdout:
         'registered         1200\nupdated            0\nunchanged          0\nreleased           0\n' +
-        'of another issuer  0\nnot to be named    0\n',
+        'of another issuer  0\ninvalid            0\n',
     });
     expect(api.asked).toHaveLength(3);
     expect(api.counted).toBe(1);
@@ -203,9 +203,9 @@ describe('pixseal import', () => {
     expect(code).toBe(1);
     expect(stdout).toBe(
       'would be registered  2\nwould be updated     1\nunchanged            0\nwould be released    0\n' +
-        'of another issuer    1\nnot to be named      0\n',
+        'of another issuer    1\ninvalid              0\n',
     );
-    expect(stderr).toContain(`${theirs?.public_id ?? ''}: another issuer has this public id`);
+    expect(stderr).toContain(`${theirs?.public_id ?? ''}: another issuer owns this public id`);
     expect(await rows()).toHaveLength(1);
   });
 
@@ -251,7 +251,7 @@ describe('pixseal import', () => {
       ...none,
       registered: 2,
       conflicts: [theirs?.public_id],
-      refused: [{ public_id: '50%', detail: 'must hold none of ? & # \\ % < > +' }],
+      refused: [{ public_id: '50%', detail: 'must contain none of ? & # \\ % < > +' }],
     });
     expect(stderr).toContain('some images cannot be registered');
   });
@@ -397,18 +397,18 @@ describe('pixseal import', () => {
     api.refuse = (cursor) => (cursor === '0.10' ? { status: 403, message: 'Access denied' } : null);
     const stopped = await pixsealImport(['--state', state]);
     expect(stopped).toMatchObject({ code: 1, stdout: '' });
-    expect(stopped.stderr).toContain('Cloudinary gives no list of images: 403: Access denied');
+    expect(stopped.stderr).toContain('Could not list images from Cloudinary: 403: Access denied');
     expect(stopped.stderr + readFileSync(state, 'utf8')).not.toContain(API_SECRET);
     expect(await rows()).toHaveLength(10);
 
     const elsewhere = await pixsealImport(['--state', state, '--type', 'upload']);
     expect(elsewhere).toMatchObject({ code: 2, stdout: '' });
-    expect(elsewhere.stderr).toContain('is not of this import');
+    expect(elsewhere.stderr).toContain('belongs to another import');
 
     api.refuse = null;
     api.asked.length = 0;
     const resumed = await pixsealImport(['--state', state, '--json']);
-    expect(resumed).toMatchObject({ code: 0, stderr: 'note: going on where the last run stopped\n' });
+    expect(resumed).toMatchObject({ code: 0, stderr: 'note: resuming where the last run stopped\n' });
     expect(JSON.parse(resumed.stdout)).toStrictEqual({ ...none, registered: 2 });
     expect(api.asked).toHaveLength(1);
     expect(existsSync(state)).toBe(false);
@@ -446,7 +446,7 @@ describe('pixseal import', () => {
     api.forgetCursors();
     const resumed = await pixsealImport(['--state', state, '--json']);
     expect(resumed.code).toBe(0);
-    expect(resumed.stderr).toContain('Cloudinary knows the cursor no more');
+    expect(resumed.stderr).toContain('Cloudinary’s cursor has expired');
     expect(JSON.parse(resumed.stdout)).toStrictEqual({ ...none, registered: 1, unchanged: 5 });
   });
 

@@ -38,7 +38,7 @@ describe.runIf(embedded)('pixseal serve', () => {
       signal: null,
       stdout: '',
       stderr:
-        'error: The embedded database belongs to one process. Set DATABASE_URL to a Postgres server, or leave --workers out.\n',
+        'error: An embedded database belongs to one process. Set DATABASE_URL to a Postgres server, or omit --workers.\n',
     });
   });
 
