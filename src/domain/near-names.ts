@@ -1,12 +1,12 @@
-/** Longer names are never near: no known name has half as many characters. */
+/** Longer names are never near: every known name has fewer than half as many characters. */
 const MAX_LENGTH = 64;
-/** One edit turns a shorter name into most others: `x` into `y`, `if` into `id`. */
+/** In a shorter name one edit reaches too many others: `x` and `y`, `if` and `id`. */
 const MIN_LENGTH_FOR_EDITS = 3;
 
-/** An issuer's tokens have the same unknown names each time. */
+/** An issuer's tokens repeat the same unknown names. */
 const MAX_REMEMBERED = 1_000;
 
-/** Finds the known name that an unknown one was probably meant to be. */
+/** Finds the known name that was probably intended by an unknown one. */
 export class NearNames {
   private readonly known: ReadonlySet<string>;
   private readonly plainNames: readonly (readonly [plain: string, name: string])[];

@@ -1,7 +1,7 @@
 import { anyOf, type Grammar, matching, number, oneOf, words } from './grammar.js';
 import { isObject } from '../domain/is-object.js';
 
-/** CSS's named colours, which Cloudinary takes in any case, and its two words for none. */
+/** CSS's named colours, which Cloudinary accepts in any case, and its two words for no colour. */
 export const COLOR_NAMES: readonly string[] = words(`
   aliceblue antiquewhite aqua aquamarine azure beige bisque black blanchedalmond blue blueviolet
   brown burlywood cadetblue chartreuse chocolate coral cornflowerblue cornsilk crimson cyan
@@ -44,13 +44,13 @@ export const color: Grammar = {
   write: (value) => prefixed.write(typeof value === 'string' ? value.replace(/^#/, 'rgb:') : value),
 };
 
-/** A colour inside of a value: a name or bare hex digits. */
+/** A colour within a value: a name or plain hex digits. */
 export const bareColor = anyOf(name, matching(new RegExp(`^${HEX}$`), 'hex digits', ['0f0', '89b8ed']));
 
 const BORDER = /^([1-9]\d{0,3})px_solid_([^_]+)$/;
 const pixels = number({ integer: [1, 9999] });
 
-/** A border: the SDK's text, or its object, whose parts default to 2 pixels of black. */
+/** A border: the SDK's text, or its object, with the defaults of 2 pixels and black. */
 export const border: Grammar = {
   ...matching(
     BORDER,
@@ -59,7 +59,7 @@ export const border: Grammar = {
   ),
   write(value) {
     if (typeof value === 'string') {
-      // Only in an object does the SDK turn `#` into `rgb:`.
+      // The SDK converts `#` into `rgb:` only in an object.
       return prefixed.write(BORDER.exec(value)?.[2]) === undefined ? undefined : value;
     }
     if (!isObject(value)) {
@@ -95,7 +95,7 @@ const automatic: Grammar = {
   },
 };
 
-/** The background: a colour, or one that Cloudinary finds by itself. */
+/** The background: a colour, or one that Cloudinary chooses. */
 export const background = anyOf(
   color,
   automatic,

@@ -4,20 +4,18 @@ import { words } from './grammar.js';
 import { CROPS, PARAMETER_BY_CODE } from './vocabulary.js';
 
 /**
- * Whether Cloudinary reads a folder as a component of its transformation syntax. The version is not part of what a
- * signature covers, so the signature of `t_shirts/red` is that of the named transformation `shirts` on `red`, which may
- * be another issuer's image. Only the first folder matters: Cloudinary reads components up to the first segment that is
- * not one.
- *
+ * Whether Cloudinary reads a folder as a component of its transformation syntax. The version is not signed, so the
+ * signature of `t_shirts/red` is that of the named transformation `shirts` on `red`, which may be another issuer's
+ * image. Only the first folder matters: Cloudinary reads components up to the first segment that is not one.
  * Wider than the vocabulary of steps on purpose: it includes what no token may use (conditions, variables, video), and
  * values beyond the vocabulary's ranges. Where a value may be any text, every folder with that code is a component.
  */
 export function readsAsComponent(folder: string): boolean {
-  // NFKC: a fullwidth comma or underscore must not hide a component from this rule.
+  // NFKC, so that a fullwidth comma or underscore cannot hide a component.
   const text = folder.normalize('NFKC').trim();
   const parts = text.split(',').map((part) => part.trim());
   const written = parts.filter((part) => part !== '');
-  // The URL has `%2C` for a comma, which a reader may decode before it splits the component, or after.
+  // The URL has `%2C` for a comma, which a reader may decode before or after it splits the component.
   return readsAsParameter(text) || (written.length > 0 && written.every(readsAsParameter));
 }
 
@@ -27,7 +25,7 @@ function readsAsParameter(part: string): boolean {
   const value = text.toLowerCase();
   if (ANY_TEXT.has(code)) return true;
   const isValue = VALUES.get(code);
-  // What does not begin with a letter may be a number.
+  // A value that does not begin with a letter may be a number.
   return isValue !== undefined && (!/^\p{L}/u.test(value) || isValue(value) || isOfVocabulary(code, text));
 }
 
@@ -36,12 +34,12 @@ function isOfVocabulary(code: string, value: string): boolean {
   return parameter?.kind === 'value' && parameter.grammar.write(value) !== undefined;
 }
 
-/** Codes whose value is free text, or one of a list that has no end. */
+/** Codes whose value is free text or from an open list. */
 const ANY_TEXT = new Set(words('ac bl cs d fl fn g if l p pg sp t u vc'));
 
 const firstWord = (value: string): string => /^[a-z0-9]*/.exec(value)?.[0] ?? '';
 
-/** Words with which an expression or a constant of a numeric parameter begins. */
+/** Words that start an expression or a constant of a numeric parameter. */
 const NUMERIC_WORDS = new Set(
   words(`
     abs ar aspect aspectratio auto ceil context cp ctx current currentpage du duration exif face facecount fc floor h
@@ -53,7 +51,7 @@ const NUMERIC_WORDS = new Set(
 
 const isNumeric = (value: string): boolean => NUMERIC_WORDS.has(firstWord(value));
 
-/** Colours of ImageMagick and X11 beyond those of CSS; theirs may end in a number. */
+/** Colours of ImageMagick and X11 beyond those of CSS; they may end in a number. */
 const COLORS = new Set([
   ...COLOR_NAMES,
   ...words(`
@@ -68,7 +66,7 @@ const isColor = (value: string): boolean =>
   COLOR_FORMS.has(firstWord(value)) ||
   /^(?:[0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8})$/.test(value);
 
-/** First words of effects: those of the vocabulary, of video and add-ons, and what a later effect may be called. */
+/** First words of effects: those of the vocabulary, of video and add-ons, and plausible names of later effects. */
 const EFFECT_WORDS = new Set([
   ...[...EFFECTS.keys()].map(firstWord),
   ...words(`
@@ -89,11 +87,11 @@ const CROP_WORDS = new Set([
 
 const isCrop = (value: string): boolean => CROP_WORDS.has(firstWord(value));
 
-/** Anything of the length of an extension. */
+/** Any word as long as a file extension. */
 const isFormat = (value: string): boolean =>
   firstWord(value).length <= 5 || ['animated', 'image', 'video'].includes(firstWord(value));
 
-/** Whether a value that begins with a letter is one of the parameter, by code. */
+/** By code: whether a value that begins with a letter is valid. */
 const VALUES: ReadonlyMap<string, (value: string) => boolean> = new Map([
   ...words('a af ar bo br dl dn dpr du eo fps h ki o q r so vs w x y z').map(
     (code) => [code, isNumeric] as const,

@@ -1,10 +1,10 @@
 import { readFlags } from './flags.js';
 import { PARAMETER_BY_CODE } from './vocabulary.js';
 
-/** What one component says, by short code: `c_fit,w_100` is c → fit, w → 100. */
+/** A component's values by short code: `c_fit,w_100` is c → fit, w → 100. */
 export type ComponentValues = ReadonlyMap<string, string>;
 
-/** Takes parameters apart. No short code has an underscore, so the first one ends it. */
+/** Splits parameters into code and value. No short code contains an underscore. */
 export function valuesOf(parameters: readonly string[]): ComponentValues {
   return new Map(
     parameters.map((parameter) => {
@@ -14,30 +14,30 @@ export function valuesOf(parameters: readonly string[]): ComponentValues {
   );
 }
 
-/** The values of a component that is in its final spelling: no grammar lets a comma into a value. */
+/** The values of a component in its final spelling: no grammar allows a comma in a value. */
 export const valuesOfComponent = (component: string): ComponentValues => valuesOf(component.split(','));
 
-/** Components as they stand in a URL: each with a `/` behind it. */
+/** Components as they appear in a URL: each followed by `/`. */
 export const pathOf = (components: readonly string[]): string =>
   components.map((component) => `${component}/`).join('');
 
 const LONGEST_COMPONENT = 300;
 
 /**
- * Why a component in short codes cannot stand for itself, or null when it can. It is kept verbatim, in its own order;
- * every value must be in its grammar's final spelling. Layers and other assets are refused: they go by rows, which a
- * component cannot name.
+ * Why a component in short codes is invalid; null if it is valid. It is kept verbatim, in its own order; every value
+ * must be in its grammar's final spelling. Layers and other assets are refused: they need rows, which a component
+ * cannot name.
  */
 export function findComponentFault(component: unknown): string | null {
   if (typeof component !== 'string' || component === '' || component.length > LONGEST_COMPONENT) {
-    return `must be text of 1 to ${LONGEST_COMPONENT} characters, such as c_fit,h_1920,w_1920`;
+    return `must be a string of 1 to ${LONGEST_COMPONENT} characters, such as c_fit,h_1920,w_1920`;
   }
   const seen = new Set<string>();
   for (const text of component.split(',')) {
     const end = text.indexOf('_');
     const code = end < 0 ? text : text.slice(0, end);
     const fault = seen.has(code)
-      ? 'is there twice'
+      ? 'is repeated'
       : findValueFault(code, end < 0 ? undefined : text.slice(end + 1));
     if (fault !== null) {
       return `\`${text}\` ${fault}`;
@@ -50,7 +50,7 @@ export function findComponentFault(component: unknown): string | null {
 function findValueFault(code: string, value: string | undefined): string | null {
   const parameter = PARAMETER_BY_CODE.get(code);
   if (parameter === undefined || value === undefined) {
-    return 'is no parameter in short codes, such as w_100';
+    return 'is not a parameter in short codes, such as w_100';
   }
   switch (parameter.kind) {
     case 'value':
@@ -61,7 +61,7 @@ function findValueFault(code: string, value: string | undefined): string | null 
         return `is outside of: ${parameter.allowed}`;
       }
       return flags.some(({ flag }) => flag.scope === 'layer' || flag.name === 'layer_apply')
-        ? 'acts on a layer, and there is none'
+        ? 'acts on a layer, but there is none'
         : null;
     }
     case 'layer':

@@ -3,10 +3,10 @@ import { REWRITTEN_WORDS } from './expression.js';
 import { anyOf, type Grammar, matching, number, oneOf, type Range, words } from './grammar.js';
 import { isObject } from '../domain/is-object.js';
 
-/** Arguments in their order, parted by `:`. One that does not fit its place is taken for the next one. */
+/** Arguments in order, separated by `:`. One that does not match its position is tried for the next one. */
 interface OrderedForm {
   readonly kind: 'ordered';
-  /** So many of the first ones must be there, each in its place. */
+  /** The number of leading arguments that are required, each in its position. */
   readonly required: number;
   readonly args: readonly Grammar[];
 }
@@ -16,13 +16,13 @@ interface NamedForm {
   readonly kind: 'named';
   /** Between arguments. */
   readonly separator: ';' | ':';
-  /** Between a name and its value. */
+  /** Between name and value. */
   readonly joint: '_' | ':';
   readonly required: readonly string[];
   readonly args: ReadonlyMap<string, Grammar>;
 }
 
-/** One way of giving an effect its arguments. */
+/** One syntax of an effect's arguments. */
 export type EffectForm = OrderedForm | NamedForm;
 
 const ordered = (required: number, ...args: readonly Grammar[]): OrderedForm => ({
@@ -53,17 +53,17 @@ const seed = whole(0, 9999999);
 const PHRASE = '[A-Za-z0-9](?:[A-Za-z0-9.-]|%20){0,150}';
 const PROMPT_ALLOWED =
   'words of letters, digits, `.`, `-`, with `%20` between them, and none that the SDK rewrites (width, height, tags, …)';
-/** A description for generative effects. The SDK turns raw spaces into `_`, so they come as `%20`. */
+/** A description for generative effects. The SDK turns raw spaces into `_`, so they are written as `%20`. */
 const prompt = matching(new RegExp(`^${PHRASE}$`), PROMPT_ALLOWED, ['person', 'the%20big%20red%20hat']);
 const prompts = matching(
   new RegExp(`^(?:(?:text:)?${PHRASE}|\\(${PHRASE}(?:;${PHRASE}){0,9}\\))$`),
-  `${PROMPT_ALLOWED}; or several in parentheses, parted by \`;\``,
+  `${PROMPT_ALLOWED}; or several in parentheses, separated by \`;\``,
   ['phone', 'text:hat', '(keyboard;phone;mouse)'],
 );
 const AREA = String.raw`\(x_\d{1,5};y_\d{1,5};w_\d{1,5};h_\d{1,5}\)`;
 const areas = matching(
   new RegExp(`^(?:${AREA}|\\(${AREA}(?:;${AREA}){0,9}\\))$`),
-  '(x_<n>;y_<n>;w_<n>;h_<n>), or several in parentheses, parted by `;`',
+  '(x_<n>;y_<n>;w_<n>;h_<n>), or several in parentheses, separated by `;`',
   ['(x_300;y_200;w_1900;h_3500)', '((x_1;y_2;w_3;h_4);(x_5;y_6;w_7;h_8))'],
 );
 const VIEW_PART = String.raw`(?:g_[a-z]+(?:_[a-z]+)?|zoom_[1-8](?:\.\d{1,3})?|[xy]_\d{1,5}(?:\.\d{1,3})?)`;
@@ -75,8 +75,8 @@ const view = matching(
 
 /**
  * Cloudinary's image effects with the ranges of its reference
- * (https://cloudinary.com/documentation/transformation_reference#e_effect). Not among them: effects of video and
- * audio, and `swap_image`, which reaches another asset by its name.
+ * (https://cloudinary.com/documentation/transformation_reference#e_effect). Excluded: effects of video and audio, and
+ * `swap_image`, which refers to another asset by name.
  */
 export const EFFECTS: ReadonlyMap<string, readonly EffectForm[]> = new Map<string, readonly EffectForm[]>([
   ['adv_redeye', plain],
@@ -345,7 +345,7 @@ function fitsOrdered({ required, args }: OrderedForm, values: readonly string[])
   return values.length >= required;
 }
 
-/** `name_value` pieces; a `;` inside of parentheses parts the items of one value. */
+/** Splits into `name_value`; a `;` in parentheses separates the items of one value. */
 function pieces({ separator, joint }: NamedForm, text: string): readonly (readonly [string, string])[] {
   if (separator === joint) {
     const flat = text.split(separator);
@@ -376,8 +376,11 @@ const describe = (form: EffectForm): string =>
       : `${form.required > 0 ? '' : 'optionally '}${[...new Set(form.args.map((arg) => arg.allowed))].join(' : ')}`
     : [...form.args].map(([name, arg]) => `${name}${form.joint}<${arg.allowed}>`).join(` ${form.separator} `);
 
-/** An effect's text from what the SDK takes: text, an array that it joins with `:`, an object of one member. */
-function asText(value: unknown): string | undefined {
+/**
+ * An effect's text from the values that the SDK accepts: a string, an array that it joins with `:`, or an object with
+ * one member.
+ */
+function textOf(value: unknown): string | undefined {
   const parts: readonly unknown[] = Array.isArray(value)
     ? value
     : isObject(value) && Object.keys(value).length === 1
@@ -393,12 +396,12 @@ function split(text: string): readonly [name: string, args: string | undefined] 
   return colon < 0 ? [text, undefined] : [text.slice(0, colon), text.slice(colon + 1)];
 }
 
-/** The `effect` parameter: a name of the table, with arguments in its range. */
+/** The `effect` parameter: a name of the table, with arguments in its ranges. */
 export const effect: Grammar = {
   allowed: `one of ${[...EFFECTS.keys()].join(', ')}, with its arguments after a colon`,
   shape: oneOf(...EFFECTS.keys()).shape,
   write(value) {
-    const text = asText(value);
+    const text = textOf(value);
     if (text === undefined || text.length > LONGEST_EFFECT || REWRITTEN_WORDS.test(text)) {
       return undefined;
     }
@@ -413,7 +416,7 @@ export const effect: Grammar = {
     return fits ? text : undefined;
   },
   allowedFor(value) {
-    const name = split(asText(value) ?? '')[0];
+    const name = split(textOf(value) ?? '')[0];
     const forms = EFFECTS.get(name);
     return forms ? `\`${name}\` with ${forms.map(describe).join('; or ')}` : effect.allowed;
   },

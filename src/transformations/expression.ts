@@ -1,12 +1,11 @@
 /**
- * Arithmetic on the picture's own measures, such as `initial_width / 2`, which the SDK writes `iw_div_2`
+ * Arithmetic on the image's own measures, such as `initial_width / 2`, which the SDK writes `iw_div_2`
  * (`normalize_expression` in node_modules/cloudinary/lib/utils/index.js).
- *
- * The SDK replaces words anywhere in any string, and lets `$variables`, tags and string literals through. This
- * grammar has numbers, measures and arithmetic only, so what it writes is what the SDK writes, and nothing else.
+ * The SDK replaces words anywhere in a string, and passes `$variables`, tags and string literals through. This grammar
+ * allows only numbers, measures and arithmetic, so that the output always equals the SDK's.
  */
 
-/** Measures by the SDK's long names (`PREDEFINED_VARS` in lib/utils/consts.js); its camelCase ones included. */
+/** Measures by the SDK's long names (`PREDEFINED_VARS` in lib/utils/consts.js), including its camelCase ones. */
 const LONG_MEASURES: Readonly<Record<string, string>> = {
   initial_aspect_ratio: 'iar',
   initialAspectRatio: 'iar',
@@ -30,7 +29,7 @@ const LONG_MEASURES: Readonly<Record<string, string>> = {
   height: 'h',
 };
 
-/** Operators by the signs the SDK rewrites (`CONDITIONAL_OPERATORS`, the arithmetic ones). */
+/** Operators that the SDK rewrites (`CONDITIONAL_OPERATORS`, only arithmetic ones). */
 const SIGNS: Readonly<Record<string, string>> = {
   '*': 'mul',
   '/': 'div',
@@ -61,12 +60,12 @@ const EXPRESSION = new RegExp(`^${OPERAND}(?:[ _]+${OPERATOR}[ _]+${OPERAND}){0,
 const LONG_MEASURE = new RegExp(Object.keys(LONG_MEASURES).join('|'), 'g');
 const SIGN = /[*/+^-](?=[ _])/g;
 
-/** What an expression looks like, for people. */
+/** Describes an expression for people. */
 export const EXPRESSION_ALLOWED =
   'arithmetic such as `initial_width / 2` or `iw_div_2`, of numbers and iw, ih, iar, w, h, ar, cp, fc, pc, px, py';
 
 /**
- * The SDK's spelling of an expression (`iw_div_2`), or undefined when it is none.
+ * The SDK's spelling of an expression (`iw_div_2`), or undefined for any other text.
  * @param text At most 100 characters, at most 8 operators, numbers below 100,000.
  */
 export function writeExpression(text: string): string | undefined {
@@ -79,6 +78,6 @@ export function writeExpression(text: string): string | undefined {
     .replace(/[ _]+/g, '_');
 }
 
-/** The words that the SDK rewrites wherever they stand, even in the middle of a sentence. */
+/** Words that the SDK rewrites anywhere, even within a sentence. */
 export const REWRITTEN_WORDS =
   /aspect_?ratio|current_?page|duration|face_?count|height|page_?(?:count|[xy])|tags|width/i;

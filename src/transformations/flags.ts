@@ -1,29 +1,29 @@
 import { type Grammar, matching, oneOf } from './grammar.js';
 
-/** What a flag acts on. A `layer` flag on a step that has no layer does nothing, and is left out. */
+/** What a flag acts on. A `layer` flag on a step without a layer has no effect, and is omitted. */
 type FlagScope = 'layer' | 'picture';
 
 /** One flag of the `flags` parameter. */
 export interface Flag {
   readonly name: string;
   readonly scope: FlagScope;
-  /** For people: what it does, in a few words. */
+  /** A short description for people. */
   readonly help: string;
-  /** What may follow the name, after a colon. */
+  /** The optional argument after a colon. */
   readonly argument?: Grammar;
-  /** Where Cloudinary's reference says what it acts on. */
+  /** The page of Cloudinary's reference. */
   readonly source: string;
 }
 
 const reference = (name: string): string =>
   `https://cloudinary.com/documentation/transformation_reference#fl_${name}`;
-const onLayer = (name: string, help: string): Flag => ({
+const layerFlag = (name: string, help: string): Flag => ({
   name,
   scope: 'layer',
   help,
   source: reference(name),
 });
-const onPicture = (name: string, help: string, argument?: Grammar): Flag => ({
+const imageFlag = (name: string, help: string, argument?: Grammar): Flag => ({
   name,
   scope: 'picture',
   help,
@@ -32,84 +32,82 @@ const onPicture = (name: string, help: string, argument?: Grammar): Flag => ({
 });
 
 /**
- * Every image flag of Cloudinary's reference. The layer ones are those that it describes as qualifiers of `l_` or
- * `u_` ("Use with: l_<image id>"). Flags of video and audio (`splice`, `waveform`, `mono`, …) are not among them.
+ * Every image flag of Cloudinary's reference. The layer ones are those that it describes as qualifiers of `l_` or `u_`
+ * ("Use with: l_<image id>"). Excluded: flags of video and audio (`splice`, `waveform`, `mono`, …).
  */
 export const FLAGS: readonly Flag[] = [
-  onLayer('cutter', 'Cuts the picture out in the shape of the layer'),
-  onLayer('no_overflow', 'Cuts the layer off where the picture ends'),
-  onLayer('region_relative', 'Shares of width and height are of the region that gravity finds'),
-  onLayer('relative', 'Shares of width and height are of the picture below'),
-  onLayer('replace_image', 'Takes the place of the first image in a PDF'),
-  onLayer('text_disallow_overflow', 'Refuses a text that is larger than the picture'),
-  onLayer('text_no_trim', 'Keeps the empty space around a text'),
-  onLayer('tiled', 'Repeats the layer over the whole picture'),
+  layerFlag('cutter', 'Clips the image to the shape of the layer'),
+  layerFlag('no_overflow', 'Clips the layer at the edges of the image'),
+  layerFlag('region_relative', 'Fractions of width and height refer to the region that gravity selects'),
+  layerFlag('relative', 'Fractions of width and height refer to the image below'),
+  layerFlag('replace_image', 'Replaces the first image in a PDF'),
+  layerFlag('text_disallow_overflow', 'Refuses text that is larger than the image'),
+  layerFlag('text_no_trim', 'Keeps the empty space around text'),
+  layerFlag('tiled', 'Repeats the layer over the whole image'),
 
-  onPicture('animated', 'Delivers an animation, not a still of it'),
-  onPicture('any_format', 'Lets quality auto change to a PNG of 8 bits'),
-  onPicture('apng', 'Delivers an animation as an animated PNG'),
-  onPicture(
+  imageFlag('animated', 'Delivers an animation instead of a still'),
+  imageFlag('any_format', 'Allows quality auto to choose an 8-bit PNG'),
+  imageFlag('apng', 'Delivers an animation as an animated PNG'),
+  imageFlag(
     'attachment',
-    'Offers the picture as a download, by a name of its own',
+    'Delivers the image as a download, optionally with a file name',
     matching(/^(?:[A-Za-z0-9_!-]|%20){1,100}$/, 'a file name of letters, digits, `_`, `-`, `!` and `%20`', [
       'pretty_flower',
       'my%20flower',
     ]),
   ),
-  onPicture('awebp', 'Delivers an animation as an animated WebP'),
-  onPicture('c2pa', 'Signs where the picture comes from, by C2PA'),
-  onPicture('clip', 'Cuts along the clipping path in the file'),
-  onPicture('clip_evenodd', 'Cuts along the clipping path, by the even-odd rule'),
-  onPicture('force_icc', 'Writes a colour profile where the original has none'),
-  onPicture('force_strip', 'Takes all metadata out of an upload'),
-  onPicture('getinfo', 'Answers what is known of the picture, as JSON'),
-  onPicture('group4', 'Compresses a TIFF by Group 4'),
-  onPicture('ignore_aspect_ratio', 'Keeps the side that is not given as it is'),
-  onPicture('ignore_mask_channels', 'Takes no mask of a TIFF for transparency'),
-  onPicture('immutable_cache', 'Lets browsers keep the picture without asking again'),
-  onPicture('keep_attribution', 'Keeps what the metadata says of copyright'),
-  onPicture('keep_iptc', 'Keeps all metadata'),
-  // Stands on the step that closes a layer, so it stays on a step that opens none.
-  onPicture('layer_apply', 'Closes the layer that an earlier step opened'),
-  onPicture('lossy', 'Lets a GIF or PNG lose detail for a smaller file'),
-  onPicture('original', 'Leaves out what the account does to every picture'),
-  onPicture('png8', 'Makes a PNG of 8 bits a pixel'),
-  onPicture('png24', 'Makes a PNG of 24 bits a pixel'),
-  onPicture('png32', 'Makes a PNG of 32 bits a pixel'),
-  onPicture('preserve_transparency', 'Keeps format auto to formats with transparency'),
-  onPicture(
-    'progressive',
-    'Makes a JPEG or PNG that sharpens while it loads',
-    oneOf('semi', 'steep', 'none'),
-  ),
-  onPicture('rasterize', 'Makes pixels of a vector picture'),
-  onPicture('sanitize', 'Takes scripts out of an SVG'),
-  onPicture('strip_profile', 'Takes the colour profile out'),
-  onPicture('tiff8_lzw', 'Makes a TIFF of 8 bits, compressed by LZW'),
+  imageFlag('awebp', 'Delivers an animation as an animated WebP'),
+  imageFlag('c2pa', 'Adds a C2PA signature of the image’s provenance'),
+  imageFlag('clip', 'Cuts along the clipping path in the file'),
+  imageFlag('clip_evenodd', 'Cuts along the clipping path, by the even-odd rule'),
+  imageFlag('force_icc', 'Embeds a colour profile if the original has none'),
+  imageFlag('force_strip', 'Removes all metadata of an upload'),
+  imageFlag('getinfo', 'Returns information about the image as JSON'),
+  imageFlag('group4', 'Compresses a TIFF with Group 4'),
+  imageFlag('ignore_aspect_ratio', 'Keeps the side that is not specified unchanged'),
+  imageFlag('ignore_mask_channels', 'Ignores the masks of a TIFF for transparency'),
+  imageFlag('immutable_cache', 'Allows browsers to cache the image without revalidation'),
+  imageFlag('keep_attribution', 'Keeps the copyright metadata'),
+  imageFlag('keep_iptc', 'Keeps all metadata'),
+  // Belongs to the step that closes a layer, which need not open one.
+  imageFlag('layer_apply', 'Closes the layer that an earlier step opened'),
+  imageFlag('lossy', 'Allows lossy compression of a GIF or PNG'),
+  imageFlag('original', 'Omits the transformations that the account applies to every image'),
+  imageFlag('png8', 'Creates an 8-bit PNG'),
+  imageFlag('png24', 'Creates a 24-bit PNG'),
+  imageFlag('png32', 'Creates a 32-bit PNG'),
+  imageFlag('preserve_transparency', 'Limits format auto to formats with transparency'),
+  imageFlag('progressive', 'Creates a progressive JPEG or an interlaced PNG', oneOf('semi', 'steep', 'none')),
+  imageFlag('rasterize', 'Rasterizes a vector image'),
+  imageFlag('sanitize', 'Removes scripts from an SVG'),
+  imageFlag('strip_profile', 'Removes the colour profile'),
+  imageFlag('tiff8_lzw', 'Creates an 8-bit TIFF with LZW compression'),
 ];
 
 const BY_NAME: ReadonlyMap<string, Flag> = new Map(FLAGS.map((flag) => [flag.name, flag]));
 const MOST_FLAGS = 20;
 
-/** For people: completes "Allowed: …". */
+/** Completes "Allowed: …" for people. */
 export const FLAGS_ALLOWED =
   `up to ${MOST_FLAGS} of ${FLAGS.map(({ name, argument }) => (argument ? `${name}[:…]` : name)).join(', ')}; ` +
   'in an array or joined by `.`' +
   FLAGS.map(({ name, argument }) => (argument ? `; after \`${name}:\` ${argument.allowed}` : '')).join('');
 
-/** A flag as one step has it. */
+/** A flag of a step. */
 export interface UsedFlag {
   readonly flag: Flag;
   /** As the SDK writes it, with its argument. */
   readonly written: string;
 }
 
-/** What most steps have: one flag, without an argument. */
+/** The most frequent value: one flag, without an argument. */
 const ALONE: ReadonlyMap<string, readonly UsedFlag[]> = new Map(
   FLAGS.map((flag) => [flag.name, [{ flag, written: flag.name }]]),
 );
 
-/** The flags of a value, in its order, or undefined when one is unknown. Text may join several with dots. */
+/**
+ * The flags of a value, in its order, or undefined if one is unknown. A string may contain several, joined with dots.
+ */
 export function readFlags(value: unknown): readonly UsedFlag[] | undefined {
   const alone = typeof value === 'string' ? ALONE.get(value) : undefined;
   if (alone !== undefined) {

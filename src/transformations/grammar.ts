@@ -3,13 +3,13 @@ import { EXPRESSION_ALLOWED, writeExpression } from './expression.js';
 /** An inclusive range. */
 export type Range = readonly [min: number, max: number];
 
-/** What a grammar accepts, as data: for forms, documentation, generators of test cases. */
+/** The values that a grammar accepts, as data: for forms, documentation, generators of test cases. */
 export type Shape =
   | {
       readonly kind: 'number';
       /** Whole numbers, in the parameter's unit. */
       readonly integer?: Range;
-      /** Numbers written with a decimal point; where both are given they mean a share (0.5 is 50 %). */
+      /** Numbers with a decimal point; if integers are allowed too, they are fractions (0.5 is 50 %). */
       readonly decimal?: Range;
       readonly words: readonly string[];
       readonly expressions: boolean;
@@ -19,21 +19,21 @@ export type Shape =
   | { readonly kind: 'list'; readonly of: Shape; readonly separator: string; readonly most: number }
   | { readonly kind: 'any_of'; readonly of: readonly Shape[] };
 
-/** Which values a parameter takes, and how the SDK spells them in a URL. */
+/** The values that a parameter accepts, and their spelling in a URL. */
 export interface Grammar {
-  /** For people: completes "Allowed: …". */
+  /** Completes "Allowed: …" for people. */
   readonly allowed: string;
   readonly shape: Shape;
   /**
-   * The value as the SDK writes it, or undefined when it is outside the grammar. What is written is in the grammar
-   * too, and is written as itself: a chain can be read back with the same table.
+   * The value as the SDK writes it, or undefined if the grammar does not accept it. The result is in the grammar too,
+   * and is written unchanged: a chain can be read back with the same table.
    */
   write(value: unknown): string | undefined;
   /** A narrower `allowed` for this value; undefined where the grammar knows none. */
   allowedFor?(value: unknown): string | undefined;
 }
 
-// No exponent, no leading zero, no sign but minus: one spelling per number, and never `1e9` or `NaN`.
+// One spelling per number: no exponent, leading zero or plus sign, and never `1e9` or `NaN`.
 const NUMBER = /^-?(?:0|[1-9]\d{0,6})(?:\.\d{1,20})?$/;
 
 const within = (value: number, range: Range | undefined): boolean =>
@@ -42,23 +42,23 @@ const within = (value: number, range: Range | undefined): boolean =>
 interface Ranges {
   readonly integer?: Range;
   readonly decimal?: Range;
-  /** Whether a decimal is a share of another length. */
-  readonly share?: boolean;
+  /** Whether a decimal is a fraction of another length. */
+  readonly isFraction?: boolean;
 }
 
-function ranges({ integer, decimal, share = false }: Ranges): string[] {
+function ranges({ integer, decimal, isFraction: isFraction = false }: Ranges): string[] {
   const whole = integer ? [`a whole number from ${integer[0]} to ${integer[1]}`] : [];
   if (decimal === undefined) return whole;
   const between = `from ${decimal[0]} to ${decimal[1]}`;
   return [
     ...whole,
-    share ? `a share ${between}, with a decimal point (1.0 is 100 %)` : `a decimal ${between}`,
+    isFraction ? `a fraction ${between}, with a decimal point (1.0 is 100 %)` : `a decimal ${between}`,
   ];
 }
 
 /**
- * Numbers, as JSON numbers or as text. Text is kept verbatim, since Cloudinary tells `1` (a pixel) from `1.0`
- * (the whole); a range for whole numbers and one for decimals therefore stand side by side.
+ * Numbers, as JSON numbers or strings. Strings are kept verbatim, since Cloudinary distinguishes `1` (a pixel) from
+ * `1.0` (the whole): hence separate ranges for integers and decimals.
  */
 export function number(
   options: Ranges & { readonly words?: readonly string[]; readonly expressions?: boolean },
@@ -89,7 +89,7 @@ export function number(
       if (typeof value !== 'number' && typeof value !== 'string') {
         return undefined;
       }
-      // What nearly all are, without the pattern: seven digits are all that it takes.
+      // The most frequent values, without the pattern, which allows seven digits.
       if (typeof value === 'number' && Number.isInteger(value) && Math.abs(value) < 1e7) {
         return within(value, options.integer) ? String(value) : undefined;
       }
@@ -107,12 +107,12 @@ export function number(
   };
 }
 
-/** Where there is no share to take it for, `40.0` is 40: how backends with one type of number write it. */
+/** If fractions are not allowed, `40.0` is 40: languages with a single number type write it so. */
 function integerText(text: string, { decimal }: { readonly decimal?: Range }): string {
   return decimal === undefined ? text.replace(/^(-?\d+)\.0+$/, '$1') : text;
 }
 
-/** Words from text with spaces between them: long lists stay readable. */
+/** Splits words at white space: keeps long lists readable. */
 export const words = (text: string): readonly string[] => text.trim().split(/\s+/);
 
 /** A closed list of words. */
@@ -126,9 +126,9 @@ export function oneOf(...list: readonly string[]): Grammar {
 }
 
 /**
- * Text of a given form, kept verbatim.
- * @param pattern Anchored. It must let through nothing that would end a parameter or a component.
- * @param examples Values it accepts; the tests hold them to it.
+ * A string of a given form, kept verbatim.
+ * @param pattern Anchored. It must not match anything that would end a parameter or a component.
+ * @param examples Values that it accepts, as the tests verify.
  */
 export function matching(pattern: RegExp, allowed: string, examples: readonly string[]): Grammar {
   return {
@@ -140,15 +140,15 @@ export function matching(pattern: RegExp, allowed: string, examples: readonly st
 }
 
 /**
- * The same, with spaces: a space goes into the URL as `%20`, and so it is signed. The SDK signs the raw space, which is
- * not what it sends.
+ * The same with spaces: a space is written as `%20` before it is signed. The SDK signs the raw space, which differs
+ * from what it sends.
  */
 export const spaced = (grammar: Grammar): Grammar => ({
   ...grammar,
   write: (value) => grammar.write(typeof value === 'string' ? value.replaceAll(' ', '%20') : value),
 });
 
-/** Several values at once: an array, or text that is already joined, as the SDK joins them. */
+/** Several values: an array, or a string that is joined as the SDK joins them. */
 export function listOf(item: Grammar, separator: string, most: number): Grammar {
   return {
     allowed: `${item.allowed}; up to ${most} of them, in an array or joined by \`${separator}\``,
@@ -163,7 +163,7 @@ export function listOf(item: Grammar, separator: string, most: number): Grammar 
         return undefined;
       }
       const written = items.map((each) => item.write(each));
-      // The SDK rewrites no word after a colon (`20:initial_width`), so what comes joined must be in its short form.
+      // The SDK rewrites no word after a colon (`20:initial_width`), so a joined string must use the short form.
       const joined = typeof value === 'string' && items.length > 1;
       return written.some((each, index) => each === undefined || (joined && each !== items[index]))
         ? undefined
@@ -172,7 +172,7 @@ export function listOf(item: Grammar, separator: string, most: number): Grammar 
   };
 }
 
-/** The first of several grammars that takes the value. */
+/** The first grammar that accepts the value. */
 export function anyOf(...grammars: readonly Grammar[]): Grammar {
   return {
     allowed: grammars.map((grammar) => grammar.allowed).join('; or '),
@@ -198,8 +198,8 @@ export function anyOf(...grammars: readonly Grammar[]): Grammar {
 }
 
 /**
- * Whether a value stands for none, as the SDK judges it by its text: null, `''`, `[]`, and a list of one of them.
- * Serializers write such members where a field is not set.
+ * Whether the SDK treats a value as empty: null, `''`, `[]`, and a list with one of them. Serializers write such
+ * members for unset fields.
  */
 export function isAbsent(value: unknown): boolean {
   if (isBlank(value)) return true;

@@ -9,8 +9,8 @@ const SPECIAL = words(`
 `);
 
 /**
- * Objects that a crop can be drawn around: the 80 of COCO, which Cloudinary's content analysis knows by name. Its
- * further models have thousands; they are reached with `auto:<object>`.
+ * Objects that a crop can focus on: the 80 of COCO, which Cloudinary's content analysis recognizes by name. Its other
+ * models have thousands; use `auto:<object>` for them.
  */
 const OBJECTS = words(`
   airplane apple backpack banana baseball_bat baseball_glove bear bed bench bicycle bird boat book
@@ -22,7 +22,7 @@ const OBJECTS = words(`
   traffic_light train truck tv umbrella vase wine_glass zebra
 `);
 
-/** What a crop keeps, and where a layer is placed. */
+/** The focus of a crop, and the position of a layer. */
 export const gravity = anyOf(
   oneOf(...COMPASS, ...SPECIAL),
   oneOf('object', ...OBJECTS),

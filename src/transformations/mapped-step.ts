@@ -11,13 +11,13 @@ import { hasNoValue, nearStepKey, type Parameter, PARAMETER_BY_KEY, reasonToIgno
 /** A key of a step, or a part of its value, that has no effect. */
 export interface IgnoredKey {
   readonly key: string;
-  /** A short sentence without a subject: "unknown parameter". */
+  /** A short phrase without a subject: "unknown parameter". */
   readonly reason: string;
-  /** The known key that was probably meant. */
+  /** The known key that was probably intended. */
   readonly near?: string;
 }
 
-/** Rows by lower-case id. */
+/** Rows by id, in lower case. */
 export type LayerAssets = ReadonlyMap<string, LayerAsset>;
 
 /** A parameter of a component: written already, or waiting for its row. */
@@ -34,26 +34,26 @@ interface RowPart {
 const NO_FLAGS: readonly UsedFlag[] = [];
 
 /**
- * A step of a token that is in the vocabulary: read in one go, settled once the steps around it are known, and written
- * when its rows are found. What has no effect is looked for only when somebody asks: a redirect does not.
+ * A step of a token in the vocabulary. It is read in one pass, settled once the steps around it are known, and written
+ * when its rows are loaded. Ignored keys are determined only on request: a redirect does not need them.
  */
 export class MappedStep {
-  /** In the order of their codes, none twice. */
+  /** Sorted by code, without duplicates. */
   private readonly parts: Part[] = [];
   private flags = NO_FLAGS;
   private onLayer = false;
-  /** Overlays and underlays, texts included. */
+  /** Overlays and underlays, including texts. */
   layers = 0;
 
   private constructor(
-    /** 1-based; steps that one step of the token stands for have its number. */
+    /** 1-based; the steps of a preset all have the number of the step that uses it. */
     readonly step: number,
     private readonly source: Readonly<Record<string, unknown>>,
   ) {}
 
   /**
-   * @param source The step as it came.
-   * @param lenient Whether an unknown key that resembles a known one is ignored as any other unknown key.
+   * @param source The step as received.
+   * @param lenient Whether an unknown key that resembles a known one is ignored like any other unknown key.
    * @throws {InvalidTransformationError} 422 naming step, key, value and the allowed range.
    */
   static read(source: unknown, step: number, lenient: boolean): MappedStep {
@@ -81,7 +81,7 @@ export class MappedStep {
     return read;
   }
 
-  /** These ids, and those of the rows that it needs, each once. */
+  /** These ids and those of the rows that it needs, without duplicates. */
   withRowIds(ids: readonly string[]): readonly string[] {
     let all = ids;
     for (const { written } of this.parts) {
@@ -91,7 +91,7 @@ export class MappedStep {
     return all;
   }
 
-  /** Whether it closes the layer that was opened last. */
+  /** Whether it closes the innermost open layer. */
   get appliesLayer(): boolean {
     for (const { flag } of this.flags) {
       if (flag.name === 'layer_apply') return true;
@@ -99,12 +99,12 @@ export class MappedStep {
     return false;
   }
 
-  /** Says that it acts on a layer: before `settle`. */
+  /** Marks it as acting on a layer; call before `settle`. */
   actOnLayer(): void {
     this.onLayer = true;
   }
 
-  /** Puts its flags in their place, those that act on a layer only where there is one. */
+  /** Adds its flags; those that act on a layer only if there is one. */
   settle(): void {
     let kept = '';
     for (const { flag, written } of this.flags) {
@@ -157,7 +157,7 @@ export class MappedStep {
     ];
   }
 
-  /** What the component says, by short code; the id of its row where an asset is not resolved yet. */
+  /** The component's values by short code; for an unresolved asset, the id of its row. */
   values(): ComponentValues {
     return valuesOf(
       this.parts.map(({ code, written }) =>
@@ -167,9 +167,9 @@ export class MappedStep {
   }
 
   /**
-   * The step as Cloudinary's component, '' when nothing of it maps.
-   * @param overlays Every one of the chain's `overlayIds` is there.
-   * @throws {InvalidTransformationError} 422 when a row cannot be used where the step uses it.
+   * The step as Cloudinary's component; '' if no key has an effect.
+   * @param overlays All of the chain's `overlayIds`.
+   * @throws {InvalidTransformationError} 422 if the step cannot use a row.
    */
   component(overlays: LayerAssets): string {
     let component = '';
@@ -183,10 +183,10 @@ export class MappedStep {
   private write({ parameter, id }: RowPart, overlays: LayerAssets): string {
     const asset = overlays.get(id);
     if (!asset) {
-      throw new Error(`Overlay ${id} was not resolved before the component was asked for.`);
+      throw new Error(`Overlay ${id} was not resolved before the component was requested.`);
     }
     const written = writeAssetLayer(asset);
-    // `d_` has no room for a delivery type: Cloudinary's default image must be an uploaded one.
+    // `d_` cannot contain a delivery type: Cloudinary's default image must be an uploaded one.
     if (written === undefined || (parameter.kind === 'asset' && asset.deliveryType !== 'upload')) {
       throw new InvalidTransformationError({
         step: this.step,
@@ -198,7 +198,7 @@ export class MappedStep {
     return `${parameter.code}_${written}`;
   }
 
-  /** Takes one parameter. Returns false when its value is outside the grammar. */
+  /** Adds a parameter. Returns false if the grammar does not accept its value. */
   private take(parameter: Parameter, value: unknown): boolean {
     const { code } = parameter;
     switch (parameter.kind) {
@@ -238,7 +238,7 @@ export class MappedStep {
     return true;
   }
 
-  /** `size` gives width and height; as in the SDK it wins over those of the same step. */
+  /** `size` sets width and height; as in the SDK it overrides those of the same step. */
   private takeSize(): void {
     const size = this.source['size'];
     if (!isSize(size)) return;
@@ -247,8 +247,8 @@ export class MappedStep {
   }
 
   /**
-   * Puts a parameter in its place, or in that of the one with its code. The SDK sorts whole `code_value` texts: the
-   * underscore comes before every letter, so codes alone sort the same.
+   * Inserts a parameter, or replaces the one with its code. The SDK sorts whole `code_value` strings: the underscore
+   * sorts before every letter, so sorting by code has the same result.
    */
   private put(code: string, written: Part['written']): void {
     const { parts } = this;
@@ -273,7 +273,7 @@ export function refuseNearKey(key: string, step: number): void {
 const isSize = (size: unknown): size is string => typeof size === 'string' && size !== '';
 const isSet = (value: unknown): boolean => value !== undefined && !isAbsent(value);
 
-/** Keys of an accepted step that are no parameters, and those without a value: `height`, `overlay.font_weight`. */
+/** Keys of an accepted step that are not parameters or have no value: `height`, `overlay.font_weight`. */
 export function findIgnoredKeys(step: Readonly<Record<string, unknown>>): readonly IgnoredKey[] {
   const entries = Object.entries(step);
   const absent = entries.flatMap(([key, value]) => {

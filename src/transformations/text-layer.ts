@@ -3,37 +3,37 @@ import { isObject } from '../domain/is-object.js';
 import { NearNames } from '../domain/near-names.js';
 
 /**
- * Text layers, in the SDK's own terms: `textStyle` and the text branch of `process_layer` in
+ * Text layers, as in the SDK: `textStyle` and the text branch of `process_layer` in
  * node_modules/cloudinary/lib/utils/index.js.
  */
 
-/** Characters (UTF-16 units) of text that one layer carries at most. */
+/** Maximum characters (UTF-16 units) of a layer's text. */
 export const LONGEST_TEXT = 1000;
 
 /**
- * A font with such an extension is the public id of a raw asset, which would be reached without a row of its own.
- * Wherever it stands: Cloudinary's reference does not define how it separates a font from what follows it.
+ * A font with such an extension is the public id of a raw asset, which needs no row. Refused at any position:
+ * Cloudinary's reference does not define how a font is separated from what follows it.
  */
 const FONT_FILE = /\.(?:ttf|otf|woff2?|ttc|otc|eot|pf[ab]|dfont)(?![A-Za-z0-9])/i;
 
 const NO_FONT_FILE = 'custom font files (`.ttf`, `.otf`, `.woff2`) are not supported yet';
 
 /**
- * A style by name, or a font with its size and looks: `sample_text_style`, `Arial_40_bold`. A dot stands between digits
- * only: a style with an extension would be the public id of another kind of asset.
+ * A style by name, or a font with size and style: `sample_text_style`, `Arial_40_bold`. A dot is allowed only between
+ * digits: a style with an extension would be the public id of another kind of asset.
  */
 const STYLE = /^[A-Za-z0-9](?:[A-Za-z0-9_-]|%20|(?<=\d)\.(?=\d)){0,199}$/;
 
-/** A part of digits alone would be read as the font's size: `Exo_2_40` has the size 2. */
+/** A segment of digits would be read as the font's size: `Exo_2_40` has the size 2. */
 const FAMILY = '[A-Za-z0-9](?:[A-Za-z0-9.-]|%20|_(?!\\d+(?:_|$))){0,99}';
 const FONT_FAMILY = new RegExp(`^${FAMILY}$`);
-/** A font whose name has a dot, with its size and looks: `Noto.Sans_40_bold`. */
+/** A font whose name contains a dot, with size and style: `Noto.Sans_40_bold`. */
 const FONT_WITH_LOOKS = new RegExp(`^${FAMILY}_\\d{1,4}(?:_(?:[A-Za-z0-9_-]|(?<=\\d)\\.(?=\\d)){1,100})?$`);
 
 const isStyle = (text: string): boolean =>
   (STYLE.test(text) || FONT_WITH_LOOKS.test(text)) && !FONT_FILE.test(text);
 
-/** Leaves out custom font files, and names them as the reason. */
+/** Refuses custom font files, and reports them as the reason. */
 function withoutFontFile(grammar: Grammar): Grammar {
   const isFontFile = (value: unknown): boolean => typeof value === 'string' && FONT_FILE.test(value);
   return {
@@ -55,7 +55,7 @@ const fontFamily = withoutFontFile(
   spaced(
     matching(
       FONT_FAMILY,
-      'a font name of letters, digits, `-`, `.`, `_` and spaces, without a part of digits alone behind a `_`',
+      'a font name of letters, digits, `-`, `.`, `_` and spaces, without a segment of only digits after a `_`',
       ['Arial', 'Open%20Sans', 'Roboto', 'Noto_Sans.JP'],
     ),
   ),
@@ -65,11 +65,11 @@ const spacing = number({ integer: [-1000, 1000], decimal: [-1000, 1000] });
 /** A member of a text layer's style, in the order the SDK writes them. */
 interface Look {
   readonly grammar: Grammar;
-  /** The SDK leaves this one out. */
+  /** The SDK omits this value. */
   readonly byDefault?: string;
 }
 
-/** `LAYER_KEYWORD_PARAMS` in lib/utils/consts.js: written in this order, whatever order the object has. */
+/** `LAYER_KEYWORD_PARAMS` in lib/utils/consts.js: written in this order, regardless of the object's. */
 const KEYWORDS: Readonly<Record<string, Look>> = {
   font_weight: { grammar: oneOf('normal', 'bold', 'thin', 'light'), byDefault: 'normal' },
   font_style: { grammar: oneOf('normal', 'italic'), byDefault: 'normal' },
@@ -78,7 +78,7 @@ const KEYWORDS: Readonly<Record<string, Look>> = {
   stroke: { grammar: oneOf('none', 'stroke'), byDefault: 'none' },
 };
 
-/** Written after the keywords, in the order the object has them. */
+/** Written after the keywords, in the object's order. */
 const PREFIXED: Readonly<Record<string, { readonly prefix: string; readonly grammar: Grammar }>> = {
   letter_spacing: { prefix: 'letter_spacing_', grammar: spacing },
   line_spacing: { prefix: 'line_spacing_', grammar: spacing },
@@ -94,7 +94,7 @@ const FONT: Readonly<Record<string, Grammar>> = {
   font_size: number({ integer: [1, 1000] }),
 };
 
-/** Everything a text layer object may have, as data. `text` and one way of styling it are required. */
+/** All members of a text layer object, as data. `text` and one kind of style are required. */
 export const TEXT_LAYER_MEMBERS: ReadonlyMap<string, Grammar> = new Map([
   ...Object.entries(FONT),
   ...Object.entries(KEYWORDS).map(([name, { grammar }]) => [name, grammar] as const),
@@ -104,21 +104,21 @@ export const TEXT_LAYER_MEMBERS: ReadonlyMap<string, Grammar> = new Map([
   ['resource_type', oneOf('text')],
 ]);
 
-/** For people, of any value: completes "Allowed: …". */
+/** Completes "Allowed: …" for people, for any value. */
 export const TEXT_LAYER_ALLOWED =
   '`text:<style>:<percent-encoded text>`, or an object {text, font_family, font_size, font_weight, font_style, ' +
   'text_decoration, text_align, stroke, letter_spacing, line_spacing, font_hinting, font_antialiasing}, or {text, ' +
   `text_style} or {text, public_id} with the name of a style; the text of up to ${LONGEST_TEXT} characters, without ` +
-  'control characters but line breaks, and without `$(`';
+  'control characters except line breaks, and without `$(`';
 
 /** HTML forms submit line breaks as CR LF (https://html.spec.whatwg.org/#constructing-form-data-set). */
 const withLineFeeds = (text: string): string => text.replace(/\r\n?/g, '\n');
 
 /**
- * Finds why an image cannot show a text. `$(name)` is refused and not escaped: the SDK leaves it as it is, a reference
- * to a variable, and variables never come from a token. Cloudinary decodes a layer's text twice, so the result of a
- * second decoding is checked too.
- * @returns Completes "a text layer's text is …"; undefined for a text that can be shown.
+ * Finds why an image cannot show a text. `$(name)` is refused and not escaped: the SDK leaves it unchanged, as a
+ * reference to a variable, and tokens may not use variables. Cloudinary decodes a layer's text twice, so the result of
+ * a second decoding is checked too.
+ * @returns Completes "a text layer's text is …"; undefined if the text can be shown.
  */
 function findTextFault(text: string): string | undefined {
   if (text.length === 0 || text.length > LONGEST_TEXT) return `a text of 1 to ${LONGEST_TEXT} characters`;
@@ -126,7 +126,7 @@ function findTextFault(text: string): string | undefined {
 }
 
 function findHarm(text: string): string | undefined {
-  // A lone surrogate has no UTF-8, and a line break is the one control character that text needs.
+  // A lone surrogate has no UTF-8, and text needs no control character except line breaks.
   const [control] = /\p{Cs}|(?!\n)\p{Cc}/u.exec(text) ?? [];
   if (control !== undefined) {
     const code = control.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0');
@@ -137,7 +137,7 @@ function findHarm(text: string): string | undefined {
 
 const isShowable = (text: string): boolean => findTextFault(text) === undefined;
 
-/** As leniently as any decoder might: run by run, so that a lone `%` elsewhere hides nothing. */
+/** Decodes leniently, each sequence by itself, so that a lone `%` elsewhere hides nothing. */
 function decodedAgain(text: string): string {
   return text.replace(/(?:%[0-9A-Fa-f]{2})+/g, (run) =>
     LENIENT.decode(Uint8Array.from(run.slice(1).split('%'), (byte) => Number.parseInt(byte, 16))),
@@ -147,8 +147,8 @@ function decodedAgain(text: string): string {
 const LENIENT = new TextDecoder();
 
 /**
- * The text as the SDK escapes it: `,` and `/` twice (`%252C`, `%252F`), since Cloudinary splits the chain after
- * the first decoding; everything else once; and the parentheses that `encodeURIComponent` leaves.
+ * The text as the SDK escapes it: `,` and `/` twice (`%252C`, `%252F`), since Cloudinary splits the chain after the
+ * first decoding; everything else once, including the parentheses that `encodeURIComponent` leaves.
  */
 function escapeText(text: string): string {
   return encodeURIComponent(text.replace(/,/g, '%2C').replace(/\//g, '%2F'))
@@ -158,7 +158,7 @@ function escapeText(text: string): string {
 
 const WRITTEN = /^text:([^:]*):((?:[A-Za-z0-9_.!~*'()-]|%[0-9A-Fa-f]{2})+)$/;
 
-/** A layer that is text already: kept but for its line breaks, once it decodes to what the SDK could have written. */
+/** A layer that is a string already: only its line breaks change, if it decodes to what the SDK could have written. */
 function writeString(value: string): string | undefined {
   const [, styled = '', escaped = ''] = WRITTEN.exec(value) ?? [];
   if (!isStyle(styled)) {
@@ -167,14 +167,14 @@ function writeString(value: string): string | undefined {
   try {
     const lines = escaped.replace(/%0D(?:%0A)?/gi, '%0A');
     const text = decodeURIComponent(lines);
-    // A comma or slash escaped only once would end the parameter or the component: `%252C` is how text has them.
+    // A comma or slash that is escaped once would end the parameter or the component: text contains `%252C`.
     return isShowable(text) && !/[,/]/.test(text) ? `text:${styled}:${lines}` : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** The style of a layer whose members are in their grammar, or undefined when the SDK would drop a part of it. */
+/** The style of a layer with valid members, or undefined if the SDK would drop a part of it. */
 function writeStyle(members: ReadonlyMap<string, string>): string | undefined {
   const looks: string[] = [];
   for (const [name, { byDefault }] of Object.entries(KEYWORDS)) {
@@ -192,7 +192,7 @@ function writeStyle(members: ReadonlyMap<string, string>): string | undefined {
   const family = members.get('font_family');
   const size = members.get('font_size');
   const byName = [members.get('text_style'), members.get('public_id')].filter((name) => name !== undefined);
-  // One way of styling, whole: of two the SDK drops one, and half a font it drops or throws at.
+  // Exactly one kind of style: the SDK drops one of two, and drops or throws at an incomplete font.
   if (byName.length > 0) {
     return byName.length === 1 && family === undefined && size === undefined && looks.length === 0
       ? byName[0]
@@ -217,7 +217,7 @@ function writeObject({ text, ...layer }: Readonly<Record<string, unknown>>): str
   return isShowable(lines) ? `text:${styled}:${escapeText(lines)}` : undefined;
 }
 
-/** A text layer as the SDK writes it after `l_` or `u_`, or undefined when the value is none. */
+/** A text layer as the SDK writes it after `l_` or `u_`, or undefined for any other value. */
 export function writeTextLayer(value: unknown): string | undefined {
   if (typeof value === 'string') {
     return writeString(value);
@@ -227,7 +227,7 @@ export function writeTextLayer(value: unknown): string | undefined {
 
 const nearMembers = new NearNames(['text', ...TEXT_LAYER_MEMBERS.keys()], []);
 
-/** For people, of what a layer is refused for: completes "Allowed: …". Undefined where the general rules say it best. */
+/** Completes "Allowed: …" for a refused layer. Undefined if the general rules are more helpful. */
 export function allowedTextLayer(value: unknown): string | undefined {
   if (typeof value === 'string') return allowedString(value);
   if (!isObject(value)) return undefined;
@@ -249,8 +249,8 @@ export function allowedTextLayer(value: unknown): string | undefined {
 
 function allowedText(text: unknown): string | undefined {
   if (typeof text === 'string') return findTextFault(withLineFeeds(text));
-  // A number has several texts (`19.9`, `19.90`), and JSON keeps one.
-  if (typeof text === 'number') return 'a string, as it shall be shown: "19.90"';
+  // A number has several spellings (`19.9`, `19.90`), and JSON keeps one.
+  if (typeof text === 'number') return 'a string, exactly as it should be shown: "19.90"';
   return text === undefined ? undefined : 'a string';
 }
 

@@ -1,24 +1,24 @@
 import { printable } from '../domain/printable.js';
 import { ProblemError, type ProblemExtensions } from '../domain/problem.error.js';
 
-/** Where a token's steps left the vocabulary, and what would have been inside it. */
+/** Where a token's steps are outside the vocabulary, and what is allowed there. */
 export interface InvalidTransformation {
-  /** 1-based; absent when the list of steps itself is at fault. */
+  /** 1-based; absent if the list of steps itself is invalid. */
   readonly step?: number;
   /** The parameter, in Cloudinary's own snake_case. */
   readonly key?: string;
-  /** The offending value, as the token had it. */
+  /** The invalid value, as in the token. */
   readonly value?: unknown;
-  /** What would have been accepted, for people: completes "Allowed: …". */
+  /** The accepted values: completes "Allowed: …". */
   readonly allowed: string;
 }
 
-/** A key of a step that is not a parameter, and resembles one. */
+/** An unknown key of a step that resembles a parameter. */
 export interface MisspelledKey {
   /** 1-based. */
   readonly step: number;
   readonly key: string;
-  /** The known key that was probably meant. */
+  /** The known key that was probably intended. */
   readonly near: string;
 }
 
@@ -48,7 +48,7 @@ export class InvalidTransformationError extends ProblemError {
       super(
         'invalid_transformation',
         `Transformation refused: ${subject} is not a parameter. Did you mean \`${fault.near}\`? ` +
-          'Correct it; where a token seals it, seal a new one.',
+          'Fix the step; if a token contains it, sign a new one.',
       );
       this.extensions = { ...place, near: fault.near, allowed: `\`${fault.near}\`` };
       return;
@@ -56,8 +56,9 @@ export class InvalidTransformationError extends ProblemError {
     const shown = fault.value === undefined ? undefined : render(fault.value);
     super(
       'invalid_transformation',
-      `Transformation refused: ${subject} cannot be ${shown ?? 'there'}. Allowed: ${fault.allowed}. ` +
-        'Correct it; where a token seals it, seal a new one.',
+      `Transformation refused: ${subject} ${shown === undefined ? 'is invalid' : `cannot be ${shown}`}. ` +
+        `Allowed: ${fault.allowed}. ` +
+        'Fix the step; if a token contains it, sign a new one.',
     );
     this.extensions = {
       ...place,

@@ -3,16 +3,16 @@ import { InvalidTransformationError } from './transformation.errors.js';
 
 export type { LayerAsset } from './asset-layer.js';
 
-/** Steps that a token carries at most. */
+/** Maximum number of steps in a token. */
 export const MAX_STEPS = 32;
-/** Overlays and underlays of one chain, texts included. */
+/** Maximum number of overlays and underlays in a chain, including texts. */
 export const MAX_LAYERS = 10;
 
-/** A token's steps, checked and put in the SDK's order; only its rows are still to be found. */
+/** A token's steps, checked and in the SDK's order; only its rows are not loaded yet. */
 export class MappedChain {
   constructor(
     readonly steps: readonly MappedStep[],
-    /** Rows to find before anything is written: distinct UUIDs, lower case. */
+    /** Rows to load before anything is written: distinct UUIDs, in lower case. */
     readonly overlayIds: readonly string[],
   ) {}
 
@@ -24,7 +24,7 @@ export class MappedChain {
     return this.steps.map((step) => step.component(overlays)).filter((component) => component !== '');
   }
 
-  /** The same as it stands in a URL: each component with a `/` behind it. */
+  /** The same as it appears in a URL: each component followed by `/`. */
   path(overlays: LayerAssets): string {
     let path = '';
     for (const step of this.steps) {
@@ -38,13 +38,13 @@ export class MappedChain {
 const NO_IDS: readonly string[] = [];
 const EMPTY = new MappedChain([], NO_IDS);
 
-/** Turns a token's `transformations` into the components of Cloudinary's URL. Pure: it finds no row and no image. */
+/** Turns a token's `transformations` into the components of Cloudinary's URL. Pure: it loads no rows or images. */
 export class TransformationMapper {
   /**
-   * @param transformations The claim as it came: steps in order, each an object of the SDK's parameters.
-   * @param numbers Of each step, the number by which it is named; its place, from 1, where there is none. Several steps
-   * may stand for one of the token's.
-   * @param lenient Whether unknown keys that resemble known ones are ignored, instead of refused.
+   * @param transformations The claim as received: steps in order, each an object of the SDK's parameters.
+   * @param numbers For each step, its number in errors (default: its position, from 1). Several steps may share the
+   *   number of a token's step.
+   * @param lenient Whether unknown keys that resemble known ones are ignored instead of refused.
    * @throws {InvalidTransformationError} 422 naming step, key, value and the allowed range.
    */
   map(transformations: unknown, numbers: readonly number[] = [], lenient = false): MappedChain {
@@ -84,7 +84,7 @@ function refuseLayer(step: MappedStep): never {
 }
 
 /**
- * Steps that act on a layer are those that have one, and those from a layer to the `layer_apply` that closes it, as in
+ * A step acts on a layer if it has one, or if it is between a layer and the `layer_apply` that closes it, as in
  * `l_logo/c_scale,fl_relative,w_0.3/fl_layer_apply.tiled`
  * (https://cloudinary.com/documentation/layers#layer_transformation_syntax). Layers nest like brackets.
  */

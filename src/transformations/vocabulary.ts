@@ -9,25 +9,24 @@ import { TEXT_LAYER_ALLOWED } from './text-layer.js';
 
 /**
  * The vocabulary of steps: every parameter that a token may use, once. A new one is one entry here; the mapper, the
- * documentation, the playground and the reader of chains follow the table.
- *
- * Keys are the SDK's own; codes and ranges are those of Cloudinary's Transformation URL API reference; how a value
- * is spelled is decided by `generate_transformation_string` in node_modules/cloudinary/lib/utils/index.js.
+ * documentation, the playground and the reader of chains use the table.
+ * Keys are the SDK's own; codes and ranges are from Cloudinary's Transformation URL API reference; the spelling of
+ * values is that of `generate_transformation_string` in node_modules/cloudinary/lib/utils/index.js.
  */
 interface ParameterBase {
   /** The SDK's name, snake_case. */
   readonly key: string;
-  /** The short code that stands in the URL. */
+  /** The short code in the URL. */
   readonly code: string;
-  /** For people: what it is, or does, in a few words. */
+  /** A short description for people. */
   readonly help: string;
-  /** For people: completes "Allowed: …". */
+  /** Completes "Allowed: …" for people. */
   readonly allowed: string;
-  /** Cloudinary's reference. */
+  /** The page of Cloudinary's reference. */
   readonly source: string;
 }
 
-/** A parameter whose value stands in the token. */
+/** A parameter whose value is in the token. */
 interface ValueParameter extends ParameterBase {
   readonly kind: 'value';
   readonly grammar: Grammar;
@@ -38,23 +37,23 @@ interface LayerParameter extends ParameterBase {
   readonly kind: 'layer';
 }
 
-/** The picture shown where there is none: the id of an overlay row. */
+/** The image shown if there is none: the id of an overlay row. */
 interface AssetParameter extends ParameterBase {
   readonly kind: 'asset';
 }
 
-/** Flags, some of which act on a layer only: see flags.ts. */
+/** Flags; some act only on a layer: see flags.ts. */
 interface FlagsParameter extends ParameterBase {
   readonly kind: 'flags';
 }
 
-/** The SDK's sugar for `width` and `height`; it has no code of its own, and a chain is never read back to it. */
+/** The SDK's shorthand for `width` and `height`; it has no code of its own, and a chain is never read back to it. */
 interface SizeParameter extends ParameterBase {
   readonly kind: 'size';
   readonly grammar: Grammar;
 }
 
-/** An entry of the table; `kind` says where its value comes from. */
+/** An entry of the table; `kind` determines the source of its value. */
 export type Parameter = ValueParameter | LayerParameter | AssetParameter | FlagsParameter | SizeParameter;
 
 const REFERENCE = 'https://cloudinary.com/documentation/transformation_reference';
@@ -75,28 +74,28 @@ const value = (
   source: `${REFERENCE}#${anchor}`,
 });
 
-/** Pixels of a side: JPEG, the widest of the common formats, ends at 65,500. */
+/** Pixels of a side: JPEG, the widest of the common formats, is limited to 65,500. */
 const LONGEST_SIDE = 65500;
 const WHOLE_NUMBER = number({ integer: [1, LONGEST_SIDE] });
 
 /**
- * The largest share: 1,000 %, a side of 19,200 pixels behind the default base chain. What is larger was meant in pixels:
- * `37.5` is half of 75 pixels, and would be 3,750 %, which Cloudinary refuses for its size.
+ * The largest fraction: 1,000 %, a side of 19,200 pixels after the default base chain. Larger values are mistakes for
+ * pixels: `37.5` is half of 75 pixels, and would be 3,750 %, which Cloudinary refuses for its size.
  */
 const LARGEST_SHARE = 10;
 
-/** A side: pixels, or a share with a decimal point (0.5 is half, 1.0 the whole). */
+/** A side: pixels, or a fraction with a decimal point (0.5 is half, 1.0 the whole). */
 const side = number({
   integer: [1, LONGEST_SIDE],
   decimal: [0.0001, LARGEST_SHARE],
-  share: true,
+  isFraction: true,
   expressions: true,
 });
-/** An offset: pixels, or a share; negative is left or up. */
+/** An offset: pixels, or a fraction; negative is left or up. */
 const offset = number({
   integer: [-LONGEST_SIDE, LONGEST_SIDE],
   decimal: [-LARGEST_SHARE, LARGEST_SHARE],
-  share: true,
+  isFraction: true,
   expressions: true,
 });
 const corner = number({ integer: [0, LONGEST_SIDE], expressions: true });
@@ -113,7 +112,7 @@ export const CROPS = words(`
   auto auto_pad crop fill fill_pad fit imagga_crop imagga_scale lfill limit lpad mfit mpad pad
   scale thumb
 `);
-/** Formats that an image can be delivered in. */
+/** Formats of a delivered image. */
 const FORMATS = words(`
   auto auto:image auto:animated ai avif bmp bpg djvu eps flif gif hdp heic heif hpx ico jp2 jpc
   jpe jpeg jpg jxl jxr miff pdf png psd svg tga tif tiff wdp webp
@@ -121,12 +120,12 @@ const FORMATS = words(`
 /** A layer of a PSD file. */
 const layerName = '[A-Za-z0-9][A-Za-z0-9_-]{0,60}';
 
-/** Every parameter, in the order of their keys. */
+/** Every parameter, sorted by key. */
 export const PARAMETERS: readonly Parameter[] = [
   value(
     'angle',
     'a',
-    'Turns or mirrors: degrees clockwise, or several joined by a dot',
+    'Rotation in degrees clockwise, or mirroring, or several joined by a dot',
     anyOf(
       listOf(
         number({
@@ -143,7 +142,7 @@ export const PARAMETERS: readonly Parameter[] = [
   value(
     'aspect_ratio',
     'ar',
-    'Width to height, which a crop keeps to',
+    'Aspect ratio of width to height',
     anyOf(
       number({ integer: [1, 100], decimal: [0.01, 100], expressions: true }),
       matching(
@@ -154,23 +153,23 @@ export const PARAMETERS: readonly Parameter[] = [
     ),
     'ar_aspect_ratio',
   ),
-  value('background', 'b', 'Fills what is transparent or padded', background, 'b_background'),
-  value('border', 'bo', 'A line around the picture', border, 'bo_border'),
-  value('color', 'co', 'Of text, and of effects that tint', color, 'co_color'),
-  // `icc:<public id>` is not here: it reaches another asset by its name.
+  value('background', 'b', 'Fill of transparent or padded areas', background, 'b_background'),
+  value('border', 'bo', 'A border around the image', border, 'bo_border'),
+  value('color', 'co', 'Colour of text, and of effects that tint', color, 'co_color'),
+  // `icc:<public id>` is excluded: it refers to another asset by name.
   value(
     'color_space',
     'cs',
-    'The colours that the file is written in',
+    'Colour space of the file',
     oneOf('srgb', 'sRGB', 'srgb:truecolor', 'tinysrgb', 'cmyk', 'no_cmyk', 'keep_cmyk', 'copy'),
     'cs_color_space',
   ),
-  value('crop', 'c', 'How the picture gets to its width and height', oneOf(...CROPS), 'c_crop_resize'),
+  value('crop', 'c', 'How the image is fitted to its width and height', oneOf(...CROPS), 'c_crop_resize'),
   {
     kind: 'asset',
     key: 'default_image',
     code: 'd',
-    help: 'Shown where there is no picture',
+    help: 'Shown if the image does not exist',
     allowed: `the id (a UUID) of an overlay whose delivery type is \`upload\`; ${LAYER_PUBLIC_ID_ALLOWED}`,
     source: `${REFERENCE}#d_default_image`,
   },
@@ -179,33 +178,33 @@ export const PARAMETERS: readonly Parameter[] = [
   value(
     'dpr',
     'dpr',
-    'Device pixels for each pixel asked for',
+    'Device pixel ratio',
     number({ integer: [1, 10], decimal: [0.1, 10], words: ['auto'] }),
     'dpr_dpr',
   ),
   value('effect', 'e', 'Changes colours, sharpness or shape', effect, 'e_effect'),
-  value('fetch_format', 'f', 'The format of the file', oneOf(...FORMATS), 'f_format'),
+  value('fetch_format', 'f', 'Format of the file', oneOf(...FORMATS), 'f_format'),
   {
     kind: 'flags',
     key: 'flags',
     code: 'fl',
-    help: 'Switches, some of which act on a layer only',
+    help: 'Switches; some act only on a layer',
     allowed: FLAGS_ALLOWED,
     source: `${REFERENCE}#fl_flag`,
   },
   value(
     'fps',
     'fps',
-    'Frames a second of an animation, or the least and the most',
+    'Frames per second of an animation, or minimum and maximum',
     listOf(number({ integer: [1, 240] }), '-', 2),
     'fps_fps',
   ),
-  value('gravity', 'g', 'What a crop keeps, or where a layer lies', gravity, 'g_gravity'),
-  value('height', 'h', 'Of the picture or the layer: pixels, or a share such as 0.5', side, 'h_height'),
+  value('gravity', 'g', 'Focus of a crop, or position of a layer', gravity, 'g_gravity'),
+  value('height', 'h', 'Of the image or the layer: pixels, or a fraction such as 0.5', side, 'h_height'),
   value(
     'opacity',
     'o',
-    'Per cent; 0 cannot be seen',
+    'Per cent; 0 is invisible',
     number({ integer: [0, 100], expressions: true }),
     'o_opacity',
   ),
@@ -213,14 +212,14 @@ export const PARAMETERS: readonly Parameter[] = [
     kind: 'layer',
     key: 'overlay',
     code: 'l',
-    help: 'A picture or a text on top',
+    help: 'An image or text on top',
     allowed: `the id (a UUID) of an overlay; or ${TEXT_LAYER_ALLOWED}`,
     source: `${REFERENCE}#l_layer`,
   },
   value(
     'page',
     'pg',
-    'Of a PDF, a layer of a PSD, a frame of an animation',
+    'Page of a PDF, layer of a PSD, or frame of an animation',
     anyOf(
       WHOLE_NUMBER,
       matching(
@@ -239,14 +238,14 @@ export const PARAMETERS: readonly Parameter[] = [
   value(
     'prefix',
     'p',
-    'Of the class names in an SVG sprite',
+    'Class names in an SVG sprite',
     matching(/^[A-Za-z0-9_-]{1,64}$/, 'letters, digits, `_` and `-`', ['p', 'icon_']),
     'p_prefix',
   ),
   value(
     'quality',
     'q',
-    'Of the compression: 1 is small, 100 is good',
+    'Compression quality: 1 is smallest, 100 is best',
     anyOf(
       number({ integer: [1, 100], words: ['auto', 'jpegmini'] }),
       matching(/^(?:[1-9]\d?|100):(?:420|444)$/, '`<1 to 100>:420` or `:444`', ['60:420', '100:444']),
@@ -262,7 +261,7 @@ export const PARAMETERS: readonly Parameter[] = [
   value(
     'radius',
     'r',
-    'Round corners in pixels; max makes an ellipse',
+    'Corner radius in pixels; max gives an ellipse',
     anyOf(oneOf('max'), listOf(corner, ':', 4)),
     'r_round_corners',
   ),
@@ -298,14 +297,14 @@ export const PARAMETERS: readonly Parameter[] = [
     kind: 'layer',
     key: 'underlay',
     code: 'u',
-    help: 'A picture or a text beneath',
+    help: 'An image or text beneath',
     allowed: `the id (a UUID) of an overlay; or ${TEXT_LAYER_ALLOWED}`,
     source: `${REFERENCE}#u_underlay`,
   },
   value(
     'width',
     'w',
-    'Of the picture or the layer: pixels, or a share such as 0.5',
+    'Of the image or the layer: pixels, or a fraction such as 0.5',
     anyOf(
       side,
       matching(
@@ -319,21 +318,21 @@ export const PARAMETERS: readonly Parameter[] = [
   value(
     'x',
     'x',
-    'From the left, or from where gravity puts it: pixels, or a share',
+    'From the left, or from the position of gravity: pixels, or a fraction',
     offset,
     'x_y_coordinates',
   ),
   value(
     'y',
     'y',
-    'From the top, or from where gravity puts it: pixels, or a share',
+    'From the top, or from the position of gravity: pixels, or a fraction',
     offset,
     'x_y_coordinates',
   ),
   value(
     'zoom',
     'z',
-    'Of a crop around a face: 1 is as tight as it was found',
+    'Of a crop around a face: 1 is the tightest',
     number({ integer: [1, 100], decimal: [0.01, 100], expressions: true }),
     'z_zoom',
   ),
@@ -350,17 +349,17 @@ export const PARAMETER_BY_CODE: ReadonlyMap<string, Parameter> = new Map(
 );
 
 /**
- * Whether a step's parameter is as if it were not there, by its value. A layer never is: a watermark that a backend
- * failed to fill in must not pass for none.
+ * Whether a parameter is ignored because of its empty value. A layer never is: a watermark that a backend failed to
+ * fill in must not be silently dropped.
  */
 export const hasNoValue = ({ kind }: Parameter, value: unknown): boolean =>
   value === undefined || (kind !== 'layer' && isAbsent(value));
 
-const NEVER = 'never comes from a token';
+const NEVER = 'must not come from a token';
 
 const IGNORED_FOR: readonly (readonly [reason: string, keys: readonly string[]])[] = [
   [
-    'acts on video only',
+    'applies to video only',
     words(`
       audio_codec audio_frequency bit_rate duration end_offset keyframe_interval offset start_offset
       streaming_profile video_codec video_sampling
@@ -368,22 +367,22 @@ const IGNORED_FOR: readonly (readonly [reason: string, keys: readonly string[]])
   ],
   [NEVER, words('custom_function custom_pre_function else end_if if raw_transformation variables')],
   [
-    'says where the URL points, which a token cannot',
+    'determines the URL, which a token cannot',
     words(`
       api_key api_secret auth_token cdn_subdomain cloud_name cname force_version private_cdn public_id
       resource_type secure secure_distribution sign_url type url_suffix use_root_path version
     `),
   ],
-  ['is the extension of the URL, which the image has; `fetch_format` converts', ['format']],
-  ['would add a step of its own; write {"width":"auto","crop":"limit"}', ['responsive_width']],
+  ['is the extension of the URL, which the issuer defines; `fetch_format` converts', ['format']],
+  ['would add another step; write {"width":"auto","crop":"limit"}', ['responsive_width']],
 ];
 
-/** Keys that the SDK knows and a step may not use: the step is what it is without them. */
+/** Keys of the SDK that a step may not use: they are ignored. */
 export const IGNORED_KEYS: ReadonlyMap<string, string> = new Map(
   IGNORED_FOR.flatMap(([reason, keys]) => keys.map((key) => [key, reason] as const)),
 );
 
-/** The key of a step that calls one of the policy's presets. */
+/** The key of a step that uses one of the policy's presets. */
 export const PRESET_KEY = 'preset';
 
 const nearKeys = new NearNames([...PARAMETER_BY_KEY.keys(), PRESET_KEY], IGNORED_KEYS.keys());
@@ -397,7 +396,7 @@ export function nearStepKey(key: string): string | null {
   return PARAMETER_BY_CODE.get(key.trim().toLowerCase())?.key ?? null;
 }
 
-/** Why a step's key that is no parameter has no effect; a short sentence without a subject. */
+/** Why an unknown key of a step has no effect: a short phrase without a subject. */
 export function reasonToIgnore(key: string): string {
   return IGNORED_KEYS.get(key) ?? (key.startsWith('$') ? NEVER : 'unknown parameter');
 }

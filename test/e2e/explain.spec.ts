@@ -79,18 +79,18 @@ describe('an explanation', () => {
         step: 1,
         component: '',
         ignored: [
-          { key: 'raw_transformation', reason: 'never comes from a token' },
-          { key: '$x', reason: 'never comes from a token' },
-          { key: 'cname', reason: 'says where the URL points, which a token cannot' },
+          { key: 'raw_transformation', reason: 'must not come from a token' },
+          { key: '$x', reason: 'must not come from a token' },
+          { key: 'cname', reason: 'determines the URL, which a token cannot' },
           {
             key: 'format',
-            reason: 'is the extension of the URL, which the image has; `fetch_format` converts',
+            reason: 'is the extension of the URL, which the issuer defines; `fetch_format` converts',
           },
-          { key: 'video_codec', reason: 'acts on video only' },
+          { key: 'video_codec', reason: 'applies to video only' },
           { key: 'flags', reason: '`tiled` acts only on a layer, and this step has none' },
         ],
       },
-      { step: 2, component: 'h_20,w_10', ignored: [{ key: 'width', reason: 'overruled by `size`' }] },
+      { step: 2, component: 'h_20,w_10', ignored: [{ key: 'width', reason: 'overridden by `size`' }] },
     ]);
   });
 

@@ -459,7 +459,7 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
     await addKey(page, 1, 'flags');
     await step(page, 1).getByLabel('flags', { exact: true }).selectOption('cutter');
     await step(page, 1).getByRole('button', { name: 'Add the flag' }).click();
-    await step(page, 1).getByText('Cuts the picture out in the shape of the layer').last().waitFor();
+    await step(page, 1).getByText('Clips the image to the shape of the layer').last().waitFor();
     await step(page, 1).getByText('Ignored: cutter acts only on a layer, and this step has none').waitFor();
     expect((await chain(page))[2]).toBe('c_limit,e_pixelate:40,w_640');
     await step(page, 1).getByRole('button', { name: 'Remove flag cutter' }).click();

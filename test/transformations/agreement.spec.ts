@@ -8,7 +8,7 @@ import { acceptedSteps, type Step, withAbsentValues } from '../support/steps.arb
 
 const RUNS = Number(process.env['PIXSEAL_AGREEMENT_RUNS'] ?? 2000);
 
-// Public ids that the SDK writes right: it replaces the first slash alone, and encodes nothing.
+// Public ids that the SDK writes correctly: it replaces only the first slash, and encodes nothing.
 const ROWS: ReadonlyMap<string, LayerAsset> = new Map([
   ['3d616b4e-a597-4b23-aa3d-d7de678f0ba6', { deliveryType: 'private', publicId: 'd47e609177b4' }],
   ['0b6a3f0e-2c0f-4c55-9d1b-5a5f2f1f7a11', { deliveryType: 'authenticated', publicId: 'marks/3bc669b21d8e' }],
@@ -18,7 +18,7 @@ const UPLOADED = '9c1c3e52-6d8f-4e4b-8a0a-0f4f5f3b2c22';
 
 const IDS = { overlayIds: [...ROWS.keys()], uploadedIds: [UPLOADED] };
 
-/** What the design drops from a step without a layer; stated here again, apart from the table under test. */
+/** Flags that a step without a layer drops, independent of the table under test. */
 const LAYER_FLAGS =
   /^(?:cutter|no_overflow|region_relative|relative|replace_image|text_disallow_overflow|text_no_trim|tiled)$/;
 const IGNORED = ['miaim', '$width', 'raw_transformation'];
@@ -28,7 +28,7 @@ const flagsOf = ({ flags }: Step): string[] =>
     String(flag).split('.'),
   );
 
-/** Whether a step has a layer to act on: its own, or one that is open until a later `layer_apply`. */
+/** Whether a step acts on a layer: its own, or one that is open until a later `layer_apply`. */
 function hasLayer(steps: readonly Step[], at: number): boolean {
   const open: boolean[] = [];
   for (const [index, step] of steps.entries()) {
@@ -51,14 +51,14 @@ function asset(id: unknown): LayerAsset | undefined {
   return typeof id === 'string' ? ROWS.get(id.toLowerCase()) : undefined;
 }
 
-/** Where the SDK throws at a list that is empty, or writes its own default. */
+/** Where the SDK throws at an empty list, or writes its own default. */
 const NO_LISTS = ['background', 'border', 'color', 'radius', 'size'];
-/** Members of a text that the SDK writes even so: `letter_spacing_null`. */
+/** Members of a text that the SDK writes even if null: `letter_spacing_null`. */
 const NO_CHECK = ['letter_spacing', 'line_spacing', 'font_hinting', 'font_antialiasing'];
 const isAbsent = (value: unknown): boolean =>
   value === null || value === '' || (Array.isArray(value) && value.join() === '');
 
-/** A text in the SDK's own terms: of lists, it writes the comma of none. */
+/** A text in the SDK's own terms: for lists, it writes a comma between absent items. */
 const text = (layer: object): object =>
   Object.fromEntries(
     Object.entries(layer).filter(
@@ -66,7 +66,7 @@ const text = (layer: object): object =>
     ),
   );
 
-/** The step as one would give it to the SDK: without what is ignored, with the rows in place of their ids. */
+/** The step as passed to the SDK: without ignored keys, with rows in place of their ids. */
 function forTheSdk(steps: readonly Step[]): Record<string, unknown>[] {
   return steps.map((step, index) => {
     const options: Record<string, unknown> = {};

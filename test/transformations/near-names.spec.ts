@@ -108,7 +108,7 @@ describe('an unknown key of a step', () => {
     ],
     ...IGNORED_KEYS.keys(),
     ...PARAMETERS.map(({ key }) => key),
-  ])('%j resembles no other', (key) => {
+  ])('%j resembles no known key', (key) => {
     expect(nearStepKey(key)).toBeNull();
   });
 

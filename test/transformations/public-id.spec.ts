@@ -36,7 +36,7 @@ describe('a public id', () => {
     'abcd_1234/x',
     'Smith, John/1',
     'a,b/c',
-    // Behind another folder nothing is read as a component, and the last segment never is.
+    // After another folder nothing is read as a component, and the last segment never is.
     'shoes/t_shirts/red',
     'shoes/w_100/x',
     't_shirts',
@@ -49,13 +49,13 @@ describe('a public id', () => {
     'chapter:1/x',
     '12:30',
     "!'()*-._~ $@=;",
-  ])('is taken as it is: %j', (publicId) => {
+  ])('is accepted unchanged: %j', (publicId) => {
     expect(findPublicIdFault(publicId)).toBeNull();
   });
 
   const component = (folder: string, other: string): string =>
     `must not begin with the folder \`${folder}\`, which Cloudinary reads as a transformation: ` +
-    `the signature would open \`${other}\` too`;
+    `the signature would also open \`${other}\``;
 
   it.each([
     ['t_shirts/red', 't_shirts', 'red'],
@@ -91,20 +91,20 @@ describe('a public id', () => {
     ['fn_wasm:x.wasm/a', 'fn_wasm:x.wasm', 'a'],
     ['so_10p/a', 'so_10p', 'a'],
     ['vc_h264/a', 'vc_h264', 'a'],
-  ])('is refused where its first folder is a component: %s', (publicId, folder, other) => {
+  ])('is refused if its first folder is a component: %s', (publicId, folder, other) => {
     expect(findPublicIdFault(publicId)).toBe(component(folder, other));
   });
 
-  const forbidden = 'must hold none of ? & # \\ % < > +';
+  const forbidden = 'must contain none of ? & # \\ % < > +';
   const segment = 'must have no empty, "." or ".." segment';
   it.each([
     ['', 'must have 1 to 255 characters'],
     ['x'.repeat(256), 'must have 1 to 255 characters'],
-    ['a\u0007b', 'must not hold the control or invisible character U+0007'],
-    ['a\u202eb', 'must not hold the control or invisible character U+202E'],
-    ['a\u200bb', 'must not hold the control or invisible character U+200B'],
-    ['\ud800', 'must not hold the control or invisible character U+D800'],
-    ['\u{f0000}', 'must not hold the control or invisible character U+F0000'],
+    ['a\u0007b', 'must not contain the control or invisible character U+0007'],
+    ['a\u202eb', 'must not contain the control or invisible character U+202E'],
+    ['a\u200bb', 'must not contain the control or invisible character U+200B'],
+    ['\ud800', 'must not contain the control or invisible character U+D800'],
+    ['\u{f0000}', 'must not contain the control or invisible character U+F0000'],
     ['100%', forbidden],
     ['a+b', forbidden],
     [' a', 'must not begin or end with white space'],
@@ -113,16 +113,16 @@ describe('a public id', () => {
     ['private:logo', 'must not begin with the type `private:`: `delivery_type` sets it'],
     ['a//b', segment],
     ['a/../b', segment],
-    ['v2/shoes', 'must have no folder that reads as a version: `v2`'],
-    ['shoes/v2/red', 'must have no folder that reads as a version: `v2`'],
-    ['image/upload/v9/x', 'must have no folder that reads as a version: `v9`'],
-    ['s--AAAAAAAA--/a', 'must have no segment that reads as a signature (`s--…--`)'],
+    ['v2/shoes', 'must have no folder with the form of a version: `v2`'],
+    ['shoes/v2/red', 'must have no folder with the form of a version: `v2`'],
+    ['image/upload/v9/x', 'must have no folder with the form of a version: `v9`'],
+    ['s--AAAAAAAA--/a', 'must have no segment with the form of a signature (`s--…--`)'],
   ])('is refused with its reason: %j', (publicId, fault) => {
     expect(findPublicIdFault(publicId)).toBe(fault);
   });
 });
 
-describe('a folder that is taken', () => {
+describe('an accepted folder', () => {
   const mapper = new TransformationMapper();
   const overlayId = '3d616b4e-a597-4b23-aa3d-d7de678f0ba6';
   const overlays = new Map([[overlayId, { publicId: 'mark', deliveryType: 'upload' as const }]]);
@@ -140,7 +140,7 @@ describe('a folder that is taken', () => {
     );
   });
 
-  it('is never one whose code takes any of the words in the tables', () => {
+  it('is never one whose code accepts any of the words in the tables', () => {
     for (const name of EFFECTS.keys())
       expect([name, readsAsComponent(`e_${name}`)]).toStrictEqual([name, true]);
     for (const { name } of FLAGS) expect(readsAsComponent(`fl_${name}`)).toBe(true);
@@ -149,7 +149,7 @@ describe('a folder that is taken', () => {
     }
   });
 
-  /** Near components: codes that exist, with words and values that are often ones of theirs. */
+  /** Near components: existing codes, often with words and values of theirs. */
   const code = fc.constantFrom(
     ...PARAMETERS.map((parameter) => parameter.code),
     '$x',
@@ -191,7 +191,7 @@ describe('a folder that is taken', () => {
     fc.string({ maxLength: 12 }),
   );
 
-  it('never parses as a component, in any spelling of a URL, wherever the version is put', () => {
+  it('never parses as a component, in any spelling of a URL, wherever the version is', () => {
     let taken = 0;
     fc.assert(
       fc.property(fc.array(folder, { minLength: 1, maxLength: 3 }), (folders) => {

@@ -17,7 +17,7 @@ const ROW: LayerAsset = { deliveryType: 'private', publicId: 'd47e609177b4' };
 const rowsFor = (ids: readonly string[]): ReadonlyMap<string, LayerAsset> =>
   new Map(ids.map((id) => [id, ROW]));
 
-/** Written from the URL's point of view, without the vocabulary: one parameter of one component. */
+/** From the URL's point of view, without the vocabulary: one parameter of one component. */
 const PARAMETER = /^[a-z]{1,3}_(?:[A-Za-z0-9_.!~*'():;-]|%[0-9A-F]{2}|%[0-9a-fA-F]{2})+$/;
 const LAYER = /^[lu]_(?:private:d47e609177b4|text:[A-Za-z0-9](?:[A-Za-z0-9_.-]|%20)*:[^:]+)$/;
 
@@ -28,7 +28,7 @@ function expectSafe(components: readonly string[]): void {
       if (/^[lu]_/.test(parameter)) {
         expect(parameter).toMatch(LAYER);
       }
-      // Nothing may come out of the first decoding, which Cloudinary does before it splits the chain.
+      // Nothing may escape in the first decoding, which Cloudinary does before it splits the chain.
       expect(decodeURIComponent(parameter)).not.toMatch(/[,/]|\$\(|(?!\n)\p{Cc}/u);
     }
     expect(component).not.toMatch(/(?:^|,)(?:\$|if_|fn_|l_fetch|u_fetch|l_video|u_video|cs_icc)/);
@@ -119,7 +119,7 @@ const hostileStep = fc.dictionary(
   { maxKeys: 3, noNullPrototype: true },
 );
 
-describe('whatever a token carries', () => {
+describe('any content of a token', () => {
   const mapper = new TransformationMapper();
   const holds = (transformations: unknown): void => {
     let components: readonly string[];
@@ -134,15 +134,15 @@ describe('whatever a token carries', () => {
     expectSafe(components);
   };
 
-  it(`is refused or gives a chain that only says what it should: ${RUNS} JSON values`, () => {
+  it(`is refused or gives a safe chain: ${RUNS} JSON values`, () => {
     fc.assert(fc.property(fc.jsonValue(), holds), { numRuns: RUNS });
   }, 300_000);
 
-  it(`is refused or gives a chain that only says what it should: ${RUNS} hostile steps`, () => {
+  it(`is refused or gives a safe chain: ${RUNS} hostile steps`, () => {
     fc.assert(fc.property(fc.array(hostileStep, { maxLength: 3 }), holds), { numRuns: RUNS });
   }, 300_000);
 
-  it(`is refused or gives a chain that only says what it should: ${RUNS} good steps with one bad value`, () => {
+  it(`is refused or gives a safe chain: ${RUNS} good steps with one bad value`, () => {
     fc.assert(
       fc.property(
         acceptedStep({ overlayIds: IDS }),
@@ -156,12 +156,12 @@ describe('whatever a token carries', () => {
     );
   }, 300_000);
 
-  it('gives, for accepted steps, a chain that only says what it should', () => {
+  it('gives a safe chain for accepted steps', () => {
     fc.assert(fc.property(withAbsentValues(acceptedSteps({ overlayIds: IDS })), holds), { numRuns: RUNS });
   }, 300_000);
 });
 
-describe('the table, in the other direction', () => {
+describe('the table, read back', () => {
   const mapper = new TransformationMapper();
 
   it('finds every written value in the grammar of its short code, spelled the same', () => {
@@ -183,7 +183,7 @@ describe('the table, in the other direction', () => {
     );
   }, 300_000);
 
-  it('is whole in what the generator makes: every parameter, effect and flag', () => {
+  it('is covered by the generator: every parameter, effect and flag', () => {
     const components = fc
       .sample(acceptedStep({ overlayIds: IDS, uploadedIds: IDS }), { numRuns: 20_000, seed: 1 })
       .flatMap((step) => {

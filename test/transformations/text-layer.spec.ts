@@ -10,7 +10,7 @@ import {
 
 const FONT = { font_family: 'Arial', font_size: 40 };
 
-/** What the SDK makes of a layer. */
+/** The SDK's spelling of a layer. */
 const bySdk = (overlay: unknown): string =>
   new URL(
     cloudinary.url('i', { cloud_name: 'c', transformation: [{ overlay }], urlAnalytics: false }),
@@ -60,11 +60,11 @@ describe('a text layer, as an object', () => {
     [...TEXT_LAYER_MEMBERS.keys(), 'type', 'url']
       .filter((name) => !(name in FONT))
       .flatMap((name) => [null, '', [], [''], [null]].map((value) => ({ name, value }))),
-  )('takes $value of `$name` as if it were absent', ({ name, value }) => {
+  )('treats $value of `$name` as absent', ({ name, value }) => {
     expect(writeTextLayer({ text: 'Hi', [name]: value, ...FONT })).toBe('text:Arial_40:Hi');
   });
 
-  it('takes the members of a font as absent beside a style by name', () => {
+  it('treats the members of a font as absent beside a style by name', () => {
     const layer = { text: 'Hi', text_style: 'Arial_40_bold', font_family: null, font_size: null };
     expect(writeTextLayer(layer)).toBe('text:Arial_40_bold:Hi');
     expect(bySdk(layer)).toBe('text:Arial_40_bold:Hi');
@@ -80,16 +80,16 @@ describe('a text layer, as an object', () => {
     ['a size of null', { text: 'Hi', font_family: 'Arial', font_size: null }],
     ['an empty object for a look', { text: 'Hi', ...FONT, font_weight: {} }],
     ['a blank look', { text: 'Hi', ...FONT, font_weight: ' ' }],
-    ['text that is no text', { text: 5, ...FONT }],
+    ['text of another type', { text: 5, ...FONT }],
     ['too long a text', { text: 'a'.repeat(LONGEST_TEXT + 1), ...FONT }],
     ['a variable', { text: 'Hi $(name)', ...FONT }],
-    ['a variable that a second decoding brings out', { text: 'Hi %24%28name%29', ...FONT }],
+    ['a variable that a second decoding reveals', { text: 'Hi %24%28name%29', ...FONT }],
     ['one beside a lone percent sign', { text: '$%28name%29 100%', ...FONT }],
-    ['one beside bytes that are no UTF-8', { text: '%FF%24%28name%29', ...FONT }],
+    ['one beside bytes that are not UTF-8', { text: '%FF%24%28name%29', ...FONT }],
     ['a control character', { text: 'a\u0000b', ...FONT }],
-    ['a carriage return that a second decoding brings out', { text: 'a%0D%0Ab', ...FONT }],
+    ['a carriage return that a second decoding reveals', { text: 'a%0D%0Ab', ...FONT }],
     ['a tab', { text: 'a\tb', ...FONT }],
-    ['a control character that a second decoding brings out', { text: 'a%00b', ...FONT }],
+    ['a control character that a second decoding reveals', { text: 'a%00b', ...FONT }],
     ['a lone surrogate', { text: 'a\ud800', ...FONT }],
     ['no style', { text: 'Hi' }],
     ['a font without a size, which the SDK drops', { text: 'Hi', font_family: 'Arial' }],
@@ -99,11 +99,11 @@ describe('a text layer, as an object', () => {
     ['a text asset by name', { public_id: 'some_text', resource_type: 'text' }],
     ['a custom font, which is an asset', { text: 'Hi', font_family: 'secret.ttf', font_size: 40 }],
     ['a custom font of another case', { text: 'Hi', font_family: 'AlexBrush-Regular.OTF', font_size: 40 }],
-    ['a custom font with something behind it', { text: 'Hi', font_family: 'secret.woff2_x', font_size: 40 }],
+    ['a custom font followed by more text', { text: 'Hi', font_family: 'secret.woff2_x', font_size: 40 }],
     ['a style with an extension', { text: 'Hi', text_style: 'evil.docx' }],
     ['a custom font as a style', { text: 'Hi', text_style: 'secret.ttf_40_bold' }],
     ['a custom font as a style by its public id', { text: 'Hi', public_id: 'secret.ttf' }],
-    ['a font whose part is read as its size', { text: 'Hi', font_family: 'Exo_2', font_size: 40 }],
+    ['a font with a segment that is read as its size', { text: 'Hi', font_family: 'Exo_2', font_size: 40 }],
     ['a font that ends the parameter', { text: 'Hi', font_family: 'Arial,l_x', font_size: 40 }],
     ['a size of 0', { text: 'Hi', font_family: 'Arial', font_size: 0 }],
     ['an unknown look', { text: 'Hi', ...FONT, font_weight: 'heavy' }],
@@ -152,7 +152,7 @@ describe('a refused text layer', () => {
     [{ ...FONT, text: 'Hi', url: 'x' }, undefined],
     [{ text: 'Hi', font_family: 'Arial' }, undefined],
     ['text:Arial_40', undefined],
-  ])('%j is told the member at fault, where one is: %s', (layer, allowed) => {
+  ])('names the invalid member of %j, if there is one: %s', (layer, allowed) => {
     expect(writeTextLayer(layer)).toBeUndefined();
     expect(allowedTextLayer(layer)).toBe(allowed);
   });
@@ -166,7 +166,7 @@ describe('line breaks of a form', () => {
     [{ text: 'a\r\n'.repeat(LONGEST_TEXT / 2), ...FONT }, `text:Arial_40:${'a%0A'.repeat(500)}`],
     ['text:Arial_40:a%0d%0Ab', 'text:Arial_40:a%0Ab'],
     ['text:Arial_40:a%0Db', 'text:Arial_40:a%0Ab'],
-  ])('are line feeds: %j', (layer, written) => {
+  ])('become line feeds: %j', (layer, written) => {
     expect(writeTextLayer(layer)).toBe(written);
     expect(writeTextLayer(written)).toBe(written);
   });
@@ -180,7 +180,7 @@ describe('a text layer, as a string', () => {
     'text:Arial_40:a%252Cb%252Fc',
     'text:Arial_40:(50%25)!',
     'text:Noto_Sans.JP_40_bold_letter_spacing_1.5:Hi',
-  ])('is kept as it is: %s', (layer) => {
+  ])('is kept unchanged: %s', (layer) => {
     expect(writeTextLayer(layer)).toBe(layer);
     expect(bySdk(layer)).toBe(layer);
   });

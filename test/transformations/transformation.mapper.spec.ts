@@ -14,7 +14,7 @@ const row = (deliveryType: LayerAsset['deliveryType'], publicId: string): Readon
   new Map([[OVERLAY, { deliveryType, publicId }]]);
 const SEED_ROW = row('private', 'd47e609177b4');
 
-/** What `map` throws, as a client sees it. */
+/** The error of `map`, as a client receives it. */
 function refusal(transformations: unknown, overlays = SEED_ROW): InvalidTransformationError {
   try {
     mapper.map(transformations).components(overlays);
@@ -28,7 +28,7 @@ function refusal(transformations: unknown, overlays = SEED_ROW): InvalidTransfor
 }
 
 describe('TransformationMapper', () => {
-  it("writes the seed's two steps, and says what it ignored", () => {
+  it('writes the seed’s two steps, and reports the ignored keys', () => {
     const chain = mapper.map([
       { width: 200, overlay: OVERLAY, flags: 'tiled', miaim: 'hey hey !', super_plop: 'test?' },
       { width: 101, flags: 'tiled', height: 102, crop: 'fit' },
@@ -55,7 +55,7 @@ describe('TransformationMapper', () => {
 
   it.each([
     {
-      rule: 'the delivery type of the row stands before its public id',
+      rule: 'the delivery type of the row precedes its public id',
       steps: [{ overlay: OVERLAY, width: 800, crop: 'fit', x: 800 }],
       overlays: row('authenticated', '3bc669b21d8e'),
       components: ['c_fit,l_authenticated:3bc669b21d8e,w_800,x_800'],
@@ -68,7 +68,7 @@ describe('TransformationMapper', () => {
       components: ['g_south,l_text:sample_text_style:Stylish%20text'],
     },
     {
-      rule: 'values of a query are text',
+      rule: 'values of a query are strings',
       steps: [{ width: '201', height: '202', crop: 'fit' }],
       overlays: SEED_ROW,
       components: ['c_fit,h_202,w_201'],
@@ -87,12 +87,12 @@ describe('TransformationMapper', () => {
     expect(mapper.map(steps).components(overlays)).toEqual(components);
   });
 
-  it('maps no transformations to no components', () => {
+  it('maps an empty list to no components', () => {
     expect(mapper.map(undefined).components(new Map())).toEqual([]);
     expect(mapper.map([]).components(new Map())).toEqual([]);
   });
 
-  it('leaves out a step of which nothing maps, and keeps its place', () => {
+  it('leaves out a step without effective keys, and keeps its number', () => {
     const chain = mapper.map([{ plop: 1 }, {}, { flags: 'tiled' }, { width: 1 }]);
     expect(chain.components(new Map())).toEqual(['w_1']);
     expect(chain.steps.map((step) => step.component(new Map()))).toEqual(['', '', '', 'w_1']);
@@ -136,13 +136,13 @@ describe('TransformationMapper', () => {
     ]);
   });
 
-  it('lets `size` win over width and height, as the SDK does, and says so', () => {
+  it('lets `size` override width and height, as the SDK does, and reports it', () => {
     const [step] = mapper.map([{ width: 1, size: '10x20' }]).steps;
     expect(step?.component(new Map())).toBe('h_20,w_10');
-    expect(step?.ignored).toEqual([{ key: 'width', reason: 'overruled by `size`' }]);
+    expect(step?.ignored).toEqual([{ key: 'width', reason: 'overridden by `size`' }]);
   });
 
-  it('asks for each row once, by its id in lower case', () => {
+  it('requests each row once, by its id in lower case', () => {
     const chain = mapper.map([
       { overlay: OVERLAY.toUpperCase() },
       { underlay: OVERLAY },
@@ -151,13 +151,13 @@ describe('TransformationMapper', () => {
     expect(chain.overlayIds).toEqual([OVERLAY, OTHER]);
   });
 
-  it('throws a plain error when a row was not resolved before it was used', () => {
+  it('throws a plain error if a row was not resolved before it was used', () => {
     expect(() => mapper.map([{ overlay: OVERLAY }]).components(new Map())).toThrow(
       /^Overlay .* was not resolved/,
     );
   });
 
-  describe('keys that never act', () => {
+  describe('keys that never have an effect', () => {
     const HOSTILE = JSON.parse(
       `{"raw_transformation":"l_secret","custom_function":{"function_type":"remote","source":"https://example.org"},
         "custom_pre_function":{"function_type":"wasm","source":"x"},"secure_distribution":"evil.example.org",
@@ -175,7 +175,7 @@ describe('TransformationMapper', () => {
       expect(mapped?.ignored).toEqual([{ key, reason: expect.stringMatching(/^[a-z].*[^.]$/) as string }]);
     });
 
-    it('writes all of them together as the step without them', () => {
+    it('are ignored: the step is written as without them', () => {
       expect(mapper.map([HOSTILE]).components(new Map())).toEqual([]);
       expect(mapper.map([{ ...HOSTILE, width: 5 }]).components(new Map())).toEqual(['w_5']);
     });
@@ -195,7 +195,7 @@ describe('TransformationMapper', () => {
       const steps = [{ height: 5 }, { [key]: 1, height: 5 }];
       const refuse = (): unknown => mapper.map(steps);
       expect(refuse).toThrow(
-        `Transformation refused: step 2, \`${key}\` is not a parameter. Did you mean \`${near}\`? Correct it`,
+        `Transformation refused: step 2, \`${key}\` is not a parameter. Did you mean \`${near}\`? Fix the step`,
       );
       expect(refuse).toThrow(
         expect.objectContaining({
@@ -245,7 +245,7 @@ describe('TransformationMapper', () => {
         ['l_logo', 'fl_relative,w_0.3', 'fl_layer_apply.tiled', 'w_5'],
       ],
       [
-        'layers inside of layers',
+        'nested layers',
         [
           { overlay: OVERLAY },
           { overlay: 'text:Arial_40:Hi' },
@@ -275,7 +275,7 @@ describe('TransformationMapper', () => {
       ['authenticated', 'été 1', 'l_authenticated:%C3%A9t%C3%A9%201'],
       ['upload', 'a,b', 'l_a%252Cb'],
       ['upload', 'a?b#c&d', 'l_a%3Fb%23c%26d'],
-      // No format of Cloudinary's: what follows the dot is a part of the id.
+      // Not a format of Cloudinary: the part after the dot belongs to the id.
       ['upload', 'photo.2024', 'l_photo.2024'],
       ['private', 'v1.png/logo', 'l_private:v1.png:logo'],
       ['upload', 'logo.final_3', 'l_logo.final_3'],
@@ -301,12 +301,12 @@ describe('TransformationMapper', () => {
           (deliveryType) => [deliveryType, `marks/ou1.${extension}`] as const,
         ),
       ),
-    ] as const)('refuses %s %j, whose spelling would name something else', (deliveryType, publicId) => {
+    ] as const)('refuses %s %j, whose spelling would name another asset', (deliveryType, publicId) => {
       const error = refusal([{ width: 1 }, { overlay: OVERLAY }], row(deliveryType, publicId));
       expect(error.extensions).toMatchObject({ step: 2, key: 'overlay', value: `"${OVERLAY}"` });
     });
 
-    it('takes a default image from an uploaded overlay alone', () => {
+    it('accepts a default image only from an uploaded overlay', () => {
       const steps = [{ default_image: OVERLAY }];
       expect(mapper.map(steps).components(row('upload', 'docs/avatar'))).toEqual(['d_docs:avatar']);
       expect(refusal(steps, row('private', 'avatar')).extensions).toMatchObject({
@@ -388,7 +388,7 @@ describe('TransformationMapper', () => {
       });
     });
 
-    it('gives the range of the effect that was meant', () => {
+    it('reports the range of the intended effect', () => {
       expect(refusal([{ effect: 'blur:3000' }]).extensions['allowed']).toBe(
         '`blur` with optionally a whole number from 1 to 2000',
       );

@@ -14,7 +14,7 @@ import {
 const mapper = new TransformationMapper();
 const write = (step: Record<string, unknown>): string => mapper.map([step]).components(new Map()).join('/');
 
-/** Values of one key: those it takes with their component, ends of ranges included, and those it refuses. */
+/** Values of one key: accepted ones with their component, including the ends of ranges, and refused ones. */
 interface Case {
   readonly key: string;
   readonly accepted: readonly (readonly [value: unknown, component: string])[];
@@ -286,7 +286,7 @@ const CASES: readonly Case[] = [
         'sepia:$x',
         'sepia:50%2Cl_x',
       ],
-      // These reach another asset by its name, or are of video.
+      // These refer to another asset by name, or apply to video.
       ...[
         'swap_image:image_!docs:raindrops!',
         'swap_image:image_logo',
@@ -305,7 +305,7 @@ const CASES: readonly Case[] = [
       [{ width: 4, color: '#00390b60' }, 'bo_4px_solid_rgb:00390b60'],
       [{ width: '4' }, 'bo_4px_solid_black'],
       [{}, 'bo_2px_solid_black'],
-      // The SDK's own default, as where they are not there.
+      // The SDK's own default, as if they were absent.
       [{ width: null, color: null }, 'bo_2px_solid_black'],
     ],
     rejected: [
@@ -539,7 +539,7 @@ describe('the vocabulary', () => {
     });
   });
 
-  it('takes the text `40.0` for 40 where there is no share', () => {
+  it('reads the string `40.0` as 40 where fractions are not allowed', () => {
     const step = { opacity: '40.0', quality: '80.0', angle: ['45.0'], width: '1.0' };
     expect(write(step)).toBe('a_45,o_40,q_80,w_1.0');
     expect(() => write({ width: '100.5' })).toThrow(InvalidTransformationError);
@@ -550,7 +550,7 @@ describe('the vocabulary', () => {
     PARAMETERS.filter(({ kind }) => kind !== 'layer').flatMap(({ key }) =>
       [null, '', [], [''], [null]].map((value) => ({ key, value })),
     ),
-  )('takes $value of `$key` as if it were absent, and lists it', ({ key, value }) => {
+  )('treats $value of `$key` as absent, and lists it', ({ key, value }) => {
     const [step] = mapper.map([{ zoom: 2, prefix: 'p', [key]: value }]).steps;
     const without = { zoom: 2, prefix: 'p' } as Record<string, unknown>;
     Reflect.deleteProperty(without, key);
@@ -562,7 +562,7 @@ describe('the vocabulary', () => {
     ['overlay', 'underlay'].flatMap((key) =>
       [null, '', [], [''], [null], {}].map((value) => ({ key, value })),
     ),
-  )('never takes $value of `$key` as if it were absent', ({ key, value }) => {
+  )('never treats $value of `$key` as absent', ({ key, value }) => {
     expect(() => write({ width: 5, [key]: value })).toThrow(InvalidTransformationError);
   });
 
@@ -570,11 +570,11 @@ describe('the vocabulary', () => {
     PARAMETERS.filter(({ key }) => key !== 'border').flatMap(({ key }) =>
       [{}, ' ', '\t', [[]], [null, null], ['', ''], false].map((value) => ({ key, value })),
     ),
-  )('refuses $value of `$key`, which is no absent value', ({ key, value }) => {
+  )('refuses $value of `$key`, which is not an absent value', ({ key, value }) => {
     expect(() => write({ [key]: value })).toThrow(InvalidTransformationError);
   });
 
-  it('takes width and height where `size` has no value, and is not overruled by it', () => {
+  it('uses width and height if `size` has no value, and reports no override', () => {
     const [step] = mapper.map([{ width: 5, height: null, size: '' }]).steps;
     expect(step?.component(new Map())).toBe('w_5');
     expect(step?.ignored).toEqual([
@@ -585,7 +585,7 @@ describe('the vocabulary', () => {
     expect(sized?.component(new Map())).toBe('h_20,w_10');
     expect(sized?.ignored).toEqual([
       { key: 'width', reason: 'no value' },
-      { key: 'height', reason: 'overruled by `size`' },
+      { key: 'height', reason: 'overridden by `size`' },
     ]);
   });
 
@@ -593,7 +593,7 @@ describe('the vocabulary', () => {
     expect([...new Set(CASES.map(({ key }) => key))].sort()).toEqual([...PARAMETER_BY_KEY.keys()].sort());
   });
 
-  it('knows every parameter that the installed SDK writes, or says why it ignores it', () => {
+  it('knows every parameter that the installed SDK writes, or reports why it is ignored', () => {
     const { TRANSFORMATION_PARAMS } = createRequire(import.meta.url)('cloudinary/lib/utils/consts.js') as {
       TRANSFORMATION_PARAMS: readonly string[];
     };
@@ -619,12 +619,12 @@ describe('the vocabulary', () => {
     }
   });
 
-  it.each([...EFFECTS.keys()])('refuses `%s` with what no argument of it allows', (name) => {
+  it.each([...EFFECTS.keys()])('refuses `%s` with a value that no argument of it allows', (name) => {
     expect(() => write({ effect: `${name}:~` })).toThrow(InvalidTransformationError);
   });
 
   it.each(FLAGS.filter(({ scope }) => scope === 'layer'))(
-    'drops `$name` from a step without a layer, and says so',
+    'drops `$name` from a step without a layer, and reports it',
     ({ name }) => {
       const [step] = mapper.map([{ width: 1, flags: [name, 'lossy'] }]).steps;
       expect(step?.component(new Map())).toBe('fl_lossy,w_1');
