@@ -5,14 +5,14 @@ import { ORIGINALS, SAMPLES } from '../test/renderer/samples.js';
 
 const TARGET = process.argv[2] ?? 'docs/renderer-sheet.jpg';
 const COLUMNS = 8;
-const CELL = { width: 200, picture: 120, caption: 74, gap: 14 };
+const CELL = { width: 200, image: 120, caption: 74, gap: 14 };
 /** Neutral, so that no colour looks other than it is; what is transparent shows it. */
 const GROUND = '#a6a6a6';
 
-const { PictureRenderer } = /** @type {typeof import('../src/renderer/picture/picture-renderer.js')} */ (
-  await loadBuilt('picture-renderer')
+const { ImageRenderer } = /** @type {typeof import('../src/renderer/image/image-renderer.js')} */ (
+  await loadBuilt('image-renderer')
 );
-const { renderText } = /** @type {typeof import('../src/renderer/picture/text/render-text.js')} */ (
+const { renderText } = /** @type {typeof import('../src/renderer/image/text/render-text.js')} */ (
   await loadBuilt('text/render-text')
 );
 
@@ -20,26 +20,26 @@ const files = new Map();
 for (const [name, file] of Object.entries(ORIGINALS)) {
   files.set(name, await readFile(new URL(`../test/renderer/goldens/originals/${file}`, import.meta.url)));
 }
-const renderer = new PictureRenderer({ find: (_, publicId) => Promise.resolve(files.get(publicId) ?? null) });
+const renderer = new ImageRenderer({ find: (_, publicId) => Promise.resolve(files.get(publicId) ?? null) });
 
 const pieces = [];
 for (const [index, sample] of SAMPLES.entries()) {
   const left = CELL.gap + (index % COLUMNS) * (CELL.width + CELL.gap);
-  const top = CELL.gap + Math.floor(index / COLUMNS) * (CELL.picture + CELL.caption + CELL.gap);
-  const picture = await fitted(await render(sample), CELL.width, CELL.picture);
+  const top = CELL.gap + Math.floor(index / COLUMNS) * (CELL.image + CELL.caption + CELL.gap);
+  const image = await fitted(await render(sample), CELL.width, CELL.image);
   pieces.push({
-    input: picture.data,
-    left: left + Math.floor((CELL.width - picture.info.width) / 2),
-    top: top + CELL.picture - picture.info.height,
+    input: image.data,
+    left: left + Math.floor((CELL.width - image.info.width) / 2),
+    top: top + CELL.image - image.info.height,
   });
   const title = await written(sample.name, 'Arial_13_bold');
-  pieces.push({ ...title, left, top: top + CELL.picture + 8 });
+  pieces.push({ ...title, left, top: top + CELL.image + 8 });
   const caption = await written(sample.chain.join('/'), 'Arial_10');
-  pieces.push({ ...caption, left, top: top + CELL.picture + 26 });
+  pieces.push({ ...caption, left, top: top + CELL.image + 26 });
 }
 
 const width = CELL.gap + COLUMNS * (CELL.width + CELL.gap);
-const height = CELL.gap + Math.ceil(SAMPLES.length / COLUMNS) * (CELL.picture + CELL.caption + CELL.gap);
+const height = CELL.gap + Math.ceil(SAMPLES.length / COLUMNS) * (CELL.image + CELL.caption + CELL.gap);
 const sheet = await sharp({ create: { width, height, channels: 3, background: GROUND } })
   .composite(pieces)
   .jpeg({ quality: 82, chromaSubsampling: '4:4:4' })
@@ -49,7 +49,7 @@ process.stdout.write(`${TARGET}: ${SAMPLES.length} samples, ${width} × ${height
 
 /** @type {(module: string) => Promise<unknown>} */
 function loadBuilt(module) {
-  return import(new URL(`../dist/src/renderer/picture/${module}.js`, import.meta.url).href);
+  return import(new URL(`../dist/src/renderer/image/${module}.js`, import.meta.url).href);
 }
 
 /** @param {import('../test/renderer/samples.js').Sample} sample */

@@ -1,31 +1,31 @@
 import { DELIVERY_TYPES, type DeliveryType } from '../domain/image.js';
-import { RenderError } from './picture/render.errors.js';
+import { RenderError } from './image/render.errors.js';
 
-/** A delivery URL's path taken apart, nothing of it decoded or believed yet. */
+/** A parsed delivery URL's path, not yet decoded or verified. */
 export interface DeliveryPath {
   readonly cloudName: string;
   readonly deliveryType: DeliveryType;
-  /** What stands between `s--` and `--`; null without one. */
+  /** The text between `s--` and `--`; null without one. */
   readonly signature: string | null;
-  /** Components as they stand in the URL. */
+  /** Components as in the URL. */
   readonly chain: readonly string[];
-  /** As it stands in the URL: percent-encoded. */
+  /** As in the URL: percent-encoded. */
   readonly encodedPublicId: string;
   readonly publicId: string;
-  /** The extension, lower case; empty without one. */
+  /** The extension, in lower case; empty without one. */
   readonly format: string;
-  /** What the signature is of: chain, public id and extension, as they stand in the URL. */
+  /** The signed text: chain, public id and extension, as in the URL. */
   readonly signed: string;
 }
 
 const PATH = /^\/([\w-]+)\/image\/([a-z]+)\/(?:s--([\w-]{1,64})--\/)?(.+)$/;
 const VERSION = /^v\d{1,16}$/;
-/** What Cloudinary takes for a segment of parameters where no version is: short code, underscore, value. */
+/** A segment that Cloudinary reads as parameters if there is no version: short code, underscore, value. */
 const COMPONENT = /^[a-z]{1,3}_[^/]+$/;
 
 /**
  * Reads `/<cloud>/image/<type>/[s--…--/]<chain>/[v<version>/]<public id>.<format>`.
- * @throws RenderError (400) where it is no such path, (404) for a delivery type that no original can have.
+ * @throws RenderError (400) for any other path, (404) for a delivery type that no original can have.
  */
 export function readDeliveryPath(path: string): DeliveryPath {
   const [, cloudName = '', type = '', signature = null, rest = ''] = PATH.exec(path) ?? [];
@@ -35,7 +35,8 @@ export function readDeliveryPath(path: string): DeliveryPath {
 
   const segments = rest.split('/');
   const version = segments.findIndex((segment) => VERSION.test(segment));
-  // Without a version, what looks like a component is one. Signed URLs of this service always have a version.
+  // Without a version, any segment with the form of a component is one. Signed URLs of this service always have a
+  // version.
   const firstOther = segments.findIndex((segment) => !COMPONENT.test(segment));
   const chainLength =
     version >= 0 ? version : Math.min(firstOther < 0 ? Infinity : firstOther, segments.length - 1);
@@ -63,7 +64,7 @@ function decode(text: string): string {
   } catch {
     throw new RenderError(400, 'Invalid percent-encoding in the public id');
   }
-  // No public id has one, and Postgres takes no NUL.
+  // No public id contains one, and Postgres accepts no NUL.
   if (/\p{Cc}/u.test(decoded)) throw new RenderError(400, 'Invalid character in the public id');
   return decoded;
 }

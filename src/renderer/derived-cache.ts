@@ -3,18 +3,18 @@ import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LRUCache } from 'lru-cache';
-import type { RenderedPicture } from './picture/picture-renderer.js';
+import type { RenderedImage } from './image/image-renderer.js';
 
-type Meta = Omit<RenderedPicture, 'body'>;
+type Meta = Omit<RenderedImage, 'body'>;
 
 /**
- * Rendered pictures on disk, bounded in bytes, the longest unused leaving first. A file is one line of JSON, then the
- * body; it is written aside and renamed, so that a kill leaves either the whole or nothing.
+ * Rendered images on disk, limited in bytes; the least recently used are evicted first. A file is one line of JSON,
+ * then the body. It is written to a temporary file and renamed, so that a crash leaves no partial file.
  */
 export class DerivedCache {
   private readonly files: LRUCache<string, number>;
 
-  /** @param maxBytes Of all files together. */
+  /** @param maxBytes Of all files. */
   constructor(
     private readonly folder: string,
     maxBytes: number,
@@ -30,21 +30,21 @@ export class DerivedCache {
     this.readFolder();
   }
 
-  /** @param key Hexadecimal. @returns null where it is not kept. */
-  async get(key: string): Promise<RenderedPicture | null> {
+  /** @param key Hexadecimal. @returns null if it is not cached. */
+  async get(key: string): Promise<RenderedImage | null> {
     if (this.files.get(key) === undefined) return null;
     try {
       const file = await readFile(this.path(key));
       const end = file.indexOf(0x0a);
       return { ...(JSON.parse(file.toString('utf8', 0, end)) as Meta), body: file.subarray(end + 1) };
     } catch {
-      // Someone cleaned the folder by hand: it is only a cache.
+      // The file was deleted by hand: it is only a cache.
       this.files.delete(key);
       return null;
     }
   }
 
-  async set(key: string, { body, ...meta }: RenderedPicture): Promise<void> {
+  async set(key: string, { body, ...meta }: RenderedImage): Promise<void> {
     const file = Buffer.concat([Buffer.from(`${JSON.stringify(meta)}\n`), body]);
     const path = this.path(key);
     const aside = `${path}.${randomUUID()}.part`;
@@ -64,7 +64,7 @@ export class DerivedCache {
     return join(this.folder, key.slice(0, 2), key);
   }
 
-  /** What an earlier process left, the oldest first so that it goes first. */
+  /** Files of an earlier process, oldest first, so that they are evicted first. */
   private readFolder(): void {
     const found = readdirSync(this.folder, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())

@@ -1,10 +1,10 @@
-import { RenderError } from './picture/render.errors.js';
+import { RenderError } from './image/render.errors.js';
 
-/** How much may be rendered at once, and how long a render may wait and take. */
+/** How much may be rendered concurrently, and how long a render may wait and take. */
 export interface QueueLimits {
   readonly running: number;
   readonly waiting: number;
-  /** Milliseconds from the first byte of work. */
+  /** Milliseconds from the start of the work. */
   readonly deadline: number;
 }
 
@@ -15,8 +15,8 @@ interface Job<T> {
 }
 
 /**
- * Runs renders a few at a time, each key once however many ask for it, and drops one that nobody waits for.
- * Overload is refused at once: a queue that only grows serves nobody.
+ * Runs a few renders at a time, concurrent requests of a key once, and cancels renders without waiting clients.
+ * Overload is refused at once: an unbounded queue would fail every client.
  */
 export class RenderQueue<T> {
   private readonly jobs = new Map<string, Job<T>>();
@@ -34,15 +34,15 @@ export class RenderQueue<T> {
   }
 
   /**
-   * @param left Aborted when the one who asks has gone.
-   * @throws RenderError (503) when too many wait, or the deadline has passed.
+   * @param left Aborted when the client has disconnected.
+   * @throws RenderError (503) if too many are waiting, or the deadline has passed.
    */
   async run(key: string, left: AbortSignal, render: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const job = this.jobs.get(key) ?? this.start(key, render);
     job.waiters += 1;
     const leave = (): void => {
       job.waiters -= 1;
-      if (job.waiters === 0) job.abort.abort(new RenderError(503, 'The client has left'));
+      if (job.waiters === 0) job.abort.abort(new RenderError(503, 'The client has disconnected'));
     };
     if (left.aborted) leave();
     else left.addEventListener('abort', leave, { once: true });
@@ -55,7 +55,7 @@ export class RenderQueue<T> {
 
   private start(key: string, render: (signal: AbortSignal) => Promise<T>): Job<T> {
     if (this.running >= this.limits.running && this.waiting.length >= this.limits.waiting) {
-      throw new RenderError(503, 'Too many pictures are being rendered');
+      throw new RenderError(503, 'Too many images are being rendered');
     }
     const abort = new AbortController();
     const job: Job<T> = { abort, waiters: 0, result: this.runInTurn(render, abort) };
@@ -64,7 +64,7 @@ export class RenderQueue<T> {
       if (this.jobs.get(key) === job) this.jobs.delete(key);
     };
     job.result.then(done, done);
-    // Who comes after the abort must not be handed a dying job.
+    // A request after the abort must not join the aborted job.
     abort.signal.addEventListener('abort', done, { once: true });
     return job;
   }
@@ -72,7 +72,7 @@ export class RenderQueue<T> {
   private async runInTurn(render: (signal: AbortSignal) => Promise<T>, abort: AbortController): Promise<T> {
     await this.takePlace(abort.signal);
     const timer = setTimeout(() => {
-      abort.abort(new RenderError(503, 'The picture took too long to render'));
+      abort.abort(new RenderError(503, 'The image took too long to render'));
     }, this.limits.deadline);
     try {
       abort.signal.throwIfAborted();
@@ -80,13 +80,13 @@ export class RenderQueue<T> {
     } finally {
       clearTimeout(timer);
       const next = this.waiting.shift();
-      // The place is handed on; it is free only when nobody waits.
+      // The slot passes to the next waiting render; it is free only if there is none.
       if (next === undefined) this.running -= 1;
       else next();
     }
   }
 
-  /** Waits for a place among the running. One that nobody waits for any more gives up its turn at once. */
+  /** Waits for a slot. A render without waiting clients leaves the queue at once. */
   private takePlace(signal: AbortSignal): Promise<void> {
     if (this.running < this.limits.running) {
       this.running += 1;

@@ -1,23 +1,25 @@
 import type { LayerAsset } from '../transformations/asset-layer.js';
-import type { RenderedPicture, RenderRequest } from './picture/picture-renderer.js';
-import type { TextStyle } from './picture/text/text-style.js';
+import type { RenderedImage, RenderRequest } from './image/image-renderer.js';
+import type { TextStyle } from './image/text/text-style.js';
 
-/** What a render worker is started with. */
+/** The data that a render worker starts with. */
 export interface RenderWorkerData {
   /** Named text styles. */
   readonly textStyles: ReadonlyMap<string, TextStyle>;
 }
 
-/** One render, as it crosses to a worker. */
+/** One render, as sent to a worker. */
 export interface RenderTask {
   readonly request: RenderRequest;
-  /** Every original that the render may use, by `originalKey`; null for one that does not exist. */
+  /** Every original that the render may use, by `originalKey`; null if it does not exist. */
   readonly originals: ReadonlyMap<string, Uint8Array | null>;
 }
 
-/** What comes back: a picture, or the status and reason of a `RenderError`, whose class does not cross threads. */
+/**
+ * The result: an image, or the status and reason of a `RenderError`, whose class cannot be transferred between threads.
+ */
 export type RenderOutcome =
-  { readonly picture: RenderedPicture } | { readonly status: 400 | 401 | 404 | 503; readonly reason: string };
+  { readonly image: RenderedImage } | { readonly status: 400 | 401 | 404 | 503; readonly reason: string };
 
 export function originalKey({ deliveryType, publicId }: LayerAsset): string {
   return `${deliveryType}/${publicId}`;

@@ -4,32 +4,32 @@ import { Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { Piscina } from 'piscina';
 import { readVersion } from '../platform/config/package-version.js';
 import { findAssets } from './chain/chain.parser.js';
-import type { Originals, RenderedPicture, RenderRequest } from './picture/picture-renderer.js';
-import { RenderError } from './picture/render.errors.js';
-import type { TextStyle } from './picture/text/text-style.js';
+import type { Originals, RenderedImage, RenderRequest } from './image/image-renderer.js';
+import { RenderError } from './image/render.errors.js';
+import type { TextStyle } from './image/text/text-style.js';
 import { originalKey, type RenderOutcome, type RenderTask } from './render-task.js';
 
-/** Where Node finds the worker's file: beside this one, or where it was built when this one runs from its source. */
+/** The worker's file: beside this one or, if this one runs from source, in the build. */
 const WORKER = new URL(
   import.meta.url.endsWith('.ts') ? '../../dist/src/renderer/render.worker.js' : './render.worker.js',
   import.meta.url,
 );
-/** Milliseconds until a thread without work ends. */
+/** Milliseconds until an idle thread exits. */
 const IDLE = 60_000;
-/** Heap of one worker; pictures lie outside of it. */
+/** Heap of one worker; it does not contain the images. */
 const MAX_HEAP_MIB = 512;
 
 /**
- * Renders on threads of their own, since an effect is a loop over pixels that lets nothing else run on its thread. A
- * render that is aborted ends with its thread, in the middle of a loop too; the next one gets another.
+ * Renders on separate threads, because an effect is a loop over pixels that blocks its thread. Aborting a render ends
+ * its thread, even within a loop; the next render starts a new one.
  */
 export class RenderWorkers implements OnApplicationShutdown {
   private readonly logger = new Logger(RenderWorkers.name);
-  /** What pictures depend on beside chain and originals: another program or another style may make others. */
+  /** What images depend on beside chain and originals: they may change with the program and the styles. */
   readonly edition: string;
   private readonly pool: Piscina<RenderTask, RenderOutcome>;
 
-  /** @param threads Renders at once; a thread starts with the first render that needs it. */
+  /** @param threads Concurrent renders; a thread starts with the first render that needs it. */
   constructor(
     private readonly originals: Originals,
     textStyles: ReadonlyMap<string, TextStyle>,
@@ -44,25 +44,25 @@ export class RenderWorkers implements OnApplicationShutdown {
       idleTimeout: IDLE,
       resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MIB },
       workerData: { textStyles },
-      // A render gives way to redirects where they share a core.
+      // Renders have a lower priority than redirects on the same core.
       niceIncrement: 10,
     });
   }
 
   /**
-   * @param signal Ends the render's thread; the reason is thrown.
-   * @throws {RenderError} 400 for what is wrong with the chain or not supported, 404 where there is no original, 503
-   * where the render needs more memory than a worker has.
+   * @param signal Ends the render's thread; its reason is thrown.
+   * @throws {RenderError} 400 for an invalid or unsupported chain, 404 if there is no original, 503 if the render
+   *   exceeds the worker's memory.
    */
-  async render(request: RenderRequest, signal: AbortSignal): Promise<RenderedPicture> {
+  async render(request: RenderRequest, signal: AbortSignal): Promise<RenderedImage> {
     const task = { request, originals: await this.readOriginals(request) };
     signal.throwIfAborted();
     const outcome = await this.run(task, signal);
     if ('reason' in outcome) throw new RenderError(outcome.status, outcome.reason);
-    const { picture } = outcome;
-    const { buffer, byteOffset, byteLength } = picture.body;
-    // A Buffer arrives as the plain bytes that it is.
-    return { ...picture, body: Buffer.from(buffer, byteOffset, byteLength) };
+    const { image } = outcome;
+    const { buffer, byteOffset, byteLength } = image.body;
+    // A Buffer arrives as a plain Uint8Array.
+    return { ...image, body: Buffer.from(buffer, byteOffset, byteLength) };
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -76,7 +76,7 @@ export class RenderWorkers implements OnApplicationShutdown {
       signal.throwIfAborted();
       if (!isOutOfMemory(error)) throw error;
       this.logger.warn('A render worker ran out of memory and was replaced');
-      throw new RenderError(503, 'The picture needs more memory than a render may use');
+      throw new RenderError(503, 'The image needs more memory than a render may use');
     }
   }
 
@@ -104,7 +104,7 @@ export function editionOf(textStyles: ReadonlyMap<string, TextStyle>): string {
     .digest('hex');
 }
 
-/** Memory that can be handed over instead of copied: a file's own, not a part of Node's pool. */
+/** Memory that can be transferred instead of copied: a file's own, not a part of Node's pool. */
 function transferable({ originals }: RenderTask): ArrayBuffer[] {
   return [...originals.values()].flatMap((bytes) =>
     bytes?.buffer instanceof ArrayBuffer && bytes.buffer.byteLength === bytes.byteLength

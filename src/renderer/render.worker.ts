@@ -1,18 +1,18 @@
 import { workerData } from 'node:worker_threads';
 import sharp from 'sharp';
-import { PictureRenderer } from './picture/picture-renderer.js';
-import { DEFAULT_LIMITS } from './picture/limits.js';
-import { RenderError } from './picture/render.errors.js';
+import { ImageRenderer } from './image/image-renderer.js';
+import { DEFAULT_LIMITS } from './image/limits.js';
+import { RenderError } from './image/render.errors.js';
 import { originalKey, type RenderOutcome, type RenderTask, type RenderWorkerData } from './render-task.js';
 
-// The pool has as many workers as there are cores to spare.
+// The pool has one worker per available core.
 sharp.concurrency(1);
 
 const { textStyles } = workerData as RenderWorkerData;
 
-/** Renders one picture on this thread, loops over pixels included. The pool ends the thread where it takes too long. */
+/** Renders one image on this thread. The pool ends the thread if it takes too long. */
 export async function render({ request, originals }: RenderTask): Promise<RenderOutcome> {
-  const renderer = new PictureRenderer(
+  const renderer = new ImageRenderer(
     {
       find: (deliveryType, publicId) => {
         const bytes = originals.get(originalKey({ deliveryType, publicId }));
@@ -23,7 +23,7 @@ export async function render({ request, originals }: RenderTask): Promise<Render
     textStyles,
   );
   try {
-    return { picture: await renderer.render(request, new AbortController().signal) };
+    return { image: await renderer.render(request, new AbortController().signal) };
   } catch (error) {
     if (!(error instanceof RenderError)) throw error;
     return { status: error.status, reason: error.message };

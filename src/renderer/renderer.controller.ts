@@ -1,7 +1,7 @@
 import { Controller, Get, Query, Req, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { sendPicture, sendRenderError } from './picture-response.js';
+import { sendImage, sendRenderError } from './image-response.js';
 import { RendererService } from './renderer.service.js';
 
 /** Cloudinary's delivery paths on this service, in mode `local`. */
@@ -24,7 +24,7 @@ export class RendererController {
     const { accept } = request.headers;
     await this.renderer.deliver({ path, authToken, accept }, left.signal).then(
       (delivered) => {
-        sendPicture(request, reply, delivered);
+        sendImage(request, reply, delivered);
       },
       (error: unknown) => {
         sendRenderError(request, reply, error);

@@ -8,7 +8,7 @@ import { Observations } from '../platform/observability/observations.js';
 import { OriginalsModule } from '../originals/originals.module.js';
 import { OriginalsStore } from '../originals/originals.store.js';
 import { DerivedCache } from './derived-cache.js';
-import { loadTextStyles } from './picture/text/text-styles.js';
+import { loadTextStyles } from './image/text/text-styles.js';
 import { RenderQueue } from './render-queue.js';
 import { RenderWorkers } from './render-workers.js';
 import { RendererController } from './renderer.controller.js';
@@ -18,7 +18,7 @@ const MIB = 1024 * 1024;
 const CACHE_BYTES = 512 * MIB;
 const QUEUE_LIMITS = { running: Math.max(1, availableParallelism() - 1), waiting: 100, deadline: 20_000 };
 
-/** The `local` delivery mode: pixels without an account. */
+/** The `local` delivery mode: renders images without an account. */
 @Module({
   imports: [CloudinaryModule, OriginalsModule],
   controllers: [RendererController],

@@ -7,14 +7,14 @@ import { Tracing } from '../platform/observability/tracing.js';
 import { findAssets } from './chain/chain.parser.js';
 import { type DeliveryPath, readDeliveryPath } from './delivery-path.js';
 import { DerivedCache } from './derived-cache.js';
-import { negotiate } from './picture/encode.js';
-import type { RenderedPicture } from './picture/picture-renderer.js';
-import { RenderError } from './picture/render.errors.js';
+import { negotiate } from './image/encode.js';
+import type { RenderedImage } from './image/image-renderer.js';
+import { RenderError } from './image/render.errors.js';
 import { RenderQueue } from './render-queue.js';
 import { RenderWorkers } from './render-workers.js';
 
-/** A request for a picture, as it came. */
-export interface PictureRequest {
+/** A request for an image, as received. */
+export interface ImageRequest {
   /** Undecoded, without the query. */
   readonly path: string;
   /** `__cld_token__` of the query. */
@@ -22,15 +22,15 @@ export interface PictureRequest {
   readonly accept: string | undefined;
 }
 
-export interface DeliveredPicture {
-  readonly picture: RenderedPicture;
+export interface DeliveredImage {
+  readonly image: RenderedImage;
   /** An entity tag with its quotes. */
   readonly etag: string;
-  /** Whether shared caches may keep it. */
+  /** Whether shared caches may store it. */
   readonly isPublic: boolean;
 }
 
-/** Delivers pictures at Cloudinary's own paths: verifies the URL, then renders, or finds what was rendered. */
+/** Delivers images at Cloudinary's paths: verifies the URL, then returns the cached image or renders it. */
 @Injectable()
 export class RendererService {
   private readonly logger = new Logger(RendererService.name);
@@ -40,13 +40,13 @@ export class RendererService {
     private readonly originals: OriginalsStore,
     private readonly workers: RenderWorkers,
     private readonly cache: DerivedCache,
-    private readonly queue: RenderQueue<RenderedPicture>,
+    private readonly queue: RenderQueue<RenderedImage>,
     private readonly observations: Observations,
     private readonly tracing: Tracing,
   ) {}
 
   /** @throws RenderError with Cloudinary's status: 400 chain, 401 signature, 404 original, 503 overload. */
-  async deliver(request: PictureRequest, left: AbortSignal): Promise<DeliveredPicture> {
+  async deliver(request: ImageRequest, left: AbortSignal): Promise<DeliveredImage> {
     try {
       return await this.find(request, left);
     } catch (error) {
@@ -55,23 +55,23 @@ export class RendererService {
     }
   }
 
-  private async find(request: PictureRequest, left: AbortSignal): Promise<DeliveredPicture> {
+  private async find(request: ImageRequest, left: AbortSignal): Promise<DeliveredImage> {
     const path = readDeliveryPath(request.path);
     this.authorize(path, request);
     const key = await this.keyOf(path, request.accept);
     const kept = await this.cache.get(key);
     this.observations.renderCache[kept === null ? 'miss' : 'hit'] += 1;
-    const picture =
+    const image =
       kept ??
       (await this.tracing.run('render', () =>
         this.queue.run(key, left, (signal) => this.render(key, path, request.accept, signal)),
       ));
-    return { picture, etag: `"${key.slice(0, 32)}"`, isPublic: path.deliveryType === 'upload' };
+    return { image, etag: `"${key.slice(0, 32)}"`, isPublic: path.deliveryType === 'upload' };
   }
 
   private authorize(
     { cloudName, deliveryType, chain, signature, signed }: DeliveryPath,
-    request: PictureRequest,
+    request: ImageRequest,
   ): void {
     if (cloudName !== this.verifier.cloudName) throw new RenderError(401, `Unknown cloud ${cloudName}`);
     if (signature !== null) {
@@ -82,13 +82,14 @@ export class RendererService {
       if (this.verifier.isAuthorized(request.authToken, request.path)) return;
       throw new RenderError(401, 'Invalid or expired authentication token');
     }
-    // Cloudinary's uploaded pictures are open to everyone; what a token was to seal is no layer of theirs either.
+    // At Cloudinary uploaded images are public; a chain that a token should protect must not use other layers without a
+    // signature.
     const types = [deliveryType, ...findAssets(chain).map((layer) => layer.deliveryType)];
     const sealed = types.find((type) => type !== 'upload');
-    if (sealed !== undefined) throw new RenderError(401, `${sealed} pictures need a signed URL`);
+    if (sealed !== undefined) throw new RenderError(401, `${sealed} images need a signed URL`);
   }
 
-  /** By the content of everything that is in the picture: a new original is a new picture, whatever its version. */
+  /** By the content of all originals in the image: a new original gives a new image, whatever its version. */
   private async keyOf(path: DeliveryPath, accept: string | undefined): Promise<string> {
     const assets = [{ deliveryType: path.deliveryType, publicId: path.publicId }, ...findAssets(path.chain)];
     const rows = await Promise.all(assets.map((asset) => this.originals.findRow(asset)));
@@ -108,18 +109,16 @@ export class RendererService {
     { deliveryType, publicId, chain, format }: DeliveryPath,
     accept: string | undefined,
     signal: AbortSignal,
-  ): Promise<RenderedPicture> {
+  ): Promise<RenderedImage> {
     const startedAt = performance.now();
-    const picture = await this.workers.render({ deliveryType, publicId, chain, format, accept }, signal);
+    const image = await this.workers.render({ deliveryType, publicId, chain, format, accept }, signal);
     this.observations.renders.observe(performance.now() - startedAt);
     try {
-      await this.cache.set(key, picture);
+      await this.cache.set(key, image);
     } catch (error) {
-      // A full disk, say: the picture is there all the same.
-      this.logger.warn(
-        `A rendered picture could not be kept: ${error instanceof Error ? error.message : ''}`,
-      );
+      // A full disk, for example: the image is delivered anyway.
+      this.logger.warn(`Could not cache a rendered image: ${error instanceof Error ? error.message : ''}`);
     }
-    return picture;
+    return image;
   }
 }

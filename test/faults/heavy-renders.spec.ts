@@ -10,10 +10,10 @@ import { getPicture, uploadPictures } from '../support/pictures.js';
 import { createTenant, post, SEED, type Tenant } from '../support/seed.js';
 import { API_SECRET, CLOUD, startService, type Service } from '../support/service.js';
 
-/** A square as large as a picture between two components may be. */
+/** A square as large as an image between two components may be. */
 const SIDE = 4_990;
 const LARGE = `c_scale,h_${SIDE},w_${SIDE}`;
-/** As many as `work` allows on such a picture. */
+/** As many as `work` allows on such an image. */
 const HEAVIEST = [LARGE, ...Array.from({ length: 9 }, () => 'e_vignette')];
 /** Milliseconds: far more than a thread that serves needs, far less than a render takes. */
 const PATIENCE = 2_000;
@@ -35,22 +35,22 @@ describe('a render worker', () => {
   afterAll(() => workers.onApplicationShutdown());
 
   it('ends in the middle of a loop when its deadline passes, and the next render has another', async () => {
-    const queue = new RenderQueue<RenderedPicture>({ running: 1, waiting: 1, deadline: 300 });
+    const queue = new RenderQueue<RenderedImage>({ running: 1, waiting: 1, deadline: 300 });
     const stays = new AbortController().signal;
     const render = (chain: string[]) => (signal: AbortSignal) =>
       workers.render({ ...request, chain }, signal);
     const startedAt = performance.now();
     await expect(queue.run('heavy', stays, render(HEAVIEST))).rejects.toMatchObject({
       status: 503,
-      message: 'The picture took too long to render',
+      message: 'The image took too long to render',
     });
     expect(performance.now() - startedAt).toBeLessThan(PATIENCE);
-    const patient = new RenderQueue<RenderedPicture>({ running: 1, waiting: 1, deadline: 20_000 });
+    const patient = new RenderQueue<RenderedImage>({ running: 1, waiting: 1, deadline: 20_000 });
     await expect(patient.run('light', stays, render(['w_10']))).resolves.toMatchObject({ width: 10 });
   });
 
   it('ends when the last client has left', async () => {
-    const queue = new RenderQueue<RenderedPicture>({ running: 1, waiting: 1, deadline: 20_000 });
+    const queue = new RenderQueue<RenderedImage>({ running: 1, waiting: 1, deadline: 20_000 });
     const left = new AbortController();
     const rendering = queue.run('left', left.signal, (signal) =>
       workers.render({ ...request, chain: HEAVIEST }, signal),
@@ -118,7 +118,7 @@ describe('a service that renders the heaviest chains', () => {
       .replace('https://res.cloudinary.com', service.url);
 
   it.each([
-    ['31 vignettes on the largest picture', [LARGE, ...Array.from({ length: 31 }, () => 'e_vignette')], true],
+    ['31 vignettes on the largest image', [LARGE, ...Array.from({ length: 31 }, () => 'e_vignette')], true],
     [
       '60 components without a token on an open original',
       [LARGE, ...Array.from({ length: 60 }, () => 'e_blur:2000')],

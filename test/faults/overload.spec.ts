@@ -89,7 +89,7 @@ describe('more pictures than can be rendered at once', () => {
       expect(each).toEqual({
         status: 503,
         retryAfter: '1',
-        reason: 'Too many pictures are being rendered',
+        reason: 'Too many images are being rendered',
       });
     }
     for (const { leave } of clients) leave();

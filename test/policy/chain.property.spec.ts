@@ -11,7 +11,7 @@ import { readClaims } from '../../src/tokens/token-claims.js';
 import type { LayerAsset } from '../../src/transformations/asset-layer.js';
 import { InvalidTransformationError } from '../../src/transformations/transformation.errors.js';
 import { TransformationMapper } from '../../src/transformations/transformation.mapper.js';
-import { RenderError } from '../../src/renderer/picture/render.errors.js';
+import { RenderError } from '../../src/renderer/image/render.errors.js';
 import { drawn, render, shelf } from '../renderer/drawings.js';
 import { acceptedSteps, type Step, withAbsentValues } from '../support/steps.arbitrary.js';
 

@@ -5,7 +5,7 @@ import { NO_POLICY } from '../../src/policy/compile-policy.js';
 import { findAssets, parseChain } from '../../src/renderer/chain/chain.parser.js';
 import { nestLayers, type Step } from '../../src/renderer/chain/chain-tree.js';
 import { writeComponent } from '../../src/renderer/chain/component.js';
-import { RenderError } from '../../src/renderer/picture/render.errors.js';
+import { RenderError } from '../../src/renderer/image/render.errors.js';
 import { type LayerAsset, TransformationMapper } from '../../src/transformations/transformation.mapper.js';
 import { acceptedSteps } from '../support/steps.arbitrary.js';
 

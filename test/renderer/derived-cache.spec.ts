@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DerivedCache } from '../../src/renderer/derived-cache.js';
-import type { RenderedPicture } from '../../src/renderer/picture/picture-renderer.js';
+import type { RenderedImage } from '../../src/renderer/image/image-renderer.js';
 
 let folder: string;
 beforeEach(() => {
@@ -14,7 +14,7 @@ afterEach(() => {
 });
 
 const key = (digit: number): string => digit.toString(16).padStart(64, '0');
-const picture = (bytes: number): RenderedPicture => ({
+const image = (bytes: number): RenderedImage => ({
   // A newline in the body must not be taken for the end of the first line.
   body: Buffer.alloc(bytes, '\n'),
   contentType: 'image/png',
@@ -30,8 +30,8 @@ const files = (): string[] =>
 
 describe('the derived cache', () => {
   it('gives back what was put in, also to the next process', async () => {
-    await new DerivedCache(folder, 10_000).set(key(1), picture(100));
-    expect(await new DerivedCache(folder, 10_000).get(key(1))).toStrictEqual(picture(100));
+    await new DerivedCache(folder, 10_000).set(key(1), image(100));
+    expect(await new DerivedCache(folder, 10_000).get(key(1))).toStrictEqual(image(100));
   });
 
   it('has nothing for a key that was not put in', async () => {
@@ -40,23 +40,23 @@ describe('the derived cache', () => {
 
   it('lets the longest unused go when it is full, file and all', async () => {
     const cache = new DerivedCache(folder, 3_000);
-    await cache.set(key(1), picture(1_000));
-    await cache.set(key(2), picture(1_000));
+    await cache.set(key(1), image(1_000));
+    await cache.set(key(2), image(1_000));
     await cache.get(key(1));
-    await cache.set(key(3), picture(1_000));
+    await cache.set(key(3), image(1_000));
     expect(await cache.get(key(2))).toBeNull();
     expect(files().sort()).toStrictEqual([key(1), key(3)]);
   });
 
   it('keeps its bound over a restart', async () => {
     const cache = new DerivedCache(folder, 10_000);
-    for (let digit = 1; digit <= 5; digit += 1) await cache.set(key(digit), picture(1_000));
+    for (let digit = 1; digit <= 5; digit += 1) await cache.set(key(digit), image(1_000));
     expect(new DerivedCache(folder, 2_500)).toBeDefined();
     expect(files()).toHaveLength(2);
   });
 
   it('removes what a killed process left half-written, and heeds no other file', async () => {
-    await new DerivedCache(folder, 10_000).set(key(1), picture(10));
+    await new DerivedCache(folder, 10_000).set(key(1), image(10));
     writeFileSync(join(folder, `${key(2)}.x.part`), 'half');
     writeFileSync(join(folder, 'README'), 'mine');
     const cache = new DerivedCache(folder, 10_000);
@@ -66,10 +66,10 @@ describe('the derived cache', () => {
 
   it('renders again where someone cleaned the folder', async () => {
     const cache = new DerivedCache(folder, 10_000);
-    await cache.set(key(1), picture(10));
+    await cache.set(key(1), image(10));
     rmSync(folder, { recursive: true });
     expect(await cache.get(key(1))).toBeNull();
-    await cache.set(key(1), picture(10));
-    expect(await cache.get(key(1))).toStrictEqual(picture(10));
+    await cache.set(key(1), image(10));
+    expect(await cache.get(key(1))).toStrictEqual(image(10));
   });
 });

@@ -1,11 +1,11 @@
 import sharp, { type Sharp } from 'sharp';
-import type { Originals } from '../../src/renderer/picture/originals.js';
+import type { Originals } from '../../src/renderer/image/originals.js';
 import {
-  PictureRenderer,
-  type RenderedPicture,
+  ImageRenderer,
+  type RenderedImage,
   type RenderRequest,
-} from '../../src/renderer/picture/picture-renderer.js';
-import { RenderError } from '../../src/renderer/picture/render.errors.js';
+} from '../../src/renderer/image/image-renderer.js';
+import { RenderError } from '../../src/renderer/image/render.errors.js';
 
 /** Red, green, blue, alpha. */
 export type Pixel = readonly [number, number, number, number];
@@ -43,9 +43,9 @@ export async function render(
   originals: Originals | Buffer,
   chain: readonly string[],
   request: Partial<RenderRequest> = {},
-): Promise<RenderedPicture> {
+): Promise<RenderedImage> {
   const found = Buffer.isBuffer(originals) ? shelf({ 'private/photo': originals }) : originals;
-  return await new PictureRenderer(found).render(
+  return await new ImageRenderer(found).render(
     { deliveryType: 'private', publicId: 'photo', chain, format: 'png', accept: undefined, ...request },
     new AbortController().signal,
   );

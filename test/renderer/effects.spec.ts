@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { applyEffect, effectFidelity } from '../../src/renderer/picture/effects/apply-effect.js';
-import type { EffectContext } from '../../src/renderer/picture/effects/effect-context.js';
-import { IMPLEMENTED } from '../../src/renderer/picture/effects/effect-table.js';
-import { parsePaint } from '../../src/renderer/picture/effects/paint.js';
-import { isLayerEffect } from '../../src/renderer/picture/layers/compose-layer.js';
-import type { Frame, Picture } from '../../src/renderer/picture/picture.js';
-import { RenderError } from '../../src/renderer/picture/render.errors.js';
+import { applyEffect, effectFidelity } from '../../src/renderer/image/effects/apply-effect.js';
+import type { EffectContext } from '../../src/renderer/image/effects/effect-context.js';
+import { IMPLEMENTED } from '../../src/renderer/image/effects/effect-table.js';
+import { parsePaint } from '../../src/renderer/image/effects/paint.js';
+import { isLayerEffect } from '../../src/renderer/image/layers/compose-layer.js';
+import type { Frame, RasterImage } from '../../src/renderer/image/raster-image.js';
+import { RenderError } from '../../src/renderer/image/render.errors.js';
 import { color } from '../../src/transformations/color.js';
 import { EFFECTS } from '../../src/transformations/effects.js';
 
@@ -26,14 +26,14 @@ function drawn(width: number, height: number, at: (x: number, y: number) => Rgba
   return { width, height, pixels };
 }
 
-const still = (frame: Frame): Picture => ({ frames: [frame], delays: [], loop: 0 });
-const row = (...colors: readonly Rgba[]): Picture =>
+const still = (frame: Frame): RasterImage => ({ frames: [frame], delays: [], loop: 0 });
+const row = (...colors: readonly Rgba[]): RasterImage =>
   still(drawn(colors.length, 1, (x) => colors[x] ?? CLEAR));
-const pixel = ({ frames: [{ width, pixels }] }: Picture, x: number, y = 0): number[] => [
+const pixel = ({ frames: [{ width, pixels }] }: RasterImage, x: number, y = 0): number[] => [
   ...pixels.subarray((y * width + x) * 4, (y * width + x) * 4 + 4),
 ];
-const run = (picture: Picture, effect: string, context: EffectContext = {}): Promise<Picture> =>
-  applyEffect(picture, effect, context);
+const run = (image: RasterImage, effect: string, context: EffectContext = {}): Promise<RasterImage> =>
+  applyEffect(image, effect, context);
 /** What an effect makes of one colour. */
 const of = async (colour: Rgba, effect: string, context: EffectContext = {}): Promise<number[]> =>
   pixel(await run(row(colour), effect, context), 0);
@@ -136,8 +136,8 @@ describe('an effect of colours', () => {
   });
 
   it('replace_color moves the shades of one color to another, and leaves the others', async () => {
-    const picture = row([200, 20, 20, 255], [120, 10, 10, 255], [20, 200, 20, 255], [128, 128, 128, 255]);
-    const result = await run(picture, 'replace_color:blue:30:c81414');
+    const image = row([200, 20, 20, 255], [120, 10, 10, 255], [20, 200, 20, 255], [128, 128, 128, 255]);
+    const result = await run(image, 'replace_color:blue:30:c81414');
     const [red = 0, , blue = 0] = pixel(result, 0);
     expect(blue).toBeGreaterThan(red + 100);
     expect(pixel(result, 2)).toEqual([20, 200, 20, 255]);
@@ -172,7 +172,7 @@ describe('an effect of colours', () => {
     expect(pixel(await run(row([30, 30, 30, 255]), 'auto_brightness'), 0)[0]).toBeGreaterThan(60);
   });
 
-  it('leaves a picture of one shade as it is where there is nothing to stretch', async () => {
+  it('leaves an image of one shade as it is where there is nothing to stretch', async () => {
     for (const effect of ['auto_color', 'auto_contrast']) {
       expect(await of([90, 90, 90, 255], effect)).toEqual([90, 90, 90, 255]);
     }
@@ -291,22 +291,22 @@ describe('trim', () => {
   });
 
   it('takes what is within the tolerance for the border', async () => {
-    const picture = still(
+    const image = still(
       drawn(20, 14, (x, y) => (inside(x, y) ? BLACK : x % 2 === 0 ? WHITE : [240, 240, 240, 255])),
     );
-    expect((await run(picture, 'trim:0')).frames[0]).toMatchObject({ width: 19 });
-    expect((await run(picture, 'trim:5')).frames[0]).toMatchObject({ width: 19 });
-    expect((await run(picture, 'trim:6')).frames[0]).toMatchObject({ width: 7, height: 6 });
+    expect((await run(image, 'trim:0')).frames[0]).toMatchObject({ width: 19 });
+    expect((await run(image, 'trim:5')).frames[0]).toMatchObject({ width: 19 });
+    expect((await run(image, 'trim:6')).frames[0]).toMatchObject({ width: 7, height: 6 });
   });
 
   it('cuts a border of a given color, or nothing where there is none', async () => {
-    const picture = still(drawn(20, 14, (x, y) => (inside(x, y) ? BLACK : WHITE)));
-    expect((await run(picture, 'trim:10:white')).frames[0]).toMatchObject({ width: 7 });
-    expect((await run(picture, 'trim:fff')).frames[0]).toMatchObject({ width: 7 });
-    expect((await run(picture, 'trim:10:red')).frames[0]).toMatchObject({ width: 20 });
+    const image = still(drawn(20, 14, (x, y) => (inside(x, y) ? BLACK : WHITE)));
+    expect((await run(image, 'trim:10:white')).frames[0]).toMatchObject({ width: 7 });
+    expect((await run(image, 'trim:fff')).frames[0]).toMatchObject({ width: 7 });
+    expect((await run(image, 'trim:10:red')).frames[0]).toMatchObject({ width: 20 });
   });
 
-  it('leaves a picture that is all border', async () => {
+  it('leaves an image that is all border', async () => {
     expect((await run(still(drawn(6, 5, () => WHITE)), 'trim')).frames[0]).toMatchObject({
       width: 6,
       height: 5,
@@ -367,9 +367,9 @@ describe('an effect of the shape', () => {
   });
 
   it('make_transparent takes the background away, or a given color', async () => {
-    const picture = row([250, 250, 250, 255], WHITE, RED);
+    const image = row([250, 250, 250, 255], WHITE, RED);
     const alphas = async (effect: string, context: EffectContext = {}): Promise<unknown[]> => {
-      const result = await run(picture, effect, context);
+      const result = await run(image, effect, context);
       return [0, 1, 2].map((x) => pixel(result, x)[3]);
     };
     expect(await alphas('make_transparent')).toEqual([0, 0, 255]);
@@ -384,12 +384,12 @@ describe('an effect of the shape', () => {
 });
 
 describe('an effect of time', () => {
-  const film: Picture = {
+  const film: RasterImage = {
     frames: [drawn(2, 1, () => WHITE), drawn(2, 1, () => WHITE), drawn(2, 1, () => WHITE)],
     delays: [100, 100, 100],
     loop: 3,
   };
-  const lights = ({ frames }: Picture): unknown[] => frames.map(({ pixels }) => pixels[0]);
+  const lights = ({ frames }: RasterImage): unknown[] => frames.map(({ pixels }) => pixels[0]);
 
   it('loop says how often an animation plays', async () => {
     expect((await run(film, 'loop')).loop).toBe(0);
@@ -431,7 +431,7 @@ describe('the table of effects', () => {
   });
 
   it.each([...IMPLEMENTED.keys()])('%s renders without arguments or says which it needs', async (name) => {
-    const film: Picture = { frames: [GRADIENT, GRADIENT], delays: [40, 40], loop: 0 };
+    const film: RasterImage = { frames: [GRADIENT, GRADIENT], delays: [40, 40], loop: 0 };
     const needsArguments = ['recolor', 'replace_color'].includes(name);
     const result = run(film, name);
     if (needsArguments) await expect(result).rejects.toMatchObject({ status: 400 });

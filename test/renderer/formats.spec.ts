@@ -1,6 +1,6 @@
 import sharp, { type Metadata } from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { negotiate } from '../../src/renderer/picture/encode.js';
+import { negotiate } from '../../src/renderer/image/encode.js';
 import { BLUE, CLEAR, drawn, GREEN, quadrants, RED, refusal, render, unpack, YELLOW } from './drawings.js';
 
 const photo = await quadrants(80, 60).jpeg({ quality: 95 }).toBuffer();

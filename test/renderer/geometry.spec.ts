@@ -4,7 +4,7 @@ import { drawn, quadrants, refusal, render } from './drawings.js';
 
 /**
  * Dimensions by formulas written down from https://cloudinary.com/documentation/transformation_reference#c_crop_resize
- * and its neighbours, apart from the code under test. W × H is the picture, w × h the box.
+ * and its neighbours, apart from the code under test. W × H is the image, w × h the box.
  */
 
 interface Sizes {
@@ -44,8 +44,8 @@ const FORMULAS: readonly (readonly [
 ])[] = [
   ['scale', 'is exactly the box', ({ w, h }) => [w, h]],
   ['fit', 'takes as much of the box as its ratio lets it, up or down', (s) => by(s, fit(s))],
-  ['limit', 'is fit, never larger than the picture', (s) => by(s, Math.min(1, fit(s)))],
-  ['mfit', 'is fit, never smaller than the picture', (s) => by(s, Math.max(1, fit(s)))],
+  ['limit', 'is fit, never larger than the image', (s) => by(s, Math.min(1, fit(s)))],
+  ['mfit', 'is fit, never smaller than the image', (s) => by(s, Math.max(1, fit(s)))],
   ['fill', 'is exactly the box', ({ w, h }) => [w, h]],
   ['thumb,g_center', 'is exactly the box', ({ w, h }) => [w, h]],
   ['auto,g_auto', 'is exactly the box', ({ w, h }) => [w, h]],
@@ -62,7 +62,7 @@ const FORMULAS: readonly (readonly [
   ['fill_pad,g_auto', 'is exactly the box', ({ w, h }) => [w, h]],
   ['auto_pad,g_auto', 'is exactly the box', ({ w, h }) => [w, h]],
   ['mpad', 'is the box where that is larger', ({ W, H, w, h }) => [Math.max(W, w), Math.max(H, h)]],
-  ['crop', 'is the box as far as the picture reaches', ({ W, H, w, h }) => [Math.min(W, w), Math.min(H, h)]],
+  ['crop', 'is the box as far as the image reaches', ({ W, H, w, h }) => [Math.min(W, w), Math.min(H, h)]],
 ];
 
 describe('the size of a crop mode', () => {
@@ -75,7 +75,7 @@ describe('the size of a crop mode', () => {
     );
   });
 
-  it('follows the ratio of the picture where one side is given', async () => {
+  it('follows the ratio of the image where one side is given', async () => {
     await fc.assert(
       fc.asyncProperty(
         size,
@@ -146,7 +146,7 @@ describe('a length', () => {
     ['c_thumb,g_center,h_20,w_20,z_2', [20, 20]],
     ['c_scale,w_3,h_1', [3, 1]],
   ];
-  it.each(cases)('of %s makes an 80 × 60 picture %j', async (component, expected) => {
+  it.each(cases)('of %s makes an 80 × 60 image %j', async (component, expected) => {
     expect(await dimensions(80, 60, component)).toEqual(expected);
   });
 
@@ -167,7 +167,7 @@ describe('a length', () => {
     expect(await dimensions(120, 1, 'c_fit,w_10,h_10')).toEqual([10, 1]);
   });
 
-  it('of a turned picture holds its corners', async () => {
+  it('of a turned image holds its corners', async () => {
     await fc.assert(
       fc.asyncProperty(size, fc.integer({ min: -359, max: 359 }), async ({ W, H }, degrees) => {
         const angle = (degrees * Math.PI) / 180;
@@ -190,7 +190,7 @@ describe('a length', () => {
       'c_crop,g_face,z_0.5',
       '400 Zoom without a size needs detected coordinates in component c_crop,g_face,z_0.5',
     ],
-    ['c_crop,h_5,w_5,x_80,y_0', '400 Nothing of the picture is left by component c_crop,h_5,w_5,x_80,y_0'],
+    ['c_crop,h_5,w_5,x_80,y_0', '400 Nothing of the image is left by component c_crop,h_5,w_5,x_80,y_0'],
     ['h_60000,w_60000', '400 Maximum image size is 25 Megapixels. Requested 3600.00 Megapixels'],
     ['c_pad,h_60000,w_60000', '400 Maximum image size is 25 Megapixels. Requested 2700.00 Megapixels'],
     ['c_mpad,h_9000,w_9000', '400 Maximum image size is 25 Megapixels. Requested 81.00 Megapixels'],

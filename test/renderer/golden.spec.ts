@@ -2,9 +2,9 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import pixelmatch from 'pixelmatch';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { IMPLEMENTED } from '../../src/renderer/picture/effects/effect-table.js';
-import { isLayerEffect } from '../../src/renderer/picture/layers/compose-layer.js';
-import { PictureRenderer } from '../../src/renderer/picture/picture-renderer.js';
+import { IMPLEMENTED } from '../../src/renderer/image/effects/effect-table.js';
+import { isLayerEffect } from '../../src/renderer/image/layers/compose-layer.js';
+import { ImageRenderer } from '../../src/renderer/image/image-renderer.js';
 import { EFFECTS } from '../../src/transformations/effects.js';
 import { shelf } from './drawings.js';
 import { ORIGINALS, SAMPLES, type Sample } from './samples.js';
@@ -26,7 +26,7 @@ interface Pixels {
   readonly data: Buffer;
 }
 
-const renderer = new PictureRenderer(
+const renderer = new ImageRenderer(
   shelf(
     Object.fromEntries(
       Object.entries(ORIGINALS).flatMap(([name, file]) => {
@@ -60,7 +60,7 @@ async function unpack(body: Buffer): Promise<Pixels> {
 
 const goldenOf = (name: string): URL => new URL(`${name}.png`, FOLDER);
 
-/** The share of pixels that differ; 1 for pictures of different sizes. */
+/** The share of pixels that differ; 1 for images of different sizes. */
 function difference(one: Pixels, other: Pixels): number {
   const { width, height } = one;
   if (width !== other.width || height !== other.height) return 1;
@@ -79,7 +79,7 @@ if (isUpdate) {
   }
 }
 
-describe('a rendered picture is as its golden one, which somebody has looked at', () => {
+describe('a rendered image is as its golden one, which somebody has looked at', () => {
   it.each(SAMPLES)('$name: $shows', async (sample) => {
     const golden = await unpack(readFileSync(goldenOf(sample.name)));
     const rendered = await renderSample(sample);
@@ -90,7 +90,7 @@ describe('a rendered picture is as its golden one, which somebody has looked at'
   });
 });
 
-describe('the golden pictures', () => {
+describe('the golden images', () => {
   it('are one for each sample', () => {
     const names = SAMPLES.map(({ name }) => `${name}.png`);
     expect(new Set(names).size).toBe(names.length);
@@ -109,7 +109,7 @@ describe('the golden pictures', () => {
 
   // Otherwise the tolerance would hide a step that does nothing.
   it.each(SAMPLES.filter(({ name }) => /^[elt]-/.test(name) && name !== 'e-loop'))(
-    '$name differs from the picture without its last step by more than is tolerated',
+    '$name differs from the image without its last step by more than is tolerated',
     async (sample) => {
       const golden = await unpack(readFileSync(goldenOf(sample.name)));
       const before = await renderSample({ ...sample, chain: sample.chain.slice(0, -1) });

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import type { Originals } from '../../src/renderer/picture/originals.js';
-import { PictureRenderer, type RenderRequest } from '../../src/renderer/picture/picture-renderer.js';
-import { RenderError } from '../../src/renderer/picture/render.errors.js';
+import type { Originals } from '../../src/renderer/image/originals.js';
+import { ImageRenderer, type RenderRequest } from '../../src/renderer/image/image-renderer.js';
+import { RenderError } from '../../src/renderer/image/render.errors.js';
 import { drawn, shelf } from './drawings.js';
 import { ORIGINALS, SAMPLES } from './samples.js';
 
@@ -14,7 +14,7 @@ const DEADLINE = 20_000;
 const GRACE = 10_000;
 /** Resident memory that the renders may add to the process at their peak: small files must not become large. */
 const MOST_BYTES_OF_IMAGES = 300e6;
-/** A chain may ask for 25 megapixels (picture/limits.ts): 100 MB a frame, of which an operation holds six at most. */
+/** A chain may ask for 25 megapixels (image/limits.ts): 100 MB a frame, of which an operation holds six at most. */
 const MOST_BYTES_OF_CHAINS = 6 * 160e6;
 
 /** Numbers from 0 to below 1, the same ones in every run (mulberry32). */
@@ -32,7 +32,7 @@ function randomFrom(seed: number): () => number {
 function deadline(): AbortSignal {
   const abort = new AbortController();
   setTimeout(() => {
-    abort.abort(new RenderError(503, 'The picture took too long to render'));
+    abort.abort(new RenderError(503, 'The image took too long to render'));
   }, DEADLINE).unref();
   return abort.signal;
 }
@@ -53,13 +53,13 @@ class Toll {
   slowest = 0;
   private readonly before = process.memoryUsage.rss();
 
-  /** @throws what is neither a picture nor a refusal. */
+  /** @throws what is neither an image nor a refusal. */
   async count(attack: () => Promise<{ readonly body: Buffer }>, what: string): Promise<void> {
     const start = performance.now();
     let outcome: string;
     try {
       const { body } = await attack();
-      outcome = body.length > 0 ? 'picture' : 'nothing';
+      outcome = body.length > 0 ? 'image' : 'nothing';
     } catch (error) {
       if (!(error instanceof RenderError)) throw new Error(`${what} ended in`, { cause: error });
       outcome = String(error.status);
@@ -80,9 +80,9 @@ class Toll {
 
 const mark = readFileSync(new URL(`goldens/originals/${ORIGINALS.mark}`, import.meta.url));
 
-/** One picture in each format that is decoded, an animation in those that have them. */
+/** One image in each format that is decoded, an animation in those that have them. */
 async function drawOriginals(): Promise<readonly Buffer[]> {
-  const picture = drawn(96, 64, (x, y) => [x * 2, y * 4, (x * y) % 256, 255 - ((x * 3) % 128)]);
+  const image = drawn(96, 64, (x, y) => [x * 2, y * 4, (x * y) % 256, 255 - ((x * 3) % 128)]);
   const film = sharp(
     await drawn(48, 96, (x, y) => [x * 5, y * 2, 90, 255])
       .raw()
@@ -92,16 +92,16 @@ async function drawOriginals(): Promise<readonly Buffer[]> {
     },
   );
   return await Promise.all([
-    picture.clone().jpeg().toBuffer(),
-    picture.clone().jpeg({ progressive: true }).withMetadata({ orientation: 6 }).toBuffer(),
-    picture.clone().png().toBuffer(),
-    picture.clone().png({ palette: true, progressive: true }).toBuffer(),
-    picture.clone().webp().toBuffer(),
-    picture.clone().webp({ lossless: true }).toBuffer(),
+    image.clone().jpeg().toBuffer(),
+    image.clone().jpeg({ progressive: true }).withMetadata({ orientation: 6 }).toBuffer(),
+    image.clone().png().toBuffer(),
+    image.clone().png({ palette: true, progressive: true }).toBuffer(),
+    image.clone().webp().toBuffer(),
+    image.clone().webp({ lossless: true }).toBuffer(),
     film.clone().webp({ delay: 50 }).toBuffer(),
     film.clone().gif({ delay: 50 }).toBuffer(),
-    picture.clone().avif({ effort: 0 }).toBuffer(),
-    picture.clone().tiff({ compression: 'lzw' }).toBuffer(),
+    image.clone().avif({ effort: 0 }).toBuffer(),
+    image.clone().tiff({ compression: 'lzw' }).toBuffer(),
   ]);
 }
 
@@ -153,7 +153,7 @@ const FILE_MUTATIONS: readonly Mutation<Buffer>[] = [
 const FORMATS = ['png', 'jpg', 'webp', 'gif', ''] as const;
 
 describe(`${IMAGES} mutated images`, { timeout: 300_000 }, () => {
-  it('are pictures or refused, in time and in memory', async () => {
+  it('are images or refused, in time and in memory', async () => {
     const random = randomFrom(20_240_601);
     const originals = await drawOriginals();
     const toll = new Toll();
@@ -162,7 +162,7 @@ describe(`${IMAGES} mutated images`, { timeout: 300_000 }, () => {
       const mutation = pick(random, FILE_MUTATIONS);
       const body = mutation(original, random);
       const asLayer = random() < 0.2;
-      const renderer = new PictureRenderer(
+      const renderer = new ImageRenderer(
         shelf({ 'private/photo': asLayer ? mark : body, 'upload/layer': body }),
       );
       const request: RenderRequest = {
@@ -178,10 +178,10 @@ describe(`${IMAGES} mutated images`, { timeout: 300_000 }, () => {
     }
     report('images', toll);
     expect(toll.total).toBe(IMAGES);
-    expect(['400', 'picture']).toEqual(expect.arrayContaining([...toll.outcomes.keys()]));
+    expect(['400', 'image']).toEqual(expect.arrayContaining([...toll.outcomes.keys()]));
     // Neither did all of them break, nor none.
     expect(toll.outcomes.get('400')).toBeGreaterThan(IMAGES / 10);
-    expect(toll.outcomes.get('picture')).toBeGreaterThan(IMAGES / 10);
+    expect(toll.outcomes.get('image')).toBeGreaterThan(IMAGES / 10);
     expect(toll.slowest).toBeLessThan(DEADLINE + GRACE);
     expect(toll.addedBytes).toBeLessThan(MOST_BYTES_OF_IMAGES);
   });
@@ -299,10 +299,10 @@ function watchedOriginals(asked: Set<string>): Originals {
 }
 
 describe(`${CHAINS} mutated chains`, { timeout: 300_000 }, () => {
-  it('are pictures or refused, in time and in memory, and reach no other folder', async () => {
+  it('are images or refused, in time and in memory, and reach no other folder', async () => {
     const random = randomFrom(20_240_602);
     const asked = new Set<string>();
-    const renderer = new PictureRenderer(watchedOriginals(asked));
+    const renderer = new ImageRenderer(watchedOriginals(asked));
     const toll = new Toll();
     for (let index = 0; index < CHAINS; index += 1) {
       const sample = SAMPLES[index % SAMPLES.length];
@@ -323,9 +323,9 @@ describe(`${CHAINS} mutated chains`, { timeout: 300_000 }, () => {
     }
     report('chains', toll);
     expect(toll.total).toBe(CHAINS);
-    expect(['400', '404', '503', 'picture']).toEqual(expect.arrayContaining([...toll.outcomes.keys()]));
+    expect(['400', '404', '503', 'image']).toEqual(expect.arrayContaining([...toll.outcomes.keys()]));
     expect(toll.outcomes.get('400')).toBeGreaterThan(CHAINS / 10);
-    expect(toll.outcomes.get('picture')).toBeGreaterThan(CHAINS / 10);
+    expect(toll.outcomes.get('image')).toBeGreaterThan(CHAINS / 10);
     expect(toll.slowest).toBeLessThan(DEADLINE + GRACE);
     expect(toll.addedBytes).toBeLessThan(MOST_BYTES_OF_CHAINS);
     const outside = [...asked].filter((id) => /^\/|(?:^|\/)\.{1,2}(?:\/|$)|\\|\p{Cc}/u.test(id));

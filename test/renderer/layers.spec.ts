@@ -4,10 +4,10 @@ import {
   composeLayer,
   isLayerEffect,
   type Placement,
-} from '../../src/renderer/picture/layers/compose-layer.js';
-import { fallsBackToCenter } from '../../src/renderer/picture/layers/placement.js';
-import type { Frame, Picture } from '../../src/renderer/picture/picture.js';
-import { RenderError } from '../../src/renderer/picture/render.errors.js';
+} from '../../src/renderer/image/layers/compose-layer.js';
+import { fallsBackToCenter } from '../../src/renderer/image/layers/placement.js';
+import type { Frame, RasterImage } from '../../src/renderer/image/raster-image.js';
+import { RenderError } from '../../src/renderer/image/render.errors.js';
 import { gravity as grammar } from '../../src/transformations/gravity.js';
 
 type Rgba = readonly [number, number, number, number];
@@ -21,22 +21,26 @@ function filled(width: number, height: number, colour: Rgba): Frame {
   return { width, height, pixels: Buffer.alloc(width * height * 4, Buffer.from(colour)) };
 }
 
-const still = (frame: Frame): Picture => ({ frames: [frame], delays: [], loop: 0 });
-const plain = (width: number, height: number, colour: Rgba): Picture => still(filled(width, height, colour));
-const pixel = ({ frames: [{ width, pixels }] }: Picture, x: number, y: number): number[] => [
+const still = (frame: Frame): RasterImage => ({ frames: [frame], delays: [], loop: 0 });
+const plain = (width: number, height: number, colour: Rgba): RasterImage =>
+  still(filled(width, height, colour));
+const pixel = ({ frames: [{ width, pixels }] }: RasterImage, x: number, y: number): number[] => [
   ...pixels.subarray((y * width + x) * 4, (y * width + x) * 4 + 4),
 ];
-const sizeOf = ({ frames: [{ width, height }] }: Picture): [number, number] => [width, height];
+const sizeOf = ({ frames: [{ width, height }] }: RasterImage): [number, number] => [width, height];
 
 interface Loose extends Partial<Omit<Placement, 'flags'>> {
   readonly flags?: readonly string[];
 }
 
-const compose = (base: Picture, layer: Picture, { flags = [], ...rest }: Loose = {}): Promise<Picture> =>
-  composeLayer(base, layer, { under: false, ...rest, flags: new Set(flags) });
+const compose = (
+  base: RasterImage,
+  layer: RasterImage,
+  { flags = [], ...rest }: Loose = {},
+): Promise<RasterImage> => composeLayer(base, layer, { under: false, ...rest, flags: new Set(flags) });
 
 /** The box of the pixels of one colour: left, top, width, height. */
-function boxOf({ frames: [{ width, height, pixels }] }: Picture, colour: Rgba): number[] {
+function boxOf({ frames: [{ width, height, pixels }] }: RasterImage, colour: Rgba): number[] {
   const wanted = Buffer.from(colour).readUInt32LE();
   let [left, top, right, bottom, count] = [width, height, 0, 0, 0];
   for (let y = 0; y < height; y += 1) {
@@ -157,7 +161,7 @@ describe('a layer that sticks out', () => {
   });
 
   it('is refused with text_disallow_overflow', async () => {
-    const place = (x: number): Promise<Picture> =>
+    const place = (x: number): Promise<RasterImage> =>
       compose(plain(10, 10, WHITE), plain(4, 4, RED), {
         gravity: 'west',
         x,
@@ -179,8 +183,12 @@ describe('a layer that sticks out', () => {
 
 describe('a ceiling of pixels', () => {
   it('holds for all frames of an animation together', async () => {
-    const film: Picture = { frames: [filled(4, 4, WHITE), filled(4, 4, BLUE)], delays: [20, 30], loop: 2 };
-    const grow = (mostPixels: number): Promise<Picture> =>
+    const film: RasterImage = {
+      frames: [filled(4, 4, WHITE), filled(4, 4, BLUE)],
+      delays: [20, 30],
+      loop: 2,
+    };
+    const grow = (mostPixels: number): Promise<RasterImage> =>
       compose(film, plain(8, 8, RED), { mostPixels, gravity: 'center' });
     expect((await grow(128)).frames).toHaveLength(2);
     await expect(grow(127)).rejects.toMatchObject({ status: 400 });
@@ -316,7 +324,7 @@ describe('how a layer meets the base', () => {
   });
 
   it('anti_removal changes the layer a little, the same way each time', async () => {
-    const roughen = (level: string): Promise<Picture> =>
+    const roughen = (level: string): Promise<RasterImage> =>
       compose(plain(30, 30, WHITE), plain(20, 20, RED), { effect: `anti_removal${level}` });
     const result = await roughen(':50');
     expect(result).toEqual(await roughen(''));
@@ -337,7 +345,7 @@ describe('how a layer meets the base', () => {
     await expect(result).rejects.toMatchObject({ status: 400 });
   });
 
-  it('tells the effects of two pictures from those of one', () => {
+  it('tells the effects of two images from those of one', () => {
     for (const name of ['multiply', 'screen', 'overlay', 'mask', 'cut_out', 'anti_removal:9']) {
       expect(isLayerEffect(name)).toBe(true);
     }
@@ -377,7 +385,7 @@ describe('an underlay', () => {
 });
 
 describe('animations', () => {
-  const film: Picture = { frames: [filled(4, 4, WHITE), filled(4, 4, BLUE)], delays: [20, 30], loop: 2 };
+  const film: RasterImage = { frames: [filled(4, 4, WHITE), filled(4, 4, BLUE)], delays: [20, 30], loop: 2 };
 
   it('get the layer on each frame', async () => {
     const result = await compose(film, plain(2, 2, RED), { gravity: 'east', x: -1 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { RenderError } from '../../src/renderer/picture/render.errors.js';
+import { RenderError } from '../../src/renderer/image/render.errors.js';
 import { RenderQueue } from '../../src/renderer/render-queue.js';
 
 const LIMITS = { running: 1, waiting: 2, deadline: 10_000 };
@@ -20,7 +20,7 @@ function held(): {
       started += 1;
       return new Promise((resolve, reject) => {
         finishers.push(() => {
-          resolve('picture');
+          resolve('image');
         });
         signal.addEventListener('abort', () => {
           reject(signal.reason as Error);
@@ -39,7 +39,7 @@ describe('the render queue', () => {
     const asked = [queue.run('a', stays(), render), queue.run('a', stays(), render)];
     await settle();
     finish();
-    expect(await Promise.all(asked)).toStrictEqual(['picture', 'picture']);
+    expect(await Promise.all(asked)).toStrictEqual(['image', 'image']);
     expect(started()).toBe(1);
   });
 
@@ -66,7 +66,7 @@ describe('the render queue', () => {
       finish();
       await settle();
     }
-    expect(await Promise.all(asked)).toStrictEqual(['picture', 'picture', 'picture']);
+    expect(await Promise.all(asked)).toStrictEqual(['image', 'image', 'image']);
     expect(started()).toBe(3);
   });
 
@@ -115,7 +115,7 @@ describe('the render queue', () => {
       'rejected',
       'fulfilled',
     ]);
-    await expect(late).resolves.toBe('picture');
+    await expect(late).resolves.toBe('image');
     expect(started()).toBe(3);
   });
 
@@ -132,7 +132,7 @@ describe('the render queue', () => {
     const third = queue.run('a', stays(), render);
     await settle();
     finish();
-    expect(await Promise.all([second, third])).toStrictEqual(['picture', 'picture']);
+    expect(await Promise.all([second, third])).toStrictEqual(['image', 'image']);
     expect(started()).toBe(1);
   });
 

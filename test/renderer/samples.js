@@ -1,18 +1,18 @@
 /**
- * One picture per parameter: what the golden pictures are rendered from, and what the contact sheet shows. Plain
+ * One image per parameter: what the golden images are rendered from, and what the contact sheet shows. Plain
  * JavaScript, since the sheet's script reads it without a build of the tests.
  */
 
 /**
  * @typedef {object} Sample
- * @property {string} name The golden picture's file name.
+ * @property {string} name The golden image's file name.
  * @property {readonly string[]} chain Components as they stand in the URL.
- * @property {string} shows What Cloudinary's documentation promises, to be looked for in the picture.
+ * @property {string} shows What Cloudinary's documentation promises, to be looked for in the image.
  * @property {keyof typeof ORIGINALS | 'missing'} [of] `photo` by default.
  * @property {string} [format] The URL's extension, `png` by default.
  */
 
-/** The pictures that chains start from, drawn once (src/operations/demo/drawings.ts) and kept: the photo's grain is random. */
+/** The images that chains start from, drawn once (src/operations/demo/drawings.ts) and kept: the photo's grain is random. */
 export const ORIGINALS = /** @type {const} */ ({
   /** 240 × 160, the sun at (165, 61), a boat left of the middle. */
   photo: 'photo.png',

@@ -2,16 +2,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Frame } from '../../src/renderer/picture/picture.js';
-import { RenderError } from '../../src/renderer/picture/render.errors.js';
+import type { Frame } from '../../src/renderer/image/raster-image.js';
+import { RenderError } from '../../src/renderer/image/render.errors.js';
 import { editionOf } from '../../src/renderer/render-workers.js';
-import { renderText, type TextOptions } from '../../src/renderer/picture/text/render-text.js';
-import { parseFont, type TextStyle } from '../../src/renderer/picture/text/text-style.js';
-import {
-  loadTextStyles,
-  readTextStyle,
-  TextStyleError,
-} from '../../src/renderer/picture/text/text-styles.js';
+import { renderText, type TextOptions } from '../../src/renderer/image/text/render-text.js';
+import { parseFont, type TextStyle } from '../../src/renderer/image/text/text-style.js';
+import { loadTextStyles, readTextStyle, TextStyleError } from '../../src/renderer/image/text/text-styles.js';
 import { writeTextLayer } from '../../src/transformations/text-layer.js';
 
 const render = async (layer: string, options: TextOptions = {}): Promise<Frame> =>

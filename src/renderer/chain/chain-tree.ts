@@ -1,7 +1,7 @@
-import { RenderError } from '../picture/render.errors.js';
+import { RenderError } from '../image/render.errors.js';
 import type { Component } from './component.js';
 
-/** A component that changes the picture it is applied to. */
+/** A component that changes the image it is applied to. */
 export interface TransformStep {
   readonly kind: 'transform';
   readonly component: Component;
@@ -12,17 +12,16 @@ export interface LayerStep {
   readonly kind: 'layer';
   readonly component: Component;
   readonly steps: readonly Step[];
-  /** The component with `fl_layer_apply`; undefined where the opening component places the layer itself. */
+  /** The component with `fl_layer_apply`; undefined if the opening component places the layer itself. */
   readonly apply: Component | undefined;
 }
 
 export type Step = TransformStep | LayerStep;
 
 /**
- * Pairs `l_…` with the `fl_layer_apply` that closes it: layers nest like brackets, and one that nothing closes is
- * placed at once (https://cloudinary.com/documentation/layers#layer_transformation_syntax). The mapper pairs them
- * the same way.
- * @throws {RenderError} 400 for a `fl_layer_apply` that closes nothing, or a component with two layers.
+ * Pairs `l_…` with the `fl_layer_apply` that closes it: layers nest like brackets, and an unclosed one is placed at
+ * once (https://cloudinary.com/documentation/layers#layer_transformation_syntax). The mapper pairs them the same way.
+ * @throws {RenderError} 400 for a `fl_layer_apply` without a layer, or a component with two layers.
  */
 export function nestLayers(components: readonly Component[]): readonly Step[] {
   return nest(components, closings(components), 0, components.length);

@@ -1,7 +1,7 @@
 import type { LayerAsset } from '../../transformations/asset-layer.js';
 import { readFlags } from '../../transformations/flags.js';
 import { PARAMETER_BY_CODE, type Parameter } from '../../transformations/vocabulary.js';
-import { RenderError } from '../picture/render.errors.js';
+import { RenderError } from '../image/render.errors.js';
 import type { Component } from './component.js';
 import { type Layer, readAssetLayer, readLayer } from './layer-source.js';
 
@@ -10,9 +10,9 @@ const MOST_COMPONENTS = 64;
 const LONGEST_COMPONENT = 8192;
 
 /**
- * Reads the components of a URL back: the mapper's twin, by the same table.
- * @param chain Components as they stand in the URL, percent-encoded.
- * @throws {RenderError} 400 that names the component and what is wrong in it.
+ * Parses the components of a URL with the mapper's table.
+ * @param chain Components as in the URL, percent-encoded.
+ * @throws {RenderError} 400 naming the component and its fault.
  */
 export function parseChain(chain: readonly string[]): readonly Component[] {
   if (chain.length > MOST_COMPONENTS) {
@@ -21,7 +21,7 @@ export function parseChain(chain: readonly string[]): readonly Component[] {
   return chain.map(parseComponent);
 }
 
-/** The originals that a chain reaches besides the picture itself. @throws {RenderError} as `parseChain` does. */
+/** The originals that a chain uses beside the image itself. @throws {RenderError} as `parseChain` does. */
 export function findAssets(chain: readonly string[]): readonly LayerAsset[] {
   return parseChain(chain).flatMap(({ layer, values }) => {
     const fallback = values.get('d');
@@ -32,7 +32,7 @@ export function findAssets(chain: readonly string[]): readonly LayerAsset[] {
   });
 }
 
-/** The original that `d_` names: one that was uploaded, or none. */
+/** The uploaded original that `d_` names, if any. */
 export function defaultImages(value: string): readonly LayerAsset[] {
   const asset = readAssetLayer(value);
   return asset?.deliveryType === 'upload' ? [asset] : [];
@@ -52,7 +52,7 @@ function parseComponent(text: string): Component {
       throw new RenderError(400, `Invalid value ${raw} for parameter ${code} in component ${text}`);
     }
     const before = values.get(code);
-    // Cloudinary's own SDKs write one parameter twice only for flags (`fl_layer_apply,fl_no_overflow`).
+    // Cloudinary's own SDKs repeat a parameter only for flags (`fl_layer_apply,fl_no_overflow`).
     if (before !== undefined && code !== 'fl') {
       throw new RenderError(400, `Parameter ${code} given more than once in component ${text}`);
     }
@@ -80,11 +80,11 @@ function splitParameter(
   return { code, parameter, value: part.slice(end + 1) };
 }
 
-/** The value as the grammar has it, or undefined outside of it. */
+/** The value as written by the grammar, or undefined if invalid. */
 function readValue(parameter: Parameter, raw: string): string | undefined {
   const asWritten = accept(parameter, raw);
   if (asWritten !== undefined || !raw.includes('%')) return asWritten;
-  // Clients may encode what needs none (`16%3A9`). What would have ended a parameter once decoded stays refused.
+  // Clients may encode characters that need no encoding (`16%3A9`). A separator stays refused after decoding.
   try {
     const decoded = decodeURIComponent(raw);
     return /[,/]/.test(decoded) ? undefined : accept(parameter, decoded);
@@ -93,7 +93,7 @@ function readValue(parameter: Parameter, raw: string): string | undefined {
   }
 }
 
-/** A URL has only what a grammar writes as itself: `#fff` or `initial_width` are spellings of a token. */
+/** A URL contains only final spellings: `#fff` and `initial_width` are valid only in a token. */
 function accept(parameter: Parameter, value: string): string | undefined {
   switch (parameter.kind) {
     case 'value':

@@ -1,7 +1,7 @@
 import { LAYER_EXTENSION, type LayerAsset, writeAssetLayer } from '../../transformations/asset-layer.js';
 import { writeTextLayer } from '../../transformations/text-layer.js';
 
-/** What a layer shows: an original, or a text. */
+/** The content of a layer: an original, or a text. */
 export type Layer = { readonly under: boolean } & (
   { readonly kind: 'asset'; readonly asset: LayerAsset } | { readonly kind: 'text'; readonly text: string }
 );
@@ -9,22 +9,23 @@ export type Layer = { readonly under: boolean } & (
 const TYPES = ['upload', 'private', 'authenticated'] as const;
 
 /**
- * The asset that stands after `l_`, `u_` or `d_`: `private:folder:name`, percent-encoded; an extension, as in
- * `d_avatar.png`, is a format and not a part of the id. Undefined for what the mapper could not have written: another kind of layer (`fetch:…`), an empty folder, a control character.
+ * The asset after `l_`, `u_` or `d_`: `private:folder:name`, percent-encoded; an extension, as in `d_avatar.png`, is a
+ * format and not part of the id. Undefined for what the mapper never writes: another kind of layer (`fetch:…`), an
+ * empty folder, a control character.
  */
 export function readAssetLayer(value: string): LayerAsset | undefined {
   const [first = '', ...rest] = value.split(':');
   const type = rest.length > 0 ? TYPES.find((each) => each === first) : undefined;
   let folders: readonly string[];
   try {
-    // A comma is encoded twice, for Cloudinary decodes a chain once before it splits it.
+    // A comma is encoded twice, because Cloudinary decodes a chain before it splits it.
     folders = (type === undefined ? [first, ...rest] : rest).map((folder) =>
       decodeURIComponent(folder).replaceAll('%2C', ','),
     );
   } catch {
     return undefined;
   }
-  // A slash is written `:`; one that an encoding hid would name a folder that was never signed for as such.
+  // A slash is written `:`; an encoded one would name a folder that was not signed as such.
   if (folders.some((folder) => folder.includes('/') || folder === '.' || folder === '..')) return undefined;
   const asset: LayerAsset = {
     deliveryType: type ?? 'upload',
@@ -33,7 +34,7 @@ export function readAssetLayer(value: string): LayerAsset | undefined {
   return writeAssetLayer(asset) === undefined ? undefined : asset;
 }
 
-/** The layer that stands after `l_` or `u_`, or undefined when the grammar has no such layer. */
+/** The layer after `l_` or `u_`, or undefined if the grammar has no such layer. */
 export function readLayer(value: string, under: boolean): Layer | undefined {
   if (value.startsWith('text:')) {
     return writeTextLayer(value) !== value ? undefined : { kind: 'text', under, text: value };

@@ -1,0 +1,250 @@
+import sharp, { type Sharp } from 'sharp';
+import { parseChain } from '../chain/chain.parser.js';
+import { flatten } from './background.js';
+import type { OriginalInfo } from './decode.js';
+import type { Delivery } from './delivery.js';
+import { withMetadataOf } from './jpeg-metadata.js';
+import type { RasterImage } from './raster-image.js';
+import { readQuality, type Quality } from './quality.js';
+import { RenderError } from './render.errors.js';
+
+/** A format of delivered images. */
+export type OutputFormat = 'jpg' | 'png' | 'webp' | 'avif' | 'gif' | 'tiff';
+
+const CONTENT_TYPES = {
+  jpg: 'image/jpeg',
+  png: 'image/png',
+  webp: 'image/webp',
+  avif: 'image/avif',
+  gif: 'image/gif',
+  tiff: 'image/tiff',
+} as const satisfies Record<OutputFormat, string>;
+
+const SPELLINGS: ReadonlyMap<string, OutputFormat> = new Map<string, OutputFormat>([
+  ['jpg', 'jpg'],
+  ['jpeg', 'jpg'],
+  ['jpe', 'jpg'],
+  ['png', 'png'],
+  ['webp', 'webp'],
+  ['avif', 'avif'],
+  ['gif', 'gif'],
+  ['tif', 'tiff'],
+  ['tiff', 'tiff'],
+]);
+
+/** libvips' names of the originals' formats. */
+const BY_DECODER: ReadonlyMap<string, OutputFormat> = new Map<string, OutputFormat>([
+  ...SPELLINGS,
+  ['heif', 'avif'],
+]);
+
+const NEGOTIATED = ['avif', 'webp'] as const;
+const WHITE = { red: 255, green: 255, blue: 255, alpha: 255 };
+
+/**
+ * The format that `f_auto` selects for a client; null if the chain leaves no choice.
+ * @throws {RenderError} 400 as the parser does.
+ */
+export function negotiate(
+  chain: readonly string[],
+  accept: string | undefined,
+): readonly (typeof NEGOTIATED)[number][] | null {
+  const format = parseChain(chain)
+    .findLast(({ values }) => values.has('f'))
+    ?.values.get('f');
+  return format !== undefined && isAutomatic(format) ? acceptedFormats(accept) : null;
+}
+
+/** Whether `f_` leaves the format to the client. */
+export const isAutomatic = (format: string | undefined): boolean =>
+  format !== undefined && /^auto(?:$|:)/.test(format);
+
+/** By name only: a client that accepts anything (`image/*`) may not support AVIF. */
+function acceptedFormats(accept = ''): readonly (typeof NEGOTIATED)[number][] {
+  const types = accept
+    .toLowerCase()
+    .split(',')
+    .filter((type) => !/;\s*q=0(?:\.0*)?\s*(?:;|$)/.test(type))
+    .map((type) => type.split(';', 1)[0]?.trim());
+  return NEGOTIATED.filter((format) => types.includes(CONTENT_TYPES[format]));
+}
+
+/** The target format, as far as it is known before the pixels. */
+export interface Target {
+  /** Undefined if transparency decides: `f_auto` for a client without WebP. */
+  readonly format: OutputFormat | undefined;
+  /** Whether all frames are encoded. */
+  readonly animated: boolean;
+}
+
+/**
+ * Selects the format, and whether an animation stays one: always in GIF; in WebP with `fl_awebp` or `fl_animated`, or
+ * if the original or `f_auto` would otherwise lose it.
+ * @param extension The URL's, in lower case; empty for the original's format.
+ * @throws {RenderError} 400 for a format that is not supported.
+ */
+export function chooseTarget(
+  { format: asked, flags, page }: Delivery,
+  extension: string,
+  accept: string | undefined,
+  original: Pick<OriginalInfo, 'format' | 'isAnimated'>,
+): Target {
+  const mayMove = original.isAnimated && page === undefined && asked !== 'auto:image';
+  if (isAutomatic(asked)) {
+    const accepted = acceptedFormats(accept);
+    const keepsMoving =
+      mayMove &&
+      (asked === 'auto:animated' || flags.has('animated') || flags.has('awebp') || extension === 'gif');
+    if (keepsMoving) return { format: accepted.includes('webp') ? 'webp' : 'gif', animated: true };
+    return { format: accepted[0], animated: false };
+  }
+  const format =
+    asked !== undefined
+      ? SPELLINGS.get(asked)
+      : extension === ''
+        ? BY_DECODER.get(original.format)
+        : SPELLINGS.get(extension);
+  if (format === undefined) {
+    throw new RenderError(
+      400,
+      asked !== undefined
+        ? `Invalid value ${asked} for parameter f: this format is not supported`
+        : `Invalid extension in transformation: ${extension}`,
+    );
+  }
+  const keepsMoving =
+    format === 'gif' ||
+    (format === 'webp' && (original.format === 'webp' || flags.has('awebp') || flags.has('animated')));
+  return { format, animated: mayMove && keepsMoving };
+}
+
+/** An encoded file with its format. */
+export interface Encoded {
+  readonly body: Buffer;
+  readonly format: OutputFormat;
+}
+
+/**
+ * Encodes an image. Transparent areas become white in a format without transparency.
+ * @param density Dots per inch, for the file's header.
+ * @param original The stored file, whose metadata `fl_keep_iptc` keeps.
+ * @throws {RenderError} 400 for metadata that this format cannot keep, or a side longer than its limit.
+ */
+export async function encode(
+  image: RasterImage,
+  target: Target,
+  delivery: Delivery,
+  density: number | undefined,
+  original: Buffer,
+): Promise<Encoded> {
+  const isTransparent = image.frames.some(({ pixels }) => hasTransparency(pixels));
+  let format = target.format ?? (isTransparent ? 'png' : 'jpg');
+  if (format === 'jpg' && isTransparent && delivery.flags.has('preserve_transparency')) format = 'png';
+  const withoutAlpha =
+    !isTransparent || format === 'jpg' || (format === 'png' && delivery.flags.has('png24'));
+  const flat = isTransparent && withoutAlpha;
+  const frames = flat ? image.frames.map((frame) => flatten(frame, WHITE)) : image.frames;
+  const [{ width, height }] = image.frames;
+  if (Math.max(width, height) > LONGEST_SIDES[format]) {
+    throw new RenderError(400, `${format} has sides of at most ${LONGEST_SIDES[format]} pixels`);
+  }
+  const isAnimated = frames.length > 1;
+  let pipeline = sharp(isAnimated ? Buffer.concat(frames.map(({ pixels }) => pixels)) : imagePixels(frames), {
+    raw: {
+      width,
+      height: height * frames.length,
+      channels: 4,
+      ...(isAnimated ? { pageHeight: height } : {}),
+    },
+    limitInputPixels: false,
+  });
+  if (withoutAlpha && !(format === 'png' && delivery.flags.has('png32'))) pipeline = pipeline.removeAlpha();
+  if (density !== undefined) pipeline = pipeline.withMetadata({ density });
+  if (delivery.flags.has('force_icc')) pipeline = pipeline.withIccProfile('srgb');
+  const timing = isAnimated ? { delay: [...image.delays], loop: image.loop } : {};
+  const body = await WRITERS[format](
+    pipeline,
+    readQuality(delivery.quality),
+    delivery.flags,
+    timing,
+  ).toBuffer();
+  return { body: delivery.flags.has('keep_iptc') ? withMetadata(body, format, original) : body, format };
+}
+
+function withMetadata(body: Buffer, format: OutputFormat, original: Buffer): Buffer {
+  if (format !== 'jpg')
+    throw new RenderError(400, `Flag keep_iptc is not supported for ${format}, only for jpg`);
+  return withMetadataOf(body, original);
+}
+
+/** Whether a stored file is in the format already. */
+export const isIn = (target: Target, original: Pick<OriginalInfo, 'format'>): boolean =>
+  target.format !== undefined && BY_DECODER.get(original.format) === target.format;
+
+/** The content type of a format. */
+export const contentTypeOf = (format: OutputFormat): string => CONTENT_TYPES[format];
+
+type Writer = (
+  pipeline: Sharp,
+  quality: Quality,
+  flags: ReadonlyMap<string, string>,
+  timing: { readonly delay?: number[]; readonly loop?: number },
+) => Sharp;
+
+/** Effort of the AV1 encoder, 0 to 9: at 4, its default, an image of two megapixels takes seconds. */
+const AVIF_EFFORT = 2;
+
+/** Maximum pixels of a side by format (libvips): sharp throws a plain error beyond them. */
+const LONGEST_SIDES: Readonly<Record<OutputFormat, number>> = {
+  jpg: 65_535,
+  png: Infinity,
+  webp: 16_383,
+  avif: 16_384,
+  gif: 65_535,
+  tiff: Infinity,
+};
+
+const WRITERS = {
+  jpg: (pipeline, { level, chroma }, flags) => {
+    const progressive = flags.get('progressive');
+    return pipeline.jpeg({
+      quality: level,
+      chromaSubsampling: chroma === '444' ? '4:4:4' : '4:2:0',
+      progressive: progressive !== undefined && progressive !== 'none',
+    });
+  },
+  png: (pipeline, { level }, flags) => {
+    const isLossy = flags.has('png8') || flags.has('lossy');
+    return pipeline.png({
+      progressive: flags.has('progressive'),
+      ...(isLossy ? { palette: true, quality: level, effort: 5 } : { compressionLevel: 6 }),
+    });
+  },
+  webp: (pipeline, { level }, _, timing) => pipeline.webp({ quality: level, ...timing }),
+  avif: (pipeline, { level, chroma }) =>
+    pipeline.avif({
+      // AV1's scale differs from JPEG's: its 60 looks like JPEG's 80.
+      quality: Math.max(1, Math.round(level * 0.75)),
+      chromaSubsampling: chroma === '444' ? '4:4:4' : '4:2:0',
+      effort: AVIF_EFFORT,
+    }),
+  gif: (pipeline, { level }, flags, timing) =>
+    pipeline.gif({
+      ...timing,
+      // At most 32: the difference up to which a pixel is not written again in the next frame.
+      ...(flags.has('lossy') ? { interFrameMaxError: Math.round(((100 - level) / 100) * 32) } : {}),
+    }),
+  tiff: (pipeline, _, flags) =>
+    flags.has('group4')
+      ? pipeline.tiff({ compression: 'ccittfax4', bitdepth: 1 })
+      : pipeline.tiff({ compression: 'lzw' }),
+} as const satisfies Record<OutputFormat, Writer>;
+
+function imagePixels([first]: readonly { readonly pixels: Buffer }[]): Buffer {
+  return first?.pixels ?? Buffer.alloc(0);
+}
+
+function hasTransparency(pixels: Buffer): boolean {
+  for (let at = 3; at < pixels.length; at += 4) if (pixels[at] !== 255) return true;
+  return false;
+}

@@ -1,0 +1,300 @@
+import type { LayerAsset } from '../../transformations/asset-layer.js';
+import { defaultImages, parseChain } from '../chain/chain.parser.js';
+import { type LayerStep, nestLayers, type Step } from '../chain/chain-tree.js';
+import type { Component } from '../chain/component.js';
+import { Approximations } from './approximations.js';
+import type { Measures } from './arithmetic.js';
+import { contentDisposition } from './attachment.js';
+import { readBox, type Size } from './box.js';
+import { decode, type Decoding, inspect, type OriginalInfo } from './decode.js';
+import { type Delivery, readDelivery } from './delivery.js';
+import {
+  chooseTarget,
+  contentTypeOf,
+  encode,
+  type Encoded,
+  isAutomatic,
+  isIn,
+  type OutputFormat,
+} from './encode.js';
+import { placeLayer, splitLayer } from './layer-step.js';
+import { foresee } from './foresight.js';
+import { DEFAULT_LIMITS, pixelsOf, type RenderLimits, RenderWork } from './limits.js';
+import type { Originals } from './originals.js';
+import type { RasterImage } from './raster-image.js';
+import { RenderError } from './render.errors.js';
+import { refuseUnsupported } from './support.js';
+import { renderText, type TextOptions } from './text/render-text.js';
+import type { TextStyle } from './text/text-style.js';
+import { applyTransform, firstResize, type TransformContext } from './transform.js';
+
+export type { Originals } from './originals.js';
+
+/** A parsed delivery URL. */
+export interface RenderRequest {
+  readonly deliveryType: LayerAsset['deliveryType'];
+  /** Decoded, without the extension. */
+  readonly publicId: string;
+  /** Components as in the URL. */
+  readonly chain: readonly string[];
+  /** The URL's extension, in lower case; empty for the original's format. */
+  readonly format: string;
+  /** The client's Accept, for `f_auto`. */
+  readonly accept: string | undefined;
+}
+
+/** A rendered image. */
+export interface RenderedImage {
+  readonly body: Buffer;
+  readonly contentType: string;
+  /** Pixels of one frame. */
+  readonly width: number;
+  readonly height: number;
+  /**
+   * `Content-Disposition` of `fl_attachment`, `X-Pixseal-Approximate` with the differences from Cloudinary,
+   * `X-Cld-Error` beside a default image.
+   */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Whether the response depends on the Accept header. */
+  readonly varyByAccept: boolean;
+}
+
+/** Flags that leave the stored bytes unchanged. */
+const UNTOUCHING = new Set(['attachment', 'immutable_cache', 'original', 'sanitize', 'rasterize']);
+
+/** Renders a chain of Cloudinary's transformations to an image. Independent of HTTP and of the originals' storage. */
+export class ImageRenderer {
+  constructor(
+    private readonly originals: Originals,
+    private readonly limits: RenderLimits = DEFAULT_LIMITS,
+    /** Named text styles. */
+    private readonly textStyles: ReadonlyMap<string, TextStyle> = new Map(),
+  ) {}
+
+  /**
+   * @param signal Checked between operations; if aborted, rejects with the signal's reason.
+   * @throws {RenderError} 400 for an invalid or unsupported chain, 404 if there is no original.
+   */
+  async render(request: RenderRequest, signal: AbortSignal): Promise<RenderedImage> {
+    signal.throwIfAborted();
+    const components = parseChain(request.chain);
+    const steps = nestLayers(components);
+    const notes = new Approximations();
+    refuseUnsupported(components, notes);
+    const ofImage = steps.flatMap((step) => (step.kind === 'transform' ? [step.component] : []));
+    const delivery = readDelivery(components, ofImage);
+
+    const { body, isMissing } = await this.getOriginal(request, delivery);
+    const info = await inspect(body, delivery.orient, this.limits);
+    const target = chooseTarget(delivery, request.format, request.accept, info);
+    const isUntouched = components.every(
+      ({ values, flags }) =>
+        [...values.keys()].every((code) => code === 'fl') &&
+        [...flags.keys()].every((flag) => UNTOUCHING.has(flag)),
+    );
+    const answer = (file: Size & Encoded): RenderedImage => ({
+      body: file.body,
+      contentType: contentTypeOf(file.format),
+      width: file.width,
+      height: file.height,
+      headers: headersOf(request, delivery, file.format, { notes, isMissing }),
+      varyByAccept: isAutomatic(delivery.format),
+    });
+    if (isUntouched && isIn(target, info)) {
+      // The original itself is requested: its bytes are delivered, including metadata.
+      return answer({ ...info, body, format: target.format ?? 'jpg' });
+    }
+    const { page = 0, orient } = delivery;
+    const work = new RenderWork(this.limits.work);
+    const context = this.contextFor(info, page, undefined, { notes, signal, work });
+    const [first] = steps;
+    const image = await this.open(
+      body,
+      info,
+      { page, allFrames: target.animated, orient },
+      first?.kind === 'transform' ? first.component : undefined,
+      context,
+    );
+    const rendered = withDelay(await this.run(image, steps, context), delivery.delay);
+    signal.throwIfAborted();
+    const encoded = await encode(rendered, target, delivery, readDensity(delivery.density, info), body);
+    signal.throwIfAborted();
+    const [{ width, height }] = rendered.frames;
+    return answer({ ...encoded, width, height });
+  }
+
+  /** The original, or the image of `d_` if there is none. */
+  private async getOriginal(
+    { deliveryType, publicId }: RenderRequest,
+    { defaultImage }: Delivery,
+  ): Promise<{ readonly body: Buffer; readonly isMissing: boolean }> {
+    const body = await this.originals.find(deliveryType, publicId);
+    if (body) return { body, isMissing: false };
+    for (const asset of defaultImage === undefined ? [] : defaultImages(defaultImage)) {
+      const fallback = await this.originals.find(asset.deliveryType, asset.publicId);
+      if (fallback) return { body: fallback, isMissing: true };
+    }
+    throw new RenderError(404, `Resource not found - ${publicId}`);
+  }
+
+  private contextFor(
+    info: Pick<OriginalInfo, 'width' | 'height' | 'pageCount'>,
+    page: number,
+    base: Size | undefined,
+    shared: Pick<TransformContext, 'notes' | 'signal' | 'work'>,
+  ): TransformContext {
+    return {
+      initial: {
+        initialWidth: info.width,
+        initialHeight: info.height,
+        pageCount: info.pageCount,
+        currentPage: page + 1,
+      },
+      base,
+      limits: this.limits,
+      ...shared,
+    };
+  }
+
+  /** Decodes the original; a first step that only scales it down is done while decoding. */
+  private async open(
+    body: Buffer,
+    info: OriginalInfo,
+    decoding: Omit<Decoding, 'resize'>,
+    first: Component | undefined,
+    context: TransformContext,
+  ): Promise<RasterImage> {
+    const size = first && firstResize(first, info, context);
+    const isSmaller = size !== undefined && size.width <= info.width && size.height <= info.height;
+    return await decode(body, info, { ...decoding, resize: isSmaller ? size : undefined }, this.limits);
+  }
+
+  private async run(picture: Picture, steps: readonly Step[], context: TransformContext): Promise<Picture> {
+    let result = picture;
+    let foreseen = 0;
+    for (const [index, step] of steps.entries()) {
+      context.signal.throwIfAborted();
+      const next = steps.slice(index);
+      context.work.foresee(countSameSize(next) * pixelsOf(result));
+      if (index >= foreseen) {
+        const { pixels, components } = foresee(leadingTransforms(next), result.frames[0], context);
+        context.work.foresee(pixels * result.frames.length);
+        foreseen = index + components;
+      }
+      result =
+        step.kind === 'transform'
+          ? await applyTransform(result, step.component, context)
+          : await this.addLayer(result, step, context);
+    }
+    return result;
+  }
+
+  private async addLayer(base: RasterImage, step: LayerStep, below: TransformContext): Promise<RasterImage> {
+    const { opening, closing, placing } = splitLayer(step);
+    const { image, context } = await this.openLayer(step.component, opening, base.frames[0], below);
+    let layer = await applyTransform(image, opening, context);
+    layer = await this.run(layer, step.steps, context);
+    if (closing) layer = await applyTransform(layer, closing, context);
+    return await placeLayer(base, layer, step, placing, below);
+  }
+
+  private async openLayer(
+    component: Component,
+    opening: Component,
+    base: Size,
+    { notes, signal, work, initial }: TransformContext,
+  ): Promise<{ readonly image: RasterImage; readonly context: TransformContext }> {
+    const { layer } = component;
+    const shared = { notes, signal, work };
+    if (layer?.kind !== 'asset') {
+      const options = this.textOptions(component, base, { ...base, ...initial });
+      const image = await renderText(layer?.text ?? '', options);
+      const [{ width, height }] = image.frames;
+      return { image, context: this.contextFor({ width, height, pageCount: 1 }, 0, base, shared) };
+    }
+    const body = await this.originals.find(layer.asset.deliveryType, layer.asset.publicId);
+    if (!body) throw new RenderError(404, `Resource not found - ${layer.asset.publicId}`);
+    const { orient, page = 0 } = readDelivery([component], [component]);
+    const info = await inspect(body, orient, this.limits);
+    const context = this.contextFor(info, page, base, shared);
+    return {
+      context,
+      image: await this.open(body, info, { page, allFrames: false, orient }, opening, context),
+    };
+  }
+
+  private textOptions(component: Component, base: Size, measures: Measures): TextOptions {
+    const { values, flags } = component;
+    const [color, background, border, crop] = [
+      values.get('co'),
+      values.get('b'),
+      values.get('bo'),
+      values.get('c'),
+    ];
+    const { width } = readBox(component, measures, base);
+    return {
+      ...(color === undefined ? {} : { color }),
+      ...(background === undefined ? {} : { background }),
+      ...(border === undefined ? {} : { border }),
+      ...(crop === undefined ? {} : { crop }),
+      ...(width === undefined ? {} : { width }),
+      flags: new Set(flags.keys()),
+      styles: this.textStyles,
+    };
+  }
+}
+
+/** The components up to the first layer, which may make the picture larger. */
+function leadingTransforms(steps: readonly Step[]): readonly Component[] {
+  const components: Component[] = [];
+  for (const step of steps) {
+    if (step.kind === 'layer') break;
+    components.push(step.component);
+  }
+  return components;
+}
+
+/** Parameters after which a picture may be smaller. */
+const RESIZING = ['w', 'h', 'c', 'ar', 'a', 'e'] as const;
+
+/** The minimum number of next components that start from an image of this size: up to the first that may shrink it. */
+function countSameSize(steps: readonly Step[]): number {
+  const next = steps.findIndex((step) => step.kind === 'transform' && mayShrink(step.component));
+  return next < 0 ? steps.length : next + 1;
+}
+
+/** `trim` is the only effect that shrinks an image. */
+function mayShrink({ values }: Component): boolean {
+  return RESIZING.some(
+    (code) => values.has(code) && (code !== 'e' || values.get('e')?.startsWith('trim') === true),
+  );
+}
+
+function headersOf(
+  { publicId }: RenderRequest,
+  { flags }: Delivery,
+  format: OutputFormat,
+  { notes, isMissing }: { readonly notes: Approximations; readonly isMissing: boolean },
+): Readonly<Record<string, string>> {
+  const attachment = flags.get('attachment');
+  const approximate = notes.header;
+  return {
+    ...(attachment === undefined
+      ? {}
+      : { 'Content-Disposition': contentDisposition(attachment, publicId, format) }),
+    ...(approximate === undefined ? {} : { 'X-Pixseal-Approximate': approximate }),
+    // With a placeholder Cloudinary still reports the missing image (transformation_reference#d_default_image).
+    ...(isMissing ? { 'X-Cld-Error': `Resource not found - ${publicId.replace(/[^\x20-\x7e]/g, '?')}` } : {}),
+  };
+}
+
+/** `dl_` applies to every frame of an animation. */
+function withDelay(image: RasterImage, delay: number | undefined): RasterImage {
+  return delay === undefined || image.frames.length === 1
+    ? image
+    : { ...image, delays: image.frames.map(() => delay) };
+}
+
+/** `idn` is the original's own density. */
+const readDensity = (value: string | undefined, { density }: OriginalInfo): number | undefined =>
+  value === undefined ? undefined : value === 'idn' ? density : Number(value);

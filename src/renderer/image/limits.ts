@@ -1,0 +1,59 @@
+import type { RasterImage } from './raster-image.js';
+import { RenderError } from './render.errors.js';
+
+/** Resource limits of one render. */
+export interface RenderLimits {
+  /** Pixels of an original in all frames, as declared by its header: stops decompression bombs. */
+  readonly inputPixels: number;
+  /** Pixels of an image between two operations, in all frames; each takes four bytes. */
+  readonly pixels: number;
+  /** Sum of the pixels that all components start from: it determines the time of a render. */
+  readonly work: number;
+}
+
+export const DEFAULT_LIMITS: RenderLimits = {
+  inputPixels: 100_000_000,
+  pixels: 25_000_000,
+  work: 250_000_000,
+};
+
+/** The pixels that a render's components, including those of its layers, have started from so far. */
+export class RenderWork {
+  private pixels = 0;
+
+  constructor(private readonly limit: number) {}
+
+  /** Counts one component. @throws {RenderError} 400 beyond the limit, before the component's pixels are touched. */
+  charge(picture: Picture): void {
+    const pixels = pixelsOf(picture);
+    this.foresee(pixels);
+    this.pixels += pixels;
+  }
+
+  /** @throws {RenderError} 400 where so many pixels more would go beyond the limit. */
+  foresee(pixels: number): void {
+    if (this.pixels + pixels <= this.limit) return;
+    throw new RenderError(
+      400,
+      `The components process more than ${this.limit / 1e6} megapixels in total. Use fewer, or resize first`,
+    );
+  }
+}
+
+/** Pixels of all frames together. */
+export function pixelsOf({ frames }: Picture): number {
+  let pixels = 0;
+  for (const { width, height } of frames) pixels += width * height;
+  return pixels;
+}
+
+/** @throws {RenderError} 400 for more pixels than `most`, before they are allocated. */
+export function refuseTooLarge(width: number, height: number, frames: number, most: number): void {
+  const pixels = width * height * frames;
+  if (!(pixels <= most)) {
+    throw new RenderError(
+      400,
+      `Maximum image size is ${most / 1e6} Megapixels. Requested ${(pixels / 1e6).toFixed(2)} Megapixels`,
+    );
+  }
+}
