@@ -19,7 +19,7 @@ try {
     {
       name: '`/playground`, by the printed link',
       url: service.link,
-      content: 'img[alt="The sealed picture"]',
+      content: 'img[alt="The sealed image"]',
     },
     {
       name: '`/console`, to sign in',

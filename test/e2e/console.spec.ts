@@ -522,9 +522,9 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
     it('rotates a key: a new one, and an end for the one before', async () => {
       const page = await openAs(ADMIN_KEY, `#/issuers/${issuerId}`);
       const keys = page.getByRole('list', { name: 'Keys' }).getByRole('listitem');
-      await keys.getByText('no end').waitFor();
-      await page.getByText('Rotate: a new key').click();
-      await page.getByLabel('The other keys still count').selectOption('7 days');
+      await keys.getByText('no expiry').waitFor();
+      await page.getByText('Rotate: create a key').click();
+      await page.getByLabel('The other keys stay valid').selectOption('7 days');
       await page.getByRole('button', { name: 'Rotate' }).click();
       await page.getByRole('button', { name: 'I have copied it' }).click();
       await eventually(() => keys.count()).toBe(2);
@@ -624,11 +624,11 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
           );
       await eventually(shape).toBe(1);
       const photo = { name: 'photo.jpg', mimeType: 'image/jpeg', buffer: await drawPhoto() };
-      await dialog.getByLabel('Another original').setInputFiles(photo);
+      await dialog.getByLabel('Replacement original').setInputFiles(photo);
       await dialog.getByRole('button', { name: 'Replace' }).click();
       await eventually(shape).toBeCloseTo(1.5, 1);
       expect(written).toHaveLength(2);
-      await page.getByRole('link', { name: 'What was done to it' }).click();
+      await page.getByRole('link', { name: 'Audit log' }).click();
       await page.getByText('image.update').last().click();
       const row = page.getByRole('row', { name: /^access/ });
       await eventually(() => row.getByRole('cell').allTextContents()).toStrictEqual(['token', 'public']);
@@ -674,7 +674,7 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
       await revocations.getByText('leaked-1').first().waitFor();
       await page.getByRole('button', { name: 'Lift the revocation of leaked-1' }).click();
       await page.getByRole('dialog').getByRole('button', { name: 'Lift' }).click();
-      await page.getByText('Nothing is revoked.').waitFor();
+      await page.getByText('No revocations.').waitFor();
       expect(await page.evaluate('document.activeElement.getAttribute("aria-labelledby")')).toBe(
         'revocations-title',
       );
@@ -707,7 +707,7 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
       const page = await openAs(ADMIN_KEY, `#/issuers/${issuerId}`);
       await page.getByRole('button', { name: 'Release left-behind' }).click();
       await page.getByRole('dialog').getByRole('button', { name: 'Release' }).click();
-      await page.getByText('No public id is retained.').waitFor();
+      await page.getByText('No retained public ids.').waitFor();
       const { items } = (await service.admin('GET', '/retained-public-ids?public_id=left-behind')).json() as {
         items: unknown[];
       };
@@ -721,7 +721,7 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
       await page.waitForLoadState('networkidle');
       await service.admin('DELETE', `/admin-keys/${key.id}`);
       await page.getByRole('link', { name: 'Audit' }).click();
-      await page.getByText('The session has ended. Sign in again.').waitFor();
+      await page.getByText('The session has expired. Sign in again.').waitFor();
     });
 
     it('offers nothing to a key that only reads, and no other issuer to one that is bound', async () => {
@@ -746,7 +746,7 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
       expect(await own.getByRole('link', { name: /Tenant of/ }).count()).toBe(0);
       expect(await own.getByText('Create an issuer').count()).toBe(0);
       await own.getByRole('link', { name: 'Gallery' }).click();
-      await own.getByText('Rotate: a new key').waitFor();
+      await own.getByText('Rotate: create a key').waitFor();
       expect(await own.getByRole('button', { name: 'Save policy' }).count()).toBe(0);
     });
 
@@ -883,7 +883,7 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
     expect(await page.evaluate('document.querySelectorAll("*").length')).toBeLessThan(600);
     // Of each page, what came into view, or near it.
     expect(previews.size).toBeLessThan(5 * 48);
-    await page.getByLabel('Public id, exactly').fill('picture-77777');
+    await page.getByLabel('Public id (exact)').fill('picture-77777');
     await page.getByRole('button', { name: 'Find' }).click();
     await eventually(() => items.allTextContents()).toStrictEqual([expect.stringContaining('picture-77777')]);
   });

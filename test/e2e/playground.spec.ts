@@ -262,7 +262,7 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
     return { page, requests };
   }
 
-  const picture = (page: Page): Locator => page.getByAltText('The sealed picture');
+  const picture = (page: Page): Locator => page.getByAltText('The sealed image');
   const chain = (page: Page): Promise<string[]> =>
     page.getByRole('region', { name: 'Chain' }).locator('.code').allTextContents();
   const step = (page: Page, number: number): Locator =>
@@ -367,7 +367,7 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
     await eventually(async () => new Set(await names()).size).toBe(101);
     expect(await focused(page)).toBe('Images');
     expect(await page.getByRole('button', { name: 'More Images' }).count()).toBe(0);
-    await page.getByLabel('Images: a name, exactly').fill('of-many-77');
+    await page.getByLabel('Images: a name (exact)').fill('of-many-77');
     await page.getByRole('button', { name: 'Find in Images' }).click();
     await eventually(names).toStrictEqual(['of-many-77']);
     const carriers = requests.filter((request) => request.headers()['authorization'] !== undefined);
@@ -581,15 +581,15 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
     const note = page.getByRole('region', { name: 'The token', exact: true }).locator('.note-warn');
     await eventually(() => note.allTextContents()).toStrictEqual([]);
     await page.getByLabel('Expires after (exp)').selectOption('never');
-    await page.getByLabel('For this image alone (image_id)').uncheck();
+    await page.getByLabel('For this image only (image_id)').uncheck();
     await eventually(() => note.allTextContents()).toStrictEqual([
       'This token opens every image of the issuer: it has no image_id.',
       'This token never expires: it has no exp.',
     ]);
     await page.getByRole('tab', { name: 'Node' }).click();
     await page.getByText('// This token opens every image of the issuer and never expires.').waitFor();
-    await page.getByLabel('Shown, not a download').uncheck();
-    await page.getByLabel('The original, without any step').check();
+    await page.getByLabel('Displayed, not downloaded').uncheck();
+    await page.getByLabel('The original, without steps').check();
     await eventually(async () => {
       const { transformations, ...claims } = await claimsOf(page);
       return [claims, Array.isArray(transformations)];
@@ -607,7 +607,7 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
 
   it('lists claims that have no effect', async () => {
     const { page } = await open();
-    await page.getByLabel('The original, without any step').check();
+    await page.getByLabel('The original, without steps').check();
     const row = page.getByRole('region', { name: 'Ignored', exact: true }).getByRole('row').nth(1);
     await row.getByText('transformations').waitFor();
     expect(await row.getByRole('cell').allTextContents()).toStrictEqual([
@@ -629,7 +629,7 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
     await page.getByRole('status').getByText('Refused at step 2, width.').waitFor({ state: 'attached' });
     await picture(page).waitFor();
     // Neither is of the token that was refused.
-    const last = page.getByText('The last picture that was not refused');
+    const last = page.getByText('The last image that was not refused');
     await last.waitFor();
     const link = page.getByRole('link', { name: 'Open the sealed link' });
     expect([await link.count(), await page.getByRole('region', { name: 'Use it' }).count()]).toEqual([0, 0]);
@@ -683,8 +683,8 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
 
     it('explains one that is good, and takes its steps over', async () => {
       const page = await paste(`${service.url}/images/${SEED.imageId}?token=${seal({ exp: now() + 7_200 })}`);
-      await page.getByText('The token is good: the service accepts it.').waitFor();
-      await page.getByText('The secret that was entered under Compose has sealed it.').waitFor();
+      await page.getByText('The token is valid: the service accepts it.').waitFor();
+      await page.getByText('It was sealed with the secret entered under Compose.').waitFor();
       await page.getByText(/in (?:2 hours|120 minutes)/).waitFor();
       expect((await chain(page)).at(-1)).toBe('w_50');
       await page.getByRole('cell', { name: 'unknown parameter' }).waitFor();
@@ -697,7 +697,7 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
       const page = await paste(seal({ image_id: SEED.imageId, exp: now() - 600 }));
       await page.locator('[data-code=invalid_token]').getByText('expired').waitFor();
       await page.getByText('10 minutes ago').waitFor();
-      await page.getByText('has sealed it.').waitFor();
+      await page.getByText('It was sealed with the secret').waitFor();
     });
 
     it('says that one was forged', async () => {
@@ -707,13 +707,13 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
       );
       const page = await paste([header, forged, mac].join('.'));
       await page.locator('[data-code=invalid_token]').waitFor();
-      await page.getByText('has not sealed it').waitFor();
+      await page.getByText('It was not sealed with the secret').waitFor();
     });
 
     it.each([
-      ['not.a-token', 'A token has three parts with dots between them; this one has 2.'],
+      ['not.a-token', 'A token has three parts, separated by dots; this one has 2.'],
       ['e30.bm90IGpzb24.x', 'Its payload is not JSON in base64url'],
-      ['e30.W10.x', 'Its payload is JSON, but no object.'],
+      ['e30.W10.x', 'Its payload is JSON, but not an object.'],
     ])('says why %s cannot be read', async (given, reason) => {
       const page = await paste(given);
       await page.getByText(reason).waitFor();
@@ -836,7 +836,7 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
       await page.getByRole('tab', { name: 'Read a token' }).click();
       const token = page.getByLabel('Token, or a URL with one');
       await token.fill(sealWith(secret, { iss: SEED.issuerId }));
-      await page.getByText('The token is good: the service accepts it.').waitFor();
+      await page.getByText('The token is valid: the service accepts it.').waitFor();
       await look();
       await token.fill('not.a-token');
       await page.getByText('A token has three parts').waitFor();

@@ -11,12 +11,12 @@ const TYPES = ['authenticated', 'private', 'upload'].map((name) => [name, name] 
 
 interface AddAssetProps {
   readonly kind: AssetKind;
-  /** That the list shows. */
+  /** As shown by the list. */
   readonly issuerId: string;
   readonly onDone: () => void;
 }
 
-/** Uploads an original, or registers one that lies with Cloudinary. */
+/** Uploads an original, or registers one that is already in Cloudinary. */
 export function AddAsset({ kind, issuerId, onDone }: AddAssetProps): JSX.Element {
   const rights = useRights();
   const announce = useAnnounce();
@@ -74,7 +74,7 @@ export function AddAsset({ kind, issuerId, onDone }: AddAssetProps): JSX.Element
           <Input label="Public id" code required value={publicId} onValue={setPublicId} />
           <Field
             label="File"
-            help="JPEG, PNG, WebP, AVIF, GIF or TIFF, 25 MiB. None: it lies with Cloudinary."
+            help="JPEG, PNG, WebP, AVIF, GIF or TIFF, up to 25 MiB. Leave empty if it is already in Cloudinary."
           >
             {({ id, describedBy }) => (
               <input
@@ -90,7 +90,7 @@ export function AddAsset({ kind, issuerId, onDone }: AddAssetProps): JSX.Element
           {image && (
             <Input
               label="Version"
-              help="As Cloudinary’s upload answered; not needed with a file."
+              help="From Cloudinary’s upload response; not needed with a file."
               type="number"
               value={version}
               onValue={setVersion}

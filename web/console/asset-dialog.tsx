@@ -11,12 +11,12 @@ import { useMutation } from './use-service.js';
 interface AssetDialogProps {
   readonly kind: AssetKind;
   readonly asset: Asset;
-  /** Null when it is gone. */
+  /** Null after deletion. */
   readonly onChange: (asset: Asset | null) => void;
   readonly onClose: () => void;
 }
 
-/** One image or overlay: what is known of it, and what may be done with it. */
+/** Details of one image or overlay, and its actions. */
 export function AssetDialog({ kind, asset, onChange, onClose }: AssetDialogProps): JSX.Element {
   const { write } = useRights();
   return (
@@ -41,7 +41,7 @@ export function AssetDialog({ kind, asset, onChange, onClose }: AssetDialogProps
         ]}
       />
       <p>
-        <a href={hrefTo('audit', { row_id: asset.id })}>What was done to it</a>
+        <a href={hrefTo('audit', { row_id: asset.id })}>Audit log</a>
       </p>
       {write && <Changes kind={kind} asset={asset} onChange={onChange} />}
       <div class="row end">
@@ -50,7 +50,7 @@ export function AssetDialog({ kind, asset, onChange, onClose }: AssetDialogProps
             label="Delete"
             of={asset.public_id}
             question={`Delete this ${SINGULAR[kind]}?`}
-            consequence="Requests for it are refused from now on. Its public id stays this issuer’s until it is released."
+            consequence="Requests for it are refused from now on. Its public id stays reserved for this issuer until it is released."
             act={() => ask('DELETE', adminPath(`${kind}/${asset.id}`))}
             onDone={() => {
               onChange(null);
@@ -94,7 +94,7 @@ function Changes({ kind, asset, onChange }: Omit<AssetDialogProps, 'onClose'>): 
         {asset.not_before !== undefined && (
           <MomentForm
             label="Refuse tokens sealed before"
-            help="By their `iat`; tokens without one are refused too."
+            help="Compared with their `iat`; tokens without one are refused too."
             value={asset.not_before}
             save={(at) => change(() => ask('PATCH', path, { body: { not_before: at } }))}
             onDone={() => undefined}
@@ -118,7 +118,7 @@ function Changes({ kind, asset, onChange }: Omit<AssetDialogProps, 'onClose'>): 
             );
           }}
         >
-          <Field label="Another original">
+          <Field label="Replacement original">
             {({ id }) => <input id={id} ref={file} class="input" type="file" required accept="image/*" />}
           </Field>
           <Sent part={sent} />
@@ -140,7 +140,7 @@ interface AccessFormProps {
   readonly onSave: (access: string) => void;
 }
 
-/** Who opens an image. Its button saves: in a list that is closed, an arrow key would open the image to everybody. */
+/** An image's access. It has a button to save: in a closed list, an arrow key would make the image public. */
 function AccessForm({ value, busy, onSave }: AccessFormProps): JSX.Element {
   const [access, setAccess] = useState(value);
   return (

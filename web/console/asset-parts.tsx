@@ -21,7 +21,7 @@ export function Thumbnail({ kind, asset }: { readonly kind: AssetKind; readonly 
       ) : (
         <img
           loading="lazy"
-          // Of the same address a browser shows what it has, though the original was replaced.
+          // The address changes with the original: otherwise a browser would show its cached image.
           src={adminPath(`${kind}/${asset.id}/preview`, { changed: asset.updated_at })}
           alt=""
           decoding="async"
@@ -39,7 +39,7 @@ export function Sent({ part }: { readonly part: number | null }): JSX.Element | 
   if (part === null) return null;
   return (
     <label class="stack-tight">
-      <span class="hint">{part < 1 ? 'Sending' : 'Sent; the service takes it in'}</span>
+      <span class="hint">{part < 1 ? 'Sending' : 'Sent; the service is processing it'}</span>
       <progress max={1} value={part} />
     </label>
   );

@@ -9,7 +9,7 @@ import { useRights } from './session-context.js';
 import { hrefTo } from './use-route.js';
 import { usePaged } from './use-service.js';
 
-/** Rows a page: what is in the document at the most, however many there are. */
+/** Rows per page: the maximum in the document. */
 const PAGE = '48';
 
 interface AssetsViewProps {
@@ -17,7 +17,7 @@ interface AssetsViewProps {
   readonly query: Readonly<Record<string, string>>;
 }
 
-/** Images or overlays, with thumbnails that are loaded as they come into view. */
+/** Images or overlays, with thumbnails that are loaded when they become visible. */
 export function AssetsView({ kind, query }: AssetsViewProps): JSX.Element {
   const { issuer_id: issuerId = '', public_id: publicId = '' } = query;
   const [typed, setTyped] = useState({ issuerId, publicId });
@@ -45,7 +45,7 @@ export function AssetsView({ kind, query }: AssetsViewProps): JSX.Element {
           }}
         />
         <Input
-          label="Public id, exactly"
+          label="Public id (exact)"
           code
           value={typed.publicId}
           onValue={(name) => {
@@ -72,7 +72,7 @@ export function AssetsView({ kind, query }: AssetsViewProps): JSX.Element {
           </li>
         ))}
       </ul>
-      {list.value?.items.length === 0 && <p class="note">There is nothing here.</p>}
+      {list.value?.items.length === 0 && <p class="note">No entries.</p>}
       <Pager list={list} name={kind} />
       {open !== null && (
         <AssetDialog

@@ -13,13 +13,13 @@ interface AuditViewProps {
   readonly query: Readonly<Record<string, string>>;
 }
 
-/** What was done, by whom, newest first. */
+/** The audit log, newest first. */
 export function AuditView({ query }: AuditViewProps): JSX.Element {
   const { issuer_id = '', action = '', row_id = '' } = query;
   const filters = { issuer_id, action, row_id };
   const path = adminPath('audit', { limit: '50', ...filters });
   const list = usePaged<AuditEntry>(path);
-  // What was typed is about the list that it was typed beside.
+  // A draft belongs to the list beside which it was typed.
   const [draft, setDraft] = useState({ of: path, typed: filters });
   const typed = draft.of === path ? draft.typed : filters;
   const set = (name: keyof typeof filters) => (value: string) => {
@@ -49,7 +49,7 @@ export function AuditView({ query }: AuditViewProps): JSX.Element {
           </li>
         ))}
       </ul>
-      {list.value?.items.length === 0 && <p class="note">Nothing was recorded here.</p>}
+      {list.value?.items.length === 0 && <p class="note">No entries.</p>}
       <Pager list={list} name="the audit log" />
     </div>
   );

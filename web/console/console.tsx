@@ -18,7 +18,7 @@ const SECTIONS = [
   ['audit', 'Audit'],
 ] as const;
 
-/** The admin page: a session, and what it may see. */
+/** The admin page: the session, and the pages that its key may access. */
 export function Console(): JSX.Element {
   const [session, setSession] = useState<Session | null>(null);
   const [known, setKnown] = useState(false);
@@ -34,7 +34,7 @@ export function Console(): JSX.Element {
     });
     const end = (): void => {
       setSession(null);
-      setReason('The session has ended. Sign in again.');
+      setReason('The session has expired. Sign in again.');
     };
     sessionEnd.addEventListener('end', end);
     return () => {
@@ -91,7 +91,7 @@ interface SignedInProps {
 }
 
 function SignedIn({ session, onOut }: SignedInProps): JSX.Element {
-  const rights = session.scopes.includes('write') ? 'may write' : 'may read alone';
+  const rights = session.scopes.includes('write') ? 'read-write' : 'read-only';
   return (
     <div class="row signed-in">
       <p class="hint">
@@ -120,7 +120,7 @@ function Sections(): JSX.Element {
   const first = useRef(place);
   useEffect(() => {
     document.title = `${title} · Console · Pixseal`;
-    // Whoever follows a link by the keyboard goes on in what it leads to.
+    // After a link is followed by keyboard, the focus moves to its target.
     if (first.current !== place) main.current?.focus();
     first.current = '';
   }, [place]);

@@ -29,7 +29,7 @@ export function IssuerView({ id }: { readonly id: string }): JSX.Element {
             <Facts
               facts={[
                 ['Format', issuer.delivery_format],
-                ['Tokens sealed before', <Moment key="before" at={issuer.not_before} none="none refused" />],
+                ['Tokens sealed before', <Moment key="before" at={issuer.not_before} none="no limit" />],
                 ['Created', <Moment key="created" at={issuer.created_at} />],
               ]}
             />
@@ -81,12 +81,12 @@ function State({ issuer, onDone }: StateProps): JSX.Element {
               {issuer.disabled ? 'Enable' : 'Disable'}
             </button>
           </div>
-          <p class="hint">A disabled issuer’s tokens are refused; nothing is lost.</p>
+          <p class="hint">A disabled issuer’s tokens are refused; nothing is deleted.</p>
           <ProblemNote problem={problem} />
         </div>
         <MomentForm
           label="Refuse tokens sealed before"
-          help="By their `iat`; tokens without one are refused too."
+          help="Compared with their `iat`; tokens without one are refused too."
           value={issuer.not_before}
           save={(at) => ask('PATCH', path, { body: { not_before: at } })}
           onDone={onDone}

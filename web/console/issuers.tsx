@@ -30,7 +30,7 @@ export function IssuersView(): JSX.Element {
           setName(typed.trim());
         }}
       >
-        <Input label="Name, exactly" value={typed} onValue={setTyped} />
+        <Input label="Name (exact)" value={typed} onValue={setTyped} />
         <button class="button">Find</button>
       </form>
       <ProblemNote problem={list.problem} />
@@ -52,7 +52,7 @@ export function IssuersView(): JSX.Element {
           </li>
         ))}
       </ul>
-      {list.value?.items.length === 0 && <p class="note">There is no issuer here.</p>}
+      {list.value?.items.length === 0 && <p class="note">No issuers found.</p>}
       <Pager list={list} name="issuers" />
     </div>
   );
@@ -95,8 +95,8 @@ function CreateIssuer({ onDone }: { readonly onDone: () => void }): JSX.Element 
         <div class="stack-tight">
           <p class="label">Policy</p>
           <p class="hint">
-            What its tokens may do, as JSON. Under the recommended policy a token must name its image and
-            expire, a misspelt key is refused, and no step generates a part of the image;{' '}
+            The policy of its tokens, as JSON. Under the recommended policy a token must name its image and
+            expire, a misspelled key is refused, and no step generates a part of the image;{' '}
             <span class="code">{'{}'}</span> restricts nothing. It can be changed later.
           </p>
           <PolicyEditor draft={draft} />

@@ -1,7 +1,7 @@
-/** Where a member of the outermost object stands, from 1; null where it does not. */
+/** The line of a member of the outermost object, from 1; null if there is none. */
 export function lineOfMember(json: string, member: string): number | null {
   let depth = 0;
-  // Strings, so that what is in them does not count, and what opens and closes.
+  // Strings, so that their content is skipped, and brackets.
   for (const { 0: token, index } of json.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\]]/gs)) {
     if (token === '{' || token === '[') depth += 1;
     else if (token === '}' || token === ']') depth -= 1;

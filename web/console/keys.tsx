@@ -7,14 +7,14 @@ import { useAnnounce, useRights } from './session-context.js';
 import { useMutation } from './use-service.js';
 
 const HOUR = 3_600_000;
-/** How long the older keys still count; `keep` leaves them as they are. */
+/** How long the older keys stay valid; `keep` leaves them unchanged. */
 const OVERLAPS = [
   ['1', '1 hour'],
   ['24', '1 day'],
   ['168', '7 days'],
   ['720', '30 days'],
   ['0', 'not at all'],
-  ['keep', 'as they do now'],
+  ['keep', 'unchanged'],
 ] as const;
 const ALGORITHMS = ['HS256', 'HS384', 'HS512'].map((name) => [name, name] as const);
 
@@ -30,7 +30,7 @@ function stateOf({ not_before: from, not_after: until }: Key, now: number): 'liv
 
 const BADGES = { live: '', later: 'not yet', over: 'retired' } as const;
 
-/** An issuer's keys: rotating them, and when each was used. */
+/** An issuer's keys: rotation, and last uses. */
 export function KeysSection({ issuer, onChange }: KeysSectionProps): JSX.Element {
   const { write } = useRights();
   return (
@@ -53,7 +53,7 @@ export function KeysSection({ issuer, onChange }: KeysSectionProps): JSX.Element
                     label="Revoke"
                     of={`key ${key.id}`}
                     question="Revoke this key?"
-                    consequence="Every token that it has sealed is refused from now on. It cannot be brought back."
+                    consequence="Every token that it has sealed is refused from now on. This cannot be undone."
                     act={() => ask('DELETE', path)}
                     onDone={onChange}
                   />
@@ -63,7 +63,7 @@ export function KeysSection({ issuer, onChange }: KeysSectionProps): JSX.Element
                 facts={[
                   ['Algorithm', key.algorithm],
                   ['Created', <Moment key="created" at={key.created_at} />],
-                  ['Counts until', <Moment key="until" at={key.not_after} none="no end" />],
+                  ['Valid until', <Moment key="until" at={key.not_after} none="no expiry" />],
                   ['Last used', <Moment key="used" at={key.last_used_at} />],
                   ['Uses', key.uses.toLocaleString('en-GB')],
                 ]}
@@ -71,12 +71,12 @@ export function KeysSection({ issuer, onChange }: KeysSectionProps): JSX.Element
               {write && (
                 <details>
                   <summary>
-                    Change its end<span class="unseen"> of key {key.id}</span>
+                    Change its expiry<span class="unseen"> of key {key.id}</span>
                   </summary>
                   <MomentForm
                     key={key.not_after}
-                    label="Counts until"
-                    help="Its tokens are refused from then on."
+                    label="Valid until"
+                    help="Its tokens are refused afterwards."
                     value={key.not_after}
                     save={(at) => ask('PATCH', path, { body: { not_after: at } })}
                     onDone={onChange}
@@ -99,7 +99,7 @@ function Rotate({ issuer, onChange }: KeysSectionProps): JSX.Element {
   const { busy, problem, run } = useMutation();
   const path = adminPath(`issuers/${issuer.id}/keys`);
 
-  /** The new key first: whatever goes wrong later, its secret is shown. */
+  /** The new key first: if a later request fails, its secret is still shown. */
   const rotate = async (): Promise<Answer<unknown>> => {
     const made = await ask<NewKey>('POST', path, { body: { algorithm } });
     if ('problem' in made) return made;
@@ -118,24 +118,24 @@ function Rotate({ issuer, onChange }: KeysSectionProps): JSX.Element {
 
   return (
     <details>
-      <summary>Rotate: a new key, and an end for the others</summary>
+      <summary>Rotate: create a key, and let the others expire</summary>
       <form
         class="stack"
         onSubmit={(event) => {
           event.preventDefault();
           void run(rotate).then((result) => {
-            if (result !== null) announce('There is a new key.');
+            if (result !== null) announce('The key is created.');
             onChange();
           });
         }}
       >
         <div class="columns">
           <Choice
-            label="The other keys still count"
+            label="The other keys stay valid"
             value={overlap}
             onValue={setOverlap}
             options={OVERLAPS}
-            help="Long enough for whoever seals to change over, and for tokens that are out to end."
+            help="Long enough for your backends to switch over, and for existing tokens to expire."
           />
           <Choice label="Algorithm" value={algorithm} onValue={setAlgorithm} options={ALGORITHMS} />
         </div>

@@ -9,7 +9,7 @@ import { type Paged, useMutation, useQuery } from './use-service.js';
 
 const MOMENT = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
 
-/** A moment in the reader's own time zone. */
+/** An instant in the reader's time zone. */
 export function Moment({
   at,
   none = 'never',
@@ -25,7 +25,7 @@ export function Moment({
   );
 }
 
-/** A refusal, read out as it comes. */
+/** A refusal, announced by screen readers. */
 export function ProblemNote({ problem }: { readonly problem: Problem | null }): JSX.Element | null {
   if (problem === null) return null;
   return (
@@ -46,7 +46,7 @@ export function ProblemNote({ problem }: { readonly problem: Problem | null }): 
   );
 }
 
-/** A row's id, whole, and a button that copies it. */
+/** A row's full id, with a button that copies it. */
 export function Id({ id, name }: { readonly id: string; readonly name: string }): JSX.Element {
   return (
     <span class="id">
@@ -160,12 +160,12 @@ export function Choice({ label, help, value, onValue, options, required }: Choic
 interface IssuerChoiceProps {
   readonly value: string;
   readonly onValue: (value: string) => void;
-  /** What no issuer is called. */
+  /** The label of no issuer. */
   readonly none: string;
   readonly required?: boolean;
 }
 
-/** Picks an issuer: from a list, or by id where there are too many for one. */
+/** Picks an issuer: from a list, or by id if there are too many. */
 export function IssuerChoice({ value, onValue, none, required }: IssuerChoiceProps): JSX.Element | null {
   const { issuerId } = useRights();
   const { value: page } = useQuery<Page<Issuer>>(adminPath('issuers', { limit: '100' }));
@@ -191,7 +191,7 @@ export function IssuerChoice({ value, onValue, none, required }: IssuerChoicePro
   );
 }
 
-/** The way through a list's pages. */
+/** The navigation of a list's pages. */
 export function Pager<T>({
   list,
   name,
@@ -222,7 +222,7 @@ interface DialogProps {
   readonly children: ComponentChildren;
 }
 
-/** A modal dialog, open as long as it is there. */
+/** A modal dialog, open while it is mounted. */
 export function Dialog({ title, onClose, light = true, children }: DialogProps): JSX.Element {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
@@ -255,7 +255,7 @@ export function Dialog({ title, onClose, light = true, children }: DialogProps):
 
 interface ConfirmProps {
   readonly label: string;
-  /** What it acts on, for those who do not see where the button stands. */
+  /** The target of the action, for screen readers. */
   readonly of: string;
   readonly question: string;
   readonly consequence: string;
@@ -263,7 +263,7 @@ interface ConfirmProps {
   readonly onDone: () => void;
 }
 
-/** A button for what cannot be taken back: it asks first. */
+/** A button for an irreversible action, which asks for confirmation. */
 export function ConfirmButton({ label, of, question, consequence, act, onDone }: ConfirmProps): JSX.Element {
   const [open, setOpen] = useState(false);
   const { busy, problem, run } = useMutation();
@@ -271,7 +271,7 @@ export function ConfirmButton({ label, of, question, consequence, act, onDone }:
   useEffect(() => {
     const section = button.current?.closest('section');
     return () => {
-      // What it stands in goes with what it acted on: once that is gone, a focus that went along comes back here.
+      // The button may be removed with its target: the focus then returns here.
       queueMicrotask(() => {
         if (!section || document.activeElement !== document.body) return;
         section.tabIndex = -1;
@@ -332,12 +332,12 @@ export function ConfirmButton({ label, of, question, consequence, act, onDone }:
   );
 }
 
-/** A moment as `datetime-local` has it, in the reader's time zone. */
+/** An instant in `datetime-local` form, in the reader's time zone. */
 function toLocal(at: Date): string {
   return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
 }
 
-/** What a `datetime-local` holds as RFC 3339; null where it is empty. */
+/** A `datetime-local` value as RFC 3339; null if empty. */
 export const fromLocal = (local: string): string | null =>
   local === '' ? null : new Date(local).toISOString();
 
@@ -349,7 +349,7 @@ interface MomentFormProps {
   readonly onDone: () => void;
 }
 
-/** Sets a moment, or takes it away. */
+/** Sets or clears an instant. */
 export function MomentForm({ label, help, value, save, onDone }: MomentFormProps): JSX.Element {
   const [typed, setTyped] = useState(value === null ? '' : toLocal(new Date(value)));
   const { busy, problem, run } = useMutation();

@@ -14,7 +14,7 @@ interface PolicySectionProps {
   readonly onChange: () => void;
 }
 
-/** What is wrong with a policy, and in which line. */
+/** A mistake in a policy, and its line. */
 interface Mistake extends Fault {
   readonly line: number | null;
 }
@@ -23,7 +23,7 @@ const FEWEST_LINES = 4;
 const written = (policy: object): string => JSON.stringify(policy, null, 2);
 
 function mistakeOfJson(json: string, error: unknown): Mistake {
-  const detail = error instanceof Error ? error.message : 'It is no JSON.';
+  const detail = error instanceof Error ? error.message : 'It is not JSON.';
   const [, position] = /position (\d+)/.exec(detail) ?? [];
   return { key: 'JSON', detail, line: position === undefined ? null : lineAt(json, Number(position)) };
 }
@@ -38,13 +38,13 @@ interface PolicyDraft {
   readonly json: string;
   readonly setJson: (json: string) => void;
   readonly mistakes: readonly Mistake[];
-  /** The policy as a request has it; null where the text is not JSON, which is then marked. */
+  /** The policy as sent; null if the text is not JSON, which is then marked. */
   readonly read: () => { readonly policy: unknown } | null;
-  /** Marks the faults of the policy that a refusal names. */
+  /** Marks the policy's faults that a refusal names. */
   readonly mark: (problem: Problem) => void;
 }
 
-/** A policy while it is edited. */
+/** A policy that is being edited. */
 export function usePolicyDraft(policy: object): PolicyDraft {
   const [json, setJson] = useState(() => written(policy));
   const [mistakes, setMistakes] = useState<readonly Mistake[]>([]);
@@ -74,7 +74,7 @@ export function usePolicyDraft(policy: object): PolicyDraft {
   };
 }
 
-/** A policy as JSON, with its lines numbered. Mistakes are marked at their lines, and named below. */
+/** A policy as JSON, with line numbers. Mistakes are marked at their lines, and described below. */
 export function PolicyEditor({ draft }: { readonly draft: PolicyDraft }): JSX.Element {
   const { json, setJson, mistakes } = draft;
   const area = useRef<HTMLTextAreaElement>(null);
@@ -93,7 +93,7 @@ export function PolicyEditor({ draft }: { readonly draft: PolicyDraft }): JSX.El
       <div class="editor">
         <ol class="gutter" aria-hidden="true">
           {lines.map((_, index) => (
-            // Lines have no name but their number.
+            // Lines are identified by their number.
             <li key={index} data-bad={bad.has(index + 1)}>
               {index + 1}
             </li>
@@ -141,7 +141,7 @@ export function PolicyEditor({ draft }: { readonly draft: PolicyDraft }): JSX.El
   );
 }
 
-/** An issuer's policy, shown, and edited by a key that may. */
+/** An issuer's policy, editable with a key that may write. */
 export function PolicySection({ issuer, onChange }: PolicySectionProps): JSX.Element {
   const { writeIssuers } = useRights();
   const draft = usePolicyDraft(issuer.policy);
@@ -166,7 +166,7 @@ export function PolicySection({ issuer, onChange }: PolicySectionProps): JSX.Ele
     <section class="card stack" aria-labelledby="policy-title">
       <h2 id="policy-title">Policy</h2>
       <p class="hint">
-        What its tokens may do, as JSON; <span class="code">{'{}'}</span> restricts nothing.
+        The policy of its tokens, as JSON; <span class="code">{'{}'}</span> restricts nothing.
       </p>
       {writeIssuers ? (
         <form

@@ -13,8 +13,8 @@ export function RetainedPublicIdsSection({ issuerId }: { readonly issuerId: stri
     <section class="card stack" aria-labelledby="retained-title">
       <h2 id="retained-title">Retained public ids</h2>
       <p class="hint">
-        No image or overlay has them any more, but the account may still have their originals. No other issuer
-        can register them.
+        No image or overlay uses them any more, but the account may still contain their originals. No other
+        issuer can register them.
       </p>
       <ProblemNote problem={list.problem} />
       <ul class="rows" aria-label="Retained public ids" aria-busy={list.busy}>
@@ -27,7 +27,7 @@ export function RetainedPublicIdsSection({ issuerId }: { readonly issuerId: stri
                   label="Release"
                   of={publicId}
                   question="Release this public id?"
-                  consequence="Any issuer can register it, and shows the original if the account still has it."
+                  consequence="Any issuer can then register it, and show the original if the account still contains it."
                   act={() => ask('DELETE', adminPath(`${path}/${id}`))}
                   onDone={list.reload}
                 />
@@ -42,7 +42,7 @@ export function RetainedPublicIdsSection({ issuerId }: { readonly issuerId: stri
           </li>
         ))}
       </ul>
-      {list.value?.items.length === 0 && <p class="hint">No public id is retained.</p>}
+      {list.value?.items.length === 0 && <p class="hint">No retained public ids.</p>}
       <Pager list={list} name="retained public ids" />
     </section>
   );

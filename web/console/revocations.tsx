@@ -30,7 +30,7 @@ export function RevocationsSection({ issuerId }: { readonly issuerId: string }):
                   label="Lift"
                   of={`the revocation of ${jti ?? session ?? ''}`}
                   question="Lift this revocation?"
-                  consequence="Tokens of this name count again, as far as they are good otherwise."
+                  consequence="Matching tokens become valid again, unless they are invalid otherwise."
                   act={() => ask('DELETE', adminPath(`${path}/${id}`))}
                   onDone={list.reload}
                 />
@@ -40,13 +40,13 @@ export function RevocationsSection({ issuerId }: { readonly issuerId: string }):
               facts={[
                 ['Revokes', jti === null ? 'a session' : 'a token'],
                 ['Revoked', <Moment key="at" at={at} />],
-                ['May be forgotten after', <Moment key="end" at={end} />],
+                ['May be deleted after', <Moment key="end" at={end} />],
               ]}
             />
           </li>
         ))}
       </ul>
-      {list.value?.items.length === 0 && <p class="hint">Nothing is revoked.</p>}
+      {list.value?.items.length === 0 && <p class="hint">No revocations.</p>}
       <Pager list={list} name="revocations" />
     </section>
   );
@@ -69,7 +69,7 @@ function Revoke({ path, onDone }: { readonly path: string; readonly onDone: () =
             (result) => {
               if (result === null) return;
               setName('');
-              announce('It is revoked.');
+              announce('The revocation is created.');
               onDone();
             },
           );
@@ -80,7 +80,7 @@ function Revoke({ path, onDone }: { readonly path: string; readonly onDone: () =
           <Input label={kind} code required value={name} onValue={setName} />
           <Input
             label="Last exp"
-            help="When its last token has expired: it may be forgotten then. Empty: never."
+            help="When its last token expires: the revocation may then be deleted. Empty: never."
             type="datetime-local"
             value={end}
             onValue={setEnd}

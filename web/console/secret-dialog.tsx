@@ -8,11 +8,11 @@ interface SecretDialogProps {
   readonly onClose: () => void;
 }
 
-/** A new key's secret, this once: it closes by its button alone. */
+/** A new key's secret, shown once: only its button closes the dialog. */
 export function SecretDialog({ created, onClose }: SecretDialogProps): JSX.Element {
   return (
     <Dialog title="The new secret" light={false} onClose={onClose}>
-      <p>Copy it now: it is not shown again. Tokens are sealed with its text.</p>
+      <p>Copy it now: it is not shown again. Use the string’s bytes as the key.</p>
       {(
         [
           ['Secret', created.secret],

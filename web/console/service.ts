@@ -1,11 +1,11 @@
 import type { SessionResponse, SessionDocument } from '../../src/pages/console/session.document.js';
 
-/** A refusal: `application/problem+json`, or what stands for one where there was no answer. */
+/** A refusal: `application/problem+json`, or a substitute if there was no response. */
 export interface Problem {
   readonly status: number;
   readonly code: string;
   readonly detail: string;
-  /** Of a request whose form is wrong: what is wrong with which member. */
+  /** The invalid members of a malformed request. */
   readonly errors?: readonly Fault[];
 }
 
@@ -22,7 +22,7 @@ export interface Page<T> {
   readonly next_cursor: string | null;
 }
 
-/** `GET /admin/issuers`; moments are RFC 3339. */
+/** `GET /admin/issuers`; times are RFC 3339. */
 export interface Issuer {
   readonly id: string;
   readonly name: string;
@@ -74,7 +74,7 @@ export interface Revocation {
   readonly expires_at: string | null;
 }
 
-/** A public id that no row has, and that only its issuer can register. */
+/** A public id without a row, which only its issuer can register. */
 export interface RetainedPublicId {
   readonly id: string;
   readonly public_id: string;
@@ -96,11 +96,11 @@ export interface AuditEntry {
   readonly request_id: string | null;
 }
 
-const NO_ANSWER: Problem = { status: 0, code: 'no_answer', detail: 'The service does not answer.' };
-/** What tells the service that the console itself sent a request: no other site's page may add it. */
+const NO_ANSWER: Problem = { status: 0, code: 'no_answer', detail: 'The service does not respond.' };
+/** Marks a request as the console's own: no other site's page may add it. */
 const OWN = { 'X-Pixseal-Console': '1' };
 
-/** Tells that the session has ended: its time is over, or its admin key is no longer good. */
+/** Dispatches an event when the session expires, or its admin key becomes invalid. */
 export const sessionEnd = new EventTarget();
 
 function judge<T>(status: number, body: unknown): Answer<T> {
@@ -110,7 +110,7 @@ function judge<T>(status: number, body: unknown): Answer<T> {
   return { problem };
 }
 
-/** Asks the service. @throws when aborted. */
+/** Sends a request to the service. @throws if aborted. */
 export async function ask<T>(
   method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
   path: string,
@@ -130,14 +130,14 @@ export async function ask<T>(
   }
 }
 
-/** Sends a form with a file. @param onProgress Called with the part that is sent, 0 to 1. */
+/** Uploads a form with a file. @param onProgress Called with the part that is sent, 0 to 1. */
 export function upload<T>(
   method: 'POST' | 'PUT',
   path: string,
   form: FormData,
   onProgress: (part: number) => void,
 ): Promise<Answer<T>> {
-  // fetch() tells nothing of how far an upload is.
+  // fetch() does not report the progress of an upload.
   const request = new XMLHttpRequest();
   return new Promise((resolve) => {
     request.upload.onprogress = ({ loaded, total }) => {
@@ -168,7 +168,7 @@ export const signIn = (key: string): Promise<Answer<SessionResponse>> =>
 
 export const signOut = (): Promise<Answer<null>> => ask('DELETE', '/console/session');
 
-/** A path under `/admin` with a query; what is empty is left out. */
+/** A path under `/admin` with a query; empty values are omitted. */
 export function adminPath(path: string, query: Readonly<Record<string, string | undefined>> = {}): string {
   const given = Object.entries(query).filter(
     (entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== '',

@@ -2,7 +2,7 @@ import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
 import type { Session } from './service.js';
 
-/** Who is signed in, and how the page says something. */
+/** The signed-in session, and announcements. */
 interface Desk {
   readonly session: Session;
   readonly announce: (text: string) => void;
@@ -13,17 +13,17 @@ export const DeskContext = createContext<Desk>({
   announce: () => undefined,
 });
 
-/** Says something to a screen reader. */
+/** Announces a text to screen readers. */
 export const useAnnounce = (): Desk['announce'] => useContext(DeskContext).announce;
 
-/** The policy that the form for a new issuer begins with. */
+/** The initial policy of the form for a new issuer. */
 export const useNewIssuerPolicy = (): Session['new_issuer_policy'] =>
   useContext(DeskContext).session.new_issuer_policy;
 
-/** What the key that is signed in may do; the service holds it to that whatever is shown. */
+/** The rights of the signed-in key; the service enforces them, whatever the page shows. */
 export interface Rights {
   readonly write: boolean;
-  /** Issuers themselves: not for a key that is bound to one. */
+  /** Issuers themselves: not for the key of a single issuer. */
   readonly writeIssuers: boolean;
   readonly issuerId: string | null;
 }

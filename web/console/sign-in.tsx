@@ -5,12 +5,12 @@ import { type Session, signIn } from './service.js';
 import { useMutation } from './use-service.js';
 
 interface SignInProps {
-  /** Why one has to. */
+  /** Why signing in is required. */
   readonly reason: string | null;
   readonly onIn: (session: Session) => void;
 }
 
-/** Takes an admin key and forgets it: what stays is a cookie that no script can read. */
+/** Sends an admin key and forgets it: only a cookie that no script can read remains. */
 export function SignIn({ reason, onIn }: SignInProps): JSX.Element {
   const [key, setKey] = useState('');
   const { busy, problem, run } = useMutation();
@@ -34,7 +34,7 @@ export function SignIn({ reason, onIn }: SignInProps): JSX.Element {
       )}
       <Input
         label="Admin key"
-        help="One of ADMIN_API_KEYS, or a key made with the admin API. In embedded mode it is in data/secrets.json. The page keeps no copy of it."
+        help="One of ADMIN_API_KEYS, or a key created with the admin API. In embedded mode it is in data/secrets.json. The page does not store it."
         type="password"
         code
         required

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 
-/** Where the page is: the part of the address behind `#`, such as `#/images?issuer_id=…`. */
+/** The page's route: the part of the address after `#`, such as `#/images?issuer_id=…`. */
 export interface Route {
   readonly section: string;
   readonly id: string | null;

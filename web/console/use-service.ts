@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { type Answer, ask, type Page, type Problem } from './service.js';
 
-/** Something that is loaded; what was there before stays until it is. */
+/** Loaded data; the previous data stays until the new one arrives. */
 export interface Loaded<T> {
   readonly value: T | null;
   readonly problem: Problem | null;
@@ -9,7 +9,7 @@ export interface Loaded<T> {
   readonly reload: () => void;
 }
 
-/** What a path answers. */
+/** Loads a path of the admin API. */
 export function useQuery<T>(path: string): Loaded<T> {
   const [version, setTurn] = useState(0);
   const [{ value, problem, of }, show] = useState<{
@@ -45,7 +45,7 @@ export function useQuery<T>(path: string): Loaded<T> {
   };
 }
 
-/** One page of a list, and the way to the others: no more than a page is ever in the document. */
+/** One page of a list, and its navigation: the document contains at most one page. */
 export interface Paged<T> extends Loaded<Page<T>> {
   /** From 1. */
   readonly number: number;
@@ -53,7 +53,7 @@ export interface Paged<T> extends Loaded<Page<T>> {
   readonly next: (() => void) | null;
 }
 
-/** @param path Of the list, with its filters; another one begins at its first page. */
+/** @param path Of the list, with its filters; a new one starts at its first page. */
 export function usePaged<T>(path: string): Paged<T> {
   const [{ of, cursors }, setPlace] = useState<{ of: string; cursors: readonly string[] }>({
     of: path,
@@ -81,11 +81,11 @@ export function usePaged<T>(path: string): Paged<T> {
   };
 }
 
-/** Something that a person does, and what the service says to it. */
+/** An action of the user, and the service's response. */
 export interface Mutation {
   readonly busy: boolean;
   readonly problem: Problem | null;
-  /** @returns what it gave, or null where it was refused, or the one before is not done. */
+  /** @returns its result, or null if it was refused or the previous one is still running. */
   readonly run: <T>(work: () => Promise<Answer<T>>) => Promise<{ readonly done: T } | null>;
   readonly refuse: (problem: Problem) => void;
 }
@@ -98,7 +98,7 @@ export function useMutation(): Mutation {
     problem,
     refuse: setProblem,
     run: async (work) => {
-      // Its button can be pressed all the same: one that is disabled would lose the focus.
+      // The button stays enabled: a disabled one would lose the focus.
       if (busy) return null;
       setBusy(true);
       setProblem(null);

@@ -6,7 +6,7 @@ interface CopyButtonProps {
   readonly name: string;
 }
 
-/** Copies a text, and says so for a while. */
+/** Copies a text, and shows so for a while. */
 export function CopyButton({ text, name }: CopyButtonProps): JSX.Element {
   const [said, say] = useState<string | null>(null);
   const copy = async (): Promise<void> => {

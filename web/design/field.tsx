@@ -35,7 +35,7 @@ interface CheckProps {
   readonly onChecked: (checked: boolean) => void;
 }
 
-/** A box to tick. */
+/** A checkbox. */
 export function Check({ label, checked, onChecked }: CheckProps): JSX.Element {
   return (
     <label class="check">

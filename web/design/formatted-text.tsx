@@ -1,9 +1,9 @@
 import type { JSX } from 'preact';
 
-/** A text of the service: what it has between backticks is shown as code. */
+/** Text from the service: parts between backticks are shown as code. */
 export function FormattedText({ text }: { readonly text: string }): JSX.Element {
   const parts = text.split('`');
-  // An odd one is part of somebody's value.
+  // An unpaired one belongs to a value.
   if (parts.length % 2 === 0) return <>{text}</>;
   return (
     <>

@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 
-/** Pixseal's sign. */
+/** Pixseal's logo. */
 export function Mark(): JSX.Element {
   return (
     <svg width="22" height="22" viewBox="0 0 32 32" aria-hidden="true">

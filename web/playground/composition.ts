@@ -3,12 +3,12 @@ import { isObject } from '../../src/domain/is-object.js';
 /** A text layer's members as typed; an empty one is not set. */
 export type TextLayer = Readonly<Record<string, string>>;
 
-/** A parameter's value as the controls hold it. */
+/** A parameter's value in its control. */
 export type Value =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'flags'; readonly flags: readonly string[] }
   | { readonly kind: 'text_layer'; readonly members: TextLayer }
-  /** What no control can hold, as a pasted token had it. */
+  /** A value from a pasted token that no control supports. */
   | { readonly kind: 'json'; readonly json: unknown };
 
 export interface Entry {
@@ -16,7 +16,7 @@ export interface Entry {
   readonly value: Value;
 }
 
-/** One step, with a name of its own that stays when it moves. */
+/** One step, with an id that stays when it moves. */
 export interface Step {
   readonly id: number;
   readonly entries: readonly Entry[];
@@ -26,24 +26,24 @@ let lastId = 0;
 
 export const text = (value: string): Value => ({ kind: 'text', text: value });
 
-/** A new step. @param parameters Values by key, in the order in which they are shown. */
+/** A new step. @param parameters Values by key, in display order. */
 export function newStep(parameters: Readonly<Record<string, Value>>): Step {
   lastId += 1;
   return { id: lastId, entries: Object.entries(parameters).map(([key, value]) => ({ key, value })) };
 }
 
-/** The steps with one of them elsewhere. */
+/** The steps with one of them moved. */
 export function moveStep(steps: readonly Step[], from: number, to: number): readonly Step[] {
   const moved = steps[from];
   if (moved === undefined || to < 0 || to >= steps.length) return steps;
   return steps.toSpliced(from, 1).toSpliced(to, 0, moved);
 }
 
-/** Whether it has a layer: then flags of layers act. */
+/** Whether it has a layer, so that flags of layers have an effect. */
 export const hasLayer = (step: Step): boolean =>
   step.entries.some(({ key }) => key === 'overlay' || key === 'underlay');
 
-/** A number where JSON writes it as it was typed: `1.0` (the whole) must stay text, since `1` is a pixel. */
+/** A number if JSON writes it as typed: `1.0` (the whole) must stay a string, since `1` is a pixel. */
 function scalar(typed: string): string | number {
   return /^-?\d/.test(typed) && String(Number(typed)) === typed ? Number(typed) : typed;
 }
@@ -65,7 +65,7 @@ function toJson(value: Value): unknown {
   }
 }
 
-/** The claim `transformations`: steps without the fields that are empty. */
+/** The claim `transformations`: steps without empty fields. */
 export function toTransformations(steps: readonly Step[]): readonly Readonly<Record<string, unknown>>[] {
   return steps.map(({ entries }) =>
     Object.fromEntries(
@@ -94,7 +94,7 @@ function fromJson(key: string, value: unknown): Value {
   return { kind: 'json', json: value };
 }
 
-/** Steps from a token's claim, or null where it is no list of objects. */
+/** Steps from a token's claim, or null if it is not a list of objects. */
 export function fromTransformations(claim: unknown): readonly Step[] | null {
   if (claim === undefined) return [];
   if (!Array.isArray(claim) || !claim.every(isObject)) return null;

@@ -6,7 +6,7 @@ import { TextControl } from './controls.js';
 import { type Answer, listRows, type Page, type Row } from './service.js';
 import { ALGORITHMS, type Algorithm } from './token.js';
 
-/** Who seals, and which picture. The secret lives in this object and in its field, nowhere else. */
+/** The issuer and the image. The secret is stored only in this object and in its field. */
 export interface Connection {
   readonly issuerId: string;
   readonly secret: string;
@@ -14,13 +14,13 @@ export interface Connection {
   readonly imageId: string;
 }
 
-/** What a link to the playground can bring along, behind the `#`, which no browser sends. */
+/** The fragment of a link to the playground, which browsers do not send. */
 export interface Brought {
   readonly connection: Connection;
   readonly overlays: readonly Row[];
 }
 
-/** Reads the fragment, and takes it out of the address and the history. */
+/** Reads the fragment, and removes it from the address and the history. */
 export function takeFragment(): Brought {
   const brought = new URLSearchParams(window.location.hash.slice(1));
   if (window.location.hash !== '') window.history.replaceState(null, '', window.location.pathname);
@@ -32,7 +32,7 @@ export function takeFragment(): Brought {
       algorithm,
       imageId: brought.get('image') ?? '',
     },
-    overlays: brought.getAll('overlay').map((id) => ({ id, public_id: 'brought by the link' })),
+    overlays: brought.getAll('overlay').map((id) => ({ id, public_id: 'from the link' })),
   };
 }
 
@@ -52,7 +52,7 @@ export function ConnectionForm({ connection, onChange, onOverlays }: ConnectionF
   return (
     <div class="stack">
       <div class="columns">
-        <Field label="Issuer" help="Its id, or the dsn that it came with.">
+        <Field label="Issuer" help="Its id, or the dsn of its key.">
           {(control) => (
             <TextControl
               {...control}
@@ -65,7 +65,7 @@ export function ConnectionForm({ connection, onChange, onOverlays }: ConnectionF
             />
           )}
         </Field>
-        <Field label="Secret" help="Stays in this page: it is not stored, and not sent.">
+        <Field label="Secret" help="Stays in this page: it is neither stored nor sent.">
           {({ id, describedBy }) => (
             <div class="row">
               <input
@@ -127,7 +127,7 @@ export function ConnectionForm({ connection, onChange, onOverlays }: ConnectionF
   );
 }
 
-/** `http://ISSUER:SECRET@host/?kid=…`, as a new key shows it. */
+/** `http://ISSUER:SECRET@host/?kid=…`, as shown for a new key. */
 function readDsn(typed: string): Partial<Connection> | null {
   if (!URL.canParse(typed)) return null;
   const { username, password } = new URL(typed);
@@ -146,12 +146,12 @@ interface PickerProps {
   readonly onOverlays: (rows: readonly Row[]) => void;
 }
 
-/** Lists of the admin API, for whoever has a key of it. The key is kept in memory alone. */
+/** Lists of the admin API, for users with an admin key. The key is kept in memory only. */
 function Picker(props: PickerProps): JSX.Element {
   const { connection, issuers, images, onPick, onIssuers, onImages, onOverlays } = props;
   const { issuerId, imageId } = connection;
   const [adminKey, setAdminKey] = useState('');
-  /** The key that was sent, and how often: each time the lists are read anew. */
+  /** The key that was sent, and how often: the lists are loaded again each time. */
   const [sent, setSent] = useState({ key: '', times: 0 });
   return (
     <div class="stack-tight">
@@ -177,7 +177,7 @@ function Picker(props: PickerProps): JSX.Element {
           List
         </button>
       </form>
-      <p class="hint">Kept until you leave this page, and sent to this service alone.</p>
+      <p class="hint">Kept until you leave this page, and sent only to this service.</p>
       {sent.times > 0 && (
         <div class="columns" key={sent.times}>
           <RowPicker
@@ -223,7 +223,7 @@ function IssuersOwn(props: IssuersOwnProps): JSX.Element {
   const { adminKey, issuerId, images, onImages, onOverlays, imageId, onPick } = props;
   const filter = { issuer_id: issuerId };
   useRows({ adminKey, of: 'overlays', filter }, { named: '', cursor: null }, onOverlays);
-  // Another issuer's images are nothing to pick from while its own are on their way.
+  // While an issuer's images are loading, another issuer's must not be offered.
   useEffect(
     () => () => {
       onImages([]);
@@ -250,13 +250,13 @@ interface AdminList {
   readonly filter: Readonly<Record<string, string>>;
 }
 
-/** A part of a list: rows of exactly this name, or all for the empty one; from the cursor on. */
+/** A part of a list: rows with exactly this name, or all if it is empty; from the cursor on. */
 interface Part {
   readonly named: string;
   readonly cursor: string | null;
 }
 
-/** Loads a part of a list as often as another one is asked for. */
+/** Loads a part of a list whenever another one is requested. */
 function useRows(list: AdminList, part: Part, onRows: (rows: readonly Row[]) => void): Answer<Page> | null {
   const [answer, setAnswer] = useState<Answer<Page> | null>(null);
   useEffect(() => {
@@ -290,7 +290,7 @@ interface RowPickerProps {
   readonly onValue: (id: string) => void;
 }
 
-/** A list to pick from, a hundred rows at a time; in a longer one, a row can be looked for by its name. */
+/** A list to pick from, a hundred rows at a time; in a longer one, rows can be found by name. */
 function RowPicker({ label, list, rows, onRows, value, onValue }: RowPickerProps): JSX.Element {
   const select = useRef<HTMLSelectElement>(null);
   const [typed, setTyped] = useState('');
@@ -333,8 +333,8 @@ function RowPicker({ label, list, rows, onRows, value, onValue }: RowPickerProps
         >
           <input
             class="input code"
-            aria-label={`${label}: a name, exactly`}
-            placeholder="A name, exactly"
+            aria-label={`${label}: a name (exact)`}
+            placeholder="A name (exact)"
             value={typed}
             autocomplete="off"
             autocapitalize="off"
@@ -352,7 +352,7 @@ function RowPicker({ label, list, rows, onRows, value, onValue }: RowPickerProps
               class="button"
               onClick={() => {
                 setPart({ ...part, cursor: next });
-                // This button goes with the last page.
+                // This button disappears with the last page.
                 select.current?.focus();
               }}
             >

@@ -2,10 +2,10 @@ import type { JSX } from 'preact';
 import type { Shape } from '../../src/transformations/grammar.js';
 import { hintsOf, rangesOf, sliderOf } from './shapes.js';
 
-/** Words that a drop-down list shows; of more, one types the first letters. */
+/** Maximum words of a drop-down list; a longer list suggests words for typed letters. */
 const LONGEST_SELECT = 32;
 
-/** What joins a control to its label, help and error. */
+/** Connects a control to its label, help and error. */
 export interface ControlProps {
   readonly id: string;
   readonly describedBy?: string | undefined;
@@ -19,7 +19,7 @@ interface TextControlProps extends ControlProps {
   readonly suggestions?: readonly (string | { readonly value: string; readonly label: string })[];
 }
 
-/** A field of text with things to pick from. */
+/** A text field with suggestions. */
 export function TextControl(props: TextControlProps): JSX.Element {
   const { id, describedBy, invalid = false, value, onValue, placeholder, suggestions = [] } = props;
   const list = `${id}-list`;
@@ -56,11 +56,11 @@ interface ShapeControlProps extends ControlProps {
   readonly shape: Shape | null;
   readonly value: string;
   readonly onValue: (value: string) => void;
-  /** What the slider moves, for a screen reader. */
+  /** The slider's name for screen readers. */
   readonly name: string;
 }
 
-/** The control that a grammar asks for: a list of words, a slider beside a field, or a field. */
+/** The control for a grammar: a list of words, a slider beside a field, or a field. */
 export function ShapeControl({ shape, name, value, onValue, ...control }: ShapeControlProps): JSX.Element {
   const hints = hintsOf(shape);
   if (hints.closed && hints.suggestions.length <= LONGEST_SELECT) {
@@ -102,7 +102,7 @@ interface SelectControlProps extends ControlProps {
   readonly empty?: string;
 }
 
-/** A drop-down list. A value that is not in it is listed all the same: the service says what it thinks of it. */
+/** A drop-down list. Other values are listed too: the service reports whether they are valid. */
 export function SelectControl(props: SelectControlProps): JSX.Element {
   const { id, describedBy, invalid = false, words, value, onValue, empty = 'not set' } = props;
   const all = value === '' || words.includes(value) ? words : [value, ...words];
@@ -132,15 +132,15 @@ interface TabsProps<Name extends string> {
   readonly names: readonly Name[];
   readonly chosen: Name;
   readonly onChoose: (name: Name) => void;
-  /** Of the panel that they switch. */
+  /** The id of the tabs' panel. */
   readonly panel: string;
 }
 
-/** Of a tab, by which its panel is named. */
+/** The id of a tab, which labels its panel. */
 export const tabId = (panel: string, names: readonly string[], chosen: string): string =>
   `${panel}-tab-${names.indexOf(chosen)}`;
 
-/** Tabs by the ARIA pattern: arrows move, and one of them is in the order of Tab. */
+/** Tabs by the ARIA pattern: arrow keys move, and only one tab is in the tab order. */
 export function Tabs<Name extends string>(props: TabsProps<Name>): JSX.Element {
   const { label, names, chosen, onChoose, panel } = props;
   const steps: Readonly<Record<string, number>> = { ArrowLeft: -1, ArrowRight: 1 };

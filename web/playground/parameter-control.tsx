@@ -15,12 +15,12 @@ interface ParameterControlProps extends ControlProps {
   readonly onValue: (value: Value) => void;
 }
 
-/** A new parameter's value: nothing yet. */
+/** A new parameter's empty value. */
 export function emptyValue(key: string): Value {
   return key === 'flags' ? { kind: 'flags', flags: [] } : text('');
 }
 
-/** A new text layer, which shows something at once. */
+/** A new text layer, with text that is visible at once. */
 export const newTextLayer = (): Value => ({
   kind: 'text_layer',
   members: { text: 'Jane Doe', font_family: 'Arial', font_size: '48', font_weight: 'bold' },
@@ -102,12 +102,12 @@ interface FlagsControlProps extends ControlProps {
   readonly onValue: (value: Value) => void;
 }
 
-/** Flags, each with what it does. The button adds one: in a list that is closed, arrow keys only choose. */
+/** Flags, each with its description. A button adds one: in a closed list, arrow keys only select. */
 function FlagsControl({ flags, onValue, id, describedBy, invalid = false }: FlagsControlProps): JSX.Element {
   const known = useOffer().vocabulary.flags;
   const list = useRef<HTMLSelectElement>(null);
   const [chosen, choose] = useState('');
-  // What was pressed goes, or can no longer be pressed: the list gets the focus.
+  // The pressed button may disappear or be disabled: the list gets the focus.
   const set = (changed: readonly string[]): void => {
     list.current?.focus();
     choose('');
@@ -164,7 +164,7 @@ function FlagsControl({ flags, onValue, id, describedBy, invalid = false }: Flag
         >
           <option value="">A flag…</option>
           <optgroup label="On a layer">{options('layer')}</optgroup>
-          <optgroup label="On the picture">{options('picture')}</optgroup>
+          <optgroup label="On the image">{options('picture')}</optgroup>
         </select>
         <button
           type="button"
@@ -186,9 +186,9 @@ interface TextLayerControlProps extends ControlProps {
   readonly onValue: (value: Value) => void;
 }
 
-/** Members that are always shown; the others are folded away until they are set. */
+/** Members that are always shown; the others are collapsed until they are set. */
 const FIRST_MEMBERS = ['font_family', 'font_size', 'font_weight'];
-/** Other ways of naming a style, which exclude the font: a token may have them, a form need not. */
+/** Other names of a style, which exclude the font: supported in pasted tokens, but not offered. */
 const RARE_MEMBERS = ['text_style', 'public_id', 'resource_type'];
 
 function TextLayerControl(props: TextLayerControlProps): JSX.Element {
@@ -235,7 +235,7 @@ function TextLayerControl(props: TextLayerControlProps): JSX.Element {
       />
       <div class="members">{FIRST_MEMBERS.map(member)}</div>
       <details>
-        <summary>More about the text</summary>
+        <summary>More text options</summary>
         <div class="members">{others.map(member)}</div>
       </details>
     </div>

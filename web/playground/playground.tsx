@@ -19,7 +19,7 @@ import { OfferContext } from './vocabulary-context.js';
 interface Options {
   /** Names the image, so that the token opens no other. */
   readonly bound: boolean;
-  /** Shown, not offered as a file. */
+  /** Displayed in browsers, not downloaded. */
   readonly shown: boolean;
   readonly original: boolean;
   readonly lifetime: number | null;
@@ -33,7 +33,7 @@ const LIFETIMES: readonly (readonly [name: string, seconds: number | null])[] = 
   ['never', null],
 ];
 
-/** What is there to begin with: a size, and a watermark where an overlay is known. */
+/** The initial steps: a size, and a watermark if there is an overlay. */
 function firstSteps(overlays: readonly Row[]): readonly Step[] {
   const size = newStep({ width: text('640'), crop: text('limit') });
   const [overlay] = overlays;
@@ -155,18 +155,18 @@ function claimsOf(connection: Connection, options: Options, steps: readonly Step
   };
 }
 
-/** What is still missing before a token can be sealed, said to a person. */
+/** What is missing before a token can be sealed. */
 function missing({ issuerId, secret, imageId }: Connection): string | null {
   if (!canSeal())
-    return 'A browser seals on https or on this machine alone. Open this page at such an address.';
+    return 'Browsers can seal only on https or on this machine. Open this page at such an address.';
   const names = [
     ...(issuerId === '' ? ['an issuer'] : []),
     ...(secret === '' ? ['its secret'] : []),
     ...(imageId === '' ? ['an image'] : []),
   ];
   if (names.length === 0) return null;
-  const demo = 'The link that Pixseal prints when it starts in embedded mode brings those of the demo along.';
-  return `Enter ${new Intl.ListFormat('en-GB').format(names)} to see a picture. ${demo}`;
+  const demo = 'The link that Pixseal prints when it starts in embedded mode contains those of the demo.';
+  return `Enter ${new Intl.ListFormat('en-GB').format(names)} to see an image. ${demo}`;
 }
 
 function Composer(props: ComposerProps): JSX.Element {
@@ -202,7 +202,7 @@ function Composer(props: ComposerProps): JSX.Element {
         </section>
         <section class="stack" aria-labelledby="steps-title">
           <h2 id="steps-title">Steps</h2>
-          {steps.length === 0 && <p class="hint">No steps: the base chain alone.</p>}
+          {steps.length === 0 && <p class="hint">No steps: only the base chain.</p>}
           <StepList
             steps={steps}
             explained={explanation?.steps ?? []}
@@ -264,7 +264,7 @@ function Composer(props: ComposerProps): JSX.Element {
           />
         </section>
         {sealed !== null && (
-          <section class="card stack" aria-label="How it comes about">
+          <section class="card stack" aria-label="How the URL is built">
             {explanation !== null && <ExplanationSections explanation={explanation} />}
             <ClaimsBlock claims={sealed.claims} />
             {toSeal !== null && problem === null && (
@@ -294,7 +294,7 @@ function Composer(props: ComposerProps): JSX.Element {
   );
 }
 
-/** An answer in one sentence, for the live region. */
+/** A response in one sentence, for the live region. */
 function summaryOf({ answer }: Sealed): string {
   if ('problem' in answer) {
     const { step, key, detail } = answer.problem;
@@ -326,21 +326,21 @@ function OptionFields({ options, onChange }: OptionsFormProps): JSX.Element {
     <div class="columns">
       <div>
         <Check
-          label="For this image alone (image_id)"
+          label="For this image only (image_id)"
           checked={options.bound}
           onChecked={(bound) => {
             onChange({ ...options, bound });
           }}
         />
         <Check
-          label="Shown, not a download"
+          label="Displayed, not downloaded"
           checked={options.shown}
           onChecked={(shown) => {
             onChange({ ...options, shown });
           }}
         />
         <Check
-          label="The original, without any step"
+          label="The original, without steps"
           checked={options.original}
           onChecked={(original) => {
             onChange({ ...options, original });

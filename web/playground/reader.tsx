@@ -29,7 +29,7 @@ function read(given: string): Read {
   }
 }
 
-/** A token from elsewhere: what it says, what the service makes of it, or what is wrong with it. */
+/** Analyses a token from elsewhere: its content, and its explanation or refusal. */
 export function Reader({ connection, announce, onEdit }: ReaderProps): JSX.Element {
   const [given, setGiven] = useState('');
   const [imageId, setImageId] = useState('');
@@ -53,7 +53,7 @@ export function Reader({ connection, announce, onEdit }: ReaderProps): JSX.Eleme
       if (signal.aborted) return;
       setSealedHere(here);
       setAnswer(answered);
-      announce('ok' in answered ? 'The token is good.' : `Refused: ${answered.problem.detail}`);
+      announce('ok' in answered ? 'The token is valid.' : `Refused: ${answered.problem.detail}`);
     };
     const timer = setTimeout(() => {
       ask().catch((error: unknown) => {
@@ -71,10 +71,7 @@ export function Reader({ connection, announce, onEdit }: ReaderProps): JSX.Eleme
     <div class="layout">
       <section class="stack" aria-label="Token">
         <div class="card stack">
-          <Field
-            label="Token, or a URL with one"
-            help="It is sent to this service to be explained, as any use of it is."
-          >
+          <Field label="Token, or a URL with one" help="It is sent to this service, as on any use.">
             {({ id, describedBy }) => (
               <textarea
                 id={id}
@@ -91,7 +88,7 @@ export function Reader({ connection, announce, onEdit }: ReaderProps): JSX.Eleme
               />
             )}
           </Field>
-          <Field label="Image" help="Of the path. A token that names its image needs none.">
+          <Field label="Image" help="From the path. Not needed for a token that names its image.">
             {(control) => (
               <TextControl
                 {...control}
@@ -114,10 +111,10 @@ export function Reader({ connection, announce, onEdit }: ReaderProps): JSX.Eleme
           )}
         </div>
       </section>
-      <section class="stack" aria-label="What it says">
+      <section class="stack" aria-label="Its claims">
         <div class="card stack">
           {token.kind === 'nothing' && (
-            <p class="hint">Paste a token to see what it says, and whether it is good.</p>
+            <p class="hint">Paste a token to see its claims, and whether it is valid.</p>
           )}
           {token.kind === 'unreadable' && <p class="note note-bad">{token.reason}</p>}
           {decoded !== null && (
@@ -139,11 +136,11 @@ export function Reader({ connection, announce, onEdit }: ReaderProps): JSX.Eleme
 interface VerdictProps {
   readonly answer: Answer<Explanation> | null;
   readonly claims: Claims;
-  /** Whether the secret of the page's issuer sealed it; null where that cannot be told. */
+  /** Whether it was sealed with the page's secret; null if unknown. */
   readonly sealedHere: boolean | null;
 }
 
-/** Good or not, and what can be told about it from here. */
+/** Whether the token is valid, and what this page knows about it. */
 function Verdict({ answer, claims, sealedHere }: VerdictProps): JSX.Element {
   const times = ['iat', 'nbf', 'exp'].flatMap((name) => {
     const seconds = claims[name];
@@ -151,16 +148,16 @@ function Verdict({ answer, claims, sealedHere }: VerdictProps): JSX.Element {
   });
   return (
     <div class="stack-tight" aria-live="polite">
-      {answer === null && <p class="hint">Asking…</p>}
+      {answer === null && <p class="hint">Loading…</p>}
       {answer !== null && 'ok' in answer && (
-        <p class="note note-good">The token is good: the service accepts it.</p>
+        <p class="note note-good">The token is valid: the service accepts it.</p>
       )}
       {answer !== null && 'problem' in answer && <ProblemNote problem={answer.problem} />}
       {sealedHere !== null && (
         <p class={sealedHere ? 'note' : 'note note-warn'}>
           {sealedHere
-            ? 'The secret that was entered under Compose has sealed it.'
-            : 'The secret that was entered under Compose has not sealed it: the token was changed, or another secret sealed it.'}
+            ? 'It was sealed with the secret entered under Compose.'
+            : 'It was not sealed with the secret entered under Compose: the token was changed, or sealed with another secret.'}
         </p>
       )}
       {times.map(({ name, seconds }) => (
@@ -182,10 +179,10 @@ const UNITS = [
   ['second', 1],
 ] as const;
 
-/** A time as people say it. */
+/** A time in the reader's format. */
 function moment(seconds: number): string {
   const date = new Date(seconds * 1000);
-  if (Number.isNaN(date.getTime())) return `${seconds}, which is no time`;
+  if (Number.isNaN(date.getTime())) return `${seconds}, which is not a valid time`;
   const away = seconds - Date.now() / 1000;
   const [unit, length] = UNITS.find(([, each]) => Math.abs(away) >= each) ?? UNITS[3];
   return `${absolute.format(date)}, ${relative.format(Math.round(away / length), unit)}`;

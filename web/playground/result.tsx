@@ -10,12 +10,12 @@ import type { Claims } from './token.js';
 interface PictureFigureProps {
   readonly picture: Answer<Picture> | null;
   readonly explanation: Explanation | null;
-  /** Whether the picture is of a token before, since the last one is refused. */
+  /** Whether the image belongs to an earlier token, because the last one was refused. */
   readonly outdated: boolean;
   readonly busy: boolean;
 }
 
-/** The picture, and what is known of it. */
+/** The image, and its properties. */
 export function PictureFigure({ picture, explanation, outdated, busy }: PictureFigureProps): JSX.Element {
   const [size, setSize] = useState<string | null>(null);
   const [broken, setBroken] = useState<string | null>(null);
@@ -29,7 +29,7 @@ export function PictureFigure({ picture, explanation, outdated, busy }: PictureF
           <img
             key={shown.src}
             src={shown.src}
-            alt="The sealed picture"
+            alt="The sealed image"
             onLoad={(event) => {
               const { naturalWidth, naturalHeight } = event.currentTarget;
               setSize(`${naturalWidth} × ${naturalHeight}`);
@@ -40,7 +40,7 @@ export function PictureFigure({ picture, explanation, outdated, busy }: PictureF
             }}
           />
         ) : (
-          <p class="hint">{problem === null ? 'The picture appears here.' : 'No picture.'}</p>
+          <p class="hint">{problem === null ? 'The image appears here.' : 'No image.'}</p>
         )}
       </div>
       {problem !== null && (
@@ -49,15 +49,15 @@ export function PictureFigure({ picture, explanation, outdated, busy }: PictureF
         </p>
       )}
       {shown !== null && broken === shown.src && (
-        <p class="note note-bad">The browser got no picture from where the redirect leads.</p>
+        <p class="note note-bad">The browser could not load an image from the redirect’s target.</p>
       )}
       {shown !== null && problem === null && (
         <figcaption class="hint figures">
-          {outdated && <span>The last picture that was not refused</span>}
+          {outdated && <span>The last image that was not refused</span>}
           {size !== null && <span>{size}</span>}
           {shown.type !== null && <span>{shown.type.replace('image/', '')}</span>}
           {shown.bytes !== null && <span>{(shown.bytes / 1000).toFixed(1)} kB</span>}
-          {blank && <span>mode blank: a blank picture stands for every one</span>}
+          {blank && <span>mode blank: a blank image replaces every image</span>}
           {shown.approximate !== null && (
             <span>this machine’s renderer approximates {shown.approximate}</span>
           )}
@@ -71,7 +71,7 @@ interface ChainProps {
   readonly explanation: Explanation;
 }
 
-/** The chain, component by component, each with where it comes from. */
+/** The chain, component by component, each with its source. */
 function Chain({ explanation: { base_chain, steps, mandatory_chain } }: ChainProps): JSX.Element {
   const components = [
     ...base_chain.map((component) => ({ component, from: 'base chain' })),
@@ -83,7 +83,7 @@ function Chain({ explanation: { base_chain, steps, mandatory_chain } }: ChainPro
       })),
     ...mandatory_chain.map((component) => ({ component, from: 'policy' })),
   ];
-  if (components.length === 0) return <p class="hint">Empty: the original as it is.</p>;
+  if (components.length === 0) return <p class="hint">Empty: the original, unchanged.</p>;
   return (
     <ol class="chain">
       {components.map(({ component, from }, index) => (
@@ -134,7 +134,7 @@ export function ProblemNote({ problem }: { readonly problem: Problem }): JSX.Ele
     <div class="note note-bad" data-code={problem.code}>
       <p>
         <strong>
-          {problem.status === 0 ? 'No answer' : problem.status} <span class="code">{problem.code}</span>
+          {problem.status === 0 ? 'No response' : problem.status} <span class="code">{problem.code}</span>
         </strong>
       </p>
       <p>
@@ -163,7 +163,7 @@ export function Section({ title, copy, children }: SectionProps): JSX.Element {
   );
 }
 
-/** Text in lines as they are, which scrolls by itself where it is too wide. */
+/** Preformatted text, which scrolls if it is too wide. */
 export function Code({
   children,
   label,
@@ -194,7 +194,7 @@ interface DangersProps {
   readonly endless: boolean;
 }
 
-/** What a token opens beyond one image and one day, where it does. */
+/** Warns if a token opens more than one image, or is valid for more than a day. */
 export function Dangers({ unbound, endless }: DangersProps): JSX.Element {
   return (
     <>
@@ -212,7 +212,7 @@ export function Dangers({ unbound, endless }: DangersProps): JSX.Element {
   );
 }
 
-/** Everything that an explanation says beside the picture. */
+/** Everything in an explanation except the image. */
 export function ExplanationSections({ explanation }: ChainProps): JSX.Element {
   const { base_chain, steps, mandatory_chain } = explanation;
   const chain = [...base_chain, ...steps.map(({ component }) => component), ...mandatory_chain]

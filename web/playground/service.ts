@@ -1,6 +1,6 @@
 import type { VocabularyDocument } from '../../src/pages/playground/vocabulary.document.js';
 
-/** What `GET /images/:image_id/explain` answers, as far as it is shown. */
+/** The response of `GET /images/:image_id/explain`, as far as it is shown. */
 export interface Explanation {
   readonly image_id: string;
   readonly issuer_id: string;
@@ -14,7 +14,7 @@ export interface Explanation {
   readonly location: string;
 }
 
-/** Why a claim or key has no effect, and the known name that was probably meant. */
+/** Why a claim or key has no effect, and the known name that was probably intended. */
 interface Ignored {
   readonly reason: string;
   readonly near?: string;
@@ -27,7 +27,7 @@ export interface ExplainedStep {
   readonly ignored: readonly (Ignored & { readonly key: string })[];
 }
 
-/** A refusal: `application/problem+json`, or what stands for one where there was no answer. */
+/** A refusal: `application/problem+json`, or a substitute if there was no response. */
 export interface Problem {
   readonly status: number;
   readonly code: string;
@@ -46,24 +46,24 @@ async function ask<T>(path: string, init: RequestInit): Promise<Answer<T>> {
     return response.ok ? { ok: body as T } : { problem: body as Problem };
   } catch (error) {
     if (init.signal?.aborted === true) throw error;
-    return { problem: { status: 0, code: 'no_answer', detail: 'The service does not answer.' } };
+    return { problem: { status: 0, code: 'no_answer', detail: 'The service does not respond.' } };
   }
 }
 
 const imagePath = (imageId: string): string => `/images/${encodeURIComponent(imageId)}`;
 
-/** The path of a sealed picture. */
+/** The path of a sealed image. */
 export const sealedPath = (imageId: string, token: string): string =>
   `${imagePath(imageId)}?token=${encodeURIComponent(token)}`;
 
-/** How a token becomes a URL, or why not. @throws when aborted. */
+/** How a token becomes a URL, or why not. @throws if aborted. */
 export const explain = (imageId: string, token: string, signal: AbortSignal): Promise<Answer<Explanation>> =>
   ask(`${imagePath(imageId)}/explain?token=${encodeURIComponent(token)}`, { signal });
 
 export const loadVocabulary = (): Promise<Answer<VocabularyDocument>> =>
   ask('/playground/vocabulary.json', {});
 
-/** A row as a list to pick from shows it. */
+/** A row in a list to pick from. */
 export interface Row {
   readonly id: string;
   /** Of issuers. */
@@ -78,7 +78,7 @@ export interface Page {
   readonly next_cursor: string | null;
 }
 
-/** A hundred rows of an admin list. The key goes into the header alone. @throws when aborted. */
+/** A hundred rows of an admin list. The key is sent only in the header. @throws if aborted. */
 export const listRows = (
   adminKey: string,
   list: 'issuers' | 'images' | 'overlays',
@@ -90,22 +90,22 @@ export const listRows = (
     signal,
   });
 
-/** A picture that was fetched, ready to be shown. */
+/** An image that was loaded and can be shown. */
 export interface Picture {
   readonly src: string;
-  /** Bytes; null where another origin sent it. */
+  /** Bytes; null if another origin sent it. */
   readonly bytes: number | null;
   readonly type: string | null;
-  /** Parameters that the local renderer does otherwise than Cloudinary. */
+  /** Parameters that the local renderer approximates. */
   readonly approximate: string | null;
 }
 
-/** What an `<img>` asks for, so that `f_auto` answers the same. */
+/** The Accept header of an `<img>`, so that `f_auto` returns the same format. */
 const ACCEPT = 'image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8';
 
 /**
- * Follows the redirect to the picture. One that lies with another origin is left to the browser.
- * @throws when aborted.
+ * Follows the redirect to the image. An image of another origin is loaded by the browser.
+ * @throws if aborted.
  */
 export async function loadPicture(
   path: string,
@@ -119,7 +119,7 @@ export async function loadPicture(
     const response = await fetch(path, { signal, headers: { Accept: ACCEPT }, credentials: 'omit' });
     const reason = response.headers.get('X-Cld-Error');
     if (!response.ok) {
-      const detail = reason ?? 'The picture was refused.';
+      const detail = reason ?? 'The image was refused.';
       return { problem: { status: response.status, code: 'picture_refused', detail } };
     }
     const blob = await response.blob();
@@ -133,6 +133,6 @@ export async function loadPicture(
     };
   } catch (error) {
     if (signal.aborted) throw error;
-    return { problem: { status: 0, code: 'no_answer', detail: 'The picture did not arrive.' } };
+    return { problem: { status: 0, code: 'no_answer', detail: 'The image could not be loaded.' } };
   }
 }

@@ -1,18 +1,18 @@
 import type { Range, Shape } from '../../src/transformations/grammar.js';
 
-/** What a control needs to know of a grammar's shape. */
+/** What a control needs of a grammar's shape. */
 export interface Hints {
   readonly integer: Range | null;
   readonly decimal: Range | null;
-  /** Words and examples, to pick from. */
+  /** Words and examples to pick from. */
   readonly suggestions: readonly string[];
-  /** Whether the suggestions are all there is. */
+  /** Whether only the suggestions are valid. */
   readonly closed: boolean;
 }
 
 const NOTHING: Hints = { integer: null, decimal: null, suggestions: [], closed: false };
 
-/** Flattens a shape; of several alternatives, what they offer together. */
+/** Flattens a shape; combines several alternatives. */
 export function hintsOf(shape: Shape | null): Hints {
   switch (shape?.kind) {
     case undefined:
@@ -39,7 +39,7 @@ export function hintsOf(shape: Shape | null): Hints {
   }
 }
 
-/** A range that a slider can point at, one whole number at a time. */
+/** The widest range for a slider of whole numbers. */
 const WIDEST_SLIDER = 720;
 
 export function sliderOf({ integer, decimal }: Hints): Range | null {

@@ -1,6 +1,6 @@
 import type { Algorithm, Claims } from './token.js';
 
-/** What a snippet signs: `<img>` has the page's own token, code signs the same one again with `PIXSEAL_SECRET`. */
+/** The content of a snippet: `<img>` contains the page's own token, code signs the same one with `PIXSEAL_SECRET`. */
 export interface Recipe {
   readonly origin: string;
   readonly imageId: string;
@@ -28,10 +28,10 @@ export const SNIPPET_NAMES = Object.keys(SNIPPETS) as readonly SnippetName[];
 
 const bits = (algorithm: Algorithm): string => algorithm.slice(2);
 
-/** Code that a reader copies gets the image's id from a variable sooner or later: it must not sign without one. */
+/** Copied code usually takes the image's id from a variable: it must not sign without one. */
 const MISSING = 'the image id is missing';
 
-/** What the token opens beyond one image and one day, where it does: a comment at the top of the code. */
+/** A comment at the top of the code if the token opens more than one image, or is valid for more than a day. */
 function warn(mark: string, { bound, lifetime }: Recipe): string {
   const unbound = bound ? [] : ['opens every image of the issuer'];
   const dangers = lifetime === null ? [...unbound, 'never expires'] : unbound;
@@ -92,7 +92,7 @@ print("${origin}/images/" + image_id + "?token=" + sealed + "." + part(mac))`;
 
 function ruby(recipe: Recipe): string {
   const { origin, imageId, algorithm, claims, bound, lifetime } = recipe;
-  // Between double quotes Ruby reads \`#{…}\` as code.
+  // Ruby interprets `#{…}` between double quotes as code.
   const quote = (value: string): string => JSON.stringify(value).replaceAll('#', '\\#');
   return `${warn('#', recipe)}# PIXSEAL_SECRET=… ruby mint.rb
 require 'base64'

@@ -13,17 +13,17 @@ interface StepCardProps {
   readonly step: Step;
   /** From 1. */
   readonly number: number;
-  /** What the service made of it: several where it calls a preset. */
+  /** The service's explanations of it: several if it uses a preset. */
   readonly explained: readonly ExplainedStep[];
-  /** Where the refusal is about this step. */
+  /** The refusal, if it concerns this step. */
   readonly problem: Problem | null;
   readonly onChange: (step: Step) => void;
 }
 
-/** The parameters of a step, each with its control, what is wrong with it and why it has no effect. */
+/** The parameters of a step: each with its control, its error and why it has no effect. */
 export function StepCard({ step, number, explained, problem, onChange }: StepCardProps): JSX.Element {
   const focus = useFocusAfter(step.entries);
-  // By its place: a key that came with a token may be anything, and an id has no spaces.
+  // By position: a pasted token's key may contain anything, and an id no spaces.
   const controlId = (index: number): string => `step-${step.id}-control-${index}`;
   const adderId = `step-${step.id}-add`;
   const setEntries = (entries: readonly Entry[]): void => {
@@ -43,7 +43,7 @@ export function StepCard({ step, number, explained, problem, onChange }: StepCar
   };
   const component = explained.map((each) => each.component).filter((each) => each !== '');
   const keys = step.entries.map(({ key }) => key);
-  // A refusal may name a key that the step lacks: it is said at the step then.
+  // If a refusal names a key that the step lacks, it is shown at the step.
   const atStep = problem !== null && (problem.key === undefined || !keys.includes(problem.key));
   return (
     <div class="stack">
@@ -77,9 +77,9 @@ export function StepCard({ step, number, explained, problem, onChange }: StepCar
   );
 }
 
-/** What a step is, in two words. */
+/** A short title of a step. */
 export function titleOf(step: Step): string {
-  if (!hasLayer(step)) return 'Change the picture';
+  if (!hasLayer(step)) return 'Change the image';
   const layer = step.entries.find(({ key }) => key === 'overlay' || key === 'underlay');
   return layer?.value.kind === 'text_layer' ? 'Text layer' : 'Image layer';
 }
@@ -153,7 +153,7 @@ interface AddParameterProps {
   readonly onAdd: (key: string) => void;
 }
 
-/** Picks a parameter that the step lacks. The button adds it: in a list that is closed, arrow keys only choose. */
+/** Picks a parameter that the step lacks. A button adds it: in a closed list, arrow keys only select. */
 function AddParameter({ id, number, taken, onAdd }: AddParameterProps): JSX.Element {
   const { parameters } = useOffer().vocabulary;
   const [chosen, choose] = useState('');
@@ -194,7 +194,7 @@ function AddParameter({ id, number, taken, onAdd }: AddParameterProps): JSX.Elem
         <input
           class="input picker code"
           aria-label={`Key to add to step ${number}`}
-          placeholder="a key of your own"
+          placeholder="another key"
           value={other}
           autocomplete="off"
           autocapitalize="off"

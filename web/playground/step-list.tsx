@@ -5,10 +5,10 @@ import type { ExplainedStep, Problem } from './service.js';
 import { StepCard, titleOf } from './step-card.js';
 import { useFocusAfter } from './use-focus-after.js';
 
-/** Of the button beside the list, which has the focus when the last step is gone. */
+/** Of the button beside the list, which gets the focus when the last step is removed. */
 export const ADD_STEP_ID = 'add-step';
 
-/** A step under the pointer: where it came from, where it would go, and how far it was dragged. */
+/** A dragged step: its old and new position, and the distance. */
 interface Drag {
   readonly from: number;
   readonly to: number;
@@ -20,11 +20,11 @@ interface StepListProps {
   readonly explained: readonly ExplainedStep[];
   readonly problem: Problem | null;
   readonly onSteps: (steps: readonly Step[]) => void;
-  /** Says what was done to somebody who does not see it. */
+  /** Announces a change to screen readers. */
   readonly announce: (text: string) => void;
 }
 
-/** The steps in their order: dragged by their handle with a mouse or a finger, or moved by buttons and arrow keys. */
+/** The steps in order: dragged by their handle with a mouse or a finger, or moved by buttons and arrow keys. */
 export function StepList({ steps, explained, problem, onSteps, announce }: StepListProps): JSX.Element {
   const list = useRef<HTMLOListElement>(null);
   const focus = useFocusAfter(steps);
@@ -32,7 +32,7 @@ export function StepList({ steps, explained, problem, onSteps, announce }: StepL
 
   const move = (from: number, to: number, by: string): void => {
     if (to < 0 || to >= steps.length || to === from) return;
-    // A moved element loses the focus; what moved it gets it back.
+    // A moved element loses the focus; the button gets it back.
     focus(by);
     onSteps(moveStep(steps, from, to));
     announce(`Step ${from + 1} is now step ${to + 1} of ${steps.length}.`);
@@ -41,7 +41,7 @@ export function StepList({ steps, explained, problem, onSteps, announce }: StepL
   const remove = (index: number): void => {
     const left = steps.toSpliced(index, 1);
     const neighbour = left[index] ?? left.at(-1);
-    // Its handle, not its own button to remove it: a key that is held down removes one step.
+    // The handle, not the remove button: holding a key then removes only one step.
     focus(neighbour === undefined ? ADD_STEP_ID : `step-${neighbour.id}-handle`);
     onSteps(left);
     announce(`Step ${index + 1} is removed.`);

@@ -7,7 +7,7 @@ export const ALGORITHMS = Object.keys(DIGESTS) as readonly Algorithm[];
 
 export type Claims = Readonly<Record<string, unknown>>;
 
-/** A key to sign with. It stays in this page's memory. */
+/** A signing key. It stays in this page's memory. */
 export interface SigningKey {
   readonly secret: string;
   readonly algorithm: Algorithm;
@@ -38,25 +38,25 @@ async function hmacOf({ secret, algorithm }: SigningKey, sealed: string): Promis
   return base64url(new Uint8Array(await crypto.subtle.sign('HMAC', key, utf8.encode(sealed))));
 }
 
-/** Signs claims here, in the browser. */
+/** Signs claims in the browser. */
 export async function signToken(key: SigningKey, claims: Claims): Promise<string> {
   const sealed = `${encode({ typ: 'JWT', alg: key.algorithm })}.${encode(claims)}`;
   return `${sealed}.${await hmacOf(key, sealed)}`;
 }
 
-/** WebCrypto is there on https and on this machine alone. */
+/** WebCrypto is available only on https and on this machine. */
 export const canSeal = (): boolean => window.isSecureContext;
 
-/** A token taken apart; nothing of it is verified. */
+/** A decoded token, not verified. */
 export interface DecodedToken {
   readonly token: string;
-  /** The image of the URL's path, where a URL was given. */
+  /** The image of the URL's path, if a URL was given. */
   readonly pathId: string | null;
   readonly header: Claims;
   readonly claims: Claims;
 }
 
-/** What a token cannot be read for, said to a person. */
+/** Why a token cannot be read, for people. */
 export class UnreadableTokenError extends Error {}
 
 function decodePart(part: string, name: string): Claims {
@@ -65,21 +65,21 @@ function decodePart(part: string, name: string): Claims {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(fromBase64url(part));
     json = keepShares(text, JSON.parse(text) as unknown, keepStepShares);
   } catch {
-    throw new UnreadableTokenError(`Its ${name} is not JSON in base64url: it was cut or changed on the way.`);
+    throw new UnreadableTokenError(`Its ${name} is not JSON in base64url: it was truncated or changed.`);
   }
   if (typeof json !== 'object' || json === null || Array.isArray(json)) {
-    throw new UnreadableTokenError(`Its ${name} is JSON, but no object.`);
+    throw new UnreadableTokenError(`Its ${name} is JSON, but not an object.`);
   }
   return json as Claims;
 }
 
-/** Steps that are signed again keep their shares (`1.0`). */
+/** Keeps fractions (`1.0`) of steps that are signed again. */
 function keepStepShares(claims: unknown, withShares: unknown): unknown {
   const steps = (withShares as Claims | null)?.['transformations'];
   return steps === undefined ? claims : { ...(claims as Claims), transformations: steps };
 }
 
-/** Takes a token apart, given alone or in a URL. @throws UnreadableTokenError */
+/** Decodes a token, alone or in a URL. @throws UnreadableTokenError */
 export function decodeToken(given: string): DecodedToken {
   const [, pathId] = /\/images\/([^/?#]+)/.exec(given) ?? [];
   const [, inUrl] = /[?&]token=([^&#\s]*)/.exec(given) ?? [];
@@ -88,7 +88,7 @@ export function decodeToken(given: string): DecodedToken {
   const [header = '', payload = ''] = parts;
   if (parts.length !== 3) {
     throw new UnreadableTokenError(
-      `A token has three parts with dots between them; this one has ${parts.length}.`,
+      `A token has three parts, separated by dots; this one has ${parts.length}.`,
     );
   }
   return {
@@ -99,7 +99,7 @@ export function decodeToken(given: string): DecodedToken {
   };
 }
 
-/** Whether a key has sealed a token. */
+/** Whether a token was signed with this key. */
 export async function isSealedWith(key: SigningKey, { token, header }: DecodedToken): Promise<boolean> {
   const last = token.lastIndexOf('.');
   return (

@@ -1,9 +1,9 @@
 import { useLayoutEffect, useRef } from 'preact/hooks';
 
 /**
- * Keeps the focus where a person works when elements come, go or move.
- * @param change What changes with them.
- * @returns Takes the id of what gets the focus after the next change.
+ * Keeps the focus in place when elements appear, disappear or move.
+ * @param change Changes with them.
+ * @returns Takes the id of the element to focus after the next change.
  */
 export function useFocusAfter(change: unknown): (id: string) => void {
   const next = useRef<string | null>(null);

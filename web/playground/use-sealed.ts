@@ -10,11 +10,11 @@ export interface ToSeal {
   readonly imageId: string;
   /** Without `exp`. */
   readonly claims: Claims;
-  /** Seconds; null for a token that does not end. */
+  /** Seconds; null for a token that never expires. */
   readonly lifetime: number | null;
 }
 
-/** A token and what the service says to it. */
+/** A token and the service's response. */
 export interface Sealed {
   readonly token: string;
   readonly imageId: string;
@@ -22,7 +22,10 @@ export interface Sealed {
   readonly answer: Answer<Explanation>;
 }
 
-/** Runs at once, then after a pause with each change; the signal aborts as soon as something newer is asked for, and nothing stale is shown. */
+/**
+ * Runs at once, then with a delay after each change; the signal aborts as soon as a newer run is requested, so that
+ * nothing stale is shown.
+ */
 function useLatest(run: (signal: AbortSignal) => Promise<void>, pause: number, on: unknown): void {
   const isFirst = useRef(true);
   useEffect(() => {
@@ -43,7 +46,7 @@ function useLatest(run: (signal: AbortSignal) => Promise<void>, pause: number, o
   }, [on]);
 }
 
-/** Seals and explains, live. @param toSeal Null while something is missing. */
+/** Seals and explains continuously. @param toSeal Null while something is missing. */
 export function useSealed(toSeal: ToSeal | null): { readonly sealed: Sealed | null; readonly busy: boolean } {
   const asked = JSON.stringify(toSeal);
   const [{ sealed, of }, show] = useState<{ sealed: Sealed | null; of: string }>({
@@ -69,7 +72,7 @@ export function useSealed(toSeal: ToSeal | null): { readonly sealed: Sealed | nu
   return { sealed, busy: asked !== of };
 }
 
-/** The picture of a sealed token; the one before stays until the next is there. */
+/** The image of a sealed token; the previous one stays until the next is loaded. */
 export function usePicture(sealed: Sealed | null): {
   readonly picture: Answer<Picture> | null;
   readonly busy: boolean;

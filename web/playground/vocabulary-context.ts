@@ -3,7 +3,7 @@ import { useContext } from 'preact/hooks';
 import type { VocabularyDocument } from '../../src/pages/playground/vocabulary.document.js';
 import type { Row } from './service.js';
 
-/** What the controls offer: the service's vocabulary, and overlays that are known. */
+/** What the controls offer: the service's vocabulary, and known overlays. */
 export interface Offer {
   readonly vocabulary: VocabularyDocument;
   readonly overlays: readonly Row[];
