@@ -34,22 +34,22 @@ export class RenderQueue<T> {
   }
 
   /**
-   * @param left Aborted when the client has disconnected.
+   * @param clientSignal Aborted when the client has disconnected.
    * @throws RenderError (503) if too many are waiting, or the deadline has passed.
    */
-  async run(key: string, left: AbortSignal, render: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  async run(key: string, clientSignal: AbortSignal, render: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const job = this.jobs.get(key) ?? this.start(key, render);
     job.waiters += 1;
     const leave = (): void => {
       job.waiters -= 1;
       if (job.waiters === 0) job.abort.abort(new RenderError(503, 'The client has disconnected'));
     };
-    if (left.aborted) leave();
-    else left.addEventListener('abort', leave, { once: true });
+    if (clientSignal.aborted) leave();
+    else clientSignal.addEventListener('abort', leave, { once: true });
     try {
       return await job.result;
     } finally {
-      left.removeEventListener('abort', leave);
+      clientSignal.removeEventListener('abort', leave);
     }
   }
 
@@ -70,7 +70,7 @@ export class RenderQueue<T> {
   }
 
   private async runInTurn(render: (signal: AbortSignal) => Promise<T>, abort: AbortController): Promise<T> {
-    await this.takePlace(abort.signal);
+    await this.acquireSlot(abort.signal);
     const timer = setTimeout(() => {
       abort.abort(new RenderError(503, 'The image took too long to render'));
     }, this.limits.deadline);
@@ -87,7 +87,7 @@ export class RenderQueue<T> {
   }
 
   /** Waits for a slot. A render without waiting clients leaves the queue at once. */
-  private takePlace(signal: AbortSignal): Promise<void> {
+  private acquireSlot(signal: AbortSignal): Promise<void> {
     if (this.running < this.limits.running) {
       this.running += 1;
       return Promise.resolve();

@@ -46,16 +46,16 @@ export class RendererService {
   ) {}
 
   /** @throws RenderError with Cloudinary's status: 400 chain, 401 signature, 404 original, 503 overload. */
-  async deliver(request: ImageRequest, left: AbortSignal): Promise<DeliveredImage> {
+  async deliver(request: ImageRequest, clientSignal: AbortSignal): Promise<DeliveredImage> {
     try {
-      return await this.find(request, left);
+      return await this.find(request, clientSignal);
     } catch (error) {
       this.observations.renderFailures.add(error instanceof RenderError ? String(error.status) : '500');
       throw error;
     }
   }
 
-  private async find(request: ImageRequest, left: AbortSignal): Promise<DeliveredImage> {
+  private async find(request: ImageRequest, clientSignal: AbortSignal): Promise<DeliveredImage> {
     const path = readDeliveryPath(request.path);
     this.authorize(path, request);
     const key = await this.keyOf(path, request.accept);
@@ -64,7 +64,7 @@ export class RendererService {
     const image =
       kept ??
       (await this.tracing.run('render', () =>
-        this.queue.run(key, left, (signal) => this.render(key, path, request.accept, signal)),
+        this.queue.run(key, clientSignal, (signal) => this.render(key, path, request.accept, signal)),
       ));
     return { image, etag: `"${key.slice(0, 32)}"`, isPublic: path.deliveryType === 'upload' };
   }

@@ -189,7 +189,7 @@ describe('a ceiling of pixels', () => {
       loop: 2,
     };
     const grow = (mostPixels: number): Promise<RasterImage> =>
-      compose(film, plain(8, 8, RED), { mostPixels, gravity: 'center' });
+      compose(film, plain(8, 8, RED), { maxPixels: mostPixels, gravity: 'center' });
     expect((await grow(128)).frames).toHaveLength(2);
     await expect(grow(127)).rejects.toMatchObject({ status: 400 });
   });

@@ -1,9 +1,9 @@
 import type { JSX } from 'preact';
 import { useRef, useState } from 'preact/hooks';
 import { Field } from '../design/field.js';
-import { ACCESSES, type AssetKind, Sent, SINGULAR } from './asset-parts.js';
+import { ACCESSES, type AssetKind, UploadProgress, SINGULAR } from './asset-parts.js';
 import { Choice, Input, IssuerChoice, ProblemNote } from './parts.js';
-import { adminPath, type Asset, ask, upload } from './service.js';
+import { adminPath, type Asset, request, upload } from './service.js';
 import { useAnnounce, useRights } from './session-context.js';
 import { useMutation } from './use-service.js';
 
@@ -41,15 +41,15 @@ export function AddAsset({ kind, issuerId, onDone }: AddAssetProps): JSX.Element
     const result = await run<Asset>(async () => {
       if (chosen === undefined) {
         const body = { ...fields, ...(image ? { version: Number(version) } : {}) };
-        return ask('POST', adminPath(kind), { body });
+        return request('POST', adminPath(kind), { body });
       }
       const form = new FormData();
       for (const [name, value] of Object.entries(fields)) form.set(name, value);
       form.set('file', chosen);
       setSent(0);
-      const answer = await upload<Asset>('POST', adminPath(kind), form, setSent);
+      const response = await upload<Asset>('POST', adminPath(kind), form, setSent);
       setSent(null);
-      return answer;
+      return response;
     });
     if (result === null) return;
     setPublicId('');
@@ -99,7 +99,7 @@ export function AddAsset({ kind, issuerId, onDone }: AddAssetProps): JSX.Element
           <Choice label="Delivery type" value={type} onValue={setType} options={TYPES} />
           {image && <Choice label="Opens" value={access} onValue={setAccess} options={ACCESSES} />}
         </div>
-        <Sent part={sent} />
+        <UploadProgress part={sent} />
         <ProblemNote problem={problem} />
         <div class="row">
           <button class="button button-primary" aria-disabled={busy}>

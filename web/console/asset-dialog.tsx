@@ -1,9 +1,9 @@
 import type { JSX } from 'preact';
 import { useRef, useState } from 'preact/hooks';
 import { Field } from '../design/field.js';
-import { type AssetKind, SINGULAR, Thumbnail, ACCESSES, Sent } from './asset-parts.js';
-import { Choice, ConfirmButton, Dialog, Facts, Id, Moment, MomentForm, ProblemNote } from './parts.js';
-import { adminPath, type Answer, type Asset, ask, upload } from './service.js';
+import { type AssetKind, SINGULAR, Thumbnail, ACCESSES, UploadProgress } from './asset-parts.js';
+import { Choice, ConfirmButton, Dialog, Facts, Id, Timestamp, TimestampForm, ProblemNote } from './parts.js';
+import { adminPath, type ServiceResponse, type Asset, request, upload } from './service.js';
 import { useAnnounce, useRights } from './session-context.js';
 import { hrefTo } from './use-route.js';
 import { useMutation } from './use-service.js';
@@ -36,8 +36,8 @@ export function AssetDialog({ kind, asset, onChange, onClose }: AssetDialogProps
           ['Delivery type', asset.delivery_type],
           ...(asset.version === undefined ? [] : [['Version', asset.version] as const]),
           ...(asset.access === undefined ? [] : [['Opens', asset.access] as const]),
-          ['Created', <Moment key="created" at={asset.created_at} />],
-          ['Changed', <Moment key="updated" at={asset.updated_at} />],
+          ['Created', <Timestamp key="created" at={asset.created_at} />],
+          ['Changed', <Timestamp key="updated" at={asset.updated_at} />],
         ]}
       />
       <p>
@@ -51,7 +51,7 @@ export function AssetDialog({ kind, asset, onChange, onClose }: AssetDialogProps
             of={asset.public_id}
             question={`Delete this ${SINGULAR[kind]}?`}
             consequence="Requests for it are refused from now on. Its public id stays reserved for this issuer until it is released."
-            act={() => ask('DELETE', adminPath(`${kind}/${asset.id}`))}
+            act={() => request('DELETE', adminPath(`${kind}/${asset.id}`))}
             onDone={() => {
               onChange(null);
             }}
@@ -71,12 +71,12 @@ function Changes({ kind, asset, onChange }: Omit<AssetDialogProps, 'onClose'>): 
   const file = useRef<HTMLInputElement>(null);
   const [sent, setSent] = useState<number | null>(null);
   const { busy, problem, run } = useMutation();
-  const change = async (work: () => Promise<Answer<Asset>>): Promise<Answer<Asset>> => {
-    const answer = await work();
-    if ('problem' in answer) return answer;
+  const change = async (work: () => Promise<ServiceResponse<Asset>>): Promise<ServiceResponse<Asset>> => {
+    const response = await work();
+    if ('problem' in response) return response;
     announce(`${asset.public_id} is changed.`);
-    onChange(answer.ok);
-    return answer;
+    onChange(response.ok);
+    return response;
   };
   return (
     <details>
@@ -87,16 +87,16 @@ function Changes({ kind, asset, onChange }: Omit<AssetDialogProps, 'onClose'>): 
             value={asset.access}
             busy={busy}
             onSave={(access) => {
-              void run(() => change(() => ask('PATCH', path, { body: { access } })));
+              void run(() => change(() => request('PATCH', path, { body: { access } })));
             }}
           />
         )}
         {asset.not_before !== undefined && (
-          <MomentForm
+          <TimestampForm
             label="Refuse tokens sealed before"
             help="Compared with their `iat`; tokens without one are refused too."
             value={asset.not_before}
-            save={(at) => change(() => ask('PATCH', path, { body: { not_before: at } }))}
+            save={(at) => change(() => request('PATCH', path, { body: { not_before: at } }))}
             onDone={() => undefined}
           />
         )}
@@ -111,9 +111,9 @@ function Changes({ kind, asset, onChange }: Omit<AssetDialogProps, 'onClose'>): 
             void run(() =>
               change(async () => {
                 setSent(0);
-                const answer = await upload<Asset>('PUT', `${path}/original`, form, setSent);
+                const response = await upload<Asset>('PUT', `${path}/original`, form, setSent);
                 setSent(null);
-                return answer;
+                return response;
               }),
             );
           }}
@@ -121,7 +121,7 @@ function Changes({ kind, asset, onChange }: Omit<AssetDialogProps, 'onClose'>): 
           <Field label="Replacement original">
             {({ id }) => <input id={id} ref={file} class="input" type="file" required accept="image/*" />}
           </Field>
-          <Sent part={sent} />
+          <UploadProgress part={sent} />
           <div class="row">
             <button class="button button-small" aria-disabled={busy}>
               Replace

@@ -35,7 +35,7 @@ export function Thumbnail({ kind, asset }: { readonly kind: AssetKind; readonly 
 }
 
 /** Progress of an upload: the part that is sent, from 0 to 1; null without an upload. */
-export function Sent({ part }: { readonly part: number | null }): JSX.Element | null {
+export function UploadProgress({ part }: { readonly part: number | null }): JSX.Element | null {
   if (part === null) return null;
   return (
     <label class="stack-tight">

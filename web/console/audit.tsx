@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import { Input, IssuerChoice, Moment, Pager, ProblemNote } from './parts.js';
+import { Input, IssuerChoice, Timestamp, Pager, ProblemNote } from './parts.js';
 import { adminPath, type AuditEntry } from './service.js';
 import { hrefTo } from './use-route.js';
 import { usePaged } from './use-service.js';
@@ -69,7 +69,7 @@ function Entry({ entry }: { readonly entry: AuditEntry }): JSX.Element {
           <strong class="code">{entry.action}</strong>
           <span class="code soft wrap-anywhere">{entry.row_id}</span>
           <span class="soft">
-            <Moment at={entry.at} />
+            <Timestamp at={entry.at} />
           </span>
           <span class="code soft wrap-anywhere">{entry.actor}</span>
         </span>

@@ -7,7 +7,7 @@ import { IssuerView } from './issuer.js';
 import { IssuersView } from './issuers.js';
 import { ProblemNote } from './parts.js';
 import { findSession, type Problem, type Session, sessionEnd, signOut } from './service.js';
-import { DeskContext } from './session-context.js';
+import { SessionContext } from './session-context.js';
 import { SignIn } from './sign-in.js';
 import { hrefTo, type Route, useRoute } from './use-route.js';
 
@@ -27,9 +27,9 @@ export function Console(): JSX.Element {
   const [said, announce] = useState('');
 
   useEffect(() => {
-    void findSession().then((answer) => {
-      if ('ok' in answer) setSession(answer.ok.session);
-      else setTrouble(answer.problem);
+    void findSession().then((response) => {
+      if ('ok' in response) setSession(response.ok.session);
+      else setTrouble(response.problem);
       setKnown(true);
     });
     const end = (): void => {
@@ -74,9 +74,9 @@ export function Console(): JSX.Element {
           )}
         </main>
       ) : (
-        <DeskContext.Provider value={desk}>
+        <SessionContext.Provider value={desk}>
           <Sections />
-        </DeskContext.Provider>
+        </SessionContext.Provider>
       )}
       <p class="unseen" role="status">
         {said}

@@ -1,10 +1,10 @@
 import type { JSX } from 'preact';
-import { Facts, Id, Moment, MomentForm, ProblemNote } from './parts.js';
+import { Facts, Id, Timestamp, TimestampForm, ProblemNote } from './parts.js';
 import { KeysSection } from './keys.js';
 import { PolicySection } from './policy-editor.js';
 import { RetainedPublicIdsSection } from './retained-public-ids.js';
 import { RevocationsSection } from './revocations.js';
-import { adminPath, ask, type IssuerWithKeys } from './service.js';
+import { adminPath, request, type IssuerWithKeys } from './service.js';
 import { useAnnounce, useRights } from './session-context.js';
 import { hrefTo } from './use-route.js';
 import { useMutation, useQuery } from './use-service.js';
@@ -29,8 +29,8 @@ export function IssuerView({ id }: { readonly id: string }): JSX.Element {
             <Facts
               facts={[
                 ['Format', issuer.delivery_format],
-                ['Tokens sealed before', <Moment key="before" at={issuer.not_before} none="no limit" />],
-                ['Created', <Moment key="created" at={issuer.created_at} />],
+                ['Tokens sealed before', <Timestamp key="before" at={issuer.not_before} none="no limit" />],
+                ['Created', <Timestamp key="created" at={issuer.created_at} />],
               ]}
             />
             <p class="row wrap">
@@ -71,7 +71,7 @@ function State({ issuer, onDone }: StateProps): JSX.Element {
               aria-disabled={busy}
               onClick={() => {
                 const body = { disabled: !issuer.disabled };
-                void run(() => ask('PATCH', path, { body })).then((result) => {
+                void run(() => request('PATCH', path, { body })).then((result) => {
                   if (result === null) return;
                   announce(issuer.disabled ? 'The issuer is enabled.' : 'The issuer is disabled.');
                   onDone();
@@ -84,11 +84,11 @@ function State({ issuer, onDone }: StateProps): JSX.Element {
           <p class="hint">A disabled issuer’s tokens are refused; nothing is deleted.</p>
           <ProblemNote problem={problem} />
         </div>
-        <MomentForm
+        <TimestampForm
           label="Refuse tokens sealed before"
           help="Compared with their `iat`; tokens without one are refused too."
           value={issuer.not_before}
-          save={(at) => ask('PATCH', path, { body: { not_before: at } })}
+          save={(at) => request('PATCH', path, { body: { not_before: at } })}
           onDone={onDone}
         />
       </div>

@@ -1,9 +1,9 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import { Choice, Facts, Input, Moment, Pager, ProblemNote } from './parts.js';
+import { Choice, Facts, Input, Timestamp, Pager, ProblemNote } from './parts.js';
 import { PolicyEditor, usePolicyDraft } from './policy-editor.js';
 import { SecretDialog } from './secret-dialog.js';
-import { adminPath, ask, type Issuer, type NewKey } from './service.js';
+import { adminPath, request, type Issuer, type NewKey } from './service.js';
 import { useAnnounce, useNewIssuerPolicy, useRights } from './session-context.js';
 import { hrefTo } from './use-route.js';
 import { useMutation, usePaged } from './use-service.js';
@@ -46,7 +46,7 @@ export function IssuersView(): JSX.Element {
               facts={[
                 ['Format', issuer.delivery_format],
                 ['Policy', Object.keys(issuer.policy).length === 0 ? 'none' : 'set'],
-                ['Created', <Moment key="created" at={issuer.created_at} />],
+                ['Created', <Timestamp key="created" at={issuer.created_at} />],
               ]}
             />
           </li>
@@ -76,9 +76,9 @@ function CreateIssuer({ onDone }: { readonly onDone: () => void }): JSX.Element 
           if (policy === null) return;
           const body = { name: name.trim(), delivery_format: format, ...policy };
           void run(async () => {
-            const answer = await ask<{ key: NewKey }>('POST', adminPath('issuers'), { body });
-            if ('problem' in answer) draft.mark(answer.problem);
-            return answer;
+            const response = await request<{ key: NewKey }>('POST', adminPath('issuers'), { body });
+            if ('problem' in response) draft.mark(response.problem);
+            return response;
           }).then((result) => {
             if (result === null) return;
             setName('');

@@ -1,8 +1,15 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import { Choice, ConfirmButton, Facts, Id, Moment, MomentForm, ProblemNote } from './parts.js';
+import { Choice, ConfirmButton, Facts, Id, Timestamp, TimestampForm, ProblemNote } from './parts.js';
 import { SecretDialog } from './secret-dialog.js';
-import { adminPath, type Answer, ask, type IssuerWithKeys, type Key, type NewKey } from './service.js';
+import {
+  adminPath,
+  type ServiceResponse,
+  request,
+  type IssuerWithKeys,
+  type Key,
+  type NewKey,
+} from './service.js';
 import { useAnnounce, useRights } from './session-context.js';
 import { useMutation } from './use-service.js';
 
@@ -54,7 +61,7 @@ export function KeysSection({ issuer, onChange }: KeysSectionProps): JSX.Element
                     of={`key ${key.id}`}
                     question="Revoke this key?"
                     consequence="Every token that it has sealed is refused from now on. This cannot be undone."
-                    act={() => ask('DELETE', path)}
+                    act={() => request('DELETE', path)}
                     onDone={onChange}
                   />
                 )}
@@ -62,9 +69,9 @@ export function KeysSection({ issuer, onChange }: KeysSectionProps): JSX.Element
               <Facts
                 facts={[
                   ['Algorithm', key.algorithm],
-                  ['Created', <Moment key="created" at={key.created_at} />],
-                  ['Valid until', <Moment key="until" at={key.not_after} none="no expiry" />],
-                  ['Last used', <Moment key="used" at={key.last_used_at} />],
+                  ['Created', <Timestamp key="created" at={key.created_at} />],
+                  ['Valid until', <Timestamp key="until" at={key.not_after} none="no expiry" />],
+                  ['Last used', <Timestamp key="used" at={key.last_used_at} />],
                   ['Uses', key.uses.toLocaleString('en-GB')],
                 ]}
               />
@@ -73,12 +80,12 @@ export function KeysSection({ issuer, onChange }: KeysSectionProps): JSX.Element
                   <summary>
                     Change its expiry<span class="unseen"> of key {key.id}</span>
                   </summary>
-                  <MomentForm
+                  <TimestampForm
                     key={key.not_after}
                     label="Valid until"
                     help="Its tokens are refused afterwards."
                     value={key.not_after}
-                    save={(at) => ask('PATCH', path, { body: { not_after: at } })}
+                    save={(at) => request('PATCH', path, { body: { not_after: at } })}
                     onDone={onChange}
                   />
                 </details>
@@ -100,8 +107,8 @@ function Rotate({ issuer, onChange }: KeysSectionProps): JSX.Element {
   const path = adminPath(`issuers/${issuer.id}/keys`);
 
   /** The new key first: if a later request fails, its secret is still shown. */
-  const rotate = async (): Promise<Answer<unknown>> => {
-    const made = await ask<NewKey>('POST', path, { body: { algorithm } });
+  const rotate = async (): Promise<ServiceResponse<unknown>> => {
+    const made = await request<NewKey>('POST', path, { body: { algorithm } });
     if ('problem' in made) return made;
     setCreated(made.ok);
     if (overlap === 'keep') return made;
@@ -110,8 +117,8 @@ function Rotate({ issuer, onChange }: KeysSectionProps): JSX.Element {
     for (const key of issuer.keys) {
       const endsSooner = key.not_after !== null && key.not_after <= end;
       if (stateOf(key, now) !== 'live' || endsSooner) continue;
-      const answer = await ask('PATCH', `${path}/${key.id}`, { body: { not_after: end } });
-      if ('problem' in answer) return answer;
+      const response = await request('PATCH', `${path}/${key.id}`, { body: { not_after: end } });
+      if ('problem' in response) return response;
     }
     return made;
   };

@@ -3,14 +3,14 @@ import { useEffect, useId, useRef, useState } from 'preact/hooks';
 import { CopyButton } from '../design/copy-button.js';
 import { Field } from '../design/field.js';
 import { FormattedText } from '../design/formatted-text.js';
-import { adminPath, type Answer, type Issuer, type Page, type Problem } from './service.js';
+import { adminPath, type ServiceResponse, type Issuer, type Page, type Problem } from './service.js';
 import { useRights } from './session-context.js';
 import { type Paged, useMutation, useQuery } from './use-service.js';
 
 const MOMENT = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
 
 /** An instant in the reader's time zone. */
-export function Moment({
+export function Timestamp({
   at,
   none = 'never',
 }: {
@@ -259,7 +259,7 @@ interface ConfirmProps {
   readonly of: string;
   readonly question: string;
   readonly consequence: string;
-  readonly act: () => Promise<Answer<unknown>>;
+  readonly act: () => Promise<ServiceResponse<unknown>>;
   readonly onDone: () => void;
 }
 
@@ -345,12 +345,12 @@ interface MomentFormProps {
   readonly label: string;
   readonly help: string;
   readonly value: string | null;
-  readonly save: (at: string | null) => Promise<Answer<unknown>>;
+  readonly save: (at: string | null) => Promise<ServiceResponse<unknown>>;
   readonly onDone: () => void;
 }
 
 /** Sets or clears an instant. */
-export function MomentForm({ label, help, value, save, onDone }: MomentFormProps): JSX.Element {
+export function TimestampForm({ label, help, value, save, onDone }: MomentFormProps): JSX.Element {
   const [typed, setTyped] = useState(value === null ? '' : toLocal(new Date(value)));
   const { busy, problem, run } = useMutation();
   return (

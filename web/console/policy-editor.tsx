@@ -2,7 +2,7 @@ import type { JSX } from 'preact';
 import { useId, useRef, useState } from 'preact/hooks';
 import { lineAt, lineOfMember } from './json-lines.js';
 import { ProblemNote } from './parts.js';
-import { adminPath, ask, type Fault, type IssuerWithKeys, type Problem } from './service.js';
+import { adminPath, request, type Fault, type IssuerWithKeys, type Problem } from './service.js';
 import { useAnnounce, useRights } from './session-context.js';
 import { useMutation } from './use-service.js';
 import { FormattedText } from '../design/formatted-text.js';
@@ -29,7 +29,7 @@ function mistakeOfJson(json: string, error: unknown): Mistake {
 }
 
 /** Faults are named by the request's member: `policy.max_width`. */
-function placed(json: string, { key, detail }: Fault): Mistake {
+function locateFault(json: string, { key, detail }: Fault): Mistake {
   const path = key.replace(/^policy\./, '');
   return { key: path, detail, line: lineOfMember(json, path.split('.')[0] ?? '') };
 }
@@ -68,7 +68,9 @@ export function usePolicyDraft(policy: object): PolicyDraft {
       }
     },
     mark: ({ errors = [] }) => {
-      const found = errors.filter(({ key }) => /^policy\b/.test(key)).map((fault) => placed(json, fault));
+      const found = errors
+        .filter(({ key }) => /^policy\b/.test(key))
+        .map((fault) => locateFault(json, fault));
       setMistakes(found.toSorted((one, other) => (one.line ?? 0) - (other.line ?? 0)));
     },
   };
@@ -152,9 +154,9 @@ export function PolicySection({ issuer, onChange }: PolicySectionProps): JSX.Ele
     const body = draft.read();
     if (body === null) return;
     const result = await run(async () => {
-      const answer = await ask<IssuerWithKeys>('PATCH', adminPath(`issuers/${issuer.id}`), { body });
-      if ('problem' in answer) draft.mark(answer.problem);
-      return answer;
+      const response = await request<IssuerWithKeys>('PATCH', adminPath(`issuers/${issuer.id}`), { body });
+      if ('problem' in response) draft.mark(response.problem);
+      return response;
     });
     if (result === null) return;
     draft.setJson(written(result.done.policy));

@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
-import { ConfirmButton, Facts, Moment, Pager, ProblemNote } from './parts.js';
-import { adminPath, ask, type RetainedPublicId } from './service.js';
+import { ConfirmButton, Facts, Timestamp, Pager, ProblemNote } from './parts.js';
+import { adminPath, request, type RetainedPublicId } from './service.js';
 import { useRights } from './session-context.js';
 import { usePaged } from './use-service.js';
 
@@ -28,7 +28,7 @@ export function RetainedPublicIdsSection({ issuerId }: { readonly issuerId: stri
                   of={publicId}
                   question="Release this public id?"
                   consequence="Any issuer can then register it, and show the original if the account still contains it."
-                  act={() => ask('DELETE', adminPath(`${path}/${id}`))}
+                  act={() => request('DELETE', adminPath(`${path}/${id}`))}
                   onDone={list.reload}
                 />
               )}
@@ -36,7 +36,7 @@ export function RetainedPublicIdsSection({ issuerId }: { readonly issuerId: stri
             <Facts
               facts={[
                 ['Delivery type', type],
-                ['Retained', <Moment key="at" at={at} />],
+                ['Retained', <Timestamp key="at" at={at} />],
               ]}
             />
           </li>

@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import { Choice, ConfirmButton, Facts, fromLocal, Input, Moment, Pager, ProblemNote } from './parts.js';
-import { adminPath, ask, type Revocation } from './service.js';
+import { Choice, ConfirmButton, Facts, fromLocal, Input, Timestamp, Pager, ProblemNote } from './parts.js';
+import { adminPath, request, type Revocation } from './service.js';
 import { useAnnounce, useRights } from './session-context.js';
 import { useMutation, usePaged } from './use-service.js';
 
@@ -31,7 +31,7 @@ export function RevocationsSection({ issuerId }: { readonly issuerId: string }):
                   of={`the revocation of ${jti ?? session ?? ''}`}
                   question="Lift this revocation?"
                   consequence="Matching tokens become valid again, unless they are invalid otherwise."
-                  act={() => ask('DELETE', adminPath(`${path}/${id}`))}
+                  act={() => request('DELETE', adminPath(`${path}/${id}`))}
                   onDone={list.reload}
                 />
               )}
@@ -39,8 +39,8 @@ export function RevocationsSection({ issuerId }: { readonly issuerId: string }):
             <Facts
               facts={[
                 ['Revokes', jti === null ? 'a session' : 'a token'],
-                ['Revoked', <Moment key="at" at={at} />],
-                ['May be deleted after', <Moment key="end" at={end} />],
+                ['Revoked', <Timestamp key="at" at={at} />],
+                ['May be deleted after', <Timestamp key="end" at={end} />],
               ]}
             />
           </li>
@@ -65,7 +65,7 @@ function Revoke({ path, onDone }: { readonly path: string; readonly onDone: () =
         class="stack"
         onSubmit={(event) => {
           event.preventDefault();
-          void run(() => ask('POST', path, { body: { [kind]: name, expires_at: fromLocal(end) } })).then(
+          void run(() => request('POST', path, { body: { [kind]: name, expires_at: fromLocal(end) } })).then(
             (result) => {
               if (result === null) return;
               setName('');

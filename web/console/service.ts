@@ -14,7 +14,7 @@ export interface Fault {
   readonly detail: string;
 }
 
-export type Answer<T> = { readonly ok: T } | { readonly problem: Problem };
+export type ServiceResponse<T> = { readonly ok: T } | { readonly problem: Problem };
 
 /** One page of a list of the admin API. */
 export interface Page<T> {
@@ -98,12 +98,12 @@ export interface AuditEntry {
 
 const NO_ANSWER: Problem = { status: 0, code: 'no_answer', detail: 'The service does not respond.' };
 /** Marks a request as the console's own: no other site's page may add it. */
-const OWN = { 'X-Pixseal-Console': '1' };
+const CONSOLE_HEADERS = { 'X-Pixseal-Console': '1' };
 
 /** Dispatches an event when the session expires, or its admin key becomes invalid. */
 export const sessionEnd = new EventTarget();
 
-function judge<T>(status: number, body: unknown): Answer<T> {
+function judge<T>(status: number, body: unknown): ServiceResponse<T> {
   if (status >= 200 && status < 300) return { ok: body as T };
   const problem = body as Problem;
   if (problem.code === 'admin_key_required') sessionEnd.dispatchEvent(new Event('end'));
@@ -111,15 +111,15 @@ function judge<T>(status: number, body: unknown): Answer<T> {
 }
 
 /** Sends a request to the service. @throws if aborted. */
-export async function ask<T>(
+export async function request<T>(
   method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
   path: string,
   { body, signal }: { readonly body?: unknown; readonly signal?: AbortSignal } = {},
-): Promise<Answer<T>> {
+): Promise<ServiceResponse<T>> {
   try {
     const response = await fetch(path, {
       method,
-      headers: { ...OWN, ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) },
+      headers: { ...CONSOLE_HEADERS, ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       ...(signal === undefined ? {} : { signal }),
     });
@@ -136,7 +136,7 @@ export function upload<T>(
   path: string,
   form: FormData,
   onProgress: (part: number) => void,
-): Promise<Answer<T>> {
+): Promise<ServiceResponse<T>> {
   // fetch() does not report the progress of an upload.
   const request = new XMLHttpRequest();
   return new Promise((resolve) => {
@@ -154,19 +154,20 @@ export function upload<T>(
       }
     };
     request.open(method, path);
-    for (const [name, value] of Object.entries(OWN)) request.setRequestHeader(name, value);
+    for (const [name, value] of Object.entries(CONSOLE_HEADERS)) request.setRequestHeader(name, value);
     request.send(form);
   });
 }
 
 export type Session = SessionDocument;
 
-export const findSession = (): Promise<Answer<SessionResponse>> => ask('GET', '/console/session');
+export const findSession = (): Promise<ServiceResponse<SessionResponse>> =>
+  request('GET', '/console/session');
 
-export const signIn = (key: string): Promise<Answer<SessionResponse>> =>
-  ask('POST', '/console/session', { body: { key } });
+export const signIn = (key: string): Promise<ServiceResponse<SessionResponse>> =>
+  request('POST', '/console/session', { body: { key } });
 
-export const signOut = (): Promise<Answer<null>> => ask('DELETE', '/console/session');
+export const signOut = (): Promise<ServiceResponse<null>> => request('DELETE', '/console/session');
 
 /** A path under `/admin` with a query; empty values are omitted. */
 export function adminPath(path: string, query: Readonly<Record<string, string | undefined>> = {}): string {

@@ -3,22 +3,22 @@ import { useContext } from 'preact/hooks';
 import type { Session } from './service.js';
 
 /** The signed-in session, and announcements. */
-interface Desk {
+interface SessionContextValue {
   readonly session: Session;
   readonly announce: (text: string) => void;
 }
 
-export const DeskContext = createContext<Desk>({
+export const SessionContext = createContext<SessionContextValue>({
   session: { actor: '', scopes: [], issuer_id: null, expires_at: '', new_issuer_policy: {} },
   announce: () => undefined,
 });
 
 /** Announces a text to screen readers. */
-export const useAnnounce = (): Desk['announce'] => useContext(DeskContext).announce;
+export const useAnnounce = (): SessionContextValue['announce'] => useContext(SessionContext).announce;
 
 /** The initial policy of the form for a new issuer. */
 export const useNewIssuerPolicy = (): Session['new_issuer_policy'] =>
-  useContext(DeskContext).session.new_issuer_policy;
+  useContext(SessionContext).session.new_issuer_policy;
 
 /** The rights of the signed-in key; the service enforces them, whatever the page shows. */
 export interface Rights {
@@ -29,7 +29,7 @@ export interface Rights {
 }
 
 export function useRights(): Rights {
-  const { scopes, issuer_id: issuerId } = useContext(DeskContext).session;
+  const { scopes, issuer_id: issuerId } = useContext(SessionContext).session;
   const write = scopes.includes('write');
   return { write, writeIssuers: write && issuerId === null, issuerId };
 }

@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
-import { type Answer, ask, type Page, type Problem } from './service.js';
+import { type ServiceResponse, request, type Page, type Problem } from './service.js';
 
 /** Loaded data; the previous data stays until the new one arrives. */
 export interface Loaded<T> {
@@ -20,13 +20,13 @@ export function useQuery<T>(path: string): Loaded<T> {
   const asked = `${version} ${path}`;
   useEffect(() => {
     const abort = new AbortController();
-    ask<T>('GET', path, { signal: abort.signal }).then(
-      (answer) => {
+    request<T>('GET', path, { signal: abort.signal }).then(
+      (response) => {
         if (abort.signal.aborted) return;
         show(
-          'ok' in answer
-            ? { value: answer.ok, problem: null, of: asked }
-            : { value: null, problem: answer.problem, of: asked },
+          'ok' in response
+            ? { value: response.ok, problem: null, of: asked }
+            : { value: null, problem: response.problem, of: asked },
         );
       },
       () => undefined,
@@ -86,7 +86,7 @@ export interface Mutation {
   readonly busy: boolean;
   readonly problem: Problem | null;
   /** @returns its result, or null if it was refused or the previous one is still running. */
-  readonly run: <T>(work: () => Promise<Answer<T>>) => Promise<{ readonly done: T } | null>;
+  readonly run: <T>(work: () => Promise<ServiceResponse<T>>) => Promise<{ readonly done: T } | null>;
   readonly refuse: (problem: Problem) => void;
 }
 
@@ -102,10 +102,10 @@ export function useMutation(): Mutation {
       if (busy) return null;
       setBusy(true);
       setProblem(null);
-      const answer = await work();
+      const response = await work();
       setBusy(false);
-      if ('ok' in answer) return { done: answer.ok };
-      setProblem(answer.problem);
+      if ('ok' in response) return { done: response.ok };
+      setProblem(response.problem);
       return null;
     },
   };

@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { Field } from '../design/field.js';
 import { FormattedText } from '../design/formatted-text.js';
 import { TextControl } from './controls.js';
-import { type Answer, listRows, type Page, type Row } from './service.js';
+import { type ServiceResponse, listRows, type Page, type Row } from './service.js';
 import { ALGORITHMS, type Algorithm } from './token.js';
 
 /** The issuer and the image. The secret is stored only in this object and in its field. */
@@ -15,13 +15,13 @@ export interface Connection {
 }
 
 /** The fragment of a link to the playground, which browsers do not send. */
-export interface Brought {
+export interface LinkParameters {
   readonly connection: Connection;
   readonly overlays: readonly Row[];
 }
 
 /** Reads the fragment, and removes it from the address and the history. */
-export function takeFragment(): Brought {
+export function takeFragment(): LinkParameters {
   const brought = new URLSearchParams(window.location.hash.slice(1));
   if (window.location.hash !== '') window.history.replaceState(null, '', window.location.pathname);
   const algorithm = ALGORITHMS.find((each) => each === brought.get('algorithm')) ?? 'HS256';
@@ -191,7 +191,7 @@ function Picker(props: PickerProps): JSX.Element {
             }}
           />
           {issuers.some(({ id }) => id === issuerId) && (
-            <IssuersOwn
+            <IssuerLists
               key={issuerId}
               adminKey={sent.key}
               issuerId={issuerId}
@@ -208,7 +208,7 @@ function Picker(props: PickerProps): JSX.Element {
   );
 }
 
-interface IssuersOwnProps {
+interface IssuerListsProps {
   readonly adminKey: string;
   readonly issuerId: string;
   readonly images: readonly Row[];
@@ -219,7 +219,7 @@ interface IssuersOwnProps {
 }
 
 /** An issuer's images to pick from; its overlays are for the steps. */
-function IssuersOwn(props: IssuersOwnProps): JSX.Element {
+function IssuerLists(props: IssuerListsProps): JSX.Element {
   const { adminKey, issuerId, images, onImages, onOverlays, imageId, onPick } = props;
   const filter = { issuer_id: issuerId };
   useRows({ adminKey, of: 'overlays', filter }, { named: '', cursor: null }, onOverlays);
@@ -257,8 +257,12 @@ interface Part {
 }
 
 /** Loads a part of a list whenever another one is requested. */
-function useRows(list: AdminList, part: Part, onRows: (rows: readonly Row[]) => void): Answer<Page> | null {
-  const [answer, setAnswer] = useState<Answer<Page> | null>(null);
+function useRows(
+  list: AdminList,
+  part: Part,
+  onRows: (rows: readonly Row[]) => void,
+): ServiceResponse<Page> | null {
+  const [response, setAnswer] = useState<ServiceResponse<Page> | null>(null);
   useEffect(() => {
     const abort = new AbortController();
     const query = {
@@ -278,7 +282,7 @@ function useRows(list: AdminList, part: Part, onRows: (rows: readonly Row[]) => 
       abort.abort();
     };
   }, [part.named, part.cursor]);
-  return answer;
+  return response;
 }
 
 interface RowPickerProps {
@@ -295,10 +299,10 @@ function RowPicker({ label, list, rows, onRows, value, onValue }: RowPickerProps
   const select = useRef<HTMLSelectElement>(null);
   const [typed, setTyped] = useState('');
   const [part, setPart] = useState<Part>({ named: '', cursor: null });
-  const answer = useRows(list, part, (items) => {
+  const response = useRows(list, part, (items) => {
     onRows(part.cursor === null ? items : [...rows, ...items]);
   });
-  const next = answer !== null && 'ok' in answer ? answer.ok.next_cursor : null;
+  const next = response !== null && 'ok' in response ? response.ok.next_cursor : null;
   const isLong = next !== null || part.cursor !== null || part.named !== '';
   return (
     <div class="stack-tight">
@@ -361,9 +365,9 @@ function RowPicker({ label, list, rows, onRows, value, onValue }: RowPickerProps
           )}
         </form>
       )}
-      {answer !== null && 'problem' in answer && (
+      {response !== null && 'problem' in response && (
         <p class="note note-bad" role="alert">
-          <FormattedText text={answer.problem.detail} />
+          <FormattedText text={response.problem.detail} />
         </p>
       )}
     </div>

@@ -3,7 +3,7 @@ import type { Shape } from '../../src/transformations/grammar.js';
 import { hintsOf, rangesOf, sliderOf } from './shapes.js';
 
 /** Maximum words of a drop-down list; a longer list suggests words for typed letters. */
-const LONGEST_SELECT = 32;
+const MAX_SELECT_OPTIONS = 32;
 
 /** Connects a control to its label, help and error. */
 export interface ControlProps {
@@ -63,7 +63,7 @@ interface ShapeControlProps extends ControlProps {
 /** The control for a grammar: a list of words, a slider beside a field, or a field. */
 export function ShapeControl({ shape, name, value, onValue, ...control }: ShapeControlProps): JSX.Element {
   const hints = hintsOf(shape);
-  if (hints.closed && hints.suggestions.length <= LONGEST_SELECT) {
+  if (hints.closed && hints.suggestions.length <= MAX_SELECT_OPTIONS) {
     return <SelectControl {...control} words={hints.suggestions} value={value} onValue={onValue} />;
   }
   const slider = sliderOf(hints);

@@ -3,16 +3,23 @@ import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { VocabularyDocument } from '../../src/pages/playground/vocabulary.document.js';
 import { Check, Field } from '../design/field.js';
 import { Mark } from '../design/mark.js';
-import { type Brought, type Connection, ConnectionForm } from './connection.js';
+import { type LinkParameters, type Connection, ConnectionForm } from './connection.js';
 import { newStep, type Step, text, toTransformations } from './composition.js';
 import { tabId, Tabs } from './controls.js';
 import { newTextLayer } from './parameter-control.js';
 import { Reader } from './reader.js';
-import { ClaimsBlock, Dangers, ExplanationSections, PictureFigure, ProblemNote, Snippets } from './result.js';
+import {
+  ClaimsBlock,
+  TokenWarnings,
+  ExplanationSections,
+  ImageFigure,
+  ProblemNote,
+  Snippets,
+} from './result.js';
 import { loadVocabulary, type Problem, type Row, sealedPath } from './service.js';
 import { ADD_STEP_ID, StepList } from './step-list.js';
 import { canSeal, type Claims } from './token.js';
-import { type Sealed, type ToSeal, usePicture, useSealed } from './use-sealed.js';
+import { type Sealed, type ToSeal, useImage, useSealed } from './use-sealed.js';
 import { OfferContext } from './vocabulary-context.js';
 
 /** Claims beside the steps. */
@@ -46,7 +53,7 @@ const VIEWS = ['Compose', 'Read a token'] as const;
 type View = (typeof VIEWS)[number];
 
 interface PlaygroundProps {
-  readonly brought: Brought;
+  readonly brought: LinkParameters;
 }
 
 export function Playground({ brought }: PlaygroundProps): JSX.Element {
@@ -65,9 +72,9 @@ export function Playground({ brought }: PlaygroundProps): JSX.Element {
   const [said, announce] = useState('');
 
   useEffect(() => {
-    void loadVocabulary().then((answer) => {
-      if ('ok' in answer) setVocabulary(answer.ok);
-      else setTrouble(answer.problem);
+    void loadVocabulary().then((response) => {
+      if ('ok' in response) setVocabulary(response.ok);
+      else setTrouble(response.problem);
     });
   }, []);
 
@@ -182,9 +189,9 @@ function Composer(props: ComposerProps): JSX.Element {
           lifetime: options.lifetime,
         };
   const { sealed, busy } = useSealed(toSeal);
-  const { picture, busy: loading } = usePicture(sealed);
-  const problem = sealed !== null && 'problem' in sealed.answer ? sealed.answer.problem : null;
-  const explanation = sealed !== null && 'ok' in sealed.answer ? sealed.answer.ok : null;
+  const { image, busy: loading } = useImage(sealed);
+  const problem = sealed !== null && 'problem' in sealed.response ? sealed.response.problem : null;
+  const explanation = sealed !== null && 'ok' in sealed.response ? sealed.response.ok : null;
 
   useEffect(() => {
     if (sealed !== null) announce(summaryOf(sealed));
@@ -256,8 +263,8 @@ function Composer(props: ComposerProps): JSX.Element {
         <section class="card stack picture" aria-label="Picture">
           {lacking !== null && <p class="note">{lacking}</p>}
           {problem !== null && <ProblemNote problem={problem} />}
-          <PictureFigure
-            picture={picture}
+          <ImageFigure
+            image={image}
             explanation={explanation}
             outdated={problem !== null}
             busy={busy || loading}
@@ -295,14 +302,14 @@ function Composer(props: ComposerProps): JSX.Element {
 }
 
 /** A response in one sentence, for the live region. */
-function summaryOf({ answer }: Sealed): string {
-  if ('problem' in answer) {
-    const { step, key, detail } = answer.problem;
+function summaryOf({ response }: Sealed): string {
+  if ('problem' in response) {
+    const { step, key, detail } = response.problem;
     return step === undefined
       ? `Refused: ${detail}`
       : `Refused at step ${step}${key === undefined ? '' : `, ${key}`}.`;
   }
-  const { ignored_claims: claims, steps } = answer.ok;
+  const { ignored_claims: claims, steps } = response.ok;
   const ignored = steps.reduce((count, step) => count + step.ignored.length, claims.length);
   return `Sealed. ${ignored === 0 ? 'Every key is in the chain.' : `${ignored} ignored.`}`;
 }
@@ -316,7 +323,7 @@ function OptionsForm({ options, onChange }: OptionsFormProps): JSX.Element {
   return (
     <>
       <OptionFields options={options} onChange={onChange} />
-      <Dangers unbound={!options.bound} endless={options.lifetime === null} />
+      <TokenWarnings unbound={!options.bound} neverExpires={options.lifetime === null} />
     </>
   );
 }

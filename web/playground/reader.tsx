@@ -4,8 +4,8 @@ import type { Connection } from './connection.js';
 import { fromTransformations, type Step } from './composition.js';
 import { Field } from '../design/field.js';
 import { TextControl } from './controls.js';
-import { ClaimsBlock, Code, Dangers, ExplanationSections, ProblemNote, Section } from './result.js';
-import { type Answer, explain, type Explanation } from './service.js';
+import { ClaimsBlock, Code, TokenWarnings, ExplanationSections, ProblemNote, Section } from './result.js';
+import { type ServiceResponse, explain, type Explanation } from './service.js';
 import { type Claims, type DecodedToken, decodeToken, isSealedWith, UnreadableTokenError } from './token.js';
 
 interface ReaderProps {
@@ -33,7 +33,7 @@ function read(given: string): Read {
 export function Reader({ connection, announce, onEdit }: ReaderProps): JSX.Element {
   const [given, setGiven] = useState('');
   const [imageId, setImageId] = useState('');
-  const [answer, setAnswer] = useState<Answer<Explanation> | null>(null);
+  const [response, setAnswer] = useState<ServiceResponse<Explanation> | null>(null);
   const [sealedHere, setSealedHere] = useState<boolean | null>(null);
   const token = read(given);
   const decoded = token.kind === 'token' ? token.decoded : null;
@@ -119,14 +119,14 @@ export function Reader({ connection, announce, onEdit }: ReaderProps): JSX.Eleme
           {token.kind === 'unreadable' && <p class="note note-bad">{token.reason}</p>}
           {decoded !== null && (
             <>
-              <Verdict answer={answer} claims={decoded.claims} sealedHere={sealedHere} />
+              <Verdict response={response} claims={decoded.claims} sealedHere={sealedHere} />
               <Section title="Header">
                 <Code label="The token’s header">{JSON.stringify(decoded.header)}</Code>
               </Section>
               <ClaimsBlock claims={decoded.claims} />
             </>
           )}
-          {answer !== null && 'ok' in answer && <ExplanationSections explanation={answer.ok} />}
+          {response !== null && 'ok' in response && <ExplanationSections explanation={response.ok} />}
         </div>
       </section>
     </div>
@@ -134,25 +134,25 @@ export function Reader({ connection, announce, onEdit }: ReaderProps): JSX.Eleme
 }
 
 interface VerdictProps {
-  readonly answer: Answer<Explanation> | null;
+  readonly response: ServiceResponse<Explanation> | null;
   readonly claims: Claims;
   /** Whether it was sealed with the page's secret; null if unknown. */
   readonly sealedHere: boolean | null;
 }
 
 /** Whether the token is valid, and what this page knows about it. */
-function Verdict({ answer, claims, sealedHere }: VerdictProps): JSX.Element {
+function Verdict({ response, claims, sealedHere }: VerdictProps): JSX.Element {
   const times = ['iat', 'nbf', 'exp'].flatMap((name) => {
     const seconds = claims[name];
     return typeof seconds === 'number' ? [{ name, seconds }] : [];
   });
   return (
     <div class="stack-tight" aria-live="polite">
-      {answer === null && <p class="hint">Loading…</p>}
-      {answer !== null && 'ok' in answer && (
+      {response === null && <p class="hint">Loading…</p>}
+      {response !== null && 'ok' in response && (
         <p class="note note-good">The token is valid: the service accepts it.</p>
       )}
-      {answer !== null && 'problem' in answer && <ProblemNote problem={answer.problem} />}
+      {response !== null && 'problem' in response && <ProblemNote problem={response.problem} />}
       {sealedHere !== null && (
         <p class={sealedHere ? 'note' : 'note note-warn'}>
           {sealedHere
@@ -162,10 +162,10 @@ function Verdict({ answer, claims, sealedHere }: VerdictProps): JSX.Element {
       )}
       {times.map(({ name, seconds }) => (
         <p key={name} class="hint">
-          <span class="code">{name}</span>: {moment(seconds)}
+          <span class="code">{name}</span>: {formatTime(seconds)}
         </p>
       ))}
-      <Dangers unbound={claims['image_id'] === undefined} endless={claims['exp'] === undefined} />
+      <TokenWarnings unbound={claims['image_id'] === undefined} neverExpires={claims['exp'] === undefined} />
     </div>
   );
 }
@@ -180,7 +180,7 @@ const UNITS = [
 ] as const;
 
 /** A time in the reader's format. */
-function moment(seconds: number): string {
+function formatTime(seconds: number): string {
   const date = new Date(seconds * 1000);
   if (Number.isNaN(date.getTime())) return `${seconds}, which is not a valid time`;
   const away = seconds - Date.now() / 1000;

@@ -3,12 +3,12 @@ import { useState } from 'preact/hooks';
 import { CopyButton } from '../design/copy-button.js';
 import { FormattedText } from '../design/formatted-text.js';
 import { tabId, Tabs } from './controls.js';
-import type { Answer, Explanation, Picture, Problem } from './service.js';
+import type { ServiceResponse, Explanation, LoadedImage, Problem } from './service.js';
 import { type Recipe, SNIPPET_NAMES, type SnippetName, SNIPPETS } from './snippets.js';
 import type { Claims } from './token.js';
 
-interface PictureFigureProps {
-  readonly picture: Answer<Picture> | null;
+interface ImageFigureProps {
+  readonly image: ServiceResponse<LoadedImage> | null;
   readonly explanation: Explanation | null;
   /** Whether the image belongs to an earlier token, because the last one was refused. */
   readonly outdated: boolean;
@@ -16,11 +16,11 @@ interface PictureFigureProps {
 }
 
 /** The image, and its properties. */
-export function PictureFigure({ picture, explanation, outdated, busy }: PictureFigureProps): JSX.Element {
+export function ImageFigure({ image, explanation, outdated, busy }: ImageFigureProps): JSX.Element {
   const [size, setSize] = useState<string | null>(null);
   const [broken, setBroken] = useState<string | null>(null);
-  const shown = picture !== null && 'ok' in picture ? picture.ok : null;
-  const problem = picture !== null && 'problem' in picture ? picture.problem : null;
+  const shown = image !== null && 'ok' in image ? image.ok : null;
+  const problem = image !== null && 'problem' in image ? image.problem : null;
   const blank = explanation?.location.includes('/assets/blank.jpg#') === true;
   return (
     <figure class="stack-tight" aria-busy={busy}>
@@ -187,15 +187,15 @@ export function ClaimsBlock({ claims }: { readonly claims: Claims }): JSX.Elemen
   );
 }
 
-interface DangersProps {
+interface TokenWarningsProps {
   /** Whether the token names no image. */
   readonly unbound: boolean;
   /** Whether the token has no `exp`. */
-  readonly endless: boolean;
+  readonly neverExpires: boolean;
 }
 
 /** Warns if a token opens more than one image, or is valid for more than a day. */
-export function Dangers({ unbound, endless }: DangersProps): JSX.Element {
+export function TokenWarnings({ unbound, neverExpires }: TokenWarningsProps): JSX.Element {
   return (
     <>
       {unbound && (
@@ -203,7 +203,7 @@ export function Dangers({ unbound, endless }: DangersProps): JSX.Element {
           This token opens every image of the issuer: it has no <span class="code">image_id</span>.
         </p>
       )}
-      {endless && (
+      {neverExpires && (
         <p class="note note-warn">
           This token never expires: it has no <span class="code">exp</span>.
         </p>

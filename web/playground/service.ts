@@ -37,9 +37,9 @@ export interface Problem {
   readonly allowed?: string;
 }
 
-export type Answer<T> = { readonly ok: T } | { readonly problem: Problem };
+export type ServiceResponse<T> = { readonly ok: T } | { readonly problem: Problem };
 
-async function ask<T>(path: string, init: RequestInit): Promise<Answer<T>> {
+async function request<T>(path: string, init: RequestInit): Promise<ServiceResponse<T>> {
   try {
     const response = await fetch(path, { ...init, credentials: 'omit', referrerPolicy: 'no-referrer' });
     const body: unknown = await response.json();
@@ -57,11 +57,15 @@ export const sealedPath = (imageId: string, token: string): string =>
   `${imagePath(imageId)}?token=${encodeURIComponent(token)}`;
 
 /** How a token becomes a URL, or why not. @throws if aborted. */
-export const explain = (imageId: string, token: string, signal: AbortSignal): Promise<Answer<Explanation>> =>
-  ask(`${imagePath(imageId)}/explain?token=${encodeURIComponent(token)}`, { signal });
+export const explain = (
+  imageId: string,
+  token: string,
+  signal: AbortSignal,
+): Promise<ServiceResponse<Explanation>> =>
+  request(`${imagePath(imageId)}/explain?token=${encodeURIComponent(token)}`, { signal });
 
-export const loadVocabulary = (): Promise<Answer<VocabularyDocument>> =>
-  ask('/playground/vocabulary.json', {});
+export const loadVocabulary = (): Promise<ServiceResponse<VocabularyDocument>> =>
+  request('/playground/vocabulary.json', {});
 
 /** A row in a list to pick from. */
 export interface Row {
@@ -84,14 +88,14 @@ export const listRows = (
   list: 'issuers' | 'images' | 'overlays',
   query: Readonly<Record<string, string>>,
   signal: AbortSignal,
-): Promise<Answer<Page>> =>
-  ask(`/admin/${list}?${new URLSearchParams({ limit: '100', ...query }).toString()}`, {
+): Promise<ServiceResponse<Page>> =>
+  request(`/admin/${list}?${new URLSearchParams({ limit: '100', ...query }).toString()}`, {
     headers: { Authorization: `Bearer ${adminKey}` },
     signal,
   });
 
 /** An image that was loaded and can be shown. */
-export interface Picture {
+export interface LoadedImage {
   readonly src: string;
   /** Bytes; null if another origin sent it. */
   readonly bytes: number | null;
@@ -107,11 +111,11 @@ const ACCEPT = 'image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8
  * Follows the redirect to the image. An image of another origin is loaded by the browser.
  * @throws if aborted.
  */
-export async function loadPicture(
+export async function loadImage(
   path: string,
   location: string,
   signal: AbortSignal,
-): Promise<Answer<Picture>> {
+): Promise<ServiceResponse<LoadedImage>> {
   if (new URL(location, window.location.href).origin !== window.location.origin) {
     return { ok: { src: path, bytes: null, type: null, approximate: null } };
   }

@@ -1,5 +1,12 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { type Answer, explain, type Explanation, loadPicture, type Picture, sealedPath } from './service.js';
+import {
+  type ServiceResponse,
+  explain,
+  type Explanation,
+  loadImage,
+  type LoadedImage,
+  sealedPath,
+} from './service.js';
 import { type Claims, type SigningKey, signToken } from './token.js';
 
 /** Milliseconds without a change after which a token is sealed. */
@@ -19,7 +26,7 @@ export interface Sealed {
   readonly token: string;
   readonly imageId: string;
   readonly claims: Claims;
-  readonly answer: Answer<Explanation>;
+  readonly response: ServiceResponse<Explanation>;
 }
 
 /**
@@ -63,8 +70,8 @@ export function useSealed(toSeal: ToSeal | null): { readonly sealed: Sealed | nu
       const exp = lifetime === null ? {} : { exp: Math.floor(Date.now() / 1000) + lifetime };
       const claims = { ...toSeal.claims, ...exp };
       const token = await signToken(key, claims);
-      const answer = await explain(imageId, token, signal);
-      if (!signal.aborted) show({ sealed: { token, imageId, claims, answer }, of: asked });
+      const response = await explain(imageId, token, signal);
+      if (!signal.aborted) show({ sealed: { token, imageId, claims, response }, of: asked });
     },
     PAUSE,
     asked,
@@ -73,14 +80,14 @@ export function useSealed(toSeal: ToSeal | null): { readonly sealed: Sealed | nu
 }
 
 /** The image of a sealed token; the previous one stays until the next is loaded. */
-export function usePicture(sealed: Sealed | null): {
-  readonly picture: Answer<Picture> | null;
+export function useImage(sealed: Sealed | null): {
+  readonly image: ServiceResponse<LoadedImage> | null;
   readonly busy: boolean;
 } {
-  const explained = sealed !== null && 'ok' in sealed.answer ? sealed.answer.ok : null;
+  const explained = sealed !== null && 'ok' in sealed.response ? sealed.response.ok : null;
   const path = sealed === null || explained === null ? null : sealedPath(sealed.imageId, sealed.token);
-  const [{ picture, of }, show] = useState<{ picture: Answer<Picture> | null; of: string | null }>({
-    picture: null,
+  const [{ image, of }, show] = useState<{ image: ServiceResponse<LoadedImage> | null; of: string | null }>({
+    image: null,
     of: null,
   });
   useLatest(
@@ -89,18 +96,18 @@ export function usePicture(sealed: Sealed | null): {
         show((shown) => ({ ...shown, of: path }));
         return;
       }
-      const answer = await loadPicture(path, explained.location, signal);
-      if (!signal.aborted) show({ picture: answer, of: path });
+      const response = await loadImage(path, explained.location, signal);
+      if (!signal.aborted) show({ image: response, of: path });
     },
     0,
     path,
   );
-  const src = picture !== null && 'ok' in picture ? picture.ok.src : null;
+  const src = image !== null && 'ok' in image ? image.ok.src : null;
   useEffect(
     () => () => {
       if (src?.startsWith('blob:') === true) URL.revokeObjectURL(src);
     },
     [src],
   );
-  return { picture, busy: path !== of };
+  return { image, busy: path !== of };
 }

@@ -6,7 +6,7 @@ import type { Component } from './component.js';
 import { type Layer, readAssetLayer, readLayer } from './layer-source.js';
 
 /** Components of one chain: the mapper's 32 steps, the base chain, and room for other writers. */
-const MOST_COMPONENTS = 64;
+const MAX_COMPONENTS = 64;
 const LONGEST_COMPONENT = 8192;
 
 /**
@@ -15,7 +15,7 @@ const LONGEST_COMPONENT = 8192;
  * @throws {RenderError} 400 naming the component and its fault.
  */
 export function parseChain(chain: readonly string[]): readonly Component[] {
-  if (chain.length > MOST_COMPONENTS) {
+  if (chain.length > MAX_COMPONENTS) {
     throw new RenderError(400, `Too many components in transformation: ${chain.length}`);
   }
   return chain.map(parseComponent);

@@ -49,7 +49,7 @@ function fill(image: Size, box: Size): Plan {
 }
 
 /** The maximum fraction of a side that `fill_pad` cuts off; Cloudinary decides by content, by an undocumented rule. */
-const MOST_CUT_OFF = 0.25;
+const MAX_CUT_OFF = 0.25;
 
 /** The crop modes of https://cloudinary.com/documentation/transformation_reference#c_crop_resize. */
 const MODES: ReadonlyMap<string, Mode> = new Map<string, Mode>([
@@ -91,7 +91,7 @@ const MODES: ReadonlyMap<string, Mode> = new Map<string, Mode>([
 function fillPad(image: Size, box: Size): Plan {
   const canvas = rounded(box);
   // Between fitting and covering, as far as the longer side keeps enough of itself.
-  const factor = Math.min(covering(image, box), inside(image, box) / (1 - MOST_CUT_OFF));
+  const factor = Math.min(covering(image, box), inside(image, box) / (1 - MAX_CUT_OFF));
   const resize = scaled(image, factor);
   return { resize, crop: smaller(resize, canvas), canvas };
 }

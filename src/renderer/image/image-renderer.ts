@@ -60,7 +60,7 @@ export interface RenderedImage {
 }
 
 /** Flags that leave the stored bytes unchanged. */
-const UNTOUCHING = new Set(['attachment', 'immutable_cache', 'original', 'sanitize', 'rasterize']);
+const UNCHANGING_FLAGS = new Set(['attachment', 'immutable_cache', 'original', 'sanitize', 'rasterize']);
 
 /** Renders a chain of Cloudinary's transformations to an image. Independent of HTTP and of the originals' storage. */
 export class ImageRenderer {
@@ -90,9 +90,9 @@ export class ImageRenderer {
     const isUntouched = components.every(
       ({ values, flags }) =>
         [...values.keys()].every((code) => code === 'fl') &&
-        [...flags.keys()].every((flag) => UNTOUCHING.has(flag)),
+        [...flags.keys()].every((flag) => UNCHANGING_FLAGS.has(flag)),
     );
-    const answer = (file: Size & Encoded): RenderedImage => ({
+    const toRenderedImage = (file: Size & Encoded): RenderedImage => ({
       body: file.body,
       contentType: contentTypeOf(file.format),
       width: file.width,
@@ -102,7 +102,7 @@ export class ImageRenderer {
     });
     if (isUntouched && isIn(target, info)) {
       // The original itself is requested: its bytes are delivered, including metadata.
-      return answer({ ...info, body, format: target.format ?? 'jpg' });
+      return toRenderedImage({ ...info, body, format: target.format ?? 'jpg' });
     }
     const { page = 0, orient } = delivery;
     const work = new RenderWork(this.limits.work);
@@ -120,7 +120,7 @@ export class ImageRenderer {
     const encoded = await encode(rendered, target, delivery, readDensity(delivery.density, info), body);
     signal.throwIfAborted();
     const [{ width, height }] = rendered.frames;
-    return answer({ ...encoded, width, height });
+    return toRenderedImage({ ...encoded, width, height });
   }
 
   /** The original, or the image of `d_` if there is none. */

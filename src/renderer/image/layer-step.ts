@@ -21,7 +21,7 @@ export interface LayerComponents {
 /** Codes that place a layer and do not change its pixels. */
 const PLACING = ['g', 'x', 'y', 'o'] as const;
 /** Codes that `renderText` applies when it draws the text. */
-const OF_TEXT = ['co', 'b', 'bo'] as const;
+const APPLIED_BY_TEXT = ['co', 'b', 'bo'] as const;
 
 /**
  * Splits a layer's components: in the one that places it, gravity, offset, opacity and a blend mode refer to the image
@@ -30,7 +30,9 @@ const OF_TEXT = ['co', 'b', 'bo'] as const;
  */
 export function splitLayer({ component, apply }: LayerStep): LayerComponents {
   const isText = component.layer?.kind === 'text';
-  const ofText = isText ? [...OF_TEXT, ...(component.values.get('c') === 'fit' ? ['w', 'h', 'c'] : [])] : [];
+  const ofText = isText
+    ? [...APPLIED_BY_TEXT, ...(component.values.get('c') === 'fit' ? ['w', 'h', 'c'] : [])]
+    : [];
   // A blend mode refers to both images, in either component.
   const apart = ({ values }: Component): readonly string[] =>
     isLayerEffect(values.get('e') ?? '') ? ['e'] : [];

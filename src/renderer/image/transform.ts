@@ -211,14 +211,14 @@ async function reshape(
 }
 
 /** A window that was clipped at the image's edge is scaled by the same factor. */
-function shrunkAsCut(asked: Size, cut: Size, image: Size, part: Rectangle): Size {
+function shrunkAsCut(requested: Size, cut: Size, image: Size, part: Rectangle): Size {
   const expected = {
     width: Math.min(cut.width, image.width),
     height: Math.min(cut.height, image.height),
   };
   return {
-    width: wholePixels((asked.width * part.width) / expected.width),
-    height: wholePixels((asked.height * part.height) / expected.height),
+    width: wholePixels((requested.width * part.width) / expected.width),
+    height: wholePixels((requested.height * part.height) / expected.height),
   };
 }
 

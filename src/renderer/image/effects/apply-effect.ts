@@ -41,7 +41,7 @@ export async function applyEffect(
     if (count > 1) await setImmediate();
     context.signal?.throwIfAborted();
     const result = await found.apply(frame, args, context);
-    refuseTooLarge(result.width, result.height, count, context.mostPixels ?? DEFAULT_LIMITS.pixels);
+    refuseTooLarge(result.width, result.height, count, context.maxPixels ?? DEFAULT_LIMITS.pixels);
     return result;
   });
 }

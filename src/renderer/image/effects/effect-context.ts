@@ -13,7 +13,7 @@ export interface EffectContext {
   /** Aborts the work between two frames. */
   readonly signal?: AbortSignal;
   /** Maximum pixels of the result, in all frames. */
-  readonly mostPixels?: number;
+  readonly maxPixels?: number;
 }
 
 /** Changes one frame. Must not modify the given one. */

@@ -31,11 +31,11 @@ export async function outlined(
   width: number,
   softness: number,
   paint: Paint,
-  mostPixels = DEFAULT_LIMITS.pixels,
+  maxPixels = DEFAULT_LIMITS.pixels,
 ): Promise<Frame> {
   const margin = width + Math.ceil(softness * 3);
   const [wide, high] = [frame.width + 2 * margin, frame.height + 2 * margin];
-  refuseTooLarge(wide, high, 1, mostPixels);
+  refuseTooLarge(wide, high, 1, maxPixels);
   const shape = enlarged(frame, wide, high, margin, margin);
   const ring = painted(dilated(alphaOf(shape), wide, high, width), wide, high, paint);
   const soft = await blurred(ring, softness);
@@ -52,7 +52,7 @@ export const outline: FrameEffect = async (frame, args, context) => {
   const [thickness = 5, softness = 0] = args.filter((arg) => /^\d/.test(arg)).map(Number);
   const paint = paintOf(context, 'black');
   if (!args.includes('inner')) {
-    return outlined(frame, thickness, softness / SOFTNESS_PER_SIGMA, paint, context.mostPixels);
+    return outlined(frame, thickness, softness / SOFTNESS_PER_SIGMA, paint, context.maxPixels);
   }
   const { width, height } = frame;
   const alpha = alphaOf(frame);
@@ -89,7 +89,7 @@ export const shadow: FrameEffect = async (frame, args, context) => {
   const top = Math.max(0, spread - down);
   const width = frame.width + left + Math.max(0, spread + right);
   const height = frame.height + top + Math.max(0, spread + down);
-  refuseTooLarge(width, height, 1, context.mostPixels ?? DEFAULT_LIMITS.pixels);
+  refuseTooLarge(width, height, 1, context.maxPixels ?? DEFAULT_LIMITS.pixels);
   const shape = painted(alphaOf(frame), frame.width, frame.height, paint);
   const canvas = await blurred(enlarged(shape, width, height, left + right, top + down), sigma);
   const result: Frame = { width, height, pixels: Buffer.from(canvas.pixels) };

@@ -23,7 +23,7 @@ export interface Placement {
   /** An effect for which `isLayerEffect` holds. */
   readonly effect?: string;
   /** Maximum pixels of the result, in all frames. */
-  readonly mostPixels?: number;
+  readonly maxPixels?: number;
 }
 
 /** Makes pixels of the base transparent by the layer's: the fraction of 0 to 255 that stays. */
@@ -154,7 +154,7 @@ export async function composeLayer(
   const above = grows ? Math.max(0, -corner.top) : 0;
   const width = grows ? left + Math.max(still.width, corner.left + top.width) : still.width;
   const height = grows ? above + Math.max(still.height, corner.top + top.height) : still.height;
-  if (grows) refuseTooLarge(width, height, base.frames.length, placement.mostPixels ?? DEFAULT_LIMITS.pixels);
+  if (grows) refuseTooLarge(width, height, base.frames.length, placement.maxPixels ?? DEFAULT_LIMITS.pixels);
   return mapFrames(base, async (frame) => {
     // Loops over pixels block the thread; other tasks run between frames, such as a deadline's timer.
     if (base.frames.length > 1) await setImmediate();

@@ -25,7 +25,7 @@ export interface TextOptions {
   /** Named text styles: see text-styles.ts. */
   readonly styles?: ReadonlyMap<string, TextStyle>;
   /** Maximum pixels of the result. */
-  readonly mostPixels?: number;
+  readonly maxPixels?: number;
 }
 
 /** A text's layout, in pixels. */
@@ -35,7 +35,7 @@ interface Layout {
   readonly style: TextStyle;
   /** Lines are wrapped here. */
   readonly width: number | undefined;
-  readonly mostPixels: number;
+  readonly maxPixels: number;
 }
 
 const LAYER = /^text:([^:]*):([^:]*)$/;
@@ -122,7 +122,7 @@ const LONGEST_SIDE = 32_767;
 /** Font size at which a text is measured before it is rendered. */
 const MEASURED_SIZE = 10;
 /** An upper bound of a glyph's advance, in font sizes. */
-const WIDEST_GLYPH = 2;
+const MAX_GLYPH_ADVANCE = 2;
 
 /**
  * The maximum size of a text; refuses it if too large: 1,000 characters of size 1,000 would be gigabytes. For most
@@ -132,8 +132,8 @@ async function measure(layout: Layout, paint: Paint): Promise<{ width: number; h
   const { text, style } = layout;
   const lines = text.split('\n');
   const longest = Math.max(...lines.map((line) => line.length));
-  const step = style.font_size * WIDEST_GLYPH + Math.abs(style.letter_spacing ?? 0);
-  const row = style.font_size * WIDEST_GLYPH + Math.abs(style.line_spacing ?? 0);
+  const step = style.font_size * MAX_GLYPH_ADVANCE + Math.abs(style.letter_spacing ?? 0);
+  const row = style.font_size * MAX_GLYPH_ADVANCE + Math.abs(style.line_spacing ?? 0);
   const bound = { width: longest * step, height: lines.length * row };
   if (
     layout.width === undefined &&
@@ -147,7 +147,7 @@ async function measure(layout: Layout, paint: Paint): Promise<{ width: number; h
   // A text that cannot be measured exceeds Cairo's sides even at a size of 10.
   const small = await inkOrRefuse(layout, paint, scale);
   const size = { width: Math.ceil(small.width / scale), height: Math.ceil(small.height / scale) };
-  refuseTooLarge(size.width, size.height, 1, layout.mostPixels);
+  refuseTooLarge(size.width, size.height, 1, layout.maxPixels);
   if (size.width > LONGEST_SIDE || size.height > LONGEST_SIDE) throw tooLarge();
   return size;
 }
@@ -197,7 +197,7 @@ async function renderInk(layout: Layout, paint: Paint): Promise<Frame> {
 const SPACE = 0.32;
 
 /** Text of spaces has no ink; with a background it is a box, as wide as the spaces. */
-function blank({ text, style, mostPixels }: Layout, scale = 1): Frame {
+function blank({ text, style, maxPixels }: Layout, scale = 1): Frame {
   const lines = text.split('\n');
   const longest = Math.max(...lines.map((line) => line.length));
   const advance = Math.max(0, style.font_size * SPACE + (style.letter_spacing ?? 0));
@@ -206,7 +206,7 @@ function blank({ text, style, mostPixels }: Layout, scale = 1): Frame {
     1,
     Math.round(lines.length * (style.font_size + (style.line_spacing ?? 0)) * scale),
   );
-  refuseTooLarge(width, height, 1, mostPixels);
+  refuseTooLarge(width, height, 1, maxPixels);
   return { width, height, pixels: Buffer.alloc(width * height * 4) };
 }
 
@@ -214,19 +214,19 @@ const BORDER = /^(\d{1,4})px_solid_(.+)$/;
 /** The SDK's default border. */
 const STROKE = { width: 2, color: 'black' };
 
-async function stroked(frame: Frame, border: string | undefined, mostPixels: number): Promise<Frame> {
-  if (border === undefined) return outlined(frame, STROKE.width, 0, parsePaint(STROKE.color), mostPixels);
+async function stroked(frame: Frame, border: string | undefined, maxPixels: number): Promise<Frame> {
+  if (border === undefined) return outlined(frame, STROKE.width, 0, parsePaint(STROKE.color), maxPixels);
   const [, width = '', color = ''] = BORDER.exec(border) ?? [];
   if (width === '') throw new RenderError(400, `Invalid border ${border}`);
-  return outlined(frame, Number(width), 0, parsePaint(color), mostPixels);
+  return outlined(frame, Number(width), 0, parsePaint(color), maxPixels);
 }
 
 /** Padding of `fl_text_no_trim`, in font sizes. Cloudinary documents "a small amount". */
 const PADDING = 0.2;
 
-function padded(frame: Frame, padding: number, mostPixels: number): Frame {
+function padded(frame: Frame, padding: number, maxPixels: number): Frame {
   const [width, height] = [frame.width + 2 * padding, frame.height + 2 * padding];
-  refuseTooLarge(width, height, 1, mostPixels);
+  refuseTooLarge(width, height, 1, maxPixels);
   return enlarged(frame, width, height, padding, padding);
 }
 
@@ -249,14 +249,14 @@ export async function renderText(layer: string, options: TextOptions): Promise<R
   const text = decodeText(escaped);
   const paint = parsePaint(options.color ?? style.font_color ?? 'black');
   const width = options.crop === 'fit' ? options.width : undefined;
-  const { mostPixels = DEFAULT_LIMITS.pixels } = options;
-  const layout: Layout = { text, style, face: faceOf(style), width, mostPixels };
+  const { maxPixels = DEFAULT_LIMITS.pixels } = options;
+  const layout: Layout = { text, style, face: faceOf(style), width, maxPixels };
   await registerFonts();
   let frame = text.trim() === '' ? blank(layout) : await renderInk(layout, paint);
   if (paint.alpha < 255) frame = mapAlpha(frame, (alpha) => (alpha * paint.alpha) / 255);
-  if (style.stroke === 'stroke') frame = await stroked(frame, options.border, mostPixels);
+  if (style.stroke === 'stroke') frame = await stroked(frame, options.border, maxPixels);
   if (options.flags?.has('text_no_trim'))
-    frame = padded(frame, Math.ceil(style.font_size * PADDING), mostPixels);
+    frame = padded(frame, Math.ceil(style.font_size * PADDING), maxPixels);
   const background = options.background ?? style.background;
   if (background !== undefined) frame = onBackground(frame, parsePaint(background));
   return { frames: [frame], delays: [], loop: 0 };
