@@ -10,7 +10,7 @@ export const { startPostgres, findPostgres, findPostgresProgram, findFreePort } 
 export const { SecretBox } = /** @type {typeof import('../src/platform/secrets/secret-box.js')} */ (
   await built('src/platform/secrets/secret-box.js')
 );
-export const { issuerKeyPlace } = /** @type {typeof import('../src/directory/issuer-key-aad.js')} */ (
+export const { issuerKeyAad } = /** @type {typeof import('../src/directory/issuer-key-aad.js')} */ (
   await built('src/directory/issuer-key-aad.js')
 );
 

@@ -1,7 +1,7 @@
 // A Postgres with the rows that the benches ask for, written in SQL.
 import { execFileSync } from 'node:child_process';
 import pg from 'pg';
-import { findPostgres, issuerKeyPlace, SecretBox, startPostgres } from './pixseal.js';
+import { findPostgres, issuerKeyAad, SecretBox, startPostgres } from './pixseal.js';
 
 /** The seed's rows. */
 export const SEED = {
@@ -88,7 +88,7 @@ export async function insertIssuer(rows, issuerId, { id, secret }) {
   await rows.query(`INSERT INTO issuer_keys (id, issuer_id, secret) VALUES ($1, $2, $3)`, [
     id,
     issuerId,
-    secretBox.seal(Buffer.from(secret), issuerKeyPlace(issuerId, id)),
+    secretBox.encrypt(Buffer.from(secret), issuerKeyAad(issuerId, id)),
   ]);
 }
 
@@ -112,7 +112,7 @@ export async function insertIssuers(rows, from, to) {
       issuers.map(({ key }) => key.id),
       ids,
       issuers.map(({ issuerId, key }) =>
-        secretBox.seal(Buffer.from(key.secret), issuerKeyPlace(issuerId, key.id)),
+        secretBox.encrypt(Buffer.from(key.secret), issuerKeyAad(issuerId, key.id)),
       ),
     ],
   );
