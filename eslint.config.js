@@ -77,6 +77,7 @@ export default defineConfig(
       '@typescript-eslint/no-extraneous-class': ['error', { allowWithDecorator: true }],
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
       '@typescript-eslint/explicit-module-boundary-types': 'error',
+      'id-denylist': ['error', ...REPLACED_IDENTIFIERS],
       // DTOs and views are the shapes of JSON: an object literal is one as well as the pipe's instance.
       '@typescript-eslint/no-unsafe-class-instance-assignment': 'off',
       'no-restricted-properties': [
