@@ -142,7 +142,7 @@ describe('an effect of colours', () => {
     expect(blue).toBeGreaterThan(red + 100);
     expect(pixel(result, 2)).toEqual([20, 200, 20, 255]);
     expect(pixel(result, 3)).toEqual([128, 128, 128, 255]);
-    // By hue alone, an orange sky would be as near to a red-brown as one of its own shades.
+    // By hue alone, an orange sky would be as near to a red-brown as its own shades.
     const sky = row([122, 47, 36, 255], [150, 70, 55, 255], [231, 154, 107, 255]);
     const green = await run(sky, 'replace_color:2e8b57:30:7a2f24');
     for (const x of [0, 1]) expect(pixel(green, x)[1]).toBeGreaterThan((pixel(green, x)[0] ?? 0) + 20);
@@ -355,7 +355,7 @@ describe('an effect of the shape', () => {
     expect(pixel(soft, 40 - 17, 40)[3]).toBeLessThan(235);
   });
 
-  it('shadow lies at x and y in the color, and grows the canvas to hold it', async () => {
+  it('shadow is at x and y in the color, and grows the canvas to hold it', async () => {
     const box = still(drawn(10, 10, () => RED));
     const result = await run(box, 'shadow:0', { color: 'blue', x: 4, y: -3 });
     expect(result.frames[0]).toMatchObject({ width: 14, height: 13 });
@@ -412,7 +412,7 @@ describe('an effect of time', () => {
     expect(result).toMatchObject({ delays: [100, 100, 100], loop: 3 });
   });
 
-  it('ends between two frames when nobody waits for it', async () => {
+  it('is aborted between two frames if no client waits', async () => {
     await expect(run(film, 'negate', { signal: AbortSignal.abort(new Error('gone')) })).rejects.toThrow(
       'gone',
     );

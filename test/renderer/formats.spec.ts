@@ -169,7 +169,7 @@ describe('an animation', () => {
 });
 
 describe('the file', () => {
-  it('is the stored one where nothing is asked for', async () => {
+  it('is the stored one if nothing is requested', async () => {
     const tagged = await sharp(photo)
       .withExif({ IFD0: { Copyright: 'Someone' } })
       .jpeg()
@@ -197,7 +197,7 @@ describe('the file', () => {
     expect([kept.width, kept.height, kept.orientation]).toEqual([30, 40, 1]);
   });
 
-  it('has the asked quality, chroma, scans and density', async () => {
+  it('has the requested quality, chroma, scans and density', async () => {
     const jpeg = async (...chain: string[]): Promise<Buffer> =>
       (await render(photo, chain, { format: 'jpg' })).body;
     const lengths = await Promise.all(

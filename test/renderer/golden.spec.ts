@@ -10,7 +10,7 @@ import { shelf } from './drawings.js';
 import { ORIGINALS, SAMPLES, type Sample } from './samples.js';
 
 const FOLDER = new URL('goldens/', import.meta.url);
-/** Renders all of them anew; look at the sheet (`npm run renderer:sheet`) before they are committed. */
+/** Renders all of them again; look at the sheet (`npm run renderer:sheet`) before they are committed. */
 const isUpdate = process.env['UPDATE_GOLDENS'] === '1';
 
 /** A pixel differs where pixelmatch (YIQ, anti-aliased pixels counted) sees more than this, of 1: a tenth would let a hue pass. */
@@ -79,7 +79,7 @@ if (isUpdate) {
   }
 }
 
-describe('a rendered image is as its golden one, which somebody has looked at', () => {
+describe('a rendered image equals its reviewed golden image', () => {
   it.each(SAMPLES)('$name: $shows', async (sample) => {
     const golden = await unpack(readFileSync(goldenOf(sample.name)));
     const rendered = await renderSample(sample);

@@ -277,7 +277,7 @@ function inOne(
   return chain.map((component, index) => (index === at ? mutate(component) : component));
 }
 
-/** The samples' originals, and a note of what else was asked for. */
+/** The samples' originals; records other requested ids. */
 function watchedOriginals(asked: Set<string>): Originals {
   const files = Object.entries(ORIGINALS).map(
     ([name, file]) => [name, readFileSync(new URL(`goldens/originals/${file}`, import.meta.url))] as const,

@@ -221,7 +221,7 @@ describe('a turn', () => {
     expect(await corners('a_45,b_black')).toEqual([BLACK, BLACK, BLACK, BLACK]);
   });
 
-  it('heeds how the camera was held, unless told to ignore it', async () => {
+  it('applies the camera’s orientation, unless it is disabled', async () => {
     const held = await quadrants(80, 60).jpeg({ quality: 100 }).withMetadata({ orientation: 6 }).toBuffer();
     const upright = await unpack((await render(held, ['c_fit,w_30'])).body);
     expect([upright.width, upright.height]).toEqual([30, 40]);
@@ -328,7 +328,7 @@ describe('a layer', () => {
       'fl_layer_apply,g_north_west',
       'fl_layer_apply,g_south_east',
     );
-    // The avatar lies at (50, 40), with red in its own corner.
+    // The avatar is at (50, 40), with red in its own corner.
     expect([at(51, 41), at(56, 46), at(48, 38)]).toEqual([RED, BLUE, YELLOW]);
   });
 

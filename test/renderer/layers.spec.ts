@@ -60,7 +60,7 @@ function boxOf({ frames: [{ width, height, pixels }] }: RasterImage, colour: Rgb
   return [left, top, right - left, bottom - top];
 }
 
-describe('where a layer lies', () => {
+describe('the position of a layer', () => {
   // A layer of 20 × 10 on 100 × 60; the offset is 7, 5.
   it.each<[string, number, number, number, number]>([
     ['north_west', 0, 0, 7, 5],
@@ -97,7 +97,7 @@ describe('where a layer lies', () => {
   });
 
   it.each(['face', 'faces:center', 'auto', 'auto:subject', 'custom', 'body', 'ocr_text'])(
-    'is the center for %s, which the caller is told',
+    'is the center for %s, and is reported to the caller',
     async (gravity) => {
       expect(grammar.write(gravity)).toBe(gravity);
       expect(fallsBackToCenter(gravity)).toBe(true);

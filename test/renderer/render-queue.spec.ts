@@ -5,7 +5,7 @@ import { RenderQueue } from '../../src/renderer/render-queue.js';
 const LIMITS = { running: 1, waiting: 2, deadline: 10_000 };
 const stays = (): AbortSignal => new AbortController().signal;
 
-/** A render that ends when it is told to, or is aborted. */
+/** A render that the test completes or aborts. */
 function held(): {
   render: (signal: AbortSignal) => Promise<string>;
   finish: () => void;
@@ -43,7 +43,7 @@ describe('the render queue', () => {
     expect(started()).toBe(1);
   });
 
-  it('renders a key anew once it is done', async () => {
+  it('renders a key again after it is done', async () => {
     const queue = new RenderQueue<string>(LIMITS);
     const { render, finish, started } = held();
     for (let time = 1; time <= 2; time += 1) {

@@ -53,7 +53,7 @@ describe('a text layer as pixels', () => {
     expect((await inFont('Arial_40_letter_spacing_-5', 'Hello')).width).toBeLessThan(width);
   });
 
-  it('breaks lines, with the spacing asked for', async () => {
+  it('breaks lines, with the requested spacing', async () => {
     const one = await render('text:Arial_40:H');
     const two = await render('text:Arial_40:H%0AH');
     expect(two.height).toBeGreaterThan(one.height * 2);
@@ -176,7 +176,7 @@ describe("a text's colors", () => {
     await expect(inFont('Arial_60_stroke', 'A', { border: 'thick' })).rejects.toMatchObject({ status: 400 });
   });
 
-  it('are refused when they are none', async () => {
+  it('are refused if they are invalid', async () => {
     await expect(inFont('Arial_40', 'A', { color: 'reddish' })).rejects.toMatchObject({ status: 400 });
   });
 });
@@ -325,7 +325,7 @@ describe('a font as the SDK writes it', () => {
     'Arial_40_letter_spacing_x',
     'Arial_40_letter_spacing_2000',
     'sample_text_style',
-  ])('%s is none', (name) => {
+  ])('%s is invalid', (name) => {
     expect(parseFont(name)).toBeUndefined();
   });
 });
@@ -355,7 +355,7 @@ describe('named text styles', () => {
     expect(await render('text:Arial_40:x', { styles })).toEqual(await render('text:Times_12:x'));
   });
 
-  it('are none where there is no folder', async () => {
+  it('are empty if the folder does not exist', async () => {
     expect((await loadTextStyles(join(folder, 'absent'))).size).toBe(0);
   });
 
