@@ -14,7 +14,7 @@ export function readStep(text: string): unknown {
     const key = pair.slice(0, equals).trim();
     if (equals < 0 || key === '') {
       throw new UsageError(
-        `--step ${JSON.stringify(text)}: ${JSON.stringify(pair)} : expected key=value. ` +
+        `--step ${JSON.stringify(text)}: ${JSON.stringify(pair)}: expected key=value. ` +
           'A value that contains a comma needs JSON, such as --step \'{"overlay":{"text":"a, b","text_style":"Arial_40"}}\'.',
       );
     }

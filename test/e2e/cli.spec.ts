@@ -397,7 +397,7 @@ describe.each(once ? PLACES : [])('what is explained and refused on $place', ({ 
     expect(stdout).toBe(`\
 image      ${SEED.imageId}
 issuer     ${SEED.issuerId}
-sealed by  key ${keyId}
+signed by  key ${keyId}
 expires    never
 
 base    c_fit,h_1920,w_1920/fl_attachment/dpr_auto,q_auto,f_auto
@@ -1111,6 +1111,6 @@ describe('keys rewrap', () => {
   it('is not done by a running service', async () => {
     const { code, stderr } = await pixseal(['keys', 'rewrap', '--server', 'http://127.0.0.1:1']);
     expect(code).toBe(2);
-    expect(stderr).toMatch(/^error: keys rewrap works on the database itself/);
+    expect(stderr).toMatch(/^error: keys rewrap requires direct access to the database/);
   });
 });

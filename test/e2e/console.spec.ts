@@ -624,7 +624,7 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
           );
       await eventually(shape).toBe(1);
       const photo = { name: 'photo.jpg', mimeType: 'image/jpeg', buffer: await drawPhoto() };
-      await dialog.getByLabel('Replacement original').setInputFiles(photo);
+      await dialog.getByLabel('New original').setInputFiles(photo);
       await dialog.getByRole('button', { name: 'Replace' }).click();
       await eventually(shape).toBeCloseTo(1.5, 1);
       expect(written).toHaveLength(2);

@@ -118,7 +118,7 @@ function Changes({ kind, asset, onChange }: Omit<AssetDialogProps, 'onClose'>): 
             );
           }}
         >
-          <Field label="Replacement original">
+          <Field label="New original">
             {({ id }) => <input id={id} ref={file} class="input" type="file" required accept="image/*" />}
           </Field>
           <UploadProgress part={sent} />
