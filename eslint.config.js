@@ -65,6 +65,14 @@ const PURE_FUNCTIONS = [
   ...['isFinite', 'isNaN', 'parseFloat', 'parseInt', 'Boolean', 'Number', 'String', 'Symbol'],
 ];
 
+/** Identifiers that were renamed in favour of common names, and must not return. */
+const REPLACED_IDENTIFIERS = [
+  ...['goTheWholeWay', 'Soon', 'Given', 'Asks', 'ToldProblem', 'HeardClient', 'heardAll'],
+  ...['openAhead', 'tryOften', 'workAs', 'workAsOwn', 'ownRows', 'namingConflicts', 'releasing', 'tokenSpan'],
+  ...['Tally', 'useDeed', 'Deed', 'hasNothingElse', 'sendWhole', 'leaveBody', 'mayOutlive'],
+  ...['issuerKeyPlace', 'refuseEarly', 'OpenToBoundKeys', 'ReachedBy', 'RedirectLife', 'whoever'],
+];
+
 export default defineConfig(
   // step.ts is made from the vocabulary.
   { ignores: ['packages/client/src/step.ts', 'dist', 'data', 'coverage'] },

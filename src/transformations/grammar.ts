@@ -46,7 +46,7 @@ interface Ranges {
   readonly isFraction?: boolean;
 }
 
-function ranges({ integer, decimal, isFraction: isFraction = false }: Ranges): string[] {
+function ranges({ integer, decimal, isFraction = false }: Ranges): string[] {
   const whole = integer ? [`a whole number from ${integer[0]} to ${integer[1]}`] : [];
   if (decimal === undefined) return whole;
   const between = `from ${decimal[0]} to ${decimal[1]}`;
@@ -73,9 +73,9 @@ export function number(
   return {
     allowed,
     allowedFor(value) {
-      const whole = options.share === true ? /^(-?\d+)\.0+$/.exec(String(value))?.[1] : undefined;
+      const whole = options.isFraction === true ? /^(-?\d+)\.0+$/.exec(String(value))?.[1] : undefined;
       return whole !== undefined && within(Number(whole), options.integer)
-        ? `${allowed}. For pixels, write ${whole}: a number with a decimal point is a share`
+        ? `${allowed}. For pixels, write ${whole}: a number with a decimal point is a fraction`
         : undefined;
     },
     shape: {

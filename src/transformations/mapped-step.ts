@@ -149,7 +149,7 @@ export class MappedStep {
     const overruled = isSize(source['size']) ? SIDES.filter(({ key }) => isSet(source[key])) : [];
     return [
       ...findIgnoredKeys(source),
-      ...overruled.map(({ key }) => ({ key, reason: 'overruled by `size`' })),
+      ...overruled.map(({ key }) => ({ key, reason: 'overridden by `size`' })),
       ...this.idleFlags.map(({ written }) => ({
         key: 'flags',
         reason: `\`${written}\` acts only on a layer, and this step has none`,

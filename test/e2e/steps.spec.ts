@@ -84,7 +84,7 @@ describe('texts and names as forms submit them', () => {
     ],
     [
       { overlay: { text: 5, font_family: 'Arial', font_size: 40 } },
-      'a text layer whose `text` is a string, as it shall be shown: "19.90"',
+      'a text layer whose `text` is a string, exactly as it should be shown: "19.90"',
     ],
     [
       { overlay: 'text:secret.otf_40:Hi' },

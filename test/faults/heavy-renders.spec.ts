@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RenderQueue } from '../../src/renderer/render-queue.js';
 import { RenderWorkers } from '../../src/renderer/render-workers.js';
 import '../support/built.js';
-import type { RenderedPicture } from '../../src/renderer/picture/picture-renderer.js';
+import type { RenderedImage } from '../../src/renderer/image/image-renderer.js';
 import { FIGURE } from '../support/figures.reporter.js';
 import { getPicture, uploadPictures } from '../support/pictures.js';
 import { createTenant, post, SEED, type Tenant } from '../support/seed.js';

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import sharp from 'sharp';
 import { describe, expect, it, vi } from 'vitest';
-import { PictureRenderer, type RenderRequest } from '../../src/renderer/picture/picture-renderer.js';
-import { DEFAULT_LIMITS, RenderWork } from '../../src/renderer/picture/limits.js';
-import { turn, turnedSize } from '../../src/renderer/picture/rotate.js';
-import { RenderError } from '../../src/renderer/picture/render.errors.js';
+import { ImageRenderer, type RenderRequest } from '../../src/renderer/image/image-renderer.js';
+import { DEFAULT_LIMITS, RenderWork } from '../../src/renderer/image/limits.js';
+import { turn, turnedSize } from '../../src/renderer/image/rotate.js';
+import { RenderError } from '../../src/renderer/image/render.errors.js';
 import { type LayerAsset, TransformationMapper } from '../../src/transformations/transformation.mapper.js';
 import { acceptedSteps } from '../support/steps.arbitrary.js';
 import {
@@ -519,7 +519,7 @@ describe('a chain whose sizes follow from the picture’s', () => {
     const { signal } = new AbortController();
     // It is looked at before each frame that a component works on.
     const looks = vi.spyOn(signal, 'throwIfAborted');
-    const renderer = new PictureRenderer(shelf({ 'private/photo': original }));
+    const renderer = new ImageRenderer(shelf({ 'private/photo': original }));
     await expect(renderer.render({ ...ask, chain }, signal)).rejects.toMatchObject({
       status: 400,
       message: expect.stringContaining('The components process more than 250 megapixels') as string,
@@ -571,7 +571,7 @@ describe('a chain whose sizes follow from the picture’s', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(component, { minLength: 1, maxLength: 8 }), async (chain) => {
         const attempt = (work: number): Promise<unknown> =>
-          new PictureRenderer(files, { ...DEFAULT_LIMITS, pixels: 1_000_000, work }).render(
+          new ImageRenderer(files, { ...DEFAULT_LIMITS, pixels: 1_000_000, work }).render(
             { ...ask, chain },
             new AbortController().signal,
           );

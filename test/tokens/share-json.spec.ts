@@ -124,12 +124,12 @@ describe('a number whose text has a point or an exponent', () => {
     ['width', '0.0', '0.0', null],
     ['x', '12.5', '12.5', null],
     ['y', '-11.0', '-11.0', '-11'],
-  ])('is refused as the share of `%s` beyond 1,000 %%, with its range: %s', (key, text, value, pixels) => {
+  ])('is refused as the fraction of `%s` beyond 1,000 %%, with its range: %s', (key, text, value, pixels) => {
     const map = (): unknown => new TransformationMapper().map([parseWithShares(`{"${key}":${text}}`)]);
-    const hint = `For pixels, write ${String(pixels)}: a number with a decimal point is a share`;
+    const hint = `For pixels, write ${String(pixels)}: a number with a decimal point is a fraction`;
     expect(map).toThrow(InvalidTransformationError);
     expect(map).toThrow(`\`${key}\` cannot be ${value}.`);
-    expect(map).toThrow(/a share from (?:-10|0\.0001) to 10, with a decimal point \(1\.0 is 100 %\)/);
+    expect(map).toThrow(/a fraction from (?:-10|0\.0001) to 10, with a decimal point \(1\.0 is 100 %\)/);
     if (pixels === null) expect(map).not.toThrow('For pixels');
     else expect(map).toThrow(hint);
   });

@@ -121,7 +121,7 @@ describe('a refused text layer', () => {
   const COLON = { text: 'Hi', font_family: 'Arial:x', font_size: 40 };
   const FAMILY =
     'a text layer whose `font_family` is a font name of letters, digits, `-`, `.`, `_` and spaces, ' +
-    'without a part of digits alone behind a `_`';
+    'without a segment of only digits after a `_`';
   const NO_FILES = '; custom font files (`.ttf`, `.otf`, `.woff2`) are not supported yet';
   const control = (name: string): string =>
     `a text without the character ${name}; line breaks are the only control characters allowed`;
@@ -134,7 +134,10 @@ describe('a refused text layer', () => {
     [{ ...FONT, text: 'a\ud800' }, `a text layer whose \`text\` is ${control('U+D800')}`],
     [{ ...FONT, text: 'a%07b' }, `a text layer whose \`text\` is ${control('U+0007')}`],
     ['text:Arial_40:a%07b', control('U+0007')],
-    [{ ...FONT, text: 19.9 }, 'a text layer whose `text` is a string, as it shall be shown: "19.90"'],
+    [
+      { ...FONT, text: 19.9 },
+      'a text layer whose `text` is a string, exactly as it should be shown: "19.90"',
+    ],
     [{ ...FONT, text: true }, 'a text layer whose `text` is a string'],
     [{ ...FONT, text: '' }, 'a text layer whose `text` is a text of 1 to 1000 characters'],
     [

@@ -57,7 +57,7 @@ export function usePolicyDraft(policy: object): PolicyDraft {
         const parsed = parseWithShares(json);
         const repeated = findRepeatedName(json);
         if (repeated !== null) {
-          setMistakes([placed(json, { key: repeated, detail: REPEATED })]);
+          setMistakes([locateFault(json, { key: repeated, detail: REPEATED })]);
           return null;
         }
         setMistakes([]);

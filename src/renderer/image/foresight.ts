@@ -31,14 +31,14 @@ export function foresee(components: readonly Component[], from: Size, context: T
   return { pixels, components: components.length };
 }
 
-/** The size of a picture after a component; undefined where only rendering gives it. */
+/** The size of an image after a component; undefined where only rendering gives it. */
 function sizeAfter(component: Component, from: Size, context: TransformContext): Size | undefined {
   if (RESIZING_EFFECT.test(component.values.get('e') ?? '')) return undefined;
   try {
     const turns = readTurns(component, boxOf(component, from, context), measuresOf(from, context));
     const turned = turns.before.reduce(turnedSize, from);
     const { cut, resize, crop, canvas } = planGeometry(component, turned, boxOf(component, turned, context));
-    // A point may place a window partly outside of the picture.
+    // A point may place a window partly outside of the image.
     const { values } = component;
     if (cut && (values.has('x') || values.has('y') || values.get('g') === 'xy_center')) return undefined;
     const part = cut && {

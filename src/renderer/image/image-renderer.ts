@@ -169,8 +169,12 @@ export class ImageRenderer {
     return await decode(body, info, { ...decoding, resize: isSmaller ? size : undefined }, this.limits);
   }
 
-  private async run(picture: Picture, steps: readonly Step[], context: TransformContext): Promise<Picture> {
-    let result = picture;
+  private async run(
+    image: RasterImage,
+    steps: readonly Step[],
+    context: TransformContext,
+  ): Promise<RasterImage> {
+    let result = image;
     let foreseen = 0;
     for (const [index, step] of steps.entries()) {
       context.signal.throwIfAborted();
@@ -244,7 +248,7 @@ export class ImageRenderer {
   }
 }
 
-/** The components up to the first layer, which may make the picture larger. */
+/** The components up to the first layer, which may make the image larger. */
 function leadingTransforms(steps: readonly Step[]): readonly Component[] {
   const components: Component[] = [];
   for (const step of steps) {
@@ -254,7 +258,7 @@ function leadingTransforms(steps: readonly Step[]): readonly Component[] {
   return components;
 }
 
-/** Parameters after which a picture may be smaller. */
+/** Parameters after which an image may be smaller. */
 const RESIZING = ['w', 'h', 'c', 'ar', 'a', 'e'] as const;
 
 /** The minimum number of next components that start from an image of this size: up to the first that may shrink it. */

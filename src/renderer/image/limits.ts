@@ -24,8 +24,8 @@ export class RenderWork {
   constructor(private readonly limit: number) {}
 
   /** Counts one component. @throws {RenderError} 400 beyond the limit, before the component's pixels are touched. */
-  charge(picture: Picture): void {
-    const pixels = pixelsOf(picture);
+  charge(image: RasterImage): void {
+    const pixels = pixelsOf(image);
     this.foresee(pixels);
     this.pixels += pixels;
   }
@@ -41,7 +41,7 @@ export class RenderWork {
 }
 
 /** Pixels of all frames together. */
-export function pixelsOf({ frames }: Picture): number {
+export function pixelsOf({ frames }: RasterImage): number {
   let pixels = 0;
   for (const { width, height } of frames) pixels += width * height;
   return pixels;

@@ -81,7 +81,7 @@ export async function applyTransform(
 /** "If either the width or height exceeds 3000 pixels, the asset is automatically downscaled first" (a_degrees). */
 const LONGEST_ROTATED = 3000;
 
-/** The size that a picture is scaled to before it is rotated. */
+/** The size that an image is scaled to before it is rotated. */
 export function limitedForRotation({ width, height }: Size): Size {
   const factor = LONGEST_ROTATED / Math.max(width, height);
   return factor >= 1
@@ -89,15 +89,15 @@ export function limitedForRotation({ width, height }: Size): Size {
     : { width: wholePixels(width * factor), height: wholePixels(height * factor) };
 }
 
-/** What one component's expressions see of a picture. */
+/** What one component's expressions see of an image. */
 export function measuresOf({ width, height }: Size, { initial }: TransformContext): Measures {
   return { width, height, ...initial };
 }
 
-/** The size that a component names, for a picture of this size. */
-export function boxOf(component: Component, picture: Size, { base, initial }: TransformContext): Box {
-  const relativeTo = component.flags.has('relative') && base ? base : picture;
-  return readBox(component, { width: picture.width, height: picture.height, ...initial }, relativeTo);
+/** The size that a component names, for an image of this size. */
+export function boxOf(component: Component, image: Size, { base, initial }: TransformContext): Box {
+  const relativeTo = component.flags.has('relative') && base ? base : image;
+  return readBox(component, { width: image.width, height: image.height, ...initial }, relativeTo);
 }
 
 function backgroundOf(
