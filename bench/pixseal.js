@@ -7,6 +7,9 @@ export const { startPostgres, findPostgres, findPostgresProgram, findFreePort } 
   /** @type {typeof import('../test/support/postgres-server.js')} */ (
     await built('test/support/postgres-server.js')
   );
+export const { findRedis, startRedis } = /** @type {typeof import('../test/support/redis-server.js')} */ (
+  await built('test/support/redis-server.js')
+);
 export const { SecretBox } = /** @type {typeof import('../src/platform/secrets/secret-box.js')} */ (
   await built('src/platform/secrets/secret-box.js')
 );

@@ -50,6 +50,7 @@ export function targetsTable(results, { starts, memory, micro }) {
     `${measured.toFixed(2)} ${unit}`,
     measured >= target ? 'yes' : 'no',
   ];
+  const noTarget = (what, measured) => [what, 'none yet', `${measured.toFixed(2)} ×`, ''];
   const atMost = (what, measured, target, unit) => [
     what,
     `≤ ${target} ${unit}`,
@@ -65,6 +66,9 @@ export function targetsTable(results, { starts, memory, micro }) {
       atLeast('refused tokens, to the distinct rate', between('refused', 'distinct'), 1),
       atLeast('bulk, distinct tokens: URLs to bare requests', toBare('bulk'), 2.5),
       atLeast('bulk, working set: URLs to bare requests', toBare('bulk-set'), 2.5),
+      noTarget('working set, mode `blank` behind a trusted proxy, to bare `node:http`', toBare('proxied')),
+      noTarget('working set, rates in Redis, to bare `node:http`', toBare('redis')),
+      noTarget('working set, 1 % of the requests traced, to bare `node:http`', toBare('traced')),
       atLeast('working set, to a user’s own', between('set', 'own'), 30),
       atLeast('distinct tokens and chains, to a user’s own', between('distinct', 'own'), 30),
       atLeast('working set, to its careful twin', between('set', 'twin'), 2),

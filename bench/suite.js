@@ -1,7 +1,7 @@
 // Every rival under the same load in turn, on one core, for several rounds; the bare server between any two.
 import { request } from 'node:http';
 import { load } from './load-client.js';
-import { MAIN } from './pixseal.js';
+import { findRedis, MAIN, startRedis } from './pixseal.js';
 import { insertImages, insertOwnRows } from './rows.js';
 import { ALL_CORES, startServer } from './servers.js';
 import * as ask from './workloads.js';
@@ -34,6 +34,19 @@ const CASES = [
   { id: 'public', name: 'Pixseal, a public image without token', server: 'pixseal', workload: 'public' },
   { id: 'cold', name: 'Pixseal, rows not seen before', server: 'cold', workload: 'cold' },
   { id: 'logged', name: 'Pixseal, working set, `LOG_LEVEL=info`', server: 'logged', workload: 'set' },
+  {
+    id: 'proxied',
+    name: 'Pixseal, working set, mode `blank` behind a trusted proxy',
+    server: 'proxied',
+    workload: 'proxied',
+  },
+  { id: 'redis', name: 'Pixseal, working set, rates in Redis', server: 'redis', workload: 'set' },
+  {
+    id: 'traced',
+    name: 'Pixseal, working set, 1 % of the requests traced',
+    server: 'traced',
+    workload: 'set',
+  },
   { id: 'bulk-set', name: 'Pixseal, bulk, working set (URLs)', server: 'pixseal', workload: 'bulkSet' },
   { id: 'bulk', name: 'Pixseal, bulk, distinct tokens (URLs)', server: 'pixseal', workload: 'bulk' },
   {
@@ -141,6 +154,7 @@ export async function makeWorkloads(rows, wanted) {
     one: () => ask.redirects({ tokens: few.tokens.slice(0, 1), urls: few.urls.slice(0, 1) }),
     constant: () => ask.answeredAsFirst(ask.redirects(few)),
     set: () => ask.redirects(few),
+    proxied: () => ask.proxied(few),
     oneChain: () => ask.redirects(ask.mintOneChain(DISTINCT)),
     distinct: () => ask.redirects(distinct),
     forged: () => ask.forgeries(distinct),
@@ -172,6 +186,9 @@ async function startServers(database, wanted, workload) {
     // Its own: the others would be measured beside 50,000 rows that nobody asks them for.
     cold: () => startPixseal(settings),
     workers: () => startWorkers(settings),
+    proxied: () => startPixseal({ ...settings, DELIVERY_MODE: 'blank', TRUST_PROXY: '1' }),
+    redis: () => startWithRedis(settings),
+    traced: () => startTraced(settings),
   };
   if (wanted.has('own') || wanted.has('twin')) await insertOwnRows(database.rows);
   for (const [name, start] of Object.entries(others)) {
@@ -182,6 +199,35 @@ async function startServers(database, wanted, workload) {
 
 export function startPixseal(settings, where) {
   return startServer(MAIN, settings, where);
+}
+
+/** Every request is counted in Redis, and none is refused. */
+async function startWithRedis(settings) {
+  const binary = findRedis();
+  if (binary === null) throw new Error('There is no redis-server: install the package redis-server');
+  const redis = await startRedis(binary);
+  const server = await startPixseal({ ...settings, REDIS_URL: redis.url, RATE_LIMIT_ADDRESS: '100000000' });
+  return stopping(server, redis);
+}
+
+async function startTraced(settings) {
+  const collector = await startServer(['bench/rivals/collector.js'], {}, { cores: ALL_CORES });
+  const server = await startPixseal({
+    ...settings,
+    OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${collector.port}`,
+    OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
+    OTEL_TRACES_SAMPLER_ARG: '0.01',
+  });
+  return stopping(server, collector);
+}
+
+/** A server whose end is also that of another one. */
+function stopping(server, other) {
+  const stop = async () => {
+    await server.stop();
+    await other.stop();
+  };
+  return { ...server, stop };
 }
 
 async function startWorkers(settings) {

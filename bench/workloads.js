@@ -100,6 +100,18 @@ export function redirects({ tokens, urls }, { imageId = SEED.imageId } = {}) {
   );
 }
 
+/** The same requests as a proxy forwards them, of a service in mode `blank`. */
+export function proxied({ tokens, urls }) {
+  const forwarded =
+    'X-Forwarded-For: 203.0.113.7\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: img.example.com\r\n\r\n';
+  const { count, request, isRight } = gets(
+    tokens.length,
+    (index) => `/images/${SEED.imageId}?token=${tokens[index]}`,
+    (index) => `https://img.example.com/assets/blank.jpg#${urls[index]}`,
+  );
+  return { count, request: (index) => request(index).slice(0, -2) + forwarded, isRight };
+}
+
 /** @returns {import('./load-client.js').Workload} */
 export function gets(count, path, location) {
   return {
