@@ -22,4 +22,4 @@ export function findRepeatedName(text: string): string | null {
 }
 
 /** What is wrong with a member that an object has twice; completes "`member` …". */
-export const REPEATED = 'must be there once';
+export const REPEATED = 'must appear only once';

@@ -251,13 +251,13 @@ describe.each(PLACES)('on $place', ({ open }) => {
       policy: '{"max_widht": 800}',
       code: 1,
       error:
-        'error: these options cannot be used (422 invalid_request)\n' +
+        'error: these options are invalid (422 invalid_request)\n' +
         '  --policy: max_widht is unknown; did you mean `max_width`?\n',
     },
     {
       policy: '{"max_width": 800, "max_width": 65500}',
       code: 2,
-      error: 'error: --policy: `max_width` must be there once.\n',
+      error: 'error: --policy: `max_width` must appear only once.\n',
     },
     { policy: '@nowhere.json', code: 2, error: 'error: nowhere.json cannot be read (ENOENT).\n' },
     {
@@ -1034,7 +1034,7 @@ describeOnce('help', () => {
 
   it('says what `token mint` checks, and what the service does', async () => {
     expect(await output(['token', 'mint', '--help'])).toContain(
-      'Steps are checked against the vocabulary; the issuer’s policy is checked by the service.',
+      'Validates the steps against the vocabulary; the service checks the issuer’s policy.',
     );
   });
 

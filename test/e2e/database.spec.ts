@@ -427,7 +427,7 @@ describe('a write that the database gives up for another', () => {
         title: 'Service Unavailable',
         status: 503,
         code: 'database_unavailable',
-        detail: 'Another write was in the way, and nothing of this one is kept. Try again.',
+        detail: 'The write conflicted with another one and was rolled back. Try again.',
       },
     ]);
   });

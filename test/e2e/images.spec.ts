@@ -286,7 +286,7 @@ describe('the Host header', () => {
       'The request has several Host headers. Send one.',
     ],
     ['an empty second', 'Host: a.example\r\nHOST:\r\n', 'The request has several Host headers. Send one.'],
-  ])('must be there once on every route: %s', async (_, lines, detail) => {
+  ])('must appear only once on every route: %s', async (_, lines, detail) => {
     const routes = ['/', '/health/live', '/admin/issuers', '/images/%zz', '/nothing', tenant.path()];
     for (const route of routes) {
       const { status, text, body } = await sendRaw(

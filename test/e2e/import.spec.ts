@@ -496,7 +496,7 @@ describe('pixseal import', () => {
   });
 
   it.each([
-    ['without an account', { CLOUDINARY_URL: '' }, 'CLOUDINARY_URL is needed'],
+    ['without an account', { CLOUDINARY_URL: '' }, 'CLOUDINARY_URL is required'],
     ['with another secret', { CLOUDINARY_URL: `cloudinary://123456789012345:wrong@${CLOUD}` }, '401'],
   ])('says what is wrong %s', async (_, variables, expected) => {
     fill(1);

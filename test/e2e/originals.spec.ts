@@ -722,7 +722,7 @@ describe('originals that the Cloudinary account has', () => {
       'answers something else',
       { status: 200, body: '{"public_id":"else","version":1}' },
       502,
-      /something else/,
+      /does not describe the asset/,
     ],
     ['is silent', 'hang', 504, /in time/],
     ['drips', 'drip', 504, /in time/],

@@ -254,7 +254,7 @@ describe('a half-set production', () => {
     [
       'a default policy with a member twice',
       { DEFAULT_POLICY: '{"strict": true, "strict": false}' },
-      ['DEFAULT_POLICY: `strict` must be there once'],
+      ['DEFAULT_POLICY: `strict` must appear only once'],
     ],
     [
       'a default policy that is no object',

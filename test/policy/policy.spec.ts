@@ -669,8 +669,8 @@ describe('the recommended policy', () => {
     ['Recommended', NO_POLICY_TEXT],
     ['', NO_POLICY_TEXT],
     ['{"max_width": 5', NO_POLICY_TEXT],
-    ['{"max_width": 5, "max_width": 5000}', ': `max_width` must be there once'],
-    ['{"presets": {"a": [{"width": 1, "width": 2}]}}', ': `presets.a.width` must be there once'],
+    ['{"max_width": 5, "max_width": 5000}', ': `max_width` must appear only once'],
+    ['{"presets": {"a": [{"width": 1, "width": 2}]}}', ': `presets.a.width` must appear only once'],
   ])('is not read from %j', (text, fault) => {
     expect(parsePolicy(text)).toStrictEqual({ document: null, fault });
     expect(readDefaultPolicy(text)).toStrictEqual({ policy: null, problems: [fault] });
