@@ -53,13 +53,14 @@ export class CloudinaryUrlService {
    * @param chain Components as they appear in the URL, each followed by `/`; may be empty.
    * @param expiresAt The JWT's `exp` in Unix seconds: a URL with a `__cld_token__` expires a minute later. Null for the
    *   configured duration; without `CLOUDINARY_AUTH_TOKEN_KEY` a signed URL never expires.
+   * @param now Milliseconds since 1970.
    * @throws UrlTooLongError (422) over 4,096 characters.
    */
-  signUrl(asset: DeliveredAsset, chain: string, expiresAt: number | null): string {
+  signUrl(asset: DeliveredAsset, chain: string, expiresAt: number | null, now = Date.now()): string {
     const source = `${encodePublicId(asset.publicId)}.${asset.format}`;
     const base = `${this.base}${asset.deliveryType}/`;
     const path = `${chain}v${asset.version}/${source}`;
-    const token = this.authToken(expiresAt);
+    const token = this.authToken(expiresAt, now);
     const url =
       token === null
         ? `${base}s--${this.signatureOf(chain + source)}--/${path}`
@@ -70,11 +71,11 @@ export class CloudinaryUrlService {
 
   /**
    * Until when a redirect to a URL signed now may be followed, in Unix seconds: its image then has time to load.
-   * @param expiresAt As for `signUrl`.
+   * @param expiresAt As for `signUrl`, and `now` too.
    * @returns null if the URL never expires.
    */
-  expiryOf(expiresAt: number | null): number | null {
-    const token = this.authToken(expiresAt);
+  expiryOf(expiresAt: number | null, now = Date.now()): number | null {
+    const token = this.authToken(expiresAt, now);
     return token === null ? null : token.expiration - LOADING_SECONDS;
   }
 
@@ -85,13 +86,13 @@ export class CloudinaryUrlService {
     return digest.slice(0, signature === 'long' ? 32 : 8);
   }
 
-  private authToken(expiresAt: number | null): AuthToken | null {
+  private authToken(expiresAt: number | null, now: number): AuthToken | null {
     const { authToken } = this.settings;
     if (authToken === null) return null;
     return {
       key: authToken.key,
       expiration: Math.floor(
-        expiresAt === null ? Date.now() / 1000 + authToken.duration : expiresAt + GRACE_SECONDS,
+        expiresAt === null ? now / 1000 + authToken.duration : expiresAt + GRACE_SECONDS,
       ),
     };
   }

@@ -22,7 +22,7 @@ import type { RevocationKind, TokenNames } from '../domain/revocation.js';
 import { SecretBox, SecretBoxError } from '../platform/secrets/secret-box.js';
 import { BatchLoader } from './batch-loader.js';
 import { DatabaseLookups } from './database-lookups.service.js';
-import { type CachedFact, RecordCache, type CacheRules, type FeedSession } from './record-cache.js';
+import { type CachedRow, RecordCache, type CacheRules, type FeedSession } from './record-cache.js';
 
 const MAX_ISSUERS = 10_000;
 const MAX_IMAGES = 50_000;
@@ -60,7 +60,7 @@ interface IssuerIds {
 }
 
 /** Returned for an id that is not an issuer's; it is not a cached row. */
-const NO_SUCH_ISSUER: CachedFact<Issuer> = { row: null, isFresh: false };
+const NO_SUCH_ISSUER: CachedRow<Issuer> = { row: null, isFresh: false };
 
 /**
  * The database's rows in memory. `cached…` does no I/O; if it returns undefined, call `load…`. Each look-up is within
@@ -113,7 +113,7 @@ export class DirectoryService implements ChangeListener {
   }
 
   /** An issuer with its keys. */
-  cachedIssuer(id: string): CachedFact<Issuer> | undefined {
+  cachedIssuer(id: string): CachedRow<Issuer> | undefined {
     const cached = this.issuers.find(id);
     if (cached !== undefined) return cached;
     // Each forged token may name another issuer: this neither queries the database nor evicts an issuer.
@@ -136,7 +136,7 @@ export class DirectoryService implements ChangeListener {
   }
 
   /** An image of this issuer, including deleted ones. */
-  cachedImage(issuerId: string, id: string): CachedFact<Image> | undefined {
+  cachedImage(issuerId: string, id: string): CachedRow<Image> | undefined {
     return this.images.find(`${issuerId}/${id}`);
   }
 
@@ -148,7 +148,7 @@ export class DirectoryService implements ChangeListener {
   }
 
   /** An image of any issuer that may be shown without a token. */
-  cachedPublicImage(id: string): CachedFact<Image> | undefined {
+  cachedPublicImage(id: string): CachedRow<Image> | undefined {
     return this.publicImages.find(id);
   }
 
@@ -158,7 +158,7 @@ export class DirectoryService implements ChangeListener {
   }
 
   /** An overlay of this issuer. */
-  cachedOverlay(issuerId: string, id: string): CachedFact<Overlay> | undefined {
+  cachedOverlay(issuerId: string, id: string): CachedRow<Overlay> | undefined {
     return this.overlays.find(`${issuerId}/${id}`);
   }
 
@@ -170,7 +170,7 @@ export class DirectoryService implements ChangeListener {
   }
 
   /** The revocations of this issuer's tokens, for `verdictOf`. */
-  cachedRevocations(issuerId: string): CachedFact<Revocations> | undefined {
+  cachedRevocations(issuerId: string): CachedRow<Revocations> | undefined {
     return this.revocations.find(issuerId);
   }
 

@@ -28,7 +28,7 @@ export interface CacheRules {
 }
 
 /** A row in memory, or null if it does not exist. */
-export interface CachedFact<T> {
+export interface CachedRow<T> {
   readonly row: T | null;
   /** Whether it may still be served (RFC 9111 §4.2). False once evicted or invalidated. */
   readonly isFresh: boolean;
@@ -38,7 +38,7 @@ export interface CachedFact<T> {
 const RECENT = 1_000;
 
 /** What is cached of a row. */
-class Entry<T extends object> implements CachedFact<T> {
+class Entry<T extends object> implements CachedRow<T> {
   /** True once invalidated, reloaded or evicted. */
   evicted = false;
   /** When it was last moved to the front of the eviction order. */
@@ -94,7 +94,7 @@ export class RecordCache<T extends object> {
   }
 
   /** A row that may be served; undefined if `load` must be called. */
-  find(key: string): CachedFact<T> | undefined {
+  find(key: string): CachedRow<T> | undefined {
     const entry = this.entries.peek(key);
     return entry !== undefined && this.canServe(entry) ? entry : undefined;
   }

@@ -69,8 +69,8 @@ export interface RedirectDecision extends Omit<Admission, 'requested' | 'steps'>
 }
 
 /**
- * Decides a redirect: token, policy, image, chain, signature, in this order. A pure function of the request, the facts
- * and the clock, except that `facts` consumes the issuer's allowance.
+ * Decides a redirect: token, policy, image, chain, signature. A pure function of the request, the facts and the clock,
+ * except that `facts` consumes the issuer's rate.
  * @param now Milliseconds since 1970.
  * @returns `PENDING` if a fact must be loaded first; then decide again.
  * @throws ProblemError if the request is refused.
@@ -95,11 +95,8 @@ export function decideRedirect(
 
   const mapped = services.mapper.map(steps.steps, steps.numbers, policy.lenient);
   if (claims !== null) checkEffects(policy, mapped, steps.presets);
-  // A policy with limits has already refused the token of an original.
-  if (claims?.original !== true) {
-    checkGenerative(policy, mapped, steps.presets);
-    checkChain(policy, mapped);
-  }
+  checkGenerative(policy, mapped, steps.presets);
+  checkChain(policy, mapped);
 
   const overlays = findOverlays(issuer.id, [mapped.overlayIds, policy.mandatory.overlayIds], facts);
   if (overlays === PENDING) return PENDING;
@@ -109,8 +106,8 @@ export function decideRedirect(
   const { deliveryType, publicId, version } = image;
   const expiresAt = claims?.expiresAt ?? null;
   const asset = { deliveryType, publicId, version, format: issuer.deliveryFormat };
-  const url = services.urls.signUrl(asset, chain, expiresAt);
-  const urlExpiresAt = services.urls.expiryOf(expiresAt);
+  const url = services.urls.signUrl(asset, chain, expiresAt, now);
+  const urlExpiresAt = services.urls.expiryOf(expiresAt, now);
   return {
     issuer,
     policy,
@@ -128,7 +125,10 @@ export function decideRedirect(
   };
 }
 
-/** Checks the token first, then the issuer's policy. */
+/**
+ * Checks a token and loads its image. In this order: signature and times, revocation, the issuer's rate, then what the
+ * policy requires of claims, image, token and steps.
+ */
 function admitToken(
   { pathId, query }: RedirectRequest,
   facts: Facts,
@@ -142,7 +142,7 @@ function admitToken(
   const revoked = facts.isRevoked(issuer.id, claims);
   if (revoked === PENDING) return PENDING;
   if (revoked) throw InvalidTokenError.because('not_accepted');
-  if (facts.allowance(issuer.id, key.id) === PENDING) return PENDING;
+  if (facts.consumeRate(issuer.id, key.id) === PENDING) return PENDING;
 
   const policy = policyOf(issuer);
   // First: if the token misspells `image_id` as `imageId`, report that and not a wrong path.
@@ -176,7 +176,7 @@ function admitPublic({ pathId, query }: RedirectRequest, facts: Facts): Fact<Adm
   if (issuer === PENDING) return PENDING;
   // The same response for a sealed and a missing image, so that it does not reveal which ids exist.
   if (requested === null || issuer === null || issuer.disabled) throw new TokenRequiredError();
-  if (facts.allowance(issuer.id, null) === PENDING) return PENDING;
+  if (facts.consumeRate(issuer.id, null) === PENDING) return PENDING;
 
   const policy = policyOf(issuer);
   const keys = PUBLIC_PARAMETERS.filter((key) => query[key] !== undefined);

@@ -82,7 +82,10 @@ export class ImagesController implements MountedHandler {
     this.originOf = originReader(trustProxy);
   }
 
-  /** Handles `GET` and `HEAD` of `/images/:image_id` before the router; requests with a body go to the router. */
+  /**
+   * Handles `GET` and `HEAD` of `/images/:image_id` before the router, which would cost more than a cached redirect.
+   * Leaves the router what only it can judge: a body, an absolute URL, a segment that cannot be decoded.
+   */
   handle(exchange: Exchange): boolean {
     const { request } = exchange;
     const { method, url = '' } = request;
@@ -94,6 +97,7 @@ export class ImagesController implements MountedHandler {
     return true;
   }
 
+  /** The same redirect, for requests that `handle` left to the router. */
   @Get(':image_id')
   @Route('Redirects to the image under the sealed transformation', REFUSALS)
   @ApiRedirectRequest()

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import type { CachedFact } from '../directory/record-cache.js';
+import type { CachedRow } from '../directory/record-cache.js';
 import type { RequestOrigin } from '../platform/http/request-origin.js';
 import { includesInstant, type ValidityPeriod } from '../tokens/validity-period.js';
 import type { Redirect } from './redirect.js';
@@ -26,13 +26,13 @@ export interface CacheKey {
 interface Entry extends CacheKey {
   readonly redirect: Redirect;
   /** The facts that the decision read. */
-  readonly facts: readonly CachedFact<object>[];
+  readonly facts: readonly CachedRow<object>[];
   readonly validity: ValidityPeriod;
 }
 
 /**
  * Decided redirects. An entry is used while all the facts that its decision read are fresh and the time is within its
- * validity. It contains no rows: they would stay in memory outside every limit. A redirect is cached when its token is
+ * validity. It keeps no row in memory: a row that is evicted from its cache is dropped from here too. A redirect is cached when its token is
  * accepted a second time, so that tokens used once evict nothing.
  */
 @Injectable()
@@ -66,7 +66,7 @@ export class RedirectCache {
   set(
     { pathId, token, origin }: CacheKey,
     redirect: Redirect,
-    facts: readonly CachedFact<object>[],
+    facts: readonly CachedRow<object>[],
     validity: ValidityPeriod,
   ): void {
     if (!this.seen.has(token)) {
@@ -79,7 +79,7 @@ export class RedirectCache {
   }
 }
 
-const isFresh = (fact: CachedFact<object>): boolean => fact.isFresh;
+const isFresh = (fact: CachedRow<object>): boolean => fact.isFresh;
 
 /** A short string is hashed faster than a whole token; `get` compares the rest. */
 function textOf({ pathId, token }: CacheKey): string {

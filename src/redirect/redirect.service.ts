@@ -5,6 +5,7 @@ import { IssuerKeyUses } from '../directory/issuer-key-uses.service.js';
 import { RateLimits } from '../platform/rate-limit/rate-limits.js';
 import type { RequestOrigin } from '../platform/http/request-origin.js';
 import { TokenService } from '../tokens/token.service.js';
+import { NEVER } from '../tokens/validity-period.js';
 import { TransformationMapper } from '../transformations/transformation.mapper.js';
 import {
   decideRedirect,
@@ -61,10 +62,11 @@ export class RedirectService {
     const facts = new RequestFacts(this.sources, trail);
     const key = this.cacheKeyOf(request, origin);
     const cached = key && this.cache.get(key, Date.now());
-    if (cached) return this.admitCached(cached, facts);
+    if (cached) return this.chargeCached(cached, facts);
     const finish = (decision: RedirectDecision): FoundRedirect => {
       const redirect = this.redirectOf(decision, origin);
-      if (key !== null && !facts.isIncomplete) this.cache.set(key, redirect, facts.read, decision.validity);
+      const isCacheable = key !== null && !facts.usedUncachedRow && decision.validity !== NEVER;
+      if (isCacheable) this.cache.set(key, redirect, facts.usedRows, decision.validity);
       return { redirect, isCached: false };
     };
     const decision = this.decideWith(facts, request);
@@ -85,10 +87,10 @@ export class RedirectService {
 
   private decideWith(facts: RequestFacts, request: RedirectRequest): MaybePromise<RedirectDecision> {
     const decision = decideRedirect(request, facts, Date.now(), this.services);
-    return decision === PENDING ? this.decideAgain(facts, request) : decision;
+    return decision === PENDING ? this.loadAndDecide(facts, request) : decision;
   }
 
-  private async decideAgain(facts: RequestFacts, request: RedirectRequest): Promise<RedirectDecision> {
+  private async loadAndDecide(facts: RequestFacts, request: RedirectRequest): Promise<RedirectDecision> {
     for (;;) {
       await facts.loadPending();
       const decision = decideRedirect(request, facts, Date.now(), this.services);
@@ -97,9 +99,9 @@ export class RedirectService {
   }
 
   /** A cached redirect consumes the issuer's allowance like any other. */
-  private admitCached(redirect: Redirect, facts: RequestFacts): MaybePromise<FoundRedirect> {
+  private chargeCached(redirect: Redirect, facts: RequestFacts): MaybePromise<FoundRedirect> {
     const found = { redirect, isCached: true };
-    if (facts.allowance(redirect.issuerId, redirect.keyId) !== PENDING) return found;
+    if (facts.consumeRate(redirect.issuerId, redirect.keyId) !== PENDING) return found;
     return facts.loadPending().then(() => found);
   }
 

@@ -19,6 +19,6 @@ export interface Redirect {
   readonly location: string;
   /** How long a client may cache it. */
   readonly lifetime: CacheLifetime;
-  /** Set by the first response over HTTP. */
+  /** Head and body, created by the first response and reused by later ones of a cached redirect. */
   page: RedirectPage | null;
 }

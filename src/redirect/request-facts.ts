@@ -1,5 +1,5 @@
 import { verdictOf, type DirectoryService } from '../directory/directory.service.js';
-import type { CachedFact } from '../directory/record-cache.js';
+import type { CachedRow } from '../directory/record-cache.js';
 import type { Image } from '../domain/image.js';
 import type { IssuerKeyUses } from '../directory/issuer-key-uses.service.js';
 import type { Issuer } from '../directory/issuer.js';
@@ -17,19 +17,19 @@ export interface FactSources {
 
 /** What facts contribute to a request's log line. */
 export interface IssuerTrail {
-  /** The issuer of the request's token, once verified. */
+  /** The issuer whose rate the request consumed. */
   issuerId: string | null;
 }
 
 /**
- * The facts of one request: cached rows, and rows loaded for it. Records each cached fact that it returns: a decision
- * depends on them.
+ * The facts of one request: cached rows, and rows that were loaded for it. Records each cached row that it returns: the
+ * decision depends on them.
  */
 export class RequestFacts implements Facts {
-  /** The cached facts that were read since the last load. */
-  readonly read: CachedFact<object>[] = [];
-  /** Whether a returned fact is in no cache (any more): a decision that used it must not be cached. */
-  isIncomplete = false;
+  /** The cached rows that were returned since the last load. */
+  readonly usedRows: CachedRow<object>[] = [];
+  /** Whether a returned row is in no cache (any more): a decision that used it must not be cached. */
+  usedUncachedRow = false;
   /** Values loaded for this request, by name; null until the first load. */
   private loaded: Map<string, unknown> | null = null;
   private loads: Promise<void>[] = [];
@@ -79,11 +79,11 @@ export class RequestFacts implements Facts {
     if (cached === undefined || verdict === undefined) {
       return this.load('revoked', () => directory.loadIsRevoked(issuerId, names));
     }
-    this.read.push(cached);
+    this.usedRows.push(cached);
     return verdict;
   }
 
-  allowance(issuerId: string, keyId: string | null): Fact<true> {
+  consumeRate(issuerId: string, keyId: string | null): Fact<true> {
     if (this.isCounted) return true;
     this.isCounted = true;
     this.trail.issuerId = issuerId;
@@ -104,7 +104,7 @@ export class RequestFacts implements Facts {
   async loadPending(): Promise<void> {
     const { loads } = this;
     this.loads = [];
-    this.read.length = 0;
+    this.usedRows.length = 0;
     await Promise.all(loads);
   }
 
@@ -113,19 +113,19 @@ export class RequestFacts implements Facts {
   }
 
   private find<T extends object>(
-    cached: CachedFact<T> | undefined,
+    cached: CachedRow<T> | undefined,
     name: string,
     load: () => Promise<T | null>,
   ): Fact<T | null> {
     if (cached === undefined) return this.load(name, load);
-    this.read.push(cached);
+    this.usedRows.push(cached);
     return cached.row;
   }
 
   private load<T>(name: string, load: () => Promise<T>): Fact<T> {
     const loaded = (this.loaded ??= new Map());
     if (loaded.has(name)) {
-      this.isIncomplete = true;
+      this.usedUncachedRow = true;
       return loaded.get(name) as T;
     }
     this.loads.push(

@@ -57,7 +57,7 @@ export class TokenService {
     if (issuer === null || key === null) throw InvalidTokenError.because('not_accepted');
     const claims = readClaims(payload, issuer.id, now / 1000, issuer.policy?.document.claims);
     if (isIssuedBefore(claims, issuer.notBefore)) throw InvalidTokenError.because('not_accepted');
-    return { issuer, key, claims, validity: intersect(tokenValidity(claims), keysUnchanged(issuer, now)) };
+    return { issuer, key, claims, validity: intersect(tokenValidity(claims), periodOfSameKeys(issuer, now)) };
   }
 }
 
@@ -109,7 +109,7 @@ export function isActive(
 }
 
 /** From the last to the next instant at which any of the issuer's keys becomes active or expires. */
-function keysUnchanged({ keys, lockedKeys }: TokenIssuer, now: number): ValidityPeriod {
+function periodOfSameKeys({ keys, lockedKeys }: TokenIssuer, now: number): ValidityPeriod {
   let from = -Infinity;
   let until = Infinity;
   for (const list of [keys, lockedKeys]) {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type CachedFact, RecordCache, type FeedSession } from '../../src/directory/record-cache.js';
+import { type CachedRow, RecordCache, type FeedSession } from '../../src/directory/record-cache.js';
 
 interface Row {
   readonly version: number;
@@ -115,7 +115,7 @@ describe('a cache of rows', () => {
 
   const kept = (): string => ['a', 'b', 'c', 'd'].filter((key) => peek(key) !== undefined).join('');
 
-  it.each<[by: string, use: (cached: CachedFact<Row>) => unknown]>([
+  it.each<[by: string, use: (cached: CachedRow<Row>) => unknown]>([
     ['found', () => peek('a')],
     ['checked', (cached) => cached.isFresh],
   ])('evicts no row before rows that were used %s earlier, to a second', async (_, use) => {

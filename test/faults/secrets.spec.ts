@@ -133,7 +133,7 @@ describe('a start', () => {
     const variables = { ...TEST_VARIABLES, ...database.variables, SECRETS_KEY: secretsKey };
     const { code, stdout, stderr } = await spawnBuilt('server/main.js', variables).ended;
     expect({ code, stdout }).toStrictEqual({ code: 1, stdout: '' });
-    expect(stderr).toMatch(/^Pixseal did not start\. [^]*SECRETS_KEY (lacks the key of|is needed)/);
+    expect(stderr).toMatch(/^Pixseal did not start\. [^]*SECRETS_KEY (lacks the key of|is required)/);
     for (const value of [OLD, NOBODYS, tenant.secret]) expect(stderr).not.toContain(value);
     service = await start(OLD);
     expect(await statusOf(tenant)).toBe(302);

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { LimitScope } from '../../domain/problem.error.js';
+import { sentStatus } from './broken-requests.js';
 
 /** What a log line and the metrics have of a problem. */
 export interface ProblemSummary {
@@ -15,9 +16,9 @@ export type RedirectKind = 'cached' | 'token' | 'public';
 export class Exchange {
   /** By `performance.now()`. */
   readonly arrivedAt = performance.now();
-  /** The route's pattern; null until, and unless, one matches. */
+  /** The route's pattern; null until one matches. Set by the handler before the router, or by a hook of Fastify. */
   route: string | null = null;
-  /** The issuer whose token the request carries, once it is verified. */
+  /** The issuer whose rate the request consumed. */
   issuerId: string | null = null;
   /** The problem that it was refused with. */
   problem: ProblemSummary | null = null;
@@ -30,6 +31,11 @@ export class Exchange {
     /** `X-Request-Id`. */
     readonly requestId: string,
   ) {}
+
+  /** The status that the client received, once the response is closed; 499 if the client left before. */
+  get status(): number {
+    return sentStatus(this.response);
+  }
 
   /** Milliseconds since the request arrived. */
   get elapsed(): number {

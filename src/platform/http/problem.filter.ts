@@ -30,7 +30,10 @@ interface ProblemResponse {
   readonly body: string;
 }
 
-/** The one place where errors become answers: `application/problem+json` (RFC 9457), never a stack or a secret. */
+/**
+ * Writes errors as `application/problem+json` (RFC 9457), without stacks and secrets. Requests that Node could not read
+ * are refused by broken-requests.ts.
+ */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
   private readonly logger = new Logger(ProblemFilter.name);

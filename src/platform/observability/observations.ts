@@ -32,19 +32,16 @@ export class Observations {
   private readonly routes = new Map<string, Map<number, Histogram>>();
 
   /** Counts a response. @param elapsed Milliseconds from the request's arrival to the end of its response. */
-  observe(
-    { request: { method }, response: { statusCode }, route, problem, redirect }: Exchange,
-    elapsed: number,
-  ): void {
+  observe({ request: { method }, status, route, problem, redirect }: Exchange, elapsed: number): void {
     const pattern = route ?? NO_ROUTE;
-    this.durationsOf(pattern, statusCode).observe(elapsed);
+    this.durationsOf(pattern, status).observe(elapsed);
     if (redirect !== null) this.redirects[redirect] += 1;
     if (problem !== null) {
       this.problems.add(pattern, problem.code);
       if (problem.limitScope !== null) this.refusals.add(problem.limitScope);
     }
     if (pattern.startsWith('/admin/') && method !== 'GET' && method !== 'HEAD') {
-      this.adminWrites.add(method ?? '', pattern, classOf(statusCode));
+      this.adminWrites.add(method ?? '', pattern, classOf(status));
     }
   }
 

@@ -69,17 +69,17 @@ export class OtlpTracing extends Tracing {
     this.contexts.run(context, handle);
   }
 
-  end({ request, response: { statusCode }, route, issuerId, problem }: Exchange): void {
+  end({ request, status, route, issuerId, problem }: Exchange): void {
     const context = this.requests.get(request);
     const span = context && trace.getSpan(context);
     if (span === undefined) return;
     if (route !== null) span.updateName(`${request.method ?? ''} ${route}`).setAttribute('http.route', route);
     span.setAttributes({
-      'http.response.status_code': statusCode,
+      'http.response.status_code': status,
       ...(problem === null ? {} : { 'pixseal.problem_code': problem.code }),
       ...(issuerId === null ? {} : { 'pixseal.issuer_id': issuerId }),
     });
-    if (statusCode >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
+    if (status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
     span.end();
   }
 

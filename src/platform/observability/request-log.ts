@@ -1,6 +1,5 @@
 import type { Logger } from 'pino';
 import type { Exchange } from '../http/exchange.js';
-import { sentStatus } from '../http/broken-requests.js';
 
 /**
  * Writes one JSON line for each request, when its response is sent or its client has left. It has the route's pattern
@@ -12,14 +11,13 @@ export class RequestLog {
   /** @param elapsed Milliseconds from the request's arrival to the end of its response. */
   write(exchange: Exchange, elapsed: number): void {
     if (!this.logger.isLevelEnabled('info')) return;
-    const { request, response, requestId, route, issuerId, problem } = exchange;
+    const { request, requestId, route, status, issuerId, problem } = exchange;
     this.logger.info(
       {
         request_id: requestId,
         method: request.method,
         route,
-        // 499 where the client left before the response was sent.
-        status: sentStatus(response),
+        status,
         ms: Math.round(elapsed * 1000) / 1000,
         issuer_id: issuerId,
         problem_code: problem?.code ?? null,

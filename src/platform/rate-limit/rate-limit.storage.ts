@@ -23,7 +23,7 @@ export const TOLERANCE = 0.01;
  * it has asked for is repaid. A window of fixed borders would let twice the limit through around each of them.
  */
 export abstract class RateLimitStorage {
-  /** Whether `spend` may give a promise. */
+  /** Whether `consume` may return a promise. */
   abstract readonly isAsync: boolean;
 
   /**
