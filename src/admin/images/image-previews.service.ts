@@ -5,15 +5,11 @@ import { isActive } from '../../tokens/token.service.js';
 import { TokenSigner } from '../../tokens/token-signer.js';
 import { ImagesService } from './images.service.js';
 
-/** Seconds that a preview's token counts: as long as a browser may take to follow a redirect. */
+/** Lifetime of a preview's token in seconds: enough for a browser to follow the redirect. */
 const LIFETIME = 60;
-/** The one thing that it shows. */
 const THUMBNAIL = [{ width: 320, height: 240, crop: 'limit' }];
 
-/**
- * Signs thumbnails for people who may look at the row: the issuer's secret stays here. The redirect is the one that
- * everybody's tokens get, so a policy that forbids the thumbnail forbids it here too.
- */
+/** Signs thumbnails of images with an issuer's key. The issuer's policy applies: one that forbids the thumbnail forbids it here too. */
 @Injectable()
 export class ImagePreviews {
   constructor(
@@ -22,7 +18,7 @@ export class ImagePreviews {
     private readonly signer: TokenSigner,
   ) {}
 
-  /** The path of an image's thumbnail. @throws ImageNotFoundError (404), ImageDeletedError (410), NoLiveKeyError (409) */
+  /** @returns the path of an image's thumbnail. @throws ImageNotFoundError (404), ImageDeletedError (410), NoLiveKeyError (409) */
   async sign(id: string): Promise<string> {
     const image = await this.images.get(id);
     const issuer = await this.directory.findIssuer(image.issuerId);

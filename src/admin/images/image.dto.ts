@@ -18,28 +18,28 @@ import {
   type ImageState,
 } from '../../domain/image.js';
 
-const PUBLIC_ID = { description: 'Of the original in Cloudinary, without an extension.' };
+const PUBLIC_ID = { description: 'The public id of the original in Cloudinary, without an extension.' };
 const VERSION = {
-  description: 'Of the original in Cloudinary, as its upload answered.',
+  description: 'The original’s version in Cloudinary, as its upload returned it.',
   min: 1,
   max: MAX_VERSION,
 };
 const FORMAT = {
-  description: 'Of the original, for the record.',
+  description: 'The original’s format; informational.',
   pattern: /^[a-z0-9]{1,10}$/,
   message: 'must be 1 to 10 lower-case letters and digits',
 };
 const DELIVERY_TYPE = { description: 'Cloudinary’s `type` of the original.', values: DELIVERY_TYPES };
 const ACCESS = {
-  description: '`token`: with a sealed token only; `public`: also without.',
+  description: '`token`: requires a signed token; `public`: also without one.',
   values: IMAGE_ACCESSES,
 };
 
 export class CreateImageDto {
-  @UuidMember({ description: 'Made where absent.', optional: true })
+  @UuidMember({ description: 'Generated if omitted.', optional: true })
   id?: string;
 
-  @UuidMember({ description: 'Whose tokens open it.' })
+  @UuidMember({ description: 'The issuer whose tokens can use it.' })
   issuer_id!: string;
 
   @PublicIdMember(PUBLIC_ID)
@@ -58,7 +58,7 @@ export class CreateImageDto {
   access?: ImageAccess;
 }
 
-/** A form with the original: its version is the time of the upload where absent, and Cloudinary's where it has it. */
+/** A form with the original: `version` defaults to the time of the upload; Cloudinary sets its own. */
 export class CreateImageFormDto extends IntersectionType(
   OmitType(CreateImageDto, ['version']),
   PartialType(PickType(CreateImageDto, ['version'])),
@@ -81,21 +81,21 @@ export class UpdateImageDto {
   access?: ImageAccess;
 
   @InstantMember({
-    description: 'Tokens with an older `iat`, or none, do not open it; null: whatever their `iat`.',
+    description: 'Tokens with an older `iat`, or none, are refused; null: no such limit.',
     optional: true,
   })
   not_before?: string | null;
 }
 
 export class ListImagesDto extends PageQueryDto {
-  @UuidMember({ description: 'Only images of this issuer.', optional: true })
+  @UuidMember({ description: 'Only rows of this issuer.', optional: true })
   issuer_id?: string;
 
-  @PublicIdMember({ description: 'Only images of this public id.', optional: true })
+  @PublicIdMember({ description: 'Only rows with this public id.', optional: true })
   public_id?: string;
 
   @EnumMember({
-    description: 'Those that are there, or those that were deleted.',
+    description: 'Live images, or deleted ones.',
     values: IMAGE_STATES,
     optional: true,
     default: 'live',

@@ -2,30 +2,32 @@ import { ApiProperty } from '@nestjs/swagger';
 import type { ImageEntity } from '../../platform/database/entities/image.entity.js';
 import { DELIVERY_TYPES, IMAGE_ACCESSES } from '../../domain/image.js';
 
-/** An image as the admin API shows it. */
+/** An image in the admin API. */
 export class ImageView {
-  @ApiProperty({ format: 'uuid', description: 'A UUID.' }) readonly id: string;
-  @ApiProperty({ format: 'uuid', description: 'Whose tokens open it.' }) readonly issuer_id: string;
-  @ApiProperty({ description: 'Of the original in Cloudinary.' }) readonly public_id: string;
-  @ApiProperty({ type: 'integer', description: 'Of the original in Cloudinary.' }) readonly version: number;
+  @ApiProperty({ format: 'uuid', description: 'The id that tokens refer to.' }) readonly id: string;
+  @ApiProperty({ format: 'uuid', description: 'The issuer whose tokens can use it.' })
+  readonly issuer_id: string;
+  @ApiProperty({ description: 'The public id of the original in Cloudinary.' }) readonly public_id: string;
+  @ApiProperty({ type: 'integer', description: 'The original’s version in Cloudinary.' })
+  readonly version: number;
   @ApiProperty({
     type: String,
     nullable: true,
-    description: 'Of the original, for the record; null: not known.',
+    description: 'The original’s format; null if unknown.',
   })
   readonly format: string | null;
   @ApiProperty({ enum: DELIVERY_TYPES, description: 'Cloudinary’s `type` of the original.' })
   readonly delivery_type: string;
-  @ApiProperty({ enum: IMAGE_ACCESSES, description: '`public`: seen without a token too.' })
+  @ApiProperty({ enum: IMAGE_ACCESSES, description: '`public`: no token is required.' })
   readonly access: string;
   @ApiProperty({
     type: Date,
     nullable: true,
-    description: 'Tokens with an older `iat`, or none, do not open it; null: whatever their `iat`.',
+    description: 'Tokens with an older `iat`, or none, are refused; null: no such limit.',
   })
   readonly not_before: Date | null;
-  @ApiProperty({ description: 'When it was made.' }) readonly created_at: Date;
-  @ApiProperty({ description: 'When it was changed last.' }) readonly updated_at: Date;
+  @ApiProperty({ description: 'When it was created.' }) readonly created_at: Date;
+  @ApiProperty({ description: 'When it was last changed.' }) readonly updated_at: Date;
 
   constructor(row: ImageEntity) {
     this.id = row.id;
@@ -44,6 +46,10 @@ export class ImageView {
 export class ImagePageView {
   @ApiProperty({ type: [ImageView], description: 'The rows of this page.' })
   readonly items!: readonly ImageView[];
-  @ApiProperty({ type: String, nullable: true, description: 'Where the next page starts; null on the last.' })
+  @ApiProperty({
+    type: String,
+    nullable: true,
+    description: 'The `cursor` of the next page; null on the last.',
+  })
   readonly next_cursor!: string | null;
 }

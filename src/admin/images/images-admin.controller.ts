@@ -52,7 +52,7 @@ export class ImagesAdminController {
   @Route('Redirects to a thumbnail of an image', ['image_not_found', 'no_live_key', 'image_deleted'])
   @AllowIssuerScopedKeys()
   @Redirect()
-  @ApiFoundResponse({ description: 'The sealed redirect of a thumbnail, for a minute.' })
+  @ApiFoundResponse({ description: 'The signed URL of a thumbnail, valid for a minute.' })
   async preview(@Param('id') id: string): Promise<{ url: string }> {
     return { url: await this.previews.sign(id) };
   }
@@ -75,7 +75,7 @@ export class ImagesAdminController {
   }
 
   @Delete(':id')
-  @Route('Deletes an image, which is answered with 410 from then on', ['image_not_found', 'image_deleted'])
+  @Route('Deletes an image, whose URLs return 410 from then on', ['image_not_found', 'image_deleted'])
   @AllowIssuerScopedKeys()
   @HttpCode(204)
   @ApiNoContentResponse()

@@ -30,7 +30,7 @@ export class ImagesService {
   }
 
   /**
-   * @param original Its bytes, where they are taken in as well; the format is then theirs.
+   * @param original The file, if it is uploaded too; it determines the format.
    * @throws IdTakenError, PublicIdTakenError (409) @throws IssuerNotFoundError (404); what `OriginalsService` throws.
    */
   async create(dto: CreateImageDto, original?: Buffer): Promise<ImageEntity> {
@@ -103,7 +103,7 @@ export class ImagesService {
   }
 
   /**
-   * Puts another original under the image's name; its URLs have a new version from now on.
+   * Replaces the original under the same public id; URLs get a new version.
    * @throws ImageNotFoundError (404) @throws ImageDeletedError (410); what `OriginalsService` throws.
    */
   async replaceOriginal(id: string, original: Buffer): Promise<ImageEntity> {
@@ -114,7 +114,7 @@ export class ImagesService {
       { issuerId, publicId, deliveryType, version },
       original,
       async (rows, kept) => {
-        const named = {
+        const unchanged = {
           id: row.id,
           ...tenantFilter(),
           issuerId,
@@ -122,7 +122,7 @@ export class ImagesService {
           deliveryType,
           deletedAt: IsNull(),
         };
-        const { affected } = await rows.update(ImageEntity, named, kept);
+        const { affected } = await rows.update(ImageEntity, unchanged, kept);
         if (affected !== 1) throw new ImageNotFoundError();
       },
     );
@@ -130,7 +130,7 @@ export class ImagesService {
     return this.get(row.id);
   }
 
-  /** Leaves a row that answers 410; the public id is retained for its issuer. @throws ImageNotFoundError (404) @throws ImageDeletedError (410) */
+  /** The row stays, and returns 410; the public id is retained for its issuer. @throws ImageNotFoundError (404) @throws ImageDeletedError (410) */
   async delete(id: string): Promise<void> {
     const row = await this.get(id);
     await this.store.removeOrphanAfter(row, () =>

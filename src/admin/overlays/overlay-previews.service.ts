@@ -4,11 +4,11 @@ import { LocationBuilder } from '../../redirect/location-builder.js';
 import type { RequestOrigin } from '../../platform/http/request-origin.js';
 import { OverlaysService } from './overlays.service.js';
 
-/** Seconds that the URL of a preview counts, where URLs end. */
+/** Lifetime of a preview's URL in seconds, in modes whose URLs expire. */
 const LIFETIME = 60;
 const THUMBNAIL = 'c_limit,h_240,w_320/';
 
-/** Signs thumbnails of overlays: no token opens an overlay by itself, since it is a layer of images. */
+/** Signs thumbnails of overlays: tokens grant access to images only. */
 @Injectable()
 export class OverlayPreviews {
   constructor(
@@ -17,7 +17,7 @@ export class OverlayPreviews {
     private readonly locations: LocationBuilder,
   ) {}
 
-  /** Where an overlay's thumbnail is. @throws OverlayNotFoundError (404) @throws InvalidHostError (400) */
+  /** @returns the URL of an overlay's thumbnail. @throws OverlayNotFoundError (404) @throws InvalidHostError (400) */
   async locate(id: string, origin: RequestOrigin): Promise<string> {
     const { publicId, deliveryType, updatedAt } = await this.overlays.get(id);
     const now = Math.floor(Date.now() / 1_000);

@@ -3,19 +3,16 @@ import { PageQueryDto } from '../requests/page.js';
 import { DELIVERY_TYPES, type DeliveryType } from '../../domain/image.js';
 
 const PUBLIC_ID = {
-  description: 'Of the layer’s original in Cloudinary, without an extension.',
+  description: 'The public id of the original in Cloudinary, without an extension.',
   overlay: true,
 } as const;
 const DELIVERY_TYPE = { description: 'Cloudinary’s `type` of the original.', values: DELIVERY_TYPES };
 
 export class CreateOverlayDto {
-  @UuidMember({
-    description: 'What a step’s `overlay` or `underlay` names; made where absent.',
-    optional: true,
-  })
+  @UuidMember({ description: 'Generated if omitted.', optional: true })
   id?: string;
 
-  @UuidMember({ description: 'Whose tokens may name it.' })
+  @UuidMember({ description: 'The issuer whose tokens can use it.' })
   issuer_id!: string;
 
   @PublicIdMember(PUBLIC_ID)
@@ -34,9 +31,9 @@ export class UpdateOverlayDto {
 }
 
 export class ListOverlaysDto extends PageQueryDto {
-  @UuidMember({ description: 'Only overlays of this issuer.', optional: true })
+  @UuidMember({ description: 'Only rows of this issuer.', optional: true })
   issuer_id?: string;
 
-  @PublicIdMember({ description: 'Only overlays of this public id.', optional: true })
+  @PublicIdMember({ description: 'Only rows with this public id.', optional: true })
   public_id?: string;
 }

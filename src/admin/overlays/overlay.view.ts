@@ -2,16 +2,17 @@ import { ApiProperty } from '@nestjs/swagger';
 import { DELIVERY_TYPES } from '../../domain/image.js';
 import type { OverlayEntity } from '../../platform/database/entities/overlay.entity.js';
 
-/** An overlay as the admin API shows it. */
+/** An overlay in the admin API. */
 export class OverlayView {
-  @ApiProperty({ format: 'uuid', description: 'What a step’s `overlay` or `underlay` names.' })
+  @ApiProperty({ format: 'uuid', description: 'The id that tokens refer to.' })
   readonly id: string;
-  @ApiProperty({ format: 'uuid', description: 'Whose tokens may name it.' }) readonly issuer_id: string;
-  @ApiProperty({ description: 'Of the layer’s original in Cloudinary.' }) readonly public_id: string;
+  @ApiProperty({ format: 'uuid', description: 'The issuer whose tokens can use it.' })
+  readonly issuer_id: string;
+  @ApiProperty({ description: 'The public id of the original in Cloudinary.' }) readonly public_id: string;
   @ApiProperty({ enum: DELIVERY_TYPES, description: 'Cloudinary’s `type` of the original.' })
   readonly delivery_type: string;
-  @ApiProperty({ description: 'When it was made.' }) readonly created_at: Date;
-  @ApiProperty({ description: 'When it was changed last.' }) readonly updated_at: Date;
+  @ApiProperty({ description: 'When it was created.' }) readonly created_at: Date;
+  @ApiProperty({ description: 'When it was last changed.' }) readonly updated_at: Date;
 
   constructor(row: OverlayEntity) {
     this.id = row.id;
@@ -26,6 +27,10 @@ export class OverlayView {
 export class OverlayPageView {
   @ApiProperty({ type: [OverlayView], description: 'The rows of this page.' })
   readonly items!: readonly OverlayView[];
-  @ApiProperty({ type: String, nullable: true, description: 'Where the next page starts; null on the last.' })
+  @ApiProperty({
+    type: String,
+    nullable: true,
+    description: 'The `cursor` of the next page; null on the last.',
+  })
   readonly next_cursor!: string | null;
 }

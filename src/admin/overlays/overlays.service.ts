@@ -29,7 +29,7 @@ export class OverlaysService {
   }
 
   /**
-   * @param original Its bytes, where they are taken in as well.
+   * @param original The file, if it is uploaded too.
    * @throws IdTakenError, PublicIdTakenError (409) @throws IssuerNotFoundError (404); what `OriginalsService` throws.
    */
   async create(dto: CreateOverlayDto, original?: Buffer): Promise<OverlayEntity> {
@@ -92,7 +92,7 @@ export class OverlaysService {
   }
 
   /**
-   * Puts another original under the overlay's name. @throws OverlayNotFoundError (404); what `OriginalsService` throws.
+   * Replaces the original under the same public id. @throws OverlayNotFoundError (404); what `OriginalsService` throws.
    */
   async replaceOriginal(id: string, original: Buffer): Promise<OverlayEntity> {
     const row = await this.get(id);
@@ -101,15 +101,15 @@ export class OverlaysService {
       { issuerId, publicId, deliveryType, version: unixNow() },
       original,
       async (rows) => {
-        const named = { id: row.id, ...tenantFilter(), issuerId, publicId, deliveryType };
-        const { affected } = await rows.update(OverlayEntity, named, { updatedAt: () => 'now()' });
+        const unchanged = { id: row.id, ...tenantFilter(), issuerId, publicId, deliveryType };
+        const { affected } = await rows.update(OverlayEntity, unchanged, { updatedAt: () => 'now()' });
         if (affected !== 1) throw new OverlayNotFoundError();
       },
     );
     return this.get(row.id);
   }
 
-  /** Tokens that name it are answered 404 from now on. @throws OverlayNotFoundError (404) */
+  /** Tokens that refer to it return 404 from now on. @throws OverlayNotFoundError (404) */
   async delete(id: string): Promise<void> {
     const row = await this.get(id);
     await this.store.removeOrphanAfter(row, () =>
@@ -123,7 +123,7 @@ export class OverlaysService {
   }
 }
 
-/** A version as Cloudinary gives them. */
+/** Cloudinary's versions are Unix seconds. */
 function unixNow(): number {
   return Math.floor(Date.now() / 1_000);
 }
