@@ -213,7 +213,7 @@ describe('scopes', () => {
 
     const end = soon(60_000);
     const ending = await createAdminKey(service, { expires_at: end });
-    const detail = `This admin key ends at ${end}, and so must every key that it makes: set expires_at.`;
+    const detail = `This admin key expires at ${end}, so a key that it creates must not expire later: set expires_at.`;
     expectForbidden(await make(['read'], {}, ending.headers), detail);
     expectForbidden(await make(['read'], { expires_at: null }, ending.headers), detail);
     expectForbidden(await make(['read'], { expires_at: soon(120_000) }, ending.headers), detail);

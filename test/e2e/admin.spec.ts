@@ -54,8 +54,13 @@ const KEY_FORM = {
   ...KEY_REQUIRED,
   detail: 'The Authorization header is not of the form `Bearer <key>`. Send the admin key in that form.',
 };
-const NO_ISSUER = problem(404, 'Not Found', 'issuer_not_found', 'There is no such issuer. Check the id.');
-const NO_KEY = problem(404, 'Not Found', 'key_not_found', 'This issuer has no such key. Check the ids.');
+const NO_ISSUER = problem(404, 'Not Found', 'issuer_not_found', 'No issuer has this id. Check it.');
+const NO_KEY = problem(
+  404,
+  'Not Found',
+  'key_not_found',
+  'The issuer has no key with this id. Check both ids.',
+);
 const NO_IMAGE = problem(
   404,
   'Not Found',
@@ -72,14 +77,14 @@ const NO_ADMIN_KEY = problem(
   404,
   'Not Found',
   'admin_key_not_found',
-  'There is no such admin key. Check the id; keys of ADMIN_API_KEYS have none.',
+  'No admin key has this id. Check it; keys of ADMIN_API_KEYS have no id.',
 );
 const IMAGE_DELETED = problem(410, 'Gone', 'image_deleted', 'The image was deleted. Remove the links to it.');
 const ID_TAKEN = problem(
   409,
   'Conflict',
   'id_taken',
-  'The id is taken. Bring another UUID, or leave `id` out to be given one.',
+  'The id is taken. Use another UUID, or omit `id` to have one generated.',
   { key: 'id' },
 );
 const takenBy = (kind: string, id: string, issuerId: string): object =>
@@ -87,7 +92,7 @@ const takenBy = (kind: string, id: string, issuerId: string): object =>
     409,
     'Conflict',
     'public_id_taken',
-    `The public id is registered already, as the ${kind} ${id} of the issuer ${issuerId}. Use that row, or delete it first.`,
+    `The public id is already registered as the ${kind} ${id} of the issuer ${issuerId}. Use that row, or delete it first.`,
     { key: 'public_id', taken_by: kind, row_id: id },
   );
 
@@ -447,7 +452,7 @@ describe('keys', () => {
           409,
           'Conflict',
           'too_many_keys',
-          'An issuer has at most 8 keys. Revoke one that is no longer used.',
+          'An issuer has at most 8 keys. Revoke a key that is no longer used.',
         ),
       );
     }
@@ -1061,7 +1066,7 @@ describe('rows that do not exist', () => {
 
 describe('lists', () => {
   const LIMIT = 'must be a whole number from 1 to 100';
-  const CURSOR = 'must be a next_cursor as it was given';
+  const CURSOR = 'must be the next_cursor of a previous page';
   it.each(
     ['issuers', 'images', 'overlays', 'admin-keys', 'audit'].flatMap((kind) =>
       (

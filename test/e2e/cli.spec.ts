@@ -540,7 +540,7 @@ base    fl_attachment\n\n`);
     {
       what: 'an id that is taken',
       args: ['issuer', 'create', '--name', 'x', '--id', SEED.issuerId],
-      error: '409 id_taken: The id is taken. Bring another UUID, or leave `id` out to be given one.',
+      error: '409 id_taken: The id is taken. Use another UUID, or omit `id` to have one generated.',
     },
     {
       what: 'a public id that is taken',
@@ -550,7 +550,7 @@ base    fl_attachment\n\n`);
     {
       what: 'an issuer that does not exist',
       args: ['image', 'add', '--issuer', NOBODY, '--public-id', 'x', '--version', '1'],
-      error: '404 issuer_not_found: There is no such issuer. Check the id.',
+      error: '404 issuer_not_found: No issuer has this id. Check it.',
     },
   ])('refuses $what with the problem’s own detail', async ({ args, error }) => {
     const { code, stdout, stderr } = await pixseal(args, place.variables);
@@ -811,7 +811,7 @@ describe('the database', () => {
     });
     expect(await mint(['--kid', retired.id])).toMatchObject({
       code: 1,
-      stderr: 'error: 404 key_not_found: This issuer has no such key. Check the ids.\n',
+      stderr: 'error: 404 key_not_found: The issuer has no key with this id. Check both ids.\n',
     });
     expect(await pixseal(['token', 'mint', '--issuer', disabledId], variables)).toMatchObject({
       code: 1,
@@ -819,7 +819,7 @@ describe('the database', () => {
     });
     expect(await pixseal(['token', 'mint', '--issuer', NOBODY], variables)).toMatchObject({
       code: 1,
-      stderr: 'error: 404 issuer_not_found: There is no such issuer. Check the id.\n',
+      stderr: 'error: 404 issuer_not_found: No issuer has this id. Check it.\n',
     });
     const url = await mint(['--url', '--image', SEED.imageId]);
     expect(url.stdout).toMatch(`http://127.0.0.1:0/images/${SEED.imageId}?token=ey`);

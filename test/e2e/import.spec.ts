@@ -219,7 +219,7 @@ describe('pixseal import', () => {
       expect(await pixsealImport(args, place)).toMatchObject({
         code: 1,
         stdout: '',
-        stderr: 'error: 404 issuer_not_found: There is no such issuer. Check the id.\n',
+        stderr: 'error: 404 issuer_not_found: No issuer has this id. Check it.\n',
       });
     }
     expect(api.asked).toStrictEqual([]);

@@ -162,7 +162,7 @@ describe('an issuer’s policy', () => {
     };
     const nobody = randomUUID();
     for (const id of [nobody, neighbour.overlayId]) {
-      const detail = `must name overlays of this issuer: ${id} is none`;
+      const detail = `must refer to overlays of this issuer: ${id} is not one`;
       expect(
         await refused({ mandatory_steps: [{ overlay: id }], presets: { p: [{ underlay: id }] } }),
       ).toStrictEqual([

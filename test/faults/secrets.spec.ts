@@ -144,7 +144,7 @@ describe('a start', () => {
     await flipLastBit(await makeTenant());
     await service.close();
     await expect(start(OLD)).rejects.toThrow(
-      /^None of the 2 stored secrets under a key of SECRETS_KEY opens/,
+      /^None of the 2 secrets stored under a key of SECRETS_KEY can be decrypted/,
     );
     database = await replace(database);
     service = await start(OLD);

@@ -6,14 +6,14 @@ import { AdminKeyRequiredError } from '../requests/admin.errors.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Whose admin key the request carried, once the guard has let it through. */
+    /** The owner of the request's admin key, set by the guard. */
     actor?: Actor;
   }
 }
 
-/** Runs a handler, its pipes and inner interceptors as the work of the key that the guard let through. */
+/** Runs a handler, its pipes and inner interceptors in the context of the actor that the guard authenticated. */
 export class ActorInterceptor implements NestInterceptor {
-  /** @throws AdminKeyRequiredError (401) where no guard ran. */
+  /** @throws AdminKeyRequiredError (401) if no guard ran. */
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     const { actor, id: requestId } = context.switchToHttp().getRequest<FastifyRequest>();
     if (actor === undefined) throw new AdminKeyRequiredError();

@@ -7,16 +7,16 @@ import { TooManyRequestsError } from '../../platform/rate-limit/limits.errors.js
 import { type Rate, RateLimitStorage, retryDelay } from '../../platform/rate-limit/rate-limit.storage.js';
 
 const UNAUTHORIZED = 401;
-/** Responses of 401 that the admin API gives to one address: at once, and per minute. */
+/** 401 responses per address: as a burst, and per minute. */
 const FAILURES: Rate = { limit: 60, ttl: 60_000 };
 
 /**
- * Runs before the admin API's key guard. Only responses of 401 are counted, so a client with a key is limited by its
- * address's rate alone; one that guesses keys is refused before its key is read.
+ * Limits guesses of admin keys. It runs before the key guard and counts only 401 responses, so clients with a valid key
+ * are limited only by their address's rate.
  */
 @Injectable()
 export class AdminAttemptsGuard implements CanActivate {
-  /** Where addresses are not limited, such as behind a proxy that hides all clients, failures are not either. */
+  /** Off if addresses are not limited, for example behind a proxy that hides all clients. */
   private readonly enabled: boolean;
 
   constructor(
@@ -30,11 +30,11 @@ export class AdminAttemptsGuard implements CanActivate {
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const http = context.switchToHttp();
     const address = addressKey(http.getRequest<FastifyRequest>().ip);
-    // Without an address all such clients would be counted as one, which could lock out the others.
+    // Clients without an address would be counted as one, and could lock each other out.
     if (!this.enabled || address === null) return true;
     const key = `admin:${address}`;
-    const { refused, backlog: debt } = await this.storage.consume(key, FAILURES, 0);
-    if (refused) throw new TooManyRequestsError('admin', retryDelay(debt, FAILURES));
+    const { refused, backlog } = await this.storage.consume(key, FAILURES, 0);
+    if (refused) throw new TooManyRequestsError('admin', retryDelay(backlog, FAILURES));
     const { raw } = http.getResponse<FastifyReply>();
     raw.once('finish', () => {
       if (raw.statusCode === UNAUTHORIZED) void this.storage.consume(key, FAILURES);

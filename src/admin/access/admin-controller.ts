@@ -15,10 +15,7 @@ export function AdminController(path: string): ClassDecorator {
   );
 }
 
-/**
- * A route that keys bound to an issuer may use too: everything it touches is asked for within `tenantFilter()`. Any other
- * route refuses them, so that one which forgot to is closed to them.
- */
+/** A route that keys bound to an issuer may use: all its queries use `tenantFilter()`. Other routes refuse such keys. */
 export function AllowIssuerScopedKeys(): MethodDecorator {
   return SetMetadata(BOUND_KEYS, true);
 }

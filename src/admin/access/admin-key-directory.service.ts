@@ -15,28 +15,28 @@ import { equalsInConstantTime } from '../../domain/constant-time.js';
 import { AdminKeyEntity } from '../../platform/database/entities/admin-key.entity.js';
 import { digestOf, prefixOf } from './admin-key.js';
 
-/** Milliseconds that the keys are believed: the net below the change feed, and what stands in for it. */
-const LIVE = 60_000;
-const FEED_LOST = 1_000;
-/** Milliseconds between two writes of when keys were used. */
+/** Milliseconds that cached keys are fresh: with the change feed as a safety net, and without it. */
+const CONNECTED = 60_000;
+const DISCONNECTED = 1_000;
+/** Milliseconds between two writes of `last_used_at`. */
 const USES_INTERVAL = 60_000;
-/** What a key of an unknown prefix is compared with. */
+/** Compared with a key of an unknown prefix, so that the time taken is the same. */
 const DECOY_DIGEST = Buffer.alloc(32);
 
-interface KnownKey {
+interface CachedKey {
   readonly id: string;
   readonly digest: Buffer;
   readonly actor: Actor;
 }
 
-interface Known {
-  readonly byPrefix: Promise<ReadonlyMap<string, KnownKey>>;
-  readonly until: number;
+interface CachedKeys {
+  readonly byPrefix: Promise<ReadonlyMap<string, CachedKey>>;
+  readonly freshUntil: number;
 }
 
 /**
- * The admin keys that this process knows: those of `ADMIN_API_KEYS`, which need no database, and all rows, by prefix.
- * All of them, so that keys which do not exist, however many are tried, never cause a query.
+ * The admin keys in memory: those of `ADMIN_API_KEYS`, which need no database, and all rows by prefix. All of them, so
+ * that guessed keys cause no queries.
  */
 @Injectable()
 export class AdminKeyDirectoryService
@@ -46,8 +46,8 @@ export class AdminKeyDirectoryService
   private readonly logger = new Logger(AdminKeyDirectoryService.name);
   private readonly environmentKeys: readonly { readonly digest: Buffer; readonly actor: Actor }[];
   private readonly uses = new Map<string, Date>();
-  private lifetime = FEED_LOST;
-  private known: Known | null = null;
+  private lifetime = DISCONNECTED;
+  private cached: CachedKeys | null = null;
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -68,12 +68,12 @@ export class AdminKeyDirectoryService
     return { prefix: prefixOf(key), digest: digestOf(key) };
   }
 
-  /** Digests are of one length and compared in constant time: the time taken tells nothing of any key. */
+  /** Digests have one length and are compared in constant time, so the time taken discloses nothing of a key. */
   async findActor({ prefix, digest }: AdminKeyReference): Promise<Actor | null> {
     const [own] = this.environmentKeys.filter((known) => equalsInConstantTime(known.digest, digest));
     if (own !== undefined) return own.actor;
     if (prefix === null) return null;
-    const found = (await this.know()).get(prefix);
+    const found = (await this.getKeys()).get(prefix);
     if (!equalsInConstantTime(found?.digest ?? DECOY_DIGEST, digest) || found === undefined) return null;
     const now = new Date();
     if (found.actor.expiresAt !== null && found.actor.expiresAt <= now) return null;
@@ -83,7 +83,7 @@ export class AdminKeyDirectoryService
 
   /** Called by the change feed, and by writers so that they read their own writes. */
   invalidate(): void {
-    this.known = null;
+    this.cached = null;
   }
 
   rowChanged({ table }: RowChange): void {
@@ -91,7 +91,7 @@ export class AdminKeyDirectoryService
   }
 
   onConnectionChange(live: boolean): void {
-    this.lifetime = live ? LIVE : FEED_LOST;
+    this.lifetime = live ? CONNECTED : DISCONNECTED;
     this.invalidate();
   }
 
@@ -104,18 +104,18 @@ export class AdminKeyDirectoryService
     await this.writeUses();
   }
 
-  private know(): Promise<ReadonlyMap<string, KnownKey>> {
-    if (this.known !== null && this.known.until > performance.now()) return this.known.byPrefix;
-    // A change that comes while this loads makes the next request load anew: nobody keeps what it read.
-    const known: Known = { byPrefix: this.load(), until: performance.now() + this.lifetime };
-    known.byPrefix.catch(() => {
-      if (this.known === known) this.known = null;
+  private getKeys(): Promise<ReadonlyMap<string, CachedKey>> {
+    if (this.cached !== null && this.cached.freshUntil > performance.now()) return this.cached.byPrefix;
+    // A change during the load clears the cache, so the next request loads again.
+    const cached: CachedKeys = { byPrefix: this.load(), freshUntil: performance.now() + this.lifetime };
+    cached.byPrefix.catch(() => {
+      if (this.cached === cached) this.cached = null;
     });
-    this.known = known;
-    return known.byPrefix;
+    this.cached = cached;
+    return cached.byPrefix;
   }
 
-  private async load(): Promise<ReadonlyMap<string, KnownKey>> {
+  private async load(): Promise<ReadonlyMap<string, CachedKey>> {
     const rows = await this.dataSource
       .getRepository(AdminKeyEntity)
       .createQueryBuilder('key')
@@ -140,8 +140,8 @@ export class AdminKeyDirectoryService
         [uses.map(([id]) => id), uses.map(([, at]) => at)],
       );
     } catch (error) {
-      // For people to read: a minute's uses may be missing.
-      this.logger.warn(`When admin keys were used could not be written: ${String(error)}`);
+      // Informational: a minute's uses may be missing.
+      this.logger.warn(`Could not record the uses of admin keys: ${String(error)}`);
     }
   }
 }

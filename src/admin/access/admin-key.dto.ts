@@ -3,23 +3,23 @@ import { EnumListMember, InstantMember, TextMember, UuidMember } from '../reques
 import { PageQueryDto } from '../requests/page.js';
 
 export class CreateAdminKeyDto {
-  @TextMember({ description: 'Who has it, or what for.', max: 200 })
+  @TextMember({ description: 'Its owner or purpose.', max: 200 })
   name!: string;
 
   @EnumListMember({ description: '`read`: GET; `write`: everything else.', values: SCOPES })
   scopes!: Scope[];
 
   @UuidMember({
-    description: 'Binds it to this issuer: its keys, images and overlays are all it sees and changes.',
+    description: 'Binds it to this issuer: it can access only that issuer’s rows.',
     optional: true,
   })
   issuer_id?: string;
 
-  @InstantMember({ description: 'It ends at this moment; null: when it is revoked.', optional: true })
+  @InstantMember({ description: 'When it expires; null: never.', optional: true })
   expires_at?: string | null;
 }
 
 export class ListAdminKeysDto extends PageQueryDto {
-  @UuidMember({ description: 'Only keys that are bound to this issuer.', optional: true })
+  @UuidMember({ description: 'Only keys bound to this issuer.', optional: true })
   issuer_id?: string;
 }

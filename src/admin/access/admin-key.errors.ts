@@ -1,16 +1,13 @@
 import { ProblemError } from '../../domain/problem.error.js';
 
-/** 404: there is no such admin key. */
+/** 404: no admin key has this id. */
 export class AdminKeyNotFoundError extends ProblemError {
   constructor() {
-    super(
-      'admin_key_not_found',
-      'There is no such admin key. Check the id; keys of ADMIN_API_KEYS have none.',
-    );
+    super('admin_key_not_found', 'No admin key has this id. Check it; keys of ADMIN_API_KEYS have no id.');
   }
 }
 
-/** 409: every process keeps all of them in memory, so their number is bounded. */
+/** 409: every process holds all admin keys in memory, so their number is limited. */
 export class TooManyAdminKeysError extends ProblemError {
   constructor(limit: number) {
     super(

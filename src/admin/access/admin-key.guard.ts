@@ -5,33 +5,30 @@ import type { Actor } from '../../platform/actor/actor.js';
 import { AdminKeyRequiredError, InsufficientScopeError } from '../requests/admin.errors.js';
 import { AdminSessions } from './admin-sessions.js';
 
-/** Metadata of a route that keys bound to an issuer may use. */
+/** Metadata of routes that keys bound to an issuer may use. */
 export const BOUND_KEYS = Symbol('BOUND_KEYS');
 
-/** What tells an admin key from others, and does not give it away to who finds it again. */
+/** Identifies an admin key without revealing it. */
 export interface AdminKeyReference {
-  /** Of the key's row; null for a key of the environment. */
+  /** The row's prefix; null for a key of the environment. */
   readonly prefix: string | null;
   /** SHA-256 of the key. */
   readonly digest: Buffer;
 }
 
-/** Characters of a key that is looked up. */
+/** Longer keys are refused without a look-up. */
 const MAX_LENGTH = 512;
 
-/** Who an admin key is. */
+/** Finds the owner of an admin key. */
 export abstract class AdminKeyFinder {
-  /** A reference by which the key is found later; whether there is such a key is not looked at. */
+  /** The key's reference, whether or not the key exists. */
   abstract referTo(key: string): AdminKeyReference;
 
-  /** @returns null for a key that is unknown or has ended. */
+  /** @returns null for a key that is unknown or expired. */
   abstract findActor(reference: AdminKeyReference): Promise<Actor | null>;
 }
 
-/**
- * Lets a request through whose `Authorization: Bearer` is an admin key (RFC 6750 §2.1) that allows the route, or which
- * carries a session of one.
- */
+/** Accepts a request whose `Authorization: Bearer` (RFC 6750 §2.1) or session is of an admin key that allows the route. */
 @Injectable()
 export class AdminKeyGuard implements CanActivate {
   constructor(

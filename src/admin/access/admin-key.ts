@@ -6,18 +6,18 @@ const PREFIX_LENGTH = 8;
 const SECRET_BYTES = 32;
 const ADMIN_KEY = /^pxs_([a-z2-7]{8})_[\w-]{43}$/;
 
-/** A new key of the form `pxs_<prefix>_<secret>`: scanners for leaked secrets know it by its beginning. */
+/** A new key of the form `pxs_<prefix>_<secret>`, whose beginning lets scanners for leaked secrets recognize it. */
 export function generateAdminKey(): { key: string; prefix: string } {
   const prefix = [...randomBytes(PREFIX_LENGTH)].map((byte) => BASE32[byte % BASE32.length]).join('');
   return { key: `pxs_${prefix}_${randomBytes(SECRET_BYTES).toString('base64url')}`, prefix };
 }
 
-/** The prefix of a key of that form; null for any other text. */
+/** A key's prefix; null for any other text. */
 export function prefixOf(key: string): string | null {
   return ADMIN_KEY.exec(key)?.[1] ?? null;
 }
 
-/** What of a key is kept. A key is as random as its digest, so nothing slower is needed. */
+/** The stored digest of a key. Keys are random, so no slow hash is needed. */
 export function digestOf(key: string): Buffer {
   return createHash('sha256').update(key).digest();
 }

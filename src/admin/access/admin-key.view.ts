@@ -2,24 +2,24 @@ import { ApiProperty } from '@nestjs/swagger';
 import { SCOPES } from '../../platform/actor/actor.js';
 import type { AdminKeyEntity } from '../../platform/database/entities/admin-key.entity.js';
 
-/** An admin key as the admin API shows it: without the key. */
+/** An admin key in the admin API, without the key itself. */
 export class AdminKeyView {
   @ApiProperty({ format: 'uuid', description: 'A UUID.' }) readonly id: string;
-  @ApiProperty({ description: 'Who has it, or what for.' }) readonly name: string;
-  @ApiProperty({ description: 'The key begins with `pxs_<prefix>_`.' }) readonly prefix: string;
+  @ApiProperty({ description: 'Its owner or purpose.' }) readonly name: string;
+  @ApiProperty({ description: 'The key starts with `pxs_<prefix>_`.' }) readonly prefix: string;
   @ApiProperty({ enum: SCOPES, isArray: true, description: 'What it allows.' })
   readonly scopes: readonly string[];
   @ApiProperty({
     type: String,
     format: 'uuid',
     nullable: true,
-    description: 'The issuer that it is bound to; null: none.',
+    description: 'The issuer that it is bound to; null for none.',
   })
   readonly issuer_id: string | null;
-  @ApiProperty({ type: Date, nullable: true, description: 'When it ends; null: when it is revoked.' })
+  @ApiProperty({ type: Date, nullable: true, description: 'When it expires; null: never.' })
   readonly expires_at: Date | null;
-  @ApiProperty({ description: 'When it was made.' }) readonly created_at: Date;
-  @ApiProperty({ type: Date, nullable: true, description: 'To about a minute.' })
+  @ApiProperty({ description: 'When it was created.' }) readonly created_at: Date;
+  @ApiProperty({ type: Date, nullable: true, description: 'Accurate to about a minute; null: never.' })
   readonly last_used_at: Date | null;
 
   constructor(row: AdminKeyEntity) {
@@ -34,9 +34,9 @@ export class AdminKeyView {
   }
 }
 
-/** A new admin key: the one time that the key itself is shown. */
+/** A new admin key, with the key itself, which no other response contains. */
 export class NewAdminKeyView extends AdminKeyView {
-  @ApiProperty({ description: 'Sent as `Authorization: Bearer <key>`. Shown this once.' })
+  @ApiProperty({ description: 'To send as `Authorization: Bearer <key>`. It is not shown again.' })
   readonly key: string;
 
   constructor(row: AdminKeyEntity, key: string) {
@@ -48,6 +48,10 @@ export class NewAdminKeyView extends AdminKeyView {
 export class AdminKeyPageView {
   @ApiProperty({ type: [AdminKeyView], description: 'The rows of this page.' })
   readonly items!: readonly AdminKeyView[];
-  @ApiProperty({ type: String, nullable: true, description: 'Where the next page starts; null on the last.' })
+  @ApiProperty({
+    type: String,
+    nullable: true,
+    description: 'The `cursor` of the next page; null on the last.',
+  })
   readonly next_cursor!: string | null;
 }

@@ -12,7 +12,7 @@ export class AdminKeysController {
   constructor(private readonly keys: AdminKeysService) {}
 
   @Post()
-  @Route('Makes an admin key', ['issuer_not_found', 'too_many_admin_keys'])
+  @Route('Creates an admin key', ['issuer_not_found', 'too_many_admin_keys'])
   @Idempotent()
   @ApiCreatedResponse({ type: NewAdminKeyView })
   async create(@Body() dto: CreateAdminKeyDto): Promise<NewAdminKeyView> {

@@ -4,7 +4,7 @@ import { AdminKeyDirectoryService } from './admin-key-directory.service.js';
 import { AdminKeysController } from './admin-keys.controller.js';
 import { AdminKeysService } from './admin-keys.service.js';
 
-/** Global, since the guard of every admin controller asks it. */
+/** Global, since the guard of every admin controller needs it. */
 @Global()
 @Module({
   controllers: [AdminKeysController],

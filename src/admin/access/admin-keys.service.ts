@@ -13,10 +13,10 @@ import { digestOf, generateAdminKey } from './admin-key.js';
 import { AdminKeyDirectoryService } from './admin-key-directory.service.js';
 
 const MAX_KEYS = 10_000;
-/** Any fixed number: the key of the lock under which admin keys are counted. */
+/** Any fixed number: the lock under which admin keys are counted. */
 const COUNT_LOCK = 7_164_952;
 
-/** Admin keys, for the admin API and the CLI. */
+/** Creates, lists and revokes admin keys. */
 @Injectable()
 export class AdminKeysService {
   constructor(
@@ -25,17 +25,17 @@ export class AdminKeysService {
   ) {}
 
   /**
-   * A new key; nobody hands out more than they have.
+   * Creates a key, with at most the caller's scopes and lifetime.
    * @throws InsufficientScopeError (403) @throws IssuerNotFoundError (404) @throws TooManyAdminKeysError (409)
    */
   async create(dto: CreateAdminKeyDto): Promise<{ row: AdminKeyEntity; key: string }> {
     const expiresAt = dto.expires_at == null ? null : new Date(dto.expires_at);
-    requireNoMore(dto, expiresAt);
+    requireSubset(dto, expiresAt);
     const { key, prefix } = generateAdminKey();
     const row = await translateConstraintErrors(
       this.dataSource.transaction(async (manager) => {
-        await requireRoom(manager);
-        const made = manager.create(AdminKeyEntity, {
+        await requireBelowLimit(manager);
+        const created = manager.create(AdminKeyEntity, {
           id: randomUUID(),
           name: dto.name,
           prefix,
@@ -45,8 +45,8 @@ export class AdminKeysService {
           expiresAt,
           lastUsedAt: null,
         });
-        await manager.insert(AdminKeyEntity, made);
-        return made;
+        await manager.insert(AdminKeyEntity, created);
+        return created;
       }),
     );
     this.directory.invalidate();
@@ -73,7 +73,7 @@ export class AdminKeysService {
     return findPage(rows, query);
   }
 
-  /** Every process refuses the key from now on. @throws AdminKeyNotFoundError (404) */
+  /** @throws AdminKeyNotFoundError (404) */
   async revoke(id: string): Promise<void> {
     const row = await this.get(id);
     await this.dataSource.transaction((manager) =>
@@ -83,8 +83,8 @@ export class AdminKeysService {
   }
 }
 
-/** A key that could make itself a stronger or a longer one would be as good as that one. */
-function requireNoMore({ scopes }: CreateAdminKeyDto, expiresAt: Date | null): void {
+/** A key must not create one with more scopes or a longer lifetime than its own. */
+function requireSubset({ scopes }: CreateAdminKeyDto, expiresAt: Date | null): void {
   const actor = getActor();
   const missing = scopes.find((scope) => !actor.scopes.includes(scope));
   if (missing !== undefined) throw InsufficientScopeError.ofScope(missing);
@@ -93,7 +93,7 @@ function requireNoMore({ scopes }: CreateAdminKeyDto, expiresAt: Date | null): v
   }
 }
 
-async function requireRoom(manager: EntityManager): Promise<void> {
+async function requireBelowLimit(manager: EntityManager): Promise<void> {
   await manager.query('SELECT pg_advisory_xact_lock($1)', [COUNT_LOCK]);
   if ((await manager.count(AdminKeyEntity)) >= MAX_KEYS) throw new TooManyAdminKeysError(MAX_KEYS);
 }

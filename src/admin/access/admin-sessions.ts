@@ -1,11 +1,11 @@
 import type { FastifyRequest } from 'fastify';
 import type { Actor } from '../../platform/actor/actor.js';
 
-/** Whose session a request carries in a cookie; there is none of these where no page opens sessions. */
+/** Finds the actor of a session cookie. Not provided if no page creates sessions. */
 export abstract class AdminSessions {
   /**
-   * @returns null without a session, or for one that has ended.
-   * @throws CrossSiteRequestError (403) for a request with a session that another site's page may have sent.
+   * @returns null without a session, or for an expired one.
+   * @throws CrossSiteRequestError (403) for a request with a session that may come from another site's page.
    */
   abstract findActor(request: FastifyRequest): Promise<Actor | null>;
 }

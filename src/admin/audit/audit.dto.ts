@@ -6,13 +6,13 @@ export class ListAuditDto extends PageQueryDto {
   issuer_id?: string;
 
   @PatternMember({
-    description: 'Only writes of this kind, such as `issuer.create` or `image.update`.',
+    description: 'Only writes with this action, such as `issuer.create` or `image.update`.',
     pattern: /^[a-z_]{1,32}\.[a-z]{1,16}$/,
     message: 'must be an action such as image.update',
     optional: true,
   })
   action?: string;
 
-  @TextMember({ description: 'Only writes on the row of this id.', max: 300, optional: true })
+  @TextMember({ description: 'Only writes on the row with this id.', max: 300, optional: true })
   row_id?: string;
 }

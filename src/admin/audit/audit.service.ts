@@ -5,12 +5,12 @@ import { InvalidRequestError } from '../../domain/request.errors.js';
 import type { ListAuditDto } from './audit.dto.js';
 import { AuditEntryEntity } from '../../platform/database/entities/audit-entry.entity.js';
 
-/** Reads the audit log; the database's triggers alone write it. */
+/** Reads the audit log, which only the database's triggers write. */
 @Injectable()
 export class AuditService {
   constructor(private readonly dataSource: DataSource) {}
 
-  /** Newest first, so that what is added meanwhile shifts no page. @throws InvalidRequestError (422) for a bad cursor. */
+  /** Newest first, so added rows shift no page. @throws InvalidRequestError (422) for an invalid cursor. */
   async list({
     limit,
     cursor,
@@ -18,7 +18,7 @@ export class AuditService {
   }: ListAuditDto): Promise<{ rows: AuditEntryEntity[]; nextCursor: string | null }> {
     const own = tenantFilter();
     const rows = this.dataSource.getRepository(AuditEntryEntity).createQueryBuilder('entry').where(own);
-    // Admin keys are closed to bound ones, those of their own issuer too.
+    // Bound keys cannot see admin keys, not even their own issuer's.
     if (own.issuerId !== undefined) rows.andWhere(`NOT starts_with(entry.action, 'admin_key.')`);
     if (filters.issuer_id !== undefined)
       rows.andWhere('entry.issuerId = :issuer', { issuer: filters.issuer_id });
@@ -39,5 +39,5 @@ export class AuditService {
 function readCursor(cursor: string): string {
   const id = Buffer.from(cursor, 'base64url').toString();
   if (/^[1-9]\d{0,17}$/.test(id)) return id;
-  throw new InvalidRequestError([{ key: 'cursor', detail: 'must be a next_cursor as it was given' }]);
+  throw new InvalidRequestError([{ key: 'cursor', detail: 'must be the next_cursor of a previous page' }]);
 }

@@ -3,32 +3,33 @@ import type { AuditEntryEntity } from '../../platform/database/entities/audit-en
 
 const ROW = { type: 'object', additionalProperties: true, nullable: true } as const;
 
-/** A write as the admin API shows it. */
+/** A write in the admin API. */
 export class AuditEntryView {
   @ApiProperty({ description: 'Ascending, with gaps.' }) readonly id: string;
   @ApiProperty({ description: 'When it was written.' }) readonly at: Date;
   @ApiProperty({
-    description: '`admin_key:<id>`, `environment:<digest>`, `cli`, `demo`, or `database:<role>` for psql.',
+    description:
+      '`admin_key:<id>`, `environment:<digest>`, `cli`, `demo`, or `database:<role>` for a write by SQL.',
   })
   readonly actor: string;
-  @ApiProperty({ example: 'image.update', description: 'What was written, and how.' })
+  @ApiProperty({ example: 'image.update', description: 'The kind of row, and of write.' })
   readonly action: string;
   @ApiProperty({ type: String, nullable: true, description: 'The row’s id.' }) readonly row_id: string | null;
   @ApiProperty({
     type: String,
     format: 'uuid',
     nullable: true,
-    description: 'Whose row it is; null: nobody’s.',
+    description: 'The row’s issuer; null for none.',
   })
   readonly issuer_id: string | null;
-  @ApiProperty({ ...ROW, description: 'The row before, without secrets.' })
+  @ApiProperty({ ...ROW, description: 'The row before the write, without secrets.' })
   readonly before: Readonly<Record<string, unknown>> | null;
-  @ApiProperty({ ...ROW, description: 'The row after. A secret that was replaced is `"changed"`.' })
+  @ApiProperty({ ...ROW, description: 'The row after the write. A replaced secret is `"changed"`.' })
   readonly after: Readonly<Record<string, unknown>> | null;
   @ApiProperty({
     type: String,
     nullable: true,
-    description: 'The `X-Request-Id` of the request; null: there was none.',
+    description: 'The `X-Request-Id` of the request; null for a write without one.',
   })
   readonly request_id: string | null;
 
@@ -48,6 +49,10 @@ export class AuditEntryView {
 export class AuditPageView {
   @ApiProperty({ type: [AuditEntryView], description: 'The rows of this page.' })
   readonly items!: readonly AuditEntryView[];
-  @ApiProperty({ type: String, nullable: true, description: 'Where the next page starts; null on the last.' })
+  @ApiProperty({
+    type: String,
+    nullable: true,
+    description: 'The `cursor` of the next page; null on the last.',
+  })
   readonly next_cursor!: string | null;
 }

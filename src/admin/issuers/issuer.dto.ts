@@ -12,18 +12,18 @@ import { RECOMMENDED_POLICY } from '../../policy/recommended-policy.js';
 import { PolicyDto } from './policy.dto.js';
 import { HMAC_ALGORITHMS, type HmacAlgorithm } from '../../tokens/signing-key.js';
 
-/** Extensions that Cloudinary delivers images with. */
+/** Image formats that Cloudinary delivers. */
 const DELIVERY_FORMATS = [
   'jpg', 'jpeg', 'png', 'webp', 'avif', 'gif', 'jxl', 'jp2', 'heic', 'tiff', 'bmp', 'ico', 'svg', 'pdf',
 ] as const; // prettier-ignore
 
-const NAME = { description: 'What people call the issuer.', max: 200 };
+const NAME = { description: 'Display name.', max: 200 };
 const DELIVERY_FORMAT = { description: 'Extension of every delivered URL.', values: DELIVERY_FORMATS };
 const POLICY = { type: PolicyDto, named: { recommended: RECOMMENDED_POLICY }, optional: true } as const;
-const DISABLED = { description: 'A disabled issuer’s tokens are refused.' };
+const DISABLED = { description: 'Whether its tokens are refused.' };
 
 export class CreateIssuerDto {
-  @UuidMember({ description: 'The `iss` of its tokens; made where absent.', optional: true })
+  @UuidMember({ description: 'The `iss` of its tokens; generated if omitted.', optional: true })
   id?: string;
 
   @TextMember(NAME)
@@ -54,7 +54,7 @@ export class UpdateIssuerDto {
   disabled?: boolean;
 
   @InstantMember({
-    description: 'Tokens with an older `iat`, or none, are refused; null: whatever their `iat`.',
+    description: 'Tokens with an older `iat`, or none, are refused; null: no such limit.',
     optional: true,
   })
   not_before?: string | null;
@@ -62,23 +62,22 @@ export class UpdateIssuerDto {
   @NestedMember({
     ...POLICY,
     description:
-      'What its tokens may do. It is replaced as a whole; {} restricts nothing, `recommended` is the recommended policy.',
+      'What its tokens may do, replaced as a whole; {} restricts nothing, `recommended` is the recommended policy.',
   })
   policy?: PolicyDto;
 }
 
 export class ListIssuersDto extends PageQueryDto {
-  @TextMember({ description: 'Only issuers of exactly this name.', max: 200, optional: true })
+  @TextMember({ description: 'Only issuers with exactly this name.', max: 200, optional: true })
   name?: string;
 }
 
-const NOT_BEFORE = { description: 'The key counts from this moment on; null: at once.' };
-const NOT_AFTER = { description: 'The key counts no more from this moment on; null: until it is revoked.' };
+const NOT_BEFORE = { description: 'When the key becomes valid; null: at once.' };
+const NOT_AFTER = { description: 'When the key expires; null: never.' };
 
 export class CreateKeyDto {
   @PatternMember({
-    description:
-      'The caller’s own secret, used as its ASCII text; 32 random bytes as base64url where absent.',
+    description: 'The secret, used as its ASCII text; by default 32 random bytes as base64url.',
     pattern: /^[\x21-\x7e]{32,512}$/,
     message: 'must be 32 to 512 printable ASCII characters without spaces',
     optional: true,
@@ -86,7 +85,7 @@ export class CreateKeyDto {
   secret?: string;
 
   @EnumMember({
-    description: 'The `alg` its tokens must have.',
+    description: 'The `alg` that its tokens must have.',
     values: HMAC_ALGORITHMS,
     optional: true,
     default: 'HS256',

@@ -1,27 +1,27 @@
 import { ProblemError } from '../../domain/problem.error.js';
 
-/** 404: there is no such issuer. */
+/** 404: no issuer that the caller may see has this id. */
 export class IssuerNotFoundError extends ProblemError {
   constructor() {
-    super('issuer_not_found', 'There is no such issuer. Check the id.');
+    super('issuer_not_found', 'No issuer has this id. Check it.');
   }
 }
 
-/** 404: this issuer has no such key. */
+/** 404: the issuer has no key with this id. */
 export class KeyNotFoundError extends ProblemError {
   constructor() {
-    super('key_not_found', 'This issuer has no such key. Check the ids.');
+    super('key_not_found', 'The issuer has no key with this id. Check both ids.');
   }
 }
 
-/** 409: there is nothing to seal a preview with. */
+/** 409: no key can sign a preview. */
 export class NoLiveKeyError extends ProblemError {
   constructor() {
-    super('no_live_key', 'The issuer has no key that counts now. Add one, or change when one counts.');
+    super('no_live_key', 'The issuer has no key that is valid now. Add one, or change a key’s validity.');
   }
 }
 
-/** 409: an issuer with images or overlays stays. */
+/** 409: an issuer with images or overlays cannot be deleted. */
 export class IssuerNotEmptyError extends ProblemError {
   constructor() {
     super(
@@ -31,25 +31,24 @@ export class IssuerNotEmptyError extends ProblemError {
   }
 }
 
-/** Stops a start: `SECRETS_KEY` does not open what is stored. Names rows, never a value. */
+/** Fails the start: `SECRETS_KEY` does not decrypt the stored secrets. Names rows, never a value. */
 export class StoredSecretsError extends Error {
-  /** @param knownKey Whether `SECRETS_KEY` has the key they are sealed under. */
+  /** @param knownKey Whether `SECRETS_KEY` has the key that they are encrypted under. */
   constructor(count: number, { id, issuer_id }: { id: string; issuer_id: string }, knownKey: boolean) {
     super(
       knownKey
-        ? `None of the ${count} stored secrets under a key of SECRETS_KEY opens, such as that of key ${id} of issuer ` +
-            `${issuer_id}: they were altered, or moved from other rows. Restore table issuer_keys, or delete these rows.`
+        ? `None of the ${count} secrets stored under a key of SECRETS_KEY can be decrypted, such as that of key ${id} of ` +
+            `issuer ${issuer_id}: they were modified, or moved from other rows. Restore table issuer_keys, or delete these rows.`
         : `SECRETS_KEY lacks the key of ${count} stored secrets, such as that of key ${id} of issuer ${issuer_id}. ` +
-            'Add the key that the service had when they were stored; in embedded mode without the variable it is in ' +
-            'secrets.json of DATA_DIR.',
+            'Add the key that they were stored under; if embedded mode generated it, it is in secrets.json of DATA_DIR.',
     );
     this.name = 'StoredSecretsError';
   }
 }
 
-/** 409: every key is tried on a token without `kid`, so their number is bounded. */
+/** 409: a token without `kid` is tried with every key, so their number is limited. */
 export class TooManyKeysError extends ProblemError {
   constructor(limit: number) {
-    super('too_many_keys', `An issuer has at most ${limit} keys. Revoke one that is no longer used.`);
+    super('too_many_keys', `An issuer has at most ${limit} keys. Revoke a key that is no longer used.`);
   }
 }

@@ -3,22 +3,22 @@ import { PolicyDto } from './policy.dto.js';
 import type { IssuerKeyEntity } from '../../platform/database/entities/issuer-key.entity.js';
 import type { IssuerEntity } from '../../platform/database/entities/issuer.entity.js';
 
-/** An issuer as the admin API shows it. */
+/** An issuer in the admin API. */
 export class IssuerView {
   @ApiProperty({ format: 'uuid', description: 'The `iss` of its tokens.' }) readonly id: string;
-  @ApiProperty({ description: 'What people call the issuer.' }) readonly name: string;
+  @ApiProperty({ description: 'Display name.' }) readonly name: string;
   @ApiProperty({ description: 'Extension of every delivered URL.' }) readonly delivery_format: string;
   @ApiProperty({ description: 'Whether its tokens are refused.' }) readonly disabled: boolean;
   @ApiProperty({
     type: Date,
     nullable: true,
-    description: 'Tokens with an older `iat`, or none, are refused; null: whatever their `iat`.',
+    description: 'Tokens with an older `iat`, or none, are refused; null: no such limit.',
   })
   readonly not_before: Date | null;
-  @ApiProperty({ type: PolicyDto, description: 'What its tokens may do; {}: everything.' })
+  @ApiProperty({ type: PolicyDto, description: 'What its tokens may do; {} restricts nothing.' })
   readonly policy: object;
-  @ApiProperty({ description: 'When it was made.' }) readonly created_at: Date;
-  @ApiProperty({ description: 'When it was changed last.' }) readonly updated_at: Date;
+  @ApiProperty({ description: 'When it was created.' }) readonly created_at: Date;
+  @ApiProperty({ description: 'When it was last changed.' }) readonly updated_at: Date;
 
   constructor(row: IssuerEntity) {
     this.id = row.id;
@@ -32,7 +32,7 @@ export class IssuerView {
   }
 }
 
-/** A key as the admin API shows it: without its secret. */
+/** A key in the admin API, without its secret. */
 export class KeyView {
   @ApiProperty({ format: 'uuid', description: 'The `kid` of its tokens.' }) readonly id: string;
   @ApiProperty({ enum: ['HS256', 'HS384', 'HS512'], description: 'The `alg` of its tokens.' })
@@ -40,20 +40,20 @@ export class KeyView {
   @ApiProperty({
     type: Date,
     nullable: true,
-    description: 'The key counts from this moment on; null: at once.',
+    description: 'When the key becomes valid; null: at once.',
   })
   readonly not_before: Date | null;
   @ApiProperty({
     type: Date,
     nullable: true,
-    description: 'The key counts no more from this moment on; null: until it is revoked.',
+    description: 'When the key expires; null: never.',
   })
   readonly not_after: Date | null;
-  @ApiProperty({ type: 'integer', description: 'Accepted tokens, some seconds behind.' })
+  @ApiProperty({ type: 'integer', description: 'Accepted tokens, delayed by some seconds.' })
   readonly uses: number;
-  @ApiProperty({ type: Date, nullable: true, description: 'Some seconds behind; null: never yet.' })
+  @ApiProperty({ type: Date, nullable: true, description: 'Delayed by some seconds; null: never.' })
   readonly last_used_at: Date | null;
-  @ApiProperty({ description: 'When it was made.' }) readonly created_at: Date;
+  @ApiProperty({ description: 'When it was created.' }) readonly created_at: Date;
 
   constructor(row: IssuerKeyEntity) {
     this.id = row.id;
@@ -66,11 +66,12 @@ export class KeyView {
   }
 }
 
-/** A new key with its secret: the one time that it is shown. */
+/** A new key with its secret, which no other response contains. */
 export class NewKeyView extends KeyView {
-  @ApiProperty({ description: 'Sign with its ASCII text. Shown this once.' }) readonly secret: string;
+  @ApiProperty({ description: 'To sign with, as its ASCII text. It is not shown again.' })
+  readonly secret: string;
 
-  @ApiProperty({ description: 'All that a backend needs in one URL: origin, issuer id, secret, `kid`.' })
+  @ApiProperty({ description: 'What a backend needs, as one URL: origin, issuer id, secret, `kid`.' })
   readonly dsn: string;
 
   constructor(row: IssuerKeyEntity, secret: string, origin: string) {
@@ -78,7 +79,7 @@ export class NewKeyView extends KeyView {
     this.secret = secret;
     const dsn = new URL(origin);
     dsn.username = row.issuerId;
-    // The setter leaves a percent sign as it is.
+    // The setter does not escape a percent sign.
     dsn.password = encodeURIComponent(secret);
     dsn.searchParams.set('kid', row.id);
     this.dsn = dsn.href;
@@ -106,6 +107,10 @@ export class NewIssuerView extends IssuerView {
 export class IssuerPageView {
   @ApiProperty({ type: [IssuerView], description: 'The rows of this page.' })
   readonly items!: readonly IssuerView[];
-  @ApiProperty({ type: String, nullable: true, description: 'Where the next page starts; null on the last.' })
+  @ApiProperty({
+    type: String,
+    nullable: true,
+    description: 'The `cursor` of the next page; null on the last.',
+  })
   readonly next_cursor!: string | null;
 }

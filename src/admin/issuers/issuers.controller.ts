@@ -31,7 +31,7 @@ export class IssuersController {
   ) {}
 
   @Post()
-  @Route('Makes an issuer and its first key', ['invalid_host', 'id_taken'])
+  @Route('Creates an issuer and its first key', ['invalid_host', 'id_taken'])
   @Idempotent()
   @ApiCreatedResponse({ type: NewIssuerView })
   async create(@Body() dto: CreateIssuerDto, @Origin() requestOrigin: RequestOrigin): Promise<NewIssuerView> {
@@ -66,7 +66,7 @@ export class IssuersController {
   }
 
   @Delete(':id')
-  @Route('Deletes an issuer that has no images and overlays', ['issuer_not_found', 'issuer_not_empty'])
+  @Route('Deletes an issuer without images and overlays', ['issuer_not_found', 'issuer_not_empty'])
   @HttpCode(204)
   @ApiNoContentResponse()
   async delete(@Param('id') id: string): Promise<void> {
@@ -74,7 +74,7 @@ export class IssuersController {
   }
 
   @Post(':id/keys')
-  @Route('Makes a further key', ['invalid_host', 'issuer_not_found', 'too_many_keys'])
+  @Route('Creates a further key', ['invalid_host', 'issuer_not_found', 'too_many_keys'])
   @AllowIssuerScopedKeys()
   @Idempotent()
   @ApiCreatedResponse({ type: NewKeyView })
@@ -89,7 +89,7 @@ export class IssuersController {
   }
 
   @Patch(':id/keys/:key_id')
-  @Route('Sets when a key counts', ['issuer_not_found', 'key_not_found'])
+  @Route('Sets when a key is valid', ['issuer_not_found', 'key_not_found'])
   @AllowIssuerScopedKeys()
   @ApiOkResponse({ type: KeyView })
   async updateKey(

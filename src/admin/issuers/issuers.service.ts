@@ -37,13 +37,13 @@ import { IssuerKeyEntity } from '../../platform/database/entities/issuer-key.ent
 const MAX_KEYS = 8;
 const SECRET_BYTES = 32;
 
-/** A stored key, and the secret that is never read back. */
+/** A stored key with its secret, which is not returned again. */
 export interface NewKey {
   readonly row: IssuerKeyEntity;
   readonly secret: string;
 }
 
-/** Issuers and their keys, for the admin API and the CLI. */
+/** Creates and changes issuers and their keys. */
 @Injectable()
 export class IssuersService {
   constructor(
@@ -57,10 +57,10 @@ export class IssuersService {
   /**
    * Creates an issuer and its first key. Without a policy it gets `DEFAULT_POLICY`.
    * @throws IdTakenError (409)
-   * @throws InvalidRequestError (422) for a policy that names rows which are not the issuer's.
+   * @throws InvalidRequestError (422) for a policy that refers to rows that are not the issuer's.
    */
   async create(dto: CreateIssuerDto, key: CreateKeyDto = {}): Promise<{ row: IssuerEntity; key: NewKey }> {
-    const made = await translateConstraintErrors(
+    const created = await translateConstraintErrors(
       this.dataSource.transaction(async (manager) => {
         const policy =
           dto.policy === undefined ? (this.environment.defaultPolicy ?? {}) : documentOf(dto.policy);
@@ -77,8 +77,8 @@ export class IssuersService {
         return { row, key: await this.insertKey(manager, row.id, key) };
       }),
     );
-    this.forget(made.row.id);
-    return made;
+    this.invalidate(created.row.id);
+    return created;
   }
 
   /** @throws IssuerNotFoundError (404) */
@@ -115,7 +115,7 @@ export class IssuersService {
       await manager.update(IssuerEntity, { id: issuerId }, values);
       return this.getRow(issuerId, manager);
     });
-    this.forget(issuerId);
+    this.invalidate(issuerId);
     return row;
   }
 
@@ -123,7 +123,7 @@ export class IssuersService {
   async delete(id: string): Promise<void> {
     const { id: issuerId } = await this.getRow(id);
     await this.dataSource.transaction(async (manager) => {
-      // The lock keeps a concurrent insert of an image waiting, which then finds its issuer gone.
+      // A concurrent insert of an image waits for the lock, and then fails without its issuer.
       await manager.findOne(IssuerEntity, { where: { id: issuerId }, lock: { mode: 'pessimistic_write' } });
       const used =
         (await manager.existsBy(ImageEntity, { issuerId })) ||
@@ -132,10 +132,10 @@ export class IssuersService {
       await manager.delete(ImageEntity, { issuerId, deletedAt: Not(IsNull()) });
       await manager.delete(IssuerEntity, { id: issuerId });
     });
-    this.forget(issuerId);
+    this.invalidate(issuerId);
   }
 
-  /** A further key: the older ones stay live until their `not_after` or revocation. @throws TooManyKeysError (409) */
+  /** Creates a further key; the others stay valid. @throws TooManyKeysError (409) */
   async addKey(id: string, dto: CreateKeyDto): Promise<NewKey> {
     const { id: issuerId } = await this.getRow(id);
     const key = await this.dataSource.transaction(async (manager) => {
@@ -148,16 +148,16 @@ export class IssuersService {
         throw new TooManyKeysError(MAX_KEYS);
       return this.insertKey(manager, issuerId, dto);
     });
-    this.forget(issuerId);
+    this.invalidate(issuerId);
     return key;
   }
 
-  /** Sets when a key counts. @throws KeyNotFoundError (404) */
+  /** Sets when a key is valid. @throws KeyNotFoundError (404) */
   async updateKey(id: string, keyId: string, dto: UpdateKeyDto): Promise<IssuerKeyEntity> {
     const { id: uuid, issuerId } = await this.getKey(id, keyId);
     const where = { id: uuid, issuerId };
     const key = await this.dataSource.transaction(async (manager) => {
-      // Of two that come at once, each with one time, the second is judged by what the first has written.
+      // Of two concurrent changes, each of one time, the second is checked against what the first has written.
       const row = await manager.findOne(IssuerKeyEntity, { where, lock: { mode: 'pessimistic_write' } });
       if (row === null) throw new KeyNotFoundError();
       const { not_before: notBefore = row.notBefore, not_after: notAfter = row.notAfter } = dto;
@@ -166,17 +166,17 @@ export class IssuersService {
       await manager.update(IssuerKeyEntity, where, times);
       return this.getKey(id, keyId, manager);
     });
-    this.forget(issuerId);
+    this.invalidate(issuerId);
     return key;
   }
 
-  /** Revokes a key: its tokens are refused from now on. @throws KeyNotFoundError (404) */
+  /** Deletes a key: its tokens are refused from now on. @throws KeyNotFoundError (404) */
   async revokeKey(id: string, keyId: string): Promise<void> {
     const key = await this.getKey(id, keyId);
     await this.dataSource.transaction((manager) =>
       manager.delete(IssuerKeyEntity, { id: key.id, issuerId: key.issuerId }),
     );
-    this.forget(key.issuerId);
+    this.invalidate(key.issuerId);
   }
 
   private async insertKey(manager: EntityManager, issuerId: string, dto: CreateKeyDto): Promise<NewKey> {
@@ -226,12 +226,12 @@ export class IssuersService {
     return key;
   }
 
-  private forget(issuerId: string): void {
+  private invalidate(issuerId: string): void {
     this.directory.rowChanged({ table: 'issuers', id: issuerId, issuer_id: issuerId });
   }
 }
 
-/** The members that were given, for a column that is replaced as a whole. */
+/** The policy without undefined members, for a column that is replaced as a whole. */
 function documentOf(dto: PolicyDto): PolicyDocument {
   const { placeholder, ...rest } = dto;
   return omitUndefined({ ...rest, placeholder: placeholder?.toLowerCase() });

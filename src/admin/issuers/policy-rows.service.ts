@@ -8,10 +8,10 @@ import type { MappedChain } from '../../transformations/transformation.mapper.js
 import { describeFault, mapPolicySteps } from '../../policy/policy-members.js';
 import type { PolicyDocument } from '../../policy/policy.js';
 
-/** Holds a policy's ids to the issuer's own rows, when it is written. A row may go later: then what needs it is 404. */
+/** Checks, when a policy is written, that its ids are the issuer's rows. A row that is deleted later causes 404s. */
 @Injectable()
 export class PolicyRowsService {
-  /** @throws InvalidRequestError (422) naming every id that is no row of the issuer. */
+  /** @throws InvalidRequestError (422) naming every id that is not a row of the issuer. */
   async require(manager: EntityManager, issuerId: string, document: PolicyDocument): Promise<void> {
     const { mandatory_steps: mandatory = [], presets = {}, placeholder } = document;
     const lists: readonly (readonly [key: string, chain: MappedChain])[] = [
@@ -36,8 +36,7 @@ export class PolicyRowsService {
 
 function findRowFault(chain: MappedChain, overlays: ReadonlyMap<string, OverlayEntity>): string | null {
   const missing = chain.overlayIds.find((id) => !overlays.has(id));
-  // An overlay of another issuer is one that does not exist.
-  if (missing !== undefined) return `must name overlays of this issuer: ${missing} is none`;
+  if (missing !== undefined) return `must refer to overlays of this issuer: ${missing} is not one`;
   try {
     chain.components(overlays);
     return null;

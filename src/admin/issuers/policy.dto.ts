@@ -3,11 +3,11 @@ import type { ClaimProfile } from '../../tokens/claim-names.js';
 import { POLICY_MEMBERS } from '../../policy/policy-members.js';
 import type { PolicyDocument, PolicyStep, RedirectCache } from '../../policy/policy.js';
 
-/** A member of a policy, by the one table that knows what it may be. */
+/** A member of a policy, validated by the table of members. */
 const PolicyMember = (name: keyof PolicyDocument): PropertyDecorator =>
   CheckedMember({ ...POLICY_MEMBERS[name], optional: true });
 
-/** What an issuer's tokens may do, and what always happens. A member that is absent restricts nothing. */
+/** What an issuer's tokens may do. An omitted member restricts nothing. */
 export class PolicyDto implements PolicyDocument {
   @PolicyMember('base_chain') base_chain?: string[];
   @PolicyMember('allowed_keys') allowed_keys?: string[];

@@ -5,9 +5,9 @@ import { SecretBox, SecretBoxError } from '../../platform/secrets/secret-box.js'
 import { issuerKeyAad } from '../../directory/issuer-key-aad.js';
 import { StoredSecretsError } from './issuer.errors.js';
 
-/** Rows that one transaction of a rewrap holds. */
+/** Rows of one transaction of a rewrap. */
 const BATCH = 100;
-/** Secrets of one key that are tried at a start until one opens: a few may have been altered. */
+/** Secrets per key that the start tries to decrypt: a few may have been modified. */
 const SAMPLES = 20;
 /** Sorts before every id. */
 const NO_ID = '00000000-0000-0000-0000-000000000000';
@@ -18,17 +18,17 @@ interface StoredSecret {
   readonly secret: Buffer;
 }
 
-/** What a rewrap did. */
+/** The result of a rewrap. */
 export interface RewrapResult {
-  /** Secrets that are under the first key now, and were not. */
+  /** Secrets that were encrypted again under the first key. */
   readonly rewrapped: number;
-  /** Secrets that were under the first key already. */
+  /** Secrets that were already under the first key. */
   readonly already: number;
-  /** Keys whose secret does not open, by id: they stay as they are. */
+  /** Ids of keys whose secret cannot be decrypted; they are unchanged. */
   readonly failed: readonly string[];
 }
 
-/** The issuers' secrets as they are stored, each under one of the keys of `SECRETS_KEY`. */
+/** Encrypts the stored secrets again after a rotation of `SECRETS_KEY`. */
 @Injectable()
 export class StoredSecretsService {
   constructor(
@@ -36,10 +36,7 @@ export class StoredSecretsService {
     private readonly secretBox: SecretBox,
   ) {}
 
-  /**
-   * Seals every stored secret under the first key that is not under it yet. Whoever stops it loses one batch at the
-   * most, and the next run goes on; replicas read the keys anew as they are told of the rows.
-   */
+  /** Encrypts every stored secret under the first key. An interrupted run loses at most one batch; the next continues. */
   async rewrap(): Promise<RewrapResult> {
     const result = { rewrapped: 0, already: 0, failed: [] as string[] };
     for (let after = NO_ID; ;) {
@@ -54,12 +51,12 @@ export class StoredSecretsService {
       result.already += batch.length - stale.length;
       await this.dataSource.transaction(async (rows) => {
         for (const row of stale) {
-          const secret = openSecret(this.secretBox, row);
+          const secret = decryptSecret(this.secretBox, row);
           if (secret === null) {
             result.failed.push(row.id);
             continue;
           }
-          // Unless it was changed since it was read.
+          // Unless it has changed since it was read.
           await rows.query(
             `UPDATE issuer_keys SET secret = $1 WHERE id = $2 AND issuer_id = $3 AND secret = $4`,
             [
@@ -81,8 +78,8 @@ export class StoredSecretsService {
 }
 
 /**
- * Checks that `SECRETS_KEY` has every key that stored secrets are under, and that each opens one: a service under a
- * wrong one would answer every token 503.
+ * Checks that `SECRETS_KEY` has every key that secrets are stored under, and that each decrypts one: with a wrong key,
+ * every token would return 503.
  * @throws StoredSecretsError naming the variable and a row, never a value
  */
 export async function requireOpenSecrets(
@@ -90,7 +87,7 @@ export async function requireOpenSecrets(
   { secretsKeys }: Pick<Environment, 'secretsKeys'>,
 ): Promise<void> {
   const secretBox = new SecretBox(secretsKeys);
-  // By version and key id, the blob's first five bytes.
+  // Grouped by version and key id, the blob's first five bytes.
   const rows: (StoredSecret & { readonly of: number })[] = await dataSource.query(
     `SELECT id, issuer_id, secret, "of" FROM (
        SELECT id, issuer_id, secret,
@@ -100,12 +97,12 @@ export async function requireOpenSecrets(
       WHERE place <= $1`,
     [SAMPLES],
   );
-  const opened = new Set(rows.filter((row) => openSecret(secretBox, row) !== null).map(headOf));
-  const row = rows.find((candidate) => !opened.has(headOf(candidate)));
+  const decryptable = new Set(rows.filter((row) => decryptSecret(secretBox, row) !== null).map(headOf));
+  const row = rows.find((candidate) => !decryptable.has(headOf(candidate)));
   if (row !== undefined) throw new StoredSecretsError(row.of, row, secretBox.knows(row.secret));
 }
 
-function openSecret(secretBox: SecretBox, { id, issuer_id, secret }: StoredSecret): Buffer | null {
+function decryptSecret(secretBox: SecretBox, { id, issuer_id, secret }: StoredSecret): Buffer | null {
   try {
     return secretBox.decrypt(secret, issuerKeyAad(issuer_id, id));
   } catch (error) {

@@ -8,14 +8,14 @@ export class AdminKeyRequiredError extends ProblemError {
     super('admin_key_required', detail);
   }
 
-  /** Of an `Authorization` header in another form. */
+  /** For an `Authorization` header in another form. */
   static ofForm(): AdminKeyRequiredError {
     return new AdminKeyRequiredError(
       'The Authorization header is not of the form `Bearer <key>`. Send the admin key in that form.',
     );
   }
 
-  /** Of a key that is not valid. It does not say why: whether a key existed is for its owner alone. */
+  /** For an invalid key. It gives no reason, since that would disclose whether a key existed. */
   static ofInvalidKey(): AdminKeyRequiredError {
     return new AdminKeyRequiredError(
       'The admin key is unknown, revoked or expired. Check it, or create another one.',
@@ -23,7 +23,7 @@ export class AdminKeyRequiredError extends ProblemError {
   }
 }
 
-/** 403: the admin key is good, and not for this (RFC 6750 §3.1). */
+/** 403: the admin key is valid, but does not allow the request (RFC 6750 §3.1). */
 export class InsufficientScopeError extends ProblemError {
   override readonly headers = { 'WWW-Authenticate': 'Bearer realm="admin", error="insufficient_scope"' };
 
@@ -35,9 +35,9 @@ export class InsufficientScopeError extends ProblemError {
     return new InsufficientScopeError(`This needs an admin key with the scope ${scope}.`);
   }
 
-  static ofLifetime(end: Date): InsufficientScopeError {
+  static ofLifetime(expiry: Date): InsufficientScopeError {
     return new InsufficientScopeError(
-      `This admin key ends at ${end.toISOString()}, and so must every key that it makes: set expires_at.`,
+      `This admin key expires at ${expiry.toISOString()}, so a key that it creates must not expire later: set expires_at.`,
     );
   }
 
@@ -46,12 +46,12 @@ export class InsufficientScopeError extends ProblemError {
   }
 }
 
-/** 409: the caller brought an id that a row has already. */
+/** 409: a row already has the id that the caller supplied. */
 export class IdTakenError extends ProblemError {
   override readonly extensions = { key: 'id' };
 
   constructor() {
-    super('id_taken', 'The id is taken. Bring another UUID, or leave `id` out to be given one.');
+    super('id_taken', 'The id is taken. Use another UUID, or omit `id` to have one generated.');
   }
 }
 
@@ -59,7 +59,7 @@ export class IdTakenError extends ProblemError {
 export class PublicIdTakenError extends ProblemError {
   override readonly extensions: ProblemExtensions;
 
-  /** Without a row that the caller may see, the public id is another issuer's, and nothing more is disclosed. */
+  /** By default nothing is disclosed but that another issuer has it. */
   constructor(
     detail = 'Another issuer has the public id: public ids are unique across all issuers. Use another one, or register a copy of the asset.',
     holder: ProblemExtensions = { taken_by: 'other_issuer' },
@@ -68,15 +68,15 @@ export class PublicIdTakenError extends ProblemError {
     this.extensions = { key: 'public_id', ...holder };
   }
 
-  /** An image or overlay that the caller may see has it. */
+  /** For an image or overlay that the caller may see. */
   static ofRow(kind: 'image' | 'overlay', { id, issuerId }: OwnedRow): PublicIdTakenError {
     return new PublicIdTakenError(
-      `The public id is registered already, as the ${kind} ${id} of the issuer ${issuerId}. Use that row, or delete it first.`,
+      `The public id is already registered as the ${kind} ${id} of the issuer ${issuerId}. Use that row, or delete it first.`,
       { taken_by: kind, row_id: id },
     );
   }
 
-  /** It is retained for an issuer whose rows the caller may see. */
+  /** For a retention that the caller may see. */
   static ofRetained({ id, issuerId }: OwnedRow): PublicIdTakenError {
     return new PublicIdTakenError(
       `The public id is retained for the issuer ${issuerId}, whose image or overlay was deleted or renamed. Register it for that issuer, or release it with DELETE /admin/retained-public-ids/${id}.`,

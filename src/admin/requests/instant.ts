@@ -1,4 +1,4 @@
-/** A moment as a DTO or a row has it, as a date; null stays null, and what was not given undefined. */
-export function toDate<None extends null | undefined>(moment: string | Date | None): Date | None {
-  return moment == null ? moment : new Date(moment);
+/** An instant of a DTO or a row as a `Date`; null and undefined are returned unchanged. */
+export function toDate<None extends null | undefined>(instant: string | Date | None): Date | None {
+  return instant == null ? instant : new Date(instant);
 }

@@ -19,14 +19,14 @@ import { findPublicIdFault } from '../../transformations/public-id.js';
 import { canonicalUuid } from '../../domain/uuid.js';
 import { LAYER_PUBLIC_ID_ALLOWED, writeAssetLayer } from '../../transformations/asset-layer.js';
 
-/** Every member of a request: what it must be, and how OpenAPI shows it. */
+/** A member of a request: one declaration for validation and OpenAPI. */
 interface Member {
   readonly description: string;
   readonly optional?: true;
   readonly default?: string | number | boolean;
 }
 
-/** A row's id, in lower case whatever the caller's. */
+/** A row's id, converted to lower case. */
 export function UuidMember(member: Member): PropertyDecorator {
   return memberOf(
     member,
@@ -36,7 +36,7 @@ export function UuidMember(member: Member): PropertyDecorator {
   );
 }
 
-/** Text that a person reads: 1 to `max` characters, no control characters. */
+/** Display text: 1 to `max` characters, no control characters. */
 export function TextMember({ max, ...member }: Member & { readonly max: number }): PropertyDecorator {
   return memberOf(
     member,
@@ -53,7 +53,7 @@ export function TextMember({ max, ...member }: Member & { readonly max: number }
   );
 }
 
-/** A public id as Cloudinary takes it, and as it can be signed. */
+/** A public id that Cloudinary accepts and that can be signed. */
 export function PublicIdMember({
   overlay,
   ...member
@@ -63,7 +63,7 @@ export function PublicIdMember({
     { type: String, minLength: 1, maxLength: 255 },
     check('isPublicId', (value) => {
       if (typeof value !== 'string') return 'must be a string';
-      // By the rules of an uploaded one, the strictest: its delivery type may change later.
+      // As if of type `upload`, the strictest: the delivery type may change later.
       if (overlay === true && writeAssetLayer({ publicId: value, deliveryType: 'upload' }) === undefined) {
         return `must name a layer: ${LAYER_PUBLIC_ID_ALLOWED}`;
       }
@@ -84,7 +84,7 @@ export function EnumMember({
   );
 }
 
-/** Some of a list, each once; at least one. */
+/** One or more of a list, each at most once. */
 export function EnumListMember({
   values,
   ...member
@@ -104,7 +104,6 @@ export function EnumListMember({
   );
 }
 
-/** A whole number. */
 export function IntegerMember({
   min,
   max,
@@ -124,7 +123,7 @@ export function BooleanMember(member: Member): PropertyDecorator {
   return memberOf(member, { type: Boolean }, IsBoolean({ message: 'must be true or false' }));
 }
 
-/** Text of a pattern. */
+/** Text that matches a pattern. */
 export function PatternMember({
   pattern,
   message,
@@ -133,28 +132,28 @@ export function PatternMember({
   return memberOf(member, { type: String, pattern: pattern.source }, Matches(pattern, { message }));
 }
 
-/** Where years have four digits, in UTC too. */
-const FIRST_MOMENT = Date.parse('0001-01-01T00:00:00Z');
-const LAST_MOMENT = Date.parse('9999-12-31T23:59:59.999Z');
+/** Years with four digits, in UTC too. */
+const FIRST_INSTANT = Date.parse('0001-01-01T00:00:00Z');
+const LAST_INSTANT = Date.parse('9999-12-31T23:59:59.999Z');
 
-/** A moment with its offset (RFC 3339), or null. */
+/** A date and time with offset (RFC 3339), or null. */
 export function InstantMember(member: Member): PropertyDecorator {
   return memberOf(
     member,
     { type: String, format: 'date-time', nullable: true },
-    check('isMoment', (value) =>
+    check('isInstant', (value) =>
       value === null ||
       (typeof value === 'string' &&
         /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/.test(value) &&
-        Date.parse(value) >= FIRST_MOMENT &&
-        Date.parse(value) <= LAST_MOMENT)
+        Date.parse(value) >= FIRST_INSTANT &&
+        Date.parse(value) <= LAST_INSTANT)
         ? null
         : 'must be a date and time with its offset, such as 2030-01-31T12:00:00Z, or null',
     ),
   );
 }
 
-/** A member whose rules stand elsewhere: what OpenAPI shows, and what is wrong with a value. */
+/** A member with a schema for OpenAPI and a validator that returns what is wrong, or null. */
 export function CheckedMember({
   schema,
   findFault,
@@ -167,8 +166,8 @@ export function CheckedMember({
 }
 
 /**
- * An object with members of its own.
- * @param named Objects that have a name, which the member may have instead.
+ * A nested object.
+ * @param named Objects that can be passed by name instead.
  */
 export function NestedMember({
   type,
@@ -210,7 +209,7 @@ function memberOf(
       ...(fallback === undefined ? {} : { default: fallback }),
       ...schema,
     }),
-    // Not `IsOptional`: it lets null through to columns that take none.
+    // Not `IsOptional`: it would accept null too.
     ...(optional === true ? [ValidateIf((_, value) => value !== undefined)] : []),
     ...checks,
   );

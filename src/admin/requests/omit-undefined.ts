@@ -1,7 +1,7 @@
-/** Members of which each may be there or not, and none is undefined. */
+/** Every member is optional, and none is undefined. */
 export type WithoutUndefined<T> = { [Member in keyof T]?: Exclude<T[Member], undefined> };
 
-/** The members that were given: a change that writes no others undoes nothing that is written beside it. */
+/** Omits undefined members, so that an update writes only what was sent and keeps concurrent writes of other columns. */
 export function omitUndefined<T extends object>(members: T): WithoutUndefined<T> {
   return Object.fromEntries(
     Object.entries(members).filter(([, value]) => value !== undefined),

@@ -6,33 +6,30 @@ import { IntegerMember, PatternMember } from './members.js';
 
 const MAX_LIMIT = 100;
 
-/** Query of a list: rows come in the order of their ids, so a page never shifts when rows are added. */
+/** The query of a list. Rows are ordered by id, so added rows shift no page. */
 export class PageQueryDto {
   @Transform(({ value }: { value: unknown }) =>
     typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value,
   )
-  @IntegerMember({ description: 'Rows a page.', min: 1, max: MAX_LIMIT, optional: true, default: 50 })
+  @IntegerMember({ description: 'Rows per page.', min: 1, max: MAX_LIMIT, optional: true, default: 50 })
   limit = 50;
 
   @PatternMember({
-    description: 'The `next_cursor` of the page before.',
+    description: 'The `next_cursor` of the previous page.',
     pattern: /^[\w-]{1,64}$/,
-    message: 'must be a next_cursor as it was given',
+    message: 'must be the next_cursor of a previous page',
     optional: true,
   })
   cursor?: string;
 }
 
-/** Rows of a list and where to go on, null at the end. */
+/** Rows of a list, and the cursor of the next page; null on the last. */
 interface Page<T> {
   readonly rows: T[];
   readonly nextCursor: string | null;
 }
 
-/**
- * One page of what a query builder selects, by the id of its main alias.
- * @throws InvalidRequestError (422) for a cursor that no page gave.
- */
+/** One page of a query, ordered by the id of its main alias. @throws InvalidRequestError (422) for an invalid cursor. */
 export async function findPage<T extends ObjectLiteral & { id: string }>(
   rows: SelectQueryBuilder<T>,
   { limit, cursor }: PageQueryDto,
@@ -52,6 +49,6 @@ export async function findPage<T extends ObjectLiteral & { id: string }>(
 function readCursor(cursor: string): string {
   const id = canonicalUuid(Buffer.from(cursor, 'base64url').toString());
   if (id === null)
-    throw new InvalidRequestError([{ key: 'cursor', detail: 'must be a next_cursor as it was given' }]);
+    throw new InvalidRequestError([{ key: 'cursor', detail: 'must be the next_cursor of a previous page' }]);
   return id;
 }

@@ -6,7 +6,7 @@ import { RetainedPublicIdEntity } from '../../platform/database/entities/retaine
 import { IssuerNotFoundError } from '../issuers/issuer.errors.js';
 import { IdTakenError, PublicIdTakenError } from './admin.errors.js';
 
-/** Runs a write and names the constraint it broke (SQLSTATE class 23): the database, not a look before, decides. */
+/** Awaits a write and translates the constraint that it violated (SQLSTATE class 23): checking beforehand would race. */
 export async function translateConstraintErrors<T>(write: Promise<T>): Promise<T> {
   try {
     return await write;
@@ -22,7 +22,7 @@ export async function translateConstraintErrors<T>(write: Promise<T>): Promise<T
 
 /**
  * Does the same for a write of an image or overlay, and reports which row has the public id if the caller may see it.
- * @param rows Outside of the write's transaction, which is aborted by then.
+ * @param rows Outside of the write's transaction, which is already aborted.
  */
 export async function translateAssetErrors<T>(
   rows: EntityManager,

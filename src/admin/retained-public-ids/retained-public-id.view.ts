@@ -2,10 +2,10 @@ import { ApiProperty } from '@nestjs/swagger';
 import { DELIVERY_TYPES, type DeliveryType } from '../../domain/image.js';
 import type { RetainedPublicIdEntity } from '../../platform/database/entities/retained-public-id.entity.js';
 
-/** A retained public id as the admin API shows it. */
+/** A retained public id in the admin API. */
 export class RetainedPublicIdView {
   @ApiProperty({ format: 'uuid', description: 'A UUID.' }) readonly id: string;
-  @ApiProperty({ format: 'uuid', description: 'The issuer that alone can register it.' })
+  @ApiProperty({ format: 'uuid', description: 'The only issuer that can register it.' })
   readonly issuer_id: string;
   @ApiProperty({ description: 'The public id in Cloudinary.' }) readonly public_id: string;
   @ApiProperty({ enum: [...DELIVERY_TYPES], description: 'Cloudinary’s type of the asset.' })
@@ -24,6 +24,10 @@ export class RetainedPublicIdView {
 export class RetainedPublicIdPageView {
   @ApiProperty({ type: [RetainedPublicIdView], description: 'The rows of this page.' })
   readonly items!: readonly RetainedPublicIdView[];
-  @ApiProperty({ type: String, nullable: true, description: 'Where the next page starts; null on the last.' })
+  @ApiProperty({
+    type: String,
+    nullable: true,
+    description: 'The `cursor` of the next page; null on the last.',
+  })
   readonly next_cursor!: string | null;
 }

@@ -11,7 +11,7 @@ export class RetainedPublicIdsController {
   constructor(private readonly retained: RetainedPublicIdsService) {}
 
   @Get()
-  @Route('Lists public ids that stay their issuer’s though no row has them')
+  @Route('Lists public ids that are retained for their last issuer')
   @AllowIssuerScopedKeys()
   @ApiOkResponse({ type: RetainedPublicIdPageView })
   async list(@Query() query: ListRetainedPublicIdsDto): Promise<RetainedPublicIdPageView> {
@@ -19,9 +19,9 @@ export class RetainedPublicIdsController {
     return { items: rows.map((row) => new RetainedPublicIdView(row)), next_cursor: nextCursor };
   }
 
-  // Closed to keys bound to an issuer: releasing decides about the other issuers too.
+  // Not for keys that are bound to an issuer: it affects other issuers.
   @Delete(':id')
-  @Route('Releases a public id, which any issuer can then register', ['public_id_not_retained'])
+  @Route('Releases a public id, so that any issuer can register it', ['public_id_not_retained'])
   @HttpCode(204)
   @ApiNoContentResponse()
   async release(@Param('id') id: string): Promise<void> {

@@ -7,7 +7,7 @@ import type { ListRetainedPublicIdsDto } from './retained-public-id.dto.js';
 import { RetainedPublicIdEntity } from '../../platform/database/entities/retained-public-id.entity.js';
 import { RetainedPublicIdNotFoundError } from './retained-public-id.errors.js';
 
-/** Public ids that stay their former issuer's, for the admin API and the CLI. */
+/** Public ids that are retained for their last issuer. */
 @Injectable()
 export class RetainedPublicIdsService {
   constructor(private readonly dataSource: DataSource) {}
