@@ -167,7 +167,7 @@ describe('revocations', () => {
   });
 
   const TEXT = 'must be text of 1 to 255 characters without control characters';
-  const ONE = 'must be given, or session_id instead';
+  const ONE = 'must be set, or session_id instead';
   it.each([
     [{}, 'jti', ONE],
     [{ jti: 'a', session_id: 'b' }, 'jti', ONE],

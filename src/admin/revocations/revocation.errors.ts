@@ -1,8 +1,8 @@
 import { ProblemError } from '../../domain/problem.error.js';
 
-/** 404: this issuer has no such revocation; it may have been restored, or forgotten after its `expires_at`. */
+/** 404: the issuer has no revocation with this id; it may have been restored, or deleted after its `expires_at`. */
 export class RevocationNotFoundError extends ProblemError {
   constructor() {
-    super('revocation_not_found', 'This issuer has no such revocation. Check the ids.');
+    super('revocation_not_found', 'The issuer has no revocation with this id. Check both ids.');
   }
 }

@@ -1,27 +1,27 @@
 import { ApiProperty } from '@nestjs/swagger';
 import type { RevocationEntity } from '../../platform/database/entities/revocation.entity.js';
 
-/** A revocation as the admin API shows it: one of `jti` and `session_id` is set. */
+/** A revocation in the admin API: one of `jti` and `session_id` is set. */
 export class RevocationView {
   @ApiProperty({ format: 'uuid', description: 'A UUID.' }) readonly id: string;
-  @ApiProperty({ format: 'uuid', description: 'Whose tokens it is about.' }) readonly issuer_id: string;
+  @ApiProperty({ format: 'uuid', description: 'The issuer of the tokens.' }) readonly issuer_id: string;
   @ApiProperty({
     type: String,
     nullable: true,
-    description: 'The `jti` of the token; null: it is about a session.',
+    description: 'The `jti` of the token; null for a session.',
   })
   readonly jti: string | null;
   @ApiProperty({
     type: String,
     nullable: true,
-    description: 'The `session_id` of the tokens; null: it is about one token.',
+    description: 'The `session_id` of the tokens; null for one token.',
   })
   readonly session_id: string | null;
-  @ApiProperty({ description: 'When it was made.' }) readonly revoked_at: Date;
+  @ApiProperty({ description: 'When it was created.' }) readonly revoked_at: Date;
   @ApiProperty({
     type: Date,
     nullable: true,
-    description: 'When the last token it is about has expired; null: it stays.',
+    description: 'When the last of the tokens expires; null: the revocation is kept.',
   })
   readonly expires_at: Date | null;
 
@@ -38,6 +38,10 @@ export class RevocationView {
 export class RevocationPageView {
   @ApiProperty({ type: [RevocationView], description: 'The rows of this page.' })
   readonly items!: readonly RevocationView[];
-  @ApiProperty({ type: String, nullable: true, description: 'Where the next page starts; null on the last.' })
+  @ApiProperty({
+    type: String,
+    nullable: true,
+    description: 'The `cursor` of the next page; null on the last.',
+  })
   readonly next_cursor!: string | null;
 }

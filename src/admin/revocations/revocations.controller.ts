@@ -38,7 +38,10 @@ export class RevocationsController {
   }
 
   @Delete(':revocation_id')
-  @Route('Takes a revocation back', ['issuer_not_found', 'revocation_not_found'])
+  @Route('Deletes a revocation, so that its tokens are valid again', [
+    'issuer_not_found',
+    'revocation_not_found',
+  ])
   @AllowIssuerScopedKeys()
   @HttpCode(204)
   @ApiNoContentResponse()

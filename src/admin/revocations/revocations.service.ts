@@ -15,12 +15,12 @@ import { RevocationEntity } from '../../platform/database/entities/revocation.en
 import { RevocationNotFoundError } from './revocation.errors.js';
 import type { RevocationKind } from '../../domain/revocation.js';
 
-/** Milliseconds between two looks for revocations that are about expired tokens alone. */
+/** Milliseconds between two removals of revocations whose tokens have all expired. */
 const PRUNE_INTERVAL = 10 * 60_000;
-/** Rows that one look deletes at the most. */
+/** Rows deleted at once. */
 const PRUNE_BATCH = 10_000;
 
-/** Revoked tokens and sessions, for the admin API. */
+/** Revokes and restores tokens and sessions. */
 @Injectable()
 export class RevocationsService implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger(RevocationsService.name);
@@ -37,8 +37,7 @@ export class RevocationsService implements OnApplicationBootstrap, OnApplication
   onApplicationBootstrap(): void {
     this.timer = setInterval(() => {
       this.prune().catch((error: unknown) => {
-        // The next look will do.
-        this.logger.warn(`Pruning failed: ${error instanceof Error ? error.message : 'no reason'}`);
+        this.logger.warn(`Could not delete expired revocations: ${String(error)}`);
       });
     }, PRUNE_INTERVAL).unref();
   }
@@ -48,13 +47,13 @@ export class RevocationsService implements OnApplicationBootstrap, OnApplication
   }
 
   /**
-   * Refuses tokens from now on. Revoking what is revoked already never shortens it.
-   * @throws IssuerNotFoundError (404) @throws InvalidRequestError (422) unless one of `jti` and `session_id` is given
+   * Refuses a token or session from now on. Revoking it again never shortens the revocation.
+   * @throws IssuerNotFoundError (404) @throws InvalidRequestError (422) unless exactly one of `jti` and `session_id` is set
    */
   async revoke(issuerId: string, dto: CreateRevocationDto): Promise<RevocationEntity> {
     const issuer = await this.requireIssuer(issuerId);
     const { kind, value } = readName(dto);
-    // A Date: Postgres rounds a finer fraction up, out of the last year that is allowed.
+    // A Date has milliseconds: Postgres would round a finer fraction up, past the last allowed year.
     const expiresAt = toDate(dto.expires_at ?? null);
     await translateConstraintErrors(
       this.dataSource.transaction((rows) =>
@@ -67,7 +66,7 @@ export class RevocationsService implements OnApplicationBootstrap, OnApplication
         ),
       ),
     );
-    this.forget(issuer);
+    this.invalidate(issuer);
     return this.rows.findOneByOrFail({ issuerId: issuer, kind, value });
   }
 
@@ -95,17 +94,17 @@ export class RevocationsService implements OnApplicationBootstrap, OnApplication
     return row;
   }
 
-  /** Tokens that it was about hold again, as far as they hold otherwise. @throws IssuerNotFoundError, RevocationNotFoundError (404) */
+  /** Deletes a revocation: its tokens are no longer refused for it. @throws IssuerNotFoundError, RevocationNotFoundError (404) */
   async restore(issuerId: string, id: string): Promise<void> {
     const row = await this.get(issuerId, id);
     await this.dataSource.transaction((rows) =>
       rows.delete(RevocationEntity, { id: row.id, issuerId: row.issuerId }),
     );
-    this.forget(row.issuerId);
+    this.invalidate(row.issuerId);
   }
 
   /**
-   * Deletes revocations whose last token expired an hour ago: more than the leeway, and than clocks may differ.
+   * Deletes revocations whose last token expired an hour ago: more than the leeway and clock skew.
    * @returns how many.
    */
   async prune(): Promise<number> {
@@ -122,14 +121,14 @@ export class RevocationsService implements OnApplicationBootstrap, OnApplication
 
   private async requireIssuer(issuerId: string): Promise<string> {
     const id = canonicalUuid(issuerId);
-    // The issuer of somebody else is one that does not exist.
+    // An issuer that the actor may not see is reported as not found.
     const found =
       id !== null && canAccess(id) && (await this.dataSource.getRepository(IssuerEntity).existsBy({ id }));
     if (!found) throw new IssuerNotFoundError();
     return id;
   }
 
-  private forget(issuerId: string): void {
+  private invalidate(issuerId: string): void {
     this.directory.rowChanged({ table: 'revocations', id: issuerId, issuer_id: issuerId });
   }
 }
@@ -140,5 +139,5 @@ function readName({ jti, session_id: sessionId }: CreateRevocationDto): {
 } {
   if (jti !== undefined && sessionId === undefined) return { kind: 'token', value: jti };
   if (sessionId !== undefined && jti === undefined) return { kind: 'session', value: sessionId };
-  throw new InvalidRequestError([{ key: 'jti', detail: 'must be given, or session_id instead' }]);
+  throw new InvalidRequestError([{ key: 'jti', detail: 'must be set, or session_id instead' }]);
 }
