@@ -45,7 +45,7 @@ const IN_PROGRESS = {
   title: 'Conflict',
   status: 409,
   code: 'idempotency_in_progress',
-  detail: 'A request with this Idempotency-Key is being worked on. Send it again for its answer.',
+  detail: 'A request with this Idempotency-Key is in progress. Send it again to get its response.',
 };
 const REUSED = {
   type: 'about:blank',

@@ -10,24 +10,24 @@ export class IdempotencyKeyReusedError extends ProblemError {
   }
 }
 
-/** 409: the first request of the key is still being worked on. */
+/** 409: the first request with the key is in progress. */
 export class IdempotencyInProgressError extends ProblemError {
   override readonly headers = { 'Retry-After': '1' };
 
   constructor() {
     super(
       'idempotency_in_progress',
-      'A request with this Idempotency-Key is being worked on. Send it again for its answer.',
+      'A request with this Idempotency-Key is in progress. Send it again to get its response.',
     );
   }
 }
 
-/** 409: the row was made, and the process ended before it could keep the answer. */
-export class IdempotencyAnswerLostError extends ProblemError {
+/** 409: the row was created, but its process ended before it stored the response. */
+export class IdempotencyResponseLostError extends ProblemError {
   constructor() {
     super(
       'idempotency_answer_lost',
-      'The request was carried out, but its answer was lost. Look for the row; it is not made twice.',
+      'The request was carried out, but its response was lost. Look for the row; it is not created twice.',
     );
   }
 }

@@ -19,8 +19,8 @@ import { IdempotencyService } from './idempotency.service.js';
 const KEY = /^[\x20-\x7e]{1,255}$/;
 
 /**
- * A route that creates a row: a request with an `Idempotency-Key` that comes again is given the first one's answer.
- * It stands above a decorator that reads the body, whose interceptor must come first.
+ * A route that creates a row: a retry with the same `Idempotency-Key` gets the first response. It must be above a
+ * decorator that reads the body, whose interceptor runs first.
  */
 export function Idempotent(): MethodDecorator {
   return applyDecorators(
@@ -29,12 +29,12 @@ export function Idempotent(): MethodDecorator {
       name: 'Idempotency-Key',
       required: false,
       schema: { type: 'string', minLength: 1, maxLength: 255, pattern: KEY.source },
-      description: '1 to 255 printable characters: for 24 hours, a repeat gets the first answer again.',
+      description: '1 to 255 printable characters: for 24 hours, a retry gets the first response again.',
     }),
   );
 }
 
-/** Answers are kept of what was created alone: a request that was refused created nothing, and may be tried again. */
+/** Only responses of created rows are stored: a refused request created nothing, and can be retried. */
 @Injectable()
 class IdempotencyInterceptor implements NestInterceptor {
   constructor(private readonly requests: IdempotencyService) {}
@@ -43,41 +43,41 @@ class IdempotencyInterceptor implements NestInterceptor {
     const http = context.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
     const key = request.headers['idempotency-key'];
-    const work = currentContext();
-    if (key === undefined || work === null) return next.handle();
+    const current = currentContext();
+    if (key === undefined || current === null) return next.handle();
     if (typeof key !== 'string' || !KEY.test(key)) {
       throw new InvalidRequestError([
         { key: 'Idempotency-Key', detail: 'must be 1 to 255 printable ASCII characters' },
       ]);
     }
     const reservation = await this.requests.reserve({
-      actor: work.actor.name,
+      actor: current.actor.name,
       route: `${request.method} ${resourceOf(request)}`,
       key,
       body: bodyOf(request),
     });
-    if ('answer' in reservation) {
+    if ('response' in reservation) {
       http.getResponse<FastifyReply>().header('Idempotency-Replayed', 'true');
-      return of(reservation.answer);
+      return of(reservation.response);
     }
-    return of(await this.execute({ ...work, reservation: reservation.id }, reservation.id, next));
+    return of(await this.execute({ ...current, reservation: reservation.id }, reservation.id, next));
   }
 
-  private async execute(work: RequestContext, id: string, next: CallHandler): Promise<unknown> {
-    let answer: unknown;
+  private async execute(context: RequestContext, id: string, next: CallHandler): Promise<unknown> {
+    let response: unknown;
     try {
-      answer = await runAs(work, () => lastValueFrom<unknown>(next.handle()));
+      response = await runAs(context, () => lastValueFrom<unknown>(next.handle()));
     } catch (error) {
-      // A request whose place was taken wrote nothing, and whose error that is does not matter.
+      // A retry has taken the reservation over, so this request wrote nothing, and its error does not matter.
       if (!(await this.requests.release(id))) throw new IdempotencyInProgressError();
       throw error;
     }
-    await this.requests.keep(id, answer);
-    return answer;
+    await this.requests.store(id, response);
+    return response;
   }
 }
 
-/** The path of the route's resource in one spelling: encoded characters and letter case of ids change nothing. */
+/** The resource's path, normalized: percent-encoding and the letter case of ids make no difference. */
 function resourceOf({ routeOptions: { url = '' }, params }: FastifyRequest): string {
   let path = url;
   for (const [name, value] of Object.entries(params as Readonly<Record<string, string>>)) {
@@ -86,7 +86,7 @@ function resourceOf({ routeOptions: { url = '' }, params }: FastifyRequest): str
   return path;
 }
 
-/** What the caller sent: a form's fields as they came, without what was filled in, and its file by content. */
+/** The body as sent: of a form, its fields without defaults, and the digest of its file. */
 function bodyOf({ body, formFields, original }: FastifyRequest): unknown {
   if (original === null) return body;
   return { fields: formFields, original: createHash('sha256').update(original).digest('hex') };
