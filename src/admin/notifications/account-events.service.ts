@@ -13,29 +13,28 @@ import { AssetStateEntity } from '../../platform/database/entities/asset-state.e
 import type { AssetName, Notification, Uploaded } from './notification.js';
 import { findIssuerOf } from '../../domain/registration-rule.js';
 
-/** Renames of one asset that are followed. */
+/** The number of renames of one asset that are followed. */
 const MAX_MOVES = 32;
-/** How long a state counts that no deleted row waits in: a notification is refused two hours after it was signed. */
-const KEPT = `interval '1 day'`;
+/** How long a state without deleted rows is kept: a notification is refused two hours after it was signed. */
+const RETENTION = `interval '1 day'`;
 
 type State = AssetStateEntity | null;
 
 /**
- * Lets the rows follow what happened in the account, each name by itself: the latest event decides, whatever the order
- * in which events are received and however often. The rows of an asset whose public id cannot be registered are deleted
- * until it is renamed to one that can; meanwhile the public id is retained for their issuer. Everything runs in the
- * caller's transaction.
+ * Applies the account's events to the rows. Per name the latest event wins, in whatever order and however often events
+ * are received. The rows of an asset whose public id cannot be registered are deleted until it is renamed to one that
+ * can; meanwhile the public id is retained for their issuer. Everything runs in the caller's transaction.
  */
 @Injectable()
 export class AccountEventsService {
   constructor(@Inject(ENVIRONMENT) private readonly environment: Pick<Environment, 'registrationRules'>) {}
 
-  /** @returns the rows that changed; a row may be named twice. */
+  /** @returns the rows that changed, possibly with duplicates. */
   async apply(rows: EntityManager, { at, event }: Notification): Promise<RowChange[]> {
     if (event.type === 'other') return [];
-    // One after the other, over all processes: an event may touch several names, and meet them in any order.
+    // Events are applied one at a time, across processes: each may change several names, in any order.
     await rows.query(
-      // What the account deletes or renames is not retained for its issuer: the asset is gone.
+      // A name that the account deletes or renames is not retained for its issuer: the asset no longer exists.
       `SELECT pg_advisory_xact_lock(hashtextextended('cloudinary_assets', 2)),
               set_config('pixseal.account_event', 'on', true)`,
     );
@@ -76,7 +75,7 @@ export class AccountEventsService {
     return this.register(rows, name, { ...known, facts: uploaded.facts }, at);
   }
 
-  /** A row for an asset that has none, where a rule says whose it is. */
+  /** Registers an asset without a row, if a rule assigns it to an issuer. */
   private async register(
     rows: EntityManager,
     name: AssetName,
@@ -122,7 +121,7 @@ export class AccountEventsService {
     const source = await findState(rows, from);
     const live = await findLive(rows, from);
     if (from.publicId === to.publicId || isOutdated(at, source, live)) return [];
-    // What can be renamed exists: an upload that is yet to be received followed the deletion.
+    // A renamed asset exists: it was uploaded after the deletion, in an event not yet received.
     const deleted = await findDeleted(rows, source);
     const image = live.image ?? deleted.image;
     const overlay = live.overlay ?? deleted.overlay;
@@ -141,14 +140,14 @@ export class AccountEventsService {
   }
 }
 
-/** Whether rows can have the name. */
+/** Whether a row can have the name. */
 function isRegistrable({ publicId }: AssetName): boolean {
   return findPublicIdFault(publicId) === null;
 }
 
-/** Whether a name's state, or its rows, are of after the end that an event at this time would be. */
+/** Whether a name's state or rows are newer than a deletion or rename at this time. */
 function isOutdated(at: Date, state: State, { image, overlay }: AssetRows): boolean {
-  // Versions are Unix seconds: an upload of the same second came before. An overlay has none, but was written in one.
+  // Versions are Unix seconds: an upload in the same second came before. Overlays have their time of writing instead.
   if (image !== null && image.version > secondsOf(at)) return true;
   if (overlay !== null && secondsOf(overlay.updatedAt) > secondsOf(at)) return true;
   if (state === null || state.at < at) return false;
@@ -162,19 +161,19 @@ interface Known {
 
 /** The higher version, with its format. */
 function newestOf<Version extends number | null>(
-  told: { readonly version: Version; readonly format: string | null },
+  reported: { readonly version: Version; readonly format: string | null },
   other: Known | null,
 ): { readonly version: Version | number; readonly format: string | null } {
   const known = other?.version ?? 0;
-  if (known > (told.version ?? 0)) return { version: known, format: other?.format ?? null };
-  return { version: told.version, format: told.format };
+  if (known > (reported.version ?? 0)) return { version: known, format: other?.format ?? null };
+  return { version: reported.version, format: reported.format };
 }
 
 async function findState(rows: EntityManager, { publicId, deliveryType }: AssetName): Promise<State> {
   return rows.findOneBy(AssetStateEntity, { publicId, deliveryType });
 }
 
-/** Where an asset of this name at this time is now: along the renames that came after. */
+/** The current name of the asset that had this name at this time: follows later renames. */
 async function follow(
   rows: EntityManager,
   name: AssetName,
@@ -189,7 +188,7 @@ async function follow(
   }
 }
 
-/** Writes a name's state whole. */
+/** Replaces a name's state. */
 async function put(
   rows: EntityManager,
   { publicId, deliveryType }: AssetName,
@@ -213,10 +212,10 @@ async function put(
 
 type Retained = Pick<RetainedPublicIdEntity, 'issuerId' | 'version'>;
 
-/** Ends the retention of a name whose asset is gone. @returns what was retained; null for nothing of that time. */
+/** Deletes the retention of a name whose asset no longer exists. @returns it; null for none of that time. */
 async function release(rows: EntityManager, name: AssetName, at: Date): Promise<Retained | null> {
   const retained = await rows.findOneBy(RetainedPublicIdEntity, name);
-  // As for rows: an asset with a later version is another one, which the event does not know yet.
+  // As for rows: a later version is of another asset, uploaded after the event.
   if (retained === null || retained.version > secondsOf(at)) return null;
   await rows.delete(RetainedPublicIdEntity, { id: retained.id });
   return retained;
@@ -244,11 +243,11 @@ async function retain(
 
 async function prune(rows: EntityManager): Promise<void> {
   await rows.query(
-    `DELETE FROM cloudinary_assets WHERE at < now() - ${KEPT} AND image_id IS NULL AND overlay_id IS NULL`,
+    `DELETE FROM cloudinary_assets WHERE at < now() - ${RETENTION} AND image_id IS NULL AND overlay_id IS NULL`,
   );
 }
 
-/** Whose an asset without rows is: a public id has one owner, whatever the delivery type. */
+/** The owner of an asset without rows: a public id has one owner across delivery types. */
 async function findOwner(rows: EntityManager, publicId: string, at: Date): Promise<Retained | null> {
   const owner =
     (await rows.findOneBy(ImageEntity, { publicId })) ??
@@ -269,7 +268,7 @@ async function findLive(rows: EntityManager, name: AssetName): Promise<AssetRows
   };
 }
 
-/** The rows that were deleted with an asset, or by its name, and still can come back. */
+/** The rows that were deleted with an asset, or for its name, and can still be restored. */
 async function findDeleted(rows: EntityManager, state: State): Promise<AssetRows> {
   if (state === null) return { image: null, overlay: null };
   const { deliveryType, publicId, imageId, overlayId, overlayIssuerId } = state;
@@ -283,9 +282,9 @@ async function findDeleted(rows: EntityManager, state: State): Promise<AssetRows
 }
 
 /**
- * Gives rows their asset's name. They are deleted where the asset is gone or the name cannot be registered, and come
- * back with it.
- * @param end Whether a later event deleted the asset, and when; else when it got the name.
+ * Gives rows their asset's new name. They are deleted if the asset was deleted or the name cannot be registered, and
+ * restored with it.
+ * @param end When the asset got the name, or, if it is gone, when a later event deleted it.
  */
 async function move(
   rows: EntityManager,
@@ -316,7 +315,7 @@ async function move(
         ? await deleteOverlay(rows, overlay)
         : await moveOverlay(rows, overlay, name, end.at)),
   ];
-  // The asset of a name that cannot be registered exists, and may be renamed to one that any issuer could register.
+  // The asset still exists, and could be renamed to a public id that any issuer may register.
   if (isDeleted && !end.gone) {
     await retain(rows, name, { issuerId: owner.issuerId, version: image?.version ?? secondsOf(end.at) });
   }
@@ -331,8 +330,8 @@ async function setVersion(rows: EntityManager, image: ImageEntity, known: Known)
 }
 
 /**
- * Gives an image a name. An image of the same issuer that has the name goes: its asset was overwritten.
- * @param deletedAt Null for one that is there.
+ * Renames an image. An image of the same issuer that has the name is deleted: its asset was overwritten.
+ * @param deletedAt Null for an image that exists.
  */
 async function moveImage(
   rows: EntityManager,
@@ -342,10 +341,10 @@ async function moveImage(
   deletedAt: Date | null,
 ): Promise<RowChange[]> {
   const { id, issuerId } = image;
-  const there = await rows.findOneBy(ImageEntity, { ...name, issuerId });
-  const changes = there === null ? [] : await deleteImage(rows, there, deletedAt ?? new Date());
-  // A version that was shown before is in caches: none that is lower is shown again.
-  const { version, format } = newestOf(known, newestOf(image, there));
+  const existing = await rows.findOneBy(ImageEntity, { ...name, issuerId });
+  const changes = existing === null ? [] : await deleteImage(rows, existing, deletedAt ?? new Date());
+  // Caches may have an earlier version's URL: the version never decreases.
+  const { version, format } = newestOf(known, newestOf(image, existing));
   await rows.update(
     ImageEntity,
     { id },
@@ -359,7 +358,7 @@ async function deleteImage(rows: EntityManager, image: ImageEntity, at: Date): P
   return [changeOf('images', image)];
 }
 
-/** Gives an overlay a name; it is deleted where no layer can have the name. @param at When it got the name. */
+/** Renames an overlay, or deletes it if no layer can have the name. @param at When it got the name. */
 async function moveOverlay(
   rows: EntityManager,
   overlay: OverlayEntity,
@@ -368,14 +367,14 @@ async function moveOverlay(
 ): Promise<RowChange[]> {
   const { id, issuerId } = overlay;
   if (writeAssetLayer({ ...name, deliveryType: 'upload' }) === undefined) {
-    // Without a row, its asset is still its issuer's.
+    // The asset still belongs to its issuer.
     const changed = await deleteOverlay(rows, overlay);
     await retain(rows, name, { issuerId, version: secondsOf(at) });
     return changed;
   }
-  const there = await rows.findOneBy(OverlayEntity, { ...name, issuerId });
-  const changes = there === null ? [] : await deleteOverlay(rows, there);
-  // A notification may come late: a later event must not look older than this one.
+  const existing = await rows.findOneBy(OverlayEntity, { ...name, issuerId });
+  const changes = existing === null ? [] : await deleteOverlay(rows, existing);
+  // Not the current time: the notification may be late, and a later event must not look older.
   const { affected } = await rows.update(OverlayEntity, { id }, { ...name, updatedAt: at });
   if (affected === 0) {
     await rows.insert(OverlayEntity, { id, issuerId, ...name, createdAt: at, updatedAt: at });
@@ -388,7 +387,7 @@ async function deleteOverlay(rows: EntityManager, overlay: OverlayEntity): Promi
   return [changeOf('overlays', overlay)];
 }
 
-/** Unix seconds, whole. */
+/** Whole Unix seconds. */
 const secondsOf = (at: Date): number => Math.floor(at.getTime() / 1_000);
 
 function changeOf(

@@ -1,6 +1,6 @@
 import { ProblemError } from '../../domain/problem.error.js';
 
-/** 401: a notification that Cloudinary did not sign, or not lately. */
+/** 401: a notification without Cloudinary's signature, or with an old one. */
 export class InvalidNotificationError extends ProblemError {
   constructor() {
     super(

@@ -3,18 +3,18 @@ import { InvalidRequestError } from '../../domain/request.errors.js';
 import { DELIVERY_TYPES, MAX_VERSION, type DeliveryType } from '../../domain/image.js';
 import type { AssetFacts } from '../../domain/registration-rule.js';
 
-/** Assets that one `delete` may name. */
+/** Assets of one `delete`. */
 const MAX_DELETED = 1_000;
-/** Characters of a public id, as Cloudinary and the database count them. */
+/** Code points of a public id. */
 const MAX_PUBLIC_ID = 255;
 
-/** An image as Cloudinary names it; its public id may be one that cannot be registered here. */
+/** An image's name in Cloudinary; its public id may not be registrable here. */
 export interface AssetName {
   readonly deliveryType: DeliveryType;
   readonly publicId: string;
 }
 
-/** An original that is there now. */
+/** A new original. */
 export interface Uploaded {
   readonly name: AssetName;
   readonly version: number;
@@ -22,14 +22,14 @@ export interface Uploaded {
   readonly facts: AssetFacts;
 }
 
-/** What happened in the account, as far as rows can follow it. */
+/** What happened in the account; `other` is ignored. */
 export type AccountEvent =
   | ({ readonly type: 'upload' } & Uploaded)
   | { readonly type: 'delete'; readonly names: readonly AssetName[] }
   | { readonly type: 'rename'; readonly from: AssetName; readonly to: AssetName }
   | { readonly type: 'other' };
 
-/** An event and when it happened, to the millisecond. */
+/** An event and its time, in milliseconds. */
 export interface Notification {
   readonly at: Date;
   readonly event: AccountEvent;
@@ -38,14 +38,13 @@ export interface Notification {
 type Members = Readonly<Record<string, unknown>>;
 
 /**
- * Reads a notification that is known to be Cloudinary's. Assets that no row can have (videos, fetched images) are
- * `other`, or left out.
- * @param sentAt Unix seconds of `X-Cld-Timestamp`: nothing happened after it was told.
- * @throws InvalidRequestError (422) for a body that is not of the form of its `notification_type`.
+ * Parses a verified notification. Assets that cannot have a row (videos, fetched images) are `other`, or omitted.
+ * @param sentAt Unix seconds of `X-Cld-Timestamp`: no event is later.
+ * @throws InvalidRequestError (422) for a body that does not have the form of its `notification_type`.
  */
 export function readNotification(body: string, sentAt: number): Notification {
   const members = readObject(body);
-  return { at: readMoment(members, sentAt * 1_000 + 999), event: readEvent(members) };
+  return { at: readTime(members, sentAt * 1_000 + 999), event: readEvent(members) };
 }
 
 function readEvent(members: Members): AccountEvent {
@@ -55,7 +54,7 @@ function readEvent(members: Members): AccountEvent {
     case 'delete': {
       const { resources } = members;
       if (!Array.isArray(resources) || resources.length > MAX_DELETED) {
-        throw fault('resources', `must be a list of ${MAX_DELETED} assets at the most`);
+        throw fault('resources', `must be a list of at most ${MAX_DELETED} assets`);
       }
       const names = resources.map((asset) => findName(isObject(asset) ? asset : {}, 'public_id'));
       return { type: 'delete', names: names.filter((name) => name !== null) };
@@ -85,20 +84,20 @@ function readUpload(members: Members): AccountEvent {
     version,
     format: typeof format === 'string' && /^[a-z0-9]{1,10}$/.test(format) ? format : null,
     facts: {
-      // Accounts with dynamic folders tell it apart from the public id.
+      // In accounts with dynamic folders it is independent of the public id.
       folder: typeof assetFolder === 'string' ? assetFolder.replaceAll(/^\/+|\/+$/g, '') : path,
       context: isObject(custom) ? custom : {},
     },
   };
 }
 
-/** The asset's name; null for a kind of asset that no row can have. @throws InvalidRequestError (422) for no name. */
+/** The asset's name; null if the asset cannot have a row. @throws InvalidRequestError (422) without a name. */
 function findName(members: Members, key: string): AssetName | null {
   const { [key]: publicId, resource_type: resourceType, type } = members;
   if (typeof publicId !== 'string') throw fault(key, 'must be a public id');
   const deliveryType = DELIVERY_TYPES.find((known) => known === type);
   if (resourceType !== 'image' || deliveryType === undefined) return null;
-  // Neither Cloudinary nor the database has such a text.
+  // Neither Cloudinary nor the database accepts such text.
   if (
     publicId === '' ||
     Array.from(publicId).length > MAX_PUBLIC_ID ||
@@ -110,10 +109,10 @@ function findName(members: Members, key: string): AssetName | null {
   return { deliveryType, publicId };
 }
 
-/** When it happened, from 1970 on: Cloudinary tells it to the fraction of a second, for some types to the second. */
-function readMoment({ notification_context: context, timestamp }: Members, latest: number): Date {
-  const told = (isObject(context) ? context['triggered_at'] : undefined) ?? timestamp;
-  const at = typeof told === 'string' ? Date.parse(told) : Number.NaN;
+/** When it happened: Cloudinary reports milliseconds, for some types seconds. */
+function readTime({ notification_context: context, timestamp }: Members, latest: number): Date {
+  const text = (isObject(context) ? context['triggered_at'] : undefined) ?? timestamp;
+  const at = typeof text === 'string' ? Date.parse(text) : Number.NaN;
   return new Date(Number.isNaN(at) ? latest : Math.max(0, Math.min(at, latest)));
 }
 

@@ -6,11 +6,11 @@ import { Observations } from '../../platform/observability/observations.js';
 import { NotificationsService } from './notifications.service.js';
 import { NOTIFICATIONS_PATH } from './raw-notification.js';
 
-/** What came of a notification. */
+/** The effect of a notification. */
 export class ReceiptView {
   @ApiProperty({
     type: 'integer',
-    description: 'Rows that changed; 0 for what is known already or concerns none.',
+    description: 'Rows that changed; 0 for an event that is already known or concerns no row.',
   })
   readonly changed!: number;
 }
@@ -24,7 +24,7 @@ export class NotificationsController {
   ) {}
 
   @Post()
-  @Route('Takes a notification of Cloudinary’s', [
+  @Route('Receives a notification from Cloudinary', [
     'invalid_notification',
     'issuer_not_found',
     'public_id_taken',

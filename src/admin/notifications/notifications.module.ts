@@ -5,7 +5,7 @@ import { AccountEventsService } from './account-events.service.js';
 import { NotificationsController } from './notifications.controller.js';
 import { NotificationsService } from './notifications.service.js';
 
-/** Only where there is an account: without its API secret nothing can be verified. */
+/** Only with an account: its API secret verifies notifications. */
 @Module({
   imports: [CloudinaryModule, OriginalsModule],
   controllers: [NotificationsController],

@@ -10,10 +10,10 @@ import { AccountEventsService } from './account-events.service.js';
 import { InvalidNotificationError } from './notification.errors.js';
 import { readNotification, type AccountEvent, type AssetName, type Notification } from './notification.js';
 
-/** Takes Cloudinary's notifications in. */
+/** Receives Cloudinary's notifications. */
 @Injectable()
 export class NotificationsService {
-  private turn: Promise<unknown> = Promise.resolve();
+  private queue: Promise<unknown> = Promise.resolve();
 
   constructor(
     private readonly verifier: NotificationVerifier,
@@ -24,30 +24,28 @@ export class NotificationsService {
   ) {}
 
   /**
-   * Lets the rows follow a notification: all that it changes, and its entries in the audit log, in one transaction.
+   * Applies a notification to the rows, in one transaction with its entries in the audit log.
    * @returns how many rows changed.
-   * @throws InvalidNotificationError (401); InvalidRequestError (422) for one that cannot be read; PublicIdTakenError
-   * (409), IssuerNotFoundError (404): then nothing has changed, and Cloudinary tells it again.
+   * @throws InvalidNotificationError (401); InvalidRequestError (422) for a malformed one; PublicIdTakenError (409),
+   * IssuerNotFoundError (404): nothing has changed, and Cloudinary sends it again.
    */
   async receive(signed: SignedNotification, requestId: string): Promise<number> {
     if (!this.verifier.isGenuine(signed)) throw new InvalidNotificationError();
     const notification = readNotification(signed.body, Number(signed.timestamp));
-    // They wait for each other in the database: one connection of the pool waits, and not all of them.
-    const done = this.turn.then(() =>
-      runAsSystem('cloudinary', () => this.carryOut(notification), requestId),
-    );
-    this.turn = done.catch(() => undefined);
+    // They wait for each other in the database; queued here, they occupy one connection of the pool.
+    const done = this.queue.then(() => runAsSystem('cloudinary', () => this.apply(notification), requestId));
+    this.queue = done.catch(() => undefined);
     return done;
   }
 
-  private async carryOut(notification: Notification): Promise<number> {
+  private async apply(notification: Notification): Promise<number> {
     let changes: RowChange[] = [];
     const write = async (): Promise<void> => {
       changes = await translateConstraintErrors(
         this.dataSource.transaction((rows) => this.events.apply(rows, notification)),
       );
     };
-    await namesLeft(notification.event).reduce<() => Promise<void>>(
+    await abandonedNames(notification.event).reduce<() => Promise<void>>(
       (inner, name) => () => this.store.removeOrphanAfter(name, inner),
       write,
     )();
@@ -56,8 +54,8 @@ export class NotificationsService {
   }
 }
 
-/** Names that rows may have no more: outside of mode `cloudinary`, originals are kept under them. */
-function namesLeft(event: AccountEvent): readonly AssetName[] {
+/** Names that rows may no longer have: outside of mode `cloudinary`, their stored originals may be unused. */
+function abandonedNames(event: AccountEvent): readonly AssetName[] {
   switch (event.type) {
     case 'delete':
       return event.names;

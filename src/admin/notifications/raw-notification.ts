@@ -3,9 +3,8 @@ import type { FastifyInstance } from 'fastify';
 export const NOTIFICATIONS_PATH = '/cloudinary/notifications';
 
 /**
- * Leaves the JSON of notifications as text, since their signature is of the text. Every other body is parsed as Fastify
- * does by default.
- * @param revise Reads the text of a body that was parsed again; what it throws is the response.
+ * Leaves the JSON of notifications as text, which is what is signed. Other bodies are parsed as Fastify does by default.
+ * @param revise Checks a parsed body against its text; what it throws is the response.
  */
 export function keepNotificationsRaw(
   server: FastifyInstance,
