@@ -90,7 +90,7 @@ describe('signToken', () => {
     expect(payloadOf(await signToken({ ...bound, exp }))).toMatchObject({ exp: 5 });
   });
 
-  const IMAGES = "the image’s id, a list of ids, or 'any' for a token that opens every image of the issuer";
+  const IMAGES = "the image’s id, a list of ids, or 'any' for all images of the issuer";
   const TIME = 'a Date, or a number of seconds since 1970';
   const ALL =
     'issuerId, secret, imageId, algorithm, kid, transformations, exp, nbf, iat, jti, sessionId, sharinpix, baseUrl';
@@ -106,8 +106,8 @@ describe('signToken', () => {
     ]),
     // Every other option that is given without a value.
     ...(['exp', 'nbf', 'iat'] as const).flatMap((name): [unknown, string][] => [
-      [{ ...bound, [name]: undefined }, `\`${name}\` is undefined. Pass ${TIME}, or leave the option out.`],
-      [{ ...bound, [name]: null }, `\`${name}\` is null. Pass ${TIME}, or leave the option out.`],
+      [{ ...bound, [name]: undefined }, `\`${name}\` is undefined. Pass ${TIME}, or omit the option.`],
+      [{ ...bound, [name]: null }, `\`${name}\` is null. Pass ${TIME}, or omit the option.`],
       [{ ...bound, [name]: '1h' }, `\`${name}\` must be ${TIME}.`],
       [{ ...bound, [name]: '1900000000' }, `\`${name}\` must be ${TIME}.`],
       [{ ...bound, [name]: true }, `\`${name}\` must be ${TIME}.`],
@@ -127,16 +127,16 @@ describe('signToken', () => {
     ],
     [
       { ...bound, algorithm: undefined },
-      '`algorithm` is undefined. Pass HS256, HS384 or HS512, or leave the option out.',
+      '`algorithm` is undefined. Pass HS256, HS384 or HS512, or omit the option.',
     ],
     [{ ...bound, algorithm: 'RS256' }, '`algorithm` must be HS256, HS384 or HS512.'],
     [{ ...bound, algorithm: 'none' }, '`algorithm` must be HS256, HS384 or HS512.'],
-    [{ ...bound, kid: null }, '`kid` is null. Pass the id of the key, or leave the option out.'],
+    [{ ...bound, kid: null }, '`kid` is null. Pass the id of the key, or omit the option.'],
     [{ ...bound, jti: 7 }, '`jti` must be text of 1 to 255 characters.'],
     [{ ...bound, jti: 'x'.repeat(256) }, '`jti` must be text of 1 to 255 characters.'],
     [
       { ...bound, sessionId: undefined },
-      '`sessionId` is undefined. Pass text of 1 to 255 characters, or leave the option out.',
+      '`sessionId` is undefined. Pass text of 1 to 255 characters, or omit the option.',
     ],
     [
       { ...bound, transformations: { width: 5 } },
@@ -224,7 +224,7 @@ describe('signToken', () => {
     const transformations = [{ width: 400 }, step] as readonly Step[];
     await expect(signToken({ ...bound, transformations })).rejects.toThrow(
       new TypeError(
-        `signToken: step 2${place} is ${what}. Pass text, a finite number, true, false, null, an array or a plain object, or leave the key out.`,
+        `signToken: step 2${place} is ${what}. Pass text, a finite number, true, false, null, an array or a plain object, or omit the key.`,
       ),
     );
   });
@@ -325,9 +325,9 @@ describe('imageUrl', () => {
     [{ imageId: null }, '`imageId` is null. Pass the image’s id.'],
     [{ imageId: '' }, '`imageId` is empty. Pass the image’s id.'],
     [{ imageId: 5 }, '`imageId` is not text. Pass the image’s id.'],
-    [{ token: undefined }, '`token` is undefined. Pass a token, or leave it out for a public image.'],
-    [{ token: null }, '`token` is null. Pass a token, or leave it out for a public image.'],
-    [{ token: '' }, '`token` is empty. Pass a token, or leave it out for a public image.'],
+    [{ token: undefined }, '`token` is undefined. Pass a token, or omit it for a public image.'],
+    [{ token: null }, '`token` is null. Pass a token, or omit it for a public image.'],
+    [{ token: '' }, '`token` is empty. Pass a token, or omit it for a public image.'],
   ])('refuses %j', (change, message) => {
     const parts = { baseUrl: 'https://img.example.com', imageId: IMAGE_ID, token: 'a.b.c', ...change };
     expect(() => imageUrl(parts as never)).toThrow(new TypeError(`imageUrl: ${message}`));
@@ -382,7 +382,7 @@ describe('readDsn', () => {
     'https://a:b%zz@h/',
   ])('refuses %j, and does not repeat it', (dsn) => {
     expect(() => readDsn(dsn)).toThrow(
-      new TypeError('This is no dsn of an issuer’s key: https://<issuer id>:<secret>@<host>/?kid=<key id>'),
+      new TypeError('Not a valid DSN. Expected https://<issuer id>:<secret>@<host>/?kid=<key id>'),
     );
   });
 });

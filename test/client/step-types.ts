@@ -62,9 +62,9 @@ const member = (name: string, type: string, doc: readonly string[] = []): string
 export async function writeStepTypes(): Promise<string> {
   const color = PARAMETERS.find(({ key }) => key === 'color');
   const colors = color?.kind === 'value' ? typesOf(color.grammar.shape) : [];
-  const text = `// Made from src/transformations/vocabulary.ts by test/client/step-types.spec.ts: not to be edited.
+  const text = `// Generated from src/transformations/vocabulary.ts by test/client/step-types.spec.ts; do not edit.
 
-/** Any text, in a union whose words an editor still suggests. */
+/** Any text, in a union whose literals an editor still suggests. */
 type Text = string & Record<never, never>;
 
 /** A CSS colour name, or \`#\` or \`rgb:\` with hex digits. */
@@ -82,16 +82,16 @@ type Flag = ${union([
 /** A flag, several in an array, or several joined by dots. */
 type Flags = Flag | readonly (Flag | Text)[] | Text;
 
-/** A text as a layer: with a font and its size, or the name of a style. */
+/** A text layer: with a font and its size, or the name of a style. */
 export interface TextLayer {
   readonly text: string;
   ${[...TEXT_LAYER_MEMBERS].map(([name, { shape }]) => member(name, union(typesOf(shape)))).join('\n')}
 }
 
-/** A step of a token. Keys and values are those of Cloudinary's SDKs; ranges are the service's to judge. */
+/** A step of a token. Keys and values are those of Cloudinary's SDKs; the service checks their ranges. */
 export interface Step {
   ${PARAMETERS.map((parameter) => member(parameter.key, typeOf(parameter), [parameter.code === '' ? 'Short for `width` and `height`.' : `\`${parameter.code}\` in the URL.`])).join('\n')}
-  /** The name of a preset of the issuer's policy; then the step has no other key. */
+  /** The name of a preset of the issuer's policy; the step must have no other key. */
   readonly preset?: string;
 }
 `;

@@ -1,14 +1,14 @@
 import { readBaseUrl } from './image-url.js';
 
-/** One picture that is asked for. */
+/** One image to deliver. */
 export interface DeliveryItem {
-  /** May be absent where the token names the image. */
+  /** Optional if the token contains the image's id. */
   readonly imageId?: string;
-  /** May be absent for a public image. */
+  /** Optional for a public image. */
   readonly token?: string;
 }
 
-/** A refusal as the service words it (RFC 9457); `code` is stable. */
+/** A problem document (RFC 9457); `code` is stable. */
 export interface Problem {
   readonly type: string;
   readonly title: string;
@@ -25,57 +25,57 @@ export type Delivery =
       readonly imageId: string;
       /** The signed URL. */
       readonly url: string;
-      /** Where the redirect would point, by the delivery mode. */
+      /** The `Location` of the redirect, which depends on the delivery mode. */
       readonly location: string;
       readonly problem?: undefined;
     }
   | { readonly imageId: string | null; readonly problem: Problem };
 
-/** As much of `fetch` as is used. */
+/** The part of `fetch` that is used. */
 type Fetch = (
   url: string,
   init: { method: string; headers: Record<string, string>; body: string },
 ) => Promise<{ readonly status: number; json(): Promise<unknown> }>;
 
-/** What to ask for, and whom. */
+/** The options of `deliveries`. */
 export interface Deliver {
   readonly baseUrl: string;
   readonly items: readonly DeliveryItem[];
-  /** Instead of the runtime's own. */
+  /** Default: the runtime's `fetch`. */
   readonly fetch?: Fetch;
 }
 
-/** The service refused a request as a whole, or what answered was not the service. */
+/** The service refused the whole request, or the response is not the service's. */
 export class PixsealError extends Error {
   constructor(
-    /** Of the HTTP answer. */
+    /** The HTTP status. */
     readonly status: number,
-    /** Null where the answer was no problem document. */
+    /** Null if the response is not a problem document. */
     readonly problem: Problem | null,
   ) {
-    super(problem === null ? `The answer was ${status}.` : `${problem.code}: ${problem.detail}`);
+    super(problem === null ? `The response status was ${status}.` : `${problem.code}: ${problem.detail}`);
     this.name = 'PixsealError';
   }
 }
 
-/** Items that the service takes at once. */
+/** Items per request, as the service accepts. */
 const MAX_ITEMS = 500;
 
 /**
- * The URLs of many pictures (`POST /deliveries`), each item its own result or problem, in order. More than 500 are
- * asked for in several requests, one after another.
- * @throws TypeError for a `baseUrl` that is not an absolute URL, and for `items` that are not an array.
- * @throws PixsealError where a request fails as a whole, or is answered with anything but a result for each item;
- * whatever `fetch` throws, also while the answer is read.
+ * Gets the URLs of many images (`POST /deliveries`): a result or a problem per item, in order. More than 500 items are
+ * sent in several requests, one after another.
+ * @throws TypeError for a `baseUrl` that is not an absolute URL, or `items` that are not an array.
+ * @throws PixsealError if a request fails as a whole, or its response does not have a result for each item; what `fetch`
+ * throws, also while the response is read.
  */
-export async function deliveries({ baseUrl, items, fetch: ask = fetch }: Deliver): Promise<Delivery[]> {
+export async function deliveries({ baseUrl, items, fetch: send = fetch }: Deliver): Promise<Delivery[]> {
   const origin = readBaseUrl('deliveries', baseUrl);
   const list: unknown = items;
   if (!Array.isArray(list)) throw new TypeError('deliveries: `items` must be an array.');
   const delivered: Delivery[] = [];
   for (let from = 0; from < items.length; from += MAX_ITEMS) {
     const some = items.slice(from, from + MAX_ITEMS);
-    const response = await ask(`${origin}/deliveries`, {
+    const response = await send(`${origin}/deliveries`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ deliveries: some.map(({ imageId, token }) => ({ image_id: imageId, token })) }),
@@ -94,18 +94,18 @@ export async function deliveries({ baseUrl, items, fetch: ask = fetch }: Deliver
   return delivered;
 }
 
-/** By its name: in Jest, `fetch` throws those of another realm. */
+/** By name: in Jest, `fetch` throws errors of another realm. */
 function isSyntaxError(error: unknown): boolean {
   return typeof error === 'object' && error !== null && 'name' in error && error.name === 'SyntaxError';
 }
 
-function hasDeliveries(body: unknown, asked: number): body is { deliveries: { image_id: string | null }[] } {
+function hasDeliveries(body: unknown, count: number): body is { deliveries: { image_id: string | null }[] } {
   return (
     typeof body === 'object' &&
     body !== null &&
     'deliveries' in body &&
     Array.isArray(body.deliveries) &&
-    body.deliveries.length === asked
+    body.deliveries.length === count
   );
 }
 

@@ -1,6 +1,6 @@
 /**
- * What a key's `dsn` holds: all that `signToken` and `imageUrl` need with a key of HS256. It says nothing of the
- * algorithm: with a key of HS384 or HS512, `signToken` needs that `algorithm` beside it.
+ * The parts of a key's `dsn`: what `signToken` and `imageUrl` need. It does not contain the algorithm: for a key of
+ * HS384 or HS512, pass `algorithm` to `signToken` too.
  */
 export interface Dsn {
   readonly issuerId: string;
@@ -13,16 +13,14 @@ export interface Dsn {
 const DSN = /^(https?:\/\/)([^:/?#@]+):([^/?#@]+)@([^/?#]+)\/?(?:\?kid=([^&#]+))?$/;
 
 /**
- * Reads the `dsn` that the admin API and `pixseal issuer create` give with a new key.
- * @throws TypeError for any other text, which it does not repeat: it may hold a secret.
+ * Parses the `dsn` of a new key, which the admin API and `pixseal issuer create` return.
+ * @throws TypeError for any other text; the message does not repeat it, since it may contain a secret.
  */
 export function readDsn(dsn: string): Dsn {
   const [, scheme, issuerId, escapedSecret = '', host, kid] = DSN.exec(dsn) ?? [];
   const secret = decode(escapedSecret);
   if (scheme === undefined || issuerId === undefined || secret === undefined || host === undefined) {
-    throw new TypeError(
-      'This is no dsn of an issuer’s key: https://<issuer id>:<secret>@<host>/?kid=<key id>',
-    );
+    throw new TypeError('Not a valid DSN. Expected https://<issuer id>:<secret>@<host>/?kid=<key id>');
   }
   return {
     issuerId,
@@ -32,7 +30,7 @@ export function readDsn(dsn: string): Dsn {
   };
 }
 
-/** Undefined where a percent sign escapes nothing. */
+/** Undefined for an invalid percent-encoding. */
 function decode(escaped: string): string | undefined {
   try {
     return decodeURIComponent(escaped);

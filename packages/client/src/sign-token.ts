@@ -1,53 +1,53 @@
 import type { Step } from './step.js';
 
-/** A token's claims, and the key that signs it. An option that is given must have a value: leave out what is not set. */
+/** A token's claims, and the key that signs it. Omit an option instead of passing undefined. */
 export interface TokenOptions {
   /** The token's `iss`. */
   readonly issuerId: string;
-  /** The key's secret, as it was shown: it is used as its text. */
+  /** The key's secret as shown, not decoded. */
   readonly secret: string;
   /** The key's algorithm. Default: `HS256`. */
   readonly algorithm?: 'HS256' | 'HS384' | 'HS512';
-  /** The key's id, for the token's header. Without it the service tries every active key of the issuer. */
+  /** The key's id, for the token's header. By default the service tries every active key of the issuer. */
   readonly kid?: string;
-  /** The steps, in order. Without it the image gets the base chain alone. */
+  /** The steps, in order. Default: none; the base chain still applies. */
   readonly transformations?: readonly Step[];
-  /** The image's id, or a list of ids that the token opens. `'any'`: the token opens every image of the issuer. */
+  /** The id of the image, or a list of ids, that the token grants access to. `'any'`: all images of the issuer. */
   readonly imageId: 'any' | (string & Record<never, never>) | readonly string[];
-  /** When the token expires; a number is seconds since 1970, as in the token. Without it the token never expires. */
+  /** When the token expires; a number is Unix seconds. Default: never. */
   readonly exp?: number | Date;
-  /** From when on the token is valid. */
+  /** When the token becomes valid. */
   readonly nbf?: number | Date;
-  /** When the token was signed; it is not set by itself. */
+  /** When the token was signed. Not set by default. */
   readonly iat?: number | Date;
-  /** Id by which an operator revokes the token. 1 to 255 characters. */
+  /** Lets an operator revoke the token. 1 to 255 characters. */
   readonly jti?: string;
-  /** Id by which an operator revokes all tokens of a session. 1 to 255 characters. */
+  /** Lets an operator revoke all tokens of a session. 1 to 255 characters. */
   readonly sessionId?: string;
-  /** `download: false` shows the image instead of offering a file. `original: true` delivers it without any step. */
+  /** `download: false` displays the image instead of downloading it. `original: true` delivers it unchanged. */
   readonly sharinpix?: { readonly download?: boolean; readonly original?: boolean };
-  /** Not part of a token, and ignored: a dsn's parts can be spread into the options. */
+  /** Ignored, so that the parts of a DSN can be spread into the options. */
   readonly baseUrl?: string;
 }
 
-/** Without `imageId`: every image of the issuer. */
-type OptionsOfBefore = Omit<TokenOptions, 'imageId'> & Partial<Pick<TokenOptions, 'imageId'>>;
+/** Without `imageId`, the token grants access to all images of the issuer. */
+type LegacyTokenOptions = Omit<TokenOptions, 'imageId'> & Partial<Pick<TokenOptions, 'imageId'>>;
 
-/** @deprecated Use `TokenOptions`, which demands `imageId`. */
-export type Seal = OptionsOfBefore;
+/** @deprecated Use `TokenOptions`, which requires `imageId`. */
+export type Seal = LegacyTokenOptions;
 
-/** The service reads no longer token. */
+/** The longest token that the service accepts. */
 const MAX_TOKEN_LENGTH = 8192;
-/** In seconds, the year 5138: a larger number was meant in milliseconds. */
+/** The year 5138 in seconds: a larger number is probably in milliseconds. */
 const IMPLAUSIBLE_SECONDS = 1e11;
 
 /**
  * Signs a token with WebCrypto, under the header `{"typ":"JWT","alg":…}`.
  * @throws TypeError for an option that is missing, undefined, null, unknown or of the wrong type: JSON would drop an
- * undefined `imageId`, and the token would open every image. Likewise for a value inside `transformations` or `sharinpix`
- * that JSON drops or alters: undefined, a function, a symbol, NaN, a Map. The message names the option, or the step and
- * its key, and no value.
- * @throws RangeError for a time that is not in seconds, and for a token longer than the service reads.
+ * undefined `imageId`, and the token would grant access to all images. Likewise for a value in `transformations` or
+ * `sharinpix` that JSON drops or alters: undefined, a function, a symbol, NaN, a Map. The message names the option, or
+ * the step and its key, and contains no value.
+ * @throws RangeError for a time that is not in seconds, or a token that is too long for the service.
  */
 export async function signToken(options: TokenOptions): Promise<string> {
   requireOptions(options);
@@ -59,21 +59,21 @@ export async function signToken(options: TokenOptions): Promise<string> {
   const token = `${signed}.${encodeBytes(signature)}`;
   if (token.length > MAX_TOKEN_LENGTH) {
     throw new RangeError(
-      `signToken: the token has ${token.length} characters; the service reads ${MAX_TOKEN_LENGTH}.`,
+      `signToken: the token has ${token.length} characters; the service accepts at most ${MAX_TOKEN_LENGTH}.`,
     );
   }
   return token;
 }
 
 /**
- * Signs a token as `signToken` does; without the option `imageId` the token opens every image of the issuer.
- * @deprecated Use `signToken`, which demands `imageId`.
+ * Signs a token as `signToken` does; without `imageId` the token grants access to all images of the issuer.
+ * @deprecated Use `signToken`, which requires `imageId`.
  */
-export function sealToken(seal: OptionsOfBefore): Promise<string> {
+export function sealToken(seal: LegacyTokenOptions): Promise<string> {
   return signToken({ imageId: 'any', ...seal });
 }
 
-/** JSON leaves out what is undefined. */
+/** Undefined members are dropped by `JSON.stringify`. */
 function claimsOf(options: TokenOptions): object {
   const { issuerId, iat, nbf, exp, jti, sessionId, imageId, transformations, sharinpix } = options;
   return {
@@ -96,7 +96,7 @@ function secondsOf(name: string, time: number | Date | undefined): number | unde
   throw new RangeError(`signToken: \`${name}\` must be a Date, or seconds (not milliseconds) since 1970.`);
 }
 
-/** What an option may be. */
+/** Validates an option. */
 interface OptionRule {
   /** Completes "must be …". */
   readonly expected: string;
@@ -106,14 +106,14 @@ interface OptionRule {
 const isText = (value: unknown): boolean => typeof value === 'string' && value !== '';
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
-/** By its tag: a Date of another realm (Jest, a VM) is no instance of this one's class. */
+/** By tag: a Date of another realm (Jest, a VM) is not an instance of this realm's class. */
 const isDate = (value: unknown): boolean => Object.prototype.toString.call(value) === '[object Date]';
 
 const TIME: OptionRule = {
   expected: 'a Date, or a number of seconds since 1970',
   fits: (value) => typeof value === 'number' || isDate(value),
 };
-const REVOCABLE: OptionRule = {
+const IDENTIFIER: OptionRule = {
   expected: 'text of 1 to 255 characters',
   fits: (value) => typeof value === 'string' && /^[^\p{Cc}\p{Cs}]{1,255}$/u.test(value),
 };
@@ -122,7 +122,7 @@ const RULES: Readonly<Record<keyof TokenOptions, OptionRule>> = {
   issuerId: { expected: 'the id of the issuer', fits: isText },
   secret: { expected: 'the secret of a key of the issuer, as text', fits: isText },
   imageId: {
-    expected: "the image’s id, a list of ids, or 'any' for a token that opens every image of the issuer",
+    expected: "the image’s id, a list of ids, or 'any' for all images of the issuer",
     fits: (value) => isText(value) || (Array.isArray(value) && value.length > 0 && value.every(isText)),
   },
   algorithm: {
@@ -137,8 +137,8 @@ const RULES: Readonly<Record<keyof TokenOptions, OptionRule>> = {
   exp: TIME,
   nbf: TIME,
   iat: TIME,
-  jti: REVOCABLE,
-  sessionId: REVOCABLE,
+  jti: IDENTIFIER,
+  sessionId: IDENTIFIER,
   sharinpix: {
     expected: 'an object, whose `download` and `original` are true or false',
     fits: (value) =>
@@ -150,7 +150,7 @@ const RULES: Readonly<Record<keyof TokenOptions, OptionRule>> = {
 const NAMES = Object.keys(RULES) as readonly (keyof TokenOptions)[];
 const REQUIRED: ReadonlySet<string> = new Set<keyof TokenOptions>(['issuerId', 'secret', 'imageId']);
 
-/** Names of claims and of other libraries' options, by the option that is meant. */
+/** Claims and other libraries' options, with the option that is probably meant. */
 const SYNONYMS: ReadonlyMap<string, keyof TokenOptions> = new Map([
   ['iss', 'issuerId'],
   ['alg', 'algorithm'],
@@ -166,7 +166,7 @@ const SYNONYMS: ReadonlyMap<string, keyof TokenOptions> = new Map([
   ['issuedat', 'iat'],
 ]);
 
-/** @throws TypeError naming the first option at fault. */
+/** @throws TypeError naming the first invalid option. */
 function requireOptions(options: unknown): void {
   if (!isObject(options)) throw new TypeError('signToken: pass an object of options.');
   for (const name of Object.keys(options)) {
@@ -179,7 +179,7 @@ function requireOptions(options: unknown): void {
     const state = name in options ? String(value) : 'missing';
     throw new TypeError(
       value === undefined || value === null
-        ? `signToken: \`${name}\` is ${state}. Pass ${expected}${REQUIRED.has(name) ? '' : ', or leave the option out'}.`
+        ? `signToken: \`${name}\` is ${state}. Pass ${expected}${REQUIRED.has(name) ? '' : ', or omit the option'}.`
         : `signToken: \`${name}\` must be ${expected}.`,
     );
   }
@@ -188,12 +188,12 @@ function requireOptions(options: unknown): void {
   requireJson(sharinpix, '', 'sharinpix', 2);
 }
 
-/** The service reads no deeper payload; a value that contains itself has no end. */
+/** The deepest payload that the service accepts; it also stops at a value that contains itself. */
 const MAX_DEPTH = 16;
 
 /**
- * Requires what JSON writes as it is. It would drop an undefined `overlay`, and the picture would lose its watermark.
- * @param place The step, if any. @param path The keys within it. @param depth Containers around it, itself included.
+ * Requires a value that JSON represents exactly. It would drop an undefined `overlay`, and the image its watermark.
+ * @param place The step, if any. @param path The keys within it. @param depth Nesting, including the value itself.
  * @throws TypeError naming place and path.
  */
 function requireJson(value: unknown, place: string, path: string, depth: number): void {
@@ -201,11 +201,11 @@ function requireJson(value: unknown, place: string, path: string, depth: number)
   if (fault !== null) {
     const subject = [place, path === '' ? '' : `\`${path}\``].filter((part) => part !== '').join(', ');
     throw new TypeError(
-      `signToken: ${subject} is ${fault}. Pass text, a finite number, true, false, null, an array or a plain object, or leave the key out.`,
+      `signToken: ${subject} is ${fault}. Pass text, a finite number, true, false, null, an array or a plain object, or omit the key.`,
     );
   }
   if (Array.isArray(value)) {
-    // By index: `forEach` would skip a hole, which JSON writes as null.
+    // By index: `forEach` skips a hole, which JSON writes as null.
     for (let index = 0; index < value.length; index += 1) {
       requireJson(value[index], place, `${path}[${index}]`, depth + 1);
     }
@@ -216,7 +216,7 @@ function requireJson(value: unknown, place: string, path: string, depth: number)
   }
 }
 
-/** What a value is, where JSON would drop or alter it; completes "is …". Null for what JSON writes as it is. */
+/** Describes a value that JSON would drop or alter, to complete "is …"; null for any other. */
 function findJsonFault(value: unknown, depth: number): string | null {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return null;
   if (typeof value === 'number') return Number.isFinite(value) ? null : String(value);
@@ -224,7 +224,7 @@ function findJsonFault(value: unknown, depth: number): string | null {
   if (depth > MAX_DEPTH) return 'nested too deep';
   if (Array.isArray(value)) return null;
   const prototype: unknown = Object.getPrototypeOf(value);
-  // Plain in any realm: a test runner's own `Object.prototype` is not this one's.
+  // Plain in any realm: a test runner may have its own `Object.prototype`.
   if (prototype !== null && Object.getPrototypeOf(prototype) !== null) return 'an instance of a class';
   return Object.getOwnPropertySymbols(value).length > 0 ? 'an object with a symbol as a key' : null;
 }
@@ -239,7 +239,7 @@ function describeUnknown(name: string): string {
 
 const plainName = (name: string): string => name.toLowerCase().replace(/[_-]/g, '');
 
-/** Whether one edit makes one name of the other: a letter more, less or another, or two swapped. */
+/** Whether the names differ by one edit: a letter inserted, deleted or replaced, or two swapped. */
 function isNear(one: string, other: string): boolean {
   let start = 0;
   while (start < one.length && one[start] === other[start]) start += 1;

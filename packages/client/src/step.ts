@@ -1,6 +1,6 @@
-// Made from src/transformations/vocabulary.ts by test/client/step-types.spec.ts: not to be edited.
+// Generated from src/transformations/vocabulary.ts by test/client/step-types.spec.ts; do not edit.
 
-/** Any text, in a union whose words an editor still suggests. */
+/** Any text, in a union whose literals an editor still suggests. */
 type Text = string & Record<never, never>;
 
 /** A CSS colour name, or `#` or `rgb:` with hex digits. */
@@ -282,7 +282,7 @@ type Flag =
 /** A flag, several in an array, or several joined by dots. */
 type Flags = Flag | readonly (Flag | Text)[] | Text;
 
-/** A text as a layer: with a font and its size, or the name of a style. */
+/** A text layer: with a font and its size, or the name of a style. */
 export interface TextLayer {
   readonly text: string;
   readonly font_family?: Text;
@@ -301,7 +301,7 @@ export interface TextLayer {
   readonly resource_type?: 'text';
 }
 
-/** A step of a token. Keys and values are those of Cloudinary's SDKs; ranges are the service's to judge. */
+/** A step of a token. Keys and values are those of Cloudinary's SDKs; the service checks their ranges. */
 export interface Step {
   /** `a` in the URL. */
   readonly angle?:
@@ -691,6 +691,6 @@ export interface Step {
   readonly y?: number | `${number}` | Text;
   /** `z` in the URL. */
   readonly zoom?: number | `${number}` | Text;
-  /** The name of a preset of the issuer's policy; then the step has no other key. */
+  /** The name of a preset of the issuer's policy; the step must have no other key. */
   readonly preset?: string;
 }
