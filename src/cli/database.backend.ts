@@ -24,7 +24,8 @@ import type { SigningKey } from '../tokens/signing-key.js';
 import { NewIssuerView, NewKeyView } from '../admin/issuers/issuer.view.js';
 import { StoredSecretsService, type RewrapResult } from '../admin/issuers/stored-secrets.service.js';
 import { IssuersService } from '../admin/issuers/issuers.service.js';
-import { CreateOverlayDto, ListOverlaysDto } from '../admin/overlays/overlay.dto.js';
+import { CreateOverlayDto } from '../admin/overlays/overlay.dto.js';
+import { ListAssetsDto } from '../admin/assets/asset.dto.js';
 import { OverlayView } from '../admin/overlays/overlay.view.js';
 import { OverlaysService } from '../admin/overlays/overlays.service.js';
 import { ListRetainedPublicIdsDto } from '../admin/retained-public-ids/retained-public-id.dto.js';
@@ -127,7 +128,7 @@ export class DatabaseBackend extends Backend {
   async listOverlays(filters: RowFilters): Promise<Json<OverlayView>[]> {
     const rows = await allPages(async (cursor) =>
       this.get(OverlaysService).list(
-        await this.validate({ limit: 100, ...filters, ...cursor }, ListOverlaysDto),
+        await this.validate({ limit: 100, ...filters, ...cursor }, ListAssetsDto),
       ),
     );
     return rows.map((row) => toJson(new OverlayView(row)));

@@ -1,6 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { SCOPES } from '../../platform/actor/actor.js';
 import type { AdminKeyEntity } from '../../platform/database/entities/admin-key.entity.js';
+import { PageViewOf } from '../requests/page.view.js';
 
 /** An admin key in the admin API, without the key itself. */
 export class AdminKeyView {
@@ -45,13 +46,4 @@ export class NewAdminKeyView extends AdminKeyView {
   }
 }
 
-export class AdminKeyPageView {
-  @ApiProperty({ type: [AdminKeyView], description: 'The rows of this page.' })
-  readonly items!: readonly AdminKeyView[];
-  @ApiProperty({
-    type: String,
-    nullable: true,
-    description: 'The `cursor` of the next page; null on the last.',
-  })
-  readonly next_cursor!: string | null;
-}
+export class AdminKeyPageView extends PageViewOf(AdminKeyView) {}

@@ -24,8 +24,7 @@ export class AdminKeysController {
   @Route('Lists admin keys')
   @ApiOkResponse({ type: AdminKeyPageView })
   async list(@Query() query: ListAdminKeysDto): Promise<AdminKeyPageView> {
-    const { rows, nextCursor } = await this.keys.list(query);
-    return { items: rows.map((row) => new AdminKeyView(row)), next_cursor: nextCursor };
+    return new AdminKeyPageView(await this.keys.list(query));
   }
 
   @Get(':id')

@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { getActor, tenantFilter } from '../../platform/actor/actor.js';
 import { InsufficientScopeError } from '../requests/admin.errors.js';
-import { findPage } from '../requests/page.js';
+import { findPage, type Page } from '../requests/page.js';
 import { translateConstraintErrors } from '../requests/write-conflicts.js';
 import { canonicalUuid } from '../../domain/uuid.js';
 import type { CreateAdminKeyDto, ListAdminKeysDto } from './admin-key.dto.js';
@@ -64,7 +64,7 @@ export class AdminKeysService {
     return row;
   }
 
-  async list(query: ListAdminKeysDto): Promise<{ rows: AdminKeyEntity[]; nextCursor: string | null }> {
+  async list(query: ListAdminKeysDto): Promise<Page<AdminKeyEntity>> {
     const rows = this.dataSource
       .getRepository(AdminKeyEntity)
       .createQueryBuilder('key')

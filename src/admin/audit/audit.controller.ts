@@ -4,7 +4,7 @@ import { AdminController, AllowIssuerScopedKeys } from '../access/admin-controll
 import { Route } from '../../platform/openapi/route.js';
 import { ListAuditDto } from './audit.dto.js';
 import { AuditService } from './audit.service.js';
-import { AuditEntryView, AuditPageView } from './audit.view.js';
+import { AuditPageView } from './audit.view.js';
 
 @AdminController('audit')
 export class AuditController {
@@ -15,7 +15,6 @@ export class AuditController {
   @AllowIssuerScopedKeys()
   @ApiOkResponse({ type: AuditPageView })
   async list(@Query() query: ListAuditDto): Promise<AuditPageView> {
-    const { rows, nextCursor } = await this.audit.list(query);
-    return { items: rows.map((row) => new AuditEntryView(row)), next_cursor: nextCursor };
+    return new AuditPageView(await this.audit.list(query));
   }
 }

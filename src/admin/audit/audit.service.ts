@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { tenantFilter } from '../../platform/actor/actor.js';
 import { InvalidRequestError } from '../../domain/request.errors.js';
+import type { Page } from '../requests/page.js';
 import type { ListAuditDto } from './audit.dto.js';
 import { AuditEntryEntity } from '../../platform/database/entities/audit-entry.entity.js';
 
@@ -11,11 +12,7 @@ export class AuditService {
   constructor(private readonly dataSource: DataSource) {}
 
   /** Newest first, so added rows shift no page. @throws InvalidRequestError (422) for an invalid cursor. */
-  async list({
-    limit,
-    cursor,
-    ...filters
-  }: ListAuditDto): Promise<{ rows: AuditEntryEntity[]; nextCursor: string | null }> {
+  async list({ limit, cursor, ...filters }: ListAuditDto): Promise<Page<AuditEntryEntity>> {
     const own = tenantFilter();
     const rows = this.dataSource.getRepository(AuditEntryEntity).createQueryBuilder('entry').where(own);
     // Bound keys cannot see admin keys, not even their own issuer's.

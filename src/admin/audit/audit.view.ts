@@ -1,5 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
 import type { AuditEntryEntity } from '../../platform/database/entities/audit-entry.entity.js';
+import { PageViewOf } from '../requests/page.view.js';
 
 const ROW = { type: 'object', additionalProperties: true, nullable: true } as const;
 
@@ -46,13 +47,4 @@ export class AuditEntryView {
   }
 }
 
-export class AuditPageView {
-  @ApiProperty({ type: [AuditEntryView], description: 'The rows of this page.' })
-  readonly items!: readonly AuditEntryView[];
-  @ApiProperty({
-    type: String,
-    nullable: true,
-    description: 'The `cursor` of the next page; null on the last.',
-  })
-  readonly next_cursor!: string | null;
-}
+export class AuditPageView extends PageViewOf(AuditEntryView) {}

@@ -5,11 +5,15 @@ import {
   InstantMember,
   PatternMember,
   PublicIdMember,
-  UuidMember,
 } from '../requests/members.js';
-import { PageQueryDto } from '../requests/page.js';
 import {
-  DELIVERY_TYPES,
+  CreateAssetDto,
+  DELIVERY_TYPE,
+  ListAssetsDto,
+  PUBLIC_ID,
+  UpdateAssetDto,
+} from '../assets/asset.dto.js';
+import {
   IMAGE_ACCESSES,
   IMAGE_STATES,
   MAX_VERSION,
@@ -18,7 +22,6 @@ import {
   type ImageState,
 } from '../../domain/image.js';
 
-const PUBLIC_ID = { description: 'The public id of the original in Cloudinary, without an extension.' };
 const VERSION = {
   description: 'The original’s version in Cloudinary, as its upload returned it.',
   min: 1,
@@ -29,19 +32,12 @@ const FORMAT = {
   pattern: /^[a-z0-9]{1,10}$/,
   message: 'must be 1 to 10 lower-case letters and digits',
 };
-const DELIVERY_TYPE = { description: 'Cloudinary’s `type` of the original.', values: DELIVERY_TYPES };
 const ACCESS = {
   description: '`token`: requires a signed token; `public`: also without one.',
   values: IMAGE_ACCESSES,
 };
 
-export class CreateImageDto {
-  @UuidMember({ description: 'Generated if omitted.', optional: true })
-  id?: string;
-
-  @UuidMember({ description: 'The issuer whose tokens can use it.' })
-  issuer_id!: string;
-
+export class CreateImageDto extends CreateAssetDto {
   @PublicIdMember(PUBLIC_ID)
   public_id!: string;
 
@@ -64,7 +60,7 @@ export class CreateImageFormDto extends IntersectionType(
   PartialType(PickType(CreateImageDto, ['version'])),
 ) {}
 
-export class UpdateImageDto {
+export class UpdateImageDto extends UpdateAssetDto {
   @PublicIdMember({ ...PUBLIC_ID, optional: true })
   public_id?: string;
 
@@ -73,9 +69,6 @@ export class UpdateImageDto {
 
   @PatternMember({ ...FORMAT, optional: true })
   format?: string;
-
-  @EnumMember({ ...DELIVERY_TYPE, optional: true })
-  delivery_type?: DeliveryType;
 
   @EnumMember({ ...ACCESS, optional: true })
   access?: ImageAccess;
@@ -87,13 +80,7 @@ export class UpdateImageDto {
   not_before?: string | null;
 }
 
-export class ListImagesDto extends PageQueryDto {
-  @UuidMember({ description: 'Only rows of this issuer.', optional: true })
-  issuer_id?: string;
-
-  @PublicIdMember({ description: 'Only rows with this public id.', optional: true })
-  public_id?: string;
-
+export class ListImagesDto extends ListAssetsDto {
   @EnumMember({
     description: 'Live images, or deleted ones.',
     values: IMAGE_STATES,

@@ -36,8 +36,7 @@ export class ImagesAdminController {
   @AllowIssuerScopedKeys()
   @ApiOkResponse({ type: ImagePageView })
   async list(@Query() query: ListImagesDto): Promise<ImagePageView> {
-    const { rows, nextCursor } = await this.images.list(query);
-    return { items: rows.map((row) => new ImageView(row)), next_cursor: nextCursor };
+    return new ImagePageView(await this.images.list(query));
   }
 
   @Get(':id')

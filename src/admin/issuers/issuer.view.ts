@@ -2,6 +2,7 @@ import { ApiProperty } from '@nestjs/swagger';
 import { PolicyDto } from './policy.dto.js';
 import type { IssuerKeyEntity } from '../../platform/database/entities/issuer-key.entity.js';
 import type { IssuerEntity } from '../../platform/database/entities/issuer.entity.js';
+import { PageViewOf } from '../requests/page.view.js';
 
 /** An issuer in the admin API. */
 export class IssuerView {
@@ -104,13 +105,4 @@ export class NewIssuerView extends IssuerView {
   }
 }
 
-export class IssuerPageView {
-  @ApiProperty({ type: [IssuerView], description: 'The rows of this page.' })
-  readonly items!: readonly IssuerView[];
-  @ApiProperty({
-    type: String,
-    nullable: true,
-    description: 'The `cursor` of the next page; null on the last.',
-  })
-  readonly next_cursor!: string | null;
-}
+export class IssuerPageView extends PageViewOf(IssuerView) {}

@@ -45,8 +45,7 @@ export class IssuersController {
   @AllowIssuerScopedKeys()
   @ApiOkResponse({ type: IssuerPageView })
   async list(@Query() query: ListIssuersDto): Promise<IssuerPageView> {
-    const { rows, nextCursor } = await this.issuers.list(query);
-    return { items: rows.map((row) => new IssuerView(row)), next_cursor: nextCursor };
+    return new IssuerPageView(await this.issuers.list(query));
   }
 
   @Get(':id')

@@ -5,7 +5,7 @@ import { tenantFilter } from '../../platform/actor/actor.js';
 import { InvalidRequestError } from '../../domain/request.errors.js';
 import { omitUndefined } from '../requests/omit-undefined.js';
 import { toDate } from '../requests/instant.js';
-import { findPage } from '../requests/page.js';
+import { findPage, type Page } from '../requests/page.js';
 import { translateConstraintErrors } from '../requests/write-conflicts.js';
 import { ENVIRONMENT } from '../../platform/config/config.module.js';
 import type { Environment } from '../../platform/config/environment.js';
@@ -92,10 +92,7 @@ export class IssuersService {
     return { row, keys };
   }
 
-  async list({
-    name,
-    ...page
-  }: ListIssuersDto): Promise<{ rows: IssuerEntity[]; nextCursor: string | null }> {
+  async list({ name, ...page }: ListIssuersDto): Promise<Page<IssuerEntity>> {
     const rows = this.dataSource.getRepository(IssuerEntity).createQueryBuilder('issuer');
     const { issuerId } = tenantFilter();
     if (issuerId !== undefined) rows.andWhere('issuer.id = :own', { own: issuerId });

@@ -6,7 +6,8 @@ import { Origin } from '../../platform/http/origin.decorator.js';
 import { Route } from '../../platform/openapi/route.js';
 import { Idempotent } from '../idempotency/idempotency.interceptor.js';
 import { AcceptsOriginal, Original, RequiresOriginal } from '../../originals/original-upload.js';
-import { CreateOverlayDto, ListOverlaysDto, UpdateOverlayDto } from './overlay.dto.js';
+import { ListAssetsDto } from '../assets/asset.dto.js';
+import { CreateOverlayDto, UpdateOverlayDto } from './overlay.dto.js';
 import { OverlayPreviews } from './overlay-previews.service.js';
 import { OverlayPageView, OverlayView } from './overlay.view.js';
 import { OverlaysService } from './overlays.service.js';
@@ -37,9 +38,8 @@ export class OverlaysAdminController {
   @Route('Lists overlays')
   @AllowIssuerScopedKeys()
   @ApiOkResponse({ type: OverlayPageView })
-  async list(@Query() query: ListOverlaysDto): Promise<OverlayPageView> {
-    const { rows, nextCursor } = await this.overlays.list(query);
-    return { items: rows.map((row) => new OverlayView(row)), next_cursor: nextCursor };
+  async list(@Query() query: ListAssetsDto): Promise<OverlayPageView> {
+    return new OverlayPageView(await this.overlays.list(query));
   }
 
   @Get(':id')

@@ -24,7 +24,7 @@ export class PageQueryDto {
 }
 
 /** Rows of a list, and the cursor of the next page; null on the last. */
-interface Page<T> {
+export interface Page<T> {
   readonly rows: T[];
   readonly nextCursor: string | null;
 }

@@ -1,10 +1,14 @@
 import { type EntityManager, Not, QueryFailedError } from 'typeorm';
 import { getActor } from '../../platform/actor/actor.js';
+import type { AssetEntity } from '../../platform/database/entities/asset.entity.js';
 import { ImageEntity } from '../../platform/database/entities/image.entity.js';
 import { OverlayEntity } from '../../platform/database/entities/overlay.entity.js';
 import { RetainedPublicIdEntity } from '../../platform/database/entities/retained-public-id.entity.js';
 import { IssuerNotFoundError } from '../issuers/issuer.errors.js';
 import { IdTakenError, PublicIdTakenError } from './admin.errors.js';
+
+const ASSETS = { image: ImageEntity, overlay: OverlayEntity };
+export type AssetKind = keyof typeof ASSETS;
 
 /** Awaits a write and translates the constraint that it violated (SQLSTATE class 23): checking beforehand would race. */
 export async function translateConstraintErrors<T>(write: Promise<T>): Promise<T> {
@@ -26,27 +30,22 @@ export async function translateConstraintErrors<T>(write: Promise<T>): Promise<T
  */
 export async function translateAssetErrors<T>(
   rows: EntityManager,
-  entity: typeof ImageEntity | typeof OverlayEntity,
-  { issuerId, publicId, deliveryType }: Pick<OverlayEntity, 'issuerId' | 'publicId' | 'deliveryType'>,
+  kind: AssetKind,
+  { issuerId, publicId, deliveryType }: Pick<AssetEntity, 'issuerId' | 'publicId' | 'deliveryType'>,
   write: Promise<T>,
 ): Promise<T> {
   try {
     return await translateConstraintErrors(write);
   } catch (error) {
     if (!(error instanceof PublicIdTakenError)) throw error;
-    const kind = entity === ImageEntity ? 'image' : 'overlay';
-    const own = await rows.findOneBy<ImageEntity | OverlayEntity>(entity, {
-      issuerId,
-      publicId,
-      deliveryType,
-    });
+    const own = await rows.findOneBy<AssetEntity>(ASSETS[kind], { issuerId, publicId, deliveryType });
     if (own !== null) throw PublicIdTakenError.ofRow(kind, own);
     if (getActor().issuerId !== null) throw error;
     const foreign = { publicId, issuerId: Not(issuerId) };
-    const image = await rows.findOneBy(ImageEntity, foreign);
-    if (image !== null) throw PublicIdTakenError.ofRow('image', image);
-    const overlay = await rows.findOneBy(OverlayEntity, foreign);
-    if (overlay !== null) throw PublicIdTakenError.ofRow('overlay', overlay);
+    for (const other of ['image', 'overlay'] as const) {
+      const row = await rows.findOneBy<AssetEntity>(ASSETS[other], foreign);
+      if (row !== null) throw PublicIdTakenError.ofRow(other, row);
+    }
     const retained = await rows.findOneBy(RetainedPublicIdEntity, foreign);
     throw retained === null ? error : PublicIdTakenError.ofRetained(retained);
   }

@@ -1,6 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { DELIVERY_TYPES, type DeliveryType } from '../../domain/image.js';
 import type { RetainedPublicIdEntity } from '../../platform/database/entities/retained-public-id.entity.js';
+import { PageViewOf } from '../requests/page.view.js';
 
 /** A retained public id in the admin API. */
 export class RetainedPublicIdView {
@@ -21,13 +22,4 @@ export class RetainedPublicIdView {
   }
 }
 
-export class RetainedPublicIdPageView {
-  @ApiProperty({ type: [RetainedPublicIdView], description: 'The rows of this page.' })
-  readonly items!: readonly RetainedPublicIdView[];
-  @ApiProperty({
-    type: String,
-    nullable: true,
-    description: 'The `cursor` of the next page; null on the last.',
-  })
-  readonly next_cursor!: string | null;
-}
+export class RetainedPublicIdPageView extends PageViewOf(RetainedPublicIdView) {}

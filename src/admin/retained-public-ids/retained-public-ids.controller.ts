@@ -3,7 +3,7 @@ import { ApiNoContentResponse, ApiOkResponse } from '@nestjs/swagger';
 import { AdminController, AllowIssuerScopedKeys } from '../access/admin-controller.js';
 import { Route } from '../../platform/openapi/route.js';
 import { ListRetainedPublicIdsDto } from './retained-public-id.dto.js';
-import { RetainedPublicIdPageView, RetainedPublicIdView } from './retained-public-id.view.js';
+import { RetainedPublicIdPageView } from './retained-public-id.view.js';
 import { RetainedPublicIdsService } from './retained-public-ids.service.js';
 
 @AdminController('retained-public-ids')
@@ -15,8 +15,7 @@ export class RetainedPublicIdsController {
   @AllowIssuerScopedKeys()
   @ApiOkResponse({ type: RetainedPublicIdPageView })
   async list(@Query() query: ListRetainedPublicIdsDto): Promise<RetainedPublicIdPageView> {
-    const { rows, nextCursor } = await this.retained.list(query);
-    return { items: rows.map((row) => new RetainedPublicIdView(row)), next_cursor: nextCursor };
+    return new RetainedPublicIdPageView(await this.retained.list(query));
   }
 
   // Not for keys that are bound to an issuer: it affects other issuers.

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { tenantFilter } from '../../platform/actor/actor.js';
-import { findPage } from '../requests/page.js';
+import { findPage, type Page } from '../requests/page.js';
 import { canonicalUuid } from '../../domain/uuid.js';
 import type { ListRetainedPublicIdsDto } from './retained-public-id.dto.js';
 import { RetainedPublicIdEntity } from '../../platform/database/entities/retained-public-id.entity.js';
@@ -16,7 +16,7 @@ export class RetainedPublicIdsService {
     issuer_id: issuer,
     public_id: publicId,
     ...page
-  }: ListRetainedPublicIdsDto): Promise<{ rows: RetainedPublicIdEntity[]; nextCursor: string | null }> {
+  }: ListRetainedPublicIdsDto): Promise<Page<RetainedPublicIdEntity>> {
     const rows = this.dataSource
       .getRepository(RetainedPublicIdEntity)
       .createQueryBuilder('retained')

@@ -1,5 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
 import type { RevocationEntity } from '../../platform/database/entities/revocation.entity.js';
+import { PageViewOf } from '../requests/page.view.js';
 
 /** A revocation in the admin API: one of `jti` and `session_id` is set. */
 export class RevocationView {
@@ -35,13 +36,4 @@ export class RevocationView {
   }
 }
 
-export class RevocationPageView {
-  @ApiProperty({ type: [RevocationView], description: 'The rows of this page.' })
-  readonly items!: readonly RevocationView[];
-  @ApiProperty({
-    type: String,
-    nullable: true,
-    description: 'The `cursor` of the next page; null on the last.',
-  })
-  readonly next_cursor!: string | null;
-}
+export class RevocationPageView extends PageViewOf(RevocationView) {}

@@ -25,8 +25,7 @@ export class RevocationsController {
   @AllowIssuerScopedKeys()
   @ApiOkResponse({ type: RevocationPageView })
   async list(@Param('id') issuerId: string, @Query() query: ListRevocationsDto): Promise<RevocationPageView> {
-    const { rows, nextCursor } = await this.revocations.list(issuerId, query);
-    return { items: rows.map((row) => new RevocationView(row)), next_cursor: nextCursor };
+    return new RevocationPageView(await this.revocations.list(issuerId, query));
   }
 
   @Get(':revocation_id')

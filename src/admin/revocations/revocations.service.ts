@@ -4,7 +4,7 @@ import { DataSource, type Repository } from 'typeorm';
 import { canAccess, runAsSystem } from '../../platform/actor/actor.js';
 import { InvalidRequestError } from '../../domain/request.errors.js';
 import { toDate } from '../requests/instant.js';
-import { findPage } from '../requests/page.js';
+import { findPage, type Page } from '../requests/page.js';
 import { translateConstraintErrors } from '../requests/write-conflicts.js';
 import { DirectoryService } from '../../directory/directory.service.js';
 import { IssuerNotFoundError } from '../issuers/issuer.errors.js';
@@ -74,7 +74,7 @@ export class RevocationsService implements OnApplicationBootstrap, OnApplication
   async list(
     issuerId: string,
     { jti, session_id: sessionId, ...page }: ListRevocationsDto,
-  ): Promise<{ rows: RevocationEntity[]; nextCursor: string | null }> {
+  ): Promise<Page<RevocationEntity>> {
     const issuer = await this.requireIssuer(issuerId);
     const rows = this.rows
       .createQueryBuilder('revocation')

@@ -1,21 +1,11 @@
-import {
-  Column,
-  CreateDateColumn,
-  Entity,
-  JoinColumn,
-  ManyToOne,
-  PrimaryColumn,
-  type Relation,
-} from 'typeorm';
+import { Column, Entity, JoinColumn, ManyToOne, type Relation } from 'typeorm';
 import type { Scope } from '../../actor/actor.js';
 import { IssuerEntity } from './issuer.entity.js';
+import { RowEntity } from './row.entity.js';
 
 /** A key of the admin API. Those of `ADMIN_API_KEYS` have no row. */
 @Entity({ name: 'admin_keys' })
-export class AdminKeyEntity {
-  @PrimaryColumn('uuid')
-  id!: string;
-
+export class AdminKeyEntity extends RowEntity {
   @Column('varchar', { length: 200 })
   name!: string;
 
@@ -40,9 +30,6 @@ export class AdminKeyEntity {
 
   @Column('timestamptz', { name: 'expires_at', nullable: true })
   expiresAt!: Date | null;
-
-  @CreateDateColumn({ name: 'created_at', type: 'timestamptz' })
-  createdAt!: Date;
 
   /** Accurate to about a minute: it is written outside of requests. */
   @Column('timestamptz', { name: 'last_used_at', nullable: true })

@@ -1,32 +1,12 @@
-import {
-  Column,
-  CreateDateColumn,
-  DeleteDateColumn,
-  Entity,
-  JoinColumn,
-  ManyToOne,
-  PrimaryColumn,
-  UpdateDateColumn,
-  type Relation,
-} from 'typeorm';
-import { IssuerEntity } from './issuer.entity.js';
+import { Column, DeleteDateColumn, Entity } from 'typeorm';
 import type { DeliveryType, ImageAccess } from '../../../domain/image.js';
+import { AssetEntity } from './asset.entity.js';
 
 /** An original in Cloudinary. A deleted one stays as a row that returns 410. */
 @Entity({ name: 'images' })
-export class ImageEntity {
-  @PrimaryColumn('uuid')
-  id!: string;
-
-  @Column('uuid', { name: 'issuer_id' })
-  issuerId!: string;
-
-  @ManyToOne(() => IssuerEntity, { onDelete: 'RESTRICT' })
-  @JoinColumn({ name: 'issuer_id' })
-  issuer!: Relation<IssuerEntity>;
-
-  @Column('varchar', { name: 'public_id', length: 255 })
-  publicId!: string;
+export class ImageEntity extends AssetEntity {
+  @Column('varchar', { name: 'delivery_type', length: 13, default: 'authenticated' })
+  deliveryType!: DeliveryType;
 
   // The driver returns a bigint as text; the API's limit is a safe integer.
   @Column('bigint', {
@@ -38,21 +18,12 @@ export class ImageEntity {
   @Column('varchar', { length: 10, nullable: true })
   format!: string | null;
 
-  @Column('varchar', { name: 'delivery_type', length: 13, default: 'authenticated' })
-  deliveryType!: DeliveryType;
-
   @Column('varchar', { length: 6, default: 'token' })
   access!: ImageAccess;
 
   /** Tokens with an older `iat`, or without one, are refused. */
   @Column('timestamptz', { name: 'not_before', nullable: true })
   notBefore!: Date | null;
-
-  @CreateDateColumn({ name: 'created_at', type: 'timestamptz' })
-  createdAt!: Date;
-
-  @UpdateDateColumn({ name: 'updated_at', type: 'timestamptz' })
-  updatedAt!: Date;
 
   @DeleteDateColumn({ name: 'deleted_at', type: 'timestamptz', nullable: true })
   deletedAt!: Date | null;

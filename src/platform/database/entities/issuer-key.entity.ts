@@ -1,22 +1,11 @@
-import {
-  Column,
-  CreateDateColumn,
-  Entity,
-  JoinColumn,
-  ManyToOne,
-  OneToOne,
-  PrimaryColumn,
-  type Relation,
-} from 'typeorm';
+import { Column, Entity, JoinColumn, ManyToOne, OneToOne, PrimaryColumn, type Relation } from 'typeorm';
 import type { HmacAlgorithm } from '../../../tokens/signing-key.js';
 import { IssuerEntity } from './issuer.entity.js';
+import { RowEntity } from './row.entity.js';
 
 /** A signing key of an issuer. Several are active during a rotation. */
 @Entity({ name: 'issuer_keys' })
-export class IssuerKeyEntity {
-  @PrimaryColumn('uuid')
-  id!: string;
-
+export class IssuerKeyEntity extends RowEntity {
   @Column('uuid', { name: 'issuer_id' })
   issuerId!: string;
 
@@ -40,9 +29,6 @@ export class IssuerKeyEntity {
   /** Null for a key that was never used, undefined where it was not selected. */
   @OneToOne(() => IssuerKeyUseEntity, (use) => use.key)
   use?: Relation<IssuerKeyUseEntity> | null;
-
-  @CreateDateColumn({ name: 'created_at', type: 'timestamptz' })
-  createdAt!: Date;
 }
 
 /**

@@ -1,11 +1,9 @@
-import { Column, CreateDateColumn, Entity, PrimaryColumn, UpdateDateColumn } from 'typeorm';
+import { Column, Entity, UpdateDateColumn } from 'typeorm';
+import { RowEntity } from './row.entity.js';
 
 /** A tenant, which signs tokens. */
 @Entity({ name: 'issuers' })
-export class IssuerEntity {
-  @PrimaryColumn('uuid')
-  id!: string;
-
+export class IssuerEntity extends RowEntity {
   @Column('varchar', { length: 200 })
   name!: string;
 
@@ -23,9 +21,6 @@ export class IssuerEntity {
   /** Read and replaced as a whole; `readStoredPolicy` checks it each time it is read. */
   @Column('jsonb', { default: {} })
   policy!: object;
-
-  @CreateDateColumn({ name: 'created_at', type: 'timestamptz' })
-  createdAt!: Date;
 
   @UpdateDateColumn({ name: 'updated_at', type: 'timestamptz' })
   updatedAt!: Date;
