@@ -114,7 +114,11 @@ describe('an issuer’s policy', () => {
     ['{"presets":{"a":[{"width":5}],"a":[{"width":6}]}}', 'policy.presets.a'],
     ['{"strict":true},"policy":{}', 'policy'],
   ])('has no member twice: %s', async (policy, key) => {
-    const refusal = { status: 422, code: 'invalid_request', errors: [{ key, detail: 'must appear only once' }] };
+    const refusal = {
+      status: 422,
+      code: 'invalid_request',
+      errors: [{ key, detail: 'must appear only once' }],
+    };
     for (const [method, path] of [
       ['PATCH', `/issuers/${tenant.issuerId}`],
       ['POST', '/issuers'],
