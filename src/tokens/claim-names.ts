@@ -1,11 +1,11 @@
-/** Whose meaning of claims an issuer's tokens follow: Pixseal's own, or that of SharinPix's image tokens as well. */
+/** How an issuer's claims are read: as Pixseal's, or as those of SharinPix's image tokens as well. */
 export const CLAIM_PROFILES = ['pixseal', 'sharinpix'] as const;
 export type ClaimProfile = (typeof CLAIM_PROFILES)[number];
 
 /** Names that have an effect under a profile. */
 export interface KnownNames {
   readonly claims: readonly string[];
-  /** Of the object `sharinpix`. */
+  /** Members of the object `sharinpix`. */
   readonly members: readonly string[];
 }
 
@@ -24,8 +24,8 @@ export const KNOWN_NAMES: Readonly<Record<ClaimProfile, KnownNames>> = {
 };
 
 /**
- * Claims that IANA registers for JSON Web Tokens (https://www.iana.org/assignments/jwt), less those that Pixseal reads.
- * Libraries and gateways add them by themselves.
+ * Claims that IANA registers for JSON Web Tokens (https://www.iana.org/assignments/jwt), without those that Pixseal
+ * reads. Libraries and gateways add them.
  */
 export const REGISTERED_CLAIMS: ReadonlySet<string> = new Set(
   `

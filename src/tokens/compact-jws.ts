@@ -3,28 +3,28 @@ import { HMAC_ALGORITHMS, type HmacAlgorithm } from './signing-key.js';
 import { type JsonFault, type JsonObject, parseJsonObject } from './strict-json.js';
 import { InvalidTokenError } from './token.errors.js';
 
-/** Longest token that is looked at, in characters; longer ones are refused unread. */
+/** Characters of a token; longer ones are refused unread. */
 export const MAX_TOKEN_LENGTH = 8192;
-/** Containers inside each other that a header or payload may have, the outermost one included. */
+/** Nesting of a header or payload, the outermost object included. */
 const MAX_JSON_DEPTH = 16;
 
-/** A token whose outer form and header are sound. Nothing in it is verified yet. */
+/** A token with a well-formed header. Nothing in it is verified yet. */
 export interface CompactJws {
-  /** What the signature is of (RFC 7515 §5.1): header and payload as they came. */
+  /** The signed text (RFC 7515 §5.1): header and payload as received. */
   readonly signingInput: string;
   /** Canonical base64url. */
   readonly signature: string;
-  /** What the header claims; the key's row decides. */
+  /** The header's claim; the key's row decides. */
   readonly algorithm: HmacAlgorithm;
-  /** The header's `kid` where it is a string: a hint, never a path, a query or a URL. */
+  /** The header's `kid` if it is a string: a hint, never a path, a query or a URL. */
   readonly keyId: string | null;
-  /** The payload in canonical base64url, whatever it holds. */
+  /** Canonical base64url; the content is not checked. */
   readonly payload: string;
 }
 
 /**
  * Reads a JWS in compact form (RFC 7515 §7.1), more strictly than any library: length, alphabet, header.
- * `jku`, `jwk`, `x5u` and `x5c` are not even looked at: keys come from our rows alone.
+ * `jku`, `jwk`, `x5u` and `x5c` are ignored: keys come only from our rows.
  * @throws InvalidTokenError (401)
  */
 export function readCompactJws(token: unknown): CompactJws {
@@ -34,7 +34,7 @@ export function readCompactJws(token: unknown): CompactJws {
   const second = token.indexOf('.', first + 1);
   const headerSegment = token.slice(0, first);
   const payload = token.slice(first + 1, second);
-  // A further dot is in here, and no character of base64url.
+  // A third dot would be in here, and is not a character of base64url.
   const signature = token.slice(second + 1);
   const known = knownHeaders.get(headerSegment);
   if (
@@ -60,7 +60,7 @@ export function readPayload(jws: CompactJws): JsonObject {
   return payload;
 }
 
-/** Where every segment is decoded: it is read before the next one comes. */
+/** The buffer for every segment: each is parsed before the next is decoded. */
 const scratch = Buffer.alloc(MAX_TOKEN_LENGTH);
 
 function parseSegment(
@@ -70,7 +70,7 @@ function parseSegment(
   return parseJsonObject(scratch.subarray(0, scratch.write(segment, 'base64url')), MAX_JSON_DEPTH, revise);
 }
 
-/** In steps alone `1.0` is another value than `1`: a time such as `exp` is a number either way. */
+/** Only in steps is `1.0` another value than `1`; a time such as `exp` is a number either way. */
 function keepStepShares(payload: JsonObject, text: string): JsonObject {
   return keepShares(text, payload, (claims, { transformations }) =>
     transformations === undefined ? claims : { ...claims, transformations },
@@ -78,13 +78,12 @@ function keepStepShares(payload: JsonObject, text: string): JsonObject {
 }
 
 const BASE64URL = /^[\w-]+$/;
-/** Characters that may end a text whose length leaves 2 or 3 over a multiple of 4: their unused bits are zero. */
+/** Last characters whose unused bits are zero, by the length modulo 4. */
 const LAST_OF = { 2: 'AQgw', 3: 'AEIMQUYcgkosw048' } as const;
 
 /**
- * Whether a segment is the one spelling of its bytes in base64url (RFC 4648 §3.5). Node's decoder takes anything;
- * only what it would itself write is let through, so a token cannot be respelled to slip past a cache or a
- * revocation list.
+ * Whether a segment is the canonical base64url of its bytes (RFC 4648 §3.5). Node's decoder accepts anything, and
+ * another spelling of a token would bypass a cache or a revocation list.
  */
 function isCanonical(segment: string): boolean {
   if (!BASE64URL.test(segment)) return false;
@@ -95,14 +94,14 @@ function isCanonical(segment: string): boolean {
 
 type Header = Pick<CompactJws, 'algorithm' | 'keyId'>;
 
-/** Headers that were read before, by their segments: a key's tokens have one, and it says the same each time. */
+/** Parsed headers by their segments: all tokens of a key have the same one. */
 const knownHeaders = new Map<string, Header>();
 const MAX_KNOWN_HEADERS = 1_000;
 const MAX_KNOWN_LENGTH = 200;
 
 function readHeader(segment: string): Header {
   const header = parseSegment(segment);
-  // `crit` names extensions that must be understood, and we know none; `b64: false` would sign other bytes (RFC 7797).
+  // `crit` requires extensions, and we support none; with `b64: false` other bytes are signed (RFC 7797).
   if (typeof header === 'string' || 'crit' in header || 'b64' in header) {
     throw InvalidTokenError.because('bad_header');
   }

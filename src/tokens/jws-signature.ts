@@ -10,15 +10,14 @@ const HASHES = { HS256: 'sha256', HS384: 'sha384', HS512: 'sha512' } as const sa
 >;
 
 /**
- * Whether the key, with its own algorithm, made the token's HMAC (RFC 7515 §5.2), compared in constant time. Says
- * nothing about its claims. The key is a `KeyObject`: from a string `jsonwebtoken` first tries to read a public key,
- * which costs 430 µs.
+ * Whether the token's HMAC is the key's, with the key's own algorithm (RFC 7515 §5.2), compared in constant time. Its
+ * claims are not checked.
  */
 export function isSignedBy(
   { algorithm, signingInput, signature }: CompactJws,
   key: Pick<SigningKey, 'secret' | 'algorithm'>,
 ): boolean {
   const expected = createHmac(HASHES[key.algorithm], key.secret).update(signingInput).digest();
-  const given = Buffer.from(signature, 'base64url');
-  return algorithm === key.algorithm && equalsInConstantTime(given, expected);
+  const actual = Buffer.from(signature, 'base64url');
+  return algorithm === key.algorithm && equalsInConstantTime(actual, expected);
 }

@@ -1,9 +1,8 @@
-/** What opens, closes and names in a JSON text: strings whole, and the colon behind a name. */
+/** Tokens of JSON: a string, a name with its colon, a bracket. */
 const MARK = /"[^"\\]*(?:\\.[^"\\]*)*"(?:\s*:)?|[{}[\]]/g;
 
 /**
- * The first name that an object of a JSON text has twice, behind those of the members around it: `presets.card`. Null
- * where there is none.
+ * The first name that an object of a JSON text has twice, with its path: `presets.card`. Null if no name is repeated.
  * @param text Valid JSON.
  */
 export function findRepeatedName(text: string): string | null {
@@ -21,5 +20,5 @@ export function findRepeatedName(text: string): string | null {
   return null;
 }
 
-/** What is wrong with a member that an object has twice; completes "`member` …". */
+/** The fault of a repeated member; completes "`member` …". */
 export const REPEATED = 'must appear only once';

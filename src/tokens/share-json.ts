@@ -1,16 +1,14 @@
 import { isLosslessNumber, LosslessNumber, parse } from 'lossless-json';
 
 /**
- * Numbers that JSON.parse may read as whole ones, though their text has a fraction or an exponent: Ruby, Python and Java
- * write a share of 1 as `1.0`, and a double has no more than 17 digits. It may match inside a string too, which costs
- * time and nothing else.
+ * Numbers that JSON.parse may read as integers although their text has a fraction or an exponent: Ruby, Python and Java
+ * write a share of 1 as `1.0`, and a double has at most 17 digits. A match inside a string only costs time.
  */
 const MAY_HOLD_SHARES = /[:,[\s]-?(?:\d+(?:\.0+|(?:\.\d+)?[eE][+-]?\d+)|(?=[\d.]{16})\d+\.\d+)\s*[,\]}]/;
 
 /**
- * Parses JSON, and keeps the decimal point of numbers such as `1.0` where a share is another value than a whole number:
- * they become the text `1.0`, which the vocabulary takes for a share, where `1` is a pixel. Every other value is as
- * JSON.parse has it.
+ * Parses JSON, and keeps the decimal point of numbers such as `1.0` where a share differs from an integer: they become
+ * the text `1.0`, which the vocabulary reads as a share, and `1` as a pixel. Every other value is that of JSON.parse.
  * @throws SyntaxError
  */
 export function parseWithShares(text: string): unknown {
@@ -20,28 +18,28 @@ export function parseWithShares(text: string): unknown {
 
 /**
  * Keeps such numbers in a part of a document.
- * @param value What JSON.parse makes of `text`.
- * @param keep Puts the part of the second document, which has them, into the first.
+ * @param value JSON.parse's value of `text`.
+ * @param keep Copies the part from the second document, which has them, into the first.
  */
 export function keepShares<T>(text: string, value: T, keep: (value: T, withShares: T) => T): T {
   if (!MAY_HOLD_SHARES.test(text)) return value;
   try {
     return keep(value, read(text) as T);
   } catch (error) {
-    // It calls itself for each level: what is nested too deep for that is refused for its depth.
+    // The parser is recursive. A text nested too deeply for it is refused for its depth.
     if (error instanceof RangeError) return value;
     throw error;
   }
 }
 
-/** Members that take whole numbers and decimals: parameters of a step, and members of a text layer. */
+/** Members that accept integers and decimals: parameters of a step, and members of a text layer. */
 const SHARES: ReadonlySet<string> = new Set([
   ...['aspect_ratio', 'dpr', 'height', 'width', 'x', 'y', 'zoom'],
   ...['letter_spacing', 'line_spacing'],
 ]);
 
 function read(text: string): unknown {
-  // Of a repeated name the last member counts, as for JSON.parse.
+  // The last member of a repeated name is used, as by JSON.parse.
   return parse(text, keepShare, { parseNumber: readNumber, onDuplicateKey: ({ newValue }) => newValue });
 }
 
@@ -50,7 +48,7 @@ function readNumber(text: string): number | LosslessNumber {
   return Number.isInteger(value) && /[.eE]/.test(text) ? new LosslessNumber(text) : value;
 }
 
-/** A reviver. Elsewhere `90.0` is 90: as text it would be the two angles `90` and `0`, or the effect `blur:300.0`. */
+/** A reviver. In other members `90.0` is 90: the text would mean the angles `90` and `0`, or the effect `blur:300.0`. */
 function keepShare(this: unknown, key: string, value: unknown): unknown {
   if (!isLosslessNumber(value)) return value;
   const whole = Number(value.value);
@@ -59,15 +57,15 @@ function keepShare(this: unknown, key: string, value: unknown): unknown {
 
 /**
  * Whether a value is the detail or despeckle of `["vectorize", <colours>, <detail>, <despeckle>]`: the only shares of an
- * effect. Names and values may be joined (`"vectorize:3"`), and the colours, 2 to 30, be left out.
+ * effect. Names and values may be joined (`"vectorize:3"`), and the colours, 2 to 30, may be omitted.
  */
 function isVectorizeShare(holder: unknown, key: string, value: number): boolean {
   if (key === 'vectorize') return !isColours(value);
   if (!Array.isArray(holder)) return false;
   const [name, ...before] = holder.slice(0, Number(key)).join(':').split(':');
   if (name !== 'vectorize') return false;
-  const place = before.length + (isColours(Number(before[0] ?? value)) ? 0 : 1);
-  return place === 1 || place === 2;
+  const position = before.length + (isColours(Number(before[0] ?? value)) ? 0 : 1);
+  return position === 1 || position === 2;
 }
 
 const isColours = (value: number): boolean => value >= 2 && value <= 30;

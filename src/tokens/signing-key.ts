@@ -5,10 +5,11 @@ import type { ClaimProfile } from './claim-names.js';
 export const HMAC_ALGORITHMS = ['HS256', 'HS384', 'HS512'] as const;
 export type HmacAlgorithm = (typeof HMAC_ALGORITHMS)[number];
 
-/** One signing key of an issuer, its secret decrypted and ready to use. */
+/** One signing key of an issuer, its secret decrypted. */
 export interface SigningKey {
   readonly id: string;
   readonly algorithm: HmacAlgorithm;
+  /** Not a string: jsonwebtoken would first try to read one as a public key, which costs 430 µs. */
   readonly secret: KeyObject;
   /** The key is not valid before this instant; null for no such instant. */
   readonly notBefore: Date | null;
@@ -19,7 +20,7 @@ export interface SigningKey {
 /** A key whose stored secret cannot be decrypted: it was altered, or moved from another row. */
 export type LockedKey = Omit<SigningKey, 'secret'> & { readonly secret: null };
 
-/** What the verification of a token needs of its issuer. */
+/** The columns of an issuer that the verification of a token needs. */
 export interface TokenIssuer {
   /** The token's `iss`: a lower-case UUID. */
   readonly id: string;
@@ -30,6 +31,6 @@ export interface TokenIssuer {
   readonly keys: readonly SigningKey[];
   /** A token that one of these may have signed cannot be verified now: it is refused with 503. */
   readonly lockedKeys: readonly LockedKey[];
-  /** Its policy decides what `id` and some members of `sharinpix` mean; null where it cannot be read. */
+  /** Determines what `id` and some members of `sharinpix` mean; null if it cannot be read. */
   readonly policy: { readonly document: { readonly claims?: ClaimProfile } } | null;
 }

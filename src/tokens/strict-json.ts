@@ -1,9 +1,10 @@
 import { isAscii, isUtf8 } from 'node:buffer';
+import { isObject } from '../domain/is-object.js';
 
 /** A JSON object as parsed: every member is an own property, `__proto__` included. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** What makes a JSON text unfit, though some parser may take it. */
+/** Why a JSON text is refused, although a parser may accept it. */
 export type JsonFault = 'not_utf8' | 'not_json' | 'not_object' | 'too_deep' | 'duplicate_name';
 
 const QUOTE = 0x22;
@@ -11,9 +12,9 @@ const BACKSLASH = 0x5c;
 const COLON = 0x3a;
 
 /**
- * Parses bytes that must be one JSON object: valid UTF-8, no BOM, no name twice in one object at any level, at most
- * `maxDepth` containers inside each other (the object itself counts as one).
- * @param revise Reads the text of a sound object again; its own value where absent.
+ * Parses bytes that must be one JSON object: valid UTF-8, no BOM, no repeated name in any object, at most `maxDepth`
+ * levels (the object itself is one).
+ * @param revise Maps a valid object and its text to the result; by default the object.
  * @returns The object, or the fault as a string.
  */
 export function parseJsonObject(
@@ -22,29 +23,24 @@ export function parseJsonObject(
   revise: (value: JsonObject, text: string) => JsonObject = (value) => value,
 ): JsonObject | JsonFault {
   const ascii = isAscii(bytes);
-  // Buffer#toString would turn bad bytes into U+FFFD: two different byte strings, one meaning.
+  // Buffer#toString would decode invalid bytes as U+FFFD: two different byte strings, one meaning.
   if (!ascii && !isUtf8(bytes)) return 'not_utf8';
   const text = bytes.toString(ascii ? 'latin1' : 'utf8');
   let value: unknown;
   try {
-    // V8's parser keeps its own stack, so nesting cannot overflow ours; it refuses a BOM, which toString keeps.
+    // V8's parser has its own stack, so nesting cannot overflow ours; it refuses a BOM, which toString keeps.
     value = JSON.parse(text);
   } catch {
     return 'not_json';
   }
-  if (!isJsonObject(value)) return 'not_object';
+  if (!isObject(value)) return 'not_object';
   return findJsonFault(bytes, value, maxDepth) ?? revise(value, text);
 }
 
-/** True for an object that is neither null nor an array. */
-export function isJsonObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 /**
- * Looks for what `JSON.parse` lets pass: nesting beyond `maxDepth`, and a name that an object has twice. Of such a
- * pair one member is left, so there are fewer in the value than in its text.
- * @param text In UTF-8. @param value What `JSON.parse` made of it.
+ * Finds what `JSON.parse` accepts: nesting beyond `maxDepth`, and a repeated name. It drops all but one member of such a
+ * name, so the value has fewer members than the text.
+ * @param text UTF-8. @param value `JSON.parse`'s value of it.
  */
 export function findJsonFault(
   text: Uint8Array,
@@ -56,7 +52,7 @@ export function findJsonFault(
   return members === countColons(text) ? null : 'duplicate_name';
 }
 
-/** Members of all objects in a value; null where containers lie deeper inside each other than `depth`. */
+/** Members of all objects in a value; null if it has more than `depth` levels. */
 function countMembers(value: unknown, depth: number): number | null {
   if (typeof value !== 'object' || value === null) return 0;
   if (depth === 0) return null;
@@ -69,7 +65,7 @@ function countMembers(value: unknown, depth: number): number | null {
     }
     return count;
   }
-  // What JSON.parse made has no members but its own; to go through them makes no list of them.
+  // JSON.parse's objects have only own members, and `for…in` allocates no list of them.
   for (const name in value) {
     const members = countMembers((value as JsonObject)[name], depth - 1);
     if (members === null) return null;
@@ -78,7 +74,7 @@ function countMembers(value: unknown, depth: number): number | null {
   return count;
 }
 
-/** In valid JSON a colon outside strings stands after a member's name, and nowhere else. */
+/** In valid JSON every colon outside of strings follows a member's name. */
 function countColons(text: Uint8Array): number {
   let count = 0;
   for (let at = 0; at < text.length; at += 1) {

@@ -1,29 +1,30 @@
 import type { ClaimProfile } from './claim-names.js';
-import { isJsonObject, type JsonObject } from './strict-json.js';
+import type { JsonObject } from './strict-json.js';
 import { InvalidTokenError } from './token.errors.js';
+import { isObject } from '../domain/is-object.js';
 import { canonicalUuid } from '../domain/uuid.js';
 import type { ValidityPeriod } from './validity-period.js';
 
-/** Seconds by which our clock and a backend's may differ, for `exp`, `nbf` and `iat` each. */
+/** Allowed clock skew in seconds, for `exp`, `nbf` and `iat` each. */
 export const CLOCK_LEEWAY_SECONDS = 30;
 
-/** From here on (the year 5138) a time is taken for milliseconds and refused: believed, it would never expire. */
+/** A time from here on (the year 5138) is probably in milliseconds and refused: the token would never expire. */
 const IMPLAUSIBLE_SECONDS = 1e11;
 
 // No control characters, since Postgres text cannot hold NUL; no lone surrogates, since UTF-8 cannot.
 const IDENTIFIER = /^[^\p{Cc}\p{Cs}]{1,255}$/u;
 
-/** What a verified token says. */
+/** The claims of a verified token. */
 export interface TokenClaims {
   /** `iss`: the issuer's id. */
   readonly issuerId: string;
-  /** The whole payload as it came, with the claims that are not read. */
+  /** The whole payload as received, with claims that are not read. */
   readonly payload: JsonObject;
-  /** `image_id` as a string: names the image and wins over the path. Lower case. */
+  /** `image_id` as a string: names the image and overrides the path. Lower case. */
   readonly imageId: string | null;
   /** `image_id` as an array: the path's id must be among these. Lower case, never empty. */
   readonly imageIds: readonly string[] | null;
-  /** `transformations` as they came, undefined where absent: the mapper's to judge. */
+  /** `transformations` as received, undefined if absent: the mapper validates them. */
   readonly transformations: unknown;
   /** False only for `sharinpix.download: false`. */
   readonly download: boolean;
@@ -31,7 +32,7 @@ export interface TokenClaims {
   readonly original: boolean;
   /** True only for `sharinpix.full_size: true` under the profile `sharinpix`. */
   readonly fullSize: boolean;
-  /** `sharinpix.filename` under the profile `sharinpix`: any text but an empty one. */
+  /** `sharinpix.filename` under the profile `sharinpix`: any non-empty text. */
   readonly filename: string | null;
   /** `exp`, in seconds since 1970. */
   readonly expiresAt: number | null;
@@ -45,18 +46,18 @@ export interface TokenClaims {
   readonly sessionId: string | null;
 }
 
-/** The object `sharinpix` of a payload; empty where it is absent or not an object. */
+/** The object `sharinpix` of a payload; empty if it is absent or not an object. */
 export function settingsOf({ sharinpix }: JsonObject): JsonObject {
-  return isJsonObject(sharinpix) ? sharinpix : NO_SETTINGS;
+  return isObject(sharinpix) ? sharinpix : NO_SETTINGS;
 }
 
 const NO_SETTINGS: JsonObject = {};
 
 /**
- * Reads the claims of a payload whose signature holds (RFC 7519 §4.1).
+ * Reads the claims of a payload whose signature is verified (RFC 7519 §4.1).
  * @param now Seconds since 1970.
- * @param profile The issuer's, which decides what `id` and some members of `sharinpix` mean.
- * @throws InvalidTokenError (401) for a claim of the wrong kind, or outside its time
+ * @param profile The issuer's, which determines what `id` and some members of `sharinpix` mean.
+ * @throws InvalidTokenError (401) for a claim of the wrong type, or outside of its times
  */
 export function readClaims(
   payload: JsonObject,
@@ -67,7 +68,7 @@ export function readClaims(
   const expiresAt = readSeconds(payload['exp']);
   const notBefore = readSeconds(payload['nbf']);
   const issuedAt = readSeconds(payload['iat']);
-  // RFC 7519 §4.1.4: refused on or after `exp`, so at exactly the leeway too; `nbf` and `iat` are met at it.
+  // RFC 7519 §4.1.4: refused on or after `exp`, so at exactly the leeway too; `nbf` and `iat` are accepted at it.
   if (expiresAt !== null && now >= expiresAt + CLOCK_LEEWAY_SECONDS)
     throw InvalidTokenError.because('expired');
   if (notBefore !== null && notBefore > now + CLOCK_LEEWAY_SECONDS)
@@ -110,14 +111,14 @@ export function tokenValidity({
   };
 }
 
-/** Whether a token is from before a moment that an operator set: one without `iat` is from any time. */
+/** Whether a token was issued before an operator's `not_before`; one without `iat` is treated as older. */
 export function isIssuedBefore({ issuedAt }: Pick<TokenClaims, 'issuedAt'>, notBefore: Date | null): boolean {
   return notBefore !== null && (issuedAt === null || issuedAt * 1000 < notBefore.getTime());
 }
 
 function readSeconds(claim: unknown): number | null {
   if (claim === undefined) return null;
-  // The range is false for NaN and for 1e400, which JSON.parse reads as Infinity.
+  // Also refuses 1e400, which JSON.parse reads as Infinity.
   if (typeof claim === 'number' && claim >= 0 && claim < IMPLAUSIBLE_SECONDS) return claim;
   throw InvalidTokenError.because('bad_time');
 }
@@ -126,7 +127,7 @@ type ImageBinding = Pick<TokenClaims, 'imageId' | 'imageIds'>;
 
 const NO_BINDING: ImageBinding = { imageId: null, imageIds: null };
 
-/** Binds to `id` or `Id` as to `image_id`. @throws InvalidTokenError (401) where two of them differ */
+/** Binds to `id` or `Id` as to `image_id`. @throws InvalidTokenError (401) if two of them differ */
 function bindById(named: ImageBinding, payload: JsonObject): ImageBinding {
   let binding = named;
   for (const claim of ID_CLAIMS) {
@@ -144,7 +145,7 @@ const ID_CLAIMS = ['id', 'Id'];
 function readImageBinding(claim: unknown): ImageBinding {
   if (claim === undefined) return NO_BINDING;
   if (!Array.isArray(claim)) return { imageId: readImageId(claim), imageIds: null };
-  // An empty list binds to nothing; taken for "no list" it would open every image.
+  // Read as "no list", an empty list would permit every image.
   if (claim.length === 0) throw InvalidTokenError.because('bad_image_id');
   return { imageId: null, imageIds: claim.map(readImageId) };
 }

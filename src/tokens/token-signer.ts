@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { JwtService } from '@nestjs/jwt';
 import type { SigningKey } from './signing-key.js';
 
-/** A token's payload. `iat` and `exp`, in seconds, are the caller's to add: nothing is added here. */
+/** A token's payload. Nothing is added to it: the caller sets `iat` and `exp`, in seconds. */
 export interface TokenPayload {
   /** The issuer's id. */
   readonly iss: string;
@@ -17,11 +17,11 @@ export type TokenKey = Pick<SigningKey, 'secret' | 'algorithm'> & { readonly id?
 export class TokenSigner {
   constructor(private readonly jwt: JwtService) {}
 
-  /** Signs the payload's JSON, members in the order given, under the header `{"typ":"JWT","alg":…}`. */
+  /** Signs the payload's JSON, members in their order, under the header `{"typ":"JWT","alg":…}`. */
   sign(payload: TokenPayload, { id, secret, algorithm }: TokenKey): string {
-    // As bytes the payload stays as it is; an object would have its `iat` set, or with `noTimestamp` deleted.
+    // Bytes are signed unchanged; jsonwebtoken would set the `iat` of an object, or delete it with `noTimestamp`.
     return this.jwt.sign(Buffer.from(JSON.stringify(payload)), {
-      // Typed too narrowly there. As text or bytes, it would first be tried as a public key.
+      // The type of `secret` is too narrow.
       secret: secret as unknown as Buffer,
       algorithm,
       // jsonwebtoken writes `alg` first; toJSON restores the original API's order.

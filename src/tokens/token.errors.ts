@@ -1,18 +1,18 @@
 import { ProblemError } from '../domain/problem.error.js';
 
 const DETAILS = {
-  // One text for every way a signature can fail, whoever the issuer: it must not tell which issuers exist.
+  // One text for every failure of a signature and for every issuer: it must not reveal which issuers exist.
   not_accepted:
-    'The token is not accepted. Sign a new one: `iss` must be your issuer’s id, and one of its active keys must sign the token, with that key’s algorithm and with the secret’s text as it was shown, not decoded.',
-  expired: 'The token has expired. Seal a new one with a later `exp`.',
+    'The token is not accepted. Sign a new one: `iss` must be your issuer’s id, and the key must be an active key of the issuer, with its algorithm and with the secret’s text, not base64url-decoded.',
+  expired: 'The token has expired. Sign a new one with a later `exp`.',
   not_yet_valid:
-    'The token is not valid yet. Wait until its `nbf`, or check the clock of the machine that sealed it.',
-  issued_ahead: 'The token’s `iat` is ahead of now. Check the clock of the machine that sealed it.',
-  // All below depend on the token's own text alone, so they tell nobody anything about our keys or issuers.
-  missing_or_repeated: 'The token is malformed: pass exactly one `token`, and not an empty one.',
-  too_long: 'The token is malformed: it is longer than 8192 characters. Seal fewer or shorter steps.',
+    'The token is not valid yet. Wait until its `nbf`, or check the clock of the machine that signed it.',
+  issued_ahead: 'The token’s `iat` is in the future. Check the clock of the machine that signed it.',
+  // All below depend only on the token's own text, so they reveal nothing about our keys or issuers.
+  missing_or_repeated: 'The token is malformed: pass exactly one non-empty `token`.',
+  too_long: 'The token is malformed: it is longer than 8192 characters. Sign fewer or shorter steps.',
   not_compact:
-    'The token is malformed: it must be three unpadded base64url segments joined by dots (RFC 7515 §7.1), passed on unchanged.',
+    'The token is malformed: it must be three unpadded base64url segments joined by dots (RFC 7515 §7.1), unchanged.',
   bad_header:
     'The token is malformed: its header must be a JSON object in UTF-8 without repeated names, `crit` or `b64`.',
   bad_algorithm: 'The token is malformed: its header’s `alg` must be HS256, HS384 or HS512.',
@@ -24,17 +24,17 @@ const DETAILS = {
   bad_id:
     'The token is malformed: the issuer’s policy reads `id` and `Id` as `image_id`, so each must be a UUID, or absent.',
   two_images:
-    'The token names two images: `image_id`, `id` and `Id` must be equal under the issuer’s policy. Sign one of them.',
+    'The token names two images: `image_id`, `id` and `Id` must be equal under the issuer’s policy. Use one of them.',
   bad_identifier:
     'The token is malformed: `jti` and `session_id` must be strings of 1 to 255 characters without control characters, or absent.',
 } as const satisfies Record<string, string>;
 
-/** Why a token was refused. `not_accepted` covers every reason that would tell an attacker something. */
+/** Why a token was refused. `not_accepted` stands for every reason that would help an attacker. */
 export type InvalidTokenReason = keyof typeof DETAILS;
 
 /**
- * 401 `invalid_token` (RFC 6750 §3.1): a token was given and is refused. Before its signature is verified, its detail is
- * one of a fixed set.
+ * 401 `invalid_token` (RFC 6750 §3.1): the token is refused. Until its signature is verified, the detail is one of a
+ * fixed set.
  */
 export class InvalidTokenError extends ProblemError {
   override readonly headers = { 'WWW-Authenticate': 'Bearer error="invalid_token"' };
@@ -47,12 +47,12 @@ export class InvalidTokenError extends ProblemError {
     super('invalid_token', detail);
   }
 
-  /** The shared instance of a reason: a flood of bad tokens allocates none. */
+  /** The shared instance of a reason: a flood of invalid tokens allocates none. */
   static because(reason: InvalidTokenReason): InvalidTokenError {
     return (refusals[reason] ??= new InvalidTokenError(reason, DETAILS[reason], true));
   }
 
-  /** @param detail Names a claim of a verified token, and what to sign instead. */
+  /** @param detail Names a claim of a verified token, and the correction. */
   static ofClaim(detail: string): InvalidTokenError {
     return new InvalidTokenError('ineffective_claim', detail, false);
   }
@@ -60,27 +60,27 @@ export class InvalidTokenError extends ProblemError {
 
 const refusals: Partial<Record<InvalidTokenReason, InvalidTokenError>> = {};
 
-/** 401 `token_required` (RFC 6750 §3.1): no token was given, and this image is not public. */
+/** 401 `token_required` (RFC 6750 §3.1): the request has no token, and the image is not public. */
 export class TokenRequiredError extends ProblemError {
-  /** `X-message` is the original API's own header for this answer. */
+  /** `X-message` is the original API's header for this response. */
   override readonly headers = { 'WWW-Authenticate': 'Bearer', 'X-message': 'Access denied' };
 
   constructor() {
-    super('token_required', 'This image needs a token. Pass one sealed by its issuer as `?token=`.');
+    super('token_required', 'This image requires a token. Pass one of its issuer as `?token=`.');
   }
 }
 
-/** 403 `image_not_in_token`: the token is good, but bound to a list of other images. */
+/** 403 `image_not_in_token`: the token is valid, but bound to a list of other images. */
 export class ImageNotInTokenError extends ProblemError {
   constructor() {
     super(
       'image_not_in_token',
-      'The token is bound to other images. Seal one whose `image_id` lists this image.',
+      'The token is bound to other images. Sign one whose `image_id` lists this image.',
     );
   }
 }
 
-/** 400 `invalid_image_id`: the path's id is needed and is not a UUID. */
+/** 400 `invalid_image_id`: the path's id is used and is not a UUID. */
 export class InvalidImageIdError extends ProblemError {
   constructor() {
     super(
@@ -97,7 +97,7 @@ export class IssuerUnavailableError extends ProblemError {
   constructor() {
     super(
       'issuer_unavailable',
-      'A key of this issuer cannot be used at the moment. Its operator must replace the key.',
+      'A key of this issuer cannot be decrypted. Its operator must replace the key.',
     );
   }
 }

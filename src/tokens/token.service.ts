@@ -12,27 +12,27 @@ import { intersect, type ValidityPeriod } from './validity-period.js';
 export interface UnverifiedToken {
   readonly jws: CompactJws;
   readonly payload: JsonObject;
-  /** `iss` where it is a canonical UUID: other spellings would fill the caches with names for one issuer. */
+  /** `iss` if it is a canonical UUID: other spellings would fill the caches with names of one issuer. */
   readonly issuerId: string | null;
 }
 
-/** A token whose signature and times hold. */
+/** A token with a valid signature, within its times. */
 export interface VerifiedToken<T extends TokenIssuer> {
   readonly issuer: T;
   /** The key that signed it. */
   readonly key: SigningKey;
   readonly claims: TokenClaims;
-  /** While it holds, and no row changes, `verify` accepts the same token with the same key. */
+  /** Within it, and while no row changes, `verify` accepts the same token with the same key. */
   readonly validity: ValidityPeriod;
 }
 
-/** Belongs to no issuer: what a token is checked against where there is no key to check it against. */
+/** Belongs to no issuer: tokens without a key to verify with are verified with it. */
 const DECOY_SECRET = createSecretKey(randomBytes(32));
 
-/** The gate that every token passes: form, header, payload, issuer, signature, and only then its claims. Pure. */
+/** Verifies tokens: form, header, payload, issuer, signature, and only then the claims. Pure. */
 export class TokenService {
   /**
-   * @param token The raw query value: anything but one non-empty string is refused.
+   * @param token The raw query value; only one non-empty string is accepted.
    * @throws InvalidTokenError (401)
    */
   read(token: unknown): UnverifiedToken {
@@ -43,7 +43,7 @@ export class TokenService {
   }
 
   /**
-   * @param found The issuer with the token's `issuerId`; null where none exists.
+   * @param found The issuer with the token's `issuerId`; null if none exists.
    * @param now Milliseconds since 1970.
    * @throws InvalidTokenError (401) @throws IssuerUnavailableError (503)
    */
@@ -65,7 +65,7 @@ function findSigner(jws: CompactJws, issuer: TokenIssuer | null, now: number): S
   let locked = false;
   let compared = false;
   for (const key of issuer === null ? [] : candidatesOf(issuer, jws.keyId, now)) {
-    // The algorithm is the row's: a header that names another never gets to choose one.
+    // The row determines the algorithm, never the header.
     if (key.algorithm !== jws.algorithm || !isActive(key, now)) continue;
     if (key.secret === null) {
       locked = true;
@@ -74,16 +74,16 @@ function findSigner(jws: CompactJws, issuer: TokenIssuer | null, now: number): S
     compared = true;
     if (isSignedBy(jws, key)) return key;
   }
-  // The same HMAC as for a bad signature, so that the time taken does not show which issuers exist.
+  // The same HMAC as for a wrong signature, so that the duration does not reveal which issuers exist.
   if (!compared) isSignedBy(jws, { secret: DECOY_SECRET, algorithm: jws.algorithm });
-  // A 401 would be final for a token that may well be good.
+  // Not a 401: the token may be valid.
   if (locked) throw new IssuerUnavailableError();
   return null;
 }
 
 /**
- * Keys that may have signed the token, newest first; only the active one that `kid` names, where it names one. A `kid`
- * that names no active key of this issuer (a path, SQL, another issuer's key) has no effect.
+ * Keys that may have signed the token, newest first; if `kid` names an active key, only that one. A `kid` that names no
+ * active key of this issuer (a path, SQL, another issuer's key) has no effect.
  */
 function candidatesOf(
   { keys, lockedKeys }: TokenIssuer,

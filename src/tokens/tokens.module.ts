@@ -2,7 +2,7 @@ import { Module } from '@nestjs/common';
 import { JwtModule } from '@nestjs/jwt';
 import { TokenSigner } from './token-signer.js';
 
-/** Signs tokens. It has no secret of its own: keys are per issuer. */
+/** Provides `TokenSigner`, without a secret: keys are per issuer. */
 @Module({
   imports: [JwtModule.register({})],
   providers: [TokenSigner],

@@ -1,4 +1,4 @@
-/** When something holds, in milliseconds since 1970: from the first instant on, and before the second. */
+/** Milliseconds since 1970, `from` included and `until` excluded. */
 export interface ValidityPeriod {
   readonly from: number;
   readonly until: number;
@@ -7,7 +7,7 @@ export interface ValidityPeriod {
 export const ALWAYS: ValidityPeriod = { from: -Infinity, until: Infinity };
 export const NEVER: ValidityPeriod = { from: Infinity, until: -Infinity };
 
-/** When both hold. */
+/** The period within both. */
 export function intersect(one: ValidityPeriod, other: ValidityPeriod): ValidityPeriod {
   return { from: Math.max(one.from, other.from), until: Math.min(one.until, other.until) };
 }

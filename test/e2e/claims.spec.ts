@@ -189,7 +189,7 @@ describe('SharinPix’s claims', () => {
     });
     expect(await problemOf({ [claim]: otherImage, image_id: tenant.imageId })).toStrictEqual(
       invalidToken(
-        'The token names two images: `image_id`, `id` and `Id` must be equal under the issuer’s policy. Sign one of them.',
+        'The token names two images: `image_id`, `id` and `Id` must be equal under the issuer’s policy. Use one of them.',
       ),
     );
     expect(await problemOf({ [claim]: 'an-album' })).toStrictEqual(

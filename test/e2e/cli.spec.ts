@@ -480,13 +480,12 @@ base    fl_attachment\n\n`);
       what: 'an image that needs a token',
       args: [`http://example.org/images/${SEED.imageId}`],
       stderr:
-        'error: 401 token_required: This image needs a token. Pass one sealed by its issuer as `?token=`.\n',
+        'error: 401 token_required: This image requires a token. Pass one of its issuer as `?token=`.\n',
     },
     {
       what: 'two tokens',
       args: [`http://example.org/images/${SEED.imageId}?token=a&token=b`],
-      stderr:
-        'error: 401 invalid_token: The token is malformed: pass exactly one `token`, and not an empty one.\n',
+      stderr: 'error: 401 invalid_token: The token is malformed: pass exactly one non-empty `token`.\n',
     },
   ])('explains $what as the problem', async ({ args, stderr }) => {
     expect(await explain(args)).toStrictEqual({ code: 1, stdout: '', stderr });

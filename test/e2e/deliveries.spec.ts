@@ -134,7 +134,7 @@ describe('many deliveries at once', () => {
         title: 'Unauthorized',
         status: 401,
         code: 'invalid_token',
-        detail: 'The token is malformed: pass exactly one `token`, and not an empty one.',
+        detail: 'The token is malformed: pass exactly one non-empty `token`.',
       },
     });
   });

@@ -183,7 +183,7 @@ describe('an image without a token', () => {
       title: 'Unauthorized',
       status: 401,
       code: 'token_required',
-      detail: 'This image needs a token. Pass one sealed by its issuer as `?token=`.',
+      detail: 'This image requires a token. Pass one of its issuer as `?token=`.',
     });
     const own = ['Location', 'Content-Type', 'Content-Length', 'X-Request-Id', 'X-Runtime', 'Date'];
     const rest = (answer: ImageAnswer): Record<string, string> =>

@@ -182,7 +182,7 @@ describe('a token bound to images', () => {
         403,
         'Forbidden',
         'image_not_in_token',
-        'The token is bound to other images. Seal one whose `image_id` lists this image.',
+        'The token is bound to other images. Sign one whose `image_id` lists this image.',
       ),
     );
     for (const id of [randomUUID(), neighbour.imageId]) {

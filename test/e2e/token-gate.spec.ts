@@ -8,10 +8,10 @@ import { mint as mintWith, signSegments, type MintOptions } from '../tokens/toke
 
 const ACCEPTED_CHAIN = ['c_fit,h_1920,w_1920', 'fl_attachment', 'dpr_auto,q_auto,f_auto', 'w_5'];
 const MALFORMED = {
-  one: 'The token is malformed: pass exactly one `token`, and not an empty one.',
-  long: 'The token is malformed: it is longer than 8192 characters. Seal fewer or shorter steps.',
+  one: 'The token is malformed: pass exactly one non-empty `token`.',
+  long: 'The token is malformed: it is longer than 8192 characters. Sign fewer or shorter steps.',
   compact:
-    'The token is malformed: it must be three unpadded base64url segments joined by dots (RFC 7515 §7.1), passed on unchanged.',
+    'The token is malformed: it must be three unpadded base64url segments joined by dots (RFC 7515 §7.1), unchanged.',
   header:
     'The token is malformed: its header must be a JSON object in UTF-8 without repeated names, `crit` or `b64`.',
   algorithm: 'The token is malformed: its header’s `alg` must be HS256, HS384 or HS512.',
@@ -23,11 +23,11 @@ const MALFORMED = {
     'The token is malformed: `jti` and `session_id` must be strings of 1 to 255 characters without control characters, or absent.',
 } as const;
 const NOT_ACCEPTED =
-  'The token is not accepted. Sign a new one: `iss` must be your issuer’s id, and one of its active keys must sign the token, with that key’s algorithm and with the secret’s text as it was shown, not decoded.';
-const EXPIRED = 'The token has expired. Seal a new one with a later `exp`.';
+  'The token is not accepted. Sign a new one: `iss` must be your issuer’s id, and the key must be an active key of the issuer, with its algorithm and with the secret’s text, not base64url-decoded.';
+const EXPIRED = 'The token has expired. Sign a new one with a later `exp`.';
 const NOT_YET =
-  'The token is not valid yet. Wait until its `nbf`, or check the clock of the machine that sealed it.';
-const AHEAD = 'The token’s `iat` is ahead of now. Check the clock of the machine that sealed it.';
+  'The token is not valid yet. Wait until its `nbf`, or check the clock of the machine that signed it.';
+const AHEAD = 'The token’s `iat` is in the future. Check the clock of the machine that signed it.';
 
 let service: Service;
 let tenant: Tenant;

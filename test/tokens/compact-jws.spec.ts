@@ -12,7 +12,7 @@ import { makeKey, makeSecret, mint, SEED_HEADER, SEED_PAYLOAD } from './token-fi
 
 const jwt = new JwtService();
 
-/** The gate's JWS layer alone: form, header, HMAC; the payload may be anything. */
+/** The JWS layer alone: form, header, HMAC; the payload is not checked. */
 function isValidJws(
   token: string,
   key: { secret: ReturnType<typeof createSecretKey>; algorithm: HmacAlgorithm },
@@ -56,7 +56,7 @@ describe('readCompactJws', () => {
     );
   });
 
-  it('accepts of all 64 last characters those with no unused bit set', () => {
+  it('accepts only last characters with no unused bit set', () => {
     const alphabet = Array.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_');
     const accepted = (start: string): string =>
       alphabet
@@ -87,7 +87,7 @@ describe('readCompactJws', () => {
     );
   });
 
-  it('refuses a megabyte of anything without reading it', () => {
+  it('refuses a megabyte without reading it', () => {
     const start = performance.now();
     for (const unit of ['A', '.', 'A.', 'é', '=']) {
       expect(() => readCompactJws(unit.repeat(1_000_000))).toThrow(InvalidTokenError);
@@ -104,7 +104,7 @@ describe('readCompactJws', () => {
 describe('isSignedBy', () => {
   const algorithms = ['HS256', 'HS384', 'HS512'] as const;
 
-  it('agrees with @nestjs/jwt on 100,000 tokens, whole, altered and under other keys', () => {
+  it('agrees with @nestjs/jwt on 100,000 tokens, unchanged, altered and under other keys', () => {
     const keys = algorithms.flatMap((algorithm) =>
       ['one', 'two'].map((id) => makeKey({ id, algorithm, secret: makeSecret(id) })),
     );
@@ -141,7 +141,7 @@ describe('isSignedBy', () => {
               : `${sealed.slice(0, at)}${sealed[at] === 'A' ? 'B' : 'A'}${sealed.slice(at + 1)}`;
           const expected = byLibrary(token, key);
           accepted += Number(expected);
-          // The library takes unused bits for whatever they are; the gate refuses the spelling.
+          // The library ignores unused bits; `readCompactJws` refuses the spelling.
           expect(isValidJws(token, key)).toBe(expected && isCanonical(token));
         },
       ),
@@ -150,7 +150,7 @@ describe('isSignedBy', () => {
     expect(accepted).toBeGreaterThan(1_000);
   });
 
-  it('never lets a token choose another algorithm than its key’s', () => {
+  it('never uses another algorithm than the key’s', () => {
     const secret = makeSecret('shared');
     for (const sealedBy of algorithms) {
       const jws = readCompactJws(mint({ header: { alg: sealedBy }, key: { secret }, algorithm: sealedBy }));
@@ -174,7 +174,7 @@ interface Vectors {
 
 const VECTORS = resolve(process.cwd(), '../shared/vectors/jws-hmac.json');
 
-/** Where we differ from Wycheproof's `result`, and why. */
+/** Our differences from Wycheproof's `result`, with the reason. */
 const EXCEPTIONS: ReadonlyMap<number, { readonly accepted: boolean; readonly reason: string }> = new Map([
   [367, { accepted: true, reason: 'the same bytes as the valid 357: there is no padding in it to refuse' }],
   [370, { accepted: true, reason: 'the same bytes as the valid 357: there is no padding in it to refuse' }],
@@ -193,7 +193,7 @@ describe('Wycheproof’s HMAC vectors', () => {
   const { testGroups } = JSON.parse(readFileSync(VECTORS, 'utf8')) as Vectors;
   const cases = testGroups.flatMap(({ key, tests }) => tests.map((test) => ({ ...test, key })));
 
-  it('are all 40 there', () => {
+  it('are 40', () => {
     expect(cases).toHaveLength(40);
   });
 

@@ -32,11 +32,11 @@ describe('resolveImageId', () => {
     expect(resolveImageId(claims, IMAGE_ID.toUpperCase())).toBe(IMAGE_ID);
   });
 
-  it.each([...NO_UUIDS, OTHER_IMAGE_ID])('takes the token’s own id whatever the path says: %j', (pathId) => {
+  it.each([...NO_UUIDS, OTHER_IMAGE_ID])('returns the token’s own id whatever the path: %j', (pathId) => {
     expect(resolveImageId(claimsWith({ image_id: IMAGE_ID.toUpperCase() }), pathId)).toBe(IMAGE_ID);
   });
 
-  it.each(NO_UUIDS)('refuses a path’s id that is no UUID and that counts: %j', (pathId) => {
+  it.each(NO_UUIDS)('refuses a used path’s id that is not a UUID: %j', (pathId) => {
     for (const claims of [null, claimsWith({}), claimsWith({ image_id: [IMAGE_ID] })]) {
       expect(() => resolveImageId(claims, pathId)).toThrow(InvalidImageIdError);
     }
@@ -48,7 +48,7 @@ describe('resolveImageId', () => {
     );
   });
 
-  it('answers 400 and 403 with their codes', () => {
+  it('throws 400 and 403 with their codes', () => {
     expect(new InvalidImageIdError()).toMatchObject({ status: 400, code: 'invalid_image_id', headers: {} });
     expect(new ImageNotInTokenError()).toMatchObject({
       status: 403,

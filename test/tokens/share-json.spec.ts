@@ -10,7 +10,7 @@ import { PARAMETERS } from '../../src/transformations/vocabulary.js';
 import { acceptedSteps } from '../support/steps.arbitrary.js';
 import { makeGate, makeIssuer, mint, SEED_ISSUER_ID, verify } from './token-fixtures.js';
 
-/** A share that is text, of a member that takes both forms. */
+/** A share as text, of a member that accepts both forms. */
 const QUOTED_SHARE =
   /("(?:aspect_ratio|dpr|height|width|x|y|zoom|letter_spacing|line_spacing)":)"(-?\d+\.0)"/g;
 
@@ -23,7 +23,7 @@ describe('a number whose text has a point or an exponent', () => {
     ['1e0', '1.0'],
     ['10.0E-1', '1.0'],
     ['1.5e1', '15.0'],
-    // As many digits as a double does not have: whole once parsed, and never a pixel.
+    // More digits than a double has: an integer once parsed, and never a pixel.
     ['1.0000000000000000000001', '1.0'],
     ['0.99999999999999999999', '1.0'],
     ['0.9999999999999999', 0.9999999999999999],
@@ -56,7 +56,7 @@ describe('a number whose text has a point or an exponent', () => {
     }
   });
 
-  it('is never a whole number where it has a point or a negative exponent, whatever its digits', () => {
+  it('is never an integer if it has a point or a negative exponent, whatever its digits', () => {
     const digits = fc.string({ unit: fc.constantFrom('0', '9', '1', '5'), minLength: 1, maxLength: 24 });
     fc.assert(
       fc.property(
@@ -87,7 +87,7 @@ describe('a number whose text has a point or an exponent', () => {
     expect(parseWithShares(`[{"${key}":2.0}]`)).toStrictEqual([{ [key]: kept ? '2.0' : 2 }]);
   });
 
-  // Whole numbers as Python, Ruby and Java write their floats.
+  // Integers as Python, Ruby and Java write their floats.
   it.each([
     ['{"angle":90.0}', 'a_90'],
     ['{"angle":["vflip",20.0]}', 'a_vflip.20'],
@@ -134,7 +134,7 @@ describe('a number whose text has a point or an exponent', () => {
     else expect(map).toThrow(hint);
   });
 
-  it('makes the chain of the text `1.0`, in any accepted steps', () => {
+  it('yields the chain of the text `1.0`, in any accepted steps', () => {
     const overlayIds = ['3d616b4e-a597-4b23-aa3d-d7de678f0ba6'];
     const rows = new Map(
       overlayIds.map((id) => [id, { deliveryType: 'private', publicId: 'logo' } as const]),
@@ -159,12 +159,12 @@ describe('a number whose text has a point or an exponent', () => {
     },
   );
 
-  it('leaves all other values as JSON.parse has them, repeated names included', () => {
+  it('does not change the other values of JSON.parse, repeated names included', () => {
     const text = '{"__proto__":{"x":1.0},"a":1,"a":{"b":[null,true,"\\u0041",-0.5]}}';
     expect(parseWithShares(text)).toStrictEqual(JSON.parse(text.replace('1.0', '"1.0"')));
   });
 
-  it('is not looked for in what is nested too deep', () => {
+  it('is ignored in a text that is nested too deeply', () => {
     const text = `{"a":1.0,"b":${'['.repeat(30_000)}${']'.repeat(30_000)}}`;
     const value: unknown = JSON.parse(text);
     expect(keepShares(text, value, () => null)).toBe(value);
@@ -172,7 +172,7 @@ describe('a number whose text has a point or an exponent', () => {
 });
 
 describe('a token', () => {
-  it('keeps shares in its steps, and nowhere else', async () => {
+  it('keeps shares only in its steps', async () => {
     const payload = `{"iss":"${SEED_ISSUER_ID}","iat":1.0,"transformations":[{"width":1.0,"height":1,"x":2.0}]}`;
     const { claims } = await verify(makeGate(makeIssuer()), mint({ payload }));
     expect(claims.issuedAt).toBe(1);
@@ -181,7 +181,7 @@ describe('a token', () => {
 });
 
 describe('a policy', () => {
-  it('keeps shares in its steps, and nowhere else', () => {
+  it('keeps shares only in its steps', () => {
     const text =
       '{"name":1.0,"policy":{"max_width":800.0,"mandatory_steps":[{"width":1.0}],"presets":{"a":[{"x":1.0,"y":1}]}}}';
     expect(readPolicyBody(JSON.parse(text), text)).toStrictEqual({

@@ -120,7 +120,7 @@ describe('parseJsonObject', () => {
     );
   });
 
-  it('takes every JSON object that has unique names as JSON.parse does', () => {
+  it('parses every JSON object with unique names like JSON.parse', () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 8 })), fc.nat(4), (object, spaces) => {
         const text = JSON.stringify(object, null, spaces);
@@ -129,7 +129,7 @@ describe('parseJsonObject', () => {
     );
   });
 
-  it('finds a repeated name wherever it stands and however it is escaped', () => {
+  it('finds a repeated name anywhere and with any escapes', () => {
     const escape = (name: string): string =>
       Array.from(
         { length: name.length },
@@ -191,7 +191,7 @@ describe('findRepeatedName', () => {
     );
   });
 
-  it('reads a long text at once', () => {
+  it('reads a long text in linear time', () => {
     const text = JSON.stringify({ a: '\\"'.repeat(500_000), b: '{'.repeat(500_000) });
     expect(findRepeatedName(text)).toBeNull();
   });

@@ -9,7 +9,7 @@ export const OTHER_ISSUER_ID = '0b9c8d7e-1111-4222-8333-444455556666';
 export const IMAGE_ID = '161400d0-c894-42fd-8100-262361ea91ff';
 export const OTHER_IMAGE_ID = '3d616b4e-a597-4b23-aa3d-d7de678f0ba6';
 
-/** The seed's token less its signature, as its document has it. */
+/** The seed's token without its signature, from its document. */
 export const SEED_HEADER = 'eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9';
 export const SEED_PAYLOAD =
   'eyJpc3MiOiJjZmQzYjQ3Mi1kYmJhLTQwODktYmNlNy1mNWMxZTQxM2I1YzEiLCJ0cmFuc2Zvcm1hdGlvbnMiOlt7IndpZHRoIjoyMDAsIm92ZXJsYXkiOiIzZDYxNmI0ZS1hNTk3LTRiMjMtYWEzZC1kN2RlNjc4ZjBiYTYiLCJmbGFncyI6InRpbGVkIiwibWlhaW0iOiJoZXkgaGV5ICEiLCJzdXBlcl9wbG9wIjoidGVzdD8ifSx7IndpZHRoIjoxMDEsImZsYWdzIjoidGlsZWQiLCJoZWlnaHQiOjEwMiwiY3JvcCI6ImZpdCJ9XSwic2hhcmlucGl4Ijp7fX0';
@@ -45,7 +45,7 @@ export function makeIssuer(overrides: Partial<Issuer> = {}): Issuer {
   };
 }
 
-/** The gate's verdict against these issuers, at the clock's time. */
+/** Verifies a token with these issuers, at the clock's time. */
 export type Gate = (token: unknown) => VerifiedToken<Issuer>;
 
 export function makeGate(...issuers: readonly Issuer[]): Gate {
@@ -56,23 +56,23 @@ export function makeGate(...issuers: readonly Issuer[]): Gate {
   };
 }
 
-/** The verdict as a promise. */
+/** The result as a promise. */
 export async function verify(gate: Gate, token: unknown): Promise<VerifiedToken<Issuer>> {
   return Promise.resolve().then(() => gate(token));
 }
 
-/** What is signed: bytes or text as they are, anything else as its JSON. */
+/** Bytes or text are signed unchanged, anything else as its JSON. */
 type Part = Buffer | string | object;
 
 export interface MintOptions {
   readonly header?: Part;
   readonly payload?: Part;
   readonly key?: Pick<SigningKey, 'secret'>;
-  /** What the HMAC is made with; the header may say something else. */
+  /** The algorithm of the HMAC; the header may name another. */
   readonly algorithm?: HmacAlgorithm;
 }
 
-/** Signs anything, well-formed or not, with nothing but node:crypto. */
+/** Signs any header and payload, well-formed or not, with node:crypto. */
 export function mint({
   header = { typ: 'JWT', alg: 'HS256' },
   payload = SEED_CLAIMS,

@@ -32,7 +32,7 @@ describe('TokenSigner', () => {
     );
   });
 
-  it('names the key in `kid`, after typ and alg, where the key has an id', () => {
+  it('names a key with an id in `kid`, after typ and alg', () => {
     const [header = ''] = signer.sign(SEED_CLAIMS, makeKey({ id: 'k-1' })).split('.');
     expect(Buffer.from(header, 'base64url').toString()).toBe('{"typ":"JWT","alg":"HS256","kid":"k-1"}');
   });
@@ -46,7 +46,7 @@ describe('TokenSigner', () => {
     },
   );
 
-  it.each(HMAC_ALGORITHMS)('seals with %s what the gate and jose accept', async (algorithm) => {
+  it.each(HMAC_ALGORITHMS)('signs with %s tokens that TokenService and jose accept', async (algorithm) => {
     const key = makeKey({ algorithm });
     const token = signer.sign(SEED_CLAIMS, key);
     await expect(verify(makeGate(makeIssuer({ keys: [key] })), token)).resolves.toMatchObject({

@@ -38,8 +38,8 @@ const otherIssuer = makeIssuer({
 });
 const service = makeGate(makeIssuer(), otherIssuer);
 
-/** A promise's refusal as the client will see it. */
-async function answerTo(token: unknown, gate: Gate = service): Promise<object> {
+/** The refusal of a promise, as the client gets it. */
+async function responseTo(token: unknown, gate: Gate = service): Promise<object> {
   const error: unknown = await verify(gate, token).then(
     () => new Error('the token was accepted'),
     (reason: unknown) => reason,
@@ -91,7 +91,7 @@ describe('an accepted token', () => {
     });
   });
 
-  it('carries every optional claim', async () => {
+  it('yields every optional claim', async () => {
     const { claims } = await verify(
       service,
       withClaims({
@@ -158,12 +158,12 @@ describe('an accepted token', () => {
     });
   });
 
-  it.each([null, 'none', 42, [[]], {}])('carries transformations unjudged: %j', async (transformations) => {
+  it.each([null, 'none', 42, [[]], {}])('yields transformations unchecked: %j', async (transformations) => {
     const { claims } = await verify(service, withClaims({ transformations }));
     expect(claims.transformations).toStrictEqual(transformations);
   });
 
-  it.each(HMAC_ALGORITHMS)('may come from jose, with %s', async (algorithm) => {
+  it.each(HMAC_ALGORITHMS)('may be signed by jose, with %s', async (algorithm) => {
     const key = makeKey({ algorithm });
     const gate = makeGate(makeIssuer({ keys: [key] }));
     const token = await new SignJWT(SEED_CLAIMS)
@@ -200,7 +200,7 @@ describe('the form of a token', () => {
     ['an object', { toString: () => good }],
     ['a String object', Object(good)],
   ])('is refused when it is %s', async (_, token) => {
-    expect(await answerTo(token)).toStrictEqual(refusal('missing_or_repeated'));
+    expect(await responseTo(token)).toStrictEqual(refusal('missing_or_repeated'));
   });
 
   it.each([
@@ -228,13 +228,16 @@ describe('the form of a token', () => {
     ['a segment of 4n + 1 characters, signed', signSegments(`${header}.${payload}AAA`)],
     ['a signature shorter by one character', good.slice(0, -1)],
   ])('is refused with %s', async (_, token) => {
-    expect((await answerTo(token)) as { code: string }).toMatchObject({ status: 401, code: 'invalid_token' });
+    expect((await responseTo(token)) as { code: string }).toMatchObject({
+      status: 401,
+      code: 'invalid_token',
+    });
   });
 
-  it('is refused above 8 KiB, though well signed', async () => {
+  it('is refused above 8 KiB, although its signature is valid', async () => {
     const token = withClaims({ filler: 'x'.repeat(6_200) });
     expect(token.length).toBeGreaterThan(8192);
-    expect(await answerTo(token)).toStrictEqual(refusal('too_long'));
+    expect(await responseTo(token)).toStrictEqual(refusal('too_long'));
   });
 
   it('has one spelling: every unused-bit variant of every segment is refused', async () => {
@@ -246,7 +249,7 @@ describe('the form of a token', () => {
           (other) =>
             other !== segment && Buffer.from(other, 'base64url').equals(Buffer.from(segment, 'base64url')),
         );
-    // Segments of every length; signed afresh, so that the HMAC is not what refuses them.
+    // Segments of every length; signed again, so that the HMAC is not the reason of the refusal.
     const lengths = ['', 'x', 'xx'].map((x) =>
       mint({ header: { alg: 'HS256', x }, payload: { ...SEED_CLAIMS, x } }),
     );
@@ -258,9 +261,9 @@ describe('the form of a token', () => {
         ...respell(mac).map((other) => `${head}.${body}.${other}`),
       ];
     });
-    // 15 for a rest of two characters, 3 for a rest of three: one of each for headers and payloads; a MAC's rest is three.
+    // 15 for a remainder of two characters, 3 for one of three: each for headers and payloads; a MAC's remainder is three.
     expect(variants).toHaveLength(15 + 3 + 15 + 3 + 3 * 3);
-    for (const token of variants) expect(await answerTo(token)).toStrictEqual(refusal('not_compact'));
+    for (const token of variants) expect(await responseTo(token)).toStrictEqual(refusal('not_compact'));
   });
 });
 
@@ -279,20 +282,20 @@ describe('the header', () => {
     ['with a space', { alg: 'HS256 ' }],
     ['behind __proto__', '{"__proto__":{"alg":"HS256"}}'],
   ])('with alg %s is refused', async (_, header) => {
-    expect(await answerTo(mint({ header }))).toStrictEqual(refusal('bad_algorithm'));
+    expect(await responseTo(mint({ header }))).toStrictEqual(refusal('bad_algorithm'));
   });
 
   it('with alg none and no signature is refused', async () => {
     const none = Buffer.from('{"alg":"none"}').toString('base64url');
-    expect(await answerTo(`${none}.${SEED_PAYLOAD}.`)).toStrictEqual(refusal('not_compact'));
-    expect(await answerTo(`${none}.${SEED_PAYLOAD}.AA`)).toStrictEqual(refusal('bad_algorithm'));
+    expect(await responseTo(`${none}.${SEED_PAYLOAD}.`)).toStrictEqual(refusal('not_compact'));
+    expect(await responseTo(`${none}.${SEED_PAYLOAD}.AA`)).toStrictEqual(refusal('bad_algorithm'));
   });
 
   it('does not turn a public key into an HMAC secret', async () => {
     const { publicKey } = generateKeyPairSync('ed25519');
     const pem = publicKey.export({ type: 'spki', format: 'pem' });
     const token = mint({ key: { secret: createSecretKey(Buffer.from(pem)) } });
-    expect(await answerTo(token)).toStrictEqual(refusal('not_accepted'));
+    expect(await responseTo(token)).toStrictEqual(refusal('not_accepted'));
   });
 
   it.each(
@@ -303,7 +306,7 @@ describe('the header', () => {
     const key = makeKey({ algorithm: row });
     const gate = makeGate(makeIssuer({ keys: [key] }));
     for (const algorithm of HMAC_ALGORITHMS) {
-      expect(await answerTo(mint({ header: { alg }, key, algorithm }), gate)).toStrictEqual(
+      expect(await responseTo(mint({ header: { alg }, key, algorithm }), gate)).toStrictEqual(
         refusal('not_accepted'),
       );
     }
@@ -328,20 +331,20 @@ describe('the header', () => {
     ['17 levels', `{"alg":"HS256","x":${'['.repeat(16)}${']'.repeat(16)}}`],
     ['invalid UTF-8', Buffer.from([...Buffer.from('{"alg":"HS256","x":"'), 0xff, 0x22, 0x7d])],
   ])('with %s is refused', async (_, header) => {
-    expect(await answerTo(mint({ header }))).toStrictEqual(refusal('bad_header'));
+    expect(await responseTo(mint({ header }))).toStrictEqual(refusal('bad_header'));
   });
 
-  it.each(['jku', 'x5u'])('may hold a %s, which is never fetched', async (name) => {
+  it.each(['jku', 'x5u'])('may have a %s, which is never fetched', async (name) => {
     const fetched = vi.spyOn(globalThis, 'fetch');
     await verify(service, mint({ header: { alg: 'HS256', [name]: 'https://attacker.example/' } }));
     expect(fetched).not.toHaveBeenCalled();
     fetched.mockRestore();
   });
 
-  it('may hold a jwk, which is never used', async () => {
+  it('may have a jwk, which is never used', async () => {
     const secret = makeSecret('attacker');
     const header = { alg: 'HS256', jwk: secret.export({ format: 'jwk' }) };
-    expect(await answerTo(mint({ header, key: { secret } }))).toStrictEqual(refusal('not_accepted'));
+    expect(await responseTo(mint({ header, key: { secret } }))).toStrictEqual(refusal('not_accepted'));
   });
 });
 
@@ -365,7 +368,7 @@ describe('the payload', () => {
     ['1,000 levels', `{${iss},"x":${'['.repeat(999)}${']'.repeat(999)}}`],
     ['1,000 levels of objects', `{${iss},"x":${'{"":'.repeat(999)}1${'}'.repeat(999)}}`],
   ])('that is or has %s is refused, though well signed', async (_, payload) => {
-    expect(await answerTo(mint({ payload }))).toStrictEqual(refusal('bad_payload'));
+    expect(await responseTo(mint({ payload }))).toStrictEqual(refusal('bad_payload'));
   });
 
   it('with 16 levels is accepted', async () => {
@@ -373,11 +376,11 @@ describe('the payload', () => {
     await expect(verify(service, mint({ payload }))).resolves.toBeDefined();
   });
 
-  it('is not believed before its signature is: an expired forgery reads like any forgery', async () => {
+  it('is not read before its signature is verified: an expired forgery gets the response of any forgery', async () => {
     const key = { secret: makeSecret('attacker') };
     for (const claims of [{ exp: 1 }, { exp: 'soon' }, { nbf: NOW + DAY }, { image_id: 'x' }, { jti: 1 }]) {
       const token = mint({ payload: { ...SEED_CLAIMS, ...claims }, key });
-      expect(await answerTo(token)).toStrictEqual(refusal('not_accepted'));
+      expect(await responseTo(token)).toStrictEqual(refusal('not_accepted'));
     }
   });
 });
@@ -388,16 +391,16 @@ describe('the signature', () => {
   const mac = Buffer.from(good.slice(input.length + 1), 'base64url');
   const withMac = (bytes: Uint8Array): string => `${input}.${Buffer.from(bytes).toString('base64url')}`;
 
-  it('is refused with any one bit flipped', async () => {
+  it('is refused with any bit flipped', async () => {
     for (let bit = 0; bit < mac.length * 8; bit++) {
       const flipped = Buffer.from(mac);
       flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7));
-      expect(await answerTo(withMac(flipped))).toStrictEqual(refusal('not_accepted'));
+      expect(await responseTo(withMac(flipped))).toStrictEqual(refusal('not_accepted'));
     }
   });
 
-  it.each([1, 16, 31])('is refused cut to %i bytes', async (length) => {
-    expect(await answerTo(withMac(mac.subarray(0, length)))).toStrictEqual(refusal('not_accepted'));
+  it.each([1, 16, 31])('is refused if truncated to %i bytes', async (length) => {
+    expect(await responseTo(withMac(mac.subarray(0, length)))).toStrictEqual(refusal('not_accepted'));
   });
 
   it.each([
@@ -405,10 +408,10 @@ describe('the signature', () => {
     ['itself twice', Buffer.concat([mac, mac])],
     ['zeros', Buffer.alloc(32)],
   ])('is refused with %s', async (_, bytes) => {
-    expect(await answerTo(withMac(bytes))).toStrictEqual(refusal('not_accepted'));
+    expect(await responseTo(withMac(bytes))).toStrictEqual(refusal('not_accepted'));
   });
 
-  it.each(HMAC_ALGORITHMS)('of %s is refused one byte short', async (algorithm) => {
+  it.each(HMAC_ALGORITHMS)('of %s is refused without its last byte', async (algorithm) => {
     const key = makeKey({ algorithm });
     const gate = makeGate(makeIssuer({ keys: [key] }));
     const token = mint({ header: { alg: algorithm }, key, algorithm });
@@ -416,7 +419,7 @@ describe('the signature', () => {
     const cut = Buffer.from(token.split('.')[2] ?? '', 'base64url')
       .subarray(0, -1)
       .toString('base64url');
-    expect(await answerTo(`${token.split('.').slice(0, 2).join('.')}.${cut}`, gate)).toStrictEqual(
+    expect(await responseTo(`${token.split('.').slice(0, 2).join('.')}.${cut}`, gate)).toStrictEqual(
       refusal('not_accepted'),
     );
   });
@@ -425,14 +428,14 @@ describe('the signature', () => {
     const compared = vi.spyOn(crypto, 'timingSafeEqual');
     syncBuiltinESMExports();
     await verify(service, good);
-    await answerTo(withMac(Buffer.alloc(32)));
+    await responseTo(withMac(Buffer.alloc(32)));
     expect(compared).toHaveBeenCalledTimes(2);
     compared.mockRestore();
     syncBuiltinESMExports();
   });
 });
 
-describe('what must not tell issuers apart', () => {
+describe('the response that must not reveal which issuers exist', () => {
   const disabledId = 'dddddddd-0000-4000-8000-000000000000';
   const keylessId = 'eeeeeeee-0000-4000-8000-000000000000';
   const retired = makeKey({ id: 'retired', notAfter: daysFromNow(-1) });
@@ -471,25 +474,25 @@ describe('what must not tell issuers apart', () => {
     ['another algorithm than the key’s', mint({ header: { alg: 'HS512' }, algorithm: 'HS512' })],
   ];
 
-  it.each(cases)('%s is answered as a bad signature is', async (_, token) => {
-    expect(await answerTo(token, makeGate(...issuers))).toStrictEqual(refusal('not_accepted'));
+  it.each(cases)('to %s is that to a wrong signature', async (_, token) => {
+    expect(await responseTo(token, makeGate(...issuers))).toStrictEqual(refusal('not_accepted'));
   });
 
-  it.each(cases)('%s costs one HMAC of its algorithm, as a bad signature does', async (_, token) => {
+  it.each(cases)('to %s costs one HMAC of its algorithm, like a wrong signature', async (_, token) => {
     const gate = makeGate(...issuers);
     const { alg } = JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString()) as {
       alg: string;
     };
     const hmac = vi.spyOn(crypto, 'createHmac');
     syncBuiltinESMExports();
-    await answerTo(token, gate);
+    await responseTo(token, gate);
     const name = `sha${alg.slice(2)}`;
     expect(hmac.mock.calls.map(([algorithm]) => algorithm)).toStrictEqual([name]);
     hmac.mockRestore();
     syncBuiltinESMExports();
   });
 
-  it('has no issuer id but a canonical one', () => {
+  it('reads only a canonical issuer id', () => {
     const service = new TokenService();
     for (const [, token] of cases) {
       const { issuerId } = service.read(token);
@@ -508,18 +511,18 @@ describe('keys', () => {
   const sign = (key: SigningKey, kid?: unknown): string =>
     mint({ header: { typ: 'JWT', alg: key.algorithm, kid }, key, algorithm: key.algorithm });
 
-  it.each([newest, older, twin])('verify while they overlap: $id', async (key) => {
+  it.each([newest, older, twin])('are valid while they overlap: $id', async (key) => {
     await expect(verify(gate, sign(key))).resolves.toMatchObject({ key: { id: key.id } });
     await expect(verify(gate, sign(key, key.id))).resolves.toMatchObject({ key: { id: key.id } });
   });
 
-  it.each([retired, future])('do not verify outside their time: $id', async (key) => {
+  it.each([retired, future])('are not valid outside of their period: $id', async (key) => {
     for (const kid of [undefined, key.id, 'older']) {
-      expect(await answerTo(sign(key, kid), gate)).toStrictEqual(refusal('not_accepted'));
+      expect(await responseTo(sign(key, kid), gate)).toStrictEqual(refusal('not_accepted'));
     }
   });
 
-  it('begin at notBefore and end just before notAfter', async () => {
+  it('are valid from notBefore until just before notAfter', async () => {
     const key = makeKey({ notBefore: daysFromNow(0), notAfter: daysFromNow(1) });
     const timed = makeGate(makeIssuer({ keys: [key] }));
     const at = async (milliseconds: number): Promise<boolean> => {
@@ -553,9 +556,9 @@ describe('keys', () => {
     await expect(verify(gate, sign(older, kid))).resolves.toMatchObject({ key: { id: 'older' } });
   });
 
-  it('are tried alone when kid names one', async () => {
-    expect(await answerTo(sign(older, 'twin'), gate)).toStrictEqual(refusal('not_accepted'));
-    expect(await answerTo(sign(older, 'newest'), gate)).toStrictEqual(refusal('not_accepted'));
+  it('are limited to the one that kid names', async () => {
+    expect(await responseTo(sign(older, 'twin'), gate)).toStrictEqual(refusal('not_accepted'));
+    expect(await responseTo(sign(older, 'newest'), gate)).toStrictEqual(refusal('not_accepted'));
   });
 
   it('are tried newest first', () => {
@@ -567,7 +570,7 @@ describe('keys', () => {
 });
 
 describe('times', () => {
-  // A leeway of 30 seconds each; RFC 7519 §4.1.4: `exp` is the first moment at which a token is refused.
+  // A leeway of 30 seconds each; RFC 7519 §4.1.4: `exp` is the first instant at which a token is refused.
   it.each([
     ['exp', -29, null],
     ['exp', -30, 'expired'],
@@ -585,15 +588,15 @@ describe('times', () => {
   ] as const)('with %s %i seconds from now: %s', async (claim, seconds, reason) => {
     const token = withClaims({ [claim]: NOW + seconds });
     if (reason === null) await expect(verify(service, token)).resolves.toBeDefined();
-    else expect(await answerTo(token)).toStrictEqual(refusal(reason));
+    else expect(await responseTo(token)).toStrictEqual(refusal(reason));
   });
 
-  it('pass: a token is good until the leeway after its `exp` ends', async () => {
+  it('expire: a token is valid until `exp` plus the leeway', async () => {
     const token = withClaims({ exp: NOW + 60 });
     vi.setSystemTime((NOW + 90) * 1000 - 1);
     await expect(verify(service, token)).resolves.toBeDefined();
     vi.setSystemTime((NOW + 90) * 1000);
-    expect(await answerTo(token)).toStrictEqual(refusal('expired'));
+    expect(await responseTo(token)).toStrictEqual(refusal('expired'));
   });
 
   it.each(
@@ -613,7 +616,7 @@ describe('times', () => {
       ].map((value) => [claim, value] as const),
     ),
   )('are refused when not plausible seconds: %s %s', async (claim, value) => {
-    expect(await answerTo(withPayloadText(`"${claim}":${value}`))).toStrictEqual(refusal('bad_time'));
+    expect(await responseTo(withPayloadText(`"${claim}":${value}`))).toStrictEqual(refusal('bad_time'));
   });
 
   it.each(['99999999999', '99999999999.5', '1764000060.25', '1.76400006e9'])(
@@ -624,11 +627,11 @@ describe('times', () => {
     },
   );
 
-  it('may be zero: `nbf` and `iat` 0 are long past, and so is `exp` 0', async () => {
+  it('may be zero: `nbf`, `iat` and `exp` 0 are in the past', async () => {
     await expect(verify(service, withClaims({ nbf: 0, iat: 0 }))).resolves.toMatchObject({
       claims: { issuedAt: 0 },
     });
-    expect(await answerTo(withClaims({ exp: 0 }))).toStrictEqual(refusal('expired'));
+    expect(await responseTo(withClaims({ exp: 0 }))).toStrictEqual(refusal('expired'));
   });
 });
 
@@ -646,18 +649,18 @@ describe('other claims', () => {
     [[[IMAGE_ID]]],
     [[IMAGE_ID, null]],
   ])('are refused with image_id %j', async (image_id) => {
-    expect(await answerTo(withClaims({ image_id }))).toStrictEqual(refusal('bad_image_id'));
+    expect(await responseTo(withClaims({ image_id }))).toStrictEqual(refusal('bad_image_id'));
   });
 
-  it('may list as many images as a token has room for', async () => {
+  it('may list as many images as fit into a token', async () => {
     const image_id = Array.from({ length: 140 }, () => IMAGE_ID);
     const { claims } = await verify(service, withClaims({ image_id }));
     expect(claims.imageIds).toStrictEqual(image_id);
   });
 
-  it.each(['jti', 'session_id'])('are refused with a %s that is no identifier', async (claim) => {
+  it.each(['jti', 'session_id'])('are refused with a %s that is not an identifier', async (claim) => {
     for (const value of ['', 1, null, [], {}, 'x'.repeat(256), 'a\0b', 'a\nb', '\ud800']) {
-      expect(await answerTo(withClaims({ [claim]: value }))).toStrictEqual(refusal('bad_identifier'));
+      expect(await responseTo(withClaims({ [claim]: value }))).toStrictEqual(refusal('bad_identifier'));
     }
     await expect(verify(service, withClaims({ [claim]: 'x'.repeat(255) }))).resolves.toBeDefined();
   });
@@ -666,7 +669,7 @@ describe('other claims', () => {
 describe('forgeries', () => {
   const good = mint();
 
-  it('are refused: a good token with any one byte changed', async () => {
+  it('are refused: a valid token with any byte changed', async () => {
     await fc.assert(
       fc.asyncProperty(fc.nat(good.length - 1), fc.integer({ min: 0, max: 255 }), async (at, byte) => {
         fc.pre(good.charCodeAt(at) !== byte);
@@ -677,7 +680,7 @@ describe('forgeries', () => {
     );
   });
 
-  it('are refused: a good token with any one character replaced by its neighbours', async () => {
+  it('are refused: a valid token with any character replaced by its neighbours', async () => {
     for (let at = 0; at < good.length; at++) {
       for (const by of [-1, 1]) {
         const token = good.slice(0, at) + String.fromCharCode(good.charCodeAt(at) + by) + good.slice(at + 1);
@@ -686,7 +689,7 @@ describe('forgeries', () => {
     }
   });
 
-  it('are refused: a good token cut, stretched, spliced or reordered', async () => {
+  it('are refused: a valid token truncated, extended, spliced or reordered', async () => {
     const position = fc.nat(good.length);
     const forged = fc.oneof(
       position.map((end) => good.slice(0, end)),
@@ -722,7 +725,7 @@ describe('forgeries', () => {
     );
   });
 
-  it('are answered without a word of the token', async () => {
+  it('get a response without any part of the token', async () => {
     const canary = 'canary7f3a';
     const tokens = [
       canary,
@@ -736,7 +739,7 @@ describe('forgeries', () => {
       withClaims({ jti: [canary] }),
     ];
     for (const token of tokens) {
-      const answer = JSON.stringify(await answerTo(token));
+      const answer = JSON.stringify(await responseTo(token));
       expect(answer).not.toContain(canary);
       expect(answer).not.toContain('eyJ');
     }
@@ -744,7 +747,7 @@ describe('forgeries', () => {
 });
 
 describe('the errors', () => {
-  it('say how to authenticate (RFC 6750 §3)', () => {
+  it('describe how to authenticate (RFC 6750 §3)', () => {
     expect(InvalidTokenError.because('expired')).toMatchObject({
       status: 401,
       code: 'invalid_token',

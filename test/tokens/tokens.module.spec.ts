@@ -5,7 +5,7 @@ import { TokensModule } from '../../src/tokens/tokens.module.js';
 import { makeGate, makeIssuer, makeKey, SEED_CLAIMS, verify } from './token-fixtures.js';
 
 describe('TokensModule', () => {
-  it('signs what the gate accepts', async () => {
+  it('signs tokens that TokenService accepts', async () => {
     const app = await Test.createTestingModule({ imports: [TokensModule] }).compile();
     const token = app.get(TokenSigner).sign(SEED_CLAIMS, makeKey());
     await expect(verify(makeGate(makeIssuer()), token)).resolves.toMatchObject({ key: { id: makeKey().id } });
