@@ -1,36 +1,36 @@
 import { pathOf, valuesOfComponent } from '../transformations/component.js';
 import type { TokenClaims } from '../tokens/token-claims.js';
 
-/** The seed's. The third component is verbatim: not in the SDK's order. */
+/** The original API's. The third component is verbatim: not in the SDK's order. */
 export const DEFAULT_BASE_CHAIN: readonly string[] = [
   'c_fit,h_1920,w_1920',
   'fl_attachment',
   'dpr_auto,q_auto,f_auto',
 ];
 
-/** Components in their final spelling, and the same as they stand in a URL: each with a `/` behind it. */
+/** Components in their final spelling, and as part of a URL: each followed by `/`. */
 export interface ChainPart {
   readonly components: readonly string[];
   readonly path: string;
 }
 
-/** Components with what offers the picture as a file, and without it. */
+/** Components with and without the flag that offers the image as a file. */
 interface Attachable {
   readonly attached: ChainPart;
   readonly inline: ChainPart;
 }
 
-/** What comes before any of a token's steps, in each form that a token can request. */
+/** The components before a token's steps, in each form that a token can request. */
 export interface BaseChain {
   readonly sized: Attachable;
-  /** Without the size that the first component sets; the same object as `sized` where that cannot be left out. */
+  /** Without the size of the first component; the same object as `sized` if that cannot be omitted. */
   readonly fullSize: Attachable;
   readonly original: Attachable;
 }
 
 /**
- * @param components In their final spelling. What attaches is `fl_attachment` among them, whatever its file name.
- * @param mayBeFullSize Whether a token can leave out the first component. What it does beside resizing stays.
+ * @param components In their final spelling, with `fl_attachment` or without, whatever its file name.
+ * @param mayBeFullSize Whether a token can omit the first component's size. Its other parameters stay.
  */
 export function createBaseChain(components: readonly string[], mayBeFullSize: boolean): BaseChain {
   const [first = '', ...rest] = components;
@@ -49,19 +49,19 @@ const makeAttachable = (components: readonly string[]): Attachable => ({
   inline: createChainPart(components.map((component) => replaceAttachment(component, null))),
 });
 
-/** @param all In their final spelling; empty ones are left out. */
+/** @param all In their final spelling; empty ones are dropped. */
 export function createChainPart(all: readonly string[]): ChainPart {
   const components = all.filter((component) => component !== '');
   return { components, path: pathOf(components) };
 }
 
-/** What a request without a token gets. */
+/** The claims of a request without a token. */
 const WITHOUT_TOKEN = { download: true, original: false, fullSize: false, filename: null };
 
 /**
- * @param claims Null without a token. `download` of false leaves `fl_attachment` out: the picture is shown, not saved.
- * `original` of true is the original alone, without the base transformations. `fullSize` of true leaves out the
- * first component's size, where the policy allows it. `filename` names the file that `fl_attachment` offers.
+ * @param claims Null without a token. `download` of false omits `fl_attachment`: the image is shown, not saved.
+ * `original` of true omits the base transformations. `fullSize` of true omits the first component's size, if the policy
+ * allows it. `filename` names the file that `fl_attachment` offers.
  */
 export function selectBaseChain(
   chain: BaseChain,
@@ -81,7 +81,7 @@ function withFilename({ components }: ChainPart, filename: string): ChainPart {
 
 const LONGEST_NAME = 100;
 
-/** A file's name as `fl_attachment` takes it (flags.ts): without its extension, and `_` for what it cannot have. */
+/** A file's name for `fl_attachment` (flags.ts): without its extension, and `_` for characters that it cannot have. */
 function attachmentName(filename: string): string {
   const [...characters] = filename.replace(/(?<=.)\.[A-Za-z][A-Za-z0-9]{0,9}$/s, '');
   return characters
@@ -96,17 +96,17 @@ function flagsOf(component: string): readonly string[] {
   return valuesOfComponent(component).get('fl')?.split('.') ?? [];
 }
 
-/** Short codes of parameters that set a size, and what a crop keeps. */
+/** Short codes of parameters of size and crop. */
 const RESIZING = new Set(['c', 'w', 'h', 'ar', 'g', 'x', 'y', 'z']);
 
-/** A component without its size. Empty where nothing else is in it. */
+/** A component without its size; may be empty. */
 const withoutSize = (component: string): string =>
   component
     .split(',')
     .filter((parameter) => !RESIZING.has(parameter.slice(0, parameter.indexOf('_'))))
     .join(',');
 
-/** A component whose attachment has another name, or is left out: null. Empty where nothing else is in it. */
+/** A component whose attachment has another name, or null for none; may be empty. */
 function replaceAttachment(component: string, name: string | null): string {
   const replaced = name === null ? [] : [`attachment:${name}`];
   const parameters = component.split(',').map((parameter) => {

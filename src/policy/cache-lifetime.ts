@@ -3,7 +3,7 @@ import type { Policy } from './policy.js';
 
 /** How long browsers may cache a redirect: its freshness lifetime (RFC 9111 §4.2.1). */
 export interface CacheLifetime {
-  /** Seconds, 0 for not at all. */
+  /** Seconds; 0 disables caching. */
   readonly maxAge: number;
   /** Seconds since 1970, Infinity for never. */
   readonly expiresAt: number;
@@ -12,7 +12,7 @@ export interface CacheLifetime {
 const NO_STORE: CacheLifetime = { maxAge: 0, expiresAt: Infinity };
 
 /**
- * A redirect is cached no longer than its token, or the URL that it leads to, is valid.
+ * A redirect is cached at most until its token, or the URL that it leads to, expires.
  * @param claims Null without a token.
  * @param urlExpiresAt When the signed URL expires, in seconds since 1970; null for never.
  */
@@ -33,6 +33,6 @@ export function cacheLifetime(
   };
 }
 
-/** Whole seconds for which a browser may cache a redirect from now on. @param now Seconds since 1970. */
+/** Seconds for which a browser may cache a redirect, as an integer. @param now Seconds since 1970. */
 export const maxAgeAt = ({ maxAge, expiresAt }: CacheLifetime, now: number): number =>
   maxAge === 0 ? 0 : Math.max(0, Math.floor(Math.min(maxAge, expiresAt - now)));

@@ -6,8 +6,8 @@ import type { Policy } from './policy.js';
 
 /**
  * Checks a token's mapped steps, presets expanded, against the policy's limits of layers and size. The mandatory steps
- * are the operator's own and are not counted. A size that no step names is not judged here: the policy's own `c_limit`
- * ends the chain.
+ * are the operator's own and are not counted. A size that no step names is not checked: the policy's own `c_limit` ends
+ * the chain.
  * @throws {PolicyViolationError} 403
  */
 export function checkChain(policy: Policy, chain: MappedChain): void {
@@ -20,8 +20,8 @@ export function checkChain(policy: Policy, chain: MappedChain): void {
 }
 
 /**
- * Requires under `strict` that every step of a token has an effect: one without may be a watermark whose overlay was
- * dropped on the way. Presets are the operator's own.
+ * Requires under `strict` that every step of a token has an effect: one without may be a watermark that lost its
+ * overlay. Presets are the operator's own.
  * @param presets The numbers of the steps that call a preset.
  * @throws {InvalidTransformationError} 422
  */
@@ -45,7 +45,7 @@ const LAYERED = [
 function checkLayers(limit: number, components: readonly ComponentValues[], chain: MappedChain): void {
   let count = 0;
   for (const [index, values] of components.entries()) {
-    // How many layers a named transformation has is not known here.
+    // The number of layers of a named transformation is unknown.
     const key = LAYERED.find(([code]) => values.has(code))?.[1];
     count += values.has('t') ? Infinity : Number(values.has('l')) + Number(values.has('u'));
     if (count <= limit) continue;
@@ -64,7 +64,7 @@ function checkLayers(limit: number, components: readonly ComponentValues[], chai
 
 const CODES = { width: 'w', height: 'h' } as const;
 
-/** A side beyond the limit is a mistake of the token: it would be cut down without a word. */
+/** A side beyond the limit is a mistake of the token: it would be scaled down silently. */
 function checkSide(
   side: keyof typeof CODES,
   limit: number,

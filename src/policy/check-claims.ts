@@ -19,11 +19,11 @@ export interface IgnoredClaim {
   readonly claim: string;
   /** A short sentence without a subject: "unknown claim". */
   readonly reason: string;
-  /** The known name that was probably meant. */
+  /** The known name that was probably intended. */
   readonly near?: string;
 }
 
-/** The names that a profile reads, ready to be compared with a token's. */
+/** The names that a profile reads, indexed. */
 interface Names {
   readonly claims: ReadonlySet<string>;
   readonly members: ReadonlySet<string>;
@@ -46,13 +46,13 @@ const NAMES: Readonly<Record<ClaimProfile, Names>> = {
 const namesOf = ({ document: { claims = 'pixseal' } }: Policy): Names => NAMES[claims];
 
 /**
- * Refuses claims that were probably meant to have an effect and have none: without it, the token opens more than its
+ * Refuses claims that were probably intended to have an effect and have none: the token would permit more than its
  * signer intended. Costs one look-up for each known name.
  * @throws {InvalidTokenError} 401
  */
 export function checkClaims(policy: Policy, { payload }: TokenClaims): void {
   const names = namesOf(policy);
-  // A parsed payload has no members but its own, and `for in` makes no list of them.
+  // A parsed payload has only own members, and `for…in` allocates no list of them.
   for (const claim in payload) {
     if (!names.claims.has(claim)) refuseClaim(policy, names, claim, payload[claim]);
   }
@@ -90,22 +90,22 @@ function refuseName(name: string, near: string): never {
   );
 }
 
-/** Whether a claim is SharinPix's name of the image, under a profile that does not read it. */
+/** Whether a claim is SharinPix's id of the image, under a profile that does not read it. */
 const isUnboundId = ({ claims }: Names, claim: string): boolean =>
   !claims.has('id') && plainName(claim) === 'id';
 
 const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/i;
 
-/** Whether a UUID is anywhere in a value: in a list or an object, or in a text beside something else. */
+/** Whether a value contains a UUID: in a list, an object or a text. */
 const containsUuid = (value: unknown): boolean => UUID.test(JSON.stringify(value));
 
-/** The key of a step that a claim has as its name, or resembles; null for neither. */
+/** The key of a step that a claim equals or resembles, or null. */
 function findStepKey(claim: string): string | null {
   if (PARAMETER_BY_KEY.has(claim) || claim === PRESET_KEY) return claim;
   return REGISTERED_CLAIMS.has(claim) || COMMON_CLAIMS.has(plainName(claim)) ? null : nearStepKey(claim);
 }
 
-/** The member or claim that an unknown member of `sharinpix` was probably meant to be; null where it resembles none. */
+/** The member or claim that an unknown member of `sharinpix` resembles, or null. */
 function findNearMember(names: Names, member: string): string | null {
   const near = names.nearMembers.find(member);
   if (near !== null) return `sharinpix.${near}`;
@@ -123,7 +123,7 @@ export function findIgnoredClaims(policy: Policy, claims: TokenClaims): readonly
       .filter((claim) => !names.claims.has(claim))
       .map((claim) => explainClaim(names, claim)),
     ...(claims.original && payload['transformations'] !== undefined
-      ? [{ claim: 'transformations', reason: '`sharinpix.original` leaves out all steps' }]
+      ? [{ claim: 'transformations', reason: '`sharinpix.original` omits all steps' }]
       : []),
     ...(sharinpix === undefined || sharinpix === settingsOf(payload)
       ? []
@@ -152,7 +152,7 @@ function explainClaim(names: Names, claim: string): IgnoredClaim {
     : { claim, reason: 'unknown claim' };
 }
 
-/** Null where a member has its effect. */
+/** Null for a member that has its effect. */
 function explainMember(
   policy: Policy,
   claims: TokenClaims,
@@ -188,9 +188,9 @@ function reasonOfFilename({ baseChain }: Policy, claims: TokenClaims): string | 
 }
 
 function reasonOfFullSize({ baseChain, document }: Policy, { original }: TokenClaims): string | null {
-  if (original) return '`sharinpix.original` leaves out the whole base chain';
+  if (original) return '`sharinpix.original` omits the base chain';
   if (baseChain.fullSize !== baseChain.sized) return null;
   return document.max_width === undefined && document.max_height === undefined
     ? 'the first component of the base chain sets no size'
-    : 'the policy has a largest size';
+    : 'the policy limits the size';
 }

@@ -3,7 +3,7 @@ import type { ValidityPeriod } from '../tokens/validity-period.js';
 import { PolicyViolationError } from './policy.errors.js';
 import type { Policy } from './policy.js';
 
-/** When the policy's `max_token_age` admits a token. */
+/** When the policy's `max_token_age` accepts a token. */
 export function policyValidity(
   { document: { max_token_age: maxAge = Infinity } }: Policy,
   { issuedAt }: Pick<TokenClaims, 'issuedAt'>,
@@ -12,17 +12,17 @@ export function policyValidity(
 }
 
 /**
- * What a policy asks of the token itself, whatever its steps.
+ * Checks a token against the policy's requirements of its claims.
  * @param now Seconds since 1970.
  * @throws {PolicyViolationError} 403
  */
 export function checkToken({ document }: Policy, claims: TokenClaims, now: number): void {
-  const { require_exp: mustEnd, max_token_age: maxAge, require_image_id: mustName } = document;
-  if (mustEnd === true && claims.expiresAt === null) {
+  const { require_exp: requireExp, max_token_age: maxAge, require_image_id: requireImageId } = document;
+  if (requireExp === true && claims.expiresAt === null) {
     throw new PolicyViolationError({
       rule: 'require_exp',
       limit: true,
-      detail: 'the token has no `exp`. Seal one that ends.',
+      detail: 'the token has no `exp`. Sign one that expires.',
     });
   }
   if (
@@ -34,21 +34,21 @@ export function checkToken({ document }: Policy, claims: TokenClaims, now: numbe
       limit: maxAge,
       detail:
         claims.issuedAt === null
-          ? 'the token has no `iat`. Seal one that says when it was sealed.'
-          : `the token is older than ${maxAge} seconds. Seal a new one.`,
+          ? 'the token has no `iat`. Sign one with it.'
+          : `the token is older than ${maxAge} seconds. Sign a new one.`,
     });
   }
-  if (mustName === true && claims.imageId === null && claims.imageIds === null) {
+  if (requireImageId === true && claims.imageId === null && claims.imageIds === null) {
     throw new PolicyViolationError({
       rule: 'require_image_id',
       limit: true,
-      detail: 'the token has no `image_id`. Seal one that names its image or images.',
+      detail: 'the token has no `image_id`. Sign one that names its images.',
     });
   }
   if (claims.original) checkOriginal(document);
 }
 
-/** An original has no steps, and is as large as it is: what would get around a rule is against it. */
+/** An original bypasses steps and limits of size: policies with such rules forbid it. */
 function checkOriginal({
   mandatory_steps: mandatory = [],
   presets_only: presetsOnly = false,
@@ -56,7 +56,7 @@ function checkOriginal({
   max_width: width,
   max_height: height,
 }: Policy['document']): void {
-  const detail = 'the token asks for the original. Seal one without `sharinpix.original`.';
+  const detail = 'the token requests the original. Sign one without `sharinpix.original`.';
   if (mandatory.length > 0) {
     throw new PolicyViolationError({ rule: 'mandatory_steps', limit: mandatory.length, detail });
   }

@@ -4,7 +4,7 @@ import { type ChainPart, DEFAULT_BASE_CHAIN, createBaseChain, createChainPart } 
 import { mapPolicySteps, POLICY_MEMBERS, type PolicyMember } from './policy-members.js';
 import type { Policy, PolicyDocument } from './policy.js';
 
-/** Seconds for which a redirect may be cached where the policy allows it and names no end. */
+/** Seconds for which a redirect may be cached under `private` without `redirect_max_age`. */
 const DEFAULT_REDIRECT_MAX_AGE = 300;
 
 /** What is wrong with a policy: the member, and why. */
@@ -16,7 +16,7 @@ export interface PolicyFault {
 const MEMBERS: ReadonlyMap<string, PolicyMember> = new Map(Object.entries(POLICY_MEMBERS));
 const memberNames = new NearNames([...MEMBERS.keys()], []);
 
-/** Everything that is wrong with a policy by itself; whether its rows exist is not asked. */
+/** All faults of a policy; whether its rows exist is not checked. */
 export function findPolicyFaults(document: unknown): readonly PolicyFault[] {
   if (!isObject(document)) return [{ key: 'policy', detail: 'must be an object' }];
   return Object.entries(document).flatMap(([key, value]) => {
@@ -26,14 +26,14 @@ export function findPolicyFaults(document: unknown): readonly PolicyFault[] {
   });
 }
 
-/** Makes a policy ready, once for all redirects. @param document One that has no faults. */
+/** Prepares a policy, once for all redirects. @param document Without faults. */
 export function compilePolicy(document: PolicyDocument): Policy {
   const { base_chain: components = DEFAULT_BASE_CHAIN, max_width: width, max_height: height } = document;
   const { redirect_cache: cache = 'no-store', redirect_max_age: maxAge = DEFAULT_REDIRECT_MAX_AGE } =
     document;
   return Object.freeze<Policy>({
     document,
-    // `full_size` beside a largest size would ask for what the policy forbids.
+    // A limited size excludes `full_size`.
     baseChain: createBaseChain(components, width === undefined && height === undefined),
     mandatory: mapPolicySteps(document.mandatory_steps),
     sizeLimit: sizeLimitOf(document),
@@ -46,8 +46,8 @@ export function compilePolicy(document: PolicyDocument): Policy {
 }
 
 /**
- * A stored policy, or null for one that has faults: written by hand, or by a release with another vocabulary. There is
- * no part of it to go by then; an issuer without its mandatory steps would be worse than one that answers 503.
+ * A stored policy, or null for one that has faults: written by hand, or by a release with another vocabulary. No part of
+ * it is used then: 503 is better than an issuer without its mandatory steps.
  */
 export function readStoredPolicy(document: unknown): Policy | null {
   return findPolicyFaults(document).length > 0 ? null : compilePolicy(document as PolicyDocument);
@@ -56,7 +56,7 @@ export function readStoredPolicy(document: unknown): Policy | null {
 /** The policy of an issuer that has none. */
 export const NO_POLICY: Policy = compilePolicy({});
 
-/** The component that ends every chain: whatever comes before, no picture is larger. */
+/** The component that ends every chain and limits the size of its image. */
 function sizeLimitOf({ max_width: width, max_height: height }: PolicyDocument): ChainPart {
   const sides = [
     ...(height === undefined ? [] : [`h_${height}`]),

@@ -5,11 +5,11 @@ import { hasNoValue, PARAMETER_BY_KEY, PRESET_KEY } from '../transformations/voc
 import { PolicyViolationError } from './policy.errors.js';
 import type { Policy } from './policy.js';
 
-/** A token's steps with every preset in its place. */
+/** A token's steps with its presets expanded. */
 export interface ExpandedSteps {
-  /** For the mapper: what is no list of steps is the mapper's to refuse. */
+  /** For the mapper, which refuses anything but a list of steps. */
   readonly steps: unknown;
-  /** Of each step, its number in the token, from 1; empty where that is its place. */
+  /** The 1-based number of each step in the token; empty if no preset shifts it. */
   readonly numbers: readonly number[];
   /** Names of presets by the number of the step that calls them. */
   readonly presets: ReadonlyMap<number, string>;
@@ -18,16 +18,15 @@ export interface ExpandedSteps {
 const NO_NUMBERS: readonly number[] = [];
 const NO_PRESETS: ReadonlyMap<number, string> = new Map();
 
-/** Steps that stand for themselves. */
+/** Steps without presets. */
 const unexpanded = (steps: unknown): ExpandedSteps => ({ steps, numbers: NO_NUMBERS, presets: NO_PRESETS });
 
-/** No steps at all. */
 export const NO_STEPS: ExpandedSteps = unexpanded(undefined);
 
 /**
- * Puts presets in their place, and holds the token's own steps to the policy's keys.
+ * Expands presets, and checks the keys of the token's own steps against the policy.
  * @throws {PolicyViolationError} 403
- * @throws {InvalidTransformationError} 422 for a preset that there is not, and for an unknown key under `strict`.
+ * @throws {InvalidTransformationError} 422 for an unknown preset, and for an unknown key under `strict`.
  */
 export function expandSteps(policy: Policy, transformations: unknown): ExpandedSteps {
   if (!Array.isArray(transformations)) return unexpanded(transformations);
@@ -71,7 +70,7 @@ function callsPreset(step: unknown): step is Step {
 /** The name of the preset that a step calls. */
 function readPreset(policy: Policy, step: Step, number: number): string {
   const name = step[PRESET_KEY];
-  // Never ignored as an unknown key is: what was to be a watermark would silently be nothing.
+  // Never ignored like an unknown key: a watermark would silently be missing.
   if (typeof name !== 'string' || !policy.presets.has(name)) {
     throw new InvalidTransformationError({
       step: number,
@@ -100,7 +99,7 @@ function readPreset(policy: Policy, step: Step, number: number): string {
   return name;
 }
 
-/** Keys beside `preset` in a step of a token, none of which has an effect. @param step One that calls a preset. */
+/** Keys without effect beside `preset` in a step of a token; empty for other steps. */
 export function findIgnoredBeside(step: unknown): readonly IgnoredKey[] {
   return callsPreset(step) ? findIgnoredKeys(step).filter(({ key }) => key !== PRESET_KEY) : [];
 }
@@ -112,7 +111,7 @@ function checkOwnStep(policy: Policy, step: unknown, number: number): void {
       rule: 'presets_only',
       limit: [...policy.presets.keys()],
       step: number,
-      detail: `step ${number} is none of the presets. Seal steps like {"preset":"<name>"}.`,
+      detail: `step ${number} is not a preset. Sign steps like {"preset":"<name>"}.`,
     });
   }
   if (!isObject(step) || (allowedKeys === null && deniedKeys.size === 0 && document.strict !== true)) return;
@@ -123,7 +122,7 @@ function checkOwnStep(policy: Policy, step: unknown, number: number): void {
       continue;
     }
     if (hasNoValue(parameter, step[key])) continue;
-    const violation = { step: number, key, detail: `step ${number} uses \`${key}\`. Seal it without.` };
+    const violation = { step: number, key, detail: `step ${number} uses \`${key}\`. Remove it.` };
     if (allowedKeys !== null && !appliesToAll(key, (each) => allowedKeys.has(each))) {
       throw new PolicyViolationError({ rule: 'allowed_keys', limit: [...allowedKeys], ...violation });
     }
@@ -133,7 +132,7 @@ function checkOwnStep(policy: Policy, step: unknown, number: number): void {
   }
 }
 
-/** `size` is the SDK's sugar for both sides, and is held to what is said of them. */
+/** `size` is the SDK's short form of both sides, and their rules apply to it. */
 const SIDES = ['width', 'height'];
 
 const appliesToAll = (key: string, holds: (key: string) => boolean): boolean =>
@@ -157,6 +156,6 @@ function checkCount({ document: { max_steps: most } }: Policy, count: number, st
     rule: 'max_steps',
     limit: most,
     step,
-    detail: `the token has more than ${most} steps, those of its presets included. Seal fewer.`,
+    detail: `the token has more than ${most} steps, those of its presets included. Use fewer.`,
   });
 }

@@ -4,22 +4,21 @@ import { PolicyViolationError } from './policy.errors.js';
 import type { Policy } from './policy.js';
 
 /**
- * Effects that invent pixels, beside those whose name begins with `gen_` (Cloudinary's reference, `e_effect`):
- * `upscale` predicts detail that the original does not have, `auto_enhance` picks among the enhancements by itself,
- * `gen_restore` and `upscale` among them. `extract`, `background_removal`, `enhance` and others use AI and keep or
- * adjust the pixels that are there.
+ * Effects that generate pixels, beside those whose name begins with `gen_` (Cloudinary's reference, `e_effect`):
+ * `upscale` predicts detail that the original does not have, `auto_enhance` selects enhancements, `gen_restore` and
+ * `upscale` among them. `extract`, `background_removal`, `enhance` and others use AI to keep or adjust existing pixels.
  */
 const GENERATIVE_EFFECTS: ReadonlySet<string> = new Set(['upscale', 'auto_enhance']);
 
-/** Whether an effect, as a component has it, generates a part of the image. */
+/** Whether an effect, as a component's value, generates a part of the image. */
 export function isGenerativeEffect(effect: string): boolean {
   const name = effect.split(':', 1).join();
   return name.startsWith('gen_') || GENERATIVE_EFFECTS.has(name);
 }
 
 /**
- * Holds a token's own steps to `deny_generative_effects`. Presets, the base chain and the mandatory steps are the
- * operator's, and not held to it.
+ * Checks a token's own steps against `deny_generative_effects`. Presets, the base chain and the mandatory steps are the
+ * operator's own.
  * @param presets The numbers of the steps that call a preset.
  * @throws {PolicyViolationError} 403
  */

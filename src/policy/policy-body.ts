@@ -7,9 +7,9 @@ import { keepShares } from '../tokens/share-json.js';
 const STEPS = ['mandatory_steps', 'presets'] as const;
 
 /**
- * Reads the body of a request that has a policy: keeps shares such as `1.0` in its steps, and refuses members that are
- * there twice, of which `JSON.parse` would drop one.
- * @param body What JSON.parse makes of `text`. Without a policy it is returned as it is.
+ * Reads the body of a request that has a policy: keeps shares such as `1.0` in its steps, and refuses repeated members,
+ * all but one of which `JSON.parse` drops.
+ * @param body JSON.parse's value of `text`. Without a policy it is returned unchanged.
  * @throws {InvalidRequestError} 422 naming the member.
  */
 export function readPolicyBody(body: unknown, text: string): unknown {

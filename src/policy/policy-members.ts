@@ -15,11 +15,11 @@ const MAX_PRESET_STEPS = 16;
 const MAX_SIDE = 65_500;
 const MAX_SECONDS = 366 * 24 * 3600;
 
-/** One member of a policy: what it is, for people and OpenAPI, and what is wrong with a value. */
+/** One member of a policy: its description, its OpenAPI schema and the check of a value. */
 export interface PolicyMember {
   readonly description: string;
   readonly schema: object;
-  /** Completes "`member` …", or null where nothing is wrong. */
+  /** Completes "`member` …"; null for a valid value. */
   findFault(value: unknown): string | null;
 }
 
@@ -50,11 +50,11 @@ const keys = (description: string): PolicyMember => ({
       return `must be an array of at most ${KEYS.length} parameter keys`;
     }
     const unknown: unknown = value.find((key) => typeof key !== 'string' || !PARAMETER_BY_KEY.has(key));
-    return unknown === undefined ? null : `must hold parameter keys alone: ${KEYS.join(', ')}`;
+    return unknown === undefined ? null : `must contain only parameter keys: ${KEYS.join(', ')}`;
   },
 });
 
-/** One of several words, the first of which is what an absent member means. */
+/** One of several words; the first is the default. */
 const oneOf = (description: string, words: readonly [string, ...string[]]): PolicyMember => ({
   description,
   schema: { type: 'string', enum: [...words], default: words[0] },
@@ -63,13 +63,13 @@ const oneOf = (description: string, words: readonly [string, ...string[]]): Poli
 
 const STEPS_SCHEMA = { type: 'array', items: { type: 'object', additionalProperties: true } };
 
-/** Every member of a policy. The DTO and the reader of stored policies follow this table. */
+/** Every member of a policy. The DTO and the reader of stored policies use this table. */
 export const POLICY_MEMBERS = {
   base_chain: {
     description:
-      'Components in short codes that come before a token’s steps, verbatim and in this order. Absent: ' +
-      '`c_fit,h_1920,w_1920`, `fl_attachment`, `dpr_auto,q_auto,f_auto`. `fl_attachment` goes where a token says ' +
-      '`download: false`. No layers.',
+      'Components in short codes before a token’s steps, verbatim and in this order. Absent: ' +
+      '`c_fit,h_1920,w_1920`, `fl_attachment`, `dpr_auto,q_auto,f_auto`. A token’s `download: false` removes ' +
+      '`fl_attachment`. No layers.',
     schema: { type: 'array', items: { type: 'string' }, maxItems: MAX_COMPONENTS },
     findFault: (value) => {
       if (!Array.isArray(value) || value.length > MAX_COMPONENTS) {
@@ -82,12 +82,12 @@ export const POLICY_MEMBERS = {
       return null;
     },
   },
-  allowed_keys: keys('Parameters that a token’s own steps may use, and no others. Presets are free of it.'),
-  denied_keys: keys('Parameters that a token’s own steps may not use. Presets are free of it.'),
+  allowed_keys: keys('The only parameters that a token’s own steps may use. Presets may use others.'),
+  denied_keys: keys('Parameters that a token’s own steps may not use. Presets may use them.'),
   mandatory_steps: {
     description:
-      'Steps, in the SDK’s terms as in a token, that are appended to every chain: a watermark that no token leaves ' +
-      'out. Layers name the issuer’s overlays. With them a token cannot have the original.',
+      'Steps, in the SDK’s terms as in a token, that are appended to every chain, such as a watermark. ' +
+      'Layers name the issuer’s overlays. With them a token cannot request the original.',
     schema: { ...STEPS_SCHEMA, maxItems: MAX_MANDATORY },
     findFault: (value) => findStepsFault(value, 0, MAX_MANDATORY),
   },
@@ -112,9 +112,7 @@ export const POLICY_MEMBERS = {
       return null;
     },
   },
-  presets_only: boolean(
-    'A token’s steps may call presets and do nothing else, and it cannot have the original.',
-  ),
+  presets_only: boolean('A token’s steps may only call presets, and it cannot request the original.'),
   max_width: integer(
     'Maximum width of the image in pixels, whatever the original: `c_limit` ends the chain.',
     1,
@@ -123,16 +121,16 @@ export const POLICY_MEMBERS = {
   max_height: integer('Maximum height of the image in pixels, likewise.', 1, MAX_SIDE),
   max_layers: integer('Overlays and underlays of a token’s steps, those of its presets included.', 0, 10),
   max_steps: integer('Steps of a token, those of its presets included.', 0, 32),
-  require_exp: boolean('Tokens must end: those without `exp` are refused.'),
+  require_exp: boolean('Tokens without `exp` are refused.'),
   max_token_age: integer(
-    'Seconds after its `iat` that a token counts, with the 30 seconds of leeway; one without `iat` is refused.',
+    'Tokens are accepted for this many seconds after their `iat`, plus 30 seconds of leeway; those without `iat` are refused.',
     1,
     MAX_SECONDS,
   ),
-  require_image_id: boolean('Tokens must name their image or images: those without `image_id` are refused.'),
+  require_image_id: boolean('Tokens without `image_id` are refused.'),
   redirect_cache: oneOf(
     '`no-store`: each view requests the redirect again. `private`: browsers may cache it until the token expires, ' +
-      'and no longer than `redirect_max_age`.',
+      'and at most for `redirect_max_age`.',
     REDIRECT_CACHES,
   ),
   redirect_max_age: {
@@ -140,30 +138,30 @@ export const POLICY_MEMBERS = {
     schema: { type: 'integer', minimum: 1, maximum: MAX_SECONDS, default: 300 },
   },
   strict: boolean(
-    'Unknown keys of a step, steps without effect and flags of a layer without one are refused with 422 instead of ' +
-      'ignored, and so are the claims `id` and `Id` with 401 where they hold a UUID that does not bind the token.',
+    'Unknown keys of a step, steps without effect and flags of a layer without a layer are refused with 422 instead of ' +
+      'ignored, and with 401 the claims `id` and `Id` if they contain a UUID and do not bind the token.',
   ),
   lenient: boolean(
     'Unknown claims and keys that resemble known ones (`transformation`, `imageId`, `widht`, `w`), and parameters ' +
       'beside `transformations`, are ignored instead of refused with 401 and 422. Has no effect beside `strict`.',
   ),
   claims: oneOf(
-    '`sharinpix`: tokens for SharinPix. `id` or `Id` binds as `image_id` does, `sharinpix.full_size` leaves out the ' +
-      'first component of the base chain, `sharinpix.filename` names the download.',
+    '`sharinpix`: tokens for SharinPix. `id` or `Id` binds like `image_id`, `sharinpix.full_size` omits the ' +
+      'size of the base chain’s first component, `sharinpix.filename` names the download.',
     CLAIM_PROFILES,
   ),
   deny_generative_effects: boolean(
-    'A token’s own steps may not have pixels generated: effects `gen_…`, `upscale` and `auto_enhance`, the background ' +
-      '`gen_fill`, and named transformations, which may have any effect. Presets are not held to it.',
+    'A token’s own steps may not generate pixels: effects `gen_…`, `upscale` and `auto_enhance`, the background ' +
+      '`gen_fill`, and named transformations, which may have any effect. Presets may.',
   ),
   placeholder: {
-    description: 'The id of an image of this issuer that is shown in place of deleted ones.',
+    description: 'The id of an image of this issuer that replaces deleted ones.',
     schema: { type: 'string', format: 'uuid' },
     findFault: (value) => (canonicalUuid(value) === null ? 'must be a UUID' : null),
   },
 } as const satisfies Readonly<Record<keyof PolicyDocument, PolicyMember>>;
 
-/** Steps of a policy, mapped. @throws {InvalidTransformationError} outside of the vocabulary. */
+/** Maps steps of a policy. @throws {InvalidTransformationError} outside of the vocabulary. */
 export const mapPolicySteps = (steps: unknown): MappedChain => mapper.map(steps);
 
 function findStepsFault(steps: unknown, fewest: number, most: number): string | null {
@@ -173,11 +171,11 @@ function findStepsFault(steps: unknown, fewest: number, most: number): string | 
   try {
     const chain = mapPolicySteps(steps);
     for (const { step, ignored } of chain.steps) {
-      // Nobody would see that a part of a watermark does nothing.
+      // Part of a watermark would silently be missing.
       if (ignored[0]) return `step ${step}: \`${ignored[0].key}\` would have no effect: ${ignored[0].reason}`;
     }
     return closesForeignLayer(chain.steps.map((step) => step.values()))
-      ? 'must close with `layer_apply` only layers of its own'
+      ? 'must close only its own layers with `layer_apply`'
       : null;
   } catch (error) {
     if (error instanceof InvalidTransformationError) return describeFault(error);
@@ -185,7 +183,7 @@ function findStepsFault(steps: unknown, fewest: number, most: number): string | 
   }
 }
 
-/** Whether a `fl_layer_apply` closes no layer of this list, and would close one that comes before it. */
+/** Whether a `fl_layer_apply` closes no layer of this list, and so one before it. */
 function closesForeignLayer(components: readonly ComponentValues[]): boolean {
   let open = 0;
   return components.some((values) => {
@@ -194,7 +192,7 @@ function closesForeignLayer(components: readonly ComponentValues[]): boolean {
   });
 }
 
-/** A refusal of the vocabulary, as a part of a sentence: "step 1: `width` must be …". */
+/** A refusal by the vocabulary, as a part of a sentence: "step 1: `width` must be …". */
 export function describeFault({ extensions }: InvalidTransformationError): string {
   const { step, key, near, value, allowed } = extensions as Readonly<Record<string, string | undefined>>;
   const place = [
@@ -202,7 +200,5 @@ export function describeFault({ extensions }: InvalidTransformationError): strin
     ...(key === undefined ? [] : [`\`${key}\``]),
   ].join(': ');
   if (near !== undefined) return `${place} is not a parameter; did you mean \`${near}\`?`;
-  return value === undefined
-    ? `${place} cannot be there; allowed: ${allowed}`
-    : `${place} must be ${allowed}`;
+  return value === undefined ? `${place} is not allowed; allowed: ${allowed}` : `${place} must be ${allowed}`;
 }

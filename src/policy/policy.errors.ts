@@ -15,24 +15,24 @@ export type PolicyRule =
   | 'require_image_id'
   | 'deny_generative_effects';
 
-/** What a request did against which rule. */
+/** How a request violates a rule. */
 export interface PolicyViolation {
   readonly rule: PolicyRule;
   /** The rule's own value. */
   readonly limit: number | true | readonly string[];
-  /** 1-based, where a step is at fault. */
+  /** 1-based; absent if no step is at fault. */
   readonly step?: number;
   readonly key?: string;
-  /** What was done, and what would be within the rule: two sentences for the client's eyes. */
+  /** The violation and the correction, for the client: two sentences that follow "The policy forbids it: ". */
   readonly detail: string;
 }
 
-/** 403: the token is good and its issuer's policy forbids what it asks for. */
+/** 403: the token is valid, and its issuer's policy forbids what it requests. */
 export class PolicyViolationError extends ProblemError {
   override readonly extensions: ProblemExtensions;
 
   constructor({ rule, limit, step, key, detail }: PolicyViolation) {
-    super('policy_violation', `Against the issuer’s policy: ${detail}`);
+    super('policy_violation', `The issuer’s policy forbids it: ${detail}`);
     this.extensions = {
       rule,
       limit,
@@ -42,14 +42,14 @@ export class PolicyViolationError extends ProblemError {
   }
 }
 
-/** 503: the stored policy is outside of what this release reads, and nothing is delivered without it. */
+/** 503: the stored policy is not valid in this release, and nothing is delivered without it. */
 export class PolicyUnreadableError extends ProblemError {
   override readonly headers = { 'Retry-After': '60' };
 
   constructor() {
     super(
       'policy_unreadable',
-      'The issuer’s policy cannot be read at the moment. Its operator must set it anew.',
+      'The issuer’s policy is not valid in this release. Its operator must set it again.',
     );
   }
 }

@@ -9,7 +9,7 @@ export type RedirectCache = (typeof REDIRECT_CACHES)[number];
 /** A step in the SDK's terms, as a token has it. */
 export type PolicyStep = Readonly<Record<string, unknown>>;
 
-/** An issuer's policy as it is stored and as the API has it; what is absent restricts nothing. */
+/** An issuer's policy in the database and the API; an absent member restricts nothing. */
 export interface PolicyDocument {
   readonly base_chain?: readonly string[];
   readonly allowed_keys?: readonly string[];
@@ -33,21 +33,21 @@ export interface PolicyDocument {
   readonly placeholder?: string;
 }
 
-/** A policy made ready for redirects. Frozen data: checking against it asks nobody. */
+/** A policy prepared for redirects: frozen data, no I/O. */
 export interface Policy {
   readonly document: PolicyDocument;
   readonly baseChain: BaseChain;
-  /** After every token's own steps. */
+  /** Appended to every token's own steps. */
   readonly mandatory: MappedChain;
-  /** The last component of every chain, where `max_width` or `max_height` limits the size. */
+  /** The last component of every chain, if `max_width` or `max_height` limits the size. */
   readonly sizeLimit: ChainPart;
-  /** By name, in the SDK's terms: mapped with the steps around them, since a flag may depend on those. */
+  /** By name, not mapped yet: a flag may depend on the steps around a preset. */
   readonly presets: ReadonlyMap<string, readonly PolicyStep[]>;
-  /** Null: every key. */
+  /** Null for every key. */
   readonly allowedKeys: ReadonlySet<string> | null;
   readonly deniedKeys: ReadonlySet<string>;
-  /** Whether unknown claims and keys that resemble known ones are ignored; never where the policy is strict. */
+  /** Whether unknown claims and keys that resemble known ones are ignored; false if the policy is strict. */
   readonly lenient: boolean;
-  /** Seconds for which a redirect may be cached at the most; 0: not at all. */
+  /** Seconds for which a redirect may be cached, at most; 0 disables caching. */
   readonly redirectMaxAge: number;
 }

@@ -15,13 +15,13 @@ export const RECOMMENDED_POLICY = Object.freeze({
 /** The name of `RECOMMENDED_POLICY` in settings and options. */
 const RECOMMENDED = 'recommended';
 
-/** A policy that was read from a text, or what is wrong with the text. */
+/** A policy that was read from a text, or the text's fault. */
 export type ParsedPolicy =
   { readonly document: unknown; readonly fault: null } | { readonly document: null; readonly fault: string };
 
 /**
- * A policy as a setting or an option has it: `recommended`, or JSON without repeated names. Whether the document has
- * other faults is not judged. The fault is to be read after the name of the setting.
+ * Parses the policy of a setting or an option: `recommended`, or JSON without repeated names. Other faults of the
+ * document are not checked. The fault follows the name of the setting.
  */
 export function parsePolicy(text: string): ParsedPolicy {
   if (text.trim() === RECOMMENDED) return { document: RECOMMENDED_POLICY, fault: null };
@@ -41,8 +41,8 @@ export function parsePolicy(text: string): ParsedPolicy {
 }
 
 /**
- * Reads the policy of every new issuer, as the setting `DEFAULT_POLICY` has it.
- * @returns the document, or null with all its problems, each to be read after the setting's name.
+ * Reads the policy of every new issuer from the setting `DEFAULT_POLICY`.
+ * @returns the document, or null with all its problems, each of which follows the setting's name.
  */
 export function readDefaultPolicy(text: string): {
   readonly policy: PolicyDocument | null;
@@ -59,8 +59,8 @@ export function readDefaultPolicy(text: string): {
 }
 
 /**
- * Everything that is wrong with a policy that every new issuer gets: its own faults, and the rows that it names. A new
- * issuer has no images and overlays.
+ * All faults of a policy that every new issuer gets: its own, and the rows that it names. A new issuer has no images and
+ * overlays.
  */
 export function findDefaultPolicyFaults(document: unknown): readonly PolicyFault[] {
   const faults = findPolicyFaults(document);

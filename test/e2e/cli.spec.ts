@@ -445,7 +445,7 @@ redirects to  ${location}
     expect(stdout).toContain(`\n
 claims  ignored aud: a registered claim that Pixseal does not use
 claims  ignored download: belongs in \`sharinpix\` (near: sharinpix.download)
-claims  ignored transformations: \`sharinpix.original\` leaves out all steps
+claims  ignored transformations: \`sharinpix.original\` omits all steps
 base    fl_attachment\n\n`);
   });
 

@@ -613,7 +613,7 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
     expect(await row.getByRole('cell').allTextContents()).toStrictEqual([
       'token',
       'transformations',
-      'sharinpix.original leaves out all steps',
+      'sharinpix.original omits all steps',
     ]);
   });
 

@@ -25,7 +25,7 @@ const mapper = new TransformationMapper();
 const RUNS = 20_000;
 const RENDERS = 600;
 
-/** The chain of a token under a policy, in the parts that a redirect joins; null where it is refused. */
+/** The chain of a token under a policy, in the parts that a redirect joins; null if it is refused. */
 function chainOf(
   document: PolicyDocument,
   steps: unknown,
@@ -50,7 +50,7 @@ const side = fc.oneof(
   fc.integer({ min: 1, max: 1000 }),
   fc.constantFrom<unknown>(0.5, '1.0', 2.5, '50.0', 'iw_mul_3', 'iw', 'auto', 'w_mul_4', '100'),
 );
-/** Steps of sizes alone: what random steps of the whole vocabulary seldom combine. */
+/** Steps of sizes only, which random steps of the whole vocabulary seldom combine. */
 const sizing: fc.Arbitrary<Step> = fc.record(
   {
     width: side,
@@ -95,14 +95,14 @@ const placing: fc.Arbitrary<Step> = fc
     y: fc.oneof(fc.integer({ min: -400, max: 400 }), fc.constantFrom(0.9, '-0.5')),
   })
   .map(({ key, ...rest }) => ({ [key]: LOGO, crop: 'scale', ...rest }));
-/** What turns, beside sides that are shares of what was turned. */
+/** Rotations, with sides that are shares of the rotated image. */
 const turning: fc.Arbitrary<Step> = fc.record({
   angle: fc.constantFrom<unknown>('auto_right', 'auto_left', ['auto_right', 20], 90, [10, 20]),
   width: fc.oneof(pixels, fc.constantFrom<unknown>('0.01', 0.5, '3.0')),
   height: fc.oneof(pixels, fc.constantFrom<unknown>('0.01', 0.5, '3.0')),
   crop: fc.constantFrom('scale', 'limit', 'crop', 'fit'),
 });
-/** Few keys a step, and often a box at the end, so that many are let through. */
+/** Few keys a step, and often a box at the end, so that many are accepted. */
 const few = (step: Step, keep: readonly number[]): Step =>
   Object.fromEntries(Object.entries(step).filter((_, index) => keep.includes(index)));
 const steps = fc.oneof(
@@ -149,7 +149,7 @@ async function picture({
 }
 
 describe('under a maximum size', () => {
-  it('the renderer makes no picture larger, whatever the chain and the originals', async () => {
+  it('the renderer creates no larger image, whatever the chain and the originals', async () => {
     let rendered = 0;
     await fc.assert(
       fc.asyncProperty(
@@ -181,7 +181,7 @@ describe('under a maximum size', () => {
       ),
       { numRuns: RENDERS },
     );
-    // The property covers nothing that is refused: enough must be rendered.
+    // Refused chains prove nothing: enough must be rendered.
     expect(rendered).toBeGreaterThan(RENDERS / 20);
   });
 });
@@ -199,7 +199,7 @@ describe('under a mandatory watermark', () => {
     fc.anything(),
   );
 
-  it('no token leads to a chain that does not end with it, whole', () => {
+  it('every chain ends with the complete watermark', () => {
     let delivered = 0;
     fc.assert(
       fc.property(

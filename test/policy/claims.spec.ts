@@ -19,7 +19,7 @@ function read(document: PolicyDocument, payload: JsonObject): TokenClaims {
   return readClaims({ iss: ISSUER, ...payload }, ISSUER, NOW, document.claims);
 }
 
-/** The detail that a token is refused with, or null. */
+/** The detail of a token's refusal, or null. */
 function refusalOf(document: PolicyDocument, payload: JsonObject): string | null {
   try {
     checkClaims(compilePolicy(document), read(document, payload));
@@ -69,7 +69,7 @@ describe('an unknown claim that resembles a known one', () => {
     ['nfb', 'nbf'],
     ['iatt', 'iat'],
     ['jit', 'jti'],
-    // Spaces and characters that cannot be seen.
+    // Spaces and invisible characters.
     ['image_id ', 'image_id'],
     ['imageId ', 'image_id'],
     [' image id ', 'image_id'],
@@ -106,7 +106,7 @@ describe('an unknown claim that resembles a known one', () => {
     ]);
   });
 
-  // A token that names its image there alone would open every image, one with `exp` would never expire.
+  // A token that names its image only there would permit every image; one with `exp` there would never expire.
   it.each<[member: string, known: string]>([
     ...KNOWN_NAMES.pixseal.claims.map((claim): [string, string] => [claim, claim]),
     ['imageId', 'image_id'],
@@ -116,7 +116,7 @@ describe('an unknown claim that resembles a known one', () => {
     ['id', 'image_id'],
     ['Id', 'image_id'],
     ['ID ', 'image_id'],
-  ])('is refused inside of `sharinpix` where it belongs beside it: %s, naming %s', (member, known) => {
+  ])('is refused inside of `sharinpix` if it belongs beside it: %s, naming %s', (member, known) => {
     const payload = { sharinpix: { [member]: IMAGE } };
     for (const document of [{}, { strict: true }, { strict: true, lenient: true }]) {
       expect(refusalOf(document, payload)).toBe(near(`sharinpix.${member}`, known));
@@ -134,9 +134,9 @@ describe('an unknown claim that resembles a known one', () => {
     [{ ID: IMAGE }, 'ID', 'id'],
     [{ sharinpix: { fullSize: true } }, 'sharinpix.fullSize', 'sharinpix.full_size'],
     [{ sharinpix: { file_name: 'a' } }, 'sharinpix.file_name', 'sharinpix.filename'],
-  ])('is compared with what the profile reads: %j', (payload, claim, known) => {
+  ])('is compared with the names of the profile: %j', (payload, claim, known) => {
     expect(refusalOf({ claims: 'sharinpix' }, payload)).toBe(near(claim, known));
-    // Without the profile a claim without effect is explained, and a member is refused where it seems to bind.
+    // Without the profile a claim without effect is explained, and a member that seems to bind is refused.
     expect(refusalOf({}, payload)).toBe(/^sharinpix\.id$/i.test(claim) ? near(claim, 'image_id') : null);
   });
 });
@@ -170,7 +170,7 @@ describe('a parameter of a step beside `transformations`', () => {
     ['w', 'width'],
     ['l', 'overlay'],
     ['fl', 'flags'],
-  ])('is refused where it is misspelt: %s, naming %s', (claim, key) => {
+  ])('is refused with a misspelling: %s, naming %s', (claim, key) => {
     const payload = { [claim]: 200, transformations: [{ width: 5 }] };
     const refusal = `\`${claim}\` is not a claim. Did you mean \`${key}\` in a step of \`transformations\`? Move it there, and sign a new token.`;
     for (const document of [{}, { strict: true }, { claims: 'sharinpix' }] as const) {
@@ -182,7 +182,7 @@ describe('a parameter of a step beside `transformations`', () => {
     ]);
   });
 
-  it('is none of the claims that IANA registers', () => {
+  it('is not a registered claim of IANA', () => {
     expect(PARAMETERS.filter(({ key }) => REGISTERED_CLAIMS.has(key))).toStrictEqual([]);
   });
 });
@@ -248,14 +248,14 @@ describe('any other claim', () => {
     ],
     [
       { sharinpix: { original: true }, transformations: [{ width: 5 }] },
-      [{ claim: 'transformations', reason: '`sharinpix.original` leaves out all steps' }],
+      [{ claim: 'transformations', reason: '`sharinpix.original` omits all steps' }],
     ],
   ])('is explained: %j', (payload, ignored) => {
     expect(refusalOf({}, payload)).toBeNull();
     expect(ignoredOf({}, payload)).toStrictEqual(ignored);
   });
 
-  it('is one by one either refused, or without effect and explained', () => {
+  it('is either refused, or without effect and explained', () => {
     const edited = fc
       .tuple(
         fc.constantFrom(...KNOWN_NAMES.sharinpix.claims),
@@ -287,7 +287,7 @@ describe('any other claim', () => {
 });
 
 describe('the claims `id` and `Id`', () => {
-  it.each(['id', 'Id', 'ID', 'iD'])('bind nothing without the profile, which is explained: %s', (claim) => {
+  it.each(['id', 'Id', 'ID', 'iD'])('do not bind without the profile, which is explained: %s', (claim) => {
     const { imageId, imageIds } = read({}, { [claim]: IMAGE });
     expect({ imageId, imageIds }).toStrictEqual({ imageId: null, imageIds: null });
     expect(refusalOf({}, { [claim]: IMAGE })).toBeNull();
@@ -296,7 +296,7 @@ describe('the claims `id` and `Id`', () => {
     ]);
   });
 
-  it.each(['id', 'Id', 'ID', ' id '])('are refused under strict where they hold a UUID: %s', (claim) => {
+  it.each(['id', 'Id', 'ID', ' id '])('are refused under strict if they contain a UUID: %s', (claim) => {
     const refusal = `The claim \`${claim}\` does not bind the token to an image. Sign \`image_id\` instead.`;
     for (const value of [
       ...[IMAGE, IMAGE.toUpperCase(), ` ${IMAGE} `, `${IMAGE}\n`, `{${IMAGE}}`, `urn:uuid:${IMAGE}`],
@@ -325,13 +325,13 @@ describe('the claims `id` and `Id`', () => {
     [{ id: IMAGE, image_id: IMAGE.toUpperCase() }, [IMAGE, null]],
     [{ image_id: [IMAGE, OTHER] }, [null, [IMAGE, OTHER]]],
     [{}, [null, null]],
-  ])('bind as `image_id` does under the profile, also under strict: %j', (payload, [imageId, imageIds]) => {
+  ])('bind like `image_id` under the profile, also under strict: %j', (payload, [imageId, imageIds]) => {
     expect(read({ claims: 'sharinpix' }, payload)).toMatchObject({ imageId, imageIds });
     expect(refusalOf({ claims: 'sharinpix', strict: true }, payload)).toBeNull();
     expect(ignoredOf({ claims: 'sharinpix' }, payload)).toStrictEqual([]);
   });
 
-  it('meet `require_image_id` under the profile alone', () => {
+  it('satisfy `require_image_id` only under the profile', () => {
     const check = (document: PolicyDocument): void => {
       checkToken(compilePolicy(document), read(document, { id: IMAGE }), NOW);
     };
@@ -375,12 +375,12 @@ describe('`full_size` and `filename` under the profile', () => {
     [
       { max_width: 2000 },
       { full_size: true },
-      [{ claim: 'sharinpix.full_size', reason: 'the policy has a largest size' }],
+      [{ claim: 'sharinpix.full_size', reason: 'the policy limits the size' }],
     ],
     [
       { max_height: 2000 },
       { full_size: true },
-      [{ claim: 'sharinpix.full_size', reason: 'the policy has a largest size' }],
+      [{ claim: 'sharinpix.full_size', reason: 'the policy limits the size' }],
     ],
     [{ max_height: 2000 }, { full_size: false }, []],
     [
@@ -394,7 +394,7 @@ describe('`full_size` and `filename` under the profile', () => {
     [
       {},
       { full_size: true, original: true },
-      [{ claim: 'sharinpix.full_size', reason: '`sharinpix.original` leaves out the whole base chain' }],
+      [{ claim: 'sharinpix.full_size', reason: '`sharinpix.original` omits the base chain' }],
     ],
     [
       {},

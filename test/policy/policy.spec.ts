@@ -29,7 +29,7 @@ const TEXT = { text: 'Jane', font_family: 'Arial', font_size: 20 };
 
 const claimsOf = (payload: Parameters<typeof readClaims>[0]): TokenClaims => readClaims(payload, ISSUER, NOW);
 
-/** What a check throws as a problem's own members, or null. */
+/** The members of the problem that a check throws, or null. */
 function violationOf(check: () => void): ProblemExtensions | null {
   try {
     check();
@@ -43,7 +43,7 @@ function violationOf(check: () => void): ProblemExtensions | null {
 }
 
 describe('a policy', () => {
-  /** Of every member: values at and within its bounds, and beyond. */
+  /** Of every member: accepted and refused values, at its bounds too. */
   const CASES: Readonly<Record<keyof PolicyDocument, { accepted: unknown[]; rejected: unknown[] }>> = {
     base_chain: {
       accepted: [
@@ -100,7 +100,7 @@ describe('a policy', () => {
         [{ flags: 'tiled' }],
         [{ miaim: 1 }],
         [{ preset: 'x' }],
-        // Nobody would see that a part of a watermark does nothing.
+        // Part of a watermark would silently be missing.
         ...[null, '', [], [''], [null]].flatMap((value) => [
           [{ overlay: LOGO, opacity: value }],
           [{ overlay: { text: 'Hi', text_style: 'Arial_40', font_weight: value } }],
@@ -145,7 +145,7 @@ describe('a policy', () => {
     placeholder: { accepted: [LOGO, LOGO.toUpperCase()], rejected: ['logo', null] },
   };
 
-  it.each(Object.entries(CASES))('takes for `%s` what is in its range, and nothing else', (key, cases) => {
+  it.each(Object.entries(CASES))('accepts for `%s` only values in its range', (key, cases) => {
     for (const value of cases.accepted) {
       expect(findPolicyFaults({ [key]: value }), JSON.stringify(value)).toStrictEqual([]);
       expect(readStoredPolicy({ [key]: value })?.document).toStrictEqual({ [key]: value });
@@ -165,7 +165,7 @@ describe('a policy', () => {
     expect(findPolicyFaults(document)).toStrictEqual([{ key: 'policy', detail: 'must be an object' }]);
   });
 
-  it('names the member that it does not have, and the step that is at fault', () => {
+  it('with faults is refused naming the unknown member and the step', () => {
     expect(
       findPolicyFaults({
         max_widht: 5,
@@ -209,7 +209,7 @@ describe('a fault in the steps of a policy', () => {
     expect(findPolicyFaults({ mandatory_steps: steps })).toStrictEqual([{ key: 'mandatory_steps', detail }]);
   });
 
-  it('of members that are unknown names a near one, where there is one', () => {
+  it('names the known member that an unknown one resembles', () => {
     expect(findPolicyFaults({ maxWidth: 5, presets_onyl: true, miaim: 1 })).toStrictEqual([
       { key: 'maxWidth', detail: 'is unknown; did you mean `max_width`?' },
       { key: 'presets_onyl', detail: 'is unknown; did you mean `presets_only`?' },
@@ -232,7 +232,7 @@ describe('a base chain', () => {
     [['fl_progressive.attachment:shoe.lossy'], ['fl_progressive.lossy'], ['fl_attachment:shoe']],
     [['w_100'], ['w_100'], []],
     [[], [], []],
-  ])('of %j keeps its order, and only its attachment can go', (components, inline, original) => {
+  ])('of %j keeps its order, and only its attachment can be omitted', (components, inline, original) => {
     const chain = createBaseChain(components, true);
     const select = (download: boolean, original: boolean): readonly string[] =>
       selectBaseChain(chain, { ...PLAIN, download, original }).components;
@@ -246,7 +246,7 @@ describe('a base chain', () => {
     [DEFAULT, ['fl_attachment', 'dpr_auto,q_auto,f_auto']],
     [['c_limit,h_600,w_800'], []],
     [['ar_16:9,c_fill,g_auto,w_800', 'c_fit,w_9'], ['c_fit,w_9']],
-    // What an operator does beside resizing is not for a token to leave out.
+    // A token can omit the size only, not the operator's other parameters.
     [
       ['c_limit,q_auto,t_watermark,w_800', 'f_auto'],
       ['q_auto,t_watermark', 'f_auto'],
@@ -256,7 +256,7 @@ describe('a base chain', () => {
       ['t_watermark', 'c_fit,w_9'],
     ],
     [[], []],
-  ])('of %j in full size is without the size of its first component', (components, fullSize) => {
+  ])('of %j in full size omits the size of its first component', (components, fullSize) => {
     const chain = createBaseChain(components, true);
     expect(selectBaseChain(chain, { ...PLAIN, fullSize: true }).components).toStrictEqual(fullSize);
     expect(selectBaseChain(chain, { ...PLAIN, fullSize: true, download: false }).components).toStrictEqual(
@@ -333,7 +333,7 @@ describe('a token under a policy', () => {
 describe('steps under a policy', () => {
   const presets = { card: [{ width: 100 }, { effect: 'sepia' }], mark: [{ overlay: LOGO }] };
 
-  it('have every preset in its place, by the number of the step that calls it', () => {
+  it('have their presets expanded, with the number of the step that calls each', () => {
     const policy = compilePolicy({ presets });
     expect(
       expandSteps(policy, [{ height: 5 }, { preset: 'card', miaim: 1 }, { preset: 'mark' }, { height: 6 }]),
@@ -448,7 +448,7 @@ describe('steps under a policy', () => {
     ],
     [{ strict: true }, [{ widht: 1 }], { step: 1, key: 'widht', near: 'width', allowed: '`width`' }],
     [{ strict: true }, [{ l: LOGO }], { step: 1, key: 'l', near: 'overlay', allowed: '`overlay`' }],
-    // A value that is absent is no use of its key; a layer never is.
+    // An absent value does not use its key; a layer always does.
     [{ denied_keys: ['height', 'effect'] }, [{ width: 1, height: null, effect: [] }], null],
     [{ denied_keys: ['height'] }, [{ size: '' }], null],
     [{ allowed_keys: ['width'] }, [{ width: 1, crop: '', flags: [null] }], null],
@@ -553,7 +553,7 @@ describe('the output of a chain under a policy', () => {
     ['device pixels below 1', [{ width: 801, dpr: '0.5' }], wide(1, 'width')],
     ['a later step', [BOX, { width: 801 }, BOX], wide(2, 'width')],
     ['a layer', [BOX, { overlay: LOGO, width: 900, flags: 'tiled' }], wide(2, 'width')],
-    // What no step names in pixels is cut to the limit by the last component.
+    // The last component limits sizes that no step names in pixels.
     ['shares', [{ width: '9.0' }, { width: 'w_mul_4' }], null],
     [
       'what enlarges without a side',
@@ -562,7 +562,7 @@ describe('the output of a chain under a policy', () => {
     ],
     ['a named transformation', [{ transformation: 'huge' }], null],
     ['a layer of any size', [{ overlay: LOGO, x: 5000 }], null],
-  ])('is judged by the sides that steps name: %s', (_, steps, violation) => {
+  ])('is checked by the sides that steps name: %s', (_, steps, violation) => {
     expect(check(BOTH, steps)).toStrictEqual(violation);
   });
 
@@ -621,18 +621,18 @@ describe('generated pixels under a policy', () => {
     [[{ overlay: LOGO }, { effect: 'upscale' }, { flags: 'layer_apply' }], denied(2, 'effect')],
     [[{ preset: 'open' }], null],
     [[{ preset: 'open' }, { effect: 'gen_restore' }], denied(2, 'effect')],
-  ])('are refused in a token’s own steps alone: %j', (steps, violation) => {
+  ])('are refused only in a token’s own steps: %j', (steps, violation) => {
     expect(check({ deny_generative_effects: true }, steps)).toStrictEqual(violation);
     expect(check({ deny_generative_effects: false }, steps)).toBeNull();
     expect(check({}, steps)).toBeNull();
   });
 
-  it('may be in the base chain and in mandatory steps, which are the operator’s', () => {
+  it('are accepted in the base chain and in mandatory steps, which are the operator’s', () => {
     const operators = { base_chain: ['e_upscale'], mandatory_steps: [{ effect: 'gen_restore' }] };
     expect(check({ deny_generative_effects: true, ...operators }, [{ width: 5 }])).toBeNull();
   });
 
-  it('are made by these effects of the vocabulary, and no others', () => {
+  it('are generated by these effects of the vocabulary only', () => {
     expect([...EFFECTS.keys()].filter(isGenerativeEffect)).toStrictEqual([
       'auto_enhance',
       'gen_background_replace',
@@ -646,7 +646,7 @@ describe('generated pixels under a policy', () => {
 });
 
 describe('the recommended policy', () => {
-  it('is what docs/policy.md shows, without a fault, and cannot be changed', () => {
+  it('is that of docs/policy.md, valid and immutable', () => {
     const shown = readBlocks('docs/policy.md').get('The recommended policy / json 1') ?? '';
     expect(JSON.parse(shown)).toStrictEqual(RECOMMENDED_POLICY);
     expect(findDefaultPolicyFaults(RECOMMENDED_POLICY)).toStrictEqual([]);
@@ -702,7 +702,7 @@ describe('the recommended policy', () => {
         { key: 'placeholder', detail: ROWS },
       ],
     ],
-  ])('for every new issuer, or another one, is checked whole: %j', (document, faults) => {
+  ])('or another one for every new issuer is checked completely: %j', (document, faults) => {
     expect(findDefaultPolicyFaults(document)).toStrictEqual(faults);
   });
 });
@@ -724,11 +724,11 @@ describe('a redirect', () => {
     [{ redirect_cache: 'private', redirect_max_age: 60 }, { exp: NOW - 10 }, null, 0],
     [{ redirect_cache: 'private', redirect_max_age: 60 }, { exp: NOW + 600 }, NOW + 20, 20],
     [{ redirect_cache: 'private', max_token_age: 50 }, { iat: NOW - 20 }, null, 30],
-  ])('under %j with %j and a URL until %j is kept %i seconds', (document, payload, urlEndsAt, age) => {
+  ])('under %j with %j and a URL until %j is cached for %i seconds', (document, payload, urlEndsAt, age) => {
     expect(maxAgeAt(cacheLifetime(compilePolicy(document), claimsOf(payload), urlEndsAt), NOW)).toBe(age);
   });
 
-  it('of a public image ends with its URL', () => {
+  it('of a public image expires with its URL', () => {
     const policy = compilePolicy({ redirect_cache: 'private' });
     expect(maxAgeAt(cacheLifetime(policy, null, null), NOW)).toBe(300);
     expect(maxAgeAt(cacheLifetime(policy, null, NOW + 7), NOW)).toBe(7);
