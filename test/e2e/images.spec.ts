@@ -116,7 +116,7 @@ describe('the id in the path', () => {
     const answer = await request({ port: service.port, path: tenant.path(), method });
     expect(answer.status).toBe(404);
     expect(answer.json()).toStrictEqual(
-      problem(404, 'Not Found', 'not_found', 'There is nothing at this path for this method. Check both.'),
+      problem(404, 'Not Found', 'not_found', 'No route matches this method and path. Check both.'),
     );
   });
 });

@@ -1,12 +1,12 @@
 import type { FastifyInstance } from 'fastify';
 import { InvalidRequestError } from '../../domain/request.errors.js';
 
-/** Objects and lists within each other: a policy's text layer is the deepest that a body has, with eight. */
+/** Nesting of a body: the deepest valid one, with a policy's text layer, has eight levels. */
 const DEEPEST = 32;
 
 /**
- * Refuses bodies that are nested too deep: whatever walks them by calling itself, class-transformer and
- * `JSON.stringify` among them, would run out of stack at some thousands.
+ * Refuses bodies that are nested too deeply: recursive code such as class-transformer and `JSON.stringify` would
+ * overflow the stack at some thousands.
  */
 export function limitBodyDepth(server: FastifyInstance): void {
   server.addHook('preHandler', (request, _reply, done) => {
@@ -18,7 +18,7 @@ export function limitBodyDepth(server: FastifyInstance): void {
   });
 }
 
-/** Goes no deeper than `most` itself. */
+/** Recurses at most `most` levels. */
 function isDeeper(value: unknown, most: number): boolean {
   if (typeof value !== 'object' || value === null) return false;
   if (most === 0) return true;

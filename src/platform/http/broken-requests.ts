@@ -5,32 +5,32 @@ import { afterCount } from '../rate-limit/after-count.js';
 import { problemBody } from '../../domain/problem-body.js';
 import { ProblemError } from '../../domain/problem.error.js';
 
-/** What a connection has of the requests whose heads Node has read. */
+/** The requests of a connection whose heads Node has read. */
 interface Connection {
-  /** Responses that are not sent yet, in the order of their requests. */
+  /** Responses that are not sent completely, in the order of their requests. */
   readonly unsent: ServerResponse[];
   /** The last request, as long as its response is unsent or its body is incomplete. */
   last: IncomingMessage | null;
-  /** Closes the connection if its turn has come; null while nothing is wrong with its bytes. */
+  /** Closes the connection once no response precedes; null while its bytes are valid. */
   settle: (() => void) | null;
 }
 
 const connections = new WeakMap<Socket, Connection>();
 
 /**
- * A response that its connection knows of until it is sent: what `refuseBrokenRequest` decides by. To be passed to
- * Node's server as its `ServerResponse`, which is the class of every response.
+ * A response that its connection records until it is sent, for `refuseBrokenRequest`. Node's server option
+ * `ServerResponse` makes it the class of every response.
  */
 export class TrackedResponse<
   Request extends IncomingMessage = IncomingMessage,
 > extends ServerResponse<Request> {
   /**
-   * Whether an earlier response ends the connection: the request gets no response, so it must not be carried out. Its
+   * Whether an earlier response closes the connection: the request gets no response, so it must not be carried out. Its
    * client sends it again.
    */
   readonly isBehindLast: boolean;
 
-  /** @param args As Node passes them: the request, then options that are Node's own. */
+  /** @param args Node's: the request, then internal options. */
   constructor(...args: [request: Request]) {
     super(...args);
     const { req } = this;
@@ -55,18 +55,18 @@ function connectionOf(socket: Socket): Connection {
   return connection;
 }
 
-/** Node closes the response under way and forgets those that wait behind it, whose handlers would wait in vain. */
+/** Node emits `close` for the current response only; the handlers of those behind it would wait forever. */
 function closeAll(unsent: readonly ServerResponse[]): void {
   for (const response of [...unsent]) response.emit('close');
 }
 
 const CLIENT_CLOSED_REQUEST = 499;
-/** Status of the problem that was written in the place of a request's own response. */
+/** Statuses of problems that were written instead of a request's own response. */
 const refusals = new WeakMap<ServerResponse, number>();
 
 /**
- * The status that a request's client got, once its response is closed: 499 where the client left before all of it was
- * sent, as nginx logs it.
+ * The status that the client received, once the response is closed: 499, as in nginx, if the client disconnected before
+ * all of it was sent.
  */
 export function sentStatus(response: ServerResponse): number {
   const isSent = response.writableFinished && response.req.socket.errored === null;
@@ -82,26 +82,26 @@ function forget(this: ServerResponse): void {
   connection.settle?.();
 }
 
-/** Counts a request whose head could not be read. It throws a ProblemError, or rejects with it, to refuse the request. */
+/** Counts a request whose head cannot be parsed. It throws a ProblemError, or rejects with it, to refuse the request. */
 export type CountUnread = (socket: Socket) => Promise<void> | undefined;
 
 /**
- * Handles bytes that Node could not read as a request, and a request that did not arrive in time (`clientError` of
- * Node's server). There is only the socket to write to. Responses that are under way are sent first, then one for the
- * request at fault if it has none; where no request waits for a response, nothing is written. The connection is closed.
+ * Handles bytes that Node cannot parse as a request, and a request that did not arrive in time (`clientError` of Node's
+ * server); only the socket exists. Pending responses are sent first, then one for the request at fault if it has none.
+ * If no request waits for a response, nothing is written. The connection is closed.
  */
 export function refuseBrokenRequest(
   error: NodeJS.ErrnoException,
   socket: Socket,
   countUnread: CountUnread,
 ): void {
-  // A connection that is closed already, whose client has left, or that was opened and never used.
+  // The connection is closed, its client has disconnected, or it was never used.
   if (!socket.writable || !isFault(error) || socket.bytesRead === 0) {
     socket.destroy();
     return;
   }
   const connection = connectionOf(socket);
-  // Node reports each piece of what follows bytes that it could not read.
+  // Node reports each further piece of bytes that it cannot parse.
   if (connection.settle !== null) return;
   const isUnread = connection.last?.complete !== false && error.code !== BEHIND_THE_LAST;
   const closeWith = (problem: ProblemError): void => {
@@ -124,8 +124,8 @@ export function refuseBrokenRequest(
 }
 
 /**
- * Closes the connection once every response ahead is sent, and writes the problem first where a request waits for it.
- * @param isUnread Whether the head of the request was not read; else its body was not.
+ * Closes the connection once every response ahead is sent. If a request waits for a response, the problem is written.
+ * @param isUnread Whether the head of the request was not parsed; otherwise its body is incomplete.
  */
 function closeAfterResponses(
   socket: Socket,
@@ -146,12 +146,11 @@ function closeAfterResponses(
 const BEHIND_THE_LAST = 'HPE_CLOSED_CONNECTION';
 const TIMEOUT = 'ERR_HTTP_REQUEST_TIMEOUT';
 
-/** Whether the bytes are at fault, or their absence; everything else is the socket's. */
+/** Whether the bytes are invalid or missing; any other error is the socket's. */
 function isFault({ code = '' }: NodeJS.ErrnoException): boolean {
   return code === TIMEOUT || code.startsWith('HPE_');
 }
 
-/** A request that Node did not read to its end. */
 class BrokenRequestError extends ProblemError {}
 
 const MALFORMED = new BrokenRequestError('bad_request', 'This is not a well-formed HTTP request.');

@@ -2,17 +2,17 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { LimitScope } from '../../domain/problem.error.js';
 import { sentStatus } from './broken-requests.js';
 
-/** What a log line and the metrics have of a problem. */
+/** A problem in a log line and the metrics. */
 export interface ProblemSummary {
   readonly code: string;
-  /** Whose rate was used up; null for any other problem. */
+  /** Whose rate limit is exceeded; null for any other problem. */
   readonly limitScope: LimitScope | null;
 }
 
-/** How a redirect came about: cached, decided for its token, or of a public image. */
+/** The source of a redirect: the cache, a token, or a public image. */
 export type RedirectKind = 'cached' | 'token' | 'public';
 
-/** One request with its response, and what its log line, count and span learn from its handlers. */
+/** One request with its response, and what its handlers record for the log line, the metrics and the span. */
 export class Exchange {
   /** By `performance.now()`. */
   readonly arrivedAt = performance.now();
@@ -20,7 +20,7 @@ export class Exchange {
   route: string | null = null;
   /** The issuer whose rate the request consumed. */
   issuerId: string | null = null;
-  /** The problem that it was refused with. */
+  /** The problem of the response. */
   problem: ProblemSummary | null = null;
   /** Null unless the response is a redirect to an image. */
   redirect: RedirectKind | null = null;
@@ -42,7 +42,7 @@ export class Exchange {
     return performance.now() - this.arrivedAt;
   }
 
-  /** `X-Runtime`: the same in seconds, with six decimals as the seed has them. */
+  /** `X-Runtime`: the same in seconds, with the original API's six decimals. */
   get runtime(): string {
     return (this.elapsed / 1000).toFixed(6);
   }
@@ -50,14 +50,14 @@ export class Exchange {
 
 const exchanges = new WeakMap<IncomingMessage, Exchange>();
 
-/** Hands an exchange to Fastify, whose hooks and handlers find it by their request. */
+/** Makes an exchange available to Fastify's hooks and handlers by its request. */
 export function attachExchange(exchange: Exchange): void {
   exchanges.set(exchange.request, exchange);
 }
 
-/** The exchange of a request that came through Fastify. */
+/** The exchange of a request in Fastify. */
 export function exchangeOf(request: IncomingMessage): Exchange {
   const exchange = exchanges.get(request);
-  if (exchange === undefined) throw new Error('The request did not come through the request lifecycle');
+  if (exchange === undefined) throw new Error('The request did not pass the request lifecycle');
   return exchange;
 }

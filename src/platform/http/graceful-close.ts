@@ -1,13 +1,13 @@
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 
-/** Milliseconds that requests in flight may take once the server closes: orchestrators kill after 10 s and more. */
+/** Milliseconds for requests in flight once the server closes: orchestrators kill after 10 s or more. */
 const GRACE = 8_000;
 const SWEEP = 100;
 
 /**
- * Lets a closing server end once its requests in flight are answered. Node alone would wait for every connection,
- * among them those that are kept alive after their last answer and those that a browser opened and never used.
+ * Lets a closing server stop once its requests in flight have responses. Node would wait for every connection, also for
+ * idle ones, and for those that a browser opened and never used.
  */
 export function closeGracefully(fastify: FastifyInstance): void {
   const { server } = fastify;

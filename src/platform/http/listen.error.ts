@@ -1,6 +1,6 @@
 import type { Environment } from '../config/environment.js';
 
-/** The service cannot listen at the address of its settings. */
+/** The service cannot listen at `HOST` and `PORT`. */
 export class ListenError extends Error {
   /** @param cause Node's error of `listen`. */
   constructor({ host, port }: Pick<Environment, 'host' | 'port'>, cause: unknown) {

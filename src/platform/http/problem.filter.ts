@@ -20,7 +20,7 @@ const FRAMEWORK_CODES: Readonly<Record<number, ProblemCode>> = {
   415: 'unsupported_media_type',
 };
 
-/** A problem's response, but for what each request has of its own. */
+/** A problem's response without the parts of the single request. */
 interface ProblemResponse {
   readonly status: number;
   readonly summary: ProblemSummary;
@@ -41,7 +41,7 @@ export class ProblemFilter implements ExceptionFilter {
   private readonly head: string;
   private readonly shared = new WeakMap<ProblemError, ProblemResponse>();
 
-  /** @param headers Set on every problem beside the problem's own. */
+  /** @param headers Of every problem, beside its own. */
   constructor(headers: HeaderList = DEFAULT_HEADERS) {
     this.head = writeHeaders(headers.flat());
   }
@@ -51,13 +51,13 @@ export class ProblemFilter implements ExceptionFilter {
     this.respond(error, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
   }
 
-  /** Responds to a request of Fastify's. */
+  /** Responds to a request in Fastify. */
   respond(thrown: unknown, { raw }: FastifyRequest, reply: FastifyReply): void {
     reply.hijack();
     this.write(thrown, exchangeOf(raw));
   }
 
-  /** Writes to Node's response itself, so that no name or value of a header is changed. */
+  /** Writes to Node's response, so that the spelling of headers stays. */
   write(thrown: unknown, exchange: Exchange): void {
     const { request, response, requestId, runtime } = exchange;
     const { status, summary, head, body } = this.compose(thrown);
@@ -84,22 +84,22 @@ export class ProblemFilter implements ExceptionFilter {
         limitScope: error instanceof ProblemError ? error.limitScope : null,
       },
       head: this.head + writeHeaders([...own, 'Content-Type', 'application/problem+json; charset=utf-8']),
-      // Each character a byte: the UTF-8 of whatever is beyond ASCII.
+      // Each character is a byte of the UTF-8.
       body: isPlainText(json) ? json : Buffer.from(json).toString('latin1'),
     };
     if (error instanceof ProblemError && error.shared) this.shared.set(error, response);
     return response;
   }
 
-  /** What is answered where the database is at fault; null for any other error. */
+  /** The problem of a database that is at fault; null for any other error. */
   private findUnavailable(thrown: unknown): DatabaseUnavailableError | null {
     const reason = thrown instanceof Error ? thrown.message : 'no reason';
     if (isConflict(thrown)) {
-      this.logger.warn(`The database gave a write up for another: ${reason}`);
+      this.logger.warn(`Write conflict (deadlock or serialization failure): ${reason}`);
       return DatabaseUnavailableError.ofConflict();
     }
     if (findDatabaseFault(thrown) === null) return null;
-    this.logger.error(`The database does not answer: ${reason}`);
+    this.logger.error(`The database is unreachable: ${reason}`);
     return new DatabaseUnavailableError();
   }
 
@@ -115,25 +115,25 @@ export class ProblemFilter implements ExceptionFilter {
         detail: FRAMEWORK_DETAILS[status] ?? 'The request cannot be read. Check its path, headers and body.',
       };
     }
-    this.logger.error(error instanceof Error ? error : new Error('Something that is no Error was thrown'));
+    this.logger.error(error instanceof Error ? error : new Error('A value that is not an Error was thrown'));
     return {
       type: 'about:blank',
       title: 'Internal Server Error',
       status: 500,
       code: 'internal_error',
-      detail: 'Something went wrong here. Try again, and report the X-Request-Id if it happens again.',
+      detail: 'An unexpected error occurred. Try again, and report the X-Request-Id if it happens again.',
     };
   }
 }
 
 const FRAMEWORK_DETAILS: Readonly<Record<number, string>> = {
   400: 'The request cannot be read: its path or body is malformed. A body must be JSON.',
-  404: 'There is nothing at this path for this method. Check both.',
+  404: 'No route matches this method and path. Check both.',
   413: 'The request body is too large.',
   415: 'The request body must be application/json.',
 };
 
-/** Errors of Nest and Fastify carry the status of what the client did wrong; ours that carry none are defects. */
+/** Errors of Nest and Fastify have the status of a client's mistake; any error without one is a defect. */
 function frameworkStatus(error: unknown): number {
   if (error instanceof HttpException) return error.getStatus();
   const status: unknown = error instanceof Error && 'statusCode' in error ? error.statusCode : 500;

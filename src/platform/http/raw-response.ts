@@ -2,13 +2,13 @@ import { IncomingMessage, ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 
-/** Names of the members of Node's `ServerResponse` that a raw response is written by. They are not public. */
+/** Names of the private members of Node's `ServerResponse` that a raw response needs. */
 export interface ResponseMembers {
-  /** The head as text, once it is written. */
+  /** The head as text. */
   readonly header: string;
   /** Whether a body may follow the head. */
   readonly hasBody: string;
-  /** Milliseconds, as `Keep-Alive` announces them. */
+  /** Milliseconds, for `Keep-Alive`. */
   readonly keepAliveTimeout: string;
   /** True for the last response of a connection. */
   readonly isLast: string;
@@ -21,35 +21,35 @@ const NODE_MEMBERS: ResponseMembers = {
   isLast: 'maxRequestsOnConnectionReached',
 };
 
-/** A response whose head is text already. */
+/** A response with a formatted head. */
 export interface RawResponse {
   readonly status: number;
-  /** Header lines as `writeHeaders` writes them, `Content-Length` included, `Date` not. */
+  /** Header lines of `writeHeaders`, with `Content-Length` and without `Date`. */
   readonly head: string;
   /** Each character is a byte. */
   readonly body: string;
 }
 
 /**
- * Writes a head and a body as one text. Node would look at every header again and write in two pieces: 30 % of a cached
- * redirect. It rests on members of Node's response that are not public; so it is compared with Node's own response when
- * the process starts, and where they differ every response is written by `writeHead` and `end`.
+ * Writes a head and a body as one text. Node would check every header again and write two pieces: 30 % of a cached
+ * redirect. It depends on private members of Node's response, so its output is compared with Node's at the start: if
+ * they differ, every response is written by `writeHead` and `end`.
  */
 export class RawResponseWriter {
-  /** Whether this Node keeps a response in the members that are known here. */
+  /** Whether the members of this Node are the known ones. */
   readonly isSafe: boolean;
 
   constructor(private readonly members: ResponseMembers = NODE_MEMBERS) {
     this.isSafe = this.isCompatible();
   }
 
-  /** Sends a response that has not begun. */
+  /** Sends a response. */
   write(request: IncomingMessage, response: ServerResponse, raw: RawResponse): void {
     if (this.isSafe && this.canWriteRaw(request, response)) this.writeRaw(response, raw);
     else writePublic(response, raw);
   }
 
-  /** HTTP/1.1 on a connection that stays open: the only form that is written here. */
+  /** Whether it is HTTP/1.1 on a connection that stays open: the only form of `writeRaw`. */
   private canWriteRaw({ httpVersion }: IncomingMessage, response: ServerResponse): boolean {
     return (
       httpVersion === '1.1' && response.shouldKeepAlive && insideOf(response)[this.members.isLast] !== true
@@ -64,7 +64,7 @@ export class RawResponseWriter {
     inside[header] =
       `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head}Date: ${dateNow()}\r\nConnection: keep-alive\r\nKeep-Alive: timeout=${seconds}\r\n\r\n` +
       (inside[hasBody] === true ? body : '');
-    // All of it is in the head.
+    // The body is part of the head.
     inside[hasBody] = false;
     response.end();
   }
@@ -73,12 +73,11 @@ export class RawResponseWriter {
     try {
       return this.agreesWithNode();
     } catch {
-      // The fallback serves whatever a future Node does here.
       return false;
     }
   }
 
-  /** Whether the bytes are Node's own, and Node reads the member that ends a connection. */
+  /** Whether the bytes are Node's own, and Node reads the member that closes a connection. */
   private agreesWithNode(): boolean {
     const raw = { status: 302, head: 'X-One: 1\r\nContent-Length: 4\r\n', body: 'body' };
     const prepare = (response: ServerResponse): void => {
@@ -114,7 +113,7 @@ function insideOf(response: ServerResponse): Record<string, unknown> {
   return response as unknown as Record<string, unknown>;
 }
 
-/** What a response to a request of this method puts on the wire, but for the date's value. */
+/** The bytes of a response to a request of this method, without the date's value. */
 function bytesOf(method: string, respond: (response: ServerResponse) => void): string {
   let bytes = '';
   const connection = new Duplex({
@@ -146,5 +145,5 @@ function dateNow(): string {
   return date;
 }
 
-/** The process's own; its check runs when this module is loaded. */
+/** The writer of the process; its check runs when this module is loaded. */
 export const rawResponses = new RawResponseWriter();

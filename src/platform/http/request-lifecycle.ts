@@ -14,21 +14,20 @@ import { attachExchange, Exchange } from './exchange.js';
 import type { HeaderList } from './header-list.js';
 import { findHostFault } from './request-origin.js';
 
-/** A handler in front of Fastify's router, for requests whose routing would cost more than handling them. */
+/** A handler in front of Fastify's router, for requests that cost less than their routing. */
 export interface MountedHandler {
-  /** Where its paths begin; every problem below it has its headers. */
+  /** The prefix of its paths; all their problems have its headers. */
   readonly prefix: string;
   readonly headers: HeaderList;
   /** Handles a request, or returns false to leave it to Fastify. */
   handle(exchange: Exchange): boolean;
 }
 
-/** What the lifecycle goes by. */
 export interface LifecycleServices {
   readonly limits: RateLimits;
   readonly addressOf: AddressOf;
   readonly drain: Pick<Drain, 'draining'>;
-  /** Whether a bound of this process's memory or event loop is passed. */
+  /** Whether a bound of this process's memory or event loop is exceeded. */
   readonly isOverloaded: () => boolean;
   readonly log: RequestLog;
   readonly observations: Observations;
@@ -37,14 +36,14 @@ export interface LifecycleServices {
 
 /** Health checks must be served however many clients share the balancer's address. */
 const UNLIMITED: ReadonlySet<string> = new Set(['/health/live', '/health/ready']);
-/** A process whose `/health/live` failed would be killed, and metrics show an overload. */
+/** A process whose `/health/live` fails would be killed, and metrics show an overload. */
 const NEVER_SHED: ReadonlySet<string> = new Set(['/health/live', '/metrics']);
-/** What balancers and Prometheus request all day. */
+/** Requests of balancers and Prometheus. */
 const UNTRACED: ReadonlySet<string> = new Set(['/health/live', '/health/ready', '/metrics']);
 
 /**
- * What every request passes, whichever handler serves it: id, drain, overload, the address's rate, and at its end the
- * log line, the count and the span. Each stands here and nowhere else.
+ * Every request passes it, whichever handler serves it: id, drain, overload, the address's rate limit, and finally the
+ * log line, the metrics and the span.
  */
 export class RequestLifecycle {
   private readonly problems = new ProblemFilter();
@@ -63,12 +62,12 @@ export class RequestLifecycle {
     if (response instanceof TrackedResponse && response.isBehindLast) return;
     const exchange = new Exchange(request, response, requestIdOf(request.headers));
     const { drain, tracing } = this.services;
-    // Comes once, also where the client left before the end.
+    // Emitted once, also if the client disconnected early.
     response.on('close', () => {
       this.end(exchange);
     });
-    // Behind an upgrade that is offered (RFC 9110 §7.8) and not taken up, Node drops the bytes that it has read: the rest
-    // of the next request would be read as a request of its own.
+    // Node drops the bytes behind an upgrade that is offered (RFC 9110 §7.8) and not accepted: the rest of the next
+    // request would be parsed as another request.
     if (drain.draining || request.headers.upgrade !== undefined) response.shouldKeepAlive = false;
     if (tracing.isOn && !UNTRACED.has(pathOf(request)))
       tracing.start(exchange, () => {
@@ -127,7 +126,7 @@ export class RequestLifecycle {
   }
 }
 
-/** Without its query. */
+/** The path without the query. */
 function pathOf({ url = '' }: IncomingMessage): string {
   const mark = url.indexOf('?');
   return mark < 0 ? url : url.slice(0, mark);

@@ -1,12 +1,13 @@
 import type { IncomingMessage } from 'node:http';
-import { type Environment } from '../config/environment.js';
+import type { Environment } from '../config/environment.js';
 import { trustFor } from '../rate-limit/client-address.js';
+import { countHeader } from './header-list.js';
 import { ProblemError } from '../../domain/problem.error.js';
 
-/** RFC 9110 §7.2's `uri-host [ ":" port ]`, without the exotic: names, IPv4, bracketed IPv6. */
+/** RFC 9110 §7.2's `uri-host [ ":" port ]`, limited to names, IPv4 and bracketed IPv6. */
 const HOST = /^(?:[a-z0-9](?:[a-z0-9._-]{0,251}[a-z0-9])?\.?|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?$/i;
 
-/** 400: the request has no `Host` or several, or a Location made from it would not point back here. */
+/** 400: the request has no `Host` or several, or its value cannot be part of a Location. */
 export class InvalidHostError extends ProblemError {
   constructor(detail = 'The Host header is not a host name with an optional port. Send a well-formed one.') {
     super('invalid_host', detail);
@@ -14,24 +15,18 @@ export class InvalidHostError extends ProblemError {
 }
 
 /**
- * Checks the number of `Host` lines (RFC 9112 §3.2): a proxy may read another of them than this service does.
- * @returns null for a request with one, or of HTTP/1.0 without.
+ * Checks the number of `Host` lines (RFC 9112 §3.2): a proxy may use another one than this service.
+ * @returns null for one, and for none in HTTP/1.0.
  */
 export function findHostFault({ rawHeaders, httpVersion }: IncomingMessage): InvalidHostError | null {
-  let count = 0;
-  for (let at = 0; at < rawHeaders.length; at += 2) {
-    const name = rawHeaders[at];
-    if (name?.length === HOST_NAME.length && name.toLowerCase() === HOST_NAME) count += 1;
-  }
+  const count = countHeader(rawHeaders, 'host');
   if (count === 1 || (count === 0 && httpVersion === '1.0')) return null;
   return new InvalidHostError(
     `The request has ${count === 0 ? 'no Host header' : 'several Host headers'}. Send one.`,
   );
 }
 
-const HOST_NAME = 'host';
-
-/** By which scheme and host a client reached this service; not validated yet. */
+/** The scheme and host that a client requested; not validated yet. */
 export interface RequestOrigin {
   readonly protocol: string;
   readonly host: string | undefined;
@@ -56,14 +51,14 @@ export function originReader(
   return ({ headers, socket }) => {
     const isTrusted = trust !== false && trust(socket.remoteAddress ?? '', 0);
     return {
-      // TLS ends before this service: only a proxy knows of it.
+      // TLS is terminated in front of this service.
       protocol: (isTrusted && lastOf(headers['x-forwarded-proto'])) || 'http',
       host: (isTrusted && lastOf(headers['x-forwarded-host'])) || headers.host,
     };
   };
 }
 
-/** The last value of a list header: the one that the nearest proxy wrote. */
+/** The last value of a list header, which the nearest proxy wrote. */
 function lastOf(header: string | readonly string[] | undefined): string {
   return (typeof header === 'string' ? header : (header?.at(-1) ?? '')).split(',').at(-1)?.trim() ?? '';
 }

@@ -16,24 +16,24 @@ const RULES = {
   validationError: { target: true, value: false },
 };
 
-/** Bodies and queries against their DTO: unknown members are refused, every fault is named at once. */
+/** Validates bodies and queries by their DTO: unknown members are refused, all faults are reported at once. */
 export function createValidationPipe(): ValidationPipe {
   return new RequestPipe({ ...RULES, transform: true, exceptionFactory: refusalOf });
 }
 
 /**
- * A body against its DTO, with the same rules, its members as they came. For long lists of what is judged elsewhere:
- * class-transformer copies every object in them. The handler declares the body as `unknown`.
+ * Validates a body by its DTO with the same rules, without transforming its members: class-transformer would copy every
+ * object of a long list. The handler declares the body as `unknown`.
  */
 export class ShallowBodyPipe<T extends object> implements PipeTransform<unknown, T> {
   constructor(private readonly dto: new () => T) {}
 
   /** @throws InvalidRequestError (422) */
   transform(body: unknown): T {
-    const made = Object.assign(new this.dto(), body);
-    const errors = validateSync(made, RULES);
+    const instance = Object.assign(new this.dto(), body);
+    const errors = validateSync(instance, RULES);
     if (errors.length > 0) throw refusalOf(errors);
-    return made;
+    return instance;
   }
 }
 
@@ -43,7 +43,7 @@ const refusalOf = (errors: readonly ValidationError[]): InvalidRequestError =>
 class RequestPipe extends ValidationPipe {
   /** @throws InvalidRequestError (422) */
   override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
-    // Nest would take null, a number or a list for an empty object, which some routes are content with.
+    // Nest would treat null, a number or a list as an empty object, which some routes accept.
     if (metadata.type === 'body' && value !== undefined && !isObject(value)) {
       throw new InvalidRequestError([{ key: 'body', detail: 'must be an object' }]);
     }
@@ -56,7 +56,7 @@ function faultsOf(error: ValidationError, parent: string): { key: string; detail
   const details = Object.entries(error.constraints ?? {}).map(([rule, detail]) =>
     rule === 'whitelistValidation' ? describeUnknown(error.property, membersOf(error.target)) : detail,
   );
-  // Rules that break together may say the same.
+  // Several rules may have the same message.
   const own = [...new Set(details)].map((detail) => ({ key, detail }));
   return [...own, ...(error.children ?? []).flatMap((child) => faultsOf(child, key))];
 }

@@ -2,19 +2,19 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import proxyAddr from '@fastify/proxy-addr';
 import type { Environment } from '../config/environment.js';
+import { countHeader } from '../http/header-list.js';
 import { readAddress } from './address-key.js';
 
 type TrustProxy = Environment['trustProxy'];
 
 /**
- * The address of a request's client, proxies judged by `TRUST_PROXY`; as Fastify's own `request.ip`. Undefined for a
- * connection that is closed.
+ * The address of a request's client by `TRUST_PROXY`, like Fastify's `request.ip`. Undefined for a closed connection.
  */
 export type AddressOf = (request: IncomingMessage) => string | undefined;
 
 /**
- * Fastify's form of `TRUST_PROXY`: false, or whether the proxy at an address, so many hops away, is trusted. The address
- * is as the next proxy wrote it, which may be with a port.
+ * Fastify's form of `TRUST_PROXY`: false, or whether the proxy at an address and a distance is trusted. The address is
+ * as the next proxy wrote it, possibly with a port.
  */
 export function trustFor(trustProxy: TrustProxy): false | ((address: string, hop: number) => boolean) {
   if (trustProxy === false) return false;
@@ -23,39 +23,26 @@ export function trustFor(trustProxy: TrustProxy): false | ((address: string, hop
   return (address, hop) => trusts(readAddress(address) ?? address, hop);
 }
 
-/**
- * @param warnOfForwarded Called once, when a request comes through a proxy that `TRUST_PROXY` does not know.
- */
+/** @param warnOfForwarded Called once, when a request arrives through a proxy without `TRUST_PROXY`. */
 export function clientAddress(trustProxy: TrustProxy, warnOfForwarded: () => void): AddressOf {
   const trust = trustFor(trustProxy);
   if (trust !== false) return (request) => proxyAddr(request, trust);
-  let told = false;
+  let warned = false;
   return ({ rawHeaders, socket }) => {
-    if (!told && isForwarded(rawHeaders)) {
-      told = true;
+    if (!warned && countHeader(rawHeaders, 'x-forwarded-for') > 0) {
+      warned = true;
       warnOfForwarded();
     }
     return socket.remoteAddress;
   };
 }
 
-/** The address of a connection's client; null where only a request's headers tell it, behind a trusted proxy. */
+/** The address of a connection's client; null behind a trusted proxy, where only a request's headers have it. */
 export type PeerAddressOf = (socket: Socket) => string | null;
 
-/** Of a connection whose request could not be read. */
+/** For connections whose request cannot be parsed. */
 export function peerAddress(trustProxy: TrustProxy): PeerAddressOf {
   const trust = trustFor(trustProxy);
   return ({ remoteAddress }) =>
     remoteAddress === undefined || (trust !== false && trust(remoteAddress, 0)) ? null : remoteAddress;
-}
-
-const FORWARDED = 'x-forwarded-for';
-
-/** Of the headers as they came: to look at them costs less than to have Node sort them. */
-function isForwarded(headers: readonly string[]): boolean {
-  for (let at = 0; at < headers.length; at += 2) {
-    const name = headers[at];
-    if (name?.length === FORWARDED.length && name.toLowerCase() === FORWARDED) return true;
-  }
-  return false;
 }

@@ -14,7 +14,7 @@ const NODE_MEMBERS = {
 let server: Server | undefined;
 afterEach(() => server?.close());
 
-/** What a server that responds by this writer puts on the wire, but for the date's value. */
+/** The bytes of a server that uses this writer, without the date's value. */
 async function bytesOf(writer: RawResponseWriter, method: string): Promise<string> {
   const listening = createServer((request, response) => {
     writer.write(request, response, {
@@ -32,12 +32,12 @@ async function bytesOf(writer: RawResponseWriter, method: string): Promise<strin
 }
 
 describe('a raw response', () => {
-  it('rests on members that this Node has', () => {
+  it('uses members that this Node has', () => {
     expect(new RawResponseWriter().isSafe).toBe(true);
   });
 
   it.each(Object.keys(NODE_MEMBERS))(
-    'is written by writeHead, with the same bytes, where Node has renamed %s',
+    'is written by writeHead, with the same bytes, if Node has renamed %s',
     async (member) => {
       const renamed = new RawResponseWriter({ ...NODE_MEMBERS, [member]: '_renamed' });
       expect(renamed.isSafe).toBe(false);
