@@ -1,6 +1,6 @@
 /**
- * The result of `work`, or of `onExpiry` once `milliseconds` have passed. The work itself is not stopped; its result, or
- * what it throws, is then ignored.
+ * The result of `work`, or of `onExpiry` once `milliseconds` have passed. The work is not stopped; its later result or
+ * error is ignored.
  * @param onExpiry Returns a result in place of the work's, or throws.
  */
 export async function withDeadline<T>(work: Promise<T>, milliseconds: number, onExpiry: () => T): Promise<T> {

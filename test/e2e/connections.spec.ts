@@ -219,7 +219,7 @@ describe.runIf(redis !== null)('REDIS_URL, by real servers', () => {
     const untrusting = await startReplica({ REDIS_URL: server.url });
     await waitUntil('it is logged', () => warningsOf(untrusting).length > 0);
     expect(warningsOf(untrusting)).toStrictEqual([
-      'Redis does not answer (unable to verify the first certificate; the file that NODE_EXTRA_CA_CERTS names ' +
+      'Redis does not respond (unable to verify the first certificate; the file that NODE_EXTRA_CA_CERTS names ' +
         'at the start adds the CA of its certificate): rates are counted in this process alone',
     ]);
     expect(await status(untrusting)).toBe(404);

@@ -64,7 +64,7 @@ describe('the limit by address', () => {
     expect(await statuses(3, () => service.image(forged))).toStrictEqual(repeat(401, 3));
     expect(verify).toHaveBeenCalledTimes(3);
     const refused = await service.get(forged);
-    expectRefusal(refused, /^Too many requests come from this address\. Ask again after \d+ s\.$/);
+    expectRefusal(refused, /^Too many requests from this address\. Try again after \d+ s\.$/);
     for (const [name, value] of IMAGE_HEADERS) expect(refused.headers[name.toLowerCase()]).toBe(value);
     expect(await statuses(100, () => service.get(forged))).toStrictEqual(repeat(429, 100));
     expect((await service.get(tenant.path())).status).toBe(429);
@@ -224,8 +224,8 @@ describe('the limit by address', () => {
       write.mockRestore();
     }
     expect(lines.map((line) => (JSON.parse(line) as { msg: string }).msg)).toStrictEqual([
-      'A trusted proxy passed on an X-Forwarded-For without the IP address of the client: such clients share one ' +
-        'rate limit, and their wrong admin keys are not counted. Let the proxy write the address',
+      'A trusted proxy sent an X-Forwarded-For without the IP address of the client: such clients share one rate ' +
+        'limit, and their wrong admin keys are not counted. Configure the proxy to write the address',
     ]);
   });
 });
@@ -261,7 +261,7 @@ describe('the limit by issuer', () => {
     ]);
     expect(deliveries[2]?.problem?.retry_after).toBe(15);
     const refused = await service.get(tenant.path());
-    expectRefusal(refused, /^Too many requests come with tokens of this issuer/);
+    expectRefusal(refused, /^Too many requests with tokens of this issuer/);
     for (const [name, value] of IMAGE_HEADERS) expect(refused.headers[name.toLowerCase()]).toBe(value);
     expect((await service.image(other.path())).status).toBe(302);
   });
@@ -281,7 +281,7 @@ describe('the limit of failed admin keys', () => {
       service.get('/admin/issuers', { authorization: `Bearer ${key}`, 'x-forwarded-for': address });
     const guess = (index: number): Promise<Answer> => ask('192.0.2.1', `guess-${index}`);
     expect(await statuses(60, guess)).toStrictEqual(repeat(401, 60));
-    expectRefusal(await guess(61), /without a good admin key/);
+    expectRefusal(await guess(61), /without a valid admin key/);
     expect((await ask('192.0.2.2', ADMIN_KEY)).status).toBe(200);
   });
 

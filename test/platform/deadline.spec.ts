@@ -8,23 +8,23 @@ const late = (): never => {
 const never = new Promise<string>(() => undefined);
 
 describe('work with a deadline', () => {
-  it('gives its result, or throws its error, when it is in time', async () => {
+  it('returns its result, or throws its error, within the deadline', async () => {
     expect(await withDeadline(wait(1, 'done'), 60_000, late)).toBe('done');
     await expect(withDeadline(Promise.reject(new Error('failed')), 60_000, late)).rejects.toThrow('failed');
   });
 
-  it('gives what its expiry returns, or throws what that throws, when it takes longer', async () => {
+  it('returns the result of the expiry, or throws its error, after the deadline', async () => {
     expect(await withDeadline(never, 1, () => 'given up')).toBe('given up');
     await expect(withDeadline(never, 1, late)).rejects.toThrow('too late');
   });
 
-  it('fails in silence after its deadline', async () => {
+  it('fails silently after the deadline', async () => {
     const work = wait(20).then(() => Promise.reject(new Error('after all')));
     expect(await withDeadline<unknown>(work, 1, () => 'given up')).toBe('given up');
     await expect(work).rejects.toThrow('after all');
   });
 
-  it('is in time when its result came while the event loop was blocked', async () => {
+  it('is in time if its result arrived while the event loop was blocked', async () => {
     const expire = vi.fn(late);
     const work = withDeadline(
       new Promise<string>((resolve) =>

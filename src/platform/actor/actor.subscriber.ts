@@ -2,18 +2,18 @@ import { EventSubscriber, type EntitySubscriberInterface, type TransactionStartE
 import { currentContext } from './actor.js';
 
 /**
- * Tells each transaction whose work it is, for the triggers that write the audit log: no service can forget to. The
- * settings are the transaction's own and end with it.
+ * Sets the actor of each transaction, for the triggers that write the audit log: no service can forget it. The settings
+ * are local to the transaction.
  */
 @EventSubscriber()
 export class ActorSubscriber implements EntitySubscriberInterface {
   async afterTransactionStart({ queryRunner }: TransactionStartEvent): Promise<void> {
-    const work = currentContext();
-    if (work === null) return;
+    const context = currentContext();
+    if (context === null) return;
     await queryRunner.query(
       `SELECT set_config('pixseal.actor', $1, true), set_config('pixseal.request_id', $2, true),
               set_config('pixseal.reservation', $3, true)`,
-      [work.actor.name, work.requestId ?? '', work.reservation ?? ''],
+      [context.actor.name, context.requestId ?? '', context.reservation ?? ''],
     );
   }
 }

@@ -6,7 +6,7 @@ export type Scope = (typeof SCOPES)[number];
 
 /** Who reads and writes rows: an admin key, the command line, or the service itself. */
 export interface Actor {
-  /** As the audit log has it. */
+  /** The name in the audit log. */
   readonly name: string;
   readonly scopes: readonly Scope[];
   /** The only issuer whose rows it reads and writes; null for all issuers. */
@@ -15,7 +15,7 @@ export interface Actor {
   readonly expiresAt: Date | null;
 }
 
-/** What the code that serves a request must know of it. */
+/** The actor of a request, and its ids. */
 export interface RequestContext {
   readonly actor: Actor;
   readonly requestId: string | null;
@@ -25,15 +25,12 @@ export interface RequestContext {
 
 const contexts = new AsyncLocalStorage<RequestContext>();
 
-/** Runs a function in a context, which `currentContext` returns in all that the function calls. */
+/** Runs a function in a context, which `currentContext` returns within it. */
 export function runAs<T>(context: RequestContext, run: () => Promise<T>): Promise<T> {
   return contexts.run(context, run);
 }
 
-/**
- * Runs what the service itself, its command line or Cloudinary does: with every right, and under that name in the
- * audit log.
- */
+/** Runs a function for the service itself, its command line or Cloudinary: with all rights, under that name in the audit log. */
 export function runAsSystem<T>(
   name: 'cli' | 'cloudinary' | 'demo' | 'service',
   run: () => Promise<T>,
@@ -50,7 +47,7 @@ export function currentContext(): RequestContext | null {
 
 /**
  * The current actor.
- * @throws outside of a request context: rows are never read or written without an actor who may see them.
+ * @throws outside of a request context: rows are never read or written without an actor.
  */
 export function getActor(): Actor {
   const context = currentContext();
@@ -58,7 +55,7 @@ export function getActor(): Actor {
   return context.actor;
 }
 
-/** The condition that limits a query to the actor's rows; part of the SQL of every query. */
+/** The condition that limits a query to the actor's rows; part of every query. */
 export function tenantFilter(): { readonly issuerId?: string } {
   const { issuerId } = getActor();
   return issuerId === null ? {} : { issuerId };

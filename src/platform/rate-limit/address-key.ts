@@ -1,21 +1,21 @@
 import { isIP } from 'node:net';
 
-/** Longer text is no address: an IPv6 address with brackets, zone and port is shorter. */
+/** Longer than any IPv6 address with brackets, zone and port. */
 const MAX_LENGTH = 100;
-/** An address, in brackets where it is IPv6, and a port, which RFC 7239 lets a proxy hide behind a name. */
+/** An address, IPv6 in brackets, and a port, for which RFC 7239 also allows a name. */
 const WITH_PORT = /^(?:\[([^\]]+)\]|([^[]+?))(?::(?:\d{1,5}|_[\w.-]+))?$/;
 const HEXTETS = 8;
 
 /**
- * Reads an address as proxies write it in `X-Forwarded-For`: IIS and Azure add the port, and brackets around IPv6.
- * @param text Undefined for a connection that is closed.
+ * Reads an address of `X-Forwarded-For`: IIS and Azure add the port, and brackets around IPv6.
+ * @param text Undefined for a closed connection.
  * @returns The address without brackets, port and zone; null for other text, such as `unknown`.
  */
 export function readAddress(text: string | undefined): string | null {
   if (text === undefined || text.length > MAX_LENGTH) return null;
   if (isIP(text) === 4) return text;
   const trimmed = text.trim();
-  // Not a port at first: `::1:80` is an IPv6 address.
+  // First without a port: `::1:80` is an IPv6 address.
   const [, bracketed, bare] = isIP(trimmed) === 0 ? (WITH_PORT.exec(trimmed) ?? []) : [null, null, trimmed];
   const address = bracketed ?? bare ?? '';
   const family = isIP(address);
@@ -24,9 +24,9 @@ export function readAddress(text: string | undefined): string | null {
 }
 
 /**
- * A client's address as rates are counted by it: an IPv4 address, also where it is mapped into IPv6, or an IPv6 network
- * of 64 bits, the smallest that one customer gets (RFC 6177).
- * @returns null where the text is no address.
+ * The key of a client's rate: an IPv4 address, also one that is mapped into IPv6, or an IPv6 network of 64 bits, the
+ * smallest that a customer gets (RFC 6177).
+ * @returns null if the text is not an address.
  */
 export function addressKey(text: string | undefined): string | null {
   const address = readAddress(text);
@@ -47,7 +47,7 @@ function hextetsOf(address: string): readonly string[] {
   );
 }
 
-/** An IPv6 address whose last two parts may be dotted IPv4, without that form. */
+/** Replaces a dotted IPv4 at the end of an IPv6 address by two hextets. */
 function hexadecimal(address: string): string {
   return address.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, ...parts: readonly string[]) => {
     const [a = 0, b = 0, c = 0, d = 0] = parts.slice(0, 4).map(Number);

@@ -1,10 +1,10 @@
 /**
- * Counts a request, and goes on with it or refuses it.
- * @param count Gives a promise where it waits for Redis; throws, or rejects, when the request is refused.
+ * Counts a request, then proceeds with it or refuses it.
+ * @param count Returns a promise if it waits for Redis; throws, or rejects, if the request is refused.
  */
 export function afterCount(
   count: () => Promise<void> | undefined,
-  goOn: () => void,
+  proceed: () => void,
   refuse: (error: unknown) => void,
 ): void {
   let counted: Promise<void> | undefined;
@@ -14,6 +14,6 @@ export function afterCount(
     refuse(error);
     return;
   }
-  if (counted === undefined) goOn();
-  else counted.then(goOn, refuse);
+  if (counted === undefined) proceed();
+  else counted.then(proceed, refuse);
 }

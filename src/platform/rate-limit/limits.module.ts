@@ -5,7 +5,7 @@ import { MemoryRateLimitStorage } from './memory-rate-limit.storage.js';
 import { RateLimitStorage } from './rate-limit.storage.js';
 import { RateLimits } from './rate-limits.js';
 
-/** Rates by address, issuer and failed admin key, counted in Redis where there is one. */
+/** Rate limits by address, issuer and failed admin key, counted in Redis if `REDIS_URL` is set. */
 @Global()
 @Module({
   providers: [

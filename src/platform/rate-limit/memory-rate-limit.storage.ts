@@ -7,10 +7,10 @@ import {
   retryDelay,
 } from './rate-limit.storage.js';
 
-/** Callers remembered at the most, about 15 MB. Who forgets others by this has as many addresses itself. */
+/** Maximum number of callers, about 15 MB. Evicting the others takes as many addresses. */
 const MAX_CALLERS = 50_000;
 
-/** Counts in this process alone, by a clock that nobody can set. */
+/** Counts in this process only, by a monotonic clock. */
 export class MemoryRateLimitStorage extends RateLimitStorage {
   override readonly isAsync = false;
   private readonly callers: LRUCache<string, { repaidAt: number }>;

@@ -1,10 +1,10 @@
 import { ProblemError } from '../../domain/problem.error.js';
 
-/** 503 `overloaded`: the process has a backlog, and refuses further requests instead of delaying all of them. */
+/** 503 `overloaded`: the process has a backlog, and refuses further requests instead of delaying all. */
 export class OverloadedError extends ProblemError {
   override readonly headers = { 'Retry-After': '1' };
 
   constructor() {
-    super('overloaded', 'The service has more work than it can do now. Ask again after 1 s.');
+    super('overloaded', 'The service is overloaded. Try again after 1 s.');
   }
 }

@@ -1,35 +1,34 @@
-/** How much a caller may ask: `limit` requests at once, repaid evenly over `ttl` milliseconds. */
+/** A rate limit: a burst of `limit` requests, refilled evenly over `ttl` milliseconds. */
 export interface Rate {
   readonly limit: number;
   readonly ttl: number;
 }
 
-/** What is left of an allowance. */
+/** The state of a caller's allowance. */
 export interface RateLimitResult {
   /** Whether this request is refused; a refused one is not counted. */
   readonly refused: boolean;
-  /** Milliseconds until the allowance is whole again. */
+  /** Milliseconds until the allowance is full again. */
   readonly backlog: number;
 }
 
 /**
- * Rounding of sums of times, in milliseconds: without it the last request of an allowance would fall to an error in
- * the last digit.
+ * Tolerance for rounding errors of sums, in milliseconds: otherwise the last request of an allowance could be refused.
  */
 export const TOLERANCE = 0.01;
 
 /**
- * Where allowances are counted, by the generic cell rate algorithm: one number per caller, the moment at which all
- * it has asked for is repaid. A window of fixed borders would let twice the limit through around each of them.
+ * Counts allowances by the generic cell rate algorithm: one number per caller, the time at which its allowance is full
+ * again. Fixed windows would accept twice the limit around each border.
  */
 export abstract class RateLimitStorage {
   /** Whether `consume` may return a promise. */
   abstract readonly isAsync: boolean;
 
   /**
-   * Takes from a caller's allowance.
-   * @param cost What the request counts for; more than is left is lent, nothing (0) only looks.
-   * @returns no promise where nothing is waited for: a redirect then stays within one turn of the event loop.
+   * Consumes a part of a caller's allowance.
+   * @param cost May exceed the rest of the allowance; 0 only reads its state.
+   * @returns a promise only if it waits: a redirect otherwise stays within one turn of the event loop.
    */
   abstract consume(key: string, rate: Rate, cost?: number): RateLimitResult | Promise<RateLimitResult>;
 }

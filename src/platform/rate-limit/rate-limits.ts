@@ -9,8 +9,7 @@ import { type RateLimitResult, type Rate, RateLimitStorage, retryDelay } from '.
 const MINUTE = 60_000;
 
 /**
- * The rates of `RATE_LIMIT_ADDRESS` and `RATE_LIMIT_ISSUER`. Its methods give no promise where nothing is waited for,
- * which is everywhere but with Redis.
+ * The limits of `RATE_LIMIT_ADDRESS` and `RATE_LIMIT_ISSUER`. Its methods return a promise only if they wait for Redis.
  */
 @Injectable()
 export class RateLimits {
@@ -33,8 +32,8 @@ export class RateLimits {
   }
 
   /**
-   * @param address As a proxy passed it on; clients without one share an allowance, since one for each spelling would
-   *   let a client choose.
+   * @param address As received from a proxy; clients without a valid one share an allowance, otherwise a client could
+   *   invent one.
    * @throws TooManyRequestsError (429)
    */
   consumeAddress(address: string | undefined, cost = 1): Promise<void> | undefined {
@@ -53,20 +52,20 @@ export class RateLimits {
     if (this.unknownWarned) return;
     this.unknownWarned = true;
     this.logger.warn(
-      'A trusted proxy passed on an X-Forwarded-For without the IP address of the client: such clients share one ' +
-        'rate limit, and their wrong admin keys are not counted. Let the proxy write the address',
+      'A trusted proxy sent an X-Forwarded-For without the IP address of the client: such clients share one rate ' +
+        'limit, and their wrong admin keys are not counted. Configure the proxy to write the address',
     );
   }
 
   private consume(scope: LimitScope, name: string, rate: Rate, cost: number): Promise<void> | undefined {
-    // No request lends more than a whole allowance: a gallery of 500 would be refused for hours at a low rate.
-    const left = this.storage.consume(`${scope}:${name}`, rate, Math.min(cost, rate.limit));
-    if (left instanceof Promise) {
-      return left.then((allowance) => {
+    // At most a whole allowance: otherwise a gallery of 500 would block its client for hours at a low rate.
+    const result = this.storage.consume(`${scope}:${name}`, rate, Math.min(cost, rate.limit));
+    if (result instanceof Promise) {
+      return result.then((allowance) => {
         requireAllowance(scope, allowance, rate);
       });
     }
-    requireAllowance(scope, left, rate);
+    requireAllowance(scope, result, rate);
     return undefined;
   }
 }

@@ -7,62 +7,62 @@ import { type RateLimitResult, type Rate, RateLimitStorage, TOLERANCE } from './
 
 declare module 'ioredis' {
   interface RedisCommander<Context> {
-    /** `SPEND`, as the client names it. */
+    /** Runs `CONSUME`. */
     consumeAllowance(
       key: string,
       limit: number,
       ttl: number,
       cost: number,
       tolerance: number,
-    ): Result<[refused: number, debt: string], Context>;
+    ): Result<[refused: number, backlog: string], Context>;
   }
 }
 
-/** Milliseconds that a request waits for Redis before it is counted here instead. */
+/** Milliseconds that a request waits for Redis before it is counted in this process. */
 const WAIT = 50;
-/** Milliseconds after which the client forgets what it still waits for: a Redis that is stuck must not fill memory. */
-const FORGET = 1_000;
-/** Milliseconds for which nobody asks a Redis that did not answer. */
-const REST = 1_000;
+/** Milliseconds until the client drops a command without a response: an unresponsive Redis must not fill memory. */
+const COMMAND_TIMEOUT = 1_000;
+/** Milliseconds without requests to Redis after a timeout or an error. */
+const PAUSE = 1_000;
 const CONNECT_TIMEOUT = 1_000;
 const MAX_RECONNECT_DELAY = 2_000;
-/** Errors of a cluster about a key of another server. */
+/** Errors of a cluster for a key of another server. */
 const CLUSTER = /^(MOVED|ASK|CROSSSLOT|CLUSTERDOWN|TRYAGAIN)\b/;
 const READ_ONLY = /^READONLY\b/;
 const CERTIFICATE = /certificate/i;
 const UNKNOWN_COMMAND = /\bunknown command\b/i;
 const NO_DATABASE = /\bDB index is out of range\b/i;
-/** What a message is cut at: Redis quotes the arguments of a command, and so the script. */
+/** Cuts a message before the arguments of a command, which Redis quotes: the script is one of them. */
 const QUOTED_COMMAND = /[\r\n]|, with args/;
 const PREFIX = 'pixseal:limit:';
 
-/** `spend` in one step, by Redis's own clock: those of the replicas may differ. Times are milliseconds. */
-const SPEND = `
+/** `consume` as one atomic script, by Redis's clock: those of the replicas may differ. Times are milliseconds. */
+const CONSUME = `
 local limit, ttl, cost, tolerance = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
-local debt = math.max(0, tonumber(redis.call('GET', KEYS[1]) or '0') - now)
-if debt + ttl / limit - ttl > tolerance then
-  return { 1, string.format('%.3f', debt) }
+local backlog = math.max(0, tonumber(redis.call('GET', KEYS[1]) or '0') - now)
+if backlog + ttl / limit - ttl > tolerance then
+  return { 1, string.format('%.3f', backlog) }
 end
 if cost > 0 then
-  debt = debt + cost * ttl / limit
-  redis.call('SET', KEYS[1], string.format('%.6f', now + debt), 'PX', math.ceil(debt))
+  backlog = backlog + cost * ttl / limit
+  redis.call('SET', KEYS[1], string.format('%.6f', now + backlog), 'PX', math.ceil(backlog))
 end
-return { 0, string.format('%.3f', debt) }
+return { 0, string.format('%.3f', backlog) }
 `;
 
 /**
- * Counts in Redis, for all replicas at once. A Redis that is gone or slow never refuses a request and never holds one
- * for longer than 50 ms: this process then counts alone until it answers again.
+ * Counts in Redis, for all replicas together. An unreachable or slow Redis refuses no request, and delays one by at most
+ * 50 ms: this process then counts alone until Redis responds again.
  */
 export class RedisRateLimitStorage extends RateLimitStorage implements OnApplicationShutdown {
   override readonly isAsync = true;
   private readonly logger = new Logger(RedisRateLimitStorage.name);
   private readonly redis: Redis;
-  private restsUntil = 0;
-  private lost = false;
-  /** Whether this connection leads to the database of the URL on a server that counts. */
+  private pausedUntil = 0;
+  private isDisconnected = false;
+  /** Whether this connection leads to the database of the URL on a server that can count. */
   private verified = false;
 
   constructor(
@@ -71,10 +71,10 @@ export class RedisRateLimitStorage extends RateLimitStorage implements OnApplica
   ) {
     super();
     this.redis = new Redis(url, {
-      scripts: { consumeAllowance: { lua: SPEND, numberOfKeys: 1 } },
+      scripts: { consumeAllowance: { lua: CONSUME, numberOfKeys: 1 } },
       connectTimeout: CONNECT_TIMEOUT,
-      commandTimeout: FORGET,
-      // What cannot be sent now is counted here: nothing is kept to be sent, or sent again, later.
+      commandTimeout: COMMAND_TIMEOUT,
+      // A command that cannot be sent now is counted in this process, never queued or sent again.
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
       maxRetriesPerRequest: 0,
@@ -94,22 +94,22 @@ export class RedisRateLimitStorage extends RateLimitStorage implements OnApplica
   }
 
   override consume(key: string, rate: Rate, cost = 1): RateLimitResult | Promise<RateLimitResult> {
-    if (!this.verified || this.redis.status !== 'ready' || performance.now() < this.restsUntil) {
+    if (!this.verified || this.redis.status !== 'ready' || performance.now() < this.pausedUntil) {
       return this.local.consume(key, rate, cost);
     }
-    const asked = this.redis.consumeAllowance(PREFIX + key, rate.limit, rate.ttl, cost, TOLERANCE);
-    return withDeadline(asked, WAIT, () => {
-      throw new Error(`no answer in ${WAIT} ms`);
+    const consumed = this.redis.consumeAllowance(PREFIX + key, rate.limit, rate.ttl, cost, TOLERANCE);
+    return withDeadline(consumed, WAIT, () => {
+      throw new Error(`no response in ${WAIT} ms`);
     }).then(
       ([refused, backlog]) => {
-        // A replica responds to a look without a charge, and to a refusal.
+        // A read-only replica, too, responds to a cost of 0 and to a refusal.
         if (cost > 0 && refused === 0) this.reconnected();
         return { refused: refused === 1, backlog: Number(backlog) };
       },
       (error: unknown) => {
-        this.restsUntil = performance.now() + REST;
+        this.pausedUntil = performance.now() + PAUSE;
         this.disconnected(error);
-        // Some keys of a cluster are on this server: it would be lost and found again with every other caller.
+        // Some keys of a cluster are on this server: the log would alternate between callers.
         if (error instanceof Error && CLUSTER.test(error.message)) this.redis.disconnect();
         return this.local.consume(key, rate, cost);
       },
@@ -117,12 +117,12 @@ export class RedisRateLimitStorage extends RateLimitStorage implements OnApplica
   }
 
   /**
-   * Checks a new connection. The client goes on with the first database where that of the URL does not exist, and there
-   * it would count together with services that it shares nothing with.
+   * Checks a new connection. If the database of the URL does not exist, the client uses the first one, whose counts may
+   * be those of other services.
    */
   private async verify(): Promise<void> {
     try {
-      // A user may lack the permission; the script then shows what the server is.
+      // A user may lack the permission; the script's error then identifies the server.
       const [role] = await this.redis.role().catch(ignoreReply);
       if (role === 'sentinel') throw new SentinelError();
       const { db = 0 } = this.redis.options;
@@ -130,7 +130,7 @@ export class RedisRateLimitStorage extends RateLimitStorage implements OnApplica
       this.verified = true;
     } catch (error) {
       this.disconnected(error);
-      // No response: another connection may get one.
+      // Without a response, try another connection.
       if (!isReply(error) && !(error instanceof SentinelError)) this.redis.disconnect(true);
     }
   }
@@ -139,17 +139,17 @@ export class RedisRateLimitStorage extends RateLimitStorage implements OnApplica
     this.redis.disconnect();
   }
 
-  /** Once per loss, however many requests meet it. */
+  /** Logs once per disconnection. */
   private disconnected(error: unknown): void {
-    if (this.lost) return;
-    this.lost = true;
+    if (this.isDisconnected) return;
+    this.isDisconnected = true;
     this.logger.warn(`${describeFault(error)}: rates are counted in this process alone`);
   }
 
   private reconnected(): void {
-    if (!this.lost) return;
-    this.lost = false;
-    this.logger.log('Redis answers again: rates are counted for all replicas');
+    if (!this.isDisconnected) return;
+    this.isDisconnected = false;
+    this.logger.log('Redis responds again: rates are counted for all replicas');
   }
 }
 
@@ -166,7 +166,7 @@ function ignoreReply(error: unknown): readonly [] {
   throw error;
 }
 
-/** What is wrong, and what to do about it where that is a matter of the setting. */
+/** The fault, and the correction of the setting if it is at fault. */
 function describeFault(error: unknown): string {
   const [reason = ''] = error instanceof Error ? error.message.split(QUOTED_COMMAND) : ['unknown'];
   if (error instanceof SentinelError)
@@ -180,5 +180,5 @@ function describeFault(error: unknown): string {
   const hint = CERTIFICATE.test(reason)
     ? '; the file that NODE_EXTRA_CA_CERTS names at the start adds the CA of its certificate'
     : '';
-  return `Redis does not answer (${reason}${hint})`;
+  return `Redis does not respond (${reason}${hint})`;
 }

@@ -42,7 +42,7 @@ describe('a client’s address', () => {
     // Not IPv4-mapped.
     ['::192.0.2.7', '0:0:0:0::/64'],
     ['1::ffff:192.0.2.7', '1:0:0:0::/64'],
-  ])('%j counts as %s', (address, key) => {
+  ])('%j has the key %s', (address, key) => {
     expect(addressKey(address)).toBe(key);
   });
 
@@ -85,7 +85,7 @@ describe('a client’s address', () => {
     expect(readAddress(text)).toBeNull();
   });
 
-  it('has one key, however a proxy writes it', () => {
+  it('has one key in any spelling of a proxy', () => {
     fc.assert(
       fc.property(writtenAddress(), ({ address, written }) => {
         const key = addressKey(address);
@@ -95,7 +95,7 @@ describe('a client’s address', () => {
     );
   });
 
-  it('is null for any other text, and nothing is thrown', () => {
+  it('is null for any other text, without an error', () => {
     fc.assert(
       fc.property(fc.string({ unit: fc.constantFrom(...'0127.:[]%_afu \t'.split('')) }), (text) => {
         const key = addressKey(text);

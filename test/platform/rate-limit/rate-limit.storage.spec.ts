@@ -8,32 +8,32 @@ const RATE = { limit: 6, ttl: MINUTE };
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());
 
-const spendUntilRefused = (storage: MemoryRateLimitStorage, key: string, rate = RATE): number => {
+const countUntilRefused = (storage: MemoryRateLimitStorage, key: string, rate = RATE): number => {
   let spent = 0;
   while (!storage.consume(key, rate).refused) spent += 1;
   return spent;
 };
 
 describe('an allowance in memory', () => {
-  it('is given at once, and then evenly', () => {
+  it('is available as a burst, and then refilled evenly', () => {
     const storage = new MemoryRateLimitStorage();
-    expect(spendUntilRefused(storage, 'a')).toBe(6);
+    expect(countUntilRefused(storage, 'a')).toBe(6);
     vi.advanceTimersByTime(9_999);
-    expect(spendUntilRefused(storage, 'a')).toBe(0);
+    expect(countUntilRefused(storage, 'a')).toBe(0);
     vi.advanceTimersByTime(1);
-    expect(spendUntilRefused(storage, 'a')).toBe(1);
+    expect(countUntilRefused(storage, 'a')).toBe(1);
     vi.advanceTimersByTime(MINUTE);
-    expect(spendUntilRefused(storage, 'a')).toBe(6);
+    expect(countUntilRefused(storage, 'a')).toBe(6);
     vi.advanceTimersByTime(100 * MINUTE);
-    expect(spendUntilRefused(storage, 'a')).toBe(6);
+    expect(countUntilRefused(storage, 'a')).toBe(6);
   });
 
-  it.each([1, 2, 3, 7, 59, 61, 6_000, 99_991])('of %i is exactly that, whatever the rounding', (limit) => {
+  it.each([1, 2, 3, 7, 59, 61, 6_000, 99_991])('of %i is exact despite rounding', (limit) => {
     vi.advanceTimersByTime(123_457);
-    expect(spendUntilRefused(new MemoryRateLimitStorage(), 'a', { limit, ttl: MINUTE })).toBe(limit);
+    expect(countUntilRefused(new MemoryRateLimitStorage(), 'a', { limit, ttl: MINUTE })).toBe(limit);
   });
 
-  it('never lets more than twice the limit through in a window, and refused requests cost nothing', () => {
+  it('accepts at most twice the limit in a window, and does not count refused requests', () => {
     const storage = new MemoryRateLimitStorage();
     let spent = 0;
     for (let second = 0; second < 60; second += 1) {
@@ -43,22 +43,22 @@ describe('an allowance in memory', () => {
     expect(spent).toBe(11);
   });
 
-  it('says how long to wait', () => {
+  it('returns how long to wait', () => {
     const storage = new MemoryRateLimitStorage();
-    spendUntilRefused(storage, 'a');
+    countUntilRefused(storage, 'a');
     vi.advanceTimersByTime(3_000);
-    const { refused, backlog: backlog } = storage.consume('a', RATE);
+    const { refused, backlog } = storage.consume('a', RATE);
     expect(refused).toBe(true);
     expect(retryDelay(backlog, RATE)).toBeCloseTo(7_000);
   });
 
-  it('is each caller’s own', () => {
+  it('is separate for each caller', () => {
     const storage = new MemoryRateLimitStorage();
-    spendUntilRefused(storage, 'a');
-    expect(spendUntilRefused(storage, 'b')).toBe(6);
+    countUntilRefused(storage, 'a');
+    expect(countUntilRefused(storage, 'b')).toBe(6);
   });
 
-  it('lends what a request counts for beyond what is left, and nothing to one that only looks', () => {
+  it('can be overdrawn by the cost of one request, and is only read by a cost of 0', () => {
     const storage = new MemoryRateLimitStorage();
     for (let index = 0; index < 5; index += 1) storage.consume('a', RATE);
     expect(storage.consume('a', RATE, 0)).toMatchObject({ refused: false });
@@ -70,26 +70,26 @@ describe('an allowance in memory', () => {
     expect(storage.consume('a', RATE)).toMatchObject({ refused: false });
   });
 
-  it('keeps a bounded number of callers: an attacker with ever new addresses does not make it grow', () => {
+  it('is stored for a bounded number of callers, however many addresses an attacker has', () => {
     const storage = new MemoryRateLimitStorage(1_000);
     for (let index = 0; index < 50_000; index += 1) storage.consume(`flood-${index}`, RATE);
     expect(storage.size).toBe(1_000);
-    expect(spendUntilRefused(storage, 'flood-49999')).toBe(5);
+    expect(countUntilRefused(storage, 'flood-49999')).toBe(5);
   });
 
-  it('forgets the callers that came least recently', () => {
+  it('evicts the least recent callers', () => {
     const storage = new MemoryRateLimitStorage(10);
-    spendUntilRefused(storage, 'steady');
+    countUntilRefused(storage, 'steady');
     for (let index = 0; index < 100; index += 1) {
       storage.consume(`other-${index}`, RATE);
       expect(storage.consume('steady', RATE).refused).toBe(true);
     }
   });
 
-  it('does not follow the wall clock when somebody sets it', () => {
+  it('does not depend on the wall clock', () => {
     const storage = new MemoryRateLimitStorage();
-    spendUntilRefused(storage, 'a');
+    countUntilRefused(storage, 'a');
     vi.setSystemTime(Date.now() + 100 * MINUTE);
-    expect(spendUntilRefused(storage, 'a')).toBe(0);
+    expect(countUntilRefused(storage, 'a')).toBe(0);
   });
 });

@@ -35,7 +35,7 @@ function open(url: string): RedisRateLimitStorage {
   return storage;
 }
 
-/** Waits until a storage asks Redis: only then it waits for an answer. */
+/** Waits until a storage sends requests to Redis: only then it returns promises. */
 async function ready(storage: RedisRateLimitStorage): Promise<void> {
   await expect
     .poll(() => storage.consume('probe', RATE, 0) instanceof Promise, { timeout: 10_000 })
@@ -60,7 +60,7 @@ describe.runIf(binary !== null)('rates in Redis', () => {
     expect(await countUntilRefused(replicas, 'other')).toBe(5);
   });
 
-  it('hold when all replicas spend at once', async () => {
+  it('are enforced when all replicas consume at once', async () => {
     const { url } = await startServer();
     const replicas = [open(url), open(url), open(url)];
     await Promise.all(replicas.map(ready));
@@ -70,12 +70,12 @@ describe.runIf(binary !== null)('rates in Redis', () => {
         return answer?.refused;
       }),
     );
-    // Answers that took longer than the wait were counted by their replica alone: none on an idle machine.
+    // Requests whose response took longer than the wait were counted by their replica: none on an idle machine.
     expect(answers.filter((refused) => refused === false).length).toBeGreaterThanOrEqual(100);
     expect(answers.filter((refused) => refused === true).length).toBeGreaterThan(0);
   });
 
-  it('are repaid evenly, and looked at without a charge', async () => {
+  it('are refilled evenly, and only read by a cost of 0', async () => {
     const { url } = await startServer();
     const storage = open(url);
     await ready(storage);
@@ -83,7 +83,7 @@ describe.runIf(binary !== null)('rates in Redis', () => {
     expect(await storage.consume('a', rate, 0)).toStrictEqual({ refused: false, backlog: 0 });
     await storage.consume('a', rate);
     await storage.consume('a', rate);
-    const { refused, backlog: backlog } = await storage.consume('a', rate, 0);
+    const { refused, backlog } = await storage.consume('a', rate, 0);
     expect(refused).toBe(true);
     expect(backlog).toBeGreaterThan(1_000);
     expect(backlog).toBeLessThanOrEqual(2_000);
@@ -91,7 +91,7 @@ describe.runIf(binary !== null)('rates in Redis', () => {
     expect(await storage.consume('a', rate)).toMatchObject({ refused: false });
   });
 
-  it('go on in memory when Redis is killed, and in Redis once it is back', async () => {
+  it('are counted in memory when Redis is killed, and in Redis once it is back', async () => {
     const server = await startServer();
     const storage = open(server.url);
     await ready(storage);
@@ -106,7 +106,7 @@ describe.runIf(binary !== null)('rates in Redis', () => {
     expect(await countUntilRefused([storage], 'after')).toBe(5);
   });
 
-  it('hold a request for a bounded time only when Redis says nothing, and then not at all', async () => {
+  it('delay a request for a bounded time if Redis does not respond, and the next ones not at all', async () => {
     const server = await startServer();
     const storage = open(server.url);
     await ready(storage);
@@ -117,14 +117,14 @@ describe.runIf(binary !== null)('rates in Redis', () => {
     );
     expect(performance.now() - started).toBeLessThan(BOUND);
     expect(many.every(({ refused }) => !refused)).toBe(true);
-    // For a second nobody asks: the answer is there at once.
+    // For a second no request is sent to Redis.
     expect(storage.consume('next', RATE)).not.toBeInstanceOf(Promise);
     server.signal('SIGCONT');
     await ready(storage);
   });
 });
 
-/** What is logged from now on. */
+/** Collects the log from now on. */
 function watchLog(): { readonly warnings: unknown[]; readonly infos: unknown[] } {
   const log = { warnings: [] as unknown[], infos: [] as unknown[] };
   vi.spyOn(Logger.prototype, 'warn').mockImplementation((text: unknown) => void log.warnings.push(text));
@@ -163,7 +163,7 @@ async function startCluster(): Promise<readonly RedisServer[]> {
 }
 
 describe.runIf(binary !== null)('rates in a Redis of another kind', () => {
-  it('are counted in memory from the first key on that a cluster has elsewhere, and it is logged once', async () => {
+  it('are counted in memory after the first key that another server of a cluster has, logged once', async () => {
     const [server] = await startCluster();
     const log = watchLog();
     const storage = open(server?.url ?? '');
@@ -177,12 +177,12 @@ describe.runIf(binary !== null)('rates in a Redis of another kind', () => {
       ],
       infos: [],
     });
-    // Nothing waits for it any more.
+    // No request waits for it.
     expect(storage.consume('next', RATE)).not.toBeInstanceOf(Promise);
     expect(await countUntilRefused([storage], 'counted')).toBe(5);
   });
 
-  it('are counted in memory beside a replica, which is logged once, and in Redis once it is a primary', async () => {
+  it('are counted in memory with a replica, logged once, and in Redis once it is a primary', async () => {
     const primary = await startServer();
     const replica = await startServer(undefined, ['--replicaof', '127.0.0.1', String(primary.port)]);
     await expect
@@ -192,7 +192,7 @@ describe.runIf(binary !== null)('rates in a Redis of another kind', () => {
     const storage = open(replica.url);
     await ready(storage);
     expect(await countUntilRefused([storage], 'counted')).toBe(5);
-    // It is tried again each second, and looks without a charge succeed.
+    // It is tried again each second, and a cost of 0 succeeds.
     for (let turn = 0; turn < 3; turn += 1) {
       await ready(storage);
       await storage.consume('look', RATE, 0);
@@ -213,7 +213,7 @@ describe.runIf(binary !== null)('rates in a Redis of another kind', () => {
         },
         { timeout: 10_000 },
       )
-      .toStrictEqual(['Redis answers again: rates are counted for all replicas']);
+      .toStrictEqual(['Redis responds again: rates are counted for all replicas']);
     expect(log.warnings).toHaveLength(1);
   });
 });
@@ -224,7 +224,7 @@ async function warned(log: { readonly warnings: unknown[] }): Promise<void> {
 }
 
 describe.runIf(binary !== null)('rates in a Redis that cannot count', () => {
-  it('are counted in memory beside a Sentinel, which is named', async () => {
+  it('are counted in memory with a Sentinel, which the log names', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'pixseal-sentinel-'));
     undo.push(() => {
       rmSync(folder, { recursive: true, force: true });
@@ -244,7 +244,7 @@ describe.runIf(binary !== null)('rates in a Redis that cannot count', () => {
     });
   });
 
-  it('are counted in memory without the command for scripts, and no log line has a piece of the script', async () => {
+  it('are counted in memory without the command for scripts, and no log line quotes the script', async () => {
     const { url } = await startServer(undefined, [
       ...['--rename-command', 'EVAL', '', '--rename-command', 'EVALSHA', ''],
     ]);
@@ -259,7 +259,7 @@ describe.runIf(binary !== null)('rates in a Redis that cannot count', () => {
     ]);
   });
 
-  it('are counted in memory where the database of the URL does not exist, and never in another', async () => {
+  it('are counted in memory if the database of the URL does not exist, and never in another', async () => {
     const server = await startServer();
     const log = watchLog();
     const storage = open(`${server.url}/99`);
@@ -299,7 +299,7 @@ describe.runIf(binary !== null)('rates in a Redis that cannot count', () => {
     expect(await ask(server.port, 'INFO', 'keyspace')).toMatch(/^# Keyspace\r\ndb3:keys=1,[^\n]*\r\n$/);
   });
 
-  it('are counted in Redis for a user who may run the script and nothing else', async () => {
+  it('are counted in Redis for a user who may run only the script', async () => {
     const server = await startServer();
     await ask(
       server.port,
@@ -325,8 +325,8 @@ describe.runIf(binary !== null)('rates in a Redis that cannot count', () => {
   });
 });
 
-describe('rates where Redis never was', () => {
-  it('are counted in memory, and nothing waits', async () => {
+describe('rates without a Redis', () => {
+  it('are counted in memory without waiting', async () => {
     const storage = open(`redis://127.0.0.1:${await findFreePort()}`);
     const answers = Array.from({ length: 6 }, () => storage.consume('a', RATE));
     expect(answers.map((answer) => !(answer instanceof Promise) && answer.refused)).toStrictEqual([
