@@ -4,7 +4,7 @@ import type { Environment } from './environment.js';
 /** Injection token of the frozen `Environment`. */
 export const ENVIRONMENT = Symbol('ENVIRONMENT');
 
-/** Hands the settings, parsed once, to every module. */
+/** Provides the settings, parsed once, to every module. */
 @Global()
 @Module({})
 export class ConfigModule {

@@ -5,8 +5,8 @@ import type { ConnectionUrl } from './url-credentials.js';
 const AUTHORITY = /^postgres(?:ql)?:\/\/(?:[^/?#]*@)?([^/?#@]*)/i;
 
 /**
- * What `pg` gets for each mode. It verifies the certificate and the host name in all modes but `no-verify`, and prints
- * a warning for those whose meaning will change.
+ * `pg`'s mode for each mode of libpq. `pg` verifies the certificate and the host name in all modes but `no-verify`, and
+ * warns of those whose meaning will change.
  */
 const SSL_MODES: ReadonlyMap<string, string> = new Map([
   ['disable', 'disable'],
@@ -27,7 +27,7 @@ const SSL: ReadonlyMap<string, string> = new Map([
 const OPPORTUNISTIC_SSL_MODES = ['prefer', 'allow'];
 const PEM_FILES = ['sslrootcert', 'sslcert', 'sslkey'];
 const TLS_PARAMETERS = ['sslmode', 'ssl', 'sslnegotiation', 'uselibpqcompat', ...PEM_FILES];
-/** Parameters that have an effect: those that `pg` reads, and `dbname`. */
+/** Parameters with an effect: those that `pg` reads, and `dbname`. */
 const SUPPORTED = [
   ...[
     'host',
@@ -41,7 +41,7 @@ const SUPPORTED = [
   ],
   ...TLS_PARAMETERS,
 ];
-/** Parameters of libpq with the value that describes what `pg` does; it has no setting for any other. */
+/** Parameters of libpq with the value of `pg`'s behavior, which cannot be changed. */
 const FIXED: ReadonlyMap<string, string> = new Map([
   ['channel_binding', 'disable'],
   ['client_encoding', 'UTF8'],
@@ -52,19 +52,19 @@ const FIXED: ReadonlyMap<string, string> = new Map([
   ['sslsni', '1'],
   ['target_session_attrs', 'any'],
 ]);
-/** What to do instead of setting a parameter that is not supported. */
+/** Corrections for parameters that are not supported. */
 const INSTEAD: ReadonlyMap<string, string> = new Map([
   ['channel_binding', 'remove it: sslmode=verify-full verifies the server'],
-  ['connect_timeout', 'remove it: a connection is given up after 0.9 s'],
+  ['connect_timeout', 'remove it: a connection times out after 0.9 s'],
   ['target_session_attrs', 'remove it, and use the address of the primary'],
   ...['statement_timeout', 'query_timeout'].map(
-    (name) => [name, 'remove it: a query is given up after 5 s'] as const,
+    (name) => [name, 'remove it: a query times out after 5 s'] as const,
   ),
   ...['lock_timeout', 'idle_in_transaction_session_timeout', 'search_path'].map(
     (name) => [name, `set options=-c%20${name}%3D… instead`] as const,
   ),
 ]);
-/** Parameters of libpq that `pg` would drop. */
+/** Parameters of libpq that `pg` ignores. */
 const LIBPQ_ONLY = [
   ...['hostaddr', 'service', 'servicefile', 'passfile', 'replication', 'tty'],
   ...['keepalives_idle', 'keepalives_interval', 'keepalives_count', 'tcp_user_timeout'],
@@ -74,7 +74,7 @@ const LIBPQ_ONLY = [
   ...['scram_client_key', 'scram_server_key'],
   ...['oauth_issuer', 'oauth_client_id', 'oauth_client_secret', 'oauth_scope'],
 ];
-/** Parameters that providers append for clients that are not libpq. */
+/** Parameters that providers append for other clients. */
 const OF_OTHER_CLIENTS: ReadonlyMap<string, string> = new Map([
   ...[
     ...['pgbouncer', 'schema', 'connection_limit', 'pool_timeout', 'socket_timeout'],
@@ -87,9 +87,9 @@ const OF_OTHER_CLIENTS: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * Reads a connection URL of Postgres as libpq does (https://www.postgresql.org/docs/current/libpq-connect.html): the
- * host may be a parameter, and a socket's folder.
- * @returns The URL with everything that `pg` would read otherwise, or warn of, in a form that it takes.
+ * Reads a connection URL of Postgres like libpq (https://www.postgresql.org/docs/current/libpq-connect.html): the host
+ * may be a parameter, and a socket's folder.
+ * @returns the URL in a form that `pg` reads like libpq, and without a warning.
  */
 export function readDatabaseUrl(text: string): ConnectionUrl {
   const [authority = '', host] = AUTHORITY.exec(text) ?? [];
@@ -102,7 +102,7 @@ export function readDatabaseUrl(text: string): ConnectionUrl {
   const url = new URL(parsed);
   const problem = readParameters(url) ?? readName(url);
   if (problem !== null) return { problem };
-  // The host among the parameters is the one that is used.
+  // A parameter `host` overrides the URL's host.
   return { url: hasHost && !url.searchParams.has('host') ? url.href : withoutHost(url) };
 }
 
@@ -112,13 +112,13 @@ const SEVERAL_HOSTS = {
     'names several hosts, and one is supported: use the address of the primary, or of a proxy in front of the servers',
 };
 
-/** In a query of libpq, `+` is a plus sign; as of a form, it would be a space. */
+/** In libpq's query, `+` is a plus sign; URLSearchParams reads a space. */
 function literalPluses(text: string): string {
   const query = text.indexOf('?');
   return query < 0 ? text : text.slice(0, query) + text.slice(query).replaceAll('+', '%2B');
 }
 
-/** The form without a host that `pg` takes: `user:password@/name`, the port among the parameters. */
+/** The form of `pg` without a host: `user:password@/name`, with the port as a parameter. */
 function withoutHost(url: URL): string {
   const { protocol, username, password, port, searchParams } = url;
   if (port !== '' && !searchParams.has('port')) searchParams.set('port', port);
@@ -126,7 +126,7 @@ function withoutHost(url: URL): string {
   return `${protocol}//${credentials}${url.pathname || '/'}${url.search}`;
 }
 
-/** Brings the parameters of a URL into the form of `pg`. @returns what is wrong, or null. */
+/** Converts the parameters of a URL to the form of `pg`. @returns the fault, or null. */
 function readParameters(url: URL): string | null {
   const { searchParams: parameters } = url;
   if (url.hash !== '') return 'has a `#`, which must be percent-encoded as `%23`';
@@ -149,10 +149,10 @@ function readParameters(url: URL): string | null {
   return readTls(parameters);
 }
 
-/** Finds a parameter without an effect, or with two values: `pg` reads the last one. */
+/** Finds a parameter without effect, or with two values: `pg` uses the last one. */
 function findNameFault({ search, searchParams }: URL): string | null {
   const names = [...searchParams.keys()];
-  // A piece of a password that moved the query must not be shown.
+  // An unencoded password may be read as part of the query, and must not be shown.
   const show = (name: string): string =>
     /^[\w.-]{1,40}$/.test(name) && !search.includes('@') ? `parameter ${name}` : 'parameter';
   for (const [index, name] of names.entries()) {
@@ -171,13 +171,13 @@ function findNameFault({ search, searchParams }: URL): string | null {
   return bare === undefined ? null : `has the ${show(bare)} without a value`;
 }
 
-/** @param supported What is supported of the parameter. */
+/** @param supported The supported value of the parameter. */
 function notSupported(name: string, supported?: string): string {
   const hint = INSTEAD.get(name) ?? (supported === undefined ? undefined : `only ${name}${supported}`);
   return `has the parameter ${name}, which is not supported${hint === undefined ? '' : `: ${hint}`}`;
 }
 
-/** Brings the database's name into the path, where `pg` decodes no character that separates parts of a URL. */
+/** Sets the database's name as the path, in which `pg` does not decode delimiters of URLs. */
 function readName(url: URL): string | null {
   const name = url.searchParams.get('dbname') ?? decodeURIComponent(url.pathname.slice(1));
   url.searchParams.delete('dbname');
@@ -207,12 +207,12 @@ function readMode(parameters: URLSearchParams): string | null {
   if (compat != null && compat !== 'true' && compat !== 'false')
     return 'has an unknown uselibpqcompat: use true or false';
   if (ssl != null) {
-    const meant = SSL.get(ssl);
-    if (meant === undefined) return 'has an unknown ssl: use sslmode=verify-full, no-verify or disable';
-    if (mode != null && (meant === 'disable') !== (mode === 'disable'))
+    const pgMode = SSL.get(ssl);
+    if (pgMode === undefined) return 'has an unknown ssl: use sslmode=verify-full, no-verify or disable';
+    if (mode != null && (pgMode === 'disable') !== (mode === 'disable'))
       return 'has an ssl that contradicts its sslmode: remove ssl';
     parameters.delete('ssl');
-    if (mode == null) parameters.set('sslmode', meant);
+    if (mode == null) parameters.set('sslmode', pgMode);
   }
   if (mode == null) return null;
   if (OPPORTUNISTIC_SSL_MODES.includes(mode))
@@ -220,10 +220,10 @@ function readMode(parameters: URLSearchParams): string | null {
       `has sslmode=${mode}, which may connect without encryption and is not supported: ` +
       'use verify-full, or disable within a private network'
     );
-  const meant = SSL_MODES.get(mode);
-  if (meant === undefined) return `has an unknown sslmode: use ${[...SSL_MODES.keys()].join(', ')}`;
+  const pgMode = SSL_MODES.get(mode);
+  if (pgMode === undefined) return `has an unknown sslmode: use ${[...SSL_MODES.keys()].join(', ')}`;
   if (compat !== 'true') {
-    if (meant !== mode) parameters.set('sslmode', meant);
+    if (pgMode !== mode) parameters.set('sslmode', pgMode);
   } else if (mode === 'verify-ca' && !parameters.has('sslrootcert')) {
     return 'needs sslrootcert with sslmode=verify-ca: else any server with a certificate of a public CA is accepted';
   }

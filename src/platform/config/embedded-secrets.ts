@@ -9,27 +9,27 @@ interface SecretsFile {
   readonly cloudinary_api_secret: string;
 }
 
-/** Where embedded mode keeps its admin key and other secrets, readable by its owner alone. */
+/** The file of embedded mode's admin key and other secrets, readable only by its owner. */
 export function embeddedSecretsPath(dataDir: string): string {
   return join(dataDir, 'secrets.json');
 }
 
 /**
- * The secrets of a data folder, made at the first start.
- * @throws when the folder cannot be written or the file is not as it was written.
+ * Loads the secrets of a data folder; the first start generates them.
+ * @throws if the folder cannot be written or the file is damaged.
  */
 export function loadEmbeddedSecrets(dataDir: string): EmbeddedSecrets {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const path = embeddedSecretsPath(dataDir);
-  const made: SecretsFile = {
+  const generated: SecretsFile = {
     admin_api_key: randomBytes(32).toString('base64url'),
     secrets_key: randomBytes(32).toString('base64url'),
     cloudinary_api_secret: randomBytes(20).toString('base64url'),
   };
-  // Linked into its place, the file is whole or not there whenever the process is killed; of two that start at once one
-  // wins, and the other reads what it wrote.
+  // A link makes the file complete or absent, even if the process is killed. Of two processes that start at once, one
+  // creates it and the other reads it.
   const draft = `${path}.${process.pid}`;
-  writeFileSync(draft, `${JSON.stringify(made, null, 2)}\n`, { mode: 0o600, flush: true });
+  writeFileSync(draft, `${JSON.stringify(generated, null, 2)}\n`, { mode: 0o600, flush: true });
   try {
     linkSync(draft, path);
   } catch (error) {
@@ -37,11 +37,11 @@ export function loadEmbeddedSecrets(dataDir: string): EmbeddedSecrets {
   } finally {
     rmSync(draft, { force: true });
   }
-  const kept = readSecrets(path);
+  const stored = readSecrets(path);
   return {
-    adminApiKey: kept.admin_api_key,
-    secretsKey: Buffer.from(kept.secrets_key, 'base64url'),
-    cloudinaryApiSecret: kept.cloudinary_api_secret,
+    adminApiKey: stored.admin_api_key,
+    secretsKey: Buffer.from(stored.secrets_key, 'base64url'),
+    cloudinaryApiSecret: stored.cloudinary_api_secret,
   };
 }
 
@@ -49,9 +49,7 @@ function readSecrets(path: string): SecretsFile {
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as SecretsFile;
   } catch {
-    // The parser's own message quotes the file, and so a secret.
-    throw new Error(
-      `${path} cannot be read as it was written. Restore it: the issuers' secrets are under its key.`,
-    );
+    // The parser's message quotes the file, and so a secret.
+    throw new Error(`${path} is damaged. Restore it: its key encrypts the issuers' secrets.`);
   }
 }

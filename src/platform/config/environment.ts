@@ -20,38 +20,38 @@ import { type ConnectionUrl, findUnencodedCredentials } from './url-credentials.
 
 export type LogLevel = ChoiceOf<'LOG_LEVEL'>;
 
-/** Where the rows live: in this process under a folder, or on a Postgres server. */
+/** The database: in this process under a folder, or on a Postgres server. */
 export type DatabaseSettings =
   | { readonly kind: 'embedded'; readonly dataDir: string }
   | { readonly kind: 'postgres'; readonly url: string };
 
-/** The account whose URLs are signed. */
+/** The Cloudinary account. */
 export interface CloudinarySettings {
   readonly cloudName: string;
-  /** Of uploads; null without `CLOUDINARY_URL`. */
+  /** For uploads; null without `CLOUDINARY_URL`. */
   readonly apiKey: string | null;
   readonly apiSecret: string;
   /** Origin of the upload API. */
   readonly uploadPrefix: string;
-  /** Milliseconds for an upload and its answer. */
+  /** Milliseconds for an upload and its response. */
   readonly uploadTimeout: number;
   readonly signature: UrlSignature;
-  /** Set where URLs carry Cloudinary's expiring `__cld_token__` instead of a signature. */
+  /** Set if URLs have Cloudinary's expiring `__cld_token__` instead of a signature. */
   readonly authToken: {
     /** Hexadecimal. */ readonly key: string;
     /** Seconds, for a JWT without `exp`. */ readonly duration: number;
   } | null;
 }
 
-/** Where spans go, and which. */
+/** The collector of spans, and their sampling. */
 export interface TracingSettings {
   /** The collector's address without a trailing slash; `/v1/traces` follows it. */
   readonly endpoint: string;
-  /** What every export carries, such as a collector's API key. */
+  /** Headers of every export, such as a collector's API key. */
   readonly headers: Readonly<Record<string, string>>;
   readonly serviceName: string;
   readonly sampler: ChoiceOf<'OTEL_TRACES_SAMPLER'>;
-  /** The share of traces that a sampler by ratio takes, from 0 to 1. */
+  /** The share of traces that a sampler by ratio selects, from 0 to 1. */
   readonly ratio: number;
 }
 
@@ -60,10 +60,10 @@ export interface Environment {
   readonly host: string;
   readonly port: number;
   readonly database: DatabaseSettings;
-  /** Folder of what is kept beside the database: originals, and embedded mode's rows and secrets. */
+  /** Folder of originals, and of embedded mode's database and secrets. */
   readonly dataDir: string;
   readonly cloudinary: CloudinarySettings;
-  /** Whose images Cloudinary's notifications register, in the order in which they are tried. */
+  /** Rules for the issuer of an image that Cloudinary's notifications register, in order. */
   readonly registrationRules: readonly RegistrationRule[];
   readonly deliveryMode: DeliveryMode;
   /** Origin without a trailing slash, or null to use each request's own. */
@@ -77,11 +77,11 @@ export interface Environment {
   readonly rateLimitAddress: number;
   /** Requests a minute with one issuer's tokens, or for its public images; 0 for no limit. */
   readonly rateLimitIssuer: number;
-  /** Where rates are counted for all replicas; null to count in this process. It may hold a password. */
+  /** The Redis that counts rates for all replicas; null to count in this process. It may contain a password. */
   readonly redisUrl: string | null;
-  /** Milliseconds for which a process that was told to end still serves, and says at `/health/ready` that it will end. */
+  /** Milliseconds that a process serves after SIGTERM, while `/health/ready` responds with 503. */
   readonly drainTime: number;
-  /** Milliseconds that what is known is served after it was last known to be true, with the database gone. */
+  /** Milliseconds that cached rows are served while the database is unreachable. */
   readonly maxStale: number;
   readonly logLevel: LogLevel;
   /** The policy of issuers that are created without one; null without `DEFAULT_POLICY`: then it is {}. */
@@ -90,23 +90,23 @@ export interface Environment {
   readonly docs: boolean;
   /** Whether `/playground` is served. */
   readonly playground: boolean;
-  /** Null without `OTEL_EXPORTER_OTLP_ENDPOINT`: then nothing is traced. */
+  /** Null without `OTEL_EXPORTER_OTLP_ENDPOINT`: nothing is traced. */
   readonly tracing: TracingSettings | null;
-  /** Whether `/console` is served, and its sessions count. */
+  /** Whether `/console` is served, and its sessions are valid. */
   readonly console: boolean;
 }
 
-/** What embedded mode fills in for what was not set; made once and kept in the data folder. */
+/** Embedded mode's values of secrets that are not set; generated once and stored in the data folder. */
 export interface EmbeddedSecrets {
   readonly adminApiKey: string;
   readonly secretsKey: Buffer;
   readonly cloudinaryApiSecret: string;
 }
 
-/** The cloud of the seed's URL: what embedded mode signs for until `CLOUDINARY_URL` names a real one. */
+/** The original API's cloud, for which embedded mode signs without `CLOUDINARY_URL`. */
 const EMBEDDED_CLOUD_NAME = 'sadaasdasd';
 
-/** Names every bad variable at once, and never a value: a value may be a secret. */
+/** Names every invalid variable, and never a value: it may be a secret. */
 export class EnvironmentError extends Error {
   constructor(readonly problems: readonly string[]) {
     super(`The environment cannot be used:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
@@ -116,16 +116,16 @@ export class EnvironmentError extends Error {
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
-/** A policy as a document, or null with its problems, each to be read after the variable's name. */
+/** A policy as a document, or null with its problems, each of which follows the variable's name. */
 export type PolicyReader = (text: string) => {
   readonly policy: object | null;
   readonly problems: readonly string[];
 };
 
-/** The settings with a fixed set of values, so that a name is known to go with its values. */
+/** The settings with a fixed set of values, typed so that each name has its own values. */
 const CHOICES: { readonly [Name in NameOf<'choice' | 'switch'>]: ChoiceSetting<ChoiceOf<Name>> } = SETTINGS;
 
-/** Reads variables as the table of settings describes them, and collects what is wrong with them. */
+/** Reads variables by the table of settings, and collects their faults. */
 class Reader {
   readonly problems: string[] = [];
 
@@ -144,7 +144,7 @@ class Reader {
       .filter((entry) => entry !== '');
   }
 
-  /** Refuses a leading quotation mark: `docker run --env-file` and systemd's `--setenv` pass quotes on as they are. */
+  /** Refuses a leading quotation mark: `docker run --env-file` and systemd's `--setenv` do not remove quotes. */
   private unquoted(name: string, value: string): string {
     if (!/^["'“”„‘’`]/.test(value)) return value;
     const problem = `${name} begins with a quotation mark, which would be part of the value: remove the quotation marks`;
@@ -184,7 +184,7 @@ class Reader {
     return undefined;
   }
 
-  /** @param parse Brings the URL into the form of its client. */
+  /** @param parse Converts the URL to the form of its client. */
   connectionUrl(name: NameOf<'connection_url'>, parse: (text: string) => ConnectionUrl): string | undefined {
     const value = this.text(name);
     if (value === undefined) return undefined;
@@ -199,7 +199,7 @@ class Reader {
     this.refuse(`${name} is required${why}: ${SETTINGS[name].required}`, null);
   }
 
-  /** Refuses a value that is not what the table of settings says. */
+  /** Refuses a value by the rule of the table of settings. */
   refuseValue<T>(name: SettingName, fallback: T): T {
     return this.refuse(`${name} must ${ruleOf(SETTINGS[name]) ?? 'be valid'}`, fallback);
   }
@@ -218,9 +218,9 @@ class Reader {
 /**
  * Reads and checks every setting.
  * @param variables Usually `process.env`.
- * @param embeddedSecrets Returns the kept secrets of a data folder; called in embedded mode alone.
- * @param readPolicy Reads `DEFAULT_POLICY`: what a policy is, is known to a room above this one.
- * @throws EnvironmentError naming every bad variable.
+ * @param embeddedSecrets Returns the stored secrets of a data folder; called only in embedded mode.
+ * @param readPolicy Reads `DEFAULT_POLICY`: policies belong to a higher room.
+ * @throws EnvironmentError naming every invalid variable.
  */
 export function readEnvironment(
   variables: Variables,
@@ -263,25 +263,25 @@ export function readEnvironment(
   const uploadTimeout = readUploadTimeout(read);
   if (read.problems.length > 0) throw new EnvironmentError(read.problems);
 
-  const kept = embedded ? embeddedSecrets(database.dataDir) : undefined;
+  const stored = embedded ? embeddedSecrets(database.dataDir) : undefined;
   return Object.freeze({
     ...settings,
     database,
     cloudinary: {
       cloudName: account?.cloudName ?? EMBEDDED_CLOUD_NAME,
       apiKey: account?.apiKey ?? null,
-      apiSecret: account?.apiSecret ?? kept?.cloudinaryApiSecret ?? '',
+      apiSecret: account?.apiSecret ?? stored?.cloudinaryApiSecret ?? '',
       signature,
       authToken,
       uploadPrefix,
       uploadTimeout,
     },
-    adminApiKeys: adminApiKeys.length > 0 || kept === undefined ? adminApiKeys : [kept.adminApiKey],
-    secretsKeys: secretsKeys.length > 0 || kept === undefined ? secretsKeys : [kept.secretsKey],
+    adminApiKeys: adminApiKeys.length > 0 || stored === undefined ? adminApiKeys : [stored.adminApiKey],
+    secretsKeys: secretsKeys.length > 0 || stored === undefined ? secretsKeys : [stored.secretsKey],
   });
 }
 
-/** The database's settings alone, for migrations. @throws EnvironmentError */
+/** Reads only the database's settings, for migrations. @throws EnvironmentError */
 export function readDatabaseSettings(variables: Variables): DatabaseSettings {
   const read = new Reader(variables);
   const settings = readDatabase(read);
@@ -289,13 +289,13 @@ export function readDatabaseSettings(variables: Variables): DatabaseSettings {
   return settings;
 }
 
-/** The account to read from, by those variables alone. */
+/** The account's settings without those of delivery. */
 export type CloudinaryAccount = Pick<
   CloudinarySettings,
   'cloudName' | 'apiSecret' | 'uploadPrefix' | 'uploadTimeout'
 > & { readonly apiKey: string };
 
-/** The account's settings alone, for commands that work with a running service. @throws EnvironmentError */
+/** Reads only the account's settings, for commands that use a running service. @throws EnvironmentError */
 export function readCloudinaryAccount(variables: Variables): CloudinaryAccount {
   const read = new Reader(variables);
   const url = read.url('CLOUDINARY_URL');
@@ -309,7 +309,7 @@ export function readCloudinaryAccount(variables: Variables): CloudinaryAccount {
   return { ...account, uploadPrefix, uploadTimeout };
 }
 
-/** The environment of this process; the one place that reads `process.env`. */
+/** The environment of this process; nothing else reads `process.env`. */
 export function processVariables(): Variables {
   return process.env;
 }
@@ -350,9 +350,9 @@ interface Account {
 }
 
 function readAccount(read: Reader, url: URL): Account | undefined {
-  // Cloudinary's secrets are base64url; a percent sign would be the URL parser's own escape of something else.
+  // Cloudinary's secrets are base64url; a percent sign would be the URL parser's escape of another character.
   const account = { cloudName: url.hostname, apiKey: url.username, apiSecret: url.password };
-  // The SDK would take options from the query (a CNAME, a private CDN): they would move every URL's host.
+  // The SDK would read options from the query (a CNAME, a private CDN) that change the host of every URL.
   const bare = url.search === '' && url.hash === '' && (url.pathname === '' || url.pathname === '/');
   if (bare && Object.values(account).every((part) => /^[\w-]+$/.test(part))) return account;
   read.refuseValue('CLOUDINARY_URL', null);
@@ -382,7 +382,7 @@ function readAuthToken(read: Reader): CloudinarySettings['authToken'] {
   return read.refuseValue('CLOUDINARY_AUTH_TOKEN_KEY', null);
 }
 
-/** OpenTelemetry's own variables. */
+/** Reads OpenTelemetry's variables. */
 function readTracing(read: Reader): TracingSettings | null {
   const url = read.url('OTEL_EXPORTER_OTLP_ENDPOINT');
   const serviceName = read.text('OTEL_SERVICE_NAME') ?? SETTINGS.OTEL_SERVICE_NAME.default;
@@ -404,7 +404,7 @@ function readExportHeaders(read: Reader): Readonly<Record<string, string>> {
     return Object.fromEntries(
       pairs.map(([, name = '', value = '']) => {
         const text = decodeURIComponent(value);
-        if (!/^[\t -~]+$/.test(text)) throw new URIError('No text of a header');
+        if (!/^[\t -~]+$/.test(text)) throw new URIError('Not the text of a header');
         return [name.toLowerCase(), text] as const;
       }),
     );
@@ -413,7 +413,7 @@ function readExportHeaders(read: Reader): Readonly<Record<string, string>> {
   }
 }
 
-/** Plain HTTP would expose originals on the network: it is for a test's own server on this machine. */
+/** Plain HTTP would expose originals on the network: it is only for test servers on this machine. */
 function readUploadPrefix(read: Reader): string {
   const url = read.url('CLOUDINARY_UPLOAD_PREFIX');
   if (url === undefined) return '';

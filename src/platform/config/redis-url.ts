@@ -1,7 +1,7 @@
 import type { ConnectionUrl } from './url-credentials.js';
 
 const SCHEME = /^redis(?:s)?:\/\//i;
-/** Schemes by which other clients name what this one does not support. */
+/** Schemes of other clients for kinds of Redis that are not supported. */
 const OTHER_KINDS: readonly (readonly [scheme: RegExp, kind: string])[] = [
   [/^[a-z+-]*sentinel[a-z+-]*:/i, 'Redis Sentinel'],
   [/^[a-z+-]*cluster[a-z+-]*:/i, 'Redis Cluster'],
@@ -20,7 +20,7 @@ export function readRedisUrl(text: string): ConnectionUrl {
   if (url.hostname === '') return unsupported('a URL without a host, as of a socket,');
   if (!/^\/?\d*$/.test(url.pathname) || url.hash !== '')
     return { problem: `must end with the number of a database, if anything: ${EXAMPLE}` };
-  // The client would take any of its options from here, the path of a socket among them.
+  // The client reads any of its options from the query, such as the path of a socket.
   const [parameter] = [...url.searchParams.keys()].filter((name) => name !== 'family');
   if (parameter === undefined) return { url: url.href };
   const name = /^[\w.-]{1,40}$/.test(parameter) ? `the parameter ${parameter}` : 'a parameter';

@@ -14,11 +14,11 @@ export interface ConditionalDefault<Value> {
 interface CommonFields {
   /** The heading in docs/settings.md and `.env.example`. */
   readonly group: string;
-  /** What it does, in Markdown, one sentence a line. */
+  /** Its effect, in Markdown, one sentence a line. */
   readonly help: string;
-  /** A value for `.env.example`, where the default is not a good one. */
+  /** A value for `.env.example`, if the default is not a good one. */
   readonly example?: string;
-  /** Whether its value must not be shown to anyone. */
+  /** Whether its value must not be shown. */
   readonly secret?: true;
   /** What to set it to; present if it is required with `DATABASE_URL`. */
   readonly required?: string;
@@ -64,13 +64,13 @@ interface UrlSetting extends CommonFields {
   readonly must: string;
 }
 
-/** A URL with a user and a password, which its client's own reader checks. */
+/** A URL with a user and a password, checked by the reader of its client. */
 interface ConnectionUrlSetting extends CommonFields {
   readonly kind: 'connection_url';
   readonly must: string;
 }
 
-/** One setting of the service, as its reader, docs/settings.md and `.env.example` have it. */
+/** One setting of the service, for its reader, docs/settings.md and `.env.example`. */
 export type Setting =
   TextSetting | ListSetting | NumberSetting | ChoiceSetting<string> | UrlSetting | ConnectionUrlSetting;
 
@@ -363,7 +363,7 @@ export type NameOf<Kind extends Setting['kind']> = {
 /** The values of a setting with a fixed set of them. */
 export type ChoiceOf<Name extends NameOf<'choice' | 'switch'>> = Settings[Name]['allowed'][number];
 
-/** What a value must be: completes "NAME must …"; null if any text is valid. */
+/** The rule of a value: completes "NAME must …"; null if any text is valid. */
 export function ruleOf(setting: Setting): string | null {
   switch (setting.kind) {
     case 'integer':

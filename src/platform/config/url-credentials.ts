@@ -1,14 +1,14 @@
-/** A URL in the form that its client takes, or what is wrong with it, which completes "NAME …". */
+/** A URL in the form of its client, or its fault, which completes "NAME …". */
 export type ConnectionUrl = { readonly url: string } | { readonly problem: string };
 
-/** Completes "NAME has …": never the value, which holds a password. */
+/** Completes "NAME has …". The value is not shown: it contains a password. */
 const UNENCODED =
   'characters in its user name, password, database name or parameters that must be percent-encoded (`%` as `%25`, `@` as `%40`, `/` as `%2F`, `?` as `%3F`, `#` as `%23`)';
 
 /**
- * Finds characters of a connection URL that would be read as another part of it: a password such as `p@ss/w#rd` moves
- * the host, which nothing reports before a connection fails.
- * @param text The URL as it was set, not parsed.
+ * Finds characters of a connection URL that would be read as delimiters: a password such as `p@ss/w#rd` changes the host,
+ * and nothing reports that before a connection fails.
+ * @param text The URL, not parsed.
  * @returns Completes "NAME has …"; null for a URL without a fault of this kind.
  */
 export function findUnencodedCredentials(text: string): string | null {
@@ -19,7 +19,7 @@ export function findUnencodedCredentials(text: string): string | null {
   const moved =
     path.includes('@') ||
     (fragment >= 0 && rest.includes('@', fragment)) ||
-    // `?user=pix@server` is a parameter's value; in front of a `=` no parameter has one.
+    // `?user=pix@server` is the value of a parameter; a name never contains an `@`.
     query
       .join('?')
       .split('&')

@@ -20,7 +20,7 @@ describe('DATABASE_URL', () => {
   afterAll(() => {
     rmSync(folder, { recursive: true, force: true });
   });
-  /** Puts the paths of this test's files in place of `PEM` and `TEXT`. */
+  /** Replaces `PEM` and `TEXT` by the paths of this test's files. */
   const withFiles = (url: string): string => url.replaceAll('PEM', pem).replaceAll('TEXT', text);
 
   it.each([
@@ -47,7 +47,7 @@ describe('DATABASE_URL', () => {
     ],
     ['postgres://db/pix?password=a+b', 'postgres://db/pix?password=a+b'],
     ['postgres://db/pix?port=&application_name=&', 'postgres://db/pix'],
-    // What `pg` does anyway.
+    // `pg`'s default.
     [
       'postgres://db/pix?channel_binding=disable&target_session_attrs=any&client_encoding=utf8&keepalives=1' +
         '&gssencmode=disable&sslsni=1&sslcompression=0&load_balance_hosts=disable',
@@ -81,10 +81,10 @@ describe('DATABASE_URL', () => {
     // As in libpq, there is no TLS over a socket.
     ['postgres:///pix?host=/run&sslmode=require', 'postgres:///pix?host=/run'],
     ['postgres://%2Frun/pix?sslmode=require&sslrootcert=/none', 'postgres://%2Frun/pix'],
-  ])('%s is read as libpq reads it', (url = '', expected = '') => {
+  ])('%s is read like libpq', (url = '', expected = '') => {
     const found = readDatabaseUrl(withFiles(url));
     expect(found).toStrictEqual({ url: expect.any(String) as string });
-    // What changed is written with more characters encoded than it must have.
+    // A changed URL has more characters encoded than necessary.
     expect(decodeURIComponent('url' in found ? found.url : '')).toBe(decodeURIComponent(withFiles(expected)));
   });
 
@@ -152,7 +152,7 @@ describe('DATABASE_URL', () => {
     ],
     [
       'postgres://db/pix?connect_timeout=10',
-      'has the parameter connect_timeout, which is not supported: remove it: a connection is given up after 0.9 s',
+      'has the parameter connect_timeout, which is not supported: remove it: a connection times out after 0.9 s',
     ],
     [
       'postgres://db/pix?target_session_attrs=read-write',
@@ -160,7 +160,7 @@ describe('DATABASE_URL', () => {
     ],
     [
       'postgres://db/pix?statement_timeout=1000',
-      'has the parameter statement_timeout, which is not supported: remove it: a query is given up after 5 s',
+      'has the parameter statement_timeout, which is not supported: remove it: a query times out after 5 s',
     ],
     [
       'postgres://db/pix?lock_timeout=1000',
@@ -211,7 +211,7 @@ describe('DATABASE_URL', () => {
       [`postgres://db/pix?${name}=/`, `has a parameter ${name} whose file cannot be read (EISDIR)`],
       [`postgres://db/pix?${name}=TEXT`, `has a parameter ${name} whose file is not in PEM format`],
     ]),
-  ])('%s is refused, and the reason names what is at fault', (url = '', problem = '') => {
+  ])('%s is refused with the reason', (url = '', problem = '') => {
     expect(readDatabaseUrl(withFiles(url))).toStrictEqual({ problem });
   });
 });
@@ -224,7 +224,7 @@ describe('REDIS_URL', () => {
     'redis://:pw@[::1]:6379/15',
     'redis://redis/',
     'redis://redis/1?family=6',
-  ])('%s is taken', (url) => {
+  ])('%s is accepted', (url) => {
     expect(readRedisUrl(url)).toStrictEqual({ url });
   });
 

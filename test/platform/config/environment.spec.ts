@@ -12,7 +12,7 @@ import { readDefaultPolicy } from '../../../src/policy/recommended-policy.js';
 
 const BASE = { ...TEST_VARIABLES, DATABASE_URL: 'postgres://127.0.0.1/x' };
 
-/** The problems of an environment; none for one that can be used. */
+/** The problems of an environment; empty for a valid one. */
 function problemsOf(variables: Readonly<Record<string, string>>): readonly string[] {
   try {
     readEnvironment(
@@ -53,7 +53,7 @@ describe('a connection URL', () => {
   const encoded = [
     '127.0.0.1/0',
     'pix:a%25zz%40%2F%3F%23@127.0.0.1:1/0',
-    // The last `@` is the delimiter, so this one is read as it is meant.
+    // The last `@` is the delimiter, so this one is read as intended.
     'pix:p@ss@127.0.0.1/0',
     'pix:päss !$&()*+,;=:@127.0.0.1/0',
   ];
@@ -64,11 +64,11 @@ describe('a connection URL', () => {
     ['REDIS_URL', 'redis'],
     ['REDIS_URL', 'rediss'],
   ])('%s of %s', (name, scheme) => {
-    it.each(unencoded)('is refused where a password moves its host: %s', (rest) => {
+    it.each(unencoded)('is refused if a password changes its host: %s', (rest) => {
       expect(problemsOf({ [name]: `${scheme}://${rest}` })).toStrictEqual([encode(name)]);
     });
 
-    it.each(encoded)('is taken where its characters are encoded: %s', (rest) => {
+    it.each(encoded)('is accepted with encoded characters: %s', (rest) => {
       expect(problemsOf({ [name]: `${scheme}://${rest}` })).toStrictEqual([]);
     });
   });
@@ -81,7 +81,7 @@ describe('a connection URL', () => {
     });
   });
 
-  it('is refused alike where only the database is opened', () => {
+  it('is also refused if only the database is opened', () => {
     expect(() => readDatabaseSettings({ DATABASE_URL: 'postgres://pix:a%zz@127.0.0.1/x' })).toThrow(
       encode('DATABASE_URL'),
     );
@@ -207,7 +207,7 @@ describe('a setting with a range', () => {
     'allowed' in setting ? [{ name, ...setting }] : [],
   );
 
-  it.each(numbers)('takes numbers from $min to $max alone: $name', ({ name, kind, min, max }) => {
+  it.each(numbers)('accepts only numbers from $min to $max: $name', ({ name, kind, min, max }) => {
     for (const value of [min, max]) expect(problemsOf({ [name]: String(value) })).toStrictEqual([]);
     for (const value of [min - 1, max + 1, `${min}x`, 'x', '1e0.5']) {
       expect(problemsOf({ [name]: String(value) })).toStrictEqual([
@@ -216,7 +216,7 @@ describe('a setting with a range', () => {
     }
   });
 
-  it.each(choices)('takes one of its values alone: $name', ({ name, allowed }) => {
+  it.each(choices)('accepts only its values: $name', ({ name, allowed }) => {
     for (const value of allowed) expect(problemsOf({ [name]: value })).toStrictEqual([]);
     for (const value of [`${allowed[0]}x`, allowed[0].toUpperCase()]) {
       expect(problemsOf({ [name]: value })).toStrictEqual([`${name} must be one of ${allowed.join(', ')}`]);
