@@ -39,21 +39,7 @@ export class OriginalsService {
     file: Buffer,
     writeRow: WriteStored,
   ): Promise<void> {
-    const original = await this.inspect(file);
-    const own = { version: name.version, format: original.format };
-    if (this.environment.deliveryMode !== 'cloudinary') {
-      const write: WriteRow = (manager) => writeRow(manager, own);
-      return this.store.put(name, { ...original, ...own }, { replace: false, writeRow: write });
-    }
-    // Nothing is sent for a row that the database would refuse, such as one with another issuer's public id. No
-    // transaction stays open during the upload.
-    await this.rehearse((manager) => writeRow(manager, own));
-    // Without `overwrite`, an asset that is not registered here is never replaced.
-    const answer = await this.uploader.upload(name, original.content, { overwrite: false });
-    // The same content again is the retry of a request whose row was not written.
-    if (answer.existing && answer.etag !== md5(original.content)) throw new OriginalExistsError(answer);
-    const kept = { version: answer.version, format: answer.format };
-    await this.dataSource.transaction((manager) => writeRow(manager, kept));
+    await this.put(name, file, { replace: false, writeRow });
   }
 
   /**
@@ -67,15 +53,30 @@ export class OriginalsService {
     file: Buffer,
     writeRow: WriteStored,
   ): Promise<void> {
+    await this.put(name, file, { replace: true, writeRow });
+  }
+
+  private async put(
+    name: OwnedOriginal & { readonly version: number },
+    file: Buffer,
+    { replace, writeRow }: { readonly replace: boolean; readonly writeRow: WriteStored },
+  ): Promise<void> {
     const original = await this.inspect(file);
     const own = { version: name.version, format: original.format };
+    const write: WriteRow = (manager) => writeRow(manager, own);
     if (this.environment.deliveryMode !== 'cloudinary') {
-      const write: WriteRow = (manager) => writeRow(manager, own);
-      return this.store.put(name, { ...original, ...own }, { replace: true, writeRow: write });
+      return this.store.put(name, { ...original, ...own }, { replace, writeRow: write });
     }
-    // The public id may have become another issuer's since the row was read: that asset must not be overwritten.
-    await this.rehearse((manager) => writeRow(manager, own));
-    const { version, format } = await this.uploader.upload(name, original.content, { overwrite: true });
+    // Nothing is sent for a row that the database would refuse, such as one whose public id is now another issuer's. No
+    // transaction stays open during the upload.
+    await this.rehearse(write);
+    // Without `overwrite`, an asset that is not registered here is never replaced.
+    const uploaded = await this.uploader.upload(name, original.content, { overwrite: replace });
+    // The same content again is the retry of a request whose row was not written.
+    if (!replace && uploaded.existing && uploaded.etag !== md5(original.content)) {
+      throw new OriginalExistsError(uploaded);
+    }
+    const { version, format } = uploaded;
     await this.dataSource.transaction((manager) => writeRow(manager, { version, format }));
   }
 
