@@ -5,7 +5,7 @@ export class InvalidRequestError extends ProblemError {
   override readonly extensions: { readonly errors: readonly { key: string; detail: string }[] };
 
   constructor(errors: readonly { key: string; detail: string }[]) {
-    super('invalid_request', `The request is not of the form this route takes: see errors.`);
+    super('invalid_request', 'The request does not have the form of this route: see errors.');
     this.extensions = { errors };
   }
 }

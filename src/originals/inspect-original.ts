@@ -81,7 +81,7 @@ async function cutAtEnd(format: ImageType, file: Buffer): Promise<Buffer> {
 
 const SCAN_WINDOW = 2 ** 20;
 const SCAN_OVERLAP = 16;
-/** What browsers and PHP would run if the file were ever read as theirs. A letter behind `<html` or `<?php` makes it another name. */
+/** Markup that browsers and PHP would run. A letter behind `<html` or `<?php` makes it another name. */
 const MARKUP = /<script|<html(?![\w-])|<\?php(?![\w\x80-\xff])/i;
 
 /** An image that is a document or an archive at the same time (a polyglot) is refused. */
@@ -92,7 +92,7 @@ async function requireNothingElse(content: Buffer): Promise<void> {
   for (let at = 0; at < content.length; at += SCAN_WINDOW) {
     const window = content.toString('latin1', at, Math.min(content.length, at + SCAN_WINDOW + SCAN_OVERLAP));
     if (MARKUP.test(window)) throw polyglot('a web page or a script');
-    // A file of 25 MiB must not hold up everyone's redirects.
+    // A file of 25 MiB must not delay all redirects.
     await setImmediate();
   }
 }
@@ -161,7 +161,7 @@ async function haveOneSize(content: Buffer, pages: number): Promise<boolean> {
   );
 }
 
-/** Decodes every row of every frame, without ever holding them all: the rows shrink to a pixel as they come. */
+/** Decodes every row of every frame without storing all of them: the output is one pixel. */
 async function decode(content: Buffer, pages: PageRange, height: number, deadline: number): Promise<void> {
   const seconds = Math.ceil((deadline - performance.now()) / 1_000);
   try {
@@ -189,7 +189,7 @@ async function decode(content: Buffer, pages: PageRange, height: number, deadlin
   }
 }
 
-/** An upload is what loads the decoders: a service that only redirects never holds them. */
+/** The first upload loads the decoders: a service that only redirects needs no memory for them. */
 async function open(content: Buffer, options: SharpOptions): Promise<Sharp> {
   const { default: sharp } = await import('sharp');
   return sharp(content, options);

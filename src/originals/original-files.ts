@@ -19,7 +19,7 @@ export interface StagedFile {
 export class OriginalFiles {
   constructor(private readonly folder: string) {}
 
-  /** Writes content beside its place. A duplicate costs nothing. */
+  /** Writes content beside its place, unless it is stored already. */
   async stage(sha256: string, content: Buffer): Promise<StagedFile> {
     const path = this.pathOf(sha256);
     let temporary = (await exists(path)) ? null : await this.writeBeside(path, content);

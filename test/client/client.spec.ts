@@ -33,13 +33,13 @@ const payloadOf = (token: string): unknown =>
 describe('signToken', () => {
   it('writes the seed’s header and payload byte for byte', async () => {
     const { sharinpix } = SEED_CLAIMS;
-    // The seed's steps have keys that are in no vocabulary.
+    // The seed's steps have unknown keys.
     const transformations = SEED_CLAIMS.transformations as readonly Step[];
     const token = await signToken({ ...key, imageId: 'any', transformations, sharinpix });
     expect(token.split('.').slice(0, 2)).toStrictEqual([SEED_HEADER, SEED_PAYLOAD]);
   });
 
-  it.each(HMAC_ALGORITHMS)('signs with %s as the service’s own signer does', async (algorithm) => {
+  it.each(HMAC_ALGORITHMS)('signs with %s like the service’s own signer', async (algorithm) => {
     const token = await signToken({
       ...key,
       algorithm,
@@ -71,12 +71,12 @@ describe('signToken', () => {
   it.each<[what: string, imageId: TokenOptions['imageId'], claim: object]>([
     ['one image', IMAGE_ID, { image_id: IMAGE_ID }],
     ['a list of images', [IMAGE_ID, IMAGE_ID], { image_id: [IMAGE_ID, IMAGE_ID] }],
-    ['any image, where that is said', 'any', {}],
-  ])('opens %s', async (_, imageId, claim) => {
+    ['any image', 'any', {}],
+  ])('is for %s', async (_, imageId, claim) => {
     expect(payloadOf(await signToken({ ...key, imageId }))).toStrictEqual({ iss: SEED_ISSUER_ID, ...claim });
   });
 
-  it('takes a dsn’s parts, the service’s address among them', async () => {
+  it('accepts a dsn’s parts with the service’s address', async () => {
     const dsn = readDsn(`https://${SEED_ISSUER_ID}:${encodeURIComponent(SECRET)}@img.example.com/?kid=k-1`);
     const secret = createSecretKey(Buffer.from(SECRET));
     const payload = { iss: SEED_ISSUER_ID, image_id: IMAGE_ID };
@@ -85,7 +85,7 @@ describe('signToken', () => {
     );
   });
 
-  it('takes a Date of another realm', async () => {
+  it('accepts a Date of another realm', async () => {
     const exp = runInNewContext('new Date(5999)') as Date;
     expect(payloadOf(await signToken({ ...bound, exp }))).toMatchObject({ exp: 5 });
   });
@@ -96,7 +96,7 @@ describe('signToken', () => {
     'issuerId, secret, imageId, algorithm, kid, transformations, exp, nbf, iat, jti, sessionId, sharinpix, baseUrl';
 
   it.each<[options: unknown, message: string]>([
-    // Without an image: what JSON would drop.
+    // Without an image: values that JSON would drop.
     [key, `\`imageId\` is missing. Pass ${IMAGES}.`],
     [{ ...key, imageId: undefined }, `\`imageId\` is undefined. Pass ${IMAGES}.`],
     [{ ...key, imageId: null }, `\`imageId\` is null. Pass ${IMAGES}.`],
@@ -104,7 +104,7 @@ describe('signToken', () => {
       { ...key, imageId },
       `\`imageId\` must be ${IMAGES}.`,
     ]),
-    // Every other option that is given without a value.
+    // Every other option without a value.
     ...(['exp', 'nbf', 'iat'] as const).flatMap((name): [unknown, string][] => [
       [{ ...bound, [name]: undefined }, `\`${name}\` is undefined. Pass ${TIME}, or omit the option.`],
       [{ ...bound, [name]: null }, `\`${name}\` is null. Pass ${TIME}, or omit the option.`],
@@ -150,7 +150,7 @@ describe('signToken', () => {
       { ...bound, sharinpix },
       '`sharinpix` must be an object, whose `download` and `original` are true or false.',
     ]),
-    // Names that are none.
+    // Unknown names.
     [
       { ...key, image_id: IMAGE_ID },
       `\`image_id\` is not an option. Did you mean \`imageId\`? It takes ${IMAGES}.`,
@@ -220,7 +220,7 @@ describe('signToken', () => {
       ', `overlay.loop.overlay.loop.overlay.loop.overlay.loop.overlay.loop.overlay.loop.overlay.loop`',
       'nested too deep',
     ],
-  ])('signs no step that JSON would alter: %o', async (step, place, what) => {
+  ])('refuses a step that JSON would alter: %o', async (step, place, what) => {
     const transformations = [{ width: 400 }, step] as readonly Step[];
     await expect(signToken({ ...bound, transformations })).rejects.toThrow(
       new TypeError(
@@ -236,7 +236,7 @@ describe('signToken', () => {
     new (class {
       readonly download = false;
     })(),
-  ])('signs no `sharinpix` that JSON would alter: %o', async (sharinpix) => {
+  ])('refuses a `sharinpix` that JSON would alter: %o', async (sharinpix) => {
     await expect(signToken({ ...bound, sharinpix })).rejects.toThrow(
       /^signToken: `sharinpix[\w.[\]]*` is .*\. Pass text, /,
     );
@@ -252,7 +252,7 @@ describe('signToken', () => {
     });
   });
 
-  it('gives every option that is undefined or null its own error, and signs nothing', async () => {
+  it('refuses every option that is undefined or null with an error of its own', async () => {
     const options = ['algorithm', 'kid', 'transformations', 'imageId', 'exp', 'nbf', 'iat', 'jti'];
     for (const name of [...options, 'sessionId', 'sharinpix', 'issuerId', 'secret', 'baseUrl']) {
       for (const value of [undefined, null]) {
@@ -282,7 +282,7 @@ describe('signToken', () => {
   });
 });
 
-/** As plain JavaScript calls it. */
+/** Without types, as in JavaScript. */
 const sealAsBefore = (client as { sealToken: unknown }).sealToken as (seal: object) => Promise<string>;
 
 describe('sealToken, the old name', () => {
@@ -297,7 +297,7 @@ describe('sealToken, the old name', () => {
     { imageId: IMAGE_ID, exp: undefined },
     { image_id: IMAGE_ID },
     { expiresIn: '1h' },
-  ])('refuses %j, as the new one does', async (options) => {
+  ])('refuses %j, like the new one', async (options) => {
     await expect(sealAsBefore({ ...key, ...options })).rejects.toThrow(TypeError);
   });
 });
@@ -361,7 +361,7 @@ describe('a base URL', () => {
 });
 
 describe('readDsn', () => {
-  it('reads what the admin API gives', () => {
+  it('reads the admin API’s dsn', () => {
     const dsn = new URL('https://img.example.com:8443');
     dsn.username = SEED_ISSUER_ID;
     dsn.password = encodeURIComponent("s/:?#@ +%41'");
@@ -395,7 +395,7 @@ describe('deliveries', () => {
       fetch: () => Promise.resolve({ status, json }),
     });
 
-  it('throws the problem of a request that is refused as a whole', async () => {
+  it('throws the problem of a refused request', async () => {
     const problem = { code: 'too_many_requests', detail: 'Later.' };
     const thrown = await ask(429, () => Promise.resolve(problem)).catch((error: unknown) => error);
     expect(thrown).toBeInstanceOf(PixsealError);
@@ -408,14 +408,14 @@ describe('deliveries', () => {
     ['JSON of something else', 200, () => Promise.resolve(['hello'])],
     ['a result too few', 200, () => Promise.resolve({ deliveries: [] })],
     ['a result too many', 200, () => Promise.resolve({ deliveries: [{ image_id: 'i' }, { image_id: 'i' }] })],
-  ])('throws the status where the answer is %s', async (_, status, json) => {
+  ])('throws the status if the response is %s', async (_, status, json) => {
     await expect(ask(status, json)).rejects.toMatchObject({ status, problem: null });
   });
 
   it.each([
     ['an abort', new DOMException('This operation was aborted', 'AbortError')],
     ['a connection that is cut', new TypeError('terminated')],
-  ])('throws %s while the answer is read, as fetch does', async (_, error) => {
+  ])('throws %s of fetch while the response is read', async (_, error) => {
     await expect(ask(200, () => Promise.reject(error))).rejects.toBe(error);
   });
 
@@ -425,7 +425,7 @@ describe('deliveries', () => {
     );
   });
 
-  it('asks nothing for no items', async () => {
+  it('sends no request without items', async () => {
     await expect(deliveries({ baseUrl: 'http://127.0.0.1:9', items: [] })).resolves.toStrictEqual([]);
   });
 });

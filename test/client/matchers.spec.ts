@@ -3,7 +3,7 @@ import { pixsealMatchers, type PixsealMatchers } from '../../packages/testing/sr
 
 expect.extend(pixsealMatchers);
 
-/** Both ways to ask: what cannot be compared fails in either. */
+/** A matcher with and without `.not`: both fail if there is nothing to compare. */
 const ways = (received: unknown): readonly PixsealMatchers[] =>
   [expect(received), expect(received).not] as unknown as readonly PixsealMatchers[];
 
@@ -11,7 +11,7 @@ const tokenOf = (claims: unknown): string =>
   ['', Buffer.from(JSON.stringify(claims)).toString('base64url'), ''].join('.');
 
 describe('toSealTransformation', () => {
-  it('takes a token without steps', () => {
+  it('accepts a token without steps', () => {
     const [is, isNot] = ways(tokenOf({}));
     is?.toSealTransformation([]);
     isNot?.toSealTransformation([{ width: 400 }]);
@@ -47,14 +47,14 @@ describe('toDeliver', () => {
     vi.restoreAllMocks();
   });
 
-  it('compares what the service explains', async () => {
+  it('compares the service’s explanation', async () => {
     answer(200, JSON.stringify({ steps: [{ component: 'w_400', ignored: [] }] }));
     const [is, isNot] = ways(URL_OF_AN_IMAGE);
     await is?.toDeliver(['w_400']);
     await isNot?.toDeliver(['w_300']);
   });
 
-  it('fails for what is no URL, with .not too', async () => {
+  it('fails for text that is not a URL, with .not too', async () => {
     for (const way of ways('no URL')) {
       await expect(way.toDeliver(['w_400'])).rejects.toThrow(new Error('Expected the URL of an image.'));
     }
@@ -71,7 +71,7 @@ describe('toDeliver', () => {
     [200, '{}', none(200)],
     [200, '{"steps":[null]}', none(200)],
     [200, '{"steps":[{"component":"w_400"}]}', none(200)],
-  ])('fails for the answer %i %s, with .not too', async (status, body, message) => {
+  ])('fails for the response %i %s, with .not too', async (status, body, message) => {
     answer(status, body);
     for (const way of ways(URL_OF_AN_IMAGE)) {
       await expect(way.toDeliver(['w_400'])).rejects.toThrow(new Error(message));

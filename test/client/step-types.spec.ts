@@ -10,7 +10,7 @@ import { writeStepTypes } from './step-types.js';
 
 const OVERLAY_ID = '3d616b4e-a597-4b23-aa3d-d7de678f0ba6';
 
-/** What the compiler says of each step, typed as the client's; '' where nothing. */
+/** The compiler's messages for each step of the client's type; '' for none. */
 function judge(steps: readonly string[]): string[] {
   const folder = mkdtempSync(join(tmpdir(), 'pixseal-types-'));
   try {
@@ -48,11 +48,11 @@ function judge(steps: readonly string[]): string[] {
 
 describe('the types of the client’s steps', () => {
   it('are those of the vocabulary', async () => {
-    // `npx vitest run --project unit test/client -u` writes the file anew.
+    // `npx vitest run --project unit test/client -u` writes the file again.
     await expect(await writeStepTypes()).toMatchFileSnapshot('../../packages/client/src/step.ts');
   });
 
-  it('take every step that the vocabulary takes, and no key or word beyond it', () => {
+  it('accept every step of the vocabulary, and no other key or word', () => {
     const rows = { overlayIds: [OVERLAY_ID], uploadedIds: [OVERLAY_ID] };
     const taken = fc
       .sample(acceptedStep(rows), { numRuns: 300, seed: 1 })

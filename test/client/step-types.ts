@@ -5,7 +5,7 @@ import type { Shape } from '../../src/transformations/grammar.js';
 import { TEXT_LAYER_MEMBERS } from '../../src/transformations/text-layer.js';
 import { type Parameter, PARAMETERS } from '../../src/transformations/vocabulary.js';
 
-/** What the SDK takes beside text, which no shape says. */
+/** The SDK's types beside text, which no shape has. */
 const OBJECTS: Readonly<Record<string, string>> = {
   border: '{ readonly width?: number | string; readonly color?: Color }',
   effect: 'readonly (number | string)[] | { readonly [Name in EffectName]?: number | string }',
@@ -13,11 +13,11 @@ const OBJECTS: Readonly<Record<string, string>> = {
 
 const literals = (words: readonly string[]): string[] => words.map((word) => `'${word}'`);
 
-/** The members of the union of types that a shape's values have; a range is for the service to judge. */
+/** The members of the union of types that a shape's values have; the service checks ranges. */
 function typesOf(shape: Shape): string[] {
   switch (shape.kind) {
     case 'number':
-      // Numbers keep their spelling as text: `1.0` is the whole, 1 a pixel.
+      // Numbers keep their spelling as text: `1.0` is a share, 1 a pixel.
       return ['number', '`${number}`', ...literals(shape.words), ...(shape.expressions ? ['Text'] : [])];
     case 'words':
       return literals(shape.words);
@@ -58,7 +58,7 @@ function typeOf(parameter: Parameter): string {
 const member = (name: string, type: string, doc: readonly string[] = []): string =>
   `${doc.length === 0 ? '' : `/** ${doc.join(' ')} */\n`}readonly ${name}?: ${type};`;
 
-/** packages/client/src/step.ts, as the table of the vocabulary has it. */
+/** Writes packages/client/src/step.ts from the table of the vocabulary. */
 export async function writeStepTypes(): Promise<string> {
   const color = PARAMETERS.find(({ key }) => key === 'color');
   const colors = color?.kind === 'value' ? typesOf(color.grammar.shape) : [];

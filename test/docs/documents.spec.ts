@@ -24,7 +24,7 @@ const compose = parse(read('docker-compose.yml'), { merge: true }) as {
 };
 
 describe('the settings', () => {
-  it('are the ones that .env.example names, beside those of the compose file', () => {
+  it('are those of .env.example, with those of the compose file', () => {
     expect(all(/^(?:# )?([A-Z_]+)=/gm, read('.env.example'))).toStrictEqual(
       unique([...settings, ...composed]),
     );
@@ -34,7 +34,7 @@ describe('the settings', () => {
     expect(all(/^([^#\s].*)$/gm, read('.env.example'))).toStrictEqual([]);
   });
 
-  it('reach the service in the compose file, but for those of embedded mode and of the image', () => {
+  it('are passed on by the compose file, except those of embedded mode and of the image', () => {
     expect(unique(Object.keys(compose.services.app.environment))).toStrictEqual(
       settings.filter((name) => !['DATA_DIR', 'HOST', 'PORT'].includes(name)),
     );
@@ -58,7 +58,7 @@ describe('a secret', () => {
 });
 
 describe('the two commands', () => {
-  it('stand in the README, and .ci/run runs them as they are written there', () => {
+  it('are in the README, and .ci/run runs them unchanged', () => {
     const commands = [readmeBlock('Start / sh 1'), readmeBlock('Start / sh 2')];
     expect(commands).toStrictEqual(['npm ci && npm start\n', 'npm ci && npm test\n']);
     for (const command of commands) expect(read('.ci/run')).toContain(command.trim());
@@ -127,7 +127,7 @@ describe('every document', () => {
 });
 
 describe('the guide to the vocabulary', () => {
-  it('shows an entry as it stands in the table', () => {
+  it('shows an entry of the table unchanged', () => {
     const [, entry = ''] = /```ts\n\s*(value\([^\n]+)\n\s*```/.exec(read('CONTRIBUTING.md')) ?? [];
     expect(entry).not.toBe('');
     expect(read('src/transformations/vocabulary.ts')).toContain(entry);
@@ -135,7 +135,7 @@ describe('the guide to the vocabulary', () => {
 });
 
 describe('the image', () => {
-  it('sets what the table of settings says', () => {
+  it('sets the values of the table of settings', () => {
     const [, variables = ''] = /^ENV (.*)$/m.exec(read('Dockerfile')) ?? [];
     const images = Object.entries(SETTINGS).flatMap(([name, setting]) =>
       'image' in setting ? [`${name}=${setting.image}`] : [],
@@ -143,7 +143,7 @@ describe('the image', () => {
     expect(variables.split(' ').sort()).toStrictEqual([...images, 'NODE_ENV=production'].sort());
   });
 
-  it('gets into its build all that its Dockerfile copies there', () => {
+  it('includes in its build all that its Dockerfile copies', () => {
     const copied = [...read('Dockerfile').matchAll(/^COPY (?!--from)(.*) \S+$/gm)].flatMap(
       ([, sources = '']) => sources.split(' '),
     );

@@ -20,7 +20,7 @@ const verify = makeGate(
 const byHand = documentBlock('docs/languages.md', 'Node without a package / js 1');
 const withJose = documentBlock('docs/languages.md', 'Node without a package / js 2');
 
-/** Runs a script of the document as its reader does. @param ids Its arguments. */
+/** Runs a script of the document like its reader. @param ids Its arguments. */
 function run(script: string, ...ids: readonly string[]): string {
   const folder = mkdtempSync(join(tmpdir(), 'pixseal-languages-'));
   try {

@@ -10,7 +10,7 @@ import { writeErrors } from './write-errors.js';
 import { writeEnvExample, writeSettings } from './write-settings.js';
 import { writeVocabulary } from './write-vocabulary.js';
 
-/** Of a document beside what Redocly recommends; redirects answer with 3xx, which it takes for a failure. */
+/** Exceptions from Redocly's recommended rules: it regards the 3xx of redirects as failures. */
 const LINT = {
   'operation-2xx-response': 'off',
   'operation-4xx-problem-details-rfc7807': 'error',
@@ -50,7 +50,7 @@ describe('the OpenAPI document', () => {
     });
   });
 
-  it('has nothing that a linter finds', async () => {
+  it('has no finding of a linter', async () => {
     const config = await createConfig({ extends: ['recommended-strict'], rules: LINT });
     const found = await lintFromString({ source: JSON.stringify(document), config });
     expect(found.map(({ ruleId, message, location: [at] }) => [ruleId, message, at?.pointer])).toStrictEqual(
@@ -67,7 +67,7 @@ describe('the OpenAPI document', () => {
     expect(bare).toStrictEqual([]);
   });
 
-  it('has one answer that is no failure for every operation, and the schema of its body', () => {
+  it('has one successful response for every operation, with the schema of its body', () => {
     for (const operation of operationsOf(document)) {
       const good = answersOf(document, operation).filter(({ status }) => Number(status) < 400);
       const { path, method } = operation;
@@ -79,7 +79,7 @@ describe('the OpenAPI document', () => {
     }
   });
 
-  it('has every problem but those of no operation that it describes', () => {
+  it('has every problem of its operations', () => {
     const described = operationsOf(document).flatMap((operation) =>
       answersOf(document, operation).flatMap(({ codes }) => codes),
     );

@@ -29,7 +29,7 @@ const FILLED_IN = {
   SECRETS_KEY: '0'.repeat(64),
 };
 
-/** What the service makes of variables. @returns also the names that it asks for. */
+/** Reads variables like the service. @returns also the names that it reads. */
 function start(variables: Readonly<Record<string, string>>): {
   readonly environment: Environment | EnvironmentError;
   readonly asked: ReadonlySet<string>;
@@ -52,7 +52,7 @@ function start(variables: Readonly<Record<string, string>>): {
   }
 }
 
-/** What Kubernetes's own types say of objects of the manifest. */
+/** Checks objects of the manifest with Kubernetes's own types. */
 function findTypeFaults(objects: readonly object[]): string[] {
   const source = (objects as readonly { readonly apiVersion: string; readonly kind: string }[]).map(
     (object, index) => {
@@ -63,7 +63,7 @@ function findTypeFaults(objects: readonly object[]): string[] {
       return `export const object${index}: ${type} = ${JSON.stringify(object)};`;
     },
   );
-  // It is nowhere but in memory; its place is what packages are looked for from.
+  // The file is only in memory; its path determines where packages are found.
   const path = resolve('manifest.ts');
   const options = { strict: true, noEmit: true, skipLibCheck: true, types: [], lib: ['lib.es2022.d.ts'] };
   const host = ts.createCompilerHost(options);
@@ -84,7 +84,7 @@ describe('the Kubernetes manifest', () => {
     expect(findTypeFaults(Object.values(manifest))).toStrictEqual([]);
   });
 
-  it('would not pass with one that is misspelt, or of another type', () => {
+  it('fails with a misspelling, or another type', () => {
     const { Deployment, PodDisruptionBudget } = manifest;
     const spec = { ...Deployment.spec, minReadySecond: 5 };
     const [misspelt = ''] = findTypeFaults([{ ...Deployment, spec }]);
@@ -101,7 +101,7 @@ describe('the settings of the Kubernetes manifest', () => {
     expect(Object.keys(settings).filter((name) => !asked.has(name))).toStrictEqual([]);
   });
 
-  it('stop the service as they stand, and name each that is to be filled in', () => {
+  it('stop the service unchanged, and name each that must be filled in', () => {
     const { environment } = start({ ...image, ...settings });
     const problems = environment instanceof EnvironmentError ? environment.problems : [];
     expect(problems.map((problem) => problem.split(' ', 1).join()).toSorted()).toStrictEqual(
@@ -130,7 +130,7 @@ describe('the settings of the Kubernetes manifest', () => {
     expect(Object.keys(manifest.ConfigMap.data)).not.toContain('CLOUDINARY_AUTH_TOKEN_KEY');
   });
 
-  it('reach the service whole, and the migration as far as it needs them', () => {
+  it('are all passed to the service, and to the migration those that it needs', () => {
     expect(service.envFrom).toStrictEqual([
       { configMapRef: { name: 'pixseal' } },
       { secretRef: { name: 'pixseal' } },
@@ -167,10 +167,10 @@ describe('the pods of the Kubernetes manifest', () => {
     expect(new Set(named)).toStrictEqual(new Set(['http']));
   });
 
-  it('write to the image’s data folder and /tmp alone, as a user that is not root', () => {
+  it('write only to the image’s data folder and /tmp, as a user that is not root', () => {
     expect(pod.securityContext).toMatchObject({
       runAsNonRoot: true,
-      // A name would not do: the kubelet cannot tell whether it is root.
+      // Not a name: the kubelet cannot determine whether it is root.
       runAsUser: 1000,
       seccompProfile: { type: 'RuntimeDefault' },
     });
@@ -186,7 +186,7 @@ describe('the pods of the Kubernetes manifest', () => {
     expect(mounts.map(({ name }) => name)).toStrictEqual(pod.volumes.map(({ name }) => name));
   });
 
-  it('are given the time that a process needs to end', () => {
+  it('have the time that a process needs to exit', () => {
     // docs/operations.md, "Stopping a process".
     expect(pod.terminationGracePeriodSeconds).toBeGreaterThanOrEqual(Number(settings['DRAIN_SECONDS']) + 9);
   });
@@ -207,10 +207,10 @@ describe('the pods of the Kubernetes manifest', () => {
     });
   });
 
-  it('can lose one, and do not ask for more connections than Postgres has by default', () => {
+  it('can lose one, and need at most the connections that Postgres has by default', () => {
     const { minReplicas, maxReplicas } = manifest.HorizontalPodAutoscaler.spec;
     expect(minReplicas).toBeGreaterThan(manifest.PodDisruptionBudget.spec.maxUnavailable);
-    // docs/operations.md, "Capacity": 11 each. Of Postgres's 100, three are kept for superusers.
+    // docs/operations.md, "Capacity": 11 each. Postgres reserves three of its 100 for superusers.
     const most = maxReplicas + manifest.Deployment.spec.strategy.rollingUpdate.maxSurge;
     expect(11 * most).toBeLessThanOrEqual(97);
   });

@@ -9,7 +9,7 @@ const DOCUMENTS = [
   ...['admin', 'clients', 'languages', 'production', 'tokens'].map((name) => `docs/${name}.md`),
 ];
 
-/** Blocks that no test runs, why, and what is checked instead. */
+/** Blocks that no test runs, with the reason and the check instead. */
 const NOT_RUN: Readonly<Record<string, string>> = {
   'README.md: Pixseal / text 1': 'it is a drawing',
   'docs/clients.md: `pixseal/testing` / text 1': 'it is a message; test/e2e/package.spec.ts compares it',

@@ -22,7 +22,7 @@ describe('docs/reliability.md', () => {
     expect(rows.filter((line) => !/`test\/[\w./-]+\.spec\.ts`: `/.test(line))).toStrictEqual([]);
   });
 
-  it.each(NAMED)('names what is there: %s, %s', (file, title) => {
+  it.each(NAMED)('names an existing test: %s, %s', (file, title) => {
     expect(readFileSync(file, 'utf8')).toContain(title);
   });
 });

@@ -14,7 +14,7 @@ const sections = [...new Set(all.map(([, { statuses }]) => statuses[0]))].map((s
   return [`## ${status} ${STATUS_CODES[status] ?? ''}`, ...problems].join('\n\n');
 });
 
-/** docs/errors.md, as the table of problems has it. */
+/** Writes docs/errors.md from the table of problems. */
 export function writeErrors(): string {
   return `<!-- Generated from src/domain/problems.ts by \`npm run docs:build\`: do not edit. -->
 

@@ -1,6 +1,6 @@
 import { ruleOf, type Setting, SETTINGS } from '../../src/platform/config/settings.js';
 
-/** Variables that docker-compose.yml alone reads. */
+/** Variables that only docker-compose.yml reads. */
 const COMPOSE_VARIABLES = [
   {
     name: 'POSTGRES_PASSWORD',
@@ -27,7 +27,7 @@ function describeDefault(setting: Setting): string[] {
   return [`Default: ${code(fallback.is)} with ${code(fallback.with)}, else ${code(fallback.otherwise)}.`];
 }
 
-/** What a setting must be, and what happens without it. */
+/** The rule of a setting, and the effect of omitting it. */
 function describeUse(setting: Setting): string[] {
   const rule = ruleOf(setting);
   return [
@@ -47,7 +47,7 @@ function describeSetting([name, setting]: (typeof all)[number]): string {
   return `### ${name}\n\n${setting.help}\n\n${facts.map((fact) => `- ${fact}`).join('\n')}`;
 }
 
-/** docs/settings.md, as the table of settings has it. */
+/** Writes docs/settings.md from the table of settings. */
 export function writeSettings(): string {
   const sections = groups.map(([group, settings]) =>
     [`## ${group}`, ...settings.map(describeSetting)].join('\n\n'),
@@ -81,14 +81,14 @@ const commented = (markdown: string): string =>
     .replaceAll('`', '')
     .replaceAll(/^/gm, '# ');
 
-/** The value that a reader is shown: of a service with a database. */
+/** The value for the reader: that of a service with a database. */
 function exampleOf(setting: Setting): string | number {
   if (setting.example !== undefined) return setting.example;
   const fallback = 'default' in setting ? setting.default : undefined;
   return (typeof fallback === 'object' ? fallback.is : fallback) ?? '';
 }
 
-/** `.env.example`, as the table of settings has it. */
+/** Writes `.env.example` from the table of settings. */
 export function writeEnvExample(): string {
   const sections = groups.map(([group, settings]) =>
     [

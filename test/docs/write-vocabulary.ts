@@ -16,7 +16,7 @@ const TEXT_LAYER = { text: 'Jane Doe', font_family: 'Arial', font_size: 40 };
 
 const mapper = new TransformationMapper();
 const code = (text: string): string => `\`${text}\``;
-/** Text whose angle brackets are no HTML; what stands in backticks is left as it is. */
+/** Escapes angle brackets outside of backticks. */
 const escaped = (text: string): string =>
   text
     .split(/(`[^`]*`)/)
@@ -24,7 +24,7 @@ const escaped = (text: string): string =>
     .join('');
 const listOf = (items: readonly string[]): string => items.map((item) => `- ${item}`).join('\n');
 
-/** A step and the component that the mapper makes of it. */
+/** A step and its mapped component. */
 function example(step: Readonly<Record<string, unknown>>): string {
   const component = mapper
     .map([step])
@@ -33,7 +33,7 @@ function example(step: Readonly<Record<string, unknown>>): string {
   return `${code(JSON.stringify(step))} → ${code(component)}`;
 }
 
-/** A value that a reader might use, of each kind that a shape takes. */
+/** A typical value of each kind that a shape accepts. */
 function valuesOf(shape: Shape): readonly unknown[] {
   switch (shape.kind) {
     case 'number':
@@ -78,7 +78,7 @@ function takes({ key, allowed }: Parameter): string {
   return escaped(allowed);
 }
 
-/** docs/vocabulary.md, as the tables of src/transformations have it. */
+/** Writes docs/vocabulary.md from the tables of src/transformations. */
 export function writeVocabulary(): string {
   const parameters = PARAMETERS.map((parameter) => {
     const { key, code: short, help, source } = parameter;

@@ -37,7 +37,7 @@ const invalid = (...errors: (readonly [key: string, detail: string])[]): object 
     422,
     'Unprocessable Entity',
     'invalid_request',
-    'The request is not of the form this route takes: see errors.',
+    'The request does not have the form of this route: see errors.',
     { errors: errors.map(([key, detail]) => ({ key, detail })) },
   );
 const KEY_REQUIRED = problem(

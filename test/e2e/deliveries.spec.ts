@@ -55,7 +55,7 @@ const unreadable = (detail: string): object => ({
   title: 'Unprocessable Entity',
   status: 422,
   code: 'invalid_request',
-  detail: 'The request is not of the form this route takes: see errors.',
+  detail: 'The request does not have the form of this route: see errors.',
   errors: [{ key: 'deliveries', detail }],
 });
 

@@ -1,6 +1,6 @@
 import { ADMIN_KEY, type Service } from '../support/service.js';
 
-/** The answer to a form. */
+/** The response to a form. */
 export interface FormAnswer {
   readonly status: number;
   readonly headers: Headers;
@@ -8,7 +8,7 @@ export interface FormAnswer {
   readonly text: string;
 }
 
-/** Fields of a form; a Buffer goes as a file, an array as several parts of one name. */
+/** Fields of a form; a Buffer is sent as a file, an array as several parts of one name. */
 export type FormFields = Readonly<Record<string, string | Buffer | readonly (string | Buffer)[] | undefined>>;
 
 /** Sends a multipart form over real HTTP. */

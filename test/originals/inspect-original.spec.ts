@@ -86,7 +86,7 @@ async function limitOf(content: Buffer): Promise<string> {
   throw new Error('It was taken, or failed otherwise', { cause: error });
 }
 
-describe('an original that is taken', () => {
+describe('an original that is accepted', () => {
   it.each([
     ['jpeg', 'jpg'],
     ['png', 'png'],
@@ -109,7 +109,7 @@ describe('an original that is taken', () => {
     await expect(inspectOriginal(makeGif(30, 20, 10))).resolves.toMatchObject({ width: 20, height: 10 });
   });
 
-  it('may have just as many pixels and frames as are allowed', async () => {
+  it('may have exactly the allowed pixels and frames', async () => {
     await expect(inspectOriginal(makeBombPng(10_000, 5_000))).resolves.toMatchObject({ width: 10_000 });
     const frames = makeGif(ORIGINAL_LIMITS.frames, 10, 10);
     await expect(inspectOriginal(frames)).resolves.toMatchObject({ width: 10 });
@@ -181,8 +181,8 @@ const APPENDED: readonly (readonly [string, Buffer | string])[] = [
 const draw = async (write: (image: Sharp) => Sharp): Promise<Buffer> =>
   write(sharp(await drawPicture(5))).toBuffer();
 
-describe('what stands behind the end of an image', () => {
-  it.each(FILES)('is cut off where it is %s, which is kept to its last byte', async (_, make) => {
+describe('data behind the end of an image', () => {
+  it.each(FILES)('is cut off if it is %s, which keeps its last byte', async (_, make) => {
     const file = await make();
     const second = await drawPicture(7, 'jpeg');
     for (const [, appended] of [
@@ -295,7 +295,7 @@ describe('an original that is refused', () => {
       },
     ],
     ['a TIFF whose pages have too many pixels together', 'pixels', () => makePyramid(10_000, 4_000)],
-  ])('is %s: against the limit of %s', async (_, limit, make) => {
+  ])('is %s: beyond the limit of %s', async (_, limit, make) => {
     await expect(limitOf(await make())).resolves.toBe(limit);
   });
 
@@ -309,7 +309,7 @@ describe('an original that is refused', () => {
     },
   );
 
-  it('is a TIFF that is cut off or goes in a circle', async () => {
+  it('is a TIFF that is truncated or has a cycle', async () => {
     const whole = await drawPicture(3, 'tiff');
     await expect(limitOf(whole.subarray(0, whole.length / 2))).resolves.toBe('integrity');
     const circle = Buffer.from('II*\0\x08\0\0\0\0\0\x08\0\0\0', 'latin1');
@@ -324,7 +324,7 @@ describe('an original that is refused', () => {
   });
 });
 
-it('judges a thousand mutated pictures without a crash, and takes none that sharp cannot decode', async () => {
+it('checks a thousand mutated images without a crash, and accepts none that sharp cannot decode', async () => {
   const bases = await Promise.all(
     (['jpeg', 'png', 'webp', 'gif', 'tiff'] as const).map((format) =>
       drawPicture(4, format, { width: 24, height: 16 }),
@@ -334,7 +334,7 @@ it('judges a thousand mutated pictures without a crash, and takes none that shar
   for (let round = 0; round < 1_000; round += 1) {
     const content = Buffer.from(bases[round % bases.length] ?? Buffer.alloc(0));
     for (let change = 0; change <= round % 3; change += 1) {
-      // A fixed walk, so that what fails once fails again.
+      // A fixed sequence, so that failures are reproducible.
       const at = (round * 7_919 + change * 104_729) % content.length;
       content[at] = (round * 31 + change * 17) & 0xff;
     }

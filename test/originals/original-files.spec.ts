@@ -22,7 +22,7 @@ afterEach(() => {
 
 const names = (): string[] => readdirSync(join(root, 'originals', FOLDER));
 
-it('has no file in its place before it is placed, and the whole file after', async () => {
+it('has no file in its place before it is moved there, and the complete file after', async () => {
   const staged = await files.stage(SHA256, CONTENT);
   await expect(files.find(SHA256)).resolves.toBeNull();
   expect(names()).toStrictEqual([expect.stringMatching(/\.tmp$/)]);
@@ -32,13 +32,13 @@ it('has no file in its place before it is placed, and the whole file after', asy
   await expect(files.find(SHA256)).resolves.toStrictEqual(CONTENT);
 });
 
-it('leaves nothing of what is discarded', async () => {
+it('removes a discarded file', async () => {
   const staged = await files.stage(SHA256, CONTENT);
   await staged.discard();
   expect(names()).toStrictEqual([]);
 });
 
-it('writes a duplicate not at all', async () => {
+it('does not write a duplicate', async () => {
   await (await files.stage(SHA256, CONTENT)).place();
   const path = join(root, 'originals', FOLDER, SHA256);
   const before = statSync(path);
@@ -49,7 +49,7 @@ it('writes a duplicate not at all', async () => {
   expect(statSync(path).mtimeMs).toBe(before.mtimeMs);
 });
 
-it('writes a duplicate after all where the first was removed meanwhile', async () => {
+it('writes a duplicate if the first was removed meanwhile', async () => {
   await (await files.stage(SHA256, CONTENT)).place();
   const again = await files.stage(SHA256, CONTENT);
   await files.remove(SHA256);
@@ -57,13 +57,13 @@ it('writes a duplicate after all where the first was removed meanwhile', async (
   await expect(files.find(SHA256)).resolves.toStrictEqual(CONTENT);
 });
 
-it('keeps files and folders from other users', async () => {
+it('excludes other users from files and folders', async () => {
   await (await files.stage(SHA256, CONTENT)).place();
   expect(statSync(join(root, 'originals', FOLDER)).mode & 0o777).toBe(0o700);
   expect(statSync(join(root, 'originals', FOLDER, SHA256)).mode & 0o777).toBe(0o600);
 });
 
-it('ignores what a killed process left, and cleans up what is old of it', async () => {
+it('ignores files of a killed process, and removes old ones', async () => {
   await (await files.stage(SHA256, CONTENT)).place();
   const old = join(root, 'originals', FOLDER, 'old.tmp');
   const young = join(root, 'originals', FOLDER, 'young.tmp');
@@ -75,7 +75,7 @@ it('ignores what a killed process left, and cleans up what is old of it', async 
   expect(names().sort()).toStrictEqual([SHA256, 'young.tmp'].sort());
 });
 
-it('cleans up nothing where nothing was ever kept', async () => {
+it('removes nothing from an empty folder', async () => {
   await expect(files.removeLeftovers(0)).resolves.toBeUndefined();
   expect(readdirSync(root)).toStrictEqual([]);
 });
@@ -88,7 +88,7 @@ it.each([
   `${SHA256}/`,
   `${SHA256.slice(1)}.`,
   `${SHA256}\0`,
-])('reads, writes and removes nothing under a name that is no hash: %j', async (name) => {
+])('refuses a name that is not a hash: %j', async (name) => {
   await expect(files.find(name)).rejects.toThrow('SHA-256');
   await expect(files.stage(name, CONTENT)).rejects.toThrow('SHA-256');
   await expect(files.remove(name)).rejects.toThrow('SHA-256');

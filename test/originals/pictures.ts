@@ -1,7 +1,7 @@
 import { crc32, deflateSync } from 'node:zlib';
 import sharp from 'sharp';
 
-/** A small picture that no other seed draws, of a format that sharp writes. */
+/** A small image that is different for each seed, of a format that sharp writes. */
 export async function drawPicture(
   seed: number,
   format: 'jpeg' | 'png' | 'webp' | 'avif' | 'gif' | 'tiff' = 'png',
@@ -14,7 +14,7 @@ export async function drawPicture(
     .toBuffer();
 }
 
-/** A PNG of a few kilobytes that says it is of this size, and is: one colour compresses well. */
+/** A PNG of this size with few kilobytes: one colour compresses well. */
 export function makeBombPng(width: number, height: number): Buffer {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);
@@ -37,7 +37,7 @@ function pngChunk(type: string, data: Buffer): Buffer {
   return Buffer.concat([length, body, sum]);
 }
 
-/** A GIF of many frames of one colour, a score of bytes each. */
+/** A GIF of many frames of one colour, about 20 bytes each. */
 export function makeGif(frames: number, width: number, height: number): Buffer {
   const size = Buffer.alloc(4);
   size.writeUInt16LE(width, 0);

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** An asset as the account has it. */
+/** An asset of the account. */
 export interface StoredAsset {
   readonly public_id: string;
   readonly type: string;
@@ -11,7 +11,7 @@ export interface StoredAsset {
   readonly content: Buffer;
 }
 
-/** What the server does instead of taking an upload. */
+/** The server's behavior instead of accepting an upload. */
 export type Failure = 'hang' | 'drip' | 'cut' | { readonly status: number; readonly body: string };
 
 /** Cloudinary's upload API on this machine, written from its documentation and not from the SDK. */
@@ -19,14 +19,14 @@ export interface UploadApi {
   readonly url: string;
   /** By `type/public_id`. */
   readonly assets: Map<string, StoredAsset>;
-  /** The parameters of each request that was taken. */
+  /** The parameters of each accepted request. */
   readonly taken: Readonly<Record<string, string>>[];
   /** The headers of the last request. */
   headers: IncomingHttpHeaders;
-  /** Requests so far, taken or not. */
+  /** Requests so far, accepted or not. */
   requests: number;
   failure: Failure | null;
-  /** Between the upload and the answer. */
+  /** Between the upload and the response. */
   beforeAnswer: (() => Promise<void>) | null;
   close(): Promise<void>;
 }
@@ -118,7 +118,7 @@ export async function startUploadApi(account: Account): Promise<UploadApi> {
   }
 }
 
-/** RFC 7578, as far as the SDK goes. */
+/** The subset of RFC 7578 that the SDK uses. */
 async function readForm(request: IncomingMessage): Promise<{ file: Buffer; fields: Record<string, string> }> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);

@@ -35,7 +35,7 @@ describe('the settings of originals', () => {
     'http://127.0.0.1:8080',
     'http://[::1]:8080',
     'http://localhost',
-  ])('take the origin %s', (origin) => {
+  ])('accept the origin %s', (origin) => {
     expect(read({ CLOUDINARY_UPLOAD_PREFIX: origin }).cloudinary.uploadPrefix).toBe(origin);
   });
 

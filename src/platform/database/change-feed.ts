@@ -18,7 +18,7 @@ export interface RowChange {
   readonly table: 'issuers' | 'issuer_keys' | 'images' | 'overlays' | 'revocations' | 'admin_keys';
   readonly id: string;
   readonly issuer_id: string;
-  /** When the transaction that changed it began: Unix seconds by the database's clock; of revocations alone. */
+  /** When the transaction that changed it began: Unix seconds by the database's clock; only of revocations. */
   readonly at?: number;
 }
 

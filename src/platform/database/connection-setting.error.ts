@@ -1,4 +1,4 @@
-/** The database cannot be opened because of what DATABASE_URL says. */
+/** The database cannot be opened because DATABASE_URL is wrong. */
 export class ConnectionSettingError extends Error {
   /** @param problem What is wrong and what to do, as the rest of a sentence about DATABASE_URL. */
   constructor(problem: string) {

@@ -6,7 +6,7 @@ import { ChangeFeed } from './change-feed.js';
 import { openDataSource } from './data-source.js';
 import { isMigrated, migrateUnderLock, requireMigrated } from './migrate.js';
 
-/** Checks the rows before anything is served. @throws where they cannot be served. */
+/** Checks the rows before anything is served. @throws if they cannot be served. */
 export type RowCheck = (dataSource: DataSource, environment: Environment) => Promise<void>;
 
 /** Opens the database before anything is served, and closes it after the last request. */

@@ -12,9 +12,9 @@ const PROBLEM_SCHEMA = {
   description: 'A problem (RFC 9457). Some codes add members.',
   required: ['type', 'title', 'status', 'code', 'detail'],
   properties: {
-    type: { type: 'string', enum: ['about:blank'], description: 'There is no page that describes it.' },
+    type: { type: 'string', enum: ['about:blank'], description: 'No page describes it.' },
     title: { type: 'string', description: 'Of the status.' },
-    status: { type: 'integer', description: 'Of the answer.' },
+    status: { type: 'integer', description: 'Of the response.' },
     code: { type: 'string', description: 'A stable name, for programs.' },
     detail: { type: 'string', description: 'What happened and what to do, for people.' },
   },

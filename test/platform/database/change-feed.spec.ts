@@ -18,7 +18,7 @@ function message(letter: string, content: string): Buffer {
   return Buffer.concat([head, Buffer.from(content, 'latin1')]);
 }
 
-it('lives on where the connection ends between its login and the answer to LISTEN', async () => {
+it('survives a connection that closes between its login and the response to LISTEN', async () => {
   let dropped = 0;
   server = createServer((socket) => {
     socket.on('error', () => undefined);

@@ -14,7 +14,7 @@ describe('an error of a connection', () => {
     [withCode('UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'no issuer'), 'does not trust (no issuer)'],
     [withCode('ERR_TLS_CERT_ALTNAME_INVALID', 'altnames'), 'for another host name (altnames)'],
     [new Error('The server does not support SSL connections'), 'which the server does not offer'],
-  ])('about TLS names the setting, and is no error of the service while it runs: %s', (error, text) => {
+  ])('about TLS names the setting, and does not stop a running service: %s', (error, text) => {
     expect(findConnectionSettingError(error, true)?.message).toMatch(/^DATABASE_URL /);
     expect(findConnectionSettingError(error, true)?.message).toContain(text);
     expect(findDatabaseFault(error)).toBe('lost');
@@ -33,7 +33,7 @@ describe('an error of a connection', () => {
       'has no password, and the server asks for one',
     ],
     [withCode('28P01', 'empty password returned by client'), 'has no password, and the server asks for one'],
-  ])('that another setting would change names it: %s', (error, text) => {
+  ])('that another setting would avoid names it: %s', (error, text) => {
     expect(findConnectionSettingError(error, true)?.message).toContain(text);
   });
 
@@ -49,7 +49,7 @@ describe('an error of a connection', () => {
     [withCode('28P01', 'password authentication failed')],
     [new Error('other')],
     ['no error'],
-  ])('that no other setting would change is left as it is: %s', (error) => {
+  ])('that no other setting would avoid is not changed: %s', (error) => {
     expect(findConnectionSettingError(error, true)).toBeNull();
   });
 });

@@ -15,7 +15,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** A holder's file, last touched so many seconds ago. */
+/** An owner's file, last touched so many seconds ago. */
 function hold(content: string, secondsAgo: number): void {
   writeFileSync(file, content);
   const at = Date.now() / 1000 - secondsAgo;
@@ -23,7 +23,7 @@ function hold(content: string, secondsAgo: number): void {
 }
 
 describe('a locked folder', () => {
-  it('is that of one process, until it gives it up', () => {
+  it('belongs to one process until it is unlocked', () => {
     const release = lockFolder(folder);
     expect(() => lockFolder(folder)).toThrow(FolderLockedError);
     release();
@@ -45,12 +45,12 @@ describe('a locked folder', () => {
   it.each([
     ['of a process that has gone', '999999999 123\n'],
     ['of one whose number another has now', `${process.pid} 123\n`],
-  ])('is free where its file is that %s, however fresh', (_, content) => {
+  ])('is free if its file is that %s, however recent', (_, content) => {
     hold(content, 0);
     lockFolder(folder)();
   });
 
-  it('is held by signs of life, which end with it', () => {
+  it('is locked by heartbeats, which stop when it is unlocked', () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
     const release = lockFolder(folder);
     expect(readFileSync(file, 'utf8')).toMatch(/^\d+ \S+ (pid:\[\d+\]|-)\n$/);

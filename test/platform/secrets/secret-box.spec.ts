@@ -6,26 +6,26 @@ const KEY = Buffer.alloc(32, 7);
 const OTHER = Buffer.alloc(32, 8);
 const PLACE = ['issuer_keys.secret', 'issuer', 'key'];
 const box = new SecretBox([KEY]);
-/** Sealed once with KEY for PLACE: what is stored must open for good. */
+/** Encrypted with KEY for PLACE by an earlier release: stored blobs must stay readable. */
 const STORED = Buffer.from(
   '01383a834809090909090909090909090946a5f7f1dd82a415fa0757037aa3050508d1ed502cf0c286',
   'hex',
 );
 
-describe('a sealed secret', () => {
-  it('opens again, from what was stored long ago too', () => {
+describe('an encrypted secret', () => {
+  it('is decrypted, also from an earlier release', () => {
     expect(box.decrypt(box.encrypt(Buffer.from('a secret'), PLACE), PLACE).toString()).toBe('a secret');
     expect(box.decrypt(STORED, PLACE).toString()).toBe('a secret');
   });
 
-  it('is never the same twice, and shows nothing of the secret', () => {
+  it('is a different blob each time, without the secret in it', () => {
     const secret = randomBytes(32);
     const blobs = [box.encrypt(secret, PLACE), box.encrypt(secret, PLACE)];
     expect(blobs[0]?.equals(blobs[1] ?? Buffer.alloc(0))).toBe(false);
     for (const blob of blobs) expect(blob.includes(secret)).toBe(false);
   });
 
-  it('does not open with any one bit flipped', () => {
+  it('is refused with any bit flipped', () => {
     for (let bit = 0; bit < STORED.length * 8; bit += 1) {
       const flipped = Buffer.from(STORED);
       flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7));
@@ -33,7 +33,7 @@ describe('a sealed secret', () => {
     }
   });
 
-  it('does not open cut off, nor empty', () => {
+  it('is refused if truncated or empty', () => {
     for (let length = 0; length < STORED.length; length += 1) {
       expect(() => box.decrypt(STORED.subarray(0, length), PLACE)).toThrow(SecretBoxError);
     }
@@ -44,11 +44,11 @@ describe('a sealed secret', () => {
     ['key', ['issuer_keys.secret', 'issuer', 'another']],
     ['column', ['issuer_keys.other', 'issuer', 'key']],
     ['parting of the same text', ['issuer_keys.secret', 'issuerkey', '']],
-  ])('does not open at another %s', (_, place) => {
+  ])('is refused at another %s', (_, place) => {
     expect(() => box.decrypt(STORED, place)).toThrow('altered or copied');
   });
 
-  it('opens with any key of the list, and is sealed with the first', () => {
+  it('is encrypted with the first key of the list, and decrypted with any', () => {
     const both = new SecretBox([OTHER, KEY]);
     expect(both.decrypt(STORED, PLACE).toString()).toBe('a secret');
     const blob = both.encrypt(Buffer.from('new'), PLACE);
@@ -56,7 +56,7 @@ describe('a sealed secret', () => {
     expect(() => box.decrypt(blob, PLACE)).toThrow('SECRETS_KEY does not contain the key');
   });
 
-  it('tells which key it is under', () => {
+  it('identifies its key', () => {
     const both = new SecretBox([OTHER, KEY]);
     expect([box, both, new SecretBox([OTHER])].map((each) => each.knows(STORED))).toStrictEqual([
       true, true, false,
