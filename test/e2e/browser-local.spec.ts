@@ -5,8 +5,8 @@ import sharp from 'sharp';
 import '../support/built.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hasBrowser, launchBrowser } from '../support/browser.js';
-import { uploadPictures } from '../support/pictures.js';
-import { post, sealWith, SEED } from '../support/seed.js';
+import { uploadSeed } from '../support/pictures.js';
+import { sealWith, SEED } from '../support/seed.js';
 import { startService, type Service } from '../support/service.js';
 
 const SIZE = { width: 600, crop: 'fit' } as const;
@@ -60,15 +60,7 @@ describe.runIf(hasBrowser())('a sealed picture in a page of another origin', () 
 
   beforeAll(async () => {
     service = await startService({ DELIVERY_MODE: 'local' });
-    const issuer = await post<{ key: { secret: string } }>(service, '/issuers', {
-      id: SEED.issuerId,
-      name: 'Seed',
-    });
-    secret = issuer.key.secret;
-    await uploadPictures(service, SEED.issuerId, {
-      image: { id: SEED.imageId, public_id: SEED.publicId, version: String(SEED.version) },
-      overlay: { id: SEED.overlayId, public_id: SEED.overlayPublicId },
-    });
+    secret = await uploadSeed(service);
     site = createServer((request, response) => {
       const src = new URL(request.url ?? '/', 'http://site').searchParams.get('src') ?? '';
       response.setHeader('Content-Type', 'text/html; charset=utf-8');

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import '../support/built.js';
 import { DerivedCache } from '../../src/renderer/derived-cache.js';
 import { approveLocation } from '../support/location-parser.js';
-import { getPicture, measure, uploadPictures, type PictureAnswer } from '../support/pictures.js';
+import { getPicture, measure, uploadPictures, uploadSeed, type PictureAnswer } from '../support/pictures.js';
 import { post, sealWith, SEED } from '../support/seed.js';
 import { API_SECRET, CLOUD, startService, type Service } from '../support/service.js';
 
@@ -16,15 +16,7 @@ let overlayId: string;
 
 beforeAll(async () => {
   service = await startService({ DELIVERY_MODE: 'local' });
-  const issuer = await post<{ key: { secret: string } }>(service, '/issuers', {
-    id: SEED.issuerId,
-    name: 'Seed',
-  });
-  secret = issuer.key.secret;
-  await uploadPictures(service, SEED.issuerId, {
-    image: { id: SEED.imageId, public_id: SEED.publicId, version: String(SEED.version) },
-    overlay: { id: SEED.overlayId, public_id: SEED.overlayPublicId },
-  });
+  secret = await uploadSeed(service);
   overlayId = SEED.overlayId;
 });
 afterAll(() => service.close());

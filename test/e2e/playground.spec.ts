@@ -14,7 +14,7 @@ import '../support/built.js';
 import { type Parameter, PARAMETERS } from '../../src/transformations/vocabulary.js';
 import { expectAccessible, LOOKS } from '../support/accessibility.js';
 import { hasBrowser, launchBrowser } from '../support/browser.js';
-import { measure, uploadPictures } from '../support/pictures.js';
+import { measure, uploadSeed } from '../support/pictures.js';
 import { hasProgram } from '../support/programs.js';
 import { post, SEED, sealWith } from '../support/seed.js';
 import { ADMIN_KEY, startService, type Service } from '../support/service.js';
@@ -212,15 +212,7 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
 
   beforeAll(async () => {
     service = await startService({ DELIVERY_MODE: 'local' });
-    const issuer = await post<{ key: { secret: string } }>(service, '/issuers', {
-      id: SEED.issuerId,
-      name: 'Seed',
-    });
-    secret = issuer.key.secret;
-    await uploadPictures(service, SEED.issuerId, {
-      image: { id: SEED.imageId, public_id: SEED.publicId, version: String(SEED.version) },
-      overlay: { id: SEED.overlayId, public_id: SEED.overlayPublicId },
-    });
+    secret = await uploadSeed(service);
     browser = await launchBrowser();
   });
   afterEach(async () => {

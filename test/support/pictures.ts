@@ -1,5 +1,6 @@
 import sharp from 'sharp';
 import { drawPhoto, drawWatermark } from '../../src/operations/demo/drawings.js';
+import { post, SEED } from './seed.js';
 import { ADMIN_KEY, type Service } from './service.js';
 
 /** A request's answer as a client of pictures has it. */
@@ -41,6 +42,19 @@ export async function uploadPictures(
       ? null
       : await upload(service, 'overlays', { issuer_id: issuerId, ...overlay }, await watermark());
   return { imageId, overlayId };
+}
+
+/** Creates the seed's issuer, image and overlay, with originals. @returns the secret of the issuer's key. */
+export async function uploadSeed(service: Service): Promise<string> {
+  const { key } = await post<{ key: { secret: string } }>(service, '/issuers', {
+    id: SEED.issuerId,
+    name: 'Seed',
+  });
+  await uploadPictures(service, SEED.issuerId, {
+    image: { id: SEED.imageId, public_id: SEED.publicId, version: String(SEED.version) },
+    overlay: { id: SEED.overlayId, public_id: SEED.overlayPublicId },
+  });
+  return key.secret;
 }
 
 async function upload(
