@@ -527,10 +527,10 @@ base    fl_attachment\n\n`);
       code: 1,
       stdout: '',
       stderr: `error: these options are invalid (422 invalid_request)
-  --issuer must be a UUID
   --public-id must contain none of ? & # \\ % < > +
   --version must be a whole number from 1 to 999999999999999
   --format must be 1 to 10 lower-case letters and digits
+  --issuer must be a UUID
 `,
     });
   });

@@ -5,7 +5,7 @@ import { PageViewOf } from '../requests/page.view.js';
 const ROW = { type: 'object', additionalProperties: true, nullable: true } as const;
 
 /** A write in the admin API. */
-export class AuditEntryView {
+class AuditEntryView {
   @ApiProperty({ description: 'Ascending, with gaps.' }) readonly id: string;
   @ApiProperty({ description: 'When it was written.' }) readonly at: Date;
   @ApiProperty({

@@ -1,7 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
 import type { Page } from './page.js';
 
-interface PageView<View> {
+export interface PageView<View> {
   readonly items: readonly View[];
   readonly next_cursor: string | null;
 }
