@@ -5,7 +5,7 @@ import { format, resolveConfig } from 'prettier';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { PROBLEMS } from '../../src/domain/problems.js';
 import { operationsOf } from '../../src/platform/openapi/operations.js';
-import { answersOf, readApiDocument, type Schema } from '../support/api-document.js';
+import { responsesOf, readApiDocument, type Schema } from '../support/api-document.js';
 import { writeErrors } from './write-errors.js';
 import { writeEnvExample, writeSettings } from './write-settings.js';
 import { writeVocabulary } from './write-vocabulary.js';
@@ -69,7 +69,7 @@ describe('the OpenAPI document', () => {
 
   it('has one successful response for every operation, with the schema of its body', () => {
     for (const operation of operationsOf(document)) {
-      const good = answersOf(document, operation).filter(({ status }) => Number(status) < 400);
+      const good = responsesOf(document, operation).filter(({ status }) => Number(status) < 400);
       const { path, method } = operation;
       expect([path, method, good.map(({ status, schema }) => schema !== undefined || status)]).toStrictEqual([
         path,
@@ -81,7 +81,7 @@ describe('the OpenAPI document', () => {
 
   it('has every problem of its operations', () => {
     const described = operationsOf(document).flatMap((operation) =>
-      answersOf(document, operation).flatMap(({ codes }) => codes),
+      responsesOf(document, operation).flatMap(({ codes }) => codes),
     );
     const ofAnyPath = [
       'not_found',
@@ -98,7 +98,7 @@ describe('the OpenAPI document', () => {
 
   it('gives every problem a status of its own', () => {
     const described = operationsOf(document).flatMap((operation) =>
-      answersOf(document, operation).flatMap(({ status, codes }) => codes.map((code) => `${status} ${code}`)),
+      responsesOf(document, operation).flatMap(({ status, codes }) => codes.map((code) => `${status} ${code}`)),
     );
     const known = Object.entries(PROBLEMS).flatMap(([code, { statuses }]) =>
       statuses.map((status) => `${status} ${code}`),

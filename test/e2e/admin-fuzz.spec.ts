@@ -10,9 +10,9 @@ import {
   operationsOf,
 } from '../../src/platform/openapi/operations.js';
 import { drawPicture } from '../originals/pictures.js';
-import { answersOf, readApiDocument, type Schema, type Schemas } from '../support/api-document.js';
+import { responsesOf, readApiDocument, type Schema, type Schemas } from '../support/api-document.js';
 import { PROBLEMS } from '../../src/domain/problems.js';
-import { request, type Answer } from '../support/http.js';
+import { request, type HttpResponse } from '../support/http.js';
 import { deleted, now, renamed, sign, uploaded } from '../support/notifications.js';
 import { ownSeed } from '../support/own-seed.js';
 import { hostile, jsonOf, nearlyOf, valuesOf } from '../support/schema.arbitrary.js';
@@ -227,10 +227,10 @@ function knownMembers(): Record<string, fc.Arbitrary<unknown>> {
       ),
     ),
     token: fc.constantFrom(
-      tenant.seal(),
-      tenant.seal({ transformations: [{ width: 100 }] }),
-      tenant.seal({ transformations: [{ width: -1 }] }),
-      publicImage.seal(),
+      tenant.sign(),
+      tenant.sign({ transformations: [{ width: 100 }] }),
+      tenant.sign({ transformations: [{ width: -1 }] }),
+      publicImage.sign(),
       'a.b.c',
     ),
     cursor: fc.oneof(
@@ -305,7 +305,7 @@ function requestsOf({ path, operation }: DescribedOperation): fc.Arbitrary<Fuzze
       'sec-fetch-site': fc.oneof(fc.constantFrom('none', 'same-site', 'cross-site', ''), headerText),
     }),
   );
-  const signedIn = fc.tuple(cookie, fromPage).map(([held, page]) => ({ ...page, cookie: held }));
+  const signedIn = fc.tuple(cookie, fromPage).map(([cookieHeader, page]) => ({ ...page, cookie: cookieHeader }));
   const credentials = ((): fc.Arbitrary<Fuzzed['headers']> => {
     if ((operation.security ?? []).length === 0) return fc.constant({});
     if (path === '/console/session') return signedIn;
@@ -326,9 +326,9 @@ function requestsOf({ path, operation }: DescribedOperation): fc.Arbitrary<Fuzze
   );
   const headers = fc
     .tuple(credentials, fc.record(own))
-    .map(([held, given]) =>
+    .map(([cookieHeader, generated]) =>
       Object.fromEntries(
-        Object.entries({ ...given, ...held }).filter(
+        Object.entries({ ...generated, ...cookieHeader }).filter(
           (entry): entry is [string, string] => typeof entry[1] === 'string' && entry[1] !== '',
         ),
       ),
@@ -468,7 +468,7 @@ function bytesOf({ content }: Body): string | Buffer {
 }
 
 /** Sends a request. A row that it deletes is not named again. */
-async function send({ path, method }: DescribedOperation, fuzzed: Fuzzed): Promise<Answer> {
+async function send({ path, method }: DescribedOperation, fuzzed: Fuzzed): Promise<HttpResponse> {
   const places = [...path.matchAll(/([^/]+)\/\{(\w+)\}/g)];
   let where = path;
   let row: string | null = null;
@@ -487,7 +487,7 @@ async function send({ path, method }: DescribedOperation, fuzzed: Fuzzed): Promi
     path === '/cloudinary/notifications'
       ? { 'x-cld-timestamp': timestamp, 'x-cld-signature': sign(String(bytes ?? ''), timestamp) }
       : {};
-  const answer = await request({
+  const response = await request({
     port: service.port,
     path: query.length === 0 ? where : `${where}?${query.join('&')}`,
     method: method.toUpperCase(),
@@ -495,14 +495,14 @@ async function send({ path, method }: DescribedOperation, fuzzed: Fuzzed): Promi
     ...(bytes === undefined ? {} : { body: bytes }),
     agent,
   });
-  if (method === 'delete' && answer.status === 204) {
+  if (method === 'delete' && response.status === 204) {
     for (const [kind, there] of rows)
       rows.set(
         kind,
         there.filter((each) => each !== row),
       );
   }
-  return answer;
+  return response;
 }
 
 const ajv = new Ajv({ strict: false, allErrors: true });
@@ -531,42 +531,42 @@ it.each(
     name: `${described.method.toUpperCase()} ${described.path}`,
   })),
 )('$name answers whatever it is sent as the document says, and never with 5xx', async (described) => {
-  const answers = new Map(answersOf(document, described).map((answer) => [answer.status, answer]));
+  const received = new Map(responsesOf(document, described).map((response) => [response.status, response]));
   const validators = new Map(
-    [...answers].flatMap(([status, { schema, codes }]) =>
+    [...received].flatMap(([status, { schema, codes }]) =>
       schema === undefined || codes.length > 0 ? [] : [[status, validatorOf(schema)] as const],
     ),
   );
   let good = 0;
-  const ask = fc.asyncProperty(requestsOf(described), async (fuzzed) => {
-    const answer = await send(described, fuzzed);
-    const { status, text, headers } = answer;
-    const told = `${status} ${text.slice(0, 500)}`;
-    if (status >= 500) throw new Error(told);
-    const answered = answers.get(String(status));
+  const sendRequest = fc.asyncProperty(requestsOf(described), async (fuzzed) => {
+    const response = await send(described, fuzzed);
+    const { status, text, headers } = response;
+    const summary = `${status} ${text.slice(0, 500)}`;
+    if (status >= 500) throw new Error(summary);
+    const expected = received.get(String(status));
     if (status >= 400) {
       if (headers['content-type'] !== 'application/problem+json; charset=utf-8')
-        throw new Error(`no problem: ${told}`);
-      const { code } = answer.json() as { readonly code: string };
-      if (!(code in PROBLEMS)) throw new Error(`not in the table of problems: ${told}`);
-      if (!(answered?.codes ?? []).includes(code) && !OF_PATHS.includes(code))
-        throw new Error(`not described: ${told}`);
+        throw new Error(`no problem: ${summary}`);
+      const { code } = response.json() as { readonly code: string };
+      if (!(code in PROBLEMS)) throw new Error(`not in the table of problems: ${summary}`);
+      if (!(expected?.codes ?? []).includes(code) && !OF_PATHS.includes(code))
+        throw new Error(`not described: ${summary}`);
       return;
     }
-    if (answered === undefined) throw new Error(`not described: ${told}`);
+    if (expected === undefined) throw new Error(`not described: ${summary}`);
     good += 1;
     const validate = validators.get(String(status));
     if (validate === undefined) {
-      if (status === 204 && text !== '') throw new Error(`a body that is not described: ${told}`);
+      if (status === 204 && text !== '') throw new Error(`a body that is not described: ${summary}`);
       if (status === 302) expect(headers.location).toMatch(/^(http|\/)/);
     } else {
-      const body = headers['content-type']?.startsWith('application/json') ? answer.json() : text;
-      if (!validate(body)) throw new Error(`${ajv.errorsText(validate.errors)}: ${told}`);
+      const body = headers['content-type']?.startsWith('application/json') ? response.json() : text;
+      if (!validate(body)) throw new Error(`${ajv.errorsText(validate.errors)}: ${summary}`);
     }
   });
   // Chance may refuse all of a few: then more are asked.
   for (let round = 0; round < ROUNDS && (round === 0 || good === 0); round += 1) {
-    await fc.assert(ask, { numRuns: RUNS, ...ownSeed(round) });
+    await fc.assert(sendRequest, { numRuns: RUNS, ...ownSeed(round) });
   }
   expect(good).toBeGreaterThan(0);
 });

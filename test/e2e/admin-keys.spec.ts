@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createAdminKey, listAdminRoutes, type AdminKey } from '../support/admin-keys.js';
-import { comparable, type Answer } from '../support/http.js';
+import { comparable, type HttpResponse } from '../support/http.js';
 import { createTenant, post, type Tenant } from '../support/seed.js';
 import { startService, type Service } from '../support/service.js';
 import { createTestDatabase } from '../support/test-database.js';
@@ -32,10 +32,10 @@ const forbidden = (detail: string): object => ({
 const BOUND = 'This needs an admin key that is not bound to an issuer.';
 const soon = (milliseconds: number): string => new Date(Date.now() + milliseconds).toISOString();
 
-function expectForbidden(answer: Answer, detail: string): void {
-  expect(answer.json()).toStrictEqual(forbidden(detail));
-  expect(answer.status).toBe(403);
-  expect(answer.headers['www-authenticate']).toBe('Bearer realm="admin", error="insufficient_scope"');
+function expectForbidden(response: HttpResponse, detail: string): void {
+  expect(response.json()).toStrictEqual(forbidden(detail));
+  expect(response.status).toBe(403);
+  expect(response.headers['www-authenticate']).toBe('Bearer realm="admin", error="insufficient_scope"');
 }
 
 describe('an admin key', () => {
@@ -78,9 +78,9 @@ describe('an admin key', () => {
     ['digest', 'x', 'is unknown'],
     ['prefix', 'abcdefgh', 'is unknown'],
   ])('is refused with %s %j', async (key, value, detail) => {
-    const answer = await service.admin('POST', '/admin-keys', { name: 'x', scopes: ['read'], [key]: value });
-    expect(answer.status).toBe(422);
-    expect(answer.json()).toMatchObject({ code: 'invalid_request', errors: [{ key, detail }] });
+    const response = await service.admin('POST', '/admin-keys', { name: 'x', scopes: ['read'], [key]: value });
+    expect(response.status).toBe(422);
+    expect(response.json()).toMatchObject({ code: 'invalid_request', errors: [{ key, detail }] });
   });
 
   it('needs an issuer that exists, and goes with it', async () => {
@@ -98,8 +98,8 @@ describe('an admin key', () => {
 
   it('is refused alike, whatever is wrong with it', async () => {
     const { key, id } = await createAdminKey(service);
-    const { key: gone, id: goneId } = await createAdminKey(service);
-    expect((await service.admin('DELETE', `/admin-keys/${goneId}`)).status).toBe(204);
+    const { key: gone, id: deletedId } = await createAdminKey(service);
+    expect((await service.admin('DELETE', `/admin-keys/${deletedId}`)).status).toBe(204);
     const { key: ended } = await createAdminKey(service, { expires_at: soon(-1_000) });
     const [last = ''] = key.slice(-1);
     const wrong = [
@@ -115,17 +115,17 @@ describe('an admin key', () => {
       key.slice(4, 12),
       createHash('sha256').update(key).digest('hex'),
     ];
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       wrong.map((text) => service.admin('GET', '/issuers', undefined, { authorization: `Bearer ${text}` })),
     );
-    for (const answer of answers) {
-      expect(answer.json()).toMatchObject({
+    for (const response of responses) {
+      expect(response.json()).toMatchObject({
         status: 401,
         code: 'admin_key_required',
         detail: 'The admin key is unknown, revoked or expired. Check it, or create another one.',
       });
     }
-    expect(new Set(answers.map((answer) => JSON.stringify(comparable(answer)))).size).toBe(1);
+    expect(new Set(responses.map((response) => JSON.stringify(comparable(response)))).size).toBe(1);
   });
 
   it('ends at its moment', async () => {
@@ -193,16 +193,16 @@ describe('scopes', () => {
     for (const { method, path } of routes) {
       const filled = path.replace(/\{\w+\}/g, () => randomUUID());
       const body = ['POST', 'PATCH'].includes(method) ? { nothing: 'that is taken' } : undefined;
-      const answer = await service.admin(method, filled, body, headers);
+      const response = await service.admin(method, filled, body, headers);
       const needed = method === 'GET' ? 'read' : 'write';
-      if (needed === scope) expect([200, 404, 415, 422], `${method} ${path}`).toContain(answer.status);
-      else expectForbidden(answer, `This needs an admin key with the scope ${needed}.`);
+      if (needed === scope) expect([200, 404, 415, 422], `${method} ${path}`).toContain(response.status);
+      else expectForbidden(response, `This needs an admin key with the scope ${needed}.`);
     }
   });
 
   it('are handed on no further than one has them', async () => {
     const writer = await createAdminKey(service, { scopes: ['write'] });
-    const make = (scopes: string[], more: object, headers: AdminKey['headers']): Promise<Answer> =>
+    const make = (scopes: string[], more: object, headers: AdminKey['headers']): Promise<HttpResponse> =>
       service.admin('POST', '/admin-keys', { name: 'x', scopes, ...more }, headers);
     expectForbidden(await make(['read'], {}, writer.headers), 'This needs an admin key with the scope read.');
     expectForbidden(
@@ -223,7 +223,7 @@ describe('scopes', () => {
 
 describe('a key that is bound to an issuer', () => {
   let bound: AdminKey;
-  const ask = (method: string, path: string, body?: unknown): Promise<Answer> =>
+  const request = (method: string, path: string, body?: unknown): Promise<HttpResponse> =>
     service.admin(method, path, body, bound.headers);
 
   beforeAll(async () => {
@@ -261,14 +261,14 @@ describe('a key that is bound to an issuer', () => {
     for (const { method, path } of routes) {
       if (OPEN.includes(`${method} ${path}`)) continue;
       const filled = path.replace('{id}', tenant.issuerId).replace('{key_id}', tenant.keyId);
-      expectForbidden(await ask(method, filled, method === 'GET' ? undefined : {}), BOUND);
+      expectForbidden(await request(method, filled, method === 'GET' ? undefined : {}), BOUND);
     }
   });
 
   it('sees its issuer’s rows alone in lists, whatever it filters by', async () => {
     for (const kind of ['issuers', 'images', 'overlays', 'audit']) {
       const own = kind === 'issuers' ? tenant.issuerId : null;
-      const { items } = (await ask('GET', `/${kind}?limit=100`)).json() as { items: Body[] };
+      const { items } = (await request('GET', `/${kind}?limit=100`)).json() as { items: Body[] };
       expect(items.length).toBeGreaterThan(0);
       for (const item of items) expect(own === null ? item['issuer_id'] : item['id']).toBe(tenant.issuerId);
     }
@@ -280,7 +280,7 @@ describe('a key that is bound to an issuer', () => {
       `/audit?issuer_id=${neighbour.issuerId}`,
       `/audit?row_id=${neighbour.imageId}`,
     ]) {
-      expect((await ask('GET', path)).json()).toStrictEqual({ items: [], next_cursor: null });
+      expect((await request('GET', path)).json()).toStrictEqual({ items: [], next_cursor: null });
     }
   });
 
@@ -288,9 +288,9 @@ describe('a key that is bound to an issuer', () => {
     const whole = await service.admin('GET', `/audit?issuer_id=${tenant.issuerId}&action=admin_key.create`);
     expect((whole.json() as { items: Body[] }).items.map((item) => item['row_id'])).toContain(bound.id);
     for (const filter of ['action=admin_key.create', `row_id=${bound.id}`]) {
-      expect((await ask('GET', `/audit?${filter}`)).json()).toStrictEqual({ items: [], next_cursor: null });
+      expect((await request('GET', `/audit?${filter}`)).json()).toStrictEqual({ items: [], next_cursor: null });
     }
-    const { items } = (await ask('GET', '/audit?limit=100')).json() as { items: Body[] };
+    const { items } = (await request('GET', '/audit?limit=100')).json() as { items: Body[] };
     const nouns = new Set(items.map((item) => String(item['action']).replace(/\..*/, '')));
     expect(nouns).toContain('issuer_key');
     expect(nouns).not.toContain('admin_key');
@@ -317,7 +317,7 @@ describe('a key that is bound to an issuer', () => {
       ['PATCH', `/overlays/${owner.overlayId}`, { public_id: 'moved' }],
       ['DELETE', `/overlays/${owner.overlayId}`],
     ];
-    const nobody = {
+    const unknown = {
       issuerId: randomUUID(),
       keyId: randomUUID(),
       imageId: randomUUID(),
@@ -330,48 +330,48 @@ describe('a key that is bound to an issuer', () => {
       );
     const before = await rows();
     const theirs = reach(neighbour);
-    const nobodys = reach(nobody);
+    const nobodys = reach(unknown);
     for (const [index, [method, path, body]] of theirs.entries()) {
       const [, other = '', otherBody] = nobodys[index] ?? [];
-      const answer = await ask(method, path, body);
-      expect(answer.status, `${method} ${path}`).toBe(404);
-      expect(comparable(answer)).toStrictEqual(comparable(await ask(method, other, otherBody)));
+      const response = await request(method, path, body);
+      expect(response.status, `${method} ${path}`).toBe(404);
+      expect(comparable(response)).toStrictEqual(comparable(await request(method, other, otherBody)));
     }
     for (const kind of ['images', 'overlays']) {
       const id = kind === 'images' ? neighbour.imageId : neighbour.overlayId;
       const form = new FormData();
       form.set('file', new Blob(['not even a picture']), 'x.png');
-      const answer = await fetch(`${service.url}/admin/${kind}/${id}/original`, {
+      const response = await fetch(`${service.url}/admin/${kind}/${id}/original`, {
         method: 'PUT',
         headers: bound.headers,
         body: form,
       });
-      expect(answer.status).toBe(404);
+      expect(response.status).toBe(404);
     }
     expect(await rows()).toStrictEqual(before);
   });
 
   it('creates, changes and deletes its issuer’s rows', async () => {
-    const key = await ask('POST', `/issuers/${tenant.issuerId}/keys`, {});
+    const key = await request('POST', `/issuers/${tenant.issuerId}/keys`, {});
     expect(key.status).toBe(201);
     const { id: keyId } = key.json() as { id: string };
     const keys = `/issuers/${tenant.issuerId}/keys/${keyId}`;
-    expect((await ask('PATCH', keys, { not_after: '2199-01-01T00:00:00Z' })).status).toBe(200);
-    expect((await ask('DELETE', keys)).status).toBe(204);
+    expect((await request('PATCH', keys, { not_after: '2199-01-01T00:00:00Z' })).status).toBe(200);
+    expect((await request('DELETE', keys)).status).toBe(204);
     for (const kind of ['images', 'overlays']) {
       const version = kind === 'images' ? { version: 1 } : {};
-      const made = await ask('POST', `/${kind}`, {
+      const made = await request('POST', `/${kind}`, {
         issuer_id: tenant.issuerId,
         public_id: `own_${kind}`,
         ...version,
       });
       expect(made.status).toBe(201);
       const { id } = made.json() as { id: string };
-      expect((await ask('GET', `/${kind}/${id}`)).json()).toStrictEqual(made.json());
-      expect((await ask('PATCH', `/${kind}/${id}`, { public_id: `renamed_${kind}` })).status).toBe(200);
-      expect((await ask('DELETE', `/${kind}/${id}`)).status).toBe(204);
+      expect((await request('GET', `/${kind}/${id}`)).json()).toStrictEqual(made.json());
+      expect((await request('PATCH', `/${kind}/${id}`, { public_id: `renamed_${kind}` })).status).toBe(200);
+      expect((await request('DELETE', `/${kind}/${id}`)).status).toBe(204);
     }
-    const { keys: shown } = (await ask('GET', `/issuers/${tenant.issuerId}`)).json() as { keys: Body[] };
+    const { keys: shown } = (await request('GET', `/issuers/${tenant.issuerId}`)).json() as { keys: Body[] };
     expect(shown.map((each) => each['id'])).toStrictEqual([tenant.keyId]);
   });
 });

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { comparable, request, type Answer } from '../support/http.js';
+import { comparable, request, type HttpResponse } from '../support/http.js';
 import { createTenant, post, type Tenant } from '../support/seed.js';
 import { ADMIN_KEY, startService, type Service } from '../support/service.js';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 const uuid = expect.stringMatching(UUID) as string;
-const moment = expect.stringMatching(MOMENT) as string;
+const instant = expect.stringMatching(INSTANT) as string;
 
 let service: Service;
 let tenant: Tenant;
@@ -96,12 +96,12 @@ const takenBy = (kind: string, id: string, issuerId: string): object =>
     { key: 'public_id', taken_by: kind, row_id: id },
   );
 
-async function expectAnswer(
-  answer: Answer | Promise<Answer>,
+async function expectResponse(
+  response: HttpResponse | Promise<HttpResponse>,
   status: number,
   body: unknown,
 ): Promise<Record<string, unknown>> {
-  const { status: given, text, headers } = await answer;
+  const { status: given, text, headers } = await response;
   const parsed: unknown = text === '' ? null : JSON.parse(text);
   expect(parsed).toStrictEqual(body);
   expect(given).toBe(status);
@@ -166,14 +166,14 @@ describe('the admin key', () => {
     ['in upper case', () => `Bearer ${ADMIN_KEY.toUpperCase()}`, KEY_INVALID],
     ['another scheme', () => `Basic ${Buffer.from(`admin:${ADMIN_KEY}`).toString('base64')}`, KEY_FORM],
     ['without a scheme', () => ADMIN_KEY, KEY_FORM],
-    ['an issuer’s token', () => `Bearer ${tenant.seal({ admin: true })}`, KEY_INVALID],
+    ['an issuer’s token', () => `Bearer ${tenant.sign({ admin: true })}`, KEY_INVALID],
     ['an issuer’s secret', () => `Bearer ${tenant.secret}`, KEY_INVALID],
     ['endless', () => `Bearer ${'x'.repeat(5000)}`, KEY_INVALID],
   ];
 
   it.each<Route>(ROUTES)('is needed for %s %s', async (method, path, body) => {
     const filled = fill(path, tenant);
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       CREDENTIALS.map(([, authorization], index) => {
         const given = authorization();
         const headers: Record<string, string> = given === undefined ? {} : { authorization: given };
@@ -182,22 +182,22 @@ describe('the admin key', () => {
         return request({ port: service.port, path: `/admin${filled}`, method, body, headers, from });
       }),
     );
-    for (const [index, answer] of answers.entries()) {
-      await expectAnswer(answer, 401, CREDENTIALS[index]?.[2]);
-      expect(answer.headers['www-authenticate']).toBe('Bearer realm="admin"');
+    for (const [index, response] of responses.entries()) {
+      await expectResponse(response, 401, CREDENTIALS[index]?.[2]);
+      expect(response.headers['www-authenticate']).toBe('Bearer realm="admin"');
     }
     // Of a key that is not valid, nothing shows why.
-    const invalid = answers.filter((_, index) => CREDENTIALS[index]?.[2] === KEY_INVALID);
-    expect(new Set(invalid.map((answer) => JSON.stringify(comparable(answer)))).size).toBe(1);
+    const invalid = responses.filter((_, index) => CREDENTIALS[index]?.[2] === KEY_INVALID);
+    expect(new Set(invalid.map((response) => JSON.stringify(comparable(response)))).size).toBe(1);
   });
 
   it('is not taken from the query or a cookie', async () => {
-    const answer = await request({
+    const response = await request({
       port: service.port,
       path: `/admin/issuers?access_token=${ADMIN_KEY}`,
       headers: { cookie: `token=${ADMIN_KEY}` },
     });
-    await expectAnswer(answer, 401, KEY_REQUIRED);
+    await expectResponse(response, 401, KEY_REQUIRED);
   });
 
   it('may be any of several, its scheme in any case', async () => {
@@ -205,25 +205,25 @@ describe('the admin key', () => {
     const other = await startService({ ADMIN_API_KEYS: keys.join(',') });
     try {
       for (const authorization of [`Bearer ${keys[0]}`, `bearer ${keys[1]}`]) {
-        await expectAnswer(other.admin('GET', '/issuers', undefined, { authorization }), 200, {
+        await expectResponse(other.admin('GET', '/issuers', undefined, { authorization }), 200, {
           items: [],
           next_cursor: null,
         });
       }
-      await expectAnswer(other.admin('GET', '/issuers'), 401, KEY_INVALID);
+      await expectResponse(other.admin('GET', '/issuers'), 401, KEY_INVALID);
     } finally {
       await other.close();
     }
   });
 
   it('is asked for before the body is judged', async () => {
-    const answer = await request({
+    const response = await request({
       port: service.port,
       path: '/admin/issuers',
       method: 'POST',
       body: { name: 5 },
     });
-    await expectAnswer(answer, 401, KEY_REQUIRED);
+    await expectResponse(response, 401, KEY_REQUIRED);
   });
 });
 
@@ -239,15 +239,15 @@ function fill(path: string, owner: Tenant): string {
 describe('issuers', () => {
   it('are made with a key, whose secret is shown once', async () => {
     const made = await service.admin('POST', '/issuers', { name: 'Acme' });
-    const body = await expectAnswer(made, 201, {
+    const body = await expectResponse(made, 201, {
       id: uuid,
       name: 'Acme',
       delivery_format: 'jpg',
       disabled: false,
       not_before: null,
       policy: {},
-      created_at: moment,
-      updated_at: moment,
+      created_at: instant,
+      updated_at: instant,
       key: {
         id: uuid,
         algorithm: 'HS256',
@@ -255,7 +255,7 @@ describe('issuers', () => {
         not_after: null,
         uses: 0,
         last_used_at: null,
-        created_at: moment,
+        created_at: instant,
         secret: expect.stringMatching(/^[\w-]{43}$/) as string,
         dsn: expect.any(String) as string,
       },
@@ -263,7 +263,7 @@ describe('issuers', () => {
     const { key, ...issuer } = body as Body & { id: string; key: Body & { secret: string; dsn: string } };
     const { secret, dsn, ...keyWithoutSecret } = key;
     expect(dsn).toBe(`http://${issuer.id}:${secret}@127.0.0.1:${service.port}/?kid=${String(key['id'])}`);
-    await expectAnswer(service.admin('GET', `/issuers/${issuer.id}`), 200, {
+    await expectResponse(service.admin('GET', `/issuers/${issuer.id}`), 200, {
       ...issuer,
       keys: [keyWithoutSecret],
     });
@@ -274,20 +274,20 @@ describe('issuers', () => {
     const body = { id: id.toUpperCase(), name: '写真 Ünï', delivery_format: 'webp', disabled: true };
     const made = await service.admin('POST', '/issuers', body);
     expect(made.json()).toMatchObject({ ...body, id });
-    await expectAnswer(service.admin('POST', '/issuers', { id, name: 'Another' }), 409, ID_TAKEN);
+    await expectResponse(service.admin('POST', '/issuers', { id, name: 'Another' }), 409, ID_TAKEN);
   });
 
   it('change by PATCH, and by nothing but what it names', async () => {
     const { id } = await post<{ id: string }>(service, '/issuers', { name: 'Before' });
     const { keys, ...before } = (await service.admin('GET', `/issuers/${id}`)).json() as Body;
-    await expectAnswer(service.admin('PATCH', `/issuers/${id}`, {}), 200, { ...before, updated_at: moment });
-    const after = { ...before, name: 'After', disabled: true, delivery_format: 'png', updated_at: moment };
-    await expectAnswer(
+    await expectResponse(service.admin('PATCH', `/issuers/${id}`, {}), 200, { ...before, updated_at: instant });
+    const after = { ...before, name: 'After', disabled: true, delivery_format: 'png', updated_at: instant };
+    await expectResponse(
       service.admin('PATCH', `/issuers/${id}`, { name: 'After', disabled: true, delivery_format: 'png' }),
       200,
       after,
     );
-    await expectAnswer(service.admin('GET', `/issuers/${id.toUpperCase()}`), 200, { ...after, keys });
+    await expectResponse(service.admin('GET', `/issuers/${id.toUpperCase()}`), 200, { ...after, keys });
   });
 
   it('are deleted only when they are empty; deleted images do not count', async () => {
@@ -299,14 +299,14 @@ describe('issuers', () => {
       'The issuer still has images or overlays. Delete them first, or disable the issuer instead.',
     );
     const path = `/issuers/${owner.issuerId}`;
-    await expectAnswer(service.admin('DELETE', path), 409, NOT_EMPTY);
-    await expectAnswer(service.admin('DELETE', `/images/${owner.imageId}`), 204, null);
-    await expectAnswer(service.admin('DELETE', path), 409, NOT_EMPTY);
-    await expectAnswer(service.admin('DELETE', `/overlays/${owner.overlayId}`), 204, null);
-    await expectAnswer(service.admin('DELETE', path), 204, null);
-    await expectAnswer(service.admin('GET', path), 404, NO_ISSUER);
-    await expectAnswer(service.admin('DELETE', path), 404, NO_ISSUER);
-    await expectAnswer(service.admin('GET', `/images/${owner.imageId}`), 404, NO_IMAGE);
+    await expectResponse(service.admin('DELETE', path), 409, NOT_EMPTY);
+    await expectResponse(service.admin('DELETE', `/images/${owner.imageId}`), 204, null);
+    await expectResponse(service.admin('DELETE', path), 409, NOT_EMPTY);
+    await expectResponse(service.admin('DELETE', `/overlays/${owner.overlayId}`), 204, null);
+    await expectResponse(service.admin('DELETE', path), 204, null);
+    await expectResponse(service.admin('GET', path), 404, NO_ISSUER);
+    await expectResponse(service.admin('DELETE', path), 404, NO_ISSUER);
+    await expectResponse(service.admin('GET', `/images/${owner.imageId}`), 404, NO_IMAGE);
     expect((await service.image(owner.path())).status).toBe(401);
   });
 
@@ -347,8 +347,8 @@ describe('issuers', () => {
     'refuse %j, made and changed',
     async (body, errors) => {
       const text = JSON.stringify(body);
-      await expectAnswer(service.admin('POST', '/issuers', text), 422, invalid(...errors));
-      await expectAnswer(
+      await expectResponse(service.admin('POST', '/issuers', text), 422, invalid(...errors));
+      await expectResponse(
         service.admin('PATCH', `/issuers/${tenant.issuerId}`, text),
         422,
         invalid(...errors),
@@ -359,8 +359,8 @@ describe('issuers', () => {
   it.each([null, '', 'x', 5, [randomUUID()], randomUUID().replaceAll('-', ''), `{${randomUUID()}}`])(
     'refuse the id %j',
     async (id) => {
-      const answer = service.admin('POST', '/issuers', { id, name: 'x' });
-      await expectAnswer(answer, 422, invalid(['id', 'must be a UUID']));
+      const response = service.admin('POST', '/issuers', { id, name: 'x' });
+      await expectResponse(response, 422, invalid(['id', 'must be a UUID']));
     },
   );
 
@@ -387,14 +387,14 @@ describe('keys', () => {
       not_after: '2199-12-31T23:00:00-01:00',
     };
     const made = await service.admin('POST', `${issuer}/keys`, body);
-    const key = await expectAnswer(made, 201, {
+    const key = await expectResponse(made, 201, {
       id: uuid,
       algorithm: 'HS384',
       not_before: '2020-01-01T00:00:00.000Z',
       not_after: '2200-01-01T00:00:00.000Z',
       uses: 0,
       last_used_at: null,
-      created_at: moment,
+      created_at: instant,
       secret,
       dsn: expect.any(String) as string,
     });
@@ -425,17 +425,17 @@ describe('keys', () => {
 
   it('never show a secret again, whatever is asked', async () => {
     const owner = await createTenant(service, { publicId: freshName(), overlayPublicId: freshName() });
-    const answers = await Promise.all([
+    const responses = await Promise.all([
       service.admin('GET', `/issuers/${owner.issuerId}`),
       service.admin('GET', '/issuers?limit=100'),
       service.admin('PATCH', `/issuers/${owner.issuerId}`, { name: 'Other' }),
       service.admin('PATCH', `/issuers/${owner.issuerId}/keys/${owner.keyId}`, { not_after: null }),
       service.admin('POST', `/issuers/${owner.issuerId}/keys`),
       service.image(owner.path()),
-      service.image(`/images/${owner.imageId}/explain?token=${owner.seal()}`),
-      service.image(`/images/${owner.imageId}?token=${owner.seal()}x`),
+      service.image(`/images/${owner.imageId}/explain?token=${owner.sign()}`),
+      service.image(`/images/${owner.imageId}?token=${owner.sign()}x`),
     ]);
-    for (const { text } of answers) expect(text).not.toContain(owner.secret);
+    for (const { text } of responses) expect(text).not.toContain(owner.secret);
   });
 
   it('are at most eight', async () => {
@@ -444,9 +444,9 @@ describe('keys', () => {
       Array.from({ length: 12 }, () => service.admin('POST', `/issuers/${id}/keys`)),
     );
     expect(added.filter(({ status }) => status === 201)).toHaveLength(7);
-    for (const answer of added.filter(({ status }) => status !== 201)) {
-      await expectAnswer(
-        answer,
+    for (const response of added.filter(({ status }) => status !== 201)) {
+      await expectResponse(
+        response,
         409,
         problem(
           409,
@@ -462,23 +462,23 @@ describe('keys', () => {
     const { id, key } = await post<{ id: string; key: { id: string } }>(service, '/issuers', { name: 'x' });
     const path = `/issuers/${id}/keys/${key.id}`;
     const changed = { not_before: '2021-01-01T00:00:00Z', not_after: '2031-01-01T00:00:00Z' };
-    await expectAnswer(service.admin('PATCH', path, changed), 200, {
+    await expectResponse(service.admin('PATCH', path, changed), 200, {
       id: key.id,
       algorithm: 'HS256',
       not_before: '2021-01-01T00:00:00.000Z',
       not_after: '2031-01-01T00:00:00.000Z',
       uses: 0,
       last_used_at: null,
-      created_at: moment,
+      created_at: instant,
     });
-    await expectAnswer(
+    await expectResponse(
       service.admin('PATCH', path, { not_after: '2020-01-01T00:00:00Z' }),
       422,
       invalid(['not_after', 'must be later than not_before']),
     );
-    await expectAnswer(service.admin('DELETE', path), 204, null);
+    await expectResponse(service.admin('DELETE', path), 204, null);
     for (const method of ['DELETE', 'PATCH']) {
-      await expectAnswer(service.admin(method, path, method === 'PATCH' ? {} : undefined), 404, NO_KEY);
+      await expectResponse(service.admin(method, path, method === 'PATCH' ? {} : undefined), 404, NO_KEY);
     }
   });
 
@@ -511,7 +511,7 @@ describe('keys', () => {
     ],
     [{ id: randomUUID() }, 'id', 'is unknown'],
   ])('refuse %j', async (body, key, detail) => {
-    await expectAnswer(
+    await expectResponse(
       service.admin('POST', `/issuers/${tenant.issuerId}/keys`, body),
       422,
       invalid([key, detail]),
@@ -520,7 +520,7 @@ describe('keys', () => {
 
   it.each(['secret', 'algorithm'])('keep their %s', async (member) => {
     const path = `/issuers/${tenant.issuerId}/keys/${tenant.keyId}`;
-    await expectAnswer(
+    await expectResponse(
       service.admin('PATCH', path, { [member]: 'HS512'.padEnd(32, 'x') }),
       422,
       invalid([member, 'is unknown']),
@@ -559,38 +559,38 @@ const KINDS = [
 
 describe.each(KINDS)('$kind', ({ kind, missing, needed, defaults, changed }) => {
   const path = `/${kind}`;
-  const create = (body: object): Promise<Answer> =>
+  const create = (body: object): Promise<HttpResponse> =>
     service.admin('POST', path, { issuer_id: tenant.issuerId, ...needed, ...body });
 
   it('are made with defaults, read, changed and deleted', async () => {
     const public_id = `folder/${freshName()} 写真`;
     const made = await create({ public_id });
-    const row = await expectAnswer(made, 201, {
+    const row = await expectResponse(made, 201, {
       id: uuid,
       issuer_id: tenant.issuerId,
       public_id,
       ...defaults,
-      created_at: moment,
-      updated_at: moment,
+      created_at: instant,
+      updated_at: instant,
     });
     const one = `${path}/${String(row['id'])}`;
-    await expectAnswer(service.admin('GET', one), 200, row);
-    await expectAnswer(service.admin('GET', one.toUpperCase().replace(path.toUpperCase(), path)), 200, row);
-    await expectAnswer(service.admin('PATCH', one, {}), 200, { ...row, updated_at: moment });
+    await expectResponse(service.admin('GET', one), 200, row);
+    await expectResponse(service.admin('GET', one.toUpperCase().replace(path.toUpperCase(), path)), 200, row);
+    await expectResponse(service.admin('PATCH', one, {}), 200, { ...row, updated_at: instant });
     const renamed = freshName();
-    const after = { ...row, ...changed, public_id: renamed, updated_at: moment };
-    await expectAnswer(service.admin('PATCH', one, { ...changed, public_id: renamed }), 200, after);
-    const read = await expectAnswer(service.admin('GET', one), 200, after);
+    const after = { ...row, ...changed, public_id: renamed, updated_at: instant };
+    await expectResponse(service.admin('PATCH', one, { ...changed, public_id: renamed }), 200, after);
+    const read = await expectResponse(service.admin('GET', one), 200, after);
     expect(new Date(String(read['updated_at'])).getTime()).toBeGreaterThan(
       new Date(String(row['updated_at'])).getTime(),
     );
-    await expectAnswer(service.admin('DELETE', one), 204, null);
+    await expectResponse(service.admin('DELETE', one), 204, null);
     const [status, gone] = kind === 'images' ? [410, IMAGE_DELETED] : [404, missing];
-    await expectAnswer(service.admin('GET', one), status, gone);
-    await expectAnswer(service.admin('PATCH', one, {}), status, gone);
-    await expectAnswer(service.admin('DELETE', one), status, gone);
+    await expectResponse(service.admin('GET', one), status, gone);
+    await expectResponse(service.admin('PATCH', one, {}), status, gone);
+    await expectResponse(service.admin('DELETE', one), status, gone);
     // What was deleted is on no list, and its issuer can register its public id again.
-    await expectAnswer(service.admin('GET', `${path}?public_id=${renamed}`), 200, {
+    await expectResponse(service.admin('GET', `${path}?public_id=${renamed}`), 200, {
       items: [],
       next_cursor: null,
     });
@@ -601,7 +601,7 @@ describe.each(KINDS)('$kind', ({ kind, missing, needed, defaults, changed }) => 
     const id = randomUUID();
     const made = await create({ id: id.toUpperCase(), public_id: freshName() });
     expect(made.json()).toMatchObject({ id });
-    await expectAnswer(create({ id, public_id: freshName() }), 409, ID_TAKEN);
+    await expectResponse(create({ id, public_id: freshName() }), 409, ID_TAKEN);
   });
 
   const takenByRow = (id: string): object => takenBy(path.slice(1, -1), id, tenant.issuerId);
@@ -611,11 +611,11 @@ describe.each(KINDS)('$kind', ({ kind, missing, needed, defaults, changed }) => 
     const first = await create({ public_id, delivery_type: 'private' });
     expect(first.status).toBe(201);
     const taken = takenByRow((first.json() as { id: string }).id);
-    await expectAnswer(create({ public_id, delivery_type: 'private' }), 409, taken);
+    await expectResponse(create({ public_id, delivery_type: 'private' }), 409, taken);
     const other = await create({ public_id, delivery_type: 'upload' });
     expect(other.status).toBe(201);
     const { id } = other.json() as { id: string };
-    await expectAnswer(service.admin('PATCH', `${path}/${id}`, { delivery_type: 'private' }), 409, taken);
+    await expectResponse(service.admin('PATCH', `${path}/${id}`, { delivery_type: 'private' }), 409, taken);
   });
 
   it.each(['images', 'overlays'])(
@@ -628,17 +628,17 @@ describe.each(KINDS)('$kind', ({ kind, missing, needed, defaults, changed }) => 
       for (const delivery_type of ['private', 'upload', 'authenticated']) {
         const foreign = { issuer_id: neighbour.issuerId, public_id, delivery_type };
         const body = other === 'images' ? { ...foreign, version: 1 } : foreign;
-        await expectAnswer(service.admin('POST', `/${other}`, body), 409, taken);
+        await expectResponse(service.admin('POST', `/${other}`, body), 409, taken);
       }
       const theirs = other === 'images' ? neighbour.imageId : neighbour.overlayId;
-      await expectAnswer(service.admin('PATCH', `/${other}/${theirs}`, { public_id }), 409, taken);
+      await expectResponse(service.admin('PATCH', `/${other}/${theirs}`, { public_id }), 409, taken);
     },
   );
 
   it('of one issuer are made once, however many ask at once', async () => {
     const public_id = freshName();
-    const answers = await Promise.all(Array.from({ length: 8 }, () => create({ public_id })));
-    expect(answers.map(({ status }) => status).toSorted()).toStrictEqual([
+    const responses = await Promise.all(Array.from({ length: 8 }, () => create({ public_id })));
+    expect(responses.map(({ status }) => status).toSorted()).toStrictEqual([
       201,
       ...Array<number>(7).fill(409),
     ]);
@@ -648,22 +648,22 @@ describe.each(KINDS)('$kind', ({ kind, missing, needed, defaults, changed }) => 
     for (let round = 0; round < 5; round++) {
       const public_id = freshName();
       const types = ['private', 'upload', 'authenticated'];
-      const answers = await Promise.all(
+      const responses = await Promise.all(
         [tenant, neighbour].flatMap(({ issuerId }) =>
           types.map((delivery_type) => create({ issuer_id: issuerId, public_id, delivery_type })),
         ),
       );
-      const owners = answers.flatMap((answer) =>
-        answer.status === 201 ? [(answer.json() as { issuer_id: string }).issuer_id] : [],
+      const owners = responses.flatMap((response) =>
+        response.status === 201 ? [(response.json() as { issuer_id: string }).issuer_id] : [],
       );
       expect(new Set(owners).size).toBe(1);
       expect(owners).toHaveLength(3);
-      expect(answers.filter(({ status }) => status === 409)).toHaveLength(3);
+      expect(responses.filter(({ status }) => status === 409)).toHaveLength(3);
     }
   });
 
   it('need an issuer that exists', async () => {
-    await expectAnswer(create({ issuer_id: randomUUID(), public_id: freshName() }), 404, NO_ISSUER);
+    await expectResponse(create({ issuer_id: randomUUID(), public_id: freshName() }), 404, NO_ISSUER);
   });
 
   const HOSTILE = [
@@ -715,15 +715,15 @@ describe.each(KINDS)('$kind', ({ kind, missing, needed, defaults, changed }) => 
   ];
 
   it.each(HOSTILE)('refuse the public id %j, made, changed and listed', async (public_id) => {
-    for (const answer of [
+    for (const response of [
       await create({ public_id }),
       await service.admin('PATCH', fill(`${path}/{id}`, tenant), { public_id }),
       ...(typeof public_id === 'string' && public_id.isWellFormed()
         ? [await service.admin('GET', `${path}?public_id=${encodeURIComponent(public_id)}`)]
         : []),
     ]) {
-      expect(answer.status).toBe(422);
-      const { errors, ...rest } = answer.json() as { errors: { key: string; detail: string }[] };
+      expect(response.status).toBe(422);
+      const { errors, ...rest } = response.json() as { errors: { key: string; detail: string }[] };
       expect(rest).toMatchObject({ code: 'invalid_request' });
       expect(errors).toStrictEqual([{ key: 'public_id', detail: expect.stringMatching(/^must /) as string }]);
     }
@@ -741,13 +741,13 @@ describe.each(KINDS)('$kind', ({ kind, missing, needed, defaults, changed }) => 
   ])('keep the public id %j as it is', async (public_id) => {
     const { items: before } = await list(public_id);
     expect(before).toStrictEqual([]);
-    const row = await expectAnswer(create({ public_id }), 201, {
+    const row = await expectResponse(create({ public_id }), 201, {
       id: uuid,
       issuer_id: tenant.issuerId,
       public_id,
       ...defaults,
-      created_at: moment,
-      updated_at: moment,
+      created_at: instant,
+      updated_at: instant,
     });
     expect((await list(public_id)).items).toStrictEqual([row]);
     // Its bytes are its identity.
@@ -771,12 +771,12 @@ describe.each(KINDS)('$kind', ({ kind, missing, needed, defaults, changed }) => 
     ['created_at', '2020-01-01T00:00:00Z', 'is unknown'],
   ])('refuse %s %j, made and changed', async (member, value, detail) => {
     const body = invalid([member, detail]);
-    await expectAnswer(create({ public_id: freshName(), [member]: value }), 422, body);
-    await expectAnswer(service.admin('PATCH', fill(`${path}/{id}`, tenant), { [member]: value }), 422, body);
+    await expectResponse(create({ public_id: freshName(), [member]: value }), 422, body);
+    await expectResponse(service.admin('PATCH', fill(`${path}/{id}`, tenant), { [member]: value }), 422, body);
   });
 
   it.each(['id', 'issuer_id'])('keep their %s', async (member) => {
-    await expectAnswer(
+    await expectResponse(
       service.admin('PATCH', fill(`${path}/{id}`, tenant), { [member]: neighbour.issuerId }),
       422,
       invalid([member, 'is unknown']),
@@ -787,8 +787,8 @@ describe.each(KINDS)('$kind', ({ kind, missing, needed, defaults, changed }) => 
     'refuse %j as id and as issuer_id',
     async (value) => {
       const body = { public_id: freshName() };
-      await expectAnswer(create({ ...body, id: value }), 422, invalid(['id', 'must be a UUID']));
-      await expectAnswer(
+      await expectResponse(create({ ...body, id: value }), 422, invalid(['id', 'must be a UUID']));
+      await expectResponse(
         create({ ...body, issuer_id: value }),
         422,
         invalid(['issuer_id', 'must be a UUID']),
@@ -797,9 +797,9 @@ describe.each(KINDS)('$kind', ({ kind, missing, needed, defaults, changed }) => 
   );
 
   it('name every fault at once', async () => {
-    const answer = await service.admin('POST', path, { evil: 1 });
-    expect(answer.status).toBe(422);
-    const { errors } = answer.json() as { errors: { key: string }[] };
+    const response = await service.admin('POST', path, { evil: 1 });
+    expect(response.status).toBe(422);
+    const { errors } = response.json() as { errors: { key: string }[] };
     expect(errors.map(({ key }) => key).toSorted()).toStrictEqual(
       ['evil', 'issuer_id', 'public_id', ...(kind === 'images' ? ['version'] : [])].toSorted(),
     );
@@ -813,9 +813,9 @@ describe.each(KINDS)('$kind', ({ kind, missing, needed, defaults, changed }) => 
     };
     const ids = await Promise.all(Array.from({ length: 12 }, () => add()));
     const list = async (query: string): Promise<{ ids: string[]; next: string | null }> => {
-      const answer = await service.admin('GET', `${path}?issuer_id=${owner.id}${query}`);
-      expect(answer.status).toBe(200);
-      const { items, next_cursor } = answer.json() as { items: { id: string }[]; next_cursor: string | null };
+      const response = await service.admin('GET', `${path}?issuer_id=${owner.id}${query}`);
+      expect(response.status).toBe(200);
+      const { items, next_cursor } = response.json() as { items: { id: string }[]; next_cursor: string | null };
       return { ids: items.map(({ id }) => id), next: next_cursor };
     };
     expect(await list('')).toStrictEqual({ ids: ids.toSorted(), next: null });
@@ -880,8 +880,8 @@ describe('images alone', () => {
   ])('refuse %s %j, made and changed', async (member, value, detail) => {
     const body = invalid([member, detail]);
     const row = { issuer_id: tenant.issuerId, public_id: freshName(), version: 1, [member]: value };
-    await expectAnswer(service.admin('POST', '/images', row), 422, body);
-    await expectAnswer(service.admin('PATCH', `/images/${tenant.imageId}`, { [member]: value }), 422, body);
+    await expectResponse(service.admin('POST', '/images', row), 422, body);
+    await expectResponse(service.admin('PATCH', `/images/${tenant.imageId}`, { [member]: value }), 422, body);
   });
 
   it.each([1, 1_764_000_000, 999_999_999_999_999])('keep the version %i to the digit', async (version) => {
@@ -891,7 +891,7 @@ describe('images alone', () => {
       version,
     });
     expect(image.version).toBe(version);
-    const { shown } = await service.image(`/images/${image.id}?token=${tenant.seal()}`);
+    const { shown } = await service.image(`/images/${image.id}?token=${tenant.sign()}`);
     expect(shown?.version).toBe(String(version));
   });
 
@@ -908,7 +908,7 @@ describe('images alone', () => {
 
   it('need a version', async () => {
     const row = { issuer_id: tenant.issuerId, public_id: freshName() };
-    await expectAnswer(service.admin('POST', '/images', row), 422, invalid(['version', VERSION]));
+    await expectResponse(service.admin('POST', '/images', row), 422, invalid(['version', VERSION]));
   });
 
   it('change what the next redirect shows', async () => {
@@ -932,9 +932,9 @@ describe('overlays alone', () => {
   it.each(['a:b', 'text:x', 'fetch/x', 'video/x', 'private/x', 'upload/x'])(
     'refuse a public id that a layer cannot name: %s',
     async (public_id) => {
-      const answer = await service.admin('POST', '/overlays', { issuer_id: tenant.issuerId, public_id });
-      expect(answer.status).toBe(422);
-      expect(answer.json()).toMatchObject({ errors: [{ key: 'public_id' }] });
+      const response = await service.admin('POST', '/overlays', { issuer_id: tenant.issuerId, public_id });
+      expect(response.status).toBe(422);
+      expect(response.json()).toMatchObject({ errors: [{ key: 'public_id' }] });
     },
   );
 
@@ -966,12 +966,12 @@ describe('changes that come at once', () => {
     [
       'an issuer and its policy',
       ({ issuerId }) => `/issuers/${issuerId}`,
-      (round) => [{ not_before: momentOf(round) }, { policy: { max_steps: round + 1 } }],
+      (round) => [{ not_before: instantOf(round) }, { policy: { max_steps: round + 1 } }],
     ],
     [
       'a key',
       ({ issuerId, keyId }) => `/issuers/${issuerId}/keys/${keyId}`,
-      (round) => [{ not_before: momentOf(round) }, { not_after: momentOf(100 + round) }],
+      (round) => [{ not_before: instantOf(round) }, { not_after: instantOf(100 + round) }],
     ],
     [
       'an image',
@@ -987,16 +987,16 @@ describe('changes that come at once', () => {
       ],
     ],
   ];
-  const momentOf = (round: number): string => new Date(Date.UTC(2001, 0, round + 1)).toISOString();
+  const instantOf = (round: number): string => new Date(Date.UTC(2001, 0, round + 1)).toISOString();
 
   it.each(PAIRS)('to other members of %s undo each other in no round', async (_, pathOf, pairOf) => {
     const owner = await createTenant(service, { publicId: freshName(), overlayPublicId: freshName() });
     const path = pathOf(owner);
     for (let round = 0; round < ROUNDS; round++) {
       const pair = pairOf(round);
-      const answers = await Promise.all(pair.map((change) => service.admin('PATCH', path, change)));
-      for (const [index, answer] of answers.entries()) {
-        expect([answer.status, answer.json()]).toMatchObject([200, pair[index] ?? {}]);
+      const responses = await Promise.all(pair.map((change) => service.admin('PATCH', path, change)));
+      for (const [index, response] of responses.entries()) {
+        expect([response.status, response.json()]).toMatchObject([200, pair[index] ?? {}]);
       }
       const { keys, ...row } = (await service.admin('GET', path.replace(/\/keys\/.*/, ''))).json() as Body & {
         keys?: readonly Body[];
@@ -1015,11 +1015,11 @@ describe('changes that come at once', () => {
     for (let round = 0; round < ROUNDS; round++) {
       const clear = await service.admin('PATCH', path, { not_before: null, not_after: null });
       expect(clear.status).toBe(200);
-      const answers = await Promise.all([
-        service.admin('PATCH', path, { not_before: momentOf(2) }),
-        service.admin('PATCH', path, { not_after: momentOf(1) }),
+      const responses = await Promise.all([
+        service.admin('PATCH', path, { not_before: instantOf(2) }),
+        service.admin('PATCH', path, { not_after: instantOf(1) }),
       ]);
-      expect(answers.map(({ status }) => status).sort()).toStrictEqual([200, 422]);
+      expect(responses.map(({ status }) => status).sort()).toStrictEqual([200, 422]);
     }
   });
 
@@ -1031,8 +1031,8 @@ describe('changes that come at once', () => {
         ...[1, 2, 3].map(() => service.admin('POST', `/issuers/${id}/keys`, {})),
       ]);
       expect(gone.status).toBe(204);
-      for (const answer of added) {
-        if (answer.status !== 201) await expectAnswer(answer, 404, NO_ISSUER);
+      for (const response of added) {
+        if (response.status !== 201) await expectResponse(response, 404, NO_ISSUER);
       }
     }
   });
@@ -1053,12 +1053,12 @@ describe('rows that do not exist', () => {
       const kind = path.split('/')[1] ?? '';
       for (const id of IDS) {
         const filled = path.replace('{id}', id).replace('{key_id}', tenant.keyId);
-        await expectAnswer(service.admin(method, filled, body), 404, NONE[kind]);
+        await expectResponse(service.admin(method, filled, body), 404, NONE[kind]);
       }
       if (!path.includes('{key_id}')) return;
       for (const id of [...IDS, neighbour.keyId]) {
         const filled = path.replace('{id}', tenant.issuerId).replace('{key_id}', id);
-        await expectAnswer(service.admin(method, filled, body), 404, NO_KEY);
+        await expectResponse(service.admin(method, filled, body), 404, NO_KEY);
       }
     },
   );
@@ -1092,7 +1092,7 @@ describe('lists', () => {
       ).map(([query, key, detail]) => [kind, query, key, detail] as const),
     ),
   )('of %s refuse %s', async (kind, query, key, detail) => {
-    await expectAnswer(service.admin('GET', `/${kind}?${query}`), 422, invalid([key, detail]));
+    await expectResponse(service.admin('GET', `/${kind}?${query}`), 422, invalid([key, detail]));
   });
 
   it.each([
@@ -1103,9 +1103,9 @@ describe('lists', () => {
     ['overlays', `issuer_id=${randomUUID()}&issuer_id=${randomUUID()}`, 'issuer_id'],
     ['images', 'public_id[]=x', 'public_id[]'],
   ])('of %s refuse the filter %s', async (kind, query, key) => {
-    const answer = await service.admin('GET', `/${kind}?${query}`);
-    expect(answer.status).toBe(422);
-    expect(answer.json()).toMatchObject({ errors: [{ key }] });
+    const response = await service.admin('GET', `/${kind}?${query}`);
+    expect(response.status).toBe(422);
+    expect(response.json()).toMatchObject({ errors: [{ key }] });
   });
 
   it('are not changed by the names every object has', async () => {
@@ -1144,17 +1144,17 @@ describe('a body', () => {
     ['text', '{"name":"x"}', 'text/plain', 415, 'unsupported_media_type'],
     ['over 64 KiB', `{"name":"${'x'.repeat(65_536)}"}`, 'application/json', 413, 'body_too_large'],
   ])('is refused: %s', async (_, body, type, status, code) => {
-    const answer = await service.admin('POST', '/issuers', body, { 'content-type': type });
-    expect(answer.json()).toMatchObject({ status, code });
-    expect(answer.status).toBe(status);
+    const response = await service.admin('POST', '/issuers', body, { 'content-type': type });
+    expect(response.json()).toMatchObject({ status, code });
+    expect(response.status).toBe(status);
   });
 });
 
 describe('OpenAPI', () => {
   it('lists every route, with its answers', async () => {
-    const answer = await service.get('/docs/openapi.json');
-    expect(answer.status).toBe(200);
-    const { openapi, paths } = answer.json() as { openapi: string; paths: Record<string, object> };
+    const response = await service.get('/docs/openapi.json');
+    expect(response.status).toBe(200);
+    const { openapi, paths } = response.json() as { openapi: string; paths: Record<string, object> };
     expect(openapi).toMatch(/^3\./);
     const listed = Object.entries(paths).flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
@@ -1171,9 +1171,9 @@ describe('OpenAPI', () => {
   });
 
   it('has a page', async () => {
-    const answer = await service.get('/docs');
-    expect(answer.status).toBe(200);
-    expect(answer.headers['content-type']).toMatch(/^text\/html/);
+    const response = await service.get('/docs');
+    expect(response.status).toBe(200);
+    expect(response.headers['content-type']).toMatch(/^text\/html/);
   });
 
   it('is absent with DOCS=off', async () => {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { createDataSource } from '../../src/platform/database/data-source.js';
 import { migrateUnderLock } from '../../src/platform/database/migrate.js';
 import { createAdminKey } from '../support/admin-keys.js';
-import type { Answer } from '../support/http.js';
+import type { HttpResponse } from '../support/http.js';
 import { uploadPictures } from '../support/pictures.js';
 import { createTenant, post, type Tenant } from '../support/seed.js';
 import { startService, type Service } from '../support/service.js';
@@ -50,26 +50,26 @@ let names = 0;
 const freshName = (): string => `audited_${++names}`;
 
 async function list(query = '', headers: Record<string, string> = {}): Promise<EntryPage> {
-  const answer = await service.admin('GET', `/audit?${query}`, undefined, headers);
-  expect(answer.status).toBe(200);
-  return answer.json() as EntryPage;
+  const response = await service.admin('GET', `/audit?${query}`, undefined, headers);
+  expect(response.status).toBe(200);
+  return response.json() as EntryPage;
 }
 
 const last = async (): Promise<Entry | undefined> => (await list('limit=1')).items[0];
 
 /** What a write of the admin API has left in the log, oldest first. */
-async function entriesOf(write: () => Promise<Answer>): Promise<{ answer: Answer; entries: Entry[] }> {
+async function entriesOf(write: () => Promise<HttpResponse>): Promise<{ response: HttpResponse; entries: Entry[] }> {
   const before = BigInt((await last())?.id ?? 0);
-  const answer = await write();
-  expect(answer.status).toBeLessThan(300);
+  const response = await write();
+  expect(response.status).toBeLessThan(300);
   const { items } = await list('limit=100');
   const entries = items.filter(({ id }) => BigInt(id) > before).toReversed();
   for (const { actor, request_id: requestId, at } of entries) {
     expect(actor).toMatch(ENVIRONMENT_KEY);
-    expect(requestId).toBe(answer.headers['x-request-id']);
+    expect(requestId).toBe(response.headers['x-request-id']);
     expect(Math.abs(Date.now() - Date.parse(at))).toBeLessThan(60_000);
   }
-  return { answer, entries };
+  return { response, entries };
 }
 
 const shape = ({ action, row_id, issuer_id, before, after }: Entry): unknown => ({
@@ -91,7 +91,7 @@ const entry = (action: string, row: string, issuer: string | null): object => ({
 describe('every write is recorded with who, what, before and after', () => {
   it('of an issuer and its keys', async () => {
     const made = await entriesOf(() => service.admin('POST', '/issuers', { name: 'Audited' }));
-    const { id, key } = made.answer.json() as { id: string; key: { id: string } };
+    const { id, key } = made.response.json() as { id: string; key: { id: string } };
     expect(made.entries.map(shape)).toStrictEqual([
       entry('issuer.create', id, id),
       entry('issuer_key.create', key.id, id),
@@ -108,7 +108,7 @@ describe('every write is recorded with who, what, before and after', () => {
     });
 
     const added = await entriesOf(() => service.admin('POST', `/issuers/${id}/keys`, {}));
-    const { id: keyId } = added.answer.json() as { id: string };
+    const { id: keyId } = added.response.json() as { id: string };
     expect(added.entries.map(shape)).toStrictEqual([entry('issuer_key.create', keyId, id)]);
     const path = `/issuers/${id}/keys/${keyId}`;
     const ended = await entriesOf(() => service.admin('PATCH', path, { not_after: '2199-01-01T00:00:00Z' }));
@@ -140,7 +140,7 @@ describe('every write is recorded with who, what, before and after', () => {
     const made = await entriesOf(() =>
       service.admin('POST', path, { issuer_id: issuer, public_id: name, ...version }),
     );
-    const { id } = made.answer.json() as { id: string };
+    const { id } = made.response.json() as { id: string };
     expect(made.entries.map(shape)).toStrictEqual([entry(`${kind}.create`, id, issuer)]);
     const changed = await entriesOf(() => service.admin('PATCH', `${path}/${id}`, { public_id: other }));
     expect(changed.entries.map(shape)).toStrictEqual([entry(`${kind}.update`, id, issuer)]);
@@ -157,7 +157,7 @@ describe('every write is recorded with who, what, before and after', () => {
     const made = await entriesOf(() =>
       service.admin('POST', '/admin-keys', { name: 'Audited', scopes: ['read'] }),
     );
-    const { id, prefix } = made.answer.json() as { id: string; prefix: string };
+    const { id, prefix } = made.response.json() as { id: string; prefix: string };
     expect(made.entries.map(shape)).toStrictEqual([entry('admin_key.create', id, null)]);
     expect(made.entries[0]?.after).toMatchObject({ id, prefix, name: 'Audited', scopes: ['read'] });
     const revoked = await entriesOf(() => service.admin('DELETE', `/admin-keys/${id}`));
@@ -185,12 +185,12 @@ describe('every write is recorded with who, what, before and after', () => {
         const { id, headers } = keys[index % 4] ?? { id: '', headers: {} };
         const requestId = randomUUID();
         const body = { issuer_id: tenant.issuerId, public_id: freshName() };
-        const answer = await service.admin('POST', '/overlays', body, {
+        const response = await service.admin('POST', '/overlays', body, {
           ...headers,
           'x-request-id': requestId,
         });
         return {
-          row_id: (answer.json() as { id: string }).id,
+          row_id: (response.json() as { id: string }).id,
           actor: `admin_key:${id}`,
           request_id: requestId,
         };
@@ -338,8 +338,8 @@ describe('the log', () => {
     const id = randomUUID();
     await sql(`ALTER TABLE audit_log ADD CONSTRAINT full_up CHECK (row_id <> '${id}') NOT VALID`);
     try {
-      const answer = await service.admin('POST', '/issuers', { id, name: 'Never' });
-      expect(answer.status).toBe(500);
+      const response = await service.admin('POST', '/issuers', { id, name: 'Never' });
+      expect(response.status).toBe(500);
       expect((await service.admin('GET', `/issuers/${id}`)).status).toBe(404);
     } finally {
       await sql('ALTER TABLE audit_log DROP CONSTRAINT full_up');
@@ -381,8 +381,8 @@ describe('the log', () => {
     ['row_id=%00', 'row_id'],
     ['actor=x', 'actor'],
   ])('refuses the filter %s', async (query, key) => {
-    const answer = await service.admin('GET', `/audit?${query}`);
-    expect(answer.json()).toMatchObject({ status: 422, errors: [{ key }] });
+    const response = await service.admin('GET', `/audit?${query}`);
+    expect(response.json()).toMatchObject({ status: 422, errors: [{ key }] });
   });
 });
 

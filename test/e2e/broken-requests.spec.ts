@@ -224,7 +224,7 @@ async function startOn(node: string): Promise<Target> {
     countConnections: null,
     stop: async () => {
       service.kill('SIGKILL');
-      await service.ended;
+      await service.exited;
       await database.drop();
     },
   };

@@ -13,7 +13,7 @@ const SIZE = { width: 600, crop: 'fit' } as const;
 const WATERMARK = { overlay: SEED.overlayId, width: 150, flags: 'tiled' } as const;
 
 /** What a page saw of its one picture. */
-interface Sight {
+interface PageView {
   readonly event: 'load' | 'error';
   readonly width: number;
   /** Status of every answer on the way, the redirect's first. */
@@ -24,7 +24,7 @@ interface Sight {
   readonly pixels: Buffer;
 }
 
-interface Answer {
+interface BrowserResponse {
   readonly status: number;
   readonly location: string | undefined;
 }
@@ -33,21 +33,21 @@ interface Answer {
  * Every answer that reaches the browser, by Chromium's own protocol: a refusal to an `<img>` of another origin is
  * kept from the page, and from Playwright's events.
  */
-async function recordAnswers(page: Page): Promise<(origin: string) => readonly Answer[]> {
+async function recordResponses(page: Page): Promise<(origin: string) => readonly BrowserResponse[]> {
   const session = await page.context().newCDPSession(page);
   const urls = new Map<string, string>();
-  const answers: (Answer & { readonly request: string })[] = [];
+  const responses: (BrowserResponse & { readonly request: string })[] = [];
   session.on('Network.requestWillBeSent', ({ requestId, request }) => {
     // A redirect keeps the id; its first URL tells whom it is of.
     if (!urls.has(requestId)) urls.set(requestId, request.url);
   });
   session.on('Network.responseReceivedExtraInfo', ({ requestId, statusCode, headers }) => {
     const location = headers['Location'] ?? headers['location'];
-    answers.push({ request: requestId, status: statusCode, location });
+    responses.push({ request: requestId, status: statusCode, location });
   });
   await session.send('Network.enable');
   return (origin) =>
-    answers
+    responses
       .filter(({ request }) => urls.get(request)?.startsWith(origin) === true)
       .map(({ status, location }) => ({ status, location }));
 }
@@ -80,23 +80,23 @@ describe.runIf(hasBrowser())('a sealed picture in a page of another origin', () 
 
   /** A token in which these steps are sealed, as any issuer's backend makes it. */
   const mint = (transformations: readonly unknown[]): string =>
-    sealWith(secret, { iss: SEED.issuerId, transformations, sharinpix: { download: false } });
+    signWith(secret, { iss: SEED.issuerId, transformations, sharinpix: { download: false } });
   const imageUrl = (token: string): string => `${service.url}/images/${SEED.imageId}?token=${token}`;
 
-  async function look(src: string): Promise<Sight> {
+  async function look(src: string): Promise<PageView> {
     const context = await browser.newContext({ viewport: { width: 640, height: 480 } });
     try {
       const page: Page = await context.newPage();
-      const answers = await recordAnswers(page);
+      const responses = await recordResponses(page);
       const { port } = site.address() as AddressInfo;
       await page.goto(`http://127.0.0.1:${port}/?src=${encodeURIComponent(src)}`);
       const picture = page.locator('#picture[data-event]');
       await picture.waitFor({ state: 'attached' });
-      const event = (await picture.getAttribute('data-event')) as Sight['event'];
+      const event = (await picture.getAttribute('data-event')) as PageView['event'];
       const width = await picture.evaluate((element: { naturalWidth: number }) => element.naturalWidth);
       const shot = await page.screenshot({ clip: { x: 0, y: 0, width: 600, height: 400 } });
       const pixels = await sharp(shot).removeAlpha().raw().toBuffer();
-      const ofService = answers(service.url);
+      const ofService = responses(service.url);
       return {
         event,
         width,
@@ -124,8 +124,8 @@ describe.runIf(hasBrowser())('a sealed picture in a page of another origin', () 
   it('is watermarked on the screen, tile by tile', async () => {
     const marked = await look(imageUrl(mint([SIZE, WATERMARK])));
     const plain = await look(imageUrl(mint([SIZE])));
-    for (const sight of [marked, plain]) {
-      expect(sight).toMatchObject({ event: 'load', width: 600, statuses: [302, 200] });
+    for (const view of [marked, plain]) {
+      expect(view).toMatchObject({ event: 'load', width: 600, statuses: [302, 200] });
     }
     for (let y = 0; y + 75 <= 400; y += 75) {
       for (let x = 0; x < 600; x += 150) {
@@ -139,8 +139,8 @@ describe.runIf(hasBrowser())('a sealed picture in a page of another origin', () 
     const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as Record<string, unknown>;
     const forged = Buffer.from(JSON.stringify({ ...claims, transformations: [SIZE] })).toString('base64url');
     expect(forged).not.toBe(payload);
-    const sight = await look(imageUrl([header, forged, mac].join('.')));
-    expect(sight).toMatchObject({ event: 'error', width: 0, statuses: [401] });
+    const view = await look(imageUrl([header, forged, mac].join('.')));
+    expect(view).toMatchObject({ event: 'error', width: 0, statuses: [401] });
   });
 
   it('is not there with one character of the signed URL changed', async () => {

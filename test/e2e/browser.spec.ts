@@ -40,7 +40,7 @@ afterAll(() => service.close());
 
 /** Approves what a client was redirected to. */
 const approve = (location: string): unknown =>
-  service.approve(location, tenant.imageId, new URLSearchParams(path.split('?')[1]).get('token') ?? '');
+  service.assertAllowed(location, tenant.imageId, new URLSearchParams(path.split('?')[1]).get('token') ?? '');
 
 describe('a real client in blank mode', () => {
   it.runIf(found('curl', hasCurl))('follows the redirect to a picture: curl -L', async () => {
@@ -70,11 +70,11 @@ describe('a real client in blank mode', () => {
       });
       try {
         const tab = await browser.newPage();
-        const answers: { status: number; location: string | undefined; type: string | undefined }[] = [];
+        const responses: { status: number; location: string | undefined; type: string | undefined }[] = [];
         tab.on('response', (response) => {
           const headers = response.headers();
           if (!response.url().startsWith(service.url)) return;
-          answers.push({
+          responses.push({
             status: response.status(),
             location: headers['location'],
             type: headers['content-type'],
@@ -98,7 +98,7 @@ describe('a real client in blank mode', () => {
         expect(naturalWidth).toBeGreaterThan(0);
         expect(naturalHeight).toBeGreaterThan(0);
 
-        const [redirect, picture, ...others] = answers;
+        const [redirect, picture, ...others] = responses;
         expect(redirect).toMatchObject({ status: 302, type: 'text/html; charset=utf-8' });
         expect(approve(redirect?.location ?? '')).toMatchObject({
           prefix: `${service.url}/assets/blank.jpg`,

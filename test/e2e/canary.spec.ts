@@ -4,19 +4,19 @@ import pg from 'pg';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDataSource } from '../../src/platform/database/data-source.js';
-import { request, sendRaw, type Answer } from '../support/http.js';
+import { request, sendRaw, type HttpResponse } from '../support/http.js';
 import { parseLocation } from '../support/location-parser.js';
 import { findPostgresProgram } from '../support/postgres-server.js';
-import { sealWith } from '../support/seed.js';
+import { signWith } from '../support/seed.js';
 import {
   spawnBuilt,
   startServiceProcess,
-  type Ended,
+  type ProcessExit,
   type ServiceProcess,
 } from '../support/service-process.js';
 import { CLOUD, TEST_VARIABLES } from '../support/service.js';
 import { startCollector, type Collector } from '../support/collector.js';
-import { findSecrets, spellingsOf } from '../support/spellings.js';
+import { findSecrets, encodingsOf } from '../support/secret-encodings.js';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
 import { waitUntil } from '../support/wait-until.js';
 
@@ -33,41 +33,41 @@ const MARKER = `marker-${randomBytes(9).toString('hex')}`;
 /** By name, in every spelling. */
 const secrets = new Map<string, readonly string[]>();
 /** What was answered, and which secrets it may show. */
-const answers: { readonly what: string; readonly text: string; readonly may: readonly string[] }[] = [];
+const responses: { readonly what: string; readonly text: string; readonly may: readonly string[] }[] = [];
 
 let database: TestDatabase;
 let service: ServiceProcess;
 let collector: Collector;
-let ended: Ended;
-let refusedStart: Ended;
+let ended: ProcessExit;
+let refusedStart: ProcessExit;
 let dump: string;
 
 function keep(name: string, ...values: readonly (string | Buffer)[]): void {
-  secrets.set(name, [...(secrets.get(name) ?? []), ...values.flatMap(spellingsOf)]);
+  secrets.set(name, [...(secrets.get(name) ?? []), ...values.flatMap(encodingsOf)]);
 }
 
 /** A request whose whole answer is kept. @param may Names of secrets that it is made to show. */
-async function ask(
+async function sendRequest(
   method: string,
   path: string,
   options: { body?: unknown; headers?: Record<string, string>; may?: readonly string[] } = {},
-): Promise<Answer> {
+): Promise<HttpResponse> {
   const { body, headers = {}, may = [] } = options;
-  const answer = await request({ port: service.port, path, method, body, headers });
-  answers.push({
-    what: `${method} ${path.replace(/\?.*/, '')} ${answer.status}`,
-    text: `${answer.rawHeaders.join('\n')}\n${answer.text}`,
+  const response = await request({ port: service.port, path, method, body, headers });
+  responses.push({
+    what: `${method} ${path.replace(/\?.*/, '')} ${response.status}`,
+    text: `${response.rawHeaders.join('\n')}\n${response.text}`,
     may,
   });
-  return answer;
+  return response;
 }
 const admin = (
   method: string,
   path: string,
   body?: unknown,
   { may = [], key }: { may?: readonly string[]; key?: string } = {},
-): Promise<Answer> =>
-  ask(method, `/admin${path}`, {
+): Promise<HttpResponse> =>
+  sendRequest(method, `/admin${path}`, {
     body,
     may,
     headers: {
@@ -101,18 +101,18 @@ beforeAll(async () => {
   service = await startServiceProcess(variables);
   await live();
   service.kill('SIGTERM');
-  ended = await service.ended;
+  ended = await service.exited;
   dump = await dumpAll();
   const bad = {
     CLOUDINARY_URL: `cloudinary://1:${API_SECRET}@${CLOUD}?x=${API_SECRET}`,
     ADMIN_API_KEYS: `${ADMIN_KEY} x`,
   };
   const refused = spawnBuilt('server/main.js', { ...variables, ...bad, SECRETS_KEY: API_SECRET, PORT: '0' });
-  refusedStart = await refused.ended;
+  refusedStart = await refused.exited;
 }, 120_000);
 afterAll(async () => {
   service.kill('SIGKILL');
-  await service.ended;
+  await service.exited;
   await database.drop();
   await collector.close();
 });
@@ -146,25 +146,25 @@ async function live(): Promise<void> {
   await admin('POST', `/issuers/${issuer.id}/revocations`, { jti: revoked });
 
   const seal = (claims: object = {}, secret = OWN_SECRET): string => {
-    const token = sealWith(secret, { iss: issuer.id, ...claims });
+    const token = signWith(secret, { iss: issuer.id, ...claims });
     keep('token', token, ...token.split('.').slice(1));
     return token;
   };
   const path = (claims?: object, what = ''): string => `/images/${image.id}${what}?token=${seal(claims)}`;
   const steps = [{ overlay: overlay.id }, { width: 7 }];
 
-  const shown = await ask('GET', path({ transformations: steps }), { may: ['signature'] });
+  const shown = await sendRequest('GET', path({ transformations: steps }), { may: ['signature'] });
   expect(shown.status).toBe(302);
   keep('signature', `s--${parseLocation(shown.headers.location ?? '').signature}--`);
-  await ask('HEAD', path({ transformations: steps }), { may: ['signature'] });
-  await ask('GET', path({ transformations: steps }, '/explain'), { may: ['signature'] });
+  await sendRequest('HEAD', path({ transformations: steps }), { may: ['signature'] });
+  await sendRequest('GET', path({ transformations: steps }, '/explain'), { may: ['signature'] });
   const deliveries = [
     { image_id: image.id, token: seal({ transformations: steps }) },
     { image_id: randomUUID(), token: seal() },
     { image_id: image.id, token: `${seal()}x` },
     { token: 7 },
   ];
-  await ask('POST', '/deliveries', { body: { deliveries }, may: ['signature'] });
+  await sendRequest('POST', '/deliveries', { body: { deliveries }, may: ['signature'] });
 
   for (const claims of [
     { exp: 1 },
@@ -181,7 +181,7 @@ async function live(): Promise<void> {
     { iss: randomUUID() },
     { iss: 'x' },
   ]) {
-    for (const what of ['', '/explain']) await ask('GET', path(claims, what));
+    for (const what of ['', '/explain']) await sendRequest('GET', path(claims, what));
   }
   const token = seal();
   const forged = seal({}, 'z'.repeat(32));
@@ -193,20 +193,20 @@ async function live(): Promise<void> {
     },
   });
   for (const each of [token, forged, `${token}x`, token.slice(0, -9)]) {
-    await ask('GET', `/images/${randomUUID()}?token=${each}`, bearer(each));
-    await ask('GET', `/images/${each}?token=${each}`, bearer(each));
-    await ask('GET', `/images/${each}`);
-    await ask('GET', `/images/%zz?token=${each}`);
-    await ask('GET', `/${each}?${each}`);
-    await ask('GET', '/admin/issuers', bearer(each));
-    await ask('GET', `/admin/issuers/${each}`, bearer(adminKey.key));
-    await ask('PUT', `/images/${image.id}?token=${each}`);
+    await sendRequest('GET', `/images/${randomUUID()}?token=${each}`, bearer(each));
+    await sendRequest('GET', `/images/${each}?token=${each}`, bearer(each));
+    await sendRequest('GET', `/images/${each}`);
+    await sendRequest('GET', `/images/%zz?token=${each}`);
+    await sendRequest('GET', `/${each}?${each}`);
+    await sendRequest('GET', '/admin/issuers', bearer(each));
+    await sendRequest('GET', `/admin/issuers/${each}`, bearer(adminKey.key));
+    await sendRequest('PUT', `/images/${image.id}?token=${each}`);
   }
   for (const wrong of [OWN_SECRET, API_SECRET, issuer.key.secret, `${ADMIN_KEY}x`]) {
-    await ask('GET', '/admin/issuers', bearer(wrong));
+    await sendRequest('GET', '/admin/issuers', bearer(wrong));
   }
-  await ask('GET', `/images/${image.id}?width=${token}`);
-  await ask('GET', `/images/${image.id}?token=${token}&token=${token}`);
+  await sendRequest('GET', `/images/${image.id}?width=${token}`);
+  await sendRequest('GET', `/images/${image.id}?token=${token}&token=${token}`);
   await admin('POST', keys, { secret: `${OWN_SECRET} with a space` });
   await admin('POST', keys, { secret: OWN_SECRET, algorithm: OWN_SECRET });
   await admin('POST', keys, { secret: OWN_SECRET, not_before: 'soon' });
@@ -221,9 +221,9 @@ async function live(): Promise<void> {
     `GET /images/x?token=${token}${'x'.repeat(20_000)} HTTP/1.1\r\nHost: x\r\n\r\n`,
     `${token}\r\n\r\n`,
   ]) {
-    answers.push({ what: 'what cannot be read', text: (await sendRaw(service.port, bytes)).text, may: [] });
+    responses.push({ what: 'what cannot be read', text: (await sendRaw(service.port, bytes)).text, may: [] });
   }
-  await breakTheDatabase(issuer.id, seal());
+  await breakDatabase(issuer.id, seal());
   for (const each of [
     '/health/live',
     '/health/ready',
@@ -232,9 +232,9 @@ async function live(): Promise<void> {
     '/docs/openapi.json',
     '/nowhere',
   ]) {
-    await ask('GET', each);
+    await sendRequest('GET', each);
   }
-  const measured = await ask('GET', '/metrics', { headers: { authorization: `Bearer ${ADMIN_KEY}` } });
+  const measured = await sendRequest('GET', '/metrics', { headers: { authorization: `Bearer ${ADMIN_KEY}` } });
   expect(measured.status).toBe(200);
   expect(measured.text).toContain('code="invalid_transformation"');
   const audit = await admin('GET', '/audit?limit=100');
@@ -242,7 +242,7 @@ async function live(): Promise<void> {
 }
 
 /** A stored secret that was altered, and then no database at all: what a driver says of it comes to be logged. */
-async function breakTheDatabase(issuerId: string, token: string): Promise<void> {
+async function breakDatabase(issuerId: string, token: string): Promise<void> {
   const url = withPassword(database.variables['DATABASE_URL']).DATABASE_URL;
   if (url === undefined) return;
   const server = new URL(url);
@@ -256,19 +256,19 @@ async function breakTheDatabase(issuerId: string, token: string): Promise<void> 
   );
   await waitUntil(
     'an altered secret is refused',
-    async () => (await ask('GET', `/images/${randomUUID()}?token=${token}`)).status === 503,
+    async () => (await sendRequest('GET', `/images/${randomUUID()}?token=${token}`)).status === 503,
   );
   await own.end();
   const client = new pg.Client({ connectionString: server.href });
   await client.connect();
   await client.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
   await client.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1`, [name]);
-  await ask('GET', `/images/${randomUUID()}?token=${sealWith(OWN_SECRET, { iss: randomUUID() })}`);
+  await sendRequest('GET', `/images/${randomUUID()}?token=${signWith(OWN_SECRET, { iss: randomUUID() })}`);
   await admin('POST', `/issuers/${issuerId}/keys`, { secret: OWN_SECRET });
-  await ask('GET', '/health/ready');
+  await sendRequest('GET', '/health/ready');
   await client.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
   await client.end();
-  await waitUntil('it is whole again', async () => (await ask('GET', '/health/ready')).status === 200);
+  await waitUntil('it is whole again', async () => (await sendRequest('GET', '/health/ready')).status === 200);
 }
 
 /** The database's URL with a password in it, which the server does not ask for. */
@@ -308,7 +308,7 @@ async function readTables(dataSource: DataSource): Promise<string[]> {
 
 describe('the search', () => {
   it('finds a secret in whatever spelling, and nothing where there is none', () => {
-    const known = new Map([['key', spellingsOf('se/cret+key=1?')]]);
+    const known = new Map([['key', encodingsOf('se/cret+key=1?')]]);
     const bytes = Buffer.from('se/cret+key=1?');
     const within = (encoding: 'base64' | 'base64url'): string[] =>
       ['', 'a', 'ab', 'abc'].map((before) => Buffer.from(`${before}se/cret+key=1?}"`).toString(encoding));
@@ -342,15 +342,15 @@ describe('no secret, token or signature', () => {
   });
 
   it('is in an answer, but what was asked for', () => {
-    const shown = answers.map(({ what, text, may }) => ({
+    const shown = responses.map(({ what, text, may }) => ({
       what,
       found: findSecrets(text, secrets).filter((name) => !may.includes(name)),
     }));
     expect(shown.filter(({ found }) => found.length > 0)).toStrictEqual([]);
     // The ones that may show a secret do: they would be found.
-    const asked = answers.filter(({ may, what }) => may.length > 0 && !what.startsWith('HEAD'));
+    const asked = responses.filter(({ may, what }) => may.length > 0 && !what.startsWith('HEAD'));
     for (const { text, may } of asked) expect(findSecrets(text, secrets)).toStrictEqual(may);
-    expect(new Set(answers.map(({ what }) => what.slice(-3)))).toContain('422');
+    expect(new Set(responses.map(({ what }) => what.slice(-3)))).toContain('422');
   });
 
   it('is in a span', () => {

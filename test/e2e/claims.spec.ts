@@ -28,7 +28,7 @@ async function setPolicy(policy: object): Promise<void> {
 
 /** The problem of a token, which the redirect, its explanation and a delivery report alike. */
 async function problemOf(claims: Claims, pathId = tenant.imageId): Promise<unknown> {
-  const token = tenant.seal(claims);
+  const token = tenant.sign(claims);
   const { json, headers } = await service.image(`/images/${pathId}?token=${token}`);
   const explained = await service.image(`/images/${pathId}/explain?token=${token}`);
   expect(explained.json()).toStrictEqual(json());
@@ -43,7 +43,7 @@ async function problemOf(claims: Claims, pathId = tenant.imageId): Promise<unkno
 
 /** An explanation, beside a redirect that was approved. */
 async function explain(claims: Claims, pathId = tenant.imageId): Promise<Record<string, unknown>> {
-  const token = tenant.seal(claims);
+  const token = tenant.sign(claims);
   const { status, shown, text } = await service.image(`/images/${pathId}?token=${token}`);
   expect(status, text).toBe(302);
   const { json } = await service.image(`/images/${pathId}/explain?token=${token}`);

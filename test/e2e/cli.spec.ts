@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { decodeProtectedHeader, jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { built } from '../support/built.js';
-import { approveLocation } from '../support/location-parser.js';
-import { SEED, sealWith } from '../support/seed.js';
+import { assertLocation } from '../support/location-parser.js';
+import { SEED, signWith } from '../support/seed.js';
 import { ADMIN_KEY, startService, TEST_VARIABLES, type Service } from '../support/service.js';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
 
@@ -337,17 +337,17 @@ describe.each(PLACES)('on $place', ({ open }) => {
         { width: 101, height: 102, crop: 'fit' },
       ]),
     );
-    expect(stderr).toBe(UNBOUND + ENDLESS);
+    expect(stderr).toBe(UNBOUND + UNLIMITED);
     const json = stdout.trim();
     const service = await place.serve();
     const { pathname, search } = new URL(pairs);
-    const answers = [
+    const responses = [
       await service.get(`${pathname}${search}`),
       await service.get(`/images/${SEED.imageId}?token=${json}`),
     ];
-    for (const { status, headers } of answers) {
+    for (const { status, headers } of responses) {
       expect(status).toBe(302);
-      const { components } = approveLocation(headers.location ?? '', { ...APPROVED, steps: 2 });
+      const { components } = assertLocation(headers.location ?? '', { ...APPROVED, steps: 2 });
       expect(components.slice(3)).toStrictEqual([
         `fl_tiled,l_private:${SEED.overlayPublicId},w_200`,
         'c_fit,h_102,w_101',
@@ -392,8 +392,8 @@ describe.each(once ? PLACES : [])('what is explained and refused on $place', ({ 
 
     expect({ code, stderr }).toStrictEqual({ code: 0, stderr: '' });
     const { 'signed URL': url = '', 'redirects to': location = '' } = rowsOf(stdout);
-    approveLocation(url, { ...APPROVED, steps: 2 });
-    approveLocation(location, { ...APPROVED, steps: 2 });
+    assertLocation(url, { ...APPROVED, steps: 2 });
+    assertLocation(location, { ...APPROVED, steps: 2 });
     expect(stdout).toBe(`\
 image      ${SEED.imageId}
 issuer     ${SEED.issuerId}
@@ -433,7 +433,7 @@ redirects to  ${location}
   });
 
   it('shows claims that have no effect', async () => {
-    const token = sealWith(secret, {
+    const token = signWith(secret, {
       iss: SEED.issuerId,
       aud: 'x',
       download: false,
@@ -596,10 +596,10 @@ describeOnce('token mint', () => {
   });
 
   it.each([
-    { args: [], notes: UNBOUND + ENDLESS },
+    { args: [], notes: UNBOUND + UNLIMITED },
     { args: ['--expires-in', '1h'], notes: UNBOUND },
-    { args: ['--image', SEED.imageId], notes: ENDLESS },
-    { args: ['--image', SEED.imageId, '--url', '--server', 'http://127.0.0.1'], notes: ENDLESS },
+    { args: ['--image', SEED.imageId], notes: UNLIMITED },
+    { args: ['--image', SEED.imageId, '--url', '--server', 'http://127.0.0.1'], notes: UNLIMITED },
     { args: ['--image', SEED.imageId, '--image', NOBODY, '--expires-in', '1h'], notes: '' },
   ])('notes beside the token what is unbound and what never expires: $args', async ({ args, notes }) => {
     const plain = await mint([...issuer, ...args]);
@@ -694,7 +694,7 @@ describeOnce('token mint', () => {
         'note: step 1: miaim is ignored: unknown parameter\n' +
         'note: step 1: flags is ignored: `tiled` acts only on a layer, and this step has none\n' +
         UNBOUND +
-        ENDLESS,
+        UNLIMITED,
     });
     expect(stdout).toMatch(/^ey[\w-]+\.[\w-]+\.[\w-]{43}\n$/);
   });
@@ -959,8 +959,8 @@ describe('a running service', () => {
       code: 1,
       stdout: '',
     });
-    const nobody = await pixseal(['explain', 'abc', '--server', 'http://127.0.0.1:49999']);
-    expect(nobody).toStrictEqual({
+    const unknown = await pixseal(['explain', 'abc', '--server', 'http://127.0.0.1:49999']);
+    expect(unknown).toStrictEqual({
       code: 1,
       stdout: '',
       stderr:

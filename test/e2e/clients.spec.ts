@@ -8,7 +8,7 @@ import { API_SECRET, CLOUD, startService, type Service } from '../support/servic
 
 const ORIGINAL = { width: 2400, height: 1600 };
 const OPEN = 'open/landscape';
-const SEALED = 'sealed/landscape';
+const SIGNED = 'sealed/landscape';
 const LOGO = 'brand/seal';
 
 let service: Service;
@@ -20,7 +20,7 @@ beforeAll(async () => {
     image: { public_id: OPEN, delivery_type: 'upload' },
     overlay: { public_id: LOGO, delivery_type: 'upload' },
   });
-  await uploadPictures(service, id, { image: { public_id: SEALED } });
+  await uploadPictures(service, id, { image: { public_id: SIGNED } });
 });
 afterAll(() => service.close());
 
@@ -275,7 +275,7 @@ describe('the SDK, pointed at this service', () => {
   it.each(TYPICAL.map(([options, size]) => [JSON.stringify(options), options, size] as const))(
     'gets its signed picture: %s',
     async (_, options, size) => {
-      const url = cloudinary.url(SEALED, {
+      const url = cloudinary.url(SIGNED, {
         ...options,
         type: 'authenticated',
         format: 'jpg',
@@ -288,9 +288,9 @@ describe('the SDK, pointed at this service', () => {
         urlAnalytics: false,
       });
       expect(url.startsWith(`http://127.0.0.1:${service.port}/${CLOUD}/image/authenticated/s--`)).toBe(true);
-      const answer = await getPicture(url);
-      expect([answer.status, answer.headers.get('x-cld-error')]).toStrictEqual([200, null]);
-      const { width, height } = await measure(answer.body);
+      const response = await getPicture(url);
+      expect([response.status, response.headers.get('x-cld-error')]).toStrictEqual([200, null]);
+      const { width, height } = await measure(response.body);
       if (size === null) expect(Math.min(width, height)).toBeGreaterThan(0);
       else expect({ width, height }).toStrictEqual(size);
     },
@@ -316,9 +316,9 @@ describe('@cloudinary/url-gen, pointed at this service', () => {
     const url = make()
       .addTransformation(chain === '' ? new Transformation() : chain)
       .toURL();
-    const answer = await getPicture(url);
-    expect([url, answer.status, answer.headers.get('x-cld-error')]).toStrictEqual([url, 200, null]);
-    const { width, height } = await measure(answer.body);
+    const response = await getPicture(url);
+    expect([url, response.status, response.headers.get('x-cld-error')]).toStrictEqual([url, 200, null]);
+    const { width, height } = await measure(response.body);
     if (size !== null) expect({ width, height }).toStrictEqual(size);
   });
 });

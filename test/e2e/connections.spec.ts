@@ -1,8 +1,8 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
-import { makePrivateCa, type PrivateCa } from '../support/certificates.js';
+import { createPrivateCa, type PrivateCa } from '../support/certificates.js';
 import { request } from '../support/http.js';
-import { askAdmin } from '../support/owned.js';
+import { requestAdmin } from '../support/owned.js';
 import {
   findPostgresBinaries,
   PASSWORD_METHODS,
@@ -21,7 +21,7 @@ const redis = onServer ? findRedis() : null;
 
 let ca: PrivateCa;
 beforeAll(() => {
-  ca = makePrivateCa();
+  ca = createPrivateCa();
 });
 afterAll(() => {
   ca.remove();
@@ -99,12 +99,12 @@ describe.runIf(binaries !== null)('DATABASE_URL, by real servers', () => {
     ],
   ])('migrates and serves with %s, and warns of nothing', async (_, url) => {
     const variables = { ...TEST_VARIABLES, DATABASE_URL: url(), LOG_LEVEL: 'warn' };
-    expect(await spawnBuilt('src/platform/database/migration-run.js', variables).ended).toMatchObject({
+    expect(await spawnBuilt('src/platform/database/migration-run.js', variables).exited).toMatchObject({
       code: 0,
       stderr: '',
     });
     const service = await ownProcess(variables);
-    expect((await askAdmin(service, 'POST', '/issuers', { name: 'Served' })).status).toBe(201);
+    expect((await requestAdmin(service, 'POST', '/issuers', { name: 'Served' })).status).toBe(201);
     expect((await request({ port: service.port, path: '/health/ready' })).status).toBe(200);
     expect(service.output().stderr).toBe('');
     expect(warningsOf(service)).toStrictEqual([]);
@@ -168,8 +168,8 @@ describe.runIf(binaries !== null)('DATABASE_URL, by real servers', () => {
   ])('is named at the start with %s, and what to do', async (_, url, reason) => {
     const variables = { ...TEST_VARIABLES, DATABASE_URL: url() };
     const [service, migration] = await Promise.all([
-      spawnBuilt('server/main.js', variables).ended,
-      spawnBuilt('src/platform/database/migration-run.js', variables).ended,
+      spawnBuilt('server/main.js', variables).exited,
+      spawnBuilt('src/platform/database/migration-run.js', variables).exited,
     ]);
     for (const [{ code, stderr }, beginning] of [
       [service, 'Pixseal did not start. '],

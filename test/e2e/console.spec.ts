@@ -11,7 +11,7 @@ import { SecretBox } from '../../src/platform/secrets/secret-box.js';
 import { expectAccessible, LOOKS } from '../support/accessibility.js';
 import { createAdminKey } from '../support/admin-keys.js';
 import { hasBrowser, launchBrowser } from '../support/browser.js';
-import { request, type Answer } from '../support/http.js';
+import { request, type HttpResponse } from '../support/http.js';
 import { getPicture, measure, uploadPictures } from '../support/pictures.js';
 import { createSeedTenant, createTenant, post, SEED, type Tenant } from '../support/seed.js';
 import { ADMIN_KEY, startService, TEST_VARIABLES, type Service } from '../support/service.js';
@@ -26,23 +26,23 @@ const embedded = inject('database').kind === 'embedded';
 /** What the console's own requests carry. */
 const OWN = { 'x-pixseal-console': '1', 'sec-fetch-site': 'same-origin' };
 
-interface Asking {
+interface RequestOptions {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: unknown;
 }
 
-const ask = (
+const sendRequest = (
   service: Service,
   method: string,
   path: string,
-  { headers = OWN, body }: Asking = {},
-): Promise<Answer> => request({ port: service.port, method, path, headers, body });
+  { headers = OWN, body }: RequestOptions = {},
+): Promise<HttpResponse> => request({ port: service.port, method, path, headers, body });
 
 /** Signs in. @returns the session's cookie, as a browser sends it. */
-async function signIn(service: Service, key: string): Promise<{ answer: Answer; cookie: string }> {
-  const answer = await ask(service, 'POST', '/console/session', { body: { key } });
-  const [set = ''] = answer.headers['set-cookie'] ?? [];
-  return { answer, cookie: set.split(';', 1).join() };
+async function signIn(service: Service, key: string): Promise<{ response: HttpResponse; cookie: string }> {
+  const response = await sendRequest(service, 'POST', '/console/session', { body: { key } });
+  const [set = ''] = response.headers['set-cookie'] ?? [];
+  return { response, cookie: set.split(';', 1).join() };
 }
 
 /** A step of a plan as `EXPLAIN (ANALYZE, FORMAT JSON)` has it. */
@@ -99,10 +99,10 @@ describe('a session of the console', () => {
   });
 
   it('is a cookie that scripts cannot read and other sites do not send, without the key', async () => {
-    const { answer, cookie } = await signIn(service, ADMIN_KEY);
-    expect(answer.status).toBe(201);
-    expect(answer.headers['cache-control']).toBe('no-store');
-    expect(answer.json()).toStrictEqual({
+    const { response, cookie } = await signIn(service, ADMIN_KEY);
+    expect(response.status).toBe(201);
+    expect(response.headers['cache-control']).toBe('no-store');
+    expect(response.json()).toStrictEqual({
       session: {
         actor: expect.stringMatching(/^environment:[0-9a-f]{8}$/) as string,
         scopes: ['read', 'write'],
@@ -111,7 +111,7 @@ describe('a session of the console', () => {
         new_issuer_policy: RECOMMENDED,
       },
     });
-    expect(answer.headers['set-cookie']).toStrictEqual([
+    expect(response.headers['set-cookie']).toStrictEqual([
       `${cookie}; Max-Age=28800; Path=/; HttpOnly; SameSite=Strict`,
     ]);
     expect(cookie).toMatch(/^pixseal_console=[\w-]+$/);
@@ -120,18 +120,18 @@ describe('a session of the console', () => {
   });
 
   it('opens the admin API, in the key’s name', async () => {
-    const { answer, cookie } = await signIn(service, ADMIN_KEY);
-    const made = await ask(service, 'POST', '/admin/issuers', {
+    const { response, cookie } = await signIn(service, ADMIN_KEY);
+    const made = await sendRequest(service, 'POST', '/admin/issuers', {
       headers: as(cookie),
       body: { name: 'By the console' },
     });
     expect(made.status).toBe(201);
     const { id } = made.json() as { id: string };
     const audit = await service.admin('GET', `/audit?row_id=${id}`);
-    const { session } = answer.json() as { session: { actor: string } };
+    const { session } = response.json() as { session: { actor: string } };
     expect(audit.json()).toMatchObject({ items: [{ action: 'issuer.create', actor: session.actor }] });
-    const found = await ask(service, 'GET', '/console/session', { headers: as(cookie) });
-    expect(found.json()).toStrictEqual(answer.json());
+    const found = await sendRequest(service, 'GET', '/console/session', { headers: as(cookie) });
+    expect(found.json()).toStrictEqual(response.json());
   });
 
   it.each(['{}', '{"max_width": 800}'])(
@@ -139,8 +139,8 @@ describe('a session of the console', () => {
     async (json) => {
       const own = await startService({ CONSOLE: 'on', DEFAULT_POLICY: json });
       try {
-        const { answer } = await signIn(own, ADMIN_KEY);
-        expect(answer.json()).toMatchObject({ session: { new_issuer_policy: JSON.parse(json) as object } });
+        const { response } = await signIn(own, ADMIN_KEY);
+        expect(response.json()).toMatchObject({ session: { new_issuer_policy: JSON.parse(json) as object } });
       } finally {
         await own.close();
       }
@@ -148,10 +148,10 @@ describe('a session of the console', () => {
   );
 
   it('is not opened with a wrong key', async () => {
-    const { answer } = await signIn(service, `${ADMIN_KEY}-not`);
-    expect(answer.status).toBe(401);
-    expect(answer.json()).toMatchObject({ code: 'wrong_admin_key' });
-    expect(answer.headers['set-cookie']).toBeUndefined();
+    const { response } = await signIn(service, `${ADMIN_KEY}-not`);
+    expect(response.status).toBe(401);
+    expect(response.json()).toMatchObject({ code: 'wrong_admin_key' });
+    expect(response.headers['set-cookie']).toBeUndefined();
   });
 
   describe('that another site uses', () => {
@@ -173,9 +173,9 @@ describe('a session of the console', () => {
       ['a picture of another port', 'GET', { 'sec-fetch-site': 'same-site' }],
     ])('refuses %s', async (_, method, headers) => {
       const body = method === 'POST' ? { name: 'Forged' } : undefined;
-      const answer = await ask(service, method, '/admin/issuers', { headers: as(cookie, headers), body });
-      expect(answer.status).toBe(403);
-      expect(answer.json()).toMatchObject({ code: 'cross_site_request' });
+      const response = await sendRequest(service, method, '/admin/issuers', { headers: as(cookie, headers), body });
+      expect(response.status).toBe(403);
+      expect(response.json()).toMatchObject({ code: 'cross_site_request' });
       const { items } = (await service.admin('GET', '/issuers?name=Forged')).json() as { items: unknown[] };
       expect(items).toStrictEqual([]);
     });
@@ -184,11 +184,11 @@ describe('a session of the console', () => {
       const foreign = { 'sec-fetch-site': 'cross-site' };
       for (const method of ['POST', 'DELETE']) {
         const body = method === 'POST' ? { key: ADMIN_KEY } : undefined;
-        const answer = await ask(service, method, '/console/session', { headers: foreign, body });
-        expect(answer.status).toBe(403);
-        expect(answer.headers['set-cookie']).toBeUndefined();
+        const response = await sendRequest(service, method, '/console/session', { headers: foreign, body });
+        expect(response.status).toBe(403);
+        expect(response.headers['set-cookie']).toBeUndefined();
       }
-      const form = await ask(service, 'POST', '/console/session', {
+      const form = await sendRequest(service, 'POST', '/console/session', {
         headers: { ...OWN, 'content-type': 'application/x-www-form-urlencoded' },
         body: `key=${ADMIN_KEY}`,
       });
@@ -197,33 +197,33 @@ describe('a session of the console', () => {
 
     it('does not come between a program and its key', async () => {
       const headers = { ...as(cookie, {}), authorization: `Bearer ${ADMIN_KEY}` };
-      expect((await ask(service, 'GET', '/admin/issuers', { headers })).status).toBe(200);
+      expect((await sendRequest(service, 'GET', '/admin/issuers', { headers })).status).toBe(200);
       const wrong = { ...as(cookie), authorization: 'Bearer not-a-key' };
-      expect((await ask(service, 'GET', '/admin/issuers', { headers: wrong })).status).toBe(401);
+      expect((await sendRequest(service, 'GET', '/admin/issuers', { headers: wrong })).status).toBe(401);
     });
   });
 
   it('ends as its admin key is revoked', async () => {
     const key = await createAdminKey(service);
     const { cookie } = await signIn(service, key.key);
-    const list = (): Promise<Answer> => ask(service, 'GET', '/admin/issuers', { headers: as(cookie) });
+    const list = (): Promise<HttpResponse> => sendRequest(service, 'GET', '/admin/issuers', { headers: as(cookie) });
     expect((await list()).status).toBe(200);
     await service.admin('DELETE', `/admin-keys/${key.id}`);
     expect((await list()).status).toBe(401);
-    const found = await ask(service, 'GET', '/console/session', { headers: as(cookie) });
+    const found = await sendRequest(service, 'GET', '/console/session', { headers: as(cookie) });
     expect(found.json()).toStrictEqual({ session: null });
   });
 
   it('lasts no longer than its admin key', async () => {
     const end = new Date(Date.now() + 3_600_000).toISOString();
     const { key } = await createAdminKey(service, { expires_at: end });
-    const { answer } = await signIn(service, key);
-    expect(answer.json()).toMatchObject({ session: { expires_at: end } });
+    const { response } = await signIn(service, key);
+    expect(response.json()).toMatchObject({ session: { expires_at: end } });
   });
 
   it('is nothing that another service, or a changed bit, could have made', async () => {
     const { cookie } = await signIn(service, ADMIN_KEY);
-    const sealedBy = (key: Buffer): string => {
+    const signerOf = (key: Buffer): string => {
       const held = {
         prefix: null,
         digest: digestOf(ADMIN_KEY).toString('base64url'),
@@ -232,11 +232,11 @@ describe('a session of the console', () => {
       const blob = new SecretBox([key]).encrypt(Buffer.from(JSON.stringify(held)), ['console_session']);
       return `pixseal_console=${blob.toString('base64url')}`;
     };
-    const own = sealedBy(Buffer.from(TEST_VARIABLES.SECRETS_KEY, 'base64url'));
-    expect((await ask(service, 'GET', '/admin/issuers', { headers: as(own) })).status).toBe(200);
+    const own = signerOf(Buffer.from(TEST_VARIABLES.SECRETS_KEY, 'base64url'));
+    expect((await sendRequest(service, 'GET', '/admin/issuers', { headers: as(own) })).status).toBe(200);
     const changed = cookie.slice(0, -3) + (cookie.at(-3) === 'A' ? 'Q' : 'A') + cookie.slice(-2);
-    for (const bad of [sealedBy(Buffer.alloc(32, 7)), changed, 'pixseal_console=', 'pixseal_console=x']) {
-      expect((await ask(service, 'GET', '/admin/issuers', { headers: as(bad) })).status).toBe(401);
+    for (const bad of [signerOf(Buffer.alloc(32, 7)), changed, 'pixseal_console=', 'pixseal_console=x']) {
+      expect((await sendRequest(service, 'GET', '/admin/issuers', { headers: as(bad) })).status).toBe(401);
     }
   });
 
@@ -244,14 +244,14 @@ describe('a session of the console', () => {
     const other = await createTenant(service, { publicId: 'others', overlayPublicId: 'others-mark' });
     const reader = await signIn(service, (await createAdminKey(service, { scopes: ['read'] })).key);
     const bound = await signIn(service, (await createAdminKey(service, { issuer_id: seed.issuerId })).key);
-    expect(reader.answer.json()).toMatchObject({ session: { scopes: ['read'] } });
-    expect(bound.answer.json()).toMatchObject({ session: { issuer_id: seed.issuerId } });
-    const write = await ask(service, 'POST', '/admin/issuers', {
+    expect(reader.response.json()).toMatchObject({ session: { scopes: ['read'] } });
+    expect(bound.response.json()).toMatchObject({ session: { issuer_id: seed.issuerId } });
+    const write = await sendRequest(service, 'POST', '/admin/issuers', {
       headers: as(reader.cookie),
       body: { name: 'Not by a reader' },
     });
     expect(write.status).toBe(403);
-    const list = await ask(service, 'GET', '/admin/issuers', { headers: as(bound.cookie) });
+    const list = await sendRequest(service, 'GET', '/admin/issuers', { headers: as(bound.cookie) });
     expect((list.json() as { items: { id: string }[] }).items.map(({ id }) => id)).toStrictEqual([
       seed.issuerId,
     ]);
@@ -259,14 +259,14 @@ describe('a session of the console', () => {
       `/admin/images/${other.imageId}/preview`,
       `/admin/overlays/${other.overlayId}/preview`,
     ]) {
-      expect((await ask(service, 'GET', path, { headers: as(bound.cookie) })).status).toBe(404);
+      expect((await sendRequest(service, 'GET', path, { headers: as(bound.cookie) })).status).toBe(404);
     }
   });
 
   it('is forgotten by the browser that signs out', async () => {
-    const answer = await ask(service, 'DELETE', '/console/session');
-    expect(answer.status).toBe(204);
-    expect(answer.headers['set-cookie']).toStrictEqual([
+    const response = await sendRequest(service, 'DELETE', '/console/session');
+    expect(response.status).toBe(204);
+    expect(response.headers['set-cookie']).toStrictEqual([
       'pixseal_console=; Max-Age=0; Path=/; HttpOnly; SameSite=Strict',
     ]);
   });
@@ -282,13 +282,13 @@ describe('a session of the console on https, where requests are counted', () => 
   afterAll(() => service.close());
 
   it('is a cookie that stays on https and on this host', async () => {
-    const { answer, cookie } = await signIn(service, ADMIN_KEY);
-    expect(answer.headers['set-cookie']).toStrictEqual([
+    const { response, cookie } = await signIn(service, ADMIN_KEY);
+    expect(response.headers['set-cookie']).toStrictEqual([
       `${cookie}; Max-Age=28800; Path=/; HttpOnly; Secure; SameSite=Strict`,
     ]);
     expect(cookie).toMatch(/^__Host-pixseal_console=/);
     const list = async (sent: string): Promise<number> =>
-      (await ask(service, 'GET', '/admin/issuers', { headers: { ...OWN, cookie: sent } })).status;
+      (await sendRequest(service, 'GET', '/admin/issuers', { headers: { ...OWN, cookie: sent } })).status;
     expect(await list(cookie)).toBe(200);
     expect(await list(cookie.replace('__Host-', ''))).toBe(401);
   });
@@ -296,10 +296,10 @@ describe('a session of the console on https, where requests are counted', () => 
   it('is not opened by guessing', async () => {
     const statuses: number[] = [];
     for (let guess = 0; guess < 80; guess += 1) {
-      statuses.push((await signIn(service, `${ADMIN_KEY}-${guess}`)).answer.status);
+      statuses.push((await signIn(service, `${ADMIN_KEY}-${guess}`)).response.status);
     }
     expect(new Set(statuses)).toStrictEqual(new Set([401, 429]));
-    expect((await signIn(service, ADMIN_KEY)).answer.status).toBe(429);
+    expect((await signIn(service, ADMIN_KEY)).response.status).toBe(429);
   });
 });
 
@@ -316,12 +316,12 @@ describe('a preview', () => {
   });
   afterAll(() => service.close());
 
-  const preview = (path: string): Promise<Answer> => service.admin('GET', `/${path}/preview`);
+  const preview = (path: string): Promise<HttpResponse> => service.admin('GET', `/${path}/preview`);
 
   it('is a redirect to a thumbnail that the issuer’s key has sealed for a minute', async () => {
-    const answer = await preview(`images/${SEED.imageId}`);
-    expect(answer.status).toBe(302);
-    const { location = '' } = answer.headers;
+    const response = await preview(`images/${SEED.imageId}`);
+    expect(response.status).toBe(302);
+    const { location = '' } = response.headers;
     const [, token = ''] =
       /^\/images\/161400d0-c894-42fd-8100-262361ea91ff\?token=(.*)$/.exec(location) ?? [];
     const claims = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as {
@@ -363,9 +363,9 @@ describe('a preview', () => {
       public_id: 'keyless',
       version: 1,
     });
-    const answer = await preview(`images/${id}`);
-    expect(answer.status).toBe(409);
-    expect(answer.json()).toMatchObject({ code: 'no_live_key' });
+    const response = await preview(`images/${id}`);
+    expect(response.status).toBe(409);
+    expect(response.json()).toMatchObject({ code: 'no_live_key' });
   });
 });
 

@@ -394,10 +394,10 @@ describe('concurrent transactions', () => {
     const service = await startService();
     undo.push(() => service.close());
     const id = randomUUID();
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       Array.from({ length: 10 }, () => service.admin('POST', '/issuers', { id, name: 'One of ten' })),
     );
-    expect(answers.map(({ status }) => status).toSorted()).toStrictEqual([
+    expect(responses.map(({ status }) => status).toSorted()).toStrictEqual([
       201,
       ...Array<number>(9).fill(409),
     ]);
@@ -418,8 +418,8 @@ describe('a write that the database gives up for another', () => {
         RAISE EXCEPTION 'given up' USING ERRCODE = '${code}';
       END $$;
       CREATE TRIGGER give_up BEFORE UPDATE ON images FOR EACH ROW EXECUTE FUNCTION give_up()`);
-    const answer = await service.admin('PATCH', `/images/${tenant.imageId}`, { version: 7 });
-    expect([answer.status, answer.headers['retry-after'], answer.json()]).toStrictEqual([
+    const response = await service.admin('PATCH', `/images/${tenant.imageId}`, { version: 7 });
+    expect([response.status, response.headers['retry-after'], response.json()]).toStrictEqual([
       503,
       '1',
       {
@@ -448,8 +448,8 @@ describe('a write that the database gives up for another', () => {
     while ((await rowsOf(other, waiting)).length === 0)
       await new Promise((resolve) => setTimeout(resolve, 20));
     await other.query('SELECT FROM images WHERE id = $1 FOR UPDATE', [imageId]);
-    const answer = await change;
-    expect([answer.status, answer.json()]).toMatchObject([503, { code: 'database_unavailable' }]);
+    const response = await change;
+    expect([response.status, response.json()]).toMatchObject([503, { code: 'database_unavailable' }]);
     await other.rollbackTransaction();
     await other.release();
     const again = await service.admin('PATCH', `/images/${imageId}`, { public_id: 'waits_for_it' });
@@ -521,14 +521,14 @@ describe('the change feed', () => {
 
   it('tells the service of a row that it did not find before', async () => {
     const id = randomUUID();
-    const ask = async (): Promise<number> =>
-      (await service.get(`/images/${id}?token=${tenant.seal()}`)).status;
-    expect(await ask()).toBe(404);
+    const request = async (): Promise<number> =>
+      (await service.get(`/images/${id}?token=${tenant.sign()}`)).status;
+    expect(await request()).toBe(404);
     await dataSource.query(
       `INSERT INTO images (id, issuer_id, public_id, version) VALUES ($1, $2, 'by_hand', 1)`,
       [id, tenant.issuerId],
     );
-    await expect.poll(ask, { timeout: 10_000, interval: 50 }).toBe(302);
+    await expect.poll(request, { timeout: 10_000, interval: 50 }).toBe(302);
   });
 
   it.runIf(!embedded)('tells every replica', async () => {

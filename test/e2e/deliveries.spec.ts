@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { request, type Answer } from '../support/http.js';
+import { request, type HttpResponse } from '../support/http.js';
 import { createSeedTenant, createTenant, SEED, type Tenant } from '../support/seed.js';
 import { startService, type Service } from '../support/service.js';
 
@@ -32,19 +32,19 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-const post = (body: unknown, headers: Record<string, string> = {}): Promise<Answer> =>
+const post = (body: unknown, headers: Record<string, string> = {}): Promise<HttpResponse> =>
   request({ port: service.port, path: '/deliveries', method: 'POST', body, headers });
 
 /** Delivers, and approves every Location there is. */
 async function deliver(items: readonly unknown[]): Promise<Result[]> {
-  const answer = await post({ deliveries: items });
-  expect(answer.status).toBe(200);
-  const body = answer.json() as { deliveries: Result[] };
+  const response = await post({ deliveries: items });
+  expect(response.status).toBe(200);
+  const body = response.json() as { deliveries: Result[] };
   expect(Object.keys(body)).toStrictEqual(['deliveries']);
   for (const [index, { url, location }] of body.deliveries.entries()) {
     if (url === undefined || location === undefined) continue;
     const { image_id: id = '', token } = items[index] as Item;
-    for (const shown of [url, location]) service.approve(shown, id, token);
+    for (const shown of [url, location]) service.assertAllowed(shown, id, token);
   }
   return body.deliveries;
 }
@@ -63,24 +63,24 @@ describe('many deliveries at once', () => {
   it('are each what the redirect of the same request is, in order, whoever’s they are', async () => {
     const steps = { transformations: SEED.transformations, sharinpix: {} };
     const items: Item[] = [
-      { image_id: tenant.imageId, token: tenant.seal(steps) },
-      { image_id: neighbour.imageId, token: neighbour.seal({ transformations: [{ width: 7 }] }) },
-      { image_id: neighbour.imageId, token: tenant.seal() },
+      { image_id: tenant.imageId, token: tenant.sign(steps) },
+      { image_id: neighbour.imageId, token: neighbour.sign({ transformations: [{ width: 7 }] }) },
+      { image_id: neighbour.imageId, token: tenant.sign() },
       { image_id: publicImage.imageId },
       { image_id: tenant.imageId },
       { image_id: tenant.imageId, token: '' },
       { image_id: tenant.imageId, token: 'a.b.c' },
-      { image_id: tenant.imageId, token: neighbour.seal() },
-      { image_id: randomUUID(), token: tenant.seal() },
-      { image_id: 'image.jpg', token: tenant.seal() },
-      { image_id: 'image.jpg', token: tenant.seal({ image_id: tenant.imageId }) },
-      { image_id: tenant.imageId, token: tenant.seal({ image_id: [randomUUID()] }) },
-      { image_id: tenant.imageId, token: tenant.seal({ transformations: [{ crop: 'x' }] }) },
+      { image_id: tenant.imageId, token: neighbour.sign() },
+      { image_id: randomUUID(), token: tenant.sign() },
+      { image_id: 'image.jpg', token: tenant.sign() },
+      { image_id: 'image.jpg', token: tenant.sign({ image_id: tenant.imageId }) },
+      { image_id: tenant.imageId, token: tenant.sign({ image_id: [randomUUID()] }) },
+      { image_id: tenant.imageId, token: tenant.sign({ transformations: [{ crop: 'x' }] }) },
       {
         image_id: tenant.imageId,
-        token: tenant.seal({ transformations: [{ overlay: neighbour.overlayId }] }),
+        token: tenant.sign({ transformations: [{ overlay: neighbour.overlayId }] }),
       },
-      { image_id: tenant.imageId, token: tenant.seal({ exp: 1 }) },
+      { image_id: tenant.imageId, token: tenant.sign({ exp: 1 }) },
     ];
     const results = await deliver(items);
     const expected = await Promise.all(
@@ -109,7 +109,7 @@ describe('many deliveries at once', () => {
     ['an array as image_id', { image_id: [SEED.imageId] }],
     ['an object as image_id', { image_id: {} }],
   ])('a malformed item is its own problem and not its neighbours’: %s', async (_, item) => {
-    const good = { image_id: tenant.imageId, token: tenant.seal() };
+    const good = { image_id: tenant.imageId, token: tenant.sign() };
     const [before, bad, after] = await deliver([good, item, good]);
     expect(bad).toStrictEqual({
       image_id: null,
@@ -142,8 +142,8 @@ describe('many deliveries at once', () => {
   it('an item without image_id takes the token’s', async () => {
     const { location } = (await service.image(tenant.path())).headers;
     const [named, unnamed, empty] = await deliver([
-      { token: tenant.seal({ image_id: tenant.imageId }) },
-      { token: tenant.seal() },
+      { token: tenant.sign({ image_id: tenant.imageId }) },
+      { token: tenant.sign() },
       {},
     ]);
     expect(named?.location).toBe(location);
@@ -152,12 +152,12 @@ describe('many deliveries at once', () => {
   });
 
   it('an endless id is given back cut', async () => {
-    const [result] = await deliver([{ image_id: 'x'.repeat(5000), token: tenant.seal() }]);
+    const [result] = await deliver([{ image_id: 'x'.repeat(5000), token: tenant.sign() }]);
     expect(result?.image_id).toBe('x'.repeat(100));
   });
 
   it('may be 500, with tokens of 8 KiB each, and no more', async () => {
-    const token = tenant.seal({ filler: 'x'.repeat(5_980) });
+    const token = tenant.sign({ filler: 'x'.repeat(5_980) });
     expect(token.length).toBeGreaterThan(8_000);
     expect(token.length).toBeLessThanOrEqual(8_192);
     const items = Array.from({ length: 500 }, () => ({ image_id: tenant.imageId, token }));
@@ -172,9 +172,9 @@ describe('many deliveries at once', () => {
   });
 
   it('in a body over 5 MiB are refused', async () => {
-    const answer = await post({ deliveries: [{ image_id: 'x'.repeat(5 * 1024 * 1024) }] });
-    expect(answer.status).toBe(413);
-    expect(answer.json()).toStrictEqual({
+    const response = await post({ deliveries: [{ image_id: 'x'.repeat(5 * 1024 * 1024) }] });
+    expect(response.status).toBe(413);
+    expect(response.json()).toStrictEqual({
       type: 'about:blank',
       title: 'Payload Too Large',
       status: 413,
@@ -192,15 +192,15 @@ describe('a request that is none for deliveries', () => {
     ['null as list', { deliveries: null }],
     ['a string as list', { deliveries: 'x' }],
   ])('is refused: %s', async (_, body) => {
-    const answer = await post(body);
-    expect(answer.status).toBe(422);
-    expect(answer.json()).toStrictEqual(unreadable(ARRAY));
+    const response = await post(body);
+    expect(response.status).toBe(422);
+    expect(response.json()).toStrictEqual(unreadable(ARRAY));
   });
 
   it('is refused with a member of another name', async () => {
-    const answer = await post({ deliveries: [{ image_id: 'x' }], token: 'x' });
-    expect(answer.status).toBe(422);
-    expect(answer.json()).toMatchObject({
+    const response = await post({ deliveries: [{ image_id: 'x' }], token: 'x' });
+    expect(response.status).toBe(422);
+    expect(response.json()).toMatchObject({
       errors: [{ key: 'token', detail: 'is unknown' }],
     });
   });
@@ -214,34 +214,34 @@ describe('a request that is none for deliveries', () => {
     ['XML', '<x/>', 'application/xml', 415, 'unsupported_media_type'],
     ['a form', 'deliveries=x', 'application/x-www-form-urlencoded', 415, 'unsupported_media_type'],
   ])('is refused: %s', async (_, body, type, status, code) => {
-    const answer = await post(body, { 'content-type': type });
-    expect(answer.json()).toMatchObject({ status, code });
-    expect(answer.status).toBe(status);
-    expect(answer.headers['content-type']).toBe('application/problem+json; charset=utf-8');
+    const response = await post(body, { 'content-type': type });
+    expect(response.json()).toMatchObject({ status, code });
+    expect(response.status).toBe(status);
+    expect(response.headers['content-type']).toBe('application/problem+json; charset=utf-8');
   });
 
   it('is refused as a whole with a malformed Host, and no item’s refusal goes unheard', async () => {
-    const unheard: unknown[] = [];
-    const hear = (reason: unknown): void => void unheard.push(reason);
-    process.on('unhandledRejection', hear);
+    const unlogged: unknown[] = [];
+    const observe = (reason: unknown): void => void unlogged.push(reason);
+    process.on('unhandledRejection', observe);
     try {
       const rows = { publicId: 'not_asked_for_yet', overlayPublicId: 'not_asked_for_yet_layer' };
-      const cold = await createTenant(service, rows);
-      await deliver([{ token: tenant.seal(), image_id: tenant.imageId }]);
+      const uncached = await createTenant(service, rows);
+      await deliver([{ token: tenant.sign(), image_id: tenant.imageId }]);
       // The first still waits for its rows when the second is refused.
-      const items = [cold, tenant].map((each) => ({ image_id: each.imageId, token: each.seal() }));
-      const answer = await post({ deliveries: items }, { host: 'img.example.com/elsewhere' });
-      expect(answer.json()).toMatchObject({ status: 400, code: 'invalid_host' });
+      const items = [uncached, tenant].map((each) => ({ image_id: each.imageId, token: each.sign() }));
+      const response = await post({ deliveries: items }, { host: 'img.example.com/elsewhere' });
+      expect(response.json()).toMatchObject({ status: 400, code: 'invalid_host' });
       expect(await deliver(items)).toMatchObject(items.map(({ image_id: id }) => ({ image_id: id })));
-      expect(unheard).toStrictEqual([]);
+      expect(unlogged).toStrictEqual([]);
     } finally {
-      process.off('unhandledRejection', hear);
+      process.off('unhandledRejection', observe);
     }
   });
 
   it.each(['[]', '[{}]', 'null', '"text"', '5', 'true'])('is refused: %s as a body', async (body) => {
-    const answer = await post(body);
-    expect(answer.status).toBe(422);
-    expect(answer.json()).toMatchObject({ errors: [{ key: 'body', detail: 'must be an object' }] });
+    const response = await post(body);
+    expect(response.status).toBe(422);
+    expect(response.json()).toMatchObject({ errors: [{ key: 'body', detail: 'must be an object' }] });
   });
 });

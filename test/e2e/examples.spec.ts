@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { comparable } from '../support/http.js';
 import { createSeedTenant, createTenant, post, SEED, type Tenant } from '../support/seed.js';
-import { startService, type ImageAnswer, type Service } from '../support/service.js';
+import { startService, type ImageResponse, type Service } from '../support/service.js';
 
 const BASE = 'c_fit,h_1920,w_1920/fl_attachment/dpr_auto,q_auto,f_auto';
 const ORIGINAL = 'v123123/ba5a440dbe3d.jpg';
@@ -30,7 +30,7 @@ beforeAll(async () => {
 afterAll(() => service.close());
 
 /** What stands after the signature of an approved Location. */
-function chainOf({ status, shown, text }: ImageAnswer): string {
+function chainOf({ status, shown, text }: ImageResponse): string {
   if (status !== 302 || shown === null) throw new Error(`${status} ${text}`);
   const { components, version, publicId, format } = shown;
   return [...components, `v${version}`, `${publicId}.${format}`].join('/');
@@ -110,14 +110,14 @@ describe('the other examples of the seed’s document', () => {
   it.each([['image.jpg'], ['anything'], ['..%2f..%2fetc'], [randomUUID()], [SEED.imageId]])(
     'the claim image_id names the image and wins over the path /images/%s',
     async (name) => {
-      const token = tenant.seal({ image_id: tenant.imageId, transformations: [step] });
-      const answer = await service.image(`/images/${name}?token=${token}`);
-      expect(chainOf(answer)).toBe(`${BASE}/c_fit,h_102,w_101/${ORIGINAL}`);
+      const token = tenant.sign({ image_id: tenant.imageId, transformations: [step] });
+      const response = await service.image(`/images/${name}?token=${token}`);
+      expect(chainOf(response)).toBe(`${BASE}/c_fit,h_102,w_101/${ORIGINAL}`);
     },
   );
 
   it('a token seals: width, height and crop beside it have no effect', async () => {
-    const token = tenant.seal({ transformations: [step], sharinpix: {} });
+    const token = tenant.sign({ transformations: [step], sharinpix: {} });
     const path = `/images/${tenant.imageId}?width=201&height=202&crop=fill&token=${token}&download=false`;
     expect(chainOf(await service.image(path))).toBe(`${BASE}/c_fit,h_102,w_101/${ORIGINAL}`);
   });
@@ -131,8 +131,8 @@ describe('the other examples of the seed’s document', () => {
         version: 7,
         format,
       });
-      const answer = await service.image(`/images/${image.id}?token=${tenant.seal()}`);
-      expect(chainOf(answer)).toBe(`${BASE}/v7/recorded_as_${format}.jpg`);
+      const response = await service.image(`/images/${image.id}?token=${tenant.sign()}`);
+      expect(chainOf(response)).toBe(`${BASE}/v7/recorded_as_${format}.jpg`);
     },
   );
 
@@ -155,8 +155,8 @@ describe('an image without a token', () => {
     ['?width=', ''],
     ['?angle=90&overlay=text:a:b&x=1&raw_transformation=e_sepia', ''],
   ])('that may be seen is shown by the base chain and its size: %j', async (query, step) => {
-    const answer = await service.image(`/images/${publicImage.imageId}${query}`);
-    expect(chainOf(answer)).toBe(`${BASE}${step}/v123123/shown_to_all.jpg`);
+    const response = await service.image(`/images/${publicImage.imageId}${query}`);
+    expect(chainOf(response)).toBe(`${BASE}${step}/v123123/shown_to_all.jpg`);
   });
 
   it.each<[query: string, key: string]>([
@@ -167,9 +167,9 @@ describe('an image without a token', () => {
     ['height=100%2Cl_x', 'height'],
     ['crop=fill%2Fl_x', 'crop'],
   ])('is refused a size outside the grammar: %s', async (query, key) => {
-    const answer = await service.image(`/images/${publicImage.imageId}?${query}`);
-    expect(answer.status).toBe(422);
-    expect(answer.json()).toMatchObject({ code: 'invalid_transformation', step: 1, key });
+    const response = await service.image(`/images/${publicImage.imageId}?${query}`);
+    expect(response.status).toBe(422);
+    expect(response.json()).toMatchObject({ code: 'invalid_transformation', step: 1, key });
   });
 
   it('that may not be seen answers 401 with X-message among the same headers', async () => {
@@ -186,10 +186,10 @@ describe('an image without a token', () => {
       detail: 'This image requires a token. Pass one of its issuer as `?token=`.',
     });
     const own = ['Location', 'Content-Type', 'Content-Length', 'X-Request-Id', 'X-Runtime', 'Date'];
-    const rest = (answer: ImageAnswer): Record<string, string> =>
+    const rest = (response: ImageResponse): Record<string, string> =>
       Object.fromEntries(
-        Array.from({ length: answer.rawHeaders.length / 2 }, (_, index) =>
-          answer.rawHeaders.slice(2 * index, 2 * index + 2),
+        Array.from({ length: response.rawHeaders.length / 2 }, (_, index) =>
+          response.rawHeaders.slice(2 * index, 2 * index + 2),
         ).filter(([name = '']) => !own.includes(name)),
       ) as Record<string, string>;
     expect(rest(refused)).toStrictEqual({
@@ -206,12 +206,12 @@ describe('an image without a token', () => {
       access: 'public',
     });
     await service.admin('PATCH', `/issuers/${disabled.issuerId}`, { disabled: true });
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       [tenant.imageId, randomUUID(), disabled.imageId].map((id) => service.image(`/images/${id}`)),
     );
-    const [first, ...others] = answers.map(comparable);
+    const [first, ...others] = responses.map(comparable);
     for (const other of others) expect(other).toStrictEqual(first);
-    expect(answers[0]?.status).toBe(401);
+    expect(responses[0]?.status).toBe(401);
   });
 
   it('is shown no more once its access is taken away', async () => {

@@ -18,14 +18,14 @@ afterAll(() => service.close());
 async function explain(path: string): Promise<{ body: Record<string, unknown>; location: string }> {
   const [before, query = ''] = path.split('?');
   const redirect = await service.image(path);
-  const answer = await service.image(`${before}/explain?${query}`);
-  expect(answer.status).toBe(200);
-  expect(answer.headers).toMatchObject({
+  const response = await service.image(`${before}/explain?${query}`);
+  expect(response.status).toBe(200);
+  expect(response.headers).toMatchObject({
     'content-type': 'application/json; charset=utf-8',
     'cache-control': 'no-store',
     'access-control-allow-origin': '*',
   });
-  return { body: answer.json() as Record<string, unknown>, location: redirect.headers.location ?? '' };
+  return { body: response.json() as Record<string, unknown>, location: redirect.headers.location ?? '' };
 }
 
 describe('an explanation', () => {
@@ -196,12 +196,12 @@ describe('an explanation', () => {
   });
 
   it('of a claim’s image names that image', async () => {
-    const { body } = await explain(`/images/image.jpg?token=${tenant.seal({ image_id: SEED.imageId })}`);
+    const { body } = await explain(`/images/image.jpg?token=${tenant.sign({ image_id: SEED.imageId })}`);
     expect(body['image_id']).toBe(SEED.imageId);
   });
 
   it('holds no token and no secret', async () => {
-    const token = tenant.seal({ transformations: [{ width: 5 }] });
+    const token = tenant.sign({ transformations: [{ width: 5 }] });
     const { text } = await service.image(`/images/${SEED.imageId}/explain?token=${token}`);
     expect(text).not.toContain(token);
     expect(text).not.toContain(token.split('.')[2]);
@@ -211,8 +211,8 @@ describe('an explanation', () => {
   it.each<[name: string, path: () => string]>([
     ['no token', () => `/images/${SEED.imageId}`],
     ['a refused token', () => `/images/${SEED.imageId}?token=a.b.c`],
-    ['an id that is no UUID', () => `/images/x?token=${tenant.seal()}`],
-    ['an image that does not exist', () => `/images/${randomUUID()}?token=${tenant.seal()}`],
+    ['an id that is no UUID', () => `/images/x?token=${tenant.sign()}`],
+    ['an image that does not exist', () => `/images/${randomUUID()}?token=${tenant.sign()}`],
     ['an overlay that does not exist', () => tenant.steps({ overlay: randomUUID() })],
     ['an image of others', () => tenant.path({ image_id: [randomUUID()] })],
     ['a step outside the grammar', () => tenant.steps({ width: 0 })],

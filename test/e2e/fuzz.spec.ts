@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { request } from '../support/http.js';
 import { createTenant, post, SEED, type Tenant } from '../support/seed.js';
-import { readAsked, startService, type Service } from '../support/service.js';
+import { parseImageRequest, startService, type Service } from '../support/service.js';
 import { acceptedSteps, withAbsentValues } from '../support/steps.arbitrary.js';
 import { mint } from '../tokens/token-fixtures.js';
 
@@ -150,7 +150,7 @@ function arbitraries(): fc.Arbitrary<Fuzzed> {
         mint({ payload: { iss: tenant.issuerId, transformations }, key: { secret } }),
       ),
   );
-  const sealed = fc
+  const signed = fc
     .tuple(iss, claims, fc.constantFrom('', '', '.0', '.00', 'e0', '.0E-1'))
     .map(([issuer, rest, point]) => {
       // Whole numbers as Ruby, Python and Java write their floats, and as few do.
@@ -159,7 +159,7 @@ function arbitraries(): fc.Arbitrary<Fuzzed> {
       return mint({ payload, key: { secret } });
     });
   /** The secret's own signature on a text with some characters changed. */
-  const sealedText = fc.tuple(claims, fc.nat(), character).map(([rest, place, replacement]) => {
+  const signedText = fc.tuple(claims, fc.nat(), character).map(([rest, place, replacement]) => {
     const text = JSON.stringify({ iss: tenant.issuerId, ...rest });
     const at = place % text.length;
     return mint({ payload: text.slice(0, at) + replacement + text.slice(at + 1), key: { secret } });
@@ -192,8 +192,8 @@ function arbitraries(): fc.Arbitrary<Fuzzed> {
     .map(([token, length]) => token.slice(0, length % (token.length + 1)));
   const token = fc.oneof(
     { weight: 8, arbitrary: good },
-    { weight: 4, arbitrary: sealed },
-    { weight: 3, arbitrary: sealedText },
+    { weight: 4, arbitrary: signed },
+    { weight: 3, arbitrary: signedText },
     { weight: 2, arbitrary: header },
     { weight: 5, arbitrary: mutated },
     { weight: 2, arbitrary: spliced },
@@ -206,7 +206,7 @@ function arbitraries(): fc.Arbitrary<Fuzzed> {
     { weight: 20, arbitrary: fc.constant('token') },
     { weight: 1, arbitrary: fc.constantFrom('Token', 'token[]', 'token%00', 'tok%65n', 'width') },
   );
-  const given = fc
+  const parameterized = fc
     .tuple(name, token, fc.boolean())
     .map(([as, value, raw]) => `${as}=${raw && /^[\w.-]*$/.test(value) ? value : escape(value)}`);
   // An object whose own `toString` is no function has no text of its own.
@@ -218,9 +218,9 @@ function arbitraries(): fc.Arbitrary<Fuzzed> {
     )
     .map(([as, value]) => `${escape(as)}=${escape(value)}`);
   const query = fc.oneof(
-    { weight: 12, arbitrary: given },
-    { weight: 2, arbitrary: fc.tuple(given, parameter).map((parts) => parts.join('&')) },
-    { weight: 1, arbitrary: fc.tuple(given, given).map((parts) => parts.join('&')) },
+    { weight: 12, arbitrary: parameterized },
+    { weight: 2, arbitrary: fc.tuple(parameterized, parameter).map((parts) => parts.join('&')) },
+    { weight: 1, arbitrary: fc.tuple(parameterized, parameterized).map((parts) => parts.join('&')) },
     { weight: 2, arbitrary: fc.array(parameter, { maxLength: 3 }).map((parts) => parts.join('&')) },
     {
       weight: 1,
@@ -246,40 +246,40 @@ function arbitraries(): fc.Arbitrary<Fuzzed> {
   );
   return fc
     .tuple(fc.constantFrom<Fuzzed['method']>('GET', 'GET', 'GET', 'GET', 'HEAD'), id, suffix, query)
-    .map(([method, pathId, more, asked]) => ({ method, path: `/images/${pathId}${more}?${asked}` }));
+    .map(([method, pathId, more, search]) => ({ method, path: `/images/${pathId}${more}?${search}` }));
 }
 
 /** Statuses of a whole run: a fuzzer that is refused everything, or nothing, shows little. */
 const seen = new Map<number, number>();
 
-async function judge({ method, path }: Fuzzed): Promise<void> {
-  const answer = await request({ port: service.port, path, method, agent });
-  const { status, headers } = answer;
+async function check({ method, path }: Fuzzed): Promise<void> {
+  const response = await request({ port: service.port, path, method, agent });
+  const { status, headers } = response;
   seen.set(status, (seen.get(status) ?? 0) + 1);
-  if (!STATUSES.has(status)) throw new Error(`answered ${status}: ${answer.text}`);
+  if (!STATUSES.has(status)) throw new Error(`answered ${status}: ${response.text}`);
   if ((status === 302) !== (headers.location !== undefined))
     throw new Error(`${status} with a wrong Location`);
   if (status >= 400 && headers['content-type'] !== 'application/problem+json; charset=utf-8') {
     throw new Error(`${status} is no problem+json`);
   }
-  const shown =
+  const locations =
     status === 200 && method === 'GET'
-      ? (Object.values(answer.json() as Record<string, unknown>).filter(
+      ? (Object.values(response.json() as Record<string, unknown>).filter(
           (value) => typeof value === 'string' && value.includes('res.cloudinary.com'),
         ) as string[])
       : headers.location === undefined
         ? []
         : [headers.location];
-  if (status === 200 && method === 'GET' && shown.length !== 2) throw new Error('no explanation');
-  const { pathId, token } = shown.length === 0 ? { pathId: '' } : readAsked(path);
-  for (const location of shown) service.approve(location, pathId, token);
+  if (status === 200 && method === 'GET' && locations.length !== 2) throw new Error('no explanation');
+  const { pathId, token } = locations.length === 0 ? { pathId: '' } : parseImageRequest(path);
+  for (const location of locations) service.assertAllowed(location, pathId, token);
 }
 
 it(`${BATCHES * BATCH} random, mutated and truncated tokens and queries get no 5xx and no Location that is not approved`, async () => {
   const started = performance.now();
   await fc.assert(
     fc.asyncProperty(fc.array(arbitraries(), { minLength: BATCH, maxLength: BATCH }), async (batch) => {
-      await Promise.all(batch.map(judge));
+      await Promise.all(batch.map(check));
     }),
     { numRuns: BATCHES, endOnFailure: false, interruptAfterTimeLimit: 3_000_000 },
   );

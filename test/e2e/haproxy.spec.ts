@@ -12,7 +12,7 @@ const ROUNDS = 25;
 
 /** A client that keeps its connection, and sends a request when the response to the last one is there. */
 interface Client {
-  ask(bytes: string): Promise<WireResponse>;
+  request(bytes: string): Promise<WireResponse>;
 }
 
 function openClient(port: number): Client {
@@ -38,7 +38,7 @@ function openClient(port: number): Client {
     for (const response of responses) take(response);
   });
   return {
-    ask: (bytes) =>
+    request: (bytes) =>
       new Promise((resolve, reject) => {
         take = resolve;
         fail = reject;
@@ -85,13 +85,13 @@ describe.skipIf(haproxy === null)('two clients of one HAProxy', () => {
       let ids = '';
       for (let round = 0; round < ROUNDS; round += 1) {
         const attack = `${head(tenant.path(), 'attacker')}Transfer-Encoding: chunked\r\nTrailer: Authorization\r\n\r\n${broken}`;
-        seen.attacks.push((await attacker.ask(attack)).status);
-        const keyed = await user.ask(`${head(path)}Authorization: Bearer ${ADMIN_KEY}\r\n\r\n`);
+        seen.attacks.push((await attacker.request(attack)).status);
+        const keyed = await user.request(`${head(path)}Authorization: Bearer ${ADMIN_KEY}\r\n\r\n`);
         seen.keyed.push(keyed.status);
-        await attacker.ask(attack.replace('from-a-trailer', ADMIN_KEY));
-        seen.unkeyed.push((await user.ask(`${head(path)}\r\n`)).status);
-        await attacker.ask(attack);
-        const redirect = await user.ask(`${head(tenant.path())}\r\n`);
+        await attacker.request(attack.replace('from-a-trailer', ADMIN_KEY));
+        seen.unkeyed.push((await user.request(`${head(path)}\r\n`)).status);
+        await attacker.request(attack);
+        const redirect = await user.request(`${head(tenant.path())}\r\n`);
         seen.hosts.push(
           redirect.headers.map((line) => /^location: (http:\/\/[^/]+)/i.exec(line)?.[1]).find(Boolean),
         );

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SCOPES, runAs } from '../../src/platform/actor/actor.js';
 import { IssuersService } from '../../src/admin/issuers/issuers.service.js';
 import { createAdminKey } from '../support/admin-keys.js';
-import type { Answer } from '../support/http.js';
+import type { HttpResponse } from '../support/http.js';
 import { createTenant, type Tenant } from '../support/seed.js';
 import { ADMIN_KEY, startService, type Service } from '../support/service.js';
 import { drawPhoto } from '../../src/operations/demo/drawings.js';
@@ -30,7 +30,7 @@ const create = (
   key: string,
   body?: unknown,
   headers: Record<string, string> = {},
-): Promise<Answer> => service.admin('POST', path, body, { 'idempotency-key': key, ...headers });
+): Promise<HttpResponse> => service.admin('POST', path, body, { 'idempotency-key': key, ...headers });
 
 const count = async (table: string, name: string): Promise<number> => {
   const column = table === 'issuers' || table === 'admin_keys' ? 'name' : 'public_id';
@@ -124,13 +124,13 @@ describe('a create that is sent again', () => {
 
   it('twenty times at once is carried out once', async () => {
     const [key, name] = [randomUUID(), freshName()];
-    const answers = await Promise.all(Array.from({ length: 20 }, () => create('/issuers', key, { name })));
-    const made = answers.filter(({ status }) => status === 201);
+    const responses = await Promise.all(Array.from({ length: 20 }, () => create('/issuers', key, { name })));
+    const made = responses.filter(({ status }) => status === 201);
     expect(made.length).toBeGreaterThan(0);
     expect(new Set(made.map(({ text }) => text)).size).toBe(1);
-    for (const answer of answers.filter(({ status }) => status !== 201)) {
-      expect(answer.json()).toStrictEqual(IN_PROGRESS);
-      expect(answer.headers['retry-after']).toBe('1');
+    for (const response of responses.filter(({ status }) => status !== 201)) {
+      expect(response.json()).toStrictEqual(IN_PROGRESS);
+      expect(response.headers['retry-after']).toBe('1');
     }
     expect(await count('issuers', name)).toBe(1);
     expect((await create('/issuers', key, { name })).text).toBe(made[0]?.text);
@@ -140,9 +140,9 @@ describe('a create that is sent again', () => {
     const [key, name] = [randomUUID(), freshName()];
     const first = await create('/issuers', key, { name });
     for (const body of [{ name: `${name}x` }, { name, disabled: false }, {}, undefined]) {
-      const answer = await create('/issuers', key, body);
-      expect(answer.json()).toStrictEqual(body === undefined ? { ...REUSED } : REUSED);
-      expect(answer.status).toBe(422);
+      const response = await create('/issuers', key, body);
+      expect(response.json()).toStrictEqual(body === undefined ? { ...REUSED } : REUSED);
+      expect(response.status).toBe(422);
     }
     const other = await createAdminKey(service);
     for (const [path, headers, again] of [
@@ -150,10 +150,10 @@ describe('a create that is sent again', () => {
       ['/issuers', other.headers, { name }],
       ['/admin-keys', {}, { name, scopes: ['read'] }],
     ] as const) {
-      const answer = await create(path, key, again, headers);
-      expect(answer.status).toBe(201);
-      expect(answer.text).not.toBe(first.text);
-      expect(answer.headers).not.toHaveProperty('idempotency-replayed');
+      const response = await create(path, key, again, headers);
+      expect(response.status).toBe(201);
+      expect(response.text).not.toBe(first.text);
+      expect(response.headers).not.toHaveProperty('idempotency-replayed');
     }
     expect(await count('issuers', name)).toBe(3);
   });
@@ -161,17 +161,17 @@ describe('a create that is sent again', () => {
   const encode = (text: string): string =>
     text.replace(/[a-z0-9]/gi, (character) => `%${character.charCodeAt(0).toString(16)}`);
 
-  it.each<[name: string, spell: (id: string) => string]>([
+  it.each<[name: string, rewrite: (id: string) => string]>([
     ['a query', (id) => `/issuers/${id}/keys?a=b`],
     ['capital letters in the id', (id) => `/issuers/${id.toUpperCase()}/keys`],
     ['an encoded id', (id) => `/issuers/${encode(id)}/keys`],
     ['an encoded route', (id) => `/${encode('issuers')}/${id}/k%65ys`],
     ['both', (id) => `/i%73suers/${encode(id.toUpperCase())}/keys?`],
-  ])('under another spelling of the path is the same: %s', async (_, spell) => {
+  ])('under another spelling of the path is the same: %s', async (_, rewrite) => {
     const key = randomUUID();
     const first = await create(`/issuers/${tenant.issuerId}/keys`, key, {});
     expect(first.status).toBe(201);
-    const again = await create(spell(tenant.issuerId), key, {});
+    const again = await create(rewrite(tenant.issuerId), key, {});
     expect({ status: again.status, text: again.text }).toStrictEqual({ status: 201, text: first.text });
     expect(again.headers['idempotency-replayed']).toBe('true');
     const issuer = await service.admin(
@@ -226,8 +226,8 @@ describe('a create that is sent again', () => {
   it.each(['', ' '.repeat(256), 'x'.repeat(256), 'ü', 'a\tb'])(
     'needs a key of its form, not %j',
     async (key) => {
-      const answer = await create('/issuers', key, { name: 'x' });
-      expect(answer.json()).toMatchObject({
+      const response = await create('/issuers', key, { name: 'x' });
+      expect(response.json()).toMatchObject({
         status: 422,
         code: 'invalid_request',
         errors: [{ key: 'Idempotency-Key', detail: 'must be 1 to 255 printable ASCII characters' }],
@@ -267,9 +267,9 @@ describe('a process that ended half-way', () => {
   ])('leaves %j', async ({ status, code, rows, ...left }) => {
     const [key, name] = [randomUUID(), freshName()];
     await leave(key, name, left);
-    const answer = await create('/issuers', key, { name });
-    expect(answer.status).toBe(status);
-    expect((answer.json() as Row)['code']).toBe(code);
+    const response = await create('/issuers', key, { name });
+    expect(response.status).toBe(status);
+    expect((response.json() as Row)['code']).toBe(code);
     expect(await count('issuers', name)).toBe(rows);
     const other = await create('/issuers', key, { name: `${name}x` });
     expect(other.json()).toStrictEqual(REUSED);
@@ -311,8 +311,8 @@ describe('a kept answer', () => {
     await create('/issuers', one, { name });
     await create('/issuers', two, { name: other });
     await sql(statement, [one, two]);
-    const answer = await create('/issuers', one, { name });
-    expect(answer.json()).toMatchObject({ status: 409, code: 'idempotency_answer_lost' });
+    const response = await create('/issuers', one, { name });
+    expect(response.json()).toMatchObject({ status: 409, code: 'idempotency_answer_lost' });
     expect(await count('issuers', name)).toBe(1);
   });
 });

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { v2 as cloudinary } from 'cloudinary';
 import { comparable, request, sendRaw } from '../support/http.js';
 import { createSeedTenant, createTenant, post, SEED, type Tenant } from '../support/seed.js';
-import { API_SECRET, CLOUD, startService, type ImageAnswer, type Service } from '../support/service.js';
+import { API_SECRET, CLOUD, startService, type ImageResponse, type Service } from '../support/service.js';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -79,21 +79,21 @@ describe('the id in the path', () => {
     ['%', UNREADABLE],
     ['%c3%28', UNREADABLE],
   ])('that is no UUID is refused, with a good token and without one: %s', async (id, body) => {
-    for (const query of [`?token=${tenant.seal()}`, '']) {
-      const answer = await service.image(`/images/${id}${query}`);
-      expect(answer.json()).toStrictEqual(body);
-      expect(answer.status).toBe(400);
-      expect(answer.headers['content-type']).toBe('application/problem+json; charset=utf-8');
+    for (const query of [`?token=${tenant.sign()}`, '']) {
+      const response = await service.image(`/images/${id}${query}`);
+      expect(response.json()).toStrictEqual(body);
+      expect(response.status).toBe(400);
+      expect(response.headers['content-type']).toBe('application/problem+json; charset=utf-8');
     }
   });
 
   it('may be of 10,000 characters: it is judged like any other', async () => {
-    const answer = await service.image(`/images/${'a'.repeat(10_000)}?token=${tenant.seal()}`);
-    expect(answer.json()).toStrictEqual(INVALID_IMAGE_ID);
+    const response = await service.image(`/images/${'a'.repeat(10_000)}?token=${tenant.sign()}`);
+    expect(response.json()).toStrictEqual(INVALID_IMAGE_ID);
   });
 
   it('is a UUID in either case, and percent-encoded as well', async () => {
-    const token = tenant.seal();
+    const token = tenant.sign();
     const [plain, ...others] = await Promise.all(
       [SEED.imageId, SEED.imageId.toUpperCase(), `%31${SEED.imageId.slice(1)}`].map((id) =>
         service.image(`/images/${id}?token=${token}`),
@@ -106,9 +106,9 @@ describe('the id in the path', () => {
   it.each(['/images', '/images/', `/images/${SEED.imageId}/`, `/images/${SEED.imageId}/more`, '//images/x'])(
     'cannot be left out or followed by more: %s',
     async (path) => {
-      const answer = await service.image(path);
-      expect([400, 404]).toContain(answer.status);
-      expect(answer.headers['content-type']).toBe('application/problem+json; charset=utf-8');
+      const response = await service.image(path);
+      expect([400, 404]).toContain(response.status);
+      expect(response.headers['content-type']).toBe('application/problem+json; charset=utf-8');
     },
   );
 
@@ -123,7 +123,7 @@ describe('the id in the path', () => {
 
 describe('rows that are not the issuer’s', () => {
   it('an image that does not exist and one of another issuer answer identically', async () => {
-    const token = tenant.seal();
+    const token = tenant.sign();
     const [missing, foreign] = await Promise.all(
       [randomUUID(), neighbour.imageId].map((id) => service.image(`/images/${id}?token=${token}`)),
     );
@@ -134,7 +134,7 @@ describe('rows that are not the issuer’s', () => {
   it('so do images that a claim names', async () => {
     const [missing, foreign] = await Promise.all(
       [randomUUID(), neighbour.imageId].map((image_id) =>
-        service.image(`/images/image.jpg?token=${tenant.seal({ image_id })}`),
+        service.image(`/images/image.jpg?token=${tenant.sign({ image_id })}`),
       ),
     );
     expect(missing?.json()).toStrictEqual(NO_IMAGE);
@@ -144,11 +144,11 @@ describe('rows that are not the issuer’s', () => {
   it.each(['overlay', 'underlay'])(
     'an %s that does not exist and a foreign one answer identically',
     async (key) => {
-      const ask = (id: string): Promise<ImageAnswer> => service.image(tenant.steps({ [key]: id }));
-      const missing = await ask(randomUUID());
+      const sendRequest = (id: string): Promise<ImageResponse> => service.image(tenant.steps({ [key]: id }));
+      const missing = await sendRequest(randomUUID());
       expect(missing.json()).toStrictEqual(NO_OVERLAY);
       for (const id of [neighbour.overlayId, neighbour.overlayId.toUpperCase(), tenant.imageId]) {
-        expect(comparable(await ask(id))).toStrictEqual(comparable(missing));
+        expect(comparable(await sendRequest(id))).toStrictEqual(comparable(missing));
       }
     },
   );
@@ -172,11 +172,11 @@ describe('a token bound to images', () => {
         post<{ id: string }>(service, '/images', { issuer_id: tenant.issuerId, public_id, version: 1 }),
       ),
     );
-    const token = tenant.seal({ image_id: [a?.id, b?.id.toUpperCase()] });
-    const ask = (id = ''): Promise<ImageAnswer> => service.image(`/images/${id}?token=${token}`);
-    expect((await ask(a?.id)).shown?.publicId).toBe('listed_a');
-    expect((await ask(b?.id)).shown?.publicId).toBe('listed_b');
-    const other = await ask(c?.id);
+    const token = tenant.sign({ image_id: [a?.id, b?.id.toUpperCase()] });
+    const sendRequest = (id = ''): Promise<ImageResponse> => service.image(`/images/${id}?token=${token}`);
+    expect((await sendRequest(a?.id)).shown?.publicId).toBe('listed_a');
+    expect((await sendRequest(b?.id)).shown?.publicId).toBe('listed_b');
+    const other = await sendRequest(c?.id);
     expect(other.json()).toStrictEqual(
       problem(
         403,
@@ -186,20 +186,20 @@ describe('a token bound to images', () => {
       ),
     );
     for (const id of [randomUUID(), neighbour.imageId]) {
-      expect(comparable(await ask(id))).toStrictEqual(comparable(other));
+      expect(comparable(await sendRequest(id))).toStrictEqual(comparable(other));
     }
-    expect((await ask('image.jpg')).json()).toStrictEqual(INVALID_IMAGE_ID);
+    expect((await sendRequest('image.jpg')).json()).toStrictEqual(INVALID_IMAGE_ID);
   });
 
   it('of another issuer is refused though it lists the image', async () => {
-    const token = tenant.seal({ image_id: [neighbour.imageId] });
-    const answer = await service.image(`/images/${neighbour.imageId}?token=${token}`);
-    expect(answer.json()).toStrictEqual(NO_IMAGE);
+    const token = tenant.sign({ image_id: [neighbour.imageId] });
+    const response = await service.image(`/images/${neighbour.imageId}?token=${token}`);
+    expect(response.json()).toStrictEqual(NO_IMAGE);
   });
 });
 
 describe('rows that are gone', () => {
-  const GONE = problem(410, 'Gone', 'image_deleted', 'The image was deleted. Remove the links to it.');
+  const DELETED = problem(410, 'Gone', 'image_deleted', 'The image was deleted. Remove the links to it.');
 
   it.each(['token', 'public'] as const)('a deleted image of access %s answers 410', async (access) => {
     const owner = await createTenant(service, {
@@ -210,9 +210,9 @@ describe('rows that are gone', () => {
     const plain = `/images/${owner.imageId}`;
     expect((await service.image(owner.path())).status).toBe(302);
     await service.admin('DELETE', plain);
-    expect((await service.image(owner.path())).json()).toStrictEqual(GONE);
+    expect((await service.image(owner.path())).json()).toStrictEqual(DELETED);
     const withoutToken = await service.image(plain);
-    if (access === 'public') expect(withoutToken.json()).toStrictEqual(GONE);
+    if (access === 'public') expect(withoutToken.json()).toStrictEqual(DELETED);
     else expect(withoutToken.json()).toMatchObject({ status: 401, code: 'token_required' });
   });
 
@@ -317,15 +317,15 @@ describe('the Host header', () => {
     '[::1]:3000',
     'example.org.',
   ])('%s is where the Location points', async (host) => {
-    const answer = await service.image(tenant.path(), { headers: { host } });
-    expect(answer.shown?.prefix).toBe(`http://${host}/assets/blank.jpg`);
+    const response = await service.image(tenant.path(), { headers: { host } });
+    expect(response.shown?.prefix).toBe(`http://${host}/assets/blank.jpg`);
   });
 
   it('is the same for explain and for deliveries', async () => {
     const host = 'user@evil.example';
     const explained = await request({
       port: service.port,
-      path: `/images/${tenant.imageId}/explain?token=${tenant.seal()}`,
+      path: `/images/${tenant.imageId}/explain?token=${tenant.sign()}`,
       headers: { host },
     });
     expect(explained.json()).toStrictEqual(INVALID_HOST);
@@ -334,7 +334,7 @@ describe('the Host header', () => {
       path: '/deliveries',
       method: 'POST',
       headers: { host },
-      body: { deliveries: [{ image_id: tenant.imageId, token: tenant.seal() }] },
+      body: { deliveries: [{ image_id: tenant.imageId, token: tenant.sign() }] },
     });
     expect(delivered.status).toBe(400);
     expect(delivered.json()).toStrictEqual(INVALID_HOST);
@@ -342,8 +342,8 @@ describe('the Host header', () => {
 
   it('of a proxy is not believed unless TRUST_PROXY says so', async () => {
     const headers = { 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'https' };
-    const answer = await service.image(tenant.path(), { headers });
-    expect(answer.shown?.prefix).toBe(`${service.url}/assets/blank.jpg`);
+    const response = await service.image(tenant.path(), { headers });
+    expect(response.shown?.prefix).toBe(`${service.url}/assets/blank.jpg`);
   });
 });
 
@@ -354,11 +354,11 @@ describe('TRUST_PROXY', () => {
         'x-forwarded-host': host,
         'x-forwarded-proto': proto,
       });
-      const answer = await behindProxy.image(owner.path(), {
+      const response = await behindProxy.image(owner.path(), {
         headers: forwarded('img.example.com'),
         origin: 'https://img.example.com',
       });
-      expect(answer.shown?.prefix).toBe('https://img.example.com/assets/blank.jpg');
+      expect(response.shown?.prefix).toBe('https://img.example.com/assets/blank.jpg');
       for (const headers of [
         forwarded('evil.example/x'),
         forwarded('user@evil.example'),
@@ -373,8 +373,8 @@ describe('TRUST_PROXY', () => {
   it('of another address believes nothing', async () => {
     await withService({ TRUST_PROXY: '192.0.2.1' }, async (behindProxy, owner) => {
       const headers = { 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'https' };
-      const answer = await behindProxy.image(owner.path(), { headers });
-      expect(answer.shown?.prefix).toBe(`${behindProxy.url}/assets/blank.jpg`);
+      const response = await behindProxy.image(owner.path(), { headers });
+      expect(response.shown?.prefix).toBe(`${behindProxy.url}/assets/blank.jpg`);
     });
   });
 });
@@ -390,8 +390,8 @@ describe('PUBLIC_URL', () => {
         { 'x-forwarded-host': 'evil.example' },
         { 'x-forwarded-host': 'evil.example/x', 'x-forwarded-proto': 'javascript' },
       ]) {
-        const answer = await fixed.image(owner.path(), { headers: headers });
-        expect(answer.shown?.prefix).toBe(`${PUBLIC_URL}/assets/blank.jpg`);
+        const response = await fixed.image(owner.path(), { headers: headers });
+        expect(response.shown?.prefix).toBe(`${PUBLIC_URL}/assets/blank.jpg`);
       }
     });
   });
@@ -400,16 +400,16 @@ describe('PUBLIC_URL', () => {
 describe('X-Request-Id', () => {
   it.each(['a', 'b9f1-4_x@host', '0'.repeat(255), randomUUID()])('%j is kept', async (id) => {
     for (const path of [tenant.path(), '/images/x', '/nowhere', '/health/live']) {
-      const answer = await service.image(path, { headers: { 'x-request-id': id } });
-      expect(answer.headers['x-request-id']).toBe(id);
+      const response = await service.image(path, { headers: { 'x-request-id': id } });
+      expect(response.headers['x-request-id']).toBe(id);
     }
   });
 
   it.each(['', 'a b', 'a"b', '{"level":"info"}', 'ü', 'a;b', '0'.repeat(256)])(
     '%j is replaced',
     async (id) => {
-      const answer = await service.image(tenant.path(), { headers: { 'x-request-id': id } });
-      expect(answer.headers['x-request-id']).toMatch(UUID);
+      const response = await service.image(tenant.path(), { headers: { 'x-request-id': id } });
+      expect(response.headers['x-request-id']).toMatch(UUID);
     },
   );
 
@@ -429,7 +429,7 @@ describe('HEAD', () => {
     ['a redirect', () => tenant.path({ transformations: [{ width: 5 }] }), 302],
     ['a refused token', () => `/images/${tenant.imageId}?token=a.b.c`, 401],
     ['an id that is no UUID', () => '/images/x', 400],
-    ['explain', () => `/images/${tenant.imageId}/explain?token=${tenant.seal()}`, 200],
+    ['explain', () => `/images/${tenant.imageId}/explain?token=${tenant.sign()}`, 200],
     ['the blank picture', () => '/assets/blank.jpg', 200],
   ])('answers %s as GET does, without the body', async (_, path, status) => {
     const [head, get] = [
@@ -444,10 +444,10 @@ describe('HEAD', () => {
 
 describe('the blank picture', () => {
   it('is a JPEG of one pixel or more, which caches may keep', async () => {
-    const answer = await fetch(`${service.url}/assets/blank.jpg`);
-    const bytes = Buffer.from(await answer.arrayBuffer());
-    expect(answer.status).toBe(200);
-    expect(Object.fromEntries(answer.headers)).toMatchObject({
+    const response = await fetch(`${service.url}/assets/blank.jpg`);
+    const bytes = Buffer.from(await response.arrayBuffer());
+    expect(response.status).toBe(200);
+    expect(Object.fromEntries(response.headers)).toMatchObject({
       'content-type': 'image/jpeg',
       'content-length': String(bytes.length),
       'cache-control': 'public, max-age=31536000, immutable',
@@ -469,12 +469,12 @@ describe('delivery mode cloudinary', () => {
   it('points at the signed URL itself, and needs no Host', async () => {
     await withService({ DELIVERY_MODE: 'cloudinary' }, async (direct, owner) => {
       const path = owner.path({ transformations: SEED.transformations, sharinpix: {} });
-      const answer = await direct.image(path, { headers: { host: 'user@evil.example' } });
-      const { location = '' } = answer.headers;
+      const response = await direct.image(path, { headers: { host: 'user@evil.example' } });
+      const { location = '' } = response.headers;
       expect(location).toMatch(
         /^https:\/\/res\.cloudinary\.com\/sadaasdasd\/image\/authenticated\/s--[\w-]{8}--\/c_fit,h_1920,w_1920\/fl_attachment\/dpr_auto,q_auto,f_auto\/fl_tiled,l_private:d47e609177b4,w_200\/c_fit,h_102,w_101\/v123123\/ba5a440dbe3d\.jpg$/,
       );
-      expect(answer.text).toBe(
+      expect(response.text).toBe(
         `<html><body>You are being <a href="${location}">redirected</a>.</body></html>`,
       );
     });

@@ -19,7 +19,7 @@ import {
   TEST_VARIABLES,
   type Service,
 } from '../support/service.js';
-import { spawnBuilt, type Ended } from '../support/service-process.js';
+import { spawnBuilt, type ProcessExit } from '../support/service-process.js';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
 
 const embedded = inject('database').kind === 'embedded';
@@ -51,7 +51,7 @@ beforeEach(async () => {
     counted: 0,
     unlisted: [],
   });
-  api.asked.length = 0;
+  api.lists.length = 0;
   api.lookedUp.length = 0;
   issuerId = (await post<{ id: string }>(service, '/issuers', { name: 'Importing' })).id;
 });
@@ -85,9 +85,9 @@ const account = (): Record<string, string> => ({
 function pixsealImport(
   args: readonly string[] = [],
   place: Record<string, string> = overHttp(),
-): Promise<Ended> {
+): Promise<ProcessExit> {
   const variables = { ...place, ...account() };
-  return spawnBuilt('server/pixseal.js', variables, ['import', '--issuer', issuerId, ...args]).ended;
+  return spawnBuilt('server/pixseal.js', variables, ['import', '--issuer', issuerId, ...args]).exited;
 }
 
 /** The same on a terminal. @returns what each bar that was drawn said, having seen that it is as long as that */
@@ -169,7 +169,7 @@ describe('pixseal import', () => {
         'registered         1200\nupdated            0\nunchanged          0\nreleased           0\n' +
         'of another issuer  0\ninvalid            0\n',
     });
-    expect(api.asked).toHaveLength(3);
+    expect(api.lists).toHaveLength(3);
     expect(api.counted).toBe(1);
     expect((await rows()).sort(byName)).toStrictEqual(
       assets
@@ -222,7 +222,7 @@ describe('pixseal import', () => {
         stderr: 'error: 404 issuer_not_found: No issuer has this id. Check it.\n',
       });
     }
-    expect(api.asked).toStrictEqual([]);
+    expect(api.lists).toStrictEqual([]);
   });
 
   it('takes those of a type, a prefix or a tag alone', async () => {
@@ -257,9 +257,9 @@ describe('pixseal import', () => {
   });
 
   it('brings nothing back that was deleted here, until the account has a newer one', async () => {
-    const [gone, newer, taken] = fill(4);
+    const [deletedName, newer, taken] = fill(4);
     await counts();
-    for (const asset of [gone, newer]) {
+    for (const asset of [deletedName, newer]) {
       const { items } = (
         await service.admin('GET', `/images?issuer_id=${issuerId}&public_id=${asset?.public_id ?? ''}`)
       ).json() as { items: { id: string }[] };
@@ -300,15 +300,15 @@ describe('pixseal import', () => {
     }
 
     it('releases those that the account does not have any more, each looked up', async () => {
-      const [kept = '', lagging = '', gone = ''] = await deleteHere(5, 3);
-      api.assets = api.assets.filter(({ public_id: name }) => name !== gone && name !== lagging);
+      const [kept = '', lagging = '', deletedName = ''] = await deleteHere(5, 3);
+      api.assets = api.assets.filter(({ public_id: name }) => name !== deletedName && name !== lagging);
       api.unlisted = [lagging];
       expect(await counts(['--dry-run'])).toStrictEqual({ ...none, unchanged: 3, released: 1 });
-      expect(await retained()).toStrictEqual([kept, lagging, gone]);
+      expect(await retained()).toStrictEqual([kept, lagging, deletedName]);
       const { code, stdout } = await pixsealImport(['--json'], onDatabase());
       expect([code, JSON.parse(stdout)]).toStrictEqual([0, { ...none, unchanged: 3, released: 1 }]);
       expect(await retained()).toStrictEqual([kept, lagging]);
-      expect(api.lookedUp.toSorted()).toStrictEqual([lagging, lagging, gone, gone].toSorted());
+      expect(api.lookedUp.toSorted()).toStrictEqual([lagging, lagging, deletedName, deletedName].toSorted());
     });
 
     it.each<[what: string, args: string[]]>([
@@ -333,8 +333,8 @@ describe('pixseal import', () => {
     it('releases nothing where a run was stopped and goes on; the next whole run does', async () => {
       const names = await deleteHere(12, 2);
       // The walk goes on behind the first of them, so it cannot know that this one exists.
-      const [kept = '', gone = ''] = names;
-      api.assets = api.assets.filter(({ public_id: name }) => name !== gone);
+      const [kept = '', deletedName = ''] = names;
+      api.assets = api.assets.filter(({ public_id: name }) => name !== deletedName);
       const state = join(folder, 'stopped-retained.json');
       api.refuse = (cursor) => (cursor === '0.10' ? { status: 403, message: 'Access denied' } : null);
       expect(await pixsealImport(['--state', state])).toMatchObject({ code: 1, stdout: '' });
@@ -406,11 +406,11 @@ describe('pixseal import', () => {
     expect(elsewhere.stderr).toContain('belongs to another import');
 
     api.refuse = null;
-    api.asked.length = 0;
+    api.lists.length = 0;
     const resumed = await pixsealImport(['--state', state, '--json']);
     expect(resumed).toMatchObject({ code: 0, stderr: 'note: resuming where the last run stopped\n' });
     expect(JSON.parse(resumed.stdout)).toStrictEqual({ ...none, registered: 2 });
-    expect(api.asked).toHaveLength(1);
+    expect(api.lists).toHaveLength(1);
     expect(existsSync(state)).toBe(false);
   });
 
@@ -453,14 +453,14 @@ describe('pixseal import', () => {
   it.each([
     [420, true],
     [429, false],
-  ])('waits where the rate is used up (%i), and tries again where Cloudinary fails', async (status, told) => {
+  ])('waits where the rate is used up (%i), and tries again where Cloudinary fails', async (status, namesTime) => {
     fill(11);
     let refusals = 0;
     api.refuse = (cursor) => {
       if (cursor === null || ++refusals > 2) return null;
       if (refusals === 2) return { status: 500, message: 'General Error' };
       const at = new Date(Date.now() + 1_000).toISOString().slice(0, 19).replace('T', ' ');
-      return { status, message: `Rate Limit Exceeded.${told ? ` Try again on ${at} UTC` : ''}` };
+      return { status, message: `Rate Limit Exceeded.${namesTime ? ` Try again on ${at} UTC` : ''}` };
     };
     const { code, stdout, stderr } = await pixsealImport(['--json']);
     expect(code).toBe(0);
@@ -500,7 +500,7 @@ describe('pixseal import', () => {
     ['with another secret', { CLOUDINARY_URL: `cloudinary://123456789012345:wrong@${CLOUD}` }, '401'],
   ])('says what is wrong %s', async (_, variables, expected) => {
     fill(1);
-    const { ended } = spawnBuilt(
+    const { exited: ended } = spawnBuilt(
       'server/pixseal.js',
       { ...overHttp(), CLOUDINARY_UPLOAD_PREFIX: api.url, ...variables },
       ['import', '--issuer', issuerId],

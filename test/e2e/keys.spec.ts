@@ -5,7 +5,7 @@ import { DatabaseLookups } from '../../src/directory/database-lookups.service.js
 import { IssuerKeyUses } from '../../src/directory/issuer-key-uses.service.js';
 import { StoredSecretsService, type RewrapResult } from '../../src/admin/issuers/stored-secrets.service.js';
 import { SecretBox } from '../../src/platform/secrets/secret-box.js';
-import { createTenant, post, sealWith, type Tenant } from '../support/seed.js';
+import { createTenant, post, signWith, type Tenant } from '../support/seed.js';
 import { startService, type Service } from '../support/service.js';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
 import { waitUntil } from '../support/wait-until.js';
@@ -40,7 +40,7 @@ async function restart(secretsKey: string): Promise<void> {
   service = await start(secretsKey);
 }
 
-function makeTenant(): Promise<Tenant> {
+function createTenantOf(): Promise<Tenant> {
   const name = randomUUID().slice(0, 8);
   return createTenant(service, { publicId: `image_${name}`, overlayPublicId: `layer_${name}` });
 }
@@ -70,12 +70,12 @@ describe('the uses of a key', () => {
   const flush = (): Promise<void> => service.app.get(IssuerKeyUses, { strict: false }).flush();
 
   it('are counted for accepted tokens, with the time of the last', async () => {
-    const tenant = await makeTenant();
+    const tenant = await createTenantOf();
     const other = await post<{ id: string }>(service, `/issuers/${tenant.issuerId}/keys`, {});
     const began = Date.now();
     for (let uses = 0; uses < 3; uses += 1) expect((await service.image(tenant.path())).status).toBe(302);
-    const refused = sealWith('x'.repeat(32), { iss: tenant.issuerId });
-    for (const token of [refused, tenant.seal({ exp: 1 }), 'x']) {
+    const refused = signWith('x'.repeat(32), { iss: tenant.issuerId });
+    for (const token of [refused, tenant.sign({ exp: 1 }), 'x']) {
       expect(await statusOf(tenant, `/images/${tenant.imageId}?token=${token}`)).toBe(401);
     }
     await flush();
@@ -93,20 +93,20 @@ describe('the uses of a key', () => {
   });
 
   it('are written by themselves', async () => {
-    const tenant = await makeTenant();
+    const tenant = await createTenantOf();
     await service.image(tenant.path());
     await waitUntil('it is written', async () => (await keysOf(tenant))[0]?.uses === 1);
   });
 
   it('are written at the shutdown', async () => {
-    const tenant = await makeTenant();
+    const tenant = await createTenantOf();
     await service.image(tenant.path());
     await restart(OLD);
     expect(await keysOf(tenant)).toMatchObject([{ id: tenant.keyId, uses: 1 }]);
   });
 
   it('go with a revoked key, and keep nobody else’s from being written', async () => {
-    const [tenant, other] = [await makeTenant(), await makeTenant()];
+    const [tenant, other] = [await createTenantOf(), await createTenantOf()];
     await service.image(tenant.path());
     await service.image(other.path());
     await service.admin('DELETE', `/issuers/${tenant.issuerId}/keys/${tenant.keyId}`);
@@ -116,7 +116,7 @@ describe('the uses of a key', () => {
   });
 
   it('make no directory read the issuer anew', async () => {
-    const tenant = await makeTenant();
+    const tenant = await createTenantOf();
     const run = vi.spyOn(service.app.get(DatabaseLookups), 'run');
     await waitUntil('a write is followed by no look-up', async () => {
       await service.image(tenant.path());
@@ -128,7 +128,7 @@ describe('the uses of a key', () => {
   });
 
   it('that cannot be written are kept for the next time', async () => {
-    const tenant = await makeTenant();
+    const tenant = await createTenantOf();
     await service.image(tenant.path());
     const broken = vi.spyOn(service.app.get(DataSource), 'query').mockRejectedValueOnce(new Error('gone'));
     await flush();
@@ -144,9 +144,9 @@ describe('a rewrap', () => {
     service.app.get(StoredSecretsService, { strict: false }).rewrap();
 
   it('seals every secret under the first key, so that the others can go', async () => {
-    const tenants = [await makeTenant(), await makeTenant()];
+    const tenants = [await createTenantOf(), await createTenantOf()];
     await restart(`${NEW},${OLD}`);
-    const made = await makeTenant();
+    const made = await createTenantOf();
     expect(await rewrap()).toStrictEqual({ rewrapped: 2, already: 1, failed: [] });
     for (const tenant of [...tenants, made]) expect(await statusOf(tenant)).toBe(302);
     expect(await rewrap()).toStrictEqual({ rewrapped: 0, already: 3, failed: [] });
@@ -155,7 +155,7 @@ describe('a rewrap', () => {
   });
 
   it('leaves what does not open, and names it', async () => {
-    const [tenant, other] = [await makeTenant(), await makeTenant()];
+    const [tenant, other] = [await createTenantOf(), await createTenantOf()];
     await flipLastBit(tenant);
     await restart(`${NEW},${OLD}`);
     expect(await rewrap()).toStrictEqual({ rewrapped: 1, already: 0, failed: [tenant.keyId] });
@@ -164,7 +164,7 @@ describe('a rewrap', () => {
   });
 
   it('goes on where it was stopped', async () => {
-    const { issuerId } = await makeTenant();
+    const { issuerId } = await createTenantOf();
     const box = service.app.get(SecretBox, { strict: false });
     for (let made = 1; made < 250; made += 1) {
       const id = randomUUID();

@@ -28,13 +28,13 @@ describe('the Kubernetes manifest', () => {
     for (const path of routed) {
       const method = methods[path] ?? 'POST';
       const asked = path === '/images' ? '/images/none' : path;
-      const answer = await request({
+      const response = await request({
         port: service.port,
         method,
         path: asked,
         body: method === 'POST' ? {} : undefined,
       });
-      expect([path, (answer.json() as { code: string }).code]).not.toStrictEqual([path, 'not_found']);
+      expect([path, (response.json() as { code: string }).code]).not.toStrictEqual([path, 'not_found']);
     }
     for (const path of ['/admin/issuers', '/metrics', '/console', '/docs', '/health/live']) {
       expect(routed.filter((prefix) => path.startsWith(prefix))).toStrictEqual([]);

@@ -57,9 +57,9 @@ const LANGUAGES: Readonly<Record<string, Language>> = {
   },
 };
 
-const isThere = ({ command: [program] }: Language): boolean =>
+const isInstalled = ({ command: [program] }: Language): boolean =>
   spawnSync(program, [program === 'go' ? 'version' : '--version']).status === 0;
-const found = Object.entries(LANGUAGES).filter(([, language]) => isThere(language));
+const found = Object.entries(LANGUAGES).filter(([, language]) => isInstalled(language));
 const missing = Object.entries(LANGUAGES).filter(([name]) => !found.some(([there]) => there === name));
 if (missing.length > 0) {
   const names = missing.map(([name]) => name).join(', ');
@@ -105,11 +105,11 @@ describe('the program of docs/languages.md', () => {
 
       const url = new URL(stdout.trim());
       expect(url.origin).toBe(service.url);
-      const [answer, own] = [
+      const [response, own] = [
         await service.image(url.pathname + url.search),
         await service.image(tenant.steps({ width: 400, height: 300, crop: 'fill' })),
       ];
-      expect([answer.status, answer.headers.location]).toStrictEqual([302, own.headers.location]);
+      expect([response.status, response.headers.location]).toStrictEqual([302, own.headers.location]);
       const [header = '', payload = ''] = url.searchParams.get('token')?.split('.') ?? [];
       expect(JSON.parse(Buffer.from(header, 'base64url').toString())).toStrictEqual({
         typ: 'JWT',

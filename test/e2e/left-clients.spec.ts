@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
-import { askAdmin, createServedImage, ownClient, type ServedImage } from '../support/owned.js';
+import { requestAdmin, createServedImage, ownClient, type ServedImage } from '../support/owned.js';
 import { startServiceProcess, type ServiceProcess } from '../support/service-process.js';
 import { ADMIN_KEY, TEST_VARIABLES } from '../support/service.js';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   service.kill('SIGKILL');
-  await service.ended;
+  await service.exited;
   await database.drop();
 });
 
@@ -63,8 +63,8 @@ const WAYS: Readonly<Record<string, (socket: Socket) => void>> = {
 
 describe('the log line of a client that left', () => {
   /** A new image's path, so that its row must be looked up. */
-  async function coldPath(): Promise<string> {
-    const response = await askAdmin(service, 'POST', '/images', {
+  async function uncachedPath(): Promise<string> {
+    const response = await requestAdmin(service, 'POST', '/images', {
       issuer_id: served.issuerId,
       public_id: freshId(),
       version: 1,
@@ -73,7 +73,7 @@ describe('the log line of a client that left', () => {
   }
 
   /** Holds every query for images until the returned function is called. */
-  async function holdImages(): Promise<{
+  async function blockImageQueries(): Promise<{
     readonly waits: (count: number) => Promise<void>;
     release(): Promise<void>;
   }> {
@@ -107,9 +107,9 @@ describe('the log line of a client that left', () => {
 
   describe.each(Object.keys(WAYS))('and %s its connection', (way) => {
     it.skipIf(!onServer).each(Object.entries(PLACES))('says 499: %s', async (_, write) => {
-      const path = await coldPath();
+      const path = await uncachedPath();
       const id = freshId();
-      const images = await holdImages();
+      const images = await blockImageQueries();
       const socket = await open(`${write(id, path)}\r\n`);
       await images.waits(1);
       WAYS[way]?.(socket);
@@ -118,9 +118,9 @@ describe('the log line of a client that left', () => {
     });
 
     it.skipIf(!onServer)('says 499 for each request behind it', async () => {
-      const path = await coldPath();
+      const path = await uncachedPath();
       const [slow, quick, unroutable] = [freshId(), freshId(), freshId()];
-      const images = await holdImages();
+      const images = await blockImageQueries();
       const socket = await open(
         [
           head('GET', path, slow),
@@ -159,9 +159,9 @@ describe('the log line of a client that left', () => {
   });
 
   it.skipIf(!onServer)('says what was sent where the body of a request broke', async () => {
-    const path = await coldPath();
+    const path = await uncachedPath();
     const id = freshId();
-    const images = await holdImages();
+    const images = await blockImageQueries();
     const socket = await open(`${head('GET', path, id)}Transfer-Encoding: chunked\r\n\r\n`);
     await images.waits(1);
     socket.resume().write('no chunk\r\n');

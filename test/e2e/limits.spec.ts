@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { TokenService } from '../../src/tokens/token.service.js';
 import { IMAGE_HEADERS } from '../../src/redirect/redirect-response.js';
 import { converse } from '../support/connection.js';
-import { request, sendRaw, type Answer } from '../support/http.js';
+import { request, sendRaw, type HttpResponse } from '../support/http.js';
 import { findRedis, startRedis } from '../support/redis-server.js';
 import { createSeedTenant, createTenant, type Tenant } from '../support/seed.js';
 import { ADMIN_KEY, startService, type Service } from '../support/service.js';
@@ -21,18 +21,18 @@ async function start(...args: Parameters<typeof startService>): Promise<Service>
 }
 
 /** Statuses of a number of requests, one after the other. */
-async function statuses(count: number, ask: (index: number) => Promise<Answer>): Promise<number[]> {
+async function statuses(count: number, sendRequest: (index: number) => Promise<HttpResponse>): Promise<number[]> {
   const all: number[] = [];
-  for (let index = 0; index < count; index += 1) all.push((await ask(index)).status);
+  for (let index = 0; index < count; index += 1) all.push((await sendRequest(index)).status);
   return all;
 }
 
 const repeat = (status: number, count: number): number[] => Array.from({ length: count }, () => status);
 
-function expectRefusal(answer: Answer, detail: RegExp): void {
-  expect(answer.status).toBe(429);
-  expect(answer.headers['content-type']).toBe('application/problem+json; charset=utf-8');
-  const { retry_after: seconds, ...body } = answer.json() as { retry_after: number };
+function expectRefusal(received: HttpResponse, detail: RegExp): void {
+  expect(received.status).toBe(429);
+  expect(received.headers['content-type']).toBe('application/problem+json; charset=utf-8');
+  const { retry_after: seconds, ...body } = received.json() as { retry_after: number };
   expect(body).toStrictEqual({
     type: 'about:blank',
     title: 'Too Many Requests',
@@ -40,7 +40,7 @@ function expectRefusal(answer: Answer, detail: RegExp): void {
     code: 'too_many_requests',
     detail: expect.stringMatching(detail) as string,
   });
-  expect(answer.headers['retry-after']).toBe(String(seconds));
+  expect(received.headers['retry-after']).toBe(String(seconds));
   expect(seconds).toBeGreaterThanOrEqual(1);
   expect(seconds).toBeLessThanOrEqual(60);
 }
@@ -126,7 +126,7 @@ describe('the limit by address', () => {
       expect((await sendRaw(service.port, 'GARBAGE\r\n\r\n')).status).toBe(400);
     }
     expect((await service.get('/nothing', { 'x-forwarded-for': '192.0.2.1' })).status).toBe(404);
-    const unread = (): Promise<Answer> => service.get('/images/%zz', { 'x-forwarded-for': '192.0.2.2' });
+    const unread = (): Promise<HttpResponse> => service.get('/images/%zz', { 'x-forwarded-for': '192.0.2.2' });
     expect(await statuses(MADE + 4, unread)).toStrictEqual([...repeat(400, MADE + 3), 429]);
     expect((await service.get('/nothing', { 'x-forwarded-for': '192.0.2.3' })).status).toBe(404);
   });
@@ -145,12 +145,12 @@ describe('the limit by address', () => {
 
   it('counts every item of a batch', async () => {
     const { service, tenant } = await startLimited(10);
-    const batch = (count: number): Promise<Answer> =>
+    const batch = (count: number): Promise<HttpResponse> =>
       request({
         port: service.port,
         path: '/deliveries',
         method: 'POST',
-        body: { deliveries: Array.from({ length: count }, () => ({ token: `${tenant.seal()}x` })) },
+        body: { deliveries: Array.from({ length: count }, () => ({ token: `${tenant.sign()}x` })) },
       });
     expect((await batch(8)).status).toBe(200);
     expect((await batch(5)).status).toBe(200);
@@ -160,7 +160,7 @@ describe('the limit by address', () => {
 
   it('is not evaded by X-Forwarded-For where no proxy is trusted', async () => {
     const { service, tenant } = await startLimited(5);
-    const from = (index: number): Promise<Answer> =>
+    const from = (index: number): Promise<HttpResponse> =>
       service.get(tenant.path(), {
         'x-forwarded-for': `192.0.2.${index}`,
         forwarded: `for=192.0.2.${index}`,
@@ -170,17 +170,17 @@ describe('the limit by address', () => {
 
   it('is each client’s own behind a trusted proxy, by what that proxy says and not by what the client does', async () => {
     const { service, tenant } = await startLimited(3, { TRUST_PROXY: '1' });
-    const from = (forwarded: string): Promise<Answer> =>
+    const from = (forwarded: string): Promise<HttpResponse> =>
       service.get(tenant.path(), { 'x-forwarded-for': forwarded });
     expect(await statuses(7, () => from('192.0.2.1'))).toStrictEqual([...repeat(302, 6), 429]);
     expect((await from('192.0.2.2')).status).toBe(302);
     // The proxy appends; what stands before is the client's own word.
     expect((await from('198.51.100.9, 192.0.2.1')).status).toBe(429);
     // One customer's network, whatever the address in it.
-    const sixth = (index: number): Promise<Answer> => from(`2001:db8:1:2::${index}`);
+    const sixth = (index: number): Promise<HttpResponse> => from(`2001:db8:1:2::${index}`);
     expect(await statuses(7, sixth)).toStrictEqual([...repeat(302, 6), 429]);
     expect((await from('2001:db8:1:3::1')).status).toBe(302);
-    const nonsense = (index: number): Promise<Answer> => from(`nonsense-${index}`);
+    const nonsense = (index: number): Promise<HttpResponse> => from(`nonsense-${index}`);
     expect(await statuses(7, nonsense)).toStrictEqual([...repeat(302, 6), 429]);
   });
 
@@ -201,7 +201,7 @@ describe('the limit by address', () => {
 
   it('passes trusted proxies whose addresses have ports', async () => {
     const { service, tenant } = await startLimited(3, { TRUST_PROXY: '127.0.0.0/8,10.0.0.0/8,fd00::/8' });
-    const from = (client: string): Promise<Answer> =>
+    const from = (client: string): Promise<HttpResponse> =>
       service.get(tenant.path(), { 'x-forwarded-for': `${client}, [fd00::1]:80, 10.0.0.5:1234` });
     expect(await statuses(7, () => from('192.0.2.1:999'))).toStrictEqual([...repeat(302, 6), 429]);
     expect((await from('192.0.2.2:999')).status).toBe(302);
@@ -245,8 +245,8 @@ describe('the limit by issuer', () => {
       method: 'POST',
       body: {
         deliveries: [
-          ...repeat(0, 3).map(() => ({ image_id: tenant.imageId, token: tenant.seal() })),
-          { image_id: other.imageId, token: other.seal() },
+          ...repeat(0, 3).map(() => ({ image_id: tenant.imageId, token: tenant.sign() })),
+          { image_id: other.imageId, token: other.sign() },
         ],
       },
     });
@@ -269,17 +269,17 @@ describe('the limit by issuer', () => {
   it('counts public images for who has them', async () => {
     const service = await start({ RATE_LIMIT_ISSUER: '2' });
     const tenant = await createTenant(service, { publicId: 'p', overlayPublicId: 'm', access: 'public' });
-    const ask = (): Promise<Answer> => service.image(`/images/${tenant.imageId}`);
-    expect(await statuses(3, ask)).toStrictEqual([302, 302, 429]);
+    const sendRequest = (): Promise<HttpResponse> => service.image(`/images/${tenant.imageId}`);
+    expect(await statuses(3, sendRequest)).toStrictEqual([302, 302, 429]);
   });
 });
 
 describe('the limit of failed admin keys', () => {
   it('refuses an address that guesses, and no other', async () => {
     const service = await start({ RATE_LIMIT_ADDRESS: '6000', TRUST_PROXY: '1' });
-    const ask = (address: string, key: string): Promise<Answer> =>
+    const sendRequest = (address: string, key: string): Promise<HttpResponse> =>
       service.get('/admin/issuers', { authorization: `Bearer ${key}`, 'x-forwarded-for': address });
-    const guess = (index: number): Promise<Answer> => ask('192.0.2.1', `guess-${index}`);
+    const guess = (index: number): Promise<HttpResponse> => sendRequest('192.0.2.1', `guess-${index}`);
     expect(await statuses(60, guess)).toStrictEqual(repeat(401, 60));
     expectRefusal(await guess(61), /without a valid admin key/);
     expect((await ask('192.0.2.2', ADMIN_KEY)).status).toBe(200);
@@ -290,10 +290,10 @@ describe('the limit of failed admin keys', () => {
     ['[2001:db8:1::1]:1000', '[2001:db8:1::1]:1001', '[2001:db8:2::1]:1000'],
   ])('holds for a client at any port, and for no other: %s', async (mine, mineAgain, other) => {
     const service = await start({ RATE_LIMIT_ADDRESS: '6000', TRUST_PROXY: '1' });
-    const ask = (address: string, key: string): Promise<Answer> =>
+    const sendRequest = (address: string, key: string): Promise<HttpResponse> =>
       service.get('/admin/issuers', { authorization: `Bearer ${key}`, 'x-forwarded-for': address });
-    expect(await statuses(60, (index) => ask(mine, `guess-${index}`))).toStrictEqual(repeat(401, 60));
-    expect([(await ask(mineAgain, ADMIN_KEY)).status, (await ask(other, ADMIN_KEY)).status]).toStrictEqual([
+    expect(await statuses(60, (index) => sendRequest(mine, `guess-${index}`))).toStrictEqual(repeat(401, 60));
+    expect([(await sendRequest(mineAgain, ADMIN_KEY)).status, (await sendRequest(other, ADMIN_KEY)).status]).toStrictEqual([
       429, 200,
     ]);
   });
@@ -302,10 +302,10 @@ describe('the limit of failed admin keys', () => {
     'locks out no stranger where the proxy passes on %s',
     async (text) => {
       const service = await start({ RATE_LIMIT_ADDRESS: '6000', TRUST_PROXY: '1' });
-      const ask = (key: string): Promise<Answer> =>
+      const sendRequest = (key: string): Promise<HttpResponse> =>
         service.get('/admin/issuers', { authorization: `Bearer ${key}`, 'x-forwarded-for': text });
-      expect(await statuses(65, (index) => ask(`guess-${index}`))).toStrictEqual(repeat(401, 65));
-      expect((await ask(ADMIN_KEY)).status).toBe(200);
+      expect(await statuses(65, (index) => sendRequest(`guess-${index}`))).toStrictEqual(repeat(401, 65));
+      expect((await sendRequest(ADMIN_KEY)).status).toBe(200);
     },
   );
 

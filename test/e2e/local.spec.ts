@@ -23,11 +23,11 @@ afterAll(() => service.close());
 
 /** Where the redirect of a token with these claims points, approved. */
 async function locationOf(claims: Record<string, unknown>): Promise<string> {
-  const token = sealWith(secret, { iss: SEED.issuerId, ...claims });
-  const answer = await service.get(`/images/${SEED.imageId}?token=${token}`);
-  const location = answer.headers.location ?? '';
+  const token = signWith(secret, { iss: SEED.issuerId, ...claims });
+  const response = await service.get(`/images/${SEED.imageId}?token=${token}`);
+  const location = response.headers.location ?? '';
   expect(location.startsWith(`${service.url}/${CLOUD}/image/`)).toBe(true);
-  approveLocation(location.replace(service.url, CLOUDINARY), {
+  assertLocation(location.replace(service.url, CLOUDINARY), {
     layers: [`private:${SEED.overlayPublicId}`],
     images: [SEED.publicId],
   });
@@ -55,10 +55,10 @@ function sign(chain: string, options: Record<string, unknown> = {}): string {
 describe('a sealed picture in mode local', () => {
   it('is the seed’s chain, watermarked, in the size the token seals', async () => {
     const location = await locationOf({ transformations: SEED.transformations, sharinpix: {} });
-    const answer = await getPicture(location);
-    expect(answer.status).toBe(200);
-    expect(await measure(answer.body)).toStrictEqual({ width: 101, height: 67, format: 'jpeg' });
-    expect(answer.headers.get('content-disposition')).toBe(`attachment; filename="${SEED.publicId}.jpg"`);
+    const response = await getPicture(location);
+    expect(response.status).toBe(200);
+    expect(await measure(response.body)).toStrictEqual({ width: 101, height: 67, format: 'jpeg' });
+    expect(response.headers.get('content-disposition')).toBe(`attachment; filename="${SEED.publicId}.jpg"`);
   });
 
   it('differs from the picture without the watermark all over', async () => {
@@ -92,12 +92,12 @@ describe('a sealed picture in mode local', () => {
     ['webp', 'image/webp,*/*', 'webp', 'image/webp'],
     ['jpeg', '*/*', 'jpeg', 'image/jpeg'],
   ])('is %s for a client that takes %s', async (_, accept, format, type) => {
-    const answer = await getPicture(await locationOf({ transformations: [{ width: 64, crop: 'fit' }] }), {
+    const response = await getPicture(await locationOf({ transformations: [{ width: 64, crop: 'fit' }] }), {
       accept,
     });
-    expect(answer.headers.get('content-type')).toBe(type);
-    expect(answer.headers.get('vary')).toBe('Accept');
-    expect((await measure(answer.body)).format).toBe(format);
+    expect(response.headers.get('content-type')).toBe(type);
+    expect(response.headers.get('vary')).toBe('Accept');
+    expect((await measure(response.body)).format).toBe(format);
   });
 
   it('is not sent again to a client that has it', async () => {
@@ -113,27 +113,27 @@ describe('a sealed picture in mode local', () => {
 
   it('answers HEAD as GET, without the picture', async () => {
     const location = await locationOf({ transformations: [{ width: 50, crop: 'fit' }] });
-    const answer = await fetch(location, { method: 'HEAD' });
-    expect(answer.status).toBe(200);
-    expect(answer.headers.get('content-type')).toBe('image/jpeg');
-    expect((await answer.arrayBuffer()).byteLength).toBe(0);
+    const response = await fetch(location, { method: 'HEAD' });
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-type')).toBe('image/jpeg');
+    expect((await response.arrayBuffer()).byteLength).toBe(0);
   });
 
   it('is rendered once for many who ask at once', async () => {
     const location = await locationOf({
       transformations: [{ width: 333, crop: 'fit' }, { effect: 'blur:200' }],
     });
-    const answers = await Promise.all(Array.from({ length: 12 }, () => getPicture(location)));
-    expect(new Set(answers.map(({ status }) => status))).toStrictEqual(new Set([200]));
-    expect(new Set(answers.map(({ body }) => body.toString('base64'))).size).toBe(1);
+    const responses = await Promise.all(Array.from({ length: 12 }, () => getPicture(location)));
+    expect(new Set(responses.map(({ status }) => status))).toStrictEqual(new Set([200]));
+    expect(new Set(responses.map(({ body }) => body.toString('base64'))).size).toBe(1);
   });
 });
 
 describe('a signed URL in mode local', () => {
-  const refused = (answer: PictureAnswer, status: number, reason: RegExp): void => {
-    expect(answer.status).toBe(status);
-    expect(answer.headers.get('x-cld-error')).toMatch(reason);
-    expect(answer.body.toString()).toMatch(reason);
+  const refused = (response: ImageResponse, status: number, reason: RegExp): void => {
+    expect(response.status).toBe(status);
+    expect(response.headers.get('x-cld-error')).toMatch(reason);
+    expect(response.body.toString()).toMatch(reason);
   };
 
   it.each([
@@ -148,10 +148,10 @@ describe('a signed URL in mode local', () => {
     const from = url.indexOf('s--');
     for (let at = from; at < url.length; at += 1) {
       const other = url[at] === 'a' ? 'b' : 'a';
-      const answer = await getPicture(url.slice(0, at) + other + url.slice(at + 1));
+      const response = await getPicture(url.slice(0, at) + other + url.slice(at + 1));
       // The version is not signed: another one is the same picture.
       const inVersion = at > url.indexOf('/v123123/') + 1 && at < url.indexOf('/v123123/') + 8;
-      if (!inVersion) expect(answer.status, `at ${url.slice(at)}`).toBeGreaterThanOrEqual(400);
+      if (!inVersion) expect(response.status, `at ${url.slice(at)}`).toBeGreaterThanOrEqual(400);
     }
   });
 
@@ -219,10 +219,10 @@ describe('a signed URL in mode local', () => {
 
   it('leads out of no folder', async () => {
     for (const id of ['..%2f..%2fsecrets', '../../secrets', '%2e%2e/secrets', '..%5csecrets']) {
-      const answer = await service.get(`/${CLOUD}/image/upload/v1/${id}.json`);
-      expect(answer.status).toBeGreaterThanOrEqual(400);
-      expect(answer.status).toBeLessThan(500);
-      expect(answer.text).not.toContain('admin_api_key');
+      const response = await service.get(`/${CLOUD}/image/upload/v1/${id}.json`);
+      expect(response.status).toBeGreaterThanOrEqual(400);
+      expect(response.status).toBeLessThan(500);
+      expect(response.text).not.toContain('admin_api_key');
     }
   });
 });
@@ -233,12 +233,12 @@ describe('an original that changes', () => {
       name: 'Changing',
     });
     const { imageId } = await uploadPictures(service, issuerId, { image: { public_id: 'changing' } });
-    const ask = async (): Promise<PictureAnswer> => {
-      const token = sealWith(key.secret, { iss: issuerId, transformations: [{ width: 30, crop: 'fit' }] });
-      const answer = await service.get(`/images/${imageId}?token=${token}`);
-      return getPicture(answer.headers.location ?? '');
+    const request = async (): Promise<ImageResponse> => {
+      const token = signWith(key.secret, { iss: issuerId, transformations: [{ width: 30, crop: 'fit' }] });
+      const response = await service.get(`/images/${imageId}?token=${token}`);
+      return getPicture(response.headers.location ?? '');
     };
-    const before = await ask();
+    const before = await request();
     const red = await sharp({ create: { width: 90, height: 90, channels: 3, background: '#f00' } })
       .png()
       .toBuffer();
@@ -250,7 +250,7 @@ describe('an original that changes', () => {
       body: form,
     });
     expect(put.status).toBe(200);
-    const after = await ask();
+    const after = await request();
     expect(after.headers.get('etag')).not.toBe(before.headers.get('etag'));
     expect(await measure(after.body)).toMatchObject({ width: 30, height: 30 });
   });
@@ -274,13 +274,13 @@ describe('Cloudinary’s authentication token in mode local', () => {
 
   it('opens the picture until it ends, for its own path alone', async () => {
     const exp = Math.floor(Date.now() / 1000) + 600;
-    const token = sealWith(expiringSecret, {
+    const token = signWith(expiringSecret, {
       iss: SEED.issuerId,
       exp,
       transformations: [{ width: 20, crop: 'fit' }],
     });
-    const answer = await expiring.get(`/images/${SEED.imageId}?token=${token}`);
-    const location = answer.headers.location ?? '';
+    const response = await expiring.get(`/images/${SEED.imageId}?token=${token}`);
+    const location = response.headers.location ?? '';
     expect(location).toContain(`?__cld_token__=exp=${exp + 60}~hmac=`);
     expect((await getPicture(location)).status).toBe(200);
     expect((await getPicture(location.replace('w_20', 'w_2000'))).status).toBe(401);
@@ -290,7 +290,7 @@ describe('Cloudinary’s authentication token in mode local', () => {
 
   it.each([-25, -5, 0, 1])('opens it for a token whose exp is %d s from now', async (seconds) => {
     const exp = Math.floor(Date.now() / 1000) + seconds;
-    const token = sealWith(expiringSecret, { iss: SEED.issuerId, exp, transformations: [{ width: 20 }] });
+    const token = signWith(expiringSecret, { iss: SEED.issuerId, exp, transformations: [{ width: 20 }] });
     const { status, headers } = await expiring.get(`/images/${SEED.imageId}?token=${token}`);
     expect(status).toBe(302);
     expect((await getPicture(headers.location ?? '')).status).toBe(200);

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { request, sendRaw, type Answer } from '../support/http.js';
-import { approveLocation } from '../support/location-parser.js';
-import { sealWith } from '../support/seed.js';
-import { startServiceProcess, type Ended, type ServiceProcess } from '../support/service-process.js';
+import { request, sendRaw, type HttpResponse } from '../support/http.js';
+import { assertLocation } from '../support/location-parser.js';
+import { signWith } from '../support/seed.js';
+import { startServiceProcess, type ProcessExit, type ServiceProcess } from '../support/service-process.js';
 import { ADMIN_KEY, API_SECRET, TEST_VARIABLES } from '../support/service.js';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
 
@@ -14,15 +14,15 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 let database: TestDatabase;
 let service: ServiceProcess;
-let ended: Ended;
+let ended: ProcessExit;
 /** Values made while the service ran that a log must not hold either. */
 const secrets: string[] = [];
 const locations: string[] = [];
 const ids = { issuer: '', image: '' };
 
-const ask = (path: string, requestId: string, headers: Record<string, string> = {}): Promise<Answer> =>
+const sendRequest = (path: string, requestId: string, headers: Record<string, string> = {}): Promise<HttpResponse> =>
   request({ port: service.port, path, headers: { 'x-request-id': requestId, ...headers } });
-const admin = (method: string, path: string, requestId: string, body?: unknown): Promise<Answer> =>
+const admin = (method: string, path: string, requestId: string, body?: unknown): Promise<HttpResponse> =>
   request({
     port: service.port,
     path: `/admin${path}`,
@@ -50,35 +50,35 @@ beforeAll(async () => {
   ).json() as { id: string };
   ids.image = image.id;
   const seal = (claims: object): string => {
-    const token = sealWith(issuer.key.secret, { iss: issuer.id, note: CANARY, ...claims });
+    const token = signWith(issuer.key.secret, { iss: issuer.id, note: CANARY, ...claims });
     secrets.push(...token.split('.').slice(1));
     return token;
   };
 
-  const shown = await ask(`/images/${image.id}?token=${seal({ transformations: [{ width: 5 }] })}`, 'shown', {
+  const shown = await sendRequest(`/images/${image.id}?token=${seal({ transformations: [{ width: 5 }] })}`, 'shown', {
     cookie: `session=${CANARY}`,
     'user-agent': CANARY,
     referer: `http://x/${CANARY}`,
     'X-Forwarded-For': CANARY,
   });
-  await ask('/health/live', 'live-by-proxy', { 'X-Forwarded-For': CANARY });
-  const { signature } = approveLocation(shown.headers.location ?? '', {
+  await sendRequest('/health/live', 'live-by-proxy', { 'X-Forwarded-For': CANARY });
+  const { signature } = assertLocation(shown.headers.location ?? '', {
     images: [CANARY],
     layers: [],
     steps: 1,
   });
   locations.push(shown.headers.location ?? '', signature);
-  const explained = await ask(`/images/${image.id}/explain?token=${seal({})}`, 'explained');
+  const explained = await sendRequest(`/images/${image.id}/explain?token=${seal({})}`, 'explained');
   locations.push((explained.json() as { location: string }).location);
-  await ask(`/images/${image.id}?token=${seal({})}x`, 'refused');
-  await ask(`/images/${image.id}?token=${seal({ exp: 1 })}`, 'expired');
-  await ask(`/images/${image.id}?token=${seal({ transformations: [{ width: CANARY }] })}`, 'bad-step');
-  await ask(`/images/${image.id}?width=${CANARY}`, 'no-token');
-  await ask(`/images/${CANARY}?token=${seal({})}`, 'bad-id');
-  await ask(`/images/%zz${CANARY}?token=${seal({})}`, 'unreadable');
-  await ask(`/${CANARY}?${CANARY}`, 'nowhere');
-  await ask('/health/live', 'live');
-  await ask(`/admin/issuers?name=${CANARY}`, 'no-admin', { authorization: `Bearer ${CANARY}` });
+  await sendRequest(`/images/${image.id}?token=${seal({})}x`, 'refused');
+  await sendRequest(`/images/${image.id}?token=${seal({ exp: 1 })}`, 'expired');
+  await sendRequest(`/images/${image.id}?token=${seal({ transformations: [{ width: CANARY }] })}`, 'bad-step');
+  await sendRequest(`/images/${image.id}?width=${CANARY}`, 'no-token');
+  await sendRequest(`/images/${CANARY}?token=${seal({})}`, 'bad-id');
+  await sendRequest(`/images/%zz${CANARY}?token=${seal({})}`, 'unreadable');
+  await sendRequest(`/${CANARY}?${CANARY}`, 'nowhere');
+  await sendRequest('/health/live', 'live');
+  await sendRequest(`/admin/issuers?name=${CANARY}`, 'no-admin', { authorization: `Bearer ${CANARY}` });
   await admin('POST', `/issuers/${issuer.id}/keys`, 'made-key', { secret: CANARY.repeat(3) });
   await admin('POST', `/issuers/${issuer.id}/keys`, 'short-secret', { secret: CANARY });
   await admin('POST', '/images', 'conflict', { issuer_id: issuer.id, public_id: CANARY, version: 5 });
@@ -111,15 +111,15 @@ beforeAll(async () => {
   }
   await sendRaw(service.port, `${CANARY}\r\n\r\n`);
   await sendRaw(service.port, `GET /${CANARY.repeat(2000)} HTTP/1.1\r\nHost: x\r\n\r\n`);
-  if (inject('database').kind === 'postgres') await loseTheDatabase(seal({}));
-  await ask(`/images/${image.id}`, 'last');
+  if (inject('database').kind === 'postgres') await disconnectDatabase(seal({}));
+  await sendRequest(`/images/${image.id}`, 'last');
   service.kill('SIGTERM');
-  ended = await service.ended;
+  ended = await service.exited;
 }, 120_000);
 afterAll(() => database.drop());
 
 /** A cold look-up while the database refuses, so that a driver's error comes to be logged. */
-async function loseTheDatabase(token: string): Promise<void> {
+async function disconnectDatabase(token: string): Promise<void> {
   const url = new URL(database.variables['DATABASE_URL'] ?? '');
   const name = url.pathname.slice(1);
   url.pathname = '/postgres';
@@ -127,10 +127,10 @@ async function loseTheDatabase(token: string): Promise<void> {
   await client.connect();
   await client.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
   await client.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1`, [name]);
-  const cold = await ask(`/images/${randomUUID()}?token=${token}`, 'lost');
+  const uncached = await sendRequest(`/images/${randomUUID()}?token=${token}`, 'lost');
   await client.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
   await client.end();
-  expect(cold.status).toBe(503);
+  expect(uncached.status).toBe(503);
 }
 
 const lines = (): Record<string, unknown>[] =>
@@ -213,8 +213,8 @@ describe('the log', () => {
   });
 
   it('tells once of a proxy that is not known, at a redirect too', () => {
-    const told = lines().filter(({ msg }) => String(msg).includes('TRUST_PROXY'));
-    expect(told).toMatchObject([{ level: 'warn' }]);
+    const warnings = lines().filter(({ msg }) => String(msg).includes('TRUST_PROXY'));
+    expect(warnings).toMatchObject([{ level: 'warn' }]);
     const [shown, warned] = [
       lines().findIndex((line) => line['request_id'] === 'shown'),
       lines().findIndex(({ msg }) => String(msg).includes('TRUST_PROXY')),
@@ -223,8 +223,8 @@ describe('the log', () => {
   });
 
   it.runIf(inject('database').kind === 'postgres')('tells of a database that is lost', () => {
-    const told = lines().filter(({ level }) => level === 'error' || level === 'warn');
-    expect(told.length).toBeGreaterThan(0);
+    const warnings = lines().filter(({ level }) => level === 'error' || level === 'warn');
+    expect(warnings.length).toBeGreaterThan(0);
     expect(lines()).toContainEqual(
       expect.objectContaining({ request_id: 'lost', status: 503, problem_code: 'database_unavailable' }),
     );

@@ -7,10 +7,10 @@ import { PROBLEMS } from '../../src/domain/problems.js';
 import { createAdminKey } from '../support/admin-keys.js';
 import { changesReceived } from '../support/change-feed.js';
 import { parseMetrics, readMetrics, sumOf, type MetricLine } from '../support/metrics.js';
-import { tell, now, uploaded } from '../support/notifications.js';
+import { notify, now, uploaded } from '../support/notifications.js';
 import { getPicture, uploadPictures } from '../support/pictures.js';
 import { hasProgram } from '../support/programs.js';
-import { createTenant, post, sealWith, type Tenant } from '../support/seed.js';
+import { createTenant, post, signWith, type Tenant } from '../support/seed.js';
 import { startServiceProcess } from '../support/service-process.js';
 import { ADMIN_KEY, startService, TEST_VARIABLES, type Service } from '../support/service.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
@@ -20,11 +20,11 @@ import { waitUntil } from '../support/wait-until.js';
 const onServer = inject('database').kind === 'postgres';
 const ROUTE = '/images/:image_id';
 /** Every line that a test here was given. */
-const given: MetricLine[] = [];
+const received: MetricLine[] = [];
 
 async function metricsOf({ port }: { readonly port: number }): Promise<readonly MetricLine[]> {
   const lines = await readMetrics(port);
-  given.push(...lines);
+  received.push(...lines);
   return lines;
 }
 
@@ -36,7 +36,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-async function makeTenant(of = service, access: 'token' | 'public' = 'token'): Promise<Tenant> {
+async function createTenantOf(of = service, access: 'token' | 'public' = 'token'): Promise<Tenant> {
   const name = randomUUID().slice(0, 8);
   const made = await createTenant(of, {
     publicId: `image_${name}`,
@@ -60,17 +60,17 @@ async function growth(
 
 describe('/metrics', () => {
   it('is for admin keys that may read and are bound to no issuer', async () => {
-    tenant = await makeTenant();
+    tenant = await createTenantOf();
     const writes = await createAdminKey(service, { scopes: ['write'] });
     const bound = await createAdminKey(service, { scopes: ['read'], issuer_id: tenant.issuerId });
     const reads = await createAdminKey(service, { scopes: ['read'] });
     expect((await service.get('/metrics')).json()).toMatchObject({ code: 'admin_key_required' });
     expect((await service.get('/metrics', writes.headers)).status).toBe(403);
     expect((await service.get('/metrics', bound.headers)).status).toBe(403);
-    const answer = await service.get('/metrics', reads.headers);
-    expect(answer.status).toBe(200);
-    expect(answer.headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8');
-    expect(answer.headers['cache-control']).toBe('no-store');
+    const response = await service.get('/metrics', reads.headers);
+    expect(response.status).toBe(200);
+    expect(response.headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8');
+    expect(response.headers['cache-control']).toBe('no-store');
   });
 
   it('says of every metric what it is', async () => {
@@ -90,7 +90,7 @@ describe('/metrics', () => {
 
 describe('what is counted', () => {
   beforeAll(async () => {
-    tenant = await makeTenant();
+    tenant = await createTenantOf();
   });
 
   it('is every redirect by cache hit or miss, and its duration', async () => {
@@ -108,7 +108,7 @@ describe('what is counted', () => {
     const inAll = { ...labels, le: '+Inf' };
     expect(await growth(twice, 'pixseal_request_duration_seconds_bucket', inAll)).toBe(2);
     expect(await growth(twice, 'pixseal_request_duration_seconds_sum', labels)).toBeGreaterThan(0);
-    const open = await makeTenant(service, 'public');
+    const open = await createTenantOf(service, 'public');
     const shown = { cache: 'miss', access: 'public' };
     expect(
       await growth(() => service.image(`/images/${open.imageId}`), 'pixseal_redirects_total', shown),
@@ -126,9 +126,9 @@ describe('what is counted', () => {
   });
 
   it('is every item of /deliveries', async () => {
-    const deliveries = [{ image_id: tenant.imageId, token: tenant.seal() }, { token: 'a.b.c' }];
+    const deliveries = [{ image_id: tenant.imageId, token: tenant.sign() }, { token: 'a.b.c' }];
     const { port } = service;
-    const ask = async (): Promise<unknown> =>
+    const request = async (): Promise<unknown> =>
       (
         await fetch(`http://127.0.0.1:${port}/deliveries`, {
           method: 'POST',
@@ -136,12 +136,12 @@ describe('what is counted', () => {
           body: JSON.stringify({ deliveries }),
         })
       ).json();
-    expect(await growth(ask, 'pixseal_deliveries_total', { code: 'ok' })).toBe(1);
-    expect(await growth(ask, 'pixseal_deliveries_total', { code: 'invalid_token' })).toBe(1);
+    expect(await growth(request, 'pixseal_deliveries_total', { code: 'ok' })).toBe(1);
+    expect(await growth(request, 'pixseal_deliveries_total', { code: 'invalid_token' })).toBe(1);
   });
 
   it('is every refusal by a rate, once', async () => {
-    const busy = await makeTenant();
+    const busy = await createTenantOf();
     const path = busy.path();
     const all = async (): Promise<void> => {
       for (let times = 0; times < 62; times += 1) await service.get(path);
@@ -161,26 +161,26 @@ describe('what is counted', () => {
 
   it('is what Cloudinary tells', async () => {
     const twice = async (): Promise<void> => {
-      const told = uploaded(`of_nobody_${randomUUID()}`, now());
-      await tell(service, told);
+      const notification = uploaded(`of_nobody_${randomUUID()}`, now());
+      await notify(service, notification);
     };
     expect(await growth(twice, 'pixseal_notifications_total', { result: 'unchanged' })).toBe(1);
   });
 
   it('is every question to a cache, and what is in it', async () => {
-    const fresh = await makeTenant();
-    const ask = async (): Promise<unknown> => service.image(fresh.path({ jti: 'one' }));
+    const fresh = await createTenantOf();
+    const request = async (): Promise<unknown> => service.image(fresh.path({ jti: 'one' }));
     for (const cache of ['issuers', 'images', 'revocations']) {
       const labels = { cache, result: 'miss' };
-      const other = await makeTenant();
-      const cold = (): Promise<unknown> => service.image(other.path({ jti: 'one' }));
-      expect(await growth(cold, 'pixseal_cache_requests_total', labels)).toBeGreaterThan(0);
+      const other = await createTenantOf();
+      const uncached = (): Promise<unknown> => service.image(other.path({ jti: 'one' }));
+      expect(await growth(uncached, 'pixseal_cache_requests_total', labels)).toBeGreaterThan(0);
     }
-    await ask();
+    await request();
     expect(
-      await growth(ask, 'pixseal_cache_requests_total', { cache: 'images', result: 'hit' }),
+      await growth(request, 'pixseal_cache_requests_total', { cache: 'images', result: 'hit' }),
     ).toBeGreaterThan(0);
-    expect(await growth(ask, 'pixseal_cache_requests_total', { result: 'miss' })).toBe(0);
+    expect(await growth(request, 'pixseal_cache_requests_total', { result: 'miss' })).toBe(0);
     // Whoever asks without a token takes no place of those who have one.
     const nobodys = (): Promise<unknown> => service.image(`/images/${randomUUID()}`);
     expect(await growth(nobodys, 'pixseal_cache_entries', { cache: 'public_images' })).toBe(1);
@@ -216,16 +216,16 @@ describe('what is counted', () => {
   it('has no more names for what clients send than there are routes', async () => {
     const names = (lines: readonly MetricLine[]): string[] =>
       lines.map(({ name, labels }) => `${name}${JSON.stringify(labels)}`);
-    const ask = async (): Promise<void> => {
+    const request = async (): Promise<void> => {
       const id = randomUUID();
       await service.get(`/images/${id}?token=${id}`);
       await service.get(`/${id}/${id}`, { 'x-request-id': id });
       await service.get(`/images/${id}/${id}`);
       await service.admin('DELETE', `/issuers/${id}`);
     };
-    await ask();
+    await request();
     const before = names(await metricsOf(service));
-    for (let times = 0; times < 5; times += 1) await ask();
+    for (let times = 0; times < 5; times += 1) await request();
     expect(names(await metricsOf(service))).toStrictEqual(before);
   });
 });
@@ -235,7 +235,7 @@ describe('in mode local', () => {
     const local = await startService({ DELIVERY_MODE: 'local' });
     const issuer = await post<{ id: string; key: { secret: string } }>(local, '/issuers', { name: 'Local' });
     const { imageId } = await uploadPictures(local, issuer.id, { image: { public_id: `p_${randomUUID()}` } });
-    const token = sealWith(issuer.key.secret, { iss: issuer.id, transformations: [{ width: 20 }] });
+    const token = signWith(issuer.key.secret, { iss: issuer.id, transformations: [{ width: 20 }] });
     const { headers } = await local.get(`/images/${imageId}?token=${token}`);
     const location = headers.location ?? '';
     expect((await getPicture(location)).status).toBe(200);
@@ -258,7 +258,7 @@ describe.runIf(onServer)('with a Postgres server', () => {
     const url = database.variables['DATABASE_URL'] ?? '';
     const proxy = await TcpProxy.before(url);
     const cut = await startService({ DATABASE_URL: proxy.urlOf(url) }, database);
-    const one = await makeTenant(cut);
+    const one = await createTenantOf(cut);
     proxy.refuse();
     proxy.reset();
     await cut.get(one.path());
@@ -299,7 +299,7 @@ describe.runIf(onServer)('with a Postgres server', () => {
       expect(sumOf(lines, 'pixseal_feed_live')).toBe(1);
     }
     workers.kill('SIGTERM');
-    expect(await workers.ended).toMatchObject({ code: 0 });
+    expect(await workers.exited).toMatchObject({ code: 0 });
     await database.drop();
   });
 });
@@ -368,8 +368,8 @@ describe('the files for Prometheus and Grafana', () => {
     'pick and group by labels that the service gives, and by words that it gives them',
     () => {
       /** Whether a line of one of these metrics has the label, with this word if there is one. */
-      const isGiven = (metrics: readonly string[], label: string, word?: string): boolean =>
-        given.some(
+      const isExposed = (metrics: readonly string[], label: string, word?: string): boolean =>
+        received.some(
           ({ name, labels }) =>
             metrics.includes(name) && (word === undefined ? label in labels : labels[label] === word),
         ) ||
@@ -382,7 +382,7 @@ describe('the files for Prometheus and Grafana', () => {
           for (const [, label = '', words = ''] of matchers.matchAll(/(\w+)=~?"([^"]*)"/g)) {
             if (others.has(label)) continue;
             for (const word of words.split('|'))
-              expect([expr, label, word, isGiven([metric], label, word)]).toStrictEqual([
+              expect([expr, label, word, isExposed([metric], label, word)]).toStrictEqual([
                 expr,
                 label,
                 word,
@@ -392,7 +392,7 @@ describe('the files for Prometheus and Grafana', () => {
         }
         for (const [, labels = ''] of expr.matchAll(/\bby \(([^)]*)\)/g)) {
           for (const label of labels.split(', ').filter((each) => !others.has(each)))
-            expect([expr, label, isGiven(namesIn(expr), label)]).toStrictEqual([expr, label, true]);
+            expect([expr, label, isExposed(namesIn(expr), label)]).toStrictEqual([expr, label, true]);
         }
       }
     },

@@ -9,9 +9,9 @@ import { v2 as cloudinary } from 'cloudinary';
 import { built } from '../support/built.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startAdminApi, type AdminApi } from '../support/admin-api.js';
-import { approveLocation } from '../support/location-parser.js';
+import { assertLocation } from '../support/location-parser.js';
 import { hasProgram } from '../support/programs.js';
-import { SEED, sealWith } from '../support/seed.js';
+import { SEED, signWith } from '../support/seed.js';
 import { ADMIN_KEY, API_SECRET, CLOUD, startService, type Service } from '../support/service.js';
 
 interface Block {
@@ -50,7 +50,7 @@ beforeAll(async () => {
 afterAll(() => service.close());
 
 /** A folder in which the guide's reader works: the two packages, and the command. */
-function makeFolder(): string {
+function createTempFolder(): string {
   const made = mkdtempSync(join(tmpdir(), 'pixseal-migrating-'));
   mkdirSync(join(made, 'node_modules'));
   symlinkSync(join(process.cwd(), 'node_modules/cloudinary'), join(made, 'node_modules/cloudinary'));
@@ -86,7 +86,7 @@ describe.runIf(hasShell)('the guide from hand-made signing', () => {
   let said: string;
 
   beforeAll(async () => {
-    folder = makeFolder();
+    folder = createTempFolder();
     api = await startAdminApi({ cloudName: CLOUD, apiKey: '123456789012345', apiSecret: API_SECRET });
     api.assets = ['shoes/red', 'shoes/green', 'hats/red'].map((publicId) => ({
       public_id: publicId,
@@ -97,8 +97,8 @@ describe.runIf(hasShell)('the guide from hand-made signing', () => {
     for (const code of blocksOf(signing, 'js')) {
       writeFileSync(join(folder, /^\/\/ ([\w.]+)/.exec(code)?.[1] ?? ''), code);
     }
-    const asked = `printf '%s\\n' "$PIXSEAL_DSN" "$IMAGE" "$OVERLAY"`;
-    said = await shell([...blocksOf(signing, 'sh'), asked], { CLOUDINARY_UPLOAD_PREFIX: api.url });
+    const printDemo = `printf '%s\\n' "$PIXSEAL_DSN" "$IMAGE" "$OVERLAY"`;
+    said = await shell([...blocksOf(signing, 'sh'), printDemo], { CLOUDINARY_UPLOAD_PREFIX: api.url });
     const [dsn = '', image = '', overlay = ''] = said.trim().split('\n').slice(-3);
     variables = { PIXSEAL_DSN: dsn, IMAGE: image, OVERLAY: overlay };
   });
@@ -112,7 +112,7 @@ describe.runIf(hasShell)('the guide from hand-made signing', () => {
     const { location = '' } = await follow((await run(process.execPath, ['after.mjs'], inFolder())).stdout);
     const before = (await run(process.execPath, ['before.mjs'], inFolder())).stdout;
     expect(location).toBe(before.trim().replace(/\?_a=.*/, ''));
-    approveLocation(location, { layers: ['private:marks:shop'], images: ['shoes/red'] });
+    assertLocation(location, { layers: ['private:marks:shop'], images: ['shoes/red'] });
   });
 
   it('gives each image that was asked for its id', () => {
@@ -175,7 +175,7 @@ describe.runIf(hasShell)('the guide from hand-made signing', () => {
     ['a format to convert to', { fetch_format: 'webp' }, () => [{ fetch_format: 'webp' }]],
   ])('has a table that is true of %s', async (_, options, steps) => {
     const dsn = new URL(variables.PIXSEAL_DSN);
-    const token = sealWith(decodeURIComponent(dsn.password), {
+    const token = signWith(decodeURIComponent(dsn.password), {
       iss: dsn.username,
       transformations: steps(),
     });
@@ -241,9 +241,9 @@ describe.runIf(hasShell)('the guide from a SharinPix-like API', () => {
   let paths: readonly string[];
 
   beforeAll(async () => {
-    folder = makeFolder();
+    folder = createTempFolder();
     paths = LINKS.map(
-      ([name, claims]) => `/images/${name}?token=${sealWith(OLD_SECRET, { iss: SEED.issuerId, ...claims })}`,
+      ([name, claims]) => `/images/${name}?token=${signWith(OLD_SECRET, { iss: SEED.issuerId, ...claims })}`,
     );
     // What the old service answers, as the SDK signs it.
     old = createServer(({ url = '' }, response) => {
@@ -264,30 +264,30 @@ describe.runIf(hasShell)('the guide from a SharinPix-like API', () => {
   it('ends with nothing that differs, and its check finds what does', async () => {
     const [, , issuers = '', rows = '', check = ''] = blocksOf(sharinpix, 'sh');
     writeFileSync(join(folder, 'paths.txt'), paths.map((path) => `${path}\n`).join(''));
-    const given = { OLD_SECRET, OLD_SERVER: oldService };
-    expect(await shell([issuers, rows, check], given)).toBe(
+    const settings = { OLD_SECRET, OLD_SERVER: oldService };
+    expect(await shell([issuers, rows, check], settings)).toBe(
       `${LINKS.length} redirects are equal; 0 requests are refused by both\n`,
     );
     for (const [index, [, , steps]] of LINKS.entries()) {
       const { headers } = await service.get(paths[index] ?? '');
       const { location = '' } = headers;
       expect(location).toBe(signed(SEED.publicId, SEED.version, steps));
-      approveLocation(location, {
+      assertLocation(location, {
         layers: [`private:${SEED.overlayPublicId}`],
         images: [SEED.publicId],
       });
     }
 
-    const other = sealWith(OLD_SECRET, { iss: SEED.issuerId });
+    const other = signWith(OLD_SECRET, { iss: SEED.issuerId });
     writeFileSync(join(folder, 'paths.txt'), `/images/${SEED.imageId}?token=${other}\n`);
-    expect(await shell([check], given)).toMatch(
+    expect(await shell([check], settings)).toMatch(
       /^differs: \/images\/.*\n.*e_sepia.*\n.*dpr_auto.*\n0 redirects are equal; 0 requests/,
     );
   });
 
   it('finds the tokens that an ignored claim was meant to bind', async () => {
     const [count = '', bound = ''] = blocksOf(sharinpix, 'sh');
-    const withClaims = (claims: object): string => sealWith(OLD_SECRET, { iss: SEED.issuerId, ...claims });
+    const withClaims = (claims: object): string => signWith(OLD_SECRET, { iss: SEED.issuerId, ...claims });
     const lines = [
       `/images/${SEED.imageId}?token=${withClaims({ id: SEED.imageId, sharinpix: { full_size: true } })}`,
       `"GET /images/photo.jpg?token=${withClaims({ Id: SEED.imageId })}&x=1 HTTP/1.1" 302`,
@@ -311,9 +311,9 @@ describe.runIf(hasShell)('the guide from a SharinPix-like API', () => {
   });
 
   it('leaves the secret of before as the issuer’s only key', async () => {
-    const answer = await service.admin('GET', `/issuers/${SEED.issuerId}`);
+    const received = await service.admin('GET', `/issuers/${SEED.issuerId}`);
     const { id } = JSON.parse(readFileSync(join(folder, 'key.json'), 'utf8')) as { id: string };
-    const { keys } = answer.json() as { keys: { id: string; revoked_at?: string | null }[] };
+    const { keys } = received.json() as { keys: { id: string; revoked_at?: string | null }[] };
     expect(keys.map((key) => key.id)).toStrictEqual([id]);
   });
 

@@ -3,20 +3,20 @@ import { Agent } from 'node:http';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { request } from '../support/http.js';
-import { carryOut, MODEL_COMMANDS, type Real } from '../support/model/commands.js';
-import { Model } from '../support/model/model.js';
+import { sendAndCheck, MODEL_COMMANDS, type Real } from '../support/model/commands.js';
+import { AdminModel } from '../support/model/admin-model.js';
 import { ownSeed } from '../support/own-seed.js';
 import { ADMIN_KEY, startService, type Service } from '../support/service.js';
 
-const ASKED = Number(process.env['PIXSEAL_MODEL_RUNS'] ?? 100);
+const REQUESTED_RUNS = Number(process.env['PIXSEAL_MODEL_RUNS'] ?? 100);
 /** The embedded database has one connection and is slow: the full number is run on the other. */
-const RUNS = inject('database').kind === 'embedded' ? Math.min(ASKED, 100) : ASKED;
+const RUNS = inject('database').kind === 'embedded' ? Math.min(REQUESTED_RUNS, 100) : REQUESTED_RUNS;
 /** Runs side by side: each has issuers of its own, and they are each other's strangers. */
-const LANES = inject('database').kind === 'embedded' ? 2 : 4;
-const MOST_COMMANDS = 30;
+const PARALLEL_RUNS = inject('database').kind === 'embedded' ? 2 : 4;
+const MAX_COMMANDS = 30;
 
 /** Each comes several times in a hundred runs. */
-const COMMON_ANSWERS = [
+const COMMON_RESPONSES = [
   '302',
   '401 invalid_token',
   '401 token_required',
@@ -51,16 +51,16 @@ afterAll(async () => {
 });
 
 /** Two issuers with an image and an overlay each. */
-async function begin(): Promise<{ model: Model; real: Real }> {
-  const model = new Model(`model-${(runs += 1)}`);
+async function setUp(): Promise<{ model: AdminModel; real: Real }> {
+  const model = new AdminModel(`model-${(runs += 1)}`);
   for (const name of ['first', 'second']) {
     const id = randomUUID();
-    await carryOut(real, model.createIssuer({ id, disabled: false, delivery_format: 'jpg', policy: {} }));
+    await sendAndCheck(real, model.createIssuer({ id, disabled: false, delivery_format: 'jpg', policy: {} }));
     const asset = { id: randomUUID(), issuer_id: id, public_id: `${model.name}/${name}` };
     const image = { ...asset, version: 1, delivery_type: 'authenticated', access: 'token' };
-    await carryOut(real, model.createImage(image));
+    await sendAndCheck(real, model.createImage(image));
     const overlay = { ...asset, id: randomUUID(), public_id: `${asset.public_id}/mark` };
-    await carryOut(real, model.createOverlay({ ...overlay, delivery_type: 'private' }));
+    await sendAndCheck(real, model.createOverlay({ ...overlay, delivery_type: 'private' }));
   }
   return { model, real };
 }
@@ -71,15 +71,15 @@ describe('the service', () => {
     { timeout: 1_200_000 },
     async () => {
       const property = fc.asyncProperty(
-        fc.commands([...MODEL_COMMANDS], { maxCommands: MOST_COMMANDS, size: 'max' }),
-        (commands) => fc.asyncModelRun(begin, commands),
+        fc.commands([...MODEL_COMMANDS], { maxCommands: MAX_COMMANDS, size: 'max' }),
+        (commands) => fc.asyncModelRun(setUp, commands),
       );
-      const numRuns = Math.ceil(RUNS / LANES);
+      const numRuns = Math.ceil(RUNS / PARALLEL_RUNS);
       await Promise.all(
-        Array.from({ length: LANES }, (_, lane) => fc.assert(property, { numRuns, ...ownSeed(lane) })),
+        Array.from({ length: PARALLEL_RUNS }, (_, index) => fc.assert(property, { numRuns, ...ownSeed(index) })),
       );
       // A generator that only ever made bad tokens would agree with anything.
-      expect([...real.seen]).toEqual(expect.arrayContaining(COMMON_ANSWERS));
+      expect([...real.seen]).toEqual(expect.arrayContaining(COMMON_RESPONSES));
     },
   );
 });

@@ -4,7 +4,7 @@ import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { createDataSource } from '../../src/platform/database/data-source.js';
 import { migrateUnderLock } from '../../src/platform/database/migrate.js';
-import { deleted, now, renamed, send, sign, tell, uploaded, type Told } from '../support/notifications.js';
+import { deleted, now, renamed, send, sign, notify, uploaded, type Notification } from '../support/notifications.js';
 import { createTenant, post, type Tenant } from '../support/seed.js';
 import { API_SECRET, startService, type Service } from '../support/service.js';
 import { createTestDatabase } from '../support/test-database.js';
@@ -44,13 +44,13 @@ let names = 0;
 const fresh = (): string => `asset_${++names}`;
 
 async function imagesOf(publicId: string): Promise<Image[]> {
-  const answer = await service.admin('GET', `/images?public_id=${encodeURIComponent(publicId)}`);
-  return (answer.json() as { items: Image[] }).items;
+  const response = await service.admin('GET', `/images?public_id=${encodeURIComponent(publicId)}`);
+  return (response.json() as { items: Image[] }).items;
 }
 
 async function overlaysOf(publicId: string): Promise<{ id: string }[]> {
-  const answer = await service.admin('GET', `/overlays?public_id=${encodeURIComponent(publicId)}`);
-  return (answer.json() as { items: { id: string }[] }).items;
+  const response = await service.admin('GET', `/overlays?public_id=${encodeURIComponent(publicId)}`);
+  return (response.json() as { items: { id: string }[] }).items;
 }
 
 interface Retained {
@@ -59,8 +59,8 @@ interface Retained {
 }
 
 async function retainedOf(publicId: string): Promise<Retained[]> {
-  const answer = await service.admin('GET', `/retained-public-ids?public_id=${encodeURIComponent(publicId)}`);
-  return (answer.json() as { items: Retained[] }).items;
+  const response = await service.admin('GET', `/retained-public-ids?public_id=${encodeURIComponent(publicId)}`);
+  return (response.json() as { items: Retained[] }).items;
 }
 
 /** Issuers that retain a public id, also one that the list does not filter by. */
@@ -102,35 +102,35 @@ describe('a notification is Cloudinary’s', () => {
       const image = await addImage(fresh());
       const body = JSON.stringify(uploaded(image.public_id, now()));
       const timestamp = now();
-      const answer = await send(service, body, {
+      const response = await send(service, body, {
         'x-cld-timestamp': String(timestamp),
         'x-cld-signature': cloudinary.utils.webhook_signature(body, timestamp, {
           api_secret: API_SECRET,
           signature_algorithm: algorithm,
         }),
       });
-      expect([answer.status, answer.json()]).toStrictEqual([200, { changed: 1 }]);
+      expect([response.status, response.json()]).toStrictEqual([200, { changed: 1 }]);
     }
   });
 
-  const told = JSON.stringify(uploaded('first', now()));
+  const payload = JSON.stringify(uploaded('first', now()));
   const at = String(now());
-  const signature = sign(told, at);
+  const signature = sign(payload, at);
   it.each([
-    ['a body that was changed', told.replace('first', 'mark'), {}],
-    ['a body that was written anew', `${told} `, {}],
-    ['a signature that was changed', told, { 'x-cld-signature': signature.replace(/.$/, 'x') }],
-    ['a signature in capitals', told, { 'x-cld-signature': signature.toUpperCase() }],
-    ['a signature that was cut', told, { 'x-cld-signature': signature.slice(0, 39) }],
-    ['a signature of no characters', told, { 'x-cld-signature': '' }],
-    ['a timestamp that was changed', told, { 'x-cld-timestamp': String(Number(at) + 1) }],
+    ['a body that was changed', payload.replace('first', 'mark'), {}],
+    ['a body that was written anew', `${payload} `, {}],
+    ['a signature that was changed', payload, { 'x-cld-signature': signature.replace(/.$/, 'x') }],
+    ['a signature in capitals', payload, { 'x-cld-signature': signature.toUpperCase() }],
+    ['a signature that was cut', payload, { 'x-cld-signature': signature.slice(0, 39) }],
+    ['a signature of no characters', payload, { 'x-cld-signature': '' }],
+    ['a timestamp that was changed', payload, { 'x-cld-timestamp': String(Number(at) + 1) }],
   ])('and not with %s', async (_, body, headers) => {
-    const answer = await send(service, body, {
+    const response = await send(service, body, {
       'x-cld-timestamp': at,
       'x-cld-signature': signature,
       ...headers,
     });
-    expect(answer.status).toBe(401);
+    expect(response.status).toBe(401);
   });
 
   it.each([
@@ -142,11 +142,11 @@ describe('a notification is Cloudinary’s', () => {
     ['of a timestamp with a fraction', `${now()}.5`],
     ['of a timestamp with a sign', `+${now()}`],
   ])('and not one %s, though it is signed', async (_, timestamp) => {
-    const answer = await send(service, told, {
+    const response = await send(service, payload, {
       'x-cld-timestamp': timestamp,
-      'x-cld-signature': sign(told, timestamp),
+      'x-cld-signature': sign(payload, timestamp),
     });
-    expect([answer.status, answer.json()]).toStrictEqual([
+    expect([response.status, response.json()]).toStrictEqual([
       401,
       {
         type: 'about:blank',
@@ -160,29 +160,29 @@ describe('a notification is Cloudinary’s', () => {
 
   it('and not one whose end is signed as its timestamp', async () => {
     // Body and timestamp are signed as one text.
-    const timestamp = `${told.slice(-1)}${at}`;
-    const answer = await send(service, told.slice(0, -1), {
+    const timestamp = `${payload.slice(-1)}${at}`;
+    const response = await send(service, payload.slice(0, -1), {
       'x-cld-timestamp': timestamp,
       'x-cld-signature': signature,
     });
-    expect(answer.status).toBe(401);
+    expect(response.status).toBe(401);
   });
 
   it('and SHA-1 is refused where the account has left it', async () => {
     const modern = await startService({ CLOUDINARY_SIGNATURE: 'sha256' });
     try {
-      expect((await send(modern, told)).status).toBe(401);
+      expect((await send(modern, payload)).status).toBe(401);
       const timestamp = String(now());
-      const headers = { 'x-cld-timestamp': timestamp, 'x-cld-signature': sign(told, timestamp, 'sha256') };
-      expect((await send(modern, told, headers)).status).toBe(200);
+      const headers = { 'x-cld-timestamp': timestamp, 'x-cld-signature': sign(payload, timestamp, 'sha256') };
+      expect((await send(modern, payload, headers)).status).toBe(200);
     } finally {
       await modern.close();
     }
   });
 
   it('one that is too large is not read', async () => {
-    const answer = await send(service, JSON.stringify({ filler: 'x'.repeat(1_100_000) }));
-    expect([answer.status, (answer.json() as Told)['code']]).toStrictEqual([413, 'body_too_large']);
+    const response = await send(service, JSON.stringify({ filler: 'x'.repeat(1_100_000) }));
+    expect([response.status, (response.json() as Notification)['code']]).toStrictEqual([413, 'body_too_large']);
   });
 
   it.each([
@@ -207,9 +207,9 @@ describe('a notification is Cloudinary’s', () => {
     ['of half a character', JSON.stringify(renamed('x', 'x\ud800', now())), 'to_public_id'],
     ['of a name of 256 characters', JSON.stringify(renamed('x'.repeat(256), 'x', now())), 'from_public_id'],
   ])('one %s is 422, though it is signed', async (_, body, key) => {
-    const answer = await send(service, body);
-    expect(answer.status).toBe(422);
-    expect(answer.json()).toMatchObject({ code: 'invalid_request', errors: [{ key }] });
+    const response = await send(service, body);
+    expect(response.status).toBe(422);
+    expect(response.json()).toMatchObject({ code: 'invalid_request', errors: [{ key }] });
   });
 
   // On a server the account is required.
@@ -217,8 +217,8 @@ describe('a notification is Cloudinary’s', () => {
     it('and there is no such route where there is no account', async () => {
       const alone = await startService({ CLOUDINARY_URL: undefined });
       try {
-        const answer = await send(alone, told);
-        expect([answer.status, (answer.json() as Told)['code']]).toStrictEqual([404, 'not_found']);
+        const response = await send(alone, payload);
+        expect([response.status, (response.json() as Notification)['code']]).toStrictEqual([404, 'not_found']);
       } finally {
         await alone.close();
       }
@@ -239,45 +239,45 @@ describe('a notification is Cloudinary’s', () => {
     ['an asset whose public id cannot be registered', uploaded('shop/50%', now())],
     ['a deletion of an asset of no row', deleted('unknown', now())],
     ['a renaming of an asset of no row', renamed('unknown', 'unknown_too', now())],
-  ])('%s is acknowledged and changes nothing', async (_, told) => {
-    expect(await tell(service, told)).toBe(0);
+  ])('%s is acknowledged and changes nothing', async (_, payload) => {
+    expect(await notify(service, payload)).toBe(0);
   });
 });
 
 describe('an upload', () => {
   it('shows in the Location within a second', async () => {
     const image = await addImage(fresh());
-    const path = `/images/${image.id}?token=${shop.seal()}`;
+    const path = `/images/${image.id}?token=${shop.sign()}`;
     expect((await service.get(path)).headers.location).toContain('/v1/');
     const at = now();
-    await tell(service, uploaded(image.public_id, at, { format: 'webp' }));
-    const told = performance.now();
+    await notify(service, uploaded(image.public_id, at, { format: 'webp' }));
+    const payload = performance.now();
     await waitUntil('the redirect has the new version', async () =>
       ((await service.get(path)).headers.location ?? '').includes(`/v${at}/`),
     );
-    expect(performance.now() - told).toBeLessThan(5_000);
+    expect(performance.now() - payload).toBeLessThan(5_000);
     expect(await imagesOf(image.public_id)).toMatchObject([{ id: image.id, version: at, format: 'webp' }]);
   });
 
   it('that is told again, or is older than the row, changes nothing', async () => {
     const [at, image] = [now() - 60, await addImage(fresh())];
-    expect(await tell(service, uploaded(image.public_id, at))).toBe(1);
-    expect(await tell(service, uploaded(image.public_id, at))).toBe(0);
-    expect(await tell(service, uploaded(image.public_id, at - 30))).toBe(0);
+    expect(await notify(service, uploaded(image.public_id, at))).toBe(1);
+    expect(await notify(service, uploaded(image.public_id, at))).toBe(0);
+    expect(await notify(service, uploaded(image.public_id, at - 30))).toBe(0);
     await service.admin('PATCH', `/images/${image.id}`, { version: at + 20 });
-    expect(await tell(service, uploaded(image.public_id, at + 10))).toBe(0);
+    expect(await notify(service, uploaded(image.public_id, at + 10))).toBe(0);
     expect(await imagesOf(image.public_id)).toMatchObject([{ version: at + 20, format: 'jpg' }]);
   });
 
   it('of another delivery type is of another asset', async () => {
     const image = await addImage(fresh());
-    expect(await tell(service, uploaded(image.public_id, now(), { type: 'upload' }))).toBe(0);
+    expect(await notify(service, uploaded(image.public_id, now(), { type: 'upload' }))).toBe(0);
     expect(await imagesOf(image.public_id)).toMatchObject([{ version: 1 }]);
   });
 
   it('of a new asset registers it by its context, by an issuer’s folder, or by a folder of its own', async () => {
     const at = now();
-    const cases: [string, Told, string][] = [
+    const cases: [string, Notification, string][] = [
       [fresh(), { context: { custom: { pixseal_issuer: other.issuerId.toUpperCase() } } }, other.issuerId],
       [`press/${other.issuerId}/2030/${fresh()}`, {}, other.issuerId],
       [`shop/${fresh()}`, {}, shop.issuerId],
@@ -285,7 +285,7 @@ describe('an upload', () => {
       [fresh(), { asset_folder: '/shop/summer' }, shop.issuerId],
     ];
     for (const [publicId, members, issuerId] of cases) {
-      expect(await tell(service, uploaded(publicId, at, members))).toBe(1);
+      expect(await notify(service, uploaded(publicId, at, members))).toBe(1);
       expect(await imagesOf(publicId)).toMatchObject([
         {
           issuer_id: issuerId,
@@ -305,7 +305,7 @@ describe('an upload', () => {
     ['a folder of the public id that is not the asset’s', 'shop/y', { asset_folder: 'elsewhere' }],
     ['a context that is a member of every object', 'z', { context: { custom: { constructor: 1 } } }],
   ])('of a new asset in %s registers nothing', async (_, publicId, members) => {
-    expect(await tell(service, uploaded(publicId, now(), members))).toBe(0);
+    expect(await notify(service, uploaded(publicId, now(), members))).toBe(0);
   });
 
   it('does not make an image of an overlay’s asset', async () => {
@@ -315,7 +315,7 @@ describe('an upload', () => {
       public_id: publicId,
       delivery_type: 'authenticated',
     });
-    expect(await tell(service, uploaded(publicId, now()))).toBe(0);
+    expect(await notify(service, uploaded(publicId, now()))).toBe(0);
     expect(await imagesOf(publicId)).toStrictEqual([]);
   });
 
@@ -324,7 +324,7 @@ describe('an upload', () => {
     const theirs = await addImage(publicId, { issuer_id: other.issuerId, delivery_type: 'private' });
     const body = JSON.stringify(uploaded(publicId, now()));
     const refused = await send(service, body);
-    expect([refused.status, (refused.json() as Told)['code']]).toStrictEqual([409, 'public_id_taken']);
+    expect([refused.status, (refused.json() as Notification)['code']]).toStrictEqual([409, 'public_id_taken']);
     // Without its row the asset is still the other issuer's; told again once it is released, the notification counts.
     await service.admin('DELETE', `/images/${theirs.id}`);
     expect((await send(service, body)).status).toBe(409);
@@ -334,8 +334,8 @@ describe('an upload', () => {
   });
 
   it('for an issuer that there is not is refused with 404', async () => {
-    const answer = await send(service, JSON.stringify(uploaded(`press/${NOBODY}/x`, now())));
-    expect([answer.status, (answer.json() as Told)['code']]).toStrictEqual([404, 'issuer_not_found']);
+    const response = await send(service, JSON.stringify(uploaded(`press/${NOBODY}/x`, now())));
+    expect([response.status, (response.json() as Notification)['code']]).toStrictEqual([404, 'issuer_not_found']);
   });
 });
 
@@ -343,40 +343,40 @@ describe('a deletion', () => {
   it('leaves the image 410 and the overlay 404, as the admin API’s does', async () => {
     const image = await addImage(fresh());
     const overlay = await addOverlay(fresh());
-    const path = `/images/${image.id}?token=${shop.seal()}`;
+    const path = `/images/${image.id}?token=${shop.sign()}`;
     expect((await service.image(path)).status).toBe(302);
-    expect(await tell(service, deleted([image.public_id, overlay.public_id, 'unknown'], now()))).toBe(2);
+    expect(await notify(service, deleted([image.public_id, overlay.public_id, 'unknown'], now()))).toBe(2);
     expect((await service.get(path)).status).toBe(410);
     expect((await service.admin('GET', `/overlays/${overlay.id}`)).status).toBe(404);
   });
 
   it('that is older than the row’s version changes nothing', async () => {
     const image = await addImage(fresh(), { version: now() });
-    expect(await tell(service, deleted(image.public_id, now() - 60))).toBe(0);
+    expect(await notify(service, deleted(image.public_id, now() - 60))).toBe(0);
     expect(await statusOf(image.id)).toBe(200);
   });
 
   it('or renaming that is older than the overlay changes nothing', async () => {
     const overlay = await addOverlay(fresh());
     const { public_id: publicId } = overlay;
-    expect(await tell(service, deleted(publicId, now() - 7_000))).toBe(0);
-    expect(await tell(service, renamed(publicId, fresh(), now() - 7_000))).toBe(0);
+    expect(await notify(service, deleted(publicId, now() - 7_000))).toBe(0);
+    expect(await notify(service, renamed(publicId, fresh(), now() - 7_000))).toBe(0);
     expect(await overlaysOf(publicId)).toMatchObject([{ id: overlay.id }]);
     // A renaming that is received late does not make a deletion after it look older than the overlay.
     const to = fresh();
-    expect(await tell(service, renamed(publicId, to, now() - 60))).toBe(1);
-    expect(await tell(service, deleted(to, now() - 30))).toBe(1);
-    expect(await tell(service, uploaded(to, now() - 20))).toBe(1);
-    expect(await tell(service, deleted(to, now() - 10))).toBe(1);
+    expect(await notify(service, renamed(publicId, to, now() - 60))).toBe(1);
+    expect(await notify(service, deleted(to, now() - 30))).toBe(1);
+    expect(await notify(service, uploaded(to, now() - 20))).toBe(1);
+    expect(await notify(service, deleted(to, now() - 10))).toBe(1);
   });
 
   it('is not undone by the upload before it, told again', async () => {
     const [publicId, at] = [`shop/${fresh()}`, now() - 60];
     const upload = uploaded(publicId, at);
-    await tell(service, upload);
+    await notify(service, upload);
     const [image] = await imagesOf(publicId);
-    expect(await tell(service, deleted(publicId, at + 10))).toBe(1);
-    expect(await tell(service, upload)).toBe(0);
+    expect(await notify(service, deleted(publicId, at + 10))).toBe(1);
+    expect(await notify(service, upload)).toBe(0);
     expect(await imagesOf(publicId)).toStrictEqual([]);
     expect(await statusOf(image?.id ?? '')).toBe(410);
   });
@@ -384,11 +384,11 @@ describe('a deletion', () => {
   it('by the admin API is not undone by an upload before it either', async () => {
     const publicId = `shop/${fresh()}`;
     const upload = uploaded(publicId, now() - 60);
-    await tell(service, upload);
+    await notify(service, upload);
     const [image] = await imagesOf(publicId);
     await service.admin('DELETE', `/images/${image?.id ?? ''}`);
-    expect(await tell(service, upload)).toBe(0);
-    expect(await tell(service, uploaded(publicId, now() - 30))).toBe(0);
+    expect(await notify(service, upload)).toBe(0);
+    expect(await notify(service, uploaded(publicId, now() - 30))).toBe(0);
     expect(await imagesOf(publicId)).toStrictEqual([]);
   });
 
@@ -396,8 +396,8 @@ describe('a deletion', () => {
     const [publicId, at] = [fresh(), now() - 60];
     const image = await addImage(publicId);
     const overlay = await addOverlay(publicId);
-    expect(await tell(service, deleted(publicId, at))).toBe(2);
-    expect(await tell(service, uploaded(publicId, at + 10))).toBe(2);
+    expect(await notify(service, deleted(publicId, at))).toBe(2);
+    expect(await notify(service, uploaded(publicId, at + 10))).toBe(2);
     expect(await imagesOf(publicId)).toMatchObject([{ id: image.id, version: at + 10 }]);
     expect(await overlaysOf(publicId)).toMatchObject([{ id: overlay.id }]);
   });
@@ -413,7 +413,7 @@ describe('a public id that was deleted here', () => {
 
   it('is anybody’s once the account has deleted its asset', async () => {
     const publicId = await retain();
-    await tell(service, deleted(publicId, now()));
+    await notify(service, deleted(publicId, now()));
     expect(await retainedOf(publicId)).toStrictEqual([]);
     await addImage(publicId, { issuer_id: other.issuerId });
   });
@@ -422,30 +422,30 @@ describe('a public id that was deleted here', () => {
     const image = await addImage(fresh());
     const overlay = await addOverlay(fresh());
     const names = [image.public_id, overlay.public_id];
-    await tell(service, deleted(names, now()));
+    await notify(service, deleted(names, now()));
     for (const publicId of names) expect(await retainedOf(publicId)).toStrictEqual([]);
   });
 
   it('stays its issuer’s where an asset of another type is deleted, or one from before this one', async () => {
     const publicId = await retain({ version: now() - 60 });
-    await tell(service, deleted(publicId, now(), { type: 'upload' }));
-    await tell(service, deleted(publicId, now() - 120));
+    await notify(service, deleted(publicId, now(), { type: 'upload' }));
+    await notify(service, deleted(publicId, now() - 120));
     expect(await retainedOf(publicId)).toHaveLength(1);
   });
 
   it('stays its issuer’s where the deletion is older than its overlay', async () => {
     const { id, public_id: publicId } = await addOverlay(fresh());
     await service.admin('DELETE', `/overlays/${id}`);
-    await tell(service, deleted(publicId, now() - 7_000));
-    await tell(service, renamed(publicId, fresh(), now() - 7_000));
+    await notify(service, deleted(publicId, now() - 7_000));
+    await notify(service, renamed(publicId, fresh(), now() - 7_000));
     expect(await retainedOf(publicId)).toMatchObject([{ issuer_id: shop.issuerId }]);
-    await tell(service, deleted(publicId, now()));
+    await notify(service, deleted(publicId, now()));
     expect(await retainedOf(publicId)).toStrictEqual([]);
   });
 
   it('follows its asset to another name', async () => {
     const [from, to] = [await retain(), fresh()];
-    await tell(service, renamed(from, to, now()));
+    await notify(service, renamed(from, to, now()));
     expect(await retainedOf(from)).toStrictEqual([]);
     expect(await retainedOf(to)).toMatchObject([{ issuer_id: shop.issuerId }]);
     const taken = await service.admin('POST', '/images', {
@@ -458,7 +458,7 @@ describe('a public id that was deleted here', () => {
 
   it('is not retained at a name that another issuer’s row has', async () => {
     const [from, theirs] = [await retain(), await addImage(fresh(), { issuer_id: other.issuerId })];
-    await tell(service, renamed(from, theirs.public_id, now()));
+    await notify(service, renamed(from, theirs.public_id, now()));
     expect([await retainedOf(from), await retainedOf(theirs.public_id)]).toStrictEqual([[], []]);
     expect(await statusOf(theirs.id)).toBe(200);
   });
@@ -466,21 +466,21 @@ describe('a public id that was deleted here', () => {
   it('is free where a registered asset was renamed', async () => {
     const image = await addImage(fresh());
     const to = fresh();
-    await tell(service, renamed(image.public_id, to, now()));
+    await notify(service, renamed(image.public_id, to, now()));
     expect([await retainedOf(image.public_id), await retainedOf(to)]).toStrictEqual([[], []]);
   });
 
   it('is an overlay’s whose new name no layer can have', async () => {
     const overlay = await addOverlay(fresh());
     const to = `12:${fresh()}`;
-    await tell(service, renamed(overlay.public_id, to, now()));
+    await notify(service, renamed(overlay.public_id, to, now()));
     expect(await retainedOf(to)).toMatchObject([{ issuer_id: shop.issuerId }]);
   });
 
   it('is released by Cloudinary in the audit log', async () => {
     const publicId = await retain();
     const [retained] = await retainedOf(publicId);
-    await tell(service, deleted(publicId, now()));
+    await notify(service, deleted(publicId, now()));
     const { items } = (await service.admin('GET', `/audit?row_id=${retained?.id ?? ''}`)).json() as {
       items: object[];
     };
@@ -493,39 +493,39 @@ describe('a renaming', () => {
     const [from, to] = [fresh(), fresh()];
     const image = await addImage(from);
     const overlay = await addOverlay(from);
-    expect(await tell(service, renamed(from, to, now()))).toBe(2);
+    expect(await notify(service, renamed(from, to, now()))).toBe(2);
     expect(await imagesOf(from)).toStrictEqual([]);
     expect(await imagesOf(to)).toMatchObject([{ id: image.id }]);
     expect(await overlaysOf(to)).toMatchObject([{ id: overlay.id }]);
-    const { headers } = await service.get(`/images/${image.id}?token=${shop.seal()}`);
+    const { headers } = await service.get(`/images/${image.id}?token=${shop.sign()}`);
     expect(headers.location).toContain(`/${to}`);
-    expect(await tell(service, renamed(from, to, now()))).toBe(0);
+    expect(await notify(service, renamed(from, to, now()))).toBe(0);
   });
 
   it('takes the place of an image of the same issuer whose asset was overwritten', async () => {
     const [from, to] = [await addImage(fresh()), await addImage(fresh(), { version: 5 })];
-    expect(await tell(service, renamed(from.public_id, to.public_id, now()))).toBe(2);
+    expect(await notify(service, renamed(from.public_id, to.public_id, now()))).toBe(2);
     expect(await imagesOf(to.public_id)).toMatchObject([{ id: from.id, version: 5 }]);
     expect(await statusOf(to.id)).toBe(410);
   });
 
   it('to a name of another issuer is refused with 409 and leaves both rows as they are', async () => {
     const [ours, theirs] = [await addImage(fresh()), await addImage(fresh(), { issuer_id: other.issuerId })];
-    const answer = await send(service, JSON.stringify(renamed(ours.public_id, theirs.public_id, now())));
-    expect([answer.status, (answer.json() as Told)['code']]).toStrictEqual([409, 'public_id_taken']);
+    const response = await send(service, JSON.stringify(renamed(ours.public_id, theirs.public_id, now())));
+    expect([response.status, (response.json() as Notification)['code']]).toStrictEqual([409, 'public_id_taken']);
     expect(await imagesOf(ours.public_id)).toMatchObject([{ id: ours.id }]);
     expect(await imagesOf(theirs.public_id)).toMatchObject([{ id: theirs.id }]);
   });
 
   it('to a name that cannot be signed leaves the image deleted', async () => {
     const image = await addImage(fresh());
-    expect(await tell(service, renamed(image.public_id, '50%', now()))).toBe(1);
+    expect(await notify(service, renamed(image.public_id, '50%', now()))).toBe(1);
     expect(await statusOf(image.id)).toBe(410);
   });
 
   it('of an asset of another type leaves its new name with the owner of its public id', async () => {
     const [from, to] = [(await addImage(fresh())).public_id, fresh()];
-    expect(await tell(service, renamed(from, to, now(), { type: 'upload' }))).toBe(0);
+    expect(await notify(service, renamed(from, to, now(), { type: 'upload' }))).toBe(0);
     expect(await retainedOf(to)).toMatchObject([{ issuer_id: shop.issuerId, delivery_type: 'upload' }]);
     expect(await register(to, other)).toBe(409);
     expect(await register(to, shop)).toBe(201);
@@ -540,9 +540,9 @@ describe('an asset stays its issuer’s through a name that cannot be registered
     const { id, public_id: from } = await addImage(fresh());
     await service.admin('DELETE', `/images/${id}`);
     const [between, to, at] = [pattern.replace('NAME', fresh()), fresh(), now() - 60];
-    await tell(service, renamed(from, between, at));
+    await notify(service, renamed(from, between, at));
     expect([await retainedOf(from), await holdersOf(between)]).toStrictEqual([[], [shop.issuerId]]);
-    await tell(service, renamed(between, to, at + 10));
+    await notify(service, renamed(between, to, at + 10));
     expect([await holdersOf(between), await retainedOf(to)]).toMatchObject([
       [],
       [{ issuer_id: shop.issuerId }],
@@ -557,18 +557,18 @@ describe('an asset stays its issuer’s through a name that cannot be registered
       const [from, between, to, at] = [fresh(), pattern.replace('NAME', fresh()), fresh(), now() - 60];
       const image = await addImage(from);
       const overlay = await addOverlay(from);
-      const path = `/images/${image.id}?token=${shop.seal()}`;
+      const path = `/images/${image.id}?token=${shop.sign()}`;
       expect((await service.get(path)).status).toBe(302);
-      expect(await tell(service, renamed(from, between, at + 10))).toBe(2);
+      expect(await notify(service, renamed(from, between, at + 10))).toBe(2);
       expect((await service.get(path)).status).toBe(410);
       expect((await service.admin('GET', `/overlays/${overlay.id}`)).status).toBe(404);
       expect(await holdersOf(between)).toStrictEqual([shop.issuerId]);
       // Its name is another asset's from now on.
       expect(await register(from, other)).toBe(201);
-      expect(await tell(service, uploaded(between, at + 20))).toBe(2);
+      expect(await notify(service, uploaded(between, at + 20))).toBe(2);
       expect(await statusOf(image.id)).toBe(410);
 
-      expect(await tell(service, renamed(between, to, at + 30))).toBe(2);
+      expect(await notify(service, renamed(between, to, at + 30))).toBe(2);
       expect(await imagesOf(to)).toMatchObject([{ id: image.id, version: at + 20 }]);
       expect(await overlaysOf(to)).toMatchObject([{ id: overlay.id }]);
       expect([await holdersOf(between), await retainedOf(to)]).toStrictEqual([[], []]);
@@ -579,8 +579,8 @@ describe('an asset stays its issuer’s through a name that cannot be registered
 
   it('and its image comes back under the name that it had', async () => {
     const image = await addImage(fresh());
-    await tell(service, renamed(image.public_id, `v1/${image.public_id}`, now() - 60));
-    expect(await tell(service, renamed(`v1/${image.public_id}`, image.public_id, now() - 30))).toBe(1);
+    await notify(service, renamed(image.public_id, `v1/${image.public_id}`, now() - 60));
+    expect(await notify(service, renamed(`v1/${image.public_id}`, image.public_id, now() - 30))).toBe(1);
     expect(await imagesOf(image.public_id)).toMatchObject([{ id: image.id }]);
   });
 
@@ -588,28 +588,28 @@ describe('an asset stays its issuer’s through a name that cannot be registered
     const { id, public_id: from } = await addImage(fresh());
     await service.admin('DELETE', `/images/${id}`);
     const [to, at] = [fresh(), now() - 60];
-    await tell(service, renamed(`v1/${to}`, to, at + 10));
-    await tell(service, renamed(from, `v1/${to}`, at));
+    await notify(service, renamed(`v1/${to}`, to, at + 10));
+    await notify(service, renamed(from, `v1/${to}`, at));
     expect(await retainedOf(to)).toMatchObject([{ issuer_id: shop.issuerId }]);
   });
 
   it('where its issuer was deleted meanwhile', async () => {
     const { id: issuer_id } = await post<{ id: string }>(service, '/issuers', { name: 'Short-lived' });
     const [image, to] = [await addImage(fresh(), { issuer_id }), fresh()];
-    await tell(service, renamed(image.public_id, `v1/${to}`, now() - 60));
+    await notify(service, renamed(image.public_id, `v1/${to}`, now() - 60));
     expect((await service.admin('DELETE', `/issuers/${issuer_id}`)).status).toBe(204);
-    await tell(service, renamed(`v1/${to}`, to, now() - 30));
+    await notify(service, renamed(`v1/${to}`, to, now() - 30));
     expect(await register(to, other)).toBe(409);
   });
 
   it('until the account deletes it', async () => {
     const [image, at] = [await addImage(fresh()), now() - 60];
     const between = `v1/${image.public_id}`;
-    await tell(service, renamed(image.public_id, between, at));
-    await tell(service, deleted(between, at + 10));
+    await notify(service, renamed(image.public_id, between, at));
+    await notify(service, deleted(between, at + 10));
     expect(await holdersOf(between)).toStrictEqual([]);
     // The next upload is its issuer's, as it is under every other name.
-    await tell(service, uploaded(between, at + 20));
+    await notify(service, uploaded(between, at + 20));
     expect(await holdersOf(between)).toStrictEqual([shop.issuerId]);
     expect(await statusOf(image.id)).toBe(410);
   });
@@ -617,7 +617,7 @@ describe('an asset stays its issuer’s through a name that cannot be registered
 
 describe('whatever the order, and however often they are told', () => {
   /** What happens to an asset: its names change, and are not used again. */
-  const story = fc
+  const history = fc
     .record({
       steps: fc.array(fc.constantFrom('upload', 'delete', 'rename', 'hide'), { minLength: 1, maxLength: 6 }),
       registered: fc.boolean(),
@@ -635,29 +635,29 @@ describe('whatever the order, and however often they are told', () => {
     );
 
   /** Each at its second, as Cloudinary could tell them: what is gone is uploaded anew before it is renamed. */
-  function tellStory(
+  function notifyAll(
     steps: readonly string[],
     prefix: string,
     start: number,
-  ): { told: Told[]; name: string } {
-    const told: Told[] = [];
+  ): { payload: Notification[]; name: string } {
+    const payload: Notification[] = [];
     let [name, there, moves] = [`${prefix}_0`, true, 0];
     steps.forEach((step, index) => {
       const at = start + index * 2;
       if ((step === 'rename' || step === 'hide') && there) {
         // A percent sign cannot be registered.
         const to = `${prefix}_${++moves}${step === 'hide' ? '%' : ''}`;
-        told.push(renamed(name, to, at));
+        payload.push(renamed(name, to, at));
         name = to;
       } else if (step === 'delete' && there) {
-        told.push(deleted(name, at));
+        payload.push(deleted(name, at));
         there = false;
       } else {
-        told.push(uploaded(name, at));
+        payload.push(uploaded(name, at));
         there = true;
       }
     });
-    return { told, name };
+    return { payload, name };
   }
 
   const rowsBelow = (prefix: string): Promise<object[]> =>
@@ -673,14 +673,14 @@ describe('whatever the order, and however often they are told', () => {
   it('notifications of one asset leave the row that they leave in order', async () => {
     const start = now() - 600;
     await fc.assert(
-      fc.asyncProperty(story, async ({ steps, registered, ruled, order }) => {
+      fc.asyncProperty(history, async ({ steps, registered, ruled, order }) => {
         const ends: unknown[] = [];
         for (const inOrder of [true, false]) {
           const prefix = `${ruled ? 'shop/' : ''}${fresh()}`;
           if (registered) await addImage(`${prefix}_0`);
-          const { told } = tellStory(steps, prefix, start);
-          const sequence = inOrder ? told : order.map((index) => told[index] ?? {});
-          for (const one of sequence) await tell(service, one);
+          const { payload } = notifyAll(steps, prefix, start);
+          const sequence = inOrder ? payload : order.map((index) => payload[index] ?? {});
+          for (const one of sequence) await notify(service, one);
           ends.push(await rowsBelow(prefix));
         }
         expect(ends[1]).toStrictEqual(ends[0]);
@@ -692,44 +692,44 @@ describe('whatever the order, and however often they are told', () => {
 
   it('told all at once they leave the same, and none of them fails', async () => {
     const prefix = `shop/${fresh()}`;
-    const { told, name } = tellStory(
+    const { payload, name } = notifyAll(
       ['upload', 'rename', 'upload', 'delete', 'upload', 'rename'],
       prefix,
       now() - 60,
     );
-    await Promise.all([...told, ...told, ...told].map((one) => tell(service, one)));
-    expect(await imagesOf(name)).toMatchObject([{ version: told[4]?.['version'] }]);
+    await Promise.all([...payload, ...payload, ...payload].map((one) => notify(service, one)));
+    expect(await imagesOf(name)).toMatchObject([{ version: payload[4]?.['version'] }]);
   });
 });
 
 it('every change is in the audit log as Cloudinary’s, with the request’s id', async () => {
   const [publicId, to, at] = [`shop/${fresh()}`, `shop/${fresh()}`, now() - 60];
-  await tell(service, uploaded(publicId, at));
+  await notify(service, uploaded(publicId, at));
   const [image] = await imagesOf(publicId);
-  await tell(service, uploaded(publicId, at + 1));
-  await tell(service, renamed(publicId, to, at + 2));
-  const answer = await send(service, JSON.stringify(deleted(to, at + 3)));
+  await notify(service, uploaded(publicId, at + 1));
+  await notify(service, renamed(publicId, to, at + 2));
+  const response = await send(service, JSON.stringify(deleted(to, at + 3)));
   const log = await service.admin('GET', `/audit?row_id=${image?.id ?? ''}`);
-  const { items } = log.json() as { items: Told[] };
+  const { items } = log.json() as { items: Notification[] };
   expect(items.map(({ action, actor }) => [action, actor])).toStrictEqual([
     ['image.delete', 'cloudinary'],
     ['image.update', 'cloudinary'],
     ['image.update', 'cloudinary'],
     ['image.create', 'cloudinary'],
   ]);
-  expect(items[0]?.['request_id']).toBe(answer.headers['x-request-id']);
+  expect(items[0]?.['request_id']).toBe(response.headers['x-request-id']);
 });
 
 it('what was told is forgotten after a day, unless a deleted row waits in it', async () => {
   const data = service.app.get(DataSource);
   const [forgotten, kept] = [fresh(), (await addImage(fresh())).public_id];
-  await tell(service, uploaded(forgotten, now()));
-  await tell(service, deleted(kept, now()));
+  await notify(service, uploaded(forgotten, now()));
+  await notify(service, deleted(kept, now()));
   await data.query(
     `UPDATE cloudinary_assets SET at = now() - interval '25 hours' WHERE public_id IN ($1, $2)`,
     [forgotten, kept],
   );
-  await tell(service, uploaded(fresh(), now()));
+  await notify(service, uploaded(fresh(), now()));
   const left = await data.query<{ public_id: string }[]>(
     `SELECT public_id FROM cloudinary_assets WHERE public_id IN ($1, $2)`,
     [forgotten, kept],

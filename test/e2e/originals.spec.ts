@@ -87,40 +87,40 @@ describe('originals that the service keeps itself', () => {
   it('come with a new image, whose version is the time of the upload and whose format is the content’s', async () => {
     const name = newName();
     const before = Math.floor(Date.now() / 1_000);
-    const answer = await sendForm(
+    const response = await sendForm(
       service,
       '/images',
       form({ public_id: name, format: 'jpg', access: 'public' }),
     );
-    expect(answer.status).toBe(201);
-    expect(answer.json).toMatchObject({
+    expect(response.status).toBe(201);
+    expect(response.json).toMatchObject({
       issuer_id: issuer,
       public_id: name,
       format: 'png',
       delivery_type: 'authenticated',
       access: 'public',
     });
-    expect(answer.json['version']).toBeGreaterThanOrEqual(before);
-    expect(answer.json['version']).toBeLessThanOrEqual(Date.now() / 1_000);
+    expect(response.json['version']).toBeGreaterThanOrEqual(before);
+    expect(response.json['version']).toBeLessThanOrEqual(Date.now() / 1_000);
     await expect(find(service, name)).resolves.toStrictEqual(picture);
     await expect(find(service, name, 'upload')).resolves.toBeNull();
     const hash = hashOf(picture);
     expect(filesOf(service)).toStrictEqual([join(hash.slice(0, 2), hash)]);
-    const read = await service.admin('GET', `/images/${String(answer.json['id'])}`);
-    expect(read.json()).toStrictEqual(answer.json);
+    const read = await service.admin('GET', `/images/${String(response.json['id'])}`);
+    expect(read.json()).toStrictEqual(response.json);
   });
 
   it('come with a version of the caller’s, and an id', async () => {
     const id = randomUUID();
-    const answer = await sendForm(service, '/images', form({ id, version: '123123' }));
-    expect(answer.json).toMatchObject({ id, version: 123123 });
+    const response = await sendForm(service, '/images', form({ id, version: '123123' }));
+    expect(response.json).toMatchObject({ id, version: 123123 });
   });
 
   it('come with a new overlay', async () => {
     const name = newName();
-    const answer = await sendForm(service, '/overlays', form({ public_id: name }));
-    expect(answer.status).toBe(201);
-    expect(answer.json).toMatchObject({ public_id: name, delivery_type: 'private' });
+    const response = await sendForm(service, '/overlays', form({ public_id: name }));
+    expect(response.status).toBe(201);
+    expect(response.json).toMatchObject({ public_id: name, delivery_type: 'private' });
     await expect(find(service, name, 'private')).resolves.toStrictEqual(picture);
   });
 
@@ -190,9 +190,9 @@ describe('originals that the service keeps itself', () => {
     const image = await sendForm(service, '/images', form({ public_id: name, version: '4000000000' }));
     const path = `/images/${String(image.json['id'])}/original`;
     const photo = await drawPicture(3, 'jpeg');
-    const answer = await sendForm(service, path, { file: photo }, { method: 'PUT' });
-    expect(answer.status).toBe(200);
-    expect(answer.json).toMatchObject({ id: image.json['id'], version: 4_000_000_001, format: 'jpg' });
+    const response = await sendForm(service, path, { file: photo }, { method: 'PUT' });
+    expect(response.status).toBe(200);
+    expect(response.json).toMatchObject({ id: image.json['id'], version: 4_000_000_001, format: 'jpg' });
     await expect(find(service, name)).resolves.toStrictEqual(photo);
     expect(filesOf(service)).toHaveLength(1);
 
@@ -240,8 +240,8 @@ describe('originals that the service keeps itself', () => {
     for (const rows of ['/images', '/overlays']) {
       for (const type of ['authenticated', 'private', 'upload']) {
         const theirs = { issuer_id: stranger, public_id: name, delivery_type: type, file: otherPicture };
-        const answer = await sendForm(service, rows, theirs);
-        expect([answer.status, answer.json['code']]).toStrictEqual([409, 'public_id_taken']);
+        const response = await sendForm(service, rows, theirs);
+        expect([response.status, response.json['code']]).toStrictEqual([409, 'public_id_taken']);
       }
     }
     const own = form({ public_id: name, delivery_type: 'authenticated', file: otherPicture });
@@ -257,15 +257,15 @@ describe('originals that the service keeps itself', () => {
     const name = newName();
     const pictures = await Promise.all(Array.from({ length: 10 }, (_, seed) => drawPicture(100 + seed)));
     const issuers = await Promise.all(pictures.map(() => createIssuer(service)));
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       pictures.map((file, index) =>
-        sendUntilTaken(service, '/overlays', { issuer_id: issuers[index], public_id: name, file }),
+        sendUntilAccepted(service, '/overlays', { issuer_id: issuers[index], public_id: name, file }),
       ),
     );
-    const winners = answers.filter(({ status }) => status === 201);
+    const winners = responses.filter(({ status }) => status === 201);
     expect(winners).toHaveLength(1);
     const [winner] = winners;
-    const index = winner === undefined ? -1 : answers.indexOf(winner);
+    const index = winner === undefined ? -1 : responses.indexOf(winner);
     await expect(find(service, name, 'private')).resolves.toStrictEqual(pictures[index]);
     expect(filesOf(service)).toHaveLength(1);
     await service.admin('DELETE', `/overlays/${String(winner?.json['id'])}`);
@@ -298,8 +298,8 @@ describe('originals that the service keeps itself', () => {
   it('are judged by content: names and types of the form count for nothing', async () => {
     const name = newName();
     const odd = { fileName: '../../../etc/cron.d/x.svg', fileType: 'image/svg+xml' };
-    const answer = await sendForm(service, '/images', form({ public_id: name }), odd);
-    expect(answer.status).toBe(201);
+    const response = await sendForm(service, '/images', form({ public_id: name }), odd);
+    expect(response.status).toBe(201);
     await expect(find(service, name)).resolves.toStrictEqual(picture);
   });
 
@@ -313,10 +313,10 @@ describe('originals that the service keeps itself', () => {
     ['a GIF of very many frames', 'frames', () => makeGif(20_000, 50, 50)],
   ])('are refused when %s, by the limit %s, and the service lives', async (_, limit, make) => {
     for (const rows of ['/images', '/overlays']) {
-      const answer = await sendForm(service, rows, form({ file: make() }));
-      expect(answer.status).toBe(422);
-      expect(answer.json).toMatchObject({ code: 'invalid_original', limit });
-      expect(answer.headers.get('content-type')).toContain('application/problem+json');
+      const response = await sendForm(service, rows, form({ file: make() }));
+      expect(response.status).toBe(422);
+      expect(response.json).toMatchObject({ code: 'invalid_original', limit });
+      expect(response.headers.get('content-type')).toContain('application/problem+json');
     }
     expect((await service.get('/health/live')).status).toBe(200);
   });
@@ -375,10 +375,10 @@ describe('originals that the service keeps itself', () => {
       { key: expect.stringMatching(/^(body|file)$/) as string },
     ],
   ])('are refused in a form with %s', async (_, change, fault) => {
-    const answer = await sendForm(service, '/images', change(form()));
-    expect(answer.status).toBe(422);
-    expect(answer.json).toMatchObject({ code: 'invalid_request' });
-    expect(answer.json['errors']).toContainEqual(expect.objectContaining(fault));
+    const response = await sendForm(service, '/images', change(form()));
+    expect(response.status).toBe(422);
+    expect(response.json).toMatchObject({ code: 'invalid_request' });
+    expect(response.json['errors']).toContainEqual(expect.objectContaining(fault));
     expect(filesOf(service)).toStrictEqual([]);
   });
 
@@ -391,16 +391,16 @@ describe('originals that the service keeps itself', () => {
     ],
     ['without anything', 'multipart/form-data; boundary=b', '\r\n'],
   ])('are refused in a form %s', async (_, type, body) => {
-    const answer = await service.admin('POST', '/images', body, {
+    const response = await service.admin('POST', '/images', body, {
       'content-type': type,
       'content-length': String(body.length),
     });
-    expect([answer.status, answer.json()]).toMatchObject([422, { code: 'invalid_request' }]);
+    expect([response.status, response.json()]).toMatchObject([422, { code: 'invalid_request' }]);
   });
 
   it('need the admin key before anything of them is read', async () => {
-    const answer = await sendForm(service, '/images', form(), { key: 'x'.repeat(40) });
-    expect([answer.status, answer.json['code']]).toStrictEqual([401, 'admin_key_required']);
+    const response = await sendForm(service, '/images', form(), { key: 'x'.repeat(40) });
+    expect([response.status, response.json['code']]).toStrictEqual([401, 'admin_key_required']);
   });
 
   it('come to their own routes alone', async () => {
@@ -412,14 +412,14 @@ describe('originals that the service keeps itself', () => {
       ['POST', '/issuers'],
       ['PATCH', `/overlays/${overlay.id}`],
     ] as const) {
-      const answer = await sendForm(service, path, form(), { method });
-      expect([answer.status, answer.json['code']]).toStrictEqual([415, 'unsupported_media_type']);
+      const response = await sendForm(service, path, form(), { method });
+      expect([response.status, response.json['code']]).toStrictEqual([415, 'unsupported_media_type']);
     }
   });
 
   it('leave the limit of JSON bodies as it was', async () => {
-    const answer = await service.admin('POST', '/images', { public_id: 'x'.repeat(70_000) });
-    expect([answer.status, answer.json()]).toMatchObject([413, { code: 'body_too_large' }]);
+    const response = await service.admin('POST', '/images', { public_id: 'x'.repeat(70_000) });
+    expect([response.status, response.json()]).toMatchObject([413, { code: 'body_too_large' }]);
   });
 
   it('survive a hundred forms that are broken off', async () => {
@@ -436,7 +436,7 @@ describe('originals that the service keeps itself', () => {
     };
     const hanging = Array.from({ length: MAX_UPLOADS }, () => startForm(service));
     await waitUntil('all places are taken', async () => !(await isPlace()));
-    expect(await startForm(service).answer).toMatch(
+    expect(await startForm(service).response).toMatch(
       /^HTTP\/1\.1 503 [^]*\r\nRetry-After: 1\r\n[^]*"code":"overloaded"/,
     );
     const json = { issuer_id: issuer, public_id: newName() };
@@ -448,7 +448,7 @@ describe('originals that the service keeps itself', () => {
     const another = startForm(service);
     await waitUntil('it is taken', async () => !(await isPlace()));
     ended?.socket.write('\r\n--b--\r\n');
-    expect(await ended?.answer).toMatch(/^HTTP\/1\.1 422 /);
+    expect(await ended?.response).toMatch(/^HTTP\/1\.1 422 /);
     expect(await isPlace()).toBe(true);
     for (const { socket } of [another, ...others]) socket.destroy();
     await waitUntil('nobody is in hand', async () => {
@@ -468,8 +468,8 @@ describe('originals that the service keeps itself', () => {
       },
     });
     onTestFinished(() => strict.close());
-    for (const { answer } of Array.from({ length: MAX_UPLOADS }, () => startForm(strict))) {
-      expect(await answer).toMatch(/^HTTP\/1\.1 408 /);
+    for (const { response } of Array.from({ length: MAX_UPLOADS }, () => startForm(strict))) {
+      expect(await response).toMatch(/^HTTP\/1\.1 408 /);
     }
     await waitUntil('a place is free', async () => {
       const { json } = await sendForm(strict, '/overlays', form({ file: SVG }));
@@ -575,17 +575,17 @@ describe('originals that the Cloudinary account has', () => {
   });
 
   async function countRows(name: string): Promise<number> {
-    const answer = await service.admin('GET', `/images?public_id=${encodeURIComponent(name)}`);
-    return (answer.json() as { items: unknown[] }).items.length;
+    const response = await service.admin('GET', `/images?public_id=${encodeURIComponent(name)}`);
+    return (response.json() as { items: unknown[] }).items.length;
   }
 
   it('are uploaded signed, under the row’s name and type; version and format are Cloudinary’s', async () => {
     const name = `${newName()} é`;
-    const answer = await sendForm(service, '/images', form({ public_id: name, version: '5', format: 'gif' }));
-    expect(answer.status).toBe(201);
+    const response = await sendForm(service, '/images', form({ public_id: name, version: '5', format: 'gif' }));
+    expect(response.status).toBe(201);
     const asset = api.assets.get(`authenticated/${name}`);
     expect(asset?.content).toStrictEqual(picture);
-    expect(answer.json).toMatchObject({ public_id: name, version: asset?.version, format: 'png' });
+    expect(response.json).toMatchObject({ public_id: name, version: asset?.version, format: 'png' });
     expect(api.taken).toHaveLength(1);
     expect(Object.keys(api.taken[0] ?? {}).sort()).toStrictEqual(
       ['api_key', 'overwrite', 'public_id', 'signature', 'timestamp', 'type'].sort(),
@@ -595,8 +595,8 @@ describe('originals that the Cloudinary account has', () => {
   it('come with overlays too, of every type, and up to the size', async () => {
     for (const type of ['private', 'upload', 'authenticated']) {
       const name = newName();
-      const answer = await sendForm(service, '/overlays', form({ public_id: name, delivery_type: type }));
-      expect(answer.status).toBe(201);
+      const response = await sendForm(service, '/overlays', form({ public_id: name, delivery_type: type }));
+      expect(response.status).toBe(201);
       expect(api.assets.get(`${type}/${name}`)?.content).toStrictEqual(picture);
     }
     const large = Buffer.concat([picture, Buffer.alloc(20 * 2 ** 20)]);
@@ -621,10 +621,10 @@ describe('originals that the Cloudinary account has', () => {
     const name = newName();
     const image = await sendForm(service, '/images', form({ public_id: name }));
     const path = `/images/${String(image.json['id'])}/original`;
-    const answer = await sendForm(service, path, { file: otherPicture }, { method: 'PUT' });
-    expect(answer.status).toBe(200);
-    expect(answer.json['version']).toBe(api.assets.get(`authenticated/${name}`)?.version);
-    expect(answer.json['version']).toBeGreaterThan(Number(image.json['version']));
+    const response = await sendForm(service, path, { file: otherPicture }, { method: 'PUT' });
+    expect(response.status).toBe(200);
+    expect(response.json['version']).toBe(api.assets.get(`authenticated/${name}`)?.version);
+    expect(response.json['version']).toBeGreaterThan(Number(image.json['version']));
     expect(api.assets.get(`authenticated/${name}`)?.content).toStrictEqual(otherPicture);
     expect(api.taken.at(-1)).toMatchObject({ invalidate: expect.stringMatching(/^(1|true)$/) as string });
   });
@@ -663,8 +663,8 @@ describe('originals that the Cloudinary account has', () => {
       await post(service, '/images', { issuer_id: stranger, public_id: name, version: 1 });
       return replace(...given);
     });
-    const answer = await sendForm(service, `${path}/original`, { file: otherPicture }, { method: 'PUT' });
-    expect([answer.status, answer.json['code']]).toStrictEqual([404, 'image_not_found']);
+    const response = await sendForm(service, `${path}/original`, { file: otherPicture }, { method: 'PUT' });
+    expect([response.status, response.json['code']]).toStrictEqual([404, 'image_not_found']);
     expect(api.assets.get(`authenticated/${name}`)?.content).toStrictEqual(picture);
   });
 
@@ -678,8 +678,8 @@ describe('originals that the Cloudinary account has', () => {
       content: otherPicture,
     };
     api.assets.set(`authenticated/${name}`, asset);
-    const answer = await sendForm(service, '/images', form({ public_id: name }));
-    expect([answer.status, answer.json]).toMatchObject([409, { code: 'original_exists', version: 77 }]);
+    const response = await sendForm(service, '/images', form({ public_id: name }));
+    expect([response.status, response.json]).toMatchObject([409, { code: 'original_exists', version: 77 }]);
     expect(api.assets.get(`authenticated/${name}`)).toBe(asset);
     await expect(countRows(name)).resolves.toBe(0);
     const retry = await sendForm(service, '/images', form({ public_id: name, file: otherPicture }));
@@ -692,8 +692,8 @@ describe('originals that the Cloudinary account has', () => {
     api.beforeAnswer = async () => {
       await post(service, '/overlays', { issuer_id: stranger, public_id: name });
     };
-    const answer = await sendForm(service, '/images', form({ public_id: name }));
-    expect([answer.status, answer.json['code']]).toStrictEqual([409, 'public_id_taken']);
+    const response = await sendForm(service, '/images', form({ public_id: name }));
+    expect([response.status, response.json['code']]).toStrictEqual([409, 'public_id_taken']);
     await expect(countRows(name)).resolves.toBe(0);
   });
 
@@ -730,11 +730,11 @@ describe('originals that the Cloudinary account has', () => {
   ])('are not there when Cloudinary %s', async (_, failure, status, detail) => {
     const name = newName();
     api.failure = failure;
-    const answer = await sendForm(service, '/images', form({ public_id: name }));
-    expect([answer.status, answer.json['code']]).toStrictEqual([status, 'upload_failed']);
-    expect(answer.json['detail']).toMatch(detail);
-    expect(answer.text).not.toContain(API_SECRET);
-    expect(answer.headers.get('retry-after')).toBe(status === 503 ? '60' : null);
+    const response = await sendForm(service, '/images', form({ public_id: name }));
+    expect([response.status, response.json['code']]).toStrictEqual([status, 'upload_failed']);
+    expect(response.json['detail']).toMatch(detail);
+    expect(response.text).not.toContain(API_SECRET);
+    expect(response.headers.get('retry-after')).toBe(status === 503 ? '60' : null);
     await expect(countRows(name)).resolves.toBe(0);
     api.failure = null;
     expect((await sendForm(service, '/images', form({ public_id: name }))).status).toBe(201);
@@ -746,22 +746,22 @@ describe('originals that the Cloudinary account has', () => {
       DELIVERY_MODE: 'cloudinary',
       CLOUDINARY_UPLOAD_PREFIX: api.url,
     });
-    const answer = await sendForm(wrong, '/images', { ...form(), issuer_id: await createIssuer(wrong) });
+    const response = await sendForm(wrong, '/images', { ...form(), issuer_id: await createIssuer(wrong) });
     await wrong.close();
-    expect([answer.status, answer.json['code']]).toStrictEqual([502, 'upload_failed']);
-    expect(answer.json['detail']).toMatch(/Invalid Signature/);
-    expect(answer.text).not.toContain('another-secret');
+    expect([response.status, response.json['code']]).toStrictEqual([502, 'upload_failed']);
+    expect(response.json['detail']).toMatch(/Invalid Signature/);
+    expect(response.text).not.toContain('another-secret');
     expect(api.taken).toStrictEqual([]);
   });
 
   it('are not there when nobody listens', async () => {
-    const deaf = await startService({
+    const unresponsive = await startService({
       DELIVERY_MODE: 'cloudinary',
       CLOUDINARY_UPLOAD_PREFIX: 'http://127.0.0.1:9',
     });
-    const answer = await sendForm(deaf, '/images', { ...form(), issuer_id: await createIssuer(deaf) });
-    await deaf.close();
-    expect([answer.status, answer.json['code']]).toStrictEqual([502, 'upload_failed']);
+    const response = await sendForm(unresponsive, '/images', { ...form(), issuer_id: await createIssuer(unresponsive) });
+    await unresponsive.close();
+    expect([response.status, response.json['code']]).toStrictEqual([502, 'upload_failed']);
   });
 });
 
@@ -780,16 +780,16 @@ function formHead(service: Service, length: string): string {
 }
 
 /** As a caller does who is told that the service has its hands full. */
-async function sendUntilTaken(...given: Parameters<typeof sendForm>): ReturnType<typeof sendForm> {
+async function sendUntilAccepted(...given: Parameters<typeof sendForm>): ReturnType<typeof sendForm> {
   for (;;) {
-    const answer = await sendForm(...given);
-    if (answer.json['code'] !== 'overloaded') return answer;
+    const response = await sendForm(...given);
+    if (response.json['code'] !== 'overloaded') return response;
     await sleep(20);
   }
 }
 
 /** A form that hangs in the middle of its file, until the test ends it. */
-function startForm(service: Service): { readonly socket: Socket; readonly answer: Promise<string> } {
+function startForm(service: Service): { readonly socket: Socket; readonly response: Promise<string> } {
   const socket = connect({ port: service.port, host: '127.0.0.1', allowHalfOpen: true });
   onTestFinished(() => void socket.destroy());
   socket.on('error', () => undefined);
@@ -797,7 +797,7 @@ function startForm(service: Service): { readonly socket: Socket; readonly answer
   socket.write(FORM_START);
   return {
     socket,
-    answer: new Promise((resolve) =>
+    response: new Promise((resolve) =>
       socket.once('data', (data) => {
         resolve(String(data));
       }),
@@ -814,13 +814,13 @@ function sendEndlessForm(service: Service): Promise<string> {
     socket.write(formHead(service, 'transfer-encoding: chunked'));
     socket.write(`${FORM_START.length.toString(16)}\r\n${FORM_START}\r\n`);
     const pump = setInterval(() => socket.write(chunk), 5);
-    let answer = '';
+    let response = '';
     socket.on('data', (data: Buffer) => {
-      answer += data.toString();
-      if (!answer.includes('original_too_large')) return;
+      response += data.toString();
+      if (!response.includes('original_too_large')) return;
       clearInterval(pump);
       socket.destroy();
-      resolve(answer);
+      resolve(response);
     });
     socket.on('error', (failure) => {
       clearInterval(pump);

@@ -99,7 +99,7 @@ describe('pixseal/client, packed', () => {
 
   async function check(result: { token: string; url: string; delivered: Delivery[] }): Promise<void> {
     const { token, url, delivered } = result;
-    expect(token).toBe(tenant.seal({ transformations: [{ width: 400, crop: 'fill' }] }));
+    expect(token).toBe(tenant.sign({ transformations: [{ width: 400, crop: 'fill' }] }));
     expect(url).toBe(`${service.url}/images/${tenant.imageId}?token=${token}`);
     const { status, headers } = await service.image(url.slice(service.url.length));
     expect(status).toBe(302);
@@ -150,7 +150,7 @@ describe('pixseal/client, packed', () => {
     const { deliveries } = (await import(
       pathToFileURL(join(unpacked, 'dist/packages/client/src/pixseal-client.js')).href
     )) as typeof import('../../packages/client/src/pixseal-client.js');
-    const token = tenant.seal();
+    const token = tenant.sign();
     const items = Array.from({ length: 501 }, (_, at) => ({
       imageId: at === 500 ? tenant.imageId : `${at}`,
       token,
@@ -248,10 +248,10 @@ describe('pixseal/testing, packed', () => {
     });
 
     it('has no rows that the suite did not make', async () => {
-      const answer = await fetch(`${pixseal.baseUrl}/admin/issuers`, {
+      const response = await fetch(`${pixseal.baseUrl}/admin/issuers`, {
         headers: { authorization: `Bearer ${pixseal.adminKey}` },
       });
-      expect(await answer.json()).toMatchObject({ items: [{ id: issuer.id }], next_cursor: null });
+      expect(await response.json()).toMatchObject({ items: [{ id: issuer.id }], next_cursor: null });
     });
 
     it('has matchers, which explain a difference step by step', async () => {
@@ -319,8 +319,8 @@ describe('pixseal/testing, packed', () => {
         const issuer = await pixseal.createIssuer();
         const image = await pixseal.createImage({ issuerId: issuer.id, file: await photo() });
         const token = await sealed(issuer, { width: 40, height: 30, crop: 'fill' }, { fetch_format: 'png' });
-        const answer = await fetch(`${pixseal.baseUrl}/images/${image.id}?token=${token}`);
-        expect([answer.status, answer.headers.get('content-type')]).toStrictEqual([200, 'image/png']);
+        const response = await fetch(`${pixseal.baseUrl}/images/${image.id}?token=${token}`);
+        expect([response.status, response.headers.get('content-type')]).toStrictEqual([200, 'image/png']);
         expect(folders().length).toBeGreaterThan(before.length);
       } finally {
         await pixseal.close();

@@ -16,7 +16,7 @@ import { expectAccessible, LOOKS } from '../support/accessibility.js';
 import { hasBrowser, launchBrowser } from '../support/browser.js';
 import { measure, uploadSeed } from '../support/pictures.js';
 import { hasProgram } from '../support/programs.js';
-import { post, SEED, sealWith } from '../support/seed.js';
+import { post, SEED, signWith } from '../support/seed.js';
 import { ADMIN_KEY, startService, type Service } from '../support/service.js';
 
 const run = promisify(execFile);
@@ -551,9 +551,9 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
       await page.getByLabel('Secret').fill(another);
       await eventually(async () => {
         const token = (await sealedLink(page)).searchParams.get('token') ?? '';
-        const answer = await fetch(await sealedLink(page), { redirect: 'manual' });
+        const received = await fetch(await sealedLink(page), { redirect: 'manual' });
         const header: unknown = JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString());
-        return [header, answer.status];
+        return [header, received.status];
       }).toStrictEqual([{ typ: 'JWT', alg: algorithm }, 302]);
     }
 
@@ -641,14 +641,14 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
   it('drops answers that come too late', async () => {
     const { page } = await open();
     await picture(page).waitFor();
-    let held: (() => void) | undefined;
-    const released = new Promise<void>((resolve) => (held = resolve));
+    let release: (() => void) | undefined;
+    const released = new Promise<void>((resolve) => (release = resolve));
     await page.route('**/explain?*', async (route) => {
       const token = new URL(route.request().url()).searchParams.get('token') ?? '';
       const payload = Buffer.from(token.split('.')[1] ?? '', 'base64url').toString();
-      const answer = await route.fetch();
+      const received = await route.fetch();
       if (payload.includes('"width":111')) await released;
-      await route.fulfill({ response: answer }).catch(() => undefined);
+      await route.fulfill({ response: received }).catch(() => undefined);
     });
     const width = step(page, 1).getByLabel('width', { exact: true });
     const asked = page.waitForRequest((request) => request.url().includes('/explain?'));
@@ -656,7 +656,7 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
     await asked;
     await width.fill('222');
     await eventually(async () => (await chain(page))[2]).toBe('c_limit,w_222');
-    held?.();
+    release?.();
     await page.getByText('222 × 148').waitFor();
     expect((await chain(page))[2]).toBe('c_limit,w_222');
   });
@@ -664,7 +664,7 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
   describe('reading a token', () => {
     const now = (): number => Math.floor(Date.now() / 1000);
     const seal = (claims: Readonly<Record<string, unknown>> = {}): string =>
-      sealWith(secret, { iss: SEED.issuerId, transformations: [{ width: 50, miaim: 1 }], ...claims });
+      signWith(secret, { iss: SEED.issuerId, transformations: [{ width: 50, miaim: 1 }], ...claims });
 
     async function paste(text: string): Promise<Page> {
       const { page } = await open();
@@ -742,9 +742,9 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
 
     it('show the picture in an <img>', async () => {
       const [, src = ''] = /^<img src="([^"]+)" alt="">$/.exec(snippets.get('<img>') ?? '') ?? [];
-      const answer = await fetch(src);
-      expect(answer.status).toBe(200);
-      expect(answer.headers.get('content-type')).toMatch(/^image\//);
+      const received = await fetch(src);
+      expect(received.status).toBe(200);
+      expect(received.headers.get('content-type')).toMatch(/^image\//);
     });
 
     it.each(INTERPRETERS)('seal the same token in %s', async (name, [program, ...args], file) => {
@@ -788,8 +788,8 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
     );
 
     async function signedUrl(sealed: string): Promise<string> {
-      const answer = await fetch(sealed.replace('?token=', '/explain?token='));
-      return ((await answer.json()) as { url: string }).url;
+      const received = await fetch(sealed.replace('?token=', '/explain?token='));
+      return ((await received.json()) as { url: string }).url;
     }
   });
 

@@ -28,9 +28,9 @@ beforeEach(() => setPolicy({}));
 type Body = Record<string, unknown>;
 
 async function setPolicy(policy: object, of = tenant): Promise<Body> {
-  const answer = await service.admin('PATCH', `/issuers/${of.issuerId}`, { policy });
-  expect(answer.status, answer.text).toBe(200);
-  const body = answer.json() as Body;
+  const received = await service.admin('PATCH', `/issuers/${of.issuerId}`, { policy });
+  expect(received.status, received.text).toBe(200);
+  const body = received.json() as Body;
   expect(body['policy']).toStrictEqual(policy);
   return body;
 }
@@ -144,13 +144,13 @@ describe('an issuer’s policy', () => {
     [{ mandatory_steps: [{ width: 0 }] }, ['policy.mandatory_steps', /^step 1: `width` must be a whole/]],
     [{ presets: { 'a b': [{ width: 1 }] } }, ['policy.presets', /^must have names/]],
   ])('is refused where it has a fault: %j', async (policy, ...errors) => {
-    for (const answer of [
+    for (const received of [
       await service.admin('PATCH', `/issuers/${tenant.issuerId}`, { policy }),
       await service.admin('POST', '/issuers', { name: 'x', policy }),
     ]) {
-      expect(answer.status).toBe(422);
-      const { errors: given } = answer.json() as { errors: { key: string; detail: string }[] };
-      const sorted = given.toSorted(
+      expect(received.status).toBe(422);
+      const { errors: problems } = received.json() as { errors: { key: string; detail: string }[] };
+      const sorted = problems.toSorted(
         (a, b) => errors.findIndex(([key]) => key === a.key) - errors.findIndex(([key]) => key === b.key),
       );
       expect(sorted.map(({ key }) => key)).toStrictEqual(errors.map(([key]) => key));
@@ -160,9 +160,9 @@ describe('an issuer’s policy', () => {
 
   it('names rows of its own issuer alone; another’s is one that does not exist', async () => {
     const refused = async (policy: object): Promise<unknown> => {
-      const answer = await service.admin('PATCH', `/issuers/${tenant.issuerId}`, { policy });
-      expect(answer.status).toBe(422);
-      return (answer.json() as Body)['errors'];
+      const received = await service.admin('PATCH', `/issuers/${tenant.issuerId}`, { policy });
+      expect(received.status).toBe(422);
+      return (received.json() as Body)['errors'];
     };
     const nobody = randomUUID();
     for (const id of [nobody, neighbour.overlayId]) {
@@ -174,7 +174,7 @@ describe('an issuer’s policy', () => {
         { key: 'policy.presets.p', detail },
       ]);
     }
-    for (const id of [nobody, neighbour.imageId]) {
+    for (const id of [unknown, neighbour.imageId]) {
       expect(await refused({ placeholder: id })).toStrictEqual([
         { key: 'policy.placeholder', detail: 'must be the id of an image of this issuer' },
       ]);
@@ -550,25 +550,25 @@ describe('a placeholder', () => {
       const body = { issuer_id: tenant.issuerId, public_id, version: 5, access };
       return (await post<{ id: string }>(service, '/images', body)).id;
     };
-    const [gone, placeholder, open] = [await make('public'), await make('token'), await make('public')];
-    await service.admin('DELETE', `/images/${gone}`);
-    const path = `/images/${gone}?token=${tenant.seal({ transformations: [{ width: 5 }] })}`;
+    const [deletedId, placeholder, open] = [await make('public'), await make('token'), await make('public')];
+    await service.admin('DELETE', `/images/${deletedId}`);
+    const path = `/images/${deletedId}?token=${tenant.sign({ transformations: [{ width: 5 }] })}`;
     expect((await service.image(path)).status).toBe(410);
 
     await setPolicy({ placeholder });
     const { status, shown } = await service.image(path);
     expect([status, shown?.components.at(-1)]).toStrictEqual([302, 'w_5']);
     expect((await service.image(path.replace('?', '/explain?'))).json()).toMatchObject({
-      image_id: gone,
+      image_id: deletedId,
       placeholder_id: placeholder,
     });
     // Without a token, only a public placeholder is shown.
-    expect((await service.image(`/images/${gone}`)).status).toBe(410);
+    expect((await service.image(`/images/${deletedId}`)).status).toBe(410);
     await setPolicy({ placeholder: open });
-    expect((await service.image(`/images/${gone}`)).status).toBe(302);
+    expect((await service.image(`/images/${deletedId}`)).status).toBe(302);
     await service.admin('DELETE', `/images/${open}`);
     expect((await service.image(path)).status).toBe(410);
-    expect((await service.image(`/images/${randomUUID()}?token=${tenant.seal()}`)).status).toBe(404);
+    expect((await service.image(`/images/${randomUUID()}?token=${tenant.sign()}`)).status).toBe(404);
   });
 });
 

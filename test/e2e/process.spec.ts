@@ -4,22 +4,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
 import { request } from '../support/http.js';
-import { approveLocation } from '../support/location-parser.js';
-import { askAdmin, ownDatabase } from '../support/owned.js';
-import { sealWith, SEED } from '../support/seed.js';
-import { ownProcess, spawnBuilt, type Ended, type ServiceProcess } from '../support/service-process.js';
+import { assertLocation } from '../support/location-parser.js';
+import { requestAdmin, ownDatabase } from '../support/owned.js';
+import { signWith, SEED } from '../support/seed.js';
+import { ownProcess, spawnBuilt, type ProcessExit, type ServiceProcess } from '../support/service-process.js';
 import { TEST_VARIABLES } from '../support/service.js';
 import { waitUntil } from '../support/wait-until.js';
 
 const embedded = inject('database').kind === 'embedded';
 
 /** Starts what must not start. */
-function refusal(variables: Readonly<Record<string, string>>): Promise<Ended> {
-  return spawnBuilt('server/main.js', variables).ended;
+function refusal(variables: Readonly<Record<string, string>>): Promise<ProcessExit> {
+  return spawnBuilt('server/main.js', variables).exited;
 }
 
 /** What is said of the pictures of a start that printed this. */
-function lookAtDemo(printed: string): Promise<{ code: number | null; output: string }> {
+function measureDemo(printed: string): Promise<{ code: number | null; output: string }> {
   const looking = spawn(process.execPath, ['test/support/demo-watermark.js']);
   let output = '';
   for (const stream of [looking.stdout, looking.stderr]) {
@@ -51,10 +51,10 @@ describe.runIf(embedded)('the first run on embedded defaults', () => {
       string,
       string
     >;
-    const answer = await request({ port: service.port, path: url.slice(service.url.length) });
-    expect(answer.status).toBe(302);
-    const location = answer.headers.location ?? '';
-    const { components } = approveLocation(location.replace(service.url, 'https://res.cloudinary.com'), {
+    const response = await request({ port: service.port, path: url.slice(service.url.length) });
+    expect(response.status).toBe(302);
+    const location = response.headers.location ?? '';
+    const { components } = assertLocation(location.replace(service.url, 'https://res.cloudinary.com'), {
       images: [SEED.publicId],
       layers: [`private:${SEED.overlayPublicId}`],
       steps: 2,
@@ -67,15 +67,15 @@ describe.runIf(embedded)('the first run on embedded defaults', () => {
       'fl_tiled,l_private:d47e609177b4,w_200',
       'c_fit,h_102,w_101',
     ]);
-    expect(await lookAtDemo(stdout)).toStrictEqual({
+    expect(await measureDemo(stdout)).toStrictEqual({
       code: 0,
       output: '101 × 67: watermarked\n1200 × 800: watermarked\n',
     });
     // As it would be, had the overlay got lost on the way: the picture is there, and nothing in it.
     const blind = { overlay: SEED.overlayId, opacity: 0, flags: 'tiled' };
     const [, secret = ''] = /\bsecret=(\S+)/.exec(stdout) ?? [];
-    const token = sealWith(secret, { iss: SEED.issuerId, transformations: [{ width: 300 }, blind] });
-    const unmarked = await lookAtDemo(stdout.replaceAll(/(?<=token=)\S+/g, token));
+    const token = signWith(secret, { iss: SEED.issuerId, transformations: [{ width: 300 }, blind] });
+    const unmarked = await measureDemo(stdout.replaceAll(/(?<=token=)\S+/g, token));
     expect(unmarked.code).toBe(1);
     expect(unmarked.output).toContain('There is no watermark in cell 0 of 300 × 200');
 
@@ -85,7 +85,7 @@ describe.runIf(embedded)('the first run on embedded defaults', () => {
       expect(statSync(folder).mode & 0o777).toBe(0o700);
     }
     for (const secret of Object.values(secrets)) expect(stdout).not.toContain(secret);
-    expect((await askAdmin(service, 'GET', '/issuers', undefined, secrets['admin_api_key'])).status).toBe(
+    expect((await requestAdmin(service, 'GET', '/issuers', undefined, secrets['admin_api_key'])).status).toBe(
       200,
     );
   });
@@ -98,10 +98,10 @@ describe.runIf(embedded)('the first run on embedded defaults', () => {
     expect(
       (await request({ port: service.port, path: new URL(url).pathname + new URL(url).search })).status,
     ).toBe(302);
-    expect((await askAdmin(service, 'GET', `/issuers/${SEED.issuerId}`)).json()).toMatchObject({
+    expect((await requestAdmin(service, 'GET', `/issuers/${SEED.issuerId}`)).json()).toMatchObject({
       policy: {},
     });
-    const created = await askAdmin(service, 'POST', '/issuers', { name: 'New' });
+    const created = await requestAdmin(service, 'POST', '/issuers', { name: 'New' });
     expect(created.json()).toMatchObject({ policy: { require_exp: true } });
   });
 
@@ -119,7 +119,7 @@ describe.runIf(embedded)('the first run on embedded defaults', () => {
     });
     expect((await request({ port: first.port, path: '/health/ready' })).status).toBe(200);
     first.kill('SIGTERM');
-    expect((await first.ended).code).toBe(0);
+    expect((await first.exited).code).toBe(0);
     await ownProcess({ ...TEST_VARIABLES, ...variables });
   });
 
@@ -128,20 +128,20 @@ describe.runIf(embedded)('the first run on embedded defaults', () => {
     const ended = spawnBuilt('server/main.js', { ...TEST_VARIABLES, ...variables });
     await waitUntil('an original is there', () => existsSync(join(variables['DATA_DIR'] ?? '', 'originals')));
     ended.kill('SIGINT');
-    expect(await ended.ended).toMatchObject({ code: 0, stderr: '' });
+    expect(await ended.exited).toMatchObject({ code: 0, stderr: '' });
     const next = await ownProcess({ ...TEST_VARIABLES, ...variables });
-    expect((await askAdmin(next, 'GET', `/images/${SEED.imageId}`)).status).toBe(200);
-    expect((await askAdmin(next, 'GET', `/overlays/${SEED.overlayId}`)).status).toBe(200);
+    expect((await requestAdmin(next, 'GET', `/images/${SEED.imageId}`)).status).toBe(200);
+    expect((await requestAdmin(next, 'GET', `/overlays/${SEED.overlayId}`)).status).toBe(200);
   });
 
   it('does not bring a deleted demo image back', async () => {
     const { variables } = await ownDatabase();
     const before = await ownProcess({ ...TEST_VARIABLES, ...variables });
-    expect((await askAdmin(before, 'DELETE', `/images/${SEED.imageId}`)).status).toBe(204);
+    expect((await requestAdmin(before, 'DELETE', `/images/${SEED.imageId}`)).status).toBe(204);
     before.kill('SIGTERM');
-    await before.ended;
+    await before.exited;
     const after = await ownProcess({ ...TEST_VARIABLES, ...variables });
-    expect((await askAdmin(after, 'GET', `/images/${SEED.imageId}`)).status).toBe(410);
+    expect((await requestAdmin(after, 'GET', `/images/${SEED.imageId}`)).status).toBe(410);
   });
 });
 
@@ -149,26 +149,26 @@ describe('a restart', () => {
   it('keeps every row: the same token leads to the same Location', async () => {
     const { variables } = await ownDatabase();
     const before = await ownProcess({ ...TEST_VARIABLES, ...variables });
-    const issuer = (await askAdmin(before, 'POST', '/issuers', { name: 'Kept' })).json() as {
+    const issuer = (await requestAdmin(before, 'POST', '/issuers', { name: 'Kept' })).json() as {
       id: string;
       key: { secret: string };
     };
     const image = (
-      await askAdmin(before, 'POST', '/images', { issuer_id: issuer.id, public_id: 'kept', version: 5 })
+      await requestAdmin(before, 'POST', '/images', { issuer_id: issuer.id, public_id: 'kept', version: 5 })
     ).json() as { id: string };
-    const token = sealWith(issuer.key.secret, { iss: issuer.id, transformations: [{ width: 5 }] });
+    const token = signWith(issuer.key.secret, { iss: issuer.id, transformations: [{ width: 5 }] });
     const locationFrom = async ({ port }: ServiceProcess): Promise<string> => {
       const path = `/images/${image.id}?token=${token}`;
       const { headers } = await request({ port, path, headers: { host: 'example.org' } });
-      approveLocation(headers.location ?? '', { images: ['kept'], layers: [], steps: 1 });
+      assertLocation(headers.location ?? '', { images: ['kept'], layers: [], steps: 1 });
       return headers.location ?? '';
     };
     const location = await locationFrom(before);
     before.kill('SIGTERM');
-    await before.ended;
+    await before.exited;
     const after = await ownProcess({ ...TEST_VARIABLES, ...variables });
     expect(await locationFrom(after)).toBe(location);
-    expect((await askAdmin(after, 'GET', `/images/${image.id}`)).json()).toMatchObject({ version: 5 });
+    expect((await requestAdmin(after, 'GET', `/images/${image.id}`)).json()).toMatchObject({ version: 5 });
   });
 });
 
@@ -333,7 +333,7 @@ describe.runIf(!embedded)('a start on a server', () => {
     );
     await waitUntil('it listens', () => service.output().stdout.includes('\n'));
     service.kill('SIGTERM');
-    const { stdout, stderr } = await service.ended;
+    const { stdout, stderr } = await service.exited;
     expect(stderr).toBe('');
     const [line = '', ...others] = stdout.trimEnd().split('\n');
     expect(others).toStrictEqual([]);
@@ -360,8 +360,8 @@ describe.runIf(!embedded)('a database whose migrations were not run', () => {
         'Pixseal did not start. The database has pending migrations. Run `npm run migration:run` with the same DATABASE_URL, then start.\n',
     });
     // A one-shot job: no other variable.
-    const migrate = (): Promise<Ended> =>
-      spawnBuilt('src/platform/database/migration-run.js', variables).ended;
+    const migrate = (): Promise<ProcessExit> =>
+      spawnBuilt('src/platform/database/migration-run.js', variables).exited;
     expect(await migrate()).toMatchObject({
       code: 0,
       stdout: expect.stringMatching(/^Ran CreateTables1764000000000.*\.\n$/) as string,

@@ -14,7 +14,7 @@ import { measure } from '../support/pictures.js';
 import { ownDatabase } from '../support/owned.js';
 import { findFreePort } from '../support/postgres-server.js';
 import { documentBlock, fillIn, readmeBlock } from '../support/readme.js';
-import { sealWith } from '../support/seed.js';
+import { signWith } from '../support/seed.js';
 import { TEST_VARIABLES } from '../support/service.js';
 import { type ServiceProcess, startServiceProcess } from '../support/service-process.js';
 
@@ -86,7 +86,7 @@ describe.runIf(runs)('who follows the README', () => {
   }, STARTS);
   afterAll(async () => {
     service.kill('SIGTERM');
-    await service.ended;
+    await service.exited;
     rmSync(folder, { recursive: true, force: true });
   });
 
@@ -188,20 +188,20 @@ describe.runIf(runs)('who follows the README', () => {
       '3d616b4e-a597-4b23-aa3d-d7de678f0ba6': overlay.id,
     });
     const [image = ''] = await rowsOf('images');
-    const token = sealWith(secret(), {
+    const token = signWith(secret(), {
       iss: issuerId,
       image_id: image,
       exp: Math.floor(Date.now() / 1000) + 60,
       transformations: JSON.parse(steps) as unknown,
     });
-    const answer = await fetch(`${service.url}/images/${image}/explain?token=${token}`);
-    expect(await answer.json()).toMatchObject({ steps: [{ ignored: [] }, { ignored: [] }] });
+    const response = await fetch(`${service.url}/images/${image}/explain?token=${token}`);
+    expect(await response.json()).toMatchObject({ steps: [{ ignored: [] }, { ignored: [] }] });
   });
 
   it.runIf(hasBrowser())('shows the picture in an <img>', async () => {
     const [image = ''] = await rowsOf('images', 'shoes/red');
     const exp = Math.floor(Date.now() / 1000) + 60;
-    const token = sealWith(secret(), { iss: issuerId, image_id: image, exp, sharinpix: { download: false } });
+    const token = signWith(secret(), { iss: issuerId, image_id: image, exp, sharinpix: { download: false } });
     const html = fillIn(readmeBlock('Sign in your backend / html 1'), {
       'https://img.example.com': service.url,
       '161400d0-c894-42fd-8100-262361ea91ff': image,
@@ -228,14 +228,14 @@ describe.runIf(runs)('who follows the README', () => {
     const { admin_api_key: key } = JSON.parse(readFileSync(join(folder, 'data/secrets.json'), 'utf8')) as {
       admin_api_key: string;
     };
-    const answer = await fetch(`${service.url}/admin${path}`, {
+    const response = await fetch(`${service.url}/admin${path}`, {
       headers: {
         authorization: `Bearer ${key}`,
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
       ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }),
     });
-    return (await answer.json()) as { id: string; items: Record<string, string>[] };
+    return (await response.json()) as { id: string; items: Record<string, string>[] };
   }
 
   /** The ids of rows: of the issuer's, or of this name. */
@@ -274,7 +274,7 @@ describe.runIf(runs)('who follows the README with a Cloudinary account', () => {
     });
     onTestFinished(async () => {
       service.kill('SIGTERM');
-      await service.ended;
+      await service.exited;
     });
     const { url } = await createUrl((...blocks) => runBash(folder, service, blocks));
     expect([...account.assets.keys()]).toStrictEqual(['authenticated/shoes/red']);

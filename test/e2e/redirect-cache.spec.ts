@@ -5,9 +5,9 @@ import { RedirectCache } from '../../src/redirect/redirect-cache.js';
 import { readRedirectUrl } from '../../src/redirect/redirect-url.js';
 import { IssuerKeyUses } from '../../src/directory/issuer-key-uses.service.js';
 import { changesReceived } from '../support/change-feed.js';
-import { comparable, request, type Answer } from '../support/http.js';
+import { comparable, request, type HttpResponse } from '../support/http.js';
 import { createTenant, type Tenant } from '../support/seed.js';
-import { startService, type Asking, type Service } from '../support/service.js';
+import { startService, type RequestOptions, type Service } from '../support/service.js';
 import { waitUntil } from '../support/wait-until.js';
 import { mint } from '../tokens/token-fixtures.js';
 
@@ -19,11 +19,11 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 beforeEach(async () => {
-  tenant = await makeTenant(service);
+  tenant = await createTenantOf(service);
 });
 afterEach(() => vi.useRealTimers());
 
-async function makeTenant(of: Service): Promise<Tenant> {
+async function createTenantOf(of: Service): Promise<Tenant> {
   const name = randomUUID().slice(0, 8);
   const made = await createTenant(of, { publicId: `image_${name}`, overlayPublicId: `layer_${name}` });
   await changesReceived(of);
@@ -42,29 +42,29 @@ function isCached(
 }
 
 /** Requests it until it is cached. */
-async function fillCache(path: string): Promise<Answer> {
+async function fillCache(path: string): Promise<HttpResponse> {
   await changesReceived(service);
   await service.image(path);
-  const answer = await service.image(path);
-  expect(answer.status).toBe(302);
+  const response = await service.image(path);
+  expect(response.status).toBe(302);
   expect(isCached(path)).toBe(true);
-  return answer;
+  return response;
 }
 
 /** The same request past the cache. */
-async function decided(path: string, asking?: Asking): Promise<Answer> {
+async function decided(path: string, options?: RequestOptions): Promise<HttpResponse> {
   const get = vi.spyOn(cacheOf(service), 'get').mockReturnValueOnce(null);
   try {
-    return await service.image(path, asking);
+    return await service.image(path, options);
   } finally {
     get.mockRestore();
   }
 }
 
-async function expectSame(path: string, asking?: Asking): Promise<Answer> {
-  const [answer, fresh] = [await service.image(path, asking), await decided(path, asking)];
-  expect(comparable(answer)).toStrictEqual(comparable(fresh));
-  return answer;
+async function expectSame(path: string, options?: RequestOptions): Promise<HttpResponse> {
+  const [response, fresh] = [await service.image(path, options), await decided(path, options)];
+  expect(comparable(response)).toStrictEqual(comparable(fresh));
+  return response;
 }
 
 const withLayer = (claims: object = {}): string =>
@@ -77,7 +77,7 @@ describe('a cached redirect', () => {
     for (const method of ['GET', 'HEAD'] as const) {
       const [cached, fresh] = [await service.image(path, { method }), await decided(path, { method })];
       expect(comparable(cached)).toStrictEqual(comparable(fresh));
-      const names = ({ rawHeaders }: Answer): string[] => rawHeaders.filter((_, index) => index % 2 === 0);
+      const names = ({ rawHeaders }: HttpResponse): string[] => rawHeaders.filter((_, index) => index % 2 === 0);
       expect(names(cached)).toStrictEqual(names(fresh));
       expect(cached.text === '').toBe(method === 'HEAD');
     }
@@ -86,8 +86,8 @@ describe('a cached redirect', () => {
   it('keeps a well-formed request id, makes one otherwise, and tells its runtime', async () => {
     const path = withLayer();
     await fillCache(path);
-    const given = await service.image(path, { headers: { 'x-request-id': 'a-caller@s_id' } });
-    expect(given.headers['x-request-id']).toBe('a-caller@s_id');
+    const identified = await service.image(path, { headers: { 'x-request-id': 'a-caller@s_id' } });
+    expect(identified.headers['x-request-id']).toBe('a-caller@s_id');
     const made = await service.image(path, { headers: { 'x-request-id': 'not one' } });
     expect(made.headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/);
     expect(made.headers['x-runtime']).toMatch(/^0\.\d{6}$/);
@@ -121,8 +121,8 @@ describe('a cached redirect', () => {
   it('is for the Host that it was asked by', async () => {
     const path = withLayer();
     await fillCache(path);
-    const answer = await expectSame(path, { headers: { host: 'img.example.com' } });
-    expect(answer.headers.location).toMatch(/^http:\/\/img\.example\.com\/assets\/blank\.jpg#/);
+    const response = await expectSame(path, { headers: { host: 'img.example.com' } });
+    expect(response.headers.location).toMatch(/^http:\/\/img\.example\.com\/assets\/blank\.jpg#/);
     expect((await service.get(path, { host: 'bad host' })).status).toBe(400);
   });
 
@@ -297,7 +297,7 @@ describe('a limit', () => {
   ])('%s counts cached redirects', async (_, variables, allowed) => {
     const limited = await startService(variables);
     try {
-      const served = await makeTenant(limited);
+      const served = await createTenantOf(limited);
       const statuses = [];
       for (let times = 0; times < allowed + 2; times += 1) {
         statuses.push((await limited.image(served.path())).status);
@@ -313,11 +313,11 @@ describe('behind a proxy that passes the origin on', () => {
   it('a redirect is cached for its origin', async () => {
     const proxied = await startService({ TRUST_PROXY: '1' });
     try {
-      const path = (await makeTenant(proxied)).path();
+      const path = (await createTenantOf(proxied)).path();
       for (const host of ['a.example', 'b.example', 'a.example', 'b.example', 'b.example']) {
         const headers = { 'x-forwarded-host': host, 'x-forwarded-proto': 'https' };
-        const { headers: answer } = await proxied.image(path, { headers, origin: `https://${host}` });
-        expect(answer.location).toMatch(new RegExp(`^https://${host.replace('.', '\\.')}/`));
+        const { headers: response } = await proxied.image(path, { headers, origin: `https://${host}` });
+        expect(response.location).toMatch(new RegExp(`^https://${host.replace('.', '\\.')}/`));
       }
       expect(isCached(path, { protocol: 'https', host: 'b.example' }, proxied)).toBe(true);
       expect(isCached(path, { protocol: 'http', host: 'b.example' }, proxied)).toBe(false);

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { ENDED_CLAIMS, ENDINGS } from '../support/endings.js';
+import { INVALIDATED_CLAIMS, INVALIDATIONS } from '../support/invalidations.js';
 import { createTenant, post, type Tenant } from '../support/seed.js';
 import { startService, type Service } from '../support/service.js';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
@@ -35,12 +35,12 @@ describe.runIf(inject('database').kind === 'postgres')('three replicas', () => {
       (await statuses(claims)).every((each) => each === status),
     );
 
-  it.each(ENDINGS)('all see %s ended', async (_, end) => {
-    expect(await statuses(ENDED_CLAIMS)).toStrictEqual([302, 302, 302]);
-    expect((await end(first, tenant)).status).toBeLessThan(300);
+  it.each(INVALIDATIONS)('all see %s ended', async (_, invalidate) => {
+    expect(await statuses(INVALIDATED_CLAIMS)).toStrictEqual([302, 302, 302]);
+    expect((await invalidate(first, tenant)).status).toBeLessThan(300);
     // The one that was told has read its own write.
-    expect((await first.get(tenant.path(ENDED_CLAIMS))).status).toBe(401);
-    await come(401, ENDED_CLAIMS);
+    expect((await first.get(tenant.path(INVALIDATED_CLAIMS))).status).toBe(401);
+    await come(401, INVALIDATED_CLAIMS);
   });
 
   it('all see a session restored', async () => {

@@ -40,12 +40,12 @@ const add = (kind: string, publicId: string, members: object = {}): Promise<Row>
 
 async function retainedOf(publicId: string, headers?: Readonly<Record<string, string>>): Promise<Retained[]> {
   const path = `/admin/retained-public-ids?public_id=${publicId}`;
-  const answer =
+  const response =
     headers === undefined
       ? await service.admin('GET', path.slice(6))
       : await service.get(path, { ...headers });
-  expect(answer.status).toBe(200);
-  return (answer.json() as { items: Retained[] }).items;
+  expect(response.status).toBe(200);
+  return (response.json() as { items: Retained[] }).items;
 }
 
 const register = async (kind: string, publicId: string, issuerId: string): Promise<number> => {
@@ -90,8 +90,8 @@ describe.each(WAYS)('the public id of %s', (_, kind, leave) => {
     for (const other of ['images', 'overlays']) {
       expect(await register(other, publicId, neighbour.issuerId)).toBe(409);
     }
-    const answer = await service.admin('PATCH', `/images/${neighbour.imageId}`, { public_id: publicId });
-    expect([answer.status, (answer.json() as { code: string }).code]).toStrictEqual([409, 'public_id_taken']);
+    const response = await service.admin('PATCH', `/images/${neighbour.imageId}`, { public_id: publicId });
+    expect([response.status, (response.json() as { code: string }).code]).toStrictEqual([409, 'public_id_taken']);
   });
 
   it('can be registered again by its issuer, and is retained no more then', async () => {
@@ -131,9 +131,9 @@ describe('a retained public id', () => {
   it('is neither recorded nor released twice', async () => {
     const { id } = await retain();
     await service.admin('DELETE', `/retained-public-ids/${id}`);
-    for (const gone of [id, randomUUID(), 'x', '%00']) {
-      const answer = await service.admin('DELETE', `/retained-public-ids/${gone}`);
-      expect([answer.status, (answer.json() as { code: string }).code]).toStrictEqual([
+    for (const unknownId of [id, randomUUID(), 'x', '%00']) {
+      const response = await service.admin('DELETE', `/retained-public-ids/${unknownId}`);
+      expect([response.status, (response.json() as { code: string }).code]).toStrictEqual([
         404,
         'public_id_not_retained',
       ]);
@@ -147,13 +147,13 @@ describe('a retained public id', () => {
     expect(await retainedOf(publicId, own.headers)).toHaveLength(1);
     expect(await retainedOf(publicId, foreign.headers)).toStrictEqual([]);
     for (const key of [own, foreign, await createAdminKey(service, { scopes: ['read'] })]) {
-      const answer = await request({
+      const response = await request({
         port: service.port,
         path: `/admin/retained-public-ids/${id}`,
         method: 'DELETE',
         headers: key.headers,
       });
-      expect([answer.status, (answer.json() as { code: string }).code]).toStrictEqual([
+      expect([response.status, (response.json() as { code: string }).code]).toStrictEqual([
         403,
         'insufficient_scope',
       ]);

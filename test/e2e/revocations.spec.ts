@@ -3,8 +3,8 @@ import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DatabaseLookups } from '../../src/directory/database-lookups.service.js';
 import { RevocationsService } from '../../src/admin/revocations/revocations.service.js';
-import { comparable, request, type Answer } from '../support/http.js';
-import { createTenant, post, sealWith, type Tenant } from '../support/seed.js';
+import { comparable, request, type HttpResponse } from '../support/http.js';
+import { createTenant, post, signWith, type Tenant } from '../support/seed.js';
 import { startService, type Service } from '../support/service.js';
 import { waitUntil } from '../support/wait-until.js';
 
@@ -27,16 +27,16 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 beforeEach(async () => {
-  [tenant, neighbour] = [await makeTenant(), await makeTenant()];
+  [tenant, neighbour] = [await createTenantOf(), await createTenantOf()];
   path = `/issuers/${tenant.issuerId}/revocations`;
 });
 
-function makeTenant(): Promise<Tenant> {
+function createTenantOf(): Promise<Tenant> {
   const name = randomUUID().slice(0, 8);
   return createTenant(service, { publicId: `image_${name}`, overlayPublicId: `layer_${name}` });
 }
 
-const open = (claims: object, of = tenant): Promise<Answer> => service.image(of.path({ ...claims }));
+const open = (claims: object, of = tenant): Promise<HttpResponse> => service.image(of.path({ ...claims }));
 const statusOf = async (claims: object, of = tenant): Promise<number> => (await open(claims, of)).status;
 const revoke = (body: object): Promise<Revocation> => post<Revocation>(service, path, body);
 const query = (text: string, parameters: unknown[] = []): Promise<unknown> =>
@@ -45,11 +45,11 @@ const query = (text: string, parameters: unknown[] = []): Promise<unknown> =>
 /** What a token gets that somebody else sealed: a refused one must not be told apart from it. */
 async function expectRefused(claims: object): Promise<void> {
   const forged = await service.get(
-    `/images/${tenant.imageId}?token=${sealWith('x'.repeat(32), { iss: tenant.issuerId })}`,
+    `/images/${tenant.imageId}?token=${signWith('x'.repeat(32), { iss: tenant.issuerId })}`,
   );
-  const answer = await open(claims);
-  expect(answer.json()).toMatchObject({ status: 401, code: 'invalid_token' });
-  expect(comparable(answer)).toStrictEqual(comparable(forged));
+  const response = await open(claims);
+  expect(response.json()).toMatchObject({ status: 401, code: 'invalid_token' });
+  expect(comparable(response)).toStrictEqual(comparable(forged));
 }
 
 /** That after a while, when what was just written has been told to everybody, something is done without a look-up. */
@@ -109,11 +109,11 @@ describe.each([
 describe('revocations', () => {
   it('hold for explain and deliveries too', async () => {
     await revoke({ jti: 'one' });
-    const token = tenant.seal({ jti: 'one' });
+    const token = tenant.sign({ jti: 'one' });
     expect((await service.get(`/images/${tenant.imageId}/explain?token=${token}`)).status).toBe(401);
     const body = { deliveries: [{ image_id: tenant.imageId, token }] };
-    const answer = await request({ port: service.port, path: '/deliveries', method: 'POST', body });
-    expect(answer.json()).toMatchObject({ deliveries: [{ problem: { code: 'invalid_token' } }] });
+    const response = await request({ port: service.port, path: '/deliveries', method: 'POST', body });
+    expect(response.json()).toMatchObject({ deliveries: [{ problem: { code: 'invalid_token' } }] });
   });
 
   it('cost a warm redirect no look-up', async () => {
@@ -125,14 +125,14 @@ describe('revocations', () => {
   });
 
   it('are shown, listed by pages, and found by name', async () => {
-    const moment = expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/) as string;
+    const instant = expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/) as string;
     const token = await revoke({ jti: 'one', expires_at: '2099-01-01T00:00:00Z' });
     expect(token).toStrictEqual({
       id: expect.any(String) as string,
       issuer_id: tenant.issuerId,
       jti: 'one',
       session_id: null,
-      revoked_at: moment,
+      revoked_at: instant,
       expires_at: '2099-01-01T00:00:00.000Z',
     });
     const session = await revoke({ session_id: 'one' });
@@ -161,9 +161,9 @@ describe('revocations', () => {
     expect(longer).toStrictEqual({ ...first, expires_at: '2099-01-01T00:00:00.000Z' });
     const longest = await revoke({ jti: 'one', expires_at: '9999-12-31T23:59:59.999999999Z' });
     expect(longest).toStrictEqual({ ...first, expires_at: '9999-12-31T23:59:59.999Z' });
-    const forGood = await revoke({ jti: 'one' });
-    expect(forGood).toStrictEqual({ ...first, expires_at: null });
-    expect(await revoke({ jti: 'one', expires_at: '2099-01-01T00:00:00Z' })).toStrictEqual(forGood);
+    const permanent = await revoke({ jti: 'one' });
+    expect(permanent).toStrictEqual({ ...first, expires_at: null });
+    expect(await revoke({ jti: 'one', expires_at: '2099-01-01T00:00:00Z' })).toStrictEqual(permanent);
   });
 
   const TEXT = 'must be text of 1 to 255 characters without control characters';
@@ -184,21 +184,21 @@ describe('revocations', () => {
     ],
     [{ jti: 'a', kind: 'token' }, 'kind', 'is unknown'],
   ])('cannot be %j', async (body, key, detail) => {
-    const answer = await service.admin('POST', path, body);
-    expect(answer.json()).toMatchObject({ status: 422, errors: [{ key, detail }] });
+    const response = await service.admin('POST', path, body);
+    expect(response.json()).toMatchObject({ status: 422, errors: [{ key, detail }] });
   });
 
   it('are of an issuer that exists, and are its own', async () => {
     const { id } = await revoke({ jti: 'one' });
     for (const issuer of [randomUUID(), 'x']) {
       const nobodys = `/issuers/${issuer}/revocations`;
-      for (const answer of [
+      for (const response of [
         await service.admin('POST', nobodys, { jti: 'one' }),
         await service.admin('GET', nobodys),
         await service.admin('GET', `${nobodys}/${id}`),
         await service.admin('DELETE', `${nobodys}/${id}`),
       ]) {
-        expect(answer.json()).toMatchObject({ status: 404, code: 'issuer_not_found' });
+        expect(response.json()).toMatchObject({ status: 404, code: 'issuer_not_found' });
       }
     }
     for (const wrong of [
@@ -207,8 +207,8 @@ describe('revocations', () => {
       `${path}/x`,
     ]) {
       for (const method of ['GET', 'DELETE']) {
-        const answer = await service.admin(method, wrong);
-        expect(answer.json()).toMatchObject({ status: 404, code: 'revocation_not_found' });
+        const response = await service.admin(method, wrong);
+        expect(response.json()).toMatchObject({ status: 404, code: 'revocation_not_found' });
       }
     }
     await expectRefused({ jti: 'one' });
@@ -241,8 +241,8 @@ describe('revocations', () => {
   it('and restorations are in the audit log', async () => {
     const made = await revoke({ jti: 'one' });
     await service.admin('DELETE', `${path}/${made.id}`);
-    const answer = await service.admin('GET', `/audit?row_id=${made.id}`);
-    const { items } = answer.json() as { items: { actor: string }[] };
+    const response = await service.admin('GET', `/audit?row_id=${made.id}`);
+    const { items } = response.json() as { items: { actor: string }[] };
     expect(items).toMatchObject([
       { action: 'revocation.delete', issuer_id: tenant.issuerId, before: { value: 'one' }, after: null },
       { action: 'revocation.create', issuer_id: tenant.issuerId, before: null, after: { value: 'one' } },
@@ -303,11 +303,11 @@ describe.each([
   ['an image', (): string => `/images/${tenant.imageId}`],
 ])('not_before of %s', (_, resource) => {
   const set = async (not_before: string | null): Promise<void> => {
-    const answer = await service.admin('PATCH', resource(), { not_before });
-    expect(answer.json()).toMatchObject({
+    const response = await service.admin('PATCH', resource(), { not_before });
+    expect(response.json()).toMatchObject({
       not_before: not_before === null ? null : new Date(not_before).toISOString(),
     });
-    expect(answer.status).toBe(200);
+    expect(response.status).toBe(200);
   };
 
   it('refuses tokens with an older iat, or none, until it is lifted', async () => {
@@ -331,8 +331,8 @@ describe.each([
 
   it('must be a moment or null', async () => {
     for (const not_before of ['now', 1_700_000_000, true]) {
-      const answer = await service.admin('PATCH', resource(), { not_before });
-      expect(answer.json()).toMatchObject({ status: 422, errors: [{ key: 'not_before' }] });
+      const response = await service.admin('PATCH', resource(), { not_before });
+      expect(response.json()).toMatchObject({ status: 422, errors: [{ key: 'not_before' }] });
     }
   });
 });
@@ -343,7 +343,7 @@ describe('not_before of an image', () => {
       issuer_id: tenant.issuerId, public_id: `another_${tenant.imageId}`, version: 1, access: 'public',
     }); // prettier-ignore
     await service.admin('PATCH', `/images/${tenant.imageId}`, { not_before: new Date().toISOString() });
-    expect((await service.image(`/images/${other.id}?token=${tenant.seal()}`)).status).toBe(302);
+    expect((await service.image(`/images/${other.id}?token=${tenant.sign()}`)).status).toBe(302);
     await service.admin('PATCH', `/images/${other.id}`, { not_before: new Date().toISOString() });
     expect((await service.image(`/images/${other.id}`)).status).toBe(302);
   });

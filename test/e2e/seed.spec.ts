@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { approveLocation, parseLocation } from '../support/location-parser.js';
+import { assertLocation, parseLocation } from '../support/location-parser.js';
 import { request } from '../support/http.js';
 import { createSeedTenant, SEED, type Tenant } from '../support/seed.js';
 import { startService, type Service } from '../support/service.js';
@@ -20,7 +20,7 @@ beforeAll(async () => {
 afterAll(() => service.close());
 
 function seedRequest(method = 'GET'): ReturnType<typeof request> {
-  const token = tenant.seal({ transformations: SEED.transformations, sharinpix: {} });
+  const token = tenant.sign({ transformations: SEED.transformations, sharinpix: {} });
   return request({
     port: service.port,
     path: `/images/${SEED.imageId}?token=${token}`,
@@ -36,17 +36,17 @@ function resigned(location: string): string {
 
 describe('the seed', () => {
   it('is answered to the letter: status, every header, body', async () => {
-    const answer = await seedRequest();
-    const location = answer.headers.location ?? '';
+    const response = await seedRequest();
+    const location = response.headers.location ?? '';
 
-    approveLocation(location, { ...APPROVED, steps: 2 });
+    assertLocation(location, { ...APPROVED, steps: 2 });
     expect(location).toBe(resigned(location));
-    expect(answer.status).toBe(302);
-    expect(answer.text).toBe(`<html><body>You are being <a href="${location}">redirected</a>.</body></html>`);
+    expect(response.status).toBe(302);
+    expect(response.text).toBe(`<html><body>You are being <a href="${location}">redirected</a>.</body></html>`);
 
     const headers = Object.fromEntries(
-      Array.from({ length: answer.rawHeaders.length / 2 }, (_, index) =>
-        answer.rawHeaders.slice(2 * index, 2 * index + 2),
+      Array.from({ length: response.rawHeaders.length / 2 }, (_, index) =>
+        response.rawHeaders.slice(2 * index, 2 * index + 2),
       ),
     ) as Record<string, string>;
     const { 'X-Request-Id': requestId, 'X-Runtime': runtime, ...rest } = headers;
@@ -81,10 +81,10 @@ describe('the seed', () => {
     const [file = ''] = readdirSync(folder);
     const document = readFileSync(`${folder}/${file}`, 'utf8');
     const listed = /### Response\s+#### Headers\s+<pre>([\s\S]*?)<\/pre>/.exec(document)?.[1] ?? '';
-    const answer = await seedRequest();
+    const response = await seedRequest();
     const names = listed.split('\n').map((line) => line.slice(0, line.indexOf(':')));
     expect(names).toHaveLength(16);
-    for (const name of names) expect(answer.rawHeaders).toContain(name);
+    for (const name of names) expect(response.rawHeaders).toContain(name);
   });
 
   it('is answered to HEAD without a body', async () => {

@@ -17,7 +17,7 @@ describe.runIf(!embedded)('pixseal serve --workers', () => {
       ...(await variablesOfDatabase()),
       DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none',
     };
-    const { code, stderr } = await spawnBuilt(CLI, variables, ['serve', '--workers', '2']).ended;
+    const { code, stderr } = await spawnBuilt(CLI, variables, ['serve', '--workers', '2']).exited;
     expect(code).toBe(1);
     expect(stderr).toMatch(/^(Pixseal did not start\. .+\n){1,2}$/);
   });
@@ -28,11 +28,11 @@ describe.runIf(embedded)('pixseal serve', () => {
     const service = await ownProcess(await variablesOfDatabase(), [CLI, 'serve']);
     expect((await request({ port: service.port, path: '/health/ready' })).status).toBe(200);
     service.kill('SIGTERM');
-    expect(await service.ended).toMatchObject({ code: 0, signal: null, stderr: '' });
+    expect(await service.exited).toMatchObject({ code: 0, signal: null, stderr: '' });
   });
 
   it('refuses several processes on the embedded database', async () => {
-    const ended = await spawnBuilt(CLI, await variablesOfDatabase(), ['serve', '--workers', '2']).ended;
+    const ended = await spawnBuilt(CLI, await variablesOfDatabase(), ['serve', '--workers', '2']).exited;
     expect(ended).toStrictEqual({
       code: 1,
       signal: null,
@@ -43,7 +43,7 @@ describe.runIf(embedded)('pixseal serve', () => {
   });
 
   it.each(['0', '65', '-1', '2.5', 'many', ''])('refuses --workers %s', async (count) => {
-    const { code, stderr } = await spawnBuilt(CLI, TEST_VARIABLES, ['serve', `--workers=${count}`]).ended;
+    const { code, stderr } = await spawnBuilt(CLI, TEST_VARIABLES, ['serve', `--workers=${count}`]).exited;
     expect({ code, stderr }).toStrictEqual({
       code: 2,
       stderr: 'error: --workers must be a whole number from 1 to 64.\n',

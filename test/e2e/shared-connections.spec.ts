@@ -4,7 +4,7 @@ import { built } from '../support/built.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { converse, splitResponses, type Piece, type WireResponse } from '../support/connection.js';
 import { findNode24 } from '../support/node-24.js';
-import { askAdmin, createServedImage, type ServedImage } from '../support/owned.js';
+import { requestAdmin, createServedImage, type ServedImage } from '../support/owned.js';
 import { photo } from '../support/pictures.js';
 import { startServiceProcess, type ServiceProcess } from '../support/service-process.js';
 import { ADMIN_KEY, API_SECRET, CLOUD, TEST_VARIABLES } from '../support/service.js';
@@ -174,7 +174,7 @@ function constant({ status, headers, body }: WireResponse): unknown {
 
 const CLOSE = { Connection: 'close' };
 
-async function askAlone(port: number, request: Request): Promise<WireResponse> {
+async function requestAlone(port: number, request: Request): Promise<WireResponse> {
   const { json = '' } = request;
   const length = json === '' ? {} : { 'Content-Length': String(json.length) };
   const text = await converse(port, [writeHead(request, { ...length, ...CLOSE }) + json]);
@@ -214,20 +214,20 @@ describe.each(versions)('on %s, a request that follows another’s body', (_, no
   });
   afterAll(async () => {
     running.service.kill('SIGKILL');
-    await running.service.ended;
+    await running.service.exited;
     await database.drop();
   });
 
   it.each(FIRST)('is read as if alone behind trailers: %s', async (_name, make) => {
     const { rows, service } = running;
     const first = make(rows);
-    const cases = Object.entries(NEXT).flatMap(([next, makeNext]) =>
+    const cases = Object.entries(NEXT).flatMap(([next, createNext]) =>
       [0, 40].flatMap((before) =>
         [0, 40].flatMap((after) =>
           [false, true].flatMap((announced) =>
             Object.entries(PACES).map(([pace, write]) => ({
               next,
-              makeNext,
+              createNext,
               before,
               after,
               announced,
@@ -239,14 +239,14 @@ describe.each(versions)('on %s, a request that follows another’s body', (_, no
       ),
     );
     const expected = new Map<string, unknown>();
-    for (const [name, makeNext] of Object.entries(NEXT)) {
-      expected.set(name, constant(await askAlone(service.port, makeNext(rows))));
+    for (const [name, createNext] of Object.entries(NEXT)) {
+      expected.set(name, constant(await requestAlone(service.port, createNext(rows))));
     }
-    const { status } = await askAlone(service.port, first);
+    const { status } = await requestAlone(service.port, first);
     await Promise.all(
-      cases.map(async ({ next, makeNext, before, after, announced, pace, write }) => {
+      cases.map(async ({ next, createNext, before, after, announced, pace, write }) => {
         const trailers = next === 'the admin API without a key' ? KEYED_TRAILERS : TRAILERS;
-        const second = makeNext(rows);
+        const second = createNext(rows);
         const head = writeHead(first, {
           ...fields(before),
           'Transfer-Encoding': 'chunked',
@@ -279,7 +279,7 @@ describe.each(versions)('on %s, a request that follows another’s body', (_, no
     ['a length behind 2,100 fields', { ...shortFields(2_100), 'Content-Length': '5' }, 'hello'],
   ])('is read as if alone behind a redirect with %s', async (_name, headers, body) => {
     const { rows, service } = running;
-    const expected = constant(await askAlone(service.port, withoutKey()));
+    const expected = constant(await requestAlone(service.port, withoutKey()));
     for (const method of READS) {
       const head = writeHead({ method, path: rows.image.path() }, headers);
       const last = writeHead(withoutKey(), CLOSE);
@@ -300,7 +300,7 @@ describe.each(versions)('on %s, a request that follows another’s body', (_, no
   ])('is not carried out behind one whose response closes the connection: %s', async (_name, path) => {
     const { rows, service } = running;
     const first = { method: 'GET', path: path(rows), headers: KEYED };
-    const { status } = await askAlone(service.port, first);
+    const { status } = await requestAlone(service.port, first);
     for (const offer of [{ Upgrade: 'h2c' }, { Connection: 'Upgrade', Upgrade: 'h2c' }, CLOSE]) {
       for (const [pace, write] of Object.entries(PACES)) {
         const { id } = await create(service, '/issuers', { name: 'Kept' });
@@ -314,7 +314,7 @@ describe.each(versions)('on %s, a request that follows another’s body', (_, no
         ).toStrictEqual([status]);
         expect(responses[0]?.headers, label).toContain('Connection: close');
         await new Promise((passed) => setTimeout(passed, APART));
-        expect((await askAdmin(service, 'GET', `/issuers/${id}`)).status, label).toBe(200);
+        expect((await requestAdmin(service, 'GET', `/issuers/${id}`)).status, label).toBe(200);
       }
     }
   });
@@ -327,7 +327,7 @@ describe.each(versions)('on %s, a request that follows another’s body', (_, no
   ])('is left to a new connection where the first offers an upgrade: %s', async (_name, path) => {
     const { rows, service } = running;
     const first = { method: 'GET', path: path(rows) };
-    const { status } = await askAlone(service.port, first);
+    const { status } = await requestAlone(service.port, first);
     for (const [body, announced] of [
       ['', {}],
       [whole, { 'Transfer-Encoding': 'chunked' }],
@@ -344,7 +344,7 @@ describe.each(versions)('on %s, a request that follows another’s body', (_, no
 });
 
 async function create(service: ServiceProcess, path: string, body: unknown): Promise<{ id: string }> {
-  const response = await askAdmin(service, 'POST', path, body);
+  const response = await requestAdmin(service, 'POST', path, body);
   expect(response.status, response.text).toBe(201);
   return response.json() as { id: string };
 }

@@ -17,11 +17,11 @@ afterAll(() => service.close());
 
 /** The problem that steps are answered with. */
 async function refusalOf(transformations: unknown): Promise<Record<string, unknown>> {
-  const answer = await service.image(tenant.path({ transformations }));
-  expect(answer.status).toBe(422);
-  expect(answer.headers['content-type']).toBe('application/problem+json; charset=utf-8');
-  expect(answer.headers['cache-control']).toBe('no-cache, no-store');
-  return answer.json() as Record<string, unknown>;
+  const response = await service.image(tenant.path({ transformations }));
+  expect(response.status).toBe(422);
+  expect(response.headers['content-type']).toBe('application/problem+json; charset=utf-8');
+  expect(response.headers['cache-control']).toBe('no-cache, no-store');
+  return response.json() as Record<string, unknown>;
 }
 
 /** A whole body, less its two texts for people, which must name what they are about. */
@@ -57,15 +57,15 @@ describe('a number of a token', () => {
     expect(await chainOf(sign('[{"width":1.0,"height":1}]'))).toBe('h_1,w_1.0');
     const policy =
       '{"policy":{"mandatory_steps":[{"width":1.0}],"presets":{"half":[{"height":2.0,"opacity":40.0}]}}}';
-    const answer = await request({
+    const response = await request({
       port: service.port,
       path: `/admin/issuers/${tenant.issuerId}`,
       method: 'PATCH',
       headers: { authorization: `Bearer ${ADMIN_KEY}`, 'content-type': 'application/json' },
       body: policy,
     });
-    service.holdings.note('PATCH', `/issuers/${tenant.issuerId}`, answer);
-    expect(answer.json()).toMatchObject({
+    service.model.record('PATCH', `/issuers/${tenant.issuerId}`, response);
+    expect(response.json()).toMatchObject({
       policy: {
         mandatory_steps: [{ width: '1.0' }],
         presets: { half: [{ height: '2.0', opacity: 40 }] },

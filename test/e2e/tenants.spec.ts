@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { comparable, request, type Answer } from '../support/http.js';
-import { createTenant, sealWith, type Tenant } from '../support/seed.js';
+import { comparable, request, type HttpResponse } from '../support/http.js';
+import { createTenant, signWith, type Tenant } from '../support/seed.js';
 import { startService, type Service } from '../support/service.js';
 
 let service: Service;
@@ -9,7 +9,7 @@ let a: Tenant;
 let b: Tenant;
 type Ids = Readonly<Record<'imageId' | 'overlayId' | 'keyId' | 'issuerId', string>>;
 /** Ids that nobody has, for what a foreign row must look like. */
-const NOBODYS: Ids = {
+const UNKNOWN: Ids = {
   imageId: randomUUID(),
   overlayId: randomUUID(),
   keyId: randomUUID(),
@@ -32,56 +32,56 @@ const REACHES: readonly (readonly [
   name: string,
   reach: (own: Tenant, other: Ids) => [id: string, token: string],
 ])[] = [
-  ['the image in the path', (own, other) => [other.imageId, own.seal()]],
-  ['the image in upper case', (own, other) => [other.imageId.toUpperCase(), own.seal()]],
-  ['the image in the claim', (own, other) => [own.imageId, own.seal({ image_id: other.imageId })]],
+  ['the image in the path', (own, other) => [other.imageId, own.sign()]],
+  ['the image in upper case', (own, other) => [other.imageId.toUpperCase(), own.sign()]],
+  ['the image in the claim', (own, other) => [own.imageId, own.sign({ image_id: other.imageId })]],
   [
     'the image in the claim’s list',
-    (own, other) => [other.imageId, own.seal({ image_id: [own.imageId, other.imageId] })],
+    (own, other) => [other.imageId, own.sign({ image_id: [own.imageId, other.imageId] })],
   ],
   [
     'the image as an overlay',
-    (own, other) => [own.imageId, own.seal({ transformations: [{ overlay: other.imageId }] })],
+    (own, other) => [own.imageId, own.sign({ transformations: [{ overlay: other.imageId }] })],
   ],
   [
     'the overlay',
-    (own, other) => [own.imageId, own.seal({ transformations: [{ overlay: other.overlayId }] })],
+    (own, other) => [own.imageId, own.sign({ transformations: [{ overlay: other.overlayId }] })],
   ],
   [
     'the overlay in upper case',
     (own, other) => [
       own.imageId,
-      own.seal({ transformations: [{ overlay: other.overlayId.toUpperCase() }] }),
+      own.sign({ transformations: [{ overlay: other.overlayId.toUpperCase() }] }),
     ],
   ],
   [
     'the overlay beside an own one',
     (own, other) => [
       own.imageId,
-      own.seal({ transformations: [{ overlay: own.overlayId }, { overlay: other.overlayId }] }),
+      own.sign({ transformations: [{ overlay: own.overlayId }, { overlay: other.overlayId }] }),
     ],
   ],
   [
     'the overlay as an underlay',
-    (own, other) => [own.imageId, own.seal({ transformations: [{ underlay: other.overlayId }] })],
+    (own, other) => [own.imageId, own.sign({ transformations: [{ underlay: other.overlayId }] })],
   ],
   [
     'the overlay as a default image',
-    (own, other) => [own.imageId, own.seal({ transformations: [{ default_image: other.overlayId }] })],
+    (own, other) => [own.imageId, own.sign({ transformations: [{ default_image: other.overlayId }] })],
   ],
-  ['the overlay as the image', (own, other) => [other.overlayId, own.seal()]],
+  ['the overlay as the image', (own, other) => [other.overlayId, own.sign()]],
   [
     'the issuer, in the token’s iss',
-    (own, other) => [own.imageId, sealWith(own.secret, { iss: other.issuerId })],
+    (own, other) => [own.imageId, signWith(own.secret, { iss: other.issuerId })],
   ],
   [
     'the issuer and its image',
-    (own, other) => [other.imageId, sealWith(own.secret, { iss: other.issuerId, image_id: other.imageId })],
+    (own, other) => [other.imageId, signWith(own.secret, { iss: other.issuerId, image_id: other.imageId })],
   ],
 ];
 
-type Route = (id: string, token: string) => Promise<Answer>;
-const ROUTES: readonly (readonly [name: string, ask: Route])[] = [
+type Route = (id: string, token: string) => Promise<HttpResponse>;
+const ROUTES: readonly (readonly [name: string, sendRequest: Route])[] = [
   ['GET', (id, token) => service.image(`/images/${id}?token=${token}`)],
   ['HEAD', (id, token) => service.image(`/images/${id}?token=${token}`, { method: 'HEAD' })],
   ['explain', (id, token) => service.image(`/images/${id}/explain?token=${token}`)],
@@ -93,11 +93,11 @@ const DIRECTIONS = [
 ] as const satisfies readonly (readonly [string, () => readonly [Tenant, Tenant]])[];
 
 describe.each(DIRECTIONS)('a token of %s rows', (_, tenants) => {
-  it.each(ROUTES.flatMap(([route, ask]) => REACHES.map(([name, reach]) => ({ route, ask, name, reach }))))(
+  it.each(ROUTES.flatMap(([route, sendRequest]) => REACHES.map(([name, reach]) => ({ route, sendRequest, name, reach }))))(
     'by $route gets of $name what there is of nobody’s',
-    async ({ ask, reach }) => {
+    async ({ sendRequest, reach }) => {
       const [own, other] = tenants();
-      const [foreign, nobodys] = [await ask(...reach(own, other)), await ask(...reach(own, NOBODYS))];
+      const [foreign, nobodys] = [await sendRequest(...reach(own, other)), await sendRequest(...reach(own, UNKNOWN))];
       expect(foreign.status).toBeGreaterThanOrEqual(400);
       expect(foreign.status).toBeLessThan(500);
       expect(comparable(foreign)).toStrictEqual(comparable(nobodys));
@@ -112,15 +112,15 @@ describe.each(DIRECTIONS)('a token of %s rows', (_, tenants) => {
         image_id,
         token,
       }));
-      const answer = await request({
+      const response = await request({
         port: service.port,
         path: '/deliveries',
         method: 'POST',
         body: { deliveries },
       });
-      return (answer.json() as { deliveries: { image_id: unknown; problem: unknown }[] }).deliveries;
+      return (response.json() as { deliveries: { image_id: unknown; problem: unknown }[] }).deliveries;
     };
-    const [foreign, nobodys] = [await deliver(other), await deliver(NOBODYS)];
+    const [foreign, nobodys] = [await deliver(other), await deliver(UNKNOWN)];
     expect(foreign).toHaveLength(REACHES.length);
     expect(foreign.every(({ problem }) => typeof problem === 'object')).toBe(true);
     expect(foreign.map(({ problem }) => problem)).toStrictEqual(nobodys.map(({ problem }) => problem));
@@ -128,26 +128,26 @@ describe.each(DIRECTIONS)('a token of %s rows', (_, tenants) => {
 
   it('does not open what the other’s opens in the same request', async () => {
     const [own, other] = tenants();
-    const answer = await request({
+    const response = await request({
       port: service.port,
       path: '/deliveries',
       method: 'POST',
       body: {
         deliveries: [
-          { image_id: other.imageId, token: other.seal({ transformations: [{ overlay: other.overlayId }] }) },
-          { image_id: other.imageId, token: own.seal() },
-          { image_id: own.imageId, token: own.seal({ transformations: [{ overlay: other.overlayId }] }) },
+          { image_id: other.imageId, token: other.sign({ transformations: [{ overlay: other.overlayId }] }) },
+          { image_id: other.imageId, token: own.sign() },
+          { image_id: own.imageId, token: own.sign({ transformations: [{ overlay: other.overlayId }] }) },
         ],
       },
     });
-    const { deliveries } = answer.json() as {
+    const { deliveries } = response.json() as {
       deliveries: { url?: string; problem?: { code: string } }[];
     };
     expect(deliveries.map(({ url, problem }) => (url === undefined ? problem?.code : 'shown'))).toStrictEqual(
       ['shown', 'image_not_found', 'overlay_not_found'],
     );
-    const token = other.seal({ transformations: [{ overlay: other.overlayId }] });
-    service.approve(deliveries[0]?.url ?? '', other.imageId, token);
+    const token = other.sign({ transformations: [{ overlay: other.overlayId }] });
+    service.assertAllowed(deliveries[0]?.url ?? '', other.imageId, token);
   });
 });
 
@@ -157,9 +157,9 @@ describe('an issuer of the admin API', () => {
       ['PATCH', { not_after: '2020-01-01T00:00:00Z' }],
       ['DELETE', undefined],
     ] as const) {
-      const ask = (key: string): Promise<Answer> =>
+      const sendRequest = (key: string): Promise<HttpResponse> =>
         service.admin(method, `/issuers/${a.issuerId}/keys/${key}`, body);
-      const [foreign, nobodys] = [await ask(b.keyId), await ask(NOBODYS.keyId)];
+      const [foreign, nobodys] = [await sendRequest(b.keyId), await sendRequest(UNKNOWN.keyId)];
       expect(foreign.status).toBe(404);
       expect(comparable(foreign)).toStrictEqual(comparable(nobodys));
     }
@@ -167,8 +167,8 @@ describe('an issuer of the admin API', () => {
   });
 
   it.each(['images', 'overlays'])('lists no %s of another', async (kind) => {
-    const answer = await service.admin('GET', `/${kind}?issuer_id=${a.issuerId}&limit=100`);
-    const { items } = answer.json() as { items: { id: string; issuer_id: string }[] };
+    const response = await service.admin('GET', `/${kind}?issuer_id=${a.issuerId}&limit=100`);
+    const { items } = response.json() as { items: { id: string; issuer_id: string }[] };
     expect(items.map(({ id }) => id)).toStrictEqual([kind === 'images' ? a.imageId : a.overlayId]);
   });
 
@@ -180,12 +180,12 @@ describe('an issuer of the admin API', () => {
   ])('cannot register under %s what another has: %s', async (kind, public_id) => {
     for (const delivery_type of ['upload', 'private', 'authenticated']) {
       const body = { issuer_id: a.issuerId, public_id, delivery_type };
-      const answer = await service.admin(
+      const response = await service.admin(
         'POST',
         `/${kind}`,
         kind === 'images' ? { ...body, version: 1 } : body,
       );
-      expect(answer.json()).toMatchObject({ status: 409, code: 'public_id_taken' });
+      expect(response.json()).toMatchObject({ status: 409, code: 'public_id_taken' });
       const own = kind === 'images' ? a.imageId : a.overlayId;
       const moved = await service.admin('PATCH', `/${kind}/${own}`, { public_id });
       expect(moved.json()).toMatchObject({ status: 409, code: 'public_id_taken' });
@@ -194,8 +194,8 @@ describe('an issuer of the admin API', () => {
 
   it('cannot be handed another’s image or overlay', async () => {
     for (const path of [`/images/${b.imageId}`, `/overlays/${b.overlayId}`]) {
-      const answer = await service.admin('PATCH', path, { issuer_id: a.issuerId });
-      expect(answer.status).toBe(422);
+      const response = await service.admin('PATCH', path, { issuer_id: a.issuerId });
+      expect(response.status).toBe(422);
     }
   });
 

@@ -2,8 +2,8 @@ import { createSecretKey, randomUUID } from 'node:crypto';
 import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { comparable, sendRaw } from '../support/http.js';
-import { createSeedTenant, createTenant, post, SEED, sealWith, type Tenant } from '../support/seed.js';
-import { startService, type ImageAnswer, type Service } from '../support/service.js';
+import { createSeedTenant, createTenant, post, SEED, signWith, type Tenant } from '../support/seed.js';
+import { startService, type ImageResponse, type Service } from '../support/service.js';
 import { mint as mintWith, signSegments, type MintOptions } from '../tokens/token-fixtures.js';
 
 const ACCEPTED_CHAIN = ['c_fit,h_1920,w_1920', 'fl_attachment', 'dpr_auto,q_auto,f_auto', 'w_5'];
@@ -54,19 +54,19 @@ const mint = (options: MintOptions = {}): string =>
     ...options,
   });
 const now = (): number => Math.floor(Date.now() / 1000);
-const show = (token: string): Promise<ImageAnswer> =>
+const show = (token: string): Promise<ImageResponse> =>
   service.image(`/images/${tenant.imageId}?token=${encodeURIComponent(token)}`);
 
-function expectRefused(answer: ImageAnswer, detail: string): void {
-  expect(answer.json()).toStrictEqual({
+function expectRefused(response: ImageResponse, detail: string): void {
+  expect(response.json()).toStrictEqual({
     type: 'about:blank',
     title: 'Unauthorized',
     status: 401,
     code: 'invalid_token',
     detail,
   });
-  expect(answer.status).toBe(401);
-  expect(answer.headers).toMatchObject({
+  expect(response.status).toBe(401);
+  expect(response.headers).toMatchObject({
     'content-type': 'application/problem+json; charset=utf-8',
     'www-authenticate': 'Bearer error="invalid_token"',
     'cache-control': 'no-cache, no-store',
@@ -74,8 +74,8 @@ function expectRefused(answer: ImageAnswer, detail: string): void {
   });
 }
 
-function expectAccepted(answer: ImageAnswer): void {
-  expect({ status: answer.status, components: answer.shown?.components }).toStrictEqual({
+function expectAccepted(response: ImageResponse): void {
+  expect({ status: response.status, components: response.shown?.components }).toStrictEqual({
     status: 302,
     components: ACCEPTED_CHAIN,
   });
@@ -107,9 +107,9 @@ describe('the form of a token', () => {
   it.each([['token[]'], ['token[0]'], ['Token'], ['TOKEN']])(
     'under the name %s is no token at all',
     async (name) => {
-      const answer = await service.image(`/images/${tenant.imageId}?${name}=${mint()}`);
-      expect(answer.status).toBe(401);
-      expect(answer.json()).toMatchObject({ code: 'token_required' });
+      const response = await service.image(`/images/${tenant.imageId}?${name}=${mint()}`);
+      expect(response.status).toBe(401);
+      expect(response.json()).toMatchObject({ code: 'token_required' });
     },
   );
 
@@ -292,21 +292,21 @@ describe('what must not tell which issuers and keys exist', () => {
       'iss unknown': byIss(randomUUID()),
       'iss unknown, expired': mint({ payload: { iss: randomUUID(), exp: 1 } }),
       'another issuer’s key': mint({ key: keyOf(neighbour.secret) }),
-      'a disabled issuer': disabled.seal(),
-      'a retired key': sealWith(retired.secret, { iss: tenant.issuerId }),
+      'a disabled issuer': disabled.sign(),
+      'a retired key': signWith(retired.secret, { iss: tenant.issuerId }),
       'a bad signature': `${input}.${flipped.toString('base64url')}`,
       'a signature cut to 31 bytes': `${input}.${Buffer.from(mac, 'base64url').subarray(0, 31).toString('base64url')}`,
       'no key at all': mint({ key: { secret: createSecretKey(Buffer.from('x')) } }),
     };
-    const answers = await Promise.all(Object.values(tokens).map(show));
-    const [first] = answers;
+    const responses = await Promise.all(Object.values(tokens).map(show));
+    const [first] = responses;
     if (first === undefined) throw new Error('no answer');
     expectRefused(first, NOT_ACCEPTED);
     for (const [index, name] of Object.keys(tokens).entries()) {
-      const answer = answers[index];
-      expect({ name, answer: answer && comparable(answer) }).toStrictEqual({
+      const response = responses[index];
+      expect({ name, response: response && comparable(response) }).toStrictEqual({
         name,
-        answer: comparable(first),
+        response: comparable(first),
       });
     }
   });
@@ -314,10 +314,10 @@ describe('what must not tell which issuers and keys exist', () => {
   it('includes every other spelling of a signature', async () => {
     const good = mint();
     const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
-    const spellings = Array.from(alphabet, (last) => good.slice(0, -1) + last);
-    const answers = await Promise.all(spellings.map(show));
-    expect(answers.filter(({ status }) => status === 302)).toHaveLength(1);
-    expect(answers.filter(({ status }) => status === 401)).toHaveLength(63);
+    const alternatives = Array.from(alphabet, (last) => good.slice(0, -1) + last);
+    const responses = await Promise.all(alternatives.map(show));
+    expect(responses.filter(({ status }) => status === 302)).toHaveLength(1);
+    expect(responses.filter(({ status }) => status === 401)).toHaveLength(63);
   });
 
   it('includes a payload that was re-signed with a changed `alg` of the same key', async () => {
@@ -353,8 +353,8 @@ describe('the keys of an issuer', () => {
           .setJti(randomUUID())
           .sign(new TextEncoder().encode(secret));
       for (const header of [{}, { typ: 'JWT' }, { kid: key.id }]) {
-        const answer = await service.image(path + (await seal(algorithm, header)));
-        expect(answer.shown?.components.at(-1)).toBe(`l_private:layer_of_jose_${algorithm},w_5`);
+        const response = await service.image(path + (await seal(algorithm, header)));
+        expect(response.shown?.components.at(-1)).toBe(`l_private:layer_of_jose_${algorithm},w_5`);
       }
       for (const other of ['HS256', 'HS384', 'HS512'].filter((name) => name !== algorithm)) {
         expectRefused(await service.image(path + (await seal(other))), NOT_ACCEPTED);
@@ -365,7 +365,7 @@ describe('the keys of an issuer', () => {
   it('are live together while they rotate; a revoked one is refused at once', async () => {
     const owner = await createTenant(service, { publicId: 'rotating', overlayPublicId: 'rotating_layer' });
     const second = await post<{ id: string; secret: string }>(service, `/issuers/${owner.issuerId}/keys`, {});
-    const [byFirst, bySecond] = [owner.seal(), sealWith(second.secret, { iss: owner.issuerId })];
+    const [byFirst, bySecond] = [owner.sign(), signWith(second.secret, { iss: owner.issuerId })];
     const statusOf = async (token: string): Promise<number> =>
       (await service.image(`/images/${owner.imageId}?token=${token}`)).status;
 
@@ -393,8 +393,8 @@ describe('the keys of an issuer', () => {
       `/issuers/${owner.issuerId}/keys`,
       times,
     );
-    const byMade = sealWith(made.secret, { iss: owner.issuerId });
-    const byFirst = owner.seal();
+    const byMade = signWith(made.secret, { iss: owner.issuerId });
+    const byFirst = owner.sign();
     const statusOf = async (token: string): Promise<number> =>
       (await service.image(`/images/${owner.imageId}?token=${token}`)).status;
 
@@ -419,14 +419,14 @@ describe('a good token', () => {
       const variants = others
         .filter((other) => other !== character)
         .map((other) => good.slice(0, index) + other + good.slice(index + 1));
-      const answers = await Promise.all(variants.map(show));
-      expect(answers.filter(({ status }) => status !== 401)).toStrictEqual([]);
+      const responses = await Promise.all(variants.map(show));
+      expect(responses.filter(({ status }) => status !== 401)).toStrictEqual([]);
     }
   });
 
   it('cut anywhere is never shown', async () => {
     const good = mint();
-    const answers = await Promise.all(Array.from(good, (_, index) => show(good.slice(0, index))));
-    expect(answers.filter(({ status }) => status !== 401)).toStrictEqual([]);
+    const responses = await Promise.all(Array.from(good, (_, index) => show(good.slice(0, index))));
+    expect(responses.filter(({ status }) => status !== 401)).toStrictEqual([]);
   });
 });

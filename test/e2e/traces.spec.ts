@@ -5,7 +5,7 @@ import { startUploadApi, type UploadApi } from '../originals/upload-api.js';
 import { startCollector, type CollectedSpan, type Collector } from '../support/collector.js';
 import { comparable } from '../support/http.js';
 import { getPicture, uploadPictures } from '../support/pictures.js';
-import { createTenant, post, sealWith, type Tenant } from '../support/seed.js';
+import { createTenant, post, signWith, type Tenant } from '../support/seed.js';
 import { startServiceProcess } from '../support/service-process.js';
 import { API_SECRET, CLOUD, startService, TEST_VARIABLES, type Service } from '../support/service.js';
 import { createTestDatabase } from '../support/test-database.js';
@@ -24,14 +24,14 @@ beforeAll(async () => {
     OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
     OTEL_EXPORTER_OTLP_HEADERS: 'x-collector-key=a%20key',
   });
-  tenant = await makeTenant();
+  tenant = await createTenantOf();
 });
 afterAll(async () => {
   await service.close();
   await collector.close();
 });
 
-function makeTenant(of = service): Promise<Tenant> {
+function createTenantOf(of = service): Promise<Tenant> {
   const name = randomUUID().slice(0, 8);
   return createTenant(of, { publicId: `image_${name}`, overlayPublicId: `layer_${name}` });
 }
@@ -43,7 +43,7 @@ interface Caller {
 }
 
 /** Who asks as part of a trace of its own. */
-function makeCaller(flags = '01'): Caller {
+function createCaller(flags = '01'): Caller {
   const [traceId, spanId] = [randomBytes(16).toString('hex'), randomBytes(8).toString('hex')];
   return { traceId, spanId, headers: { traceparent: `00-${traceId}-${spanId}-${flags}` } };
 }
@@ -62,9 +62,9 @@ const childrenOf = (
 
 describe('a request’s trace', () => {
   it('goes on from the caller’s, with the look-ups below it', async () => {
-    const caller = makeCaller();
-    const cold = await makeTenant();
-    const path = cold.path({ transformations: [{ overlay: cold.overlayId }], jti: 'one' });
+    const caller = createCaller();
+    const uncached = await createTenantOf();
+    const path = uncached.path({ transformations: [{ overlay: uncached.overlayId }], jti: 'one' });
     expect((await service.get(path, caller.headers)).status).toBe(302);
     const spans = await spansOf(caller);
     const [request] = spans.filter(({ kind }) => kind === SERVER);
@@ -76,7 +76,7 @@ describe('a request’s trace', () => {
         'http.request.method': 'GET',
         'http.route': '/images/:image_id',
         'http.response.status_code': 302,
-        'pixseal.issuer_id': cold.issuerId,
+        'pixseal.issuer_id': uncached.issuerId,
       },
     });
     const names = childrenOf(request, spans).map(({ name }) => name);
@@ -93,14 +93,14 @@ describe('a request’s trace', () => {
   it('is there for every redirect of a URL that is asked for again and again', async () => {
     const path = tenant.path();
     for (let times = 0; times < 3; times += 1) {
-      const caller = makeCaller();
+      const caller = createCaller();
       expect((await service.get(path, caller.headers)).status).toBe(302);
       expect((await spansOf(caller)).filter(({ kind }) => kind === SERVER)).toHaveLength(1);
     }
   });
 
   it('has the problem’s code, and is an error where the service is at fault alone', async () => {
-    const caller = makeCaller();
+    const caller = createCaller();
     expect((await service.get(`/images/${tenant.imageId}?token=a.b.c`, caller.headers)).status).toBe(401);
     const [request] = await spansOf(caller);
     expect(request).toMatchObject({
@@ -113,7 +113,7 @@ describe('a request’s trace', () => {
   it('is there for explain, deliveries and the admin API, by their routes', async () => {
     const asked: readonly (readonly [
       name: string,
-      ask: (headers: Record<string, string>) => Promise<unknown>,
+      sendRequest: (headers: Record<string, string>) => Promise<unknown>,
     ])[] = [
       [
         'GET /images/:image_id/explain',
@@ -125,7 +125,7 @@ describe('a request’s trace', () => {
           fetch(`${service.url}/deliveries`, {
             method: 'POST',
             headers: { ...headers, 'content-type': 'application/json' },
-            body: JSON.stringify({ deliveries: [{ image_id: tenant.imageId, token: tenant.seal() }] }),
+            body: JSON.stringify({ deliveries: [{ image_id: tenant.imageId, token: tenant.sign() }] }),
           }),
       ],
       [
@@ -133,15 +133,15 @@ describe('a request’s trace', () => {
         (headers) => service.admin('GET', `/issuers/${tenant.issuerId}`, undefined, headers),
       ],
     ];
-    for (const [name, ask] of asked) {
-      const caller = makeCaller();
-      await ask({ ...caller.headers });
+    for (const [name, sendRequest] of asked) {
+      const caller = createCaller();
+      await sendRequest({ ...caller.headers });
       expect((await spansOf(caller)).map((span) => span.name)).toContain(name);
     }
   });
 
   it('begins here where the caller has none, or one that cannot be read', async () => {
-    const fresh = await makeTenant();
+    const fresh = await createTenantOf();
     for (const traceparent of ['', 'nonsense', `00-${'0'.repeat(32)}-${'0'.repeat(16)}-01`]) {
       const headers = traceparent === '' ? {} : { traceparent };
       expect((await service.get(fresh.path(), headers)).status).toBe(302);
@@ -158,7 +158,7 @@ describe('a request’s trace', () => {
   });
 
   it('is not sent where the caller’s is not', async () => {
-    const [unsampled, sampled] = [makeCaller('00'), makeCaller()];
+    const [unsampled, sampled] = [createCaller('00'), createCaller()];
     await service.get(tenant.path(), unsampled.headers);
     await service.get(tenant.path(), sampled.headers);
     await spansOf(sampled);
@@ -166,7 +166,7 @@ describe('a request’s trace', () => {
   });
 
   it('has no token, URL, header or key in it', async () => {
-    const caller = makeCaller();
+    const caller = createCaller();
     const path = tenant.path();
     await service.get(path, { ...caller.headers, referer: `http://x${path}`, tracestate: 'a=b' });
     await spansOf(caller);
@@ -207,8 +207,8 @@ describe('an upload to Cloudinary', () => {
   it('is a span of its own, which Cloudinary is told', async () => {
     const issuer = await post<{ id: string }>(uploading, '/issuers', { name: 'Uploads' });
     const file = await drawWatermark();
-    const answer = await sendForm(uploading, '/images', { issuer_id: issuer.id, public_id: 'told', file });
-    expect(answer.status).toBe(201);
+    const response = await sendForm(uploading, '/images', { issuer_id: issuer.id, public_id: 'told', file });
+    expect(response.status).toBe(201);
     const [, traceId = '', spanId] =
       /^00-(\w{32})-(\w{16})-01$/.exec(String(api.headers['traceparent'])) ?? [];
     const spans = await spansOf({ traceId } as Caller);
@@ -226,9 +226,9 @@ describe('a render', () => {
     });
     const issuer = await post<{ id: string; key: { secret: string } }>(local, '/issuers', { name: 'Local' });
     const { imageId } = await uploadPictures(local, issuer.id, { image: { public_id: 'rendered' } });
-    const token = sealWith(issuer.key.secret, { iss: issuer.id, transformations: [{ width: 20 }] });
+    const token = signWith(issuer.key.secret, { iss: issuer.id, transformations: [{ width: 20 }] });
     const { headers } = await local.get(`/images/${imageId}?token=${token}`);
-    const caller = makeCaller();
+    const caller = createCaller();
     expect((await getPicture(headers.location ?? '', { ...caller.headers })).status).toBe(200);
     // The last spans go out when the service closes.
     await local.close();
@@ -247,8 +247,8 @@ describe('a sampler', () => {
       OTEL_TRACES_SAMPLER: 'traceidratio',
       OTEL_TRACES_SAMPLER_ARG: '0',
     });
-    const other = await makeTenant(silent);
-    expect((await silent.get(other.path(), makeCaller().headers)).status).toBe(302);
+    const other = await createTenantOf(silent);
+    expect((await silent.get(other.path(), createCaller().headers)).status).toBe(302);
     await silent.close();
     expect(own.spans()).toStrictEqual([]);
     await own.close();
@@ -266,13 +266,13 @@ describe('a collector that is gone', () => {
     });
     const untraced = await service.get(`/images/${tenant.imageId}?token=a.b.c`);
     for (let times = 0; times < 20; times += 1) {
-      const answer = await fetch(`${gone.url}/images/${tenant.imageId}?token=a.b.c`);
-      expect(answer.status).toBe(untraced.status);
-      expect(await answer.json()).toStrictEqual(untraced.json());
+      const response = await fetch(`${gone.url}/images/${tenant.imageId}?token=a.b.c`);
+      expect(response.status).toBe(untraced.status);
+      expect(await response.json()).toStrictEqual(untraced.json());
     }
     const told = performance.now();
     gone.kill('SIGTERM');
-    expect(await gone.ended).toMatchObject({ code: 0, signal: null, stderr: '' });
+    expect(await gone.exited).toMatchObject({ code: 0, signal: null, stderr: '' });
     expect(performance.now() - told).toBeLessThan(10_000);
     await database.drop();
   });
@@ -281,9 +281,9 @@ describe('a collector that is gone', () => {
 describe('without OTEL_EXPORTER_OTLP_ENDPOINT', () => {
   it('nothing differs in an answer', async () => {
     const plain = await startService();
-    const one = await makeTenant(plain);
+    const one = await createTenantOf(plain);
     const path = one.path();
-    const [first, traced] = [await plain.get(path), await plain.get(path, makeCaller().headers)];
+    const [first, traced] = [await plain.get(path), await plain.get(path, createCaller().headers)];
     expect(comparable(traced)).toStrictEqual(comparable(first));
     await plain.close();
   });

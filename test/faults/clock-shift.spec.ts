@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
 import { FIGURE } from '../support/figures.reporter.js';
 import { request } from '../support/http.js';
-import { askAdmin, createServedImage, ownDatabase, type ServedImage } from '../support/owned.js';
+import { requestAdmin, createServedImage, ownDatabase, type ServedImage } from '../support/owned.js';
 import { ownProcess, type ServiceProcess } from '../support/service-process.js';
 import { TEST_VARIABLES } from '../support/service.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
@@ -64,7 +64,7 @@ const seconds = (shift = 0): number => Math.floor((Date.now() + shift) / 1_000);
 describe('a wall clock that is set', () => {
   it('an hour forth and back decides about the times of tokens, and about nothing that was revoked', async () => {
     const { service, image, shift, statusOf } = await startShifted(await ownDatabase());
-    await askAdmin(service, 'POST', `/issuers/${image.issuerId}/revocations`, { jti: 'revoked' });
+    await requestAdmin(service, 'POST', `/issuers/${image.issuerId}/revocations`, { jti: 'revoked' });
     const claims = {
       ends: { exp: seconds() + 600 },
       begins: { nbf: seconds() + 1_800 },
@@ -96,14 +96,14 @@ describe('a wall clock that is set', () => {
 
   it('leaves rates as they are: an hour forth gives nobody more, an hour back holds nobody off', async () => {
     const { shift, statusOf } = await startShifted(await ownDatabase(), { RATE_LIMIT_ISSUER: '60' });
-    const ask = async (count: number): Promise<Set<number>> =>
+    const sendRequest = async (count: number): Promise<Set<number>> =>
       new Set(await Promise.all(Array.from({ length: count }, () => statusOf())));
-    expect(await ask(80)).toStrictEqual(new Set([302, 429]));
+    expect(await sendRequest(80)).toStrictEqual(new Set([302, 429]));
     await shift(-HOUR);
     // One a second comes free, by the clock that nobody sets.
     await waitUntil('it is let in', async () => (await statusOf()) === 302);
     await shift(HOUR);
-    expect(await ask(80)).toContain(429);
+    expect(await sendRequest(80)).toContain(429);
   });
 
   it.runIf(inject('database').kind === 'postgres').for([
@@ -140,7 +140,7 @@ describe('a wall clock that is set', () => {
     proxy.restore();
     await waitUntil('it is whole again', async () => (await statusOf()) === 302);
     // Changes are heard, whatever the clock says.
-    await askAdmin(service, 'PATCH', `/issuers/${image.issuerId}`, { disabled: true });
+    await requestAdmin(service, 'PATCH', `/issuers/${image.issuerId}`, { disabled: true });
     expect(await statusOf()).toBe(401);
   });
 });

@@ -26,15 +26,15 @@ describe.runIf(inject('database').kind === 'postgres')('three replicas on one Po
 
     const statusesOf = (path: () => string): Promise<number[]> =>
       Promise.all(replicas.map(async (replica) => (await replica.get(path())).status));
-    const warm = (): string => tenant.path();
-    const cold = (): string => `/images/${randomUUID()}?token=${tenant.seal()}`;
+    const cached = (): string => tenant.path();
+    const uncached = (): string => `/images/${randomUUID()}?token=${tenant.sign()}`;
     const all = (status: number): number[] => [status, status, status];
-    expect(await statusesOf(warm)).toStrictEqual(all(302));
+    expect(await statusesOf(cached)).toStrictEqual(all(302));
 
     // Whoever asks for an image now waits inside Postgres.
     await blocker.query('BEGIN');
     await blocker.query('LOCK TABLE images');
-    const underWay = async (): Promise<number> => {
+    const pending = async (): Promise<number> => {
       const { rows } = await operator.query(
         `SELECT FROM pg_stat_activity
           WHERE datname = current_database() AND application_name = 'pixseal' AND wait_event_type = 'Lock'`,
@@ -42,21 +42,21 @@ describe.runIf(inject('database').kind === 'postgres')('three replicas on one Po
       return rows.length;
     };
     const written = first.admin('PATCH', `/images/${tenant.imageId}`, { version: 7 });
-    await waitUntil('a write is under way', async () => (await underWay()) === 1);
-    const asked = replicas.flatMap((replica) => Array.from({ length: 20 }, () => replica.get(cold())));
-    await waitUntil('look-ups are under way', async () => (await underWay()) > 3);
+    await waitUntil('a write is under way', async () => (await pending()) === 1);
+    const asked = replicas.flatMap((replica) => Array.from({ length: 20 }, () => replica.get(uncached())));
+    await waitUntil('look-ups are under way', async () => (await pending()) > 3);
     await operator.query(
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
         WHERE datname = current_database() AND pid <> pg_backend_pid()`,
     );
     const killed = performance.now();
 
-    expect(await statusesOf(warm)).toStrictEqual(all(302));
+    expect(await statusesOf(cached)).toStrictEqual(all(302));
     // A look-up that is not answered over another connection is a fault's, and never an image that is not there.
-    for (const answer of await Promise.all(asked)) expect([404, 503]).toContain(answer.status);
+    for (const response of await Promise.all(asked)) expect([404, 503]).toContain(response.status);
     expect((await written).status).toBe(503);
     await waitUntil('all replicas answer cold look-ups', async () =>
-      (await statusesOf(cold)).every((status) => status === 404),
+      (await statusesOf(uncached)).every((status) => status === 404),
     );
     const recovered = performance.now() - killed;
     expect(recovered).toBeLessThan(RECOVERY);
@@ -68,7 +68,7 @@ describe.runIf(inject('database').kind === 'postgres')('three replicas on one Po
     // What they hear of changes by is whole again, too.
     await operator.query('UPDATE issuers SET disabled = true WHERE id = $1', [tenant.issuerId]);
     await waitUntil('all refuse a disabled issuer', async () =>
-      (await statusesOf(warm)).every((status) => status === 401),
+      (await statusesOf(cached)).every((status) => status === 401),
     );
     expect((await first.get('/health/ready')).status).toBe(200);
   });

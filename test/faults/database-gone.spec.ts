@@ -3,7 +3,7 @@ import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest';
 import { DirectoryService } from '../../src/directory/directory.service.js';
 import { FIGURE } from '../support/figures.reporter.js';
-import type { Answer } from '../support/http.js';
+import type { HttpResponse } from '../support/http.js';
 import { createTenant, type Tenant } from '../support/seed.js';
 import { startService, type Service } from '../support/service.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
@@ -15,7 +15,7 @@ const MAX_STALE = 4;
 /** Seconds: a heartbeat and its timeout before the loss, and some for a busy machine. */
 const SLACK = 3;
 /** Milliseconds in which a cold request must have its 503, and some for a busy machine. */
-const COLD_ANSWER = 1_000 + 500;
+const UNCACHED_RESPONSE = 1_000 + 500;
 
 // The embedded database has no connection that could be lost.
 describe.runIf(inject('database').kind === 'postgres')('a service whose database goes away', () => {
@@ -40,8 +40,8 @@ describe.runIf(inject('database').kind === 'postgres')('a service whose database
     service = await startService({ DATABASE_URL: proxy.urlOf(url), MAX_STALE: String(MAX_STALE) }, database);
     const name = randomUUID().slice(0, 8);
     tenant = await createTenant(service, { publicId: `image_${name}`, overlayPublicId: `layer_${name}` });
-    await hearAll();
-    expect((await warm()).status).toBe(302);
+    await receiveAll();
+    expect((await cached()).status).toBe(302);
   });
   afterEach(async () => {
     proxy.restore();
@@ -51,26 +51,26 @@ describe.runIf(inject('database').kind === 'postgres')('a service whose database
   });
 
   /** Waits until the service was told of everything that was written: it would else forget what is warm. */
-  async function hearAll(): Promise<void> {
+  async function receiveAll(): Promise<void> {
     const written = performance.now();
-    const heard = vi.spyOn(service.app.get(DirectoryService), 'onHeartbeat');
-    await waitUntil('all was told', () => heard.mock.calls.some(([at]) => at > written));
-    heard.mockRestore();
+    const received = vi.spyOn(service.app.get(DirectoryService), 'onHeartbeat');
+    await waitUntil('all was told', () => received.mock.calls.some(([at]) => at > written));
+    received.mockRestore();
   }
 
-  const warm = (): Promise<Answer> =>
+  const cached = (): Promise<HttpResponse> =>
     service.image(tenant.path({ transformations: [{ overlay: tenant.overlayId }], jti: 'one' }));
-  const cold = (): Promise<Answer> => service.get(`/images/${randomUUID()}?token=${tenant.seal()}`);
-  const ready = (): Promise<Answer> => service.get('/health/ready');
+  const uncached = (): Promise<HttpResponse> => service.get(`/images/${randomUUID()}?token=${tenant.sign()}`);
+  const ready = (): Promise<HttpResponse> => service.get('/health/ready');
 
   /** @returns the milliseconds that the 503 took. */
-  async function expectUnavailable(ask: () => Promise<Answer>): Promise<number> {
+  async function expectUnavailable(request: () => Promise<HttpResponse>): Promise<number> {
     const began = performance.now();
-    const answer = await ask();
-    expect(answer.json()).toMatchObject({ status: 503, code: 'database_unavailable' });
-    expect(answer.headers['retry-after']).toBe('1');
+    const response = await request();
+    expect(response.json()).toMatchObject({ status: 503, code: 'database_unavailable' });
+    expect(response.headers['retry-after']).toBe('1');
     const took = performance.now() - began;
-    expect(took).toBeLessThan(COLD_ANSWER);
+    expect(took).toBeLessThan(UNCACHED_RESPONSE);
     return took;
   }
 
@@ -85,31 +85,31 @@ describe.runIf(inject('database').kind === 'postgres')('a service whose database
     async ([name, cause], { annotate }) => {
       cause();
       const began = performance.now();
-      const first = await expectUnavailable(cold);
+      const first = await expectUnavailable(uncached);
       const until = began + 1_000 * (MAX_STALE - 2);
       while (performance.now() < until) {
-        expect((await warm()).status).toBe(302);
-        await expectUnavailable(cold);
+        expect((await cached()).status).toBe(302);
+        await expectUnavailable(uncached);
       }
       const stale = await ready();
       expect([stale.status, stale.json()]).toStrictEqual([200, { status: 'stale' }]);
       // Neither is there an issuer that nobody knows, nor an image that is none.
       await expectUnavailable(() => service.get(`/images/${randomUUID()}`));
 
-      await waitUntil('the bound is passed', async () => (await warm()).status === 503);
+      await waitUntil('the bound is passed', async () => (await cached()).status === 503);
       const servedFor = performance.now() - began;
       expect(servedFor).toBeLessThan(1_000 * (MAX_STALE + SLACK));
       await waitUntil('it is no more ready', async () => (await ready()).status === 503);
       expect((await ready()).json()).toMatchObject({ code: 'not_ready' });
       expect((await service.get('/health/live')).status).toBe(200);
-      await expectUnavailable(warm);
-      await expectUnavailable(cold);
+      await expectUnavailable(cached);
+      await expectUnavailable(uncached);
 
       proxy.restore();
       const restored = performance.now();
-      await waitUntil('it is whole again', async () => (await cold()).status === 404);
+      await waitUntil('it is whole again', async () => (await uncached()).status === 404);
       const recovered = performance.now() - restored;
-      await waitUntil('warm ones are served', async () => (await warm()).status === 302);
+      await waitUntil('warm ones are served', async () => (await cached()).status === 302);
       await waitUntil('it is ready', async () => (await ready()).text === '{"status":"ok"}');
       await annotate(
         `${name}: first 503 after ${first.toFixed(0)} ms, warm served for ${servedFor.toFixed(0)} ms with MAX_STALE=${MAX_STALE}, cold look-ups again ${recovered.toFixed(0)} ms after its return`,
@@ -121,32 +121,32 @@ describe.runIf(inject('database').kind === 'postgres')('a service whose database
   it('does not serve on what it knows to be changed', async () => {
     await service.admin('PATCH', `/issuers/${tenant.issuerId}`, { disabled: true });
     proxy.refuse();
-    await expectUnavailable(warm);
+    await expectUnavailable(cached);
   });
 
   it('lives on where an answered token’s revocations have to be asked for and cannot be', async () => {
-    expect((await warm()).status).toBe(302);
+    expect((await cached()).status).toBe(302);
     const other = await service.admin('POST', `/issuers/${tenant.issuerId}/revocations`, { jti: 'another' });
     expect(other.status).toBe(201);
-    await hearAll();
+    await receiveAll();
     const unhandled = vi.fn();
     process.on('unhandledRejection', unhandled);
     proxy.refuse();
-    await expectUnavailable(warm);
-    await expectUnavailable(warm);
+    await expectUnavailable(cached);
+    await expectUnavailable(cached);
     process.off('unhandledRejection', unhandled);
     expect(unhandled).not.toHaveBeenCalled();
     proxy.restore();
-    await waitUntil('it is answered again', async () => (await warm()).status === 302);
+    await waitUntil('it is answered again', async () => (await cached()).status === 302);
   });
 
   it('hears of what was changed while it heard nothing', async () => {
     proxy.refuse();
-    await expectUnavailable(cold);
+    await expectUnavailable(uncached);
     await sql.query(`INSERT INTO revocations (id, issuer_id, kind, value) VALUES ($1, $2, 'token', 'one')`, [
       randomUUID(), tenant.issuerId,
     ]); // prettier-ignore
-    expect((await warm()).status).toBe(302);
+    expect((await cached()).status).toBe(302);
     proxy.restore();
     await waitUntil(
       'the token is refused',
@@ -175,12 +175,12 @@ describe.runIf(inject('database').kind === 'postgres')('a service whose database
       'the token is refused',
       async () => (await service.get(tenant.path({ jti: 'one' }))).status === 401,
     );
-    await waitUntil('cold look-ups are answered', async () => (await cold()).status === 404);
+    await waitUntil('cold look-ups are answered', async () => (await uncached()).status === 404);
   });
 
   it('does not mind connections that are reset while nobody uses them', async () => {
     proxy.reset();
-    await waitUntil('cold look-ups are answered', async () => (await cold()).status === 404);
-    expect((await warm()).status).toBe(302);
+    await waitUntil('cold look-ups are answered', async () => (await uncached()).status === 404);
+    expect((await cached()).status).toBe(302);
   });
 });

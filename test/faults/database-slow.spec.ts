@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
 import { FIGURE } from '../support/figures.reporter.js';
-import { request, type Answer } from '../support/http.js';
+import { request, type HttpResponse } from '../support/http.js';
 import { createServedImage, ownClient, ownDatabase } from '../support/owned.js';
 import { ownProcess } from '../support/service-process.js';
 import { TEST_VARIABLES } from '../support/service.js';
@@ -31,12 +31,12 @@ describe.runIf(inject('database').kind === 'postgres')('a database that answers 
     onTestFinished(() => proxy.close());
     const service = await ownProcess({ ...TEST_VARIABLES, DATABASE_URL: proxy.urlOf(url), MAX_STALE: '60' });
     const image = await createServedImage(service);
-    const warm = (): Promise<Answer> => request({ port: service.port, path: image.path() });
-    const cold = (): Promise<Answer> =>
+    const cached = (): Promise<HttpResponse> => request({ port: service.port, path: image.path() });
+    const uncached = (): Promise<HttpResponse> =>
       request({ port: service.port, path: `/images/${randomUUID()}?token=${image.seal()}` });
     // Once all that was written has been told, what is warm stays so.
     await sleep(1_000);
-    expect((await warm()).status).toBe(302);
+    expect((await cached()).status).toBe(302);
 
     proxy.slow(2_500);
     const began = performance.now();
@@ -45,7 +45,7 @@ describe.runIf(inject('database').kind === 'postgres')('a database that answers 
     const redirects = (async () => {
       while (performance.now() - began < SLOW_FOR) {
         const asked = performance.now();
-        expect((await warm()).status).toBe(302);
+        expect((await cached()).status).toBe(302);
         slowest = Math.max(slowest, performance.now() - asked);
         served += 1;
         await sleep(5);
@@ -57,17 +57,17 @@ describe.runIf(inject('database').kind === 'postgres')('a database that answers 
         image_id: randomUUID(),
         token: image.seal(),
       }));
-      const answer = await request({
+      const response = await request({
         port: service.port,
         path: '/deliveries',
         method: 'POST',
         body: { deliveries },
       });
-      return { answer, took: performance.now() - began };
+      return { response, took: performance.now() - began };
     });
-    for (const { answer, took } of await Promise.all(batches)) {
+    for (const { response, took } of await Promise.all(batches)) {
       expect(took).toBeLessThan(BOUND);
-      const items = (answer.json() as { deliveries: { problem?: { code: string } }[] }).deliveries;
+      const items = (response.json() as { deliveries: { problem?: { code: string } }[] }).deliveries;
       expect(items.map(({ problem }) => problem?.code)).toStrictEqual(
         items.map(() => 'database_unavailable'),
       );
@@ -76,8 +76,8 @@ describe.runIf(inject('database').kind === 'postgres')('a database that answers 
     let longest = 0;
     while (performance.now() - began < SLOW_FOR - 1_000) {
       const asked = performance.now();
-      const answer = await cold();
-      expect([answer.status, answer.headers['retry-after']]).toStrictEqual([503, '1']);
+      const response = await uncached();
+      expect([response.status, response.headers['retry-after']]).toStrictEqual([503, '1']);
       longest = Math.max(longest, performance.now() - asked);
       const { rows } = await operator.query(
         `SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`,
@@ -91,7 +91,7 @@ describe.runIf(inject('database').kind === 'postgres')('a database that answers 
     expect(served).toBeGreaterThan(50);
 
     proxy.restore();
-    await waitUntil('cold look-ups are answered', async () => (await cold()).status === 404);
+    await waitUntil('cold look-ups are answered', async () => (await uncached()).status === 404);
     await annotate(
       `database slow by 5 s: ${served} warm redirects meanwhile, the slowest ${slowest.toFixed(0)} ms, cold ones 503 after ${longest.toFixed(0)} ms at most`,
       FIGURE,

@@ -12,7 +12,7 @@ const [dump, restore] = embedded
   ? [null, null]
   : [findPostgresTool('pg_dump'), findPostgresTool('pg_restore')];
 
-function makeFolder(): string {
+function createTempFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'pixseal-backup-'));
   onTestFinished(() => {
     rmSync(folder, { recursive: true, force: true });
@@ -21,7 +21,7 @@ function makeFolder(): string {
 }
 
 /** Two tenants with all that leads to a Location, and what must not lead to one any more. */
-async function makeRows(service: Service): Promise<readonly Tenant[]> {
+async function createRows(service: Service): Promise<readonly Tenant[]> {
   const tenants = [
     await createTenant(service, { publicId: 'one', overlayPublicId: 'mark/one', access: 'public' }),
     await createTenant(service, { publicId: 'two', overlayPublicId: 'mark/two' }),
@@ -36,23 +36,23 @@ async function makeRows(service: Service): Promise<readonly Tenant[]> {
 }
 
 /** Statuses and Locations of everything that the tenants' tokens ask for. */
-async function answersOf(service: Service, tenants: readonly Tenant[]): Promise<readonly string[]> {
+async function responsesOf(service: Service, tenants: readonly Tenant[]): Promise<readonly string[]> {
   const paths = tenants.flatMap((tenant) => [
     tenant.path(),
     tenant.steps({ width: 200, overlay: tenant.overlayId, flags: 'tiled' }, { width: 101, crop: 'fit' }),
     tenant.path({ jti: 'revoked' }),
     `/images/${tenant.imageId}`,
   ]);
-  const answers: string[] = [];
+  const responses: string[] = [];
   for (const path of paths) {
     const { status, headers } = await service.get(path, { host: 'example.org' });
-    answers.push(`${status} ${headers.location ?? ''}`);
+    responses.push(`${status} ${headers.location ?? ''}`);
   }
-  return answers;
+  return responses;
 }
 
-function expectAnswers(answers: readonly string[]): void {
-  expect(answers.map((answer) => answer.slice(0, 3))).toStrictEqual([
+function expectResponses(responses: readonly string[]): void {
+  expect(responses.map((response) => response.slice(0, 3))).toStrictEqual([
     ...['302', '302', '302', '302'],
     ...['302', '302', '401', '401'],
   ]);
@@ -64,13 +64,13 @@ describe('what was backed up and is restored elsewhere', () => {
     async () => {
       const [origin, target] = [await ownDatabase(), await ownDatabase({ empty: true })];
       const before = await startService({}, origin);
-      const tenants = await makeRows(before);
-      const expected = await answersOf(before, tenants);
-      expectAnswers(expected);
+      const tenants = await createRows(before);
+      const expected = await responsesOf(before, tenants);
+      expectResponses(expected);
       await before.close();
 
       // As docs/operations.md has it.
-      const file = join(makeFolder(), 'pixseal.dump');
+      const file = join(createTempFolder(), 'pixseal.dump');
       runTool(dump ?? '', [
         ...['--format=custom', '--no-owner', `--file=${file}`, origin.variables['DATABASE_URL'] ?? ''],
       ]);
@@ -86,7 +86,7 @@ describe('what was backed up and is restored elsewhere', () => {
 
       const after = await startService({}, target);
       onTestFinished(() => after.close());
-      expect(await answersOf(after, tenants)).toStrictEqual(expected);
+      expect(await responsesOf(after, tenants)).toStrictEqual(expected);
       // It is a database to work on: writes are recorded and told as before.
       const [tenant] = tenants;
       const disabled = await after.admin('PATCH', `/issuers/${tenant?.issuerId ?? ''}`, { disabled: true });
@@ -100,19 +100,19 @@ describe('what was backed up and is restored elsewhere', () => {
     async () => {
       const origin = await ownDatabase();
       const before = await startService({}, origin);
-      const tenants = await makeRows(before);
-      const expected = await answersOf(before, tenants);
-      expectAnswers(expected);
+      const tenants = await createRows(before);
+      const expected = await responsesOf(before, tenants);
+      expectResponses(expected);
       await before.close();
 
-      const folder = join(makeFolder(), 'copy');
+      const folder = join(createTempFolder(), 'copy');
       cpSync(origin.variables['DATA_DIR'] ?? '', folder, { recursive: true });
       const after = await startService(
         {},
         { variables: { DATA_DIR: folder }, drop: () => Promise.resolve() },
       );
       onTestFinished(() => after.close());
-      expect(await answersOf(after, tenants)).toStrictEqual(expected);
+      expect(await responsesOf(after, tenants)).toStrictEqual(expected);
       expect(readFileSync(join(folder, 'pixseal.pid'), 'utf8')).toContain(String(process.pid));
     },
   );

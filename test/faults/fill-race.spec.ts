@@ -31,19 +31,19 @@ describe('a cache that is filled while its row is changed', () => {
     'hands the old row to who waited for it, and never keeps it',
     async () => {
       const [operator, blocker] = [await ownClient(database), await ownClient(database)];
-      const heard = vi.spyOn(service.app.get(DirectoryService), 'rowChanged');
+      const received = vi.spyOn(service.app.get(DirectoryService), 'rowChanged');
       const disable = (disabled: boolean): Promise<unknown> =>
         operator.query('UPDATE issuers SET disabled = $1 WHERE id = $2', [disabled, tenant.issuerId]);
-      const told = (): Promise<void> => waitUntil('the change is told', () => heard.mock.calls.length > 0);
+      const told = (): Promise<void> => waitUntil('the change is told', () => received.mock.calls.length > 0);
 
       // A look-up reads the issuer, then its keys. It is held between the two; where the machine is too busy and the
       // look-up's own deadline ends it, there was no race, and it is tried again.
       for (let tries = 1, raced = 0; raced !== 302; tries += 1) {
         expect(tries).toBeLessThan(20);
-        heard.mockClear();
+        received.mockClear();
         await disable(false);
         await told();
-        heard.mockClear();
+        received.mockClear();
         await blocker.query('BEGIN');
         await blocker.query('LOCK TABLE issuer_keys');
         const asked = status();
@@ -69,10 +69,10 @@ describe('a cache that is filled while its row is changed', () => {
     annotate,
   }) => {
     const disable = async (disabled: boolean): Promise<void> => {
-      const answer = await service.admin('PATCH', `/issuers/${tenant.issuerId}`, { disabled });
-      expect(answer.status).toBe(200);
+      const response = await service.admin('PATCH', `/issuers/${tenant.issuerId}`, { disabled });
+      expect(response.status).toBe(200);
     };
-    let beforeTheWrite = 0;
+    let beforeWrite = 0;
     for (let round = 0; round < ROUNDS; round += 1) {
       await disable(false);
       const written = disable(true);
@@ -83,11 +83,11 @@ describe('a cache that is filled while its row is changed', () => {
       }
       await written;
       expect(await status()).toBe(401);
-      beforeTheWrite += (await Promise.all(asked)).filter((each) => each === 302).length;
+      beforeWrite += (await Promise.all(asked)).filter((each) => each === 302).length;
       expect(await status()).toBe(401);
     }
     await annotate(
-      `fills racing a write: ${beforeTheWrite} of ${4 * ROUNDS} saw the row before it, none after the acknowledgement`,
+      `fills racing a write: ${beforeWrite} of ${4 * ROUNDS} saw the row before it, none after the acknowledgement`,
       FIGURE,
     );
   });

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { IssuerKeyUses } from '../../src/directory/issuer-key-uses.service.js';
 import { FIGURE } from '../support/figures.reporter.js';
 import { request } from '../support/http.js';
-import { createSeedTenant, sealWith, type Tenant } from '../support/seed.js';
+import { createSeedTenant, signWith, type Tenant } from '../support/seed.js';
 import { startService, type Service } from '../support/service.js';
 
 const FLOOD = 1_000;
@@ -55,16 +55,16 @@ const tokens = (make: (index: number) => string): string[] =>
   Array.from({ length: FLOOD }, (_, index) => make(index));
 
 describe('a flood of forged tokens', () => {
-  const nobody = randomUUID();
+  const unknown = randomUUID();
   it.for<[name: string, forge: (index: number) => string]>([
     [
       'for an issuer that there is',
-      (index) => sealWith(secret(), { iss: tenant.issuerId, jti: String(index) }),
+      (index) => signWith(secret(), { iss: tenant.issuerId, jti: String(index) }),
     ],
-    ['for one issuer that there is not', (index) => sealWith(secret(), { iss: nobody, jti: String(index) })],
-    ['for an issuer of its own each', () => sealWith(secret(), { iss: randomUUID() })],
+    ['for one issuer that there is not', (index) => signWith(secret(), { iss: unknown, jti: String(index) })],
+    ['for an issuer of its own each', () => signWith(secret(), { iss: randomUUID() })],
   ])('%s is refused without a query after the first', async ([name, forge], { annotate }) => {
-    const good = await flood(tokens((index) => tenant.seal({ nonce: String(index) })));
+    const good = await flood(tokens((index) => tenant.sign({ nonce: String(index) })));
     expect([...good.statuses]).toStrictEqual([302]);
     // The uses of the good ones are written now, and not while queries are counted.
     await service.app.get(IssuerKeyUses, { strict: false }).flush();

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { ENDED_CLAIMS, ENDINGS } from '../support/endings.js';
+import { INVALIDATED_CLAIMS, INVALIDATIONS } from '../support/invalidations.js';
 import { FIGURE } from '../support/figures.reporter.js';
 import { createTenant, type Tenant } from '../support/seed.js';
 import { startService, type Service } from '../support/service.js';
@@ -54,14 +54,14 @@ describe.runIf(inject('database').kind === 'postgres')('replicas whose listeners
   }
 
   const statuses = (): Promise<number[]> =>
-    Promise.all(replicas.map(async (replica) => (await replica.get(tenant.path(ENDED_CLAIMS))).status));
+    Promise.all(replicas.map(async (replica) => (await replica.get(tenant.path(INVALIDATED_CLAIMS))).status));
   const allRefuse = (): Promise<void> =>
     waitUntil('all replicas refuse', async () => (await statuses()).every((status) => status === 401));
 
-  it.for(ENDINGS)('all see %s ended within the bound', async ([name, end], { annotate }) => {
+  it.for(INVALIDATIONS)('all see %s ended within the bound', async ([name, invalidate], { annotate }) => {
     expect(await statuses()).toStrictEqual([302, 302, 302]);
     expect(await killListeners()).toBe(replicas.length);
-    expect((await end(first, tenant)).status).toBeLessThan(300);
+    expect((await invalidate(first, tenant)).status).toBeLessThan(300);
     const ended = performance.now();
     // Those that were quick to listen again have heard nothing either.
     await killListeners();

@@ -6,7 +6,7 @@ import { readDatabaseSettings } from '../../src/platform/config/environment.js';
 import { createDataSource } from '../../src/platform/database/data-source.js';
 import { ownClient, ownDatabase } from '../support/owned.js';
 import { schemaOf } from '../support/schema.js';
-import { spawnBuilt, type Ended } from '../support/service-process.js';
+import { spawnBuilt, type ProcessExit } from '../support/service-process.js';
 import type { TestDatabase } from '../support/test-database.js';
 import { waitUntil } from '../support/wait-until.js';
 
@@ -22,7 +22,7 @@ function startMigrator({ variables }: TestDatabase): ReturnType<typeof spawnBuil
   const migrator = spawnBuilt(PROGRAM, variables);
   onTestFinished(async () => {
     migrator.kill('SIGKILL');
-    await migrator.ended;
+    await migrator.exited;
   });
   return migrator;
 }
@@ -71,10 +71,10 @@ describe.runIf(!embedded)('eight processes that migrate an empty database at onc
       const others = Array.from({ length: PROCESSES - 1 }, () => startMigrator(database));
       await waitUntil('all others wait', async () => (await waiting('advisory')) === others.length, PATIENCE);
       victim.kill('SIGKILL');
-      expect(await victim.ended).toMatchObject({ signal: 'SIGKILL', stdout: '' });
+      expect(await victim.exited).toMatchObject({ signal: 'SIGKILL', stdout: '' });
       await blocker.query('ROLLBACK');
 
-      const ended = await Promise.all(others.map((other) => other.ended));
+      const ended = await Promise.all(others.map((other) => other.exited));
       expect(ended.map(({ code, stderr }) => ({ code, stderr }))).toStrictEqual(
         others.map(() => ({ code: 0, stderr: '' })),
       );
@@ -106,12 +106,12 @@ describe.runIf(embedded)('eight processes that migrate an empty folder at once',
       const holder = Number(readFileSync(lock, 'utf8').split(' ')[0]);
       const victim = first.find(({ pid }) => pid === holder);
       victim?.kill('SIGKILL');
-      const ended = await Promise.all(first.map((each) => each.ended));
+      const ended = await Promise.all(first.map((each) => each.exited));
       expect(ended.filter(({ signal }) => signal === 'SIGKILL')).toHaveLength(1);
       expectRefusedOrDone(ended.filter(({ signal }) => signal === null));
 
       // The killed one's lock is there, and all find it at once.
-      const again = await Promise.all(startAll().map((each) => each.ended));
+      const again = await Promise.all(startAll().map((each) => each.exited));
       expectRefusedOrDone(again);
       expect(again.some(({ code }) => code === 0)).toBe(true);
       await expectOneSchema(database);
@@ -119,7 +119,7 @@ describe.runIf(embedded)('eight processes that migrate an empty folder at once',
     TIMEOUT,
   );
 
-  function expectRefusedOrDone(all: readonly Ended[]): void {
+  function expectRefusedOrDone(all: readonly ProcessExit[]): void {
     for (const { code, stdout, stderr } of all) {
       if (code === 0) expect(stdout).toMatch(/^(Ran .+|No migration is pending)\.\n$/);
       else
@@ -131,7 +131,7 @@ describe.runIf(embedded)('eight processes that migrate an empty folder at once',
 describe.runIf(embedded)('a process that makes an embedded database', () => {
   const MARK = 'postgres.unfinished';
 
-  it.each<[moment: string, isCome: (at: (path: string) => boolean) => boolean, emptyFolder?: true]>([
+  it.each<[instant: string, hasArrived: (at: (path: string) => boolean) => boolean, emptyFolder?: true]>([
     ['takes the folder', (at) => at('pixseal.pid')],
     ['begins', (at) => at(MARK)],
     ['begins in an empty folder', (at) => at('postgres/PG_VERSION'), true],
@@ -140,17 +140,17 @@ describe.runIf(embedded)('a process that makes an embedded database', () => {
     ['has made it', (at) => at('postgres/base/5') && !at(MARK)],
   ])(
     'is killed as it %s, and the next one makes it anew',
-    async (_, isCome, emptyFolder) => {
+    async (_, hasArrived, emptyFolder) => {
       const database = await ownDatabase({ empty: true });
       const folder = database.variables['DATA_DIR'] ?? '';
       if (emptyFolder) mkdirSync(join(folder, 'postgres'));
       const at = (path: string): boolean => existsSync(join(folder, path));
       const victim = startMigrator(database);
-      await waitUntil('the moment is come', () => isCome(at), PATIENCE);
+      await waitUntil('the moment is come', () => hasArrived(at), PATIENCE);
       victim.kill('SIGKILL');
-      expect(await victim.ended).toMatchObject({ signal: 'SIGKILL', stdout: '' });
+      expect(await victim.exited).toMatchObject({ signal: 'SIGKILL', stdout: '' });
 
-      const { code, stdout, stderr } = await startMigrator(database).ended;
+      const { code, stdout, stderr } = await startMigrator(database).exited;
       expect({ code, stderr }).toStrictEqual({ code: 0, stderr: '' });
       expect(stdout).toMatch(/^Ran CreateTables1764000000000.*\.\n$/);
       expect(at(MARK)).toBe(false);
@@ -169,8 +169,8 @@ describe.runIf(embedded)('a process that makes an embedded database', () => {
       const victim = startMigrator(database);
       await waitUntil('it has begun', () => existsSync(join(folder, 'PG_VERSION')), PATIENCE);
       victim.kill('SIGKILL');
-      await victim.ended;
-      await startMigrator(database).ended;
+      await victim.exited;
+      await startMigrator(database).exited;
       expect(readFileSync(join(folder, 'notes.txt'), 'utf8')).toBe('of somebody');
     },
     TIMEOUT,

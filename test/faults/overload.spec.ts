@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { v2 as cloudinary } from 'cloudinary';
 import '../support/built.js';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import type { Answer } from '../support/http.js';
+import type { HttpResponse } from '../support/http.js';
 import { getPicture, uploadPictures } from '../support/pictures.js';
 import { post, SEED } from '../support/seed.js';
 import { API_SECRET, CLOUD, NO_PRESSURE, startService, type Service } from '../support/service.js';
@@ -51,13 +51,13 @@ interface Seen {
   readonly reason?: unknown;
 }
 
-function ask(url: string): { readonly seen: Promise<Seen>; readonly leave: () => void } {
+function sendRequest(url: string): { readonly seen: Promise<Seen>; readonly leave: () => void } {
   const request = get(url, { agent: false });
   const seen = new Promise<Seen>((resolve) => {
-    request.on('response', (answer) => {
-      answer.resume();
-      const { 'retry-after': retryAfter, 'x-cld-error': reason } = answer.headers;
-      resolve({ status: answer.statusCode ?? 0, retryAfter, reason });
+    request.on('response', (response) => {
+      response.resume();
+      const { 'retry-after': retryAfter, 'x-cld-error': reason } = response.headers;
+      resolve({ status: response.statusCode ?? 0, retryAfter, reason });
     });
     request.on('error', () => {
       resolve({ status: 'left' });
@@ -74,7 +74,7 @@ function ask(url: string): { readonly seen: Promise<Seen>; readonly leave: () =>
 describe('more pictures than can be rendered at once', () => {
   it('are refused with 503 and when to come again; those who leave make room, and the service lives', async () => {
     const clients = Array.from({ length: CLIENTS }, (_, index) =>
-      ask(urlOf(`c_scale,w_${1400 + index}/e_blur:900/e_sharpen`)),
+      sendRequest(urlOf(`c_scale,w_${1400 + index}/e_blur:900/e_sharpen`)),
     );
     // The refusals come at once; the others would take minutes.
     const refused: Seen[] = [];
@@ -100,12 +100,12 @@ describe('more pictures than can be rendered at once', () => {
 
     // Were a hundred renders still waiting, this one would be refused for half a minute, or come after them.
     const start = performance.now();
-    let answer = await getPicture(urlOf('c_fit,w_40'));
-    while (answer.status === 503 && performance.now() - start < PATIENCE) {
-      await new Promise((resolve) => setTimeout(resolve, Number(answer.headers.get('retry-after')) * 1000));
-      answer = await getPicture(urlOf('c_fit,w_40'));
+    let response = await getPicture(urlOf('c_fit,w_40'));
+    while (response.status === 503 && performance.now() - start < PATIENCE) {
+      await new Promise((resolve) => setTimeout(resolve, Number(response.headers.get('retry-after')) * 1000));
+      response = await getPicture(urlOf('c_fit,w_40'));
     }
-    expect(answer.status).toBe(200);
+    expect(response.status).toBe(200);
     expect(performance.now() - start).toBeLessThan(PATIENCE);
     expect((await service.get('/health/ready')).status).toBe(200);
   });
@@ -117,20 +117,20 @@ describe('an overloaded process', () => {
       pressure: { ...NO_PRESSURE, maxEventLoopDelay: 400, sampleInterval: 500 },
     });
     onTestFinished(() => service.close());
-    const ask = (): Promise<Answer> => service.get('/images/00000000-0000-4000-8000-000000000000');
+    const sendRequest = (): Promise<HttpResponse> => service.get('/images/00000000-0000-4000-8000-000000000000');
     const settled = { timeout: 30_000 };
-    await expect.poll(async () => (await ask()).status, settled).toBe(401);
-    let refused: Answer;
+    await expect.poll(async () => (await sendRequest()).status, settled).toBe(401);
+    let refused: HttpResponse;
     do {
       // The loop is held for longer than a sample, as by too much work.
       const until = performance.now() + 3_000;
       while (performance.now() < until);
-      refused = await ask();
+      refused = await sendRequest();
     } while (refused.status !== 503);
     expect((await service.get('/health/live')).status).toBe(200);
     expect(refused.json()).toMatchObject({ code: 'overloaded', status: 503 });
     expect(refused.headers).toMatchObject({ 'retry-after': '1', p3p: expect.any(String) as string });
-    await expect.poll(async () => (await ask()).status, settled).toBe(401);
+    await expect.poll(async () => (await sendRequest()).status, settled).toBe(401);
   });
 
   it('is one whose memory is over its bound, too', async () => {

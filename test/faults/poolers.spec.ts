@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { DataSource } from 'typeorm';
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
 import { ChangeFeed } from '../../src/platform/database/change-feed.js';
-import { ENDED_CLAIMS, ENDINGS } from '../support/endings.js';
+import { INVALIDATED_CLAIMS, INVALIDATIONS } from '../support/invalidations.js';
 import { FIGURE } from '../support/figures.reporter.js';
 import { readMetrics, sumOf } from '../support/metrics.js';
 import { ownClient, ownDatabase } from '../support/owned.js';
@@ -56,18 +56,18 @@ function ownTenant(service: Service): Promise<Tenant> {
 }
 
 /** Ends a tenant's token at one service. @returns milliseconds until all of them refuse it. */
-async function endEverywhere(
+async function invalidateEverywhere(
   services: readonly Service[],
-  [, end]: (typeof ENDINGS)[number],
+  [, invalidate]: (typeof INVALIDATIONS)[number],
 ): Promise<number> {
   const [first] = services;
   if (first === undefined) throw new Error('no service');
   const tenant = await ownTenant(first);
   const statuses = (): Promise<number[]> =>
-    Promise.all(services.map(async (each) => (await each.get(tenant.path(ENDED_CLAIMS))).status));
+    Promise.all(services.map(async (each) => (await each.get(tenant.path(INVALIDATED_CLAIMS))).status));
   // The second response of each is from memory.
   for (let turn = 0; turn < 2; turn += 1) expect(await statuses()).toStrictEqual(services.map(() => 302));
-  expect((await end(first, tenant)).status).toBeLessThan(300);
+  expect((await invalidate(first, tenant)).status).toBeLessThan(300);
   const ended = performance.now();
   await waitUntil('all refuse', async () => (await statuses()).every((status) => status === 401));
   return performance.now() - ended;
@@ -95,13 +95,13 @@ describe.runIf(pgbouncer !== null)('behind PgBouncer in session mode', () => {
     expect(rows.map(([row]) => row?.timeout)).toStrictEqual(rows.map(() => '5s'));
   });
 
-  it.for(ENDINGS.slice(0, 1))(
+  it.for(INVALIDATIONS.slice(0, 1))(
     'the change feed is live, and all see %s ended within the bound',
-    async (ending) => {
+    async (invalidation) => {
       const { database, variables } = await startPooled('session');
       const services = [await ownService(database), await ownService(database, variables)];
       expect(services.map((service) => feedOf(service).isLive)).toStrictEqual([true, true]);
-      expect(await endEverywhere(services, ending)).toBeLessThan(BOUND);
+      expect(await invalidateEverywhere(services, invalidation)).toBeLessThan(BOUND);
     },
   );
 });
@@ -110,19 +110,19 @@ describe.runIf(pgbouncer !== null)('behind PgBouncer in transaction mode', () =>
   // With one session, what a client sends comes back to it although it does not have the session to itself.
   const oneSession = ['default_pool_size = 1'];
   const cases = [
-    ...ENDINGS.map((ending) => ['its defaults', ending[0], [], ending] as const),
-    ...ENDINGS.slice(0, 1).map(
-      (ending) => ['one session for all clients', ending[0], oneSession, ending] as const,
+    ...INVALIDATIONS.map((invalidation) => ['its defaults', invalidation[0], [], invalidation] as const),
+    ...INVALIDATIONS.slice(0, 1).map(
+      (invalidation) => ['one session for all clients', invalidation[0], oneSession, invalidation] as const,
     ),
   ];
 
   it.for(cases)(
     'with %s, all see %s ended within the bound',
-    async ([name, what, settings, ending], { annotate }) => {
+    async ([name, what, settings, invalidation], { annotate }) => {
       const { database, variables } = await startPooled('transaction', settings);
       const direct = await ownService(database);
       const pooled = [await ownService(database, variables), await ownService(database, variables)];
-      const took = await endEverywhere([direct, ...pooled], ending);
+      const took = await invalidateEverywhere([direct, ...pooled], invalidation);
       expect(pooled.map((service) => feedOf(service).isLive)).toStrictEqual([false, false]);
       expect(took).toBeLessThan(BOUND);
       await annotate(
@@ -181,7 +181,7 @@ describe.runIf(pgbouncer !== null)('behind PgBouncer in transaction mode', () =>
     const migrators = [1, 2, 3, 4].map(() =>
       spawnBuilt('src/platform/database/migration-run.js', { ...database.variables, ...variables }),
     );
-    const ended = await Promise.all(migrators.map((migrator) => migrator.ended));
+    const ended = await Promise.all(migrators.map((migrator) => migrator.exited));
     expect(ended.map(({ code, stderr }) => ({ code, stderr }))).toStrictEqual(
       migrators.map(() => ({ code: 0, stderr: '' })),
     );
@@ -197,7 +197,7 @@ describe.runIf(pgbouncer !== null)('behind PgBouncer in statement mode', () => {
   it('the service does not start, and says why', async () => {
     const { database, variables } = await startPooled('statement');
     const service = spawnBuilt('server/main.js', { ...TEST_VARIABLES, ...database.variables, ...variables });
-    expect(await service.ended).toMatchObject({
+    expect(await service.exited).toMatchObject({
       code: 1,
       stderr:
         'Pixseal did not start. DATABASE_URL leads to a connection pooler in statement mode, which refuses transactions. ' +

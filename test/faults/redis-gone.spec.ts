@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { Answer } from '../support/http.js';
+import type { HttpResponse } from '../support/http.js';
 import { findRedis, startRedis } from '../support/redis-server.js';
 import { createTenant } from '../support/seed.js';
 import { startService, type Service } from '../support/service.js';
@@ -9,9 +9,9 @@ const redis = findRedis();
 const repeat = (status: number, count: number): number[] => Array.from({ length: count }, () => status);
 
 /** Statuses of a number of requests, one after the other. */
-async function statuses(count: number, ask: (index: number) => Promise<Answer>): Promise<number[]> {
+async function statuses(count: number, request: (index: number) => Promise<HttpResponse>): Promise<number[]> {
   const all: number[] = [];
-  for (let index = 0; index < count; index += 1) all.push((await ask(index)).status);
+  for (let index = 0; index < count; index += 1) all.push((await request(index)).status);
   return all;
 }
 
@@ -28,19 +28,19 @@ describe.runIf(redis !== null)('limits in Redis', () => {
     const variables = { REDIS_URL: server.url, RATE_LIMIT_ISSUER: '6' };
     const service = await startReplica(variables);
     const other = await startReplica(variables);
-    const ask = async (turn: number): Promise<(index: number) => Promise<Answer>> => {
+    const request = async (turn: number): Promise<(index: number) => Promise<HttpResponse>> => {
       const rows = { issuerId: randomUUID(), publicId: `a${turn}`, overlayPublicId: `b${turn}` };
       const [mine, others] = [await createTenant(service, rows), await createTenant(other, rows)];
       return (index) => (index % 2 === 0 ? service.image(mine.path()) : other.image(others.path()));
     };
     // Redis is asked from the moment it is connected; on a machine that is too busy, it may be late for an answer.
     for (let turn = 0; ; turn += 1) {
-      const answers = await statuses(8, await ask(turn));
-      if (turn < 10 && answers.join() !== [...repeat(302, 6), 429, 429].join()) continue;
-      expect(answers).toStrictEqual([...repeat(302, 6), 429, 429]);
+      const responses = await statuses(8, await request(turn));
+      if (turn < 10 && responses.join() !== [...repeat(302, 6), 429, 429].join()) continue;
+      expect(responses).toStrictEqual([...repeat(302, 6), 429, 429]);
       break;
     }
-    const again = await ask(100);
+    const again = await request(100);
     server.signal('SIGSTOP');
     const started = performance.now();
     expect(await statuses(4, again)).toStrictEqual(repeat(302, 4));

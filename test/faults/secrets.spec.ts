@@ -1,14 +1,14 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { DataSource } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createTenant, post, sealWith, type Tenant } from '../support/seed.js';
+import { createTenant, post, signWith, type Tenant } from '../support/seed.js';
 import { spawnBuilt } from '../support/service-process.js';
 import { startService, TEST_VARIABLES, type Service } from '../support/service.js';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
 import { waitUntil } from '../support/wait-until.js';
 
 const OLD = randomBytes(32).toString('base64url');
-const NOBODYS = randomBytes(32).toString('base64url');
+const UNKNOWN = randomBytes(32).toString('base64url');
 
 let database: TestDatabase;
 let service: Service;
@@ -31,7 +31,7 @@ async function restart(secretsKey: string): Promise<void> {
   service = await start(secretsKey);
 }
 
-function makeTenant(): Promise<Tenant> {
+function createTenantOf(): Promise<Tenant> {
   const name = randomUUID().slice(0, 8);
   return createTenant(service, { publicId: `image_${name}`, overlayPublicId: `layer_${name}` });
 }
@@ -57,7 +57,7 @@ describe('a stored secret', () => {
   const UNAVAILABLE = { status: 503, code: 'issuer_unavailable' };
 
   it('with a flipped bit closes its key alone', async () => {
-    const [tenant, other] = [await makeTenant(), await makeTenant()];
+    const [tenant, other] = [await createTenantOf(), await createTenantOf()];
     const second = await post<{ id: string; secret: string }>(
       service,
       `/issuers/${tenant.issuerId}/keys`,
@@ -65,15 +65,15 @@ describe('a stored secret', () => {
     );
     await flipLastBit(tenant);
     await waitUntil('it is seen', async () => (await statusOf(tenant)) === 503);
-    const answer = await service.image(tenant.path());
-    expect(answer.json()).toMatchObject(UNAVAILABLE);
-    expect(answer.headers['retry-after']).toBe('60');
+    const response = await service.image(tenant.path());
+    expect(response.json()).toMatchObject(UNAVAILABLE);
+    expect(response.headers['retry-after']).toBe('60');
     expect((await service.image(other.path())).status).toBe(302);
     // The issuer's other key still opens its own tokens.
-    const token = sealWith(second.secret, { iss: tenant.issuerId });
+    const token = signWith(second.secret, { iss: tenant.issuerId });
     expect((await service.image(`/images/${tenant.imageId}?token=${token}`)).status).toBe(302);
     // Nobody can tell a forged token from a good one of the closed key.
-    const forged = sealWith('x'.repeat(32), { iss: tenant.issuerId });
+    const forged = signWith('x'.repeat(32), { iss: tenant.issuerId });
     expect(await statusOf(tenant, `/images/${tenant.imageId}?token=${forged}`)).toBe(503);
     expect((await service.get('/health/ready')).status).toBe(200);
 
@@ -85,19 +85,19 @@ describe('a stored secret', () => {
   });
 
   it('moved to another row does not open there', async () => {
-    const [tenant, thief] = [await makeTenant(), await makeTenant()];
+    const [tenant, thief] = [await createTenantOf(), await createTenantOf()];
     await query(
       'UPDATE issuer_keys SET secret = (SELECT secret FROM issuer_keys WHERE id = $1) WHERE id = $2',
       [tenant.keyId, thief.keyId],
     );
     await waitUntil('it is seen', async () => (await statusOf(thief)) === 503);
-    const token = sealWith(tenant.secret, { iss: thief.issuerId });
+    const token = signWith(tenant.secret, { iss: thief.issuerId });
     expect(await statusOf(thief, `/images/${thief.imageId}?token=${token}`)).toBe(503);
     expect((await service.image(tenant.path())).status).toBe(302);
   });
 
   it('is in no table in clear', async () => {
-    const tenant = await makeTenant();
+    const tenant = await createTenantOf();
     const rows = await query<object[]>('SELECT * FROM issuer_keys');
     const dump = Buffer.from(JSON.stringify(rows, (_, value: unknown) => value)).toString();
     expect(dump).not.toContain(tenant.secret);
@@ -111,27 +111,27 @@ describe('a stored secret', () => {
 
 describe('a start', () => {
   it('is refused under a SECRETS_KEY that lacks a key, naming variable and row and no value', async () => {
-    const tenant = await makeTenant();
+    const tenant = await createTenantOf();
     await service.close();
-    const refused = await start(NOBODYS).then(
+    const refused = await start(UNKNOWN).then(
       () => 'it started',
       (error: unknown) => (error as Error).message,
     );
     expect(refused).toMatch(/^SECRETS_KEY lacks the key of 1 stored secrets/);
     expect(refused).toContain(tenant.keyId);
-    for (const value of [OLD, NOBODYS, tenant.secret]) expect(refused).not.toContain(value);
-    service = await start(`${NOBODYS},${OLD}`);
+    for (const value of [OLD, UNKNOWN, tenant.secret]) expect(refused).not.toContain(value);
+    service = await start(`${UNKNOWN},${OLD}`);
     expect(await statusOf(tenant)).toBe(302);
   });
 
   it.each([
-    ['wrong', NOBODYS],
+    ['wrong', UNKNOWN],
     ['missing', ''],
   ])('of the process ends with 1 under a %s SECRETS_KEY', async (_, secretsKey) => {
-    const tenant = await makeTenant();
+    const tenant = await createTenantOf();
     await service.close();
     const variables = { ...TEST_VARIABLES, ...database.variables, SECRETS_KEY: secretsKey };
-    const { code, stdout, stderr } = await spawnBuilt('server/main.js', variables).ended;
+    const { code, stdout, stderr } = await spawnBuilt('server/main.js', variables).exited;
     expect({ code, stdout }).toStrictEqual({ code: 1, stdout: '' });
     expect(stderr).toMatch(/^Pixseal did not start\. [^]*SECRETS_KEY (lacks the key of|is required)/);
     for (const value of [OLD, NOBODYS, tenant.secret]) expect(stderr).not.toContain(value);
@@ -140,8 +140,8 @@ describe('a start', () => {
   });
 
   it('is refused when all that is stored under a key was altered', async () => {
-    await flipLastBit(await makeTenant());
-    await flipLastBit(await makeTenant());
+    await flipLastBit(await createTenantOf());
+    await flipLastBit(await createTenantOf());
     await service.close();
     await expect(start(OLD)).rejects.toThrow(
       /^None of the 2 secrets stored under a key of SECRETS_KEY can be decrypted/,

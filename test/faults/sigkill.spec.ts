@@ -2,7 +2,7 @@ import { describe, expect, inject, it } from 'vitest';
 import { readDatabaseSettings } from '../../src/platform/config/environment.js';
 import { createDataSource } from '../../src/platform/database/data-source.js';
 import { FIGURE } from '../support/figures.reporter.js';
-import { askAdmin, ownDatabase } from '../support/owned.js';
+import { requestAdmin, ownDatabase } from '../support/owned.js';
 import { ownProcess, startServiceProcess, type ServiceProcess } from '../support/service-process.js';
 import { TEST_VARIABLES } from '../support/service.js';
 
@@ -20,21 +20,21 @@ describe('SIGKILL during admin writes', () => {
       const service = await startServiceProcess({ ...TEST_VARIABLES, ...variables });
       try {
         if (round === 0) {
-          issuer = ((await askAdmin(service, 'POST', '/issuers', { name: 'Hit' })).json() as { id: string })
+          issuer = ((await requestAdmin(service, 'POST', '/issuers', { name: 'Hit' })).json() as { id: string })
             .id;
         }
         await expectAll(service, issuer, acknowledged);
         await writeUntilKilled(service, issuer, round, acknowledged);
       } finally {
         service.kill('SIGKILL');
-        await service.ended;
+        await service.exited;
       }
     }
     const last = await ownProcess({ ...TEST_VARIABLES, ...variables });
     await expectAll(last, issuer, acknowledged);
     expect(acknowledged.size).toBeGreaterThanOrEqual(KILLS * 5);
     last.kill('SIGTERM');
-    await last.ended;
+    await last.exited;
     const written = await expectAudited(variables);
     await annotate(
       `SIGKILL during admin writes: ${KILLS} kills, ${acknowledged.size} writes acknowledged, ${written} committed, 0 lost, 0 unrecorded`,
@@ -67,19 +67,19 @@ describe('SIGKILL during admin writes', () => {
     round: number,
     acknowledged: Map<string, string>,
   ): Promise<void> {
-    let answered = 0;
+    let acknowledgedIds = 0;
     await Promise.all(
       Array.from({ length: 4 }, async (_, writer) => {
         for (let count = 0; ; count++) {
           const public_id = `round_${round}_${writer}_${count}`;
-          const answer = await askAdmin(service, 'POST', '/overlays', { issuer_id: issuer, public_id }).catch(
+          const response = await requestAdmin(service, 'POST', '/overlays', { issuer_id: issuer, public_id }).catch(
             () => null,
           );
-          if (answer === null) return;
-          if (answer.status !== 201) throw new Error(`${answer.status} ${answer.text}`);
-          acknowledged.set((answer.json() as { id: string }).id, public_id);
-          answered += 1;
-          if (answered === 5 + round) service.kill('SIGKILL');
+          if (response === null) return;
+          if (response.status !== 201) throw new Error(`${response.status} ${response.text}`);
+          acknowledged.set((response.json() as { id: string }).id, public_id);
+          acknowledgedIds += 1;
+          if (acknowledgedIds === 5 + round) service.kill('SIGKILL');
         }
       }),
     );
@@ -94,8 +94,8 @@ describe('SIGKILL during admin writes', () => {
     let cursor: string | null = '';
     while (cursor !== null) {
       const more: string = cursor === '' ? '' : `&cursor=${cursor}`;
-      const answer = await askAdmin(service, 'GET', `/overlays?issuer_id=${issuer}&limit=100${more}`);
-      const page = answer.json() as {
+      const response = await requestAdmin(service, 'GET', `/overlays?issuer_id=${issuer}&limit=100${more}`);
+      const page = response.json() as {
         items: { id: string; public_id: string }[];
         next_cursor: string | null;
       };

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
 import { FIGURE } from '../support/figures.reporter.js';
-import { request, type Answer } from '../support/http.js';
+import { request, type HttpResponse } from '../support/http.js';
 import { startLoad } from '../support/load.js';
 import { createServedImage, ownDatabase } from '../support/owned.js';
 import { ownProcess } from '../support/service-process.js';
@@ -9,7 +9,7 @@ import { startRoundRobinProxy } from '../support/round-robin-proxy.js';
 import { TEST_VARIABLES } from '../support/service.js';
 
 /** On a machine that runs all suites at once. */
-const PATIENTLY = { timeout: 30_000 };
+const LOAD_TIMEOUT = { timeout: 30_000 };
 
 describe('SIGTERM', () => {
   it('finishes the request in flight, takes no other, and ends with 0', async () => {
@@ -45,7 +45,7 @@ describe('SIGTERM', () => {
     await closed;
     expect(received).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
     expect(received).toContain('"code":"invalid_token"');
-    expect(await service.ended).toMatchObject({ code: 0, signal: null, stderr: '' });
+    expect(await service.exited).toMatchObject({ code: 0, signal: null, stderr: '' });
   });
 
   it.each(['SIGTERM', 'SIGINT'] as const)(
@@ -59,7 +59,7 @@ describe('SIGTERM', () => {
       // One connection that was never used, and one that is kept alive after its answer.
       await fetch(`${service.url}/health/ready`);
       service.kill(signal);
-      expect(await service.ended).toMatchObject({ code: 0, signal: null, stderr: '' });
+      expect(await service.exited).toMatchObject({ code: 0, signal: null, stderr: '' });
       idle.destroy();
     },
   );
@@ -76,7 +76,7 @@ describe('SIGTERM with a request that never comes to its end', () => {
     );
     await request({ port: service.port, path: '/health/live' });
     service.kill('SIGTERM');
-    expect(await service.ended).toMatchObject({ code: 0, signal: null });
+    expect(await service.exited).toMatchObject({ code: 0, signal: null });
     socket.destroy();
   });
 });
@@ -90,7 +90,7 @@ describe('SIGTERM under load', () => {
     });
     const path = (await createServedImage(service)).path();
     const clients = startLoad(service.port, path);
-    await expect.poll(clients.count, PATIENTLY).toBeGreaterThan(100);
+    await expect.poll(clients.count, LOAD_TIMEOUT).toBeGreaterThan(100);
 
     // A request that is under way when the process is told to end, and goes on after its port is closed.
     const body = JSON.stringify({ deliveries: [{ image_id: 'x', token: 'a.b.c' }] });
@@ -105,20 +105,20 @@ describe('SIGTERM under load', () => {
 
     const told = performance.now();
     service.kill('SIGTERM');
-    const readiness = (): Promise<Answer> => request({ port: service.port, path: '/health/ready' });
-    await expect.poll(async () => (await readiness()).status, { ...PATIENTLY, interval: 20 }).toBe(503);
+    const readiness = (): Promise<HttpResponse> => request({ port: service.port, path: '/health/ready' });
+    await expect.poll(async () => (await readiness()).status, { ...LOAD_TIMEOUT, interval: 20 }).toBe(503);
     const drained = await readiness();
     expect(drained.json()).toMatchObject({ code: 'draining' });
     expect(drained.headers.connection).toBe('close');
     const before = clients.count();
-    await expect.poll(clients.count, PATIENTLY).toBeGreaterThan(before + 20);
+    await expect.poll(clients.count, LOAD_TIMEOUT).toBeGreaterThan(before + 20);
     // A balancer that saw the 503 sends nothing more.
     expect(await clients.stop()).toStrictEqual([]);
     await expect.poll(() => readiness().catch(() => null), { timeout: 10_000 }).toBeNull();
     slow.write(body);
     await closed;
     expect(received).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
-    expect(await service.ended).toMatchObject({ code: 0, signal: null, stderr: '' });
+    expect(await service.exited).toMatchObject({ code: 0, signal: null, stderr: '' });
     const took = performance.now() - told;
     expect(took).toBeLessThan(10_000);
     await annotate(`SIGTERM under load: ended after ${took.toFixed(0)} ms, with a drain of 2,000 ms`, FIGURE);
@@ -139,11 +139,11 @@ describe.runIf(inject('database').kind === 'postgres')(
       if (first === undefined || second === undefined) throw new Error('no replicas');
       const path = (await createServedImage(first)).path();
       const clients = startLoad(proxy.port, path);
-      await expect.poll(clients.count, PATIENTLY).toBeGreaterThan(100);
+      await expect.poll(clients.count, LOAD_TIMEOUT).toBeGreaterThan(100);
       second.kill('SIGTERM');
-      expect(await second.ended).toMatchObject({ code: 0, signal: null });
+      expect(await second.exited).toMatchObject({ code: 0, signal: null });
       const before = clients.count();
-      await expect.poll(clients.count, PATIENTLY).toBeGreaterThan(before + 100);
+      await expect.poll(clients.count, LOAD_TIMEOUT).toBeGreaterThan(before + 100);
       expect(await clients.stop()).toStrictEqual([]);
       for (const { port } of replicas) expect(proxy.answered.get(port)).toBeGreaterThan(20);
     });

@@ -3,8 +3,8 @@ import { Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
 import { FIGURE } from '../support/figures.reporter.js';
-import { comparable, request, type Answer } from '../support/http.js';
-import { askAdmin, createServedImage, ownDatabase } from '../support/owned.js';
+import { comparable, request, type HttpResponse } from '../support/http.js';
+import { requestAdmin, createServedImage, ownDatabase } from '../support/owned.js';
 import { ownProcess } from '../support/service-process.js';
 import { TEST_VARIABLES } from '../support/service.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
@@ -13,7 +13,7 @@ import { TcpProxy } from '../support/tcp-proxy.js';
 const CLIENTS = 400;
 /** Milliseconds that each byte takes to the database and back: a query of its own for each id would fill the pool. */
 const LATENCY = 25;
-const COLD = 40;
+const UNCACHED = 40;
 
 // The embedded database has one connection, and no network.
 describe.runIf(inject('database').kind === 'postgres')('a flood of unknown ids without a token', () => {
@@ -32,13 +32,13 @@ describe.runIf(inject('database').kind === 'postgres')('a flood of unknown ids w
     const image = await createServedImage(service);
     const createImage = async (index: number, access: string): Promise<string> => {
       const body = { issuer_id: image.issuerId, public_id: `${access}${index}`, version: 1, access };
-      const answer = await askAdmin(service, 'POST', '/images', body);
-      expect(answer.status).toBe(201);
-      return (answer.json() as { id: string }).id;
+      const response = await requestAdmin(service, 'POST', '/images', body);
+      expect(response.status).toBe(201);
+      return (response.json() as { id: string }).id;
     };
     const ids: string[] = [];
     const publicIds: string[] = [];
-    for (let index = 0; index < COLD; index += 1) {
+    for (let index = 0; index < UNCACHED; index += 1) {
       ids.push(await createImage(index, 'token'));
       publicIds.push(await createImage(index, 'public'));
     }
@@ -48,7 +48,7 @@ describe.runIf(inject('database').kind === 'postgres')('a flood of unknown ids w
     onTestFinished(() => {
       agent.destroy();
     });
-    const get = (path: string): Promise<Answer> => request({ port: service.port, path, agent });
+    const get = (path: string): Promise<HttpResponse> => request({ port: service.port, path, agent });
     const flooded: unknown[] = [];
     let flooding = true;
     const flood = Array.from({ length: CLIENTS }, async () => {
@@ -60,7 +60,7 @@ describe.runIf(inject('database').kind === 'postgres')('a flood of unknown ids w
     const statuses: number[] = [];
     const publicStatuses: number[] = [];
     const secret = await get(`/images/${image.imageId}`);
-    for (let index = 0; index < COLD; index += 1) {
+    for (let index = 0; index < UNCACHED; index += 1) {
       statuses.push((await get(`/images/${ids[index] ?? ''}?token=${token}`)).status);
       publicStatuses.push((await get(`/images/${publicIds[index] ?? ''}`)).status);
     }
@@ -70,10 +70,10 @@ describe.runIf(inject('database').kind === 'postgres')('a flood of unknown ids w
     expect(statuses).toStrictEqual(ids.map(() => 302));
     expect(publicStatuses).toStrictEqual(publicIds.map(() => 302));
     expect(secret.status).toBe(401);
-    for (const answer of flooded) expect(answer).toStrictEqual(comparable(secret));
+    for (const response of flooded) expect(response).toStrictEqual(comparable(secret));
     expect(flooded.length).toBeGreaterThan(CLIENTS);
     await annotate(
-      `${flooded.length} unknown ids without a token from ${CLIENTS} clients: ${COLD} cold look-ups of a good token all 302`,
+      `${flooded.length} unknown ids without a token from ${CLIENTS} clients: ${UNCACHED} cold look-ups of a good token all 302`,
       FIGURE,
     );
   });

@@ -8,7 +8,7 @@ import { TEST_VARIABLES } from '../support/service.js';
 
 const CLI = 'server/pixseal.js';
 /** On a machine that runs all suites at once. */
-const PATIENTLY = { timeout: 30_000 };
+const LOAD_TIMEOUT = { timeout: 30_000 };
 
 describe.runIf(inject('database').kind === 'postgres')('pixseal serve --workers', () => {
   const workersOf = ({ pid }: ServiceProcess): number[] =>
@@ -34,7 +34,7 @@ describe.runIf(inject('database').kind === 'postgres')('pixseal serve --workers'
     expect(workersOf(service)).not.toContain(victim);
 
     const clients = startLoad(service.port, path);
-    await expect.poll(clients.count, PATIENTLY).toBeGreaterThan(100);
+    await expect.poll(clients.count, LOAD_TIMEOUT).toBeGreaterThan(100);
     const told = performance.now();
     service.kill('SIGTERM');
     await expect
@@ -43,7 +43,7 @@ describe.runIf(inject('database').kind === 'postgres')('pixseal serve --workers'
       })
       .toBe(503);
     expect(await clients.stop()).toStrictEqual([]);
-    expect(await service.ended).toMatchObject({ code: 0, signal: null });
+    expect(await service.exited).toMatchObject({ code: 0, signal: null });
     expect(performance.now() - told).toBeLessThan(10_000);
   });
 });

@@ -21,7 +21,7 @@ export interface AdminApi {
   readonly url: string;
   assets: AccountAsset[];
   /** The paths and queries of the lists that were asked for. */
-  readonly asked: string[];
+  readonly lists: string[];
   /** Public ids that were looked up one by one. */
   readonly lookedUp: string[];
   /** Public ids that exist and are on no list yet. */
@@ -51,14 +51,14 @@ export async function startAdminApi(account: {
   const authorization = `Basic ${Buffer.from(`${account.apiKey}:${account.apiSecret}`).toString('base64')}`;
   let generation = 0;
   const server = createServer((request, response) => {
-    const refusal = answer(request, response);
+    const refusal = received(request, response);
     if (refusal !== null) send(response, refusal.status, { error: { message: refusal.message } });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const api: AdminApi = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     assets: [],
-    asked: [],
+    lists: [],
     lookedUp: [],
     unlisted: [],
     pageSize: PAGE,
@@ -77,7 +77,7 @@ export async function startAdminApi(account: {
   };
   return api;
 
-  function answer(request: IncomingMessage, response: ServerResponse): Refusal | null {
+  function received(request: IncomingMessage, response: ServerResponse): Refusal | null {
     const { pathname, searchParams: query } = new URL(request.url ?? '', api.url);
     if (request.headers.authorization !== authorization)
       return { status: 401, message: 'Invalid credentials' };
@@ -100,7 +100,7 @@ export async function startAdminApi(account: {
     }
     const [, place = '', value = ''] = /^resources\/image\/(tags\/)?([\w-]+)$/.exec(path) ?? [];
     if (value === '') return { status: 404, message: 'Not found' };
-    api.asked.push(request.url ?? '');
+    api.lists.push(request.url ?? '');
     const cursor = query.get('next_cursor');
     const refusal = api.refuse?.(cursor) ?? null;
     if (refusal !== null) return refusal;

@@ -85,7 +85,7 @@ export function resolve(schema: Schema, schemas: Schemas): Schema {
 }
 
 /** An answer of an operation. */
-export interface DescribedAnswer {
+export interface DescribedResponse {
   readonly status: string;
   readonly description: string;
   /** Of its body; absent where it has none. */
@@ -95,9 +95,9 @@ export interface DescribedAnswer {
 }
 
 /** Every answer that a document gives an operation. */
-export function answersOf(document: OpenAPIObject, { operation }: DescribedOperation): DescribedAnswer[] {
-  return Object.entries(operation.responses).map(([status, answer = { description: '' }]) => {
-    const found = '$ref' in answer ? document.components?.responses?.[nameOf(answer.$ref)] : answer;
+export function responsesOf(document: OpenAPIObject, { operation }: DescribedOperation): DescribedResponse[] {
+  return Object.entries(operation.responses).map(([status, response = { description: '' }]) => {
+    const found = '$ref' in response ? document.components?.responses?.[nameOf(response.$ref)] : response;
     const { content = {}, description } = found as {
       readonly description: string;
       readonly content?: Readonly<Record<string, { readonly schema?: Schema }>>;

@@ -21,7 +21,7 @@ export interface PrivateCa {
 }
 
 /** Makes the files with openssl. */
-export function makePrivateCa(): PrivateCa {
+export function createPrivateCa(): PrivateCa {
   const folder = mkdtempSync(join(tmpdir(), 'pixseal-ca-'));
   const openssl = (...args: readonly string[]): void => {
     execFileSync('openssl', args, { cwd: folder, stdio: 'ignore' });

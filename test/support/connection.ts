@@ -15,13 +15,13 @@ export const RESPONSE = Symbol('response');
 export const HALF_CLOSE = Symbol('half-close');
 
 /** Milliseconds after which a connection that the server leaves open is given up. */
-const PATIENCE = 10_000;
+const TIMEOUT_SCALE = 10_000;
 
 /**
  * Writes to a connection of its own and reads until the server closes it.
  * @returns all bytes that came, each as a character.
  */
-export function converse(port: number, pieces: readonly Piece[], patience = PATIENCE): Promise<string> {
+export function converse(port: number, pieces: readonly Piece[], timeoutScale = TIMEOUT_SCALE): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1', () => {
       void (async () => {
@@ -37,14 +37,14 @@ export function converse(port: number, pieces: readonly Piece[], patience = PATI
     let received = 0;
     const receive = async (): Promise<void> => {
       received += 1;
-      while (!socket.destroyed && countWhole(text) < received) {
+      while (!socket.destroyed && countResponses(text) < received) {
         await new Promise((passed) => setTimeout(passed, 5));
       }
     };
     const timer = setTimeout(() => {
       socket.destroy();
-      reject(new Error(`The connection is still open after ${patience} ms: ${JSON.stringify(text)}`));
-    }, patience);
+      reject(new Error(`The connection is still open after ${timeoutScale} ms: ${JSON.stringify(text)}`));
+    }, timeoutScale);
     socket.setNoDelay(true).setEncoding('latin1');
     socket.on('data', (chunk: string) => (text += chunk));
     // The server may close the connection while bytes for it are on their way.
@@ -57,7 +57,7 @@ export function converse(port: number, pieces: readonly Piece[], patience = PATI
 }
 
 /** How many responses have come whole, if the last one has. */
-function countWhole(text: string): number {
+function countResponses(text: string): number {
   try {
     return splitResponses(text).length;
   } catch {

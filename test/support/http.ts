@@ -1,8 +1,8 @@
 import { request as httpRequest, type Agent, type IncomingHttpHeaders } from 'node:http';
 import { connect } from 'node:net';
 
-/** A whole HTTP answer. */
-export interface Answer {
+/** A complete HTTP response. */
+export interface HttpResponse {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   /** Names and values as they were on the wire. */
@@ -12,7 +12,7 @@ export interface Answer {
   readonly json: () => unknown;
 }
 
-export interface Question {
+export interface HttpRequest {
   readonly port: number;
   /** Sent as it stands. */
   readonly path: string;
@@ -35,7 +35,7 @@ export function request({
   body,
   agent,
   from,
-}: Question): Promise<Answer> {
+}: HttpRequest): Promise<HttpResponse> {
   return new Promise((resolve, reject) => {
     const payload =
       body === undefined || typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
@@ -97,7 +97,7 @@ export function sendRaw(
 }
 
 /** What two answers that must not be told apart have in common: all but the request's id, runtime and date. */
-export function comparable({ status, rawHeaders, text }: Answer): unknown {
+export function comparable({ status, rawHeaders, text }: HttpResponse): unknown {
   const volatile = new Set(['x-request-id', 'x-runtime', 'date']);
   const headers = rawHeaders.map((value, index) =>
     index % 2 === 1 && volatile.has(rawHeaders[index - 1]?.toLowerCase() ?? '') ? '' : value,

@@ -1,6 +1,6 @@
 import { Agent } from 'node:http';
 import { request } from './http.js';
-import { approveLocation } from './location-parser.js';
+import { assertLocation } from './location-parser.js';
 
 /** Clients that ask for one path of a `ServedImage` again and again over kept connections, until they are told to stop. */
 export interface Load {
@@ -19,7 +19,7 @@ export function startLoad(port: number, path: string, clients = 16): Load {
       const outcome = await request({ port, path, agent }).then(
         ({ status, headers }) => {
           if (status !== 302) return `answered ${status}`;
-          approveLocation(headers.location ?? '', { images: ['served'], layers: [], steps: 1 });
+          assertLocation(headers.location ?? '', { images: ['served'], layers: [], steps: 1 });
           return null;
         },
         (error: unknown) => String(error),

@@ -1,31 +1,31 @@
 import { v2 as cloudinary, type ConfigAndUrlOptions } from 'cloudinary';
 import { API_SECRET, CLOUD } from './service.js';
 
-/** A signed delivery URL taken apart by its own rules, not by the code under test. */
+/** The parts of a signed delivery URL, parsed by a grammar of its own, not by the code under test. */
 export interface ParsedLocation {
-  /** What stands before the signed URL in `blank` mode, else empty. */
+  /** The blank image's URL before the `#` in `blank` mode, else empty. */
   readonly prefix: string;
   readonly cloud: string;
   readonly deliveryType: string;
-  /** Empty where the URL carries a `__cld_token__` instead. */
+  /** Empty if the URL has a `__cld_token__` instead. */
   readonly signature: string;
   readonly components: readonly string[];
   readonly version: string;
   readonly publicId: string;
   readonly format: string;
-  /** Seconds since 1970 at which the URL's `__cld_token__` ends; null without one. */
+  /** When the URL's `__cld_token__` expires, in seconds since 1970; null without one. */
   readonly expiresAt: number | null;
 }
 
 const SIGNED_URL =
   /^https:\/\/res\.cloudinary\.com\/([\w-]+)\/image\/(upload|private|authenticated)\/(?:s--([\w-]{8}|[\w-]{32})--\/)?((?:[^/]+\/)*?)v(\d+)\/([^?#]+)\.([a-z0-9]+)(?:\?__cld_token__=exp=(\d+)~hmac=[0-9a-f]{64})?$/;
 const COMPONENT = /^[a-z]{1,3}_[^,/$\s]+(,[a-z]{1,3}_[^,/$\s]+)*$/;
-/** What shows another asset: `l_` and `u_` a layer, `d_` the picture shown where there is none. */
+/** Parameters that name another asset: `l_` overlay, `u_` underlay, `d_` default image. */
 const ASSET = /(?:^|,)([lud])_([^,]+)/g;
-/** Codes that no token may ever lead to: remote code, conditions, video. */
+/** Codes that must never come from a token: remote code, conditions, video. */
 const NEVER = /(?:^|,)(fn|if|vc|ac|so|eo|du)_/;
 
-/** @throws where the Location is not a signed URL, with or without the blank picture's prefix. */
+/** @throws if the Location is not a signed URL, with or without the blank image's prefix. */
 export function parseLocation(location: string): ParsedLocation {
   const hash = location.indexOf('#');
   const [prefix, url] = hash < 0 ? ['', location] : [location.slice(0, hash), location.slice(hash + 1)];
@@ -48,15 +48,15 @@ export function parseLocation(location: string): ParsedLocation {
   return { prefix, cloud, deliveryType, signature, components, version, publicId, format, expiresAt };
 }
 
-/** What a Location may show. */
-export interface Approval {
-  /** Public ids of the assets, as layers write them: `private:d47e609177b4`. */
+/** What a Location is allowed to show. */
+export interface AllowedLocation {
+  /** Assets as layers write them: `private:d47e609177b4`. */
   readonly layers: readonly string[];
   /** Public ids of the images, percent-encoded. */
   readonly images: readonly string[];
-  /** Components after the base chain. */
+  /** The number of components after the base chain; not checked if absent. */
   readonly steps?: number;
-  /** Where the Location points, up to the `#`; anything when absent. */
+  /** The Location up to the `#`; not checked if absent. */
   readonly prefix?: string;
   /** How the account signs; SHA-1 by default. */
   readonly signature?: 'sha1' | 'sha256' | 'long';
@@ -65,11 +65,12 @@ export interface Approval {
   readonly apiSecret?: string;
 }
 
-const BASE = ['c_fit,h_1920,w_1920', 'fl_attachment', 'dpr_auto,q_auto,f_auto'];
+/** The chain before a token's steps, unless the issuer's policy has another one. */
+export const DEFAULT_BASE_CHAIN: readonly string[] = ['c_fit,h_1920,w_1920', 'fl_attachment', 'dpr_auto,q_auto,f_auto'];
 
-/** What a delivery URL shows. */
-export interface Shown {
-  /** As it is registered. */
+/** The parts of a delivery URL before it is signed. */
+export interface UrlParts {
+  /** As registered. */
   readonly publicId: string;
   readonly deliveryType: string;
   readonly version: string | number;
@@ -79,7 +80,7 @@ export interface Shown {
 
 /** The URL that Cloudinary's own SDK signs. */
 export function signWithSdk(
-  { publicId, deliveryType, version, format, components }: Shown,
+  { publicId, deliveryType, version, format, components }: UrlParts,
   signing: ConfigAndUrlOptions = {},
 ): string {
   return cloudinary.url(publicId, {
@@ -97,8 +98,8 @@ export function signWithSdk(
   });
 }
 
-/** The test above all tests (threats.md). @throws where the Location shows anything but what the issuer has. */
-export function approveLocation(location: string, approval: Approval): ParsedLocation {
+/** The central check (threats.md). @throws if the Location shows an asset that does not belong to the issuer. */
+export function assertLocation(location: string, allowed: AllowedLocation): ParsedLocation {
   const {
     layers,
     images,
@@ -107,7 +108,7 @@ export function approveLocation(location: string, approval: Approval): ParsedLoc
     signature = 'sha1',
     authTokenKey,
     apiSecret = API_SECRET,
-  } = approval;
+  } = allowed;
   const parsed = parseLocation(location);
   const { cloud, components, publicId, deliveryType, version, format, expiresAt } = parsed;
   const fault = (reason: string): Error => new Error(`${reason}: ${location}`);
@@ -115,17 +116,17 @@ export function approveLocation(location: string, approval: Approval): ParsedLoc
   if (cloud !== CLOUD) throw fault('another cloud');
   if (!images.includes(publicId)) throw fault('another image');
   for (const component of components) {
-    if (!COMPONENT.test(component)) throw fault(`no component: ${component}`);
+    if (!COMPONENT.test(component)) throw fault(`not a component: ${component}`);
     if (NEVER.test(component)) throw fault(`never from a token: ${component}`);
     for (const [, code = '', target = ''] of component.matchAll(ASSET)) {
       const known = layers.includes(target) || (code !== 'd' && target.startsWith('text:'));
       if (!known) throw fault(`another asset: ${target}`);
     }
   }
-  if (steps !== undefined && components.filter((component) => !BASE.includes(component)).length !== steps) {
+  if (steps !== undefined && components.filter((component) => !DEFAULT_BASE_CHAIN.includes(component)).length !== steps) {
     throw fault(`not ${steps} steps`);
   }
-  if ((authTokenKey === undefined) !== (expiresAt === null)) throw fault('signed in another way');
+  if ((authTokenKey === undefined) !== (expiresAt === null)) throw fault('signed by another method');
   const expected = signWithSdk(
     { publicId: decodeURIComponent(publicId), deliveryType, version, format, components },
     {

@@ -30,9 +30,9 @@ export function parseMetrics(text: string): readonly MetricLine[] {
 /** What a service says of itself now, as an operator's Prometheus asks for it. */
 export async function readMetrics(port: number): Promise<readonly MetricLine[]> {
   const headers = { authorization: `Bearer ${ADMIN_KEY}` };
-  const answer = await request({ port, path: '/metrics', headers });
-  if (answer.status !== 200) throw new Error(`/metrics answered ${answer.status} ${answer.text}`);
-  return parseMetrics(answer.text);
+  const response = await request({ port, path: '/metrics', headers });
+  if (response.status !== 200) throw new Error(`/metrics answered ${response.status} ${response.text}`);
+  return parseMetrics(response.text);
 }
 
 /** The sum of a metric's values whose labels include these. */

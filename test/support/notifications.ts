@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { request, type Answer } from './http.js';
+import { request, type HttpResponse } from './http.js';
 import { API_SECRET, type Service } from './service.js';
 
 /** Members of a notification, as Cloudinary documents them. */
-export type Told = Readonly<Record<string, unknown>>;
+export type Notification = Readonly<Record<string, unknown>>;
 
 /** Seconds, Unix. */
 export const now = (): number => Math.floor(Date.now() / 1_000);
@@ -16,7 +16,7 @@ const context = (at: number): object => ({
 });
 
 /** An asset was uploaded. @param at Unix seconds, with a fraction. */
-export function uploaded(publicId: string, at: number, members: Told = {}): Told {
+export function uploaded(publicId: string, at: number, members: Notification = {}): Notification {
   return {
     notification_type: 'upload',
     timestamp: new Date(Math.floor(at) * 1_000).toISOString(),
@@ -32,7 +32,7 @@ export function uploaded(publicId: string, at: number, members: Told = {}): Told
 }
 
 /** Assets were deleted. */
-export function deleted(publicIds: string | readonly string[], at: number, members: Told = {}): Told {
+export function deleted(publicIds: string | readonly string[], at: number, members: Notification = {}): Notification {
   return {
     notification_type: 'delete',
     resources: [publicIds].flat().map((publicId) => ({
@@ -46,7 +46,7 @@ export function deleted(publicIds: string | readonly string[], at: number, membe
 }
 
 /** An asset was given another name. */
-export function renamed(from: string, to: string, at: number, members: Told = {}): Told {
+export function renamed(from: string, to: string, at: number, members: Notification = {}): Notification {
   return {
     notification_type: 'rename',
     resource_type: 'image',
@@ -63,7 +63,7 @@ export function send(
   { port }: Pick<Service, 'port'>,
   body: string,
   headers: Readonly<Record<string, string>> = {},
-): Promise<Answer> {
+): Promise<HttpResponse> {
   const timestamp = headers['x-cld-timestamp'] ?? String(now());
   return request({
     port,
@@ -82,8 +82,8 @@ export function sign(body: string, timestamp: string, algorithm: 'sha1' | 'sha25
 }
 
 /** Tells the service what happened. @returns how many rows changed. @throws where it is not acknowledged. */
-export async function tell(service: Pick<Service, 'port'>, told: Told): Promise<number> {
-  const answer = await send(service, JSON.stringify(told));
-  if (answer.status !== 200) throw new Error(`Answered ${answer.status} ${answer.text}`);
-  return (answer.json() as { changed: number }).changed;
+export async function notify(service: Pick<Service, 'port'>, told: Notification): Promise<number> {
+  const response = await send(service, JSON.stringify(told));
+  if (response.status !== 200) throw new Error(`Answered ${response.status} ${response.text}`);
+  return (response.json() as { changed: number }).changed;
 }

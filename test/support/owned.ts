@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { expect, onTestFinished } from 'vitest';
-import { request, type Answer } from './http.js';
-import { sealWith } from './seed.js';
+import { request, type HttpResponse } from './http.js';
+import { signWith } from './seed.js';
 import { ADMIN_KEY } from './service.js';
 import { createTestDatabase, type TestDatabase } from './test-database.js';
 
@@ -23,13 +23,13 @@ export async function ownClient({ variables }: TestDatabase): Promise<pg.Client>
 }
 
 /** A request of a process's admin API. */
-export function askAdmin(
+export function requestAdmin(
   { port }: { readonly port: number },
   method: string,
   path: string,
   body?: unknown,
   key: string = ADMIN_KEY,
-): Promise<Answer> {
+): Promise<HttpResponse> {
   return request({ port, path: `/admin${path}`, method, body, headers: { authorization: `Bearer ${key}` } });
 }
 
@@ -46,9 +46,9 @@ export interface ServedImage {
 /** Makes an issuer and an image over a process's admin API. */
 export async function createServedImage(service: { readonly port: number }): Promise<ServedImage> {
   const post = async <T>(path: string, body: unknown): Promise<T> => {
-    const answer = await askAdmin(service, 'POST', path, body);
-    expect(answer.status).toBe(201);
-    return answer.json() as T;
+    const response = await requestAdmin(service, 'POST', path, body);
+    expect(response.status).toBe(201);
+    return response.json() as T;
   };
   const issuer = await post<{ id: string; key: { secret: string } }>('/issuers', { name: 'Served' });
   const image = await post<{ id: string }>('/images', {
@@ -57,7 +57,7 @@ export async function createServedImage(service: { readonly port: number }): Pro
     version: 5,
   });
   const seal: ServedImage['seal'] = (claims = {}) =>
-    sealWith(issuer.key.secret, { iss: issuer.id, ...claims });
+    signWith(issuer.key.secret, { iss: issuer.id, ...claims });
   return {
     issuerId: issuer.id,
     imageId: image.id,

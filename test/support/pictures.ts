@@ -4,16 +4,16 @@ import { post, SEED } from './seed.js';
 import { ADMIN_KEY, type Service } from './service.js';
 
 /** A request's answer as a client of pictures has it. */
-export interface PictureAnswer {
+export interface ImageResponse {
   readonly status: number;
   readonly headers: Headers;
   readonly body: Buffer;
 }
 
 /** Gets a picture over HTTP; follows nothing. */
-export async function getPicture(url: string, headers: Record<string, string> = {}): Promise<PictureAnswer> {
-  const answer = await fetch(url, { headers, redirect: 'manual' });
-  return { status: answer.status, headers: answer.headers, body: Buffer.from(await answer.arrayBuffer()) };
+export async function getPicture(url: string, headers: Record<string, string> = {}): Promise<ImageResponse> {
+  const response = await fetch(url, { headers, redirect: 'manual' });
+  return { status: response.status, headers: response.headers, body: Buffer.from(await response.arrayBuffer()) };
 }
 
 export const photo = once(drawPhoto);
@@ -66,12 +66,12 @@ async function upload(
   const form = new FormData();
   for (const [name, value] of Object.entries(fields)) form.set(name, value);
   form.set('file', new Blob([new Uint8Array(content)]), 'picture');
-  const answer = await fetch(`${service.url}/admin/${path}`, {
+  const response = await fetch(`${service.url}/admin/${path}`, {
     method: 'POST',
     headers: { authorization: `Bearer ${ADMIN_KEY}` },
     body: form,
   });
-  const body = (await answer.json()) as { id: string };
-  if (answer.status !== 201) throw new Error(`the upload answered ${answer.status} ${JSON.stringify(body)}`);
+  const body = (await response.json()) as { id: string };
+  if (response.status !== 201) throw new Error(`the upload answered ${response.status} ${JSON.stringify(body)}`);
   return body.id;
 }

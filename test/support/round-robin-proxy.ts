@@ -31,10 +31,10 @@ export async function startRoundRobinProxy(ports: readonly number[]): Promise<Ro
         path: incoming.url,
         headers: { ...incoming.headers, 'x-forwarded-for': incoming.socket.remoteAddress ?? '' },
       },
-      (answer) => {
+      (response) => {
         if (port !== undefined) answered.set(port, (answered.get(port) ?? 0) + 1);
-        outgoing.writeHead(answer.statusCode ?? 502, answer.rawHeaders);
-        answer.pipe(outgoing);
+        outgoing.writeHead(response.statusCode ?? 502, response.rawHeaders);
+        response.pipe(outgoing);
       },
     );
     upstream.once('error', () => {

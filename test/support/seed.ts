@@ -31,7 +31,7 @@ export interface Tenant {
   readonly imageId: string;
   readonly overlayId: string;
   /** Seals a payload of this tenant; members given last win. */
-  seal(claims?: Readonly<Record<string, unknown>>): string;
+  sign(claims?: Readonly<Record<string, unknown>>): string;
   /** The path of the tenant's image under a token with these claims. */
   path(claims?: Readonly<Record<string, unknown>>): string;
   /** The path of the tenant's image under a token with these steps. */
@@ -67,15 +67,15 @@ export async function createTenant(service: Service, rows: TenantRows): Promise<
     public_id: rows.overlayPublicId,
   });
   const { id: keyId, secret } = issuer.key;
-  const seal: Tenant['seal'] = (claims = {}) => sealWith(secret, { iss: issuer.id, ...claims });
-  const path: Tenant['path'] = (claims) => `/images/${image.id}?token=${seal(claims)}`;
+  const sign: Tenant['sign'] = (claims = {}) => signWith(secret, { iss: issuer.id, ...claims });
+  const path: Tenant['path'] = (claims) => `/images/${image.id}?token=${sign(claims)}`;
   return {
     issuerId: issuer.id,
     keyId,
     secret,
     imageId: image.id,
     overlayId: overlay.id,
-    seal,
+    sign: sign,
     path,
     steps: (...transformations) => path({ transformations }),
   };
@@ -87,7 +87,7 @@ export function createSeedTenant(service: Service): Promise<Tenant> {
 }
 
 /** Seals a payload as the seed's token is: HS256, no `kid`, members in the order given. */
-export function sealWith(
+export function signWith(
   secret: string,
   payload: Readonly<Record<string, unknown>> & { iss: string },
 ): string {
@@ -99,7 +99,7 @@ export function sealWith(
 
 /** A write over the admin API that must succeed. */
 export async function post<T>(service: Service, path: string, body: unknown): Promise<T> {
-  const answer = await service.admin('POST', path, body);
-  if (answer.status !== 201) throw new Error(`POST ${path} answered ${answer.status} ${answer.text}`);
-  return answer.json() as T;
+  const response = await service.admin('POST', path, body);
+  if (response.status !== 201) throw new Error(`POST ${path} answered ${response.status} ${response.text}`);
+  return response.json() as T;
 }

@@ -4,7 +4,7 @@ import { built } from './built.js';
 import { findFreePort } from './postgres-server.js';
 
 /** What a process left when it was gone. */
-export interface Ended {
+export interface ProcessExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
@@ -17,9 +17,9 @@ export interface ServiceProcess {
   readonly port: number;
   readonly url: string;
   /** What it has written so far. */
-  readonly output: () => Pick<Ended, 'stdout' | 'stderr'>;
+  readonly output: () => Pick<ProcessExit, 'stdout' | 'stderr'>;
   readonly kill: (signal: NodeJS.Signals) => void;
-  readonly ended: Promise<Ended>;
+  readonly exited: Promise<ProcessExit>;
 }
 
 type Variables = Readonly<Record<string, string>>;
@@ -42,7 +42,7 @@ export function spawnBuilt(
     pid: child.pid ?? 0,
     output: () => ({ ...output }),
     kill: (signal) => child.kill(signal),
-    ended: new Promise((resolve, reject) => {
+    exited: new Promise((resolve, reject) => {
       child.once('error', reject);
       child.once('close', (code, signal) => {
         resolve({ code, signal, ...output });
@@ -60,8 +60,8 @@ export async function startServiceProcess(
   const port = await findFreePort();
   const spawned = spawnBuilt(program, { ...variables, PORT: String(port) }, args, node);
   const url = `http://127.0.0.1:${port}`;
-  const failed = spawned.ended.then((ended): never => {
-    throw new Error(`The service did not start: ${JSON.stringify(ended)}`);
+  const failed = spawned.exited.then((exited): never => {
+    throw new Error(`The service did not start: ${JSON.stringify(exited)}`);
   });
   for (;;) {
     const tried = fetch(`${url}/health/live`).catch(() => null);
@@ -83,7 +83,7 @@ export async function ownProcess(
   const service = await startServiceProcess(variables, program);
   onTestFinished(async () => {
     service.kill('SIGKILL');
-    await service.ended;
+    await service.exited;
   });
   return service;
 }

@@ -3,9 +3,10 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { createApp, type AppBounds } from '../../src/app.js';
 import { loadEmbeddedSecrets } from '../../src/platform/config/embedded-secrets.js';
 import { readEnvironment } from '../../src/platform/config/environment.js';
-import { Holdings } from './holdings.js';
-import { request, type Answer } from './http.js';
-import type { Approval, ParsedLocation } from './location-parser.js';
+import { request, type HttpResponse } from './http.js';
+import type { AllowedLocation, ParsedLocation } from './location-parser.js';
+import { assertAllowed, type ImageRequest } from './model/assert-allowed.js';
+import { ReferenceModel } from './model/reference-model.js';
 import { requireBuild } from './require-build.js';
 import { createTestDatabase, type TestDatabase } from './test-database.js';
 import { readDefaultPolicy } from '../../src/policy/recommended-policy.js';
@@ -38,7 +39,7 @@ export const NO_PRESSURE = {
 };
 
 /** How an image is asked for, beside its path. */
-export interface Asking {
+export interface RequestOptions {
   readonly method?: 'GET' | 'HEAD';
   readonly headers?: Readonly<Record<string, string>>;
   /** Where the Location must point; by the settings and the Host header when absent. */
@@ -46,7 +47,7 @@ export interface Asking {
 }
 
 /** An answer to a request for an image, its Location approved. */
-export interface ImageAnswer extends Answer {
+export interface ImageResponse extends HttpResponse {
   /** The Location taken apart; null where there is none. */
   readonly shown: ParsedLocation | null;
 }
@@ -56,15 +57,15 @@ export interface Service {
   readonly app: NestFastifyApplication;
   readonly url: string;
   readonly port: number;
-  /** What the admin API has given so far. */
-  readonly holdings: Holdings;
+  /** The rows that the admin API has created so far. */
+  readonly model: ReferenceModel;
   /** A request of the admin API. */
-  admin(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
-  get(path: string, headers?: Record<string, string>): Promise<Answer>;
-  /** Asks for an image. @throws where a Location is not approved: the test above all tests (threats.md). */
-  image(path: string, asking?: Asking): Promise<ImageAnswer>;
-  /** Approves a Location that came in a body. */
-  approve(location: string, pathId: string, token?: string): ParsedLocation;
+  admin(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<HttpResponse>;
+  get(path: string, headers?: Record<string, string>): Promise<HttpResponse>;
+  /** Requests an image. @throws if the Location is not allowed: the central check (threats.md). */
+  image(path: string, options?: RequestOptions): Promise<ImageResponse>;
+  /** Checks a Location that a body contains. */
+  assertAllowed(location: string, pathId: string, token?: string): ParsedLocation;
   close(): Promise<void>;
 }
 
@@ -87,43 +88,43 @@ export async function startService(
   await app.listen(environment.port, environment.host);
   const url = await app.getUrl();
   const port = Number(new URL(url).port);
-  const holdings = new Holdings({
-    signature: (variables['CLOUDINARY_SIGNATURE'] ?? 'sha1') as Approval['signature'] & string,
+  const model = new ReferenceModel();
+  const signing = {
+    signature: (variables['CLOUDINARY_SIGNATURE'] ?? 'sha1') as NonNullable<AllowedLocation['signature']>,
     authTokenKey: variables['CLOUDINARY_AUTH_TOKEN_KEY'],
-  });
+  };
   const prefixOf = (origin: string): string =>
     variables['DELIVERY_MODE'] === 'cloudinary' ? '' : `${origin}/assets/blank.jpg`;
   return {
     app,
     url,
     port,
-    holdings,
+    model,
     get: (path, headers = {}) => request({ port, path, headers }),
     image: async (path, { method = 'GET', headers = {}, origin } = {}) => {
-      const answer = await request({ port, path, method, headers });
-      const { location } = answer.headers;
-      if (location === undefined) return { ...answer, shown: null };
-      const asked = readAsked(path);
+      const response = await request({ port, path, method, headers });
+      const { location } = response.headers;
+      if (location === undefined) return { ...response, shown: null };
       const reachedBy =
         origin ?? variables['PUBLIC_URL'] ?? `http://${headers['host'] ?? `127.0.0.1:${port}`}`;
-      return { ...answer, shown: holdings.approve(location, asked, prefixOf(reachedBy)) };
+      const allowed = { ...signing, prefix: prefixOf(reachedBy) };
+      return { ...response, shown: assertAllowed(model, location, parseImageRequest(path), allowed) };
     },
-    approve: (location, pathId, token) =>
-      holdings.approve(
-        location,
-        { pathId, token },
-        location.startsWith('https://res.cloudinary.com') ? '' : prefixOf(`http://127.0.0.1:${port}`),
-      ),
+    assertAllowed: (location, pathId, token) => {
+      const isBare = location.startsWith('https://res.cloudinary.com');
+      const prefix = isBare ? '' : prefixOf(`http://127.0.0.1:${port}`);
+      return assertAllowed(model, location, { pathId, token }, { ...signing, prefix });
+    },
     admin: async (method, path, body, headers = {}) => {
-      const answer = await request({
+      const response = await request({
         port,
         path: `/admin${path}`,
         method,
         headers: { authorization: `Bearer ${ADMIN_KEY}`, ...headers },
         body,
       });
-      holdings.note(method, path, answer);
-      return answer;
+      model.record(method, path, response);
+      return response;
     },
     close: async () => {
       await app.close();
@@ -132,12 +133,12 @@ export async function startService(
   };
 }
 
-/** What a path asks for, read by the URL's own rules. */
-export function readAsked(path: string): { pathId: string; token?: string } {
+/** Parses the path and query of a request for an image by the rules of URLs. */
+export function parseImageRequest(path: string): ImageRequest {
   const mark = path.indexOf('?');
   const [before, query] = mark < 0 ? [path, ''] : [path.slice(0, mark), path.slice(mark + 1)];
   const tokens = new URLSearchParams(query).getAll('token');
   const pathId = decodeURIComponent(before.split('/')[2] ?? '');
-  // No answer to several tokens can be approved.
+  // Several tokens become one invalid token: no Location is allowed for it.
   return { pathId, ...(tokens.length === 0 ? {} : { token: tokens.join(' ') }) };
 }

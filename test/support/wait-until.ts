@@ -5,11 +5,11 @@ const PAUSE = 20;
 /** Asks again and again until the answer is yes. @throws after a deadline. */
 export async function waitUntil(
   what: string,
-  isSo: () => Promise<boolean> | boolean,
+  condition: () => Promise<boolean> | boolean,
   deadline = DEADLINE,
 ): Promise<void> {
   const end = performance.now() + deadline;
-  while (!(await isSo())) {
+  while (!(await condition())) {
     if (performance.now() > end) throw new Error(`It never came to be that ${what}`);
     await new Promise((resolve) => setTimeout(resolve, PAUSE));
   }

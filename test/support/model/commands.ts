@@ -1,16 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import type { Answer } from '../http.js';
-import { type ExpectedAnswer, type Model, NOBODY, type PlannedRequest } from './model.js';
-import { type ModelAsking, predictDelivery, type Prediction, sealModelToken } from './predict-delivery.js';
+import type { HttpResponse } from '../http.js';
+import { type ExpectedResponse, type AdminModel, UNKNOWN_ID, type PlannedRequest } from './admin-model.js';
+import { type ModelRequest, predict, type Prediction, signModelToken } from './predict.js';
 import {
   type Algorithm,
   ALGORITHMS,
   type ModelKey,
   type ModelPolicy,
   type ModelStep,
-  MOMENTS,
+  TIMES,
 } from './rows.js';
 
 /** The service that is compared with the model. */
@@ -19,17 +19,17 @@ export interface Real {
   readonly seen: Set<string>;
   /** What stands before a signed URL in a Location. */
   readonly prefix: string;
-  send(method: string, path: string, body?: unknown): Promise<Answer>;
-  admin(method: string, path: string, body?: unknown): Promise<Answer>;
+  send(method: string, path: string, body?: unknown): Promise<HttpResponse>;
+  admin(method: string, path: string, body?: unknown): Promise<HttpResponse>;
 }
 
-export type ModelCommand = fc.AsyncCommand<Model, Real>;
+export type ModelCommand = fc.AsyncCommand<AdminModel, Real>;
 
 /** A write whose rows are chosen when it is carried out: an arbitrary knows no rows. */
 interface Write {
   readonly name: string;
   readonly input: unknown;
-  readonly plan: (model: Model) => PlannedRequest;
+  readonly plan: (model: AdminModel) => PlannedRequest;
 }
 
 // Numbers that choose a row of those there are; now and then one of somebody else, or of nobody.
@@ -43,32 +43,32 @@ function choose<T>(number: number, own: readonly T[], all: readonly T[]): T | un
   return rows[number % Math.max(1, rows.length)];
 }
 
-const chooseIssuer = (model: Model, number: number): string => {
+const chooseIssuer = (model: AdminModel, number: number): string => {
   const all = [...model.known.issuers];
-  return choose(number, [...model.issuers.keys()], all) ?? NOBODY;
+  return choose(number, [...model.issuers.keys()], all) ?? UNKNOWN_ID;
 };
-const chooseKey = (model: Model, issuerId: string, number: number): ModelKey | undefined => {
+const chooseKey = (model: AdminModel, issuerId: string, number: number): ModelKey | undefined => {
   const all = [...model.known.keys];
   const own = all.filter((key) => key.issuer_id === issuerId);
   return choose(number, number % 5 === 0 ? own : model.keysOf(issuerId), all);
 };
-const chooseImage = (model: Model, issuerId: string | null, number: number): string => {
+const chooseImage = (model: AdminModel, issuerId: string | null, number: number): string => {
   const gone = [...model.deletedImages.values()];
   const own = [...model.images.values(), ...gone].filter((row) => row.issuer_id === issuerId);
-  return choose(number, own.map(idOf), [...model.known.images]) ?? NOBODY;
+  return choose(number, own.map(idOf), [...model.known.images]) ?? UNKNOWN_ID;
 };
-const chooseOverlay = (model: Model, issuerId: string | null, number: number): string =>
+const chooseOverlay = (model: AdminModel, issuerId: string | null, number: number): string =>
   choose(number, issuerId === null ? [...model.overlays.keys()] : model.overlaysOf(issuerId).map(idOf), [
     ...model.known.overlays,
-  ]) ?? NOBODY;
-const choosePublic = (model: Model, number: number): string => {
+  ]) ?? UNKNOWN_ID;
+const choosePublic = (model: AdminModel, number: number): string => {
   const all = [...model.images.values(), ...model.deletedImages.values()];
   const open = all.filter(({ access }) => access === 'public').map(idOf);
-  return choose(number, open, [...model.known.images]) ?? NOBODY;
+  return choose(number, open, [...model.known.images]) ?? UNKNOWN_ID;
 };
 const idOf = ({ id }: { readonly id: string }): string => id;
 
-const often = <T>(usual: T, ...others: readonly T[]): fc.Arbitrary<T> =>
+const usually = <T>(usual: T, ...others: readonly T[]): fc.Arbitrary<T> =>
   fc.oneof(
     { weight: 5, arbitrary: fc.constant(usual) },
     { weight: 1, arbitrary: fc.constantFrom(...others) },
@@ -78,13 +78,13 @@ const change = <T>(members: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrar
   fc.record(members, { requiredKeys: [] }) as fc.Arbitrary<Partial<T>>;
 
 const deliveryType = fc.constantFrom('authenticated', 'private', 'upload');
-const algorithm = often<Algorithm>('HS256', 'HS384', 'HS512');
+const algorithm = usually<Algorithm>('HS256', 'HS384', 'HS512');
 const publicId = fc.constantFrom('a', 'b', 'c', 'd/e');
 /** The callers' own: two issuers may well have the same. */
 const secret = fc.constantFrom(undefined, undefined, 'x'.repeat(32), 'y'.repeat(40));
-const notBefore = often(null, MOMENTS.longAgo, MOMENTS.past, MOMENTS.future);
-const keyStart = often(null, MOMENTS.longAgo, MOMENTS.past, MOMENTS.future);
-const keyEnd = often(null, MOMENTS.past, MOMENTS.future);
+const notBefore = usually(null, TIMES.longAgo, TIMES.past, TIMES.future);
+const keyStart = usually(null, TIMES.longAgo, TIMES.past, TIMES.future);
+const keyExpiry = usually(null, TIMES.past, TIMES.future);
 
 /** A step before its overlay is chosen. */
 type StepInput = ModelStep & { readonly layer?: number };
@@ -110,7 +110,7 @@ const ownStep: fc.Arbitrary<StepInput> = fc.oneof(
   },
 );
 
-function chooseStep(model: Model, issuerId: string, { layer, ...step }: StepInput): ModelStep {
+function chooseStep(model: AdminModel, issuerId: string, { layer, ...step }: StepInput): ModelStep {
   if (layer === undefined) return step;
   return { overlay: chooseOverlay(model, issuerId, layer), flags: 'no_overflow' };
 }
@@ -154,7 +154,7 @@ const policy: fc.Arbitrary<PolicyInput> = fc
   .array(policyMember, { maxLength: 3 })
   .map((members) => Object.assign({}, ...members) as PolicyInput);
 
-function choosePolicy(model: Model, issuerId: string, input: PolicyInput): ModelPolicy {
+function choosePolicy(model: AdminModel, issuerId: string, input: PolicyInput): ModelPolicy {
   const { watermark, tint, card, placeholder, ...rest } = input;
   const layer = (number: number): ModelStep => chooseStep(model, issuerId, { layer: number });
   const mandatory = [
@@ -176,15 +176,15 @@ function choosePolicy(model: Model, issuerId: string, input: PolicyInput): Model
 const write = <T>(
   name: string,
   members: { [K in keyof T]: fc.Arbitrary<T[K]> },
-  plan: (model: Model, input: T) => PlannedRequest,
+  plan: (model: AdminModel, input: T) => PlannedRequest,
 ): fc.Arbitrary<Write> =>
   fc.record<T>(members).map((input) => ({ name, input, plan: (model) => plan(model, input) }));
 
 /** A new id, or now and then one that was used before. */
 const idFor = (number: number, known: Iterable<string>): string =>
   (number >= FOREIGN ? [...known][number % 7] : undefined) ?? randomUUID();
-const assetOf = (model: Model, name: string): string => `${model.name}/${name}`;
-const withoutNothing = <T extends object>(body: T): { [K in keyof T]: Exclude<T[K], undefined> } =>
+const assetOf = (model: AdminModel, name: string): string => `${model.name}/${name}`;
+const omitUndefined = <T extends object>(body: T): { [K in keyof T]: Exclude<T[K], undefined> } =>
   Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]: Exclude<T[K], undefined>;
   };
@@ -192,7 +192,7 @@ const withoutNothing = <T extends object>(body: T): { [K in keyof T]: Exclude<T[
 const issuerWrites = fc.oneof(
   write(
     'createIssuer',
-    { id: choice, disabled: often(false, true), delivery_format: often('jpg', 'png') },
+    { id: choice, disabled: usually(false, true), delivery_format: usually('jpg', 'png') },
     (model, { id, ...row }) => model.createIssuer({ ...row, id: idFor(id, model.known.issuers), policy: {} }),
   ),
   {
@@ -202,7 +202,7 @@ const issuerWrites = fc.oneof(
       {
         issuer: choice,
         change: change({
-          disabled: often(false, true),
+          disabled: usually(false, true),
           delivery_format: fc.constantFrom('jpg', 'png'),
           not_before: notBefore,
         }),
@@ -227,26 +227,26 @@ const keyWrites = fc.oneof(
     weight: 2,
     arbitrary: write(
       'createKey',
-      { issuer: choice, algorithm, secret, not_before: keyStart, not_after: keyEnd },
-      (model, { issuer, ...given }) => model.createKey(chooseIssuer(model, issuer), withoutNothing(given)),
+      { issuer: choice, algorithm, secret, not_before: keyStart, not_after: keyExpiry },
+      (model, { issuer, ...fields }) => model.createKey(chooseIssuer(model, issuer), omitUndefined(fields)),
     ),
   },
   write(
     'updateKey',
-    { issuer: choice, key: choice, change: change({ not_before: keyStart, not_after: keyEnd }) },
+    { issuer: choice, key: choice, change: change({ not_before: keyStart, not_after: keyExpiry }) },
     (model, { issuer, key, change }) => {
       const id = chooseIssuer(model, issuer);
-      return model.updateKey(id, chooseKey(model, id, key)?.id ?? NOBODY, change);
+      return model.updateKey(id, chooseKey(model, id, key)?.id ?? UNKNOWN_ID, change);
     },
   ),
   write('revokeKey', { issuer: choice, key: choice }, (model, { issuer, key }) => {
     const id = chooseIssuer(model, issuer);
-    return model.revokeKey(id, chooseKey(model, id, key)?.id ?? NOBODY);
+    return model.revokeKey(id, chooseKey(model, id, key)?.id ?? UNKNOWN_ID);
   }),
 );
 
 const version = fc.integer({ min: 1, max: 3 });
-const access = often('token', 'public');
+const access = usually('token', 'public');
 const imageWrites = fc.oneof(
   {
     weight: 3,
@@ -321,7 +321,7 @@ const revocationWrites = fc.oneof(
       {
         issuer: choice,
         name: fc.oneof(fc.record({ jti: name }), fc.record({ session_id: name })),
-        until: fc.constantFrom(null, MOMENTS.future, MOMENTS.future + 60),
+        until: fc.constantFrom(null, TIMES.future, TIMES.future + 60),
       },
       (model, { issuer, name, until }) => model.revoke(chooseIssuer(model, issuer), name, until),
     ),
@@ -329,7 +329,7 @@ const revocationWrites = fc.oneof(
   write('restore', { issuer: choice, revocation: choice }, (model, { issuer, revocation }) => {
     const id = chooseIssuer(model, issuer);
     const own = model.revocationsOf(id).map(idOf);
-    return model.restore(id, choose(revocation, own, [...model.known.revocations]) ?? NOBODY);
+    return model.restore(id, choose(revocation, own, [...model.known.revocations]) ?? UNKNOWN_ID);
   }),
 );
 
@@ -342,7 +342,7 @@ const writes = fc.oneof(
 );
 
 /** A request for an image before its rows are chosen. */
-const askingInput = fc.record({
+const requestInput = fc.record({
   image: choice,
   width: fc.constantFrom(null, 120),
   token: fc.option(
@@ -350,28 +350,28 @@ const askingInput = fc.record({
       issuer: choice,
       key: choice,
       kid: fc.constantFrom('none', 'none', 'own', 'other'),
-      algorithm: often<Algorithm | null>(null, ...ALGORITHMS),
-      binding: often('path', 'claim', 'claim and name', 'list', 'others', 'name', 'id', 'imageId'),
-      exp: often<number | undefined>(MOMENTS.future, undefined, MOMENTS.past),
-      iat: often<number | undefined>(MOMENTS.lately, undefined, MOMENTS.early),
-      jti: often(undefined, 'one', 'two'),
-      session_id: often(undefined, 'one', 'two'),
+      algorithm: usually<Algorithm | null>(null, ...ALGORITHMS),
+      binding: usually('path', 'claim', 'claim and name', 'list', 'others', 'name', 'id', 'imageId'),
+      exp: usually<number | undefined>(TIMES.future, undefined, TIMES.past),
+      iat: usually<number | undefined>(TIMES.recent, undefined, TIMES.early),
+      jti: usually(undefined, 'one', 'two'),
+      session_id: usually(undefined, 'one', 'two'),
       steps: fc.array(ownStep, { maxLength: 3 }),
       sharinpix: fc.constantFrom({}, {}, { download: false }, { original: true }),
     }),
     { freq: 6 },
   ),
 });
-type AskingInput = typeof askingInput extends fc.Arbitrary<infer T> ? T : never;
+type RequestInput = typeof requestInput extends fc.Arbitrary<infer T> ? T : never;
 
-function chooseAsking(model: Model, { image, width, token }: AskingInput): ModelAsking {
+function chooseRequest(model: AdminModel, { image, width, token }: RequestInput): ModelRequest {
   if (token === null) return { pathId: choosePublic(model, image), token: null, width };
   const issuerId = chooseIssuer(model, token.issuer);
   const key = chooseKey(model, issuerId, token.key);
   const imageId = chooseImage(model, issuerId, image);
   const other = chooseKey(model, issuerId, token.key + 1);
   const kid = { none: undefined, own: key?.id, other: other?.id }[token.kid];
-  const bound = { claim: imageId, 'claim and name': imageId, list: [NOBODY, imageId], others: [NOBODY] };
+  const bound = { claim: imageId, 'claim and name': imageId, list: [UNKNOWN_ID, imageId], others: [UNKNOWN_ID] };
   const { exp, iat, jti, session_id, steps, sharinpix } = token;
   return {
     pathId: token.binding.endsWith('name') ? 'photo.jpg' : imageId,
@@ -380,7 +380,7 @@ function chooseAsking(model: Model, { image, width, token }: AskingInput): Model
       key: key ?? { secret: 'nobody’s secret' },
       algorithm: token.algorithm ?? key?.algorithm ?? 'HS256',
       ...(kid === undefined ? {} : { kid }),
-      claims: withoutNothing({
+      claims: omitUndefined({
         iss: issuerId,
         image_id: (bound as Record<string, string | string[] | undefined>)[token.binding],
         id: token.binding === 'id' ? imageId : undefined,
@@ -396,9 +396,9 @@ function chooseAsking(model: Model, { image, width, token }: AskingInput): Model
   };
 }
 
-function pathOf({ pathId, token, width }: ModelAsking, what = ''): string {
+function pathOf({ pathId, token, width }: ModelRequest, what = ''): string {
   const query = new URLSearchParams({
-    ...(token === null ? {} : { token: sealModelToken(token) }),
+    ...(token === null ? {} : { token: signModelToken(token) }),
     ...(width === null ? {} : { width: String(width) }),
   });
   return `/images/${pathId}${what}?${query.toString()}`;
@@ -409,42 +409,42 @@ const VOLATILE = new Set(
 ); // prettier-ignore
 
 /** A row's members but those that only the service can tell. */
-function settled(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(settled);
+function withoutVolatile(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutVolatile);
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
     Object.entries(value)
       .filter(([member]) => !VOLATILE.has(member))
-      .map(([member, each]: [string, unknown]) => [member, settled(each)]),
+      .map(([member, each]: [string, unknown]) => [member, withoutVolatile(each)]),
   );
 }
 
-function checkAnswer(answer: Answer, { status, code, body }: ExpectedAnswer): void {
-  const read = answer.text === '' ? undefined : answer.json();
-  const got = { status: answer.status, code: (read as { code?: string } | undefined)?.code };
+function checkResponse(response: HttpResponse, { status, code, body }: ExpectedResponse): void {
+  const read = response.text === '' ? undefined : response.json();
+  const got = { status: response.status, code: (read as { code?: string } | undefined)?.code };
   expect(got).toStrictEqual({ status, code });
   // A new revocation's id is the service's to choose.
-  if (body !== undefined) expect(settled(read)).toStrictEqual({ id: (read as { id: string }).id, ...body });
+  if (body !== undefined) expect(withoutVolatile(read)).toStrictEqual({ id: (read as { id: string }).id, ...body });
 }
 
 /** Carries a request out over HTTP and compares the answer with the model's. */
-export async function carryOut(
+export async function sendAndCheck(
   real: Real,
   { method, path, body, expected, learn }: PlannedRequest,
 ): Promise<void> {
-  const answer = await real.admin(method, path, body);
-  checkAnswer(answer, expected);
-  if (answer.status === 201) learn?.(answer.json());
+  const response = await real.admin(method, path, body);
+  checkResponse(response, expected);
+  if (response.status === 201) learn?.(response.json());
 }
 
 /** What a redirect showed, in a prediction's terms. */
-function readRedirect({ seen }: Real, answer: Answer): object {
-  const { status, headers } = answer;
+function readRedirect({ seen }: Real, response: HttpResponse): object {
+  const { status, headers } = response;
   if (status === 302) {
     seen.add('302');
     return { status, location: headers.location, cacheControl: headers['cache-control'] };
   }
-  const { code, rule } = answer.json() as { code: string; rule?: string };
+  const { code, rule } = response.json() as { code: string; rule?: string };
   seen.add(`${status} ${code}`);
   return { status, code, ...(rule === undefined ? {} : { rule }) };
 }
@@ -455,13 +455,13 @@ function redirectOf(real: Real, prediction: Prediction): object {
   return { status: 302, location: `${real.prefix}${url}`, cacheControl };
 }
 
-function checkExplanation(real: Real, answer: Answer, prediction: Prediction): void {
+function checkExplanation(real: Real, response: HttpResponse, prediction: Prediction): void {
   if (!('url' in prediction)) {
-    expect(readRedirect(real, answer)).toStrictEqual(prediction);
+    expect(readRedirect(real, response)).toStrictEqual(prediction);
     return;
   }
   const { imageId, placeholderId, issuerId, keyIds, url } = prediction;
-  expect([answer.status, answer.json()]).toMatchObject([
+  expect([response.status, response.json()]).toMatchObject([
     200,
     {
       image_id: imageId,
@@ -478,9 +478,9 @@ function checkExplanation(real: Real, answer: Answer, prediction: Prediction): v
 async function readList(real: Real, path: string): Promise<unknown[]> {
   const items: unknown[] = [];
   for (let cursor: string | null = ''; cursor !== null;) {
-    const answer = await real.admin('GET', `${path}limit=2${cursor === '' ? '' : `&cursor=${cursor}`}`);
-    expect(answer.status).toBe(200);
-    const page = answer.json() as { items: unknown[]; next_cursor: string | null };
+    const response = await real.admin('GET', `${path}limit=2${cursor === '' ? '' : `&cursor=${cursor}`}`);
+    expect(response.status).toBe(200);
+    const page = response.json() as { items: unknown[]; next_cursor: string | null };
     items.push(...page.items);
     cursor = page.next_cursor;
   }
@@ -490,7 +490,7 @@ async function readList(real: Real, path: string): Promise<unknown[]> {
 const command = <T>(
   title: string,
   input: fc.Arbitrary<T>,
-  run: (model: Model, real: Real, input: T) => Promise<void>,
+  run: (model: AdminModel, real: Real, input: T) => Promise<void>,
 ): fc.Arbitrary<ModelCommand> =>
   input.map((value) => ({
     check: () => true,
@@ -498,36 +498,36 @@ const command = <T>(
     toString: () => `${title} ${JSON.stringify(value)}`,
   }));
 
-const writing = command('write', writes, (model, real, { plan }) => carryOut(real, plan(model)));
+const writing = command('write', writes, (model, real, { plan }) => sendAndCheck(real, plan(model)));
 
-const redirect = command('redirect', askingInput, async (model, real, input) => {
-  const asking = chooseAsking(model, input);
-  const answer = await real.send('GET', pathOf(asking));
-  expect(readRedirect(real, answer)).toStrictEqual(redirectOf(real, predictDelivery(model, asking)));
+const redirect = command('redirect', requestInput, async (model, real, input) => {
+  const request = chooseRequest(model, input);
+  const response = await real.send('GET', pathOf(request));
+  expect(readRedirect(real, response)).toStrictEqual(redirectOf(real, predict(model, request)));
 });
 
-const explain = command('explain', askingInput, async (model, real, input) => {
-  const asking = chooseAsking(model, input);
-  const answer = await real.send('GET', pathOf(asking, '/explain'));
-  checkExplanation(real, answer, predictDelivery(model, asking));
+const explain = command('explain', requestInput, async (model, real, input) => {
+  const request = chooseRequest(model, input);
+  const response = await real.send('GET', pathOf(request, '/explain'));
+  checkExplanation(real, response, predict(model, request));
 });
 
 const deliver = command(
   'deliver',
-  fc.array(askingInput, { minLength: 1, maxLength: 3 }),
+  fc.array(requestInput, { minLength: 1, maxLength: 3 }),
   async (model, real, inputs) => {
-    const askings = inputs.map((input) => ({ ...chooseAsking(model, input), width: null }));
-    const answer = await real.send('POST', '/deliveries', {
-      deliveries: askings.map(({ pathId, token }) => ({
+    const requests = inputs.map((input) => ({ ...chooseRequest(model, input), width: null }));
+    const response = await real.send('POST', '/deliveries', {
+      deliveries: requests.map(({ pathId, token }) => ({
         image_id: pathId,
-        ...(token === null ? {} : { token: sealModelToken(token) }),
+        ...(token === null ? {} : { token: signModelToken(token) }),
       })),
     });
-    expect([answer.status, answer.json()]).toMatchObject([
+    expect([response.status, response.json()]).toMatchObject([
       200,
       {
-        deliveries: askings.map((asking) => {
-          const predicted = predictDelivery(model, asking);
+        deliveries: requests.map((request) => {
+          const predicted = predict(model, request);
           return 'url' in predicted
             ? { url: predicted.url, image_id: predicted.imageId }
             : { problem: predicted };
@@ -540,16 +540,16 @@ const deliver = command(
 /** Redirects while a write is under way show the rows before or after it; from then on, those after it. */
 const race = command(
   'race',
-  fc.record({ write: writes, asking: askingInput, times: fc.integer({ min: 1, max: 4 }) }),
-  async (model, real, { write: { plan }, asking: input, times }) => {
-    const asking = chooseAsking(model, input);
-    const before = predictDelivery(model, asking);
-    const asked = Array.from({ length: times }, () => real.send('GET', pathOf(asking)));
-    await carryOut(real, plan(model));
-    const after = predictDelivery(model, asking);
+  fc.record({ write: writes, request: requestInput, times: fc.integer({ min: 1, max: 4 }) }),
+  async (model, real, { write: { plan }, request: input, times }) => {
+    const request = chooseRequest(model, input);
+    const before = predict(model, request);
+    const pending = Array.from({ length: times }, () => real.send('GET', pathOf(request)));
+    await sendAndCheck(real, plan(model));
+    const after = predict(model, request);
     const either = [before, after].map((prediction) => redirectOf(real, prediction));
-    for (const answer of await Promise.all(asked)) expect(either).toContainEqual(readRedirect(real, answer));
-    expect(readRedirect(real, await real.send('GET', pathOf(asking)))).toStrictEqual(either[1]);
+    for (const response of await Promise.all(pending)) expect(either).toContainEqual(readRedirect(real, response));
+    expect(readRedirect(real, await real.send('GET', pathOf(request)))).toStrictEqual(either[1]);
   },
 );
 
@@ -566,7 +566,7 @@ const list = command(
       overlays: `/overlays?issuer_id=${id}&`,
       revocations: `/issuers/${id}/revocations?`,
     }[rows];
-    expect(settled(await readList(real, path))).toStrictEqual(model.listed(rows, id));
+    expect(withoutVolatile(await readList(real, path))).toStrictEqual(model.listed(rows, id));
   },
 );
 
@@ -579,7 +579,7 @@ const read = command(
       image: () => model.getImage(chooseImage(model, null, number)),
       overlay: () => model.getOverlay(chooseOverlay(model, null, number)),
     }[row]();
-    await carryOut(real, planned);
+    await sendAndCheck(real, planned);
   },
 );
 

@@ -1,4 +1,4 @@
-/** What the model knows of an issuer, an image, an overlay: plain rows, times in seconds since 1970. */
+/** Rows of the reference model, with the columns that a redirect depends on. Times are in seconds since 1970. */
 export interface ModelIssuer {
   readonly id: string;
   readonly disabled: boolean;
@@ -41,7 +41,7 @@ export type Algorithm = (typeof ALGORITHMS)[number];
 
 export type ModelStep = Readonly<Record<string, unknown>>;
 
-/** The members of a policy that the model plays with. */
+/** The members of a policy that the model implements. */
 export interface ModelPolicy {
   readonly base_chain?: readonly string[];
   readonly mandatory_steps?: readonly ModelStep[];
@@ -66,18 +66,18 @@ export interface ModelPolicy {
 }
 
 /**
- * Moments, in seconds since 1970, an hour and more apart: a run takes minutes, so what each means never changes
- * under it.
+ * Times in seconds since 1970, at least an hour apart except for `recent`: a run takes minutes, so whether each is
+ * past or future does not change during it.
  */
 const NOW = Math.floor(Date.now() / 1000);
-export const MOMENTS = {
+export const TIMES = {
   longAgo: NOW - 10_800,
   early: NOW - 7_200,
   past: NOW - 3_600,
-  lately: NOW - 60,
+  recent: NOW - 60,
   future: NOW + 7_200,
 } as const;
 
-/** As the admin API writes a moment. */
+/** A time as the admin API writes it. */
 export const isoOf = (seconds: number | null): string | null =>
   seconds === null ? null : new Date(seconds * 1000).toISOString();

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { ReferenceModel } from './reference-model.js';
 import {
   type Algorithm,
   isoOf,
@@ -7,25 +8,24 @@ import {
   type ModelKey,
   type ModelOverlay,
   type ModelPolicy,
-  type ModelRevocation,
 } from './rows.js';
 
-/** What an answer of the admin API must be. */
-export interface ExpectedAnswer {
+/** The response that the admin API must give. */
+export interface ExpectedResponse {
   readonly status: number;
-  /** Of a problem. */
+  /** The `code` of a problem. */
   readonly code?: string;
-  /** Of a row: its members but its times of creation and change. */
+  /** A row without `created_at` and `updated_at`. */
   readonly body?: Readonly<Record<string, unknown>>;
 }
 
-/** A request of the admin API, and its answer by the model, which has carried it out by then. */
+/** A request of the admin API that the model has applied, and the response that the service must give. */
 export interface PlannedRequest {
   readonly method: string;
   readonly path: string;
   readonly body?: unknown;
-  readonly expected: ExpectedAnswer;
-  /** Takes over what only the service can tell: ids and secrets that it makes. */
+  readonly expected: ExpectedResponse;
+  /** Records the ids and secrets that the service generates. */
   readonly learn?: (body: unknown) => void;
 }
 
@@ -38,29 +38,22 @@ interface NewKey {
 }
 
 const MAX_KEYS = 8;
-const DONE: ExpectedAnswer = { status: 204 };
-const problem = (status: number, code: string): ExpectedAnswer => ({ status, code });
+const DONE: ExpectedResponse = { status: 204 };
+const problem = (status: number, code: string): ExpectedResponse => ({ status, code });
 const NO_ISSUER = problem(404, 'issuer_not_found');
 const ID_TAKEN = problem(409, 'id_taken');
 const PUBLIC_ID_TAKEN = problem(409, 'public_id_taken');
 const INVALID = problem(422, 'invalid_request');
 
 /**
- * Pixseal in a few maps, without a database, a cache or a process: what the service is compared with. It carries out
- * each request at once, and says what the answer must be.
+ * Predicts the admin API: each method applies one request to the rows, and returns the request with the response that
+ * the service must give.
  */
-export class Model {
-  readonly issuers = new Map<string, ModelIssuer>();
-  readonly keys = new Map<string, ModelKey>();
-  readonly images = new Map<string, ModelImage>();
-  /** Rows that answer 410, until their issuer goes. */
-  readonly deletedImages = new Map<string, ModelImage>();
-  readonly overlays = new Map<string, ModelOverlay>();
-  readonly revocations = new Map<string, ModelRevocation>();
-  /** Issuers whose names no row has, by delivery type and public id: they alone can register them. */
+export class AdminModel extends ReferenceModel {
+  /** Issuers of deleted assets, by delivery type and public id: only they can register them again. */
   private readonly retained = new Map<string, string>();
 
-  /** Ids that were ever used, so that requests name rows that are gone too. */
+  /** All ids ever used, so that requests name deleted rows too. */
   readonly known = {
     issuers: new Set<string>(),
     keys: new Set<ModelKey>(),
@@ -69,17 +62,19 @@ export class Model {
     revocations: new Set<string>(),
   };
 
-  /** @param name Of all its issuers, and the folder of all its public ids: no other model has it. */
-  constructor(readonly name: string) {}
+  /** @param name The name of all its issuers and the folder of all its public ids, unique among models. */
+  constructor(readonly name: string) {
+    super();
+  }
 
   createIssuer({
     id,
-    ...given
+    ...fields
   }: Pick<ModelIssuer, 'id' | 'disabled' | 'delivery_format' | 'policy'>): PlannedRequest {
-    const body = { id, name: this.name, ...given };
+    const body = { id, name: this.name, ...fields };
     const request = { method: 'POST', path: '/issuers', body };
     if (this.issuers.has(id)) return { ...request, expected: ID_TAKEN };
-    const row = { id, ...given, not_before: null };
+    const row = { id, ...fields, not_before: null };
     this.issuers.set(id, row);
     this.known.issuers.add(id);
     return {
@@ -96,7 +91,7 @@ export class Model {
   }
 
   updateIssuer(id: string, change: Partial<Omit<ModelIssuer, 'id'>>): PlannedRequest {
-    const request = { method: 'PATCH', path: `/issuers/${id}`, body: withMoments(change) };
+    const request = { method: 'PATCH', path: `/issuers/${id}`, body: withIsoTimes(change) };
     const row = this.issuers.get(id);
     if (row === undefined) return { ...request, expected: NO_ISSUER };
     if (change.policy !== undefined && !this.hasRowsOf(id, change.policy))
@@ -112,27 +107,24 @@ export class Model {
     if (this.imagesOf(id).length + this.overlaysOf(id).length > 0) {
       return { ...request, expected: problem(409, 'issuer_not_empty') };
     }
-    this.issuers.delete(id);
-    for (const rows of [this.keys, this.deletedImages, this.revocations]) {
-      for (const row of rows.values()) if (row.issuer_id === id) rows.delete(row.id);
-    }
+    this.removeIssuer(id);
     return { ...request, expected: DONE };
   }
 
   createKey(
     issuerId: string,
-    given: Pick<ModelKey, 'algorithm' | 'not_before' | 'not_after'> & { readonly secret?: string },
+    fields: Pick<ModelKey, 'algorithm' | 'not_before' | 'not_after'> & { readonly secret?: string },
   ): PlannedRequest {
-    const request = { method: 'POST', path: `/issuers/${issuerId}/keys`, body: withMoments(given) };
+    const request = { method: 'POST', path: `/issuers/${issuerId}/keys`, body: withIsoTimes(fields) };
     if (!this.issuers.has(issuerId)) return { ...request, expected: NO_ISSUER };
     if (this.keysOf(issuerId).length >= MAX_KEYS)
       return { ...request, expected: problem(409, 'too_many_keys') };
-    if (!isOrdered(given)) return { ...request, expected: INVALID };
+    if (!isOrdered(fields)) return { ...request, expected: INVALID };
     return {
       ...request,
       expected: { status: 201 },
       learn: (made) => {
-        this.addKey(issuerId, made as NewKey, given);
+        this.addKey(issuerId, made as NewKey, fields);
       },
     };
   }
@@ -143,7 +135,7 @@ export class Model {
     change: Partial<Pick<ModelKey, 'not_before' | 'not_after'>>,
   ): PlannedRequest {
     const path = `/issuers/${issuerId}/keys/${keyId}`;
-    const request = { method: 'PATCH', path, body: withMoments(change) };
+    const request = { method: 'PATCH', path, body: withIsoTimes(change) };
     const key = this.findKey(issuerId, keyId);
     if ('status' in key) return { ...request, expected: key };
     const changed = { ...key, ...change };
@@ -173,7 +165,7 @@ export class Model {
   }
 
   updateImage(id: string, change: Partial<Omit<ModelImage, 'id' | 'issuer_id'>>): PlannedRequest {
-    const request = { method: 'PATCH', path: `/images/${id}`, body: withMoments(change) };
+    const request = { method: 'PATCH', path: `/images/${id}`, body: withIsoTimes(change) };
     const row = this.findImage(id);
     if ('status' in row) return { ...request, expected: row };
     const changed = { ...row, ...change };
@@ -188,8 +180,7 @@ export class Model {
     const request = { method: 'DELETE', path: `/images/${id}` };
     const row = this.findImage(id);
     if ('status' in row) return { ...request, expected: row };
-    this.images.delete(id);
-    this.deletedImages.set(id, row);
+    this.removeImage(id);
     this.retain(row, null);
     return { ...request, expected: DONE };
   }
@@ -237,9 +228,9 @@ export class Model {
     const before = this.revocationsOf(issuerId).find(
       ({ jti, session_id }) => jti === row.jti && session_id === row.session_id,
     );
-    // What is revoked already is never revoked for a shorter time.
-    const ends = before === undefined ? [expiresAt] : [before.expires_at, expiresAt];
-    const until = ends.includes(null) ? null : Math.max(...ends.map(Number));
+    // A repeated revocation never expires earlier than the first.
+    const expiries = before === undefined ? [expiresAt] : [before.expires_at, expiresAt];
+    const until = expiries.includes(null) ? null : Math.max(...expiries.map(Number));
     const id = before?.id;
     if (id !== undefined) this.revocations.set(id, { ...row, id, expires_at: until });
     return {
@@ -289,7 +280,7 @@ export class Model {
     return { method: 'GET', path: `/overlays/${id}`, expected };
   }
 
-  /** Rows that a list must have, whatever its pages, in their order. */
+  /** All rows of a list in order, whatever its page size. */
   listed(list: 'issuers' | 'images' | 'overlays' | 'revocations', issuerId: string): readonly object[] {
     const rows: readonly { readonly id: string }[] = {
       issuers: () => [...this.issuers.values()].map((row) => this.viewIssuer(row)),
@@ -301,20 +292,8 @@ export class Model {
     return rows.toSorted((a, b) => (a.id < b.id ? -1 : 1));
   }
 
-  keysOf(issuerId: string): readonly ModelKey[] {
-    return [...this.keys.values()].filter((key) => key.issuer_id === issuerId);
-  }
-
   imagesOf(issuerId: string): readonly ModelImage[] {
     return [...this.images.values()].filter((row) => row.issuer_id === issuerId);
-  }
-
-  overlaysOf(issuerId: string): readonly ModelOverlay[] {
-    return [...this.overlays.values()].filter((row) => row.issuer_id === issuerId);
-  }
-
-  revocationsOf(issuerId: string): readonly ModelRevocation[] {
-    return [...this.revocations.values()].filter((row) => row.issuer_id === issuerId);
   }
 
   private addKey(
@@ -331,23 +310,23 @@ export class Model {
     this.known.keys.add(key);
   }
 
-  private findKey(issuerId: string, keyId: string): ModelKey | ExpectedAnswer {
+  private findKey(issuerId: string, keyId: string): ModelKey | ExpectedResponse {
     if (!this.issuers.has(issuerId)) return NO_ISSUER;
     const key = this.keys.get(keyId);
     return key?.issuer_id === issuerId ? key : problem(404, 'key_not_found');
   }
 
-  private findImage(id: string): ModelImage | ExpectedAnswer {
-    const gone = this.deletedImages.has(id) ? problem(410, 'image_deleted') : problem(404, 'image_not_found');
-    return this.images.get(id) ?? gone;
+  private findImage(id: string): ModelImage | ExpectedResponse {
+    const missing = this.deletedImages.has(id) ? problem(410, 'image_deleted') : problem(404, 'image_not_found');
+    return this.images.get(id) ?? missing;
   }
 
-  /** A public id is one issuer's alone, and of one type there once among images and once among overlays. */
+  /** A public id belongs to one issuer; with one delivery type, to one image and one overlay. */
   private refuseAsset(
     row: ModelOverlay,
     rows: ReadonlyMap<string, ModelOverlay>,
     idTaken: boolean,
-  ): ExpectedAnswer | null {
+  ): ExpectedResponse | null {
     const { id, issuer_id, public_id, delivery_type } = row;
     const named = (each: ModelOverlay): boolean => each.public_id === public_id;
     const all = [...this.images.values(), ...this.overlays.values()].filter(named);
@@ -360,14 +339,14 @@ export class Model {
     return this.issuers.has(issuer_id) ? null : NO_ISSUER;
   }
 
-  /** A name without a row stays its issuer's. @param before Null for a new row. @param after Null for one that is gone. */
+  /** Keeps a deleted asset reserved for its issuer. @param before Null for a new row. @param after Null for a deleted row. */
   private retain(before: ModelOverlay | null, after: ModelOverlay | null): void {
-    const nameOf = (row: ModelOverlay): string => `${row.delivery_type} ${row.public_id}`;
-    if (after !== null) this.retained.delete(nameOf(after));
+    const referenceOf = (row: ModelOverlay): string => `${row.delivery_type} ${row.public_id}`;
+    if (after !== null) this.retained.delete(referenceOf(after));
     if (before === null) return;
     const rows = [...this.images.values(), ...this.overlays.values()];
-    if (!rows.some((row) => nameOf(row) === nameOf(before)))
-      this.retained.set(nameOf(before), before.issuer_id);
+    if (!rows.some((row) => referenceOf(row) === referenceOf(before)))
+      this.retained.set(referenceOf(before), before.issuer_id);
   }
 
   private hasRowsOf(issuerId: string, policy: ModelPolicy): boolean {
@@ -387,7 +366,7 @@ export class Model {
 }
 
 /** An id that no row has. */
-export const NOBODY = randomUUID();
+export const UNKNOWN_ID = randomUUID();
 
 function viewKey({ id, algorithm, not_before, not_after }: ModelKey): View {
   return { id, algorithm, not_before: isoOf(not_before), not_after: isoOf(not_after) };
@@ -401,8 +380,8 @@ function isOrdered({ not_before, not_after }: Pick<ModelKey, 'not_before' | 'not
   return not_before === null || not_after === null || not_before < not_after;
 }
 
-/** A body with its moments as the API has them. */
-function withMoments(body: object): object {
+/** A body with its times as the API writes them. */
+function withIsoTimes(body: object): object {
   return Object.fromEntries(
     Object.entries(body).map(([name, value]: [string, unknown]) =>
       name.startsWith('not_') ? [name, isoOf(value as number | null)] : [name, value],

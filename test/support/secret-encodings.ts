@@ -1,11 +1,11 @@
 /** Characters of a spelling below which it is no evidence: it may stand anywhere by chance. */
-const FEWEST = 8;
+const MIN_LENGTH = 8;
 
 /**
  * How a secret may be written down: as it is, hexadecimal, percent-encoded, and in base64 and base64url wherever it
  * begins in what was encoded.
  */
-export function spellingsOf(secret: string | Buffer): readonly string[] {
+export function encodingsOf(secret: string | Buffer): readonly string[] {
   const bytes = Buffer.from(secret);
   const hex = bytes.toString('hex');
   const inBase64 = [0, 1, 2].flatMap((offset) => {
@@ -28,7 +28,7 @@ export function spellingsOf(secret: string | Buffer): readonly string[] {
     hex.toUpperCase().replaceAll(/../g, '%$&'),
     ...inBase64,
   ];
-  return [...new Set(all)].filter((spelling) => spelling.length >= FEWEST);
+  return [...new Set(all)].filter((encoding) => encoding.length >= MIN_LENGTH);
 }
 
 /** Names of the secrets that a text holds, in whatever spelling. */
@@ -37,6 +37,6 @@ export function findSecrets(
   secrets: ReadonlyMap<string, readonly string[]>,
 ): readonly string[] {
   return [...secrets]
-    .filter(([, spellings]) => spellings.some((each) => text.includes(each)))
+    .filter(([, encodings]) => encodings.some((each) => text.includes(each)))
     .map(([name]) => name);
 }

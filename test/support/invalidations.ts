@@ -1,14 +1,14 @@
-import type { Answer } from './http.js';
+import type { HttpResponse } from './http.js';
 import type { Tenant } from './seed.js';
 import type { Service } from './service.js';
 
-type Ending = readonly [name: string, end: (service: Service, tenant: Tenant) => Promise<Answer>];
+type Invalidation = readonly [name: string, invalidate: (service: Service, tenant: Tenant) => Promise<HttpResponse>];
 
 /** The claims of a token that every one of `ENDINGS` ends. */
-export const ENDED_CLAIMS = { jti: 'one', session_id: 'one' } as const;
+export const INVALIDATED_CLAIMS = { jti: 'one', session_id: 'one' } as const;
 
 const change =
-  (method: string, path: (tenant: Tenant) => string, body?: () => object): Ending[1] =>
+  (method: string, path: (tenant: Tenant) => string, body?: () => object): Invalidation[1] =>
   (service, tenant) =>
     service.admin(method, path(tenant), body?.());
 const now = (): string => new Date().toISOString();
@@ -18,7 +18,7 @@ const key = ({ issuerId, keyId }: Tenant): string => `/issuers/${issuerId}/keys/
 const image = ({ imageId }: Tenant): string => `/images/${imageId}`;
 
 /** Everything by which an operator ends a tenant's token before its time. */
-export const ENDINGS: readonly Ending[] = [
+export const INVALIDATIONS: readonly Invalidation[] = [
   ['a jti', change('POST', revocations, () => ({ jti: 'one' }))],
   ['a session', change('POST', revocations, () => ({ session_id: 'one' }))],
   ['a key', change('DELETE', key)],
