@@ -98,7 +98,9 @@ describe('the OpenAPI document', () => {
 
   it('gives every problem a status of its own', () => {
     const described = operationsOf(document).flatMap((operation) =>
-      responsesOf(document, operation).flatMap(({ status, codes }) => codes.map((code) => `${status} ${code}`)),
+      responsesOf(document, operation).flatMap(({ status, codes }) =>
+        codes.map((code) => `${status} ${code}`),
+      ),
     );
     const known = Object.entries(PROBLEMS).flatMap(([code, { statuses }]) =>
       statuses.map((status) => `${status} ${code}`),

@@ -21,9 +21,9 @@ import { ADMIN_KEY, startService, type Service } from '../support/service.js';
 
 /** Requests of each operation. */
 const RUNS = Number(process.env['PIXSEAL_ADMIN_FUZZ_RUNS'] ?? 25);
-/** Rounds of as many requests, until one is answered well. */
+/** Rounds of as many requests, until one gets a 2xx. */
 const ROUNDS = 20;
-/** What any path may be answered with: an id with a slash in it, or none, is another path. */
+/** Statuses that any path may return: with an empty id, or one with a slash, it is another path. */
 const OF_PATHS = ['not_found', 'method_not_allowed', 'uri_too_long'];
 
 const document = await readApiDocument();
@@ -34,9 +34,9 @@ let service: Service;
 let tenant: Tenant;
 let publicImage: Tenant;
 let picture: Buffer;
-/** Keys that may do less. */
+/** Keys with fewer rights. */
 let weakKeys: string[];
-/** Sessions of the console: of the key that may do everything, and of those. */
+/** Console sessions of the unrestricted key, and of those. */
 let cookies: readonly [all: string, ...weak: string[]];
 
 beforeAll(async () => {
@@ -62,7 +62,7 @@ afterAll(async () => {
   await service.close();
 });
 
-/** What the console's own requests carry. */
+/** Headers of the console's own requests. */
 const OWN = { 'x-pixseal-console': '1', 'sec-fetch-site': 'same-origin' };
 
 /** @returns the session's cookie, as a browser sends it */
@@ -106,7 +106,7 @@ const KEY: Schema = {
   required: ['key'],
   properties: { key: { type: 'string', pattern: '^[\\x21-\\x7e]{1,512}$' } },
 };
-/** The page's own routes, which the API's document leaves out. */
+/** The pages' own routes, which are not in the API's document. */
 const OF_CONSOLE = (
   [
     ['get', { 200: session, 403: problems('cross_site_request') }],
@@ -130,7 +130,7 @@ const OF_CONSOLE = (
   return { path: '/console/session', method, operation };
 });
 
-/** Rows to name in paths, by the piece of the path before their id; made where they run out. */
+/** Ids for paths, by the path segment before them; created when the list is empty. */
 const rows = new Map<string, string[]>();
 const makers: Readonly<Record<string, () => Promise<{ id: string }>>> = {
   'admin-keys': () => post(service, '/admin-keys', { name: 'Fuzzed', scopes: ['read'] }),
@@ -165,7 +165,7 @@ async function rowOf(path: string, kind: string, index: number): Promise<string>
 
 /** One request, as plain data so that a counterexample can be read. */
 interface Fuzzed {
-  /** What stands for each id of the path: a number is one of the rows that there are. */
+  /** A value for each id of the path: a number selects an existing row. */
   readonly ids: Readonly<Record<string, number | string>>;
   readonly query: readonly (readonly [name: string, value: string])[];
   readonly headers: Readonly<Record<string, string>>;
@@ -174,21 +174,21 @@ interface Fuzzed {
 
 interface Body {
   readonly type: string;
-  /** Fields and files of a form, or text as it stands. */
+  /** Fields and files of a form, or raw text. */
   readonly content: string | readonly (readonly [name: string, value: string | Buffer])[];
 }
 
 const mostly = <T>(good: fc.Arbitrary<T>, other: fc.Arbitrary<T>): fc.Arbitrary<T> =>
   fc.oneof({ weight: 9, arbitrary: good }, { weight: 1, arbitrary: other });
-/** As it goes over the wire; an object whose own `toString` is none has no text of its own. */
+/** As sent on the wire; an object whose `toString` is not a function is sent as JSON. */
 const asText = (value: unknown): string =>
   typeof value === 'string' ? value.toWellFormed() : JSON.stringify(value);
 const hostileText = hostile.map(asText);
-/** What Node's client sends in a header. */
+/** Characters that Node's client can send in a header. */
 const asHeader = (text: string): string => text.replaceAll(/[^\x20-\x7e\t]/g, '\u00e9').slice(0, 1_000);
 const headerText = fc.string({ unit: 'binary-ascii', maxLength: 300 }).map(asHeader);
 
-/** Values that no schema tells: names of rows, and what another part of Pixseal judges. */
+/** Values that no schema describes: names of rows, and values checked by another part of Pixseal. */
 function knownMembers(): Record<string, fc.Arbitrary<unknown>> {
   const id = (...ids: string[]): fc.Arbitrary<string> =>
     mostly(fc.constantFrom(...ids, ...ids.map((each) => each.toUpperCase())), fc.uuid());
@@ -213,7 +213,7 @@ function knownMembers(): Record<string, fc.Arbitrary<unknown>> {
     key: fc.oneof(fc.constantFrom(ADMIN_KEY, ...weakKeys), fc.stringMatching(/^[\x21-\x7e]{1,512}$/)),
     issuer_id: id(tenant.issuerId),
     image_id: id(tenant.imageId, publicImage.imageId),
-    // Unassigned names cost most requests a refusal.
+    // Unknown names would make most requests fail.
     public_id: fc.oneof(
       fc.stringMatching(/^[a-z]{1,8}(\/[a-z0-9 ]{0,6}[a-z0-9]){0,3}$/),
       fc.string({ unit: 'grapheme', minLength: 1, maxLength: 255 }),
@@ -305,7 +305,9 @@ function requestsOf({ path, operation }: DescribedOperation): fc.Arbitrary<Fuzze
       'sec-fetch-site': fc.oneof(fc.constantFrom('none', 'same-site', 'cross-site', ''), headerText),
     }),
   );
-  const signedIn = fc.tuple(cookie, fromPage).map(([cookieHeader, page]) => ({ ...page, cookie: cookieHeader }));
+  const signedIn = fc
+    .tuple(cookie, fromPage)
+    .map(([cookieHeader, page]) => ({ ...page, cookie: cookieHeader }));
   const credentials = ((): fc.Arbitrary<Fuzzed['headers']> => {
     if ((operation.security ?? []).length === 0) return fc.constant({});
     if (path === '/console/session') return signedIn;
@@ -345,7 +347,7 @@ function requestsOf({ path, operation }: DescribedOperation): fc.Arbitrary<Fuzze
   return fc.record({ ids, query, headers, body });
 }
 
-/** Bodies of JSON, and of what is nearly that. */
+/** JSON bodies, and text that is almost JSON. */
 function texts(
   path: string,
   schema: Schema,
@@ -389,7 +391,7 @@ function texts(
   return fc.record({ type, content: text });
 }
 
-/** What Cloudinary tells, some of it oddly. */
+/** Notifications of Cloudinary, some of them malformed. */
 function notifications(): fc.Arbitrary<unknown> {
   const name = fc.constantFrom('fuzzed', 'fuzzed_by_all', 'shoes/red', 'v1/x', '\0', 'ж'.repeat(255));
   const at = fc.constantFrom(now() - 5, now(), 0);
@@ -467,7 +469,7 @@ function bytesOf({ content }: Body): string | Buffer {
   return Buffer.concat([...parts, '--fuzz--\r\n'].map((part) => Buffer.from(part)));
 }
 
-/** Sends a request. A row that it deletes is not named again. */
+/** Sends a request. A row that it deletes is not used again. */
 async function send({ path, method }: DescribedOperation, fuzzed: Fuzzed): Promise<HttpResponse> {
   const places = [...path.matchAll(/([^/]+)\/\{(\w+)\}/g)];
   let where = path;
@@ -475,7 +477,7 @@ async function send({ path, method }: DescribedOperation, fuzzed: Fuzzed): Promi
   for (const [index, [, kind = '', name = '']] of places.entries()) {
     const id = fuzzed.ids[name] ?? '';
     const last = index === places.length - 1;
-    // What belongs to an issuer is the tenant's.
+    // An issuer's rows belong to the tenant.
     row = typeof id === 'string' ? null : last ? await rowOf(path, kind, id) : tenant.issuerId;
     where = where.replace(`{${name}}`, row ?? String(id));
   }
@@ -510,7 +512,7 @@ addFormats.default(ajv);
 ajv.addSchema({
   $id: 'api',
   components: {
-    // What the document does not describe is not answered.
+    // Routes outside of the document are not called.
     schemas: Object.fromEntries(
       Object.entries(schemas).map(([name, schema]) => [
         name,
@@ -520,7 +522,7 @@ ajv.addSchema({
   },
 });
 
-/** Says what is wrong with the body of an answer. */
+/** Describes what is wrong with the body of a response. */
 function validatorOf(schema: Schema): ValidateFunction {
   return ajv.compile(schema.$ref === undefined ? schema : { $ref: `api${schema.$ref}` });
 }
@@ -530,7 +532,7 @@ it.each(
     ...described,
     name: `${described.method.toUpperCase()} ${described.path}`,
   })),
-)('$name answers whatever it is sent as the document says, and never with 5xx', async (described) => {
+)('$name responds to any input as the document says, and never with 5xx', async (described) => {
   const received = new Map(responsesOf(document, described).map((response) => [response.status, response]));
   const validators = new Map(
     [...received].flatMap(([status, { schema, codes }]) =>
@@ -564,7 +566,7 @@ it.each(
       if (!validate(body)) throw new Error(`${ajv.errorsText(validate.errors)}: ${summary}`);
     }
   });
-  // Chance may refuse all of a few: then more are asked.
+  // By chance all of a few requests may be refused: then more are sent.
   for (let round = 0; round < ROUNDS && (round === 0 || good === 0); round += 1) {
     await fc.assert(sendRequest, { numRuns: RUNS, ...ownSeed(round) });
   }

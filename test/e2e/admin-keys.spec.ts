@@ -39,7 +39,7 @@ function expectForbidden(response: HttpResponse, detail: string): void {
 }
 
 describe('an admin key', () => {
-  it('is shown once, and kept as its digest', async () => {
+  it('is shown once, and stored as a digest', async () => {
     const made = await service.admin('POST', '/admin-keys', { name: 'Deploy', scopes: ['write', 'read'] });
     expect(made.status).toBe(201);
     const { key, ...view } = made.json() as Body & { key: string; id: string; prefix: string };
@@ -78,12 +78,16 @@ describe('an admin key', () => {
     ['digest', 'x', 'is unknown'],
     ['prefix', 'abcdefgh', 'is unknown'],
   ])('is refused with %s %j', async (key, value, detail) => {
-    const response = await service.admin('POST', '/admin-keys', { name: 'x', scopes: ['read'], [key]: value });
+    const response = await service.admin('POST', '/admin-keys', {
+      name: 'x',
+      scopes: ['read'],
+      [key]: value,
+    });
     expect(response.status).toBe(422);
     expect(response.json()).toMatchObject({ code: 'invalid_request', errors: [{ key, detail }] });
   });
 
-  it('needs an issuer that exists, and goes with it', async () => {
+  it('needs an existing issuer, and is deleted with it', async () => {
     const body = { name: 'x', scopes: ['read'], issuer_id: randomUUID() };
     const none = await service.admin('POST', '/admin-keys', body);
     expect(none.json()).toMatchObject({ status: 404, code: 'issuer_not_found' });
@@ -96,7 +100,7 @@ describe('an admin key', () => {
     expect((await service.admin('GET', `/admin-keys/${bound.id}`)).status).toBe(404);
   });
 
-  it('is refused alike, whatever is wrong with it', async () => {
+  it('gets the same refusal for every fault', async () => {
     const { key, id } = await createAdminKey(service);
     const { key: gone, id: deletedId } = await createAdminKey(service);
     expect((await service.admin('DELETE', `/admin-keys/${deletedId}`)).status).toBe(204);
@@ -128,7 +132,7 @@ describe('an admin key', () => {
     expect(new Set(responses.map((response) => JSON.stringify(comparable(response)))).size).toBe(1);
   });
 
-  it('ends at its moment', async () => {
+  it('expires at its expiry time', async () => {
     const { headers } = await createAdminKey(service, { expires_at: soon(2_000) });
     expect((await service.admin('GET', '/issuers', undefined, headers)).status).toBe(200);
     await expect
@@ -139,7 +143,7 @@ describe('an admin key', () => {
       .toBe(401);
   });
 
-  it('is refused from the moment it is revoked, in the database too', async () => {
+  it('is refused as soon as it is revoked, and marked in the database', async () => {
     const { id, headers } = await createAdminKey(service);
     const status = async (): Promise<number> =>
       (await service.admin('GET', '/issuers', undefined, headers)).status;
@@ -157,7 +161,7 @@ describe('an admin key', () => {
       .toBe(401);
   });
 
-  it('causes no query when it does not exist, however often it is tried', async () => {
+  it('causes no query if it does not exist, however often it is tried', async () => {
     await service.admin('GET', '/issuers', undefined, (await createAdminKey(service)).headers);
     const runners: unknown[] = [];
     const dataSource = service.app.get(DataSource);
@@ -167,7 +171,7 @@ describe('an admin key', () => {
       return real(mode);
     };
     try {
-      // Fewer than an address may fail with.
+      // Fewer than the failures allowed for one address.
       await Promise.all(
         Array.from({ length: 20 }, (_, index) =>
           service.admin('GET', '/issuers', undefined, {
@@ -175,7 +179,7 @@ describe('an admin key', () => {
           }),
         ),
       );
-      // The key made before may be told of late, and all keys read anew: once, not for each try.
+      // The earlier key's notification may arrive late and reload all keys: once, not at each try.
       expect(runners.length).toBeLessThanOrEqual(1);
       await service.admin('GET', '/issuers');
       expect(runners).not.toStrictEqual([]);
@@ -186,7 +190,7 @@ describe('an admin key', () => {
 });
 
 describe('scopes', () => {
-  it.each(['read', 'write'] as const)('%s alone opens its half of every route', async (scope) => {
+  it.each(['read', 'write'] as const)('%s alone opens its half of the routes', async (scope) => {
     const { headers } = await createAdminKey(service, { scopes: [scope] });
     const routes = await listAdminRoutes(service);
     expect(routes.length).toBeGreaterThan(20);
@@ -200,7 +204,7 @@ describe('scopes', () => {
     }
   });
 
-  it('are handed on no further than one has them', async () => {
+  it('cannot be granted by a key that lacks them', async () => {
     const writer = await createAdminKey(service, { scopes: ['write'] });
     const make = (scopes: string[], more: object, headers: AdminKey['headers']): Promise<HttpResponse> =>
       service.admin('POST', '/admin-keys', { name: 'x', scopes, ...more }, headers);
@@ -221,7 +225,7 @@ describe('scopes', () => {
   });
 });
 
-describe('a key that is bound to an issuer', () => {
+describe('a key bound to an issuer', () => {
   let bound: AdminKey;
   const request = (method: string, path: string, body?: unknown): Promise<HttpResponse> =>
     service.admin(method, path, body, bound.headers);
@@ -230,7 +234,7 @@ describe('a key that is bound to an issuer', () => {
     bound = await createAdminKey(service, { issuer_id: tenant.issuerId });
   });
 
-  /** Routes that are open to it; any other, one that is added later among them, is closed. */
+  /** Routes that it may call; any other route is closed, and so is one that is added later. */
   const OPEN = [
     'GET /issuers',
     'GET /issuers/{id}',
@@ -254,7 +258,7 @@ describe('a key that is bound to an issuer', () => {
     'DELETE /issuers/{id}/revocations/{revocation_id}',
   ];
 
-  it('is let in to its issuer’s rows, and to no other route', async () => {
+  it('reaches its issuer’s rows, and no other route', async () => {
     const routes = await listAdminRoutes(service);
     const named = routes.map(({ method, path }) => `${method} ${path}`);
     expect(named).toStrictEqual(expect.arrayContaining(OPEN));
@@ -265,7 +269,7 @@ describe('a key that is bound to an issuer', () => {
     }
   });
 
-  it('sees its issuer’s rows alone in lists, whatever it filters by', async () => {
+  it('lists only its issuer’s rows, whatever the filter', async () => {
     for (const kind of ['issuers', 'images', 'overlays', 'audit']) {
       const own = kind === 'issuers' ? tenant.issuerId : null;
       const { items } = (await request('GET', `/${kind}?limit=100`)).json() as { items: Body[] };
@@ -284,11 +288,14 @@ describe('a key that is bound to an issuer', () => {
     }
   });
 
-  it('sees nothing of admin keys in the audit log, its own among them', async () => {
+  it('sees no admin key in the audit log, not even itself', async () => {
     const whole = await service.admin('GET', `/audit?issuer_id=${tenant.issuerId}&action=admin_key.create`);
     expect((whole.json() as { items: Body[] }).items.map((item) => item['row_id'])).toContain(bound.id);
     for (const filter of ['action=admin_key.create', `row_id=${bound.id}`]) {
-      expect((await request('GET', `/audit?${filter}`)).json()).toStrictEqual({ items: [], next_cursor: null });
+      expect((await request('GET', `/audit?${filter}`)).json()).toStrictEqual({
+        items: [],
+        next_cursor: null,
+      });
     }
     const { items } = (await request('GET', '/audit?limit=100')).json() as { items: Body[] };
     const nouns = new Set(items.map((item) => String(item['action']).replace(/\..*/, '')));
@@ -296,7 +303,7 @@ describe('a key that is bound to an issuer', () => {
     expect(nouns).not.toContain('admin_key');
   });
 
-  it('finds another issuer’s rows as little as ones that do not exist', async () => {
+  it('gets for another issuer’s rows the response for unknown rows', async () => {
     const reach = (
       owner: Pick<Tenant, 'issuerId' | 'keyId' | 'imageId' | 'overlayId'>,
     ): [string, string, unknown?][] => [
@@ -377,7 +384,7 @@ describe('a key that is bound to an issuer', () => {
 });
 
 describe('replicas', () => {
-  it('know a new key at once and a revoked one within a second, and say when it was used', async () => {
+  it('accept a new key at once, refuse a revoked one within a second, and show its last use', async () => {
     const database = await createTestDatabase();
     const shared = 'DATABASE_URL' in database.variables;
     let one = await startService({}, database);

@@ -114,11 +114,11 @@ async function expectResponse(
 }
 
 let names = 0;
-/** A public id that no test has used. */
+/** A public id that no other test uses. */
 const freshName = (): string => `fresh_${++names}`;
 
 type Route = [method: string, path: string, body?: Body];
-/** Every route of the admin API; `:id` and the rest filled in with rows of a tenant. */
+/** Every route of the admin API, with ids of a tenant's rows for its parameters. */
 const ROUTES: readonly Route[] = [
   ['POST', '/issuers', { name: 'x' }],
   ['GET', '/issuers'],
@@ -171,7 +171,7 @@ describe('the admin key', () => {
     ['endless', () => `Bearer ${'x'.repeat(5000)}`, KEY_INVALID],
   ];
 
-  it.each<Route>(ROUTES)('is needed for %s %s', async (method, path, body) => {
+  it.each<Route>(ROUTES)('is required for %s %s', async (method, path, body) => {
     const filled = fill(path, tenant);
     const responses = await Promise.all(
       CREDENTIALS.map(([, authorization], index) => {
@@ -186,12 +186,12 @@ describe('the admin key', () => {
       await expectResponse(response, 401, CREDENTIALS[index]?.[2]);
       expect(response.headers['www-authenticate']).toBe('Bearer realm="admin"');
     }
-    // Of a key that is not valid, nothing shows why.
+    // The response does not reveal why a key is invalid.
     const invalid = responses.filter((_, index) => CREDENTIALS[index]?.[2] === KEY_INVALID);
     expect(new Set(invalid.map((response) => JSON.stringify(comparable(response)))).size).toBe(1);
   });
 
-  it('is not taken from the query or a cookie', async () => {
+  it('is not accepted from the query or a cookie', async () => {
     const response = await request({
       port: service.port,
       path: `/admin/issuers?access_token=${ADMIN_KEY}`,
@@ -200,7 +200,7 @@ describe('the admin key', () => {
     await expectResponse(response, 401, KEY_REQUIRED);
   });
 
-  it('may be any of several, its scheme in any case', async () => {
+  it('may be any of several, with the scheme in any case', async () => {
     const keys = ['first'.padEnd(40, '1'), 'second'.padEnd(40, '2')];
     const other = await startService({ ADMIN_API_KEYS: keys.join(',') });
     try {
@@ -216,7 +216,7 @@ describe('the admin key', () => {
     }
   });
 
-  it('is asked for before the body is judged', async () => {
+  it('is checked before the body', async () => {
     const response = await request({
       port: service.port,
       path: '/admin/issuers',
@@ -237,7 +237,7 @@ function fill(path: string, owner: Tenant): string {
 }
 
 describe('issuers', () => {
-  it('are made with a key, whose secret is shown once', async () => {
+  it('are created with a key, whose secret is shown once', async () => {
     const made = await service.admin('POST', '/issuers', { name: 'Acme' });
     const body = await expectResponse(made, 201, {
       id: uuid,
@@ -269,7 +269,7 @@ describe('issuers', () => {
     });
   });
 
-  it('may bring their id and settings', async () => {
+  it('accept an id and settings from the caller', async () => {
     const id = randomUUID();
     const body = { id: id.toUpperCase(), name: '写真 Ünï', delivery_format: 'webp', disabled: true };
     const made = await service.admin('POST', '/issuers', body);
@@ -277,10 +277,13 @@ describe('issuers', () => {
     await expectResponse(service.admin('POST', '/issuers', { id, name: 'Another' }), 409, ID_TAKEN);
   });
 
-  it('change by PATCH, and by nothing but what it names', async () => {
+  it('are changed by PATCH, only in the members that it names', async () => {
     const { id } = await post<{ id: string }>(service, '/issuers', { name: 'Before' });
     const { keys, ...before } = (await service.admin('GET', `/issuers/${id}`)).json() as Body;
-    await expectResponse(service.admin('PATCH', `/issuers/${id}`, {}), 200, { ...before, updated_at: instant });
+    await expectResponse(service.admin('PATCH', `/issuers/${id}`, {}), 200, {
+      ...before,
+      updated_at: instant,
+    });
     const after = { ...before, name: 'After', disabled: true, delivery_format: 'png', updated_at: instant };
     await expectResponse(
       service.admin('PATCH', `/issuers/${id}`, { name: 'After', disabled: true, delivery_format: 'png' }),
@@ -290,7 +293,7 @@ describe('issuers', () => {
     await expectResponse(service.admin('GET', `/issuers/${id.toUpperCase()}`), 200, { ...after, keys });
   });
 
-  it('are deleted only when they are empty; deleted images do not count', async () => {
+  it('are deleted only if they are empty; deleted images do not matter', async () => {
     const owner = await createTenant(service, { publicId: freshName(), overlayPublicId: freshName() });
     const NOT_EMPTY = problem(
       409,
@@ -344,7 +347,7 @@ describe('issuers', () => {
   ];
 
   it.each(FAULTS.map(([body, ...errors]): [unknown, Fault[]] => [body, errors]))(
-    'refuse %j, made and changed',
+    'refuse %j on create and update',
     async (body, errors) => {
       const text = JSON.stringify(body);
       await expectResponse(service.admin('POST', '/issuers', text), 422, invalid(...errors));
@@ -377,7 +380,7 @@ describe('issuers', () => {
 });
 
 describe('keys', () => {
-  it('are added with a new secret or the caller’s, shown once', async () => {
+  it('are added with a generated secret or the caller’s, shown once', async () => {
     const secret = 'a-secret-of-the-callers-own.32+chars!~"';
     const issuer = `/issuers/${neighbour.issuerId}`;
     const body = {
@@ -423,7 +426,7 @@ describe('keys', () => {
     }
   });
 
-  it('never show a secret again, whatever is asked', async () => {
+  it('never show a secret again, on any route', async () => {
     const owner = await createTenant(service, { publicId: freshName(), overlayPublicId: freshName() });
     const responses = await Promise.all([
       service.admin('GET', `/issuers/${owner.issuerId}`),
@@ -528,7 +531,7 @@ describe('keys', () => {
   });
 });
 
-/** Images and overlays are alike, but for what only an image has. */
+/** Images and overlays are the same except for the members that only an image has. */
 const KINDS = [
   {
     kind: 'images',
@@ -562,7 +565,7 @@ describe.each(KINDS)('$kind', ({ kind, missing, needed, defaults, changed }) => 
   const create = (body: object): Promise<HttpResponse> =>
     service.admin('POST', path, { issuer_id: tenant.issuerId, ...needed, ...body });
 
-  it('are made with defaults, read, changed and deleted', async () => {
+  it('are created with defaults, read, changed and deleted', async () => {
     const public_id = `folder/${freshName()} 写真`;
     const made = await create({ public_id });
     const row = await expectResponse(made, 201, {
@@ -589,7 +592,7 @@ describe.each(KINDS)('$kind', ({ kind, missing, needed, defaults, changed }) => 
     await expectResponse(service.admin('GET', one), status, gone);
     await expectResponse(service.admin('PATCH', one, {}), status, gone);
     await expectResponse(service.admin('DELETE', one), status, gone);
-    // What was deleted is on no list, and its issuer can register its public id again.
+    // A deleted row is on no list, and its issuer can register its public id again.
     await expectResponse(service.admin('GET', `${path}?public_id=${renamed}`), 200, {
       items: [],
       next_cursor: null,
@@ -597,7 +600,7 @@ describe.each(KINDS)('$kind', ({ kind, missing, needed, defaults, changed }) => 
     expect((await create({ public_id: renamed, ...changed })).status).toBe(201);
   });
 
-  it('may bring their id, which is then taken', async () => {
+  it('accept an id from the caller, which is then taken', async () => {
     const id = randomUUID();
     const made = await create({ id: id.toUpperCase(), public_id: freshName() });
     expect(made.json()).toMatchObject({ id });
@@ -606,7 +609,7 @@ describe.each(KINDS)('$kind', ({ kind, missing, needed, defaults, changed }) => 
 
   const takenByRow = (id: string): object => takenBy(path.slice(1, -1), id, tenant.issuerId);
 
-  it('hold their public id: for the same issuer once a delivery type', async () => {
+  it('reserve their public id within the issuer: one row for each delivery type', async () => {
     const public_id = freshName();
     const first = await create({ public_id, delivery_type: 'private' });
     expect(first.status).toBe(201);
@@ -619,7 +622,7 @@ describe.each(KINDS)('$kind', ({ kind, missing, needed, defaults, changed }) => 
   });
 
   it.each(['images', 'overlays'])(
-    'hold their public id against other issuers’ %s, of any type',
+    'reserve their public id against other issuers’ %s of any type',
     async (other) => {
       const public_id = freshName();
       const made = await create({ public_id, delivery_type: 'private' });
@@ -635,7 +638,7 @@ describe.each(KINDS)('$kind', ({ kind, missing, needed, defaults, changed }) => 
     },
   );
 
-  it('of one issuer are made once, however many ask at once', async () => {
+  it('of one issuer are created once by concurrent requests', async () => {
     const public_id = freshName();
     const responses = await Promise.all(Array.from({ length: 8 }, () => create({ public_id })));
     expect(responses.map(({ status }) => status).toSorted()).toStrictEqual([
@@ -644,7 +647,7 @@ describe.each(KINDS)('$kind', ({ kind, missing, needed, defaults, changed }) => 
     ]);
   });
 
-  it('of two issuers who ask at once are one’s alone', async () => {
+  it('requested by two issuers at once belong to one of them', async () => {
     for (let round = 0; round < 5; round++) {
       const public_id = freshName();
       const types = ['private', 'upload', 'authenticated'];
@@ -662,7 +665,7 @@ describe.each(KINDS)('$kind', ({ kind, missing, needed, defaults, changed }) => 
     }
   });
 
-  it('need an issuer that exists', async () => {
+  it('need an existing issuer', async () => {
     await expectResponse(create({ issuer_id: randomUUID(), public_id: freshName() }), 404, NO_ISSUER);
   });
 
@@ -714,7 +717,7 @@ describe.each(KINDS)('$kind', ({ kind, missing, needed, defaults, changed }) => 
     { x: 1 },
   ];
 
-  it.each(HOSTILE)('refuse the public id %j, made, changed and listed', async (public_id) => {
+  it.each(HOSTILE)('refuse the public id %j on create, update and list', async (public_id) => {
     for (const response of [
       await create({ public_id }),
       await service.admin('PATCH', fill(`${path}/{id}`, tenant), { public_id }),
@@ -738,7 +741,7 @@ describe.each(KINDS)('$kind', ({ kind, missing, needed, defaults, changed }) => 
     'a/v12',
     'Smith, John/1',
     ...(kind === 'images' ? ['Interview: John'] : []),
-  ])('keep the public id %j as it is', async (public_id) => {
+  ])('keep the public id %j unchanged', async (public_id) => {
     const { items: before } = await list(public_id);
     expect(before).toStrictEqual([]);
     const row = await expectResponse(create({ public_id }), 201, {
@@ -750,7 +753,7 @@ describe.each(KINDS)('$kind', ({ kind, missing, needed, defaults, changed }) => 
       updated_at: instant,
     });
     expect((await list(public_id)).items).toStrictEqual([row]);
-    // Its bytes are its identity.
+    // Its bytes identify it.
     expect((await list(public_id.normalize('NFC'))).items).toStrictEqual(
       public_id === public_id.normalize('NFC') ? [row] : [],
     );
@@ -769,10 +772,14 @@ describe.each(KINDS)('$kind', ({ kind, missing, needed, defaults, changed }) => 
     ['delivery_type', ['upload'], TYPES],
     ['deleted_at', null, 'is unknown'],
     ['created_at', '2020-01-01T00:00:00Z', 'is unknown'],
-  ])('refuse %s %j, made and changed', async (member, value, detail) => {
+  ])('refuse %s %j on create and update', async (member, value, detail) => {
     const body = invalid([member, detail]);
     await expectResponse(create({ public_id: freshName(), [member]: value }), 422, body);
-    await expectResponse(service.admin('PATCH', fill(`${path}/{id}`, tenant), { [member]: value }), 422, body);
+    await expectResponse(
+      service.admin('PATCH', fill(`${path}/{id}`, tenant), { [member]: value }),
+      422,
+      body,
+    );
   });
 
   it.each(['id', 'issuer_id'])('keep their %s', async (member) => {
@@ -796,7 +803,7 @@ describe.each(KINDS)('$kind', ({ kind, missing, needed, defaults, changed }) => 
     },
   );
 
-  it('name every fault at once', async () => {
+  it('report all errors at once', async () => {
     const response = await service.admin('POST', path, { evil: 1 });
     expect(response.status).toBe(422);
     const { errors } = response.json() as { errors: { key: string }[] };
@@ -815,7 +822,10 @@ describe.each(KINDS)('$kind', ({ kind, missing, needed, defaults, changed }) => 
     const list = async (query: string): Promise<{ ids: string[]; next: string | null }> => {
       const response = await service.admin('GET', `${path}?issuer_id=${owner.id}${query}`);
       expect(response.status).toBe(200);
-      const { items, next_cursor } = response.json() as { items: { id: string }[]; next_cursor: string | null };
+      const { items, next_cursor } = response.json() as {
+        items: { id: string }[];
+        next_cursor: string | null;
+      };
       return { ids: items.map(({ id }) => id), next: next_cursor };
     };
     expect(await list('')).toStrictEqual({ ids: ids.toSorted(), next: null });
@@ -830,7 +840,7 @@ describe.each(KINDS)('$kind', ({ kind, missing, needed, defaults, changed }) => 
       seen.push(...page.ids);
       next = page.next;
       pages += 1;
-      // One row that sorts before every page and one that sorts after: the first is missed, nothing comes twice.
+      // One row that sorts before every page and one that sorts after: the first is missed, no row is repeated.
       if (pages === 1) {
         await add(`00000000-0000-4000-8000-${randomUUID().slice(-12)}`);
         ids.push(await add(`ffffffff-ffff-4fff-bfff-${randomUUID().slice(-12)}`));
@@ -853,7 +863,7 @@ describe.each(KINDS)('$kind', ({ kind, missing, needed, defaults, changed }) => 
   });
 });
 
-describe('images alone', () => {
+describe('images only', () => {
   const VERSION = 'must be a whole number from 1 to 999999999999999';
   const FORMAT = 'must be 1 to 10 lower-case letters and digits';
   const ACCESS = 'must be one of token, public';
@@ -877,14 +887,14 @@ describe('images alone', () => {
     ['access', null, ACCESS],
     ['access', 'everyone', ACCESS],
     ['access', 1, ACCESS],
-  ])('refuse %s %j, made and changed', async (member, value, detail) => {
+  ])('refuse %s %j on create and update', async (member, value, detail) => {
     const body = invalid([member, detail]);
     const row = { issuer_id: tenant.issuerId, public_id: freshName(), version: 1, [member]: value };
     await expectResponse(service.admin('POST', '/images', row), 422, body);
     await expectResponse(service.admin('PATCH', `/images/${tenant.imageId}`, { [member]: value }), 422, body);
   });
 
-  it.each([1, 1_764_000_000, 999_999_999_999_999])('keep the version %i to the digit', async (version) => {
+  it.each([1, 1_764_000_000, 999_999_999_999_999])('keep the version %i exactly', async (version) => {
     const image = await post<{ id: string; version: number }>(service, '/images', {
       issuer_id: tenant.issuerId,
       public_id: freshName(),
@@ -896,7 +906,7 @@ describe('images alone', () => {
   });
 
   it.each(['Beyonc\u0327e\u0301', 'h_and_m/logo', 'Interview: Jane', 'b/v12'])(
-    'lead to the public id %j, in its own bytes',
+    'redirect to the public id %j byte by byte',
     async (publicId) => {
       const owner = await createTenant(service, { publicId, overlayPublicId: freshName() });
       const { shown } = await service.image(owner.path());
@@ -906,12 +916,12 @@ describe('images alone', () => {
     },
   );
 
-  it('need a version', async () => {
+  it('require a version', async () => {
     const row = { issuer_id: tenant.issuerId, public_id: freshName() };
     await expectResponse(service.admin('POST', '/images', row), 422, invalid(['version', VERSION]));
   });
 
-  it('change what the next redirect shows', async () => {
+  it('change the next redirect', async () => {
     const owner = await createTenant(service, { publicId: freshName(), overlayPublicId: freshName() });
     expect((await service.image(owner.path())).shown).toMatchObject({ version: '123123' });
     const public_id = freshName();
@@ -928,9 +938,9 @@ describe('images alone', () => {
   });
 });
 
-describe('overlays alone', () => {
+describe('overlays only', () => {
   it.each(['a:b', 'text:x', 'fetch/x', 'video/x', 'private/x', 'upload/x'])(
-    'refuse a public id that a layer cannot name: %s',
+    'refuse a public id that a layer cannot contain: %s',
     async (public_id) => {
       const response = await service.admin('POST', '/overlays', { issuer_id: tenant.issuerId, public_id });
       expect(response.status).toBe(422);
@@ -938,7 +948,7 @@ describe('overlays alone', () => {
     },
   );
 
-  it('change what the next redirect shows', async () => {
+  it('change the next redirect', async () => {
     const owner = await createTenant(service, { publicId: freshName(), overlayPublicId: 'before' });
     const path = owner.steps({ overlay: owner.overlayId });
     expect((await service.image(path)).shown?.components.at(-1)).toBe('l_private:before');
@@ -950,9 +960,9 @@ describe('overlays alone', () => {
   });
 });
 
-describe('changes that come at once', () => {
+describe('concurrent changes', () => {
   const ROUNDS = 20;
-  /** Two changes of a row for each round, of members that the other does not name. */
+  /** In each round, two changes of one row to different members. */
   const PAIRS: readonly (readonly [
     what: string,
     pathOf: (owner: Tenant) => string,
@@ -989,7 +999,7 @@ describe('changes that come at once', () => {
   ];
   const instantOf = (round: number): string => new Date(Date.UTC(2001, 0, round + 1)).toISOString();
 
-  it.each(PAIRS)('to other members of %s undo each other in no round', async (_, pathOf, pairOf) => {
+  it.each(PAIRS)('to different members of %s never overwrite each other', async (_, pathOf, pairOf) => {
     const owner = await createTenant(service, { publicId: freshName(), overlayPublicId: freshName() });
     const path = pathOf(owner);
     for (let round = 0; round < ROUNDS; round++) {
@@ -1006,7 +1016,7 @@ describe('changes that come at once', () => {
     }
   });
 
-  it('to the two times of a key leave them in order: the second is refused', async () => {
+  it('to the two times of a key keep them in order: the second is refused', async () => {
     const { issuerId, keyId } = await createTenant(service, {
       publicId: freshName(),
       overlayPublicId: freshName(),
@@ -1023,7 +1033,7 @@ describe('changes that come at once', () => {
     }
   });
 
-  it('to an issuer that goes find it or do not: its new key is 201 or 404', async () => {
+  it('to an issuer that is being deleted: its new key is 201 or 404', async () => {
     for (let round = 0; round < ROUNDS; round++) {
       const { id } = await post<{ id: string }>(service, '/issuers', { name: 'Going' });
       const [gone, ...added] = await Promise.all([
@@ -1038,7 +1048,7 @@ describe('changes that come at once', () => {
   });
 });
 
-describe('rows that do not exist', () => {
+describe('unknown rows', () => {
   const NONE: Record<string, object> = {
     issuers: NO_ISSUER,
     images: NO_IMAGE,
@@ -1048,7 +1058,7 @@ describe('rows that do not exist', () => {
   const IDS = [randomUUID(), 'x', '%00', '..%2f', '%27%20OR%201=1', 'a'.repeat(500), '0', '*'];
 
   it.each<Route>(ROUTES.filter(([, path]) => path.includes('{id}')))(
-    'answer 404 to %s %s',
+    'return 404 for %s %s',
     async (method, path, body) => {
       const kind = path.split('/')[1] ?? '';
       for (const id of IDS) {
@@ -1108,7 +1118,7 @@ describe('lists', () => {
     expect(response.json()).toMatchObject({ errors: [{ key }] });
   });
 
-  it('are not changed by the names every object has', async () => {
+  it('are not changed by the names of members that every object has', async () => {
     const [plain, odd] = [
       await service.admin('GET', '/issuers'),
       await service.admin('GET', '/issuers?__proto__=5&constructor=6'),
@@ -1118,7 +1128,7 @@ describe('lists', () => {
     expect(made.json()).toMatchObject({ name: 'x', disabled: false });
   });
 
-  it('have 50 rows a page unless another limit is asked for', async () => {
+  it('have 50 rows a page by default', async () => {
     const { id } = await post<{ id: string }>(service, '/issuers', { name: 'Of fifty-one' });
     await Promise.all(
       Array.from({ length: 51 }, () => post(service, '/overlays', { issuer_id: id, public_id: freshName() })),
@@ -1151,7 +1161,7 @@ describe('a body', () => {
 });
 
 describe('OpenAPI', () => {
-  it('lists every route, with its answers', async () => {
+  it('lists every route with its responses', async () => {
     const response = await service.get('/docs/openapi.json');
     expect(response.status).toBe(200);
     const { openapi, paths } = response.json() as { openapi: string; paths: Record<string, object> };

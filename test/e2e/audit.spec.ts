@@ -42,7 +42,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-/** The one text that a query selects. */
+/** The single text column of a query. */
 const textOf = async (query: string, values: unknown[] = []): Promise<string> =>
   (await sql<{ text: string }>(query, values))[0]?.text ?? '';
 
@@ -57,8 +57,10 @@ async function list(query = '', headers: Record<string, string> = {}): Promise<E
 
 const last = async (): Promise<Entry | undefined> => (await list('limit=1')).items[0];
 
-/** What a write of the admin API has left in the log, oldest first. */
-async function entriesOf(write: () => Promise<HttpResponse>): Promise<{ response: HttpResponse; entries: Entry[] }> {
+/** The entries that a write of the admin API adds to the log, oldest first. */
+async function entriesOf(
+  write: () => Promise<HttpResponse>,
+): Promise<{ response: HttpResponse; entries: Entry[] }> {
   const before = BigInt((await last())?.id ?? 0);
   const response = await write();
   expect(response.status).toBeLessThan(300);
@@ -88,7 +90,7 @@ const entry = (action: string, row: string, issuer: string | null): object => ({
   after: action.endsWith('.delete') ? null : 'a row',
 });
 
-describe('every write is recorded with who, what, before and after', () => {
+describe('every write is recorded with its actor, operation, old row and new row', () => {
   it('of an issuer and its keys', async () => {
     const made = await entriesOf(() => service.admin('POST', '/issuers', { name: 'Audited' }));
     const { id, key } = made.response.json() as { id: string; key: { id: string } };
@@ -146,7 +148,7 @@ describe('every write is recorded with who, what, before and after', () => {
     expect(changed.entries.map(shape)).toStrictEqual([entry(`${kind}.update`, id, issuer)]);
     expect(changed.entries[0]).toMatchObject({ before: { public_id: name }, after: { public_id: other } });
     const deleted = await entriesOf(() => service.admin('DELETE', `${path}/${id}`));
-    // A deleted image stays as a row, which is then what came after.
+    // A deleted image remains as a row, which is then the new row.
     expect(deleted.entries.map(shape)).toStrictEqual([
       { ...entry(`${kind}.delete`, id, issuer), after: kind === 'image' ? 'a row' : null },
     ]);
@@ -178,7 +180,7 @@ describe('every write is recorded with who, what, before and after', () => {
     ]);
   });
 
-  it('by the key that wrote, when many write at once', async () => {
+  it('with the key that wrote, for concurrent writes', async () => {
     const keys = await Promise.all(Array.from({ length: 4 }, () => createAdminKey(service)));
     const written = await Promise.all(
       Array.from({ length: 40 }, async (_, index) => {
@@ -200,7 +202,7 @@ describe('every write is recorded with who, what, before and after', () => {
     for (const each of written) expect(items).toContainEqual(expect.objectContaining(each));
   });
 
-  it('by hand too', async () => {
+  it('by hand as well', async () => {
     const id = randomUUID();
     await sql(`INSERT INTO issuers (id, name) VALUES ($1, 'By hand')`, [id]);
     await sql(`UPDATE issuers SET name = 'By hand again' WHERE id = $1`, [id]);
@@ -218,7 +220,7 @@ describe('every write is recorded with who, what, before and after', () => {
     expect(items[1]).toMatchObject({ before: { name: 'By hand' }, after: { name: 'By hand again' } });
   });
 
-  it('even when a table is emptied', async () => {
+  it('even if a table is truncated', async () => {
     const { id } = await post<{ id: string }>(service, '/overlays', {
       issuer_id: tenant.issuerId,
       public_id: freshName(),
@@ -233,7 +235,7 @@ describe('every write is recorded with who, what, before and after', () => {
     expect((await service.admin('GET', `/overlays/${id}`)).status).toBe(200);
   });
 
-  it('in every table but those that hold nobody’s decisions', async () => {
+  it('in every table except those without decisions of an operator', async () => {
     const rows = await sql<{ name: string }>(
       `SELECT c.relname AS name FROM pg_class AS c
         WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace
@@ -246,13 +248,13 @@ describe('every write is recorded with who, what, before and after', () => {
 });
 
 /**
- * The log itself, what Cloudinary told last of each name (what follows from it is recorded), answers that are kept for a
- * day, counts that nobody decides, and what migrations ran.
+ * The log itself, Cloudinary's last notification for each asset (its effects are recorded), responses that are stored for a
+ * day, usage counts, and the list of migrations.
  */
 const UNRECORDED = ['audit_log', 'cloudinary_assets', 'idempotency_keys', 'issuer_key_uses', 'migrations'];
 
 describe('the log', () => {
-  it('holds no secret, sealed or not, and no digest', async () => {
+  it('contains no secret, encrypted or not, and no digest', async () => {
     const secret = `canary-${randomUUID()}-canary`;
     const { id } = await post<{ id: string }>(service, `/issuers/${tenant.issuerId}/keys`, { secret });
     await service.admin('PATCH', `/issuers/${tenant.issuerId}/keys/${id}`, { not_after: null });
@@ -282,7 +284,7 @@ describe('the log', () => {
     await service.admin('DELETE', `/issuers/${tenant.issuerId}/keys/${id}`);
   });
 
-  it('says that a secret was replaced, and by whom', async () => {
+  it('records that a secret was replaced, and by which key', async () => {
     const { id } = await post<{ id: string }>(service, `/issuers/${tenant.issuerId}/keys`, {});
     await sql(`UPDATE issuer_keys SET secret = '\\x00' WHERE id = $1`, [id]);
     const { items } = await list(`row_id=${id}&limit=1`);
@@ -310,7 +312,7 @@ describe('the log', () => {
     expect(await count()).toStrictEqual(before);
   });
 
-  it('has nothing of a write that was taken back or refused', async () => {
+  it('has no entry for a write that was rolled back or refused', async () => {
     const id = randomUUID();
     const before = await last();
     await expect(
@@ -334,7 +336,7 @@ describe('the log', () => {
     expect(await last()).toStrictEqual(before);
   });
 
-  it('keeps the row it cannot write out of the database as well', async () => {
+  it('rolls back a write whose entry cannot be written', async () => {
     const id = randomUUID();
     await sql(`ALTER TABLE audit_log ADD CONSTRAINT full_up CHECK (row_id <> '${id}') NOT VALID`);
     try {
@@ -346,7 +348,7 @@ describe('the log', () => {
     }
   });
 
-  it('is listed newest first, in pages that nothing shifts', async () => {
+  it('is listed newest first, in pages that new entries do not shift', async () => {
     const { id } = await post<{ id: string }>(service, '/issuers', { name: 'Of many writes' });
     for (let index = 0; index < 11; index += 1) {
       await service.admin('PATCH', `/issuers/${id}`, { name: `Name ${index}` });
@@ -387,7 +389,7 @@ describe('the log', () => {
 });
 
 describe('the migration', () => {
-  it('goes back and comes again, and takes its triggers along', async () => {
+  it('can be reverted and applied again, with its triggers', async () => {
     const database = await createTestDatabase();
     const { variables } = database;
     const dataSource = await createDataSource(
@@ -401,7 +403,7 @@ describe('the migration', () => {
         (await dataSource.query<Row[]>(`SELECT relname FROM pg_class WHERE relkind = 'r'`)).map((row) =>
           String(row['relname']),
         );
-      // Later ones go first.
+      // Later migrations are reverted first.
       while ((await tables()).includes('audit_log')) await dataSource.undoLastMigration();
       expect(await tables()).not.toContain('admin_keys');
       await dataSource.query(`INSERT INTO issuers (id, name) VALUES ($1, 'Without a log')`, [randomUUID()]);

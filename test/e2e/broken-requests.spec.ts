@@ -10,17 +10,17 @@ import { ADMIN_KEY, NO_PRESSURE, startService, TEST_VARIABLES } from '../support
 import { createTestDatabase } from '../support/test-database.js';
 import { waitUntil } from '../support/wait-until.js';
 
-/** Milliseconds between two writes where no response comes. */
+/** Milliseconds between two writes if no response is expected. */
 const PAUSE = 80;
 const GARBAGE = 'GARBAGE\r\n\r\n';
 const MALFORMED_CHUNK = 'zz\r\nhello\r\n';
 
-/** A service under test, and the requests that a row is made of. */
+/** A service under test, and the requests that a row is built from. */
 interface Target {
   readonly port: number;
-  /** Heads, but for the empty line that ends them: each is followed by `end`, or by a header that announces a body. */
+  /** Heads without the empty line that ends them: each is followed by `end`, or by a header that announces a body. */
   readonly redirect: string;
-  /** Waits for the database, so that its response is under way when the next bytes are read. */
+  /** Waits for the database, so that its response is pending when the next bytes are read. */
   readonly slow: string;
   readonly post: string;
   readonly unroutable: string;
@@ -57,10 +57,10 @@ type Row = readonly [
   statuses: readonly (number | readonly number[])[],
 ];
 
-/** One response, which depends on what is first: the request's own, or that its body is read. */
+/** One response, to the request that arrives first or to the body that is read. */
 const EITHER = [302, 400];
 
-/** What is on the wire, and the statuses of all that comes back. */
+/** The bytes that a client sends, and the statuses of all responses. */
 const BROKEN: readonly Row[] = [
   ['no request at all', () => [GARBAGE], [400]],
   ['a head over 16 KiB', ({ redirect }) => [`${redirect}X: ${'x'.repeat(17_000)}\r\n\r\n`], [431]],
@@ -151,7 +151,7 @@ const BROKEN: readonly Row[] = [
   ['garbage behind the last request', ({ slow }) => [slow + close + GARBAGE], [200]],
 ];
 
-/** Rows that wait until a request is over its time. */
+/** Rows that wait until a request exceeds its time limit. */
 const LATE: readonly Row[] = [
   ['a connection that nothing comes on', () => [], []],
   ['a head that does not end', ({ redirect }) => [redirect], [408]],
@@ -178,7 +178,7 @@ const LATE: readonly Row[] = [
   [
     'a body that drips behind two slow responses',
     ({ slow }) => [slow + end + slow + chunked, ...drip('1\r\nx\r\n')],
-    // The second is late itself where the machine is slow.
+    // The second request may itself be late on a slow machine.
     [200, [200, 408]],
   ],
 ];
@@ -236,7 +236,7 @@ describe.each([
   ['this Node', startHere, [...BROKEN, ...LATE]],
   ...(node24 === null ? [] : [['Node 24', () => startOn(node24), BROKEN] as const]),
 ] as const)(
-  'on %s, a connection gets one response for each request, and is closed behind',
+  'on %s, a connection gets one response for each request, and is then closed',
   (_, start, rows) => {
     let target: Target;
     beforeAll(async () => {
@@ -248,7 +248,7 @@ describe.each([
       await expectStatuses(target, row);
     });
 
-    it('even where the client never closes its side', async ({ skip }) => {
+    it('even if the client never closes its side', async ({ skip }) => {
       const { countConnections, port } = target;
       if (countConnections === null) return skip();
       const before = await countConnections();
@@ -265,7 +265,7 @@ describe.each([
       await waitUntil('all are closed', async () => (await countConnections()) <= before);
     });
 
-    it('and every other connection goes on', async () => {
+    it('and other connections are not affected', async () => {
       const text = await converse(target.port, [target.redirect + close]);
       expect(splitResponses(text).map(({ status }) => status)).toStrictEqual([302]);
     });

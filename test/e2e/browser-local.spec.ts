@@ -12,15 +12,15 @@ import { startService, type Service } from '../support/service.js';
 const SIZE = { width: 600, crop: 'fit' } as const;
 const WATERMARK = { overlay: SEED.overlayId, width: 150, flags: 'tiled' } as const;
 
-/** What a page saw of its one picture. */
+/** What a page shows of its one image. */
 interface PageView {
   readonly event: 'load' | 'error';
   readonly width: number;
-  /** Status of every answer on the way, the redirect's first. */
+  /** The status of each response, that of the redirect first. */
   readonly statuses: readonly number[];
-  /** Where the redirect led. */
+  /** The target of the redirect. */
   readonly location: string | undefined;
-  /** The picture's part of the screen, RGB. */
+  /** The pixels of the image on the screen, RGB. */
   readonly pixels: Buffer;
 }
 
@@ -30,15 +30,15 @@ interface BrowserResponse {
 }
 
 /**
- * Every answer that reaches the browser, by Chromium's own protocol: a refusal to an `<img>` of another origin is
- * kept from the page, and from Playwright's events.
+ * Every response that reaches the browser, by Chromium's own protocol: an error for an `<img>` of another origin is
+ * visible neither to the page nor to Playwright's events.
  */
 async function recordResponses(page: Page): Promise<(origin: string) => readonly BrowserResponse[]> {
   const session = await page.context().newCDPSession(page);
   const urls = new Map<string, string>();
   const responses: (BrowserResponse & { readonly request: string })[] = [];
   session.on('Network.requestWillBeSent', ({ requestId, request }) => {
-    // A redirect keeps the id; its first URL tells whom it is of.
+    // A redirect keeps the id; its first URL identifies the image.
     if (!urls.has(requestId)) urls.set(requestId, request.url);
   });
   session.on('Network.responseReceivedExtraInfo', ({ requestId, statusCode, headers }) => {
@@ -52,7 +52,7 @@ async function recordResponses(page: Page): Promise<(origin: string) => readonly
       .map(({ status, location }) => ({ status, location }));
 }
 
-describe.runIf(hasBrowser())('a sealed picture in a page of another origin', () => {
+describe.runIf(hasBrowser())('a signed image in a page of another origin', () => {
   let service: Service;
   let site: Server;
   let browser: Browser;
@@ -78,7 +78,7 @@ describe.runIf(hasBrowser())('a sealed picture in a page of another origin', () 
     await service.close();
   });
 
-  /** A token in which these steps are sealed, as any issuer's backend makes it. */
+  /** A token with these steps, as an issuer's backend signs it. */
   const mint = (transformations: readonly unknown[]): string =>
     signWith(secret, { iss: SEED.issuerId, transformations, sharinpix: { download: false } });
   const imageUrl = (token: string): string => `${service.url}/images/${SEED.imageId}?token=${token}`;
@@ -109,7 +109,7 @@ describe.runIf(hasBrowser())('a sealed picture in a page of another origin', () 
     }
   }
 
-  /** Share of the pixels of a part of the screen, 600 pixels wide, that differ visibly. */
+  /** The fraction of the pixels of a screen area, 600 pixels wide, that differ visibly. */
   function difference(one: Buffer, other: Buffer, fromX: number, fromY: number): number {
     let changed = 0;
     for (let y = fromY; y < fromY + 75; y += 1) {
@@ -134,7 +134,7 @@ describe.runIf(hasBrowser())('a sealed picture in a page of another origin', () 
     }
   });
 
-  it('is not there with the overlay dropped from the token', async () => {
+  it('is not shown if the overlay is removed from the token', async () => {
     const [header = '', payload = '', mac = ''] = mint([SIZE, WATERMARK]).split('.');
     const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as Record<string, unknown>;
     const forged = Buffer.from(JSON.stringify({ ...claims, transformations: [SIZE] })).toString('base64url');
@@ -143,7 +143,7 @@ describe.runIf(hasBrowser())('a sealed picture in a page of another origin', () 
     expect(view).toMatchObject({ event: 'error', width: 0, statuses: [401] });
   });
 
-  it('is not there with one character of the signed URL changed', async () => {
+  it('is not shown if one character of the signed URL is changed', async () => {
     const { location = '' } = await look(imageUrl(mint([SIZE, WATERMARK])));
     expect(location.startsWith(`${service.url}/`)).toBe(true);
     expect(await look(location)).toMatchObject({ event: 'load', statuses: [200] });

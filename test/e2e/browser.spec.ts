@@ -15,7 +15,7 @@ const CHROMIUM = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium';
 const REQUIRED = process.env['REQUIRE_BROWSER'] === '1';
 const hasCurl = (process.env['PATH'] ?? '').split(':').some((folder) => existsSync(join(folder, 'curl')));
 
-/** True where the client is there, or must be: then the test fails without it. */
+/** True if the client is installed or required: then the test fails without it. */
 function found(client: string, there: boolean): boolean {
   if (!there && !REQUIRED) {
     process.stderr.write(
@@ -38,12 +38,12 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-/** Approves what a client was redirected to. */
+/** Checks the Location that a client was redirected to. */
 const approve = (location: string): unknown =>
   service.assertAllowed(location, tenant.imageId, new URLSearchParams(path.split('?')[1]).get('token') ?? '');
 
 describe('a real client in blank mode', () => {
-  it.runIf(found('curl', hasCurl))('follows the redirect to a picture: curl -L', async () => {
+  it.runIf(found('curl', hasCurl))('follows the redirect to an image: curl -L', async () => {
     const file = join(folder, 'curl.jpg');
     const { stdout } = await promisify(execFile)('curl', [
       ...['--silent', '--show-error', '--location', '--noproxy', '*', '--dump-header', '-', '--output', file],
@@ -56,7 +56,7 @@ describe('a real client in blank mode', () => {
   });
 
   it.runIf(found('Chromium', existsSync(CHROMIUM)))(
-    'shows the picture on a page of another origin: an <img> in Chromium',
+    'shows the image on a page of another origin: an <img> in Chromium',
     async () => {
       const page = await servePage(
         `<body style="background: teal"><img id="sealed" width="320" height="180" src="${service.url}${path}">`,
@@ -108,7 +108,7 @@ describe('a real client in blank mode', () => {
 
         const shot = join(folder, 'chromium.png');
         const seen = await tab.screenshot({ path: shot });
-        // The picture is white and the page is not: without it there is something else to be seen.
+        // The image is white and the page is not: without the image the pixels differ.
         await tab.addStyleTag({ content: '#sealed { visibility: hidden }' });
         expect(seen.equals(await tab.screenshot())).toBe(false);
         process.stdout.write(`The page as Chromium showed it: ${shot}\n`);
@@ -120,7 +120,7 @@ describe('a real client in blank mode', () => {
   );
 });
 
-/** A page of an origin of its own, as the backends' pages are. */
+/** A page on a separate origin, as the backends' pages are. */
 async function servePage(body: string): Promise<{ url: string; server: Server }> {
   const server = createServer((request, response) => {
     response

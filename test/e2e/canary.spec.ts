@@ -27,12 +27,12 @@ const ADMIN_KEY = random('canary-admin-key');
 const OWN_SECRET = random('canary/signing+secret=');
 const DATABASE_PASSWORD = random('canary-postgres');
 const REDIS_PASSWORD = random('canary-redis');
-/** No secret: what shows that a dump and a log are whole. */
+/** Not a secret: shows that a dump and a log are complete. */
 const MARKER = `marker-${randomBytes(9).toString('hex')}`;
 
-/** By name, in every spelling. */
+/** By name, in every encoding. */
 const secrets = new Map<string, readonly string[]>();
-/** What was answered, and which secrets it may show. */
+/** The responses, and the secrets that each may contain. */
 const responses: { readonly what: string; readonly text: string; readonly may: readonly string[] }[] = [];
 
 let database: TestDatabase;
@@ -46,7 +46,7 @@ function keep(name: string, ...values: readonly (string | Buffer)[]): void {
   secrets.set(name, [...(secrets.get(name) ?? []), ...values.flatMap(encodingsOf)]);
 }
 
-/** A request whose whole answer is kept. @param may Names of secrets that it is made to show. */
+/** A request whose full response is kept. @param may Names of secrets that it is expected to contain. */
 async function sendRequest(
   method: string,
   path: string,
@@ -95,7 +95,7 @@ beforeAll(async () => {
     LOG_LEVEL: 'debug',
     OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
     RATE_LIMIT_ADDRESS: '100000',
-    // Nobody listens there: what is said of it must not say how to get in.
+    // No server listens there: the error must not contain the credentials.
     REDIS_URL: `redis://:${REDIS_PASSWORD}@127.0.0.1:9`,
   };
   service = await startServiceProcess(variables);
@@ -117,7 +117,7 @@ afterAll(async () => {
   await collector.close();
 });
 
-/** Everything that a secret could come out of: good requests, bad ones, and ones with a secret in the wrong place. */
+/** Every source of a leak: valid requests, invalid ones, and ones with a secret in the wrong place. */
 async function live(): Promise<void> {
   const newIssuer = { may: ['made signing secret'], key: `${MARKER}.issuers` };
   const made = await admin('POST', '/issuers', { name: MARKER }, newIssuer);
@@ -234,14 +234,16 @@ async function live(): Promise<void> {
   ]) {
     await sendRequest('GET', each);
   }
-  const measured = await sendRequest('GET', '/metrics', { headers: { authorization: `Bearer ${ADMIN_KEY}` } });
+  const measured = await sendRequest('GET', '/metrics', {
+    headers: { authorization: `Bearer ${ADMIN_KEY}` },
+  });
   expect(measured.status).toBe(200);
   expect(measured.text).toContain('code="invalid_transformation"');
   const audit = await admin('GET', '/audit?limit=100');
   expect((audit.json() as { items: unknown[] }).items.length).toBeGreaterThan(6);
 }
 
-/** A stored secret that was altered, and then no database at all: what a driver says of it comes to be logged. */
+/** A stored secret that was altered, and then no database at all: the driver's errors are logged. */
 async function breakDatabase(issuerId: string, token: string): Promise<void> {
   const url = withPassword(database.variables['DATABASE_URL']).DATABASE_URL;
   if (url === undefined) return;
@@ -268,10 +270,13 @@ async function breakDatabase(issuerId: string, token: string): Promise<void> {
   await sendRequest('GET', '/health/ready');
   await client.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
   await client.end();
-  await waitUntil('it is whole again', async () => (await sendRequest('GET', '/health/ready')).status === 200);
+  await waitUntil(
+    'it is whole again',
+    async () => (await sendRequest('GET', '/health/ready')).status === 200,
+  );
 }
 
-/** The database's URL with a password in it, which the server does not ask for. */
+/** The database's URL with a password, which the server does not check. */
 function withPassword(url: string | undefined): { DATABASE_URL?: string } {
   if (url === undefined) return {};
   const changed = new URL(url);
@@ -279,7 +284,7 @@ function withPassword(url: string | undefined): { DATABASE_URL?: string } {
   return { DATABASE_URL: changed.href };
 }
 
-/** Everything that is stored: as an operator's dump has it, or where no server can be asked for one, every row. */
+/** The whole database: an operator's dump, or every row if there is no server to dump. */
 async function dumpAll(): Promise<string> {
   const { DATABASE_URL: url, DATA_DIR: dataDir = '' } = database.variables;
   if (url !== undefined)
@@ -307,7 +312,7 @@ async function readTables(dataSource: DataSource): Promise<string[]> {
 }
 
 describe('the search', () => {
-  it('finds a secret in whatever spelling, and nothing where there is none', () => {
+  it('finds a secret in any encoding, and nothing where there is none', () => {
     const known = new Map([['key', encodingsOf('se/cret+key=1?')]]);
     const bytes = Buffer.from('se/cret+key=1?');
     const within = (encoding: 'base64' | 'base64url'): string[] =>
@@ -334,20 +339,20 @@ describe('no secret, token or signature', () => {
     expect(findSecrets(written, secrets)).toStrictEqual([]);
   });
 
-  it('is in what a service says that refuses to start', () => {
+  it('is in the output of a service that refuses to start', () => {
     expect(refusedStart.code).not.toBe(0);
     const written = refusedStart.stdout + refusedStart.stderr;
     for (const name of ['CLOUDINARY_URL', 'ADMIN_API_KEYS', 'SECRETS_KEY']) expect(written).toContain(name);
     expect(findSecrets(written, secrets)).toStrictEqual([]);
   });
 
-  it('is in an answer, but what was asked for', () => {
+  it('is in a response, except one that must contain it', () => {
     const shown = responses.map(({ what, text, may }) => ({
       what,
       found: findSecrets(text, secrets).filter((name) => !may.includes(name)),
     }));
     expect(shown.filter(({ found }) => found.length > 0)).toStrictEqual([]);
-    // The ones that may show a secret do: they would be found.
+    // The responses that may contain a secret do contain it: the search would find it.
     const asked = responses.filter(({ may, what }) => may.length > 0 && !what.startsWith('HEAD'));
     for (const { text, may } of asked) expect(findSecrets(text, secrets)).toStrictEqual(may);
     expect(new Set(responses.map(({ what }) => what.slice(-3)))).toContain('422');
@@ -360,7 +365,7 @@ describe('no secret, token or signature', () => {
   });
 
   it('is in the database', () => {
-    // Whole rows are in the dump, answers that are kept for repeats among them.
+    // The dump has whole rows, including the stored responses for repeated requests.
     expect(dump).toContain(`${MARKER}.issuers`);
     expect(findSecrets(dump, secrets)).toStrictEqual([]);
   });

@@ -26,7 +26,7 @@ async function setPolicy(policy: object): Promise<void> {
   expect(response.status, response.text).toBe(200);
 }
 
-/** The problem of a token, which the redirect, its explanation and a delivery report alike. */
+/** The problem of a token, which is the same for the redirect, its explanation and a delivery. */
 async function problemOf(claims: Claims, pathId = tenant.imageId): Promise<unknown> {
   const token = tenant.sign(claims);
   const { json, headers } = await service.image(`/images/${pathId}?token=${token}`);
@@ -41,7 +41,7 @@ async function problemOf(claims: Claims, pathId = tenant.imageId): Promise<unkno
   return json();
 }
 
-/** An explanation, beside a redirect that was approved. */
+/** An explanation, beside a redirect that is allowed. */
 async function explain(claims: Claims, pathId = tenant.imageId): Promise<Record<string, unknown>> {
   const token = tenant.sign(claims);
   const { status, shown, text } = await service.image(`/images/${pathId}?token=${token}`);
@@ -93,13 +93,13 @@ describe('a token whose claim has no effect', () => {
       `\`${name}\` is not a claim. Did you mean \`${near}\`? Correct it, and sign a new token.`,
     );
     expect(await problemOf(claims())).toStrictEqual(problem);
-    // Before the path is looked at: its id is no UUID because the claim was meant to name the image.
+    // Before the path is checked: its id is not a UUID because the claim was meant to name the image.
     expect(await problemOf(claims(), 'image.jpg')).toStrictEqual(problem);
     await setPolicy({ strict: true });
     expect(await problemOf(claims())).toStrictEqual(problem);
   });
 
-  it('is refused where it is a parameter of a step', async () => {
+  it('is refused if it is a parameter of a step', async () => {
     expect(await problemOf({ width: 200, transformations: [{ crop: 'fit' }] })).toStrictEqual(
       invalidToken('`width` is not a claim. Move it into a step of `transformations`, and sign a new token.'),
     );
@@ -142,7 +142,7 @@ describe('a token whose claim has no effect', () => {
     });
   });
 
-  it('is accepted where its name is far from any, or registered', async () => {
+  it('is accepted if its name is not near any other, or registered', async () => {
     const { ignored_claims: ignored } = await explain({ aud: 'x', exi: 60, miaim: 1, download: false });
     expect(ignored).toStrictEqual([
       { claim: 'aud', reason: 'a registered claim that Pixseal does not use' },
@@ -152,7 +152,7 @@ describe('a token whose claim has no effect', () => {
     ]);
   });
 
-  it('is refused again as soon as the policy is no longer lenient, also where its redirect was cached', async () => {
+  it('is refused as soon as the policy is no longer lenient, even if its redirect was cached', async () => {
     await setPolicy({ lenient: true });
     const path = tenant.path({ imageId: tenant.imageId });
     for (let count = 0; count < 3; count += 1) expect((await service.image(path)).status).toBe(302);
@@ -162,7 +162,7 @@ describe('a token whose claim has no effect', () => {
 });
 
 describe('SharinPix’s claims', () => {
-  it('bind nothing by default, which is explained, and are refused under strict', async () => {
+  it('do not bind a token by default, which is explained, and are refused under strict', async () => {
     expect(await explain({ id: otherImage })).toMatchObject({
       image_id: tenant.imageId,
       ignored_claims: [
@@ -176,7 +176,7 @@ describe('SharinPix’s claims', () => {
     expect((await explain({ Id: '0012400000abcDEAAY' }))['image_id']).toBe(tenant.imageId);
   });
 
-  it.each(['id', 'Id'])('bind under their profile: %s', async (claim) => {
+  it.each(['id', 'Id'])('bind a token under their profile: %s', async (claim) => {
     await setPolicy({ claims: 'sharinpix', require_image_id: true, strict: true });
     for (const pathId of [otherImage, 'photo.jpg', randomUUID()]) {
       expect(await explain({ [claim]: tenant.imageId.toUpperCase() }, pathId)).toMatchObject({
@@ -199,7 +199,7 @@ describe('SharinPix’s claims', () => {
     );
   });
 
-  it('take the token of SharinPix’s own guide as it is', async () => {
+  it('accept the token of SharinPix’s own guide', async () => {
     await setPolicy({ claims: 'sharinpix' });
     const claims = {
       id: tenant.imageId,
@@ -237,7 +237,7 @@ describe('SharinPix’s claims', () => {
     [{}, { filename: 'red_shoe.jpg', download: false }, [BASE[0] ?? '', BASE[2] ?? ''], null],
     [{}, { filename: 'red_shoe.jpg', original: true }, ['fl_attachment:red_shoe'], null],
     [{ claims: 'pixseal' }, { filename: 'red_shoe.jpg', full_size: true }, BASE, null],
-  ])('decide the base chain: %j %j', async (policy, sharinpix, base, width) => {
+  ])('determine the base chain: %j %j', async (policy, sharinpix, base, width) => {
     await setPolicy({ claims: 'sharinpix', ...policy });
     expect(await explain({ sharinpix })).toMatchObject({ base_chain: base, largest_output: { width } });
   });

@@ -22,7 +22,7 @@ const SECRET_NOTE =
   'note: the secret, and the dsn that contains it, are shown only once: store them where your backend can read them\n';
 
 const embedded = inject('database').kind === 'embedded';
-/** What has nothing to do with the kind of database runs on one: each command opens the embedded one anew. */
+/** Tests that do not depend on the database run on one: each command starts the embedded one again. */
 const once = inject('once');
 function describeOnce(name: string, suite: () => void): void {
   if (once) describe(name, suite);
@@ -36,7 +36,7 @@ interface Outcome {
   readonly stderr: string;
 }
 
-/** Runs the built command line in a process of its own, with no variable but those given. */
+/** Runs the built command line as a process, with no other environment variables. */
 function pixseal(args: readonly string[], variables: Variables = {}, input = ''): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [built('server/pixseal.js'), ...args], {
@@ -50,20 +50,20 @@ function pixseal(args: readonly string[], variables: Variables = {}, input = '')
     child.once('close', (code) => {
       resolve({ code, stdout, stderr });
     });
-    // A command that does not read its input may be gone before it is written.
+    // A command that does not read its input may exit before it is written.
     child.stdin.once('error', () => undefined);
     child.stdin.end(input);
   });
 }
 
-/** The standard output of a command that must succeed without a remark. */
+/** The standard output of a command that must succeed without a warning. */
 async function output(args: readonly string[], variables: Variables = {}, input = ''): Promise<string> {
   const { code, stdout, stderr } = await pixseal(args, variables, input);
   expect({ code, stderr }).toStrictEqual({ code: 0, stderr: '' });
   return stdout.trimEnd();
 }
 
-/** What `label  value` lines say. */
+/** Parses lines of `label  value`. */
 function rowsOf(text: string): Record<string, string> {
   return Object.fromEntries(
     text
@@ -73,10 +73,10 @@ function rowsOf(text: string): Record<string, string> {
   );
 }
 
-/** What the commands work on in a suite. */
+/** The database or service that the commands of a suite use. */
 interface Place {
   readonly variables: Variables;
-  /** A service that has what the commands left. */
+  /** A service on the database that the commands wrote. */
   serve(): Promise<Service>;
   close(): Promise<void>;
 }
@@ -111,7 +111,7 @@ describe.each(PLACES)('on $place', ({ open }) => {
   let issuer: Record<string, string>;
   let image: Record<string, string>;
   let overlay: Record<string, string>;
-  /** The place's variables, and the issuer's dsn. */
+  /** The environment variables, and the issuer's dsn. */
   let mayMint: Variables;
 
   beforeAll(async () => {
@@ -213,7 +213,7 @@ describe.each(PLACES)('on $place', ({ open }) => {
     });
   });
 
-  it('gives an issuer the recommended policy, or one in JSON, in a file or on standard input', async () => {
+  it('gives an issuer the recommended policy, or one in JSON from a file or standard input', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'pixseal-cli-'));
     onTestFinished(() => {
       rmSync(folder, { recursive: true });
@@ -273,7 +273,7 @@ describe.each(PLACES)('on $place', ({ open }) => {
     expect(await pixseal(args, place.variables)).toStrictEqual({ code, stdout: '', stderr: error });
   });
 
-  it('takes every option, and prints JSON as the admin API has it', async () => {
+  it('accepts every option, and prints JSON as the admin API does', async () => {
     const created = await pixseal(
       ['--json', 'issuer', 'create', '--name', 'PNG', '--delivery-format', 'png'],
       place.variables,
@@ -310,7 +310,7 @@ describe.each(PLACES)('on $place', ({ open }) => {
     expect(JSON.parse(layer)).toMatchObject({ issuer_id: id, public_id: 'logo', delivery_type: 'upload' });
   });
 
-  it('mints tokens that open the image, the steps as key=value and as JSON alike', async () => {
+  it('mints tokens that open the image, from key=value and from JSON', async () => {
     const pairs = await output(
       [
         ...[
@@ -356,7 +356,7 @@ describe.each(PLACES)('on $place', ({ open }) => {
   });
 });
 
-describe.each(once ? PLACES : [])('what is explained and refused on $place', ({ open }) => {
+describe.each(once ? PLACES : [])('explanations and refusals on $place', ({ open }) => {
   let place: Place;
   let secret: string;
   let keyId: string;
@@ -412,7 +412,7 @@ redirects to  ${location}
 `);
   });
 
-  it('takes the whole URL, and names the image from the token', async () => {
+  it('accepts the whole URL, and reads the image from the token', async () => {
     const { stdout } = await mint([
       '--image',
       SEED.imageId,
@@ -449,7 +449,7 @@ claims  ignored transformations: \`sharinpix.original\` omits all steps
 base    fl_attachment\n\n`);
   });
 
-  it('takes the URL of a public image without a token', async () => {
+  it('accepts the URL of a public image without a token', async () => {
     const { stdout } = await explain([`http://example.org/images/${NOBODY}?width=20&crop=fit`]);
     expect(rowsOf(stdout)).toMatchObject({
       'signed by': 'none: the image is public',
@@ -457,7 +457,7 @@ base    fl_attachment\n\n`);
     });
   });
 
-  it('shows no control character of a token', async () => {
+  it('prints no control character of a token', async () => {
     const { stdout: token } = await mint(['--steps', JSON.stringify([{ '\u001b[2J\u009b': 1 }])]);
     const { stdout } = await explain([token.trim(), '--image', SEED.imageId]);
     expect(stdout).toContain('ignored ?[2J?: unknown parameter');
@@ -491,7 +491,7 @@ base    fl_attachment\n\n`);
     expect(await explain(args)).toStrictEqual({ code: 1, stdout: '', stderr });
   });
 
-  it('says how to name the image that a token does not name', async () => {
+  it('explains how to name the image if the token does not', async () => {
     const { stdout: token } = await mint([]);
     expect(await explain([token.trim()])).toStrictEqual({
       code: 1,
@@ -501,7 +501,7 @@ base    fl_attachment\n\n`);
     });
   });
 
-  it('prints a problem as JSON, beside the result’s stream', async () => {
+  it('prints a problem as JSON, on a separate stream', async () => {
     const { code, stdout, stderr } = await explain(['--json', 'abc']);
     expect({ code, stdout, body: JSON.parse(stderr) as unknown }).toMatchObject({
       code: 1,
@@ -580,7 +580,7 @@ describeOnce('token mint', () => {
     return (JSON.parse(stdout) as { payload: unknown }).payload;
   };
 
-  it('prints the token alone, as an unrelated library takes it', async () => {
+  it('prints only the token, which an unrelated library accepts', async () => {
     const { code, stdout, stderr } = await mint([...issuer, '--expires-in', '15m', '--image', SEED.imageId]);
     expect({ code, stderr }).toStrictEqual({ code: 0, stderr: '' });
     const token = stdout.slice(0, -1);
@@ -601,7 +601,7 @@ describeOnce('token mint', () => {
     { args: ['--image', SEED.imageId], notes: UNLIMITED },
     { args: ['--image', SEED.imageId, '--url', '--server', 'http://127.0.0.1'], notes: UNLIMITED },
     { args: ['--image', SEED.imageId, '--image', NOBODY, '--expires-in', '1h'], notes: '' },
-  ])('notes beside the token what is unbound and what never expires: $args', async ({ args, notes }) => {
+  ])('warns beside the token if it names no image or never expires: $args', async ({ args, notes }) => {
     const plain = await mint([...issuer, ...args]);
     expect(plain).toMatchObject({ code: 0, stderr: notes });
     expect(plain.stdout).toMatch(/^\S+\n$/);
@@ -625,7 +625,7 @@ describeOnce('token mint', () => {
     expect(await payloadOf(['--step', step])).toMatchObject({ transformations: [expected] });
   });
 
-  it('keeps the steps in their order', async () => {
+  it('keeps the order of the steps', async () => {
     expect(
       await payloadOf(['--step', 'width=1', '--step', '{"angle":90}', '--step', 'width=3']),
     ).toMatchObject({
@@ -639,7 +639,7 @@ describeOnce('token mint', () => {
     });
   });
 
-  it('names one image, or lists several', async () => {
+  it('names one image, or several', async () => {
     expect(await payloadOf(['--image', SEED.imageId.toUpperCase()])).toMatchObject({
       image_id: SEED.imageId,
     });
@@ -648,7 +648,7 @@ describeOnce('token mint', () => {
     });
   });
 
-  it('seals --no-download and --original', async () => {
+  it('signs --no-download and --original', async () => {
     expect(await payloadOf(['--no-download', '--original'])).toMatchObject({
       sharinpix: { download: false, original: true },
     });
@@ -662,7 +662,7 @@ describeOnce('token mint', () => {
     expect(second).toBe(first.replace(SEED.imageId, NOBODY));
   });
 
-  it('takes issuer, secret, key and service from the dsn', async () => {
+  it('reads issuer, secret, key and service from the dsn', async () => {
     const { stdout } = await mint(['--kid', '--url', '--image', SEED.imageId], {
       PIXSEAL_SECRET: '',
       PIXSEAL_DSN: `https://${SEED.issuerId}:${SECRET}@img.example.com/?kid=${NOBODY}`,
@@ -676,7 +676,7 @@ describeOnce('token mint', () => {
   it.each([
     { from: 'a file', args: ['--secret-file', secretFile], input: '' },
     { from: 'standard input', args: ['--secret-file', '-'], input: SECRET },
-  ])('takes the secret from $from', async ({ args, input }) => {
+  ])('reads the secret from $from', async ({ args, input }) => {
     const { stdout } = await mint(
       [...issuer, ...args, '--algorithm', 'HS512'],
       { PIXSEAL_SECRET: '' },
@@ -686,7 +686,7 @@ describeOnce('token mint', () => {
     expect(protectedHeader.alg).toBe('HS512');
   });
 
-  it('remarks beside the token on keys that have no effect', async () => {
+  it('warns beside the token about keys that have no effect', async () => {
     const { code, stdout, stderr } = await mint([...issuer, '--step', 'miaim=200,flags=tiled']);
     expect({ code, stderr }).toStrictEqual({
       code: 0,
@@ -715,7 +715,7 @@ describeOnce('token mint', () => {
       error: /^error: 422 invalid_transformation: /,
     },
     { step: `{"ignored":"${'x'.repeat(6500)}"}`, error: /error: 401 invalid_token: .*longer than 8192/ },
-  ])('refuses what the service would refuse: $error', async ({ step, error }) => {
+  ])('refuses a token that the service would refuse: $error', async ({ step, error }) => {
     const { code, stdout, stderr } = await mint([...issuer, '--step', step]);
     expect({ code, stdout }).toStrictEqual({ code: 1, stdout: '' });
     expect(stderr).toMatch(error);
@@ -757,11 +757,11 @@ describeOnce('token mint', () => {
       args: [...issuer, '--secret-file', stepsFile],
       error: '--secret-file must contain 32 to 512 printable ASCII characters without spaces.',
     },
-  ])('exits 2 for a command line that cannot be used: $error', async ({ args, error }) => {
+  ])('exits 2 for an invalid command line: $error', async ({ args, error }) => {
     expect(await mint(args)).toStrictEqual({ code: 2, stdout: '', stderr: `error: ${error}\n` });
   });
 
-  it('never shows a secret that it refuses', async () => {
+  it('never prints a secret that it refuses', async () => {
     for (const variables of [
       { PIXSEAL_SECRET: 'too short' },
       { PIXSEAL_DSN: 'https://x:tooshort@example.com' },
@@ -784,7 +784,7 @@ describe('the database', () => {
   });
   afterAll(() => database.drop());
 
-  it('gives the issuer’s newest live key, or the one that is named', async () => {
+  it('uses the issuer’s newest active key, or the one that is named', async () => {
     const service = await startService({}, database);
     const made = await service.admin('POST', '/issuers', { name: 'Rotating' });
     const { id, key: oldest } = made.json() as { id: string; key: { id: string } };
@@ -840,7 +840,7 @@ describe('the database', () => {
     });
   });
 
-  it('names every variable that is missing, and no value', async () => {
+  it('names every missing variable, and no value', async () => {
     const { code, stdout, stderr } = await pixseal(['explain', 'abc'], {
       DATABASE_URL: 'postgres://user:hidden@127.0.0.1:1/pixseal',
       SECRETS_KEY: 'hidden',
@@ -851,7 +851,7 @@ describe('the database', () => {
     expect(stderr).not.toContain('hidden');
   });
 
-  it('is said to be what does not answer', async () => {
+  it('is named if it does not respond', async () => {
     const unreachable = { ...TEST_VARIABLES, DATABASE_URL: 'postgres://user:hidden@127.0.0.1:1/pixseal' };
     expect(await pixseal(['explain', 'abc'], unreachable)).toStrictEqual({
       code: 1,
@@ -861,9 +861,9 @@ describe('the database', () => {
   });
 
   describe.runIf(embedded)('in a folder', () => {
-    it('is left to the running service that holds it, and --server named as the way', async () => {
+    it('is locked by a running service, and the error suggests --server', async () => {
       const service = await startService({}, database);
-      // Its port is not that of this command's settings.
+      // Its port differs from this command's settings.
       const { code, stdout, stderr } = await pixseal(['issuer', 'create', '--name', 'x'], variables);
       await service.close();
       const folder = database.variables['DATA_DIR'] ?? '';
@@ -874,7 +874,7 @@ describe('the database', () => {
       );
     });
 
-    it('is made where there is none yet, and said to be', async () => {
+    it('is created if it does not exist, with a message', async () => {
       const folder = mkdtempSync(join(tmpdir(), 'pixseal-cli-'));
       const dataDir = join(folder, 'data');
       const { code, stdout, stderr } = await pixseal(['issuer', 'create', '--name', 'First'], {
@@ -905,7 +905,7 @@ describe('a running service', () => {
   it.each([
     ['a file that holds it', `${ADMIN_KEY}\n`],
     ['the secrets.json of a data folder', JSON.stringify({ admin_api_key: ADMIN_KEY, secrets_key: 'x' })],
-  ])('takes the admin key from %s', async (_, text) => {
+  ])('reads the admin key from %s', async (_, text) => {
     const file = join(folder, 'key');
     writeFileSync(file, text);
     const { code, stderr } = await pixseal([...create, '--server', service.url, '--admin-key-file', file]);
@@ -954,7 +954,7 @@ describe('a running service', () => {
     });
   });
 
-  it('that does not answer is named', async () => {
+  it('that does not respond is named', async () => {
     expect(await pixseal(['--server', 'http://127.0.0.1:9', 'explain', 'abc'])).toMatchObject({
       code: 1,
       stdout: '',
@@ -972,7 +972,7 @@ describe('a running service', () => {
     ['answers no JSON', 200, { 'content-type': 'text/html' }, '<html>'],
     ['answers other JSON', 404, { 'content-type': 'application/json' }, '{"message":"not here"}'],
     ['redirects', 302, { location: 'https://example.com/' }, ''],
-  ])('that %s is said not to be Pixseal', async (_, status, headers, body) => {
+  ])('that %s is reported as not being Pixseal', async (_, status, headers, body) => {
     const other = createServer((_request, response) => response.writeHead(status, headers).end(body));
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
     const url = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
@@ -986,7 +986,7 @@ describe('a running service', () => {
   });
 
   it.each(['ftp://example.com', 'example', 'http://user@example.com', 'http://example.com?x'])(
-    'cannot be at %s',
+    'refuses the URL %s',
     async (server) => {
       expect(await pixseal(['explain', 'abc', '--server', server])).toStrictEqual({
         code: 2,
@@ -1023,7 +1023,7 @@ describeOnce('help', () => {
     ['admin-key create', ['--name', '--scope', '--issuer', '--expires-at']],
     ['admin-key list', []],
     ['admin-key revoke', []],
-  ])('of %s names its options, and shows examples that it would take', async (command, options) => {
+  ])('of %s lists its options, with valid examples', async (command, options) => {
     const text = await output([...command.split(' '), '--help']);
     expect(text).toContain(`Usage: pixseal ${command}`);
     for (const option of [...options, '--server', '--admin-key-file', '--json'])
@@ -1031,7 +1031,7 @@ describeOnce('help', () => {
     expect(text).toMatch(new RegExp(`Examples:\n(.*\n)*? {2}\\$ .*pixseal ${command} `));
   });
 
-  it('says what `token mint` checks, and what the service does', async () => {
+  it('states what `token mint` checks, and what the service checks', async () => {
     expect(await output(['token', 'mint', '--help'])).toContain(
       'Validates the steps against the vocabulary; the service checks the issuer’s policy.',
     );
@@ -1058,7 +1058,7 @@ describeOnce('help', () => {
     expect(await output(['--version'])).toMatch(/^\d+\.\d+\.\d+/);
   });
 
-  it('comes with exit code 2 where a command is missing', async () => {
+  it('is printed with exit code 2 if a command is missing', async () => {
     const { code, stdout, stderr } = await pixseal([]);
     expect({ code, stdout }).toStrictEqual({ code: 2, stdout: '' });
     expect(stderr).toContain('Usage: pixseal');
@@ -1073,7 +1073,7 @@ describeOnce('help', () => {
       ['overlay', 'add', '--issuer', NOBODY, '--public-id', 'x', '--delivery-type', 'fetch'],
       "error: option '--delivery-type <type>' argument 'fetch' is invalid. Allowed choices are upload, private, authenticated.",
     ],
-  ])('is pointed to for %j', async (args, error) => {
+  ])('is suggested for %j', async (args, error) => {
     expect(await pixseal(args)).toStrictEqual({
       code: 2,
       stdout: '',
@@ -1083,7 +1083,7 @@ describeOnce('help', () => {
 });
 
 describe('keys rewrap', () => {
-  it('moves stored secrets under the first key of SECRETS_KEY, and says so', async () => {
+  it('encrypts stored secrets with the first key of SECRETS_KEY, and reports it', async () => {
     const place = await openDatabase();
     try {
       const both = { ...place.variables, SECRETS_KEY: `${'0f'.repeat(32)},${TEST_VARIABLES.SECRETS_KEY}` };
@@ -1107,7 +1107,7 @@ describe('keys rewrap', () => {
     }
   });
 
-  it('is not done by a running service', async () => {
+  it('is refused for a running service', async () => {
     const { code, stderr } = await pixseal(['keys', 'rewrap', '--server', 'http://127.0.0.1:1']);
     expect(code).toBe(2);
     expect(stderr).toMatch(/^error: keys rewrap requires direct access to the database/);

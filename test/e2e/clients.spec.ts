@@ -24,7 +24,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-/** What users write, with the size that Cloudinary's documentation gives it; null where the content decides. */
+/** URLs that users write, with the size that Cloudinary's documentation states; null if the content determines it. */
 const TYPICAL: readonly (readonly [
   Readonly<Record<string, unknown>>,
   { width: number; height: number } | null,
@@ -267,13 +267,13 @@ const TYPICAL: readonly (readonly [
   ],
 ];
 
-describe('the SDK, pointed at this service', () => {
+describe('the SDK, configured for this service', () => {
   it('has a list of 60 typical URLs', () => {
     expect(TYPICAL).toHaveLength(60);
   });
 
   it.each(TYPICAL.map(([options, size]) => [JSON.stringify(options), options, size] as const))(
-    'gets its signed picture: %s',
+    'gets its signed image: %s',
     async (_, options, size) => {
       const url = cloudinary.url(SIGNED, {
         ...options,
@@ -297,7 +297,7 @@ describe('the SDK, pointed at this service', () => {
   );
 });
 
-describe('@cloudinary/url-gen, pointed at this service', () => {
+describe('@cloudinary/url-gen, configured for this service', () => {
   const make = (): CloudinaryImage =>
     new Cloudinary({
       cloud: { cloudName: CLOUD },
@@ -311,7 +311,7 @@ describe('@cloudinary/url-gen, pointed at this service', () => {
     TYPICAL.filter(([options]) => options['transformation'] === undefined).map(
       ([options, size]) => [options, size] as const,
     ),
-  )('gets its picture: %o', async (options, size) => {
+  )('gets its image: %o', async (options, size) => {
     const chain = cloudinary.utils.generate_transformation_string({ ...options });
     const url = make()
       .addTransformation(chain === '' ? new Transformation() : chain)

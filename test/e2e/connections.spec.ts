@@ -35,7 +35,7 @@ function warningsOf(service: ServiceProcess): readonly string[] {
     .map((line) => (JSON.parse(line) as { msg: string }).msg);
 }
 
-describe.runIf(binaries !== null)('DATABASE_URL, by real servers', () => {
+describe.runIf(binaries !== null)('DATABASE_URL with real servers', () => {
   let secured: PostgresServer;
   let misnamed: PostgresServer;
   let plain: PostgresServer;
@@ -97,7 +97,7 @@ describe.runIf(binaries !== null)('DATABASE_URL, by real servers', () => {
         return `postgresql://postgres@${encodeURIComponent(plain.socketFolder ?? '')}:${port}/secured?sslmode=require`;
       },
     ],
-  ])('migrates and serves with %s, and warns of nothing', async (_, url) => {
+  ])('migrates and serves with %s, and logs no warning', async (_, url) => {
     const variables = { ...TEST_VARIABLES, DATABASE_URL: url(), LOG_LEVEL: 'warn' };
     expect(await spawnBuilt('src/platform/database/migration-run.js', variables).exited).toMatchObject({
       code: 0,
@@ -165,7 +165,7 @@ describe.runIf(binaries !== null)('DATABASE_URL, by real servers', () => {
       () => urlOf(secured, '?sslmode=require&sslrootcert=/nonexistent.crt'),
       'The environment cannot be used:\n  - DATABASE_URL has a parameter sslrootcert whose file cannot be read (ENOENT)',
     ],
-  ])('is named at the start with %s, and what to do', async (_, url, reason) => {
+  ])('is reported at the start with %s, and what to do', async (_, url, reason) => {
     const variables = { ...TEST_VARIABLES, DATABASE_URL: url() };
     const [service, migration] = await Promise.all([
       spawnBuilt('server/main.js', variables).exited,
@@ -184,7 +184,7 @@ describe.runIf(binaries !== null)('DATABASE_URL, by real servers', () => {
   });
 });
 
-describe.runIf(redis !== null)('REDIS_URL, by real servers', () => {
+describe.runIf(redis !== null)('REDIS_URL with real servers', () => {
   let database: TestDatabase;
   beforeAll(async () => {
     database = await createTestDatabase();
@@ -200,7 +200,7 @@ describe.runIf(redis !== null)('REDIS_URL, by real servers', () => {
       ...variables,
     });
 
-  it('of a private CA is used with NODE_EXTRA_CA_CERTS, and named without', async () => {
+  it('of a private CA is accepted with NODE_EXTRA_CA_CERTS, and reported without', async () => {
     const server = await startRedis(redis ?? '', undefined, [], ca.local);
     onTestFinished(() => server.stop());
     const trusting = { REDIS_URL: server.url, NODE_EXTRA_CA_CERTS: ca.ca, RATE_LIMIT_ADDRESS: '10' };

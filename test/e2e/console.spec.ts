@@ -23,7 +23,7 @@ const RECOMMENDED = {
   deny_generative_effects: true,
 };
 const embedded = inject('database').kind === 'embedded';
-/** What the console's own requests carry. */
+/** Headers of the console's own requests. */
 const OWN = { 'x-pixseal-console': '1', 'sec-fetch-site': 'same-origin' };
 
 interface RequestOptions {
@@ -45,7 +45,7 @@ async function signIn(service: Service, key: string): Promise<{ response: HttpRe
   return { response, cookie: set.split(';', 1).join() };
 }
 
-/** A step of a plan as `EXPLAIN (ANALYZE, FORMAT JSON)` has it. */
+/** A node of a plan, as in `EXPLAIN (ANALYZE, FORMAT JSON)`. */
 interface PlanNode {
   readonly 'Node Type': string;
   readonly 'Relation Name'?: string;
@@ -55,7 +55,7 @@ interface PlanNode {
   readonly Plans?: readonly PlanNode[];
 }
 
-/** Every scan of a plan, with the rows that it looked at. */
+/** Every scan of a plan, with the number of rows that it read. */
 function scansOf(node: PlanNode): string[] {
   const { 'Rows Removed by Filter': removed = 0 } = node;
   const scan = `${node['Node Type']} of ${(node['Actual Rows'] + removed) * node['Actual Loops']} rows`;
@@ -63,7 +63,7 @@ function scansOf(node: PlanNode): string[] {
 }
 
 describe('the console', () => {
-  it('is there in embedded mode and not in production, unless a setting says otherwise', async () => {
+  it('is served in embedded mode and not in production, unless a setting changes that', async () => {
     const settings = [
       { CONSOLE: undefined, status: embedded ? 200 : 404 },
       { CONSOLE: 'off', status: 404 },
@@ -119,7 +119,7 @@ describe('a session of the console', () => {
     for (const part of [ADMIN_KEY, 'environment', 'digest']) expect(held).not.toContain(part);
   });
 
-  it('opens the admin API, in the key’s name', async () => {
+  it('opens the admin API with the rights and the name of the key', async () => {
     const { response, cookie } = await signIn(service, ADMIN_KEY);
     const made = await sendRequest(service, 'POST', '/admin/issuers', {
       headers: as(cookie),
@@ -135,7 +135,7 @@ describe('a session of the console', () => {
   });
 
   it.each(['{}', '{"max_width": 800}'])(
-    'has DEFAULT_POLICY=%s for the form of a new issuer',
+    'offers DEFAULT_POLICY=%s in the form of a new issuer',
     async (json) => {
       const own = await startService({ CONSOLE: 'on', DEFAULT_POLICY: json });
       try {
@@ -147,14 +147,14 @@ describe('a session of the console', () => {
     },
   );
 
-  it('is not opened with a wrong key', async () => {
+  it('is not opened with an invalid key', async () => {
     const { response } = await signIn(service, `${ADMIN_KEY}-not`);
     expect(response.status).toBe(401);
     expect(response.json()).toMatchObject({ code: 'wrong_admin_key' });
     expect(response.headers['set-cookie']).toBeUndefined();
   });
 
-  describe('that another site uses', () => {
+  describe('requested by another site', () => {
     let cookie: string;
     beforeAll(async () => {
       ({ cookie } = await signIn(service, ADMIN_KEY));
@@ -173,14 +173,17 @@ describe('a session of the console', () => {
       ['a picture of another port', 'GET', { 'sec-fetch-site': 'same-site' }],
     ])('refuses %s', async (_, method, headers) => {
       const body = method === 'POST' ? { name: 'Forged' } : undefined;
-      const response = await sendRequest(service, method, '/admin/issuers', { headers: as(cookie, headers), body });
+      const response = await sendRequest(service, method, '/admin/issuers', {
+        headers: as(cookie, headers),
+        body,
+      });
       expect(response.status).toBe(403);
       expect(response.json()).toMatchObject({ code: 'cross_site_request' });
       const { items } = (await service.admin('GET', '/issuers?name=Forged')).json() as { items: unknown[] };
       expect(items).toStrictEqual([]);
     });
 
-    it('signs nobody in or out, and takes no form', async () => {
+    it('neither signs in nor out, and accepts no form', async () => {
       const foreign = { 'sec-fetch-site': 'cross-site' };
       for (const method of ['POST', 'DELETE']) {
         const body = method === 'POST' ? { key: ADMIN_KEY } : undefined;
@@ -195,7 +198,7 @@ describe('a session of the console', () => {
       expect(form.status).toBe(415);
     });
 
-    it('does not come between a program and its key', async () => {
+    it('does not affect a program that uses the key', async () => {
       const headers = { ...as(cookie, {}), authorization: `Bearer ${ADMIN_KEY}` };
       expect((await sendRequest(service, 'GET', '/admin/issuers', { headers })).status).toBe(200);
       const wrong = { ...as(cookie), authorization: 'Bearer not-a-key' };
@@ -203,10 +206,11 @@ describe('a session of the console', () => {
     });
   });
 
-  it('ends as its admin key is revoked', async () => {
+  it('ends when its admin key is revoked', async () => {
     const key = await createAdminKey(service);
     const { cookie } = await signIn(service, key.key);
-    const list = (): Promise<HttpResponse> => sendRequest(service, 'GET', '/admin/issuers', { headers: as(cookie) });
+    const list = (): Promise<HttpResponse> =>
+      sendRequest(service, 'GET', '/admin/issuers', { headers: as(cookie) });
     expect((await list()).status).toBe(200);
     await service.admin('DELETE', `/admin-keys/${key.id}`);
     expect((await list()).status).toBe(401);
@@ -214,14 +218,14 @@ describe('a session of the console', () => {
     expect(found.json()).toStrictEqual({ session: null });
   });
 
-  it('lasts no longer than its admin key', async () => {
+  it('expires with its admin key', async () => {
     const end = new Date(Date.now() + 3_600_000).toISOString();
     const { key } = await createAdminKey(service, { expires_at: end });
     const { response } = await signIn(service, key);
     expect(response.json()).toMatchObject({ session: { expires_at: end } });
   });
 
-  it('is nothing that another service, or a changed bit, could have made', async () => {
+  it('cannot be created by another service, or by changing a bit', async () => {
     const { cookie } = await signIn(service, ADMIN_KEY);
     const signerOf = (key: Buffer): string => {
       const held = {
@@ -240,7 +244,7 @@ describe('a session of the console', () => {
     }
   });
 
-  it('has no more rights than its key: one that reads does not write, one that is bound sees its issuer', async () => {
+  it('has no more rights than its key: a read-only one cannot write, a bound one sees its issuer', async () => {
     const other = await createTenant(service, { publicId: 'others', overlayPublicId: 'others-mark' });
     const reader = await signIn(service, (await createAdminKey(service, { scopes: ['read'] })).key);
     const bound = await signIn(service, (await createAdminKey(service, { issuer_id: seed.issuerId })).key);
@@ -263,7 +267,7 @@ describe('a session of the console', () => {
     }
   });
 
-  it('is forgotten by the browser that signs out', async () => {
+  it('is deleted from the browser that signs out', async () => {
     const response = await sendRequest(service, 'DELETE', '/console/session');
     expect(response.status).toBe(204);
     expect(response.headers['set-cookie']).toStrictEqual([
@@ -272,7 +276,7 @@ describe('a session of the console', () => {
   });
 });
 
-describe('a session of the console on https, where requests are counted', () => {
+describe('a session of the console on https, with rate limits', () => {
   let service: Service;
 
   beforeAll(async () => {
@@ -281,7 +285,7 @@ describe('a session of the console on https, where requests are counted', () => 
   });
   afterAll(() => service.close());
 
-  it('is a cookie that stays on https and on this host', async () => {
+  it('is a cookie for https and this host only', async () => {
     const { response, cookie } = await signIn(service, ADMIN_KEY);
     expect(response.headers['set-cookie']).toStrictEqual([
       `${cookie}; Max-Age=28800; Path=/; HttpOnly; Secure; SameSite=Strict`,
@@ -293,7 +297,7 @@ describe('a session of the console on https, where requests are counted', () => 
     expect(await list(cookie.replace('__Host-', ''))).toBe(401);
   });
 
-  it('is not opened by guessing', async () => {
+  it('cannot be guessed', async () => {
     const statuses: number[] = [];
     for (let guess = 0; guess < 80; guess += 1) {
       statuses.push((await signIn(service, `${ADMIN_KEY}-${guess}`)).response.status);
@@ -318,7 +322,7 @@ describe('a preview', () => {
 
   const preview = (path: string): Promise<HttpResponse> => service.admin('GET', `/${path}/preview`);
 
-  it('is a redirect to a thumbnail that the issuer’s key has sealed for a minute', async () => {
+  it('is a redirect to a thumbnail that the issuer’s key signs for a minute', async () => {
     const response = await preview(`images/${SEED.imageId}`);
     expect(response.status).toBe(302);
     const { location = '' } = response.headers;
@@ -341,7 +345,7 @@ describe('a preview', () => {
     expect(await measure(picture.body)).toMatchObject({ width: 320 });
   });
 
-  it('of an overlay is its own picture, made small', async () => {
+  it('of an overlay is its own image, scaled down', async () => {
     const { status, headers } = await preview(`overlays/${SEED.overlayId}`);
     expect(status).toBe(302);
     const picture = await getPicture(headers.location ?? '');
@@ -350,7 +354,7 @@ describe('a preview', () => {
     expect(width <= 320 && height <= 240).toBe(true);
   });
 
-  it('is refused without an admin key, for what is not there, and where no key counts', async () => {
+  it('is refused without an admin key, for an unknown row, and without an active key', async () => {
     expect((await service.get(`/admin/images/${SEED.imageId}/preview`)).status).toBe(401);
     expect((await preview(`images/${SEED.overlayId}`)).status).toBe(404);
     const { key } = await post<{ key: { id: string } }>(service, '/issuers', {
@@ -369,10 +373,10 @@ describe('a preview', () => {
   });
 });
 
-/** A page's answer comes when the machine has time for it. */
+/** A timeout for a page on a busy machine. */
 const eventually = <T>(look: () => Promise<T>) => expect.poll(look, { timeout: 30_000 });
 
-/** A square that does not compress: half a megabyte to send. */
+/** A square that does not compress: an upload of half a megabyte. */
 const drawNoise = (side = 400): Promise<Buffer> =>
   sharp(randomBytes(side * side * 3), { raw: { width: side, height: side, channels: 3 } })
     .png()
@@ -381,7 +385,7 @@ const drawNoise = (side = 400): Promise<Buffer> =>
 describe.runIf(hasBrowser())('the console in a browser', () => {
   let service: Service;
   let browser: Browser;
-  /** What browsers complained of, a breach of the page's policy among it. */
+  /** Errors that browsers reported, among them violations of the page's policy. */
   const complaints: string[] = [];
 
   beforeAll(async () => {
@@ -402,7 +406,7 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
     const page = await context.newPage();
     page.on('pageerror', (error) => complaints.push(error.message));
     page.on('console', (message) => {
-      // A refusal of the service, which a test asks for, is an error to the browser.
+      // A refusal by the service that a test causes is an error to the browser.
       const refused = /^Failed to load resource: the server responded with a status of 4\d\d/.test(
         message.text(),
       );
@@ -427,15 +431,15 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
   const said = (page: Page, text: string): Promise<void> =>
     page.getByRole('status').getByText(text).waitFor({ state: 'attached' });
 
-  // Nothing in these depends on the kind of database.
-  describe.runIf(embedded)('for whoever may do everything', () => {
+  // None of these depend on the kind of database.
+  describe.runIf(embedded)('with an unrestricted key', () => {
     let issuerId: string;
 
     beforeAll(async () => {
       ({ id: issuerId } = await post<{ id: string }>(service, '/issuers', { name: 'Gallery' }));
     });
 
-    it('signs in and out, and keeps the key to itself', async () => {
+    it('signs in and out, and does not expose the key', async () => {
       const page = await open();
       await enter(page, `${ADMIN_KEY}-not`);
       await page.getByRole('alert').getByText('This admin key is unknown').waitFor();
@@ -486,7 +490,7 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
       await page.getByRole('heading', { name: 'Shop disabled' }).waitFor();
     });
 
-    it('begins a new issuer with the recommended policy, which can be changed, and marks its mistakes', async () => {
+    it('starts a new issuer with the recommended policy, which can be changed, and marks its errors', async () => {
       const page = await openAs(ADMIN_KEY, '');
       await page.getByText('Create an issuer').click();
       const policy = page.getByLabel('Policy as JSON');
@@ -519,7 +523,7 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
       expect(await create('Free')).toStrictEqual([{}]);
     });
 
-    it('rotates a key: a new one, and an end for the one before', async () => {
+    it('rotates a key: a new one, and an expiry for the old one', async () => {
       const page = await openAs(ADMIN_KEY, `#/issuers/${issuerId}`);
       const keys = page.getByRole('list', { name: 'Keys' }).getByRole('listitem');
       await keys.getByText('no expiry').waitFor();
@@ -558,7 +562,7 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
       expect(at >= earliest && at <= Date.now()).toBe(true);
     });
 
-    it('uploads an image and an overlay, saying how far it is, and shows what they look like', async () => {
+    it('uploads an image and an overlay with a progress bar, and shows previews', async () => {
       const page = await openAs(ADMIN_KEY, '#/images');
       const network = await page.context().newCDPSession(page);
       const limitUploads = (uploadThroughput: number): Promise<unknown> =>
@@ -603,7 +607,7 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
       page.on('request', (request) => {
         if (request.method() !== 'GET') written.push(`${request.method()} ${request.postData() ?? 'a file'}`);
       });
-      // By keys alone: an arrow chooses, and nothing is written before the button is pressed.
+      // With the keyboard only: an arrow selects, and nothing is written before the button is pressed.
       await dialog.getByLabel('Opens').focus();
       await page.keyboard.press('ArrowDown');
       expect(await dialog.getByLabel('Opens').inputValue()).toBe('public');
@@ -634,7 +638,7 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
       await eventually(() => row.getByRole('cell').allTextContents()).toStrictEqual(['token', 'public']);
     });
 
-    it('says that a name is taken', async () => {
+    it('reports that a public id is taken', async () => {
       await post(service, '/images', { issuer_id: issuerId, public_id: 'taken', version: 1 });
       const page = await openAs(ADMIN_KEY, '#/images');
       await page.getByText('Add an image').click();
@@ -645,7 +649,7 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
       await page.locator('[data-code=public_id_taken]').waitFor();
     });
 
-    it('marks a policy’s mistakes at their lines, and saves it without', async () => {
+    it('marks a policy’s errors at their lines, and saves it once they are corrected', async () => {
       const page = await openAs(ADMIN_KEY, `#/issuers/${issuerId}`);
       const editor = page.getByLabel('Policy as JSON');
       const save = page.getByRole('button', { name: 'Save policy' });
@@ -665,7 +669,7 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
       expect(policy).toStrictEqual({ max_width: 800 });
     });
 
-    it('revokes a token and lifts that, and the audit log has both', async () => {
+    it('revokes a token and restores it, and the audit log has both', async () => {
       const page = await openAs(ADMIN_KEY, `#/issuers/${issuerId}`);
       await page.getByText('Revoke tokens').click();
       await page.getByLabel('jti', { exact: true }).fill('leaked-1');
@@ -714,17 +718,17 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
       expect(items).toStrictEqual([]);
     });
 
-    it('asks to sign in again when its admin key is revoked', async () => {
+    it('asks for a sign-in when its admin key is revoked', async () => {
       const key = await createAdminKey(service);
       const page = await openAs(key.key, '#/images');
-      // What this page asks for must not be what finds it out.
+      // No request of this page must be the first to find out.
       await page.waitForLoadState('networkidle');
       await service.admin('DELETE', `/admin-keys/${key.id}`);
       await page.getByRole('link', { name: 'Audit' }).click();
       await page.getByText('The session has expired. Sign in again.').waitFor();
     });
 
-    it('offers nothing to a key that only reads, and no other issuer to one that is bound', async () => {
+    it('offers no writes to a read-only key, and no other issuer to a bound one', async () => {
       const reader = await createAdminKey(service, { scopes: ['read'] });
       const page = await openAs(reader.key, '');
       await page.getByRole('link', { name: 'Gallery' }).click();
@@ -750,7 +754,7 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
       expect(await own.getByRole('button', { name: 'Save policy' }).count()).toBe(0);
     });
 
-    it('comes with less than 150 kB', async () => {
+    it('loads less than 150 kB', async () => {
       const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
       const page = await context.newPage();
       const session = await context.newCDPSession(page);
@@ -765,7 +769,7 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
     });
 
     it.each(LOOKS)('has no serious issue in %s, %d pixels wide', async (colorScheme, width) => {
-      // Half-way through a transition a colour is none of the design's.
+      // Half-way through a transition a colour is not one of the design's.
       const page = await open('', { colorScheme, viewport: { width, height: 844 }, reducedMotion: 'reduce' });
       const look = (): Promise<void> => expectAccessible(page, width);
       await enter(page, 'not-a-key');
@@ -804,7 +808,7 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
     });
   });
 
-  /** How the database finds the images that a list shows, by the statements that the service sends for it. */
+  /** How the database finds the images of a list, with the statements that the service sends. */
   async function scansFor(path: string): Promise<string[]> {
     const database = service.app.get(DataSource);
     const sending = vi.spyOn(database.logger, 'logQuery');
@@ -822,14 +826,14 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
     return explained.flatMap(([{ 'QUERY PLAN': plans }]) => plans.flatMap(({ Plan }) => scansOf(Plan)));
   }
 
-  it.runIf(!embedded)('stays quick with 100,000 images', async () => {
+  it.runIf(!embedded)('stays fast with 100,000 images', async () => {
     const large = await post<{ id: string }>(service, '/issuers', { name: 'Large' });
     const small = await post<{ id: string }>(service, '/issuers', { name: 'Small' });
     const rows = service.app.get(DataSource).createQueryRunner();
     try {
-      // Without the triggers that tell the feed and the audit log of each.
+      // Without the triggers that notify the feed and write the audit log.
       await rows.query(`SET session_replication_role = replica`);
-      // In parts, each within the time that the service gives a statement.
+      // In parts, each within the service's statement timeout.
       for (let from = 1; from <= 100_000; from += 10_000) {
         await rows.query(
           `INSERT INTO images (id, issuer_id, public_id, version)
@@ -838,7 +842,7 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
           [small.id, large.id, from],
         );
       }
-      // As autovacuum does in its time.
+      // As autovacuum does later.
       await rows.query('ANALYZE images');
       await rows.query(`SET session_replication_role = origin`);
     } finally {
@@ -881,7 +885,7 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
     expect(await items.count()).toBe(48);
     expect(await items.first().textContent()).not.toBe(first);
     expect(await page.evaluate('document.querySelectorAll("*").length')).toBeLessThan(600);
-    // Of each page, what came into view, or near it.
+    // For each page, the images in view or near it.
     expect(previews.size).toBeLessThan(5 * 48);
     await page.getByLabel('Public id (exact)').fill('picture-77777');
     await page.getByRole('button', { name: 'Find' }).click();

@@ -34,7 +34,7 @@ const rowsOf = (source: DataSource | QueryRunner, text: string, values: unknown[
   source.query(text, values) as Promise<Row[]>;
 
 describe('the migrations', () => {
-  it('go up, down and up again, and leave nothing behind', async () => {
+  it('run up, down and up again, and leave nothing behind', async () => {
     const dataSource = await open(await newDatabase({ empty: true }));
     await expect(requireMigrated(dataSource)).rejects.toThrow('The database has pending migrations');
     const names = await migrateUnderLock(dataSource);
@@ -54,7 +54,7 @@ describe('the migrations', () => {
     expect(await schemaOf(dataSource)).toStrictEqual(before);
   });
 
-  it('retain what was deleted before, and change nothing that rows serve', async () => {
+  it('retain ids that were deleted before, and do not change how rows are served', async () => {
     const dataSource = await open(await newDatabase());
     while ((await rowsOf(dataSource, `SELECT FROM migrations WHERE name LIKE 'RetainPublicIds%'`)).length > 0)
       await dataSource.undoLastMigration({ transaction: 'all' });
@@ -117,7 +117,7 @@ describe('the migrations', () => {
     });
   });
 
-  it('agree with the entities: TypeORM would change no column', async () => {
+  it('match the entities: TypeORM would change no column', async () => {
     const dataSource = await open(await newDatabase());
     const { upQueries } = await dataSource.driver.createSchemaBuilder().log();
     const columns = upQueries
@@ -213,14 +213,14 @@ describe('the database itself', () => {
       { public_id: 'taken_too', issuer_id: ids.neighbour, delivery_type: 'upload' },
       UNIQUE,
     ],
-  ])('refuses into %s what a row must not be: %#', async (table, row, change, code) => {
-    // The row without the change is a good one, so it is the change that is refused.
+  ])('refuses into %s an invalid row: %#', async (table, row, change, code) => {
+    // The row is valid without the change, so the change is refused.
     await expect(insert(table, row())).resolves.toBeDefined();
     await expect(insert(table, { ...row(), ...change })).rejects.toMatchObject({ driverError: { code } });
   });
 
-  it('keeps an issuer that has rows, and takes its keys with it when it goes', async () => {
-    // Postgres 18, which the embedded one is, gives RESTRICT a code of its own.
+  it('keeps an issuer that has rows, and deletes its keys with it', async () => {
+    // Postgres 18, the embedded version, has a separate code for RESTRICT.
     await expect(dataSource.query('DELETE FROM issuers WHERE id = $1', [ids.issuer])).rejects.toMatchObject({
       driverError: { code: expect.stringMatching(/^23(503|001)$/) as string },
     });
@@ -240,7 +240,7 @@ describe('the database itself', () => {
     ['images', `UPDATE images SET delivery_type = 'upload' WHERE id = $1`, image],
     ['overlays', 'DELETE FROM overlays WHERE id = $1', overlay],
     ['overlays', `UPDATE overlays SET public_id = public_id || '_2' WHERE id = $1`, overlay],
-  ])('keeps the public id of %s for its issuer, however it is left: %s', async (table, change, row) => {
+  ])('keeps the public id of %s for its issuer, however it is given up: %s', async (table, change, row) => {
     const first = row();
     await insert(table, first);
     await dataSource.query(change, [first.id]);
@@ -265,7 +265,7 @@ describe('the database itself', () => {
     expect(await rowsOf(dataSource, owner, [publicId])).toStrictEqual([]);
   });
 
-  it('retains a name once its last row is gone', async () => {
+  it('retains a public id once its last row is deleted', async () => {
     const retained = (publicId: unknown): Promise<Row[]> =>
       rowsOf(dataSource, 'SELECT issuer_id FROM retained_public_ids WHERE public_id = $1', [publicId]);
     const [both, mark]: [WithId, WithId] = [{ ...image(), delivery_type: 'upload' }, overlay()];
@@ -277,7 +277,7 @@ describe('the database itself', () => {
     expect(await retained(both['public_id'])).toHaveLength(1);
   });
 
-  it('does not let a deleted image be brought back over another’s', async () => {
+  it('does not restore a deleted image over another’s', async () => {
     const first: WithId = { ...image(), public_id: 'passed_on' };
     await insert('images', first);
     await dataSource.query('UPDATE images SET deleted_at = now() WHERE id = $1', [first.id]);
@@ -288,7 +288,7 @@ describe('the database itself', () => {
     ).rejects.toMatchObject({ driverError: { code: UNIQUE } });
   });
 
-  it('does not let a row be handed to another issuer beside rows of the same public id', async () => {
+  it('does not move a row to another issuer while rows with its public id exist', async () => {
     const [one, two]: [WithId, WithId] = [
       { ...image(), public_id: 'pair', delivery_type: 'upload' },
       { ...image(), public_id: 'pair', delivery_type: 'private' },
@@ -300,7 +300,7 @@ describe('the database itself', () => {
     ).rejects.toMatchObject({ driverError: { code: UNIQUE, constraint: 'public_id_owner' } });
   });
 
-  it.runIf(!embedded)('gives a public id to one of two issuers whose transactions overlap', async () => {
+  it.runIf(!embedded)('gives a public id to one of two issuers in concurrent transactions', async () => {
     for (const [table, other] of [
       ['images', 'overlays'],
       ['overlays', 'images'],
@@ -341,7 +341,7 @@ describe('the database itself', () => {
 });
 
 describe('concurrent transactions', () => {
-  it('are never mixed: what is rolled back is gone, what is committed is there', async () => {
+  it('are never mixed: a rollback removes its rows, a commit keeps them', async () => {
     const dataSource = await open(await newDatabase());
     const results = await Promise.allSettled(
       Array.from({ length: 60 }, (_, index) =>
@@ -351,7 +351,7 @@ describe('concurrent transactions', () => {
               randomUUID(),
               `${index % 2 === 0 ? 'kept' : 'undone'} ${index} ${part}`,
             ]);
-            // Others have their turn between two statements.
+            // Other work can run between two statements.
             await new Promise((resolve) => setTimeout(resolve, index % 5));
           }
           if (index % 2 === 1) throw new Error('undo');
@@ -367,7 +367,7 @@ describe('concurrent transactions', () => {
     expect(counted).toStrictEqual({ kept: 90, undone: 0 });
   });
 
-  it('do not see each other’s rows before they are committed', async () => {
+  it('do not see each other’s rows before the commit', async () => {
     const dataSource = await open(await newDatabase());
     const id = randomUUID();
     let seen: Row[] | undefined;
@@ -379,7 +379,7 @@ describe('concurrent transactions', () => {
           seen = rows;
         });
         await new Promise((resolve) => setTimeout(resolve, 50));
-        // Embedded, the look waits for the one session; on a server it has come back without the row.
+        // Embedded, the query waits for the single session; on a server it has already returned without the row.
         expect(seen?.length ?? 0).toBe(0);
         throw new Error('undo');
       })
@@ -390,7 +390,7 @@ describe('concurrent transactions', () => {
     expect(seen).toStrictEqual([]);
   });
 
-  it('of the admin API that break a constraint leave nothing', async () => {
+  it('of the admin API that violate a constraint write nothing', async () => {
     const service = await startService();
     undo.push(() => service.close());
     const id = randomUUID();
@@ -406,8 +406,8 @@ describe('concurrent transactions', () => {
   });
 });
 
-describe('a write that the database gives up for another', () => {
-  it.each(['40001', '40P01'])('is answered 503, to be sent again, by its SQLSTATE %s', async (code) => {
+describe('a write that the database aborts for another', () => {
+  it.each(['40001', '40P01'])('returns 503 so that the client retries, for SQLSTATE %s', async (code) => {
     const database = await newDatabase();
     const service = await startService({}, database);
     undo.push(() => service.close());
@@ -432,14 +432,14 @@ describe('a write that the database gives up for another', () => {
     ]);
   });
 
-  it.skipIf(embedded)('is one of two that wait for each other', async () => {
+  it.skipIf(embedded)('is one of two that deadlock', async () => {
     const database = await newDatabase();
     const service = await startService({}, database);
     undo.push(() => service.close());
     const { imageId } = await createTenant(service, { publicId: 'waits', overlayPublicId: 'waits_layer' });
     const other = (await open(database)).createQueryRunner();
     await other.startTransaction();
-    // The service is the one that looks whether they wait in a circle.
+    // The service's session is the one that detects the deadlock.
     await other.query(`SET LOCAL deadlock_timeout = '60s'`);
     await other.query(`SELECT pg_advisory_xact_lock(hashtextextended('waits_for_it', 0))`);
     const change = service.admin('PATCH', `/images/${imageId}`, { public_id: 'waits_for_it' });
@@ -470,7 +470,7 @@ describe('the change feed', () => {
   });
 
   const path = (): string => tenant.steps({ overlay: tenant.overlayId });
-  /** The answer as far as raw SQL changes it. The Locations are not what the admin API gave: they are not approved. */
+  /** The response as raw SQL changes it. The Locations do not match the admin API's rows: they are not checked. */
   async function shown(): Promise<string> {
     const { status, headers } = await service.get(path());
     return `${status} ${headers.location?.replace(/^.*--\//, '') ?? ''}`;
@@ -499,7 +499,7 @@ describe('the change feed', () => {
       '401 ',
     ],
     ['a deletion', 'UPDATE images SET deleted_at = now()', 'UPDATE images SET deleted_at = NULL', '410 '],
-  ])('tells the service of %s that was changed by hand', async (_, change, back, after) => {
+  ])('notifies the service of %s that was changed by hand', async (_, change, back, after) => {
     expect(await shown()).toBe(BEFORE);
     await dataSource.query(change);
     await expect.poll(shown, { timeout: 10_000, interval: 50 }).toBe(after);
@@ -508,7 +508,7 @@ describe('the change feed', () => {
   });
 
   it.each(['', ", ''", ", 'no JSON'", ", 'null'", ', \'{"table":"images","id":5}\''])(
-    'is not ended by what anybody else may notify%s',
+    'ignores any other notification%s',
     async (payload) => {
       await dataSource.query(`NOTIFY pixseal_changes${payload}`);
       expect(await shown()).toBe(BEFORE);
@@ -519,7 +519,7 @@ describe('the change feed', () => {
     },
   );
 
-  it('tells the service of a row that it did not find before', async () => {
+  it('notifies the service of a row that was missing before', async () => {
     const id = randomUUID();
     const request = async (): Promise<number> =>
       (await service.get(`/images/${id}?token=${tenant.sign()}`)).status;
@@ -531,7 +531,7 @@ describe('the change feed', () => {
     await expect.poll(request, { timeout: 10_000, interval: 50 }).toBe(302);
   });
 
-  it.runIf(!embedded)('tells every replica', async () => {
+  it.runIf(!embedded)('notifies every replica', async () => {
     const database = await newDatabase();
     const replicas = await Promise.all([startService({}, database), startService({}, database)]);
     undo.push(...replicas.map((replica) => () => replica.close()));

@@ -35,7 +35,7 @@ afterAll(() => service.close());
 const post = (body: unknown, headers: Record<string, string> = {}): Promise<HttpResponse> =>
   request({ port: service.port, path: '/deliveries', method: 'POST', body, headers });
 
-/** Delivers, and approves every Location there is. */
+/** Requests deliveries, and checks every Location. */
 async function deliver(items: readonly unknown[]): Promise<Result[]> {
   const response = await post({ deliveries: items });
   expect(response.status).toBe(200);
@@ -59,8 +59,8 @@ const unreadable = (detail: string): object => ({
   errors: [{ key: 'deliveries', detail }],
 });
 
-describe('many deliveries at once', () => {
-  it('are each what the redirect of the same request is, in order, whoever’s they are', async () => {
+describe('several deliveries in a request', () => {
+  it('equal the redirects of the same requests, in order, for several issuers', async () => {
     const steps = { transformations: SEED.transformations, sharinpix: {} };
     const items: Item[] = [
       { image_id: tenant.imageId, token: tenant.sign(steps) },
@@ -108,7 +108,7 @@ describe('many deliveries at once', () => {
     ['null as image_id', { image_id: null }],
     ['an array as image_id', { image_id: [SEED.imageId] }],
     ['an object as image_id', { image_id: {} }],
-  ])('a malformed item is its own problem and not its neighbours’: %s', async (_, item) => {
+  ])('a malformed item is an error of that item only: %s', async (_, item) => {
     const good = { image_id: tenant.imageId, token: tenant.sign() };
     const [before, bad, after] = await deliver([good, item, good]);
     expect(bad).toStrictEqual({
@@ -139,7 +139,7 @@ describe('many deliveries at once', () => {
     });
   });
 
-  it('an item without image_id takes the token’s', async () => {
+  it('an item without image_id uses the token’s', async () => {
     const { location } = (await service.image(tenant.path())).headers;
     const [named, unnamed, empty] = await deliver([
       { token: tenant.sign({ image_id: tenant.imageId }) },
@@ -151,7 +151,7 @@ describe('many deliveries at once', () => {
     expect(empty).toMatchObject({ image_id: null, problem: { code: 'invalid_image_id' } });
   });
 
-  it('an endless id is given back cut', async () => {
+  it('an overlong id is returned truncated', async () => {
     const [result] = await deliver([{ image_id: 'x'.repeat(5000), token: tenant.sign() }]);
     expect(result?.image_id).toBe('x'.repeat(100));
   });
@@ -184,7 +184,7 @@ describe('many deliveries at once', () => {
   });
 });
 
-describe('a request that is none for deliveries', () => {
+describe('a malformed request for deliveries', () => {
   it.each<[name: string, body: unknown]>([
     ['an empty list', { deliveries: [] }],
     ['no list', {}],
@@ -197,7 +197,7 @@ describe('a request that is none for deliveries', () => {
     expect(response.json()).toStrictEqual(unreadable(ARRAY));
   });
 
-  it('is refused with a member of another name', async () => {
+  it('is refused with an unknown member', async () => {
     const response = await post({ deliveries: [{ image_id: 'x' }], token: 'x' });
     expect(response.status).toBe(422);
     expect(response.json()).toMatchObject({
@@ -220,7 +220,7 @@ describe('a request that is none for deliveries', () => {
     expect(response.headers['content-type']).toBe('application/problem+json; charset=utf-8');
   });
 
-  it('is refused as a whole with a malformed Host, and no item’s refusal goes unheard', async () => {
+  it('is refused as a whole with a malformed Host, without an unhandled rejection', async () => {
     const unlogged: unknown[] = [];
     const observe = (reason: unknown): void => void unlogged.push(reason);
     process.on('unhandledRejection', observe);
@@ -228,7 +228,7 @@ describe('a request that is none for deliveries', () => {
       const rows = { publicId: 'not_asked_for_yet', overlayPublicId: 'not_asked_for_yet_layer' };
       const uncached = await createTenant(service, rows);
       await deliver([{ token: tenant.sign(), image_id: tenant.imageId }]);
-      // The first still waits for its rows when the second is refused.
+      // The first one still waits for its rows when the second is refused.
       const items = [uncached, tenant].map((each) => ({ image_id: each.imageId, token: each.sign() }));
       const response = await post({ deliveries: items }, { host: 'img.example.com/elsewhere' });
       expect(response.json()).toMatchObject({ status: 400, code: 'invalid_host' });

@@ -29,7 +29,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-/** What stands after the signature of an approved Location. */
+/** The part of an allowed Location after its signature. */
 function chainOf({ status, shown, text }: ImageResponse): string {
   if (status !== 302 || shown === null) throw new Error(`${status} ${text}`);
   const { components, version, publicId, format } = shown;
@@ -102,13 +102,13 @@ describe('the other examples of the seed’s document', () => {
     [null],
     [[]],
     ['download'],
-  ])('sharinpix %j is as without it: the booleans alone count', async (sharinpix) => {
+  ])('sharinpix %j has no effect: only booleans are read', async (sharinpix) => {
     const path = tenant.path({ transformations: [step], sharinpix });
     expect(chainOf(await service.image(path))).toBe(`${BASE}/c_fit,h_102,w_101/${ORIGINAL}`);
   });
 
   it.each([['image.jpg'], ['anything'], ['..%2f..%2fetc'], [randomUUID()], [SEED.imageId]])(
-    'the claim image_id names the image and wins over the path /images/%s',
+    'the claim image_id names the image and takes precedence over the path /images/%s',
     async (name) => {
       const token = tenant.sign({ image_id: tenant.imageId, transformations: [step] });
       const response = await service.image(`/images/${name}?token=${token}`);
@@ -116,14 +116,14 @@ describe('the other examples of the seed’s document', () => {
     },
   );
 
-  it('a token seals: width, height and crop beside it have no effect', async () => {
+  it('a token is final: width, height and crop beside it have no effect', async () => {
     const token = tenant.sign({ transformations: [step], sharinpix: {} });
     const path = `/images/${tenant.imageId}?width=201&height=202&crop=fill&token=${token}&download=false`;
     expect(chainOf(await service.image(path))).toBe(`${BASE}/c_fit,h_102,w_101/${ORIGINAL}`);
   });
 
   it.each<[format: string]>([['png'], ['tif'], ['pdf']])(
-    'an image whose record says %s is still delivered as .jpg',
+    'an image registered as %s is still delivered as .jpg',
     async (format) => {
       const image = await post<{ id: string }>(service, '/images', {
         issuer_id: tenant.issuerId,
@@ -150,11 +150,11 @@ describe('an image without a token', () => {
     ['?width=201&height=202&crop=fit', '/c_fit,h_202,w_201'],
     ['?crop=fit&width=201', '/c_fit,w_201'],
     ['?height=202', '/h_202'],
-    // What a form sends for a field that is empty.
+    // The value of an empty form field.
     ['?height=202&width=&crop=', '/h_202'],
     ['?width=', ''],
     ['?angle=90&overlay=text:a:b&x=1&raw_transformation=e_sepia', ''],
-  ])('that may be seen is shown by the base chain and its size: %j', async (query, step) => {
+  ])('that is public is shown with the base chain and the requested size: %j', async (query, step) => {
     const response = await service.image(`/images/${publicImage.imageId}${query}`);
     expect(chainOf(response)).toBe(`${BASE}${step}/v123123/shown_to_all.jpg`);
   });
@@ -166,13 +166,13 @@ describe('an image without a token', () => {
     ['width=1&width=2', 'width'],
     ['height=100%2Cl_x', 'height'],
     ['crop=fill%2Fl_x', 'crop'],
-  ])('is refused a size outside the grammar: %s', async (query, key) => {
+  ])('is refused with an invalid size: %s', async (query, key) => {
     const response = await service.image(`/images/${publicImage.imageId}?${query}`);
     expect(response.status).toBe(422);
     expect(response.json()).toMatchObject({ code: 'invalid_transformation', step: 1, key });
   });
 
-  it('that may not be seen answers 401 with X-message among the same headers', async () => {
+  it('that is not public returns 401 with X-message among the same headers', async () => {
     const [refused, shown] = [
       await service.image(`/images/${tenant.imageId}`),
       await service.image(`/images/${publicImage.imageId}`),
@@ -199,7 +199,7 @@ describe('an image without a token', () => {
     });
   });
 
-  it('that does not exist, or whose issuer is disabled, answers just as one that may not be seen', async () => {
+  it('that does not exist, or whose issuer is disabled, gets the same response as one that is not public', async () => {
     const disabled = await createTenant(service, {
       publicId: 'of_a_disabled_issuer',
       overlayPublicId: 'unused_too',
@@ -214,7 +214,7 @@ describe('an image without a token', () => {
     expect(responses[0]?.status).toBe(401);
   });
 
-  it('is shown no more once its access is taken away', async () => {
+  it('is no longer shown once it is not public', async () => {
     const { imageId } = await createTenant(service, {
       publicId: 'shown_for_a_while',
       overlayPublicId: 'unused_as_well',

@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-/** The explanation beside the redirect of the same request, both Locations approved. */
+/** The explanation beside the redirect of the same request, both Locations checked. */
 async function explain(path: string): Promise<{ body: Record<string, unknown>; location: string }> {
   const [before, query = ''] = path.split('?');
   const redirect = await service.image(path);
@@ -65,7 +65,7 @@ describe('an explanation', () => {
     });
   });
 
-  it('has an empty component for a step of which nothing maps, and tells every reason', async () => {
+  it('has an empty component for a step without a mapped key, with every reason', async () => {
     const { body } = await explain(
       tenant.path({
         transformations: [
@@ -94,7 +94,7 @@ describe('an explanation', () => {
     ]);
   });
 
-  it('lists each value that is absent, of a step, a text and a border', async () => {
+  it('lists each absent value of a step, a text and a border', async () => {
     const font = { font_family: 'Arial', font_size: 40, font_weight: null, letter_spacing: '' };
     const { body } = await explain(
       tenant.path({
@@ -127,7 +127,7 @@ describe('an explanation', () => {
     ]);
   });
 
-  it('lists what stands beside a preset once, with the first of its steps', async () => {
+  it('lists the keys beside a preset once, with the first of its steps', async () => {
     const owner = await createTenant(service, { publicId: 'preset', overlayPublicId: 'preset_layer' });
     const policy = { presets: { card: [{ width: 5 }, { quality: 50 }] } };
     expect((await service.admin('PATCH', `/issuers/${owner.issuerId}`, { policy })).status).toBe(200);
@@ -200,7 +200,7 @@ describe('an explanation', () => {
     expect(body['image_id']).toBe(SEED.imageId);
   });
 
-  it('holds no token and no secret', async () => {
+  it('contains no token and no secret', async () => {
     const token = tenant.sign({ transformations: [{ width: 5 }] });
     const { text } = await service.image(`/images/${SEED.imageId}/explain?token=${token}`);
     expect(text).not.toContain(token);

@@ -11,9 +11,9 @@ import { mint } from '../tokens/token-fixtures.js';
 const RUNS = Number(process.env['PIXSEAL_FUZZ_RUNS'] ?? 3_000);
 /** Requests in flight at once; each run of the property is one such batch. */
 const BATCH = 20;
-/** The gate and the mapper are the same on both databases: the full number is run on one. */
+/** Token checks and the mapper are the same on both databases: the full number of runs is on one. */
 const BATCHES = Math.ceil(RUNS / BATCH / (inject('database').kind === 'embedded' ? 1 : 10));
-/** No answer of this service to such a request is anything else; 5xx least of all. */
+/** The only statuses that the service may return for such a request; 5xx is not among them. */
 const STATUSES = new Set([200, 302, 400, 401, 403, 404, 410, 422, 431]);
 
 const agent = new Agent({ keepAlive: true, maxSockets: BATCH });
@@ -107,7 +107,7 @@ function arbitraries(): fc.Arbitrary<Fuzzed> {
     { weight: 1, arbitrary: json },
   );
   const imageId = fc.constantFrom(tenant.imageId, publicImage.imageId, tenant.overlayId, 'image.jpg');
-  /** A member that is mostly absent, and then mostly what it should be. */
+  /** A member that is usually absent, and otherwise usually valid. */
   const rarely = (likely: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> =>
     fc.oneof(
       { weight: 12, arbitrary: fc.constant(undefined) },
@@ -142,7 +142,7 @@ function arbitraries(): fc.Arbitrary<Fuzzed> {
     { weight: 1, arbitrary: json },
   );
   const secret = createSecretKey(Buffer.from(tenant.secret));
-  // A pool: making an accepted chain costs more than asking for it.
+  // A pool: generating an accepted chain costs more than requesting it.
   const good = fc.constantFrom(
     ...fc
       .sample(steps, Math.max(200, Math.ceil(RUNS / 100)))
@@ -153,7 +153,7 @@ function arbitraries(): fc.Arbitrary<Fuzzed> {
   const signed = fc
     .tuple(iss, claims, fc.constantFrom('', '', '.0', '.00', 'e0', '.0E-1'))
     .map(([issuer, rest, point]) => {
-      // Whole numbers as Ruby, Python and Java write their floats, and as few do.
+      // Integers as floats are written by Ruby, Python and Java, and rarer forms.
       const text = JSON.stringify({ iss: issuer, ...rest });
       const payload = text.replace(/(?<=[:[,])-?\d+(?=[,\]}])/g, (number) => number + point);
       return mint({ payload, key: { secret } });
@@ -209,7 +209,7 @@ function arbitraries(): fc.Arbitrary<Fuzzed> {
   const parameterized = fc
     .tuple(name, token, fc.boolean())
     .map(([as, value, raw]) => `${as}=${raw && /^[\w.-]*$/.test(value) ? value : escape(value)}`);
-  // An object whose own `toString` is no function has no text of its own.
+  // An object whose own `toString` is not a function cannot be converted.
   const asText = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
   const parameter = fc
     .tuple(
@@ -249,7 +249,7 @@ function arbitraries(): fc.Arbitrary<Fuzzed> {
     .map(([method, pathId, more, search]) => ({ method, path: `/images/${pathId}${more}?${search}` }));
 }
 
-/** Statuses of a whole run: a fuzzer that is refused everything, or nothing, shows little. */
+/** Statuses of the whole run: a fuzzer whose requests all fail, or all succeed, shows little. */
 const seen = new Map<number, number>();
 
 async function check({ method, path }: Fuzzed): Promise<void> {
@@ -275,7 +275,7 @@ async function check({ method, path }: Fuzzed): Promise<void> {
   for (const location of locations) service.assertAllowed(location, pathId, token);
 }
 
-it(`${BATCHES * BATCH} random, mutated and truncated tokens and queries get no 5xx and no Location that is not approved`, async () => {
+it(`${BATCHES * BATCH} random, mutated and truncated tokens and queries get no 5xx and no Location that is not allowed`, async () => {
   const started = performance.now();
   await fc.assert(
     fc.asyncProperty(fc.array(arbitraries(), { minLength: BATCH, maxLength: BATCH }), async (batch) => {

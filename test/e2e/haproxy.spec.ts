@@ -10,7 +10,7 @@ import { ADMIN_KEY, startService, type Service } from '../support/service.js';
 const haproxy = findHaproxy();
 const ROUNDS = 25;
 
-/** A client that keeps its connection, and sends a request when the response to the last one is there. */
+/** A client that keeps its connection, and sends a request after the response to the last one. */
 interface Client {
   request(bytes: string): Promise<WireResponse>;
 }
@@ -30,7 +30,7 @@ function openClient(port: number): Client {
     try {
       responses = splitResponses(text);
     } catch {
-      // The rest is on its way.
+      // The rest is still to come.
       return;
     }
     text = '';
@@ -58,7 +58,7 @@ describe.skipIf(haproxy === null)('two clients of one HAProxy', () => {
   afterAll(() => service.close());
 
   it.each(['safe', 'always'])(
-    'share a connection with http-reuse %s, and the trailers of one change nothing for the other',
+    'share a connection with http-reuse %s, and the trailers of one do not affect the other',
     async (reuse) => {
       const proxy = await startHaproxy(haproxy ?? '', service.port, reuse);
       onTestFinished(() => proxy.stop());
@@ -105,7 +105,7 @@ describe.skipIf(haproxy === null)('two clients of one HAProxy', () => {
         hosts: all('http://pixseal.test'),
       });
       expect(ids).not.toContain('from-a-trailer');
-      // Else the test shows nothing.
+      // Otherwise the test shows nothing.
       expect([...users.values()]).toContainEqual(new Set(['attacker', 'user']));
     },
   );

@@ -55,13 +55,13 @@ const REUSED = {
   detail: 'The Idempotency-Key was used with another body. Send a new key for a new request.',
 };
 
-describe('a create that is sent again', () => {
+describe('a repeated create', () => {
   it.each<[table: string, make: (name: string) => [path: string, body: Row | undefined]]>([
     ['issuers', (name) => ['/issuers', { name }]],
     ['images', (name) => ['/images', { issuer_id: tenant.issuerId, public_id: name, version: 1 }]],
     ['overlays', (name) => ['/overlays', { issuer_id: tenant.issuerId, public_id: name }]],
     ['admin_keys', (name) => ['/admin-keys', { name, scopes: ['read'] }]],
-  ])('in %s is answered as the first time, and made once', async (table, make) => {
+  ])('in %s gets the first response, and creates one row', async (table, make) => {
     const name = freshName();
     const [path, body] = make(name);
     const key = randomUUID();
@@ -76,7 +76,7 @@ describe('a create that is sent again', () => {
     expect(await count(table, name)).toBe(1);
   });
 
-  it('shows a signing key’s secret again, which is nowhere in the database in clear', async () => {
+  it('shows a signing key’s secret again, which is not in the database in clear text', async () => {
     const secret = `canary-${randomUUID()}-canary`;
     const path = `/issuers/${tenant.issuerId}/keys`;
     const key = randomUUID();
@@ -97,7 +97,7 @@ describe('a create that is sent again', () => {
     expect(dump).not.toContain(Buffer.from(secret).toString('hex'));
   });
 
-  it('as a form is known by its fields and its file', async () => {
+  it('as a form is identified by its fields and its file', async () => {
     const photo = await drawPhoto();
     const upload = async (key: string, name: string, content: Buffer): Promise<Response> => {
       const form = new FormData();
@@ -114,7 +114,7 @@ describe('a create that is sent again', () => {
     const first = await upload(key, name, photo);
     const text = await first.text();
     expect(first.status).toBe(201);
-    // The version that is filled in, the second of the upload, is another one.
+    // The generated version of the second upload is different.
     await new Promise((resolve) => setTimeout(resolve, 1_100));
     expect(await (await upload(key, name, photo)).text()).toBe(text);
     expect(await (await upload(key, name, photo.subarray(1))).json()).toStrictEqual(REUSED);
@@ -122,7 +122,7 @@ describe('a create that is sent again', () => {
     expect(await count('images', name)).toBe(1);
   });
 
-  it('twenty times at once is carried out once', async () => {
+  it('sent twenty times at once runs once', async () => {
     const [key, name] = [randomUUID(), freshName()];
     const responses = await Promise.all(Array.from({ length: 20 }, () => create('/issuers', key, { name })));
     const made = responses.filter(({ status }) => status === 201);
@@ -136,7 +136,7 @@ describe('a create that is sent again', () => {
     expect((await create('/issuers', key, { name })).text).toBe(made[0]?.text);
   });
 
-  it('with another body is refused, and with another key, route or caller is another', async () => {
+  it('with another body is refused; with another key, route or caller it is a new request', async () => {
     const [key, name] = [randomUUID(), freshName()];
     const first = await create('/issuers', key, { name });
     for (const body of [{ name: `${name}x` }, { name, disabled: false }, {}, undefined]) {
@@ -167,7 +167,7 @@ describe('a create that is sent again', () => {
     ['an encoded id', (id) => `/issuers/${encode(id)}/keys`],
     ['an encoded route', (id) => `/${encode('issuers')}/${id}/k%65ys`],
     ['both', (id) => `/i%73suers/${encode(id.toUpperCase())}/keys?`],
-  ])('under another spelling of the path is the same: %s', async (_, rewrite) => {
+  ])('in another form of the path is the same request: %s', async (_, rewrite) => {
     const key = randomUUID();
     const first = await create(`/issuers/${tenant.issuerId}/keys`, key, {});
     expect(first.status).toBe(201);
@@ -181,7 +181,7 @@ describe('a create that is sent again', () => {
     expect(issuer.status).toBe(204);
   });
 
-  it('for another resource of the route is another', async () => {
+  it('for another resource of the route is a new request', async () => {
     const other = await createTenant(service, { publicId: freshName(), overlayPublicId: freshName() });
     const key = randomUUID();
     const bodies = await Promise.all(
@@ -195,7 +195,7 @@ describe('a create that is sent again', () => {
     expect((await create('/issuers/%00/keys', randomUUID(), {})).status).toBe(404);
   });
 
-  it('after it was refused is tried anew', async () => {
+  it('after a refusal runs again', async () => {
     const [key, name] = [randomUUID(), freshName()];
     const body = { issuer_id: tenant.issuerId, public_id: name };
     const held = await create('/overlays', randomUUID(), body);
@@ -208,7 +208,7 @@ describe('a create that is sent again', () => {
     expect((await create('/overlays', key, body)).status).toBe(201);
   });
 
-  it('after a day is another', async () => {
+  it('after a day is a new request', async () => {
     const [key, name] = [randomUUID(), freshName()];
     await create('/issuers', key, { name });
     const age = (interval: string): Promise<Row[]> =>
@@ -224,7 +224,7 @@ describe('a create that is sent again', () => {
   });
 
   it.each(['', ' '.repeat(256), 'x'.repeat(256), 'ü', 'a\tb'])(
-    'needs a key of its form, not %j',
+    'requires a well-formed key, not %j',
     async (key) => {
       const response = await create('/issuers', key, { name: 'x' });
       expect(response.json()).toMatchObject({
@@ -235,7 +235,7 @@ describe('a create that is sent again', () => {
     },
   );
 
-  it('without the scope is refused before the key is looked at', async () => {
+  it('without the scope is refused before the key is checked', async () => {
     const reader = await createAdminKey(service, { scopes: ['read'] });
     const [key, name] = [randomUUID(), freshName()];
     await create('/issuers', key, { name });
@@ -244,8 +244,8 @@ describe('a create that is sent again', () => {
   });
 });
 
-describe('a process that ended half-way', () => {
-  /** What it left: a reservation without an answer, this old. */
+describe('a process that stopped half-way', () => {
+  /** What it left: a reservation without a response, of this age. */
   async function leave(
     key: string,
     name: string,
@@ -275,7 +275,7 @@ describe('a process that ended half-way', () => {
     expect(other.json()).toStrictEqual(REUSED);
   });
 
-  it('marks what it wrote in the same transaction', async () => {
+  it('marks its writes in the same transaction', async () => {
     const [key, name] = [randomUUID(), freshName()];
     await create('/issuers', key, { name });
     expect(await sql('SELECT written FROM idempotency_keys WHERE key = $1', [key])).toStrictEqual([
@@ -283,7 +283,7 @@ describe('a process that ended half-way', () => {
     ]);
   });
 
-  it('and was only slow can write nothing once a repeat has its place', async () => {
+  it('and was only slow cannot write once a repeat has taken over', async () => {
     const name = freshName();
     const actor = { name: 'slow', scopes: SCOPES, issuerId: null, expiresAt: null };
     await expect(
@@ -295,7 +295,7 @@ describe('a process that ended half-way', () => {
   });
 });
 
-describe('a kept answer', () => {
+describe('a stored response', () => {
   it.each([
     [
       'moved to another key',
@@ -305,7 +305,7 @@ describe('a kept answer', () => {
       'altered',
       `UPDATE idempotency_keys SET answer = set_byte(answer, 40, get_byte(answer, 40) # 1) WHERE key = $1 AND key <> $2`,
     ],
-  ])('does not open when it was %s', async (_, statement) => {
+  ])('cannot be decrypted if it was %s', async (_, statement) => {
     const [one, two] = [randomUUID(), randomUUID()];
     const [name, other] = [freshName(), freshName()];
     await create('/issuers', one, { name });

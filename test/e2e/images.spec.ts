@@ -78,7 +78,7 @@ describe('the id in the path', () => {
     ['%zz', UNREADABLE],
     ['%', UNREADABLE],
     ['%c3%28', UNREADABLE],
-  ])('that is no UUID is refused, with a good token and without one: %s', async (id, body) => {
+  ])('that is not a UUID is refused, with a valid token and without one: %s', async (id, body) => {
     for (const query of [`?token=${tenant.sign()}`, '']) {
       const response = await service.image(`/images/${id}${query}`);
       expect(response.json()).toStrictEqual(body);
@@ -87,12 +87,12 @@ describe('the id in the path', () => {
     }
   });
 
-  it('may be of 10,000 characters: it is judged like any other', async () => {
+  it('may have 10,000 characters: it is checked like any other', async () => {
     const response = await service.image(`/images/${'a'.repeat(10_000)}?token=${tenant.sign()}`);
     expect(response.json()).toStrictEqual(INVALID_IMAGE_ID);
   });
 
-  it('is a UUID in either case, and percent-encoded as well', async () => {
+  it('is a UUID in either case, or percent-encoded', async () => {
     const token = tenant.sign();
     const [plain, ...others] = await Promise.all(
       [SEED.imageId, SEED.imageId.toUpperCase(), `%31${SEED.imageId.slice(1)}`].map((id) =>
@@ -104,7 +104,7 @@ describe('the id in the path', () => {
   });
 
   it.each(['/images', '/images/', `/images/${SEED.imageId}/`, `/images/${SEED.imageId}/more`, '//images/x'])(
-    'cannot be left out or followed by more: %s',
+    'cannot be omitted or followed by more: %s',
     async (path) => {
       const response = await service.image(path);
       expect([400, 404]).toContain(response.status);
@@ -121,8 +121,8 @@ describe('the id in the path', () => {
   });
 });
 
-describe('rows that are not the issuer’s', () => {
-  it('an image that does not exist and one of another issuer answer identically', async () => {
+describe('another issuer’s rows', () => {
+  it('an unknown image and one of another issuer get identical responses', async () => {
     const token = tenant.sign();
     const [missing, foreign] = await Promise.all(
       [randomUUID(), neighbour.imageId].map((id) => service.image(`/images/${id}?token=${token}`)),
@@ -142,7 +142,7 @@ describe('rows that are not the issuer’s', () => {
   });
 
   it.each(['overlay', 'underlay'])(
-    'an %s that does not exist and a foreign one answer identically',
+    'an unknown %s and one of another issuer get identical responses',
     async (key) => {
       const sendRequest = (id: string): Promise<ImageResponse> => service.image(tenant.steps({ [key]: id }));
       const missing = await sendRequest(randomUUID());
@@ -153,7 +153,7 @@ describe('rows that are not the issuer’s', () => {
     },
   );
 
-  it('a deleted overlay is one that does not exist', async () => {
+  it('a deleted overlay gets the response for an unknown one', async () => {
     const { id } = await post<{ id: string }>(service, '/overlays', {
       issuer_id: tenant.issuerId,
       public_id: 'short_lived',
@@ -166,7 +166,7 @@ describe('rows that are not the issuer’s', () => {
 });
 
 describe('a token bound to images', () => {
-  it('by a list opens those alone', async () => {
+  it('by a list opens only those', async () => {
     const [a, b, c] = await Promise.all(
       ['listed_a', 'listed_b', 'not_listed'].map((public_id) =>
         post<{ id: string }>(service, '/images', { issuer_id: tenant.issuerId, public_id, version: 1 }),
@@ -191,17 +191,17 @@ describe('a token bound to images', () => {
     expect((await sendRequest('image.jpg')).json()).toStrictEqual(INVALID_IMAGE_ID);
   });
 
-  it('of another issuer is refused though it lists the image', async () => {
+  it('of another issuer is refused although it lists the image', async () => {
     const token = tenant.sign({ image_id: [neighbour.imageId] });
     const response = await service.image(`/images/${neighbour.imageId}?token=${token}`);
     expect(response.json()).toStrictEqual(NO_IMAGE);
   });
 });
 
-describe('rows that are gone', () => {
+describe('deleted rows', () => {
   const DELETED = problem(410, 'Gone', 'image_deleted', 'The image was deleted. Remove the links to it.');
 
-  it.each(['token', 'public'] as const)('a deleted image of access %s answers 410', async (access) => {
+  it.each(['token', 'public'] as const)('a deleted image of access %s returns 410', async (access) => {
     const owner = await createTenant(service, {
       publicId: `deleted_${access}`,
       overlayPublicId: `layer_of_deleted_${access}`,
@@ -276,7 +276,7 @@ describe('the Host header', () => {
     expect(text).not.toMatch(/^location:/im);
   });
 
-  // RFC 9112 §3.2: a proxy may have read the other one.
+  // RFC 9112 §3.2: a proxy may have used the other one.
   it.each([
     ['none', '', 'The request has no Host header. Send one.'],
     ['two', 'Host: a.example\r\nHost: b.example\r\n', 'The request has several Host headers. Send one.'],
@@ -316,12 +316,12 @@ describe('the Host header', () => {
     '[2001:db8::1]',
     '[::1]:3000',
     'example.org.',
-  ])('%s is where the Location points', async (host) => {
+  ])('%s is the origin of the Location', async (host) => {
     const response = await service.image(tenant.path(), { headers: { host } });
     expect(response.shown?.prefix).toBe(`http://${host}/assets/blank.jpg`);
   });
 
-  it('is the same for explain and for deliveries', async () => {
+  it('is used for explain and for deliveries as well', async () => {
     const host = 'user@evil.example';
     const explained = await request({
       port: service.port,
@@ -340,7 +340,7 @@ describe('the Host header', () => {
     expect(delivered.json()).toStrictEqual(INVALID_HOST);
   });
 
-  it('of a proxy is not believed unless TRUST_PROXY says so', async () => {
+  it('of a proxy is ignored unless TRUST_PROXY allows it', async () => {
     const headers = { 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'https' };
     const response = await service.image(tenant.path(), { headers });
     expect(response.shown?.prefix).toBe(`${service.url}/assets/blank.jpg`);
@@ -348,7 +348,7 @@ describe('the Host header', () => {
 });
 
 describe('TRUST_PROXY', () => {
-  it.each(['1', '127.0.0.1', '10.0.0.0/8,127.0.0.0/8'])('%s believes the proxy’s headers', async (value) => {
+  it.each(['1', '127.0.0.1', '10.0.0.0/8,127.0.0.0/8'])('%s trusts the proxy’s headers', async (value) => {
     await withService({ TRUST_PROXY: value }, async (behindProxy, owner) => {
       const forwarded = (host: string, proto = 'https'): Record<string, string> => ({
         'x-forwarded-host': host,
@@ -370,7 +370,7 @@ describe('TRUST_PROXY', () => {
     });
   });
 
-  it('of another address believes nothing', async () => {
+  it('of another address trusts no header', async () => {
     await withService({ TRUST_PROXY: '192.0.2.1' }, async (behindProxy, owner) => {
       const headers = { 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'https' };
       const response = await behindProxy.image(owner.path(), { headers });
@@ -380,7 +380,7 @@ describe('TRUST_PROXY', () => {
 });
 
 describe('PUBLIC_URL', () => {
-  it('is where every Location points, whatever the Host', async () => {
+  it('is the origin of every Location, whatever the Host', async () => {
     const PUBLIC_URL = 'https://img.example.com:8443';
     await withService({ PUBLIC_URL, TRUST_PROXY: '1' }, async (fixed, owner) => {
       for (const headers of [
@@ -413,7 +413,7 @@ describe('X-Request-Id', () => {
     },
   );
 
-  it('is another for every request without one', async () => {
+  it('is generated for every request without one', async () => {
     const ids = await Promise.all(
       Array.from(
         { length: 5 },
@@ -431,7 +431,7 @@ describe('HEAD', () => {
     ['an id that is no UUID', () => '/images/x', 400],
     ['explain', () => `/images/${tenant.imageId}/explain?token=${tenant.sign()}`, 200],
     ['the blank picture', () => '/assets/blank.jpg', 200],
-  ])('answers %s as GET does, without the body', async (_, path, status) => {
+  ])('returns for %s the headers of GET, without the body', async (_, path, status) => {
     const [head, get] = [
       await service.image(path(), { method: 'HEAD' }),
       await service.image(path(), { method: 'GET' }),
@@ -442,8 +442,8 @@ describe('HEAD', () => {
   });
 });
 
-describe('the blank picture', () => {
-  it('is a JPEG of one pixel or more, which caches may keep', async () => {
+describe('the blank image', () => {
+  it('is a JPEG of at least one pixel, which caches may store', async () => {
     const response = await fetch(`${service.url}/assets/blank.jpg`);
     const bytes = Buffer.from(await response.arrayBuffer());
     expect(response.status).toBe(200);
@@ -466,7 +466,7 @@ describe('the blank picture', () => {
 });
 
 describe('delivery mode cloudinary', () => {
-  it('points at the signed URL itself, and needs no Host', async () => {
+  it('redirects to the signed URL itself, and needs no Host', async () => {
     await withService({ DELIVERY_MODE: 'cloudinary' }, async (direct, owner) => {
       const path = owner.path({ transformations: SEED.transformations, sharinpix: {} });
       const response = await direct.image(path, { headers: { host: 'user@evil.example' } });
@@ -482,7 +482,7 @@ describe('delivery mode cloudinary', () => {
 });
 
 describe('CLOUDINARY_SIGNATURE', () => {
-  it('signs by SHA-1, by SHA-256, or by SHA-256 in 32 characters, each as the SDK does', async () => {
+  it('signs with SHA-1, with SHA-256, or with SHA-256 in 32 characters, each as the SDK does', async () => {
     const signatures: Record<string, string> = {};
     for (const value of ['sha1', 'sha256', 'long']) {
       await withService({ CLOUDINARY_SIGNATURE: value }, async (signing, owner) => {
@@ -502,7 +502,7 @@ describe('CLOUDINARY_AUTH_TOKEN_KEY', () => {
   const variables = { CLOUDINARY_AUTH_TOKEN_KEY: key, CLOUDINARY_AUTH_TOKEN_DURATION: '600' };
   const seconds = (): number => Math.floor(Date.now() / 1000);
 
-  it('ends the URL a minute after the token, as the SDK writes it', async () => {
+  it('lets the URL expire a minute after the token, as the SDK writes it', async () => {
     await withService(variables, async (expiring, owner) => {
       const exp = seconds() + 4321;
       const { shown, headers } = await expiring.image(owner.path({ exp, transformations: [{ width: 5 }] }));
@@ -525,7 +525,7 @@ describe('CLOUDINARY_AUTH_TOKEN_KEY', () => {
     });
   });
 
-  it('ends the URL of a token without exp, and of a public image, after the configured duration', async () => {
+  it('lets the URL of a token without exp, and of a public image, expire after the configured duration', async () => {
     await withService(variables, async (expiring, owner) => {
       await expiring.admin('PATCH', `/images/${owner.imageId}`, { access: 'public' });
       for (const path of [owner.path(), `/images/${owner.imageId}`]) {
@@ -539,7 +539,7 @@ describe('CLOUDINARY_AUTH_TOKEN_KEY', () => {
   });
 });
 
-/** A service under other settings, with the seed's tenant. */
+/** A service with other settings and the seed's tenant. */
 async function withService(
   variables: Readonly<Record<string, string>>,
   use: (service: Service, owner: Tenant) => Promise<void>,

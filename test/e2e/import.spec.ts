@@ -57,7 +57,7 @@ beforeEach(async () => {
 });
 
 let accounts = 0;
-/** An account of these many images, with names of its own. */
+/** An account with this number of images, with unique names. */
 function fill(count: number, type = 'authenticated'): AccountAsset[] {
   const prefix = `account_${++accounts}`;
   api.assets = Array.from({ length: count }, (_, index) => ({
@@ -73,7 +73,7 @@ const overHttp = (): Record<string, string> => ({
   PIXSEAL_SERVER: service.url,
   PIXSEAL_ADMIN_KEY: ADMIN_KEY,
 });
-/** The embedded database is its service's alone. */
+/** One service alone can use an embedded database. */
 const onDatabase = (): Record<string, string> =>
   embedded ? overHttp() : { ...TEST_VARIABLES, ...database.variables };
 
@@ -90,7 +90,7 @@ function pixsealImport(
   return spawnBuilt('server/pixseal.js', variables, ['import', '--issuer', issuerId, ...args]).exited;
 }
 
-/** The same on a terminal. @returns what each bar that was drawn said, having seen that it is as long as that */
+/** The same on a terminal. @returns the text of each bar, after a check that all have the same length */
 async function drawnImport(args: readonly string[]): Promise<{ code: number | null; bars: string[] }> {
   const command = [process.execPath, built('server/pixseal.js'), 'import', '--issuer', issuerId, ...args];
   const child = spawn('script', ['--quiet', '--return', '--command', command.join(' '), '/dev/null'], {
@@ -152,14 +152,14 @@ describe('pixseal import', () => {
         'it has such images of type private: add --type private; ' +
         '--prefix applies to public ids: in accounts with dynamic folders they do not contain the folder',
     ],
-  ])('names what it looked for where it finds nothing: %s', async (_, assets, args, text) => {
+  ])('names what it searched for if it finds nothing: %s', async (_, assets, args, text) => {
     api.assets = assets;
     const { code, stdout, stderr } = await pixsealImport([...args, '--json']);
     expect({ code, stderr }).toStrictEqual({ code: 0, stderr: `note: ${text}\n` });
     expect(JSON.parse(stdout)).toStrictEqual(none);
   });
 
-  it('registers an account of three pages, and once it is done nothing more', async () => {
+  it('registers an account of three pages, and nothing more when it runs again', async () => {
     const assets = fill(1_200);
     api.pageSize = 500;
     const first = await pixsealImport([], onDatabase());
@@ -179,7 +179,7 @@ describe('pixseal import', () => {
     expect(await counts()).toStrictEqual({ ...none, unchanged: 1_200 });
   });
 
-  it('brings newer versions, and leaves what is newer here', async () => {
+  it('updates to newer versions, and keeps newer ones of Pixseal', async () => {
     const assets = fill(2);
     await counts();
     api.assets = assets.map((asset, index) =>
@@ -194,7 +194,7 @@ describe('pixseal import', () => {
     ]);
   });
 
-  it('says what it would do in a dry run, and does nothing', async () => {
+  it('prints in a dry run what it would do, and writes nothing', async () => {
     const [known, theirs] = fill(4);
     const other = await post<{ id: string }>(service, '/issuers', { name: 'Another' });
     await post(service, '/images', { issuer_id: issuerId, public_id: known?.public_id, version: 1 });
@@ -212,7 +212,7 @@ describe('pixseal import', () => {
   it.each([
     ['a dry run', ['--dry-run']],
     ['an import', []],
-  ])('asks the account for nothing in %s for an issuer that there is not', async (_, args) => {
+  ])('sends no request to the account in %s for an unknown issuer', async (_, args) => {
     fill(1);
     issuerId = randomUUID();
     for (const place of [overHttp(), onDatabase()]) {
@@ -225,7 +225,7 @@ describe('pixseal import', () => {
     expect(api.lists).toStrictEqual([]);
   });
 
-  it('takes those of a type, a prefix or a tag alone', async () => {
+  it('imports only a type, a prefix or a tag', async () => {
     const assets = fill(3, 'upload').map((asset, index) => ({
       ...asset,
       tags: index === 1 ? ['chosen'] : [],
@@ -240,7 +240,7 @@ describe('pixseal import', () => {
     expect((await rows()).every((row) => (row as AccountAsset).type === 'upload')).toBe(true);
   });
 
-  it('lists those of another issuer and those that cannot be named, and registers the rest', async () => {
+  it('lists another issuer’s images and those that cannot be registered, and registers the rest', async () => {
     const [theirs] = fill(3);
     const other = await post<{ id: string }>(service, '/issuers', { name: 'Another' });
     await post(service, '/images', { issuer_id: other.id, public_id: theirs?.public_id, version: 1 });
@@ -256,7 +256,7 @@ describe('pixseal import', () => {
     expect(stderr).toContain('some images cannot be registered');
   });
 
-  it('brings nothing back that was deleted here, until the account has a newer one', async () => {
+  it('restores no image that was deleted here, unless the account has a newer one', async () => {
     const [deletedName, newer, taken] = fill(4);
     await counts();
     for (const asset of [deletedName, newer]) {
@@ -277,7 +277,7 @@ describe('pixseal import', () => {
     expect(await counts()).toStrictEqual({ ...none, unchanged: 4 });
   });
 
-  describe('where images of the issuer were deleted here', () => {
+  describe('with images of the issuer that were deleted here', () => {
     /** Registers an account, and deletes some of its images. @returns the public ids that are retained. */
     async function deleteHere(count: number, deletions: number): Promise<string[]> {
       const names = fill(count)
@@ -299,7 +299,7 @@ describe('pixseal import', () => {
       return items.map(({ public_id: name }) => name).sort();
     }
 
-    it('releases those that the account does not have any more, each looked up', async () => {
+    it('releases those that the account no longer has, each looked up', async () => {
       const [kept = '', lagging = '', deletedName = ''] = await deleteHere(5, 3);
       api.assets = api.assets.filter(({ public_id: name }) => name !== deletedName && name !== lagging);
       api.unlisted = [lagging];
@@ -315,7 +315,7 @@ describe('pixseal import', () => {
       ['a tag filters', ['--tag', 'chosen']],
       ['another prefix filters', ['--prefix', 'elsewhere/']],
       ['another type is walked', ['--type', 'upload']],
-    ])('releases nothing where %s', async (_, args) => {
+    ])('releases nothing if %s', async (_, args) => {
       const names = await deleteHere(3, 1);
       api.assets = api.assets.filter(({ public_id: name }) => !names.includes(name));
       expect(await pixsealImport(args)).toMatchObject({ code: 0 });
@@ -323,16 +323,16 @@ describe('pixseal import', () => {
       expect(api.lookedUp).toStrictEqual([]);
     });
 
-    it('releases nothing where the account has no image that is registered, as another account', async () => {
+    it('releases nothing if the account has no registered image, as if it were another account', async () => {
       const names = await deleteHere(3, 1);
       fill(2);
       expect(await counts()).toStrictEqual({ ...none, registered: 2 });
       expect(await retained()).toStrictEqual(names);
     });
 
-    it('releases nothing where a run was stopped and goes on; the next whole run does', async () => {
+    it('releases nothing if a stopped run is resumed; the next full run does', async () => {
       const names = await deleteHere(12, 2);
-      // The walk goes on behind the first of them, so it cannot know that this one exists.
+      // The walk resumes after the first of them, so it cannot know that this one exists.
       const [kept = '', deletedName = ''] = names;
       api.assets = api.assets.filter(({ public_id: name }) => name !== deletedName);
       const state = join(folder, 'stopped-retained.json');
@@ -356,7 +356,7 @@ describe('pixseal import', () => {
       expect(await retained()).toStrictEqual([same]);
     });
 
-    it('leaves what is retained for another issuer as it is, and goes on', async () => {
+    it('leaves ids that are retained for another issuer, and continues', async () => {
       const names = await deleteHere(2, 2);
       const owner = issuerId;
       issuerId = (await post<{ id: string }>(service, '/issuers', { name: 'Another' })).id;
@@ -371,7 +371,7 @@ describe('pixseal import', () => {
       expect(await retained()).toStrictEqual(names);
     });
 
-    it('releases nothing under an admin key that is bound to the issuer', async () => {
+    it('releases nothing with an admin key that is bound to the issuer', async () => {
       const names = await deleteHere(3, 1);
       api.assets = api.assets.filter(({ public_id: name }) => !names.includes(name));
       const { key } = await createAdminKey(service, { issuer_id: issuerId });
@@ -381,7 +381,7 @@ describe('pixseal import', () => {
     });
   });
 
-  it('leaves overlays of the same name alone', async () => {
+  it('does not affect overlays of the same name', async () => {
     const [mark] = fill(1);
     await post(service, '/overlays', {
       issuer_id: issuerId,
@@ -391,7 +391,7 @@ describe('pixseal import', () => {
     expect(await counts()).toStrictEqual({ ...none, unchanged: 1 });
   });
 
-  it('goes on where it stopped, and forgets where that was once it is done', async () => {
+  it('resumes where it stopped, and deletes its state once it is done', async () => {
     fill(12);
     const state = join(folder, 'stopped.json');
     api.refuse = (cursor) => (cursor === '0.10' ? { status: 403, message: 'Access denied' } : null);
@@ -415,12 +415,12 @@ describe('pixseal import', () => {
   });
 
   it.runIf(hasProgram('script', 'the progress bar of `pixseal import`'))(
-    'draws a bar on a terminal, which moves, and goes on where the last run stopped',
+    'draws a progress bar on a terminal, and resumes it from the last run',
     async () => {
       fill(12);
       const state = join(folder, 'drawn.json');
       let refusals = 0;
-      // The first page is seen on the bar while the second is waited for; the third is never given.
+      // The bar shows the first page while the second is awaited; the third is never sent.
       api.refuse = (cursor) => {
         if (cursor === '0.10') return { status: 403, message: 'Access denied' };
         return cursor === '0.5' && ++refusals === 1 ? { status: 500, message: 'General Error' } : null;
@@ -437,7 +437,7 @@ describe('pixseal import', () => {
     },
   );
 
-  it('begins anew where its cursor is known no more', async () => {
+  it('starts over if its cursor is no longer valid', async () => {
     fill(6);
     const state = join(folder, 'forgotten.json');
     api.refuse = (cursor) => (cursor === null ? null : { status: 403, message: 'Access denied' });
@@ -453,23 +453,26 @@ describe('pixseal import', () => {
   it.each([
     [420, true],
     [429, false],
-  ])('waits where the rate is used up (%i), and tries again where Cloudinary fails', async (status, namesTime) => {
-    fill(11);
-    let refusals = 0;
-    api.refuse = (cursor) => {
-      if (cursor === null || ++refusals > 2) return null;
-      if (refusals === 2) return { status: 500, message: 'General Error' };
-      const at = new Date(Date.now() + 1_000).toISOString().slice(0, 19).replace('T', ' ');
-      return { status, message: `Rate Limit Exceeded.${namesTime ? ` Try again on ${at} UTC` : ''}` };
-    };
-    const { code, stdout, stderr } = await pixsealImport(['--json']);
-    expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toStrictEqual({ ...none, registered: 11 });
-    expect(stderr).toMatch(/^note: Cloudinary’s rate limit: waiting until \d\d:\d\d:\d\d UTC\n/);
-    expect(stderr).toContain('note: General Error: waiting until');
-  });
+  ])(
+    'waits if the rate limit is reached (%i), and retries if Cloudinary fails',
+    async (status, namesTime) => {
+      fill(11);
+      let refusals = 0;
+      api.refuse = (cursor) => {
+        if (cursor === null || ++refusals > 2) return null;
+        if (refusals === 2) return { status: 500, message: 'General Error' };
+        const at = new Date(Date.now() + 1_000).toISOString().slice(0, 19).replace('T', ' ');
+        return { status, message: `Rate Limit Exceeded.${namesTime ? ` Try again on ${at} UTC` : ''}` };
+      };
+      const { code, stdout, stderr } = await pixsealImport(['--json']);
+      expect(code).toBe(0);
+      expect(JSON.parse(stdout)).toStrictEqual({ ...none, registered: 11 });
+      expect(stderr).toMatch(/^note: Cloudinary’s rate limit: waiting until \d\d:\d\d:\d\d UTC\n/);
+      expect(stderr).toContain('note: General Error: waiting until');
+    },
+  );
 
-  it('rests after the last request that the rate allows', async () => {
+  it('pauses after the last request that the rate limit allows', async () => {
     fill(6);
     api.counts = false;
     const reset = new Date(Date.now() + 3_000);
@@ -480,7 +483,7 @@ describe('pixseal import', () => {
     expect(Date.now()).toBeGreaterThanOrEqual(Math.floor(reset.getTime() / 1_000) * 1_000);
   });
 
-  it('waits for a service that is asked too much', async () => {
+  it('waits for a service that returns 429', async () => {
     const slow = await startService({ RATE_LIMIT_ADDRESS: '60' });
     try {
       const { id } = await post<{ id: string }>(slow, '/issuers', { name: 'Importing' });
@@ -498,7 +501,7 @@ describe('pixseal import', () => {
   it.each([
     ['without an account', { CLOUDINARY_URL: '' }, 'CLOUDINARY_URL is required'],
     ['with another secret', { CLOUDINARY_URL: `cloudinary://123456789012345:wrong@${CLOUD}` }, '401'],
-  ])('says what is wrong %s', async (_, variables, expected) => {
+  ])('explains the error %s', async (_, variables, expected) => {
     fill(1);
     const { exited: ended } = spawnBuilt(
       'server/pixseal.js',

@@ -52,7 +52,7 @@ async function keysOf({ issuerId }: Tenant): Promise<KeyRow[]> {
   return ((await service.admin('GET', `/issuers/${issuerId}`)).json() as { keys: KeyRow[] }).keys;
 }
 
-/** What an issuer's tokens are answered, asked anew. A restart forgets who holds what, so it approves nothing. */
+/** The responses to an issuer's tokens, uncached. The rows are not recorded after a restart, so no Location is checked. */
 async function statusOf(tenant: Tenant, path = tenant.path()): Promise<number> {
   return (await service.get(path)).status;
 }
@@ -92,7 +92,7 @@ describe('the uses of a key', () => {
     expect((await keysOf(tenant))[1]).toMatchObject({ uses: 4 });
   });
 
-  it('are written by themselves', async () => {
+  it('are written periodically', async () => {
     const tenant = await createTenantOf();
     await service.image(tenant.path());
     await waitUntil('it is written', async () => (await keysOf(tenant))[0]?.uses === 1);
@@ -105,7 +105,7 @@ describe('the uses of a key', () => {
     expect(await keysOf(tenant)).toMatchObject([{ id: tenant.keyId, uses: 1 }]);
   });
 
-  it('go with a revoked key, and keep nobody else’s from being written', async () => {
+  it('of a revoked key are dropped, and do not block those of other keys', async () => {
     const [tenant, other] = [await createTenantOf(), await createTenantOf()];
     await service.image(tenant.path());
     await service.image(other.path());
@@ -115,7 +115,7 @@ describe('the uses of a key', () => {
     expect(await query('SELECT FROM issuer_key_uses WHERE key_id = $1', [tenant.keyId])).toStrictEqual([]);
   });
 
-  it('make no directory read the issuer anew', async () => {
+  it('do not reload the issuer in any directory', async () => {
     const tenant = await createTenantOf();
     const run = vi.spyOn(service.app.get(DatabaseLookups), 'run');
     await waitUntil('a write is followed by no look-up', async () => {
@@ -143,7 +143,7 @@ describe('a rewrap', () => {
   const rewrap = (): Promise<RewrapResult> =>
     service.app.get(StoredSecretsService, { strict: false }).rewrap();
 
-  it('seals every secret under the first key, so that the others can go', async () => {
+  it('encrypts every secret with the first key, so that the others can be removed', async () => {
     const tenants = [await createTenantOf(), await createTenantOf()];
     await restart(`${NEW},${OLD}`);
     const made = await createTenantOf();
@@ -154,7 +154,7 @@ describe('a rewrap', () => {
     for (const tenant of [...tenants, made]) expect(await statusOf(tenant)).toBe(302);
   });
 
-  it('leaves what does not open, and names it', async () => {
+  it('leaves a secret that cannot be decrypted, and names it', async () => {
     const [tenant, other] = [await createTenantOf(), await createTenantOf()];
     await flipLastBit(tenant);
     await restart(`${NEW},${OLD}`);
@@ -163,7 +163,7 @@ describe('a rewrap', () => {
     expect(await statusOf(tenant)).toBe(503);
   });
 
-  it('goes on where it was stopped', async () => {
+  it('resumes where it stopped', async () => {
     const { issuerId } = await createTenantOf();
     const box = service.app.get(SecretBox, { strict: false });
     for (let made = 1; made < 250; made += 1) {

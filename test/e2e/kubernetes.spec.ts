@@ -15,7 +15,7 @@ beforeAll(async () => {
 afterAll(() => service.close());
 
 describe('the Kubernetes manifest', () => {
-  it('has probes that the service answers', async () => {
+  it('has probes that match the service’s routes', async () => {
     const { startupProbe, livenessProbe, readinessProbe } = container;
     expect(readinessProbe.httpGet.path).not.toBe(livenessProbe.httpGet.path);
     for (const { httpGet } of [startupProbe, livenessProbe, readinessProbe]) {
@@ -23,7 +23,7 @@ describe('the Kubernetes manifest', () => {
     }
   });
 
-  it('lets the world through to routes that are there, and to none of an operator', async () => {
+  it('exposes existing routes in public, and no operator’s route', async () => {
     const methods: Readonly<Record<string, string>> = { '/images': 'GET' };
     for (const path of routed) {
       const method = methods[path] ?? 'POST';

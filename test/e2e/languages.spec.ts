@@ -9,15 +9,15 @@ import { createTenant, post, type Tenant } from '../support/seed.js';
 import { startService, type Service } from '../support/service.js';
 
 interface Language {
-  /** The program, and what comes before the file's name. */
+  /** The program, and the arguments before the file's name. */
   readonly command: readonly [program: string, ...args: string[]];
   readonly file: string;
   readonly block: string;
-  /** Whether `REQUIRE_LANGUAGES=1` asks for it. */
+  /** Whether `REQUIRE_LANGUAGES=1` requires it. */
   readonly required: boolean;
 }
 
-/** By the language that docs/languages.md's blocks have. Debian's Java and Go are too large to ask every machine for. */
+/** By the language of the blocks in docs/languages.md. Debian's Java and Go are too large to require everywhere. */
 const LANGUAGES: Readonly<Record<string, Language>> = {
   ruby: {
     block: documentBlock('docs/languages.md', 'Ruby / ruby 1'),
@@ -68,7 +68,7 @@ if (missing.length > 0) {
   );
 }
 
-/** Every character that a URL could take for something else. */
+/** Every character that has a meaning in a URL. */
 const SECRET = `a+secret/of:its?own#with@all%41&the="rest'of-them`;
 
 let service: Service;
@@ -94,7 +94,7 @@ describe('the program of docs/languages.md', () => {
   });
 
   it.each(found)(
-    'in %s signs a token that leads where the service’s own does',
+    'in %s signs a token with the same redirect as the service’s own',
     async (_, { command, file, block }) => {
       const path = join(folder, file);
       writeFileSync(path, block);

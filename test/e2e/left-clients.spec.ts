@@ -22,7 +22,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** Statuses that the log has for a request's id. */
+/** Statuses in the log for a request id. */
 function logged(requestId: string): readonly number[] {
   return service
     .output()
@@ -55,14 +55,14 @@ function open(bytes: string): Promise<Socket> {
   });
 }
 
-/** How a client leaves: it closes its connection, or resets it. */
+/** How a client disconnects: it closes or resets its connection. */
 const WAYS: Readonly<Record<string, (socket: Socket) => void>> = {
   closes: (socket) => void socket.destroy(),
   resets: (socket) => void socket.resetAndDestroy(),
 };
 
-describe('the log line of a client that left', () => {
-  /** A new image's path, so that its row must be looked up. */
+describe('the log line of a disconnected client', () => {
+  /** A new image's path, so that its row is not cached. */
   async function uncachedPath(): Promise<string> {
     const response = await requestAdmin(service, 'POST', '/images', {
       issuer_id: served.issuerId,
@@ -72,7 +72,7 @@ describe('the log line of a client that left', () => {
     return `/images/${(response.json() as { id: string }).id}?token=${served.seal()}`;
   }
 
-  /** Holds every query for images until the returned function is called. */
+  /** Blocks every query for images until the returned function is called. */
   async function blockImageQueries(): Promise<{
     readonly waits: (count: number) => Promise<void>;
     release(): Promise<void>;
@@ -106,7 +106,7 @@ describe('the log line of a client that left', () => {
   };
 
   describe.each(Object.keys(WAYS))('and %s its connection', (way) => {
-    it.skipIf(!onServer).each(Object.entries(PLACES))('says 499: %s', async (_, write) => {
+    it.skipIf(!onServer).each(Object.entries(PLACES))('has 499: %s', async (_, write) => {
       const path = await uncachedPath();
       const id = freshId();
       const images = await blockImageQueries();
@@ -117,7 +117,7 @@ describe('the log line of a client that left', () => {
       await images.release();
     });
 
-    it.skipIf(!onServer)('says 499 for each request behind it', async () => {
+    it.skipIf(!onServer)('has 499 for each request behind it', async () => {
       const path = await uncachedPath();
       const [slow, quick, unroutable] = [freshId(), freshId(), freshId()];
       const images = await blockImageQueries();
@@ -135,7 +135,7 @@ describe('the log line of a client that left', () => {
     });
   });
 
-  it('says 499 where the body did not come', async () => {
+  it('has 499 if the body did not arrive', async () => {
     const id = freshId();
     const socket = await open(
       `${head('POST', '/deliveries', id, 'Content-Type: application/json\r\n')}Content-Length: 9\r\n\r\n`,
@@ -148,7 +148,7 @@ describe('the log line of a client that left', () => {
     await expectLogged(id, 499);
   });
 
-  it('says 499 where the response was not read', async () => {
+  it('has 499 if the response was not read', async () => {
     const id = freshId();
     const socket = await open(`${head('GET', '/docs/openapi.json', id)}\r\n`.repeat(200));
     socket.pause();
@@ -158,7 +158,7 @@ describe('the log line of a client that left', () => {
     expect(new Set(logged(id))).toStrictEqual(new Set([200, 499]));
   });
 
-  it.skipIf(!onServer)('says what was sent where the body of a request broke', async () => {
+  it.skipIf(!onServer)('has the status that was sent if the body of a request broke', async () => {
     const path = await uncachedPath();
     const id = freshId();
     const images = await blockImageQueries();

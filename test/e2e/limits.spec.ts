@@ -21,7 +21,10 @@ async function start(...args: Parameters<typeof startService>): Promise<Service>
 }
 
 /** Statuses of a number of requests, one after the other. */
-async function statuses(count: number, sendRequest: (index: number) => Promise<HttpResponse>): Promise<number[]> {
+async function statuses(
+  count: number,
+  sendRequest: (index: number) => Promise<HttpResponse>,
+): Promise<number[]> {
   const all: number[] = [];
   for (let index = 0; index < count; index += 1) all.push((await sendRequest(index)).status);
   return all;
@@ -45,7 +48,7 @@ function expectRefusal(received: HttpResponse, detail: RegExp): void {
   expect(seconds).toBeLessThanOrEqual(60);
 }
 
-describe('the limit by address', () => {
+describe('the rate limit by address', () => {
   // The tenant's own requests count too: issuer, image and overlay.
   const MADE = 3;
 
@@ -57,7 +60,7 @@ describe('the limit by address', () => {
     return { service, tenant: await createSeedTenant(service) };
   }
 
-  it('refuses with the headers of the images, before the token is looked at', async () => {
+  it('refuses with the headers of images, before the token is checked', async () => {
     const { service, tenant } = await startLimited(3);
     const verify = vi.spyOn(service.app.get(TokenService), 'verify');
     const forged = `${tenant.path().slice(0, -4)}AAAA`;
@@ -71,7 +74,7 @@ describe('the limit by address', () => {
     expect(verify).toHaveBeenCalledTimes(3);
   });
 
-  it('holds for every route but those of health', async () => {
+  it('applies to every route except health checks', async () => {
     const { service } = await startLimited(1);
     expect((await service.get('/nothing')).status).toBe(404);
     for (const path of ['/nothing', '/assets/blank.jpg', '/docs', '/admin/issuers', '/images/x/explain']) {
@@ -112,7 +115,7 @@ describe('the limit by address', () => {
     expectRefusal(await service.get('/nothing'), /this address/);
   });
 
-  it('counts bytes that are no request once, and no body of a request that was counted', async () => {
+  it('counts bytes that are not a request once, and no body of a counted request', async () => {
     const { service } = await startLimited(4);
     const broken = 'POST /deliveries HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n';
     expect((await sendRaw(service.port, `${broken}zz`)).status).toBe(400);
@@ -120,18 +123,19 @@ describe('the limit by address', () => {
     expect(await statuses(3, () => service.get('/nothing'))).toStrictEqual([...repeat(404, 2), 429]);
   });
 
-  it('leaves the clients of a trusted proxy alone whose bytes are no request', async () => {
+  it('does not limit a trusted proxy for bytes that are not a request', async () => {
     const { service } = await startLimited(3, { TRUST_PROXY: '1' });
     for (let index = 0; index < 20; index += 1) {
       expect((await sendRaw(service.port, 'GARBAGE\r\n\r\n')).status).toBe(400);
     }
     expect((await service.get('/nothing', { 'x-forwarded-for': '192.0.2.1' })).status).toBe(404);
-    const unread = (): Promise<HttpResponse> => service.get('/images/%zz', { 'x-forwarded-for': '192.0.2.2' });
+    const unread = (): Promise<HttpResponse> =>
+      service.get('/images/%zz', { 'x-forwarded-for': '192.0.2.2' });
     expect(await statuses(MADE + 4, unread)).toStrictEqual([...repeat(400, MADE + 3), 429]);
     expect((await service.get('/nothing', { 'x-forwarded-for': '192.0.2.3' })).status).toBe(404);
   });
 
-  it.skipIf(redis === null)('counts them in Redis too', async () => {
+  it.skipIf(redis === null)('counts in Redis as well', async () => {
     const server = await startRedis(redis ?? '');
     undo.push(() => server.stop());
     const { service } = await startLimited(3, { REDIS_URL: server.url });
@@ -158,7 +162,7 @@ describe('the limit by address', () => {
     expectRefusal(await service.get(tenant.path()), /this address/);
   });
 
-  it('is not evaded by X-Forwarded-For where no proxy is trusted', async () => {
+  it('cannot be evaded by X-Forwarded-For without a trusted proxy', async () => {
     const { service, tenant } = await startLimited(5);
     const from = (index: number): Promise<HttpResponse> =>
       service.get(tenant.path(), {
@@ -168,15 +172,15 @@ describe('the limit by address', () => {
     expect(await statuses(8, from)).toStrictEqual([...repeat(302, 5), ...repeat(429, 3)]);
   });
 
-  it('is each client’s own behind a trusted proxy, by what that proxy says and not by what the client does', async () => {
+  it('applies to each client behind a trusted proxy, by the proxy’s header and not the client’s', async () => {
     const { service, tenant } = await startLimited(3, { TRUST_PROXY: '1' });
     const from = (forwarded: string): Promise<HttpResponse> =>
       service.get(tenant.path(), { 'x-forwarded-for': forwarded });
     expect(await statuses(7, () => from('192.0.2.1'))).toStrictEqual([...repeat(302, 6), 429]);
     expect((await from('192.0.2.2')).status).toBe(302);
-    // The proxy appends; what stands before is the client's own word.
+    // The proxy appends; the part before is the client's.
     expect((await from('198.51.100.9, 192.0.2.1')).status).toBe(429);
-    // One customer's network, whatever the address in it.
+    // The network of one customer, whatever the address in it.
     const sixth = (index: number): Promise<HttpResponse> => from(`2001:db8:1:2::${index}`);
     expect(await statuses(7, sixth)).toStrictEqual([...repeat(302, 6), 429]);
     expect((await from('2001:db8:1:3::1')).status).toBe(302);
@@ -189,7 +193,7 @@ describe('the limit by address', () => {
     ['an IPv6 address with a port', '[2001:db8:1::1]:443', '2001:db8:1::2', '[2001:db8:2::1]:443'],
     ['mapped IPv6', '::ffff:192.0.2.1', '::ffff:c000:201', '::ffff:c000:202'],
     ['a zone', 'fe80:1::1%eth0', 'fe80:1::1%eth1', 'fe80:2::1%eth0'],
-  ])('is each client’s own where a proxy writes %s', async (_, mine, mineAgain, other) => {
+  ])('applies to each client if a proxy writes %s', async (_, mine, mineAgain, other) => {
     const { service, tenant } = await startLimited(3, { TRUST_PROXY: '1' });
     const from = async (forwarded: string): Promise<number> =>
       (await service.get(tenant.path(), { 'x-forwarded-for': forwarded })).status;
@@ -199,7 +203,7 @@ describe('the limit by address', () => {
     expect([await from(mine), await from(mineAgain), await from(other)]).toStrictEqual([429, 429, 302]);
   });
 
-  it('passes trusted proxies whose addresses have ports', async () => {
+  it('ignores trusted proxies whose addresses have ports', async () => {
     const { service, tenant } = await startLimited(3, { TRUST_PROXY: '127.0.0.0/8,10.0.0.0/8,fd00::/8' });
     const from = (client: string): Promise<HttpResponse> =>
       service.get(tenant.path(), { 'x-forwarded-for': `${client}, [fd00::1]:80, 10.0.0.5:1234` });
@@ -207,7 +211,7 @@ describe('the limit by address', () => {
     expect((await from('192.0.2.2:999')).status).toBe(302);
   });
 
-  it('is logged once where a trusted proxy passes on no address', async () => {
+  it('logs a warning once if a trusted proxy passes on no address', async () => {
     const lines: string[] = [];
     const write = vi.spyOn(process.stdout, 'write').mockImplementation((chunk) => {
       lines.push(String(chunk));
@@ -230,8 +234,8 @@ describe('the limit by address', () => {
   });
 });
 
-describe('the limit by issuer', () => {
-  it('counts what was verified, in every form, and nobody else’s', async () => {
+describe('the rate limit by issuer', () => {
+  it('counts verified tokens in every form, and no other issuer’s', async () => {
     const service = await start({ RATE_LIMIT_ISSUER: '4' });
     const tenant = await createSeedTenant(service);
     const other = await createTenant(service, { publicId: 'other', overlayPublicId: 'other-mark' });
@@ -266,7 +270,7 @@ describe('the limit by issuer', () => {
     expect((await service.image(other.path())).status).toBe(302);
   });
 
-  it('counts public images for who has them', async () => {
+  it('counts public images for their issuer', async () => {
     const service = await start({ RATE_LIMIT_ISSUER: '2' });
     const tenant = await createTenant(service, { publicId: 'p', overlayPublicId: 'm', access: 'public' });
     const sendRequest = (): Promise<HttpResponse> => service.image(`/images/${tenant.imageId}`);
@@ -274,7 +278,7 @@ describe('the limit by issuer', () => {
   });
 });
 
-describe('the limit of failed admin keys', () => {
+describe('the rate limit of failed admin keys', () => {
   it('refuses an address that guesses, and no other', async () => {
     const service = await start({ RATE_LIMIT_ADDRESS: '6000', TRUST_PROXY: '1' });
     const sendRequest = (address: string, key: string): Promise<HttpResponse> =>
@@ -288,18 +292,19 @@ describe('the limit of failed admin keys', () => {
   it.each([
     ['192.0.2.1:1000', '192.0.2.1:1001', '192.0.2.2:1000'],
     ['[2001:db8:1::1]:1000', '[2001:db8:1::1]:1001', '[2001:db8:2::1]:1000'],
-  ])('holds for a client at any port, and for no other: %s', async (mine, mineAgain, other) => {
+  ])('applies to a client at any port, and to no other: %s', async (mine, mineAgain, other) => {
     const service = await start({ RATE_LIMIT_ADDRESS: '6000', TRUST_PROXY: '1' });
     const sendRequest = (address: string, key: string): Promise<HttpResponse> =>
       service.get('/admin/issuers', { authorization: `Bearer ${key}`, 'x-forwarded-for': address });
     expect(await statuses(60, (index) => sendRequest(mine, `guess-${index}`))).toStrictEqual(repeat(401, 60));
-    expect([(await sendRequest(mineAgain, ADMIN_KEY)).status, (await sendRequest(other, ADMIN_KEY)).status]).toStrictEqual([
-      429, 200,
-    ]);
+    expect([
+      (await sendRequest(mineAgain, ADMIN_KEY)).status,
+      (await sendRequest(other, ADMIN_KEY)).status,
+    ]).toStrictEqual([429, 200]);
   });
 
   it.each(['unknown', '_hidden', 'nonsense'])(
-    'locks out no stranger where the proxy passes on %s',
+    'does not lock out other clients if the proxy passes on %s',
     async (text) => {
       const service = await start({ RATE_LIMIT_ADDRESS: '6000', TRUST_PROXY: '1' });
       const sendRequest = (key: string): Promise<HttpResponse> =>

@@ -21,7 +21,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-/** Where the redirect of a token with these claims points, approved. */
+/** The target of the redirect for a token with these claims, checked. */
 async function locationOf(claims: Record<string, unknown>): Promise<string> {
   const token = signWith(secret, { iss: SEED.issuerId, ...claims });
   const response = await service.get(`/images/${SEED.imageId}?token=${token}`);
@@ -52,8 +52,8 @@ function sign(chain: string, options: Record<string, unknown> = {}): string {
     .replace(CLOUDINARY, service.url);
 }
 
-describe('a sealed picture in mode local', () => {
-  it('is the seed’s chain, watermarked, in the size the token seals', async () => {
+describe('a signed image in mode local', () => {
+  it('is the seed’s chain, watermarked, in the size of the token', async () => {
     const location = await locationOf({ transformations: SEED.transformations, sharinpix: {} });
     const response = await getPicture(location);
     expect(response.status).toBe(200);
@@ -61,7 +61,7 @@ describe('a sealed picture in mode local', () => {
     expect(response.headers.get('content-disposition')).toBe(`attachment; filename="${SEED.publicId}.jpg"`);
   });
 
-  it('differs from the picture without the watermark all over', async () => {
+  it('differs everywhere from the image without the watermark', async () => {
     const size = { width: 600, crop: 'fit' };
     const pixelsUnder = async (
       transformations: unknown[],
@@ -72,7 +72,7 @@ describe('a sealed picture in mode local', () => {
     const a = await pixelsUnder([size, { overlay: overlayId, width: 100, flags: 'tiled' }]);
     const b = await pixelsUnder([size]);
     const { width, height } = a.info;
-    // Each cell of a 6 × 8 grid (100 × 50 pixels, one tile) must have been written on.
+    // The mark must be in each cell of a 6 × 8 grid (100 × 50 pixels, one tile).
     for (let row = 0; row < 8; row += 1) {
       for (let column = 0; column < 6; column += 1) {
         let changed = 0;
@@ -111,7 +111,7 @@ describe('a sealed picture in mode local', () => {
     expect((await getPicture(location, { 'if-none-match': '"other"' })).status).toBe(200);
   });
 
-  it('answers HEAD as GET, without the picture', async () => {
+  it('returns for HEAD the headers of GET, without the image', async () => {
     const location = await locationOf({ transformations: [{ width: 50, crop: 'fit' }] });
     const response = await fetch(location, { method: 'HEAD' });
     expect(response.status).toBe(200);
@@ -119,7 +119,7 @@ describe('a sealed picture in mode local', () => {
     expect((await response.arrayBuffer()).byteLength).toBe(0);
   });
 
-  it('is rendered once for many who ask at once', async () => {
+  it('is rendered once for concurrent requests', async () => {
     const location = await locationOf({
       transformations: [{ width: 333, crop: 'fit' }, { effect: 'blur:200' }],
     });
@@ -139,7 +139,7 @@ describe('a signed URL in mode local', () => {
   it.each([
     ['SHA-1', {}],
     ['SHA-256, long', { long_url_signature: true }],
-  ])('is good as the SDK signs it: %s', async (_, options) => {
+  ])('is accepted as the SDK signs it: %s', async (_, options) => {
     expect((await getPicture(sign('c_fit,w_20', options))).status).toBe(200);
   });
 
@@ -149,7 +149,7 @@ describe('a signed URL in mode local', () => {
     for (let at = from; at < url.length; at += 1) {
       const other = url[at] === 'a' ? 'b' : 'a';
       const response = await getPicture(url.slice(0, at) + other + url.slice(at + 1));
-      // The version is not signed: another one is the same picture.
+      // The version is not signed: another one is the same image.
       const inVersion = at > url.indexOf('/v123123/') + 1 && at < url.indexOf('/v123123/') + 8;
       if (!inVersion) expect(response.status, `at ${url.slice(at)}`).toBeGreaterThanOrEqual(400);
     }
@@ -159,7 +159,7 @@ describe('a signed URL in mode local', () => {
     refused(await getPicture(sign('c_fit,w_20').replace(/s--.*?--\//, '')), 401, /signed URL/);
   });
 
-  it('is what shows a sealed original, though it be a layer of an open one', async () => {
+  it('is required for an original, even if it is a layer of a public one', async () => {
     const issuer = await post<{ id: string }>(service, '/issuers', { name: 'Open' });
     await uploadPictures(service, issuer.id, { image: { public_id: 'open', delivery_type: 'upload' } });
     const open = `${service.url}/${CLOUD}/image/upload`;
@@ -183,12 +183,12 @@ describe('a signed URL in mode local', () => {
     refused(await getPicture(url.replace('/authenticated/', '/fetch/')), 404, /fetch/);
   });
 
-  it('says which parameter of a well-signed chain is wrong', async () => {
+  it('names the invalid parameter of a chain whose signature is valid', async () => {
     refused(await getPicture(sign('c_fit,w_20/w_abc')), 400, /w_abc/);
     refused(await getPicture(sign('e_cartoonify')), 400, /cartoonify/);
   });
 
-  it('answers 404 where there is no original', async () => {
+  it('returns 404 without an original', async () => {
     const url = cloudinary
       .url('nothing', {
         type: 'authenticated',
@@ -210,14 +210,14 @@ describe('a signed URL in mode local', () => {
     }
   });
 
-  it('shows a picture that could not be kept', async () => {
+  it('shows an image that could not be stored', async () => {
     const set = vi.spyOn(service.app.get(DerivedCache), 'set').mockRejectedValue(new Error('ENOSPC'));
     expect((await getPicture(sign('c_fit,w_33'))).status).toBe(200);
     expect(set).toHaveBeenCalledOnce();
     set.mockRestore();
   });
 
-  it('leads out of no folder', async () => {
+  it('does not leave the folder', async () => {
     for (const id of ['..%2f..%2fsecrets', '../../secrets', '%2e%2e/secrets', '..%5csecrets']) {
       const response = await service.get(`/${CLOUD}/image/upload/v1/${id}.json`);
       expect(response.status).toBeGreaterThanOrEqual(400);
@@ -228,7 +228,7 @@ describe('a signed URL in mode local', () => {
 });
 
 describe('an original that changes', () => {
-  it('changes the picture at once, whatever is cached', async () => {
+  it('changes the image at once, despite caches', async () => {
     const { id: issuerId, key } = await post<{ id: string; key: { secret: string } }>(service, '/issuers', {
       name: 'Changing',
     });
@@ -272,7 +272,7 @@ describe('Cloudinary’s authentication token in mode local', () => {
   });
   afterAll(() => expiring.close());
 
-  it('opens the picture until it ends, for its own path alone', async () => {
+  it('opens the image until it expires, for its own path only', async () => {
     const exp = Math.floor(Date.now() / 1000) + 600;
     const token = signWith(expiringSecret, {
       iss: SEED.issuerId,
@@ -288,7 +288,7 @@ describe('Cloudinary’s authentication token in mode local', () => {
     expect((await getPicture(location.replace(/\?.*/, ''))).status).toBe(401);
   });
 
-  it.each([-25, -5, 0, 1])('opens it for a token whose exp is %d s from now', async (seconds) => {
+  it.each([-25, -5, 0, 1])('is created for a token whose exp is %d s from now', async (seconds) => {
     const exp = Math.floor(Date.now() / 1000) + seconds;
     const token = signWith(expiringSecret, { iss: SEED.issuerId, exp, transformations: [{ width: 20 }] });
     const { status, headers } = await expiring.get(`/images/${SEED.imageId}?token=${token}`);

@@ -8,19 +8,23 @@ import { startServiceProcess, type ProcessExit, type ServiceProcess } from '../s
 import { ADMIN_KEY, API_SECRET, TEST_VARIABLES } from '../support/service.js';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
 
-/** In every value that a log must not hold. */
+/** A part of every value that a log must not contain. */
 const CANARY = 'canary-bird-4711';
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 let database: TestDatabase;
 let service: ServiceProcess;
 let ended: ProcessExit;
-/** Values made while the service ran that a log must not hold either. */
+/** Values created while the service ran that a log must not contain either. */
 const secrets: string[] = [];
 const locations: string[] = [];
 const ids = { issuer: '', image: '' };
 
-const sendRequest = (path: string, requestId: string, headers: Record<string, string> = {}): Promise<HttpResponse> =>
+const sendRequest = (
+  path: string,
+  requestId: string,
+  headers: Record<string, string> = {},
+): Promise<HttpResponse> =>
   request({ port: service.port, path, headers: { 'x-request-id': requestId, ...headers } });
 const admin = (method: string, path: string, requestId: string, body?: unknown): Promise<HttpResponse> =>
   request({
@@ -55,12 +59,16 @@ beforeAll(async () => {
     return token;
   };
 
-  const shown = await sendRequest(`/images/${image.id}?token=${seal({ transformations: [{ width: 5 }] })}`, 'shown', {
-    cookie: `session=${CANARY}`,
-    'user-agent': CANARY,
-    referer: `http://x/${CANARY}`,
-    'X-Forwarded-For': CANARY,
-  });
+  const shown = await sendRequest(
+    `/images/${image.id}?token=${seal({ transformations: [{ width: 5 }] })}`,
+    'shown',
+    {
+      cookie: `session=${CANARY}`,
+      'user-agent': CANARY,
+      referer: `http://x/${CANARY}`,
+      'X-Forwarded-For': CANARY,
+    },
+  );
   await sendRequest('/health/live', 'live-by-proxy', { 'X-Forwarded-For': CANARY });
   const { signature } = assertLocation(shown.headers.location ?? '', {
     images: [CANARY],
@@ -72,7 +80,10 @@ beforeAll(async () => {
   locations.push((explained.json() as { location: string }).location);
   await sendRequest(`/images/${image.id}?token=${seal({})}x`, 'refused');
   await sendRequest(`/images/${image.id}?token=${seal({ exp: 1 })}`, 'expired');
-  await sendRequest(`/images/${image.id}?token=${seal({ transformations: [{ width: CANARY }] })}`, 'bad-step');
+  await sendRequest(
+    `/images/${image.id}?token=${seal({ transformations: [{ width: CANARY }] })}`,
+    'bad-step',
+  );
   await sendRequest(`/images/${image.id}?width=${CANARY}`, 'no-token');
   await sendRequest(`/images/${CANARY}?token=${seal({})}`, 'bad-id');
   await sendRequest(`/images/%zz${CANARY}?token=${seal({})}`, 'unreadable');
@@ -118,7 +129,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => database.drop());
 
-/** A cold look-up while the database refuses, so that a driver's error comes to be logged. */
+/** An uncached look-up while the database fails, so that a driver's error is logged. */
 async function disconnectDatabase(token: string): Promise<void> {
   const url = new URL(database.variables['DATABASE_URL'] ?? '');
   const name = url.pathname.slice(1);
@@ -140,10 +151,10 @@ const lines = (): Record<string, unknown>[] =>
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 
 describe('the log', () => {
-  it('is JSON, a line for each thing that happened', () => {
+  it('is JSON, with one line for each event', () => {
     const welcome = inject('database').kind === 'embedded';
     const others = ended.stdout.split('\n').filter((line) => line !== '' && !line.startsWith('{'));
-    // Embedded, a person is greeted beside it.
+    // Embedded, it also prints a message for people.
     if (!welcome) expect(others).toStrictEqual([]);
     expect(ended.stderr).toBe('');
     expect(lines().length).toBeGreaterThan(20);
@@ -186,7 +197,7 @@ describe('the log', () => {
     ['conflict', 'POST', '/admin/images', 409, false, 'public_id_taken'],
     ['no-json', 'POST', '/admin/issuers', 400, false, 'bad_request'],
     ['delivered', 'POST', '/deliveries', 200, false, null],
-  ])('has the answer of the request %s', (id, method, route, status, issuer, problem) => {
+  ])('has the status of the request %s', (id, method, route, status, issuer, problem) => {
     const found = lines().filter((line) => line['request_id'] === id);
     expect(found).toStrictEqual([
       {
@@ -204,15 +215,15 @@ describe('the log', () => {
     ]);
   });
 
-  it('has an id for a request that brought none, and a time that is one', () => {
+  it('has a generated id for a request without one, and a valid time', () => {
     const requests = lines().filter(({ msg }) => msg === 'request');
-    // What no router could read took no time that is measured.
+    // A malformed request has no measured time.
     for (const { route, ms } of requests) if (route !== null) expect(ms).toBeGreaterThan(0);
     const made = requests.filter(({ request_id }) => UUID.test(String(request_id)));
     expect(made.length).toBeGreaterThan(0);
   });
 
-  it('tells once of a proxy that is not known, at a redirect too', () => {
+  it('warns once about an untrusted proxy, also on a redirect', () => {
     const warnings = lines().filter(({ msg }) => String(msg).includes('TRUST_PROXY'));
     expect(warnings).toMatchObject([{ level: 'warn' }]);
     const [shown, warned] = [
@@ -222,7 +233,7 @@ describe('the log', () => {
     expect(warned).toBe(shown - 1);
   });
 
-  it.runIf(inject('database').kind === 'postgres')('tells of a database that is lost', () => {
+  it.runIf(inject('database').kind === 'postgres')('reports a lost database connection', () => {
     const warnings = lines().filter(({ level }) => level === 'error' || level === 'warn');
     expect(warnings.length).toBeGreaterThan(0);
     expect(lines()).toContainEqual(
@@ -230,7 +241,7 @@ describe('the log', () => {
     );
   });
 
-  it('holds no token, secret, query, body, header or signed URL', () => {
+  it('contains no token, secret, query, body, header or signed URL', () => {
     const written = ended.stdout + ended.stderr;
     const forbidden = [
       CANARY,
@@ -239,7 +250,7 @@ describe('the log', () => {
       TEST_VARIABLES.SECRETS_KEY,
       ...secrets,
       ...locations,
-      // Embedded, the demo's own URL is greeted with: it is the one token that a person is meant to see.
+      // Embedded, the demo's own URL is printed: the one token that is meant for people.
       'https://res.cloudinary.com',
       's--',
     ];

@@ -19,7 +19,7 @@ import { waitUntil } from '../support/wait-until.js';
 
 const onServer = inject('database').kind === 'postgres';
 const ROUTE = '/images/:image_id';
-/** Every line that a test here was given. */
+/** Every line that a test here has read. */
 const received: MetricLine[] = [];
 
 async function metricsOf({ port }: { readonly port: number }): Promise<readonly MetricLine[]> {
@@ -47,7 +47,7 @@ async function createTenantOf(of = service, access: 'token' | 'public' = 'token'
   return made;
 }
 
-/** By how much a metric grows while something is done. */
+/** The increase of a metric during an operation. */
 async function growth(
   work: () => Promise<unknown>,
   name: string,
@@ -59,7 +59,7 @@ async function growth(
 }
 
 describe('/metrics', () => {
-  it('is for admin keys that may read and are bound to no issuer', async () => {
+  it('is for admin keys that may read and are not bound to an issuer', async () => {
     tenant = await createTenantOf();
     const writes = await createAdminKey(service, { scopes: ['write'] });
     const bound = await createAdminKey(service, { scopes: ['read'], issuer_id: tenant.issuerId });
@@ -73,7 +73,7 @@ describe('/metrics', () => {
     expect(response.headers['cache-control']).toBe('no-store');
   });
 
-  it('says of every metric what it is', async () => {
+  it('has a help text for every metric', async () => {
     const { text } = await service.get('/metrics', { authorization: `Bearer ${ADMIN_KEY}` });
     const lines = parseMetrics(text);
     for (const name of new Set(lines.map((line) => line.name.replace(/_(bucket|sum|count)$/, '')))) {
@@ -88,12 +88,12 @@ describe('/metrics', () => {
   });
 });
 
-describe('what is counted', () => {
+describe('the service counts', () => {
   beforeAll(async () => {
     tenant = await createTenantOf();
   });
 
-  it('is every redirect by cache hit or miss, and its duration', async () => {
+  it('every redirect by cache hit or miss, and its duration', async () => {
     const path = tenant.path();
     const twice = async (): Promise<void> => {
       await service.image(path);
@@ -115,7 +115,7 @@ describe('what is counted', () => {
     ).toBe(1);
   });
 
-  it('is every problem by route and code, and a path that is none under no name', async () => {
+  it('every problem by route and code, and an unknown path without its name', async () => {
     const labels = { route: ROUTE, code: 'invalid_token' };
     const forged = (): Promise<unknown> => service.get(`/images/${tenant.imageId}?token=a.b.c`);
     expect(await growth(forged, 'pixseal_problems_total', labels)).toBe(1);
@@ -125,7 +125,7 @@ describe('what is counted', () => {
     expect(await growth(() => service.get('/images/%zz'), 'pixseal_problems_total', unreadable)).toBe(1);
   });
 
-  it('is every item of /deliveries', async () => {
+  it('every item of /deliveries', async () => {
     const deliveries = [{ image_id: tenant.imageId, token: tenant.sign() }, { token: 'a.b.c' }];
     const { port } = service;
     const request = async (): Promise<unknown> =>
@@ -140,7 +140,7 @@ describe('what is counted', () => {
     expect(await growth(request, 'pixseal_deliveries_total', { code: 'invalid_token' })).toBe(1);
   });
 
-  it('is every refusal by a rate, once', async () => {
+  it('every request refused by a rate limit, once', async () => {
     const busy = await createTenantOf();
     const path = busy.path();
     const all = async (): Promise<void> => {
@@ -152,14 +152,14 @@ describe('what is counted', () => {
     expect(refused).toBeLessThanOrEqual(3);
   });
 
-  it('is every write of the admin API, and none of its reads', async () => {
+  it('every write of the admin API, and none of its reads', async () => {
     const name = 'pixseal_admin_writes_total';
     const labels = { method: 'POST', route: '/admin/issuers', status: '2xx' };
     expect(await growth(() => post(service, '/issuers', { name: 'Counted' }), name, labels)).toBe(1);
     expect(await growth(() => service.admin('GET', '/issuers'), name)).toBe(0);
   });
 
-  it('is what Cloudinary tells', async () => {
+  it('Cloudinary’s notifications', async () => {
     const twice = async (): Promise<void> => {
       const notification = uploaded(`of_nobody_${randomUUID()}`, now());
       await notify(service, notification);
@@ -167,7 +167,7 @@ describe('what is counted', () => {
     expect(await growth(twice, 'pixseal_notifications_total', { result: 'unchanged' })).toBe(1);
   });
 
-  it('is every question to a cache, and what is in it', async () => {
+  it('every look-up in a cache, and the cache’s size', async () => {
     const fresh = await createTenantOf();
     const request = async (): Promise<unknown> => service.image(fresh.path({ jti: 'one' }));
     for (const cache of ['issuers', 'images', 'revocations']) {
@@ -181,7 +181,7 @@ describe('what is counted', () => {
       await growth(request, 'pixseal_cache_requests_total', { cache: 'images', result: 'hit' }),
     ).toBeGreaterThan(0);
     expect(await growth(request, 'pixseal_cache_requests_total', { result: 'miss' })).toBe(0);
-    // Whoever asks without a token takes no place of those who have one.
+    // Requests without a token cannot evict the rows of those with one.
     const nobodys = (): Promise<unknown> => service.image(`/images/${randomUUID()}`);
     expect(await growth(nobodys, 'pixseal_cache_entries', { cache: 'public_images' })).toBe(1);
     expect(await growth(nobodys, 'pixseal_cache_entries', { cache: 'images' })).toBe(0);
@@ -195,7 +195,7 @@ describe('what is counted', () => {
     expect(sumOf(lines, 'pixseal_redirect_cache_bytes')).toBeGreaterThan(0);
   });
 
-  it('is the time from a revocation to its being known', async () => {
+  it('the time from a revocation until it takes effect', async () => {
     const name = 'pixseal_revocation_lag_seconds_count';
     const before = sumOf(await metricsOf(service), name);
     await post(service, `/issuers/${tenant.issuerId}/revocations`, { jti: randomUUID() });
@@ -204,7 +204,7 @@ describe('what is counted', () => {
     expect(sumOf(await metricsOf(service), 'pixseal_revocation_lag_seconds_sum')).toBeLessThan(60);
   });
 
-  it('is the database: its feed, its pool', async () => {
+  it('the state of the database: its feed, its pool', async () => {
     const lines = await metricsOf(service);
     expect(sumOf(lines, 'pixseal_feed_live')).toBe(1);
     expect(sumOf(lines, 'pixseal_database_down')).toBe(0);
@@ -213,7 +213,7 @@ describe('what is counted', () => {
     expect(sumOf(lines, 'pixseal_database_pool_waiting')).toBe(0);
   });
 
-  it('has no more names for what clients send than there are routes', async () => {
+  it('no more label values for what clients send than there are routes', async () => {
     const names = (lines: readonly MetricLine[]): string[] =>
       lines.map(({ name, labels }) => `${name}${JSON.stringify(labels)}`);
     const request = async (): Promise<void> => {
@@ -231,7 +231,7 @@ describe('what is counted', () => {
 });
 
 describe('in mode local', () => {
-  it('renders are counted, those from disk and those that fail', async () => {
+  it('renders are counted, those from disk and those that fail as well', async () => {
     const local = await startService({ DELIVERY_MODE: 'local' });
     const issuer = await post<{ id: string; key: { secret: string } }>(local, '/issuers', { name: 'Local' });
     const { imageId } = await uploadPictures(local, issuer.id, { image: { public_id: `p_${randomUUID()}` } });
@@ -253,7 +253,7 @@ describe('in mode local', () => {
 });
 
 describe.runIf(onServer)('with a Postgres server', () => {
-  it('tells that the feed is lost and the database gone, and that both are back', async () => {
+  it('shows that the feed and the database are disconnected, and that both are back', async () => {
     const database = await createTestDatabase();
     const url = database.variables['DATABASE_URL'] ?? '';
     const proxy = await TcpProxy.before(url);
@@ -280,7 +280,7 @@ describe.runIf(onServer)('with a Postgres server', () => {
     await database.drop();
   });
 
-  it('has the numbers of all workers, whichever is asked', async () => {
+  it('has the sums of all workers, whichever responds', async () => {
     const database = await createTestDatabase();
     const workers = await startServiceProcess(
       { ...TEST_VARIABLES, ...database.variables, LOG_LEVEL: 'info' },
@@ -290,7 +290,7 @@ describe.runIf(onServer)('with a Postgres server', () => {
     await waitUntil('both listen', () => listening() === 2);
     const name = 'pixseal_problems_total';
     const labels = { route: ROUTE, code: 'invalid_token' };
-    // Every request opens a connection of its own, which the workers are handed in turn.
+    // Every request opens a new connection, which the workers get in turn.
     for (let times = 0; times < 6; times += 1)
       await fetch(`${workers.url}/images/${randomUUID()}?token=a.b.c`);
     for (let times = 0; times < 4; times += 1) {
@@ -305,7 +305,7 @@ describe.runIf(onServer)('with a Postgres server', () => {
 });
 
 describe('the files for Prometheus and Grafana', () => {
-  /** Every name in an expression that is a metric's. */
+  /** Every name of a metric in an expression. */
   const namesIn = (expression: string): string[] => [
     ...new Set(expression.match(/\b(?:pixseal|nodejs|process|up)(?:_\w+)?\b(?=[{[)\s]|$)/g) ?? []),
   ];
@@ -331,7 +331,7 @@ describe('the files for Prometheus and Grafana', () => {
   );
   const { panels } = JSON.parse(readFileSync('deploy/grafana/pixseal.json', 'utf8')) as Dashboard;
 
-  /** Every name that /metrics has, those of metrics without a value yet among them. */
+  /** Every name in /metrics, including metrics without a value yet. */
   async function known(): Promise<ReadonlySet<string>> {
     const { text } = await service.get('/metrics', { authorization: `Bearer ${ADMIN_KEY}` });
     const names = [...text.matchAll(/^# TYPE (\S+) (\w+)$/gm)].flatMap(([, name = '', type]) =>
@@ -341,7 +341,7 @@ describe('the files for Prometheus and Grafana', () => {
     return new Set([...names, 'up']);
   }
 
-  it('name metrics that there are, all of them in the dashboard', async () => {
+  it('use existing metrics, and the dashboard has all of them', async () => {
     const metrics = await known();
     const used = [
       ...rules.map(({ expr }) => expr),
@@ -363,43 +363,40 @@ describe('the files for Prometheus and Grafana', () => {
       ).toBe(true);
   });
 
-  // The errors among them come of a server that is gone.
-  it.runIf(onServer)(
-    'pick and group by labels that the service gives, and by words that it gives them',
-    () => {
-      /** Whether a line of one of these metrics has the label, with this word if there is one. */
-      const isExposed = (metrics: readonly string[], label: string, word?: string): boolean =>
-        received.some(
-          ({ name, labels }) =>
-            metrics.includes(name) && (word === undefined ? label in labels : labels[label] === word),
-        ) ||
-        // Not all codes can be brought about here.
-        (label === 'code' && word !== undefined && word in PROBLEMS);
-      // Prometheus's own, and a histogram's.
-      const others = new Set(['instance', 'job', 'le']);
-      for (const { expr } of [...rules, ...panels.flatMap(({ targets }) => targets)]) {
-        for (const [, metric = '', matchers = ''] of expr.matchAll(/(\w+)\{([^}]*)\}/g)) {
-          for (const [, label = '', words = ''] of matchers.matchAll(/(\w+)=~?"([^"]*)"/g)) {
-            if (others.has(label)) continue;
-            for (const word of words.split('|'))
-              expect([expr, label, word, isExposed([metric], label, word)]).toStrictEqual([
-                expr,
-                label,
-                word,
-                true,
-              ]);
-          }
-        }
-        for (const [, labels = ''] of expr.matchAll(/\bby \(([^)]*)\)/g)) {
-          for (const label of labels.split(', ').filter((each) => !others.has(each)))
-            expect([expr, label, isExposed(namesIn(expr), label)]).toStrictEqual([expr, label, true]);
+  // Their errors come from a server that does not exist.
+  it.runIf(onServer)('select and group by labels and values that the service has', () => {
+    /** Whether a line of one of these metrics has the label, with this value if there is one. */
+    const isExposed = (metrics: readonly string[], label: string, word?: string): boolean =>
+      received.some(
+        ({ name, labels }) =>
+          metrics.includes(name) && (word === undefined ? label in labels : labels[label] === word),
+      ) ||
+      // Not every code can be produced here.
+      (label === 'code' && word !== undefined && word in PROBLEMS);
+    // Prometheus's own, and a histogram's.
+    const others = new Set(['instance', 'job', 'le']);
+    for (const { expr } of [...rules, ...panels.flatMap(({ targets }) => targets)]) {
+      for (const [, metric = '', matchers = ''] of expr.matchAll(/(\w+)\{([^}]*)\}/g)) {
+        for (const [, label = '', words = ''] of matchers.matchAll(/(\w+)=~?"([^"]*)"/g)) {
+          if (others.has(label)) continue;
+          for (const word of words.split('|'))
+            expect([expr, label, word, isExposed([metric], label, word)]).toStrictEqual([
+              expr,
+              label,
+              word,
+              true,
+            ]);
         }
       }
-    },
-  );
+      for (const [, labels = ''] of expr.matchAll(/\bby \(([^)]*)\)/g)) {
+        for (const label of labels.split(', ').filter((each) => !others.has(each)))
+          expect([expr, label, isExposed(namesIn(expr), label)]).toStrictEqual([expr, label, true]);
+      }
+    }
+  });
 
   it.runIf(hasProgram('promtool', 'the alert rules in Prometheus’s own test'))(
-    'have alerts of which each fires and does not, by Prometheus itself',
+    'have alerts, each tested by Prometheus both firing and not firing',
     () => {
       const folder = 'deploy/prometheus';
       const checked = execFileSync('promtool', ['check', 'rules', `${folder}/alerts.yml`], {
@@ -420,7 +417,7 @@ describe('the files for Prometheus and Grafana', () => {
     },
   );
 
-  it('have alerts that docs/operations.md says what to do about', () => {
+  it('have alerts that docs/operations.md explains', () => {
     const operations = readFileSync('docs/operations.md', 'utf8');
     expect(rules.length).toBeGreaterThan(5);
     for (const { alert, annotations } of rules) {

@@ -29,7 +29,7 @@ const blocksOf = (text: string, language: string): string[] =>
     .map(({ code }) => code);
 
 const OPTIONS = { type: 'authenticated', sign_url: true, secure: true, format: 'jpg', urlAnalytics: false };
-/** What the SDK makes of an image and steps, with this suite's account. */
+/** The SDK's URL for an image and steps, with this suite's account. */
 const signed = (publicId: string, version: number, transformation: readonly object[]): string =>
   cloudinary.url(publicId, {
     ...OPTIONS,
@@ -49,7 +49,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-/** A folder in which the guide's reader works: the two packages, and the command. */
+/** The folder of the guide's reader: the two packages, and the command. */
 function createTempFolder(): string {
   const made = mkdtempSync(join(tmpdir(), 'pixseal-migrating-'));
   mkdirSync(join(made, 'node_modules'));
@@ -79,9 +79,9 @@ async function shell(lines: readonly string[], variables: Readonly<Record<string
   return stdout;
 }
 
-describe.runIf(hasShell)('the guide from hand-made signing', () => {
+describe.runIf(hasShell)('the guide for hand-made signing', () => {
   let api: AdminApi;
-  /** What its reader's shell has at the end. */
+  /** The variables of its reader's shell at the end. */
   let variables: Record<'PIXSEAL_DSN' | 'IMAGE' | 'OVERLAY', string>;
   let said: string;
 
@@ -107,7 +107,7 @@ describe.runIf(hasShell)('the guide from hand-made signing', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  it('ends with a URL that equals the SDK’s', async () => {
+  it('leads to a URL that equals the SDK’s', async () => {
     expect(said.split('\n')).toContain('equal');
     const { location = '' } = await follow((await run(process.execPath, ['after.mjs'], inFolder())).stdout);
     const before = (await run(process.execPath, ['before.mjs'], inFolder())).stdout;
@@ -115,7 +115,7 @@ describe.runIf(hasShell)('the guide from hand-made signing', () => {
     assertLocation(location, { layers: ['private:marks:shop'], images: ['shoes/red'] });
   });
 
-  it('gives each image that was asked for its id', () => {
+  it('returns an id for each requested image', () => {
     const ids = readFileSync(join(folder, 'ids.tsv'), 'utf8').trim().split('\n');
     expect(ids.map((line) => line.split('\t')[0]).toSorted()).toStrictEqual(['shoes/green', 'shoes/red']);
     expect(ids).toContain(`shoes/red\t${variables.IMAGE}`);
@@ -127,8 +127,8 @@ describe.runIf(hasShell)('the guide from hand-made signing', () => {
     ['php', 'php', 'mint.php'],
   ];
 
-  it.each(LANGUAGES)('says in %s what it says in JavaScript', (language) => {
-    // Words and numbers alone: brackets, quotes and arrows are the language's.
+  it.each(LANGUAGES)('has in %s the code that it has in JavaScript', (language) => {
+    // Words and numbers only: brackets, quotes and arrows are the language's.
     const wordsOf = (code: string): string[] =>
       (/'shoes\/red'[\s\S]*?tiled/.exec(code)?.[0] ?? '').toLowerCase().match(/[\w/]+/g) ?? [];
     const [, before = ''] = blocksOf(signing, 'js');
@@ -173,7 +173,7 @@ describe.runIf(hasShell)('the guide from hand-made signing', () => {
       () => [{ overlay: { text: 'Jane, 5/5', font_family: 'Arial', font_size: 40 }, gravity: 'south' }],
     ],
     ['a format to convert to', { fetch_format: 'webp' }, () => [{ fetch_format: 'webp' }]],
-  ])('has a table that is true of %s', async (_, options, steps) => {
+  ])('has a correct table for %s', async (_, options, steps) => {
     const dsn = new URL(variables.PIXSEAL_DSN);
     const token = signWith(decodeURIComponent(dsn.password), {
       iss: dsn.username,
@@ -199,7 +199,7 @@ describe.runIf(hasShell)('the guide from hand-made signing', () => {
       CLOUDINARY_URL: `cloudinary://123456789012345:${API_SECRET}@${CLOUD}`,
     },
   });
-  /** The headers of the redirect at a URL that a program printed. */
+  /** The headers of the redirect for a URL that a program printed. */
   async function follow(printed: string): Promise<{ readonly location?: string }> {
     const { pathname, search } = new URL(printed.trim());
     const { status, headers } = await service.get(pathname + search);
@@ -208,7 +208,7 @@ describe.runIf(hasShell)('the guide from hand-made signing', () => {
   }
 });
 
-describe.runIf(hasShell)('the guide from a SharinPix-like API', () => {
+describe.runIf(hasShell)('the guide for a SharinPix-like API', () => {
   const OLD_SECRET = 'the-secret-that-the-old-service-had-0123456789';
   const BASE = [
     { width: 1920, height: 1920, crop: 'fit' },
@@ -219,7 +219,7 @@ describe.runIf(hasShell)('the guide from a SharinPix-like API', () => {
     { overlay: `private:${SEED.overlayPublicId}`, width: 200, flags: 'tiled' },
     { width: 101, height: 102, crop: 'fit' },
   ];
-  /** Claims of tokens that were sealed before, under what path, and what the SDK makes of them. */
+  /** Claims of existing tokens, their paths, and the SDK's URLs for them. */
   const LINKS: readonly (readonly [name: string, claims: object, steps: readonly object[]])[] = [
     [SEED.imageId, { transformations: SEED.transformations, sharinpix: {} }, [...BASE, ...MARKED]],
     [
@@ -245,7 +245,7 @@ describe.runIf(hasShell)('the guide from a SharinPix-like API', () => {
     paths = LINKS.map(
       ([name, claims]) => `/images/${name}?token=${signWith(OLD_SECRET, { iss: SEED.issuerId, ...claims })}`,
     );
-    // What the old service answers, as the SDK signs it.
+    // The old service's responses, as the SDK signs them.
     old = createServer(({ url = '' }, response) => {
       const steps = LINKS[paths.indexOf(url)]?.[2] ?? [{ effect: 'sepia' }];
       response.writeHead(302, { location: signed(SEED.publicId, SEED.version, steps) }).end();
@@ -261,7 +261,7 @@ describe.runIf(hasShell)('the guide from a SharinPix-like API', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  it('ends with nothing that differs, and its check finds what does', async () => {
+  it('leads to no difference, and its check finds differences', async () => {
     const [, , issuers = '', rows = '', check = ''] = blocksOf(sharinpix, 'sh');
     writeFileSync(join(folder, 'paths.txt'), paths.map((path) => `${path}\n`).join(''));
     const settings = { OLD_SECRET, OLD_SERVER: oldService };
@@ -291,7 +291,7 @@ describe.runIf(hasShell)('the guide from a SharinPix-like API', () => {
     const lines = [
       `/images/${SEED.imageId}?token=${withClaims({ id: SEED.imageId, sharinpix: { full_size: true } })}`,
       `"GET /images/photo.jpg?token=${withClaims({ Id: SEED.imageId })}&x=1 HTTP/1.1" 302`,
-      // Payloads of every length, so that each kind of padding is among them.
+      // Payloads of every length, to cover each kind of padding.
       ...['a', 'ab', 'abc', 'é', '日本?>~'].map((sub) => `https://img/?token=${withClaims({ sub })}#x`),
       '/images/x?token=not.aToken.x',
       '/health/live',
@@ -310,13 +310,13 @@ describe.runIf(hasShell)('the guide from a SharinPix-like API', () => {
     ]);
   });
 
-  it('leaves the secret of before as the issuer’s only key', async () => {
+  it('leaves the old secret as the issuer’s only key', async () => {
     const received = await service.admin('GET', `/issuers/${SEED.issuerId}`);
     const { id } = JSON.parse(readFileSync(join(folder, 'key.json'), 'utf8')) as { id: string };
     const { keys } = received.json() as { keys: { id: string; revoked_at?: string | null }[] };
     expect(keys.map((key) => key.id)).toStrictEqual([id]);
   });
 
-  /** The guide's formatter may break what a file has in one line. */
+  /** The guide's formatter may break a line of the file. */
   const asLine = (json: string): string => `${JSON.stringify(JSON.parse(json))}\n`;
 });

@@ -9,13 +9,13 @@ import { ownSeed } from '../support/own-seed.js';
 import { ADMIN_KEY, startService, type Service } from '../support/service.js';
 
 const REQUESTED_RUNS = Number(process.env['PIXSEAL_MODEL_RUNS'] ?? 100);
-/** The embedded database has one connection and is slow: the full number is run on the other. */
+/** The embedded database has one connection and is slow: the full number of runs is on the other. */
 const RUNS = inject('database').kind === 'embedded' ? Math.min(REQUESTED_RUNS, 100) : REQUESTED_RUNS;
-/** Runs side by side: each has issuers of its own, and they are each other's strangers. */
+/** Concurrent runs: each has its own issuers, and is another tenant to the others. */
 const PARALLEL_RUNS = inject('database').kind === 'embedded' ? 2 : 4;
 const MAX_COMMANDS = 30;
 
-/** Each comes several times in a hundred runs. */
+/** Each occurs several times in a hundred runs. */
 const COMMON_RESPONSES = [
   '302',
   '401 invalid_token',
@@ -67,7 +67,7 @@ async function setUp(): Promise<{ model: AdminModel; real: Real }> {
 
 describe('the service', () => {
   it(
-    'answers whatever sequence of writes, redirects and lists as a few maps do',
+    'responds to every sequence of writes, redirects and lists as the reference model does',
     { timeout: 1_200_000 },
     async () => {
       const property = fc.asyncProperty(
@@ -76,9 +76,11 @@ describe('the service', () => {
       );
       const numRuns = Math.ceil(RUNS / PARALLEL_RUNS);
       await Promise.all(
-        Array.from({ length: PARALLEL_RUNS }, (_, index) => fc.assert(property, { numRuns, ...ownSeed(index) })),
+        Array.from({ length: PARALLEL_RUNS }, (_, index) =>
+          fc.assert(property, { numRuns, ...ownSeed(index) }),
+        ),
       );
-      // A generator that only ever made bad tokens would agree with anything.
+      // A generator that only created invalid tokens would match any service.
       expect([...real.seen]).toEqual(expect.arrayContaining(COMMON_RESPONSES));
     },
   );

@@ -4,7 +4,16 @@ import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { createDataSource } from '../../src/platform/database/data-source.js';
 import { migrateUnderLock } from '../../src/platform/database/migrate.js';
-import { deleted, now, renamed, send, sign, notify, uploaded, type Notification } from '../support/notifications.js';
+import {
+  deleted,
+  now,
+  renamed,
+  send,
+  sign,
+  notify,
+  uploaded,
+  type Notification,
+} from '../support/notifications.js';
 import { createTenant, post, type Tenant } from '../support/seed.js';
 import { API_SECRET, startService, type Service } from '../support/service.js';
 import { createTestDatabase } from '../support/test-database.js';
@@ -59,11 +68,14 @@ interface Retained {
 }
 
 async function retainedOf(publicId: string): Promise<Retained[]> {
-  const response = await service.admin('GET', `/retained-public-ids?public_id=${encodeURIComponent(publicId)}`);
+  const response = await service.admin(
+    'GET',
+    `/retained-public-ids?public_id=${encodeURIComponent(publicId)}`,
+  );
   return (response.json() as { items: Retained[] }).items;
 }
 
-/** Issuers that retain a public id, also one that the list does not filter by. */
+/** Issuers that retain a public id, including one that the list does not filter by. */
 async function holdersOf(publicId: string): Promise<string[]> {
   const rows = await service.app
     .get(DataSource)
@@ -81,7 +93,7 @@ async function register(publicId: string, { issuerId }: Tenant): Promise<number>
 const addImage = (publicId: string, members: object = {}): Promise<Image> =>
   post<Image>(service, '/images', { issuer_id: shop.issuerId, public_id: publicId, version: 1, ...members });
 
-/** An overlay that was registered an hour ago: older than the events that a test tells of. */
+/** An overlay that was registered an hour ago: older than the events in a test. */
 async function addOverlay(publicId: string): Promise<{ id: string; public_id: string }> {
   const overlay = await post<{ id: string; public_id: string }>(service, '/overlays', {
     issuer_id: shop.issuerId,
@@ -97,7 +109,7 @@ async function addOverlay(publicId: string): Promise<{ id: string; public_id: st
 const statusOf = async (id: string): Promise<number> => (await service.admin('GET', `/images/${id}`)).status;
 
 describe('a notification is Cloudinary’s', () => {
-  it('when the SDK’s own signature is right, by SHA-1 and by SHA-256', async () => {
+  it('if the SDK’s own signature is correct, with SHA-1 and with SHA-256', async () => {
     for (const algorithm of ['sha1', 'sha256'] as const) {
       const image = await addImage(fresh());
       const body = JSON.stringify(uploaded(image.public_id, now()));
@@ -141,7 +153,7 @@ describe('a notification is Cloudinary’s', () => {
     ['of a timestamp in milliseconds', String(Date.now())],
     ['of a timestamp with a fraction', `${now()}.5`],
     ['of a timestamp with a sign', `+${now()}`],
-  ])('and not one %s, though it is signed', async (_, timestamp) => {
+  ])('and not %s, although it is signed', async (_, timestamp) => {
     const response = await send(service, payload, {
       'x-cld-timestamp': timestamp,
       'x-cld-signature': sign(payload, timestamp),
@@ -158,7 +170,7 @@ describe('a notification is Cloudinary’s', () => {
     ]);
   });
 
-  it('and not one whose end is signed as its timestamp', async () => {
+  it('and not with the end of its body signed as the timestamp', async () => {
     // Body and timestamp are signed as one text.
     const timestamp = `${payload.slice(-1)}${at}`;
     const response = await send(service, payload.slice(0, -1), {
@@ -168,7 +180,7 @@ describe('a notification is Cloudinary’s', () => {
     expect(response.status).toBe(401);
   });
 
-  it('and SHA-1 is refused where the account has left it', async () => {
+  it('and SHA-1 is refused if the account does not use it', async () => {
     const modern = await startService({ CLOUDINARY_SIGNATURE: 'sha256' });
     try {
       expect((await send(modern, payload)).status).toBe(401);
@@ -182,7 +194,10 @@ describe('a notification is Cloudinary’s', () => {
 
   it('one that is too large is not read', async () => {
     const response = await send(service, JSON.stringify({ filler: 'x'.repeat(1_100_000) }));
-    expect([response.status, (response.json() as Notification)['code']]).toStrictEqual([413, 'body_too_large']);
+    expect([response.status, (response.json() as Notification)['code']]).toStrictEqual([
+      413,
+      'body_too_large',
+    ]);
   });
 
   it.each([
@@ -206,7 +221,7 @@ describe('a notification is Cloudinary’s', () => {
     ['of a public id with a NUL', JSON.stringify(deleted('x\0', now())), 'public_id'],
     ['of half a character', JSON.stringify(renamed('x', 'x\ud800', now())), 'to_public_id'],
     ['of a name of 256 characters', JSON.stringify(renamed('x'.repeat(256), 'x', now())), 'from_public_id'],
-  ])('one %s is 422, though it is signed', async (_, body, key) => {
+  ])('one %s is 422, although it is signed', async (_, body, key) => {
     const response = await send(service, body);
     expect(response.status).toBe(422);
     expect(response.json()).toMatchObject({ code: 'invalid_request', errors: [{ key }] });
@@ -214,11 +229,14 @@ describe('a notification is Cloudinary’s', () => {
 
   // On a server the account is required.
   if (inject('database').kind === 'embedded') {
-    it('and there is no such route where there is no account', async () => {
+    it('and the route does not exist without an account', async () => {
       const alone = await startService({ CLOUDINARY_URL: undefined });
       try {
         const response = await send(alone, payload);
-        expect([response.status, (response.json() as Notification)['code']]).toStrictEqual([404, 'not_found']);
+        expect([response.status, (response.json() as Notification)['code']]).toStrictEqual([
+          404,
+          'not_found',
+        ]);
       } finally {
         await alone.close();
       }
@@ -245,7 +263,7 @@ describe('a notification is Cloudinary’s', () => {
 });
 
 describe('an upload', () => {
-  it('shows in the Location within a second', async () => {
+  it('changes the Location within a second', async () => {
     const image = await addImage(fresh());
     const path = `/images/${image.id}?token=${shop.sign()}`;
     expect((await service.get(path)).headers.location).toContain('/v1/');
@@ -259,7 +277,7 @@ describe('an upload', () => {
     expect(await imagesOf(image.public_id)).toMatchObject([{ id: image.id, version: at, format: 'webp' }]);
   });
 
-  it('that is told again, or is older than the row, changes nothing', async () => {
+  it('that is repeated, or is older than the row, changes nothing', async () => {
     const [at, image] = [now() - 60, await addImage(fresh())];
     expect(await notify(service, uploaded(image.public_id, at))).toBe(1);
     expect(await notify(service, uploaded(image.public_id, at))).toBe(0);
@@ -275,7 +293,7 @@ describe('an upload', () => {
     expect(await imagesOf(image.public_id)).toMatchObject([{ version: 1 }]);
   });
 
-  it('of a new asset registers it by its context, by an issuer’s folder, or by a folder of its own', async () => {
+  it('of a new asset registers it by its context, by an issuer’s folder, or by its own folder', async () => {
     const at = now();
     const cases: [string, Notification, string][] = [
       [fresh(), { context: { custom: { pixseal_issuer: other.issuerId.toUpperCase() } } }, other.issuerId],
@@ -308,7 +326,7 @@ describe('an upload', () => {
     expect(await notify(service, uploaded(publicId, now(), members))).toBe(0);
   });
 
-  it('does not make an image of an overlay’s asset', async () => {
+  it('does not create an image of an overlay’s asset', async () => {
     const publicId = `shop/${fresh()}`;
     await post(service, '/overlays', {
       issuer_id: shop.issuerId,
@@ -319,13 +337,16 @@ describe('an upload', () => {
     expect(await imagesOf(publicId)).toStrictEqual([]);
   });
 
-  it('that would register another issuer’s public id is refused with 409, and nothing is kept of it', async () => {
+  it('of another issuer’s public id is refused with 409, and nothing is stored', async () => {
     const publicId = `shop/${fresh()}`;
     const theirs = await addImage(publicId, { issuer_id: other.issuerId, delivery_type: 'private' });
     const body = JSON.stringify(uploaded(publicId, now()));
     const refused = await send(service, body);
-    expect([refused.status, (refused.json() as Notification)['code']]).toStrictEqual([409, 'public_id_taken']);
-    // Without its row the asset is still the other issuer's; told again once it is released, the notification counts.
+    expect([refused.status, (refused.json() as Notification)['code']]).toStrictEqual([
+      409,
+      'public_id_taken',
+    ]);
+    // Without its row the asset is still the other issuer's; repeated once it is released, the notification takes effect.
     await service.admin('DELETE', `/images/${theirs.id}`);
     expect((await send(service, body)).status).toBe(409);
     const [retained] = await retainedOf(publicId);
@@ -333,14 +354,17 @@ describe('an upload', () => {
     expect((await send(service, body)).json()).toStrictEqual({ changed: 1 });
   });
 
-  it('for an issuer that there is not is refused with 404', async () => {
+  it('for an unknown issuer is refused with 404', async () => {
     const response = await send(service, JSON.stringify(uploaded(`press/${NOBODY}/x`, now())));
-    expect([response.status, (response.json() as Notification)['code']]).toStrictEqual([404, 'issuer_not_found']);
+    expect([response.status, (response.json() as Notification)['code']]).toStrictEqual([
+      404,
+      'issuer_not_found',
+    ]);
   });
 });
 
 describe('a deletion', () => {
-  it('leaves the image 410 and the overlay 404, as the admin API’s does', async () => {
+  it('deletes image and overlay as the admin API does: 410 and 404', async () => {
     const image = await addImage(fresh());
     const overlay = await addOverlay(fresh());
     const path = `/images/${image.id}?token=${shop.sign()}`;
@@ -362,7 +386,7 @@ describe('a deletion', () => {
     expect(await notify(service, deleted(publicId, now() - 7_000))).toBe(0);
     expect(await notify(service, renamed(publicId, fresh(), now() - 7_000))).toBe(0);
     expect(await overlaysOf(publicId)).toMatchObject([{ id: overlay.id }]);
-    // A renaming that is received late does not make a deletion after it look older than the overlay.
+    // A late renaming does not make a deletion after it look older than the overlay.
     const to = fresh();
     expect(await notify(service, renamed(publicId, to, now() - 60))).toBe(1);
     expect(await notify(service, deleted(to, now() - 30))).toBe(1);
@@ -370,7 +394,7 @@ describe('a deletion', () => {
     expect(await notify(service, deleted(to, now() - 10))).toBe(1);
   });
 
-  it('is not undone by the upload before it, told again', async () => {
+  it('is not undone by an earlier upload that is repeated', async () => {
     const [publicId, at] = [`shop/${fresh()}`, now() - 60];
     const upload = uploaded(publicId, at);
     await notify(service, upload);
@@ -381,7 +405,7 @@ describe('a deletion', () => {
     expect(await statusOf(image?.id ?? '')).toBe(410);
   });
 
-  it('by the admin API is not undone by an upload before it either', async () => {
+  it('by the admin API is not undone by an earlier upload either', async () => {
     const publicId = `shop/${fresh()}`;
     const upload = uploaded(publicId, now() - 60);
     await notify(service, upload);
@@ -392,7 +416,7 @@ describe('a deletion', () => {
     expect(await imagesOf(publicId)).toStrictEqual([]);
   });
 
-  it('ends with the next upload: image and overlay are there again, under their ids', async () => {
+  it('is undone by the next upload: image and overlay exist again, with their ids', async () => {
     const [publicId, at] = [fresh(), now() - 60];
     const image = await addImage(publicId);
     const overlay = await addOverlay(publicId);
@@ -411,14 +435,14 @@ describe('a public id that was deleted here', () => {
     return image.public_id;
   };
 
-  it('is anybody’s once the account has deleted its asset', async () => {
+  it('is free once the account has deleted its asset', async () => {
     const publicId = await retain();
     await notify(service, deleted(publicId, now()));
     expect(await retainedOf(publicId)).toStrictEqual([]);
     await addImage(publicId, { issuer_id: other.issuerId });
   });
 
-  it('is anybody’s where the account deletes image and overlay', async () => {
+  it('is free if the account deletes image and overlay', async () => {
     const image = await addImage(fresh());
     const overlay = await addOverlay(fresh());
     const names = [image.public_id, overlay.public_id];
@@ -426,14 +450,14 @@ describe('a public id that was deleted here', () => {
     for (const publicId of names) expect(await retainedOf(publicId)).toStrictEqual([]);
   });
 
-  it('stays its issuer’s where an asset of another type is deleted, or one from before this one', async () => {
+  it('stays reserved if an asset of another type is deleted, or one from before this one', async () => {
     const publicId = await retain({ version: now() - 60 });
     await notify(service, deleted(publicId, now(), { type: 'upload' }));
     await notify(service, deleted(publicId, now() - 120));
     expect(await retainedOf(publicId)).toHaveLength(1);
   });
 
-  it('stays its issuer’s where the deletion is older than its overlay', async () => {
+  it('stays reserved if the deletion is older than its overlay', async () => {
     const { id, public_id: publicId } = await addOverlay(fresh());
     await service.admin('DELETE', `/overlays/${id}`);
     await notify(service, deleted(publicId, now() - 7_000));
@@ -463,14 +487,14 @@ describe('a public id that was deleted here', () => {
     expect(await statusOf(theirs.id)).toBe(200);
   });
 
-  it('is free where a registered asset was renamed', async () => {
+  it('is free if a registered asset was renamed', async () => {
     const image = await addImage(fresh());
     const to = fresh();
     await notify(service, renamed(image.public_id, to, now()));
     expect([await retainedOf(image.public_id), await retainedOf(to)]).toStrictEqual([[], []]);
   });
 
-  it('is an overlay’s whose new name no layer can have', async () => {
+  it('is reserved for an overlay whose new name no layer can contain', async () => {
     const overlay = await addOverlay(fresh());
     const to = `12:${fresh()}`;
     await notify(service, renamed(overlay.public_id, to, now()));
@@ -489,7 +513,7 @@ describe('a public id that was deleted here', () => {
 });
 
 describe('a renaming', () => {
-  it('is followed by image and overlay', async () => {
+  it('applies to image and overlay', async () => {
     const [from, to] = [fresh(), fresh()];
     const image = await addImage(from);
     const overlay = await addOverlay(from);
@@ -502,17 +526,20 @@ describe('a renaming', () => {
     expect(await notify(service, renamed(from, to, now()))).toBe(0);
   });
 
-  it('takes the place of an image of the same issuer whose asset was overwritten', async () => {
+  it('replaces an image of the same issuer whose asset was overwritten', async () => {
     const [from, to] = [await addImage(fresh()), await addImage(fresh(), { version: 5 })];
     expect(await notify(service, renamed(from.public_id, to.public_id, now()))).toBe(2);
     expect(await imagesOf(to.public_id)).toMatchObject([{ id: from.id, version: 5 }]);
     expect(await statusOf(to.id)).toBe(410);
   });
 
-  it('to a name of another issuer is refused with 409 and leaves both rows as they are', async () => {
+  it('to another issuer’s name is refused with 409 and changes neither row', async () => {
     const [ours, theirs] = [await addImage(fresh()), await addImage(fresh(), { issuer_id: other.issuerId })];
     const response = await send(service, JSON.stringify(renamed(ours.public_id, theirs.public_id, now())));
-    expect([response.status, (response.json() as Notification)['code']]).toStrictEqual([409, 'public_id_taken']);
+    expect([response.status, (response.json() as Notification)['code']]).toStrictEqual([
+      409,
+      'public_id_taken',
+    ]);
     expect(await imagesOf(ours.public_id)).toMatchObject([{ id: ours.id }]);
     expect(await imagesOf(theirs.public_id)).toMatchObject([{ id: theirs.id }]);
   });
@@ -532,11 +559,11 @@ describe('a renaming', () => {
   });
 });
 
-describe('an asset stays its issuer’s through a name that cannot be registered', () => {
+describe('an asset keeps its issuer across a name that cannot be registered', () => {
   // A folder that reads as a version, one that reads as a transformation, characters of Cloudinary's own syntax.
   const unregistrable = ['v1/NAME', 'w_100/NAME', `NAME+${'😀'.repeat(200)}`];
 
-  it.each(unregistrable)('where its image was deleted here: %s', async (pattern) => {
+  it.each(unregistrable)('if its image was deleted here: %s', async (pattern) => {
     const { id, public_id: from } = await addImage(fresh());
     await service.admin('DELETE', `/images/${id}`);
     const [between, to, at] = [pattern.replace('NAME', fresh()), fresh(), now() - 60];
@@ -551,40 +578,37 @@ describe('an asset stays its issuer’s through a name that cannot be registered
     expect(await register(to, shop)).toBe(201);
   });
 
-  it.each(unregistrable)(
-    'and its rows come back under the next name, under their ids: %s',
-    async (pattern) => {
-      const [from, between, to, at] = [fresh(), pattern.replace('NAME', fresh()), fresh(), now() - 60];
-      const image = await addImage(from);
-      const overlay = await addOverlay(from);
-      const path = `/images/${image.id}?token=${shop.sign()}`;
-      expect((await service.get(path)).status).toBe(302);
-      expect(await notify(service, renamed(from, between, at + 10))).toBe(2);
-      expect((await service.get(path)).status).toBe(410);
-      expect((await service.admin('GET', `/overlays/${overlay.id}`)).status).toBe(404);
-      expect(await holdersOf(between)).toStrictEqual([shop.issuerId]);
-      // Its name is another asset's from now on.
-      expect(await register(from, other)).toBe(201);
-      expect(await notify(service, uploaded(between, at + 20))).toBe(2);
-      expect(await statusOf(image.id)).toBe(410);
+  it.each(unregistrable)('and its rows return under the next name, with their ids: %s', async (pattern) => {
+    const [from, between, to, at] = [fresh(), pattern.replace('NAME', fresh()), fresh(), now() - 60];
+    const image = await addImage(from);
+    const overlay = await addOverlay(from);
+    const path = `/images/${image.id}?token=${shop.sign()}`;
+    expect((await service.get(path)).status).toBe(302);
+    expect(await notify(service, renamed(from, between, at + 10))).toBe(2);
+    expect((await service.get(path)).status).toBe(410);
+    expect((await service.admin('GET', `/overlays/${overlay.id}`)).status).toBe(404);
+    expect(await holdersOf(between)).toStrictEqual([shop.issuerId]);
+    // From now on its name is another asset's.
+    expect(await register(from, other)).toBe(201);
+    expect(await notify(service, uploaded(between, at + 20))).toBe(2);
+    expect(await statusOf(image.id)).toBe(410);
 
-      expect(await notify(service, renamed(between, to, at + 30))).toBe(2);
-      expect(await imagesOf(to)).toMatchObject([{ id: image.id, version: at + 20 }]);
-      expect(await overlaysOf(to)).toMatchObject([{ id: overlay.id }]);
-      expect([await holdersOf(between), await retainedOf(to)]).toStrictEqual([[], []]);
-      expect(await register(to, other)).toBe(409);
-      expect((await service.get(path)).headers.location).toContain(`/v${at + 20}/${to}`);
-    },
-  );
+    expect(await notify(service, renamed(between, to, at + 30))).toBe(2);
+    expect(await imagesOf(to)).toMatchObject([{ id: image.id, version: at + 20 }]);
+    expect(await overlaysOf(to)).toMatchObject([{ id: overlay.id }]);
+    expect([await holdersOf(between), await retainedOf(to)]).toStrictEqual([[], []]);
+    expect(await register(to, other)).toBe(409);
+    expect((await service.get(path)).headers.location).toContain(`/v${at + 20}/${to}`);
+  });
 
-  it('and its image comes back under the name that it had', async () => {
+  it('and its image returns under its previous name', async () => {
     const image = await addImage(fresh());
     await notify(service, renamed(image.public_id, `v1/${image.public_id}`, now() - 60));
     expect(await notify(service, renamed(`v1/${image.public_id}`, image.public_id, now() - 30))).toBe(1);
     expect(await imagesOf(image.public_id)).toMatchObject([{ id: image.id }]);
   });
 
-  it('where the renamings are received in the other order', async () => {
+  it('if the renamings are received in reverse order', async () => {
     const { id, public_id: from } = await addImage(fresh());
     await service.admin('DELETE', `/images/${id}`);
     const [to, at] = [fresh(), now() - 60];
@@ -593,7 +617,7 @@ describe('an asset stays its issuer’s through a name that cannot be registered
     expect(await retainedOf(to)).toMatchObject([{ issuer_id: shop.issuerId }]);
   });
 
-  it('where its issuer was deleted meanwhile', async () => {
+  it('if its issuer was deleted meanwhile', async () => {
     const { id: issuer_id } = await post<{ id: string }>(service, '/issuers', { name: 'Short-lived' });
     const [image, to] = [await addImage(fresh(), { issuer_id }), fresh()];
     await notify(service, renamed(image.public_id, `v1/${to}`, now() - 60));
@@ -608,15 +632,15 @@ describe('an asset stays its issuer’s through a name that cannot be registered
     await notify(service, renamed(image.public_id, between, at));
     await notify(service, deleted(between, at + 10));
     expect(await holdersOf(between)).toStrictEqual([]);
-    // The next upload is its issuer's, as it is under every other name.
+    // The next upload is its issuer's, as under every other name.
     await notify(service, uploaded(between, at + 20));
     expect(await holdersOf(between)).toStrictEqual([shop.issuerId]);
     expect(await statusOf(image.id)).toBe(410);
   });
 });
 
-describe('whatever the order, and however often they are told', () => {
-  /** What happens to an asset: its names change, and are not used again. */
+describe('in any order, and with any number of repeats', () => {
+  /** The events of an asset: its names change, and are not used again. */
   const history = fc
     .record({
       steps: fc.array(fc.constantFrom('upload', 'delete', 'rename', 'hide'), { minLength: 1, maxLength: 6 }),
@@ -634,7 +658,7 @@ describe('whatever the order, and however often they are told', () => {
       }),
     );
 
-  /** Each at its second, as Cloudinary could tell them: what is gone is uploaded anew before it is renamed. */
+  /** Each at its second, as Cloudinary could send them: a deleted asset is uploaded again before it is renamed. */
   function notifyAll(
     steps: readonly string[],
     prefix: string,
@@ -670,7 +694,7 @@ describe('whatever the order, and however often they are told', () => {
       [prefix],
     );
 
-  it('notifications of one asset leave the row that they leave in order', async () => {
+  it('notifications of one asset lead to the same row as in order', async () => {
     const start = now() - 600;
     await fc.assert(
       fc.asyncProperty(history, async ({ steps, registered, ruled, order }) => {
@@ -685,12 +709,12 @@ describe('whatever the order, and however often they are told', () => {
         }
         expect(ends[1]).toStrictEqual(ends[0]);
       }),
-      // PGlite takes some ten times as long.
+      // PGlite takes about ten times as long.
       { numRuns: inject('database').kind === 'embedded' ? 20 : 80 },
     );
   });
 
-  it('told all at once they leave the same, and none of them fails', async () => {
+  it('sent at once they lead to the same row, and none of them fails', async () => {
     const prefix = `shop/${fresh()}`;
     const { payload, name } = notifyAll(
       ['upload', 'rename', 'upload', 'delete', 'upload', 'rename'],
@@ -720,7 +744,7 @@ it('every change is in the audit log as Cloudinary’s, with the request’s id'
   expect(items[0]?.['request_id']).toBe(response.headers['x-request-id']);
 });
 
-it('what was told is forgotten after a day, unless a deleted row waits in it', async () => {
+it('notifications are deleted after a day, unless a deleted row depends on them', async () => {
   const data = service.app.get(DataSource);
   const [forgotten, kept] = [fresh(), (await addImage(fresh())).public_id];
   await notify(service, uploaded(forgotten, now()));
@@ -737,7 +761,7 @@ it('what was told is forgotten after a day, unless a deleted row waits in it', a
   expect(left).toStrictEqual([{ public_id: kept }]);
 });
 
-it('the migration goes back and forth', async () => {
+it('the migration can be reverted and applied again', async () => {
   const database = await createTestDatabase();
   const { DATABASE_URL: url, DATA_DIR: dataDir = '' } = database.variables;
   const dataSource = await createDataSource(
@@ -750,7 +774,7 @@ it('the migration goes back and forth', async () => {
         `SELECT FROM pg_class WHERE relname IN ('cloudinary_assets', 'images_deleted_public_id')`,
       );
     expect(await tables()).toHaveLength(2);
-    // Others may have come after it.
+    // Later ones may exist.
     for (let undone = 0; undone < 10 && (await tables()).length > 0; undone += 1) {
       await dataSource.undoLastMigration({ transaction: 'all' });
     }

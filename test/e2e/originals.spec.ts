@@ -42,7 +42,7 @@ function folderOf(service: Service): string {
   return join(service.app.get<Environment>(ENVIRONMENT).dataDir, 'originals');
 }
 
-/** Every file kept, leftovers too. */
+/** Every stored file, including temporary ones. */
 function filesOf(service: Service): string[] {
   const folder = folderOf(service);
   if (!existsSync(folder)) return [];
@@ -55,7 +55,7 @@ function find(service: Service, name: string, type: DeliveryType = 'authenticate
   return service.app.get(OriginalsStore, { strict: false }).find(type, name);
 }
 
-describe('originals that the service keeps itself', () => {
+describe('originals that the service stores', () => {
   let service: Service;
   let issuer: string;
 
@@ -73,7 +73,7 @@ describe('originals that the service keeps itself', () => {
       };
       for (const { id } of items) await service.admin('DELETE', `/${rows}/${id}`);
     }
-    // Whatever a test did: with the last row the last file is gone.
+    // After every test: the last file is deleted with the last row.
     expect(filesOf(service)).toStrictEqual([]);
   });
 
@@ -84,7 +84,7 @@ describe('originals that the service keeps itself', () => {
     ...more,
   });
 
-  it('come with a new image, whose version is the time of the upload and whose format is the content’s', async () => {
+  it('are uploaded with a new image: its version is the time of the upload, its format that of the content', async () => {
     const name = newName();
     const before = Math.floor(Date.now() / 1_000);
     const response = await sendForm(
@@ -110,13 +110,13 @@ describe('originals that the service keeps itself', () => {
     expect(read.json()).toStrictEqual(response.json);
   });
 
-  it('come with a version of the caller’s, and an id', async () => {
+  it('accept the caller’s version and id', async () => {
     const id = randomUUID();
     const response = await sendForm(service, '/images', form({ id, version: '123123' }));
     expect(response.json).toMatchObject({ id, version: 123123 });
   });
 
-  it('come with a new overlay', async () => {
+  it('are uploaded with a new overlay', async () => {
     const name = newName();
     const response = await sendForm(service, '/overlays', form({ public_id: name }));
     expect(response.status).toBe(201);
@@ -124,7 +124,7 @@ describe('originals that the service keeps itself', () => {
     await expect(find(service, name, 'private')).resolves.toStrictEqual(picture);
   });
 
-  it('are not needed: JSON registers a row as it did', async () => {
+  it('are optional: JSON registers a row as before', async () => {
     const name = newName();
     const image = { issuer_id: issuer, public_id: name, version: 5 };
     expect((await service.admin('POST', '/images', image)).status).toBe(201);
@@ -142,7 +142,7 @@ describe('originals that the service keeps itself', () => {
     expect(textVersion.status).toBe(422);
   });
 
-  it('are kept once for a content, as long as one row names it', async () => {
+  it('are stored once for each content, as long as a row uses it', async () => {
     const names = [newName(), newName()];
     const rows = await Promise.all(
       names.map((name) => sendForm(service, '/images', form({ public_id: name }))),
@@ -156,7 +156,7 @@ describe('originals that the service keeps itself', () => {
     expect(filesOf(service)).toStrictEqual([]);
   });
 
-  it('stay while an overlay of the same name needs what an image brought', async () => {
+  it('are kept while an overlay of the same name uses the image’s', async () => {
     const name = newName();
     const image = await sendForm(service, '/images', form({ public_id: name, delivery_type: 'private' }));
     const overlay = await post<{ id: string }>(service, '/overlays', { issuer_id: issuer, public_id: name });
@@ -166,7 +166,7 @@ describe('originals that the service keeps itself', () => {
     await expect(find(service, name, 'private')).resolves.toBeNull();
   });
 
-  it('go along when their row is renamed', async () => {
+  it('follow their row to a new name', async () => {
     const [before, after] = [newName(), newName()];
     const image = await sendForm(service, '/images', form({ public_id: before }));
     const changed = { public_id: after, delivery_type: 'upload' };
@@ -175,17 +175,17 @@ describe('originals that the service keeps itself', () => {
     await expect(find(service, after, 'upload')).resolves.toStrictEqual(picture);
   });
 
-  it('go when a row is deleted by hand: the next owner of the name never meets them', async () => {
+  it('are deleted with a row that is deleted by hand: the next owner of the name never gets them', async () => {
     const name = newName();
     const image = await sendForm(service, '/images', form({ public_id: name }));
     await service.app.get(DataSource).query('DELETE FROM images WHERE id = $1', [image.json['id']]);
     await expect(find(service, name)).resolves.toBeNull();
-    // The file has no name any more; the next row of the content takes it over.
+    // The file has no name any more; the next row with the content reuses it.
     const again = await sendForm(service, '/images', form());
     expect(again.status).toBe(201);
   });
 
-  it('are replaced by PUT, under a version that is newer', async () => {
+  it('are replaced by PUT, with a newer version', async () => {
     const name = newName();
     const image = await sendForm(service, '/images', form({ public_id: name, version: '4000000000' }));
     const path = `/images/${String(image.json['id'])}/original`;
@@ -211,7 +211,7 @@ describe('originals that the service keeps itself', () => {
     await expect(find(service, String(overlay.json['public_id']), 'private')).resolves.toStrictEqual(photo);
   });
 
-  it('come by PUT to a row that had none, and to none that is not there', async () => {
+  it('are added by PUT to a row without one, and to no unknown row', async () => {
     const name = newName();
     const image = await post<{ id: string }>(service, '/images', {
       issuer_id: issuer,
@@ -249,11 +249,11 @@ describe('originals that the service keeps itself', () => {
     expect((await sendForm(service, '/overlays', own)).json['code']).toBe('original_exists');
     await expect(find(service, name)).resolves.toStrictEqual(picture);
     expect(filesOf(service)).toHaveLength(1);
-    // The same content is no overwriting.
+    // The same content is not an overwrite.
     expect((await sendForm(service, '/overlays', { ...own, file: picture })).status).toBe(201);
   });
 
-  it('belong to one of ten that bring another picture at once', async () => {
+  it('belong to one of ten concurrent creates with different images', async () => {
     const name = newName();
     const pictures = await Promise.all(Array.from({ length: 10 }, (_, seed) => drawPicture(100 + seed)));
     const issuers = await Promise.all(pictures.map(() => createIssuer(service)));
@@ -271,7 +271,7 @@ describe('originals that the service keeps itself', () => {
     await service.admin('DELETE', `/overlays/${String(winner?.json['id'])}`);
   });
 
-  it('are there after rows of one content came and went at once, if a row is', async () => {
+  it('exist after concurrent creates and deletes of one content, if a row does', async () => {
     for (let round = 0; round < 5; round += 1) {
       const name = newName();
       const old = await sendForm(service, '/images', form());
@@ -284,7 +284,7 @@ describe('originals that the service keeps itself', () => {
     }
   });
 
-  it('leave neither file nor row where the row cannot be', async () => {
+  it('leave neither file nor row if the row is invalid', async () => {
     const unknown = await sendForm(service, '/images', form({ issuer_id: randomUUID() }));
     expect([unknown.status, unknown.json['code']]).toStrictEqual([404, 'issuer_not_found']);
     const { id } = await post<{ id: string }>(service, '/overlays', {
@@ -295,7 +295,7 @@ describe('originals that the service keeps itself', () => {
     expect(filesOf(service)).toStrictEqual([]);
   });
 
-  it('are judged by content: names and types of the form count for nothing', async () => {
+  it('are checked by content: names and types of the form are ignored', async () => {
     const name = newName();
     const odd = { fileName: '../../../etc/cron.d/x.svg', fileType: 'image/svg+xml' };
     const response = await sendForm(service, '/images', form({ public_id: name }), odd);
@@ -311,7 +311,7 @@ describe('originals that the service keeps itself', () => {
     ['two files in one', 'integrity', () => Buffer.concat([picture, SVG])],
     ['a bomb of 30,000 × 30,000', 'pixels', () => makeBombPng(30_000, 30_000)],
     ['a GIF of very many frames', 'frames', () => makeGif(20_000, 50, 50)],
-  ])('are refused when %s, by the limit %s, and the service lives', async (_, limit, make) => {
+  ])('are refused if %s, with the limit %s, and the service continues', async (_, limit, make) => {
     for (const rows of ['/images', '/overlays']) {
       const response = await sendForm(service, rows, form({ file: make() }));
       expect(response.status).toBe(422);
@@ -322,7 +322,7 @@ describe('originals that the service keeps itself', () => {
   });
 
   it.each(['jpeg', 'avif', 'tiff'] as const)(
-    'are kept without what stands behind the end of a %s, on disk too',
+    'are stored without the bytes after the end of a %s',
     async (format) => {
       const image = await drawPicture(4, format);
       const file = Buffer.concat([image, Buffer.from('<?php system($_GET[0]); ?>'), image]);
@@ -333,7 +333,7 @@ describe('originals that the service keeps itself', () => {
     },
   );
 
-  it('are refused over their size, whether the length is told or not', async () => {
+  it('are refused over their size limit, with or without a length', async () => {
     const large = Buffer.alloc(25 * 2 ** 20 + 1);
     const expected = { code: 'original_too_large', max_bytes: 26_214_400 };
     const justOver = await sendForm(service, '/images', form({ file: large }));
@@ -398,12 +398,12 @@ describe('originals that the service keeps itself', () => {
     expect([response.status, response.json()]).toMatchObject([422, { code: 'invalid_request' }]);
   });
 
-  it('need the admin key before anything of them is read', async () => {
+  it('require the admin key before the body is read', async () => {
     const response = await sendForm(service, '/images', form(), { key: 'x'.repeat(40) });
     expect([response.status, response.json['code']]).toStrictEqual([401, 'admin_key_required']);
   });
 
-  it('come to their own routes alone', async () => {
+  it('are accepted on their own routes only', async () => {
     const overlay = await post<{ id: string }>(service, '/overlays', {
       issuer_id: issuer,
       public_id: newName(),
@@ -417,19 +417,19 @@ describe('originals that the service keeps itself', () => {
     }
   });
 
-  it('leave the limit of JSON bodies as it was', async () => {
+  it('do not change the limit of JSON bodies', async () => {
     const response = await service.admin('POST', '/images', { public_id: 'x'.repeat(70_000) });
     expect([response.status, response.json()]).toMatchObject([413, { code: 'body_too_large' }]);
   });
 
-  it('survive a hundred forms that are broken off', async () => {
+  it('can be interrupted a hundred times', async () => {
     await Promise.all(Array.from({ length: 100 }, (_, index) => breakOff(service, picture, index)));
     expect((await sendForm(service, '/images', form())).status).toBe(201);
     expect(filesOf(service)).toHaveLength(1);
   });
 
-  it('are in hand a few at a time: of the next nothing is read, until one has gone or has its answer', async () => {
-    // Refused for what it is where there is a place for it.
+  it('are processed a few at a time: the next is not read until one has its response', async () => {
+    // Refused for its content if there is capacity for it.
     const isPlace = async (): Promise<boolean> => {
       const { json } = await sendForm(service, '/overlays', form({ file: SVG }));
       return json['code'] === 'invalid_original';
@@ -457,7 +457,7 @@ describe('originals that the service keeps itself', () => {
     });
   });
 
-  it('are in hand no longer than a request may take, though the client never closes its side', async () => {
+  it('are processed no longer than a request may take, even if the client never closes its side', async () => {
     const { http, ...limits } = REQUEST_LIMITS;
     const strict = await startService({}, undefined, {
       pressure: NO_PRESSURE,
@@ -477,7 +477,7 @@ describe('originals that the service keeps itself', () => {
     });
   });
 
-  it('are replaced beside changes of their row, and neither waits for the other in vain', async () => {
+  it('are replaced during changes of their row, without a deadlock', async () => {
     const { json } = await sendForm(service, '/images', form());
     const path = `/images/${String(json['id'])}`;
     const statuses = new Set<number>();
@@ -514,7 +514,7 @@ describe('originals that the service keeps itself', () => {
   });
 });
 
-it('have a migration that goes back and forth', async () => {
+it('have a migration that can be reverted and applied again', async () => {
   const database = await createTestDatabase();
   const dataSource = await createDataSource(readDatabaseSettings(database.variables));
   await dataSource.initialize();
@@ -526,7 +526,7 @@ it('have a migration that goes back and forth', async () => {
     );
   const before = await traces();
   expect(before).toHaveLength(10);
-  // Later ones go first.
+  // Later ones are reverted first.
   const name = 'CreateOriginals1766000000000';
   const isRun = async (): Promise<boolean> =>
     (await dataSource.query<unknown[]>('SELECT FROM migrations WHERE name = $1', [name])).length > 0;
@@ -538,7 +538,7 @@ it('have a migration that goes back and forth', async () => {
   await database.drop();
 });
 
-describe('originals that the Cloudinary account has', () => {
+describe('originals in the Cloudinary account', () => {
   const apiKey = '123456789012345';
   let api: UploadApi;
   let service: Service;
@@ -579,9 +579,13 @@ describe('originals that the Cloudinary account has', () => {
     return (response.json() as { items: unknown[] }).items.length;
   }
 
-  it('are uploaded signed, under the row’s name and type; version and format are Cloudinary’s', async () => {
+  it('are uploaded signed, with the row’s name and type; version and format are Cloudinary’s', async () => {
     const name = `${newName()} é`;
-    const response = await sendForm(service, '/images', form({ public_id: name, version: '5', format: 'gif' }));
+    const response = await sendForm(
+      service,
+      '/images',
+      form({ public_id: name, version: '5', format: 'gif' }),
+    );
     expect(response.status).toBe(201);
     const asset = api.assets.get(`authenticated/${name}`);
     expect(asset?.content).toStrictEqual(picture);
@@ -592,7 +596,7 @@ describe('originals that the Cloudinary account has', () => {
     );
   });
 
-  it('come with overlays too, of every type, and up to the size', async () => {
+  it('are uploaded with overlays of every type, up to the size limit', async () => {
     for (const type of ['private', 'upload', 'authenticated']) {
       const name = newName();
       const response = await sendForm(service, '/overlays', form({ public_id: name, delivery_type: type }));
@@ -605,7 +609,7 @@ describe('originals that the Cloudinary account has', () => {
     expect(api.assets.get(`authenticated/${name}`)?.content.equals(large)).toBe(true);
   });
 
-  it('are sent without what stands behind the end of an image, when they are replaced too', async () => {
+  it('are sent without the bytes after the end of an image, when they are replaced as well', async () => {
     const name = newName();
     const [first, second] = [await drawPicture(4, 'jpeg'), await drawPicture(5, 'jpeg')];
     const longer = form({ public_id: name, file: Buffer.concat([first, second]) });
@@ -617,7 +621,7 @@ describe('originals that the Cloudinary account has', () => {
     expect(api.assets.get(`authenticated/${name}`)?.content).toStrictEqual(second);
   });
 
-  it('are replaced by PUT: overwritten, and the CDN told', async () => {
+  it('are replaced by PUT: overwritten, and invalidated at the CDN', async () => {
     const name = newName();
     const image = await sendForm(service, '/images', form({ public_id: name }));
     const path = `/images/${String(image.json['id'])}/original`;
@@ -629,7 +633,7 @@ describe('originals that the Cloudinary account has', () => {
     expect(api.taken.at(-1)).toMatchObject({ invalidate: expect.stringMatching(/^(1|true)$/) as string });
   });
 
-  it('are not sent for a row that cannot be, a neighbour’s public id above all', async () => {
+  it('are not sent for an invalid row, and never with another issuer’s public id', async () => {
     const name = newName();
     await sendForm(service, '/images', form({ public_id: name }));
     const stranger = await createIssuer(service);
@@ -647,7 +651,7 @@ describe('originals that the Cloudinary account has', () => {
     expect(api.assets.get(`authenticated/${name}`)?.content).toStrictEqual(picture);
   });
 
-  it('never overwrite what has become a neighbour’s since their row was read', async () => {
+  it('never overwrite an asset that became another issuer’s after their row was read', async () => {
     const name = newName();
     const image = await sendForm(service, '/images', form({ public_id: name }));
     const path = `/images/${String(image.json['id'])}`;
@@ -668,7 +672,7 @@ describe('originals that the Cloudinary account has', () => {
     expect(api.assets.get(`authenticated/${name}`)?.content).toStrictEqual(picture);
   });
 
-  it('never overwrite an asset that the account has already; its own content is taken as a retry', async () => {
+  it('never overwrite an existing asset of the account; the same content is accepted as a retry', async () => {
     const name = newName();
     const asset = {
       public_id: name,
@@ -686,7 +690,7 @@ describe('originals that the Cloudinary account has', () => {
     expect([retry.status, retry.json['version']]).toStrictEqual([201, 77]);
   });
 
-  it('leave no row where a neighbour took the name while they travelled', async () => {
+  it('leave no row if another issuer took the name during the upload', async () => {
     const name = newName();
     const stranger = await createIssuer(service);
     api.beforeAnswer = async () => {
@@ -697,7 +701,7 @@ describe('originals that the Cloudinary account has', () => {
     await expect(countRows(name)).resolves.toBe(0);
   });
 
-  it('hold no connection of the database while they travel', async () => {
+  it('hold no database connection during the upload', async () => {
     api.beforeAnswer = async () => {
       expect((await service.admin('GET', '/issuers')).status).toBe(200);
     };
@@ -727,7 +731,7 @@ describe('originals that the Cloudinary account has', () => {
     ['is silent', 'hang', 504, /in time/],
     ['drips', 'drip', 504, /in time/],
     ['hangs up', 'cut', 502, /failed/],
-  ])('are not there when Cloudinary %s', async (_, failure, status, detail) => {
+  ])('are not registered if Cloudinary %s', async (_, failure, status, detail) => {
     const name = newName();
     api.failure = failure;
     const response = await sendForm(service, '/images', form({ public_id: name }));
@@ -740,7 +744,7 @@ describe('originals that the Cloudinary account has', () => {
     expect((await sendForm(service, '/images', form({ public_id: name }))).status).toBe(201);
   });
 
-  it('are refused by the account of another secret, and the answer tells no secret', async () => {
+  it('are refused by the account with another secret, and the response contains no secret', async () => {
     const wrong = await startService({
       CLOUDINARY_URL: `cloudinary://${apiKey}:another-secret-0123456789@${CLOUD}`,
       DELIVERY_MODE: 'cloudinary',
@@ -754,12 +758,15 @@ describe('originals that the Cloudinary account has', () => {
     expect(api.taken).toStrictEqual([]);
   });
 
-  it('are not there when nobody listens', async () => {
+  it('are not registered if no server listens', async () => {
     const unresponsive = await startService({
       DELIVERY_MODE: 'cloudinary',
       CLOUDINARY_UPLOAD_PREFIX: 'http://127.0.0.1:9',
     });
-    const response = await sendForm(unresponsive, '/images', { ...form(), issuer_id: await createIssuer(unresponsive) });
+    const response = await sendForm(unresponsive, '/images', {
+      ...form(),
+      issuer_id: await createIssuer(unresponsive),
+    });
     await unresponsive.close();
     expect([response.status, response.json['code']]).toStrictEqual([502, 'upload_failed']);
   });
@@ -779,7 +786,7 @@ function formHead(service: Service, length: string): string {
   );
 }
 
-/** As a caller does who is told that the service has its hands full. */
+/** As a client does that gets 503 because the service is busy. */
 async function sendUntilAccepted(...given: Parameters<typeof sendForm>): ReturnType<typeof sendForm> {
   for (;;) {
     const response = await sendForm(...given);
@@ -788,7 +795,7 @@ async function sendUntilAccepted(...given: Parameters<typeof sendForm>): ReturnT
   }
 }
 
-/** A form that hangs in the middle of its file, until the test ends it. */
+/** A form that stalls in the middle of its file, until the test ends it. */
 function startForm(service: Service): { readonly socket: Socket; readonly response: Promise<string> } {
   const socket = connect({ port: service.port, host: '127.0.0.1', allowHalfOpen: true });
   onTestFinished(() => void socket.destroy());
@@ -805,7 +812,7 @@ function startForm(service: Service): { readonly socket: Socket; readonly respon
   };
 }
 
-/** A form whose end never comes, in chunks; resolves with what is answered meanwhile. */
+/** A form that never ends, in chunks; resolves with the response meanwhile. */
 function sendEndlessForm(service: Service): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(service.port, '127.0.0.1');
@@ -829,7 +836,7 @@ function sendEndlessForm(service: Service): Promise<string> {
   });
 }
 
-/** A client that leaves in the middle of a form. */
+/** A client that disconnects in the middle of a form. */
 function breakOff(service: Service, picture: Buffer, index: number): Promise<void> {
   return new Promise((resolve) => {
     const socket = connect(service.port, '127.0.0.1');

@@ -17,9 +17,9 @@ import { createSeedTenant, type Tenant } from '../support/seed.js';
 import { startService, type Service } from '../support/service.js';
 
 let folder: string;
-/** Two embedded databases are made here, each of which takes a busy machine its time. */
+/** Two embedded databases are created here, which is slow on a busy machine. */
 const STARTS = 180_000;
-/** A user's project, whose node_modules has the packed package alone. */
+/** A user's project, whose node_modules contains only the packed package. */
 let project: string;
 let unpacked: string;
 
@@ -38,13 +38,13 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** TypeScript of a document, with no look at its types. */
+/** TypeScript of a document, without type checks. */
 function transpile(source: string): string {
   const compilerOptions = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ES2022 };
   return ts.transpileModule(source, { compilerOptions }).outputText;
 }
 
-/** Runs Node beside the service of this process. @returns what it printed, read as JSON */
+/** Runs Node beside the service of this process. @returns its output, parsed as JSON */
 async function node(...args: string[]): Promise<unknown> {
   const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 30_000 });
   return JSON.parse(stdout);
@@ -57,7 +57,7 @@ function run(script: string, ...args: string[]): Promise<unknown> {
   return node(path, ...args);
 }
 
-/** What the compiler says of a module of the user's, who has no types but those of the language. */
+/** The compiler's output for a module of the user's, with no types but the language's. */
 function compile(source: string, options: ts.CompilerOptions = {}): string[] {
   const path = join(project, 'consumer.ts');
   writeFileSync(path, source);
@@ -140,13 +140,13 @@ describe('pixseal/client, packed', () => {
     await expect(start()).rejects.toThrow('signToken: `imageId` is undefined.');
   });
 
-  it('does the same without Node: with WebCrypto, fetch, TextEncoder and btoa alone', async () => {
+  it('does the same without Node: with only WebCrypto, fetch, TextEncoder and btoa', async () => {
     const args = ['--experimental-vm-modules', 'test/client/bare-context.js'];
     const entry = join(unpacked, 'dist/packages/client/src/pixseal-client.js');
     await check((await node(...args, entry, given())) as never);
   });
 
-  it('asks for more deliveries than one request takes, in order', async () => {
+  it('requests more deliveries than fit into one request, in order', async () => {
     const { deliveries } = (await import(
       pathToFileURL(join(unpacked, 'dist/packages/client/src/pixseal-client.js')).href
     )) as typeof import('../../packages/client/src/pixseal-client.js');
@@ -160,7 +160,7 @@ describe('pixseal/client, packed', () => {
     expect(delivered.filter(({ problem }) => problem === undefined)).toHaveLength(1);
   });
 
-  it('has types that need none of Node’s or the browser’s, and refuse a step’s wrong key', () => {
+  it('has types that need none of Node’s or the browser’s, and reject a step’s wrong key', () => {
     const consumer = (step: string, image = `imageId: 'i', `): string => `
       import { deliveries, imageUrl, signToken, type Step, type TokenOptions } from 'pixseal/client';
       const steps: Step[] = [${step}];
@@ -178,7 +178,7 @@ describe('pixseal/client, packed', () => {
     expect(compile(consumer('{}', '')).join('\n')).toContain(`Property 'imageId' is missing`);
   });
 
-  it('keeps the old names, under which a token names no image unless it is told to', () => {
+  it('keeps the old names, under which a token names no image by default', () => {
     const consumer = `
       import { sealToken, type Seal } from 'pixseal/client';
       const seal: Seal = { issuerId: 'i', secret: 's' };
@@ -192,9 +192,9 @@ describe('pixseal/testing, packed', () => {
   let kit: typeof testing;
 
   beforeAll(async () => {
-    // Other suites start services too: this one's folders are its own.
+    // Other suites start services too: this one has its own folders.
     process.env['TMPDIR'] = folder;
-    // What an install would bring.
+    // What an install would add.
     symlinkSync(resolve('node_modules'), join(unpacked, 'node_modules'));
     kit = (await import(
       pathToFileURL(join(unpacked, 'dist/packages/testing/src/pixseal-testing.js')).href
@@ -229,7 +229,7 @@ describe('pixseal/testing, packed', () => {
     }, STARTS);
     afterAll(() => pixseal.close());
 
-    it('answers a redirect to the URL that it would sign', async () => {
+    it('redirects to the URL that it would sign', async () => {
       const { status, headers } = await fetch(url, { redirect: 'manual' });
       expect(status).toBe(302);
       expect(headers.get('location')).toMatch(
@@ -237,7 +237,7 @@ describe('pixseal/testing, packed', () => {
       );
     });
 
-    it('takes the settings that it is given, and throws the admin API’s problems', async () => {
+    it('accepts settings, and throws the admin API’s problems', async () => {
       expect((await fetch(`${pixseal.baseUrl}/docs`)).status).toBe(404);
       await expect(pixseal.createImage({ issuerId: issuer.id, publicId: 'shoes/red' })).rejects.toMatchObject(
         {
@@ -247,14 +247,14 @@ describe('pixseal/testing, packed', () => {
       );
     });
 
-    it('has no rows that the suite did not make', async () => {
+    it('has only rows that the suite created', async () => {
       const response = await fetch(`${pixseal.baseUrl}/admin/issuers`, {
         headers: { authorization: `Bearer ${pixseal.adminKey}` },
       });
       expect(await response.json()).toMatchObject({ items: [{ id: issuer.id }], next_cursor: null });
     });
 
-    it('has matchers, which explain a difference step by step', async () => {
+    it('has matchers that explain a difference step by step', async () => {
       expect.extend(kit.pixsealMatchers);
       const extended = (): testing.PixsealMatchers & { not: testing.PixsealMatchers } => expect(url) as never;
       const steps = [{ width: 400, crop: 'fill', nonsense: 1 }, { overlay: layer }] as never;
@@ -281,7 +281,7 @@ describe('pixseal/testing, packed', () => {
       );
     });
 
-    it('has a matcher that compares layers by what they say, not by how it is written', async () => {
+    it('has a matcher that compares layers by meaning, not by syntax', async () => {
       const token = await sealed(issuer, { overlay: { text: 'Jane', font_family: 'Arial', font_size: 40 } });
       const judge = (overlay: unknown): { pass: boolean; message: () => string } =>
         kit.pixsealMatchers.toSealTransformation(token, [{ overlay }] as never);
@@ -296,7 +296,7 @@ describe('pixseal/testing, packed', () => {
       expect(judge({ text: 'Jane', font_family: 'Arial' }).pass).toBe(false);
     });
 
-    it('has matchers that tell a refusal, and what is no token', async () => {
+    it('has matchers for refusals, and for strings that are not tokens', async () => {
       const { toDeliver, toSealTransformation } = kit.pixsealMatchers;
       await expect(toDeliver(url.replace('?token=', '?token=x'), [])).rejects.toThrow(
         /^The URL is refused with 401 invalid_token: /,
@@ -309,7 +309,7 @@ describe('pixseal/testing, packed', () => {
   });
 
   it(
-    'in mode local renders what was uploaded, and leaves nothing behind',
+    'in mode local renders uploads, and leaves nothing behind',
     async () => {
       const folders = (): string[] =>
         readdirSync(folder).filter((name) => name.startsWith('pixseal-testing-'));
@@ -332,13 +332,13 @@ describe('pixseal/testing, packed', () => {
     STARTS,
   );
 
-  describe('whose test’s process is ended', () => {
+  describe('if the test’s process ends', () => {
     let temporary: string;
     beforeEach(() => {
       temporary = mkdtempSync(join(folder, 'ended-'));
     });
 
-    /** A user's script, at the head of a group of processes as a shell starts it. @returns its id, once it says so */
+    /** A user's script, in a process group as a shell starts it. @returns its id, once it is ready */
     async function startScript(script: string): Promise<number> {
       const path = join(project, 'ended.js');
       writeFileSync(path, `import { startPixseal } from 'pixseal/testing';\n${script}`);
@@ -356,7 +356,7 @@ describe('pixseal/testing, packed', () => {
       startPixseal({ mode: 'blank' });
       const files = () => readdirSync(process.env.TMPDIR, { recursive: true });
       setInterval(() => {
-        // The database is being made.
+        // The database is being created.
         if (files().some((name) => name.endsWith('/PG_VERSION'))) console.log('starting');
       }, 10);`;
 
@@ -377,7 +377,7 @@ describe('pixseal/testing, packed', () => {
     );
   });
 
-  it('says that there is no Node to start, and leaves nothing behind', async () => {
+  it('reports that there is no Node to start, and leaves nothing behind', async () => {
     const temporary = mkdtempSync(join(folder, 'no-node-'));
     const told = await run(
       `import { startPixseal } from 'pixseal/testing';
@@ -391,7 +391,7 @@ describe('pixseal/testing, packed', () => {
     expect(readdirSync(temporary)).toStrictEqual([]);
   });
 
-  it('says why a service did not start', async () => {
+  it('reports why a service did not start', async () => {
     await expect(kit.startPixseal({ mode: 'blank', variables: { PORT: 'x' } })).rejects.toThrow(
       /Pixseal did not start\. .*PORT must be a whole number/s,
     );
@@ -418,12 +418,12 @@ describe.runIf(inject('once'))('docs/clients.md', () => {
     ['for Vitest', `${suite}\n${documentBlock('docs/clients.md', '`pixseal/testing` / ts 2')}`],
     ['for Jest', `${suiteForJest}\n${documentBlock('docs/clients.md', '`pixseal/testing` / ts 3')}`],
   ])('has code %s that compiles', (_, source) => {
-    // The types of Node and of the runner are not the document's to be checked.
+    // The types of Node and of the runner are not the document's to check.
     expect(compile(source, { types: ['node'], skipLibCheck: true })).toStrictEqual([]);
   });
 
   it(
-    'has a suite that Jest runs, started as it says',
+    'has a suite that Jest runs as it describes',
     async () => {
       const different = `
         it('tells a difference', () => {

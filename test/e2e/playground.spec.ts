@@ -24,7 +24,7 @@ const embedded = inject('database').kind === 'embedded';
 const PATHS = ['/playground', '/playground/vocabulary.json'];
 
 describe('the playground', () => {
-  it('is there in embedded mode and not in production, unless a setting says otherwise', async () => {
+  it('is served in embedded mode and not in production, unless a setting changes that', async () => {
     const settings = [
       { PLAYGROUND: undefined, status: embedded ? 200 : 404 },
       { PLAYGROUND: 'off', status: 404 },
@@ -39,7 +39,7 @@ describe('the playground', () => {
     }
   });
 
-  it('is a page under a strict policy, with assets that are kept for a year and nothing beside them', async () => {
+  it('is a page with a strict policy, whose assets are cached for a year, with no other files', async () => {
     const service = await startService({ PLAYGROUND: 'on', DELIVERY_MODE: 'cloudinary' });
     try {
       const page = await service.get('/playground');
@@ -92,7 +92,7 @@ describe('the link to the playground that is printed at the start', () => {
   }
   const ids = { issuer: SEED.issuerId, image: SEED.imageId, overlay: SEED.overlayId };
 
-  it('brings the demo’s secret along where nobody but this machine can look', async () => {
+  it('contains the demo’s secret only if this machine alone can read it', async () => {
     const secret = expect.stringMatching(/^[\w-]{43}$/) as string;
     for (const host of ['127.0.0.1', '::1', 'localhost']) {
       expect(await brought(host)).toStrictEqual({ ...ids, secret });
@@ -100,18 +100,18 @@ describe('the link to the playground that is printed at the start', () => {
     for (const host of ['0.0.0.0', '::', '192.168.0.7']) expect(await brought(host)).toStrictEqual(ids);
   });
 
-  it('is not there without a playground', async () => {
+  it('is absent without a playground', async () => {
     expect(await brought('127.0.0.1', false)).toBeNull();
   });
 
-  it('never has a secret that an operator chose', async () => {
+  it('never contains a secret that an operator chose', async () => {
     const secret = 'a-secret-that-an-operator-chose-by-hand';
     await post(service, `/issuers/${SEED.issuerId}/keys`, { secret });
     expect(await brought('127.0.0.1')).toStrictEqual(ids);
   });
 });
 
-/** Interpreters that this machine has, to run what the page copies. */
+/** Interpreters on this machine, to run the page's snippets. */
 const INTERPRETERS = (
   [
     ['Node', [process.execPath], 'mint.mjs'],
@@ -121,7 +121,7 @@ const INTERPRETERS = (
   ] as const
 ).filter(([name, [program]]) => hasProgram(program, `the playground’s snippet for ${name}`));
 
-/** What a variable that should hold an image's id has where it was not set, by the language of a snippet. */
+/** The value of an unset variable for an image's id, by the language of a snippet. */
 const EMPTY_IDS = {
   Node: ['undefined', 'null', "''"],
   Python: ['None', '""'],
@@ -129,16 +129,16 @@ const EMPTY_IDS = {
   curl: ['', '""'],
 } as const;
 
-/** A page's answer comes when the machine has time for it. */
+/** A timeout for a page on a busy machine. */
 const eventually = <T>(look: () => Promise<T>) => expect.poll(look, { timeout: 30_000 });
 
-/** What a person meets at a control. */
+/** The properties of a control that a person uses. */
 interface Control {
   readonly label: string;
   readonly tag: string;
-  /** Of a drop-down list, or to pick from beside a field. */
+  /** Of a drop-down list, or of the suggestions beside a field. */
   readonly options: readonly string[];
-  /** Every number in what an empty field shows. */
+  /** Every number in the placeholder of a field. */
   readonly ranges: readonly number[];
   readonly slider: Range | null;
   readonly help: string;
@@ -160,11 +160,11 @@ const readControls = (page: Page, selector: string): Promise<readonly Control[]>
     };
   })`);
 
-/** A shape's alternatives, lists as what they are lists of. */
+/** A shape's alternatives; a list is represented by its items. */
 const leavesOf = (shape: Shape): readonly Shape[] =>
   shape.kind === 'any_of' ? shape.of.flatMap(leavesOf) : shape.kind === 'list' ? leavesOf(shape.of) : [shape];
 
-/** The control that the table asks for: it offers every word and range, and points at what a slider can point at. */
+/** The control that the table requires: with every word and range, and a slider where possible. */
 function controlFor(label: string, shape: Shape, help: string): Control {
   const leaves = leavesOf(shape);
   const options = leaves.flatMap((leaf) =>
@@ -207,7 +207,7 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
   let service: Service;
   let browser: Browser;
   let secret: string;
-  /** What browsers complained of, a breach of the page's policy among it. */
+  /** Errors that browsers reported, among them violations of the page's policy. */
   const complaints: string[] = [];
 
   beforeAll(async () => {
@@ -244,7 +244,7 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
     page.on('request', (request) => requests.push(request));
     page.on('pageerror', (error) => complaints.push(error.message));
     page.on('console', (message) => {
-      // A refusal of the service, which a test asks for, is an error to the browser.
+      // A refusal by the service that a test causes is an error to the browser.
       const refused = /^Failed to load resource: the server responded with a status of 4\d\d/.test(
         message.text(),
       );
@@ -269,7 +269,7 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
     await page.getByRole('button', { name: `Add to step ${number}` }).click();
   }
 
-  /** The name of what has the focus. */
+  /** The name of the element that has the focus. */
   const focused = (page: Page): Promise<unknown> =>
     page.evaluate(
       `(({ ariaLabel, labels, textContent }) => ariaLabel ?? labels?.[0]?.textContent ?? textContent)(document.activeElement)`,
@@ -283,7 +283,7 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
     return new URL(href ?? '', service.url);
   };
 
-  it('shows the picture under what is composed, and keeps the secret to itself', async () => {
+  it('shows the image of the composed steps, and does not expose the secret', async () => {
     const { page, requests } = await open();
     await step(page, 1).getByLabel('width', { exact: true }).fill('321');
     await page.getByText('321 × 214').waitFor();
@@ -306,7 +306,7 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
     const shown = await page.getByRole('region', { name: 'Signed URL' }).locator('.block').textContent();
     const redirect = await fetch(await sealedLink(page), { redirect: 'manual' });
     expect(redirect.status).toBe(302);
-    // In mode `local` the service stands for Cloudinary.
+    // In mode `local` the service is Cloudinary.
     expect(shown?.replace('https://res.cloudinary.com', service.url)).toBe(redirect.headers.get('location'));
 
     const sent = await Promise.all(
@@ -327,7 +327,7 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
     await page.getByText('Enter an issuer, its secret and an image').waitFor();
   });
 
-  it('asks for what is missing, takes a dsn apart, and lists rows for whoever has an admin key', async () => {
+  it('asks for missing values, parses a dsn, and lists rows with an admin key', async () => {
     const { page, requests } = await open({}, `${service.url}/playground`);
     await page.getByText('Enter an issuer, its secret and an image').waitFor();
     await page
@@ -340,7 +340,7 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
     await page.getByRole('alert').waitFor();
     await page.getByLabel('Admin key').fill(ADMIN_KEY);
     await page.getByRole('button', { name: 'List' }).click();
-    // The issuer that the dsn named is chosen already.
+    // The issuer that the dsn names is selected already.
     const images = page.getByRole('combobox', { name: 'Images', exact: true });
     await images.selectOption(SEED.publicId);
     await picture(page).waitFor();
@@ -368,7 +368,7 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
     expect(requests.some((request) => request.url().includes(ADMIN_KEY))).toBe(false);
   });
 
-  it('moves a step by the keyboard, which stays where it was, and says so', async () => {
+  it('moves a step by keyboard, keeps the focus, and announces it', async () => {
     const { page } = await open();
     await picture(page).waitFor();
     const steps = (await chain(page)).slice(2);
@@ -441,7 +441,7 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
     await eventually(() => picture(page).getAttribute('src')).not.toBe(before);
   });
 
-  it('offers an effect with its own argument, and flags by where they act', async () => {
+  it('offers an effect with its own argument, and flags grouped by where they apply', async () => {
     const { page } = await open();
     await addKey(page, 1, 'effect');
     await step(page, 1).getByLabel('effect', { exact: true }).selectOption('pixelate');
@@ -458,7 +458,7 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
     await page.getByText('None: every key is in the chain.').waitFor();
   });
 
-  it('adds nothing by arrow keys, and leaves the focus where the work is', async () => {
+  it('adds nothing by arrow keys, and keeps the focus', async () => {
     const { page } = await open();
     const press = async (...keys: readonly string[]): Promise<void> => {
       for (const key of keys) await page.keyboard.press(key);
@@ -540,7 +540,7 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
     );
   });
 
-  it('seals by each algorithm, for each lifetime, and with the claims that are ticked', async () => {
+  it('signs with each algorithm, for each lifetime, and with the selected claims', async () => {
     const { page } = await open();
     await picture(page).waitFor();
     for (const algorithm of ['HS384', 'HS512']) {
@@ -588,7 +588,7 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
     }).toStrictEqual([{ iss: SEED.issuerId, sharinpix: { original: true } }, true]);
   });
 
-  it('says why a key is ignored, at the key and in the list', async () => {
+  it('explains why a key is ignored, at the key and in the list', async () => {
     const { page } = await open();
     await addKey(page, 2, 'miaim');
     await step(page, 2).getByLabel('miaim', { exact: true }).fill('hey hey !');
@@ -609,7 +609,7 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
     ]);
   });
 
-  it('shows a refusal at its step and key, keeps the picture, and recovers', async () => {
+  it('shows a refusal at its step and key, keeps the image, and recovers', async () => {
     const { page } = await open();
     await picture(page).waitFor();
     const width = step(page, 2).getByLabel('width', { exact: true });
@@ -633,12 +633,12 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
     await last.waitFor({ state: 'detached' });
   });
 
-  it('says that a secret is not the issuer’s', async () => {
+  it('reports that a secret is not the issuer’s', async () => {
     const { page } = await open({}, linkOf('not the secret of this issuer at all'));
     await page.locator('[data-code=invalid_token]').waitFor();
   });
 
-  it('drops answers that come too late', async () => {
+  it('drops responses that arrive too late', async () => {
     const { page } = await open();
     await picture(page).waitFor();
     let release: (() => void) | undefined;
@@ -673,7 +673,7 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
       return page;
     }
 
-    it('explains one that is good, and takes its steps over', async () => {
+    it('explains a valid one, and copies its steps', async () => {
       const page = await paste(`${service.url}/images/${SEED.imageId}?token=${seal({ exp: now() + 7_200 })}`);
       await page.getByText('The token is valid: the service accepts it.').waitFor();
       await page.getByText('It was sealed with the secret entered under Compose.').waitFor();
@@ -685,14 +685,14 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
       expect(await step(page, 1).getByLabel('miaim', { exact: true }).inputValue()).toBe('1');
     });
 
-    it('says that one has ended', async () => {
+    it('reports that one has expired', async () => {
       const page = await paste(seal({ image_id: SEED.imageId, exp: now() - 600 }));
       await page.locator('[data-code=invalid_token]').getByText('expired').waitFor();
       await page.getByText('10 minutes ago').waitFor();
       await page.getByText('It was sealed with the secret').waitFor();
     });
 
-    it('says that one was forged', async () => {
+    it('reports that one was forged', async () => {
       const [header = '', , mac = ''] = seal().split('.');
       const forged = Buffer.from(JSON.stringify({ iss: SEED.issuerId, transformations: [] })).toString(
         'base64url',
@@ -719,7 +719,7 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
     beforeAll(async () => {
       const { page } = await open({ permissions: ['clipboard-read', 'clipboard-write'] });
       await add(page, 'Add text layer');
-      // What each language could take for something of its own.
+      // Characters with a meaning in each language.
       await step(page, 3).getByLabel('overlay', { exact: true }).fill(`It's "#{1}" \\n \`$HOME\` é 💧`);
       await page.getByText('l_text:Arial_48_bold:It').first().waitFor();
       for (const tab of await page.getByRole('tablist', { name: 'Language' }).getByRole('tab').all()) {
@@ -735,19 +735,19 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
       rmSync(folder, { recursive: true });
     });
 
-    it('are five, and hold no secret', () => {
+    it('exist in five languages, and contain no secret', () => {
       expect([...snippets.keys()]).toStrictEqual(['<img>', 'curl', 'Node', 'Python', 'Ruby']);
       for (const snippet of snippets.values()) expect(snippet).not.toContain(secret);
     });
 
-    it('show the picture in an <img>', async () => {
+    it('show the image in an <img>', async () => {
       const [, src = ''] = /^<img src="([^"]+)" alt="">$/.exec(snippets.get('<img>') ?? '') ?? [];
       const received = await fetch(src);
       expect(received.status).toBe(200);
       expect(received.headers.get('content-type')).toMatch(/^image\//);
     });
 
-    it.each(INTERPRETERS)('seal the same token in %s', async (name, [program, ...args], file) => {
+    it.each(INTERPRETERS)('sign the same token in %s', async (name, [program, ...args], file) => {
       const [, src = ''] = /src="([^"]+)"/.exec(snippets.get('<img>') ?? '') ?? [];
       writeFileSync(join(folder, file), snippets.get(name) ?? '');
       const { stdout } = await run(program, [...args, file], {
@@ -793,8 +793,8 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
     }
   });
 
-  describe('the budget', () => {
-    it('of the first page, its picture among it, is 150 kB', async () => {
+  describe('the size', () => {
+    it('of the first page with its image is at most 150 kB', async () => {
       const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
       const page = await context.newPage();
       const session = await context.newCDPSession(page);
@@ -808,9 +808,9 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
     });
   });
 
-  describe('for everybody', () => {
+  describe('accessibility', () => {
     it.each(LOOKS)('has no serious issue in %s, %d pixels wide', async (colorScheme, width) => {
-      // Half-way through a transition a colour is none of the design's.
+      // Half-way through a transition a colour is not one of the design's.
       const { page } = await open({ colorScheme, viewport: { width, height: 844 }, reducedMotion: 'reduce' });
       const look = (): Promise<void> => expectAccessible(page, width);
       await add(page, 'Add text layer');

@@ -35,14 +35,14 @@ async function setPolicy(policy: object, of = tenant): Promise<Body> {
   return body;
 }
 
-/** The chain that a path leads to. */
+/** The chain of a path's redirect. */
 async function chainOf(path: string): Promise<string> {
   const { status, shown, text } = await service.image(path);
   expect(status, text).toBe(302);
   return shown?.components.join('/') ?? '';
 }
 
-/** A refusal's status and members; by the redirect, its explanation and a delivery alike. */
+/** A refusal's status and members; the same for the redirect, its explanation and a delivery. */
 async function refusalOf(path: string): Promise<Body> {
   const { status, text, headers, json } = await service.image(path);
   expect(status, text).toBeGreaterThanOrEqual(400);
@@ -77,7 +77,7 @@ const violation = (rule: string, limit: unknown, more: object = {}): object => (
 const BASE = 'c_fit,h_1920,w_1920/fl_attachment/dpr_auto,q_auto,f_auto';
 
 describe('an issuer’s policy', () => {
-  it('is given at its creation, shown, replaced as a whole and removed', async () => {
+  it('is set on create, shown, replaced as a whole and removed', async () => {
     const policy = { max_width: 800, presets: { card: [{ width: 100 }] }, strict: true };
     const { id } = await post<{ id: string }>(service, '/issuers', { name: 'With a policy', policy });
     const show = async (): Promise<unknown> =>
@@ -143,7 +143,7 @@ describe('an issuer’s policy', () => {
     ],
     [{ mandatory_steps: [{ width: 0 }] }, ['policy.mandatory_steps', /^step 1: `width` must be a whole/]],
     [{ presets: { 'a b': [{ width: 1 }] } }, ['policy.presets', /^must have names/]],
-  ])('is refused where it has a fault: %j', async (policy, ...errors) => {
+  ])('is refused with an error: %j', async (policy, ...errors) => {
     for (const received of [
       await service.admin('PATCH', `/issuers/${tenant.issuerId}`, { policy }),
       await service.admin('POST', '/issuers', { name: 'x', policy }),
@@ -158,7 +158,7 @@ describe('an issuer’s policy', () => {
     }
   });
 
-  it('names rows of its own issuer alone; another’s is one that does not exist', async () => {
+  it('accepts rows of its own issuer only; another’s are unknown', async () => {
     const refused = async (policy: object): Promise<unknown> => {
       const received = await service.admin('PATCH', `/issuers/${tenant.issuerId}`, { policy });
       expect(received.status).toBe(422);
@@ -179,13 +179,13 @@ describe('an issuer’s policy', () => {
         { key: 'policy.placeholder', detail: 'must be the id of an image of this issuer' },
       ]);
     }
-    // A default image must be an uploaded asset: found when the policy is written, not when a picture is asked for.
+    // A default image must have delivery type `upload`: checked when the policy is written, not when an image is requested.
     expect(await refused({ mandatory_steps: [{ default_image: tenant.overlayId }] })).toMatchObject([
       { key: 'policy.mandatory_steps' },
     ]);
   });
 
-  it('is an object whoever writes, and one that cannot be read lets nothing through', async () => {
+  it('is an object however it is written, and an unreadable one allows nothing', async () => {
     const dataSource = service.app.get(DataSource);
     const write = (policy: unknown): Promise<unknown> =>
       dataSource.query('UPDATE issuers SET policy = $1 WHERE id = $2', [
@@ -203,7 +203,7 @@ describe('an issuer’s policy', () => {
     expect((await service.image(neighbour.path())).status).toBe(302);
   });
 
-  it('is in the API’s description', async () => {
+  it('is in the OpenAPI document', async () => {
     const { components } = (await service.get('/docs/openapi.json')).json() as {
       components: { schemas: Record<string, { properties: Record<string, object> }> };
     };
@@ -221,8 +221,8 @@ describe('an issuer’s policy', () => {
   });
 });
 
-describe('a base chain of one’s own', () => {
-  it('stands in place of the default, and keeps to download and original', async () => {
+describe('a custom base chain', () => {
+  it('replaces the default, and obeys download and original', async () => {
     await setPolicy({ base_chain: ['q_auto,f_auto,c_limit,w_800', 'fl_attachment'] });
     expect(await chainOf(tenant.steps({ width: 5 }))).toBe('q_auto,f_auto,c_limit,w_800/fl_attachment/w_5');
     expect(await chainOf(tenant.path({ sharinpix: { download: false } }))).toBe(
@@ -237,7 +237,7 @@ describe('a base chain of one’s own', () => {
 });
 
 describe('mandatory steps', () => {
-  it('end every chain, and no token leaves them out', async () => {
+  it('end every chain, and no token can omit them', async () => {
     await setPolicy({
       mandatory_steps: [{ overlay: tenant.overlayId, flags: 'tiled', width: 200 }, { quality: 50 }],
     });
@@ -254,7 +254,7 @@ describe('mandatory steps', () => {
     }
   });
 
-  it('end the chain of a public image that is asked for without a token', async () => {
+  it('end the chain of a public image without a token', async () => {
     await setPolicy({ mandatory_steps: [{ overlay: publicOne.overlayId }] }, publicOne);
     expect(await chainOf(`/images/${publicOne.imageId}?width=20`)).toBe(
       `${BASE}/w_20/l_private:posters_logo`,
@@ -262,7 +262,7 @@ describe('mandatory steps', () => {
     await setPolicy({}, publicOne);
   });
 
-  it('are refused rather than left out when their overlay is gone', async () => {
+  it('are refused, not omitted, if their overlay is deleted', async () => {
     const { id } = await post<{ id: string }>(service, '/overlays', {
       issuer_id: tenant.issuerId,
       public_id: 'brief',
@@ -275,7 +275,7 @@ describe('mandatory steps', () => {
 });
 
 describe('presets and keys', () => {
-  it('let a token call what it may not say itself', async () => {
+  it('let a token use steps that it must not contain itself', async () => {
     await setPolicy({
       presets: { card: [{ width: 300, height: 200, crop: 'fill' }, { overlay: tenant.overlayId }] },
       allowed_keys: ['effect'],
@@ -294,7 +294,7 @@ describe('presets and keys', () => {
       value: '"none"',
       allowed: 'card',
     });
-    // A fault behind a preset has the number that it has in the token.
+    // An error behind a preset has the step number of the token.
     expect(await refusalOf(tenant.steps({ preset: 'card' }, { effect: 'nothing' }))).toMatchObject({
       status: 422,
       step: 2,
@@ -302,7 +302,7 @@ describe('presets and keys', () => {
     });
   });
 
-  it('can be all that a token may say', async () => {
+  it('can be the only steps of a token', async () => {
     await setPolicy({ presets: { card: [{ width: 300 }] }, presets_only: true });
     expect(await chainOf(tenant.steps({ preset: 'card' }))).toBe(`${BASE}/w_300`);
     expect(await chainOf(tenant.path())).toBe(BASE);
@@ -315,7 +315,7 @@ describe('presets and keys', () => {
     );
   });
 
-  it('that a token may not say are refused, and unknown ones where the issuer is strict', async () => {
+  it('that are not allowed are refused, and unknown ones if the issuer is strict', async () => {
     await setPolicy({ denied_keys: ['overlay', 'underlay'], strict: true });
     expect(await refusalOf(tenant.steps({ overlay: tenant.overlayId }))).toStrictEqual(
       violation('denied_keys', ['overlay', 'underlay'], { step: 1, key: 'overlay' }),
@@ -348,9 +348,9 @@ describe('presets and keys', () => {
     },
   );
 
-  it('without effect are refused where the issuer is strict', async () => {
+  it('without effect are refused if the issuer is strict', async () => {
     await setPolicy({});
-    // As JSON has `{ overlay: undefined, flags: 'tiled' }`.
+    // JSON of `{ overlay: undefined, flags: 'tiled' }`.
     expect(await chainOf(tenant.steps({ flags: 'tiled' }, {}))).toBe(BASE);
     await setPolicy({ strict: true });
     expect(await refusalOf(tenant.steps({ width: 5 }, { flags: 'tiled' }))).toMatchObject({
@@ -368,7 +368,7 @@ describe('presets and keys', () => {
 });
 
 describe('limits', () => {
-  it('hold for size, layers and steps', async () => {
+  it('apply to size, layers and steps', async () => {
     await setPolicy({ max_width: 800, max_height: 600, max_layers: 1, max_steps: 2 });
     const box = { width: 800, height: 600, crop: 'fit' };
     const LIMIT = 'c_limit,h_600,w_800';
@@ -393,7 +393,7 @@ describe('limits', () => {
     );
   });
 
-  it('hold without a token too', async () => {
+  it('apply without a token too', async () => {
     await setPolicy({ max_width: 800, max_height: 800, denied_keys: ['crop'] }, publicOne);
     const path = `/images/${publicOne.imageId}`;
     expect(await chainOf(`${path}?width=800&height=800`)).toBe(`${BASE}/h_800,w_800/c_limit,h_800,w_800`);
@@ -406,7 +406,7 @@ describe('limits', () => {
     await setPolicy({}, publicOne);
   });
 
-  it('hold for the token itself', async () => {
+  it('apply to the token itself', async () => {
     const now = Math.floor(Date.now() / 1000);
     await setPolicy({ require_exp: true, max_token_age: 600, require_image_id: true });
     const good = { exp: now + 60, iat: now - 500, image_id: tenant.imageId };
@@ -423,7 +423,7 @@ describe('limits', () => {
     expect(await refusalOf(tenant.path({ ...good, image_id: undefined }))).toStrictEqual(
       violation('require_image_id', true),
     );
-    // A refused token stays one, whatever the policy; and a binding is looked at first.
+    // An invalid token stays invalid, whatever the policy; and the binding is checked first.
     expect(await refusalOf(tenant.path({ exp: now - 60 }))).toMatchObject({ status: 401 });
     expect(await refusalOf(tenant.path({ image_id: [randomUUID()] }))).toMatchObject({
       code: 'image_not_in_token',
@@ -431,8 +431,8 @@ describe('limits', () => {
   });
 });
 
-describe('generated pixels', () => {
-  it('are refused in a token’s own steps, and made by a preset', async () => {
+describe('generative effects', () => {
+  it('are refused in a token’s own steps, and allowed in a preset', async () => {
     await setPolicy({ deny_generative_effects: true, presets: { restore: [{ effect: 'gen_restore' }] } });
     const denied = (key: string): object => violation('deny_generative_effects', true, { step: 2, key });
     for (const [key, value] of [
@@ -515,7 +515,7 @@ describe('a redirect’s caching', () => {
     return [headers['cache-control'], headers.pragma, headers.expires];
   };
 
-  it('is the seed’s, unless the policy says otherwise; then it ends with the token', async () => {
+  it('is the seed’s, unless the policy sets it; then it expires with the token', async () => {
     const exp = Math.floor(Date.now() / 1000) + 100;
     const never = ['no-cache, no-store', 'no-cache', 'Fri, 01 Jan 1990 00:00:00 GMT'];
     expect(await cachingOf(tenant.path({ exp }))).toStrictEqual(never);
@@ -544,7 +544,7 @@ describe('a redirect’s caching', () => {
 });
 
 describe('a placeholder', () => {
-  it('is shown for a deleted image, under the token’s chain', async () => {
+  it('is shown for a deleted image, with the token’s chain', async () => {
     const make = async (access: string): Promise<string> => {
       const public_id = `p_${randomUUID()}`;
       const body = { issuer_id: tenant.issuerId, public_id, version: 5, access };
@@ -573,7 +573,7 @@ describe('a placeholder', () => {
 });
 
 describe('an explanation', () => {
-  it('shows the policy, but not what its presets are made of', async () => {
+  it('shows the policy, but not the steps of its presets', async () => {
     await setPolicy({
       base_chain: ['c_limit,h_400,w_400'],
       presets: {
@@ -608,7 +608,7 @@ describe('an explanation', () => {
 });
 
 describe('the migration', () => {
-  it('goes back and forth', async () => {
+  it('can be reverted and applied again', async () => {
     const runner = service.app.get(DataSource).createQueryRunner();
     const migration = new AddIssuerPolicy1768000000000();
     const columns = async (): Promise<unknown> =>

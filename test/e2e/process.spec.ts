@@ -13,12 +13,12 @@ import { waitUntil } from '../support/wait-until.js';
 
 const embedded = inject('database').kind === 'embedded';
 
-/** Starts what must not start. */
+/** Starts a service that must not start. */
 function refusal(variables: Readonly<Record<string, string>>): Promise<ProcessExit> {
   return spawnBuilt('server/main.js', variables).exited;
 }
 
-/** What is said of the pictures of a start that printed this. */
+/** Output of the demo check for the images of a start with this output. */
 function measureDemo(printed: string): Promise<{ code: number | null; output: string }> {
   const looking = spawn(process.execPath, ['test/support/demo-watermark.js']);
   let output = '';
@@ -33,8 +33,8 @@ function measureDemo(printed: string): Promise<{ code: number | null; output: st
   );
 }
 
-describe.runIf(embedded)('the first run on embedded defaults', () => {
-  it('prints URLs of the watermarked pictures, the first by the seed’s chain, and keeps its secrets to itself', async () => {
+describe.runIf(embedded)('the first run with embedded defaults', () => {
+  it('prints URLs of the watermarked images, the first with the seed’s chain, and does not print its secrets', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'pixseal-first-'));
     onTestFinished(() => {
       rmSync(folder, { recursive: true, force: true });
@@ -71,7 +71,7 @@ describe.runIf(embedded)('the first run on embedded defaults', () => {
       code: 0,
       output: '101 × 67: watermarked\n1200 × 800: watermarked\n',
     });
-    // As it would be, had the overlay got lost on the way: the picture is there, and nothing in it.
+    // As if the overlay were missing: the image is rendered without it.
     const blind = { overlay: SEED.overlayId, opacity: 0, flags: 'tiled' };
     const [, secret = ''] = /\bsecret=(\S+)/.exec(stdout) ?? [];
     const token = signWith(secret, { iss: SEED.issuerId, transformations: [{ width: 300 }, blind] });
@@ -90,7 +90,7 @@ describe.runIf(embedded)('the first run on embedded defaults', () => {
     );
   });
 
-  it('keeps the demo’s issuer without a policy, whatever DEFAULT_POLICY says: the seed’s token goes on working', async () => {
+  it('leaves the demo’s issuer without a policy, whatever DEFAULT_POLICY is: the seed’s token stays valid', async () => {
     const { variables } = await ownDatabase();
     const service = await ownProcess({ ...TEST_VARIABLES, ...variables, DEFAULT_POLICY: 'recommended' });
     await expect.poll(() => service.output().stdout, { timeout: 20_000 }).toContain('admin key');
@@ -105,7 +105,7 @@ describe.runIf(embedded)('the first run on embedded defaults', () => {
     expect(created.json()).toMatchObject({ policy: { require_exp: true } });
   });
 
-  it('is the only process on its folder: a second one refuses and says what to do', async () => {
+  it('is the only process on its folder: a second one refuses to start and explains what to do', async () => {
     const { variables } = await ownDatabase();
     const first = await ownProcess({ ...TEST_VARIABLES, ...variables });
     const second = await refusal({ ...TEST_VARIABLES, ...variables });
@@ -123,7 +123,7 @@ describe.runIf(embedded)('the first run on embedded defaults', () => {
     await ownProcess({ ...TEST_VARIABLES, ...variables });
   });
 
-  it('makes good what one that was ended midway has left out of the demo', async () => {
+  it('completes a demo that an interrupted process left incomplete', async () => {
     const { variables } = await ownDatabase();
     const ended = spawnBuilt('server/main.js', { ...TEST_VARIABLES, ...variables });
     await waitUntil('an original is there', () => existsSync(join(variables['DATA_DIR'] ?? '', 'originals')));
@@ -134,7 +134,7 @@ describe.runIf(embedded)('the first run on embedded defaults', () => {
     expect((await requestAdmin(next, 'GET', `/overlays/${SEED.overlayId}`)).status).toBe(200);
   });
 
-  it('does not bring a deleted demo image back', async () => {
+  it('does not restore a deleted demo image', async () => {
     const { variables } = await ownDatabase();
     const before = await ownProcess({ ...TEST_VARIABLES, ...variables });
     expect((await requestAdmin(before, 'DELETE', `/images/${SEED.imageId}`)).status).toBe(204);
@@ -146,7 +146,7 @@ describe.runIf(embedded)('the first run on embedded defaults', () => {
 });
 
 describe('a restart', () => {
-  it('keeps every row: the same token leads to the same Location', async () => {
+  it('keeps every row: the same token redirects to the same Location', async () => {
     const { variables } = await ownDatabase();
     const before = await ownProcess({ ...TEST_VARIABLES, ...variables });
     const issuer = (await requestAdmin(before, 'POST', '/issuers', { name: 'Kept' })).json() as {
@@ -172,7 +172,7 @@ describe('a restart', () => {
   });
 });
 
-describe('a half-set production', () => {
+describe('an incomplete production configuration', () => {
   const DATABASE_URL = 'postgres://canary-user:canary-password@127.0.0.1:1/canary';
 
   it.each<[name: string, variables: Readonly<Record<string, string>>, problems: string[]]>([
@@ -274,7 +274,7 @@ describe('a half-set production', () => {
     expect(stderr).not.toContain(TEST_VARIABLES.SECRETS_KEY);
   });
 
-  // What is started is the bundle, and a bundler may remove a check that the sources have.
+  // The bundle is started, and a bundler may remove a check that the sources have.
   it.each([
     ['DATABASE_URL', 'postgres://pix:a%zz@127.0.0.1/pix'],
     ['DATABASE_URL', 'postgres://pix:p@ss/w#rd@127.0.0.1/pix'],
@@ -294,7 +294,7 @@ describe('a half-set production', () => {
     });
   });
 
-  it('refuses to start without its database, and does not tell the password', async () => {
+  it('refuses to start without its database, and does not print the password', async () => {
     const { code, stdout, stderr } = await refusal({ ...TEST_VARIABLES, DATABASE_URL, LOG_LEVEL: 'debug' });
     expect(code).toBe(1);
     expect(stderr).toMatch(/^Pixseal did not start\. .+\n$/);
@@ -350,7 +350,7 @@ describe.runIf(!embedded)('a start on a server', () => {
 });
 
 describe.runIf(!embedded)('a database whose migrations were not run', () => {
-  it('is refused until they were, and then served', async () => {
+  it('is refused until they are, and then served', async () => {
     const { variables } = await ownDatabase({ empty: true });
     expect(await refusal({ ...TEST_VARIABLES, ...variables })).toStrictEqual({
       code: 1,

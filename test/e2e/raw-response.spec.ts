@@ -12,14 +12,14 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-/** The bytes of an answer, but for what each request has of its own. */
+/** The bytes of a response, without the parts that differ between requests. */
 const constant = (text: string): string =>
   text
     .replace(/\r\nX-Request-Id: [\w-]+\r\n/i, '\r\nX-Request-Id: …\r\n')
     .replace(/\r\nX-Runtime: [\d.]+\r\n/i, '\r\nX-Runtime: …\r\n')
     .replace(/\r\nDate: [^\r]+\r\n/, '\r\nDate: …\r\n');
 
-/** Two requests on one connection; the second is the last, so Node itself writes its answer. */
+/** Two requests on one connection; the second is the last, so Node itself writes its response. */
 async function both(method: string, path: string): Promise<readonly [string, string]> {
   const host = `Host: 127.0.0.1:${service.port}\r\n`;
   const { text } = await sendRaw(
@@ -30,9 +30,9 @@ async function both(method: string, path: string): Promise<readonly [string, str
   return [constant(text.slice(0, second)), constant(text.slice(second))];
 }
 
-describe('an answer that is sent as one text', () => {
+describe('a response that is written as one text', () => {
   it.each(['GET', 'HEAD'])(
-    'has the bytes of Node’s own, but for the connection’s headers: %s',
+    'has the bytes of Node’s own, except for the connection’s headers: %s',
     async (method) => {
       const other = '00000000-0000-4000-8000-000000000000';
       const paths = {
@@ -53,12 +53,12 @@ describe('an answer that is sent as one text', () => {
     },
   );
 
-  it('has a date of the moment', async () => {
+  it('has the current date', async () => {
     const { headers } = await service.image(tenant.path());
     expect(Math.abs(Date.parse(headers.date ?? '') - Date.now())).toBeLessThan(5_000);
   });
 
-  it('is not what a client of HTTP/1.0 gets', async () => {
+  it('is not used for HTTP/1.0', async () => {
     const { text } = await sendRaw(
       service.port,
       `GET ${tenant.path()} HTTP/1.0\r\nHost: 127.0.0.1:${service.port}\r\n\r\n`,
@@ -67,7 +67,7 @@ describe('an answer that is sent as one text', () => {
     expect(text).toContain('\r\nConnection: close\r\n');
   });
 
-  it('comes in the order of pipelined requests', async () => {
+  it('is sent in the order of pipelined requests', async () => {
     const host = `Host: 127.0.0.1:${service.port}\r\n`;
     const sizes = Array.from({ length: 20 }, (_, index) => 100 + index);
     const requests = sizes.map(
@@ -86,9 +86,9 @@ describe('an answer that is sent as one text', () => {
       (body: string) =>
         `Transfer-Encoding: chunked\r\n\r\n${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`,
     ],
-  ])('lets a body of %s go, and answers what comes after it', async (_, framed) => {
+  ])('discards a body of %s, and the next request gets its response', async (_, framed) => {
     const host = `Host: 127.0.0.1:${service.port}\r\n`;
-    // More than a stream takes in that nobody reads.
+    // More than an unread stream buffers.
     const withBody = `GET ${tenant.path()} HTTP/1.1\r\n${host}${framed('GET /images/x HTTP/1.1\r\n'.repeat(20_000))}`;
     const last = `GET ${tenant.path()} HTTP/1.1\r\n${host}Connection: close\r\n\r\n`;
     const { text } = await sendRaw(service.port, withBody + withBody + last);

@@ -72,8 +72,8 @@ async function createUrl(
   return { issuerId, dsn, url };
 }
 
-// The README starts from a fresh folder without settings, so from an embedded database: once is enough.
-describe.runIf(runs)('who follows the README', () => {
+// The README starts from a fresh folder without settings, so from an embedded database: one kind is enough.
+describe.runIf(runs)('the README', () => {
   let folder: string;
   let service: ServiceProcess;
   /** Of the issuer that its first command creates. */
@@ -139,7 +139,7 @@ describe.runIf(runs)('who follows the README', () => {
     ).rejects.toThrow('signToken: `imageId` is undefined.');
   });
 
-  it('makes rows, a token and its explanation with the admin API', async () => {
+  it('creates rows, a token and its explanation with the admin API', async () => {
     const printed = await bash(documentBlock('docs/admin.md', 'First rows by the API / sh 1'));
     expect(printed).toMatch(/Location: \S+c_fill,h_300,w_400\/fl_tiled,l_\S+shoes\/blue\.jpg\s*$/m);
     const [, steps = ''] = /^(\[[^]*\])$/m.exec(printed) ?? [];
@@ -149,7 +149,7 @@ describe.runIf(runs)('who follows the README', () => {
     ]);
   });
 
-  it('makes, lists and revokes admin keys', async () => {
+  it('creates, lists and revokes admin keys', async () => {
     const [functions = ''] = documentBlock('docs/admin.md', 'First rows by the API / sh 1').split('\n\n');
     const block = documentBlock('docs/admin.md', 'Admin keys / sh 1');
     const lines = block.trimEnd().split('\n');
@@ -161,7 +161,7 @@ describe.runIf(runs)('who follows the README', () => {
     expect(await rowsOf('admin-keys', 'Reports')).toStrictEqual([]);
   });
 
-  it('registers what an account has', async () => {
+  it('registers the images of an account', async () => {
     const account = await startAdminApi(ACCOUNT);
     try {
       account.assets = [1, 2].map((number) => ({
@@ -182,7 +182,7 @@ describe.runIf(runs)('who follows the README', () => {
     }
   });
 
-  it('lays the overlays of its example over a picture', async () => {
+  it('applies the overlays of its example to an image', async () => {
     const overlay = await admin('/overlays', { issuer_id: issuerId, public_id: 'marks/example' });
     const steps = fillIn(documentBlock('docs/tokens.md', 'Steps / json 1'), {
       '3d616b4e-a597-4b23-aa3d-d7de678f0ba6': overlay.id,
@@ -198,7 +198,7 @@ describe.runIf(runs)('who follows the README', () => {
     expect(await response.json()).toMatchObject({ steps: [{ ignored: [] }, { ignored: [] }] });
   });
 
-  it.runIf(hasBrowser())('shows the picture in an <img>', async () => {
+  it.runIf(hasBrowser())('shows the image in an <img>', async () => {
     const [image = ''] = await rowsOf('images', 'shoes/red');
     const exp = Math.floor(Date.now() / 1000) + 60;
     const token = signWith(secret(), { iss: issuerId, image_id: image, exp, sharinpix: { download: false } });
@@ -220,7 +220,7 @@ describe.runIf(runs)('who follows the README', () => {
     }
   });
 
-  /** A row made over the admin API. */
+  /** A row created over the admin API. */
   async function admin(
     path: string,
     body?: unknown,
@@ -249,8 +249,8 @@ describe.runIf(runs)('who follows the README', () => {
   }
 });
 
-describe.runIf(runs)('who follows the README with a Cloudinary account', () => {
-  it('uploads to the account, and has a URL that redirects there', async () => {
+describe.runIf(runs)('the README with a Cloudinary account', () => {
+  it('uploads to the account, and creates a URL that redirects there', async () => {
     const account = await startUploadApi(ACCOUNT);
     const folder = await createFolder();
     onTestFinished(async () => {
@@ -288,48 +288,45 @@ describe.runIf(runs)('who follows the README with a Cloudinary account', () => {
   });
 });
 
-describe.runIf(missing.length === 0 && !embedded)(
-  'who follows the README to production without containers',
-  () => {
-    it('migrates an empty database by its address alone, and starts the service', async () => {
-      const [migrate = '', start = ''] = documentBlock('docs/production.md', 'Without containers / sh 1')
-        .trimEnd()
-        .split('\n');
-      const folder = mkdtempSync(join(tmpdir(), 'pixseal-readme-'));
-      onTestFinished(() => {
-        rmSync(folder, { recursive: true, force: true });
-      });
-      // What is installed and built is used by other tests at this moment; .ci/run does both in a fresh clone.
-      symlinkSync(built(), join(folder, 'dist'));
-      const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: object };
-      const manifest = { type: 'module', scripts: { ...scripts, build: 'true' } };
-      writeFileSync(join(folder, 'package.json'), JSON.stringify(manifest));
-      const installed = 'npm() { [ "$1" = ci ] || command npm "$@"; }';
-      const shell = (command: string, env: Readonly<Record<string, string>>): [string, string[], object] => [
-        'bash',
-        ['-euc', `${installed}; ${command}`],
-        { cwd: folder, env: { PATH: process.env['PATH'], HOME: folder, ...env }, detached: true },
-      ];
-
-      const { DATABASE_URL = '' } = (await ownDatabase({ empty: true })).variables;
-      const { stdout } = await promisify(execFile)(...shell(migrate, { DATABASE_URL }));
-      expect(stdout).toContain('Ran CreateTables1764000000000');
-
-      const port = await findFreePort();
-      const production = { ...TEST_VARIABLES, DATABASE_URL, PORT: String(port) };
-      const service = spawn(...shell(start, production));
-      const ended = new Promise((done) => service.once('close', done));
-      onTestFinished(async () => {
-        // Of npm too, and of what it started.
-        if (service.pid !== undefined) process.kill(-service.pid, 'SIGTERM');
-        await ended;
-      });
-      const ready = (): Promise<number> =>
-        fetch(`http://127.0.0.1:${port}/health/ready`).then(
-          ({ status }) => status,
-          () => 0,
-        );
-      await expect.poll(ready, { timeout: 30_000 }).toBe(200);
+describe.runIf(missing.length === 0 && !embedded)('the README to production without containers', () => {
+  it('migrates an empty database by its address alone, and starts the service', async () => {
+    const [migrate = '', start = ''] = documentBlock('docs/production.md', 'Without containers / sh 1')
+      .trimEnd()
+      .split('\n');
+    const folder = mkdtempSync(join(tmpdir(), 'pixseal-readme-'));
+    onTestFinished(() => {
+      rmSync(folder, { recursive: true, force: true });
     });
-  },
-);
+    // Other tests use the installation and the build at the same time; .ci/run does both in a fresh clone.
+    symlinkSync(built(), join(folder, 'dist'));
+    const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: object };
+    const manifest = { type: 'module', scripts: { ...scripts, build: 'true' } };
+    writeFileSync(join(folder, 'package.json'), JSON.stringify(manifest));
+    const installed = 'npm() { [ "$1" = ci ] || command npm "$@"; }';
+    const shell = (command: string, env: Readonly<Record<string, string>>): [string, string[], object] => [
+      'bash',
+      ['-euc', `${installed}; ${command}`],
+      { cwd: folder, env: { PATH: process.env['PATH'], HOME: folder, ...env }, detached: true },
+    ];
+
+    const { DATABASE_URL = '' } = (await ownDatabase({ empty: true })).variables;
+    const { stdout } = await promisify(execFile)(...shell(migrate, { DATABASE_URL }));
+    expect(stdout).toContain('Ran CreateTables1764000000000');
+
+    const port = await findFreePort();
+    const production = { ...TEST_VARIABLES, DATABASE_URL, PORT: String(port) };
+    const service = spawn(...shell(start, production));
+    const ended = new Promise((done) => service.once('close', done));
+    onTestFinished(async () => {
+      // Of npm too, and of its child processes.
+      if (service.pid !== undefined) process.kill(-service.pid, 'SIGTERM');
+      await ended;
+    });
+    const ready = (): Promise<number> =>
+      fetch(`http://127.0.0.1:${port}/health/ready`).then(
+        ({ status }) => status,
+        () => 0,
+      );
+    await expect.poll(ready, { timeout: 30_000 }).toBe(200);
+  });
+});

@@ -41,7 +41,7 @@ function isCached(
   return cacheOf(of).get({ pathId, token: String(query['token']), origin }, Date.now()) !== null;
 }
 
-/** Requests it until it is cached. */
+/** Sends the request until it is cached. */
 async function fillCache(path: string): Promise<HttpResponse> {
   await changesReceived(service);
   await service.image(path);
@@ -51,7 +51,7 @@ async function fillCache(path: string): Promise<HttpResponse> {
   return response;
 }
 
-/** The same request past the cache. */
+/** The same request without the cache. */
 async function decided(path: string, options?: RequestOptions): Promise<HttpResponse> {
   const get = vi.spyOn(cacheOf(service), 'get').mockReturnValueOnce(null);
   try {
@@ -71,19 +71,20 @@ const withLayer = (claims: object = {}): string =>
   tenant.path({ transformations: [{ overlay: tenant.overlayId, width: 200 }], ...claims });
 
 describe('a cached redirect', () => {
-  it('is the decided one, for GET and HEAD, header by header', async () => {
+  it('equals the decided one, for GET and HEAD, header by header', async () => {
     const path = withLayer();
     await fillCache(path);
     for (const method of ['GET', 'HEAD'] as const) {
       const [cached, fresh] = [await service.image(path, { method }), await decided(path, { method })];
       expect(comparable(cached)).toStrictEqual(comparable(fresh));
-      const names = ({ rawHeaders }: HttpResponse): string[] => rawHeaders.filter((_, index) => index % 2 === 0);
+      const names = ({ rawHeaders }: HttpResponse): string[] =>
+        rawHeaders.filter((_, index) => index % 2 === 0);
       expect(names(cached)).toStrictEqual(names(fresh));
       expect(cached.text === '').toBe(method === 'HEAD');
     }
   });
 
-  it('keeps a well-formed request id, makes one otherwise, and tells its runtime', async () => {
+  it('keeps a well-formed request id, generates one otherwise, and has its runtime', async () => {
     const path = withLayer();
     await fillCache(path);
     const identified = await service.image(path, { headers: { 'x-request-id': 'a-caller@s_id' } });
@@ -93,7 +94,7 @@ describe('a cached redirect', () => {
     expect(made.headers['x-runtime']).toMatch(/^0\.\d{6}$/);
   });
 
-  it('is none under a path longer than an id, by GET or in bulk', async () => {
+  it('is not used for a path longer than an id, by GET or in bulk', async () => {
     const { port } = service;
     const [, token] = tenant.path({ image_id: tenant.imageId }).split('token=');
     const long = `/images/${'a'.repeat(37)}?token=${token}`;
@@ -109,7 +110,7 @@ describe('a cached redirect', () => {
     expect(cacheOf(service).size.bytes).toBe(bytes);
   });
 
-  it('counts for its key', async () => {
+  it('is counted for its key', async () => {
     const count = vi.spyOn(service.app.get(IssuerKeyUses), 'count');
     const path = withLayer();
     await fillCache(path);
@@ -118,7 +119,7 @@ describe('a cached redirect', () => {
     count.mockRestore();
   });
 
-  it('is for the Host that it was asked by', async () => {
+  it('is for the Host of its request', async () => {
     const path = withLayer();
     await fillCache(path);
     const response = await expectSame(path, { headers: { host: 'img.example.com' } });
@@ -126,7 +127,7 @@ describe('a cached redirect', () => {
     expect((await service.get(path, { host: 'bad host' })).status).toBe(400);
   });
 
-  it('needs a second request, and an accepted token; other parameters of the query are ignored', async () => {
+  it('needs a second request, and an accepted token; other query parameters are ignored', async () => {
     const once = withLayer();
     await service.image(once);
     expect(isCached(once)).toBe(false);
@@ -200,7 +201,7 @@ describe('a cached redirect', () => {
     ],
   ];
 
-  it.each(changes)('ends with %s', async (_, status, change) => {
+  it.each(changes)('is invalidated by %s', async (_, status, change) => {
     const path = withLayer({ jti: 'a', session_id: 's', iat: Math.floor(Date.now() / 1000) - 60 });
     const before = await fillCache(path);
     await change();
@@ -213,7 +214,7 @@ describe('a cached redirect', () => {
       );
     });
     expect((await expectSame(path)).status).toBe(status);
-    // And what follows is warm again, or still refused.
+    // And the next response is cached again, or still refused.
     await service.image(path);
     expect((await expectSame(path)).status).toBe(status);
   });
@@ -224,7 +225,7 @@ describe('a cached redirect', () => {
     ['nbf, the clock set back', (now) => ({ nbf: now }), -30, 302],
     ['nbf, the clock set back', (now) => ({ nbf: now }), -31, 401],
     ['iat, the clock set back', (now) => ({ iat: now }), -31, 401],
-  ])('holds within its %s', async (_, claims, at, status) => {
+  ])('stays within its %s', async (_, claims, at, status) => {
     vi.useFakeTimers({ toFake: ['Date'] });
     const now = Math.floor(Date.now() / 1000);
     const path = withLayer(claims(now));
@@ -233,7 +234,7 @@ describe('a cached redirect', () => {
     expect((await expectSame(path)).status).toBe(status);
   });
 
-  it('holds within the age that the policy gives, and may be cached no longer', async () => {
+  it('stays within the age that the policy sets, and may not be cached longer', async () => {
     await issuer({ policy: { max_token_age: 100, redirect_cache: 'private' } })();
     vi.useFakeTimers({ toFake: ['Date'] });
     const now = Math.floor(Date.now() / 1000);
@@ -246,7 +247,7 @@ describe('a cached redirect', () => {
     expect((await expectSame(path)).status).toBe(403);
   });
 
-  it('has its key’s own times', async () => {
+  it('has its own key’s times', async () => {
     const end = Math.floor(Date.now() / 1000) + 600;
     await admin('PATCH', `/issuers/${tenant.issuerId}/keys/${tenant.keyId}`, {
       not_after: new Date(end * 1000).toISOString(),
@@ -260,7 +261,7 @@ describe('a cached redirect', () => {
     expect((await expectSame(path)).status).toBe(401);
   });
 
-  it('ends when the key that its kid names begins to count, and another one sealed it', async () => {
+  it('is invalidated when the key of its kid becomes active, and another one signed it', async () => {
     const begin = Math.floor(Date.now() / 1000) + 600;
     const added = await service.admin('POST', `/issuers/${tenant.issuerId}/keys`, {
       not_before: new Date(begin * 1000).toISOString(),
@@ -278,7 +279,7 @@ describe('a cached redirect', () => {
     expect((await expectSame(path)).status).toBe(401);
   });
 
-  it('is forgotten once it does not hold', async () => {
+  it('is deleted once it is invalid', async () => {
     const path = withLayer();
     await fillCache(path);
     const cache = cacheOf(service);
@@ -289,10 +290,10 @@ describe('a cached redirect', () => {
   });
 });
 
-describe('a limit', () => {
+describe('a rate limit', () => {
   it.each([
     ['by issuer', { RATE_LIMIT_ISSUER: '4' }, 4],
-    // Two requests of the set-up's, to the admin API, count for the address too.
+    // Two requests of the set-up, to the admin API, count for the address too.
     ['by address', { RATE_LIMIT_ADDRESS: '8' }, 5],
   ])('%s counts cached redirects', async (_, variables, allowed) => {
     const limited = await startService(variables);

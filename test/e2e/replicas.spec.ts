@@ -27,7 +27,7 @@ describe.runIf(inject('database').kind === 'postgres')('three replicas', () => {
     tenant = await createTenant(first, { publicId: `image_${name}`, overlayPublicId: `layer_${name}` });
   });
 
-  // One replica's admin API made the rows; the others' records know nothing of them to approve by.
+  // One replica's admin API created the rows; the others' models do not have them to check a Location.
   const statuses = (claims: object): Promise<number[]> =>
     Promise.all(replicas.map(async (replica) => (await replica.get(tenant.path({ ...claims }))).status));
   const come = (status: number, claims: object): Promise<void> =>
@@ -35,15 +35,15 @@ describe.runIf(inject('database').kind === 'postgres')('three replicas', () => {
       (await statuses(claims)).every((each) => each === status),
     );
 
-  it.each(INVALIDATIONS)('all see %s ended', async (_, invalidate) => {
+  it.each(INVALIDATIONS)('all refuse %s', async (_, invalidate) => {
     expect(await statuses(INVALIDATED_CLAIMS)).toStrictEqual([302, 302, 302]);
     expect((await invalidate(first, tenant)).status).toBeLessThan(300);
-    // The one that was told has read its own write.
+    // The one that received the write has read its own write.
     expect((await first.get(tenant.path(INVALIDATED_CLAIMS))).status).toBe(401);
     await come(401, INVALIDATED_CLAIMS);
   });
 
-  it('all see a session restored', async () => {
+  it('all accept a restored session', async () => {
     const { id } = await post<{ id: string }>(first, `/issuers/${tenant.issuerId}/revocations`, {
       session_id: 'one',
     });

@@ -91,10 +91,13 @@ describe.each(WAYS)('the public id of %s', (_, kind, leave) => {
       expect(await register(other, publicId, neighbour.issuerId)).toBe(409);
     }
     const response = await service.admin('PATCH', `/images/${neighbour.imageId}`, { public_id: publicId });
-    expect([response.status, (response.json() as { code: string }).code]).toStrictEqual([409, 'public_id_taken']);
+    expect([response.status, (response.json() as { code: string }).code]).toStrictEqual([
+      409,
+      'public_id_taken',
+    ]);
   });
 
-  it('can be registered again by its issuer, and is retained no more then', async () => {
+  it('can be registered again by its issuer, and is then no longer retained', async () => {
     const publicId = await leaveOne();
     expect(await register(kind, publicId, owner.issuerId)).toBe(201);
     expect(await retainedOf(publicId)).toStrictEqual([]);
@@ -140,7 +143,7 @@ describe('a retained public id', () => {
     }
   });
 
-  it('is shown to a key that is bound to its issuer, which cannot release it', async () => {
+  it('is shown to a key bound to its issuer, which cannot release it', async () => {
     const { id, public_id: publicId } = await retain();
     const own = await createAdminKey(service, { issuer_id: owner.issuerId });
     const foreign = await createAdminKey(service, { issuer_id: neighbour.issuerId });
@@ -161,7 +164,7 @@ describe('a retained public id', () => {
     expect(await retainedOf(publicId)).toHaveLength(1);
   });
 
-  it('outlives its issuer', async () => {
+  it('is kept after its issuer is deleted', async () => {
     const { id } = await post<Row>(service, '/issuers', { name: 'Short-lived' });
     const [image, overlay] = [fresh(), fresh()];
     await service.admin('DELETE', `/images/${(await add('images', image, { issuer_id: id })).id}`);
@@ -175,7 +178,7 @@ describe('a retained public id', () => {
     expect(items.map((row) => row.public_id).sort()).toStrictEqual([image, overlay].sort());
   });
 
-  it('is named to a key that may release it, and to no key of another issuer', async () => {
+  it('is shown to a key that may release it, and to no key of another issuer', async () => {
     const { id, public_id: publicId } = await retain();
     const body = { issuer_id: neighbour.issuerId, public_id: publicId, version: 1 };
     const problem = { type: 'about:blank', title: 'Conflict', status: 409, code: 'public_id_taken' };
@@ -213,7 +216,7 @@ describe('a retained public id', () => {
     });
   });
 
-  it('takes an upload of its issuer, and keeps nothing of another’s', async () => {
+  it('accepts an upload of its issuer, and stores nothing of another’s', async () => {
     const publicId = fresh();
     const upload = async (issuerId: string): Promise<number> => {
       const fields = { issuer_id: issuerId, public_id: publicId, file: await drawPicture(1) };

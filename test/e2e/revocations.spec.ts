@@ -42,7 +42,7 @@ const revoke = (body: object): Promise<Revocation> => post<Revocation>(service, 
 const query = (text: string, parameters: unknown[] = []): Promise<unknown> =>
   service.app.get(DataSource).query(text, parameters);
 
-/** What a token gets that somebody else sealed: a refused one must not be told apart from it. */
+/** The response to a token that an unknown issuer signed: a refused one must be identical. */
 async function expectRefused(claims: object): Promise<void> {
   const forged = await service.get(
     `/images/${tenant.imageId}?token=${signWith('x'.repeat(32), { iss: tenant.issuerId })}`,
@@ -52,7 +52,7 @@ async function expectRefused(claims: object): Promise<void> {
   expect(comparable(response)).toStrictEqual(comparable(forged));
 }
 
-/** That after a while, when what was just written has been told to everybody, something is done without a look-up. */
+/** That an operation causes no look-up, once all replicas have received the last writes. */
 async function expectNoLookups(work: () => Promise<void>): Promise<void> {
   const run = vi.spyOn(service.app.get(DatabaseLookups), 'run');
   await waitUntil('it is done without a look-up', async () => {
@@ -69,7 +69,7 @@ describe.each([
 ] as const)('a revoked %s', (_, claim) => {
   const other = claim === 'jti' ? 'session_id' : 'jti';
 
-  it('is refused as a forged token is, and holds again once restored', async () => {
+  it('is refused as a forged token is, and valid again once restored', async () => {
     expect(await statusOf({ [claim]: 'one' })).toBe(302);
     const { id } = await revoke({ [claim]: 'one' });
     await expectRefused({ [claim]: 'one' });
@@ -78,7 +78,7 @@ describe.each([
     expect(await statusOf({ [claim]: 'one' })).toBe(302);
   });
 
-  it('is that one alone: no other name, no other claim, no other issuer', async () => {
+  it('is the only one: no other name, no other claim, no other issuer', async () => {
     await revoke({ [claim]: 'one' });
     for (const claims of [{}, { [claim]: 'One' }, { [claim]: 'one ' }, { [other]: 'one' }]) {
       expect(await statusOf(claims)).toBe(302);
@@ -92,7 +92,7 @@ describe.each([
     expect(await statusOf({ [claim]: value.slice(1) || 'x' })).toBe(302);
   });
 
-  it('is seen when it is written by hand', async () => {
+  it('is effective if it is written by hand', async () => {
     expect(await statusOf({ [claim]: 'one' })).toBe(302);
     await query('INSERT INTO revocations (id, issuer_id, kind, value) VALUES ($1, $2, $3, $4)', [
       randomUUID(), tenant.issuerId, claim === 'jti' ? 'token' : 'session', 'one',
@@ -107,7 +107,7 @@ describe.each([
 });
 
 describe('revocations', () => {
-  it('hold for explain and deliveries too', async () => {
+  it('apply to explain and deliveries as well', async () => {
     await revoke({ jti: 'one' });
     const token = tenant.sign({ jti: 'one' });
     expect((await service.get(`/images/${tenant.imageId}/explain?token=${token}`)).status).toBe(401);
@@ -116,7 +116,7 @@ describe('revocations', () => {
     expect(response.json()).toMatchObject({ deliveries: [{ problem: { code: 'invalid_token' } }] });
   });
 
-  it('cost a warm redirect no look-up', async () => {
+  it('cost a cached redirect no look-up', async () => {
     await revoke({ jti: 'one' });
     await expectNoLookups(async () => {
       expect(await statusOf({ jti: randomUUID(), session_id: randomUUID() })).toBe(302);
@@ -153,7 +153,7 @@ describe('revocations', () => {
     expect((await list('?jti=two')).items).toStrictEqual([]);
   });
 
-  it('are made once, and never shortened', async () => {
+  it('are created once, and never shortened', async () => {
     const first = await revoke({ jti: 'one', expires_at: '2098-01-01T00:00:00Z' });
     const shorter = await revoke({ jti: 'one', expires_at: '2097-01-01T00:00:00Z' });
     expect(shorter).toStrictEqual(first);
@@ -188,7 +188,7 @@ describe('revocations', () => {
     expect(response.json()).toMatchObject({ status: 422, errors: [{ key, detail }] });
   });
 
-  it('are of an issuer that exists, and are its own', async () => {
+  it('belong to an existing issuer only', async () => {
     const { id } = await revoke({ jti: 'one' });
     for (const issuer of [randomUUID(), 'x']) {
       const nobodys = `/issuers/${issuer}/revocations`;
@@ -214,7 +214,7 @@ describe('revocations', () => {
     await expectRefused({ jti: 'one' });
   });
 
-  it('go an hour after the last token they are about, and with their issuer', async () => {
+  it('are deleted an hour after the last token they concern, and with their issuer', async () => {
     const hour = 3_600_000;
     const at = (distance: number): string => new Date(Date.now() + distance).toISOString();
     await revoke({ jti: 'over', expires_at: at(-hour - 1_000) });
@@ -250,7 +250,7 @@ describe('revocations', () => {
     for (const { actor } of items) expect(actor).toMatch(/^environment:/);
   });
 
-  it('are open to a key that is bound to their issuer, and to no other issuer’s', async () => {
+  it('are open to a key bound to their issuer, and to no other issuer’s', async () => {
     const bound = async (issuer_id: string): Promise<Record<string, string>> => {
       const body = { name: 'Bound', scopes: ['read', 'write'], issuer_id };
       const { key } = await post<{ key: string }>(service, '/admin-keys', body);
@@ -277,7 +277,7 @@ describe('revocations', () => {
     expect(await statusOf({ jti: 'one' })).toBe(302);
   });
 
-  it('are asked for one by one where an issuer has more than 10,000', async () => {
+  it('are looked up one by one if an issuer has more than 10,000', async () => {
     await query(
       `INSERT INTO revocations (id, issuer_id, kind, value)
        SELECT gen_random_uuid(), $1, 'token', 'many_' || n FROM generate_series(1, 10000) AS n`,
@@ -285,14 +285,14 @@ describe('revocations', () => {
     );
     const { id } = await revoke({ session_id: 'one' });
     expect(await statusOf({ jti: 'many_' })).toBe(302);
-    // Each name once: what is known of it is remembered.
+    // Each name once: the result is cached.
     await expectNoLookups(async () => {
       for (const claims of [{ jti: 'many_1' }, { jti: 'many_10000' }, { jti: 'good', session_id: 'one' }]) {
         await expectRefused(claims);
       }
       expect(await statusOf({ jti: 'many_10001', session_id: 'two' })).toBe(302);
     });
-    // A change drops what was remembered.
+    // A change evicts the cached results.
     await service.admin('DELETE', `${path}/${id}`);
     expect(await statusOf({ jti: 'good', session_id: 'one' })).toBe(302);
   });
@@ -310,7 +310,7 @@ describe.each([
     expect(response.status).toBe(200);
   };
 
-  it('refuses tokens with an older iat, or none, until it is lifted', async () => {
+  it('refuses tokens with an older iat, or without one, until it is removed', async () => {
     const seconds = 1_700_000_000;
     expect(await statusOf({})).toBe(302);
     await set(new Date(seconds * 1000).toISOString());
@@ -324,12 +324,12 @@ describe.each([
     expect(await statusOf({})).toBe(302);
   });
 
-  it('is not the neighbour’s', async () => {
+  it('does not affect another issuer', async () => {
     await set(new Date().toISOString());
     expect(await statusOf({}, neighbour)).toBe(302);
   });
 
-  it('must be a moment or null', async () => {
+  it('must be a time or null', async () => {
     for (const not_before of ['now', 1_700_000_000, true]) {
       const response = await service.admin('PATCH', resource(), { not_before });
       expect(response.json()).toMatchObject({ status: 422, errors: [{ key: 'not_before' }] });
@@ -338,7 +338,7 @@ describe.each([
 });
 
 describe('not_before of an image', () => {
-  it('is that one’s alone, and does not close a public image', async () => {
+  it('applies to that image only, and does not close a public image', async () => {
     const other = await post<{ id: string }>(service, '/images', {
       issuer_id: tenant.issuerId, public_id: `another_${tenant.imageId}`, version: 1, access: 'public',
     }); // prettier-ignore

@@ -35,14 +35,16 @@ function resigned(location: string): string {
 }
 
 describe('the seed', () => {
-  it('is answered to the letter: status, every header, body', async () => {
+  it('gets exactly the documented response: status, every header, body', async () => {
     const response = await seedRequest();
     const location = response.headers.location ?? '';
 
     assertLocation(location, { ...APPROVED, steps: 2 });
     expect(location).toBe(resigned(location));
     expect(response.status).toBe(302);
-    expect(response.text).toBe(`<html><body>You are being <a href="${location}">redirected</a>.</body></html>`);
+    expect(response.text).toBe(
+      `<html><body>You are being <a href="${location}">redirected</a>.</body></html>`,
+    );
 
     const headers = Object.fromEntries(
       Array.from({ length: response.rawHeaders.length / 2 }, (_, index) =>
@@ -67,7 +69,7 @@ describe('the seed', () => {
       'X-Permitted-Cross-Domain-Policies': 'none',
       'Referrer-Policy': 'origin-when-cross-origin, strict-origin-when-cross-origin',
       'Content-Length': '311',
-      // The connection's own, of which the seed's document says nothing.
+      // The connection's own headers, which the seed's document does not mention.
       Date: headers['Date'],
       Connection: 'keep-alive',
       'Keep-Alive': headers['Keep-Alive'],
@@ -87,7 +89,7 @@ describe('the seed', () => {
     for (const name of names) expect(response.rawHeaders).toContain(name);
   });
 
-  it('is answered to HEAD without a body', async () => {
+  it('gets for HEAD the response without a body', async () => {
     const [head, get] = [await seedRequest('HEAD'), await seedRequest('GET')];
     expect(head.status).toBe(302);
     expect(head.text).toBe('');

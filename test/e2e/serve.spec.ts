@@ -12,7 +12,7 @@ async function variablesOfDatabase(): Promise<Readonly<Record<string, string>>> 
 }
 
 describe.runIf(!embedded)('pixseal serve --workers', () => {
-  it('ends with 1, and says why once and for all, where no worker can start', async () => {
+  it('exits with 1, and reports the reason once, if no worker can start', async () => {
     const variables = {
       ...(await variablesOfDatabase()),
       DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none',
@@ -24,7 +24,7 @@ describe.runIf(!embedded)('pixseal serve --workers', () => {
 });
 
 describe.runIf(embedded)('pixseal serve', () => {
-  it('is what npm start runs, with one process', async () => {
+  it('is the command of npm start, with one process', async () => {
     const service = await ownProcess(await variablesOfDatabase(), [CLI, 'serve']);
     expect((await request({ port: service.port, path: '/health/ready' })).status).toBe(200);
     service.kill('SIGTERM');

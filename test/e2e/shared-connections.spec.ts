@@ -14,7 +14,7 @@ import { createTestDatabase, type TestDatabase } from '../support/test-database.
 const APART = 80;
 const KEYED = { Authorization: `Bearer ${ADMIN_KEY}` };
 const UNKNOWN = '00000000-0000-4000-8000-000000000000';
-/** What the trailers of one request would change about the next, and must not. */
+/** Trailers that would change the next request, and must not. */
 const TRAILERS = {
   Authorization: 'Bearer from-a-trailer',
   Host: 'evil.example',
@@ -22,7 +22,7 @@ const TRAILERS = {
   'X-Forwarded-For': '192.0.2.1',
   Cookie: 'pixseal_console=from-a-trailer',
 };
-/** The same with a key that opens everything, for a request that has none. */
+/** The same with an unrestricted key, for a request without one. */
 const KEYED_TRAILERS = { ...TRAILERS, ...KEYED };
 
 interface Request {
@@ -33,7 +33,7 @@ interface Request {
   readonly json?: string;
 }
 
-/** What the paths of this file are made of. */
+/** Values for the paths of this file. */
 interface Rows {
   readonly image: ServedImage;
   readonly publicId: string;
@@ -52,7 +52,7 @@ const description = JSON.parse(readFileSync('docs/openapi.json', 'utf8')) as {
   readonly paths: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 };
 
-/** A described path with ids of rows that exist. */
+/** A described path with ids of existing rows. */
 function fill(path: string, { image, overlayId, adminKeyId, revocationId }: Rows): string {
   if (path === '/images/{image_id}/explain') return image.path().replace('?', '/explain?');
   if (path === '/images/{image_id}') return image.path();
@@ -74,7 +74,7 @@ const sign = (publicId: string): string =>
     })
     .replace('https://res.cloudinary.com', '');
 
-/** Paths that OpenAPI does not describe, and what a redirect may be refused with. */
+/** Paths that OpenAPI does not describe, and refusals of redirects. */
 const OTHERS: Readonly<Record<string, (rows: Rows) => string>> = {
   'a redirect that is cached': ({ image }) => image.path({ transformations: [{ width: 6 }] }),
   'a refused token (401)': ({ image }) => `${image.path()}AA`,
@@ -95,12 +95,12 @@ const OTHERS: Readonly<Record<string, (rows: Rows) => string>> = {
 };
 
 const READS = ['GET', 'HEAD'];
-/** Every operation with its body, and all that is read, with GET and HEAD. */
+/** Every operation with its body, and every read, with GET and HEAD. */
 const FIRST: readonly (readonly [name: string, make: (rows: Rows) => Request])[] = [
   ...Object.entries(description.paths).flatMap(([path, operations]) =>
     Object.keys(operations).flatMap((operation) => {
       const methods = operation === 'get' ? READS : [operation.toUpperCase()];
-      // Nothing is written: the rows of the others stay.
+      // Nothing is written: the other rows do not change.
       const keys = operation === 'get' && !path.startsWith('/images/') ? [KEYED, {}] : [{}];
       return methods.flatMap((method) =>
         keys.map((headers) => {
@@ -121,7 +121,7 @@ const FIRST: readonly (readonly [name: string, make: (rows: Rows) => Request])[]
   ),
 ];
 
-/** What comes next on the connection: whatever a trailer could change about it shows in its response. */
+/** The next request on the connection: its response shows any change by a trailer. */
 /** 422 with a key and 401 without one, neither of which needs the database. */
 const ADMIN_PATH = '/admin/images?limit=none';
 const withoutKey = (): Request => ({ method: 'GET', path: ADMIN_PATH });
@@ -161,11 +161,11 @@ function writeChunks({ json }: Request, trailers: Readonly<Record<string, string
   return `${chunk}0\r\n${writeFields(trailers)}\r\n`;
 }
 
-/** All that two responses to one request have in common. */
+/** The parts that two responses to one request have in common. */
 function constant({ status, headers, body }: WireResponse): unknown {
   const lines = headers.map((line) =>
     line
-      // An id of its own, since it was sent none.
+      // A generated id, since the request has none.
       .replace(/^(x-request-id): [\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i, '$1: own')
       .replace(/^(x-runtime|date): .*$/i, '$1: …'),
   );
@@ -274,7 +274,7 @@ describe.each(versions)('on %s, a request that follows another’s body', (_, no
     ['an expectation', { Expect: '100-continue', 'Transfer-Encoding': 'chunked' }, whole],
     ['an expectation without a body', { Expect: '100-continue' }, ''],
     ['trailers that do not come', { Trailer: 'Authorization', TE: 'trailers' }, ''],
-    // Node reads 2,000 fields by default, and its body whatever is announced beyond them.
+    // Node reads 2,000 fields by default, and its body whatever is announced after them.
     ['a coding behind 2,100 fields', { ...shortFields(2_100), 'Transfer-Encoding': 'chunked' }, whole],
     ['a length behind 2,100 fields', { ...shortFields(2_100), 'Content-Length': '5' }, 'hello'],
   ])('is read as if alone behind a redirect with %s', async (_name, headers, body) => {
@@ -319,12 +319,12 @@ describe.each(versions)('on %s, a request that follows another’s body', (_, no
     }
   });
 
-  // Node drops the bytes that it has read behind an offer that is not taken up.
+  // Node drops the bytes after an upgrade offer that is not accepted.
   it.concurrent.each<readonly [name: string, path: (rows: Rows) => string]>([
     ['a redirect', ({ image }) => image.path()],
     ['an admin route', () => ADMIN_PATH],
     ['a path that no router reads', () => '/images/%zz'],
-  ])('is left to a new connection where the first offers an upgrade: %s', async (_name, path) => {
+  ])('needs a new connection if the first offers an upgrade: %s', async (_name, path) => {
     const { rows, service } = running;
     const first = { method: 'GET', path: path(rows) };
     const { status } = await requestAlone(service.port, first);

@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-/** The problem that steps are answered with. */
+/** The problem that steps cause. */
 async function refusalOf(transformations: unknown): Promise<Record<string, unknown>> {
   const response = await service.image(tenant.path({ transformations }));
   expect(response.status).toBe(422);
@@ -24,7 +24,7 @@ async function refusalOf(transformations: unknown): Promise<Record<string, unkno
   return response.json() as Record<string, unknown>;
 }
 
-/** A whole body, less its two texts for people, which must name what they are about. */
+/** A whole body without its two texts for people, which must name the error. */
 function expectRefusal(
   body: Record<string, unknown>,
   { step, key, value }: { step?: number; key?: string; value?: string },
@@ -94,7 +94,7 @@ describe('texts and names as forms submit them', () => {
       { flags: 'attachment:report.2024' },
       'after `attachment:` a file name of letters, digits, `_`, `-`, `!` and `%20`',
     ],
-  ])('are refused by the rule that is broken: %j', async (step, allowed) => {
+  ])('are refused with the violated rule: %j', async (step, allowed) => {
     const body = await refusalOf([step]);
     expect(body['allowed']).toContain(allowed);
   });
@@ -105,7 +105,7 @@ describe('texts and names as forms submit them', () => {
       'l_text:Noto_Sans.JP_40:a%0Ab',
     ],
     [{ transformation: 'media lib thumb' }, 't_media%20lib%20thumb'],
-  ])('are taken: %j', async (step, component) => {
+  ])('are accepted: %j', async (step, component) => {
     const { shown } = await service.image(tenant.path({ transformations: [step] }));
     expect(shown?.components.at(-1)).toBe(component);
   });
@@ -175,7 +175,7 @@ describe('a value outside its grammar', () => {
     expect(body['detail']).toContain(body['value']);
   });
 
-  it('is shown in at most 100 characters, without what a terminal would act on', async () => {
+  it('is shown in at most 100 characters, without control characters', async () => {
     const value = `\u001b[31m\u202e${'x'.repeat(500)}`;
     const body = await refusalOf([{ crop: value }]);
     expectRefusal(body, { step: 1, key: 'crop', value: String(body['value']) });
@@ -183,7 +183,7 @@ describe('a value outside its grammar', () => {
     expect(JSON.stringify(body)).not.toMatch(/[\p{Cc}\u202e]/u);
   });
 
-  it('is the first of several that is named', async () => {
+  it('is the first of several that is reported', async () => {
     const body = await refusalOf([{ width: 5, crop: 'fit' }, { height: 0, width: -1 }, { crop: 'x' }]);
     expectRefusal(body, { step: 2, key: 'height', value: '0' });
   });
@@ -237,7 +237,7 @@ describe('a layer that is neither a row nor a text', () => {
     expectRefusal(body, { step: 1, key, value: String(body['value']) });
   });
 
-  it.each(['overlay', 'underlay'])('is refused beside one that is, as %s', async (key) => {
+  it.each(['overlay', 'underlay'])('is refused beside a valid one, as %s', async (key) => {
     const body = await refusalOf([{ overlay: tenant.overlayId }, { [key]: 'fetch:aHR0' }]);
     expectRefusal(body, { step: 2, key, value: '"fetch:aHR0"' });
   });
@@ -252,7 +252,7 @@ describe('the list of steps', () => {
     [5, '5'],
     [true, 'true'],
     [null, 'null'],
-  ])('that is no array is refused: %j', async (transformations, value) => {
+  ])('that is not an array is refused: %j', async (transformations, value) => {
     expectRefusal(await refusalOf(transformations), { key: 'transformations', value });
   });
 
@@ -263,7 +263,7 @@ describe('the list of steps', () => {
     [[], '[]'],
     [[{ width: 5 }], '[{"width":5}]'],
     [false, 'false'],
-  ])('with a step that is no object is refused: %j', async (step, value) => {
+  ])('with a step that is not an object is refused: %j', async (step, value) => {
     expectRefusal(await refusalOf([{ width: 5 }, step]), { step: 2, value });
   });
 
@@ -311,7 +311,7 @@ describe('the list of steps', () => {
   });
 });
 
-describe('a key that no token may use', () => {
+describe('an unusable key', () => {
   const step = { width: 200, crop: 'fit' };
 
   it.each<[key: string, value: unknown]>([
@@ -374,7 +374,7 @@ describe('a key that no token may use', () => {
     ['overlays', 'overlay'],
     ['fetchFormat', 'fetch_format'],
     ['presets', 'preset'],
-  ])('is refused where it resembles a known one, with the whole problem: %j', async (key, near) => {
+  ])('is refused if it resembles a known one, with the whole problem: %j', async (key, near) => {
     const { status, json } = await service.image(tenant.steps(step, { [key]: 1 }));
     expect(status).toBe(422);
     expect(json()).toStrictEqual({
@@ -414,14 +414,14 @@ describe('flags', () => {
     ['lossy', 'fl_lossy,l_private:d47e609177b4,w_5', 'fl_lossy,w_5'],
     ['layer_apply', 'fl_layer_apply,l_private:d47e609177b4,w_5', 'fl_layer_apply,w_5'],
     [['tiled', 'lossy'], 'fl_tiled.lossy,l_private:d47e609177b4,w_5', 'fl_lossy,w_5'],
-  ])('%j act on a layer or on the picture', async (flags, withLayer, alone) => {
+  ])('%j apply to a layer or to the image', async (flags, withLayer, alone) => {
     const layered = await service.image(tenant.steps({ width: 5, overlay: tenant.overlayId, flags }));
     expect(layered.shown?.components.at(-1)).toBe(withLayer);
     const { shown } = await service.image(tenant.steps({ width: 5, flags }));
     expect(shown?.components.at(-1)).toBe(alone);
   });
 
-  it('of a layer alone on a step leave no component', async () => {
+  it('of a layer on a step without one leave no component', async () => {
     const { shown } = await service.image(tenant.steps({ flags: 'tiled' }, { width: 5 }));
     expect(shown?.components.slice(3)).toStrictEqual(['w_5']);
   });
@@ -435,7 +435,7 @@ describe('layers by row', () => {
     ['with space', 'private', 'private:with%20space'],
     ['a,b', 'upload', 'a%252Cb'],
     ['写真', 'private', 'private:%E5%86%99%E7%9C%9F'],
-  ])('are written whole: %s, %s', async (public_id, delivery_type, written) => {
+  ])('are written in full: %s, %s', async (public_id, delivery_type, written) => {
     const { id } = await post<{ id: string }>(service, '/overlays', {
       issuer_id: tenant.issuerId,
       public_id,
@@ -455,7 +455,7 @@ describe('layers by row', () => {
     // Another issuer's `ou1`, as a PNG.
     'ou1.png',
   ])(
-    'that Cloudinary would read as another asset are refused, however they got there: %s',
+    'that Cloudinary would read as another asset are refused, however they were stored: %s',
     async (public_id) => {
       const row = { issuer_id: tenant.issuerId, public_id, delivery_type: 'upload' };
       expect((await service.admin('POST', '/overlays', row)).status).toBe(422);
@@ -472,7 +472,7 @@ describe('layers by row', () => {
     },
   );
 
-  it('as default_image must be uploaded ones', async () => {
+  it('as default_image must have delivery type upload', async () => {
     const uploaded = await post<{ id: string }>(service, '/overlays', {
       issuer_id: tenant.issuerId,
       public_id: 'placeholder',
@@ -485,7 +485,7 @@ describe('layers by row', () => {
   });
 });
 
-describe('the viewer’s name in the picture', () => {
+describe('the viewer’s name in the image', () => {
   it.each<[text: string, written: string]>([
     ['Zoë / 50% off, now', 'Zo%C3%AB%20%252F%2050%25%20off%252C%20now'],
     ["O'Brien (x)", "O'Brien%20%28x%29"],

@@ -8,7 +8,7 @@ let service: Service;
 let a: Tenant;
 let b: Tenant;
 type Ids = Readonly<Record<'imageId' | 'overlayId' | 'keyId' | 'issuerId', string>>;
-/** Ids that nobody has, for what a foreign row must look like. */
+/** Unknown ids: the response for a foreign row must be the same. */
 const UNKNOWN: Ids = {
   imageId: randomUUID(),
   overlayId: randomUUID(),
@@ -20,14 +20,14 @@ beforeAll(async () => {
   service = await startService();
   a = await createTenant(service, { publicId: 'image_of_a', overlayPublicId: 'layer_of_a' });
   b = await createTenant(service, { publicId: 'image_of_b', overlayPublicId: 'layer_of_b' });
-  // Both are warm: what one tenant was shown lies in the caches when the other asks.
+  // Both are cached: one tenant's rows are in the caches when the other requests them.
   for (const each of [a, b]) {
     expect((await service.image(each.steps({ overlay: each.overlayId }))).status).toBe(302);
   }
 });
 afterAll(() => service.close());
 
-/** Ways by which a tenant's token could reach for rows of another: each is asked with the rows of B and of nobody. */
+/** Routes by which a token could reach another tenant's rows: each is requested with rows of B and with unknown ids. */
 const REACHES: readonly (readonly [
   name: string,
   reach: (own: Tenant, other: Ids) => [id: string, token: string],
@@ -92,20 +92,24 @@ const DIRECTIONS = [
   ['B for A’s', () => [b, a]],
 ] as const satisfies readonly (readonly [string, () => readonly [Tenant, Tenant]])[];
 
-describe.each(DIRECTIONS)('a token of %s rows', (_, tenants) => {
-  it.each(ROUTES.flatMap(([route, sendRequest]) => REACHES.map(([name, reach]) => ({ route, sendRequest, name, reach }))))(
-    'by $route gets of $name what there is of nobody’s',
-    async ({ sendRequest, reach }) => {
-      const [own, other] = tenants();
-      const [foreign, nobodys] = [await sendRequest(...reach(own, other)), await sendRequest(...reach(own, UNKNOWN))];
-      expect(foreign.status).toBeGreaterThanOrEqual(400);
-      expect(foreign.status).toBeLessThan(500);
-      expect(comparable(foreign)).toStrictEqual(comparable(nobodys));
-      expect(foreign.text).not.toMatch(/(image|layer)_of_/);
-    },
-  );
+describe.each(DIRECTIONS)('a token with %s rows', (_, tenants) => {
+  it.each(
+    ROUTES.flatMap(([route, sendRequest]) =>
+      REACHES.map(([name, reach]) => ({ route, sendRequest, name, reach })),
+    ),
+  )('gets by $route for $name the response for unknown ids', async ({ sendRequest, reach }) => {
+    const [own, other] = tenants();
+    const [foreign, nobodys] = [
+      await sendRequest(...reach(own, other)),
+      await sendRequest(...reach(own, UNKNOWN)),
+    ];
+    expect(foreign.status).toBeGreaterThanOrEqual(400);
+    expect(foreign.status).toBeLessThan(500);
+    expect(comparable(foreign)).toStrictEqual(comparable(nobodys));
+    expect(foreign.text).not.toMatch(/(image|layer)_of_/);
+  });
 
-  it('by deliveries gets of each what there is of nobody’s', async () => {
+  it('gets by deliveries for each the response for unknown ids', async () => {
     const [own, other] = tenants();
     const deliver = async (ids: Ids): Promise<{ image_id: unknown; problem: unknown }[]> => {
       const deliveries = REACHES.map(([, reach]) => reach(own, ids)).map(([image_id, token]) => ({
@@ -152,7 +156,7 @@ describe.each(DIRECTIONS)('a token of %s rows', (_, tenants) => {
 });
 
 describe('an issuer of the admin API', () => {
-  it('has no key of another: it is neither changed nor revoked through it', async () => {
+  it('cannot change or revoke another’s key', async () => {
     for (const [method, body] of [
       ['PATCH', { not_after: '2020-01-01T00:00:00Z' }],
       ['DELETE', undefined],
@@ -192,14 +196,14 @@ describe('an issuer of the admin API', () => {
     }
   });
 
-  it('cannot be handed another’s image or overlay', async () => {
+  it('cannot get another’s image or overlay', async () => {
     for (const path of [`/images/${b.imageId}`, `/overlays/${b.overlayId}`]) {
       const response = await service.admin('PATCH', path, { issuer_id: a.issuerId });
       expect(response.status).toBe(422);
     }
   });
 
-  it('can be disabled and deleted without another noticing', async () => {
+  it('can be disabled and deleted without effect on another', async () => {
     const c = await createTenant(service, { publicId: 'image_of_c', overlayPublicId: 'layer_of_c' });
     await service.admin('PATCH', `/issuers/${c.issuerId}`, { disabled: true });
     await service.admin('DELETE', `/images/${c.imageId}`);

@@ -105,7 +105,7 @@ describe('the form of a token', () => {
   });
 
   it.each([['token[]'], ['token[0]'], ['Token'], ['TOKEN']])(
-    'under the name %s is no token at all',
+    'under the name %s is not a token',
     async (name) => {
       const response = await service.image(`/images/${tenant.imageId}?${name}=${mint()}`);
       expect(response.status).toBe(401);
@@ -113,7 +113,7 @@ describe('the form of a token', () => {
     },
   );
 
-  it('may be 8,192 characters long and no longer', async () => {
+  it('may have at most 8,192 characters', async () => {
     const ofLength = (length: number): string => {
       const [header = '', , mac = ''] = mint().split('.');
       const room = length - header.length - mac.length - 2;
@@ -142,7 +142,7 @@ describe('the form of a token', () => {
     });
   });
 
-  it('of 12 KiB, whose request fits, is answered as too long', async () => {
+  it('of 12 KiB, whose request fits, is refused as too long', async () => {
     expectRefused(await service.image(`/images/${SEED.imageId}?token=${'a'.repeat(12_288)}`), MALFORMED.long);
   });
 });
@@ -179,7 +179,7 @@ describe('the header of a token', () => {
     [{ $ne: null }],
     [randomUUID()],
     ['https://attacker.example/key'],
-  ])('with kid %j is as without one', async (kid) => {
+  ])('with kid %j is handled as without one', async (kid) => {
     const header = { typ: 'JWT', alg: 'HS256', kid };
     expectAccepted(await show(mint({ header })));
     expectRefused(await show(mint({ header, key: keyOf(neighbour.secret) })), NOT_ACCEPTED);
@@ -264,8 +264,8 @@ describe('the payload of a token', () => {
   });
 });
 
-describe('what must not tell which issuers and keys exist', () => {
-  it('is answered identically: status, headers and body', async () => {
+describe('responses that must not reveal which issuers and keys exist', () => {
+  it('are identical in status, headers and body', async () => {
     const disabled = await createTenant(service, { publicId: 'disabled', overlayPublicId: 'disabled_layer' });
     await service.admin('PATCH', `/issuers/${disabled.issuerId}`, { disabled: true });
     const retired = await post<{ id: string; secret: string }>(
@@ -311,7 +311,7 @@ describe('what must not tell which issuers and keys exist', () => {
     }
   });
 
-  it('includes every other spelling of a signature', async () => {
+  it('include every alternative encoding of a signature', async () => {
     const good = mint();
     const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
     const alternatives = Array.from(alphabet, (last) => good.slice(0, -1) + last);
@@ -320,7 +320,7 @@ describe('what must not tell which issuers and keys exist', () => {
     expect(responses.filter(({ status }) => status === 401)).toHaveLength(63);
   });
 
-  it('includes a payload that was re-signed with a changed `alg` of the same key', async () => {
+  it('include a payload that was re-signed with a changed `alg` of the same key', async () => {
     const [header = '', payload = ''] = mint().split('.');
     expectRefused(
       await show(signSegments(`${header}.${payload}`, keyOf(tenant.secret), 'HS512')),
@@ -331,7 +331,7 @@ describe('what must not tell which issuers and keys exist', () => {
 
 describe('the keys of an issuer', () => {
   it.each([['HS256'], ['HS384'], ['HS512']] as const)(
-    'of %s accept what jose seals with them, and no other algorithm',
+    'of %s accept jose’s signatures, and no other algorithm',
     async (algorithm) => {
       const owner = await createTenant(service, {
         publicId: `sealed_by_jose_${algorithm}`,
@@ -362,7 +362,7 @@ describe('the keys of an issuer', () => {
     },
   );
 
-  it('are live together while they rotate; a revoked one is refused at once', async () => {
+  it('are active together during a rotation; a revoked one is refused at once', async () => {
     const owner = await createTenant(service, { publicId: 'rotating', overlayPublicId: 'rotating_layer' });
     const second = await post<{ id: string; secret: string }>(service, `/issuers/${owner.issuerId}/keys`, {});
     const [byFirst, bySecond] = [owner.sign(), signWith(second.secret, { iss: owner.issuerId })];
@@ -383,7 +383,7 @@ describe('the keys of an issuer', () => {
     ['not_before in the future', { not_before: '2200-01-01T00:00:00Z' }, 401],
     ['not_before in the past', { not_before: '2020-01-01T00:00:00Z' }, 302],
     ['neither', {}, 302],
-  ])('count by their times: %s, at their making and changed later', async (name, times, status) => {
+  ])('are active in their times: %s, set on create and changed later', async (name, times, status) => {
     const owner = await createTenant(service, {
       publicId: `times ${name}`,
       overlayPublicId: `times layer ${name}`,
@@ -408,10 +408,10 @@ describe('the keys of an issuer', () => {
   });
 });
 
-describe('a good token', () => {
-  it('with any one byte changed is never shown', async () => {
+describe('a valid token', () => {
+  it('with any one byte changed is refused', async () => {
     const good = mint();
-    // The next letter changes one bit, among them those of a segment's end that no byte uses.
+    // The next letter changes one bit, including the unused bits at a segment's end.
     const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
     const beside = (character: string): string => alphabet[alphabet.indexOf(character) ^ 1] ?? 'A';
     for (const [index, character] of Array.from(good).entries()) {
@@ -424,7 +424,7 @@ describe('a good token', () => {
     }
   });
 
-  it('cut anywhere is never shown', async () => {
+  it('truncated anywhere is refused', async () => {
     const good = mint();
     const responses = await Promise.all(Array.from(good, (_, index) => show(good.slice(0, index))));
     expect(responses.filter(({ status }) => status !== 401)).toStrictEqual([]);

@@ -42,13 +42,13 @@ interface Caller {
   readonly headers: { readonly traceparent: string };
 }
 
-/** Who asks as part of a trace of its own. */
+/** A client with a trace of its own. */
 function createCaller(flags = '01'): Caller {
   const [traceId, spanId] = [randomBytes(16).toString('hex'), randomBytes(8).toString('hex')];
   return { traceId, spanId, headers: { traceparent: `00-${traceId}-${spanId}-${flags}` } };
 }
 
-/** The spans of a trace, once the one that a request has is among them: batches are sent every few seconds. */
+/** The spans of a trace, once it contains a request's span: batches are sent every few seconds. */
 async function spansOf({ traceId }: Caller, of = collector): Promise<readonly CollectedSpan[]> {
   const found = (): readonly CollectedSpan[] => of.spans().filter((span) => span.traceId === traceId);
   await expect.poll(() => found().some(({ kind }) => kind === SERVER), { timeout: 30_000 }).toBe(true);
@@ -61,7 +61,7 @@ const childrenOf = (
 ): readonly CollectedSpan[] => all.filter(({ parentSpanId }) => parentSpanId === parent?.spanId);
 
 describe('a request’s trace', () => {
-  it('goes on from the caller’s, with the look-ups below it', async () => {
+  it('continues the caller’s, with the look-ups as children', async () => {
     const caller = createCaller();
     const uncached = await createTenantOf();
     const path = uncached.path({ transformations: [{ overlay: uncached.overlayId }], jti: 'one' });
@@ -90,7 +90,7 @@ describe('a request’s trace', () => {
     expect(collector.received()).toContain('x-collector-key\na key\n');
   });
 
-  it('is there for every redirect of a URL that is asked for again and again', async () => {
+  it('exists for every redirect of a URL that is requested repeatedly', async () => {
     const path = tenant.path();
     for (let times = 0; times < 3; times += 1) {
       const caller = createCaller();
@@ -99,7 +99,7 @@ describe('a request’s trace', () => {
     }
   });
 
-  it('has the problem’s code, and is an error where the service is at fault alone', async () => {
+  it('has the problem’s code, and is an error only if the service is at fault', async () => {
     const caller = createCaller();
     expect((await service.get(`/images/${tenant.imageId}?token=a.b.c`, caller.headers)).status).toBe(401);
     const [request] = await spansOf(caller);
@@ -110,7 +110,7 @@ describe('a request’s trace', () => {
     expect(request?.status).not.toBe(ERROR);
   });
 
-  it('is there for explain, deliveries and the admin API, by their routes', async () => {
+  it('exists for explain, deliveries and the admin API, by their routes', async () => {
     const asked: readonly (readonly [
       name: string,
       sendRequest: (headers: Record<string, string>) => Promise<unknown>,
@@ -140,7 +140,7 @@ describe('a request’s trace', () => {
     }
   });
 
-  it('begins here where the caller has none, or one that cannot be read', async () => {
+  it('starts here if the caller has none, or a malformed one', async () => {
     const fresh = await createTenantOf();
     for (const traceparent of ['', 'nonsense', `00-${'0'.repeat(32)}-${'0'.repeat(16)}-01`]) {
       const headers = traceparent === '' ? {} : { traceparent };
@@ -157,7 +157,7 @@ describe('a request’s trace', () => {
     expect(new Set(mine().map(({ traceId }) => traceId)).size).toBe(3);
   });
 
-  it('is not sent where the caller’s is not', async () => {
+  it('is not sent if the caller’s is not sampled', async () => {
     const [unsampled, sampled] = [createCaller('00'), createCaller()];
     await service.get(tenant.path(), unsampled.headers);
     await service.get(tenant.path(), sampled.headers);
@@ -165,7 +165,7 @@ describe('a request’s trace', () => {
     expect(collector.spans().filter(({ traceId }) => traceId === unsampled.traceId)).toStrictEqual([]);
   });
 
-  it('has no token, URL, header or key in it', async () => {
+  it('contains no token, URL, header or key', async () => {
     const caller = createCaller();
     const path = tenant.path();
     await service.get(path, { ...caller.headers, referer: `http://x${path}`, tracestate: 'a=b' });
@@ -204,7 +204,7 @@ describe('an upload to Cloudinary', () => {
     await api.close();
   });
 
-  it('is a span of its own, which Cloudinary is told', async () => {
+  it('is a span, whose id Cloudinary receives', async () => {
     const issuer = await post<{ id: string }>(uploading, '/issuers', { name: 'Uploads' });
     const file = await drawWatermark();
     const response = await sendForm(uploading, '/images', { issuer_id: issuer.id, public_id: 'told', file });
@@ -230,7 +230,7 @@ describe('a render', () => {
     const { headers } = await local.get(`/images/${imageId}?token=${token}`);
     const caller = createCaller();
     expect((await getPicture(headers.location ?? '', { ...caller.headers })).status).toBe(200);
-    // The last spans go out when the service closes.
+    // The last spans are sent when the service closes.
     await local.close();
     const spans = await spansOf(caller);
     const [request] = spans.filter(({ kind }) => kind === SERVER);
@@ -240,7 +240,7 @@ describe('a render', () => {
 });
 
 describe('a sampler', () => {
-  it('is chosen by OTEL_TRACES_SAMPLER, and may take nothing', async () => {
+  it('is chosen by OTEL_TRACES_SAMPLER, and may drop everything', async () => {
     const own = await startCollector();
     const silent = await startService({
       OTEL_EXPORTER_OTLP_ENDPOINT: own.url,
@@ -255,13 +255,13 @@ describe('a sampler', () => {
   });
 });
 
-describe('a collector that is gone', () => {
-  it('changes no answer, and keeps no process from ending', async () => {
+describe('a missing collector', () => {
+  it('changes no response, and does not keep a process alive', async () => {
     const database = await createTestDatabase();
     const gone = await startServiceProcess({
       ...TEST_VARIABLES,
       ...database.variables,
-      // Nobody listens there.
+      // No server listens there.
       OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9',
     });
     const untraced = await service.get(`/images/${tenant.imageId}?token=a.b.c`);
@@ -279,7 +279,7 @@ describe('a collector that is gone', () => {
 });
 
 describe('without OTEL_EXPORTER_OTLP_ENDPOINT', () => {
-  it('nothing differs in an answer', async () => {
+  it('responses are the same', async () => {
     const plain = await startService();
     const one = await createTenantOf(plain);
     const path = one.path();

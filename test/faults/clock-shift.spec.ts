@@ -21,7 +21,7 @@ const SLACK = 4;
 interface ShiftedService {
   readonly service: ServiceProcess;
   readonly image: ServedImage;
-  /** Sets its clock off by a time. @param shift Milliseconds. */
+  /** Shifts its clock. @param shift Milliseconds. */
   readonly shift: (shift: number) => Promise<void>;
   readonly statusOf: (claims?: Readonly<Record<string, unknown>>) => Promise<number>;
 }
@@ -49,7 +49,7 @@ async function startShifted(database: TestDatabase, variables = {}): Promise<Shi
     shift: async (shift) => {
       writeFileSync(file, String(shift));
       service.kill('SIGWINCH');
-      // The signal is heard once the process judges a token by the clock that it was given.
+      // The signal has been handled once the process checks a token by the shifted clock.
       const there = Math.floor((Date.now() + shift) / 1_000);
       await waitUntil(
         'its clock is set',
@@ -62,7 +62,7 @@ async function startShifted(database: TestDatabase, variables = {}): Promise<Shi
 const seconds = (shift = 0): number => Math.floor((Date.now() + shift) / 1_000);
 
 describe('a wall clock that is set', () => {
-  it('an hour forth and back decides about the times of tokens, and about nothing that was revoked', async () => {
+  it('an hour forward and back affects the times of tokens, and no revocation', async () => {
     const { service, image, shift, statusOf } = await startShifted(await ownDatabase());
     await requestAdmin(service, 'POST', `/issuers/${image.issuerId}/revocations`, { jti: 'revoked' });
     const claims = {
@@ -94,13 +94,13 @@ describe('a wall clock that is set', () => {
     expect((await statuses())['ends']).toBe(302);
   });
 
-  it('leaves rates as they are: an hour forth gives nobody more, an hour back holds nobody off', async () => {
+  it('does not affect rate limits: an hour forward allows no more, an hour back blocks no client', async () => {
     const { shift, statusOf } = await startShifted(await ownDatabase(), { RATE_LIMIT_ISSUER: '60' });
     const sendRequest = async (count: number): Promise<Set<number>> =>
       new Set(await Promise.all(Array.from({ length: count }, () => statusOf())));
     expect(await sendRequest(80)).toStrictEqual(new Set([302, 429]));
     await shift(-HOUR);
-    // One a second comes free, by the clock that nobody sets.
+    // One token a second is refilled, by the monotonic clock.
     await waitUntil('it is let in', async () => (await statusOf()) === 302);
     await shift(HOUR);
     expect(await sendRequest(80)).toContain(429);
@@ -109,7 +109,7 @@ describe('a wall clock that is set', () => {
   it.runIf(inject('database').kind === 'postgres').for([
     ['forth', HOUR],
     ['back', -HOUR],
-  ] as const)('an hour %s makes nothing warm live shorter or longer', async ([name, by], { annotate }) => {
+  ] as const)('an hour %s does not change how long rows are cached', async ([name, by], { annotate }) => {
     const database = await ownDatabase();
     const url = database.variables['DATABASE_URL'] ?? '';
     const proxy = await TcpProxy.before(url);
@@ -119,7 +119,7 @@ describe('a wall clock that is set', () => {
       MAX_STALE: String(MAX_STALE),
     });
     await shift(by);
-    // All that was written has been told for a while: what is asked for now is warm.
+    // All writes were received a while ago: rows read from now on stay cached.
     await waitUntil('it is heard', async () => (await statusOf()) === 302);
     await new Promise((done) => setTimeout(done, 1_500));
     expect(await statusOf()).toBe(302);
@@ -139,7 +139,7 @@ describe('a wall clock that is set', () => {
 
     proxy.restore();
     await waitUntil('it is whole again', async () => (await statusOf()) === 302);
-    // Changes are heard, whatever the clock says.
+    // Changes are received, whatever the clock.
     await requestAdmin(service, 'PATCH', `/issuers/${image.issuerId}`, { disabled: true });
     expect(await statusOf()).toBe(401);
   });

@@ -6,12 +6,12 @@ import { createTenant } from '../support/seed.js';
 import { startService } from '../support/service.js';
 import { waitUntil } from '../support/wait-until.js';
 
-/** Milliseconds in which replicas must be whole again, and some for a busy machine. */
+/** Milliseconds in which replicas must recover, with a margin for a busy machine. */
 const RECOVERY = 2_000 + 3_000;
 
 // The embedded database has no connection that could be killed.
 describe.runIf(inject('database').kind === 'postgres')('three replicas on one Postgres', () => {
-  it('outlive that all their connections are killed mid-query, and are whole again within 2 s', async ({
+  it('survive that all their connections are killed mid-query, and recover within 2 s', async ({
     annotate,
   }) => {
     const database = await ownDatabase();
@@ -31,7 +31,7 @@ describe.runIf(inject('database').kind === 'postgres')('three replicas on one Po
     const all = (status: number): number[] => [status, status, status];
     expect(await statusesOf(cached)).toStrictEqual(all(302));
 
-    // Whoever asks for an image now waits inside Postgres.
+    // A request for an image now waits inside Postgres.
     await blocker.query('BEGIN');
     await blocker.query('LOCK TABLE images');
     const pending = async (): Promise<number> => {
@@ -52,7 +52,7 @@ describe.runIf(inject('database').kind === 'postgres')('three replicas on one Po
     const killed = performance.now();
 
     expect(await statusesOf(cached)).toStrictEqual(all(302));
-    // A look-up that is not answered over another connection is a fault's, and never an image that is not there.
+    // A look-up that is not retried on another connection fails with an error, and never as an unknown image.
     for (const response of await Promise.all(asked)) expect([404, 503]).toContain(response.status);
     expect((await written).status).toBe(503);
     await waitUntil('all replicas answer cold look-ups', async () =>
@@ -65,7 +65,7 @@ describe.runIf(inject('database').kind === 'postgres')('three replicas on one Po
       FIGURE,
     );
 
-    // What they hear of changes by is whole again, too.
+    // Their change feeds are back as well.
     await operator.query('UPDATE issuers SET disabled = true WHERE id = $1', [tenant.issuerId]);
     await waitUntil('all refuse a disabled issuer', async () =>
       (await statusesOf(cached)).every((status) => status === 401),

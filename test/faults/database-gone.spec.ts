@@ -10,15 +10,15 @@ import { TcpProxy } from '../support/tcp-proxy.js';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
 import { waitUntil } from '../support/wait-until.js';
 
-/** Seconds that warm rows are served on. */
+/** Seconds for which cached rows are served. */
 const MAX_STALE = 4;
-/** Seconds: a heartbeat and its timeout before the loss, and some for a busy machine. */
+/** Seconds: a heartbeat and its timeout before the loss, with a margin for a busy machine. */
 const SLACK = 3;
-/** Milliseconds in which a cold request must have its 503, and some for a busy machine. */
+/** Milliseconds in which an uncached request must get its 503, with a margin for a busy machine. */
 const UNCACHED_RESPONSE = 1_000 + 500;
 
 // The embedded database has no connection that could be lost.
-describe.runIf(inject('database').kind === 'postgres')('a service whose database goes away', () => {
+describe.runIf(inject('database').kind === 'postgres')('a service whose database is unavailable', () => {
   let database: TestDatabase;
   let sql: pg.Client;
   let proxy: TcpProxy;
@@ -50,7 +50,7 @@ describe.runIf(inject('database').kind === 'postgres')('a service whose database
     await proxy.close();
   });
 
-  /** Waits until the service was told of everything that was written: it would else forget what is warm. */
+  /** Waits until the service has received all writes: it would evict cached rows otherwise. */
   async function receiveAll(): Promise<void> {
     const written = performance.now();
     const received = vi.spyOn(service.app.get(DirectoryService), 'onHeartbeat');
@@ -81,7 +81,7 @@ describe.runIf(inject('database').kind === 'postgres')('a service whose database
   ]; // prettier-ignore
 
   it.for(FAULTS)(
-    'serves on what is warm, and 503 for the rest, when %s',
+    'serves cached rows, and returns 503 for the rest, when %s',
     async ([name, cause], { annotate }) => {
       cause();
       const began = performance.now();
@@ -93,7 +93,7 @@ describe.runIf(inject('database').kind === 'postgres')('a service whose database
       }
       const stale = await ready();
       expect([stale.status, stale.json()]).toStrictEqual([200, { status: 'stale' }]);
-      // Neither is there an issuer that nobody knows, nor an image that is none.
+      // The response is neither that of an unknown issuer nor that of an unknown image.
       await expectUnavailable(() => service.get(`/images/${randomUUID()}`));
 
       await waitUntil('the bound is passed', async () => (await cached()).status === 503);
@@ -118,13 +118,13 @@ describe.runIf(inject('database').kind === 'postgres')('a service whose database
     },
   );
 
-  it('does not serve on what it knows to be changed', async () => {
+  it('does not serve rows that it knows to be changed', async () => {
     await service.admin('PATCH', `/issuers/${tenant.issuerId}`, { disabled: true });
     proxy.refuse();
     await expectUnavailable(cached);
   });
 
-  it('lives on where an answered token’s revocations have to be asked for and cannot be', async () => {
+  it('survives if an accepted token’s revocations have to be looked up and cannot be', async () => {
     expect((await cached()).status).toBe(302);
     const other = await service.admin('POST', `/issuers/${tenant.issuerId}/revocations`, { jti: 'another' });
     expect(other.status).toBe(201);
@@ -140,7 +140,7 @@ describe.runIf(inject('database').kind === 'postgres')('a service whose database
     await waitUntil('it is answered again', async () => (await cached()).status === 302);
   });
 
-  it('hears of what was changed while it heard nothing', async () => {
+  it('receives changes that were made while it was disconnected', async () => {
     proxy.refuse();
     await expectUnavailable(uncached);
     await sql.query(`INSERT INTO revocations (id, issuer_id, kind, value) VALUES ($1, $2, 'token', 'one')`, [
@@ -154,7 +154,7 @@ describe.runIf(inject('database').kind === 'postgres')('a service whose database
     );
   });
 
-  it('answers 503 to admin requests, and does what it is told once the database is back', async () => {
+  it('returns 503 to admin requests, and carries them out once the database is back', async () => {
     proxy.refuse();
     await expectUnavailable(() => service.admin('GET', '/issuers'));
     await expectUnavailable(() => service.admin('POST', '/issuers', { name: 'x' }));
@@ -165,7 +165,7 @@ describe.runIf(inject('database').kind === 'postgres')('a service whose database
     );
   });
 
-  it('hears of a revocation though its connections have died in silence', async () => {
+  it('receives a revocation although its connections died silently', async () => {
     proxy.lose();
     proxy.restore();
     await sql.query(`INSERT INTO revocations (id, issuer_id, kind, value) VALUES ($1, $2, 'token', 'one')`, [
@@ -178,7 +178,7 @@ describe.runIf(inject('database').kind === 'postgres')('a service whose database
     await waitUntil('cold look-ups are answered', async () => (await uncached()).status === 404);
   });
 
-  it('does not mind connections that are reset while nobody uses them', async () => {
+  it('tolerates connections that are reset while idle', async () => {
     proxy.reset();
     await waitUntil('cold look-ups are answered', async () => (await uncached()).status === 404);
     expect((await cached()).status).toBe(302);

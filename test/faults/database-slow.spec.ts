@@ -9,19 +9,19 @@ import { TEST_VARIABLES } from '../support/service.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { waitUntil } from '../support/wait-until.js';
 
-/** Milliseconds: what `MAX_STALE` of the test, in seconds, outlasts. */
+/** Milliseconds, longer than the test's `MAX_STALE`, which is in seconds. */
 const SLOW_FOR = 6_000;
 /** Batches of as many look-ups as a batch may have: together more than may wait at once (2,000). */
 const BATCHES = 5;
 const ITEMS = 500;
 /** Connections of a process: ten in the pool, one that listens. */
 const CONNECTIONS = 11;
-/** Milliseconds: the second that a look-up may take, and some for a busy machine that works on 2,500 of them. */
+/** Milliseconds: the second that a look-up may take, with a margin for a busy machine that handles 2,500 of them. */
 const BOUND = 1_000 + 3_000;
 
 // The embedded database has no network that could be slow.
 describe.runIf(inject('database').kind === 'postgres')('a database that answers after 5 seconds', () => {
-  it('is waited for by a bounded number for a bounded time, and warm redirects do not notice', async ({
+  it('is awaited by a bounded number of requests for a bounded time, and cached redirects are not affected', async ({
     annotate,
   }) => {
     const database = await ownDatabase();
@@ -34,7 +34,7 @@ describe.runIf(inject('database').kind === 'postgres')('a database that answers 
     const cached = (): Promise<HttpResponse> => request({ port: service.port, path: image.path() });
     const uncached = (): Promise<HttpResponse> =>
       request({ port: service.port, path: `/images/${randomUUID()}?token=${image.seal()}` });
-    // Once all that was written has been told, what is warm stays so.
+    // Once all writes have been received, cached rows stay cached.
     await sleep(1_000);
     expect((await cached()).status).toBe(302);
 
@@ -72,7 +72,7 @@ describe.runIf(inject('database').kind === 'postgres')('a database that answers 
         items.map(() => 'database_unavailable'),
       );
     }
-    // Whoever comes now does not wait at all, and the server is spared.
+    // A new request does not wait at all, and the server gets no query.
     let longest = 0;
     while (performance.now() - began < SLOW_FOR - 1_000) {
       const asked = performance.now();

@@ -20,7 +20,7 @@ function createTempFolder(): string {
   return folder;
 }
 
-/** Two tenants with all that leads to a Location, and what must not lead to one any more. */
+/** Two tenants with everything that leads to a Location, and everything that must no longer do so. */
 async function createRows(service: Service): Promise<readonly Tenant[]> {
   const tenants = [
     await createTenant(service, { publicId: 'one', overlayPublicId: 'mark/one', access: 'public' }),
@@ -35,7 +35,7 @@ async function createRows(service: Service): Promise<readonly Tenant[]> {
   return tenants;
 }
 
-/** Statuses and Locations of everything that the tenants' tokens ask for. */
+/** Statuses and Locations of all requests with the tenants' tokens. */
 async function responsesOf(service: Service, tenants: readonly Tenant[]): Promise<readonly string[]> {
   const paths = tenants.flatMap((tenant) => [
     tenant.path(),
@@ -58,9 +58,9 @@ function expectResponses(responses: readonly string[]): void {
   ]);
 }
 
-describe('what was backed up and is restored elsewhere', () => {
+describe('a backup that is restored elsewhere', () => {
   it.runIf(dump !== null && restore !== null)(
-    'answers the same tokens with the same Locations, and holds no secret in clear',
+    'gives the same tokens the same Locations, and contains no secret in clear text',
     async () => {
       const [origin, target] = [await ownDatabase(), await ownDatabase({ empty: true })];
       const before = await startService({}, origin);
@@ -69,7 +69,7 @@ describe('what was backed up and is restored elsewhere', () => {
       expectResponses(expected);
       await before.close();
 
-      // As docs/operations.md has it.
+      // As in docs/operations.md.
       const file = join(createTempFolder(), 'pixseal.dump');
       runTool(dump ?? '', [
         ...['--format=custom', '--no-owner', `--file=${file}`, origin.variables['DATABASE_URL'] ?? ''],
@@ -87,7 +87,7 @@ describe('what was backed up and is restored elsewhere', () => {
       const after = await startService({}, target);
       onTestFinished(() => after.close());
       expect(await responsesOf(after, tenants)).toStrictEqual(expected);
-      // It is a database to work on: writes are recorded and told as before.
+      // The database is writable: writes are recorded and notified as before.
       const [tenant] = tenants;
       const disabled = await after.admin('PATCH', `/issuers/${tenant?.issuerId ?? ''}`, { disabled: true });
       expect(disabled.status).toBe(200);
@@ -95,25 +95,19 @@ describe('what was backed up and is restored elsewhere', () => {
     },
   );
 
-  it.runIf(embedded)(
-    'answers the same tokens with the same Locations: a copy of the data folder',
-    async () => {
-      const origin = await ownDatabase();
-      const before = await startService({}, origin);
-      const tenants = await createRows(before);
-      const expected = await responsesOf(before, tenants);
-      expectResponses(expected);
-      await before.close();
+  it.runIf(embedded)('gives the same tokens the same Locations: a copy of the data folder', async () => {
+    const origin = await ownDatabase();
+    const before = await startService({}, origin);
+    const tenants = await createRows(before);
+    const expected = await responsesOf(before, tenants);
+    expectResponses(expected);
+    await before.close();
 
-      const folder = join(createTempFolder(), 'copy');
-      cpSync(origin.variables['DATA_DIR'] ?? '', folder, { recursive: true });
-      const after = await startService(
-        {},
-        { variables: { DATA_DIR: folder }, drop: () => Promise.resolve() },
-      );
-      onTestFinished(() => after.close());
-      expect(await responsesOf(after, tenants)).toStrictEqual(expected);
-      expect(readFileSync(join(folder, 'pixseal.pid'), 'utf8')).toContain(String(process.pid));
-    },
-  );
+    const folder = join(createTempFolder(), 'copy');
+    cpSync(origin.variables['DATA_DIR'] ?? '', folder, { recursive: true });
+    const after = await startService({}, { variables: { DATA_DIR: folder }, drop: () => Promise.resolve() });
+    onTestFinished(() => after.close());
+    expect(await responsesOf(after, tenants)).toStrictEqual(expected);
+    expect(readFileSync(join(folder, 'pixseal.pid'), 'utf8')).toContain(String(process.pid));
+  });
 });

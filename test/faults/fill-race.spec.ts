@@ -28,7 +28,7 @@ const status = async (): Promise<number> => (await service.get(tenant.path())).s
 
 describe('a cache that is filled while its row is changed', () => {
   it.runIf(inject('database').kind === 'postgres')(
-    'hands the old row to who waited for it, and never keeps it',
+    'returns the old row to requests that waited for it, and never caches it',
     async () => {
       const [operator, blocker] = [await ownClient(database), await ownClient(database)];
       const received = vi.spyOn(service.app.get(DirectoryService), 'rowChanged');
@@ -36,8 +36,8 @@ describe('a cache that is filled while its row is changed', () => {
         operator.query('UPDATE issuers SET disabled = $1 WHERE id = $2', [disabled, tenant.issuerId]);
       const told = (): Promise<void> => waitUntil('the change is told', () => received.mock.calls.length > 0);
 
-      // A look-up reads the issuer, then its keys. It is held between the two; where the machine is too busy and the
-      // look-up's own deadline ends it, there was no race, and it is tried again.
+      // A look-up reads the issuer, then its keys. It is blocked between the two; if the machine is too busy and the
+      // look-up's own timeout expires, there was no race, and the test tries again.
       for (let tries = 1, raced = 0; raced !== 302; tries += 1) {
         expect(tries).toBeLessThan(20);
         received.mockClear();
@@ -60,14 +60,12 @@ describe('a cache that is filled while its row is changed', () => {
         raced = await asked;
         expect([302, 503]).toContain(raced);
       }
-      // The listener is up: had the old row been kept, it would be served for a minute.
+      // The listener is connected: if the old row were cached, it would be served for a minute.
       expect(await status()).toBe(401);
     },
   );
 
-  it(`never serves what was true before a write that was acknowledged, ${ROUNDS} times`, async ({
-    annotate,
-  }) => {
+  it(`never serves the state before a write that was acknowledged, ${ROUNDS} times`, async ({ annotate }) => {
     const disable = async (disabled: boolean): Promise<void> => {
       const response = await service.admin('PATCH', `/issuers/${tenant.issuerId}`, { disabled });
       expect(response.status).toBe(200);

@@ -23,7 +23,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-/** Asks for the tenant's image with each token. @returns the statuses, and the milliseconds that it took. */
+/** Requests the tenant's image with each token. @returns the statuses, and the duration in milliseconds. */
 async function flood(tokens: readonly string[]): Promise<{ statuses: ReadonlySet<number>; took: number }> {
   const agent = new Agent({ keepAlive: true });
   const statuses = new Set<number>();
@@ -41,7 +41,7 @@ async function flood(tokens: readonly string[]): Promise<{ statuses: ReadonlySet
   return { statuses, took: performance.now() - began };
 }
 
-/** Counts what is asked of the database from now on, by anybody in the service but those who listen to it. */
+/** Counts the service's queries from now on, except those of the change feed. */
 function countQueries(): () => number {
   const pool = (service.app.get(DataSource).driver as PostgresDriver).master as EventEmitter;
   let count = 0;
@@ -66,20 +66,20 @@ describe('a flood of forged tokens', () => {
   ])('%s is refused without a query after the first', async ([name, forge], { annotate }) => {
     const good = await flood(tokens((index) => tenant.sign({ nonce: String(index) })));
     expect([...good.statuses]).toStrictEqual([302]);
-    // The uses of the good ones are written now, and not while queries are counted.
+    // The uses of valid keys are written now, and not while queries are counted.
     await service.app.get(IssuerKeyUses, { strict: false }).flush();
 
     expect([...(await flood([forge(-1)])).statuses]).toStrictEqual([401]);
     const queries = countQueries();
     const forged = await flood(tokens(forge));
     expect([...forged.statuses]).toStrictEqual([401]);
-    // An absence is asked for again every five seconds, and the ids of all issuers with it.
+    // An absent row is looked up again every five seconds, and with it the ids of all issuers.
     expect(queries()).toBeLessThanOrEqual(2 * Math.floor(forged.took / 5_000));
     await annotate(
       `forged tokens ${name}: ${perSecond(forged.took)} refused a second beside ${perSecond(good.took)} good ones, ${queries()} queries`,
       FIGURE,
     );
-    // The one that was there is there.
+    // The existing one is found.
     expect((await service.image(tenant.path())).status).toBe(302);
   });
 });

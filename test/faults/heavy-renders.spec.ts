@@ -66,7 +66,7 @@ describe('a render worker', () => {
     });
   });
 
-  it('leaves this thread free: a timer of 10 ms comes in time while it renders', async () => {
+  it('does not block this thread: a timer of 10 ms fires in time while it renders', async () => {
     let longest = 0;
     let last = performance.now();
     const timer = setInterval(() => {
@@ -83,7 +83,7 @@ describe('a render worker', () => {
   });
 });
 
-describe('a service that renders the heaviest chains', () => {
+describe('a service with the heaviest chains', () => {
   let service: Service;
   let tenant: Tenant;
 
@@ -132,7 +132,7 @@ describe('a service that renders the heaviest chains', () => {
     ]);
   });
 
-  it('goes on serving redirects and /health/live', async ({ annotate }) => {
+  it('continues to serve redirects and /health/live', async ({ annotate }) => {
     const rendering = getPicture(urlOf(HEAVIEST, true));
     const times: number[] = [];
     const startedAt = performance.now();

@@ -8,7 +8,7 @@ import { startService, type Service } from '../support/service.js';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
 import { waitUntil } from '../support/wait-until.js';
 
-/** Milliseconds within which every replica refuses what was ended though none heard of it, and some for a busy machine. */
+/** Milliseconds within which every replica refuses a revoked token without a notification, with a margin for a busy machine. */
 const BOUND = 2_000 + 3_000;
 
 // The embedded database has one connection, and it is the process's own.
@@ -58,12 +58,12 @@ describe.runIf(inject('database').kind === 'postgres')('replicas whose listeners
   const allRefuse = (): Promise<void> =>
     waitUntil('all replicas refuse', async () => (await statuses()).every((status) => status === 401));
 
-  it.for(INVALIDATIONS)('all see %s ended within the bound', async ([name, invalidate], { annotate }) => {
+  it.for(INVALIDATIONS)('all refuse %s within the bound', async ([name, invalidate], { annotate }) => {
     expect(await statuses()).toStrictEqual([302, 302, 302]);
     expect(await killListeners()).toBe(replicas.length);
     expect((await invalidate(first, tenant)).status).toBeLessThan(300);
     const ended = performance.now();
-    // Those that were quick to listen again have heard nothing either.
+    // A listener that reconnected quickly has received no notification either.
     await killListeners();
     await allRefuse();
     const took = performance.now() - ended;
@@ -71,7 +71,7 @@ describe.runIf(inject('database').kind === 'postgres')('replicas whose listeners
     await annotate(`listeners killed, ${name} ended: all refuse after ${took.toFixed(0)} ms`, FIGURE);
   });
 
-  it('listen again, and miss nothing that was changed meanwhile by hand', async () => {
+  it('reconnect, and miss no change that was made by hand meanwhile', async () => {
     const killed = await listeners();
     expect(await statuses()).toStrictEqual([302, 302, 302]);
     await killListeners();
@@ -79,7 +79,7 @@ describe.runIf(inject('database').kind === 'postgres')('replicas whose listeners
     await allRefuse();
     await waitUntil('all listen', async () => (await listeners()).length === replicas.length);
     expect((await listeners()).filter((pid) => killed.includes(pid))).toStrictEqual([]);
-    // With the listeners up, rows live for a minute: this one is heard.
+    // With the listeners connected, rows are cached for a minute: this change is received.
     await operator.query('UPDATE issuers SET disabled = false WHERE id = $1', [tenant.issuerId]);
     await waitUntil('all accept', async () => (await statuses()).every((status) => status === 302));
   });

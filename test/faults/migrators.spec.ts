@@ -17,7 +17,7 @@ const TIMEOUT = 400_000;
 const PROGRAM = 'src/platform/database/migration-run.js';
 const embedded = inject('database').kind === 'embedded';
 
-/** A process that migrates, and is gone before its database is dropped. */
+/** A process that migrates, and has exited before its database is dropped. */
 function startMigrator({ variables }: TestDatabase): ReturnType<typeof spawnBuilt> {
   const migrator = spawnBuilt(PROGRAM, variables);
   onTestFinished(async () => {
@@ -34,7 +34,7 @@ async function open({ variables }: TestDatabase): Promise<DataSource> {
   return dataSource;
 }
 
-/** The database has the schema of one that was migrated in peace, and each migration ran once. */
+/** The database has the schema of an undisturbed migration, and each migration ran once. */
 async function expectOneSchema(database: TestDatabase): Promise<void> {
   const [made, other] = [await open(database), await open(await ownDatabase())];
   expect(await schemaOf(made)).toStrictEqual(await schemaOf(other));
@@ -46,11 +46,11 @@ async function expectOneSchema(database: TestDatabase): Promise<void> {
 
 describe.runIf(!embedded)('eight processes that migrate an empty database at once', () => {
   it(
-    'make one schema, though the one that migrates is killed',
+    'create one schema, although the migrating one is killed',
     async () => {
       const database = await ownDatabase({ empty: true });
       const [operator, blocker] = [await ownClient(database), await ownClient(database)];
-      // A table of that name, not committed: whoever makes the schema is held in the middle of it.
+      // An uncommitted table of that name: the process that creates the schema is blocked in the middle of it.
       await blocker.query('BEGIN');
       await blocker.query('CREATE TABLE audit_log ()');
       const waiting = async (event: string): Promise<number> => {
@@ -89,7 +89,7 @@ describe.runIf(!embedded)('eight processes that migrate an empty database at onc
 
 describe.runIf(embedded)('eight processes that migrate an empty folder at once', () => {
   it(
-    'do not meet, and the folder is good though the one that has it is killed',
+    'run one at a time, and the folder is valid although the migrating one is killed',
     async () => {
       const database = await ownDatabase({ empty: true });
       const folder = database.variables['DATA_DIR'] ?? '';
@@ -110,7 +110,7 @@ describe.runIf(embedded)('eight processes that migrate an empty folder at once',
       expect(ended.filter(({ signal }) => signal === 'SIGKILL')).toHaveLength(1);
       expectRefusedOrDone(ended.filter(({ signal }) => signal === null));
 
-      // The killed one's lock is there, and all find it at once.
+      // The killed process has left its lock, and all find it at once.
       const again = await Promise.all(startAll().map((each) => each.exited));
       expectRefusedOrDone(again);
       expect(again.some(({ code }) => code === 0)).toBe(true);
@@ -128,7 +128,7 @@ describe.runIf(embedded)('eight processes that migrate an empty folder at once',
   }
 });
 
-describe.runIf(embedded)('a process that makes an embedded database', () => {
+describe.runIf(embedded)('a process that creates an embedded database', () => {
   const MARK = 'postgres.unfinished';
 
   it.each<[instant: string, hasArrived: (at: (path: string) => boolean) => boolean, emptyFolder?: true]>([
@@ -139,7 +139,7 @@ describe.runIf(embedded)('a process that makes an embedded database', () => {
     ['copies it', (at) => at('postgres/base/5')],
     ['has made it', (at) => at('postgres/base/5') && !at(MARK)],
   ])(
-    'is killed as it %s, and the next one makes it anew',
+    'is killed as it %s, and the next one creates it again',
     async (_, hasArrived, emptyFolder) => {
       const database = await ownDatabase({ empty: true });
       const folder = database.variables['DATA_DIR'] ?? '';
@@ -160,7 +160,7 @@ describe.runIf(embedded)('a process that makes an embedded database', () => {
   );
 
   it(
-    'takes nothing away that it did not put there',
+    'deletes no file that it did not create',
     async () => {
       const database = await ownDatabase({ empty: true });
       const folder = join(database.variables['DATA_DIR'] ?? '', 'postgres');

@@ -8,10 +8,10 @@ import { getPicture, uploadPictures } from '../support/pictures.js';
 import { post, SEED } from '../support/seed.js';
 import { API_SECRET, CLOUD, NO_PRESSURE, startService, type Service } from '../support/service.js';
 
-/** What runs and waits at once (src/renderer/renderer.module.ts), and those for whom there is no room. */
+/** Running and waiting renders (src/renderer/renderer.module.ts), and those beyond the limit. */
 const ROOM = availableParallelism() + 100;
 const CLIENTS = ROOM + 60;
-/** Some find a place that has become free meanwhile. */
+/** Some get a place that has become free meanwhile. */
 const REFUSED = 20;
 /** Milliseconds. */
 const PATIENCE = 10_000;
@@ -27,7 +27,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-/** A signed URL of its own, so that nothing of it is rendered yet. */
+/** A unique signed URL, so that none of it is rendered yet. */
 function urlOf(chain: string): string {
   return cloudinary
     .url(SEED.publicId, {
@@ -44,7 +44,7 @@ function urlOf(chain: string): string {
     .replace('https://res.cloudinary.com', service.url);
 }
 
-/** What a client has seen when it is answered, or has left. */
+/** A client that has got its response, or has disconnected. */
 interface Seen {
   readonly status: number | 'left';
   readonly retryAfter?: string | undefined;
@@ -71,12 +71,12 @@ function sendRequest(url: string): { readonly seen: Promise<Seen>; readonly leav
   };
 }
 
-describe('more pictures than can be rendered at once', () => {
-  it('are refused with 503 and when to come again; those who leave make room, and the service lives', async () => {
+describe('more renders than the limit', () => {
+  it('get 503 with Retry-After; disconnected clients free their places, and the service survives', async () => {
     const clients = Array.from({ length: CLIENTS }, (_, index) =>
       sendRequest(urlOf(`c_scale,w_${1400 + index}/e_blur:900/e_sharpen`)),
     );
-    // The refusals come at once; the others would take minutes.
+    // The refusals return at once; the other renders would take minutes.
     const refused: Seen[] = [];
     await new Promise<void>((resolve) => {
       for (const { seen } of clients) {
@@ -98,7 +98,7 @@ describe('more pictures than can be rendered at once', () => {
     expect(count('left')).toBeGreaterThan(CLIENTS / 2);
     expect(count('left') + count(503) + count(200)).toBe(CLIENTS);
 
-    // Were a hundred renders still waiting, this one would be refused for half a minute, or come after them.
+    // If a hundred renders were still waiting, this one would be refused for half a minute, or wait behind them.
     const start = performance.now();
     let response = await getPicture(urlOf('c_fit,w_40'));
     while (response.status === 503 && performance.now() - start < PATIENCE) {
@@ -112,17 +112,18 @@ describe('more pictures than can be rendered at once', () => {
 });
 
 describe('an overloaded process', () => {
-  it('refuses with 503 and Retry-After, says it lives, and serves again when it has caught up', async () => {
+  it('returns 503 with Retry-After, stays live, and serves again when the load is over', async () => {
     const service = await startService({}, undefined, {
       pressure: { ...NO_PRESSURE, maxEventLoopDelay: 400, sampleInterval: 500 },
     });
     onTestFinished(() => service.close());
-    const sendRequest = (): Promise<HttpResponse> => service.get('/images/00000000-0000-4000-8000-000000000000');
+    const sendRequest = (): Promise<HttpResponse> =>
+      service.get('/images/00000000-0000-4000-8000-000000000000');
     const settled = { timeout: 30_000 };
     await expect.poll(async () => (await sendRequest()).status, settled).toBe(401);
     let refused: HttpResponse;
     do {
-      // The loop is held for longer than a sample, as by too much work.
+      // The event loop is blocked for longer than a sample, as by too much work.
       const until = performance.now() + 3_000;
       while (performance.now() < until);
       refused = await sendRequest();
@@ -133,7 +134,7 @@ describe('an overloaded process', () => {
     await expect.poll(async () => (await sendRequest()).status, settled).toBe(401);
   });
 
-  it('is one whose memory is over its bound, too', async () => {
+  it('is also one whose memory exceeds its limit', async () => {
     const service = await startService({}, undefined, {
       pressure: { ...NO_PRESSURE, maxRssBytes: 1_000_000, sampleInterval: 50 },
     });

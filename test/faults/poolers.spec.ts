@@ -15,7 +15,7 @@ import type { TestDatabase } from '../support/test-database.js';
 import { waitUntil } from '../support/wait-until.js';
 
 const pgbouncer = inject('database').kind === 'postgres' ? findPgbouncer() : null;
-/** Milliseconds within which every replica refuses what was ended, and some for a busy machine. */
+/** Milliseconds within which every replica refuses a revoked token, with a margin for a busy machine. */
 const BOUND = 2_000 + 3_000;
 /** Connections of a pool. */
 const POOL_SIZE = 10;
@@ -23,7 +23,7 @@ const POOL_SIZE = 10;
 interface Pooled {
   readonly database: TestDatabase;
   readonly pooler: Pgbouncer;
-  /** The variable that leads through the pooler. */
+  /** The variable whose connection goes through the pooler. */
   readonly variables: { readonly DATABASE_URL: string };
 }
 
@@ -55,7 +55,7 @@ function ownTenant(service: Service): Promise<Tenant> {
   return createTenant(service, { publicId: `image_${name}`, overlayPublicId: `layer_${name}` });
 }
 
-/** Ends a tenant's token at one service. @returns milliseconds until all of them refuse it. */
+/** Invalidates a tenant's token at one service. @returns milliseconds until all of them refuse it. */
 async function invalidateEverywhere(
   services: readonly Service[],
   [, invalidate]: (typeof INVALIDATIONS)[number],
@@ -65,7 +65,7 @@ async function invalidateEverywhere(
   const tenant = await ownTenant(first);
   const statuses = (): Promise<number[]> =>
     Promise.all(services.map(async (each) => (await each.get(tenant.path(INVALIDATED_CLAIMS))).status));
-  // The second response of each is from memory.
+  // The second response of each is cached.
   for (let turn = 0; turn < 2; turn += 1) expect(await statuses()).toStrictEqual(services.map(() => 302));
   expect((await invalidate(first, tenant)).status).toBeLessThan(300);
   const ended = performance.now();
@@ -80,7 +80,7 @@ describe.runIf(pgbouncer !== null)('behind PgBouncer in session mode', () => {
       'the parameters of the startup packet ignored',
       ['ignore_startup_parameters = extra_float_digits,statement_timeout'],
     ],
-  ])('with %s, every connection of the pool has the timeout of statements', async ([, settings]) => {
+  ])('with %s, every connection of the pool has the statement timeout', async ([, settings]) => {
     const { database, variables } = await startPooled('session', settings);
     const service = await ownService(database, variables);
     const dataSource = service.app.get(DataSource);
@@ -96,7 +96,7 @@ describe.runIf(pgbouncer !== null)('behind PgBouncer in session mode', () => {
   });
 
   it.for(INVALIDATIONS.slice(0, 1))(
-    'the change feed is live, and all see %s ended within the bound',
+    'the change feed is connected, and all refuse %s within the bound',
     async (invalidation) => {
       const { database, variables } = await startPooled('session');
       const services = [await ownService(database), await ownService(database, variables)];
@@ -107,7 +107,7 @@ describe.runIf(pgbouncer !== null)('behind PgBouncer in session mode', () => {
 });
 
 describe.runIf(pgbouncer !== null)('behind PgBouncer in transaction mode', () => {
-  // With one session, what a client sends comes back to it although it does not have the session to itself.
+  // With one session, a client's notifications return to it although it shares the session.
   const oneSession = ['default_pool_size = 1'];
   const cases = [
     ...INVALIDATIONS.map((invalidation) => ['its defaults', invalidation[0], [], invalidation] as const),
@@ -117,7 +117,7 @@ describe.runIf(pgbouncer !== null)('behind PgBouncer in transaction mode', () =>
   ];
 
   it.for(cases)(
-    'with %s, all see %s ended within the bound',
+    'with %s, all refuse %s within the bound',
     async ([name, what, settings, invalidation], { annotate }) => {
       const { database, variables } = await startPooled('transaction', settings);
       const direct = await ownService(database);
@@ -132,7 +132,7 @@ describe.runIf(pgbouncer !== null)('behind PgBouncer in transaction mode', () =>
     },
   );
 
-  it('the log names the pooler once, and the metrics show the feed as lost', async () => {
+  it('the log names the pooler once, and the metrics show the feed as disconnected', async () => {
     const { database, pooler, variables } = await startPooled('transaction');
     const service = await ownProcess({
       ...TEST_VARIABLES,
@@ -143,7 +143,7 @@ describe.runIf(pgbouncer !== null)('behind PgBouncer in transaction mode', () =>
     const silence = async (): Promise<number> =>
       sumOf(await readMetrics(service.port), 'pixseal_feed_silence_seconds');
     expect(sumOf(await readMetrics(service.port), 'pixseal_feed_live')).toBe(0);
-    // It is tried again meanwhile.
+    // It reconnects meanwhile.
     await waitUntil(
       'the feed is silent for longer than two tries',
       async () => (await silence()) > 11,
@@ -162,7 +162,7 @@ describe.runIf(pgbouncer !== null)('behind PgBouncer in transaction mode', () =>
     ]);
   });
 
-  it('a feed that was live is lost when the pooler changes to it, and live again when it changes back', async () => {
+  it('a connected feed is disconnected when the pooler changes to it, and connected again when it changes back', async () => {
     const { database, pooler, variables } = await startPooled('session', ['default_pool_size = 40']);
     const service = await ownService(database, variables);
     const feed = feedOf(service);
@@ -173,9 +173,9 @@ describe.runIf(pgbouncer !== null)('behind PgBouncer in transaction mode', () =>
     await waitUntil('the feed is live', () => Promise.resolve(feed.isLive), 15_000);
   });
 
-  it('processes that migrate at once make one schema', async () => {
+  it('processes that migrate at once create one schema', async () => {
     const { database, variables } = await startPooled('transaction', [], { empty: true });
-    // A service beside them leaves its timeout in the sessions that all share.
+    // A service beside them leaves its timeout in the shared sessions.
     const operator = await ownClient({ ...database, variables });
     await operator.query('SET statement_timeout = 1');
     const migrators = [1, 2, 3, 4].map(() =>
@@ -194,7 +194,7 @@ describe.runIf(pgbouncer !== null)('behind PgBouncer in transaction mode', () =>
 });
 
 describe.runIf(pgbouncer !== null)('behind PgBouncer in statement mode', () => {
-  it('the service does not start, and says why', async () => {
+  it('the service does not start, and reports why', async () => {
     const { database, variables } = await startPooled('statement');
     const service = spawnBuilt('server/main.js', { ...TEST_VARIABLES, ...database.variables, ...variables });
     expect(await service.exited).toMatchObject({

@@ -21,8 +21,8 @@ async function startReplica(variables: Readonly<Record<string, string>>): Promis
   return service;
 }
 
-describe.runIf(redis !== null)('limits in Redis', () => {
-  it('are one for all replicas, and in memory when Redis is gone: no redirect fails for it', async () => {
+describe.runIf(redis !== null)('rate limits in Redis', () => {
+  it('are shared by all replicas, and in memory while Redis is unavailable: no redirect fails for it', async () => {
     const server = await startRedis(redis ?? '');
     onTestFinished(() => server.stop());
     const variables = { REDIS_URL: server.url, RATE_LIMIT_ISSUER: '6' };
@@ -33,7 +33,7 @@ describe.runIf(redis !== null)('limits in Redis', () => {
       const [mine, others] = [await createTenant(service, rows), await createTenant(other, rows)];
       return (index) => (index % 2 === 0 ? service.image(mine.path()) : other.image(others.path()));
     };
-    // Redis is asked from the moment it is connected; on a machine that is too busy, it may be late for an answer.
+    // Redis is used as soon as it is connected; on a busy machine its response may be late.
     for (let turn = 0; ; turn += 1) {
       const responses = await statuses(8, await request(turn));
       if (turn < 10 && responses.join() !== [...repeat(302, 6), 429, 429].join()) continue;

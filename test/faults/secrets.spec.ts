@@ -39,7 +39,7 @@ function createTenantOf(): Promise<Tenant> {
 const query = <T>(text: string, parameters: unknown[] = []): Promise<T> =>
   service.app.get(DataSource).query(text, parameters);
 
-/** What an issuer's tokens are answered, asked anew. A restart forgets who holds what, so it approves nothing. */
+/** The responses to an issuer's tokens, uncached. The rows are not recorded after a restart, so no Location is checked. */
 async function statusOf(tenant: Tenant, path = tenant.path()): Promise<number> {
   return (await service.get(path)).status;
 }
@@ -56,7 +56,7 @@ function flipLastBit({ keyId }: Tenant): Promise<unknown> {
 describe('a stored secret', () => {
   const UNAVAILABLE = { status: 503, code: 'issuer_unavailable' };
 
-  it('with a flipped bit closes its key alone', async () => {
+  it('with a flipped bit disables only its key', async () => {
     const [tenant, other] = [await createTenantOf(), await createTenantOf()];
     const second = await post<{ id: string; secret: string }>(
       service,
@@ -69,10 +69,10 @@ describe('a stored secret', () => {
     expect(response.json()).toMatchObject(UNAVAILABLE);
     expect(response.headers['retry-after']).toBe('60');
     expect((await service.image(other.path())).status).toBe(302);
-    // The issuer's other key still opens its own tokens.
+    // The issuer's other key still verifies its own tokens.
     const token = signWith(second.secret, { iss: tenant.issuerId });
     expect((await service.image(`/images/${tenant.imageId}?token=${token}`)).status).toBe(302);
-    // Nobody can tell a forged token from a good one of the closed key.
+    // A forged token cannot be distinguished from a valid one of the disabled key.
     const forged = signWith('x'.repeat(32), { iss: tenant.issuerId });
     expect(await statusOf(tenant, `/images/${tenant.imageId}?token=${forged}`)).toBe(503);
     expect((await service.get('/health/ready')).status).toBe(200);
@@ -84,7 +84,7 @@ describe('a stored secret', () => {
     expect(await statusOf(tenant)).toBe(401);
   });
 
-  it('moved to another row does not open there', async () => {
+  it('moved to another row cannot be decrypted there', async () => {
     const [tenant, thief] = [await createTenantOf(), await createTenantOf()];
     await query(
       'UPDATE issuer_keys SET secret = (SELECT secret FROM issuer_keys WHERE id = $1) WHERE id = $2',
@@ -96,7 +96,7 @@ describe('a stored secret', () => {
     expect((await service.image(tenant.path())).status).toBe(302);
   });
 
-  it('is in no table in clear', async () => {
+  it('is in no table in clear text', async () => {
     const tenant = await createTenantOf();
     const rows = await query<object[]>('SELECT * FROM issuer_keys');
     const dump = Buffer.from(JSON.stringify(rows, (_, value: unknown) => value)).toString();
@@ -110,7 +110,7 @@ describe('a stored secret', () => {
 });
 
 describe('a start', () => {
-  it('is refused under a SECRETS_KEY that lacks a key, naming variable and row and no value', async () => {
+  it('is refused with a SECRETS_KEY that lacks a key, naming variable and row and no value', async () => {
     const tenant = await createTenantOf();
     await service.close();
     const refused = await start(UNKNOWN).then(
@@ -127,7 +127,7 @@ describe('a start', () => {
   it.each([
     ['wrong', UNKNOWN],
     ['missing', ''],
-  ])('of the process ends with 1 under a %s SECRETS_KEY', async (_, secretsKey) => {
+  ])('of the process exits with 1 with a %s SECRETS_KEY', async (_, secretsKey) => {
     const tenant = await createTenantOf();
     await service.close();
     const variables = { ...TEST_VARIABLES, ...database.variables, SECRETS_KEY: secretsKey };
@@ -139,7 +139,7 @@ describe('a start', () => {
     expect(await statusOf(tenant)).toBe(302);
   });
 
-  it('is refused when all that is stored under a key was altered', async () => {
+  it('is refused if everything encrypted with a key was altered', async () => {
     await flipLastBit(await createTenantOf());
     await flipLastBit(await createTenantOf());
     await service.close();

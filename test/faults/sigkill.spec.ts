@@ -6,7 +6,7 @@ import { requestAdmin, ownDatabase } from '../support/owned.js';
 import { ownProcess, startServiceProcess, type ServiceProcess } from '../support/service-process.js';
 import { TEST_VARIABLES } from '../support/service.js';
 
-/** Fewer where each start has to bring the database up as well. */
+/** Fewer if each start has to start the database as well. */
 const KILLS = inject('database').kind === 'embedded' ? 8 : 20;
 
 describe('SIGKILL during admin writes', () => {
@@ -20,8 +20,9 @@ describe('SIGKILL during admin writes', () => {
       const service = await startServiceProcess({ ...TEST_VARIABLES, ...variables });
       try {
         if (round === 0) {
-          issuer = ((await requestAdmin(service, 'POST', '/issuers', { name: 'Hit' })).json() as { id: string })
-            .id;
+          issuer = (
+            (await requestAdmin(service, 'POST', '/issuers', { name: 'Hit' })).json() as { id: string }
+          ).id;
         }
         await expectAll(service, issuer, acknowledged);
         await writeUntilKilled(service, issuer, round, acknowledged);
@@ -60,7 +61,7 @@ describe('SIGKILL during admin writes', () => {
     }
   }
 
-  /** Writers at once; the process is killed after a few answers, with writes under way. */
+  /** Concurrent writers; the process is killed after a few responses, with writes in progress. */
   async function writeUntilKilled(
     service: ServiceProcess,
     issuer: string,
@@ -72,9 +73,10 @@ describe('SIGKILL during admin writes', () => {
       Array.from({ length: 4 }, async (_, writer) => {
         for (let count = 0; ; count++) {
           const public_id = `round_${round}_${writer}_${count}`;
-          const response = await requestAdmin(service, 'POST', '/overlays', { issuer_id: issuer, public_id }).catch(
-            () => null,
-          );
+          const response = await requestAdmin(service, 'POST', '/overlays', {
+            issuer_id: issuer,
+            public_id,
+          }).catch(() => null);
           if (response === null) return;
           if (response.status !== 201) throw new Error(`${response.status} ${response.text}`);
           acknowledged.set((response.json() as { id: string }).id, public_id);

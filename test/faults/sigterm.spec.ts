@@ -12,7 +12,7 @@ import { TEST_VARIABLES } from '../support/service.js';
 const LOAD_TIMEOUT = { timeout: 30_000 };
 
 describe('SIGTERM', () => {
-  it('finishes the request in flight, takes no other, and ends with 0', async () => {
+  it('finishes the request in flight, accepts no other, and exits with 0', async () => {
     const { variables } = await ownDatabase();
     const service = await ownProcess({ ...TEST_VARIABLES, ...variables });
     const body = JSON.stringify({ deliveries: [{ image_id: 'x', token: 'a.b.c' }] });
@@ -24,7 +24,7 @@ describe('SIGTERM', () => {
       `POST /deliveries HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`,
     );
     socket.write(body.slice(0, 5));
-    // The head has arrived once a later request on another connection is answered.
+    // The head has arrived once a later request on another connection has its response.
     await request({ port: service.port, path: '/health/live' });
     await new Promise((resolve) => setTimeout(resolve, 200));
 
@@ -49,14 +49,14 @@ describe('SIGTERM', () => {
   });
 
   it.each(['SIGTERM', 'SIGINT'] as const)(
-    '%s ends an idle service, with connections kept alive',
+    '%s stops an idle service, with connections kept alive',
     async (signal) => {
       const { variables } = await ownDatabase();
       const service = await ownProcess({ ...TEST_VARIABLES, ...variables });
       const idle = connect(service.port, '127.0.0.1');
       idle.on('error', () => undefined);
       await new Promise((resolve) => idle.once('connect', resolve));
-      // One connection that was never used, and one that is kept alive after its answer.
+      // One connection that was never used, and one that is kept alive after its response.
       await fetch(`${service.url}/health/ready`);
       service.kill(signal);
       expect(await service.exited).toMatchObject({ code: 0, signal: null, stderr: '' });
@@ -65,8 +65,8 @@ describe('SIGTERM', () => {
   );
 });
 
-describe('SIGTERM with a request that never comes to its end', () => {
-  it('ends all the same', async () => {
+describe('SIGTERM with a request that never completes', () => {
+  it('stops the service all the same', async () => {
     const { variables } = await ownDatabase();
     const service = await ownProcess({ ...TEST_VARIABLES, ...variables });
     const socket = connect(service.port, '127.0.0.1');
@@ -82,7 +82,7 @@ describe('SIGTERM with a request that never comes to its end', () => {
 });
 
 describe('SIGTERM under load', () => {
-  it('fails no request, tells balancers first, and ends within 10 s', async ({ annotate }) => {
+  it('fails no request, turns unready first, and exits within 10 s', async ({ annotate }) => {
     const service = await ownProcess({
       ...TEST_VARIABLES,
       ...(await ownDatabase()).variables,
@@ -92,7 +92,7 @@ describe('SIGTERM under load', () => {
     const clients = startLoad(service.port, path);
     await expect.poll(clients.count, LOAD_TIMEOUT).toBeGreaterThan(100);
 
-    // A request that is under way when the process is told to end, and goes on after its port is closed.
+    // A request that is in progress when the process receives the signal, and continues after its port is closed.
     const body = JSON.stringify({ deliveries: [{ image_id: 'x', token: 'a.b.c' }] });
     const slow = connect(service.port, '127.0.0.1');
     let received = '';
@@ -128,7 +128,7 @@ describe('SIGTERM under load', () => {
 describe.runIf(inject('database').kind === 'postgres')(
   'three replicas behind a balancer, on one Postgres',
   () => {
-    it('serve what any of them was told, and lose no request when one ends under load', async () => {
+    it('serve each other’s writes, and fail no request when one stops under load', async () => {
       const { variables } = await ownDatabase();
       const replicas = await Promise.all(
         [1, 2, 3].map(() => ownProcess({ ...TEST_VARIABLES, ...variables, DRAIN_SECONDS: '1' })),

@@ -14,7 +14,7 @@ describe('500 half-open requests', () => {
     'POST /deliveries HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{',
   ];
 
-  it('are closed by the timeouts, and nobody else waits for them', async ({ annotate }) => {
+  it('are closed by the timeouts, and no other client waits for them', async ({ annotate }) => {
     const { http, ...rest } = REQUEST_LIMITS;
     const service = await startService({}, undefined, {
       pressure: NO_PRESSURE,
@@ -45,7 +45,7 @@ describe('500 half-open requests', () => {
     onTestFinished(() => {
       for (const socket of sockets) socket.destroy();
     });
-    // As slowloris does: a byte now and then, so that no connection is ever idle.
+    // As slowloris does: a byte at intervals, so that no connection is ever idle.
     const trickle = setInterval(() => {
       for (const [index, socket] of sockets.entries()) {
         if (index % PARTS.length >= 2 && socket.writable) socket.write('a');
@@ -70,7 +70,7 @@ describe('500 half-open requests', () => {
     );
   });
 
-  it('have ten and thirty seconds in production, looked at every second', () => {
+  it('time out after ten and thirty seconds in production, checked every second', () => {
     expect(REQUEST_LIMITS).toMatchObject({
       requestTimeout: 30_000,
       http: { headersTimeout: 10_000, connectionsCheckingInterval: 1_000 },

@@ -5,12 +5,12 @@ import { startService } from '../support/service.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { waitUntil } from '../support/wait-until.js';
 
-/** Milliseconds: more than the write and the rollback behind it may take together. */
+/** Milliseconds: more than the write and the rollback after it may take together. */
 const LATE = 11_000;
 
-// The embedded database answers in the process.
+// The embedded database runs in the process.
 it.runIf(inject('database').kind === 'postgres')(
-  'a write whose answer comes too late is not committed by whoever writes next',
+  'a write whose result arrives too late is not committed by the next writer',
   async () => {
     const database = await ownDatabase();
     const url = database.variables['DATABASE_URL'] ?? '';
@@ -38,7 +38,7 @@ it.runIf(inject('database').kind === 'postgres')(
     await operator.query('LOCK TABLE issuers IN EXCLUSIVE MODE');
     const unanswered = create('unanswered');
     await waitUntil('the write is held up', isHeld);
-    // It is carried out, and only its answer is late.
+    // It is executed, and only its result is late.
     proxy.slow(LATE);
     await operator.query('ROLLBACK');
     expect(await unanswered).toBe(503);

@@ -11,13 +11,13 @@ import { TcpProxy } from '../support/tcp-proxy.js';
 
 /** Clients that request without a pause. */
 const CLIENTS = 400;
-/** Milliseconds that each byte takes to the database and back: a query of its own for each id would fill the pool. */
+/** Milliseconds of latency in each direction: a separate query for each id would fill the pool. */
 const LATENCY = 25;
 const UNCACHED = 40;
 
 // The embedded database has one connection, and no network.
 describe.runIf(inject('database').kind === 'postgres')('a flood of unknown ids without a token', () => {
-  it('takes no connection from cold look-ups of good tokens, and gets one response for all ids', async ({
+  it('takes no connection from uncached look-ups of valid tokens, and gets one response for all ids', async ({
     annotate,
   }) => {
     const database = await ownDatabase();
@@ -54,7 +54,7 @@ describe.runIf(inject('database').kind === 'postgres')('a flood of unknown ids w
     const flood = Array.from({ length: CLIENTS }, async () => {
       while (flooding) flooded.push(comparable(await get(`/images/${randomUUID()}`)));
     });
-    // The flood is on.
+    // The flood is running.
     await sleep(1_000);
     const token = image.seal();
     const statuses: number[] = [];

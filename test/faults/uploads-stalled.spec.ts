@@ -13,7 +13,7 @@ const UPLOADS = 3;
 
 // The embedded database has no network that could be lost.
 describe.runIf(inject('database').kind === 'postgres')('uploads beside a database that is silent', () => {
-  it('are answered 503, and every connection of the pool is free again', async () => {
+  it('get 503, and every connection of the pool is free again', async () => {
     const api = await startUploadApi({ cloudName: CLOUD, apiKey: '123456789012345', apiSecret: API_SECRET });
     onTestFinished(() => api.close());
     const database = await ownDatabase();
@@ -32,7 +32,7 @@ describe.runIf(inject('database').kind === 'postgres')('uploads beside a databas
     const connections = async (state: string): Promise<number> =>
       sumOf(await readMetrics(service.port), 'pixseal_database_pool_connections', { state });
 
-    // Connections that an upload takes before it finds out that nobody answers.
+    // Connections that an upload takes before it finds out that the server does not respond.
     await Promise.all(Array.from({ length: 30 }, () => service.admin('GET', '/issuers')));
     expect(await connections('idle')).toBeGreaterThanOrEqual(UPLOADS);
     proxy.lose();

@@ -14,7 +14,7 @@ describe.runIf(inject('database').kind === 'postgres')('pixseal serve --workers'
   const workersOf = ({ pid }: ServiceProcess): number[] =>
     readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
 
-  it('serves one port from several processes, starts a killed one again, and drains them all', async () => {
+  it('serves one port from several processes, restarts a killed one, and drains them all', async () => {
     const service = await ownProcess(
       { ...TEST_VARIABLES, ...(await ownDatabase()).variables, LOG_LEVEL: 'info', DRAIN_SECONDS: '1' },
       [CLI, 'serve', '--workers', '3'],

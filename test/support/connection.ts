@@ -21,7 +21,11 @@ const TIMEOUT_SCALE = 10_000;
  * Writes to a connection of its own and reads until the server closes it.
  * @returns all bytes that came, each as a character.
  */
-export function converse(port: number, pieces: readonly Piece[], timeoutScale = TIMEOUT_SCALE): Promise<string> {
+export function converse(
+  port: number,
+  pieces: readonly Piece[],
+  timeoutScale = TIMEOUT_SCALE,
+): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1', () => {
       void (async () => {

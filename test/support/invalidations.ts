@@ -2,7 +2,10 @@ import type { HttpResponse } from './http.js';
 import type { Tenant } from './seed.js';
 import type { Service } from './service.js';
 
-type Invalidation = readonly [name: string, invalidate: (service: Service, tenant: Tenant) => Promise<HttpResponse>];
+type Invalidation = readonly [
+  name: string,
+  invalidate: (service: Service, tenant: Tenant) => Promise<HttpResponse>,
+];
 
 /** The claims of a token that every one of `ENDINGS` ends. */
 export const INVALIDATED_CLAIMS = { jti: 'one', session_id: 'one' } as const;

@@ -66,7 +66,11 @@ export interface AllowedLocation {
 }
 
 /** The chain before a token's steps, unless the issuer's policy has another one. */
-export const DEFAULT_BASE_CHAIN: readonly string[] = ['c_fit,h_1920,w_1920', 'fl_attachment', 'dpr_auto,q_auto,f_auto'];
+export const DEFAULT_BASE_CHAIN: readonly string[] = [
+  'c_fit,h_1920,w_1920',
+  'fl_attachment',
+  'dpr_auto,q_auto,f_auto',
+];
 
 /** The parts of a delivery URL before it is signed. */
 export interface UrlParts {
@@ -100,15 +104,7 @@ export function signWithSdk(
 
 /** The central check (threats.md). @throws if the Location shows an asset that does not belong to the issuer. */
 export function assertLocation(location: string, allowed: AllowedLocation): ParsedLocation {
-  const {
-    layers,
-    images,
-    steps,
-    prefix,
-    signature = 'sha1',
-    authTokenKey,
-    apiSecret = API_SECRET,
-  } = allowed;
+  const { layers, images, steps, prefix, signature = 'sha1', authTokenKey, apiSecret = API_SECRET } = allowed;
   const parsed = parseLocation(location);
   const { cloud, components, publicId, deliveryType, version, format, expiresAt } = parsed;
   const fault = (reason: string): Error => new Error(`${reason}: ${location}`);
@@ -123,7 +119,10 @@ export function assertLocation(location: string, allowed: AllowedLocation): Pars
       if (!known) throw fault(`another asset: ${target}`);
     }
   }
-  if (steps !== undefined && components.filter((component) => !DEFAULT_BASE_CHAIN.includes(component)).length !== steps) {
+  if (
+    steps !== undefined &&
+    components.filter((component) => !DEFAULT_BASE_CHAIN.includes(component)).length !== steps
+  ) {
     throw fault(`not ${steps} steps`);
   }
   if ((authTokenKey === undefined) !== (expiresAt === null)) throw fault('signed by another method');

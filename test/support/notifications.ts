@@ -32,7 +32,11 @@ export function uploaded(publicId: string, at: number, members: Notification = {
 }
 
 /** Assets were deleted. */
-export function deleted(publicIds: string | readonly string[], at: number, members: Notification = {}): Notification {
+export function deleted(
+  publicIds: string | readonly string[],
+  at: number,
+  members: Notification = {},
+): Notification {
   return {
     notification_type: 'delete',
     resources: [publicIds].flat().map((publicId) => ({

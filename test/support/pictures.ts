@@ -13,7 +13,11 @@ export interface ImageResponse {
 /** Gets a picture over HTTP; follows nothing. */
 export async function getPicture(url: string, headers: Record<string, string> = {}): Promise<ImageResponse> {
   const response = await fetch(url, { headers, redirect: 'manual' });
-  return { status: response.status, headers: response.headers, body: Buffer.from(await response.arrayBuffer()) };
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: Buffer.from(await response.arrayBuffer()),
+  };
 }
 
 export const photo = once(drawPhoto);
@@ -72,6 +76,7 @@ async function upload(
     body: form,
   });
   const body = (await response.json()) as { id: string };
-  if (response.status !== 201) throw new Error(`the upload answered ${response.status} ${JSON.stringify(body)}`);
+  if (response.status !== 201)
+    throw new Error(`the upload answered ${response.status} ${JSON.stringify(body)}`);
   return body.id;
 }

@@ -60,7 +60,12 @@ export interface Service {
   /** The rows that the admin API has created so far. */
   readonly model: ReferenceModel;
   /** A request of the admin API. */
-  admin(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<HttpResponse>;
+  admin(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<HttpResponse>;
   get(path: string, headers?: Record<string, string>): Promise<HttpResponse>;
   /** Requests an image. @throws if the Location is not allowed: the central check (threats.md). */
   image(path: string, options?: RequestOptions): Promise<ImageResponse>;

@@ -317,7 +317,9 @@ export class AdminModel extends ReferenceModel {
   }
 
   private findImage(id: string): ModelImage | ExpectedResponse {
-    const missing = this.deletedImages.has(id) ? problem(410, 'image_deleted') : problem(404, 'image_not_found');
+    const missing = this.deletedImages.has(id)
+      ? problem(410, 'image_deleted')
+      : problem(404, 'image_not_found');
     return this.images.get(id) ?? missing;
   }
 

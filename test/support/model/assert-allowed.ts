@@ -47,7 +47,10 @@ export function assertAllowed(
     throw fault('an image of another issuer');
   }
   const notBefores = [issuer.not_before, model.findRegistered(imageId)?.not_before ?? null];
-  if (claims !== null && (model.isRevoked(claims) || notBefores.some((each) => isIssuedBefore(claims, each)))) {
+  if (
+    claims !== null &&
+    (model.isRevoked(claims) || notBefores.some((each) => isIssuedBefore(claims, each)))
+  ) {
     throw fault('revoked');
   }
   const parsed = assertLocation(location, {
@@ -88,8 +91,7 @@ function readSignedClaims(model: ReferenceModel, token: string): Claims | undefi
       .keysOf(String(claims['iss']))
       .some(({ secret }) =>
         ['sha256', 'sha384', 'sha512'].some(
-          (hash) =>
-            createHmac(hash, secret).update(`${header}.${payload}`).digest('base64url') === signature,
+          (hash) => createHmac(hash, secret).update(`${header}.${payload}`).digest('base64url') === signature,
         ),
       );
     return isSigned ? claims : undefined;

@@ -371,7 +371,12 @@ function chooseRequest(model: AdminModel, { image, width, token }: RequestInput)
   const imageId = chooseImage(model, issuerId, image);
   const other = chooseKey(model, issuerId, token.key + 1);
   const kid = { none: undefined, own: key?.id, other: other?.id }[token.kid];
-  const bound = { claim: imageId, 'claim and name': imageId, list: [UNKNOWN_ID, imageId], others: [UNKNOWN_ID] };
+  const bound = {
+    claim: imageId,
+    'claim and name': imageId,
+    list: [UNKNOWN_ID, imageId],
+    others: [UNKNOWN_ID],
+  };
   const { exp, iat, jti, session_id, steps, sharinpix } = token;
   return {
     pathId: token.binding.endsWith('name') ? 'photo.jpg' : imageId,
@@ -424,7 +429,8 @@ function checkResponse(response: HttpResponse, { status, code, body }: ExpectedR
   const got = { status: response.status, code: (read as { code?: string } | undefined)?.code };
   expect(got).toStrictEqual({ status, code });
   // A new revocation's id is the service's to choose.
-  if (body !== undefined) expect(withoutVolatile(read)).toStrictEqual({ id: (read as { id: string }).id, ...body });
+  if (body !== undefined)
+    expect(withoutVolatile(read)).toStrictEqual({ id: (read as { id: string }).id, ...body });
 }
 
 /** Carries a request out over HTTP and compares the answer with the model's. */
@@ -548,7 +554,8 @@ const race = command(
     await sendAndCheck(real, plan(model));
     const after = predict(model, request);
     const either = [before, after].map((prediction) => redirectOf(real, prediction));
-    for (const response of await Promise.all(pending)) expect(either).toContainEqual(readRedirect(real, response));
+    for (const response of await Promise.all(pending))
+      expect(either).toContainEqual(readRedirect(real, response));
     expect(readRedirect(real, await real.send('GET', pathOf(request)))).toStrictEqual(either[1]);
   },
 );
