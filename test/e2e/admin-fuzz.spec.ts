@@ -132,7 +132,7 @@ const OF_CONSOLE = (
 
 /** Ids for paths, by the path segment before them; created when the list is empty. */
 const rows = new Map<string, string[]>();
-const makers: Readonly<Record<string, () => Promise<{ id: string }>>> = {
+const creators: Readonly<Record<string, () => Promise<{ id: string }>>> = {
   'admin-keys': () => post(service, '/admin-keys', { name: 'Fuzzed', scopes: ['read'] }),
   images: () => post(service, '/images', { issuer_id: tenant.issuerId, public_id: randomUUID(), version: 1 }),
   issuers: () => post(service, '/issuers', { name: 'Fuzzed' }),
@@ -156,9 +156,9 @@ async function rowOf(path: string, kind: string, index: number): Promise<string>
   const there = rows.get(kind) ?? [];
   rows.set(kind, there);
   while (there.length < 3) {
-    const made = await makers[kind]?.();
-    if (made === undefined) throw new Error(`Nobody makes ${kind}`);
-    there.push(made.id);
+    const created = await creators[kind]?.();
+    if (created === undefined) throw new Error(`No create for ${kind}`);
+    there.push(created.id);
   }
   return there[index % there.length] ?? '';
 }
@@ -548,7 +548,7 @@ it.each(
     const expected = received.get(String(status));
     if (status >= 400) {
       if (headers['content-type'] !== 'application/problem+json; charset=utf-8')
-        throw new Error(`no problem: ${summary}`);
+        throw new Error(`not a problem: ${summary}`);
       const { code } = response.json() as { readonly code: string };
       if (!(code in PROBLEMS)) throw new Error(`not in the table of problems: ${summary}`);
       if (!(expected?.codes ?? []).includes(code) && !OF_PATHS.includes(code))

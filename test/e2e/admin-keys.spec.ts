@@ -40,9 +40,9 @@ function expectForbidden(response: HttpResponse, detail: string): void {
 
 describe('an admin key', () => {
   it('is shown once, and stored as a digest', async () => {
-    const made = await service.admin('POST', '/admin-keys', { name: 'Deploy', scopes: ['write', 'read'] });
-    expect(made.status).toBe(201);
-    const { key, ...view } = made.json() as Body & { key: string; id: string; prefix: string };
+    const created = await service.admin('POST', '/admin-keys', { name: 'Deploy', scopes: ['write', 'read'] });
+    expect(created.status).toBe(201);
+    const { key, ...view } = created.json() as Body & { key: string; id: string; prefix: string };
     expect(key).toMatch(/^pxs_[a-z2-7]{8}_[\w-]{43}$/);
     expect(view).toStrictEqual({
       id: view.id,
@@ -102,12 +102,12 @@ describe('an admin key', () => {
 
   it('gets the same refusal for every fault', async () => {
     const { key, id } = await createAdminKey(service);
-    const { key: gone, id: deletedId } = await createAdminKey(service);
+    const { key: deleted, id: deletedId } = await createAdminKey(service);
     expect((await service.admin('DELETE', `/admin-keys/${deletedId}`)).status).toBe(204);
     const { key: ended } = await createAdminKey(service, { expires_at: soon(-1_000) });
     const [last = ''] = key.slice(-1);
     const wrong = [
-      gone,
+      deleted,
       ended,
       `${key.slice(0, -1)}${last === 'A' ? 'B' : 'A'}`,
       key.slice(0, -1),
@@ -206,14 +206,17 @@ describe('scopes', () => {
 
   it('cannot be granted by a key that lacks them', async () => {
     const writer = await createAdminKey(service, { scopes: ['write'] });
-    const make = (scopes: string[], more: object, headers: AdminKey['headers']): Promise<HttpResponse> =>
+    const create = (scopes: string[], more: object, headers: AdminKey['headers']): Promise<HttpResponse> =>
       service.admin('POST', '/admin-keys', { name: 'x', scopes, ...more }, headers);
-    expectForbidden(await make(['read'], {}, writer.headers), 'This needs an admin key with the scope read.');
     expectForbidden(
-      await make(['write', 'read'], {}, writer.headers),
+      await create(['read'], {}, writer.headers),
       'This needs an admin key with the scope read.',
     );
-    expect((await make(['write'], {}, writer.headers)).status).toBe(201);
+    expectForbidden(
+      await create(['write', 'read'], {}, writer.headers),
+      'This needs an admin key with the scope read.',
+    );
+    expect((await create(['write'], {}, writer.headers)).status).toBe(201);
 
     const end = soon(60_000);
     const ending = await createAdminKey(service, { expires_at: end });
@@ -347,7 +350,7 @@ describe('a key bound to an issuer', () => {
     for (const kind of ['images', 'overlays']) {
       const id = kind === 'images' ? neighbour.imageId : neighbour.overlayId;
       const form = new FormData();
-      form.set('file', new Blob(['not even a picture']), 'x.png');
+      form.set('file', new Blob(['not an image']), 'x.png');
       const response = await fetch(`${service.url}/admin/${kind}/${id}/original`, {
         method: 'PUT',
         headers: bound.headers,
@@ -367,14 +370,14 @@ describe('a key bound to an issuer', () => {
     expect((await request('DELETE', keys)).status).toBe(204);
     for (const kind of ['images', 'overlays']) {
       const version = kind === 'images' ? { version: 1 } : {};
-      const made = await request('POST', `/${kind}`, {
+      const created = await request('POST', `/${kind}`, {
         issuer_id: tenant.issuerId,
         public_id: `own_${kind}`,
         ...version,
       });
-      expect(made.status).toBe(201);
-      const { id } = made.json() as { id: string };
-      expect((await request('GET', `/${kind}/${id}`)).json()).toStrictEqual(made.json());
+      expect(created.status).toBe(201);
+      const { id } = created.json() as { id: string };
+      expect((await request('GET', `/${kind}/${id}`)).json()).toStrictEqual(created.json());
       expect((await request('PATCH', `/${kind}/${id}`, { public_id: `renamed_${kind}` })).status).toBe(200);
       expect((await request('DELETE', `/${kind}/${id}`)).status).toBe(204);
     }

@@ -160,7 +160,7 @@ describe('the admin key', () => {
     ['an empty Bearer', () => 'Bearer ', KEY_FORM],
     ['a bare Bearer', () => 'Bearer', KEY_FORM],
     ['wrong', () => `Bearer ${'x'.repeat(40)}`, KEY_INVALID],
-    ['the key and more', () => `Bearer ${ADMIN_KEY}x`, KEY_INVALID],
+    ['the key and more characters', () => `Bearer ${ADMIN_KEY}x`, KEY_INVALID],
     ['a part of the key', () => `Bearer ${ADMIN_KEY.slice(0, -1)}`, KEY_INVALID],
     ['two keys', () => `Bearer ${ADMIN_KEY}, ${ADMIN_KEY}`, KEY_FORM],
     ['in upper case', () => `Bearer ${ADMIN_KEY.toUpperCase()}`, KEY_INVALID],
@@ -238,8 +238,8 @@ function fill(path: string, owner: Tenant): string {
 
 describe('issuers', () => {
   it('are created with a key, whose secret is shown once', async () => {
-    const made = await service.admin('POST', '/issuers', { name: 'Acme' });
-    const body = await expectResponse(made, 201, {
+    const created = await service.admin('POST', '/issuers', { name: 'Acme' });
+    const body = await expectResponse(created, 201, {
       id: uuid,
       name: 'Acme',
       delivery_format: 'jpg',
@@ -272,8 +272,8 @@ describe('issuers', () => {
   it('accept an id and settings from the caller', async () => {
     const id = randomUUID();
     const body = { id: id.toUpperCase(), name: '写真 Ünï', delivery_format: 'webp', disabled: true };
-    const made = await service.admin('POST', '/issuers', body);
-    expect(made.json()).toMatchObject({ ...body, id });
+    const created = await service.admin('POST', '/issuers', body);
+    expect(created.json()).toMatchObject({ ...body, id });
     await expectResponse(service.admin('POST', '/issuers', { id, name: 'Another' }), 409, ID_TAKEN);
   });
 
@@ -389,8 +389,8 @@ describe('keys', () => {
       not_before: '2020-01-01T00:00:00Z',
       not_after: '2199-12-31T23:00:00-01:00',
     };
-    const made = await service.admin('POST', `${issuer}/keys`, body);
-    const key = await expectResponse(made, 201, {
+    const created = await service.admin('POST', `${issuer}/keys`, body);
+    const key = await expectResponse(created, 201, {
       id: uuid,
       algorithm: 'HS384',
       not_before: '2020-01-01T00:00:00.000Z',
@@ -567,8 +567,8 @@ describe.each(KINDS)('$kind', ({ kind, missing, needed, defaults, changed }) => 
 
   it('are created with defaults, read, changed and deleted', async () => {
     const public_id = `folder/${freshName()} 写真`;
-    const made = await create({ public_id });
-    const row = await expectResponse(made, 201, {
+    const created = await create({ public_id });
+    const row = await expectResponse(created, 201, {
       id: uuid,
       issuer_id: tenant.issuerId,
       public_id,
@@ -588,10 +588,10 @@ describe.each(KINDS)('$kind', ({ kind, missing, needed, defaults, changed }) => 
       new Date(String(row['updated_at'])).getTime(),
     );
     await expectResponse(service.admin('DELETE', one), 204, null);
-    const [status, gone] = kind === 'images' ? [410, IMAGE_DELETED] : [404, missing];
-    await expectResponse(service.admin('GET', one), status, gone);
-    await expectResponse(service.admin('PATCH', one, {}), status, gone);
-    await expectResponse(service.admin('DELETE', one), status, gone);
+    const [status, deleted] = kind === 'images' ? [410, IMAGE_DELETED] : [404, missing];
+    await expectResponse(service.admin('GET', one), status, deleted);
+    await expectResponse(service.admin('PATCH', one, {}), status, deleted);
+    await expectResponse(service.admin('DELETE', one), status, deleted);
     // A deleted row is on no list, and its issuer can register its public id again.
     await expectResponse(service.admin('GET', `${path}?public_id=${renamed}`), 200, {
       items: [],
@@ -602,8 +602,8 @@ describe.each(KINDS)('$kind', ({ kind, missing, needed, defaults, changed }) => 
 
   it('accept an id from the caller, which is then taken', async () => {
     const id = randomUUID();
-    const made = await create({ id: id.toUpperCase(), public_id: freshName() });
-    expect(made.json()).toMatchObject({ id });
+    const created = await create({ id: id.toUpperCase(), public_id: freshName() });
+    expect(created.json()).toMatchObject({ id });
     await expectResponse(create({ id, public_id: freshName() }), 409, ID_TAKEN);
   });
 
@@ -625,9 +625,9 @@ describe.each(KINDS)('$kind', ({ kind, missing, needed, defaults, changed }) => 
     'reserve their public id against other issuers’ %s of any type',
     async (other) => {
       const public_id = freshName();
-      const made = await create({ public_id, delivery_type: 'private' });
-      expect(made.status).toBe(201);
-      const taken = takenByRow((made.json() as { id: string }).id);
+      const created = await create({ public_id, delivery_type: 'private' });
+      expect(created.status).toBe(201);
+      const taken = takenByRow((created.json() as { id: string }).id);
       for (const delivery_type of ['private', 'upload', 'authenticated']) {
         const foreign = { issuer_id: neighbour.issuerId, public_id, delivery_type };
         const body = other === 'images' ? { ...foreign, version: 1 } : foreign;
@@ -815,8 +815,8 @@ describe.each(KINDS)('$kind', ({ kind, missing, needed, defaults, changed }) => 
   it('are listed in pages of a stable order, whatever is added meanwhile', async () => {
     const owner = await post<{ id: string }>(service, '/issuers', { name: 'Of many' });
     const add = async (id?: string): Promise<string> => {
-      const made = await create({ id, issuer_id: owner.id, public_id: freshName() });
-      return (made.json() as { id: string }).id;
+      const created = await create({ id, issuer_id: owner.id, public_id: freshName() });
+      return (created.json() as { id: string }).id;
     };
     const ids = await Promise.all(Array.from({ length: 12 }, () => add()));
     const list = async (query: string): Promise<{ ids: string[]; next: string | null }> => {
@@ -1036,11 +1036,11 @@ describe('concurrent changes', () => {
   it('to an issuer that is being deleted: its new key is 201 or 404', async () => {
     for (let round = 0; round < ROUNDS; round++) {
       const { id } = await post<{ id: string }>(service, '/issuers', { name: 'Going' });
-      const [gone, ...added] = await Promise.all([
+      const [deleted, ...added] = await Promise.all([
         service.admin('DELETE', `/issuers/${id}`),
         ...[1, 2, 3].map(() => service.admin('POST', `/issuers/${id}/keys`, {})),
       ]);
-      expect(gone.status).toBe(204);
+      expect(deleted.status).toBe(204);
       for (const response of added) {
         if (response.status !== 201) await expectResponse(response, 404, NO_ISSUER);
       }
@@ -1124,8 +1124,8 @@ describe('lists', () => {
       await service.admin('GET', '/issuers?__proto__=5&constructor=6'),
     ];
     expect(odd.json()).toStrictEqual(plain.json());
-    const made = await service.admin('POST', '/issuers', { name: 'x', constructor: { disabled: true } });
-    expect(made.json()).toMatchObject({ name: 'x', disabled: false });
+    const created = await service.admin('POST', '/issuers', { name: 'x', constructor: { disabled: true } });
+    expect(created.json()).toMatchObject({ name: 'x', disabled: false });
   });
 
   it('have 50 rows a page by default', async () => {

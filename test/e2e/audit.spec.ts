@@ -92,13 +92,13 @@ const entry = (action: string, row: string, issuer: string | null): object => ({
 
 describe('every write is recorded with its actor, operation, old row and new row', () => {
   it('of an issuer and its keys', async () => {
-    const made = await entriesOf(() => service.admin('POST', '/issuers', { name: 'Audited' }));
-    const { id, key } = made.response.json() as { id: string; key: { id: string } };
-    expect(made.entries.map(shape)).toStrictEqual([
+    const created = await entriesOf(() => service.admin('POST', '/issuers', { name: 'Audited' }));
+    const { id, key } = created.response.json() as { id: string; key: { id: string } };
+    expect(created.entries.map(shape)).toStrictEqual([
       entry('issuer.create', id, id),
       entry('issuer_key.create', key.id, id),
     ]);
-    expect(made.entries[0]?.after).toMatchObject({ id, name: 'Audited', disabled: false });
+    expect(created.entries[0]?.after).toMatchObject({ id, name: 'Audited', disabled: false });
 
     const changed = await entriesOf(() =>
       service.admin('PATCH', `/issuers/${id}`, { name: 'Renamed', disabled: true }),
@@ -139,11 +139,11 @@ describe('every write is recorded with its actor, operation, old row and new row
     const [name, other] = [freshName(), freshName()];
     const version = kind === 'image' ? { version: 1 } : {};
     const issuer = tenant.issuerId;
-    const made = await entriesOf(() =>
+    const created = await entriesOf(() =>
       service.admin('POST', path, { issuer_id: issuer, public_id: name, ...version }),
     );
-    const { id } = made.response.json() as { id: string };
-    expect(made.entries.map(shape)).toStrictEqual([entry(`${kind}.create`, id, issuer)]);
+    const { id } = created.response.json() as { id: string };
+    expect(created.entries.map(shape)).toStrictEqual([entry(`${kind}.create`, id, issuer)]);
     const changed = await entriesOf(() => service.admin('PATCH', `${path}/${id}`, { public_id: other }));
     expect(changed.entries.map(shape)).toStrictEqual([entry(`${kind}.update`, id, issuer)]);
     expect(changed.entries[0]).toMatchObject({ before: { public_id: name }, after: { public_id: other } });
@@ -156,12 +156,12 @@ describe('every write is recorded with its actor, operation, old row and new row
   });
 
   it('of an admin key', async () => {
-    const made = await entriesOf(() =>
+    const created = await entriesOf(() =>
       service.admin('POST', '/admin-keys', { name: 'Audited', scopes: ['read'] }),
     );
-    const { id, prefix } = made.response.json() as { id: string; prefix: string };
-    expect(made.entries.map(shape)).toStrictEqual([entry('admin_key.create', id, null)]);
-    expect(made.entries[0]?.after).toMatchObject({ id, prefix, name: 'Audited', scopes: ['read'] });
+    const { id, prefix } = created.response.json() as { id: string; prefix: string };
+    expect(created.entries.map(shape)).toStrictEqual([entry('admin_key.create', id, null)]);
+    expect(created.entries[0]?.after).toMatchObject({ id, prefix, name: 'Audited', scopes: ['read'] });
     const revoked = await entriesOf(() => service.admin('DELETE', `/admin-keys/${id}`));
     expect(revoked.entries.map(shape)).toStrictEqual([entry('admin_key.delete', id, null)]);
   });
@@ -261,18 +261,20 @@ describe('the log', () => {
     const admin = await createAdminKey(service);
     await service.admin('DELETE', `/admin-keys/${admin.id}`);
     const other = await createAdminKey(service);
-    const sealed = await textOf(`SELECT encode(secret, 'hex') AS text FROM issuer_keys WHERE id = $1`, [id]);
+    const encrypted = await textOf(`SELECT encode(secret, 'hex') AS text FROM issuer_keys WHERE id = $1`, [
+      id,
+    ]);
     const digest = await textOf(`SELECT encode(digest, 'hex') AS text FROM admin_keys WHERE id = $1`, [
       other.id,
     ]);
-    expect(sealed.length).toBeGreaterThan(80);
+    expect(encrypted.length).toBeGreaterThan(80);
     expect(digest).toHaveLength(64);
     const log = await textOf(`SELECT string_agg(audit_log::text, E'\\n') AS text FROM audit_log`);
     expect(log).toContain(id);
     for (const hidden of [
       secret,
-      sealed.slice(10),
-      Buffer.from(sealed, 'hex').toString('base64').slice(10, -4),
+      encrypted.slice(10),
+      Buffer.from(encrypted, 'hex').toString('base64').slice(10, -4),
       digest,
       admin.key,
       other.key,

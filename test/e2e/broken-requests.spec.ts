@@ -116,7 +116,7 @@ const BROKEN: readonly Row[] = [
     [413, 400],
   ],
 
-  ['a body that is waited for', ({ post }) => [post + chunked + MALFORMED_CHUNK], [400]],
+  ['a body that the service waits for', ({ post }) => [post + chunked + MALFORMED_CHUNK], [400]],
   ['the same, the chunk later', ({ post }) => [post + chunked, PAUSE, MALFORMED_CHUNK], [400]],
   ['a slow response, and an unknown coding', ({ slow }) => [slow + unknownCoding], [400]],
   ['a slow response, and a malformed chunk', ({ slow }) => [slow + chunked + MALFORMED_CHUNK], [400]],
@@ -136,7 +136,7 @@ const BROKEN: readonly Row[] = [
     [200, EITHER],
   ],
   [
-    'slow, a malformed chunk of one that waits for it',
+    'slow, a malformed chunk of the waiting one',
     ({ slow, post }) => [slow + end + post + chunked + MALFORMED_CHUNK],
     [200, 400],
   ],
@@ -146,17 +146,17 @@ const BROKEN: readonly Row[] = [
     ({ large }) => [(large + end).repeat(20) + GARBAGE],
     [...Array.from({ length: 20 }, () => 200), 400],
   ],
-  ['what follows the last request', ({ redirect }) => [redirect + close + redirect + close], [302]],
+  ['a request after the last one', ({ redirect }) => [redirect + close + redirect + close], [302]],
   ['the same behind a slow response', ({ slow, redirect }) => [slow + close + redirect + close], [200]],
   ['garbage behind the last request', ({ slow }) => [slow + close + GARBAGE], [200]],
 ];
 
 /** Rows that wait until a request exceeds its time limit. */
 const LATE: readonly Row[] = [
-  ['a connection that nothing comes on', () => [], []],
+  ['a connection without a request', () => [], []],
   ['a head that does not end', ({ redirect }) => [redirect], [408]],
   [
-    'a body that is waited for and does not end',
+    'a body that the service waits for and that does not end',
     ({ post }) => [post + chunked, ...drip('1\r\nx\r\n')],
     [408],
   ],
@@ -165,11 +165,7 @@ const LATE: readonly Row[] = [
     ({ redirect }) => [redirect + chunked, ...drip('1\r\nx\r\n')],
     [302],
   ],
-  [
-    'a body that does not come behind a redirect',
-    ({ redirect }) => [`${redirect}Content-Length: 5\r\n\r\n`],
-    [302],
-  ],
+  ['a missing body behind a redirect', ({ redirect }) => [`${redirect}Content-Length: 5\r\n\r\n`], [302]],
   [
     'a head that does not end behind a redirect',
     ({ redirect }) => [redirect + end, RESPONSE, redirect],

@@ -119,12 +119,12 @@ afterAll(async () => {
 
 /** Every source of a leak: valid requests, invalid ones, and ones with a secret in the wrong place. */
 async function live(): Promise<void> {
-  const newIssuer = { may: ['made signing secret'], key: `${MARKER}.issuers` };
-  const made = await admin('POST', '/issuers', { name: MARKER }, newIssuer);
-  const issuer = made.json() as { id: string; key: { id: string; secret: string } };
-  keep('made signing secret', issuer.key.secret);
+  const newIssuer = { may: ['generated signing secret'], key: `${MARKER}.issuers` };
+  const created = await admin('POST', '/issuers', { name: MARKER }, newIssuer);
+  const issuer = created.json() as { id: string; key: { id: string; secret: string } };
+  keep('generated signing secret', issuer.key.secret);
   const again = await admin('POST', '/issuers', { name: MARKER }, newIssuer);
-  expect(again.json()).toStrictEqual(made.json());
+  expect(again.json()).toStrictEqual(created.json());
   const keys = `/issuers/${issuer.id}/keys`;
   await admin('POST', keys, { secret: OWN_SECRET }, { may: ['own signing secret'], key: MARKER });
   const adminKey = (
@@ -132,10 +132,10 @@ async function live(): Promise<void> {
       'POST',
       '/admin-keys',
       { name: MARKER, scopes: ['read', 'write'] },
-      { may: ['made admin key'], key: MARKER },
+      { may: ['generated admin key'], key: MARKER },
     )
   ).json() as { id: string; key: string };
-  keep('made admin key', adminKey.key);
+  keep('generated admin key', adminKey.key);
   const image = (
     await admin('POST', '/images', { issuer_id: issuer.id, public_id: MARKER, version: 5 })
   ).json() as { id: string };
@@ -270,10 +270,7 @@ async function breakDatabase(issuerId: string, token: string): Promise<void> {
   await sendRequest('GET', '/health/ready');
   await client.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
   await client.end();
-  await waitUntil(
-    'it is whole again',
-    async () => (await sendRequest('GET', '/health/ready')).status === 200,
-  );
+  await waitUntil('it has recovered', async () => (await sendRequest('GET', '/health/ready')).status === 200);
 }
 
 /** The database's URL with a password, which the server does not check. */
@@ -353,8 +350,8 @@ describe('no secret, token or signature', () => {
     }));
     expect(shown.filter(({ found }) => found.length > 0)).toStrictEqual([]);
     // The responses that may contain a secret do contain it: the search would find it.
-    const asked = responses.filter(({ may, what }) => may.length > 0 && !what.startsWith('HEAD'));
-    for (const { text, may } of asked) expect(findSecrets(text, secrets)).toStrictEqual(may);
+    const permitted = responses.filter(({ may, what }) => may.length > 0 && !what.startsWith('HEAD'));
+    for (const { text, may } of permitted) expect(findSecrets(text, secrets)).toStrictEqual(may);
     expect(new Set(responses.map(({ what }) => what.slice(-3)))).toContain('422');
   });
 

@@ -112,7 +112,7 @@ describe.each(PLACES)('on $place', ({ open }) => {
   let image: Record<string, string>;
   let overlay: Record<string, string>;
   /** The environment variables, and the issuer's dsn. */
-  let mayMint: Variables;
+  let canMint: Variables;
 
   beforeAll(async () => {
     place = await open();
@@ -122,7 +122,7 @@ describe.each(PLACES)('on $place', ({ open }) => {
     );
     expect(created).toMatchObject({ code: 0, stderr: SECRET_NOTE });
     issuer = rowsOf(created.stdout);
-    mayMint = { ...place.variables, PIXSEAL_DSN: issuer['dsn'] ?? '' };
+    canMint = { ...place.variables, PIXSEAL_DSN: issuer['dsn'] ?? '' };
     image = rowsOf(
       await output(
         [
@@ -327,11 +327,11 @@ describe.each(PLACES)('on $place', ({ open }) => {
         ...['--step', `width=200,overlay=${SEED.overlayId},flags=tiled`],
         ...['--step', 'width=101,height=102,crop=fit'],
       ],
-      mayMint,
+      canMint,
     );
     const { stdout, stderr } = await pixseal(
       ['token', 'mint', '--kid', '--steps', '@-'],
-      mayMint,
+      canMint,
       JSON.stringify([
         { width: 200, overlay: SEED.overlayId, flags: 'tiled' },
         { width: 101, height: 102, crop: 'fit' },
@@ -786,8 +786,8 @@ describe('the database', () => {
 
   it('uses the issuer’s newest active key, or the one that is named', async () => {
     const service = await startService({}, database);
-    const made = await service.admin('POST', '/issuers', { name: 'Rotating' });
-    const { id, key: oldest } = made.json() as { id: string; key: { id: string } };
+    const createdRow = await service.admin('POST', '/issuers', { name: 'Rotating' });
+    const { id, key: oldest } = createdRow.json() as { id: string; key: { id: string } };
     const addKey = async (body: object): Promise<{ id: string; secret: string }> =>
       (await service.admin('POST', `/issuers/${id}/keys`, body)).json() as { id: string; secret: string };
     const newest = await addKey({ algorithm: 'HS384' });
@@ -903,7 +903,7 @@ describe('a running service', () => {
   });
 
   it.each([
-    ['a file that holds it', `${ADMIN_KEY}\n`],
+    ['a file', `${ADMIN_KEY}\n`],
     ['the secrets.json of a data folder', JSON.stringify({ admin_api_key: ADMIN_KEY, secrets_key: 'x' })],
   ])('reads the admin key from %s', async (_, text) => {
     const file = join(folder, 'key');

@@ -298,7 +298,7 @@ describe('the SDK, configured for this service', () => {
 });
 
 describe('@cloudinary/url-gen, configured for this service', () => {
-  const make = (): CloudinaryImage =>
+  const create = (): CloudinaryImage =>
     new Cloudinary({
       cloud: { cloudName: CLOUD },
       url: { cname: `127.0.0.1:${service.port}`, secure: false, analytics: false },
@@ -313,7 +313,7 @@ describe('@cloudinary/url-gen, configured for this service', () => {
     ),
   )('gets its image: %o', async (options, size) => {
     const chain = cloudinary.utils.generate_transformation_string({ ...options });
-    const url = make()
+    const url = create()
       .addTransformation(chain === '' ? new Transformation() : chain)
       .toURL();
     const response = await getPicture(url);

@@ -115,9 +115,9 @@ describe.runIf(binaries !== null)('DATABASE_URL with real servers', () => {
     'Add sslrootcert=/path/ca.pem, the CA of the provider. ' +
     'sslmode=no-verify accepts any certificate, also that of an attacker on the network';
   it.each<readonly [name: string, url: () => string, reason: RegExp | string]>([
-    ['a private CA that is not named', () => urlOf(secured, '?sslmode=require'), untrusted],
+    ['a private CA that is not configured', () => urlOf(secured, '?sslmode=require'), untrusted],
     [
-      'a private CA that is not named, and verify-full',
+      'a private CA that is not configured, and verify-full',
       () => urlOf(secured, '?sslmode=verify-full'),
       untrusted,
     ],
@@ -155,7 +155,7 @@ describe.runIf(binaries !== null)('DATABASE_URL with real servers', () => {
     ...PASSWORD_METHODS.map(
       (method) =>
         [
-          `no password where the server asks for one by ${method}`,
+          `no password, which the server requires by ${method}`,
           () => urlOf(plain, '').replace('postgres@', `asked-by-${method}@`),
           'DATABASE_URL has no password, and the server asks for one',
         ] as const,

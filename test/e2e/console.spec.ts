@@ -121,12 +121,12 @@ describe('a session of the console', () => {
 
   it('opens the admin API with the rights and the name of the key', async () => {
     const { response, cookie } = await signIn(service, ADMIN_KEY);
-    const made = await sendRequest(service, 'POST', '/admin/issuers', {
+    const created = await sendRequest(service, 'POST', '/admin/issuers', {
       headers: as(cookie),
       body: { name: 'By the console' },
     });
-    expect(made.status).toBe(201);
-    const { id } = made.json() as { id: string };
+    expect(created.status).toBe(201);
+    const { id } = created.json() as { id: string };
     const audit = await service.admin('GET', `/audit?row_id=${id}`);
     const { session } = response.json() as { session: { actor: string } };
     expect(audit.json()).toMatchObject({ items: [{ action: 'issuer.create', actor: session.actor }] });
@@ -170,7 +170,7 @@ describe('a session of the console', () => {
         'POST',
         { 'x-pixseal-console': '1', 'sec-fetch-site': 'none' },
       ],
-      ['a picture of another port', 'GET', { 'sec-fetch-site': 'same-site' }],
+      ['an image of another port', 'GET', { 'sec-fetch-site': 'same-site' }],
     ])('refuses %s', async (_, method, headers) => {
       const body = method === 'POST' ? { name: 'Forged' } : undefined;
       const response = await sendRequest(service, method, '/admin/issuers', {

@@ -224,13 +224,13 @@ describe('the database itself', () => {
     await expect(dataSource.query('DELETE FROM issuers WHERE id = $1', [ids.issuer])).rejects.toMatchObject({
       driverError: { code: expect.stringMatching(/^23(503|001)$/) as string },
     });
-    const gone = issuer();
-    await insert('issuers', gone);
-    await insert('issuer_keys', { ...key(), issuer_id: gone.id });
-    await dataSource.query('DELETE FROM issuers WHERE id = $1', [gone.id]);
-    expect(await rowsOf(dataSource, 'SELECT FROM issuer_keys WHERE issuer_id = $1', [gone.id])).toHaveLength(
-      0,
-    );
+    const deleted = issuer();
+    await insert('issuers', deleted);
+    await insert('issuer_keys', { ...key(), issuer_id: deleted.id });
+    await dataSource.query('DELETE FROM issuers WHERE id = $1', [deleted.id]);
+    expect(
+      await rowsOf(dataSource, 'SELECT FROM issuer_keys WHERE issuer_id = $1', [deleted.id]),
+    ).toHaveLength(0);
   });
 
   it.each<[table: string, change: string, row: () => WithId]>([

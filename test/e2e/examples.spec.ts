@@ -41,22 +41,22 @@ describe('the other examples of the seed’s document', () => {
 
   it.each<[name: string, claims: () => Record<string, unknown>, chain: string]>([
     [
-      'an overlay whose row is authenticated is written so',
+      'an overlay whose row is authenticated is written as such',
       () => ({ transformations: [{ width: 200, overlay: authenticatedOverlay }], sharinpix: {} }),
       `${BASE}/l_authenticated:3bc669b21d8e,w_200/${ORIGINAL}`,
     ],
     [
-      'download: false leaves the attachment out',
+      'download: false omits the attachment',
       () => ({ transformations: [step], sharinpix: { download: false } }),
       `c_fit,h_1920,w_1920/dpr_auto,q_auto,f_auto/c_fit,h_102,w_101/${ORIGINAL}`,
     ],
     [
-      'original: true leaves the base chain and the steps out',
+      'original: true omits the base chain and the steps',
       () => ({ transformations: [step], sharinpix: { original: true } }),
       `fl_attachment/${ORIGINAL}`,
     ],
     [
-      'original: true with download: false leaves every component out',
+      'original: true with download: false omits every component',
       () => ({ transformations: [step], sharinpix: { original: true, download: false } }),
       ORIGINAL,
     ],
@@ -69,7 +69,7 @@ describe('the other examples of the seed’s document', () => {
       `${BASE}/g_south,l_text:sample_text_style:Stylish%20text/${ORIGINAL}`,
     ],
     [
-      'several layers with x are components of their own, in order',
+      'several layers with x are separate components, in order',
       () => ({
         transformations: [0, 400, 800].map((x) => ({
           overlay: authenticatedOverlay,

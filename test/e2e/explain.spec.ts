@@ -211,10 +211,10 @@ describe('an explanation', () => {
   it.each<[name: string, path: () => string]>([
     ['no token', () => `/images/${SEED.imageId}`],
     ['a refused token', () => `/images/${SEED.imageId}?token=a.b.c`],
-    ['an id that is no UUID', () => `/images/x?token=${tenant.sign()}`],
+    ['an id that is not a UUID', () => `/images/x?token=${tenant.sign()}`],
     ['an image that does not exist', () => `/images/${randomUUID()}?token=${tenant.sign()}`],
     ['an overlay that does not exist', () => tenant.steps({ overlay: randomUUID() })],
-    ['an image of others', () => tenant.path({ image_id: [randomUUID()] })],
+    ['another issuer’s image', () => tenant.path({ image_id: [randomUUID()] })],
     ['a step outside the grammar', () => tenant.steps({ width: 0 })],
   ])('of %s is the redirect’s own refusal', async (_, path) => {
     const [before, query = ''] = path().split('?');

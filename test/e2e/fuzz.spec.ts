@@ -256,11 +256,11 @@ async function check({ method, path }: Fuzzed): Promise<void> {
   const response = await request({ port: service.port, path, method, agent });
   const { status, headers } = response;
   seen.set(status, (seen.get(status) ?? 0) + 1);
-  if (!STATUSES.has(status)) throw new Error(`answered ${status}: ${response.text}`);
+  if (!STATUSES.has(status)) throw new Error(`unexpected status ${status}: ${response.text}`);
   if ((status === 302) !== (headers.location !== undefined))
     throw new Error(`${status} with a wrong Location`);
   if (status >= 400 && headers['content-type'] !== 'application/problem+json; charset=utf-8') {
-    throw new Error(`${status} is no problem+json`);
+    throw new Error(`${status} is not problem+json`);
   }
   const locations =
     status === 200 && method === 'GET'

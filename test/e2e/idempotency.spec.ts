@@ -56,14 +56,14 @@ const REUSED = {
 };
 
 describe('a repeated create', () => {
-  it.each<[table: string, make: (name: string) => [path: string, body: Row | undefined]]>([
+  it.each<[table: string, createOne: (name: string) => [path: string, body: Row | undefined]]>([
     ['issuers', (name) => ['/issuers', { name }]],
     ['images', (name) => ['/images', { issuer_id: tenant.issuerId, public_id: name, version: 1 }]],
     ['overlays', (name) => ['/overlays', { issuer_id: tenant.issuerId, public_id: name }]],
     ['admin_keys', (name) => ['/admin-keys', { name, scopes: ['read'] }]],
-  ])('in %s gets the first response, and creates one row', async (table, make) => {
+  ])('in %s gets the first response, and creates one row', async (table, createOne) => {
     const name = freshName();
-    const [path, body] = make(name);
+    const [path, body] = createOne(name);
     const key = randomUUID();
     const first = await create(path, key, body);
     expect(first.status).toBe(201);
@@ -84,16 +84,16 @@ describe('a repeated create', () => {
     expect((await create(path, key, { secret })).text).toBe(first.text);
     expect(first.text).toContain(secret);
     const bare = randomUUID();
-    const made = await create(path, bare);
-    expect((await create(path, bare)).text).toBe(made.text);
+    const created = await create(path, bare);
+    expect((await create(path, bare)).text).toBe(created.text);
     const dump = JSON.stringify(
       await sql(
-        `SELECT k::text AS row, encode(coalesce(answer, ''), 'escape') AS answer FROM idempotency_keys AS k`,
+        `SELECT k::text AS row, encode(coalesce(answer, ''), 'escape') AS response FROM idempotency_keys AS k`,
       ),
     );
     expect(dump).toContain(key);
     expect(dump).not.toContain(secret);
-    expect(dump).not.toContain((made.json() as { secret: string }).secret);
+    expect(dump).not.toContain((created.json() as { secret: string }).secret);
     expect(dump).not.toContain(Buffer.from(secret).toString('hex'));
   });
 
@@ -125,15 +125,15 @@ describe('a repeated create', () => {
   it('sent twenty times at once runs once', async () => {
     const [key, name] = [randomUUID(), freshName()];
     const responses = await Promise.all(Array.from({ length: 20 }, () => create('/issuers', key, { name })));
-    const made = responses.filter(({ status }) => status === 201);
-    expect(made.length).toBeGreaterThan(0);
-    expect(new Set(made.map(({ text }) => text)).size).toBe(1);
+    const created = responses.filter(({ status }) => status === 201);
+    expect(created.length).toBeGreaterThan(0);
+    expect(new Set(created.map(({ text }) => text)).size).toBe(1);
     for (const response of responses.filter(({ status }) => status !== 201)) {
       expect(response.json()).toStrictEqual(IN_PROGRESS);
       expect(response.headers['retry-after']).toBe('1');
     }
     expect(await count('issuers', name)).toBe(1);
-    expect((await create('/issuers', key, { name })).text).toBe(made[0]?.text);
+    expect((await create('/issuers', key, { name })).text).toBe(created[0]?.text);
   });
 
   it('with another body is refused; with another key, route or caller it is a new request', async () => {

@@ -428,9 +428,9 @@ describe('HEAD', () => {
   it.each<[name: string, path: () => string, status: number]>([
     ['a redirect', () => tenant.path({ transformations: [{ width: 5 }] }), 302],
     ['a refused token', () => `/images/${tenant.imageId}?token=a.b.c`, 401],
-    ['an id that is no UUID', () => '/images/x', 400],
+    ['an id that is not a UUID', () => '/images/x', 400],
     ['explain', () => `/images/${tenant.imageId}/explain?token=${tenant.sign()}`, 200],
-    ['the blank picture', () => '/assets/blank.jpg', 200],
+    ['the blank image', () => '/assets/blank.jpg', 200],
   ])('returns for %s the headers of GET, without the body', async (_, path, status) => {
     const [head, get] = [
       await service.image(path(), { method: 'HEAD' }),

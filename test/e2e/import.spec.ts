@@ -132,7 +132,7 @@ describe('pixseal import', () => {
   it.each<[name: string, assets: AccountAsset[], args: string[], note: string]>([
     ['an empty account', [], [], `the account ${CLOUD} has no image of type authenticated`],
     [
-      'the default type, where all images are of another',
+      'the default type, if all images have another',
       [{ public_id: 'a', type: 'upload', version: 1, format: 'png' }],
       [],
       `the account ${CLOUD} has no image of type authenticated; it has such images of type upload: add --type upload`,
@@ -312,9 +312,9 @@ describe('pixseal import', () => {
     });
 
     it.each<[what: string, args: string[]]>([
-      ['a tag filters', ['--tag', 'chosen']],
-      ['another prefix filters', ['--prefix', 'elsewhere/']],
-      ['another type is walked', ['--type', 'upload']],
+      ['a tag is a filter', ['--tag', 'chosen']],
+      ['another prefix is a filter', ['--prefix', 'elsewhere/']],
+      ['another type is listed', ['--type', 'upload']],
     ])('releases nothing if %s', async (_, args) => {
       const names = await deleteHere(3, 1);
       api.assets = api.assets.filter(({ public_id: name }) => !names.includes(name));

@@ -72,7 +72,7 @@ describe('the uses of a key', () => {
   it('are counted for accepted tokens, with the time of the last', async () => {
     const tenant = await createTenantOf();
     const other = await post<{ id: string }>(service, `/issuers/${tenant.issuerId}/keys`, {});
-    const began = Date.now();
+    const startedAt = Date.now();
     for (let uses = 0; uses < 3; uses += 1) expect((await service.image(tenant.path())).status).toBe(302);
     const refused = signWith('x'.repeat(32), { iss: tenant.issuerId });
     for (const token of [refused, tenant.sign({ exp: 1 }), 'x']) {
@@ -83,7 +83,7 @@ describe('the uses of a key', () => {
     expect(unused).toMatchObject({ id: other.id, uses: 0, last_used_at: null });
     expect(used).toMatchObject({ id: tenant.keyId, uses: 3 });
     const at = Date.parse(used?.last_used_at ?? '');
-    expect(at).toBeGreaterThanOrEqual(began);
+    expect(at).toBeGreaterThanOrEqual(startedAt);
     expect(at).toBeLessThanOrEqual(Date.now());
 
     await service.image(tenant.path());
@@ -130,7 +130,9 @@ describe('the uses of a key', () => {
   it('that cannot be written are kept for the next time', async () => {
     const tenant = await createTenantOf();
     await service.image(tenant.path());
-    const broken = vi.spyOn(service.app.get(DataSource), 'query').mockRejectedValueOnce(new Error('gone'));
+    const broken = vi
+      .spyOn(service.app.get(DataSource), 'query')
+      .mockRejectedValueOnce(new Error('connection lost'));
     await flush();
     broken.mockRestore();
     await service.image(tenant.path());
@@ -146,12 +148,12 @@ describe('a rewrap', () => {
   it('encrypts every secret with the first key, so that the others can be removed', async () => {
     const tenants = [await createTenantOf(), await createTenantOf()];
     await restart(`${NEW},${OLD}`);
-    const made = await createTenantOf();
+    const created = await createTenantOf();
     expect(await rewrap()).toStrictEqual({ rewrapped: 2, already: 1, failed: [] });
-    for (const tenant of [...tenants, made]) expect(await statusOf(tenant)).toBe(302);
+    for (const tenant of [...tenants, created]) expect(await statusOf(tenant)).toBe(302);
     expect(await rewrap()).toStrictEqual({ rewrapped: 0, already: 3, failed: [] });
     await restart(NEW);
-    for (const tenant of [...tenants, made]) expect(await statusOf(tenant)).toBe(302);
+    for (const tenant of [...tenants, created]) expect(await statusOf(tenant)).toBe(302);
   });
 
   it('leaves a secret that cannot be decrypted, and names it', async () => {
@@ -166,7 +168,7 @@ describe('a rewrap', () => {
   it('resumes where it stopped', async () => {
     const { issuerId } = await createTenantOf();
     const box = service.app.get(SecretBox, { strict: false });
-    for (let made = 1; made < 250; made += 1) {
+    for (let created = 1; created < 250; created += 1) {
       const id = randomUUID();
       await query('INSERT INTO issuer_keys (id, issuer_id, secret) VALUES ($1, $2, $3)', [
         id, issuerId, box.encrypt(randomBytes(32), ['issuer_keys.secret', issuerId, id]),

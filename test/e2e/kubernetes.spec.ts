@@ -27,11 +27,11 @@ describe('the Kubernetes manifest', () => {
     const methods: Readonly<Record<string, string>> = { '/images': 'GET' };
     for (const path of routed) {
       const method = methods[path] ?? 'POST';
-      const asked = path === '/images' ? '/images/none' : path;
+      const requested = path === '/images' ? '/images/none' : path;
       const response = await request({
         port: service.port,
         method,
-        path: asked,
+        path: requested,
         body: method === 'POST' ? {} : undefined,
       });
       expect([path, (response.json() as { code: string }).code]).not.toStrictEqual([path, 'not_found']);

@@ -97,7 +97,7 @@ describe('the rate limit by address', () => {
     ['a path that no router reads', 'GET /images/%zz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 400],
     ['a request without Host', 'GET /nothing HTTP/1.1\r\nConnection: close\r\n\r\n', 400],
     ['two Host lines', 'GET /nothing HTTP/1.1\r\nHost: x\r\nHost: x\r\nConnection: close\r\n\r\n', 400],
-    ['bytes that are no request', 'GARBAGE\r\n\r\n', 400],
+    ['bytes that are not a request', 'GARBAGE\r\n\r\n', 400],
     ['a head over 16 KiB', `GET /${'x'.repeat(17_000)} HTTP/1.1\r\nHost: x\r\n\r\n`, 431],
     [
       'an unknown expectation',

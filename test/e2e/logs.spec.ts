@@ -219,8 +219,8 @@ describe('the log', () => {
     const requests = lines().filter(({ msg }) => msg === 'request');
     // A malformed request has no measured time.
     for (const { route, ms } of requests) if (route !== null) expect(ms).toBeGreaterThan(0);
-    const made = requests.filter(({ request_id }) => UUID.test(String(request_id)));
-    expect(made.length).toBeGreaterThan(0);
+    const created = requests.filter(({ request_id }) => UUID.test(String(request_id)));
+    expect(created.length).toBeGreaterThan(0);
   });
 
   it('warns once about an untrusted proxy, also on a redirect', () => {

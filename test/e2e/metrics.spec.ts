@@ -38,13 +38,13 @@ afterAll(() => service.close());
 
 async function createTenantOf(of = service, access: 'token' | 'public' = 'token'): Promise<Tenant> {
   const name = randomUUID().slice(0, 8);
-  const made = await createTenant(of, {
+  const created = await createTenant(of, {
     publicId: `image_${name}`,
     overlayPublicId: `layer_${name}`,
     access,
   });
   await changesReceived(of);
-  return made;
+  return created;
 }
 
 /** The increase of a metric during an operation. */
@@ -199,7 +199,7 @@ describe('the service counts', () => {
     const name = 'pixseal_revocation_lag_seconds_count';
     const before = sumOf(await metricsOf(service), name);
     await post(service, `/issuers/${tenant.issuerId}/revocations`, { jti: randomUUID() });
-    await waitUntil('it was heard', async () => sumOf(await metricsOf(service), name) === before + 1);
+    await waitUntil('it was received', async () => sumOf(await metricsOf(service), name) === before + 1);
     // On one machine there is one clock.
     expect(sumOf(await metricsOf(service), 'pixseal_revocation_lag_seconds_sum')).toBeLessThan(60);
   });
@@ -262,7 +262,7 @@ describe.runIf(onServer)('with a Postgres server', () => {
     proxy.refuse();
     proxy.reset();
     await cut.get(one.path());
-    await waitUntil('both are gone', async () => {
+    await waitUntil('both are disconnected', async () => {
       const lines = await metricsOf(cut);
       return (
         sumOf(lines, 'pixseal_feed_live') === 0 &&

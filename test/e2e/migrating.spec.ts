@@ -51,15 +51,15 @@ afterAll(() => service.close());
 
 /** The folder of the guide's reader: the two packages, and the command. */
 function createTempFolder(): string {
-  const made = mkdtempSync(join(tmpdir(), 'pixseal-migrating-'));
-  mkdirSync(join(made, 'node_modules'));
-  symlinkSync(join(process.cwd(), 'node_modules/cloudinary'), join(made, 'node_modules/cloudinary'));
-  symlinkSync(process.cwd(), join(made, 'node_modules/pixseal'));
-  mkdirSync(join(made, 'bin'));
-  const command = join(made, 'bin/pixseal');
+  const created = mkdtempSync(join(tmpdir(), 'pixseal-migrating-'));
+  mkdirSync(join(created, 'node_modules'));
+  symlinkSync(join(process.cwd(), 'node_modules/cloudinary'), join(created, 'node_modules/cloudinary'));
+  symlinkSync(process.cwd(), join(created, 'node_modules/pixseal'));
+  mkdirSync(join(created, 'bin'));
+  const command = join(created, 'bin/pixseal');
   writeFileSync(command, `#!/bin/sh\nexec '${process.execPath}' '${built('server/pixseal.js')}' "$@"\n`);
   chmodSync(command, 0o755);
-  return made;
+  return created;
 }
 
 /** Runs lines of the guide in one shell, after those of its introduction. */

@@ -130,7 +130,7 @@ describe('a notification is Cloudinary’s', () => {
   const signature = sign(payload, at);
   it.each([
     ['a body that was changed', payload.replace('first', 'mark'), {}],
-    ['a body that was written anew', `${payload} `, {}],
+    ['a body with a space added', `${payload} `, {}],
     ['a signature that was changed', payload, { 'x-cld-signature': signature.replace(/.$/, 'x') }],
     ['a signature in capitals', payload, { 'x-cld-signature': signature.toUpperCase() }],
     ['a signature that was cut', payload, { 'x-cld-signature': signature.slice(0, 39) }],
@@ -149,7 +149,7 @@ describe('a notification is Cloudinary’s', () => {
     ['late', String(now() - 7_300)],
     ['of the future', String(now() + 3_600)],
     ['of no timestamp', ''],
-    ['of a timestamp that is no number', 'now'],
+    ['of a timestamp that is not a number', 'now'],
     ['of a timestamp in milliseconds', String(Date.now())],
     ['of a timestamp with a fraction', `${now()}.5`],
     ['of a timestamp with a sign', `+${now()}`],
@@ -201,13 +201,13 @@ describe('a notification is Cloudinary’s', () => {
   });
 
   it.each([
-    ['that is no JSON', 'notification_type=upload', 'body'],
+    ['that is not JSON', 'notification_type=upload', 'body'],
     ['that is a list', '[]', 'body'],
     ['of nothing', 'null', 'body'],
     ['without a public id', JSON.stringify({ ...uploaded('x', now()), public_id: undefined }), 'public_id'],
     ['with a version in text', JSON.stringify(uploaded('x', now(), { version: '1' })), 'version'],
     [
-      'with a version that leaves no room',
+      'with a version that is too large to increase',
       JSON.stringify(uploaded('x', now(), { version: 1e15 })),
       'version',
     ],
@@ -252,11 +252,11 @@ describe('a notification is Cloudinary’s', () => {
     ['another type', { ...uploaded('first', now()), notification_type: 'eager' }],
     ['no type', { public_id: 'first' }],
     ['a video', uploaded('first', now(), { resource_type: 'video' })],
-    ['a fetched picture', uploaded('https://example.com/x.jpg', now(), { type: 'fetch' })],
-    ['an asset of no row, and of no rule', uploaded('unknown', now())],
+    ['a fetched image', uploaded('https://example.com/x.jpg', now(), { type: 'fetch' })],
+    ['an asset without a row and without a rule', uploaded('unknown', now())],
     ['an asset whose public id cannot be registered', uploaded('shop/50%', now())],
-    ['a deletion of an asset of no row', deleted('unknown', now())],
-    ['a renaming of an asset of no row', renamed('unknown', 'unknown_too', now())],
+    ['a deletion of an asset without a row', deleted('unknown', now())],
+    ['a renaming of an asset without a row', renamed('unknown', 'unknown_too', now())],
   ])('%s is acknowledged and changes nothing', async (_, payload) => {
     expect(await notify(service, payload)).toBe(0);
   });

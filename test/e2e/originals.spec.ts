@@ -306,14 +306,14 @@ describe('originals that the service stores', () => {
   it.each<[string, string, () => Buffer]>([
     ['empty', 'integrity', () => Buffer.alloc(0)],
     ['cut off', 'integrity', () => picture.subarray(0, picture.length / 2)],
-    ['an SVG behind a PNG’s name', 'type', () => SVG],
+    ['an SVG with a PNG’s name', 'type', () => SVG],
     ['a PDF', 'type', () => Buffer.from('%PDF-1.7\n')],
     ['two files in one', 'integrity', () => Buffer.concat([picture, SVG])],
     ['a bomb of 30,000 × 30,000', 'pixels', () => makeBombPng(30_000, 30_000)],
     ['a GIF of very many frames', 'frames', () => makeGif(20_000, 50, 50)],
-  ])('are refused if %s, with the limit %s, and the service continues', async (_, limit, make) => {
+  ])('are refused if %s, with the limit %s, and the service continues', async (_, limit, create) => {
     for (const rows of ['/images', '/overlays']) {
-      const response = await sendForm(service, rows, form({ file: make() }));
+      const response = await sendForm(service, rows, form({ file: create() }));
       expect(response.status).toBe(422);
       expect(response.json).toMatchObject({ code: 'invalid_original', limit });
       expect(response.headers.get('content-type')).toContain('application/problem+json');
@@ -354,7 +354,7 @@ describe('originals that the service stores', () => {
     ],
     ['an unknown field', (fields) => ({ ...fields, plop: 'x' }), { key: 'plop' }],
     ['a field twice', (fields) => ({ ...fields, access: ['token', 'public'] }), { key: 'access' }],
-    ['a version that is none', (fields) => ({ ...fields, version: '1e3' }), { key: 'version' }],
+    ['an invalid version', (fields) => ({ ...fields, version: '1e3' }), { key: 'version' }],
     [
       'a field that is too long',
       (fields) => ({ ...fields, public_id: 'x'.repeat(2_000) }),
@@ -423,7 +423,7 @@ describe('originals that the service stores', () => {
   });
 
   it('can be interrupted a hundred times', async () => {
-    await Promise.all(Array.from({ length: 100 }, (_, index) => breakOff(service, picture, index)));
+    await Promise.all(Array.from({ length: 100 }, (_, index) => interrupt(service, picture, index)));
     expect((await sendForm(service, '/images', form())).status).toBe(201);
     expect(filesOf(service)).toHaveLength(1);
   });
@@ -435,7 +435,7 @@ describe('originals that the service stores', () => {
       return json['code'] === 'invalid_original';
     };
     const hanging = Array.from({ length: MAX_UPLOADS }, () => startForm(service));
-    await waitUntil('all places are taken', async () => !(await isPlace()));
+    await waitUntil('all places are occupied', async () => !(await isPlace()));
     expect(await startForm(service).response).toMatch(
       /^HTTP\/1\.1 503 [^]*\r\nRetry-After: 1\r\n[^]*"code":"overloaded"/,
     );
@@ -444,14 +444,14 @@ describe('originals that the service stores', () => {
 
     const [left, ended, ...others] = hanging;
     left?.socket.destroy();
-    await waitUntil('the place of one that has gone is free', isPlace);
+    await waitUntil('the place of a disconnected client is free', isPlace);
     const another = startForm(service);
-    await waitUntil('it is taken', async () => !(await isPlace()));
+    await waitUntil('it is accepted', async () => !(await isPlace()));
     ended?.socket.write('\r\n--b--\r\n');
     expect(await ended?.response).toMatch(/^HTTP\/1\.1 422 /);
     expect(await isPlace()).toBe(true);
     for (const { socket } of [another, ...others]) socket.destroy();
-    await waitUntil('nobody is in hand', async () => {
+    await waitUntil('no upload is in progress', async () => {
       const probes = Array.from({ length: MAX_UPLOADS }, isPlace);
       return !(await Promise.all(probes)).includes(false);
     });
@@ -717,8 +717,8 @@ describe('originals in the Cloudinary account', () => {
       /Invalid/,
     ],
     ['forbids', { status: 403, body: error('Disabled account') }, 502, /403/],
-    ['knows no such cloud', { status: 404, body: error('No such cloud') }, 502, /No such cloud/],
-    ['has had enough', { status: 420, body: error('Rate limit') }, 503, /Rate limit/],
+    ['does not know the cloud', { status: 404, body: error('No such cloud') }, 502, /No such cloud/],
+    ['returns 420', { status: 420, body: error('Rate limit') }, 503, /Rate limit/],
     ['fails', { status: 500, body: error('Oops') }, 502, /Oops/],
     ['is down', { status: 503, body: '<html>down</html>' }, 502, /503/],
     ['answers what is no JSON', { status: 200, body: '<html>' }, 502, /JSON/],
@@ -837,7 +837,7 @@ function sendEndlessForm(service: Service): Promise<string> {
 }
 
 /** A client that disconnects in the middle of a form. */
-function breakOff(service: Service, picture: Buffer, index: number): Promise<void> {
+function interrupt(service: Service, picture: Buffer, index: number): Promise<void> {
   return new Promise((resolve) => {
     const socket = connect(service.port, '127.0.0.1');
     socket.on('error', () => undefined);

@@ -201,7 +201,7 @@ describe('pixseal/testing, packed', () => {
     )) as typeof testing;
   });
 
-  const sealed = (issuer: testing.CreatedIssuer, ...transformations: unknown[]): Promise<string> =>
+  const signSteps = (issuer: testing.CreatedIssuer, ...transformations: unknown[]): Promise<string> =>
     import(pathToFileURL(join(unpacked, 'dist/packages/client/src/pixseal-client.js')).href).then(
       ({ signToken }: typeof import('../../packages/client/src/pixseal-client.js')) =>
         signToken({
@@ -224,7 +224,11 @@ describe('pixseal/testing, packed', () => {
       const image = await pixseal.createImage({ issuerId: issuer.id, publicId: 'shoes/red', version: 7 });
       const overlay = await pixseal.createOverlay({ issuerId: issuer.id, publicId: 'marks/shop' });
       layer = overlay.id;
-      const token = await sealed(issuer, { width: 400, crop: 'fill', nonsense: 1 }, { overlay: overlay.id });
+      const token = await signSteps(
+        issuer,
+        { width: 400, crop: 'fill', nonsense: 1 },
+        { overlay: overlay.id },
+      );
       url = `${pixseal.baseUrl}/images/${image.id}?token=${token}`;
     }, STARTS);
     afterAll(() => pixseal.close());
@@ -282,7 +286,9 @@ describe('pixseal/testing, packed', () => {
     });
 
     it('has a matcher that compares layers by meaning, not by syntax', async () => {
-      const token = await sealed(issuer, { overlay: { text: 'Jane', font_family: 'Arial', font_size: 40 } });
+      const token = await signSteps(issuer, {
+        overlay: { text: 'Jane', font_family: 'Arial', font_size: 40 },
+      });
       const judge = (overlay: unknown): { pass: boolean; message: () => string } =>
         kit.pixsealMatchers.toSealTransformation(token, [{ overlay }] as never);
       expect(judge({ font_size: 40, text: 'Jane', font_weight: undefined, font_family: 'Arial' }).pass).toBe(
@@ -318,7 +324,11 @@ describe('pixseal/testing, packed', () => {
       try {
         const issuer = await pixseal.createIssuer();
         const image = await pixseal.createImage({ issuerId: issuer.id, file: await photo() });
-        const token = await sealed(issuer, { width: 40, height: 30, crop: 'fill' }, { fetch_format: 'png' });
+        const token = await signSteps(
+          issuer,
+          { width: 40, height: 30, crop: 'fill' },
+          { fetch_format: 'png' },
+        );
         const response = await fetch(`${pixseal.baseUrl}/images/${image.id}?token=${token}`);
         expect([response.status, response.headers.get('content-type')]).toStrictEqual([200, 'image/png']);
         expect(folders().length).toBeGreaterThan(before.length);
@@ -379,15 +389,15 @@ describe('pixseal/testing, packed', () => {
 
   it('reports that there is no Node to start, and leaves nothing behind', async () => {
     const temporary = mkdtempSync(join(folder, 'no-node-'));
-    const told = await run(
+    const reported = await run(
       `import { startPixseal } from 'pixseal/testing';
        process.execPath = '/no/such/node';
        process.env.TMPDIR = process.argv[2];
-       const told = await startPixseal({ mode: 'blank' }).catch(({ message }) => message);
-       console.log(JSON.stringify(told));`,
+       const message = await startPixseal({ mode: 'blank' }).catch((error) => error.message);
+       console.log(JSON.stringify(message));`,
       temporary,
     );
-    expect(told).toBe('Pixseal did not start. spawn /no/such/node ENOENT');
+    expect(reported).toBe('Pixseal did not start. spawn /no/such/node ENOENT');
     expect(readdirSync(temporary)).toStrictEqual([]);
   });
 

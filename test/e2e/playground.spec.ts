@@ -651,9 +651,9 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
       await route.fulfill({ response: received }).catch(() => undefined);
     });
     const width = step(page, 1).getByLabel('width', { exact: true });
-    const asked = page.waitForRequest((request) => request.url().includes('/explain?'));
+    const explained = page.waitForRequest((request) => request.url().includes('/explain?'));
     await width.fill('111');
-    await asked;
+    await explained;
     await width.fill('222');
     await eventually(async () => (await chain(page))[2]).toBe('c_limit,w_222');
     release?.();
@@ -787,8 +787,8 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
       },
     );
 
-    async function signedUrl(sealed: string): Promise<string> {
-      const received = await fetch(sealed.replace('?token=', '/explain?token='));
+    async function signedUrl(tokenUrl: string): Promise<string> {
+      const received = await fetch(tokenUrl.replace('?token=', '/explain?token='));
       return ((await received.json()) as { url: string }).url;
     }
   });

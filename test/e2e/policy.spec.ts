@@ -545,12 +545,16 @@ describe('a redirect’s caching', () => {
 
 describe('a placeholder', () => {
   it('is shown for a deleted image, with the token’s chain', async () => {
-    const make = async (access: string): Promise<string> => {
+    const createOne = async (access: string): Promise<string> => {
       const public_id = `p_${randomUUID()}`;
       const body = { issuer_id: tenant.issuerId, public_id, version: 5, access };
       return (await post<{ id: string }>(service, '/images', body)).id;
     };
-    const [deletedId, placeholder, open] = [await make('public'), await make('token'), await make('public')];
+    const [deletedId, placeholder, open] = [
+      await createOne('public'),
+      await createOne('token'),
+      await createOne('public'),
+    ];
     await service.admin('DELETE', `/images/${deletedId}`);
     const path = `/images/${deletedId}?token=${tenant.sign({ transformations: [{ width: 5 }] })}`;
     expect((await service.image(path)).status).toBe(410);

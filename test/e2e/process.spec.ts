@@ -229,7 +229,7 @@ describe('an incomplete production configuration', () => {
       ],
     ],
     [
-      'a default policy with faults, beside another variable',
+      'a default policy with errors, beside another variable',
       { DEFAULT_POLICY: '{"max_widht": 5, "strict": "canary", "base_chain": "canary"}', PORT: 'canary' },
       [
         'PORT must be',
@@ -257,7 +257,7 @@ describe('an incomplete production configuration', () => {
       ['DEFAULT_POLICY: `strict` must appear only once'],
     ],
     [
-      'a default policy that is no object',
+      'a default policy that is not an object',
       { DEFAULT_POLICY: '["canary"]' },
       ['DEFAULT_POLICY must be an object'],
     ],

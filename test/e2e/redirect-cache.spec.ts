@@ -25,9 +25,9 @@ afterEach(() => vi.useRealTimers());
 
 async function createTenantOf(of: Service): Promise<Tenant> {
   const name = randomUUID().slice(0, 8);
-  const made = await createTenant(of, { publicId: `image_${name}`, overlayPublicId: `layer_${name}` });
+  const created = await createTenant(of, { publicId: `image_${name}`, overlayPublicId: `layer_${name}` });
   await changesReceived(of);
-  return made;
+  return created;
 }
 
 const cacheOf = (of: Service): RedirectCache => of.app.get(RedirectCache, { strict: false });
@@ -89,9 +89,9 @@ describe('a cached redirect', () => {
     await fillCache(path);
     const identified = await service.image(path, { headers: { 'x-request-id': 'a-caller@s_id' } });
     expect(identified.headers['x-request-id']).toBe('a-caller@s_id');
-    const made = await service.image(path, { headers: { 'x-request-id': 'not one' } });
-    expect(made.headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/);
-    expect(made.headers['x-runtime']).toMatch(/^0\.\d{6}$/);
+    const created = await service.image(path, { headers: { 'x-request-id': 'not one' } });
+    expect(created.headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/);
+    expect(created.headers['x-runtime']).toMatch(/^0\.\d{6}$/);
   });
 
   it('is not used for a path longer than an id, by GET or in bulk', async () => {
@@ -152,8 +152,8 @@ describe('a cached redirect', () => {
     ['a disabled issuer', 401, issuer({ disabled: true })],
     ['not before, of the issuer', 401, issuer({ not_before: '2100-01-01T00:00:00Z' })],
     ['a mandatory step', 302, issuer({ policy: { mandatory_steps: [{ width: 10, crop: 'fit' }] } })],
-    ['a policy against it', 403, issuer({ policy: { presets_only: true } })],
-    ['a policy that has it cached', 302, issuer({ policy: { redirect_cache: 'private' } })],
+    ['a policy that forbids it', 403, issuer({ policy: { presets_only: true } })],
+    ['a policy that sets its caching', 302, issuer({ policy: { redirect_cache: 'private' } })],
     ['another format', 302, issuer({ delivery_format: 'png' })],
     [
       'a revoked key',
@@ -164,7 +164,7 @@ describe('a cached redirect', () => {
       },
     ],
     [
-      'a key that has ended',
+      'an expired key',
       401,
       () =>
         admin('PATCH', `/issuers/${tenant.issuerId}/keys/${tenant.keyId}`, {

@@ -31,7 +31,7 @@ describe.runIf(inject('database').kind === 'postgres')('three replicas', () => {
   const statuses = (claims: object): Promise<number[]> =>
     Promise.all(replicas.map(async (replica) => (await replica.get(tenant.path({ ...claims }))).status));
   const come = (status: number, claims: object): Promise<void> =>
-    waitUntil(`all replicas answer ${status}`, async () =>
+    waitUntil(`all replicas return ${status}`, async () =>
       (await statuses(claims)).every((each) => each === status),
     );
 

@@ -55,7 +55,7 @@ async function expectRefused(claims: object): Promise<void> {
 /** That an operation causes no look-up, once all replicas have received the last writes. */
 async function expectNoLookups(work: () => Promise<void>): Promise<void> {
   const run = vi.spyOn(service.app.get(DatabaseLookups), 'run');
-  await waitUntil('it is done without a look-up', async () => {
+  await waitUntil('it causes no look-up', async () => {
     run.mockClear();
     await work();
     return run.mock.calls.length === 0;
@@ -102,7 +102,7 @@ describe.each([
       async () => (await service.get(tenant.path({ [claim]: 'one' }))).status === 401,
     );
     await query('DELETE FROM revocations WHERE issuer_id = $1', [tenant.issuerId]);
-    await waitUntil('it holds again', async () => (await statusOf({ [claim]: 'one' })) === 302);
+    await waitUntil('it is valid again', async () => (await statusOf({ [claim]: 'one' })) === 302);
   });
 });
 
@@ -239,9 +239,9 @@ describe('revocations', () => {
   });
 
   it('and restorations are in the audit log', async () => {
-    const made = await revoke({ jti: 'one' });
-    await service.admin('DELETE', `${path}/${made.id}`);
-    const response = await service.admin('GET', `/audit?row_id=${made.id}`);
+    const created = await revoke({ jti: 'one' });
+    await service.admin('DELETE', `${path}/${created.id}`);
+    const response = await service.admin('GET', `/audit?row_id=${created.id}`);
     const { items } = response.json() as { items: { actor: string }[] };
     expect(items).toMatchObject([
       { action: 'revocation.delete', issuer_id: tenant.issuerId, before: { value: 'one' }, after: null },
@@ -257,9 +257,9 @@ describe('revocations', () => {
       return { authorization: `Bearer ${key}` };
     };
     const [own, foreign] = [await bound(tenant.issuerId), await bound(neighbour.issuerId)];
-    const made = await service.admin('POST', path, { jti: 'one' }, own);
-    expect(made.status).toBe(201);
-    const { id } = made.json() as Revocation;
+    const created = await service.admin('POST', path, { jti: 'one' }, own);
+    expect(created.status).toBe(201);
+    const { id } = created.json() as Revocation;
     await expectRefused({ jti: 'one' });
     for (const [method, of, body] of [
       ['POST', path, { jti: 'two' }],

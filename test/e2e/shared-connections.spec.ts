@@ -96,7 +96,7 @@ const OTHERS: Readonly<Record<string, (rows: Rows) => string>> = {
 
 const READS = ['GET', 'HEAD'];
 /** Every operation with its body, and every read, with GET and HEAD. */
-const FIRST: readonly (readonly [name: string, make: (rows: Rows) => Request])[] = [
+const FIRST: readonly (readonly [name: string, createOne: (rows: Rows) => Request])[] = [
   ...Object.entries(description.paths).flatMap(([path, operations]) =>
     Object.keys(operations).flatMap((operation) => {
       const methods = operation === 'get' ? READS : [operation.toUpperCase()];
@@ -218,9 +218,9 @@ describe.each(versions)('on %s, a request that follows another’s body', (_, no
     await database.drop();
   });
 
-  it.each(FIRST)('is read as if alone behind trailers: %s', async (_name, make) => {
+  it.each(FIRST)('is read as if alone behind trailers: %s', async (_name, createOne) => {
     const { rows, service } = running;
-    const first = make(rows);
+    const first = createOne(rows);
     const cases = Object.entries(NEXT).flatMap(([next, createNext]) =>
       [0, 40].flatMap((before) =>
         [0, 40].flatMap((after) =>

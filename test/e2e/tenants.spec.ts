@@ -55,7 +55,7 @@ const REACHES: readonly (readonly [
     ],
   ],
   [
-    'the overlay beside an own one',
+    'the overlay beside the tenant’s own',
     (own, other) => [
       own.imageId,
       own.sign({ transformations: [{ overlay: own.overlayId }, { overlay: other.overlayId }] }),

@@ -250,14 +250,14 @@ describe('the payload of a token', () => {
 
   it.each<[name: string, claims: () => object]>([
     ['an exp passed within the leeway', () => ({ exp: now() - 10 })],
-    ['an exp to come', () => ({ exp: now() + 3600 })],
+    ['an exp in the future', () => ({ exp: now() + 3600 })],
     ['an exp with a fraction', () => ({ exp: now() + 3600.5 })],
     ['an nbf within the leeway', () => ({ nbf: now() + 10 })],
     ['an nbf that has passed', () => ({ nbf: 0 })],
     ['an iat within the leeway', () => ({ iat: now() + 10 })],
     ['an iat long ago', () => ({ iat: 1 })],
     ['a jti and a session', () => ({ jti: 'j-1', session_id: 'Sitzung 😀' })],
-    ['claims of others', () => ({ sub: 'x', aud: ['y'], admin: true })],
+    ['claims of other systems', () => ({ sub: 'x', aud: ['y'], admin: true })],
   ])('with %s is accepted', async (_, claims) => {
     const transformations = [{ width: 5 }];
     expectAccepted(await show(mint({ payload: { iss: tenant.issuerId, transformations, ...claims() } })));
@@ -300,7 +300,7 @@ describe('responses that must not reveal which issuers and keys exist', () => {
     };
     const responses = await Promise.all(Object.values(tokens).map(show));
     const [first] = responses;
-    if (first === undefined) throw new Error('no answer');
+    if (first === undefined) throw new Error('no response');
     expectRefused(first, NOT_ACCEPTED);
     for (const [index, name] of Object.keys(tokens).entries()) {
       const response = responses[index];
@@ -388,17 +388,17 @@ describe('the keys of an issuer', () => {
       publicId: `times ${name}`,
       overlayPublicId: `times layer ${name}`,
     });
-    const made = await post<{ id: string; secret: string }>(
+    const created = await post<{ id: string; secret: string }>(
       service,
       `/issuers/${owner.issuerId}/keys`,
       times,
     );
-    const byMade = signWith(made.secret, { iss: owner.issuerId });
+    const byCreated = signWith(created.secret, { iss: owner.issuerId });
     const byFirst = owner.sign();
     const statusOf = async (token: string): Promise<number> =>
       (await service.image(`/images/${owner.imageId}?token=${token}`)).status;
 
-    expect([await statusOf(byMade), await statusOf(byFirst)]).toStrictEqual([status, 302]);
+    expect([await statusOf(byCreated), await statusOf(byFirst)]).toStrictEqual([status, 302]);
     const changed = await service.admin('PATCH', `/issuers/${owner.issuerId}/keys/${owner.keyId}`, times);
     expect(changed.status).toBe(200);
     expect(await statusOf(byFirst)).toBe(status);

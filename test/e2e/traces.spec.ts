@@ -111,7 +111,7 @@ describe('a request’s trace', () => {
   });
 
   it('exists for explain, deliveries and the admin API, by their routes', async () => {
-    const asked: readonly (readonly [
+    const operations: readonly (readonly [
       name: string,
       sendRequest: (headers: Record<string, string>) => Promise<unknown>,
     ])[] = [
@@ -133,7 +133,7 @@ describe('a request’s trace', () => {
         (headers) => service.admin('GET', `/issuers/${tenant.issuerId}`, undefined, headers),
       ],
     ];
-    for (const [name, sendRequest] of asked) {
+    for (const [name, sendRequest] of operations) {
       const caller = createCaller();
       await sendRequest({ ...caller.headers });
       expect((await spansOf(caller)).map((span) => span.name)).toContain(name);
@@ -258,7 +258,7 @@ describe('a sampler', () => {
 describe('a missing collector', () => {
   it('changes no response, and does not keep a process alive', async () => {
     const database = await createTestDatabase();
-    const gone = await startServiceProcess({
+    const deleted = await startServiceProcess({
       ...TEST_VARIABLES,
       ...database.variables,
       // No server listens there.
@@ -266,14 +266,14 @@ describe('a missing collector', () => {
     });
     const untraced = await service.get(`/images/${tenant.imageId}?token=a.b.c`);
     for (let times = 0; times < 20; times += 1) {
-      const response = await fetch(`${gone.url}/images/${tenant.imageId}?token=a.b.c`);
+      const response = await fetch(`${deleted.url}/images/${tenant.imageId}?token=a.b.c`);
       expect(response.status).toBe(untraced.status);
       expect(await response.json()).toStrictEqual(untraced.json());
     }
-    const told = performance.now();
-    gone.kill('SIGTERM');
-    expect(await gone.exited).toMatchObject({ code: 0, signal: null, stderr: '' });
-    expect(performance.now() - told).toBeLessThan(10_000);
+    const started = performance.now();
+    deleted.kill('SIGTERM');
+    expect(await deleted.exited).toMatchObject({ code: 0, signal: null, stderr: '' });
+    expect(performance.now() - started).toBeLessThan(10_000);
     await database.drop();
   });
 });

@@ -69,7 +69,7 @@ describe('a wall clock that is set', () => {
       ends: { exp: seconds() + 600 },
       begins: { nbf: seconds() + 1_800 },
       ended: { exp: seconds() - 600 },
-      sealed: { iat: seconds() },
+      issued: { iat: seconds() },
       revoked: { jti: 'revoked' },
       plain: {},
     };
@@ -80,15 +80,15 @@ describe('a wall clock that is set', () => {
         ),
       );
     expect(await statuses()).toStrictEqual({
-      ends: 302, begins: 401, ended: 401, sealed: 302, revoked: 401, plain: 302,
+      ends: 302, begins: 401, ended: 401, issued: 302, revoked: 401, plain: 302,
     }); // prettier-ignore
     await shift(HOUR);
     expect(await statuses()).toStrictEqual({
-      ends: 401, begins: 302, ended: 401, sealed: 302, revoked: 401, plain: 302,
+      ends: 401, begins: 302, ended: 401, issued: 302, revoked: 401, plain: 302,
     }); // prettier-ignore
     await shift(-HOUR);
     expect(await statuses()).toStrictEqual({
-      ends: 302, begins: 401, ended: 302, sealed: 401, revoked: 401, plain: 302,
+      ends: 302, begins: 401, ended: 302, issued: 401, revoked: 401, plain: 302,
     }); // prettier-ignore
     await shift(0);
     expect((await statuses())['ends']).toBe(302);
@@ -101,7 +101,7 @@ describe('a wall clock that is set', () => {
     expect(await sendRequest(80)).toStrictEqual(new Set([302, 429]));
     await shift(-HOUR);
     // One token a second is refilled, by the monotonic clock.
-    await waitUntil('it is let in', async () => (await statusOf()) === 302);
+    await waitUntil('it is accepted', async () => (await statusOf()) === 302);
     await shift(HOUR);
     expect(await sendRequest(80)).toContain(429);
   });
@@ -120,17 +120,17 @@ describe('a wall clock that is set', () => {
     });
     await shift(by);
     // All writes were received a while ago: rows read from now on stay cached.
-    await waitUntil('it is heard', async () => (await statusOf()) === 302);
+    await waitUntil('it is received', async () => (await statusOf()) === 302);
     await new Promise((done) => setTimeout(done, 1_500));
     expect(await statusOf()).toBe(302);
     await shift(0);
 
     proxy.refuse();
-    const began = performance.now();
+    const startedAt = performance.now();
     await shift(by);
-    while (performance.now() - began < 1_000 * (MAX_STALE - 2)) expect(await statusOf()).toBe(302);
+    while (performance.now() - startedAt < 1_000 * (MAX_STALE - 2)) expect(await statusOf()).toBe(302);
     await waitUntil('the bound is passed', async () => (await statusOf()) === 503);
-    const servedFor = performance.now() - began;
+    const servedFor = performance.now() - startedAt;
     expect(servedFor).toBeLessThan(1_000 * (MAX_STALE + SLACK));
     await annotate(
       `clock set an hour ${name} without the database: warm served for ${servedFor.toFixed(0)} ms with MAX_STALE=${MAX_STALE}`,
@@ -138,7 +138,7 @@ describe('a wall clock that is set', () => {
     );
 
     proxy.restore();
-    await waitUntil('it is whole again', async () => (await statusOf()) === 302);
+    await waitUntil('it has recovered', async () => (await statusOf()) === 302);
     // Changes are received, whatever the clock.
     await requestAdmin(service, 'PATCH', `/issuers/${image.issuerId}`, { disabled: true });
     expect(await statusOf()).toBe(401);

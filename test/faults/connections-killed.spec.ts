@@ -42,9 +42,11 @@ describe.runIf(inject('database').kind === 'postgres')('three replicas on one Po
       return rows.length;
     };
     const written = first.admin('PATCH', `/images/${tenant.imageId}`, { version: 7 });
-    await waitUntil('a write is under way', async () => (await pending()) === 1);
-    const asked = replicas.flatMap((replica) => Array.from({ length: 20 }, () => replica.get(uncached())));
-    await waitUntil('look-ups are under way', async () => (await pending()) > 3);
+    await waitUntil('a write is pending', async () => (await pending()) === 1);
+    const pendingLookups = replicas.flatMap((replica) =>
+      Array.from({ length: 20 }, () => replica.get(uncached())),
+    );
+    await waitUntil('look-ups are pending', async () => (await pending()) > 3);
     await operator.query(
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
         WHERE datname = current_database() AND pid <> pg_backend_pid()`,
@@ -53,15 +55,15 @@ describe.runIf(inject('database').kind === 'postgres')('three replicas on one Po
 
     expect(await statusesOf(cached)).toStrictEqual(all(302));
     // A look-up that is not retried on another connection fails with an error, and never as an unknown image.
-    for (const response of await Promise.all(asked)) expect([404, 503]).toContain(response.status);
+    for (const response of await Promise.all(pendingLookups)) expect([404, 503]).toContain(response.status);
     expect((await written).status).toBe(503);
-    await waitUntil('all replicas answer cold look-ups', async () =>
+    await waitUntil('all replicas serve uncached look-ups', async () =>
       (await statusesOf(uncached)).every((status) => status === 404),
     );
     const recovered = performance.now() - killed;
     expect(recovered).toBeLessThan(RECOVERY);
     await annotate(
-      `all connections killed: cold look-ups answered again after ${recovered.toFixed(0)} ms`,
+      `all connections killed: uncached look-ups served again after ${recovered.toFixed(0)} ms`,
       FIGURE,
     );
 

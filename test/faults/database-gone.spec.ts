@@ -54,7 +54,7 @@ describe.runIf(inject('database').kind === 'postgres')('a service whose database
   async function receiveAll(): Promise<void> {
     const written = performance.now();
     const received = vi.spyOn(service.app.get(DirectoryService), 'onHeartbeat');
-    await waitUntil('all was told', () => received.mock.calls.some(([at]) => at > written));
+    await waitUntil('all writes were received', () => received.mock.calls.some(([at]) => at > written));
     received.mockRestore();
   }
 
@@ -65,11 +65,11 @@ describe.runIf(inject('database').kind === 'postgres')('a service whose database
 
   /** @returns the milliseconds that the 503 took. */
   async function expectUnavailable(request: () => Promise<HttpResponse>): Promise<number> {
-    const began = performance.now();
+    const startedAt = performance.now();
     const response = await request();
     expect(response.json()).toMatchObject({ status: 503, code: 'database_unavailable' });
     expect(response.headers['retry-after']).toBe('1');
-    const took = performance.now() - began;
+    const took = performance.now() - startedAt;
     expect(took).toBeLessThan(UNCACHED_RESPONSE);
     return took;
   }
@@ -77,16 +77,16 @@ describe.runIf(inject('database').kind === 'postgres')('a service whose database
   const FAULTS: readonly (readonly [name: string, cause: () => void])[] = [
     ['the database refuses connections', () => { proxy.refuse(); }],
     ['the network loses every byte', () => { proxy.lose(); }],
-    ['the database answers after 5 seconds', () => { proxy.slow(2_500); }],
+    ['the database responds after 5 seconds', () => { proxy.slow(2_500); }],
   ]; // prettier-ignore
 
   it.for(FAULTS)(
     'serves cached rows, and returns 503 for the rest, when %s',
     async ([name, cause], { annotate }) => {
       cause();
-      const began = performance.now();
+      const startedAt = performance.now();
       const first = await expectUnavailable(uncached);
-      const until = began + 1_000 * (MAX_STALE - 2);
+      const until = startedAt + 1_000 * (MAX_STALE - 2);
       while (performance.now() < until) {
         expect((await cached()).status).toBe(302);
         await expectUnavailable(uncached);
@@ -97,9 +97,9 @@ describe.runIf(inject('database').kind === 'postgres')('a service whose database
       await expectUnavailable(() => service.get(`/images/${randomUUID()}`));
 
       await waitUntil('the bound is passed', async () => (await cached()).status === 503);
-      const servedFor = performance.now() - began;
+      const servedFor = performance.now() - startedAt;
       expect(servedFor).toBeLessThan(1_000 * (MAX_STALE + SLACK));
-      await waitUntil('it is no more ready', async () => (await ready()).status === 503);
+      await waitUntil('it is no longer ready', async () => (await ready()).status === 503);
       expect((await ready()).json()).toMatchObject({ code: 'not_ready' });
       expect((await service.get('/health/live')).status).toBe(200);
       await expectUnavailable(cached);
@@ -107,9 +107,9 @@ describe.runIf(inject('database').kind === 'postgres')('a service whose database
 
       proxy.restore();
       const restored = performance.now();
-      await waitUntil('it is whole again', async () => (await uncached()).status === 404);
+      await waitUntil('it has recovered', async () => (await uncached()).status === 404);
       const recovered = performance.now() - restored;
-      await waitUntil('warm ones are served', async () => (await cached()).status === 302);
+      await waitUntil('cached rows are served', async () => (await cached()).status === 302);
       await waitUntil('it is ready', async () => (await ready()).text === '{"status":"ok"}');
       await annotate(
         `${name}: first 503 after ${first.toFixed(0)} ms, warm served for ${servedFor.toFixed(0)} ms with MAX_STALE=${MAX_STALE}, cold look-ups again ${recovered.toFixed(0)} ms after its return`,
@@ -137,7 +137,7 @@ describe.runIf(inject('database').kind === 'postgres')('a service whose database
     process.off('unhandledRejection', unhandled);
     expect(unhandled).not.toHaveBeenCalled();
     proxy.restore();
-    await waitUntil('it is answered again', async () => (await cached()).status === 302);
+    await waitUntil('it is served again', async () => (await cached()).status === 302);
   });
 
   it('receives changes that were made while it was disconnected', async () => {
@@ -175,12 +175,12 @@ describe.runIf(inject('database').kind === 'postgres')('a service whose database
       'the token is refused',
       async () => (await service.get(tenant.path({ jti: 'one' }))).status === 401,
     );
-    await waitUntil('cold look-ups are answered', async () => (await uncached()).status === 404);
+    await waitUntil('uncached look-ups are served', async () => (await uncached()).status === 404);
   });
 
   it('tolerates connections that are reset while idle', async () => {
     proxy.reset();
-    await waitUntil('cold look-ups are answered', async () => (await uncached()).status === 404);
+    await waitUntil('uncached look-ups are served', async () => (await uncached()).status === 404);
     expect((await cached()).status).toBe(302);
   });
 });

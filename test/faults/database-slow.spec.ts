@@ -20,7 +20,7 @@ const CONNECTIONS = 11;
 const BOUND = 1_000 + 3_000;
 
 // The embedded database has no network that could be slow.
-describe.runIf(inject('database').kind === 'postgres')('a database that answers after 5 seconds', () => {
+describe.runIf(inject('database').kind === 'postgres')('a database that responds after 5 seconds', () => {
   it('is awaited by a bounded number of requests for a bounded time, and cached redirects are not affected', async ({
     annotate,
   }) => {
@@ -39,14 +39,14 @@ describe.runIf(inject('database').kind === 'postgres')('a database that answers 
     expect((await cached()).status).toBe(302);
 
     proxy.slow(2_500);
-    const began = performance.now();
+    const startedAt = performance.now();
     let slowest = 0;
     let served = 0;
     const redirects = (async () => {
-      while (performance.now() - began < SLOW_FOR) {
-        const asked = performance.now();
+      while (performance.now() - startedAt < SLOW_FOR) {
+        const started = performance.now();
         expect((await cached()).status).toBe(302);
-        slowest = Math.max(slowest, performance.now() - asked);
+        slowest = Math.max(slowest, performance.now() - started);
         served += 1;
         await sleep(5);
       }
@@ -63,7 +63,7 @@ describe.runIf(inject('database').kind === 'postgres')('a database that answers 
         method: 'POST',
         body: { deliveries },
       });
-      return { response, took: performance.now() - began };
+      return { response, took: performance.now() - startedAt };
     });
     for (const { response, took } of await Promise.all(batches)) {
       expect(took).toBeLessThan(BOUND);
@@ -74,11 +74,11 @@ describe.runIf(inject('database').kind === 'postgres')('a database that answers 
     }
     // A new request does not wait at all, and the server gets no query.
     let longest = 0;
-    while (performance.now() - began < SLOW_FOR - 1_000) {
-      const asked = performance.now();
+    while (performance.now() - startedAt < SLOW_FOR - 1_000) {
+      const started = performance.now();
       const response = await uncached();
       expect([response.status, response.headers['retry-after']]).toStrictEqual([503, '1']);
-      longest = Math.max(longest, performance.now() - asked);
+      longest = Math.max(longest, performance.now() - started);
       const { rows } = await operator.query(
         `SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`,
       );
@@ -91,7 +91,7 @@ describe.runIf(inject('database').kind === 'postgres')('a database that answers 
     expect(served).toBeGreaterThan(50);
 
     proxy.restore();
-    await waitUntil('cold look-ups are answered', async () => (await uncached()).status === 404);
+    await waitUntil('uncached look-ups are served', async () => (await uncached()).status === 404);
     await annotate(
       `database slow by 5 s: ${served} warm redirects meanwhile, the slowest ${slowest.toFixed(0)} ms, cold ones 503 after ${longest.toFixed(0)} ms at most`,
       FIGURE,

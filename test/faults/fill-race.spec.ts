@@ -34,7 +34,8 @@ describe('a cache that is filled while its row is changed', () => {
       const received = vi.spyOn(service.app.get(DirectoryService), 'rowChanged');
       const disable = (disabled: boolean): Promise<unknown> =>
         operator.query('UPDATE issuers SET disabled = $1 WHERE id = $2', [disabled, tenant.issuerId]);
-      const told = (): Promise<void> => waitUntil('the change is told', () => received.mock.calls.length > 0);
+      const changeReceived = (): Promise<void> =>
+        waitUntil('the change is received', () => received.mock.calls.length > 0);
 
       // A look-up reads the issuer, then its keys. It is blocked between the two; if the machine is too busy and the
       // look-up's own timeout expires, there was no race, and the test tries again.
@@ -42,11 +43,11 @@ describe('a cache that is filled while its row is changed', () => {
         expect(tries).toBeLessThan(20);
         received.mockClear();
         await disable(false);
-        await told();
+        await changeReceived();
         received.mockClear();
         await blocker.query('BEGIN');
         await blocker.query('LOCK TABLE issuer_keys');
-        const asked = status();
+        const pending = status();
         await waitUntil('the issuer is read and its keys are not', async () => {
           const { rows } = await operator.query(
             `SELECT FROM pg_stat_activity
@@ -55,9 +56,9 @@ describe('a cache that is filled while its row is changed', () => {
           return rows.length === 1;
         });
         await disable(true);
-        await told();
+        await changeReceived();
         await blocker.query('COMMIT');
-        raced = await asked;
+        raced = await pending;
         expect([302, 503]).toContain(raced);
       }
       // The listener is connected: if the old row were cached, it would be served for a minute.
@@ -74,14 +75,14 @@ describe('a cache that is filled while its row is changed', () => {
     for (let round = 0; round < ROUNDS; round += 1) {
       await disable(false);
       const written = disable(true);
-      const asked: Promise<number>[] = [];
+      const pending: Promise<number>[] = [];
       for (let count = 0; count < 4; count += 1) {
-        asked.push(status());
+        pending.push(status());
         await sleep(round % 4);
       }
       await written;
       expect(await status()).toBe(401);
-      beforeWrite += (await Promise.all(asked)).filter((each) => each === 302).length;
+      beforeWrite += (await Promise.all(pending)).filter((each) => each === 302).length;
       expect(await status()).toBe(401);
     }
     await annotate(

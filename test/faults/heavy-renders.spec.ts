@@ -16,7 +16,7 @@ const LARGE = `c_scale,h_${SIDE},w_${SIDE}`;
 /** As many as `work` allows on such an image. */
 const HEAVIEST = [LARGE, ...Array.from({ length: 9 }, () => 'e_vignette')];
 /** Milliseconds: far more than a thread that serves needs, far less than a render takes. */
-const PATIENCE = 2_000;
+const TIMEOUT = 2_000;
 
 async function photo(): Promise<Buffer> {
   return sharp({ create: { width: 60, height: 40, channels: 3, background: '#456' } })
@@ -79,7 +79,7 @@ describe('a render worker', () => {
     left.abort(new Error('enough'));
     await expect(rendering).rejects.toThrow('enough');
     clearInterval(timer);
-    expect(longest).toBeLessThan(PATIENCE / 2);
+    expect(longest).toBeLessThan(TIMEOUT / 2);
   });
 });
 
@@ -120,7 +120,7 @@ describe('a service with the heaviest chains', () => {
   it.each([
     ['31 vignettes on the largest image', [LARGE, ...Array.from({ length: 31 }, () => 'e_vignette')], true],
     [
-      '60 components without a token on an open original',
+      '60 components without a token on a public original',
       [LARGE, ...Array.from({ length: 60 }, () => 'e_blur:2000')],
       false,
     ],
@@ -144,7 +144,7 @@ describe('a service with the heaviest chains', () => {
         expect(status).toBe(path === '/health/live' ? 200 : 302);
       }
     }
-    expect(Math.max(...times)).toBeLessThan(PATIENCE);
+    expect(Math.max(...times)).toBeLessThan(TIMEOUT);
     await annotate(
       `redirects and /health/live beside the heaviest render: slowest of ${times.length} after ${Math.round(Math.max(...times))} ms`,
       FIGURE,

@@ -12,7 +12,7 @@ import { waitUntil } from '../support/wait-until.js';
 
 const PROCESSES = 8;
 /** Milliseconds: eight processes start at once. */
-const PATIENCE = 150_000;
+const LONG_TIMEOUT = 150_000;
 const TIMEOUT = 400_000;
 const PROGRAM = 'src/platform/database/migration-run.js';
 const embedded = inject('database').kind === 'embedded';
@@ -36,11 +36,11 @@ async function open({ variables }: TestDatabase): Promise<DataSource> {
 
 /** The database has the schema of an undisturbed migration, and each migration ran once. */
 async function expectOneSchema(database: TestDatabase): Promise<void> {
-  const [made, other] = [await open(database), await open(await ownDatabase())];
-  expect(await schemaOf(made)).toStrictEqual(await schemaOf(other));
-  const names = await made.query<{ name: string }[]>('SELECT name FROM migrations ORDER BY name');
+  const [created, other] = [await open(database), await open(await ownDatabase())];
+  expect(await schemaOf(created)).toStrictEqual(await schemaOf(other));
+  const names = await created.query<{ name: string }[]>('SELECT name FROM migrations ORDER BY name');
   expect(names.map(({ name }) => name)).toStrictEqual(
-    made.migrations.map((migration) => migration.constructor.name).toSorted(),
+    created.migrations.map((migration) => migration.constructor.name).toSorted(),
   );
 }
 
@@ -66,10 +66,14 @@ describe.runIf(!embedded)('eight processes that migrate an empty database at onc
       await waitUntil(
         'one is in the middle of its work',
         async () => (await waiting('transactionid')) === 1,
-        PATIENCE,
+        LONG_TIMEOUT,
       );
       const others = Array.from({ length: PROCESSES - 1 }, () => startMigrator(database));
-      await waitUntil('all others wait', async () => (await waiting('advisory')) === others.length, PATIENCE);
+      await waitUntil(
+        'all others wait',
+        async () => (await waiting('advisory')) === others.length,
+        LONG_TIMEOUT,
+      );
       victim.kill('SIGKILL');
       expect(await victim.exited).toMatchObject({ signal: 'SIGKILL', stdout: '' });
       await blocker.query('ROLLBACK');
@@ -101,7 +105,7 @@ describe.runIf(embedded)('eight processes that migrate an empty folder at once',
       await waitUntil(
         'one makes the database',
         () => existsSync(join(folder, 'postgres', 'PG_VERSION')),
-        PATIENCE,
+        LONG_TIMEOUT,
       );
       const holder = Number(readFileSync(lock, 'utf8').split(' ')[0]);
       const victim = first.find(({ pid }) => pid === holder);
@@ -132,12 +136,12 @@ describe.runIf(embedded)('a process that creates an embedded database', () => {
   const MARK = 'postgres.unfinished';
 
   it.each<[instant: string, hasArrived: (at: (path: string) => boolean) => boolean, emptyFolder?: true]>([
-    ['takes the folder', (at) => at('pixseal.pid')],
+    ['locks the folder', (at) => at('pixseal.pid')],
     ['begins', (at) => at(MARK)],
-    ['begins in an empty folder', (at) => at('postgres/PG_VERSION'), true],
+    ['starts in an empty folder', (at) => at('postgres/PG_VERSION'), true],
     ['fills the first database', (at) => at('postgres/base/1/PG_VERSION')],
     ['copies it', (at) => at('postgres/base/5')],
-    ['has made it', (at) => at('postgres/base/5') && !at(MARK)],
+    ['has created it', (at) => at('postgres/base/5') && !at(MARK)],
   ])(
     'is killed as it %s, and the next one creates it again',
     async (_, hasArrived, emptyFolder) => {
@@ -146,7 +150,7 @@ describe.runIf(embedded)('a process that creates an embedded database', () => {
       if (emptyFolder) mkdirSync(join(folder, 'postgres'));
       const at = (path: string): boolean => existsSync(join(folder, path));
       const victim = startMigrator(database);
-      await waitUntil('the moment is come', () => hasArrived(at), PATIENCE);
+      await waitUntil('the time is reached', () => hasArrived(at), LONG_TIMEOUT);
       victim.kill('SIGKILL');
       expect(await victim.exited).toMatchObject({ signal: 'SIGKILL', stdout: '' });
 
@@ -167,7 +171,7 @@ describe.runIf(embedded)('a process that creates an embedded database', () => {
       mkdirSync(folder);
       writeFileSync(join(folder, 'notes.txt'), 'of somebody');
       const victim = startMigrator(database);
-      await waitUntil('it has begun', () => existsSync(join(folder, 'PG_VERSION')), PATIENCE);
+      await waitUntil('it has started', () => existsSync(join(folder, 'PG_VERSION')), LONG_TIMEOUT);
       victim.kill('SIGKILL');
       await victim.exited;
       await startMigrator(database).exited;

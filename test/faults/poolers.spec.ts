@@ -168,9 +168,9 @@ describe.runIf(pgbouncer !== null)('behind PgBouncer in transaction mode', () =>
     const feed = feedOf(service);
     expect(feed.isLive).toBe(true);
     await pooler.setMode('transaction');
-    await waitUntil('the feed is lost', () => Promise.resolve(!feed.isLive));
+    await waitUntil('the feed is disconnected', () => Promise.resolve(!feed.isLive));
     await pooler.setMode('session');
-    await waitUntil('the feed is live', () => Promise.resolve(feed.isLive), 15_000);
+    await waitUntil('the feed is connected', () => Promise.resolve(feed.isLive), 15_000);
   });
 
   it('processes that migrate at once create one schema', async () => {
@@ -186,8 +186,8 @@ describe.runIf(pgbouncer !== null)('behind PgBouncer in transaction mode', () =>
       migrators.map(() => ({ code: 0, stderr: '' })),
     );
     expect(ended.filter(({ stdout }) => stdout.startsWith('Ran ')).length).toBe(1);
-    const [made, expected] = [await ownService(database), await ownService(await ownDatabase())];
-    expect(await schemaOf(made.app.get(DataSource))).toStrictEqual(
+    const [created, expected] = [await ownService(database), await ownService(await ownDatabase())];
+    expect(await schemaOf(created.app.get(DataSource))).toStrictEqual(
       await schemaOf(expected.app.get(DataSource)),
     );
   });

@@ -103,7 +103,7 @@ describe('SIGTERM under load', () => {
     );
     await request({ port: service.port, path: '/health/live' });
 
-    const told = performance.now();
+    const signalled = performance.now();
     service.kill('SIGTERM');
     const readiness = (): Promise<HttpResponse> => request({ port: service.port, path: '/health/ready' });
     await expect.poll(async () => (await readiness()).status, { ...LOAD_TIMEOUT, interval: 20 }).toBe(503);
@@ -119,7 +119,7 @@ describe('SIGTERM under load', () => {
     await closed;
     expect(received).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
     expect(await service.exited).toMatchObject({ code: 0, signal: null, stderr: '' });
-    const took = performance.now() - told;
+    const took = performance.now() - signalled;
     expect(took).toBeLessThan(10_000);
     await annotate(`SIGTERM under load: ended after ${took.toFixed(0)} ms, with a drain of 2,000 ms`, FIGURE);
   });
@@ -145,7 +145,7 @@ describe.runIf(inject('database').kind === 'postgres')(
       const before = clients.count();
       await expect.poll(clients.count, LOAD_TIMEOUT).toBeGreaterThan(before + 100);
       expect(await clients.stop()).toStrictEqual([]);
-      for (const { port } of replicas) expect(proxy.answered.get(port)).toBeGreaterThan(20);
+      for (const { port } of replicas) expect(proxy.responses.get(port)).toBeGreaterThan(20);
     });
   },
 );

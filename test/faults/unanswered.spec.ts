@@ -36,14 +36,14 @@ it.runIf(inject('database').kind === 'postgres')(
     expect(await create('before')).toBe(201);
     await operator.query('BEGIN');
     await operator.query('LOCK TABLE issuers IN EXCLUSIVE MODE');
-    const unanswered = create('unanswered');
-    await waitUntil('the write is held up', isHeld);
+    const late = create('unanswered');
+    await waitUntil('the write is blocked', isHeld);
     // It is executed, and only its result is late.
     proxy.slow(LATE);
     await operator.query('ROLLBACK');
-    expect(await unanswered).toBe(503);
+    expect(await late).toBe(503);
     proxy.restore();
-    await waitUntil('writes are taken again', async () => (await create('after')) === 201);
+    await waitUntil('writes are accepted again', async () => (await create('after')) === 201);
     const { rows } = await operator.query(`SELECT DISTINCT name FROM issuers ORDER BY name`);
     expect(rows).toStrictEqual([{ name: 'after' }, { name: 'before' }]);
   },

@@ -44,6 +44,6 @@ describe.runIf(inject('database').kind === 'postgres')('uploads beside a databas
 
     proxy.restore();
     await waitUntil('no connection is in use', async () => (await connections('used')) === 0);
-    await waitUntil('uploads are taken again', async () => (await upload('later')).status === 201);
+    await waitUntil('uploads are accepted again', async () => (await upload('later')).status === 201);
   });
 });

@@ -35,7 +35,7 @@ describe.runIf(inject('database').kind === 'postgres')('pixseal serve --workers'
 
     const clients = startLoad(service.port, path);
     await expect.poll(clients.count, LOAD_TIMEOUT).toBeGreaterThan(100);
-    const told = performance.now();
+    const signalled = performance.now();
     service.kill('SIGTERM');
     await expect
       .poll(async () => (await request({ port: service.port, path: '/health/ready' })).status, {
@@ -44,6 +44,6 @@ describe.runIf(inject('database').kind === 'postgres')('pixseal serve --workers'
       .toBe(503);
     expect(await clients.stop()).toStrictEqual([]);
     expect(await service.exited).toMatchObject({ code: 0, signal: null });
-    expect(performance.now() - told).toBeLessThan(10_000);
+    expect(performance.now() - signalled).toBeLessThan(10_000);
   });
 });

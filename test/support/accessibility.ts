@@ -5,12 +5,12 @@ import { expect } from 'vitest';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-/** How every page is looked at: colours and widths in pixels. */
+/** The colour schemes and widths, in pixels, that every page is tested with. */
 export const LOOKS = (['light', 'dark'] as const).flatMap((colorScheme) =>
   [1280, 390].map((width) => [colorScheme, width] as const),
 );
 
-/** Expects that axe finds nothing serious in a page as it is, and that it is no wider than it should be. */
+/** Expects that axe finds no serious issue in a page, and that the page is not wider than its window. */
 export async function expectAccessible(page: Page, width: number): Promise<void> {
   await page.evaluate(AXE);
   const issues = await page.evaluate(

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 
-/** An address, and a text by which a proxy may pass it on. */
+/** An address, and a text in which a proxy may forward it. */
 export interface WrittenAddress {
   readonly address: string;
   readonly written: string;

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** An image as the account has it. */
+/** An image in the account. */
 export interface AccountAsset {
   readonly public_id: string;
   readonly type: string;
@@ -10,33 +10,33 @@ export interface AccountAsset {
   readonly tags?: readonly string[];
 }
 
-/** What the server answers instead of a page. */
+/** An error that the server returns instead of a page. */
 export interface Refusal {
   readonly status: number;
   readonly message: string;
 }
 
-/** Cloudinary's Admin API on this machine, as far as lists go: written from its documentation, not from the SDK. */
+/** The lists of Cloudinary's Admin API on this machine: written from its documentation, not from the SDK. */
 export interface AdminApi {
   readonly url: string;
   assets: AccountAsset[];
-  /** The paths and queries of the lists that were asked for. */
+  /** The paths and queries of the requested lists. */
   readonly lists: string[];
   /** Public ids that were looked up one by one. */
   readonly lookedUp: string[];
-  /** Public ids that exist and are on no list yet. */
+  /** Public ids of existing assets that no list contains yet. */
   unlisted: readonly string[];
-  /** Assets that a page has at the most, however many are asked for. */
+  /** The maximum number of assets in a page, whatever the request. */
   pageSize: number;
-  /** Is asked before each page. */
+  /** Called before each page: a result that is not null replaces it. */
   refuse: ((cursor: string | null) => Refusal | null) | null;
   /** `X-FeatureRateLimit-*` of the pages. */
   rate: { remaining: number; reset: Date };
-  /** Searches so far. */
+  /** The number of searches so far. */
   counted: number;
-  /** Whether the search counts. */
+  /** Whether the search returns a count. */
   counts: boolean;
-  /** Cursors of before are not known any more. */
+  /** Makes all earlier cursors invalid. */
   forgetCursors(): void;
   close(): Promise<void>;
 }

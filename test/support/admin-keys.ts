@@ -1,15 +1,15 @@
 import { post } from './seed.js';
 import type { Service } from './service.js';
 
-/** An admin key that was made over the admin API. */
+/** An admin key that was created over the admin API. */
 export interface AdminKey {
   readonly id: string;
   readonly key: string;
-  /** The header that carries it. */
+  /** The header that contains it. */
   readonly headers: { readonly authorization: string };
 }
 
-/** Makes an admin key with the environment's. */
+/** Creates an admin key with that of the environment. */
 export async function createAdminKey(
   service: Service,
   members: Readonly<Record<string, unknown>> = {},
@@ -25,11 +25,11 @@ export async function createAdminKey(
 /** A route of the admin API. */
 export interface AdminRoute {
   readonly method: string;
-  /** Below `/admin`, its parameters in braces. */
+  /** Below `/admin`, with parameters in braces. */
   readonly path: string;
 }
 
-/** Every route of the admin API as the OpenAPI document has them: one that is added is tested without being named. */
+/** Every route of the admin API in the OpenAPI document, so that new routes are tested too. */
 export async function listAdminRoutes(service: Service): Promise<AdminRoute[]> {
   const { paths } = (await service.get('/docs/openapi.json')).json() as { paths: Record<string, object> };
   return Object.entries(paths)

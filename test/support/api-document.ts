@@ -7,7 +7,7 @@ import { describeApi } from '../../src/platform/openapi/openapi.js';
 import type { DescribedOperation } from '../../src/platform/openapi/operations.js';
 import { readDefaultPolicy } from '../../src/policy/recommended-policy.js';
 
-/** Everything that a service can be asked, whose settings open every route that OpenAPI describes. */
+/** All routes of a service whose settings enable every route in the OpenAPI document. */
 const VARIABLES = {
   DATABASE_URL: 'postgres://127.0.0.1/never-asked',
   CLOUDINARY_URL: 'cloudinary://1:secret@demo',
@@ -15,7 +15,7 @@ const VARIABLES = {
   SECRETS_KEY: '00'.repeat(32),
 };
 
-/** The OpenAPI document as `/docs/openapi.json` serves it. Nothing is started: Nest only looks at the routes. */
+/** The OpenAPI document as `/docs/openapi.json` serves it. No service is started: Nest only reads the routes. */
 export async function readApiDocument(): Promise<OpenAPIObject> {
   const environment = readEnvironment(
     VARIABLES,
@@ -36,7 +36,7 @@ export async function readApiDocument(): Promise<OpenAPIObject> {
   }
 }
 
-/** A schema of an OpenAPI 3.0 document, as far as the service's own uses it. */
+/** A schema of an OpenAPI 3.0 document, with the members that the service uses. */
 export interface Schema {
   readonly $ref?: string;
   readonly type?: string;
@@ -61,13 +61,13 @@ export interface Schema {
   readonly additionalProperties?: boolean | Schema;
 }
 
-/** What `$ref`s name. */
+/** The targets of `$ref`. */
 export type Schemas = Readonly<Record<string, Schema>>;
 
-/** The last piece of a reference. */
+/** The last segment of a reference. */
 const nameOf = (reference: string): string => reference.split('/').at(-1) ?? '';
 
-/** The schema that a reference or an `allOf` stands for, or the first one of a `oneOf`. */
+/** The schema that a reference or an `allOf` resolves to, or the first one of a `oneOf`. */
 export function resolve(schema: Schema, schemas: Schemas): Schema {
   if (schema.$ref !== undefined) return resolve(schemas[nameOf(schema.$ref)] ?? {}, schemas);
   const [first] = schema.oneOf ?? [];
@@ -84,17 +84,17 @@ export function resolve(schema: Schema, schemas: Schemas): Schema {
   };
 }
 
-/** An answer of an operation. */
+/** A response of an operation. */
 export interface DescribedResponse {
   readonly status: string;
   readonly description: string;
-  /** Of its body; absent where it has none. */
+  /** The schema of its body; absent without one. */
   readonly schema?: Schema;
-  /** Of the problems that it may be; empty for any other. */
+  /** The codes of its problems; empty for any other response. */
   readonly codes: readonly string[];
 }
 
-/** Every answer that a document gives an operation. */
+/** Every response of an operation in a document. */
 export function responsesOf(document: OpenAPIObject, { operation }: DescribedOperation): DescribedResponse[] {
   return Object.entries(operation.responses).map(([status, response = { description: '' }]) => {
     const found = '$ref' in response ? document.components?.responses?.[nameOf(response.$ref)] : response;

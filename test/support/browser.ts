@@ -4,7 +4,7 @@ import { type Browser, chromium } from 'playwright-core';
 /** Debian's Chromium; another one by `CHROMIUM_PATH`. */
 const EXECUTABLE = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium';
 
-/** Nothing that reaches out by itself, and no sandbox: tests run as root in containers. */
+/** No requests of its own, and no sandbox: tests run as root in containers. */
 const ARGUMENTS = [
   '--no-sandbox',
   '--disable-gpu',
@@ -17,7 +17,7 @@ const ARGUMENTS = [
 ];
 
 /**
- * Whether there is a browser to test with. Where there is none, its suites are left out loudly.
+ * Whether a browser is installed. Without one, its suites are skipped with a warning.
  * @throws with `REQUIRE_BROWSER=1`, so that no run of CI passes without it.
  */
 export function hasBrowser(): boolean {

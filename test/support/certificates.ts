@@ -9,18 +9,18 @@ export interface KeyPair {
   readonly key: string;
 }
 
-/** A CA that no machine trusts, and certificates of it. */
+/** A CA that no machine trusts, and certificates that it signed. */
 export interface PrivateCa {
   /** The path of the CA's certificate. */
   readonly ca: string;
   /** For 127.0.0.1. */
   readonly local: KeyPair;
-  /** For db.example alone. */
+  /** For db.example only. */
   readonly other: KeyPair;
   remove(): void;
 }
 
-/** Makes the files with openssl. */
+/** Creates the files with openssl. */
 export function createPrivateCa(): PrivateCa {
   const folder = mkdtempSync(join(tmpdir(), 'pixseal-ca-'));
   const openssl = (...args: readonly string[]): void => {

@@ -6,7 +6,7 @@ import type { Service } from './service.js';
 
 /**
  * Waits until a service has received every change that was committed before: notifications arrive in the order of their
- * commits. A late one would evict rows, and redirects that rest on them, in the middle of a test.
+ * commits. A late one would evict rows, and redirects that depend on them, in the middle of a test.
  */
 export async function changesReceived({ app }: Pick<Service, 'app'>): Promise<void> {
   const marker = randomUUID();

@@ -1,13 +1,13 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** A span as it came over the wire. */
+/** A span as it was sent. */
 export interface CollectedSpan {
   readonly service: string;
   readonly name: string;
   readonly traceId: string;
   readonly spanId: string;
-  /** Empty for the first of a trace. */
+  /** Empty for the root span of a trace. */
   readonly parentSpanId: string;
   readonly kind: number;
   /** 2 is an error. */
@@ -15,12 +15,12 @@ export interface CollectedSpan {
   readonly attributes: Readonly<Record<string, string | number>>;
 }
 
-/** A collector of traces on this machine: OTLP over HTTP, in JSON. */
+/** A trace collector on this machine: OTLP over HTTP, in JSON. */
 export interface Collector {
   readonly url: string;
-  /** What came so far. */
+  /** The spans received so far. */
   readonly spans: () => readonly CollectedSpan[];
-  /** Every byte that came, headers among them. */
+  /** All bytes received, including headers. */
   readonly received: () => string;
   close(): Promise<void>;
 }

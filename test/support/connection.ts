@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 
-/** One response as it was on the wire. */
+/** One response as it was sent. */
 export interface WireResponse {
   readonly status: number;
   /** Header lines, in order. */
@@ -9,23 +9,19 @@ export interface WireResponse {
   readonly body: string;
 }
 
-/** What a client does: it writes bytes, waits so many milliseconds or for a further response, or writes nothing more. */
+/** An action of a client: write bytes, wait for milliseconds or for one more response, or close its side. */
 export type Piece = string | number | typeof RESPONSE | typeof HALF_CLOSE;
 export const RESPONSE = Symbol('response');
 export const HALF_CLOSE = Symbol('half-close');
 
-/** Milliseconds after which a connection that the server leaves open is given up. */
-const TIMEOUT_SCALE = 10_000;
+/** Milliseconds after which the client closes a connection that the server keeps open. */
+const DEFAULT_TIMEOUT = 10_000;
 
 /**
- * Writes to a connection of its own and reads until the server closes it.
- * @returns all bytes that came, each as a character.
+ * Writes to a new connection and reads until the server closes it.
+ * @returns all received bytes, each as a character.
  */
-export function converse(
-  port: number,
-  pieces: readonly Piece[],
-  timeoutScale = TIMEOUT_SCALE,
-): Promise<string> {
+export function converse(port: number, pieces: readonly Piece[], timeout = DEFAULT_TIMEOUT): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1', () => {
       void (async () => {
@@ -47,11 +43,11 @@ export function converse(
     };
     const timer = setTimeout(() => {
       socket.destroy();
-      reject(new Error(`The connection is still open after ${timeoutScale} ms: ${JSON.stringify(text)}`));
-    }, timeoutScale);
+      reject(new Error(`The connection is still open after ${timeout} ms: ${JSON.stringify(text)}`));
+    }, timeout);
     socket.setNoDelay(true).setEncoding('latin1');
     socket.on('data', (chunk: string) => (text += chunk));
-    // The server may close the connection while bytes for it are on their way.
+    // The server may close the connection while bytes are in transit.
     socket.on('error', () => undefined);
     socket.once('close', () => {
       clearTimeout(timer);
@@ -60,7 +56,7 @@ export function converse(
   });
 }
 
-/** How many responses have come whole, if the last one has. */
+/** The number of complete responses, or 0 if the last one is incomplete. */
 function countResponses(text: string): number {
   try {
     return splitResponses(text).length;
@@ -70,9 +66,9 @@ function countResponses(text: string): number {
 }
 
 /**
- * Takes apart what came on a connection, by RFC 9112 §6.3.
- * @param methods Of the requests, in order; a response beyond them is read as one to `GET`.
- * @throws where a response is cut or malformed, or something else than a response follows.
+ * Splits the bytes of a connection into responses, by RFC 9112 §6.3.
+ * @param methods Of the requests, in order; any further response is read as one to `GET`.
+ * @throws if a response is truncated or malformed, or is followed by other bytes.
  */
 export function splitResponses(text: string, methods: readonly string[] = []): readonly WireResponse[] {
   const responses: WireResponse[] = [];
@@ -102,7 +98,8 @@ function splitBody(headers: readonly string[], rest: string): readonly [body: st
       const line = after.indexOf('\r\n');
       const size = parseInt(after.slice(0, line), 16);
       const from = line + 2;
-      if (line < 0 || Number.isNaN(size) || after.length < from + size + 2) throw new Error('A cut chunk');
+      if (line < 0 || Number.isNaN(size) || after.length < from + size + 2)
+        throw new Error('Truncated chunk');
       body += after.slice(from, from + size);
       after = after.slice(from + size + 2);
       if (size === 0) return [body, after];

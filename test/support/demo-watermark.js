@@ -1,13 +1,13 @@
-// Looks whether the demo's pictures are watermarked: node demo-watermark.js < WHAT_NPM_START_PRINTED
-// Each is compared with what its token shows without the overlay, sealed by the secret that the printed link to the
-// playground brings. Plain JavaScript, since .ci/run lets a fresh clone's Node run it.
+// Checks that the demo's images are watermarked: node demo-watermark.js < OUTPUT_OF_NPM_START
+// Each is compared with its image without the overlay, from a token signed with the secret that the printed link to the
+// playground contains. Plain JavaScript, since .ci/run runs it in a fresh clone.
 import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import sharp from 'sharp';
 
-/** A tiled mark is in every cell of as many rows and columns. */
+/** A tiled mark is in every cell of this number of rows and columns. */
 const GRID = 4;
-/** The least by which a mark changes some pixel of a cell, of 255. Without one the pictures are the same. */
+/** The minimum change of some pixel in a cell by a mark, of 255. Without a mark the images are equal. */
 const VISIBLE = 12;
 
 const printed = readFileSync(0, 'utf8');
@@ -34,9 +34,9 @@ function withoutOverlay(url) {
   const claims = JSON.parse(Buffer.from(payload, 'base64url').toString());
   const transformations = claims.transformations.filter((step) => !('overlay' in step));
   if (transformations.length === claims.transformations.length)
-    throw new Error(`No overlay is sealed: ${url}`);
-  const sealed = `${header}.${Buffer.from(JSON.stringify({ ...claims, transformations })).toString('base64url')}`;
-  return `${origin}?token=${sealed}.${createHmac('sha256', secret).update(sealed).digest('base64url')}`;
+    throw new Error(`No overlay in the token: ${url}`);
+  const signed = `${header}.${Buffer.from(JSON.stringify({ ...claims, transformations })).toString('base64url')}`;
+  return `${origin}?token=${signed}.${createHmac('sha256', secret).update(signed).digest('base64url')}`;
 }
 
 /** @param {string} url */
@@ -50,7 +50,7 @@ async function decode(url) {
 }
 
 /**
- * How far apart the most different pixels of each cell are.
+ * The greatest difference between two pixels in each cell.
  * @param {{ data: Buffer, info: sharp.OutputInfo }} one
  * @param {{ data: Buffer, info: sharp.OutputInfo }} other
  */

@@ -7,14 +7,14 @@ import { migrateUnderLock } from '../../src/platform/database/migrate.js';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Whether this project runs what has nothing to do with the kind of database. */
+    /** Whether this project runs the tests that do not depend on the kind of database. */
     once: boolean;
-    /** Which database this run of a suite is on. */
+    /** The database of this run of a suite. */
     database: { kind: 'embedded'; template: string } | { kind: 'postgres'; url: string; template: string };
   }
 }
 
-/** Makes one migrated data folder, which every test copies: `initdb` takes seconds. */
+/** Creates one migrated data folder, which every test copies: `initdb` takes seconds. */
 export default async function setup(project: TestProject): Promise<() => void> {
   const template = mkdtempSync(join(tmpdir(), 'pixseal-embedded-'));
   const dataSource = await createDataSource({ kind: 'embedded', dataDir: template });

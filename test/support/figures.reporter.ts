@@ -3,7 +3,7 @@ import type { Reporter, TestModule } from 'vitest/node';
 /** The type of the annotations that this reporter collects: `await annotate('503 after 910 ms', FIGURE)`. */
 export const FIGURE = 'figure';
 
-/** Prints what tests have measured, after the run: docs/reliability.md takes its figures from there. */
+/** Prints the tests' measurements after the run: the source of the figures in docs/reliability.md. */
 export class FiguresReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
     const figures = modules.flatMap((module) =>

@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { findFreePort } from './postgres-server.js';
 import { waitUntil } from './wait-until.js';
 
-/** Where Debian's `haproxy` is: the folder is not on every user's PATH. */
+/** The folder of Debian's `haproxy`, which is not on every user's PATH. */
 const FOLDERS = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin'];
 
 /**
- * The program on this machine; null where there is none (Debian: haproxy).
+ * The program on this machine; null if it is missing (Debian: haproxy).
  * @throws with `REQUIRE_HAPROXY=1` instead of returning null, so that no run of CI passes without it.
  */
 export function findHaproxy(): string | null {
@@ -22,14 +22,14 @@ export function findHaproxy(): string | null {
   return null;
 }
 
-/** A HAProxy of a test's own. */
+/** A HAProxy of a single test. */
 export interface Haproxy {
   readonly port: number;
   stop(): Promise<void>;
 }
 
 /**
- * Starts a proxy that has one connection to the service for all of its clients.
+ * Starts a proxy with one connection to the service for all of its clients.
  * @param reuse When HAProxy's `http-reuse` may give a connection to another client.
  */
 export async function startHaproxy(binary: string, upstream: number, reuse: string): Promise<Haproxy> {
@@ -57,9 +57,9 @@ backend service
   const proxy = spawn(binary, ['-f', configuration, '-db'], { stdio: 'ignore' });
   const stop = async (): Promise<void> => {
     if (proxy.exitCode === null && proxy.signalCode === null) {
-      const gone = new Promise((resolve) => proxy.once('exit', resolve));
+      const deleted = new Promise((resolve) => proxy.once('exit', resolve));
       proxy.kill('SIGKILL');
-      await gone;
+      await deleted;
     }
     rmSync(folder, { recursive: true, force: true });
   };

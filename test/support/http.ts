@@ -5,28 +5,28 @@ import { connect } from 'node:net';
 export interface HttpResponse {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
-  /** Names and values as they were on the wire. */
+  /** Names and values as they were sent. */
   readonly rawHeaders: readonly string[];
   readonly text: string;
-  /** The body parsed; throws where it is no JSON. */
+  /** The parsed body; throws if it is not JSON. */
   readonly json: () => unknown;
 }
 
 export interface HttpRequest {
   readonly port: number;
-  /** Sent as it stands. */
+  /** Sent unchanged. */
   readonly path: string;
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Sent as JSON; a string or bytes as they stand. */
+  /** Sent as JSON; a string or bytes unchanged. */
   readonly body?: unknown;
-  /** Keeps connections where many requests follow each other. */
+  /** Reuses connections for many requests. */
   readonly agent?: Agent;
-  /** The loopback address that it comes from. */
+  /** The client's loopback address. */
   readonly from?: string;
 }
 
-/** A real request over a real socket; follows nothing, changes nothing. */
+/** Sends a request over a socket, without following redirects. */
 export function request({
   port,
   path,
@@ -75,7 +75,7 @@ export function request({
   });
 }
 
-/** What no HTTP client would send: bytes as they stand, and the whole answer's bytes once the server hangs up. */
+/** Sends bytes that no HTTP client would. @returns the bytes of the response, once the server closes the connection. */
 export function sendRaw(
   port: number,
   bytes: string,
@@ -85,7 +85,7 @@ export function sendRaw(
     let text = '';
     socket.setEncoding('utf8');
     socket.on('data', (chunk: string) => (text += chunk));
-    // The server may hang up while the rest of an oversized request is still on its way.
+    // The server may close the connection while the rest of an oversized request is in transit.
     socket.once('error', (error) => {
       if (text === '') reject(error);
     });
@@ -96,7 +96,7 @@ export function sendRaw(
   });
 }
 
-/** What two answers that must not be told apart have in common: all but the request's id, runtime and date. */
+/** A response without its request id, runtime and date: equal for responses that must be indistinguishable. */
 export function comparable({ status, rawHeaders, text }: HttpResponse): unknown {
   const volatile = new Set(['x-request-id', 'x-runtime', 'date']);
   const headers = rawHeaders.map((value, index) =>

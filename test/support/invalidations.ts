@@ -7,7 +7,7 @@ type Invalidation = readonly [
   invalidate: (service: Service, tenant: Tenant) => Promise<HttpResponse>,
 ];
 
-/** The claims of a token that every one of `ENDINGS` ends. */
+/** The claims of a token that each of `INVALIDATIONS` invalidates. */
 export const INVALIDATED_CLAIMS = { jti: 'one', session_id: 'one' } as const;
 
 const change =
@@ -20,12 +20,12 @@ const issuer = ({ issuerId }: Tenant): string => `/issuers/${issuerId}`;
 const key = ({ issuerId, keyId }: Tenant): string => `/issuers/${issuerId}/keys/${keyId}`;
 const image = ({ imageId }: Tenant): string => `/images/${imageId}`;
 
-/** Everything by which an operator ends a tenant's token before its time. */
+/** Every way in which an operator invalidates a tenant's token before it expires. */
 export const INVALIDATIONS: readonly Invalidation[] = [
-  ['a jti', change('POST', revocations, () => ({ jti: 'one' }))],
-  ['a session', change('POST', revocations, () => ({ session_id: 'one' }))],
-  ['a key', change('DELETE', key)],
-  ['an issuer', change('PATCH', issuer, () => ({ disabled: true }))],
-  ['what an issuer sealed before now', change('PATCH', issuer, () => ({ not_before: now() }))],
-  ['what was sealed for an image before now', change('PATCH', image, () => ({ not_before: now() }))],
+  ['a revoked jti', change('POST', revocations, () => ({ jti: 'one' }))],
+  ['a revoked session', change('POST', revocations, () => ({ session_id: 'one' }))],
+  ['a revoked key', change('DELETE', key)],
+  ['a disabled issuer', change('PATCH', issuer, () => ({ disabled: true }))],
+  ['a token from before an issuer’s not_before', change('PATCH', issuer, () => ({ not_before: now() }))],
+  ['a token from before an image’s not_before', change('PATCH', image, () => ({ not_before: now() }))],
 ];

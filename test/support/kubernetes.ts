@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parseAllDocuments } from 'yaml';
 
-/** One container of a pod, as far as tests look at it. */
+/** One container of a pod, with the members that tests read. */
 export interface Container {
   readonly name: string;
   readonly image: string;
@@ -40,7 +40,7 @@ interface IngressRule {
   };
 }
 
-/** The objects of `deploy/kubernetes/pixseal.yaml`, of which there is one of each kind. */
+/** The objects of `deploy/kubernetes/pixseal.yaml`, one of each kind. */
 export interface Manifest {
   readonly Secret: { readonly stringData: Readonly<Record<string, string>> };
   readonly ConfigMap: { readonly data: Readonly<Record<string, string>> };
@@ -92,7 +92,7 @@ export interface Manifest {
   };
 }
 
-/** @throws where the file is not well-formed, or has two objects of a kind. */
+/** @throws if the file is malformed, or has two objects of a kind. */
 export function readManifest(): Manifest {
   const documents = parseAllDocuments(readFileSync('deploy/kubernetes/pixseal.yaml', 'utf8'));
   const objects = documents.map((document) => {
@@ -105,7 +105,7 @@ export function readManifest(): Manifest {
   return manifest as unknown as Manifest;
 }
 
-/** The settings of the service's container: the Secret's over the ConfigMap's. */
+/** The settings of the service's container: those of the Secret override those of the ConfigMap. */
 export function settingsOf({ ConfigMap, Secret }: Manifest): Readonly<Record<string, string>> {
   return { ...ConfigMap.data, ...Secret.stringData };
 }

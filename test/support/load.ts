@@ -2,10 +2,10 @@ import { Agent } from 'node:http';
 import { request } from './http.js';
 import { assertLocation } from './location-parser.js';
 
-/** Clients that ask for one path of a `ServedImage` again and again over kept connections, until they are told to stop. */
+/** Clients that request a path of a `ServedImage` repeatedly over persistent connections, until `stop` is called. */
 export interface Load {
   readonly count: () => number;
-  /** @returns what was no 302 with a good Location. */
+  /** @returns all errors, and all responses except a 302 with an allowed Location. */
   readonly stop: () => Promise<readonly string[]>;
 }
 
@@ -18,7 +18,7 @@ export function startLoad(port: number, path: string, clients = 16): Load {
     while (!stopped) {
       const outcome = await request({ port, path, agent }).then(
         ({ status, headers }) => {
-          if (status !== 302) return `answered ${status}`;
+          if (status !== 302) return `status ${status}`;
           assertLocation(headers.location ?? '', { images: ['served'], layers: [], steps: 1 });
           return null;
         },

@@ -8,7 +8,7 @@ export interface MetricLine {
   readonly value: number;
 }
 
-/** Reads Prometheus's text format. @throws for a line that is none of it. */
+/** Parses Prometheus's text format. @throws if a line is malformed. */
 export function parseMetrics(text: string): readonly MetricLine[] {
   return text
     .split('\n')
@@ -16,7 +16,7 @@ export function parseMetrics(text: string): readonly MetricLine[] {
     .map((line) => {
       const [, name = '', labels = '', value = ''] =
         /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (Na[Nn]|[+-]Inf|[\d.e+-]+)$/.exec(line) ?? [];
-      if (name === '') throw new Error(`This is no metric: ${line}`);
+      if (name === '') throw new Error(`Not a metric: ${line}`);
       return {
         name,
         labels: Object.fromEntries(
@@ -27,15 +27,15 @@ export function parseMetrics(text: string): readonly MetricLine[] {
     });
 }
 
-/** What a service says of itself now, as an operator's Prometheus asks for it. */
+/** A service's current metrics, as an operator's Prometheus requests them. */
 export async function readMetrics(port: number): Promise<readonly MetricLine[]> {
   const headers = { authorization: `Bearer ${ADMIN_KEY}` };
   const response = await request({ port, path: '/metrics', headers });
-  if (response.status !== 200) throw new Error(`/metrics answered ${response.status} ${response.text}`);
+  if (response.status !== 200) throw new Error(`/metrics failed: ${response.status} ${response.text}`);
   return parseMetrics(response.text);
 }
 
-/** The sum of a metric's values whose labels include these. */
+/** The sum of a metric's values with these labels. */
 export function sumOf(
   lines: readonly MetricLine[],
   name: string,

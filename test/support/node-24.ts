@@ -3,8 +3,8 @@ import { existsSync } from 'node:fs';
 const INSTALLED = `test/node-24/node_modules/node-linux-${process.arch}/bin/node`;
 
 /**
- * A Node of the next major version to start the service on: that of `NODE_24_PATH`, else the one that
- * `npm ci --prefix test/node-24` installs; null where neither exists.
+ * A Node of the next major version to start the service on: that of `NODE_24_PATH`, or the one that
+ * `npm ci --prefix test/node-24` installs; null if neither exists.
  * @throws with `REQUIRE_NODE_24=1` instead of returning null, so that no run of CI passes without it.
  */
 export function findNode24(): string | null {

@@ -5,7 +5,7 @@ import { API_SECRET, type Service } from './service.js';
 /** Members of a notification, as Cloudinary documents them. */
 export type Notification = Readonly<Record<string, unknown>>;
 
-/** Seconds, Unix. */
+/** Unix time in seconds. */
 export const now = (): number => Math.floor(Date.now() / 1_000);
 
 const context = (at: number): object => ({
@@ -15,7 +15,7 @@ const context = (at: number): object => ({
   },
 });
 
-/** An asset was uploaded. @param at Unix seconds, with a fraction. */
+/** A notification that an asset was uploaded. @param at Unix seconds, with a fraction. */
 export function uploaded(publicId: string, at: number, members: Notification = {}): Notification {
   return {
     notification_type: 'upload',
@@ -31,7 +31,7 @@ export function uploaded(publicId: string, at: number, members: Notification = {
   };
 }
 
-/** Assets were deleted. */
+/** A notification that assets were deleted. */
 export function deleted(
   publicIds: string | readonly string[],
   at: number,
@@ -49,7 +49,7 @@ export function deleted(
   };
 }
 
-/** An asset was given another name. */
+/** A notification that an asset was renamed. */
 export function renamed(from: string, to: string, at: number, members: Notification = {}): Notification {
   return {
     notification_type: 'rename',
@@ -62,7 +62,7 @@ export function renamed(from: string, to: string, at: number, members: Notificat
   };
 }
 
-/** Sends a body with the headers that Cloudinary would send, unless others are given. */
+/** Sends a body with Cloudinary's headers, unless others are passed. */
 export function send(
   { port }: Pick<Service, 'port'>,
   body: string,
@@ -85,9 +85,9 @@ export function sign(body: string, timestamp: string, algorithm: 'sha1' | 'sha25
     .digest('hex');
 }
 
-/** Tells the service what happened. @returns how many rows changed. @throws where it is not acknowledged. */
+/** Sends a notification to the service. @returns the number of changed rows. @throws if it is not acknowledged. */
 export async function notify(service: Pick<Service, 'port'>, told: Notification): Promise<number> {
   const response = await send(service, JSON.stringify(told));
-  if (response.status !== 200) throw new Error(`Answered ${response.status} ${response.text}`);
+  if (response.status !== 200) throw new Error(`Unexpected response: ${response.status} ${response.text}`);
   return (response.json() as { changed: number }).changed;
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 
-/** For the runs of one property that are one of several: without it, under `PIXSEAL_SEED` all would draw the same. */
+/** A seed for one of several concurrent runs of a property: under `PIXSEAL_SEED` all would be the same otherwise. */
 export function ownSeed(index: number): { readonly seed?: number } {
   const { seed } = fc.readConfigureGlobal();
   return seed === undefined ? {} : { seed: seed + index };

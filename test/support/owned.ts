@@ -16,13 +16,13 @@ export async function ownDatabase(options?: { readonly empty: boolean }): Promis
 export async function ownClient({ variables }: TestDatabase): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: variables['DATABASE_URL'] });
   await client.connect();
-  // A test may have it killed.
+  // A test may kill the connection.
   client.on('error', () => undefined);
   onTestFinished(() => client.end());
   return client;
 }
 
-/** A request of a process's admin API. */
+/** A request to a process's admin API. */
 export function requestAdmin(
   { port }: { readonly port: number },
   method: string,
@@ -37,13 +37,13 @@ export function requestAdmin(
 export interface ServedImage {
   readonly issuerId: string;
   readonly imageId: string;
-  /** Seals a payload of the issuer. */
+  /** Signs a payload of the issuer. */
   seal(claims?: Readonly<Record<string, unknown>>): string;
-  /** The image's path under a token of one step, with these claims. */
+  /** The image's path with a token of one step and these claims. */
   path(claims?: Readonly<Record<string, unknown>>): string;
 }
 
-/** Makes an issuer and an image over a process's admin API. */
+/** Creates an issuer and an image over a process's admin API. */
 export async function createServedImage(service: { readonly port: number }): Promise<ServedImage> {
   const post = async <T>(path: string, body: unknown): Promise<T> => {
     const response = await requestAdmin(service, 'POST', path, body);

@@ -6,7 +6,7 @@ import pg from 'pg';
 import { findFreePort } from './postgres-server.js';
 import { waitUntil } from './wait-until.js';
 
-/** Where Debian's `pgbouncer` is: the folder is not on every user's PATH. */
+/** The folder of Debian's `pgbouncer`, which is not on every user's PATH. */
 const FOLDERS = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin'];
 
 /**
@@ -24,10 +24,10 @@ export function findPgbouncer(): string | null {
 
 export type PoolMode = 'session' | 'transaction' | 'statement';
 
-/** A PgBouncer of a test's own. */
+/** A PgBouncer of a single test. */
 export interface Pgbouncer {
   readonly port: number;
-  /** A database's URL by way of it. */
+  /** A database's URL through the pooler. */
   urlOf(databaseUrl: string): string;
   /** Changes the mode while clients are connected. */
   setMode(mode: PoolMode): Promise<void>;
@@ -92,9 +92,9 @@ export async function startPgbouncer(
   };
   const stop = async (): Promise<void> => {
     if (pooler.exitCode === null && pooler.signalCode === null) {
-      const gone = new Promise((resolve) => pooler.once('exit', resolve));
+      const deleted = new Promise((resolve) => pooler.once('exit', resolve));
       pooler.kill('SIGTERM');
-      await gone;
+      await deleted;
     }
     rmSync(folder, { recursive: true, force: true });
   };

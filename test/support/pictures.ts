@@ -3,14 +3,14 @@ import { drawPhoto, drawWatermark } from '../../src/operations/demo/drawings.js'
 import { post, SEED } from './seed.js';
 import { ADMIN_KEY, type Service } from './service.js';
 
-/** A request's answer as a client of pictures has it. */
+/** A response as a client of images reads it. */
 export interface ImageResponse {
   readonly status: number;
   readonly headers: Headers;
   readonly body: Buffer;
 }
 
-/** Gets a picture over HTTP; follows nothing. */
+/** Requests an image over HTTP, without following redirects. */
 export async function getPicture(url: string, headers: Record<string, string> = {}): Promise<ImageResponse> {
   const response = await fetch(url, { headers, redirect: 'manual' });
   return {
@@ -28,7 +28,7 @@ function once<T>(draw: () => Promise<T>): () => Promise<T> {
   return () => (drawn ??= draw());
 }
 
-/** Width, height and format of a picture's bytes. */
+/** Width, height and format of an image. */
 export async function measure(body: Buffer): Promise<{ width: number; height: number; format: string }> {
   const { width, height, format } = await sharp(body).metadata();
   return { width, height, format };
@@ -76,7 +76,6 @@ async function upload(
     body: form,
   });
   const body = (await response.json()) as { id: string };
-  if (response.status !== 201)
-    throw new Error(`the upload answered ${response.status} ${JSON.stringify(body)}`);
+  if (response.status !== 201) throw new Error(`Upload failed: ${response.status} ${JSON.stringify(body)}`);
   return body.id;
 }

@@ -20,7 +20,7 @@ import type { KeyPair } from './certificates.js';
 
 const DEBIAN_HOME = '/usr/lib/postgresql';
 
-/** Where a Postgres can be had: a server's URL, or a folder of server binaries. */
+/** An available Postgres: a server's URL, or a folder of server binaries. */
 export type FoundPostgres = { readonly url: string } | { readonly bin: string };
 
 export function findPostgres(): FoundPostgres | null {
@@ -29,14 +29,14 @@ export function findPostgres(): FoundPostgres | null {
   return findPostgresBinaries();
 }
 
-/** The path of one of Postgres's own programs. @throws where there is none. */
+/** The path of one of Postgres's programs. @throws if it is missing. */
 export function findPostgresProgram(name: string): string {
   const folder = foldersOfPrograms().find((each) => existsSync(join(each, name)));
   if (folder === undefined) throw new Error(`There is no ${name}`);
   return join(folder, name);
 }
 
-/** The `PATH`, and Debian's servers, the newest first. */
+/** The folders of `PATH` and of Debian's servers, the newest first. */
 function foldersOfPrograms(): readonly string[] {
   const debian = existsSync(DEBIAN_HOME)
     ? readdirSync(DEBIAN_HOME)
@@ -49,12 +49,12 @@ function foldersOfPrograms(): readonly string[] {
 export interface PostgresServer {
   /** Of a superuser's database. */
   readonly url: string;
-  /** The folder of its socket; null of a server that was there before. */
+  /** The folder of its socket; null for a server that was running already. */
   readonly socketFolder: string | null;
   stop(): Promise<void>;
 }
 
-/** The folder of server binaries; null where this machine has none. */
+/** The folder of server binaries; null if this machine has none. */
 export function findPostgresBinaries(): { readonly bin: string } | null {
   const bin = foldersOfPrograms().find(
     (folder) => existsSync(join(folder, 'postgres')) && existsSync(join(folder, 'initdb')),
@@ -63,7 +63,7 @@ export function findPostgresBinaries(): { readonly bin: string } | null {
 }
 
 /**
- * Uses the server that was found, or starts one of its own on a free port and a temporary folder.
+ * Uses an available server, or starts one on a free port with a temporary folder.
  * @param tls The certificate that it shows. It lets clients without TLS into all databases but `secured`.
  */
 export async function startPostgres(found: FoundPostgres, tls?: KeyPair): Promise<PostgresServer> {
@@ -105,16 +105,16 @@ export async function startPostgres(found: FoundPostgres, tls?: KeyPair): Promis
   };
 }
 
-/** How a server asks the user `asked-by-METHOD` for a password over TCP; all others need none. */
+/** How a server asks the user `asked-by-METHOD` for a password over TCP; other users need none. */
 export const PASSWORD_METHODS = ['scram-sha-256', 'md5', 'password'] as const;
 
-/** Puts rules in front of those that a server decides by. */
+/** Inserts rules before a server's own. */
 function prependRules(data: string, rules: readonly string[]): void {
   const path = join(data, 'pg_hba.conf');
   writeFileSync(path, [...rules, readFileSync(path, 'utf8')].join('\n'));
 }
 
-/** Has a server show a certificate, and refuse its database `secured` to connections over TCP without TLS. */
+/** Configures a server's certificate, and refuses TCP connections without TLS to its database `secured`. */
 function requireTls(data: string, { certificate, key }: KeyPair): void {
   const { uid, gid } = statSync(data);
   for (const [name, from] of [

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { findPostgres } from './postgres-server.js';
 
-/** One of Postgres's own programs, beside the server's binaries or on the PATH; null where there is none. */
+/** One of Postgres's programs, beside the server's binaries or on the PATH; null if it is missing. */
 export function findPostgresTool(name: string): string | null {
   const found = findPostgres();
   const folders = [
@@ -17,7 +17,7 @@ export function findPostgresTool(name: string): string | null {
   return path ?? null;
 }
 
-/** Runs a program to its end. @throws with what it wrote where it fails. */
+/** Runs a program. @throws with its output if it fails. */
 export function runTool(path: string, args: readonly string[]): string {
   return execFileSync(path, args, { encoding: 'utf8', maxBuffer: 100_000_000 });
 }

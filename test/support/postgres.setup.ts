@@ -4,7 +4,7 @@ import { createDataSource } from '../../src/platform/database/data-source.js';
 import { migrateUnderLock } from '../../src/platform/database/migrate.js';
 import { findPostgres, startPostgres } from './postgres-server.js';
 
-/** Starts or finds a Postgres and makes one migrated database, the template of every test's own. */
+/** Starts or finds a Postgres and creates one migrated database, the template of every test's database. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const found = findPostgres();
   if (found === null) throw new Error('There is no Postgres to test on');

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 
 /**
- * Whether this machine has a program, to run what a document or page shows. Where it has not, that is left out loudly.
+ * Whether this machine has a program that runs an example. Without it, the example is skipped with a warning.
  * @throws with `REQUIRE_LANGUAGES=1`, so that no run of CI passes without it.
  */
 export function hasProgram(program: string, leftOut: string): boolean {

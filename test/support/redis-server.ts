@@ -6,7 +6,7 @@ import { Redis } from 'ioredis';
 import type { KeyPair } from './certificates.js';
 import { findFreePort } from './postgres-server.js';
 
-/** The server's binary on the PATH; null where there is none (Debian: redis-server). */
+/** The server's binary on the PATH; null if it is missing (Debian: redis-server). */
 export function findRedis(): string | null {
   const found = (process.env['PATH'] ?? '')
     .split(':')
@@ -18,20 +18,20 @@ export function findRedis(): string | null {
   return found ?? null;
 }
 
-/** A Redis of a test's own. */
+/** A Redis of a single test. */
 export interface RedisServer {
   readonly url: string;
   readonly port: number;
-  /** SIGSTOP: its connections stay, and nothing is answered; SIGCONT: all of it is. */
+  /** SIGSTOP: its connections stay open without responses; SIGCONT: it responds to all requests. */
   signal(signal: NodeJS.Signals): void;
   stop(): Promise<void>;
 }
 
 /**
- * Starts a server that keeps nothing on disk.
- * @param port A free one where it is not given.
+ * Starts a server that stores nothing on disk.
+ * @param port A free one by default.
  * @param settings Further arguments.
- * @param tls The certificate that it shows; then it accepts TLS alone.
+ * @param tls Its certificate; then it accepts TLS only.
  * @param file Its configuration file, which a Sentinel must have.
  */
 export async function startRedis(
@@ -67,9 +67,9 @@ export async function startRedis(
     signal: (signal) => server.kill(signal),
     stop: async () => {
       if (server.exitCode === null && server.signalCode === null) {
-        const gone = new Promise((resolve) => server.once('exit', resolve));
+        const deleted = new Promise((resolve) => server.once('exit', resolve));
         server.kill('SIGKILL');
-        await gone;
+        await deleted;
       }
       rmSync(folder, { recursive: true, force: true });
     },

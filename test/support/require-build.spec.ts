@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
-/** Writes a number, one higher at each build. */
+/** Writes a number that each build increments. */
 const BUILD = `node -e "
   const { appendFileSync, readFileSync, writeFileSync, mkdirSync } = require('node:fs');
   appendFileSync('builds', '.');
@@ -39,7 +39,7 @@ function write(path: string, text: string): void {
   writeFileSync(path, text);
 }
 
-/** Requires the pages as a new test file does. @returns how often they were built so far */
+/** Requires the pages as a new test file does. @returns the number of builds so far */
 async function countBuilds(): Promise<number> {
   vi.resetModules();
   const { requireBuild } = await import('./require-build.js');
@@ -48,12 +48,12 @@ async function countBuilds(): Promise<number> {
 }
 
 describe('requireBuild', () => {
-  it('builds once for test files that start at the same time, and for none that starts later', async () => {
+  it('builds once for test files that start at the same time, and not again for later ones', async () => {
     expect(await Promise.all([countBuilds(), countBuilds(), countBuilds()])).toStrictEqual([1, 1, 1]);
     expect(await countBuilds()).toBe(1);
   });
 
-  it.each<[change: string, make: () => void]>([
+  it.each<[change: string, create: () => void]>([
     [
       'a source',
       () => {
@@ -103,9 +103,9 @@ describe('requireBuild', () => {
         write('web/main.tsx', 'first');
       },
     ],
-  ])('builds again after a change to %s', async (_, make) => {
+  ])('builds again after a change to %s', async (_, create) => {
     const built = await countBuilds();
-    make();
+    create();
     expect(await countBuilds()).toBe(built + 1);
     expect(await countBuilds()).toBe(built + 1);
   });
@@ -116,7 +116,7 @@ describe('requireBuild', () => {
     expect(await countBuilds()).toBe(built);
   });
 
-  it('fails where the build fails, and builds again at the next attempt', async () => {
+  it('fails if the build fails, and builds again at the next attempt', async () => {
     write('package.json', JSON.stringify({ scripts: { 'build:pages': 'echo wrong; exit 3' } }));
     await expect(countBuilds()).rejects.toThrow('npm run build:pages failed.\nwrong\n');
     write('package.json', JSON.stringify({ scripts: { 'build:pages': BUILD } }));

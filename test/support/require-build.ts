@@ -16,7 +16,7 @@ interface Part {
 /** What every part depends on. */
 const COMMON = ['package.json', 'package-lock.json', 'tsconfig.json'];
 
-/** Folders that code of a page may come from; `test/architecture.spec.ts` checks that there is no other. */
+/** Folders with code of the pages; `test/architecture.spec.ts` checks that no other folder has any. */
 export const PAGE_SOURCES = ['web', 'src/domain', 'src/tokens', 'packages/client/src'];
 
 /** Parts of `dist`, each built by a script of package.json. */
@@ -44,9 +44,9 @@ const RETRY = 100;
 const required = new Map<PartName, Promise<void>>();
 
 /**
- * Builds a part of `dist`, unless what is there was built from the sources as they are now. Workers and other test runs
+ * Builds a part of `dist`, unless it was built from the current sources. Workers and other test runs
  * wait for each other.
- * @throws where the build fails.
+ * @throws if the build fails.
  */
 export function requireBuild(name: PartName): Promise<void> {
   const building = required.get(name) ?? buildWhereStale(name);
@@ -80,7 +80,7 @@ async function lock(): Promise<() => void> {
   }
 }
 
-/** The sources by content, the outputs by size and time: whoever else writes to `dist` invalidates the record. */
+/** The sources by content, the outputs by size and time: any other write to `dist` invalidates the record. */
 function recordOf(sources: string, { outputs }: Part): string {
   const files = outputs.flatMap(listFiles).map((file) => {
     const { size, mtimeMs } = statSync(file);
@@ -112,7 +112,7 @@ function listFiles(path: string): readonly string[] {
     .sort();
 }
 
-/** @throws with what the script printed, where it fails. */
+/** @throws with the script's output if it fails. */
 async function run(script: string): Promise<void> {
   const env = userEnvironment();
   try {

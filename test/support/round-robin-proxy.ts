@@ -7,18 +7,18 @@ import {
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** A small load balancer: in turn, and to the next one where a connection fails before an answer has begun. */
+/** A load balancer: round-robin, with a retry if a connection fails before a response has started. */
 export interface RoundRobinProxy {
   readonly port: number;
-  /** Answers that each upstream port gave. */
-  readonly answered: ReadonlyMap<number, number>;
+  /** The number of responses of each upstream port. */
+  readonly responses: ReadonlyMap<number, number>;
   close(): Promise<void>;
 }
 
 /** @param ports Of the service's replicas on this machine. */
 export async function startRoundRobinProxy(ports: readonly number[]): Promise<RoundRobinProxy> {
   const agent = new Agent({ keepAlive: true });
-  const answered = new Map<number, number>();
+  const responses = new Map<number, number>();
   let next = 0;
   const pass = (incoming: IncomingMessage, outgoing: ServerResponse, turn: number, left: number): void => {
     const port = ports[turn % ports.length];
@@ -32,7 +32,7 @@ export async function startRoundRobinProxy(ports: readonly number[]): Promise<Ro
         headers: { ...incoming.headers, 'x-forwarded-for': incoming.socket.remoteAddress ?? '' },
       },
       (response) => {
-        if (port !== undefined) answered.set(port, (answered.get(port) ?? 0) + 1);
+        if (port !== undefined) responses.set(port, (responses.get(port) ?? 0) + 1);
         outgoing.writeHead(response.statusCode ?? 502, response.rawHeaders);
         response.pipe(outgoing);
       },
@@ -41,17 +41,17 @@ export async function startRoundRobinProxy(ports: readonly number[]): Promise<Ro
       if (left > 0 && !outgoing.headersSent) pass(incoming, outgoing, turn + 1, left - 1);
       else outgoing.writeHead(502).end();
     });
-    // Only requests without a body come by here: one can be sent again.
+    // Requests have no body here, so that one can be sent again.
     upstream.end();
   };
   const server = createServer((incoming, outgoing) => {
-    // A retry takes the next replica of this request's own turn, wherever the others are meanwhile.
+    // A retry takes the replica after this request's own, whatever the others do meanwhile.
     pass(incoming, outgoing, next++, ports.length - 1);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     port: (server.address() as AddressInfo).port,
-    answered,
+    responses,
     close: () =>
       new Promise((resolve) => {
         agent.destroy();

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { resolve, type Schema, type Schemas } from './api-document.js';
 
-/** Values that a schema cannot describe: of this member, by its name. */
+/** Values that a schema cannot describe, by the name of their member. */
 export type Known = Readonly<Record<string, fc.Arbitrary<unknown>>>;
 
 const MOMENTS = [
@@ -10,7 +10,7 @@ const MOMENTS = [
   ...['9999-12-31T23:59:59.999999999Z', '9999-12-31T23:59:59-23:59', '2030-01-01T24:00:00Z'],
 ];
 
-/** Texts that one layer or another may stumble over. */
+/** Texts that some layer may handle incorrectly. */
 const TEXTS = [
   ...['', ' ', '\0', 'a\0b', '\ud800', 'a\udfff', '\ufeff', '\u202e', 'e\u0301', '\u{1f469}\u200d\u{1f4bb}'],
   ...[
@@ -30,20 +30,20 @@ const TEXTS = [
   ...['__proto__', 'constructor', 'toString', 'x'.repeat(256), 'ä'.repeat(20_000)],
 ];
 
-/** JSON that is deeper than programs like to go, by the text that stands for it. */
+/** Deeply nested JSON, by the text that stands for it. */
 const DEEP: Readonly<Record<string, string>> = {
   '<lists>': '['.repeat(9_000) + ']'.repeat(9_000),
   '<objects>': '{"a":'.repeat(5_000) + '1' + '}'.repeat(5_000),
 };
 
-/** JSON of a value, with what is too deep for a value put in its place. */
+/** JSON of a value, with deeply nested JSON in place of the texts that stand for it. */
 export const jsonOf = (value: unknown): string =>
   JSON.stringify(value ?? null).replace(
     /"(<(?:lists|objects)>)"(?!:)/g,
     (_, name: string) => DEEP[name] ?? '',
   );
 
-/** Values of no type in particular, and of every wrong one. */
+/** Values of any type. */
 export const hostile: fc.Arbitrary<unknown> = fc.oneof(
   fc.constantFrom<unknown>(...TEXTS),
   fc.constantFrom<unknown>(
@@ -68,7 +68,7 @@ export const hostile: fc.Arbitrary<unknown> = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 300 }),
 );
 
-/** Values that a schema allows, its ends among them. */
+/** Values that a schema allows, including its bounds. */
 export function valuesOf(schema: Schema, schemas: Schemas, known: Known = {}): fc.Arbitrary<unknown> {
   const found = resolve(schema, schemas);
   const values = bareValuesOf(found, schemas, known);
@@ -116,7 +116,7 @@ function textsOf({ format, pattern, minLength = 0, maxLength = 40 }: Schema): fc
   );
   if (pattern === undefined) return texts;
   const form = new RegExp(pattern, 'u');
-  // Properties of characters are what it cannot make texts of.
+  // It cannot generate texts for Unicode properties.
   return pattern.includes('\\p{')
     ? texts.map((text) => text.replaceAll(/\p{C}/gu, '') || 'a').filter((text) => form.test(text))
     : fc.stringMatching(new RegExp(pattern));
@@ -143,7 +143,7 @@ function objectsOf(schema: Schema, schemas: Schemas, known: Known): fc.Arbitrary
   return fc.record(Object.fromEntries(members), { requiredKeys: [...required], noNullPrototype: true });
 }
 
-/** Values that a schema allows, with one or two members that it does not. */
+/** Values that a schema allows, with one or two members that it does not allow. */
 export function nearlyOf(schema: Schema, schemas: Schemas, known: Known = {}): fc.Arbitrary<unknown> {
   const { properties = {} } = resolve(schema, schemas);
   const name = fc.oneof(fc.constantFrom('unknown', ...Object.keys(properties)), fc.string({ maxLength: 10 }));

@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm';
 
-/** Everything that migrations make, by kind and name: columns, constraints, indexes, triggers, functions. */
+/** Everything that migrations create, by kind and name: columns, constraints, indexes, triggers, functions. */
 export function schemaOf(
   dataSource: DataSource,
 ): Promise<readonly { readonly kind: string; readonly name: string; readonly definition: string }[]> {

@@ -1,9 +1,9 @@
-/** Characters of a spelling below which it is no evidence: it may stand anywhere by chance. */
+/** The minimum length of an encoding: a shorter one may occur by chance. */
 const MIN_LENGTH = 8;
 
 /**
- * How a secret may be written down: as it is, hexadecimal, percent-encoded, and in base64 and base64url wherever it
- * begins in what was encoded.
+ * The encodings of a secret: plain, hexadecimal, percent-encoded, and in base64 and base64url at each offset of the
+ * encoded text.
  */
 export function encodingsOf(secret: string | Buffer): readonly string[] {
   const bytes = Buffer.from(secret);
@@ -12,7 +12,7 @@ export function encodingsOf(secret: string | Buffer): readonly string[] {
     const text = Buffer.concat([Buffer.alloc(offset), bytes])
       .toString('base64')
       .replaceAll('=', '');
-    // The first and the last character are of the neighbours' bits too.
+    // The first and the last character also contain bits of the neighbouring bytes.
     const own = text.slice(Math.ceil((offset * 4) / 3), (offset + bytes.length) % 3 === 0 ? undefined : -1);
     return [own, own.replaceAll('+', '-').replaceAll('/', '_')];
   });
@@ -31,7 +31,7 @@ export function encodingsOf(secret: string | Buffer): readonly string[] {
   return [...new Set(all)].filter((encoding) => encoding.length >= MIN_LENGTH);
 }
 
-/** Names of the secrets that a text holds, in whatever spelling. */
+/** Names of the secrets that a text contains in any encoding. */
 export function findSecrets(
   text: string,
   secrets: ReadonlyMap<string, readonly string[]>,

@@ -23,18 +23,18 @@ export const SEED = {
   ],
 } as const;
 
-/** A tenant of a test, with what it has. */
+/** A tenant of a test, with its rows. */
 export interface Tenant {
   readonly issuerId: string;
   readonly keyId: string;
   readonly secret: string;
   readonly imageId: string;
   readonly overlayId: string;
-  /** Seals a payload of this tenant; members given last win. */
+  /** Signs a payload of this tenant; the claims override the default ones. */
   sign(claims?: Readonly<Record<string, unknown>>): string;
-  /** The path of the tenant's image under a token with these claims. */
+  /** The path of the tenant's image with a token of these claims. */
   path(claims?: Readonly<Record<string, unknown>>): string;
-  /** The path of the tenant's image under a token with these steps. */
+  /** The path of the tenant's image with a token of these steps. */
   steps(...transformations: readonly unknown[]): string;
 }
 
@@ -47,7 +47,7 @@ export interface TenantRows {
   readonly access?: 'token' | 'public';
 }
 
-/** Makes an issuer with an image and an overlay over the admin API, as an operator does. */
+/** Creates an issuer with an image and an overlay over the admin API, as an operator does. */
 export async function createTenant(service: Service, rows: TenantRows): Promise<Tenant> {
   const issuer = await post<{ id: string; key: { id: string; secret: string } }>(service, '/issuers', {
     id: rows.issuerId,
@@ -81,12 +81,12 @@ export async function createTenant(service: Service, rows: TenantRows): Promise<
   };
 }
 
-/** The seed's own rows. */
+/** Creates the seed's rows. */
 export function createSeedTenant(service: Service): Promise<Tenant> {
   return createTenant(service, SEED);
 }
 
-/** Seals a payload as the seed's token is: HS256, no `kid`, members in the order given. */
+/** Signs a payload in the form of the seed's token: HS256, no `kid`, members in their order. */
 export function signWith(
   secret: string,
   payload: Readonly<Record<string, unknown>> & { iss: string },
@@ -100,6 +100,6 @@ export function signWith(
 /** A write over the admin API that must succeed. */
 export async function post<T>(service: Service, path: string, body: unknown): Promise<T> {
   const response = await service.admin('POST', path, body);
-  if (response.status !== 201) throw new Error(`POST ${path} answered ${response.status} ${response.text}`);
+  if (response.status !== 201) throw new Error(`POST ${path} failed: ${response.status} ${response.text}`);
   return response.json() as T;
 }

@@ -3,7 +3,7 @@ import { onTestFinished } from 'vitest';
 import { built } from './built.js';
 import { findFreePort } from './postgres-server.js';
 
-/** What a process left when it was gone. */
+/** The exit code and the output of a process. */
 export interface ProcessExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -11,12 +11,12 @@ export interface ProcessExit {
   readonly stderr: string;
 }
 
-/** The built service in a process of its own. */
+/** The built service as a separate process. */
 export interface ServiceProcess {
   readonly pid: number;
   readonly port: number;
   readonly url: string;
-  /** What it has written so far. */
+  /** Its output so far. */
   readonly output: () => Pick<ProcessExit, 'stdout' | 'stderr'>;
   readonly kill: (signal: NodeJS.Signals) => void;
   readonly exited: Promise<ProcessExit>;
@@ -24,7 +24,7 @@ export interface ServiceProcess {
 
 type Variables = Readonly<Record<string, string>>;
 
-/** Starts a built program with no variable but those given. @param node The Node to start it on. */
+/** Starts a built program with these environment variables only. @param node The Node to start it on. */
 export function spawnBuilt(
   program: string,
   variables: Variables,
@@ -51,7 +51,7 @@ export function spawnBuilt(
   };
 }
 
-/** Starts the service and waits until it answers. @throws when it ends before that. */
+/** Starts the service and waits until it responds. @throws if it exits before that. */
 export async function startServiceProcess(
   variables: Variables,
   [program = 'server/main.js', ...args]: readonly string[] = [],
@@ -67,7 +67,7 @@ export async function startServiceProcess(
     const tried = fetch(`${url}/health/live`).catch(() => null);
     const live = await Promise.race([tried, failed]);
     if (live?.status === 200) {
-      // From now on its end is the test's to await.
+      // From now on the test awaits its exit.
       failed.catch(() => undefined);
       return { ...spawned, port, url };
     }
@@ -75,7 +75,7 @@ export async function startServiceProcess(
   }
 }
 
-/** The built service in a process that is killed after the test. @param program `server/main.js` where absent. */
+/** The built service in a process that is killed after the test. @param program `server/main.js` by default. */
 export async function ownProcess(
   variables: Readonly<Record<string, string>>,
   program?: readonly string[],

@@ -15,7 +15,7 @@ export const CLOUD = 'sadaasdasd';
 export const API_SECRET = 'b5mNqz_Tt0Nn1EaWv9uQyS2xkRg';
 export const ADMIN_KEY = 'an-admin-key-of-the-test-suite-0123456789';
 
-/** The variables of a service under test: those of production, in `blank` mode. */
+/** The environment variables of a service under test: those of production, in `blank` mode. */
 export const TEST_VARIABLES = {
   CLOUDINARY_URL: `cloudinary://123456789012345:${API_SECRET}@${CLOUD}`,
   DELIVERY_MODE: 'blank',
@@ -25,12 +25,12 @@ export const TEST_VARIABLES = {
   PORT: '0',
   LOG_LEVEL: 'silent',
   DOCS: 'on',
-  // All tests come from one address.
+  // All tests share one address.
   RATE_LIMIT_ADDRESS: '0',
   DRAIN_SECONDS: '0',
 } as const;
 
-/** A machine that runs all suites at once is slow, and the service must not say so. */
+/** No load shedding: a machine that runs all suites at once is slow. */
 export const NO_PRESSURE = {
   maxEventLoopDelay: 0,
   maxHeapUsedBytes: 0,
@@ -38,17 +38,17 @@ export const NO_PRESSURE = {
   sampleInterval: 1_000,
 };
 
-/** How an image is asked for, beside its path. */
+/** Options of a request for an image. */
 export interface RequestOptions {
   readonly method?: 'GET' | 'HEAD';
   readonly headers?: Readonly<Record<string, string>>;
-  /** Where the Location must point; by the settings and the Host header when absent. */
+  /** The origin of the Location; by default that of the settings or the Host header. */
   readonly origin?: string;
 }
 
-/** An answer to a request for an image, its Location approved. */
+/** A response to a request for an image, with its Location checked. */
 export interface ImageResponse extends HttpResponse {
-  /** The Location taken apart; null where there is none. */
+  /** The parsed Location; null without one. */
   readonly shown: ParsedLocation | null;
 }
 
@@ -59,7 +59,7 @@ export interface Service {
   readonly port: number;
   /** The rows that the admin API has created so far. */
   readonly model: ReferenceModel;
-  /** A request of the admin API. */
+  /** Sends a request to the admin API, and records its effect in `model`. */
   admin(
     method: string,
     path: string,
@@ -74,7 +74,7 @@ export interface Service {
   close(): Promise<void>;
 }
 
-/** Starts the service in this process on a database of its own, or on one that the test keeps. */
+/** Starts the service in this process on a new database, or on the test's. */
 export async function startService(
   variables: Readonly<Record<string, string | undefined>> = {},
   kept?: TestDatabase,

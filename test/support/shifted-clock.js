@@ -1,6 +1,6 @@
-// Preloaded into a process (`node --import`): its wall clock is off by as many milliseconds as the file of the
-// variable SHIFT_FILE says, read anew at each SIGWINCH. Monotonic clocks and timers go on as they were, as when an
-// operator or NTP sets a machine's clock.
+// Preloaded into a process (`node --import`): shifts its wall clock by the number of milliseconds in the file of the
+// variable SHIFT_FILE, which is read again at each SIGWINCH. Monotonic clocks and timers are not affected, as when an
+// operator or NTP sets the clock of a machine.
 import { readFileSync } from 'node:fs';
 
 const RealDate = Date;

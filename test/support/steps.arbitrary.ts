@@ -13,7 +13,7 @@ export type Step = Readonly<Record<string, unknown>>;
 export interface StepRows {
   /** Ids for `overlay` and `underlay`. */
   readonly overlayIds: readonly string[];
-  /** Ids for `default_image`: overlays whose delivery type is `upload`. Without them no step has one. */
+  /** Ids for `default_image`: overlays with delivery type `upload`. Without them no step has one. */
   readonly uploadedIds?: readonly string[];
 }
 
@@ -135,7 +135,7 @@ const flag = fc
 const flags = fc.oneof(
   flag,
   fc.array(flag, { minLength: 1, maxLength: 4 }),
-  fc.array(flag, { minLength: 1, maxLength: 4 }).map((several) => several.join('.')),
+  fc.array(flag, { minLength: 1, maxLength: 4 }).map((many) => many.join('.')),
 );
 
 const text = fc.oneof(
@@ -224,7 +224,7 @@ function valueFor(parameter: Parameter, { overlayIds, uploadedIds = [] }: StepRo
   }
 }
 
-/** Steps that the mapper accepts: any parameters of the table, and now and then a key that it ignores. */
+/** Steps that the mapper accepts: any parameters of the table, and rarely a key that it ignores. */
 export function acceptedStep(rows: StepRows): fc.Arbitrary<Step> {
   const parameters = PARAMETERS.filter(({ kind }) => kind !== 'asset' || (rows.uploadedIds?.length ?? 0) > 0);
   const entries = new Map(parameters.map((parameter) => [parameter.key, valueFor(parameter, rows)]));
@@ -263,14 +263,14 @@ export function acceptedSteps(rows: StepRows): fc.Arbitrary<readonly Step[]> {
   });
 }
 
-/** Values that stand for none. */
+/** Values that are treated as absent. */
 const ABSENT = fc.constantFrom<unknown>(null, '', [], [''], [null]);
 const OPTIONAL_KEYS = PARAMETERS.filter(({ kind }) => kind !== 'layer').map(({ key }) => key);
 const OPTIONAL_LOOKS = [...TEXT_LAYER_MEMBERS.keys()].filter((name) => !name.startsWith('font_'));
 
 const isTextLayer = (value: unknown): value is Step => typeof value === 'object' && value !== null;
 
-/** Steps to which parameters, and members of texts, are added that have no value: the chain stays the same. */
+/** Steps with additional absent parameters and members of texts: the chain stays the same. */
 export function withAbsentValues(steps: fc.Arbitrary<readonly Step[]>): fc.Arbitrary<readonly Step[]> {
   const absent = fc.tuple(
     fc.dictionary(fc.constantFrom(...OPTIONAL_KEYS), ABSENT, { maxKeys: 4, noNullPrototype: true }),

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import type { Reporter, TestModule } from 'vitest/node';
 
-/** How many tests ended how. */
+/** Numbers of tests by result. */
 interface Counts {
   passed: number;
   failed: number;
@@ -10,8 +10,8 @@ interface Counts {
 
 /**
  * Counts a run's tests by project, the fault tests apart, and writes them as JSON to the file that `TEST_SUMMARY`
- * names: for .ci/run, which must know that the suites on Postgres ran. Vitest's own JSON reporter does not tell the
- * projects apart.
+ * names: for .ci/run, which checks that the suites on Postgres ran. Vitest's own JSON reporter does not distinguish
+ * projects.
  */
 export class SummaryReporter implements Reporter {
   constructor(private readonly file: string) {}

@@ -1,14 +1,14 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
-/** One client's way to the server. */
+/** One client's connection to the server. */
 interface Link {
   readonly client: Socket;
   readonly server: Socket;
-  /** Nothing passes any more, and nobody is told. */
+  /** Drops all bytes silently from now on. */
   lost: boolean;
 }
 
-/** A TCP proxy between a service and its Postgres, which a test makes slow, silent or absent. */
+/** A TCP proxy between a service and its Postgres, which a test makes slow, silent or unavailable. */
 export class TcpProxy {
   private readonly links = new Set<Link>();
   private mode: 'open' | 'refuse' | 'lose' = 'open';
@@ -31,7 +31,7 @@ export class TcpProxy {
     return proxy;
   }
 
-  /** A database's URL by way of this proxy. */
+  /** A database's URL through this proxy. */
   urlOf(databaseUrl: string): string {
     const url = new URL(databaseUrl);
     const address = this.listener.address();
@@ -39,24 +39,24 @@ export class TcpProxy {
     return url.href;
   }
 
-  /** Everything passes, this many milliseconds late each way. */
+  /** Delays all bytes by this number of milliseconds in each direction. */
   slow(delay: number): void {
     this.delay = delay;
   }
 
-  /** The server is gone: open connections are reset, new ones too. */
+  /** Simulates a stopped server: resets open and new connections. */
   refuse(): void {
     this.mode = 'refuse';
     this.reset();
   }
 
-  /** The network is gone: bytes vanish for good, connections stay open, new ones are never answered. */
+  /** Simulates a network failure: drops all bytes, keeps connections open, never responds on new ones. */
   lose(): void {
     this.mode = 'lose';
     for (const link of this.links) link.lost = true;
   }
 
-  /** New connections are good again, and those that nothing happened to. */
+  /** Restores new connections, and those that were not affected. */
   restore(): void {
     this.mode = 'open';
     this.delay = 0;

@@ -6,13 +6,13 @@ import pg from 'pg';
 import { inject } from 'vitest';
 import { databaseUrl } from './postgres.setup.js';
 
-/** A database of a test's own: the variables that name it, and how to be rid of it. */
+/** A database of a single test: the variables that name it, and a function that drops it. */
 export interface TestDatabase {
   readonly variables: Readonly<Record<string, string>>;
   drop(): Promise<void>;
 }
 
-/** Makes a database of the kind this run is on: a copy of the migrated template, or an empty one. */
+/** Creates a database of this run's kind: a copy of the migrated template, or an empty one. */
 export async function createTestDatabase({ empty = false } = {}): Promise<TestDatabase> {
   const database = inject('database');
   if (database.kind === 'embedded') {

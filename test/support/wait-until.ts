@@ -1,8 +1,8 @@
-/** Milliseconds: generous, since it only bounds how long a failing test takes. */
+/** Milliseconds: generous, since it only limits the duration of a failing test. */
 const DEADLINE = 15_000;
 const PAUSE = 20;
 
-/** Asks again and again until the answer is yes. @throws after a deadline. */
+/** Polls until the condition is true. @throws after a deadline. */
 export async function waitUntil(
   what: string,
   condition: () => Promise<boolean> | boolean,
@@ -10,7 +10,7 @@ export async function waitUntil(
 ): Promise<void> {
   const end = performance.now() + deadline;
   while (!(await condition())) {
-    if (performance.now() > end) throw new Error(`It never came to be that ${what}`);
+    if (performance.now() > end) throw new Error(`Timed out waiting until ${what}`);
     await new Promise((resolve) => setTimeout(resolve, PAUSE));
   }
 }

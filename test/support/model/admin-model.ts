@@ -80,8 +80,8 @@ export class AdminModel extends ReferenceModel {
     return {
       ...request,
       expected: { status: 201, body: this.viewIssuer(row) },
-      learn: (made) => {
-        this.addKey(id, (made as { key: NewKey }).key, {
+      learn: (created) => {
+        this.addKey(id, (created as { key: NewKey }).key, {
           algorithm: 'HS256',
           not_before: null,
           not_after: null,
@@ -123,8 +123,8 @@ export class AdminModel extends ReferenceModel {
     return {
       ...request,
       expected: { status: 201 },
-      learn: (made) => {
-        this.addKey(issuerId, made as NewKey, fields);
+      learn: (created) => {
+        this.addKey(issuerId, created as NewKey, fields);
       },
     };
   }
@@ -157,11 +157,11 @@ export class AdminModel extends ReferenceModel {
     const taken = this.images.has(row.id) || this.deletedImages.has(row.id);
     const refusal = this.refuseAsset(row, this.images, taken);
     if (refusal !== null) return { ...request, expected: refusal };
-    const made = { ...row, not_before: null };
-    this.images.set(row.id, made);
-    this.retain(null, made);
+    const created = { ...row, not_before: null };
+    this.images.set(row.id, created);
+    this.retain(null, created);
     this.known.images.add(row.id);
-    return { ...request, expected: { status: 201, body: viewImage(made) } };
+    return { ...request, expected: { status: 201, body: viewImage(created) } };
   }
 
   updateImage(id: string, change: Partial<Omit<ModelImage, 'id' | 'issuer_id'>>): PlannedRequest {
@@ -239,10 +239,10 @@ export class AdminModel extends ReferenceModel {
         status: 201,
         body: { ...row, expires_at: isoOf(until), ...(id === undefined ? {} : { id }) },
       },
-      learn: (made) => {
-        const { id: madeId } = made as { id: string };
-        this.revocations.set(madeId, { ...row, id: madeId, expires_at: until });
-        this.known.revocations.add(madeId);
+      learn: (created) => {
+        const { id: createdId } = created as { id: string };
+        this.revocations.set(createdId, { ...row, id: createdId, expires_at: until });
+        this.known.revocations.add(createdId);
       },
     };
   }

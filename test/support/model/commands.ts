@@ -15,9 +15,9 @@ import {
 
 /** The service that is compared with the model. */
 export interface Real {
-  /** Statuses and codes of requests for images so far: what a test's runs came upon. */
+  /** Statuses and codes of responses to requests for images so far. */
   readonly seen: Set<string>;
-  /** What stands before a signed URL in a Location. */
+  /** The part of a Location before the signed URL. */
   readonly prefix: string;
   send(method: string, path: string, body?: unknown): Promise<HttpResponse>;
   admin(method: string, path: string, body?: unknown): Promise<HttpResponse>;
@@ -25,14 +25,14 @@ export interface Real {
 
 export type ModelCommand = fc.AsyncCommand<AdminModel, Real>;
 
-/** A write whose rows are chosen when it is carried out: an arbitrary knows no rows. */
+/** A write whose rows are chosen when it runs: an arbitrary has no access to rows. */
 interface Write {
   readonly name: string;
   readonly input: unknown;
   readonly plan: (model: AdminModel) => PlannedRequest;
 }
 
-// Numbers that choose a row of those there are; now and then one of somebody else, or of nobody.
+// Numbers that select an existing row; rarely one of another issuer, or an unknown id.
 const choice = fc.nat({ max: 999 });
 const FOREIGN = 940;
 const UNKNOWN = 980;
@@ -53,8 +53,8 @@ const chooseKey = (model: AdminModel, issuerId: string, number: number): ModelKe
   return choose(number, number % 5 === 0 ? own : model.keysOf(issuerId), all);
 };
 const chooseImage = (model: AdminModel, issuerId: string | null, number: number): string => {
-  const gone = [...model.deletedImages.values()];
-  const own = [...model.images.values(), ...gone].filter((row) => row.issuer_id === issuerId);
+  const deleted = [...model.deletedImages.values()];
+  const own = [...model.images.values(), ...deleted].filter((row) => row.issuer_id === issuerId);
   return choose(number, own.map(idOf), [...model.known.images]) ?? UNKNOWN_ID;
 };
 const chooseOverlay = (model: AdminModel, issuerId: string | null, number: number): string =>
@@ -73,14 +73,14 @@ const usually = <T>(usual: T, ...others: readonly T[]): fc.Arbitrary<T> =>
     { weight: 5, arbitrary: fc.constant(usual) },
     { weight: 1, arbitrary: fc.constantFrom(...others) },
   );
-/** Each member there now and then. */
+/** Each member is optional. */
 const change = <T>(members: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<Partial<T>> =>
   fc.record(members, { requiredKeys: [] }) as fc.Arbitrary<Partial<T>>;
 
 const deliveryType = fc.constantFrom('authenticated', 'private', 'upload');
 const algorithm = usually<Algorithm>('HS256', 'HS384', 'HS512');
 const publicId = fc.constantFrom('a', 'b', 'c', 'd/e');
-/** The callers' own: two issuers may well have the same. */
+/** Secrets of the caller: two issuers may have the same one. */
 const secret = fc.constantFrom(undefined, undefined, 'x'.repeat(32), 'y'.repeat(40));
 const notBefore = usually(null, TIMES.longAgo, TIMES.past, TIMES.future);
 const keyStart = usually(null, TIMES.longAgo, TIMES.past, TIMES.future);
@@ -180,7 +180,7 @@ const write = <T>(
 ): fc.Arbitrary<Write> =>
   fc.record<T>(members).map((input) => ({ name, input, plan: (model) => plan(model, input) }));
 
-/** A new id, or now and then one that was used before. */
+/** A new id, or rarely one that was used before. */
 const idFor = (number: number, known: Iterable<string>): string =>
   (number >= FOREIGN ? [...known][number % 7] : undefined) ?? randomUUID();
 const assetOf = (model: AdminModel, name: string): string => `${model.name}/${name}`;
@@ -413,7 +413,7 @@ const VOLATILE = new Set(
   ['created_at', 'updated_at', 'revoked_at', 'uses', 'last_used_at', 'key', 'secret', 'dsn'],
 ); // prettier-ignore
 
-/** A row's members but those that only the service can tell. */
+/** A row without the members that the service generates. */
 function withoutVolatile(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutVolatile);
   if (typeof value !== 'object' || value === null) return value;
@@ -428,12 +428,12 @@ function checkResponse(response: HttpResponse, { status, code, body }: ExpectedR
   const read = response.text === '' ? undefined : response.json();
   const got = { status: response.status, code: (read as { code?: string } | undefined)?.code };
   expect(got).toStrictEqual({ status, code });
-  // A new revocation's id is the service's to choose.
+  // The service generates the id of a new revocation.
   if (body !== undefined)
     expect(withoutVolatile(read)).toStrictEqual({ id: (read as { id: string }).id, ...body });
 }
 
-/** Carries a request out over HTTP and compares the answer with the model's. */
+/** Sends a request over HTTP and compares the response with the model's. */
 export async function sendAndCheck(
   real: Real,
   { method, path, body, expected, learn }: PlannedRequest,
@@ -443,7 +443,7 @@ export async function sendAndCheck(
   if (response.status === 201) learn?.(response.json());
 }
 
-/** What a redirect showed, in a prediction's terms. */
+/** The response to a request for an image, in the form of a prediction. */
 function readRedirect({ seen }: Real, response: HttpResponse): object {
   const { status, headers } = response;
   if (status === 302) {
@@ -543,7 +543,7 @@ const deliver = command(
   },
 );
 
-/** Redirects while a write is under way show the rows before or after it; from then on, those after it. */
+/** Redirects during a write show the rows before or after it; later ones, those after it. */
 const race = command(
   'race',
   fc.record({ write: writes, request: requestInput, times: fc.integer({ min: 1, max: 4 }) }),
@@ -565,7 +565,7 @@ const list = command(
   fc.record({ rows: fc.constantFrom('issuers', 'images', 'overlays', 'revocations'), issuer: choice }),
   async (model, real, { rows, issuer }) => {
     const id = chooseIssuer(model, issuer);
-    // Nobody's revocations are an issuer's that there is not.
+    // An unknown issuer has no list of revocations.
     if (rows === 'revocations' && !model.issuers.has(id)) return;
     const path = {
       issuers: `/issuers?name=${model.name}&`,
@@ -600,7 +600,7 @@ const weighted: readonly (readonly [number, fc.Arbitrary<ModelCommand>])[] = [
   [1, read],
 ];
 
-/** Every command as often as it weighs: fast-check takes each of them as likely as any other. */
+/** Every command repeated by its weight: fast-check selects each entry with the same probability. */
 export const MODEL_COMMANDS: readonly fc.Arbitrary<ModelCommand>[] = weighted.flatMap(([weight, each]) =>
   Array.from({ length: weight }, () => each),
 );
