@@ -221,10 +221,10 @@ describe('scopes', () => {
     const end = soon(60_000);
     const ending = await createAdminKey(service, { expires_at: end });
     const detail = `This admin key expires at ${end}, so a key that it creates must not expire later: set expires_at.`;
-    expectForbidden(await make(['read'], {}, ending.headers), detail);
-    expectForbidden(await make(['read'], { expires_at: null }, ending.headers), detail);
-    expectForbidden(await make(['read'], { expires_at: soon(120_000) }, ending.headers), detail);
-    expect((await make(['read'], { expires_at: end }, ending.headers)).status).toBe(201);
+    expectForbidden(await create(['read'], {}, ending.headers), detail);
+    expectForbidden(await create(['read'], { expires_at: null }, ending.headers), detail);
+    expectForbidden(await create(['read'], { expires_at: soon(120_000) }, ending.headers), detail);
+    expect((await create(['read'], { expires_at: end }, ending.headers)).status).toBe(201);
   });
 });
 

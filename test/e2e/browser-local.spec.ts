@@ -6,7 +6,7 @@ import '../support/built.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hasBrowser, launchBrowser } from '../support/browser.js';
 import { uploadSeed } from '../support/pictures.js';
-import { sealWith, SEED } from '../support/seed.js';
+import { signWith, SEED } from '../support/seed.js';
 import { startService, type Service } from '../support/service.js';
 
 const SIZE = { width: 600, crop: 'fit' } as const;

@@ -17,7 +17,7 @@ const APPROVED = { layers: [`private:${SEED.overlayPublicId}`], images: [SEED.pu
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const NOBODY = '00000000-0000-4000-8000-000000000000';
 const UNBOUND = 'note: the token opens every image of the issuer: limit it with --image\n';
-const ENDLESS = 'note: the token never expires: limit it with --expires-in\n';
+const UNLIMITED = 'note: the token never expires: limit it with --expires-in\n';
 const SECRET_NOTE =
   'note: the secret, and the dsn that contains it, are shown only once: store them where your backend can read them\n';
 

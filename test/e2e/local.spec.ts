@@ -3,9 +3,9 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import '../support/built.js';
 import { DerivedCache } from '../../src/renderer/derived-cache.js';
-import { approveLocation } from '../support/location-parser.js';
-import { getPicture, measure, uploadPictures, uploadSeed, type PictureAnswer } from '../support/pictures.js';
-import { post, sealWith, SEED } from '../support/seed.js';
+import { assertLocation } from '../support/location-parser.js';
+import { getPicture, measure, uploadPictures, uploadSeed, type ImageResponse } from '../support/pictures.js';
+import { post, signWith, SEED } from '../support/seed.js';
 import { API_SECRET, CLOUD, startService, type Service } from '../support/service.js';
 
 const CLOUDINARY = 'https://res.cloudinary.com';

@@ -827,7 +827,7 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
       await look();
       await page.getByRole('tab', { name: 'Read a token' }).click();
       const token = page.getByLabel('Token, or a URL with one');
-      await token.fill(sealWith(secret, { iss: SEED.issuerId }));
+      await token.fill(signWith(secret, { iss: SEED.issuerId }));
       await page.getByText('The token is valid: the service accepts it.').waitFor();
       await look();
       await token.fill('not.a-token');

@@ -164,8 +164,8 @@ describe('an issuer’s policy', () => {
       expect(received.status).toBe(422);
       return (received.json() as Body)['errors'];
     };
-    const nobody = randomUUID();
-    for (const id of [nobody, neighbour.overlayId]) {
+    const unknown = randomUUID();
+    for (const id of [unknown, neighbour.overlayId]) {
       const detail = `must refer to overlays of this issuer: ${id} is not one`;
       expect(
         await refused({ mandatory_steps: [{ overlay: id }], presets: { p: [{ underlay: id }] } }),

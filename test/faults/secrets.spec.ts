@@ -134,7 +134,7 @@ describe('a start', () => {
     const { code, stdout, stderr } = await spawnBuilt('server/main.js', variables).exited;
     expect({ code, stdout }).toStrictEqual({ code: 1, stdout: '' });
     expect(stderr).toMatch(/^Pixseal did not start\. [^]*SECRETS_KEY (lacks the key of|is required)/);
-    for (const value of [OLD, NOBODYS, tenant.secret]) expect(stderr).not.toContain(value);
+    for (const value of [OLD, UNKNOWN, tenant.secret]) expect(stderr).not.toContain(value);
     service = await start(OLD);
     expect(await statusOf(tenant)).toBe(302);
   });
