@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createAdminKey, listAdminRoutes, type AdminKey } from '../support/admin-keys.js';
-import { comparable, type HttpResponse } from '../support/http.js';
+import { comparable, type HttpResponse, problem } from '../support/http.js';
 import { createTenant, post, type Tenant } from '../support/seed.js';
 import { startService, type Service } from '../support/service.js';
 import { createTestDatabase } from '../support/test-database.js';
@@ -22,13 +22,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 
-const forbidden = (detail: string): object => ({
-  type: 'about:blank',
-  title: 'Forbidden',
-  status: 403,
-  code: 'insufficient_scope',
-  detail,
-});
+const forbidden = (detail: string): object => problem(403, 'insufficient_scope', detail);
 const BOUND = 'This needs an admin key that is not bound to an issuer.';
 const soon = (milliseconds: number): string => new Date(Date.now() + milliseconds).toISOString();
 

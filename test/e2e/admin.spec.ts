@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { comparable, request, type HttpResponse } from '../support/http.js';
+import { comparable, type HttpResponse, NO_IMAGE, NO_OVERLAY, problem, request } from '../support/http.js';
 import { createTenant, post, type Tenant } from '../support/seed.js';
 import { ADMIN_KEY, startService, type Service } from '../support/service.js';
 
@@ -24,25 +24,12 @@ beforeAll(async () => {
 afterAll(() => service.close());
 
 type Body = Record<string, unknown>;
-const problem = (status: number, title: string, code: string, detail: string, more: object = {}): object => ({
-  type: 'about:blank',
-  title,
-  status,
-  code,
-  detail,
-  ...more,
-});
 const invalid = (...errors: (readonly [key: string, detail: string])[]): object =>
-  problem(
-    422,
-    'Unprocessable Entity',
-    'invalid_request',
-    'The request does not have the form of this route: see errors.',
-    { errors: errors.map(([key, detail]) => ({ key, detail })) },
-  );
+  problem(422, 'invalid_request', 'The request does not have the form of this route: see errors.', {
+    errors: errors.map(([key, detail]) => ({ key, detail })),
+  });
 const KEY_REQUIRED = problem(
   401,
-  'Unauthorized',
   'admin_key_required',
   'This needs an admin key. Send it as `Authorization: Bearer <key>`.',
 );
@@ -54,35 +41,16 @@ const KEY_FORM = {
   ...KEY_REQUIRED,
   detail: 'The Authorization header is not of the form `Bearer <key>`. Send the admin key in that form.',
 };
-const NO_ISSUER = problem(404, 'Not Found', 'issuer_not_found', 'No issuer has this id. Check it.');
-const NO_KEY = problem(
-  404,
-  'Not Found',
-  'key_not_found',
-  'The issuer has no key with this id. Check both ids.',
-);
-const NO_IMAGE = problem(
-  404,
-  'Not Found',
-  'image_not_found',
-  'There is no such image. Check its id, and that it belongs to the issuer.',
-);
-const NO_OVERLAY = problem(
-  404,
-  'Not Found',
-  'overlay_not_found',
-  'There is no such overlay. Check the ids of the layers, and that they belong to the issuer.',
-);
+const NO_ISSUER = problem(404, 'issuer_not_found', 'No issuer has this id. Check it.');
+const NO_KEY = problem(404, 'key_not_found', 'The issuer has no key with this id. Check both ids.');
 const NO_ADMIN_KEY = problem(
   404,
-  'Not Found',
   'admin_key_not_found',
   'No admin key has this id. Check it; keys of ADMIN_API_KEYS have no id.',
 );
-const IMAGE_DELETED = problem(410, 'Gone', 'image_deleted', 'The image was deleted. Remove the links to it.');
+const IMAGE_DELETED = problem(410, 'image_deleted', 'The image was deleted. Remove the links to it.');
 const ID_TAKEN = problem(
   409,
-  'Conflict',
   'id_taken',
   'The id is taken. Use another UUID, or omit `id` to have one generated.',
   { key: 'id' },
@@ -90,7 +58,6 @@ const ID_TAKEN = problem(
 const takenBy = (kind: string, id: string, issuerId: string): object =>
   problem(
     409,
-    'Conflict',
     'public_id_taken',
     `The public id is already registered as the ${kind} ${id} of the issuer ${issuerId}. Use that row, or delete it first.`,
     { key: 'public_id', taken_by: kind, row_id: id },
@@ -297,7 +264,6 @@ describe('issuers', () => {
     const owner = await createTenant(service, { publicId: freshName(), overlayPublicId: freshName() });
     const NOT_EMPTY = problem(
       409,
-      'Conflict',
       'issuer_not_empty',
       'The issuer still has images or overlays. Delete them first, or disable the issuer instead.',
     );
@@ -451,12 +417,7 @@ describe('keys', () => {
       await expectResponse(
         response,
         409,
-        problem(
-          409,
-          'Conflict',
-          'too_many_keys',
-          'An issuer has at most 8 keys. Revoke a key that is no longer used.',
-        ),
+        problem(409, 'too_many_keys', 'An issuer has at most 8 keys. Revoke a key that is no longer used.'),
       );
     }
   });

@@ -1,13 +1,14 @@
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { Browser, Page } from 'playwright-core';
 import sharp from 'sharp';
 import '../support/built.js';
+import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hasBrowser, launchBrowser } from '../support/browser.js';
 import { uploadSeed } from '../support/pictures.js';
 import { signWith, SEED } from '../support/seed.js';
 import { startService, type Service } from '../support/service.js';
+import { listen } from '../support/http.js';
 
 const SIZE = { width: 600, crop: 'fit' } as const;
 const WATERMARK = { overlay: SEED.overlayId, width: 150, flags: 'tiled' } as const;
@@ -69,7 +70,7 @@ describe.runIf(hasBrowser())('a signed image in a page of another origin', () =>
           onload="this.dataset.event='load'" onerror="this.dataset.event='error'" src="${src.replaceAll('&', '&amp;').replaceAll('"', '&quot;')}">`,
       );
     });
-    await new Promise<void>((resolve) => site.listen(0, '127.0.0.1', resolve));
+    await listen(site);
     browser = await launchBrowser();
   });
   afterAll(async () => {

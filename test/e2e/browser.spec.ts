@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -10,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BLANK_IMAGE } from '../../src/redirect/blank-image.js';
 import { createSeedTenant, SEED, type Tenant } from '../support/seed.js';
 import { startService, type Service } from '../support/service.js';
+import { listen } from '../support/http.js';
 
 const CHROMIUM = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium';
 const REQUIRED = process.env['REQUIRE_BROWSER'] === '1';
@@ -127,6 +127,6 @@ async function servePage(body: string): Promise<{ url: string; server: Server }>
       .writeHead(request.url === '/' ? 200 : 404, { 'content-type': 'text/html; charset=utf-8' })
       .end(request.url === '/' ? `<!doctype html><title>A page</title>${body}` : '');
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, server };
+  const port = await listen(server);
+  return { url: `http://127.0.0.1:${port}/`, server };
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { request } from '../support/http.js';
+import { problem, request } from '../support/http.js';
 import { createTenant, post, type Tenant } from '../support/seed.js';
 import { startService, type Service } from '../support/service.js';
 
@@ -62,13 +62,7 @@ async function explain(claims: Claims, pathId = tenant.imageId): Promise<Record<
   return explanation;
 }
 
-const invalidToken = (detail: string): object => ({
-  type: 'about:blank',
-  title: 'Unauthorized',
-  status: 401,
-  code: 'invalid_token',
-  detail,
-});
+const invalidToken = (detail: string): object => problem(401, 'invalid_token', detail);
 
 describe('a token whose claim has no effect', () => {
   it.each<[claims: () => Claims, name: string, near: string]>([

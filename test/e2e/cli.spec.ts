@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import { createServer } from 'node:http';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decodeProtectedHeader, jwtVerify } from 'jose';
@@ -11,6 +10,7 @@ import { assertLocation } from '../support/location-parser.js';
 import { SEED, signWith } from '../support/seed.js';
 import { ADMIN_KEY, startService, TEST_VARIABLES, type Service } from '../support/service.js';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
+import { listen } from '../support/http.js';
 
 const SECRET = 'a-secret-of-the-test-suite-0123456789';
 const APPROVED = { layers: [`private:${SEED.overlayPublicId}`], images: [SEED.publicId] };
@@ -974,8 +974,8 @@ describe('a running service', () => {
     ['redirects', 302, { location: 'https://example.com/' }, ''],
   ])('that %s is reported as not being Pixseal', async (_, status, headers, body) => {
     const other = createServer((_request, response) => response.writeHead(status, headers).end(body));
-    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
-    const url = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
+    const port = await listen(other);
+    const url = `http://127.0.0.1:${port}`;
     const outcome = await pixseal(['explain', 'abc', '--server', url]);
     other.close();
     expect(outcome).toStrictEqual({

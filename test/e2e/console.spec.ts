@@ -12,9 +12,15 @@ import { expectAccessible, LOOKS } from '../support/accessibility.js';
 import { createAdminKey } from '../support/admin-keys.js';
 import { hasBrowser, launchBrowser } from '../support/browser.js';
 import { request, type HttpResponse } from '../support/http.js';
-import { getPicture, measure, uploadPictures } from '../support/pictures.js';
+import { getPicture, measure, uploadSeed } from '../support/pictures.js';
 import { createSeedTenant, createTenant, post, SEED, type Tenant } from '../support/seed.js';
-import { ADMIN_KEY, startService, TEST_VARIABLES, type Service } from '../support/service.js';
+import {
+  ADMIN_KEY,
+  expectServedByDefault,
+  type Service,
+  startService,
+  TEST_VARIABLES,
+} from '../support/service.js';
 
 const RECOMMENDED = {
   require_image_id: true,
@@ -63,21 +69,8 @@ function scansOf(node: PlanNode): string[] {
 }
 
 describe('the console', () => {
-  it('is served in embedded mode and not in production, unless a setting changes that', async () => {
-    const settings = [
-      { CONSOLE: undefined, status: embedded ? 200 : 404 },
-      { CONSOLE: 'off', status: 404 },
-    ];
-    for (const { CONSOLE, status } of settings) {
-      const service = await startService({ CONSOLE });
-      try {
-        expect((await service.get('/console')).status).toBe(status);
-        expect((await service.get('/console/session')).status).toBe(status);
-      } finally {
-        await service.close();
-      }
-    }
-  });
+  it('is served in embedded mode and not in production, unless a setting changes that', () =>
+    expectServedByDefault('CONSOLE', ['/console', '/console/session']));
 });
 
 describe('a session of the console', () => {
@@ -312,11 +305,7 @@ describe('a preview', () => {
 
   beforeAll(async () => {
     service = await startService({ DELIVERY_MODE: 'local' });
-    await post(service, '/issuers', { id: SEED.issuerId, name: 'Seed' });
-    await uploadPictures(service, SEED.issuerId, {
-      image: { id: SEED.imageId, public_id: SEED.publicId },
-      overlay: { id: SEED.overlayId, public_id: SEED.overlayPublicId },
-    });
+    await uploadSeed(service);
   });
   afterAll(() => service.close());
 

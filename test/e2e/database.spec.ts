@@ -8,6 +8,7 @@ import { schemaOf } from '../support/schema.js';
 import { createTenant, type Tenant } from '../support/seed.js';
 import { startService, type Service } from '../support/service.js';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
+import { problem } from '../support/http.js';
 
 const embedded = inject('database').kind === 'embedded';
 
@@ -422,13 +423,11 @@ describe('a write that the database aborts for another', () => {
     expect([response.status, response.headers['retry-after'], response.json()]).toStrictEqual([
       503,
       '1',
-      {
-        type: 'about:blank',
-        title: 'Service Unavailable',
-        status: 503,
-        code: 'database_unavailable',
-        detail: 'The write conflicted with another one and was rolled back. Try again.',
-      },
+      problem(
+        503,
+        'database_unavailable',
+        'The write conflicted with another one and was rolled back. Try again.',
+      ),
     ]);
   });
 

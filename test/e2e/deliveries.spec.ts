@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { request, type HttpResponse } from '../support/http.js';
+import { type HttpResponse, problem, request } from '../support/http.js';
 import { createSeedTenant, createTenant, SEED, type Tenant } from '../support/seed.js';
 import { startService, type Service } from '../support/service.js';
 
@@ -129,13 +129,7 @@ describe('several deliveries in a request', () => {
     const [result] = await deliver([{ image_id: tenant.imageId, token }]);
     expect(result).toStrictEqual({
       image_id: tenant.imageId,
-      problem: {
-        type: 'about:blank',
-        title: 'Unauthorized',
-        status: 401,
-        code: 'invalid_token',
-        detail: 'The token is malformed: pass exactly one non-empty `token`.',
-      },
+      problem: problem(401, 'invalid_token', 'The token is malformed: pass exactly one non-empty `token`.'),
     });
   });
 
@@ -174,13 +168,7 @@ describe('several deliveries in a request', () => {
   it('in a body over 5 MiB are refused', async () => {
     const response = await post({ deliveries: [{ image_id: 'x'.repeat(5 * 1024 * 1024) }] });
     expect(response.status).toBe(413);
-    expect(response.json()).toStrictEqual({
-      type: 'about:blank',
-      title: 'Payload Too Large',
-      status: 413,
-      code: 'body_too_large',
-      detail: 'The request body is too large.',
-    });
+    expect(response.json()).toStrictEqual(problem(413, 'body_too_large', 'The request body is too large.'));
   });
 });
 

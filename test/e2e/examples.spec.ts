@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { comparable } from '../support/http.js';
+import { comparable, problem } from '../support/http.js';
 import { createSeedTenant, createTenant, post, SEED, type Tenant } from '../support/seed.js';
 import { startService, type ImageResponse, type Service } from '../support/service.js';
 
@@ -178,13 +178,9 @@ describe('an image without a token', () => {
       await service.image(`/images/${publicImage.imageId}`),
     ];
     expect(refused.status).toBe(401);
-    expect(refused.json()).toStrictEqual({
-      type: 'about:blank',
-      title: 'Unauthorized',
-      status: 401,
-      code: 'token_required',
-      detail: 'This image requires a token. Pass one of its issuer as `?token=`.',
-    });
+    expect(refused.json()).toStrictEqual(
+      problem(401, 'token_required', 'This image requires a token. Pass one of its issuer as `?token=`.'),
+    );
     const own = ['Location', 'Content-Type', 'Content-Length', 'X-Request-Id', 'X-Runtime', 'Date'];
     const rest = (response: ImageResponse): Record<string, string> =>
       Object.fromEntries(

@@ -28,41 +28,48 @@ async function explain(path: string): Promise<{ body: Record<string, unknown>; l
   return { body: response.json() as Record<string, unknown>, location: redirect.headers.location ?? '' };
 }
 
+/** An explanation without a policy, steps and a token: its members, and what differs. */
+const explanationOf = (location: string, members: object): object => ({
+  placeholder_id: null,
+  expires_at: null,
+  ignored_claims: [],
+  base_chain: BASE,
+  mandatory_chain: [],
+  largest_output: { width: null, height: null },
+  policy: {},
+  redirect_max_age: 0,
+  url: location.split('#')[1],
+  location,
+  ...members,
+});
+
 describe('an explanation', () => {
   it('of the seed’s token has its URL, each step’s component and each ignored key with the reason', async () => {
     const { body, location } = await explain(
       tenant.path({ transformations: SEED.transformations, sharinpix: {} }),
     );
-    expect(body).toStrictEqual({
-      image_id: SEED.imageId,
-      placeholder_id: null,
-      issuer_id: SEED.issuerId,
-      key_id: tenant.keyId,
-      expires_at: null,
-      ignored_claims: [],
-      base_chain: BASE,
-      steps: [
-        {
-          step: 1,
-          component: 'fl_tiled,l_private:d47e609177b4,w_200',
-          ignored: [
-            { key: 'miaim', reason: 'unknown parameter' },
-            { key: 'super_plop', reason: 'unknown parameter' },
-          ],
-        },
-        {
-          step: 2,
-          component: 'c_fit,h_102,w_101',
-          ignored: [{ key: 'flags', reason: '`tiled` acts only on a layer, and this step has none' }],
-        },
-      ],
-      mandatory_chain: [],
-      largest_output: { width: null, height: null },
-      policy: {},
-      redirect_max_age: 0,
-      url: location.split('#')[1],
-      location,
-    });
+    expect(body).toStrictEqual(
+      explanationOf(location, {
+        image_id: SEED.imageId,
+        issuer_id: SEED.issuerId,
+        key_id: tenant.keyId,
+        steps: [
+          {
+            step: 1,
+            component: 'fl_tiled,l_private:d47e609177b4,w_200',
+            ignored: [
+              { key: 'miaim', reason: 'unknown parameter' },
+              { key: 'super_plop', reason: 'unknown parameter' },
+            ],
+          },
+          {
+            step: 2,
+            component: 'c_fit,h_102,w_101',
+            ignored: [{ key: 'flags', reason: '`tiled` acts only on a layer, and this step has none' }],
+          },
+        ],
+      }),
+    );
   });
 
   it('has an empty component for a step without a mapped key, with every reason', async () => {
@@ -177,22 +184,14 @@ describe('an explanation', () => {
       access: 'public',
     });
     const { body, location } = await explain(`/images/${owner.imageId}?width=10`);
-    expect(body).toStrictEqual({
-      image_id: owner.imageId,
-      placeholder_id: null,
-      issuer_id: owner.issuerId,
-      key_id: null,
-      expires_at: null,
-      ignored_claims: [],
-      base_chain: BASE,
-      steps: [{ step: 1, component: 'w_10', ignored: [] }],
-      mandatory_chain: [],
-      largest_output: { width: null, height: null },
-      policy: {},
-      redirect_max_age: 0,
-      url: location.split('#')[1],
-      location,
-    });
+    expect(body).toStrictEqual(
+      explanationOf(location, {
+        image_id: owner.imageId,
+        issuer_id: owner.issuerId,
+        key_id: null,
+        steps: [{ step: 1, component: 'w_10', ignored: [] }],
+      }),
+    );
   });
 
   it('of a claim’s image names that image', async () => {

@@ -8,6 +8,7 @@ import type { HttpResponse } from '../support/http.js';
 import { createTenant, type Tenant } from '../support/seed.js';
 import { ADMIN_KEY, startService, type Service } from '../support/service.js';
 import { drawPhoto } from '../../src/operations/demo/drawings.js';
+import { problem } from '../support/http.js';
 
 type Row = Record<string, unknown>;
 
@@ -40,20 +41,16 @@ const count = async (table: string, name: string): Promise<number> => {
   return row?.n ?? 0;
 };
 
-const IN_PROGRESS = {
-  type: 'about:blank',
-  title: 'Conflict',
-  status: 409,
-  code: 'idempotency_in_progress',
-  detail: 'A request with this Idempotency-Key is in progress. Send it again to get its response.',
-};
-const REUSED = {
-  type: 'about:blank',
-  title: 'Unprocessable Entity',
-  status: 422,
-  code: 'idempotency_key_reused',
-  detail: 'The Idempotency-Key was used with another body. Send a new key for a new request.',
-};
+const IN_PROGRESS = problem(
+  409,
+  'idempotency_in_progress',
+  'A request with this Idempotency-Key is in progress. Send it again to get its response.',
+);
+const REUSED = problem(
+  422,
+  'idempotency_key_reused',
+  'The Idempotency-Key was used with another body. Send a new key for a new request.',
+);
 
 describe('a repeated create', () => {
   it.each<[table: string, createOne: (name: string) => [path: string, body: Row | undefined]]>([

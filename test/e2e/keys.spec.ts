@@ -1,14 +1,13 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { DataSource } from 'typeorm';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { DatabaseLookups } from '../../src/directory/database-lookups.service.js';
 import { IssuerKeyUses } from '../../src/directory/issuer-key-uses.service.js';
 import { StoredSecretsService, type RewrapResult } from '../../src/admin/issuers/stored-secrets.service.js';
 import { SecretBox } from '../../src/platform/secrets/secret-box.js';
-import { createTenant, post, signWith, type Tenant } from '../support/seed.js';
-import { startService, type Service } from '../support/service.js';
-import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
+import { createRandomTenant, post, signWith, type Tenant } from '../support/seed.js';
 import { waitUntil } from '../support/wait-until.js';
+import { useRestartableService } from '../support/restartable-service.js';
 
 interface KeyRow {
   readonly id: string;
@@ -19,61 +18,22 @@ interface KeyRow {
 const OLD = randomBytes(32).toString('base64url');
 const NEW = randomBytes(32).toString('hex');
 
-let database: TestDatabase;
-let service: Service;
-
-beforeEach(async () => {
-  database = await createTestDatabase();
-  service = await start(OLD);
-});
-afterEach(async () => {
-  await service.close();
-  await database.drop();
-});
-
-function start(secretsKey: string): Promise<Service> {
-  return startService({ SECRETS_KEY: secretsKey }, database);
-}
-
-async function restart(secretsKey: string): Promise<void> {
-  await service.close();
-  service = await start(secretsKey);
-}
-
-function createTenantOf(): Promise<Tenant> {
-  const name = randomUUID().slice(0, 8);
-  return createTenant(service, { publicId: `image_${name}`, overlayPublicId: `layer_${name}` });
-}
-
-const query = <T>(text: string, parameters: unknown[] = []): Promise<T> =>
-  service.app.get(DataSource).query(text, parameters);
+const running = useRestartableService(OLD);
+const { query, restart, flipLastBit, statusOf } = running;
 
 async function keysOf({ issuerId }: Tenant): Promise<KeyRow[]> {
-  return ((await service.admin('GET', `/issuers/${issuerId}`)).json() as { keys: KeyRow[] }).keys;
-}
-
-/** The responses to an issuer's tokens, uncached. The rows are not recorded after a restart, so no Location is checked. */
-async function statusOf(tenant: Tenant, path = tenant.path()): Promise<number> {
-  return (await service.get(path)).status;
-}
-
-function flipLastBit({ keyId }: Tenant): Promise<unknown> {
-  return query(
-    `UPDATE issuer_keys
-        SET secret = set_byte(secret, length(secret) - 1, get_byte(secret, length(secret) - 1) # 1)
-      WHERE id = $1`,
-    [keyId],
-  );
+  return ((await running.service.admin('GET', `/issuers/${issuerId}`)).json() as { keys: KeyRow[] }).keys;
 }
 
 describe('the uses of a key', () => {
-  const flush = (): Promise<void> => service.app.get(IssuerKeyUses, { strict: false }).flush();
+  const flush = (): Promise<void> => running.service.app.get(IssuerKeyUses, { strict: false }).flush();
 
   it('are counted for accepted tokens, with the time of the last', async () => {
-    const tenant = await createTenantOf();
-    const other = await post<{ id: string }>(service, `/issuers/${tenant.issuerId}/keys`, {});
+    const tenant = await createRandomTenant(running.service);
+    const other = await post<{ id: string }>(running.service, `/issuers/${tenant.issuerId}/keys`, {});
     const startedAt = Date.now();
-    for (let uses = 0; uses < 3; uses += 1) expect((await service.image(tenant.path())).status).toBe(302);
+    for (let uses = 0; uses < 3; uses += 1)
+      expect((await running.service.image(tenant.path())).status).toBe(302);
     const refused = signWith('x'.repeat(32), { iss: tenant.issuerId });
     for (const token of [refused, tenant.sign({ exp: 1 }), 'x']) {
       expect(await statusOf(tenant, `/images/${tenant.imageId}?token=${token}`)).toBe(401);
@@ -86,56 +46,59 @@ describe('the uses of a key', () => {
     expect(at).toBeGreaterThanOrEqual(startedAt);
     expect(at).toBeLessThanOrEqual(Date.now());
 
-    await service.image(tenant.path());
+    await running.service.image(tenant.path());
     await flush();
     await flush();
     expect((await keysOf(tenant))[1]).toMatchObject({ uses: 4 });
   });
 
   it('are written periodically', async () => {
-    const tenant = await createTenantOf();
-    await service.image(tenant.path());
+    const tenant = await createRandomTenant(running.service);
+    await running.service.image(tenant.path());
     await waitUntil('it is written', async () => (await keysOf(tenant))[0]?.uses === 1);
   });
 
   it('are written at the shutdown', async () => {
-    const tenant = await createTenantOf();
-    await service.image(tenant.path());
+    const tenant = await createRandomTenant(running.service);
+    await running.service.image(tenant.path());
     await restart(OLD);
     expect(await keysOf(tenant)).toMatchObject([{ id: tenant.keyId, uses: 1 }]);
   });
 
   it('of a revoked key are dropped, and do not block those of other keys', async () => {
-    const [tenant, other] = [await createTenantOf(), await createTenantOf()];
-    await service.image(tenant.path());
-    await service.image(other.path());
-    await service.admin('DELETE', `/issuers/${tenant.issuerId}/keys/${tenant.keyId}`);
+    const [tenant, other] = [
+      await createRandomTenant(running.service),
+      await createRandomTenant(running.service),
+    ];
+    await running.service.image(tenant.path());
+    await running.service.image(other.path());
+    await running.service.admin('DELETE', `/issuers/${tenant.issuerId}/keys/${tenant.keyId}`);
     await flush();
     expect(await keysOf(other)).toMatchObject([{ uses: 1 }]);
     expect(await query('SELECT FROM issuer_key_uses WHERE key_id = $1', [tenant.keyId])).toStrictEqual([]);
   });
 
   it('do not reload the issuer in any directory', async () => {
-    const tenant = await createTenantOf();
-    const run = vi.spyOn(service.app.get(DatabaseLookups), 'run');
+    const tenant = await createRandomTenant(running.service);
+    const run = vi.spyOn(running.service.app.get(DatabaseLookups), 'run');
     await waitUntil('a write is followed by no look-up', async () => {
-      await service.image(tenant.path());
+      await running.service.image(tenant.path());
       await flush();
       run.mockClear();
-      await service.image(tenant.path());
+      await running.service.image(tenant.path());
       return run.mock.calls.length === 0;
     });
   });
 
   it('that cannot be written are kept for the next time', async () => {
-    const tenant = await createTenantOf();
-    await service.image(tenant.path());
+    const tenant = await createRandomTenant(running.service);
+    await running.service.image(tenant.path());
     const broken = vi
-      .spyOn(service.app.get(DataSource), 'query')
+      .spyOn(running.service.app.get(DataSource), 'query')
       .mockRejectedValueOnce(new Error('connection lost'));
     await flush();
     broken.mockRestore();
-    await service.image(tenant.path());
+    await running.service.image(tenant.path());
     await flush();
     expect(await keysOf(tenant)).toMatchObject([{ uses: 2 }]);
   });
@@ -143,12 +106,12 @@ describe('the uses of a key', () => {
 
 describe('a rewrap', () => {
   const rewrap = (): Promise<RewrapResult> =>
-    service.app.get(StoredSecretsService, { strict: false }).rewrap();
+    running.service.app.get(StoredSecretsService, { strict: false }).rewrap();
 
   it('encrypts every secret with the first key, so that the others can be removed', async () => {
-    const tenants = [await createTenantOf(), await createTenantOf()];
+    const tenants = [await createRandomTenant(running.service), await createRandomTenant(running.service)];
     await restart(`${NEW},${OLD}`);
-    const created = await createTenantOf();
+    const created = await createRandomTenant(running.service);
     expect(await rewrap()).toStrictEqual({ rewrapped: 2, already: 1, failed: [] });
     for (const tenant of [...tenants, created]) expect(await statusOf(tenant)).toBe(302);
     expect(await rewrap()).toStrictEqual({ rewrapped: 0, already: 3, failed: [] });
@@ -157,7 +120,10 @@ describe('a rewrap', () => {
   });
 
   it('leaves a secret that cannot be decrypted, and names it', async () => {
-    const [tenant, other] = [await createTenantOf(), await createTenantOf()];
+    const [tenant, other] = [
+      await createRandomTenant(running.service),
+      await createRandomTenant(running.service),
+    ];
     await flipLastBit(tenant);
     await restart(`${NEW},${OLD}`);
     expect(await rewrap()).toStrictEqual({ rewrapped: 1, already: 0, failed: [tenant.keyId] });
@@ -166,8 +132,8 @@ describe('a rewrap', () => {
   });
 
   it('resumes where it stopped', async () => {
-    const { issuerId } = await createTenantOf();
-    const box = service.app.get(SecretBox, { strict: false });
+    const { issuerId } = await createRandomTenant(running.service);
+    const box = running.service.app.get(SecretBox, { strict: false });
     for (let created = 1; created < 250; created += 1) {
       const id = randomUUID();
       await query('INSERT INTO issuer_keys (id, issuer_id, secret) VALUES ($1, $2, $3)', [
@@ -175,7 +141,7 @@ describe('a rewrap', () => {
       ]); // prettier-ignore
     }
     await restart(`${NEW},${OLD}`);
-    const secrets = service.app.get(SecretBox, { strict: false });
+    const secrets = running.service.app.get(SecretBox, { strict: false });
     const seal = secrets.encrypt.bind(secrets);
     let left = 150;
     vi.spyOn(secrets, 'encrypt').mockImplementation((...args) => {

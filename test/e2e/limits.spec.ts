@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { TokenService } from '../../src/tokens/token.service.js';
 import { IMAGE_HEADERS } from '../../src/redirect/redirect-response.js';
 import { converse } from '../support/connection.js';
-import { request, sendRaw, type HttpResponse } from '../support/http.js';
+import { type HttpResponse, problem, request, sendRaw } from '../support/http.js';
 import { findRedis, startRedis } from '../support/redis-server.js';
 import { createSeedTenant, createTenant, type Tenant } from '../support/seed.js';
 import { ADMIN_KEY, startService, type Service } from '../support/service.js';
@@ -36,13 +36,7 @@ function expectRefusal(received: HttpResponse, detail: RegExp): void {
   expect(received.status).toBe(429);
   expect(received.headers['content-type']).toBe('application/problem+json; charset=utf-8');
   const { retry_after: seconds, ...body } = received.json() as { retry_after: number };
-  expect(body).toStrictEqual({
-    type: 'about:blank',
-    title: 'Too Many Requests',
-    status: 429,
-    code: 'too_many_requests',
-    detail: expect.stringMatching(detail) as string,
-  });
+  expect(body).toStrictEqual(problem(429, 'too_many_requests', expect.stringMatching(detail) as string));
   expect(received.headers['retry-after']).toBe(String(seconds));
   expect(seconds).toBeGreaterThanOrEqual(1);
   expect(seconds).toBeLessThanOrEqual(60);

@@ -3,8 +3,8 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import '../support/built.js';
 import { DerivedCache } from '../../src/renderer/derived-cache.js';
-import { assertLocation } from '../support/location-parser.js';
-import { getPicture, measure, uploadPictures, uploadSeed, type ImageResponse } from '../support/pictures.js';
+import { assertLocation, signWithSdk } from '../support/location-parser.js';
+import { getPicture, type ImageResponse, measure, uploadPictures, uploadSeed } from '../support/pictures.js';
 import { post, signWith, SEED } from '../support/seed.js';
 import { API_SECRET, CLOUD, startService, type Service } from '../support/service.js';
 
@@ -36,20 +36,14 @@ async function locationOf(claims: Record<string, unknown>): Promise<string> {
 
 /** A path of this service as the SDK signs it. */
 function sign(chain: string, options: Record<string, unknown> = {}): string {
-  return cloudinary
-    .url(SEED.publicId, {
-      raw_transformation: chain,
-      type: 'authenticated',
-      version: String(SEED.version),
-      format: 'jpg',
-      sign_url: true,
-      secure: true,
-      cloud_name: CLOUD,
-      api_secret: API_SECRET,
-      urlAnalytics: false,
-      ...options,
-    })
-    .replace(CLOUDINARY, service.url);
+  const parts = {
+    publicId: SEED.publicId,
+    deliveryType: 'authenticated',
+    version: SEED.version,
+    format: 'jpg',
+    components: [chain],
+  };
+  return signWithSdk(parts, options).replace(CLOUDINARY, service.url);
 }
 
 describe('a signed image in mode local', () => {

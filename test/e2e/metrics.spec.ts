@@ -10,7 +10,7 @@ import { parseMetrics, readMetrics, sumOf, type MetricLine } from '../support/me
 import { notify, now, uploaded } from '../support/notifications.js';
 import { getPicture, uploadPictures } from '../support/pictures.js';
 import { hasProgram } from '../support/programs.js';
-import { createTenant, post, signWith, type Tenant } from '../support/seed.js';
+import { createRandomTenant, post, signWith, type Tenant } from '../support/seed.js';
 import { startServiceProcess } from '../support/service-process.js';
 import { ADMIN_KEY, startService, TEST_VARIABLES, type Service } from '../support/service.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
@@ -37,12 +37,7 @@ beforeAll(async () => {
 afterAll(() => service.close());
 
 async function createTenantOf(of = service, access: 'token' | 'public' = 'token'): Promise<Tenant> {
-  const name = randomUUID().slice(0, 8);
-  const created = await createTenant(of, {
-    publicId: `image_${name}`,
-    overlayPublicId: `layer_${name}`,
-    access,
-  });
+  const created = await createRandomTenant(of, access);
   await changesReceived(of);
   return created;
 }

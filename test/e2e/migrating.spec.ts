@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -13,6 +12,7 @@ import { assertLocation } from '../support/location-parser.js';
 import { hasProgram } from '../support/programs.js';
 import { SEED, signWith } from '../support/seed.js';
 import { ADMIN_KEY, API_SECRET, CLOUD, startService, type Service } from '../support/service.js';
+import { listen } from '../support/http.js';
 
 interface Block {
   readonly language: string;
@@ -250,8 +250,8 @@ describe.runIf(hasShell)('the guide for a SharinPix-like API', () => {
       const steps = LINKS[paths.indexOf(url)]?.[2] ?? [{ effect: 'sepia' }];
       response.writeHead(302, { location: signed(SEED.publicId, SEED.version, steps) }).end();
     });
-    await new Promise<void>((resolve) => old.listen(0, '127.0.0.1', resolve));
-    oldService = `http://127.0.0.1:${(old.address() as AddressInfo).port}`;
+    const port = await listen(old);
+    oldService = `http://127.0.0.1:${port}`;
     const [image = '', overlay = ''] = blocksOf(sharinpix, 'json');
     writeFileSync(join(folder, 'images.jsonl'), asLine(image));
     writeFileSync(join(folder, 'overlays.jsonl'), asLine(overlay));

@@ -18,6 +18,7 @@ import { createTenant, post, type Tenant } from '../support/seed.js';
 import { API_SECRET, startService, type Service } from '../support/service.js';
 import { createTestDatabase } from '../support/test-database.js';
 import { waitUntil } from '../support/wait-until.js';
+import { problem } from '../support/http.js';
 
 const NOBODY = '00000000-0000-4000-8000-000000000000';
 
@@ -160,13 +161,7 @@ describe('a notification is Cloudinary’s', () => {
     });
     expect([response.status, response.json()]).toStrictEqual([
       401,
-      {
-        type: 'about:blank',
-        title: 'Unauthorized',
-        status: 401,
-        code: 'invalid_notification',
-        detail: expect.stringContaining('X-Cld-Signature') as string,
-      },
+      problem(401, 'invalid_notification', expect.stringContaining('X-Cld-Signature') as string),
     ]);
   });
 

@@ -55,6 +55,13 @@ function find(service: Service, name: string, type: DeliveryType = 'authenticate
   return service.app.get(OriginalsStore, { strict: false }).find(type, name);
 }
 
+const formOf = (issuerId: string, more: FormFields): FormFields => ({
+  issuer_id: issuerId,
+  public_id: newName(),
+  file: picture,
+  ...more,
+});
+
 describe('originals that the service stores', () => {
   let service: Service;
   let issuer: string;
@@ -77,12 +84,7 @@ describe('originals that the service stores', () => {
     expect(filesOf(service)).toStrictEqual([]);
   });
 
-  const form = (more: FormFields = {}): FormFields => ({
-    issuer_id: issuer,
-    public_id: newName(),
-    file: picture,
-    ...more,
-  });
+  const form = (more: FormFields = {}): FormFields => formOf(issuer, more);
 
   it('are uploaded with a new image: its version is the time of the upload, its format that of the content', async () => {
     const name = newName();
@@ -567,12 +569,7 @@ describe('originals in the Cloudinary account', () => {
     expect(filesOf(service)).toStrictEqual([]);
   });
 
-  const form = (more: FormFields = {}): FormFields => ({
-    issuer_id: issuer,
-    public_id: newName(),
-    file: picture,
-    ...more,
-  });
+  const form = (more: FormFields = {}): FormFields => formOf(issuer, more);
 
   async function countRows(name: string): Promise<number> {
     const response = await service.admin('GET', `/images?public_id=${encodeURIComponent(name)}`);

@@ -17,27 +17,15 @@ import { hasBrowser, launchBrowser } from '../support/browser.js';
 import { measure, uploadSeed } from '../support/pictures.js';
 import { hasProgram } from '../support/programs.js';
 import { post, SEED, signWith } from '../support/seed.js';
-import { ADMIN_KEY, startService, type Service } from '../support/service.js';
+import { ADMIN_KEY, expectServedByDefault, type Service, startService } from '../support/service.js';
 
 const run = promisify(execFile);
 const embedded = inject('database').kind === 'embedded';
 const PATHS = ['/playground', '/playground/vocabulary.json'];
 
 describe('the playground', () => {
-  it('is served in embedded mode and not in production, unless a setting changes that', async () => {
-    const settings = [
-      { PLAYGROUND: undefined, status: embedded ? 200 : 404 },
-      { PLAYGROUND: 'off', status: 404 },
-    ];
-    for (const { PLAYGROUND, status } of settings) {
-      const service = await startService({ PLAYGROUND });
-      try {
-        for (const path of PATHS) expect((await service.get(path)).status).toBe(status);
-      } finally {
-        await service.close();
-      }
-    }
-  });
+  it('is served in embedded mode and not in production, unless a setting changes that', () =>
+    expectServedByDefault('PLAYGROUND', PATHS));
 
   it('is a page with a strict policy, whose assets are cached for a year, with no other files', async () => {
     const service = await startService({ PLAYGROUND: 'on', DELIVERY_MODE: 'cloudinary' });

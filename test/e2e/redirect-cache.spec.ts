@@ -6,7 +6,7 @@ import { readRedirectUrl } from '../../src/redirect/redirect-url.js';
 import { IssuerKeyUses } from '../../src/directory/issuer-key-uses.service.js';
 import { changesReceived } from '../support/change-feed.js';
 import { comparable, request, type HttpResponse } from '../support/http.js';
-import { createTenant, type Tenant } from '../support/seed.js';
+import { createRandomTenant, type Tenant } from '../support/seed.js';
 import { startService, type RequestOptions, type Service } from '../support/service.js';
 import { waitUntil } from '../support/wait-until.js';
 import { mint } from '../tokens/token-fixtures.js';
@@ -24,8 +24,7 @@ beforeEach(async () => {
 afterEach(() => vi.useRealTimers());
 
 async function createTenantOf(of: Service): Promise<Tenant> {
-  const name = randomUUID().slice(0, 8);
-  const created = await createTenant(of, { publicId: `image_${name}`, overlayPublicId: `layer_${name}` });
+  const created = await createRandomTenant(of);
   await changesReceived(of);
   return created;
 }

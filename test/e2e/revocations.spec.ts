@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vites
 import { DatabaseLookups } from '../../src/directory/database-lookups.service.js';
 import { RevocationsService } from '../../src/admin/revocations/revocations.service.js';
 import { comparable, request, type HttpResponse } from '../support/http.js';
-import { createTenant, post, signWith, type Tenant } from '../support/seed.js';
+import { createRandomTenant, post, signWith, type Tenant } from '../support/seed.js';
 import { startService, type Service } from '../support/service.js';
 import { waitUntil } from '../support/wait-until.js';
 
@@ -27,14 +27,9 @@ beforeAll(async () => {
 });
 afterAll(() => service.close());
 beforeEach(async () => {
-  [tenant, neighbour] = [await createTenantOf(), await createTenantOf()];
+  [tenant, neighbour] = [await createRandomTenant(service), await createRandomTenant(service)];
   path = `/issuers/${tenant.issuerId}/revocations`;
 });
-
-function createTenantOf(): Promise<Tenant> {
-  const name = randomUUID().slice(0, 8);
-  return createTenant(service, { publicId: `image_${name}`, overlayPublicId: `layer_${name}` });
-}
 
 const open = (claims: object, of = tenant): Promise<HttpResponse> => service.image(of.path({ ...claims }));
 const statusOf = async (claims: object, of = tenant): Promise<number> => (await open(claims, of)).status;

@@ -1,7 +1,7 @@
 import { createSecretKey, randomUUID } from 'node:crypto';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { request } from '../support/http.js';
+import { problem, request } from '../support/http.js';
 import { createSeedTenant, post, type Tenant } from '../support/seed.js';
 import { ADMIN_KEY, startService, type Service } from '../support/service.js';
 import { mint } from '../tokens/token-fixtures.js';
@@ -299,15 +299,15 @@ describe('the list of steps', () => {
     expect(length).toBeGreaterThan(3500);
     const over = [...longest, text(4096 - length)];
     const body = await refusalOf(over);
-    expect(body).toStrictEqual({
-      type: 'about:blank',
-      title: 'Unprocessable Entity',
-      status: 422,
-      code: 'invalid_transformation',
-      detail: expect.stringMatching(
-        /^The delivery URL would be \d+ characters long; 4096 are allowed\. Sign a token with fewer or shorter steps\.$/,
-      ) as string,
-    });
+    expect(body).toStrictEqual(
+      problem(
+        422,
+        'invalid_transformation',
+        expect.stringMatching(
+          /^The delivery URL would be \d+ characters long; 4096 are allowed\. Sign a token with fewer or shorter steps\.$/,
+        ) as string,
+      ),
+    );
   });
 });
 

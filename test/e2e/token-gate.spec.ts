@@ -1,7 +1,7 @@
 import { createSecretKey, randomUUID } from 'node:crypto';
 import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { comparable, sendRaw } from '../support/http.js';
+import { comparable, problem, sendRaw } from '../support/http.js';
 import { createSeedTenant, createTenant, post, SEED, signWith, type Tenant } from '../support/seed.js';
 import { startService, type ImageResponse, type Service } from '../support/service.js';
 import { mint as mintWith, signSegments, type MintOptions } from '../tokens/token-fixtures.js';
@@ -58,13 +58,7 @@ const show = (token: string): Promise<ImageResponse> =>
   service.image(`/images/${tenant.imageId}?token=${encodeURIComponent(token)}`);
 
 function expectRefused(response: ImageResponse, detail: string): void {
-  expect(response.json()).toStrictEqual({
-    type: 'about:blank',
-    title: 'Unauthorized',
-    status: 401,
-    code: 'invalid_token',
-    detail,
-  });
+  expect(response.json()).toStrictEqual(problem(401, 'invalid_token', detail));
   expect(response.status).toBe(401);
   expect(response.headers).toMatchObject({
     'content-type': 'application/problem+json; charset=utf-8',
@@ -133,13 +127,13 @@ describe('the form of a token', () => {
     );
     expect(status).toBe(431);
     expect(text).toMatch(/\r\nContent-Type: application\/problem\+json; charset=utf-8\r\n/);
-    expect(JSON.parse(body)).toStrictEqual({
-      type: 'about:blank',
-      title: 'Request Header Fields Too Large',
-      status: 431,
-      code: 'headers_too_large',
-      detail: 'The request line and headers are over 16 KiB. Shorten the token or the headers.',
-    });
+    expect(JSON.parse(body)).toStrictEqual(
+      problem(
+        431,
+        'headers_too_large',
+        'The request line and headers are over 16 KiB. Shorten the token or the headers.',
+      ),
+    );
   });
 
   it('of 12 KiB, whose request fits, is refused as too long', async () => {

@@ -1,11 +1,11 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sendForm } from '../originals/form.js';
 import { startUploadApi, type UploadApi } from '../originals/upload-api.js';
 import { startCollector, type CollectedSpan, type Collector } from '../support/collector.js';
 import { comparable } from '../support/http.js';
 import { getPicture, uploadPictures } from '../support/pictures.js';
-import { createTenant, post, signWith, type Tenant } from '../support/seed.js';
+import { createRandomTenant, post, signWith, type Tenant } from '../support/seed.js';
 import { startServiceProcess } from '../support/service-process.js';
 import { API_SECRET, CLOUD, startService, TEST_VARIABLES, type Service } from '../support/service.js';
 import { createTestDatabase } from '../support/test-database.js';
@@ -24,17 +24,12 @@ beforeAll(async () => {
     OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
     OTEL_EXPORTER_OTLP_HEADERS: 'x-collector-key=a%20key',
   });
-  tenant = await createTenantOf();
+  tenant = await createRandomTenant(service);
 });
 afterAll(async () => {
   await service.close();
   await collector.close();
 });
-
-function createTenantOf(of = service): Promise<Tenant> {
-  const name = randomUUID().slice(0, 8);
-  return createTenant(of, { publicId: `image_${name}`, overlayPublicId: `layer_${name}` });
-}
 
 interface Caller {
   readonly traceId: string;
@@ -63,7 +58,7 @@ const childrenOf = (
 describe('a request’s trace', () => {
   it('continues the caller’s, with the look-ups as children', async () => {
     const caller = createCaller();
-    const uncached = await createTenantOf();
+    const uncached = await createRandomTenant(service);
     const path = uncached.path({ transformations: [{ overlay: uncached.overlayId }], jti: 'one' });
     expect((await service.get(path, caller.headers)).status).toBe(302);
     const spans = await spansOf(caller);
@@ -141,7 +136,7 @@ describe('a request’s trace', () => {
   });
 
   it('starts here if the caller has none, or a malformed one', async () => {
-    const fresh = await createTenantOf();
+    const fresh = await createRandomTenant(service);
     for (const traceparent of ['', 'nonsense', `00-${'0'.repeat(32)}-${'0'.repeat(16)}-01`]) {
       const headers = traceparent === '' ? {} : { traceparent };
       expect((await service.get(fresh.path(), headers)).status).toBe(302);
@@ -247,7 +242,7 @@ describe('a sampler', () => {
       OTEL_TRACES_SAMPLER: 'traceidratio',
       OTEL_TRACES_SAMPLER_ARG: '0',
     });
-    const other = await createTenantOf(silent);
+    const other = await createRandomTenant(silent);
     expect((await silent.get(other.path(), createCaller().headers)).status).toBe(302);
     await silent.close();
     expect(own.spans()).toStrictEqual([]);
@@ -281,7 +276,7 @@ describe('a missing collector', () => {
 describe('without OTEL_EXPORTER_OTLP_ENDPOINT', () => {
   it('responses are the same', async () => {
     const plain = await startService();
-    const one = await createTenantOf(plain);
+    const one = await createRandomTenant(plain);
     const path = one.path();
     const [first, traced] = [await plain.get(path), await plain.get(path, createCaller().headers)];
     expect(comparable(traced)).toStrictEqual(comparable(first));

@@ -1,4 +1,3 @@
-import { v2 as cloudinary } from 'cloudinary';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RenderQueue } from '../../src/renderer/render-queue.js';
@@ -6,9 +5,10 @@ import { RenderWorkers } from '../../src/renderer/render-workers.js';
 import '../support/built.js';
 import type { RenderedImage } from '../../src/renderer/image/image-renderer.js';
 import { FIGURE } from '../support/figures.reporter.js';
-import { getPicture, uploadPictures } from '../support/pictures.js';
-import { createTenant, post, SEED, type Tenant } from '../support/seed.js';
-import { API_SECRET, CLOUD, startService, type Service } from '../support/service.js';
+import { getPicture, uploadSeed } from '../support/pictures.js';
+import { createTenant, SEED, type Tenant } from '../support/seed.js';
+import { startService, type Service } from '../support/service.js';
+import { signWithSdk } from '../support/location-parser.js';
 
 /** A square as large as an image between two components may be. */
 const SIDE = 4_990;
@@ -90,32 +90,15 @@ describe('a service with the heaviest chains', () => {
   beforeAll(async () => {
     service = await startService({ DELIVERY_MODE: 'local' });
     tenant = await createTenant(service, { publicId: 'heavy', overlayPublicId: 'heavy_layer' });
-    await post(service, '/issuers', { id: SEED.issuerId, name: 'Seed' });
-    await uploadPictures(service, SEED.issuerId, {
-      image: {
-        id: SEED.imageId,
-        public_id: SEED.publicId,
-        version: String(SEED.version),
-        delivery_type: 'upload',
-      },
-    });
+    await uploadSeed(service, { delivery_type: 'upload' });
   });
   afterAll(() => service.close());
 
-  const urlOf = (chain: readonly string[], signed: boolean): string =>
-    cloudinary
-      .url(SEED.publicId, {
-        raw_transformation: chain.join('/'),
-        type: 'upload',
-        version: String(SEED.version),
-        format: 'jpg',
-        sign_url: signed,
-        secure: true,
-        cloud_name: CLOUD,
-        api_secret: API_SECRET,
-        urlAnalytics: false,
-      })
-      .replace('https://res.cloudinary.com', service.url);
+  const urlOf = (chain: readonly string[], signed: boolean): string => {
+    const { publicId, version } = SEED;
+    const parts = { publicId, deliveryType: 'upload', version, format: 'jpg', components: chain };
+    return signWithSdk(parts, { sign_url: signed }).replace('https://res.cloudinary.com', service.url);
+  };
 
   it.each([
     ['31 vignettes on the largest image', [LARGE, ...Array.from({ length: 31 }, () => 'e_vignette')], true],

@@ -1,12 +1,12 @@
 import { get } from 'node:http';
 import { availableParallelism } from 'node:os';
-import { v2 as cloudinary } from 'cloudinary';
 import '../support/built.js';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { HttpResponse } from '../support/http.js';
-import { getPicture, uploadPictures } from '../support/pictures.js';
-import { post, SEED } from '../support/seed.js';
-import { API_SECRET, CLOUD, NO_PRESSURE, startService, type Service } from '../support/service.js';
+import { getPicture, uploadSeed } from '../support/pictures.js';
+import { SEED } from '../support/seed.js';
+import { NO_PRESSURE, startService, type Service } from '../support/service.js';
+import { signWithSdk } from '../support/location-parser.js';
 
 /** Running and waiting renders (src/renderer/renderer.module.ts), and those beyond the limit. */
 const ROOM = availableParallelism() + 100;
@@ -20,28 +20,15 @@ let service: Service;
 
 beforeAll(async () => {
   service = await startService({ DELIVERY_MODE: 'local' });
-  await post(service, '/issuers', { id: SEED.issuerId, name: 'Seed' });
-  await uploadPictures(service, SEED.issuerId, {
-    image: { id: SEED.imageId, public_id: SEED.publicId, version: String(SEED.version) },
-  });
+  await uploadSeed(service);
 });
 afterAll(() => service.close());
 
 /** A unique signed URL, so that none of it is rendered yet. */
 function urlOf(chain: string): string {
-  return cloudinary
-    .url(SEED.publicId, {
-      raw_transformation: chain,
-      type: 'authenticated',
-      version: String(SEED.version),
-      format: 'jpg',
-      sign_url: true,
-      secure: true,
-      cloud_name: CLOUD,
-      api_secret: API_SECRET,
-      urlAnalytics: false,
-    })
-    .replace('https://res.cloudinary.com', service.url);
+  const { publicId, version } = SEED;
+  const parts = { publicId, deliveryType: 'authenticated', version, format: 'jpg', components: [chain] };
+  return signWithSdk(parts).replace('https://res.cloudinary.com', service.url);
 }
 
 /** A client that has got its response, or has disconnected. */

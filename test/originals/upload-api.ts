@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { closeServer, listen } from '../support/http.js';
 
 /** An asset of the account. */
 export interface StoredAsset {
@@ -46,22 +46,16 @@ export async function startUploadApi(account: Account): Promise<UploadApi> {
       sendError(response, 500, String(error));
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const port = await listen(server);
   const api: UploadApi = {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://127.0.0.1:${port}`,
     assets: new Map(),
     taken: [],
     headers: {},
     requests: 0,
     failure: null,
     beforeAnswer: null,
-    close: () =>
-      new Promise((resolve) => {
-        server.closeAllConnections();
-        server.close(() => {
-          resolve();
-        });
-      }),
+    close: () => closeServer(server),
   };
   return api;
 

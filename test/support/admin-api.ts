@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { closeServer, listen } from './http.js';
 
 /** An image in the account. */
 export interface AccountAsset {
@@ -54,9 +54,9 @@ export async function startAdminApi(account: {
     const refusal = received(request, response);
     if (refusal !== null) send(response, refusal.status, { error: { message: refusal.message } });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const port = await listen(server);
   const api: AdminApi = {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://127.0.0.1:${port}`,
     assets: [],
     lists: [],
     lookedUp: [],
@@ -67,13 +67,7 @@ export async function startAdminApi(account: {
     counted: 0,
     counts: true,
     forgetCursors: () => void (generation += 1),
-    close: () =>
-      new Promise((resolve) => {
-        server.closeAllConnections();
-        server.close(() => {
-          resolve();
-        });
-      }),
+    close: () => closeServer(server),
   };
   return api;
 

@@ -1,26 +1,15 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findFreePort } from './postgres-server.js';
 import { waitUntil } from './wait-until.js';
+import { findBinary, stopProgram } from './programs.js';
 
-/** The folder of Debian's `haproxy`, which is not on every user's PATH. */
-const FOLDERS = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin'];
-
-/**
- * The program on this machine; null if it is missing (Debian: haproxy).
- * @throws with `REQUIRE_HAPROXY=1` instead of returning null, so that no run of CI passes without it.
- */
-export function findHaproxy(): string | null {
-  const found = FOLDERS.map((folder) => join(folder, 'haproxy')).find((path) => existsSync(path));
-  if (found !== undefined) return found;
-  if (process.env['REQUIRE_HAPROXY'] === '1')
-    throw new Error('REQUIRE_HAPROXY is set, and there is no haproxy');
-  process.stderr.write('\n*** LEFT OUT: tests behind HAProxy (Debian: apt-get install haproxy). ***\n\n');
-  return null;
-}
+/** The program on this machine; see `findBinary`. */
+export const findHaproxy = (): string | null =>
+  findBinary('haproxy', 'REQUIRE_HAPROXY', 'tests behind HAProxy');
 
 /** A HAProxy of a single test. */
 export interface Haproxy {
@@ -55,14 +44,7 @@ backend service
 `,
   );
   const proxy = spawn(binary, ['-f', configuration, '-db'], { stdio: 'ignore' });
-  const stop = async (): Promise<void> => {
-    if (proxy.exitCode === null && proxy.signalCode === null) {
-      const deleted = new Promise((resolve) => proxy.once('exit', resolve));
-      proxy.kill('SIGKILL');
-      await deleted;
-    }
-    rmSync(folder, { recursive: true, force: true });
-  };
+  const stop = (): Promise<void> => stopProgram(proxy, folder);
   await waitUntil('HAProxy listens', () => isOpen(port)).catch(async (error: unknown) => {
     await stop();
     throw error;

@@ -1,5 +1,11 @@
-import { request as httpRequest, type Agent, type IncomingHttpHeaders } from 'node:http';
-import { connect } from 'node:net';
+import {
+  request as httpRequest,
+  STATUS_CODES,
+  type Agent,
+  type IncomingHttpHeaders,
+  type Server as HttpServer,
+} from 'node:http';
+import { connect, type AddressInfo, type Server } from 'node:net';
 
 /** A complete HTTP response. */
 export interface HttpResponse {
@@ -103,4 +109,32 @@ export function comparable({ status, rawHeaders, text }: HttpResponse): unknown 
     index % 2 === 1 && volatile.has(rawHeaders[index - 1]?.toLowerCase() ?? '') ? '' : value,
   );
   return { status, headers, text };
+}
+
+/** The body of a problem, whose title is the status's. @param more Further members. */
+export function problem(status: number, code: string, detail: unknown, more: object = {}): object {
+  return { type: 'about:blank', title: STATUS_CODES[status], status, code, detail, ...more };
+}
+
+export const NO_IMAGE = problem(
+  404,
+  'image_not_found',
+  'There is no such image. Check its id, and that it belongs to the issuer.',
+);
+export const NO_OVERLAY = problem(
+  404,
+  'overlay_not_found',
+  'There is no such overlay. Check the ids of the layers, and that they belong to the issuer.',
+);
+
+/** Listens on a free port of 127.0.0.1. @returns the port. */
+export async function listen(server: Server): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return (server.address() as AddressInfo).port;
+}
+
+/** Closes a server and its open connections. */
+export async function closeServer(server: HttpServer): Promise<void> {
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
 }

@@ -1,26 +1,15 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { chownSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { findFreePort } from './postgres-server.js';
 import { waitUntil } from './wait-until.js';
+import { findBinary, stopProgram } from './programs.js';
 
-/** The folder of Debian's `pgbouncer`, which is not on every user's PATH. */
-const FOLDERS = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin'];
-
-/**
- * The program on this machine; null where it is missing (Debian: pgbouncer).
- * @throws with `REQUIRE_PGBOUNCER=1` instead of returning null, so that no run of CI passes without it.
- */
-export function findPgbouncer(): string | null {
-  const found = FOLDERS.map((folder) => join(folder, 'pgbouncer')).find((path) => existsSync(path));
-  if (found !== undefined) return found;
-  if (process.env['REQUIRE_PGBOUNCER'] === '1')
-    throw new Error('REQUIRE_PGBOUNCER is set, and there is no pgbouncer');
-  process.stderr.write('\n*** LEFT OUT: tests behind PgBouncer (Debian: apt-get install pgbouncer). ***\n\n');
-  return null;
-}
+/** The program on this machine; see `findBinary`. */
+export const findPgbouncer = (): string | null =>
+  findBinary('pgbouncer', 'REQUIRE_PGBOUNCER', 'tests behind PgBouncer');
 
 export type PoolMode = 'session' | 'transaction' | 'statement';
 
@@ -90,14 +79,7 @@ export async function startPgbouncer(
       await client.end().catch(() => undefined);
     }
   };
-  const stop = async (): Promise<void> => {
-    if (pooler.exitCode === null && pooler.signalCode === null) {
-      const deleted = new Promise((resolve) => pooler.once('exit', resolve));
-      pooler.kill('SIGTERM');
-      await deleted;
-    }
-    rmSync(folder, { recursive: true, force: true });
-  };
+  const stop = (): Promise<void> => stopProgram(pooler, folder, 'SIGTERM');
   const isOpen = (): Promise<boolean> =>
     query(urlOf(databaseUrl), 'SELECT 1').then(
       () => true,

@@ -48,14 +48,18 @@ export async function uploadPictures(
   return { imageId, overlayId };
 }
 
-/** Creates the seed's issuer, image and overlay, with originals. @returns the secret of the issuer's key. */
-export async function uploadSeed(service: Service): Promise<string> {
+/**
+ * Creates the seed's issuer and uploads its image and overlay.
+ * @param image Further fields of the image.
+ * @returns the secret of the issuer's key.
+ */
+export async function uploadSeed(service: Service, image: Record<string, string> = {}): Promise<string> {
   const { key } = await post<{ key: { secret: string } }>(service, '/issuers', {
     id: SEED.issuerId,
     name: 'Seed',
   });
   await uploadPictures(service, SEED.issuerId, {
-    image: { id: SEED.imageId, public_id: SEED.publicId, version: String(SEED.version) },
+    image: { id: SEED.imageId, public_id: SEED.publicId, version: String(SEED.version), ...image },
     overlay: { id: SEED.overlayId, public_id: SEED.overlayPublicId },
   });
   return key.secret;

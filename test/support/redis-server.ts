@@ -1,22 +1,14 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import type { KeyPair } from './certificates.js';
 import { findFreePort } from './postgres-server.js';
+import { findBinary, stopProgram } from './programs.js';
 
-/** The server's binary on the PATH; null if it is missing (Debian: redis-server). */
-export function findRedis(): string | null {
-  const found = (process.env['PATH'] ?? '')
-    .split(':')
-    .map((folder) => join(folder, 'redis-server'))
-    .find((path) => existsSync(path));
-  if (found === undefined && process.env['REQUIRE_REDIS'] === '1') {
-    throw new Error('REQUIRE_REDIS is set, and there is no redis-server');
-  }
-  return found ?? null;
-}
+/** The program on this machine; see `findBinary`. */
+export const findRedis = (): string | null => findBinary('redis-server', 'REQUIRE_REDIS');
 
 /** A Redis of a single test. */
 export interface RedisServer {
@@ -65,14 +57,7 @@ export async function startRedis(
     url,
     port: on,
     signal: (signal) => server.kill(signal),
-    stop: async () => {
-      if (server.exitCode === null && server.signalCode === null) {
-        const deleted = new Promise((resolve) => server.once('exit', resolve));
-        server.kill('SIGKILL');
-        await deleted;
-      }
-      rmSync(folder, { recursive: true, force: true });
-    },
+    stop: () => stopProgram(server, folder),
   };
 }
 

@@ -5,7 +5,7 @@ import {
   type IncomingMessage,
   type ServerResponse,
 } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { closeServer, listen } from './http.js';
 
 /** A load balancer: round-robin, with a retry if a connection fails before a response has started. */
 export interface RoundRobinProxy {
@@ -48,17 +48,13 @@ export async function startRoundRobinProxy(ports: readonly number[]): Promise<Ro
     // A retry takes the replica after this request's own, whatever the others do meanwhile.
     pass(incoming, outgoing, next++, ports.length - 1);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const port = await listen(server);
   return {
-    port: (server.address() as AddressInfo).port,
+    port,
     responses,
-    close: () =>
-      new Promise((resolve) => {
-        agent.destroy();
-        server.close(() => {
-          resolve();
-        });
-        server.closeAllConnections();
-      }),
+    close: () => {
+      agent.destroy();
+      return closeServer(server);
+    },
   };
 }

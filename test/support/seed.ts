@@ -1,4 +1,4 @@
-import { createSecretKey } from 'node:crypto';
+import { createSecretKey, randomUUID } from 'node:crypto';
 import { JwtService } from '@nestjs/jwt';
 import { TokenSigner } from '../../src/tokens/token-signer.js';
 import type { Service } from './service.js';
@@ -79,6 +79,16 @@ export async function createTenant(service: Service, rows: TenantRows): Promise<
     path,
     steps: (...transformations) => path({ transformations }),
   };
+}
+
+/** A tenant whose public ids no other test uses. */
+export function createRandomTenant(service: Service, access?: TenantRows['access']): Promise<Tenant> {
+  const name = randomUUID().slice(0, 8);
+  return createTenant(service, {
+    publicId: `image_${name}`,
+    overlayPublicId: `layer_${name}`,
+    ...(access === undefined ? {} : { access }),
+  });
 }
 
 /** Creates the seed's rows. */

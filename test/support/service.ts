@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { expect, inject } from 'vitest';
 import { createApp, type AppBounds } from '../../src/app.js';
 import { loadEmbeddedSecrets } from '../../src/platform/config/embedded-secrets.js';
 import { readEnvironment } from '../../src/platform/config/environment.js';
@@ -146,4 +147,23 @@ export function parseImageRequest(path: string): ImageRequest {
   const pathId = decodeURIComponent(before.split('/')[2] ?? '');
   // Several tokens become one invalid token: no Location is allowed for it.
   return { pathId, ...(tokens.length === 0 ? {} : { token: tokens.join(' ') }) };
+}
+
+/** Checks that pages are served in embedded mode and not in production by default, and never with `off`. */
+export async function expectServedByDefault(
+  variable: 'CONSOLE' | 'PLAYGROUND',
+  paths: readonly string[],
+): Promise<void> {
+  const byDefault = inject('database').kind === 'embedded' ? 200 : 404;
+  for (const [value, status] of [
+    [undefined, byDefault],
+    ['off', 404],
+  ] as const) {
+    const service = await startService({ [variable]: value });
+    try {
+      for (const path of paths) expect((await service.get(path)).status).toBe(status);
+    } finally {
+      await service.close();
+    }
+  }
 }

@@ -1,4 +1,5 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { listen } from './http.js';
 
 /** One client's connection to the server. */
 interface Link {
@@ -27,7 +28,7 @@ export class TcpProxy {
     listener.on('connection', (client) => {
       proxy.accept(client);
     });
-    await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+    await listen(listener);
     return proxy;
   }
 
