@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { RedirectCache } from '../../src/redirect/redirect-cache.js';
 import { comparable, NO_IMAGE, NO_OVERLAY, problem, request, sendRaw } from '../support/http.js';
 import { createSeedTenant, createTenant, post, SEED, type Tenant } from '../support/seed.js';
 import { startService, type ImageResponse, type Service } from '../support/service.js';
@@ -506,6 +507,18 @@ describe('CLOUDINARY_AUTH_TOKEN_KEY', () => {
         expect(shown?.expiresAt).toBeGreaterThanOrEqual(before + 600);
         expect(shown?.expiresAt).toBeLessThanOrEqual(after + 600);
       }
+    });
+  });
+
+  it('caches redirects only if their URL is the same at each request', async () => {
+    await withService(variables, async (expiring, owner) => {
+      const cache = expiring.app.get(RedirectCache, { strict: false });
+      const request = async (path: string): Promise<number> => {
+        for (let round = 0; round < 3; round += 1) await expiring.image(path);
+        return cache.size.entries;
+      };
+      expect(await request(owner.path())).toBe(0);
+      expect(await request(owner.path({ exp: seconds() + 4321 }))).toBe(1);
     });
   });
 });
