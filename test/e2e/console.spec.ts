@@ -431,7 +431,7 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
     it('signs in and out, and does not expose the key', async () => {
       const page = await open();
       await enter(page, `${ADMIN_KEY}-not`);
-      await page.getByRole('alert').getByText('This admin key is unknown').waitFor();
+      await page.getByRole('alert').getByText('The admin key is unknown').waitFor();
       await enter(page);
       await page.getByRole('link', { name: 'Gallery' }).waitFor();
       const [cookie, ...others] = await page.context().cookies();
