@@ -608,7 +608,7 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
     expect(await page.locator('[data-code]').getAttribute('data-code')).toBe('invalid_transformation');
     await page.getByRole('status').getByText('Refused at step 2, width.').waitFor({ state: 'attached' });
     await picture(page).waitFor();
-    // Neither is of the token that was refused.
+    // Neither belongs to the refused token.
     const last = page.getByText('The last image that was not refused');
     await last.waitFor();
     const link = page.getByRole('link', { name: 'Open the sealed link' });
@@ -694,8 +694,8 @@ describe.runIf(hasBrowser() && embedded)('the playground in a browser', () => {
       ['not.a-token', 'A token has three parts, separated by dots; this one has 2.'],
       ['e30.bm90IGpzb24.x', 'Its payload is not JSON in base64url'],
       ['e30.W10.x', 'Its payload is JSON, but not an object.'],
-    ])('says why %s cannot be read', async (given, reason) => {
-      const page = await paste(given);
+    ])('reports why %s cannot be read', async (pasted, reason) => {
+      const page = await paste(pasted);
       await page.getByText(reason).waitFor();
     });
   });

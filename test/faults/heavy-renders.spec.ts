@@ -13,7 +13,7 @@ import { signWithSdk } from '../support/location-parser.js';
 /** A square as large as an image between two components may be. */
 const SIDE = 4_990;
 const LARGE = `c_scale,h_${SIDE},w_${SIDE}`;
-/** As many as `work` allows on such an image. */
+/** The largest number that `work` allows on such an image. */
 const HEAVIEST = [LARGE, ...Array.from({ length: 9 }, () => 'e_vignette')];
 /** Milliseconds: far more than a thread that serves needs, far less than a render takes. */
 const TIMEOUT = 2_000;
@@ -34,7 +34,7 @@ describe('a render worker', () => {
   });
   afterAll(() => workers.onApplicationShutdown());
 
-  it('ends in the middle of a loop when its deadline passes, and the next render has another', async () => {
+  it('stops in the middle of a loop at its deadline, and the next render has another worker', async () => {
     const queue = new RenderQueue<RenderedImage>({ running: 1, waiting: 1, deadline: 300 });
     const stays = new AbortController().signal;
     const render = (chain: string[]) => (signal: AbortSignal) =>
@@ -45,11 +45,11 @@ describe('a render worker', () => {
       message: 'The image took too long to render',
     });
     expect(performance.now() - startedAt).toBeLessThan(TIMEOUT);
-    const patient = new RenderQueue<RenderedImage>({ running: 1, waiting: 1, deadline: 20_000 });
-    await expect(patient.run('light', stays, render(['w_10']))).resolves.toMatchObject({ width: 10 });
+    const second = new RenderQueue<RenderedImage>({ running: 1, waiting: 1, deadline: 20_000 });
+    await expect(second.run('light', stays, render(['w_10']))).resolves.toMatchObject({ width: 10 });
   });
 
-  it('ends when the last client has left', async () => {
+  it('stops when the last client has disconnected', async () => {
     const queue = new RenderQueue<RenderedImage>({ running: 1, waiting: 1, deadline: 20_000 });
     const left = new AbortController();
     const rendering = queue.run('left', left.signal, (signal) =>
