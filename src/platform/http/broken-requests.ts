@@ -1,4 +1,4 @@
-import { type IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { writeHeaders } from './header-list.js';
 import { afterCount } from '../rate-limit/after-count.js';
@@ -18,28 +18,27 @@ interface Connection {
 const connections = new WeakMap<Socket, Connection>();
 
 /**
- * A response that its connection records until it is sent, for `refuseBrokenRequest`. Node's server option
- * `ServerResponse` makes it the class of every response.
+ * Records a response until it is sent, for `refuseBrokenRequest`.
+ * @param onClosed Called once the response is sent or its client has disconnected; never if this returns false.
+ * @returns false if an earlier response closes the connection: the request gets no response, so it must not be carried
+ *   out. Its client sends it again.
  */
-export class TrackedResponse<
-  Request extends IncomingMessage = IncomingMessage,
-> extends ServerResponse<Request> {
-  /**
-   * Whether an earlier response closes the connection: the request gets no response, so it must not be carried out. Its
-   * client sends it again.
-   */
-  readonly isBehindLast: boolean;
-
-  /** @param args Node's: the request, then internal options. */
-  constructor(...args: [request: Request]) {
-    super(...args);
-    const { req } = this;
-    const connection = connectionOf(req.socket);
-    this.isBehindLast = !req.socket.writable || connection.unsent.some((earlier) => !earlier.shouldKeepAlive);
-    connection.unsent.push(this);
-    connection.last = req;
-    this.on('close', forget);
-  }
+export function trackResponse(response: ServerResponse, onClosed: () => void): boolean {
+  const { req } = response;
+  const connection = connectionOf(req.socket);
+  const { unsent } = connection;
+  const isBehindLast = !req.socket.writable || unsent.some((earlier) => !earlier.shouldKeepAlive);
+  unsent.push(response);
+  connection.last = req;
+  // One listener: Node copies a list of several at each event.
+  response.on('close', () => {
+    if (unsent[0] === response) unsent.shift();
+    else if (unsent.includes(response)) unsent.splice(unsent.indexOf(response), 1);
+    if (connection.last === req && req.complete) connection.last = null;
+    connection.settle?.();
+    if (!isBehindLast) onClosed();
+  });
+  return !isBehindLast;
 }
 
 function connectionOf(socket: Socket): Connection {
@@ -71,15 +70,6 @@ const refusals = new WeakMap<ServerResponse, number>();
 export function sentStatus(response: ServerResponse): number {
   const isSent = response.writableFinished && response.req.socket.errored === null;
   return refusals.get(response) ?? (isSent ? response.statusCode : CLIENT_CLOSED_REQUEST);
-}
-
-function forget(this: ServerResponse): void {
-  const { req } = this;
-  const connection = connectionOf(req.socket);
-  const at = connection.unsent.indexOf(this);
-  if (at >= 0) connection.unsent.splice(at, 1);
-  if (connection.last === req && req.complete) connection.last = null;
-  connection.settle?.();
 }
 
 /** Counts a request whose head cannot be parsed. It throws a ProblemError, or rejects with it, to refuse the request. */

@@ -8,7 +8,7 @@ import { requestIdOf } from '../observability/request-id.js';
 import type { Observations } from '../observability/observations.js';
 import { ProblemFilter } from './problem.filter.js';
 import type { Tracing } from '../observability/tracing.js';
-import { TrackedResponse } from './broken-requests.js';
+import { trackResponse } from './broken-requests.js';
 import type { Drain } from './drain.js';
 import { attachExchange, Exchange } from './exchange.js';
 import type { HeaderList } from './header-list.js';
@@ -59,13 +59,12 @@ export class RequestLifecycle {
 
   /** Node's `request` listener. */
   readonly handle = (request: IncomingMessage, response: ServerResponse): void => {
-    if (response instanceof TrackedResponse && response.isBehindLast) return;
     const exchange = new Exchange(request, response, requestIdOf(request.headers));
     const { drain, tracing } = this.services;
-    // Emitted once, also if the client disconnected early.
-    response.on('close', () => {
+    const isOpen = trackResponse(response, () => {
       this.end(exchange);
     });
+    if (!isOpen) return;
     // Node drops the bytes behind an upgrade that is offered (RFC 9110 §7.8) and not accepted: the rest of the next
     // request would be parsed as another request.
     if (drain.draining || request.headers.upgrade !== undefined) response.shouldKeepAlive = false;

@@ -1,5 +1,3 @@
-import { TrackedResponse } from './broken-requests.js';
-
 const KIB = 1024;
 
 /** Limits of a request, as Fastify's options; bytes and milliseconds. */
@@ -18,7 +16,6 @@ export const REQUEST_LIMITS = {
     optimizeEmptyRequests: true,
     // The request lifecycle checks it: Node's refusal is not a problem document, and is neither counted nor logged.
     requireHostHeader: false,
-    ServerResponse: TrackedResponse,
   },
 };
 
