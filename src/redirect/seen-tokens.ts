@@ -1,4 +1,5 @@
-const SLOTS = 1 << 16;
+/** Pairs of slots: one slot would let two tokens displace each other at each request. */
+const PAIRS = 1 << 15;
 /** Characters taken from the signature. It is as uniform as a hash. */
 const MARK_LENGTH = 12;
 
@@ -6,16 +7,20 @@ const MARK_LENGTH = 12;
  * A fixed-size lossy set of tokens, in 256 KiB: wrong results cost time, never correctness.
  */
 export class SeenTokens {
-  private readonly marks = new Uint32Array(SLOTS);
+  private readonly marks = new Uint32Array(2 * PAIRS);
 
   has(token: string): boolean {
     const mark = markOf(token);
-    return this.marks[slotOf(mark)] === mark;
+    const first = pairOf(mark);
+    return this.marks[first] === mark || this.marks[first + 1] === mark;
   }
 
+  /** Displaces the older mark of the pair. */
   add(token: string): void {
     const mark = markOf(token);
-    this.marks[slotOf(mark)] = mark;
+    const first = pairOf(mark);
+    this.marks[first + 1] = this.marks[first] ?? 0;
+    this.marks[first] = mark;
   }
 }
 
@@ -27,6 +32,6 @@ function markOf(token: string): number {
   return mark >>> 0;
 }
 
-function slotOf(mark: number): number {
-  return (mark ^ (mark >>> 16)) & (SLOTS - 1);
+function pairOf(mark: number): number {
+  return 2 * ((mark ^ (mark >>> 16)) & (PAIRS - 1));
 }
