@@ -102,7 +102,8 @@ const containsUuid = (value: unknown): boolean => UUID.test(JSON.stringify(value
 /** The key of a step that a claim equals or resembles, or null. */
 function findStepKey(claim: string): string | null {
   if (PARAMETER_BY_KEY.has(claim) || claim === PRESET_KEY) return claim;
-  return REGISTERED_CLAIMS.has(claim) || COMMON_CLAIMS.has(plainName(claim)) ? null : nearStepKey(claim);
+  const near = nearStepKey(claim);
+  return near === null || REGISTERED_CLAIMS.has(claim) || COMMON_CLAIMS.has(plainName(claim)) ? null : near;
 }
 
 /** The member or claim that an unknown member of `sharinpix` resembles, or null. */

@@ -36,12 +36,19 @@ export function writeRedirect({ request, response, requestId, runtime }: Exchang
   rawResponses.write(request, response, { status: 302, head: caching + head + own, body });
 }
 
+/** Printable ASCII without the characters that HTML escapes. */
+const PLAIN = /^[\x20!#-%(-;=?-~]*$/;
+
 /** @throws Error if the Location is not printable ASCII, as every URI is (RFC 3986 §2). */
 function createPage(location: string): RedirectPage {
-  if (!isPlainText(location)) throw new Error('The Location contains characters that are invalid in a URI');
+  const isPlain = PLAIN.test(location);
+  if (!isPlain && !isPlainText(location)) {
+    throw new Error('The Location contains characters that are invalid in a URI');
+  }
+  const href = isPlain ? location : escapeHtml(location);
   return {
     head: `Location: ${location}\r\nContent-Type: text/html; charset=utf-8\r\n`,
-    body: `<html><body>You are being <a href="${escapeHtml(location)}">redirected</a>.</body></html>`,
+    body: `<html><body>You are being <a href="${href}">redirected</a>.</body></html>`,
   };
 }
 

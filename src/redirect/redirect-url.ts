@@ -5,6 +5,8 @@ const PATH = '/images/';
 const TOKEN = 'token=';
 /** Characters that decoding does not change and that have no meaning to the router. */
 const PLAIN = /^[\w.-]+$/;
+/** Characters that a query's parser would decode, or end a value at. */
+const MEANING = ['&', '%', '+'];
 
 /**
  * Reads `/images/<id>` and its query as Fastify's router would. Null for any other URL, and for one that only the
@@ -22,8 +24,8 @@ export function readRedirectUrl(url: string): RedirectRequest | null {
 function readQuery(query: string): RedirectRequest['query'] {
   if (query.startsWith(TOKEN)) {
     const token = query.slice(TOKEN.length);
-    // Almost every request has this query. It needs no parser.
-    if (PLAIN.test(token)) return { token };
+    // Almost every request has this query. It needs no parser, and three searches cost less than a pattern.
+    if (!MEANING.some((character) => token.includes(character))) return { token };
   }
   return parse(query);
 }

@@ -63,14 +63,22 @@ export class RedirectService {
     const key = this.cacheKeyOf(request, origin);
     const cached = key && this.cache.get(key, Date.now());
     if (cached) return this.chargeCached(cached, facts);
-    const finish = (decision: RedirectDecision): FoundRedirect => {
-      const redirect = this.redirectOf(decision, origin);
-      const isCacheable = key !== null && !facts.usedUncachedRow && decision.validity !== NEVER;
-      if (isCacheable) this.cache.set(key, redirect, facts.usedRows, decision.validity);
-      return { redirect, isCached: false };
-    };
     const decision = this.decideWith(facts, request);
-    return decision instanceof Promise ? decision.then(finish) : finish(decision);
+    return decision instanceof Promise
+      ? decision.then((decided) => this.finish(decided, facts, origin, key))
+      : this.finish(decision, facts, origin, key);
+  }
+
+  private finish(
+    decision: RedirectDecision,
+    facts: RequestFacts,
+    origin: RequestOrigin | null,
+    key: CacheKey | null,
+  ): FoundRedirect {
+    const redirect = this.redirectOf(decision, origin);
+    const isCacheable = key !== null && !facts.usedUncachedRow && decision.validity !== NEVER;
+    if (isCacheable) this.cache.set(key, redirect, facts.usedRows, decision.validity);
+    return { redirect, isCached: false };
   }
 
   /** The decision with all its details, for `explain`. */

@@ -42,19 +42,26 @@ export class RequestFacts implements Facts {
 
   issuer(id: string): Fact<Issuer | null> {
     const { directory } = this.sources;
-    return this.find(directory.cachedIssuer(id), `issuer:${id}`, () => directory.loadIssuer(id));
+    const cached = directory.cachedIssuer(id);
+    return cached === undefined
+      ? this.load(`issuer:${id}`, () => directory.loadIssuer(id))
+      : this.use(cached);
   }
 
   image(issuerId: string, id: string): Fact<Image | null> {
     const { directory } = this.sources;
-    return this.find(directory.cachedImage(issuerId, id), `image:${id}`, () =>
-      directory.loadImage(issuerId, id),
-    );
+    const cached = directory.cachedImage(issuerId, id);
+    return cached === undefined
+      ? this.load(`image:${id}`, () => directory.loadImage(issuerId, id))
+      : this.use(cached);
   }
 
   publicImage(id: string): Fact<Image | null> {
     const { directory } = this.sources;
-    return this.find(directory.cachedPublicImage(id), 'public_image', () => directory.loadPublicImage(id));
+    const cached = directory.cachedPublicImage(id);
+    return cached === undefined
+      ? this.load('public_image', () => directory.loadPublicImage(id))
+      : this.use(cached);
   }
 
   overlays(issuerId: string, ids: readonly string[]): Fact<ReadonlyMap<string, Overlay>> {
@@ -62,9 +69,11 @@ export class RequestFacts implements Facts {
     const overlays = new Map<string, Overlay>();
     let isPending = false;
     for (const id of ids) {
-      const overlay = this.find(directory.cachedOverlay(issuerId, id), `overlay:${id}`, () =>
-        directory.loadOverlay(issuerId, id),
-      );
+      const cached = directory.cachedOverlay(issuerId, id);
+      const overlay =
+        cached === undefined
+          ? this.load(`overlay:${id}`, () => directory.loadOverlay(issuerId, id))
+          : this.use(cached);
       if (overlay === PENDING) isPending = true;
       else if (overlay !== null) overlays.set(id, overlay);
     }
@@ -79,7 +88,7 @@ export class RequestFacts implements Facts {
     if (cached === undefined || verdict === undefined) {
       return this.load('revoked', () => directory.loadIsRevoked(issuerId, names));
     }
-    this.usedRows.push(cached);
+    this.use(cached);
     return verdict;
   }
 
@@ -112,12 +121,7 @@ export class RequestFacts implements Facts {
     if (keyId !== null) this.sources.keyUses.count(keyId);
   }
 
-  private find<T extends object>(
-    cached: CachedRow<T> | undefined,
-    name: string,
-    load: () => Promise<T | null>,
-  ): Fact<T | null> {
-    if (cached === undefined) return this.load(name, load);
+  private use<T extends object>(cached: CachedRow<T>): T | null {
     this.usedRows.push(cached);
     return cached.row;
   }

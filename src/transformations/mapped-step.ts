@@ -252,10 +252,23 @@ export class MappedStep {
    */
   private put(code: string, written: Part['written']): void {
     const { parts } = this;
-    let index = parts.length;
-    while (index > 0 && (parts[index - 1]?.code ?? '') > code) index -= 1;
-    const isReplaced = parts[index - 1]?.code === code;
-    parts.splice(isReplaced ? index - 1 : index, isReplaced ? 1 : 0, { code, written });
+    const part = { code, written };
+    const same = parts.findIndex((other) => other.code === code);
+    if (same >= 0) {
+      parts[same] = part;
+      return;
+    }
+    // Shifted by hand: `splice` takes longer than all else here.
+    let index = parts.push(part) - 1;
+    for (
+      let before = parts[index - 1];
+      before !== undefined && before.code > code;
+      before = parts[index - 1]
+    ) {
+      parts[index] = before;
+      index -= 1;
+    }
+    parts[index] = part;
   }
 }
 
