@@ -141,7 +141,9 @@ describe.runIf(hasShell)('the guide for hand-made signing', () => {
     async (language, program, file) => {
       const [shown = ''] = blocksOf(readFileSync('docs/languages.md', 'utf8'), language);
       const [, steps = ''] = blocksOf(signing, language);
-      const minted = shown.replace(/'?transformations'?(?::| =>) \[.*?\]\]?(?=[\s}\];])/, () => steps.trim());
+      const minted = shown.replace(/'?transformations'?(?::| =>) \[.*?\]\]?(?=[,\s}\];])/, () =>
+        steps.trim(),
+      );
       expect(minted).not.toBe(shown);
       writeFileSync(join(folder, file), minted);
       const { stdout } = await run(program, [file, variables.IMAGE], inFolder());
