@@ -26,6 +26,7 @@ const onEither = [
     'canary',
     'claims',
     'clients',
+    'contributing',
     'examples',
     'explain',
     'fuzz',
