@@ -4,9 +4,16 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { request, sendRaw, type HttpResponse } from '../support/http.js';
 import { assertLocation } from '../support/location-parser.js';
 import { signWith } from '../support/seed.js';
-import { startServiceProcess, type ProcessExit, type ServiceProcess } from '../support/service-process.js';
+import { ownDatabase } from '../support/owned.js';
+import {
+  ownProcess,
+  startServiceProcess,
+  type ProcessExit,
+  type ServiceProcess,
+} from '../support/service-process.js';
 import { ADMIN_KEY, API_SECRET, TEST_VARIABLES } from '../support/service.js';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
+import { waitUntil } from '../support/wait-until.js';
 
 /** A part of every value that a log must not contain. */
 const CANARY = 'canary-bird-4711';
@@ -257,5 +264,47 @@ describe('the log', () => {
     expect(secrets.length).toBeGreaterThan(10);
     expect(forbidden.filter((value) => value === '')).toStrictEqual([]);
     expect(forbidden.filter((value) => written.includes(value))).toStrictEqual([]);
+  });
+});
+
+/** Throws outside of any handler at this signal. */
+const CRASH =
+  'data:text/javascript,' +
+  encodeURIComponent("process.on('SIGUSR2', () => { throw new Error('crash'); });").replaceAll("'", '%27');
+
+describe('the lines of requests', () => {
+  const start = async (): Promise<ServiceProcess> => {
+    const own = await ownDatabase();
+    return ownProcess({
+      ...TEST_VARIABLES,
+      ...own.variables,
+      LOG_LEVEL: 'info',
+      NODE_OPTIONS: `--import=${CRASH}`,
+    });
+  };
+  const send = async ({ port }: ServiceProcess): Promise<string> => {
+    const id = randomUUID();
+    await request({ port, path: '/health/ready', headers: { 'x-request-id': id } });
+    return id;
+  };
+  const hasLine = (stdout: string, id: string): boolean =>
+    stdout.split('\n').some((line) => line.includes(id) && line.endsWith('"msg":"request"}'));
+
+  it('are written while the service runs, although a batch is not full', async () => {
+    const running = await start();
+    const id = await send(running);
+    await waitUntil('the line is written', () => hasLine(running.output().stdout, id));
+  });
+
+  it.each<[NodeJS.Signals, what: string, code: number]>([
+    ['SIGTERM', 'stops', 0],
+    ['SIGUSR2', 'crashes', 1],
+  ])('are written when the service receives %s and %s', async (signal, _, code) => {
+    const running = await start();
+    const ids = await Promise.all(Array.from({ length: 20 }, () => send(running)));
+    running.kill(signal);
+    const exited = await running.exited;
+    expect(exited.code).toBe(code);
+    expect(ids.filter((id) => !hasLine(exited.stdout, id))).toStrictEqual([]);
   });
 });

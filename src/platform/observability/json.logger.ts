@@ -2,14 +2,36 @@ import type { LoggerService } from '@nestjs/common';
 import { pino, stdTimeFunctions, type Logger } from 'pino';
 import type { LogLevel } from '../config/environment.js';
 
+/** Bytes of a batch. */
+const BATCH = 4 * 1024;
+/** Milliseconds until a smaller batch is written. */
+const FLUSH_INTERVAL = 100;
+/** Bytes that wait for a slow reader; further lines are dropped. */
+const MAX_WAITING = 16 * 1024 * 1024;
+
+/**
+ * Standard output of the process, written in batches and never awaited. The last batch is written when the process exits
+ * or crashes; SIGKILL loses at most 100 ms.
+ */
+export const logOutput = pino.destination({
+  dest: 1,
+  sync: false,
+  minLength: BATCH,
+  maxLength: MAX_WAITING,
+  periodicFlush: FLUSH_INTERVAL,
+});
+
 /** JSON lines on standard output. */
 export function createLogger(level: LogLevel): Logger {
-  return pino({
-    level,
-    base: null,
-    timestamp: stdTimeFunctions.isoTime,
-    formatters: { level: (label) => ({ level: label }) },
-  });
+  return pino(
+    {
+      level,
+      base: null,
+      timestamp: stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    logOutput,
+  );
 }
 
 /** Nest's bootstrap loggers: debug level only. `main` reports a start that fails. */
