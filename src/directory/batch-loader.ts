@@ -20,12 +20,13 @@ interface Waiting<T> {
 }
 
 /**
- * Loads rows by id, many per query and a few queries at a time: however many ids are requested, the loader uses a
- * bounded share of the connections.
+ * Loads rows by id: those that are requested in one turn of the event loop, or while its queries run, by one query. However
+ * many ids are requested, the loader uses a bounded share of the connections.
  */
 export class BatchLoader<T> {
   private waiting: Waiting<T>[] = [];
   private running = 0;
+  private isScheduled = false;
 
   constructor(
     private readonly loadMany: LoadMany<T>,
@@ -40,12 +41,20 @@ export class BatchLoader<T> {
     if (this.waiting.length >= this.bounds.waiting) return Promise.reject(new DatabaseUnavailableError());
     return new Promise((resolve, reject) => {
       this.waiting.push({ id, resolve, reject });
-      this.startNext();
+      if (this.isScheduled) return;
+      this.isScheduled = true;
+      setImmediate(() => {
+        this.isScheduled = false;
+        this.startNext();
+      });
     });
   }
 
   private startNext(): void {
-    if (this.running >= this.bounds.queries || this.waiting.length === 0) return;
+    while (this.running < this.bounds.queries && this.waiting.length > 0) this.start();
+  }
+
+  private start(): void {
     this.running += 1;
     const batch = this.waiting.splice(0, this.bounds.size);
     void this.run(batch).finally(() => {

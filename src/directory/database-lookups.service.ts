@@ -1,7 +1,7 @@
-import { EventEmitter } from 'node:events';
+import type { EventEmitter } from 'node:events';
 import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import type pg from 'pg';
-import { DataSource, type EntityManager } from 'typeorm';
+import { DataSource } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import { ENVIRONMENT } from '../platform/config/config.module.js';
 import type { Environment } from '../platform/config/environment.js';
@@ -18,6 +18,16 @@ const MAX_PENDING = 2_000;
 const MAX_ATTEMPTS = 3;
 /** Milliseconds between two probes of an unavailable database. */
 const PROBE_INTERVAL = 500;
+const PROBE = { name: 'pixseal_probe', text: 'SELECT 1' };
+
+/** A statement that Postgres parses and plans once per connection. */
+export interface Statement {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** Runs a statement on the connection of a look-up. @returns the rows as the driver reads them. */
+export type Query = <Row extends object>(statement: Statement, values?: readonly unknown[]) => Promise<Row[]>;
 
 /** A look-up that exceeded its deadline. */
 class DeadlineError extends Error {}
@@ -68,21 +78,20 @@ export class DatabaseLookups implements OnApplicationShutdown {
   }
 
   /**
+   * Runs a part of a request under a span of its own.
+   * @param what What is looked up, in traces.
+   */
+  trace<T>(what: string, work: () => Promise<T>): Promise<T> {
+    return this.tracing.run(`look up ${what}`, work);
+  }
+
+  /**
    * Runs a look-up. It may run again, so it must only read.
-   * @param what Its name in traces.
    * @throws DatabaseUnavailableError (503) within a second without a response; errors of ours pass through.
    */
-  run<T>(what: string, load: (rows: EntityManager) => Promise<T>): Promise<T> {
-    return this.tracing.run(`look up ${what}`, () => this.lookUp(load));
-  }
-
-  onApplicationShutdown(): void {
-    this.closed = true;
-    clearTimeout(this.timer);
-  }
-
-  private async lookUp<T>(load: (rows: EntityManager) => Promise<T>): Promise<T> {
-    if (this.idle === null) return load(this.dataSource.manager);
+  async run<T>(load: (query: Query) => Promise<T>): Promise<T> {
+    // Embedded: no network that can fail, and no other server to wait for.
+    if (this.idle === null) return this.tryOnce(load, Infinity);
     if (this.down || this.underWay >= MAX_PENDING) throw new DatabaseUnavailableError();
     this.underWay += 1;
     try {
@@ -96,7 +105,12 @@ export class DatabaseLookups implements OnApplicationShutdown {
     }
   }
 
-  private async withRetry<T>(load: (rows: EntityManager) => Promise<T>, end: number): Promise<T> {
+  onApplicationShutdown(): void {
+    this.closed = true;
+    clearTimeout(this.timer);
+  }
+
+  private async withRetry<T>(load: (query: Query) => Promise<T>, end: number): Promise<T> {
     for (let tries = 1; ; tries += 1) {
       try {
         return await this.tryOnce(load, end);
@@ -106,19 +120,20 @@ export class DatabaseLookups implements OnApplicationShutdown {
     }
   }
 
-  private async tryOnce<T>(load: (rows: EntityManager) => Promise<T>, end: number): Promise<T> {
+  private async tryOnce<T>(load: (query: Query) => Promise<T>, end: number): Promise<T> {
     const runner = this.dataSource.createQueryRunner();
-    let connection: EventEmitter | undefined;
+    let connection: pg.PoolClient | undefined;
     const given = { up: false };
     const work = (async () => {
       try {
-        connection = (await runner.connect()) as EventEmitter;
+        connection = (await runner.connect()) as pg.PoolClient;
         if (given.up) throw new DeadlineError();
-        return await load(runner.manager);
+        return await load(this.queryOn(connection));
       } finally {
         await runner.release();
       }
     })();
+    if (end === Infinity) return work;
     const left = Math.max(0, end - performance.now());
     const answer = await withDeadline(work, left, () => {
       given.up = true;
@@ -130,6 +145,14 @@ export class DatabaseLookups implements OnApplicationShutdown {
     });
     this.responded();
     return answer;
+  }
+
+  /** Embedded, statements have no names: its one session outlives its connections. */
+  private queryOn(connection: pg.PoolClient): Query {
+    return async <Row extends object>({ name, text }: Statement, values: readonly unknown[] = []) => {
+      const statement = { text, values: [...values], ...(this.idle === null ? {} : { name }) };
+      return (await connection.query<Row & pg.QueryResultRow>(statement)).rows;
+    };
   }
 
   private noteDown(error: unknown): void {
@@ -144,7 +167,7 @@ export class DatabaseLookups implements OnApplicationShutdown {
   private probe(delay: number): void {
     this.timer = setTimeout(() => {
       this.dropIdle();
-      this.tryOnce((rows) => rows.query('SELECT 1'), performance.now() + DEADLINE).then(
+      this.tryOnce((query) => query(PROBE), performance.now() + DEADLINE).then(
         () => {
           this.down = false;
           this.logger.log('The database responds again');

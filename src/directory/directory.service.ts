@@ -1,28 +1,35 @@
 import { createSecretKey } from 'node:crypto';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import { type EntityManager, In } from 'typeorm';
 import { ENVIRONMENT } from '../platform/config/config.module.js';
 import type { Environment } from '../platform/config/environment.js';
 import { DatabaseUnavailableError } from '../domain/database.errors.js';
 import { ChangeFeed, type ChangeListener, type RowChange } from '../platform/database/change-feed.js';
-import { ImageEntity } from '../platform/database/entities/image.entity.js';
 import type { Image } from '../domain/image.js';
-import { IssuerKeyEntity } from '../platform/database/entities/issuer-key.entity.js';
-import { IssuerEntity } from '../platform/database/entities/issuer.entity.js';
 import type { Issuer } from './issuer.js';
 import type { LockedKey, SigningKey } from '../tokens/signing-key.js';
 import { issuerKeyAad } from './issuer-key-aad.js';
-import { OverlayEntity } from '../platform/database/entities/overlay.entity.js';
 import type { Overlay } from '../domain/overlay.js';
 import { readStoredPolicy } from '../policy/compile-policy.js';
 import type { Policy } from '../policy/policy.js';
-import { RevocationEntity } from '../platform/database/entities/revocation.entity.js';
-import type { RevocationKind, TokenNames } from '../domain/revocation.js';
+import type { TokenNames } from '../domain/revocation.js';
 import { SecretBox, SecretBoxError } from '../platform/secrets/secret-box.js';
-import { BatchLoader } from './batch-loader.js';
-import { DatabaseLookups } from './database-lookups.service.js';
+import { type BatchBounds, BatchLoader } from './batch-loader.js';
+import { DatabaseLookups, type Query } from './database-lookups.service.js';
 import { type CachedRow, RecordCache, type CacheRules, type FeedSession } from './record-cache.js';
+import {
+  type IssuerRow,
+  type KeyRow,
+  readImages,
+  readIssuerIds,
+  readIssuers,
+  readOverlays,
+  readPublicImages,
+  readRevocations,
+  readRevoked,
+  type RevocationRow,
+  rowKey,
+} from './row-queries.js';
 
 const MAX_ISSUERS = 10_000;
 const MAX_IMAGES = 50_000;
@@ -33,7 +40,9 @@ const MAX_OVERLAYS = 10_000;
 /**
  * For look-ups without a token, which any client can cause: they leave eight of the pool's ten connections to tokens.
  */
-const PUBLIC_BOUNDS = { queries: 2, size: 500, waiting: 2_000 };
+const PUBLIC_BOUNDS: BatchBounds = { queries: 2, size: 500, waiting: 2_000 };
+/** For look-ups with a token. */
+const BOUNDS: BatchBounds = { queries: 2, size: 500, waiting: 2_000 };
 
 /** The only key of the cache of issuers' ids. */
 const ALL = 'all';
@@ -71,11 +80,14 @@ export class DirectoryService implements ChangeListener {
   private readonly logger = new Logger(DirectoryService.name);
   private session: FeedSession | null = null;
   private readonly issuers: RecordCache<Issuer>;
+  private readonly issuerLoader: BatchLoader<Issuer>;
   private readonly issuerIds: RecordCache<IssuerIds>;
   private readonly images: RecordCache<Image>;
+  private readonly imageLoader: BatchLoader<Image>;
   private readonly publicImages: RecordCache<Image>;
   private readonly publicLoader: BatchLoader<Image>;
   private readonly overlays: RecordCache<Overlay>;
+  private readonly overlayLoader: BatchLoader<Overlay>;
   private readonly revocations: RecordCache<Revocations>;
 
   constructor(
@@ -91,17 +103,21 @@ export class DirectoryService implements ChangeListener {
       session: () => this.session,
       isDown: () => this.lookups.isDown,
     };
+    const loader = <T>(
+      read: (query: Query, keys: readonly string[]) => Promise<ReadonlyMap<string, T>>,
+      bounds = BOUNDS,
+    ): BatchLoader<T> => new BatchLoader((keys) => this.lookups.run((query) => read(query, keys)), bounds);
     this.issuers = new RecordCache(MAX_ISSUERS, rules);
+    this.issuerLoader = loader((query, ids) => this.readIssuers(query, ids));
     // An unknown id is an absence: it has the lifetime of one and is never served stale.
     const live = { found: LIVE.missing, missing: LIVE.missing };
     this.issuerIds = new RecordCache(1, { ...rules, connected: live, stale: 0 });
     this.images = new RecordCache(MAX_IMAGES, rules);
+    this.imageLoader = loader(readImages);
     this.publicImages = new RecordCache(MAX_PUBLIC_IMAGES, rules);
-    this.publicLoader = new BatchLoader(
-      (ids) => this.lookups.run('public images', (rows) => readPublicImages(rows, ids)),
-      PUBLIC_BOUNDS,
-    );
+    this.publicLoader = loader(readPublicImages, PUBLIC_BOUNDS);
     this.overlays = new RecordCache(MAX_OVERLAYS, rules);
+    this.overlayLoader = loader(readOverlays);
     this.revocations = new RecordCache(MAX_REVOKED, rules, weigh);
     changeFeed.subscribe(this);
   }
@@ -123,7 +139,7 @@ export class DirectoryService implements ChangeListener {
   /** @returns null for an issuer that does not exist. @throws DatabaseUnavailableError (503) */
   loadIssuer(id: string): Promise<Issuer | null> {
     return this.issuers.load(id, async () => {
-      const issuer = await this.lookups.run('issuer', (rows) => this.readIssuer(rows, id));
+      const issuer = await this.lookups.trace('issuer', () => this.issuerLoader.load(id));
       if (issuer === null) await this.loadIssuerIds();
       return issuer;
     });
@@ -137,14 +153,13 @@ export class DirectoryService implements ChangeListener {
 
   /** An image of this issuer, including deleted ones. */
   cachedImage(issuerId: string, id: string): CachedRow<Image> | undefined {
-    return this.images.find(`${issuerId}/${id}`);
+    return this.images.find(rowKey(issuerId, id));
   }
 
   /** @throws DatabaseUnavailableError (503) */
   loadImage(issuerId: string, id: string): Promise<Image | null> {
-    return this.images.load(`${issuerId}/${id}`, () =>
-      this.lookups.run('image', (rows) => readImage(rows, issuerId, id)),
-    );
+    const key = rowKey(issuerId, id);
+    return this.images.load(key, () => this.lookups.trace('image', () => this.imageLoader.load(key)));
   }
 
   /** An image of any issuer that may be shown without a token. */
@@ -154,19 +169,20 @@ export class DirectoryService implements ChangeListener {
 
   /** @throws DatabaseUnavailableError (503) */
   loadPublicImage(id: string): Promise<Image | null> {
-    return this.publicImages.load(id, () => this.publicLoader.load(id));
+    return this.publicImages.load(id, () =>
+      this.lookups.trace('public images', () => this.publicLoader.load(id)),
+    );
   }
 
   /** An overlay of this issuer. */
   cachedOverlay(issuerId: string, id: string): CachedRow<Overlay> | undefined {
-    return this.overlays.find(`${issuerId}/${id}`);
+    return this.overlays.find(rowKey(issuerId, id));
   }
 
   /** @throws DatabaseUnavailableError (503) */
   loadOverlay(issuerId: string, id: string): Promise<Overlay | null> {
-    return this.overlays.load(`${issuerId}/${id}`, () =>
-      this.lookups.run('overlay', (rows) => readOverlay(rows, issuerId, id)),
-    );
+    const key = rowKey(issuerId, id);
+    return this.overlays.load(key, () => this.lookups.trace('overlay', () => this.overlayLoader.load(key)));
   }
 
   /** The revocations of this issuer's tokens, for `verdictOf`. */
@@ -179,16 +195,19 @@ export class DirectoryService implements ChangeListener {
     const revocations =
       this.cachedRevocations(issuerId)?.row ??
       (await this.revocations.load(issuerId, () =>
-        this.lookups.run('revocations', (rows) => readRevocations(rows, issuerId)),
+        this.lookups.trace('revocations', () => this.readRevocations(issuerId)),
       ));
     if (revocations === null) return false;
     const known = verdictOf(revocations, names);
     if (known !== undefined || revocations.names !== null) return known === true;
     const { verdicts } = revocations;
     const unknown = namesOf(names).filter((name) => !verdicts.has(name));
-    const revoked = await this.lookups.run('revocations', (rows) => readRevoked(rows, issuerId, unknown));
+    const revoked = await this.lookups.trace('revocations', () =>
+      this.lookups.run((query) => readRevoked(query, issuerId, unknown.map(partsOf))),
+    );
+    const revokedNames = new Set(revoked.map(nameOf));
     // If revocations change in the meantime, these verdicts are invalidated with them.
-    for (const name of unknown) verdicts.set(name, { revoked: revoked.has(name) });
+    for (const name of unknown) verdicts.set(name, { revoked: revokedNames.has(name) });
     return verdictOf(revocations, names) === true;
   }
 
@@ -204,10 +223,10 @@ export class DirectoryService implements ChangeListener {
         return;
       case 'images':
         this.publicImages.invalidate(id);
-        this.images.invalidate(`${issuerId}/${id}`);
+        this.images.invalidate(rowKey(issuerId, id));
         return;
       case 'overlays':
-        this.overlays.invalidate(`${issuerId}/${id}`);
+        this.overlays.invalidate(rowKey(issuerId, id));
         return;
       case 'revocations':
         this.revocations.invalidate(issuerId);
@@ -229,42 +248,53 @@ export class DirectoryService implements ChangeListener {
   /** If it fails, unknown issuers are still looked up one by one. */
   private async loadIssuerIds(): Promise<void> {
     try {
-      await this.issuerIds.load(ALL, () => this.lookups.run('issuer_ids', readIssuerIds));
+      await this.issuerIds.load(ALL, () => this.lookups.trace('issuer_ids', () => this.readIssuerIds()));
     } catch (error) {
       if (!(error instanceof DatabaseUnavailableError)) throw error;
     }
   }
 
-  private async readIssuer(rows: EntityManager, id: string): Promise<Issuer | null> {
-    const row = await rows.findOneBy(IssuerEntity, { id });
-    if (row === null) return null;
-    const stored = await rows
-      .createQueryBuilder(IssuerKeyEntity, 'key')
-      .addSelect('key.secret')
-      .where({ issuerId: id })
-      .orderBy({ 'key.createdAt': 'DESC', 'key.id': 'DESC' })
-      .getMany();
+  private async readIssuerIds(): Promise<IssuerIds> {
+    const ids = await this.lookups.run((query) => readIssuerIds(query, MAX_ISSUERS + 1));
+    return { ids: ids.length > MAX_ISSUERS ? null : new Set(ids) };
+  }
+
+  private async readRevocations(issuerId: string): Promise<Revocations> {
+    const rows = await this.lookups.run((query) =>
+      readRevocations(query, issuerId, MAX_REVOKED_PER_ISSUER + 1),
+    );
+    return rows.length > MAX_REVOKED_PER_ISSUER
+      ? { names: null, verdicts: new LRUCache({ max: MAX_VERDICTS }) }
+      : { names: new Set(rows.map(nameOf)) };
+  }
+
+  private async readIssuers(query: Query, ids: readonly string[]): Promise<ReadonlyMap<string, Issuer>> {
+    const rows = await readIssuers(query, ids);
+    return new Map(rows.map(([row, keys]) => [row.id, this.toIssuer(row, keys)]));
+  }
+
+  private toIssuer(row: IssuerRow, stored: readonly KeyRow[]): Issuer {
     const keys = stored.map((key) => this.openKey(key));
     return {
       id: row.id,
       disabled: row.disabled,
-      notBefore: row.notBefore,
-      deliveryFormat: row.deliveryFormat,
+      notBefore: row.not_before,
+      deliveryFormat: row.delivery_format,
       policy: this.openPolicy(row),
       keys: keys.filter((key) => key.secret !== null),
       lockedKeys: keys.filter((key) => key.secret === null),
     };
   }
 
-  private openPolicy(row: IssuerEntity): Policy | null {
+  private openPolicy(row: IssuerRow): Policy | null {
     const policy = readStoredPolicy(row.policy);
     if (policy === null) this.logger.error(`The stored policy of issuer ${row.id} cannot be read.`);
     return policy;
   }
 
   /** One corrupt secret must not disable the issuer's other keys. */
-  private openKey(key: IssuerKeyEntity): SigningKey | LockedKey {
-    const { id, issuerId, algorithm, notBefore, notAfter } = key;
+  private openKey(key: KeyRow): SigningKey | LockedKey {
+    const { id, issuer_id: issuerId, algorithm, not_before: notBefore, not_after: notAfter } = key;
     try {
       const secret = createSecretKey(this.secretBox.decrypt(key.secret, issuerKeyAad(issuerId, id)));
       return { id, algorithm, secret, notBefore, notAfter };
@@ -285,74 +315,21 @@ export function verdictOf(revocations: Revocations, names: TokenNames): boolean 
   return verdicts.includes(undefined) ? undefined : false;
 }
 
-async function readImage(rows: EntityManager, issuerId: string, id: string): Promise<Image | null> {
-  const row = await rows.findOne(ImageEntity, { where: { id, issuerId }, withDeleted: true });
-  return row && toImage(row);
-}
-
-async function readPublicImages(
-  rows: EntityManager,
-  ids: readonly string[],
-): Promise<ReadonlyMap<string, Image>> {
-  const found = await rows.find(ImageEntity, {
-    where: { id: In([...ids]), access: 'public' },
-    withDeleted: true,
-  });
-  return new Map(found.map((row) => [row.id, toImage(row)]));
-}
-
-function toImage(row: ImageEntity): Image {
-  const { id, issuerId, publicId, version, deliveryType, access, notBefore, deletedAt } = row;
-  return { id, issuerId, publicId, version, deliveryType, access, notBefore, deleted: deletedAt !== null };
-}
-
-async function readIssuerIds(rows: EntityManager): Promise<IssuerIds> {
-  const found = await rows.find(IssuerEntity, { select: { id: true }, take: MAX_ISSUERS + 1 });
-  return { ids: found.length > MAX_ISSUERS ? null : new Set(found.map(({ id }) => id)) };
-}
-
-async function readOverlay(rows: EntityManager, issuerId: string, id: string): Promise<Overlay | null> {
-  const row = await rows.findOneBy(OverlayEntity, { id, issuerId });
-  return row && { id: row.id, publicId: row.publicId, deliveryType: row.deliveryType };
-}
-
-async function readRevocations(rows: EntityManager, issuerId: string): Promise<Revocations> {
-  const found = await rows
-    .createQueryBuilder(RevocationEntity, 'revocation')
-    .select(['revocation.kind AS kind', 'revocation.value AS value'])
-    .where({ issuerId })
-    .limit(MAX_REVOKED_PER_ISSUER + 1)
-    .getRawMany<{ kind: RevocationKind; value: string }>();
-  return found.length > MAX_REVOKED_PER_ISSUER
-    ? { names: null, verdicts: new LRUCache({ max: MAX_VERDICTS }) }
-    : { names: new Set(found.map(({ kind, value }) => nameOf(kind, value))) };
-}
-
-async function readRevoked(
-  rows: EntityManager,
-  issuerId: string,
-  names: readonly string[],
-): Promise<ReadonlySet<string>> {
-  const wanted = names.map((name) => ({ issuerId, ...partsOf(name) }));
-  const found = await rows.findBy(RevocationEntity, wanted);
-  return new Set(found.map(({ kind, value }) => nameOf(kind, value)));
-}
-
 /** The names by which a token may be revoked. */
 function namesOf({ jwtId, sessionId }: TokenNames): string[] {
   return [
-    ...(jwtId === null ? [] : [nameOf('token', jwtId)]),
-    ...(sessionId === null ? [] : [nameOf('session', sessionId)]),
+    ...(jwtId === null ? [] : [nameOf({ kind: 'token', value: jwtId })]),
+    ...(sessionId === null ? [] : [nameOf({ kind: 'session', value: sessionId })]),
   ];
 }
 
-function nameOf(kind: RevocationKind, value: string): string {
+function nameOf({ kind, value }: RevocationRow): string {
   return `${kind}:${value}`;
 }
 
-function partsOf(name: string): { kind: RevocationKind; value: string } {
+function partsOf(name: string): RevocationRow {
   const colon = name.indexOf(':');
-  return { kind: name.slice(0, colon) as RevocationKind, value: name.slice(colon + 1) };
+  return { kind: name.slice(0, colon) as RevocationRow['kind'], value: name.slice(colon + 1) };
 }
 
 /** An empty list weighs 1: most issuers have one. */

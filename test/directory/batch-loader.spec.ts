@@ -29,34 +29,41 @@ function startLoader(): { readonly loader: BatchLoader<string>; readonly queries
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe('a batch loader', () => {
-  it('starts a query at once, and collects ids while its queries run', async () => {
+  it('collects the ids of a turn, and those that come while its queries run', async () => {
     const { loader, queries } = startLoader();
-    const loads = ['a', 'b', 'c', 'd', 'e', 'f'].map((id) => loader.load(id));
-    expect(queries.map(({ ids }) => ids)).toStrictEqual([['a'], ['b']]);
+    const idsOf = (): (readonly string[])[] => queries.map(({ ids }) => ids);
+    const loads = ['a', 'b'].map((id) => loader.load(id));
+    expect(queries).toStrictEqual([]);
+    await settle();
+    loads.push(loader.load('c'));
+    await settle();
+    loads.push(...['d', 'e', 'f', 'g'].map((id) => loader.load(id)));
+    await settle();
+    expect(idsOf()).toStrictEqual([['a', 'b'], ['c']]);
     queries[0]?.respond({ a: 'row a' });
     await settle();
-    expect(queries.map(({ ids }) => ids)).toStrictEqual([['a'], ['b'], ['c', 'd', 'e']]);
+    expect(idsOf()).toStrictEqual([['a', 'b'], ['c'], ['d', 'e', 'f']]);
     queries[1]?.respond();
     await settle();
-    expect(queries[3]?.ids).toStrictEqual(['f']);
-    queries[2]?.respond({ e: 'row e', c: 'row c' });
+    expect(queries[3]?.ids).toStrictEqual(['g']);
+    queries[2]?.respond({ f: 'row f', d: 'row d' });
     queries[3]?.respond({ x: 'row x' });
-    expect(await Promise.all(loads)).toStrictEqual(['row a', null, 'row c', null, 'row e', null]);
+    expect(await Promise.all(loads)).toStrictEqual(['row a', null, null, 'row d', null, 'row f', null]);
   });
 
   it('refuses ids beyond its bound at once', async () => {
     const { loader, queries } = startLoader();
-    const running = BOUNDS.queries + BOUNDS.waiting;
-    const loads = Array.from({ length: running }, (_, index) => loader.load(String(index)));
+    const loads = Array.from({ length: BOUNDS.waiting }, (_, index) => loader.load(String(index)));
     await expect(loader.load('more')).rejects.toThrow(DatabaseUnavailableError);
-    expect(queries).toHaveLength(2);
-    queries[0]?.respond();
     await settle();
+    expect(queries.map(({ ids }) => ids)).toStrictEqual([
+      ['0', '1', '2'],
+      ['3', '4'],
+    ]);
     const later = loader.load('later');
-    for (let index = 1; index < 5; index += 1) {
-      queries[index]?.respond({ later: 'row' });
-      await settle();
-    }
+    for (const { respond } of queries) respond();
+    await settle();
+    queries[2]?.respond({ later: 'row' });
     expect(await later).toBe('row');
     expect(await Promise.all(loads)).toStrictEqual(loads.map(() => null));
   });
@@ -64,18 +71,18 @@ describe('a batch loader', () => {
   it('fails all loads of a query that fails, and no others', async () => {
     const { loader, queries } = startLoader();
     const loads = ['a', 'b', 'c', 'd'].map((id) => loader.load(id));
-    queries[0]?.respond();
     await settle();
-    queries[2]?.fail(new Error('lost'));
-    queries[1]?.respond({ b: 'row b' });
+    queries[0]?.fail(new Error('lost'));
+    queries[1]?.respond({ d: 'row d' });
     expect(await Promise.allSettled(loads)).toMatchObject([
-      { status: 'fulfilled', value: null },
-      { status: 'fulfilled', value: 'row b' },
       { status: 'rejected', reason: { message: 'lost' } },
       { status: 'rejected', reason: { message: 'lost' } },
+      { status: 'rejected', reason: { message: 'lost' } },
+      { status: 'fulfilled', value: 'row d' },
     ]);
     const next = loader.load('e');
-    queries[3]?.respond({ e: 'row e' });
+    await settle();
+    queries[2]?.respond({ e: 'row e' });
     expect(await next).toBe('row e');
   });
 });

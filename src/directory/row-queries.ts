@@ -1,0 +1,174 @@
+import type { Image } from '../domain/image.js';
+import type { Overlay } from '../domain/overlay.js';
+import type { RevocationKind } from '../domain/revocation.js';
+import type { HmacAlgorithm } from '../tokens/signing-key.js';
+import type { Query, Statement } from './database-lookups.service.js';
+
+/** The key of a row within its issuer. */
+export const rowKey = (issuerId: string, id: string): string => `${issuerId}/${id}`;
+
+/** The ids of keys, as the two arrays that a statement joins with: a row of another issuer is never read. */
+function unzip(keys: readonly string[]): [issuerIds: string[], ids: string[]] {
+  return [
+    keys.map((key) => key.slice(0, key.indexOf('/'))),
+    keys.map((key) => key.slice(key.indexOf('/') + 1)),
+  ];
+}
+
+const IMAGE_COLUMNS =
+  'images.id, images.issuer_id, public_id, version, delivery_type, access, not_before, deleted_at';
+
+interface ImageRow {
+  readonly id: string;
+  readonly issuer_id: string;
+  readonly public_id: string;
+  /** A bigint, which the driver returns as text; the API's limit is a safe integer. */
+  readonly version: string;
+  readonly delivery_type: Image['deliveryType'];
+  readonly access: Image['access'];
+  readonly not_before: Date | null;
+  readonly deleted_at: Date | null;
+}
+
+const toImage = (row: ImageRow): Image => ({
+  id: row.id,
+  issuerId: row.issuer_id,
+  publicId: row.public_id,
+  version: Number(row.version),
+  deliveryType: row.delivery_type,
+  access: row.access,
+  notBefore: row.not_before,
+  deleted: row.deleted_at !== null,
+});
+
+const IMAGES: Statement = {
+  name: 'pixseal_images',
+  text: `SELECT ${IMAGE_COLUMNS} FROM unnest($1::uuid[], $2::uuid[]) AS wanted (issuer_id, id) JOIN images USING (issuer_id, id)`,
+};
+
+/** Images by the keys of `rowKey`, including deleted ones. */
+export async function readImages(query: Query, keys: readonly string[]): Promise<ReadonlyMap<string, Image>> {
+  const rows = await query<ImageRow>(IMAGES, unzip(keys));
+  return new Map(rows.map((row) => [rowKey(row.issuer_id, row.id), toImage(row)]));
+}
+
+const PUBLIC_IMAGES: Statement = {
+  name: 'pixseal_public_images',
+  text: `SELECT ${IMAGE_COLUMNS} FROM images WHERE id = ANY($1::uuid[]) AND access = 'public'`,
+};
+
+/** Images of any issuer that may be shown without a token, by id, including deleted ones. */
+export async function readPublicImages(
+  query: Query,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, Image>> {
+  const rows = await query<ImageRow>(PUBLIC_IMAGES, [ids]);
+  return new Map(rows.map((row) => [row.id, toImage(row)]));
+}
+
+interface OverlayRow {
+  readonly id: string;
+  readonly issuer_id: string;
+  readonly public_id: string;
+  readonly delivery_type: Overlay['deliveryType'];
+}
+
+const OVERLAYS: Statement = {
+  name: 'pixseal_overlays',
+  text: 'SELECT overlays.id, overlays.issuer_id, public_id, delivery_type FROM unnest($1::uuid[], $2::uuid[]) AS wanted (issuer_id, id) JOIN overlays USING (issuer_id, id)',
+};
+
+/** Overlays by the keys of `rowKey`. */
+export async function readOverlays(
+  query: Query,
+  keys: readonly string[],
+): Promise<ReadonlyMap<string, Overlay>> {
+  const rows = await query<OverlayRow>(OVERLAYS, unzip(keys));
+  return new Map(
+    rows.map((row) => [
+      rowKey(row.issuer_id, row.id),
+      { id: row.id, publicId: row.public_id, deliveryType: row.delivery_type },
+    ]),
+  );
+}
+
+/** An issuer's columns that a redirect needs. */
+export interface IssuerRow {
+  readonly id: string;
+  readonly disabled: boolean;
+  readonly not_before: Date | null;
+  readonly delivery_format: string;
+  readonly policy: object;
+}
+
+/** A key's columns; `secret` is encrypted. */
+export interface KeyRow {
+  readonly id: string;
+  readonly issuer_id: string;
+  readonly algorithm: HmacAlgorithm;
+  readonly secret: Buffer;
+  readonly not_before: Date | null;
+  readonly not_after: Date | null;
+}
+
+const ISSUERS: Statement = {
+  name: 'pixseal_issuers',
+  text: 'SELECT id, disabled, not_before, delivery_format, policy FROM issuers WHERE id = ANY($1::uuid[])',
+};
+const KEYS: Statement = {
+  name: 'pixseal_issuer_keys',
+  text: 'SELECT id, issuer_id, algorithm, secret, not_before, not_after FROM issuer_keys WHERE issuer_id = ANY($1::uuid[]) ORDER BY created_at DESC, id DESC',
+};
+
+/** Issuers with their keys, newest first. */
+export async function readIssuers(
+  query: Query,
+  ids: readonly string[],
+): Promise<readonly (readonly [IssuerRow, readonly KeyRow[]])[]> {
+  const issuers = await query<IssuerRow>(ISSUERS, [ids]);
+  if (issuers.length === 0) return [];
+  const keys = await query<KeyRow>(KEYS, [ids]);
+  return issuers.map((issuer) => [issuer, keys.filter((key) => key.issuer_id === issuer.id)]);
+}
+
+const ISSUER_IDS: Statement = { name: 'pixseal_issuer_ids', text: 'SELECT id FROM issuers LIMIT $1' };
+
+/** At most `limit` issuers' ids. */
+export async function readIssuerIds(query: Query, limit: number): Promise<readonly string[]> {
+  const rows = await query<{ id: string }>(ISSUER_IDS, [limit]);
+  return rows.map(({ id }) => id);
+}
+
+/** A name by which tokens are revoked. */
+export interface RevocationRow {
+  readonly kind: RevocationKind;
+  readonly value: string;
+}
+
+const REVOCATIONS: Statement = {
+  name: 'pixseal_revocations',
+  text: 'SELECT kind, value FROM revocations WHERE issuer_id = $1 LIMIT $2',
+};
+
+/** At most `limit` revocations of an issuer. */
+export function readRevocations(query: Query, issuerId: string, limit: number): Promise<RevocationRow[]> {
+  return query<RevocationRow>(REVOCATIONS, [issuerId, limit]);
+}
+
+const REVOKED: Statement = {
+  name: 'pixseal_revoked',
+  text: 'SELECT kind, value FROM unnest($2::text[], $3::text[]) AS wanted (kind, value) JOIN revocations USING (kind, value) WHERE issuer_id = $1',
+};
+
+/** Those of the names that an issuer has revoked. */
+export function readRevoked(
+  query: Query,
+  issuerId: string,
+  names: readonly RevocationRow[],
+): Promise<RevocationRow[]> {
+  return query<RevocationRow>(REVOKED, [
+    issuerId,
+    names.map(({ kind }) => kind),
+    names.map(({ value }) => value),
+  ]);
+}
