@@ -15,6 +15,15 @@ const BULK = 100;
 /** Seconds before the first round that counts: V8 compiles what is hot. */
 const WARM_UP = 3;
 
+/** Settings of production. */
+const PRODUCTION = [
+  { id: 'off', name: 'logs off' },
+  { id: 'shipped', name: 'as shipped (`info`), trusted proxy' },
+  { id: 'redis', name: 'rates in Redis, trusted proxy' },
+  { id: 'traced', name: '1 % traced, trusted proxy' },
+  { id: 'all', name: '`info`, Redis, 1 % traced, trusted proxy' },
+];
+
 /** What is measured: a case's server, and what it is asked. */
 const CASES = [
   { id: 'bare', name: 'bare `node:http`', server: 'bare', workload: 'constant' },
@@ -32,23 +41,35 @@ const CASES = [
   },
   { id: 'refused', name: 'Pixseal, refused: distinct forgeries', server: 'pixseal', workload: 'forged' },
   { id: 'public', name: 'Pixseal, a public image without token', server: 'pixseal', workload: 'public' },
-  { id: 'cold', name: 'Pixseal, rows not seen before', server: 'cold', workload: 'cold' },
-  { id: 'logged', name: 'Pixseal, working set, `LOG_LEVEL=info`', server: 'logged', workload: 'set' },
   {
-    id: 'proxied',
+    id: 'blank',
     name: 'Pixseal, working set, mode `blank` behind a trusted proxy',
-    server: 'proxied',
-    workload: 'proxied',
+    server: 'blank',
+    workload: 'blank',
   },
-  { id: 'redis', name: 'Pixseal, working set, rates in Redis', server: 'redis', workload: 'set' },
+  ...PRODUCTION.flatMap(({ id, name }) => [
+    {
+      id: `${id}-set`,
+      name: `${name}: one of 1,000 production tokens`,
+      server: id,
+      workload: 'productionSet',
+    },
+    { id: `${id}-distinct`, name: `${name}: distinct production tokens`, server: id, workload: 'production' },
+  ]),
   {
-    id: 'traced',
-    name: 'Pixseal, working set, 1 % of the requests traced',
-    server: 'traced',
-    workload: 'set',
+    id: 'cold',
+    name: 'Pixseal, rows not seen before, production tokens',
+    server: 'cold',
+    workload: 'cold',
   },
   { id: 'bulk-set', name: 'Pixseal, bulk, working set (URLs)', server: 'pixseal', workload: 'bulkSet' },
   { id: 'bulk', name: 'Pixseal, bulk, distinct tokens (URLs)', server: 'pixseal', workload: 'bulk' },
+  {
+    id: 'bulk-production',
+    name: 'Pixseal, bulk, distinct production tokens (URLs)',
+    server: 'pixseal',
+    workload: 'bulkProduction',
+  },
   {
     id: 'workers',
     name: 'Pixseal, working set, `--workers 2` on all cores',
@@ -149,19 +170,27 @@ export async function makeWorkloads(rows, wanted) {
     tokens: distinct.tokens.slice(0, WORKING_SET),
     urls: distinct.urls.slice(0, WORKING_SET),
   };
+  const production = ask.mintProduction(wanted.has('production') ? DISTINCT : WORKING_SET);
+  const fewProduction = {
+    tokens: production.tokens.slice(0, WORKING_SET),
+    urls: production.urls.slice(0, WORKING_SET),
+  };
   if (wanted.has('cold')) await insertImages(rows, 1, COLD_ROWS);
   const makers = {
     one: () => ask.redirects({ tokens: few.tokens.slice(0, 1), urls: few.urls.slice(0, 1) }),
     constant: () => ask.answeredAsFirst(ask.redirects(few)),
     set: () => ask.redirects(few),
-    proxied: () => ask.proxied(few),
+    blank: () => ask.blank(few),
+    production: () => ask.forwarded(ask.redirects(production)),
+    productionSet: () => ask.forwarded(ask.redirects(fewProduction)),
     oneChain: () => ask.redirects(ask.mintOneChain(DISTINCT)),
     distinct: () => ask.redirects(distinct),
     forged: () => ask.forgeries(distinct),
     public: () => ask.publicImages(),
-    cold: () => ask.imagesInTurn(COLD_ROWS),
+    cold: () => ask.coldImages(COLD_ROWS),
     // Its own: a token that comes a second time is a known one.
     bulk: () => ask.bulk(ask.mintDistinct(DISTINCT, DISTINCT), BULK),
+    bulkProduction: () => ask.bulk(ask.mintProduction(DISTINCT, { from: DISTINCT }), BULK),
     bulkSet: () => ask.bulk(few, BULK),
   };
   return Object.fromEntries(
@@ -182,13 +211,15 @@ async function startServers(database, wanted, workload) {
     bareFastify: () => startServer(['bench/rivals/bare-fastify.js'], bare),
     own: () => startServer(['dist/bench/rivals/nest-express.js'], settings),
     twin: () => startServer(['dist/bench/rivals/nest-fastify.js'], settings),
-    logged: () => startPixseal({ ...settings, LOG_LEVEL: 'info' }),
     // Its own: the others would be measured beside 50,000 rows that nobody asks them for.
     cold: () => startPixseal(settings),
     workers: () => startWorkers(settings),
-    proxied: () => startPixseal({ ...settings, DELIVERY_MODE: 'blank', TRUST_PROXY: '1' }),
-    redis: () => startWithRedis(settings),
-    traced: () => startTraced(settings),
+    blank: () => startPixseal({ ...settings, DELIVERY_MODE: 'blank', TRUST_PROXY: '1' }),
+    off: () => startPixseal({ ...settings, ...COUNTED }),
+    shipped: () => startPixseal({ ...settings, ...COUNTED, LOG_LEVEL: 'info' }),
+    redis: () => startWithRedis({ ...settings, ...COUNTED }),
+    traced: () => startTraced({ ...settings, ...COUNTED }),
+    all: () => startWithRedis({ ...settings, ...COUNTED, LOG_LEVEL: 'info' }, startTraced),
   };
   if (wanted.has('own') || wanted.has('twin')) await insertOwnRows(database.rows);
   for (const [name, start] of Object.entries(others)) {
@@ -201,13 +232,14 @@ export function startPixseal(settings, where) {
   return startServer(MAIN, settings, where);
 }
 
-/** Every request is counted in Redis, and none is refused. */
-async function startWithRedis(settings) {
+/** Every request is counted by the address that the proxy wrote, and none is refused. */
+const COUNTED = { TRUST_PROXY: '1', RATE_LIMIT_ADDRESS: '100000000', RATE_LIMIT_ISSUER: '100000000' };
+
+async function startWithRedis(settings, start = startPixseal) {
   const binary = findRedis();
   if (binary === null) throw new Error('There is no redis-server: install the package redis-server');
   const redis = await startRedis(binary);
-  const server = await startPixseal({ ...settings, REDIS_URL: redis.url, RATE_LIMIT_ADDRESS: '100000000' });
-  return stopping(server, redis);
+  return stopping(await start({ ...settings, REDIS_URL: redis.url }), redis);
 }
 
 async function startTraced(settings) {

@@ -53,6 +53,37 @@ export function mintDistinct(count, from = 0) {
   return { tokens, urls };
 }
 
+/** 2100-01-01, in seconds. */
+const EXPIRY = 4_102_444_800;
+
+/**
+ * Tokens as a production backend signs them: an id, one image, an expiry, a tiled overlay and a size. All chains differ.
+ * @param options `from` numbers the ids of the tokens; `image` and `publicId` are of the image of an index.
+ */
+export function mintProduction(
+  count,
+  { from = 0, image = () => SEED.imageId, publicId = () => SEED.publicId } = {},
+) {
+  const tokens = [];
+  const urls = [];
+  for (let index = 0; index < count; index += 1) {
+    const [width, height] = [100 + (index % 900), 100 + Math.floor(index / 900)];
+    tokens.push(
+      seal({
+        jti: numbered(9, from + index),
+        image_id: image(index),
+        exp: EXPIRY,
+        transformations: [
+          { overlay: SEED.overlayId, width: 200, flags: 'tiled' },
+          { width, height, crop: 'fit' },
+        ],
+      }),
+    );
+    urls.push(signedUrl(seedChain(width, height), publicId(index)));
+  }
+  return { tokens, urls };
+}
+
 /** Tokens of chains that have `steps` steps and all differ. */
 export function mintChains(count, steps) {
   const tokens = [];
@@ -100,16 +131,18 @@ export function redirects({ tokens, urls }, { imageId = SEED.imageId } = {}) {
   );
 }
 
-/** The same requests as a proxy forwards them, of a service in mode `blank`. */
-export function proxied({ tokens, urls }) {
-  const forwarded =
+/** Requests as a proxy forwards them. */
+export function forwarded({ count, request, isRight }) {
+  const headers =
     'X-Forwarded-For: 203.0.113.7\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: img.example.com\r\n\r\n';
-  const { count, request, isRight } = gets(
-    tokens.length,
-    (index) => `/images/${SEED.imageId}?token=${tokens[index]}`,
-    (index) => `https://img.example.com/assets/blank.jpg#${urls[index]}`,
+  return { count, request: (index) => request(index).slice(0, -2) + headers, isRight };
+}
+
+/** Requests as a proxy forwards them to a service in mode `blank`. */
+export function blank({ tokens, urls }) {
+  return forwarded(
+    redirects({ tokens, urls: urls.map((url) => `https://img.example.com/assets/blank.jpg#${url}`) }),
   );
-  return { count, request: (index) => request(index).slice(0, -2) + forwarded, isRight };
 }
 
 /** @returns {import('./load-client.js').Workload} */
@@ -138,6 +171,20 @@ export function forgeries({ tokens }) {
       answer.includes('"invalid_token"') &&
       !answer.includes('ocation: '),
   };
+}
+
+/** `count` images in turn, each with a token of its own. */
+export function coldImages(count) {
+  const id = (index) => numbered(1, index + 1);
+  const { tokens, urls } = mintProduction(count, {
+    image: id,
+    publicId: (index) => `image-${index + 1}`,
+  });
+  return gets(
+    count,
+    (index) => `/images/${id(index)}?token=${tokens[index]}`,
+    (index) => urls[index],
+  );
 }
 
 /** `count` of `rows` images in turn; the token is one that opens all. */
