@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DataSource } from 'typeorm';
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
@@ -25,6 +25,12 @@ function startMigrator({ variables }: TestDatabase): ReturnType<typeof spawnBuil
     await migrator.exited;
   });
   return migrator;
+}
+
+/** The folder in which a process creates the database, or a path that does not exist. */
+function findDraft(folder: string): string {
+  const name = readdirSync(folder).find((each) => each.startsWith('postgres.unfinished-'));
+  return join(folder, name ?? 'postgres.unfinished-');
 }
 
 async function open({ variables }: TestDatabase): Promise<DataSource> {
@@ -104,7 +110,7 @@ describe.runIf(embedded)('eight processes that migrate an empty folder at once',
       const first = startAll();
       await waitUntil(
         'one makes the database',
-        () => existsSync(join(folder, 'postgres', 'PG_VERSION')),
+        () => existsSync(join(findDraft(folder), 'PG_VERSION')),
         LONG_TIMEOUT,
       );
       const holder = Number(readFileSync(lock, 'utf8').split(' ')[0]);
@@ -133,35 +139,71 @@ describe.runIf(embedded)('eight processes that migrate an empty folder at once',
 });
 
 describe.runIf(embedded)('a process that creates an embedded database', () => {
-  const MARK = 'postgres.unfinished';
-
-  it.each<[instant: string, hasArrived: (at: (path: string) => boolean) => boolean, emptyFolder?: true]>([
-    ['locks the folder', (at) => at('pixseal.pid')],
-    ['begins', (at) => at(MARK)],
-    ['starts in an empty folder', (at) => at('postgres/PG_VERSION'), true],
-    ['fills the first database', (at) => at('postgres/base/1/PG_VERSION')],
-    ['copies it', (at) => at('postgres/base/5')],
-    ['has created it', (at) => at('postgres/base/5') && !at(MARK)],
+  it.each<[instant: string, hasArrived: (folder: string) => boolean, emptyFolder?: true]>([
+    ['locks the folder', (folder) => existsSync(join(folder, 'pixseal.pid'))],
+    ['begins', (folder) => existsSync(findDraft(folder))],
+    ['starts in an empty folder', (folder) => existsSync(join(findDraft(folder), 'PG_VERSION')), true],
+    ['fills the first database', (folder) => existsSync(join(findDraft(folder), 'base/1/PG_VERSION'))],
+    ['copies it', (folder) => existsSync(join(findDraft(folder), 'base/5'))],
+    ['has created it', (folder) => existsSync(join(folder, 'postgres/base/5'))],
   ])(
     'is killed as it %s, and the next one creates it again',
     async (_, hasArrived, emptyFolder) => {
       const database = await ownDatabase({ empty: true });
       const folder = database.variables['DATA_DIR'] ?? '';
       if (emptyFolder) mkdirSync(join(folder, 'postgres'));
-      const at = (path: string): boolean => existsSync(join(folder, path));
       const victim = startMigrator(database);
-      await waitUntil('the time is reached', () => hasArrived(at), LONG_TIMEOUT);
+      await waitUntil('the time is reached', () => hasArrived(folder), LONG_TIMEOUT);
       victim.kill('SIGKILL');
       expect(await victim.exited).toMatchObject({ signal: 'SIGKILL', stdout: '' });
-
-      const { code, stdout, stderr } = await startMigrator(database).exited;
-      expect({ code, stderr }).toStrictEqual({ code: 0, stderr: '' });
-      expect(stdout).toMatch(/^Ran CreateTables1764000000000.*\.\n$/);
-      expect(at(MARK)).toBe(false);
-      await expectOneSchema(database);
+      await expectCreated(database);
     },
     TIMEOUT,
   );
+
+  it(
+    'reports the signal that ends its second process, and leaves nothing of it',
+    async () => {
+      const database = await ownDatabase({ empty: true });
+      const folder = database.variables['DATA_DIR'] ?? '';
+      const migrator = startMigrator(database);
+      await waitUntil('it creates', () => existsSync(join(findDraft(folder), 'PG_VERSION')), LONG_TIMEOUT);
+      const children = readFileSync(`/proc/${migrator.pid}/task/${migrator.pid}/children`, 'utf8');
+      process.kill(Number(children), 'SIGKILL');
+      expect(await migrator.exited).toMatchObject({
+        code: 1,
+        stdout: '',
+        stderr:
+          'The migrations did not run. The embedded database was not created: ' +
+          'SIGKILL ended its process, which needs 700 MB of memory until the files exist\n',
+      });
+      expect(readdirSync(folder)).toStrictEqual([]);
+      await expectCreated(database);
+    },
+    TIMEOUT,
+  );
+
+  it(
+    'creates it again where an earlier release was killed, which marked the folder as unfinished',
+    async () => {
+      const database = await ownDatabase({ empty: true });
+      const folder = database.variables['DATA_DIR'] ?? '';
+      mkdirSync(join(folder, 'postgres'));
+      writeFileSync(join(folder, 'postgres/PG_VERSION'), '18\n');
+      writeFileSync(join(folder, 'postgres.unfinished'), '');
+      await expectCreated(database);
+    },
+    TIMEOUT,
+  );
+
+  /** The next process creates the database, and leaves no file beside it. */
+  async function expectCreated(database: TestDatabase): Promise<void> {
+    const { code, stdout, stderr } = await startMigrator(database).exited;
+    expect({ code, stderr }).toStrictEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(/^Ran CreateTables1764000000000.*\.\n$/);
+    expect(readdirSync(database.variables['DATA_DIR'] ?? '')).toStrictEqual(['postgres']);
+    await expectOneSchema(database);
+  }
 
   it(
     'deletes no file that it did not create',

@@ -1,6 +1,18 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { execFile, type ExecFileException } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { Duplex } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { lockFolder } from './folder-lock.js';
 
@@ -18,6 +30,9 @@ export type ToWorker = Uint8Array | 'close';
 export type FromWorker = 'open' | Uint8Array<ArrayBuffer> | { readonly failure: string };
 
 const WORKER = new URL('./embedded-postgres.worker.js', import.meta.url);
+
+/** Follows the name of the database's folder, in the names of folders in which files are created. */
+const UNFINISHED = '.unfinished';
 
 const ahead = new Map<string, Promise<EmbeddedPostgres>>();
 
@@ -57,29 +72,49 @@ async function open(dataDir: string): Promise<EmbeddedPostgres> {
   }
 }
 
-/**
- * A process that is killed while it creates the files leaves some that Postgres cannot start from. A marker file exists
- * until they are complete: files beside a marker have never contained a row, and are created again.
- */
+/** Opens the files in a thread, and creates them first if there are none. A non-empty folder is never deleted. */
 async function openDatabase(folder: string): Promise<DatabaseThread> {
-  const mark = `${folder}.unfinished`;
-  if (existsSync(mark)) rmSync(folder, { recursive: true, force: true });
-  // A non-empty folder is never deleted.
-  else if (existsSync(folder) && readdirSync(folder).length > 0) {
-    closeToOthers(folder);
-    return DatabaseThread.open(folder);
-  }
-  writeFileSync(mark, '', { mode: 0o600 });
-  closeToOthers(folder);
-  const database = await DatabaseThread.open(folder);
-  rmSync(mark);
-  return database;
+  removeUnfinished(folder);
+  if (!existsSync(folder) || readdirSync(folder).length === 0) await createFiles(folder);
+  // PGlite makes its files writable for all users, whatever the umask: their folder excludes other users.
+  chmodSync(folder, 0o700);
+  return DatabaseThread.open(folder);
 }
 
-/** PGlite makes its files writable for all users, whatever the umask: their folder excludes other users. */
-function closeToOthers(folder: string): void {
-  mkdirSync(folder, { recursive: true });
-  chmodSync(folder, 0o700);
+/**
+ * Creates the files beside the folder and renames them, so that a process that is killed leaves no folder that Postgres
+ * cannot start from. In a process of its own: creating takes 550 MB, of which a thread's end returns only a part.
+ * @throws Error with the reason, or the signal that ended that process.
+ */
+async function createFiles(folder: string): Promise<void> {
+  // No other start uses this folder: the second process of a killed start may still write to its own.
+  const draft = mkdtempSync(`${folder}${UNFINISHED}-`);
+  try {
+    await promisify(execFile)(process.execPath, [fileURLToPath(WORKER), draft]);
+    if (existsSync(folder)) rmdirSync(folder);
+    renameSync(draft, folder);
+  } catch (error) {
+    rmSync(draft, { recursive: true, force: true });
+    const { stderr, signal } = error as ExecFileException;
+    const reason = signal
+      ? `${signal} ended its process, which needs 700 MB of memory until the files exist`
+      : stderr?.trim();
+    throw new Error(`The embedded database was not created: ${reason ?? String(error)}`, { cause: error });
+  }
+}
+
+/** Removes what starts that were killed have left. */
+function removeUnfinished(folder: string): void {
+  // Releases up to 0.1.1 created the files in the folder itself, and marked it until they were complete.
+  if (existsSync(`${folder}${UNFINISHED}`)) rmSync(folder, { recursive: true, force: true });
+  const prefix = `${basename(folder)}${UNFINISHED}`;
+  for (const name of readdirSync(dirname(folder)).filter((each) => each.startsWith(prefix))) {
+    try {
+      rmSync(join(dirname(folder), name), { recursive: true, force: true });
+    } catch {
+      // The second process of that start still writes to it: a later start removes it.
+    }
+  }
 }
 
 /** The database's thread, and the request that waits for its next message. */

@@ -1,7 +1,8 @@
-// PGlite on a thread of its own: it takes a second of processor time to come up, and an answer of its takes as long as
-// the query. JavaScript, so that Node runs the file as it stands, from the sources as from the build.
+// PGlite on a thread of its own: it takes a second of processor time to come up, and a query blocks its thread until the
+// response. As a program, with a folder as its argument, it creates the database's files there and exits.
+// JavaScript, so that Node runs the file as it stands, from the sources as from the build.
 import { setFlagsFromString } from 'node:v8';
-import { parentPort, workerData } from 'node:worker_threads';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { PGlite } from '@electric-sql/pglite';
 
 /**
@@ -17,28 +18,47 @@ setFlagsFromString('--liftoff-only');
 /** @typedef {import('./embedded-postgres.js').ToWorker} ToWorker */
 
 /** @type {unknown} */
-const folder = workerData;
+const folder = isMainThread ? process.argv[2] : workerData;
 if (typeof folder !== 'string') throw new TypeError('The folder of a database is its path.');
-const database = await PGlite.create(folder, SETTINGS);
+if (isMainThread) createFiles(folder);
+else serve(await PGlite.create(folder, SETTINGS));
+
+/** Exits with the process that started it, or with 1 and the reason on stderr. @param {string} folder */
+function createFiles(folder) {
+  // PGlite blocks its thread for more than a second, in which this one can still exit.
+  const thread = new Worker(new URL(import.meta.url), { workerData: folder });
+  process.stdin.resume().once('end', () => process.exit(1));
+  thread.once('message', () => {
+    thread.postMessage(/** @type {ToWorker} */ ('close'));
+  });
+  thread.once('error', (error) => {
+    process.stderr.write(String(error));
+    process.exitCode = 1;
+  });
+  thread.once('exit', () => process.exit());
+}
+
+/** @param {PGlite} database */
+function serve(database) {
+  parentPort?.on('message', (/** @type {ToWorker} */ message) => {
+    if (message === 'close') {
+      void database.close().then(() => process.exit());
+      return;
+    }
+    database.execProtocolRaw(message).then(
+      // What PGlite returns may be a view of its whole memory.
+      (response) => {
+        send(new Uint8Array(response));
+      },
+      (/** @type {unknown} */ error) => {
+        send({ failure: String(error) });
+      },
+    );
+  });
+  send('open');
+}
 
 /** @param {FromWorker} message */
-const tell = (message) => {
+function send(message) {
   parentPort?.postMessage(message, message instanceof Uint8Array ? [message.buffer] : []);
-};
-
-parentPort?.on('message', (/** @type {ToWorker} */ message) => {
-  if (message === 'close') {
-    void database.close().then(() => process.exit());
-    return;
-  }
-  database.execProtocolRaw(message).then(
-    // What PGlite gives may be a view of its whole memory.
-    (answer) => {
-      tell(new Uint8Array(answer));
-    },
-    (/** @type {unknown} */ error) => {
-      tell({ failure: String(error) });
-    },
-  );
-});
-tell('open');
+}
