@@ -1,5 +1,5 @@
 import type { LoggerService } from '@nestjs/common';
-import { pino, stdTimeFunctions, type Logger } from 'pino';
+import { pino, stdTimeFunctions, type DestinationStream, type Logger } from 'pino';
 import type { LogLevel } from '../config/environment.js';
 
 /** Bytes of a batch. */
@@ -13,7 +13,7 @@ const MAX_WAITING = 16 * 1024 * 1024;
  * Standard output of the process, written in batches and never awaited. The last batch is written when the process exits
  * or crashes; SIGKILL loses at most 100 ms.
  */
-export const logOutput = pino.destination({
+export const logOutput: DestinationStream = pino.destination({
   dest: 1,
   sync: false,
   minLength: BATCH,
