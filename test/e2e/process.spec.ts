@@ -33,11 +33,6 @@ function measureDemo(printed: string): Promise<{ code: number | null; output: st
   );
 }
 
-/** The memory of a process that is in RAM: proc_pid_status(5). */
-function residentMegabytes(pid: number): number {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
-}
-
 describe.runIf(embedded)('the first run with embedded defaults', () => {
   it('prints URLs of the watermarked images, the first with the seed’s chain, and does not print its secrets', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'pixseal-first-'));
@@ -94,17 +89,6 @@ describe.runIf(embedded)('the first run with embedded defaults', () => {
       200,
     );
   });
-
-  it.runIf(process.platform === 'linux')(
-    'keeps at most 300 MB resident: the memory that creating the database takes is returned',
-    async () => {
-      const { variables } = await ownDatabase({ empty: true });
-      const service = await ownProcess({ ...TEST_VARIABLES, ...variables });
-      await expect.poll(() => service.output().stdout, { timeout: 20_000 }).toContain('admin key');
-      await expect.poll(() => residentMegabytes(service.pid), { timeout: 10_000 }).toBeLessThan(300);
-      expect(readFileSync(`/proc/${service.pid}/task/${service.pid}/children`, 'utf8')).toBe('');
-    },
-  );
 
   it('leaves the demo’s issuer without a policy, whatever DEFAULT_POLICY is: the seed’s token stays valid', async () => {
     const { variables } = await ownDatabase();

@@ -11,8 +11,9 @@ import { PGlite } from '@electric-sql/pglite';
  */
 const SETTINGS = { startParams: [...PGlite.defaultStartParams, '-c', 'shared_buffers=4MB'] };
 
-// V8's second compiler takes another second of a core while the service starts, and 60 MB: queries are no faster for it.
-setFlagsFromString('--liftoff-only');
+// V8's second compiler takes another second of a core while the service starts, and 60 MB (700 MB for a while from Node 24):
+// queries are no faster for it. The first flag implies the others, but only on the command line.
+setFlagsFromString('--liftoff-only --no-wasm-tier-up --no-wasm-dynamic-tiering');
 
 /** @typedef {import('./embedded-postgres.js').FromWorker} FromWorker */
 /** @typedef {import('./embedded-postgres.js').ToWorker} ToWorker */
