@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { logOutput } from '../../src/platform/observability/json.logger.js';
 import { TokenService } from '../../src/tokens/token.service.js';
 import { IMAGE_HEADERS } from '../../src/redirect/redirect-response.js';
 import { converse } from '../support/connection.js';
@@ -207,9 +208,8 @@ describe('the rate limit by address', () => {
 
   it('logs a warning once if a trusted proxy passes on no address', async () => {
     const lines: string[] = [];
-    const write = vi.spyOn(process.stdout, 'write').mockImplementation((chunk) => {
-      lines.push(String(chunk));
-      return true;
+    const write = vi.spyOn(logOutput, 'write').mockImplementation((line) => {
+      lines.push(line);
     });
     try {
       const { service, tenant } = await startLimited(20, { TRUST_PROXY: '1', LOG_LEVEL: 'warn' });
