@@ -35,6 +35,17 @@ function warningsOf(service: ServiceProcess): readonly string[] {
     .map((line) => (JSON.parse(line) as { msg: string }).msg);
 }
 
+/** What the migrations and a service with these variables do. */
+async function migrateAndServe(variables: Readonly<Record<string, string>>): Promise<object> {
+  const { code, stderr } = await spawnBuilt('src/platform/database/migration-run.js', variables).exited;
+  const service = await ownProcess(variables).catch(String);
+  if (typeof service === 'string') return { migration: { code, stderr }, service };
+  const { status: created } = await requestAdmin(service, 'POST', '/issuers', { name: 'Served' });
+  const { status: ready } = await request({ port: service.port, path: '/health/ready' });
+  const served = { created, ready, stderr: service.output().stderr, warnings: warningsOf(service) };
+  return { migration: { code, stderr }, service: served };
+}
+
 describe.runIf(binaries !== null)('DATABASE_URL with real servers', () => {
   let secured: PostgresServer;
   let misnamed: PostgresServer;
@@ -99,15 +110,15 @@ describe.runIf(binaries !== null)('DATABASE_URL with real servers', () => {
     ],
   ])('migrates and serves with %s, and logs no warning', async (_, url) => {
     const variables = { ...TEST_VARIABLES, DATABASE_URL: url(), LOG_LEVEL: 'warn' };
-    expect(await spawnBuilt('src/platform/database/migration-run.js', variables).exited).toMatchObject({
-      code: 0,
-      stderr: '',
+    const isBusy = (outcome: object): boolean => /timeout|503/.test(JSON.stringify(outcome));
+    let outcome = await migrateAndServe(variables);
+    // The service waits 900 ms for a connection, and a busy machine may need longer to open one.
+    for (let repeat = 0; repeat < 2 && isBusy(outcome); repeat += 1)
+      outcome = await migrateAndServe(variables);
+    expect(outcome).toStrictEqual({
+      migration: { code: 0, stderr: '' },
+      service: { created: 201, ready: 200, stderr: '', warnings: [] },
     });
-    const service = await ownProcess(variables);
-    expect((await requestAdmin(service, 'POST', '/issuers', { name: 'Served' })).status).toBe(201);
-    expect((await request({ port: service.port, path: '/health/ready' })).status).toBe(200);
-    expect(service.output().stderr).toBe('');
-    expect(warningsOf(service)).toStrictEqual([]);
   });
 
   const untrusted =
