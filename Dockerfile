@@ -1,5 +1,5 @@
 # Pixseal. Build: docker build -t pixseal .
-FROM node:20-bookworm-slim AS build
+FROM node:24-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 COPY packages ./packages
@@ -9,7 +9,7 @@ COPY src ./src
 COPY web ./web
 RUN npm run build && rm -f dist/.tsbuildinfo && npm prune --omit=dev
 
-FROM node:20-bookworm-slim
+FROM node:24-bookworm-slim
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=3000 DATA_DIR=/data
 WORKDIR /app
 # The one folder that is written to: mount a volume to keep it.

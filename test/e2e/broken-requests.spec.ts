@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { REQUEST_LIMITS } from '../../src/platform/http/request-limits.js';
 import { converse, HALF_CLOSE, RESPONSE, splitResponses, type Piece } from '../support/connection.js';
-import { findNode24 } from '../support/node-24.js';
+import { findNode24 } from '../support/node-versions.js';
 import { createServedImage } from '../support/owned.js';
 import { startServiceProcess } from '../support/service-process.js';
 import { ADMIN_KEY, NO_PRESSURE, startService, TEST_VARIABLES } from '../support/service.js';

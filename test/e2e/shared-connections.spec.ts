@@ -3,7 +3,7 @@ import { v2 as cloudinary } from 'cloudinary';
 import { built } from '../support/built.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { converse, splitResponses, type Piece, type WireResponse } from '../support/connection.js';
-import { findNode24 } from '../support/node-24.js';
+import { findNode24 } from '../support/node-versions.js';
 import { requestAdmin, createServedImage, type ServedImage } from '../support/owned.js';
 import { photo } from '../support/pictures.js';
 import { startServiceProcess, type ServiceProcess } from '../support/service-process.js';
