@@ -18,14 +18,15 @@ import { Observations } from './platform/observability/observations.js';
 import { OverlaysModule } from './admin/overlays/overlays.module.js';
 import { RetainedPublicIdsModule } from './admin/retained-public-ids/retained-public-ids.module.js';
 import { RevocationsModule } from './admin/revocations/revocations.module.js';
-import { NoTracing, type Tracing } from './platform/observability/tracing.js';
+import type { Tracing } from './platform/observability/tracing.js';
 import { TracingModule } from './platform/observability/tracing.module.js';
 import { ProblemFilter } from './platform/http/problem.filter.js';
 
 /** Modules of observability. */
 interface Watching {
   readonly observations: Observations;
-  readonly tracing: Tracing;
+  /** Null if nothing is traced. */
+  readonly tracing: Tracing | null;
 }
 
 /** The service of one environment. */
@@ -33,13 +34,13 @@ interface Watching {
 export class AppModule {
   static async for(
     environment: Environment,
-    { observations, tracing }: Watching = { observations: new Observations(), tracing: new NoTracing() },
+    { observations, tracing }: Watching = { observations: new Observations(), tracing: null },
   ): Promise<DynamicModule> {
     return {
       module: AppModule,
       imports: [
         ConfigModule.for(environment),
-        TracingModule.for(tracing),
+        ...(tracing === null ? [] : [TracingModule.for(tracing)]),
         MetricsModule.for(observations),
         LimitsModule,
         DatabaseModule.for(requireOpenSecrets),

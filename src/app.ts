@@ -70,7 +70,6 @@ export async function createApp(
   });
   // Bodies are JSON: Fastify also parses text, and Nest (see bodyParser) would add forms.
   server.removeContentTypeParser('text/plain');
-  tracing.enterHandlers(server);
   followExchanges(server);
   closeGracefully(server);
   acceptForms(server);

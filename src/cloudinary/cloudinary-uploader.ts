@@ -5,7 +5,8 @@ import type { UploadApiErrorResponse, UploadApiResponse } from 'cloudinary';
 import { ENVIRONMENT } from '../platform/config/config.module.js';
 import type { CloudinarySettings, Environment } from '../platform/config/environment.js';
 import type { DeliveryType } from '../domain/image.js';
-import { Tracing } from '../platform/observability/tracing.js';
+import { currentContext } from '../platform/actor/actor.js';
+import { runInSpan, type TraceHeaders } from '../platform/observability/tracing.js';
 import { withDeadline } from '../platform/deadline.js';
 import { sdk } from './sdk.js';
 import { UploadFailedError } from './upload.errors.js';
@@ -27,10 +28,7 @@ export interface UploadedAsset {
 export class CloudinaryUploader {
   private readonly settings: CloudinarySettings;
 
-  constructor(
-    private readonly tracing: Tracing,
-    @Inject(ENVIRONMENT) environment: Pick<Environment, 'cloudinary'>,
-  ) {
+  constructor(@Inject(ENVIRONMENT) environment: Pick<Environment, 'cloudinary'>) {
     this.settings = environment.cloudinary;
   }
 
@@ -40,13 +38,16 @@ export class CloudinaryUploader {
     content: Buffer,
     options: { readonly overwrite: boolean },
   ): Promise<UploadedAsset> {
-    return this.tracing.run('upload to Cloudinary', () => this.send(name, content, options));
+    return runInSpan(currentContext()?.span ?? null, 'upload to Cloudinary', (headers) =>
+      this.send(name, content, options, headers),
+    );
   }
 
   private async send(
     { publicId, deliveryType }: Parameters<CloudinaryUploader['upload']>[0],
     content: Buffer,
     { overwrite }: Parameters<CloudinaryUploader['upload']>[2],
+    headers: TraceHeaders,
   ): Promise<UploadedAsset> {
     const { apiKey, apiSecret, cloudName, uploadPrefix, uploadTimeout } = this.settings;
     if (apiKey === null) {
@@ -70,7 +71,7 @@ export class CloudinaryUploader {
         upload_prefix: uploadPrefix,
         timeout: uploadTimeout,
         agent,
-        extra_headers: this.tracing.headers(),
+        extra_headers: headers,
         // The SDK would also reject an unreachable promise, which ends the process.
         disable_promises: true,
       },

@@ -7,7 +7,6 @@ import { ENVIRONMENT } from '../platform/config/config.module.js';
 import type { Environment } from '../platform/config/environment.js';
 import { findDatabaseFault } from '../platform/database/database-fault.js';
 import { DatabaseUnavailableError } from '../domain/database.errors.js';
-import { Tracing } from '../platform/observability/tracing.js';
 import { withDeadline } from '../platform/deadline.js';
 
 /** Milliseconds for a whole look-up, including the wait for a connection. */
@@ -49,7 +48,6 @@ export class DatabaseLookups implements OnApplicationShutdown {
 
   constructor(
     private readonly dataSource: DataSource,
-    private readonly tracing: Tracing,
     @Inject(ENVIRONMENT) { database }: Pick<Environment, 'database'>,
   ) {
     this.idle = database.kind === 'embedded' ? null : watchIdle(dataSource.driver as PostgresDriver);
@@ -75,14 +73,6 @@ export class DatabaseLookups implements OnApplicationShutdown {
     const idle = [...(this.idle ?? [])];
     this.idle?.clear();
     for (const connection of idle) connection.emit('error', new Error('It may be dead'));
-  }
-
-  /**
-   * Runs a part of a request under a span of its own.
-   * @param what What is looked up, in traces.
-   */
-  trace<T>(what: string, work: () => Promise<T>): Promise<T> {
-    return this.tracing.run(`look up ${what}`, work);
   }
 
   /**

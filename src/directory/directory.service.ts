@@ -13,6 +13,7 @@ import type { Overlay } from '../domain/overlay.js';
 import { readStoredPolicy } from '../policy/compile-policy.js';
 import type { Policy } from '../policy/policy.js';
 import type { TokenNames } from '../domain/revocation.js';
+import { type RequestSpan, runInSpan } from '../platform/observability/tracing.js';
 import { SecretBox, SecretBoxError } from '../platform/secrets/secret-box.js';
 import { type BatchBounds, BatchLoader } from './batch-loader.js';
 import { DatabaseLookups, type Query } from './database-lookups.service.js';
@@ -72,8 +73,8 @@ interface IssuerIds {
 const NO_SUCH_ISSUER: CachedRow<Issuer> = { row: null, isFresh: false };
 
 /**
- * The database's rows in memory. `cached…` does no I/O; if it returns undefined, call `load…`. Each look-up is within
- * one issuer: a row of another issuer does not exist.
+ * The database's rows in memory. `cached…` does no I/O; if it returns undefined, call `load…`, with the span of the
+ * request. Each look-up is within one issuer: a row of another issuer does not exist.
  */
 @Injectable()
 export class DirectoryService implements ChangeListener {
@@ -137,18 +138,18 @@ export class DirectoryService implements ChangeListener {
   }
 
   /** @returns null for an issuer that does not exist. @throws DatabaseUnavailableError (503) */
-  loadIssuer(id: string): Promise<Issuer | null> {
+  loadIssuer(id: string, span: RequestSpan | null = null): Promise<Issuer | null> {
     return this.issuers.load(id, async () => {
-      const issuer = await this.lookups.trace('issuer', () => this.issuerLoader.load(id));
-      if (issuer === null) await this.loadIssuerIds();
+      const issuer = await runInSpan(span, 'look up issuer', () => this.issuerLoader.load(id));
+      if (issuer === null) await this.loadIssuerIds(span);
       return issuer;
     });
   }
 
   /** From memory if possible, else loaded. @throws DatabaseUnavailableError (503) */
-  async findIssuer(id: string): Promise<Issuer | null> {
+  async findIssuer(id: string, span: RequestSpan | null = null): Promise<Issuer | null> {
     const cached = this.cachedIssuer(id);
-    return cached === undefined ? this.loadIssuer(id) : cached.row;
+    return cached === undefined ? this.loadIssuer(id, span) : cached.row;
   }
 
   /** An image of this issuer, including deleted ones. */
@@ -157,9 +158,9 @@ export class DirectoryService implements ChangeListener {
   }
 
   /** @throws DatabaseUnavailableError (503) */
-  loadImage(issuerId: string, id: string): Promise<Image | null> {
+  loadImage(issuerId: string, id: string, span: RequestSpan | null = null): Promise<Image | null> {
     const key = rowKey(issuerId, id);
-    return this.images.load(key, () => this.lookups.trace('image', () => this.imageLoader.load(key)));
+    return this.images.load(key, () => runInSpan(span, 'look up image', () => this.imageLoader.load(key)));
   }
 
   /** An image of any issuer that may be shown without a token. */
@@ -168,9 +169,9 @@ export class DirectoryService implements ChangeListener {
   }
 
   /** @throws DatabaseUnavailableError (503) */
-  loadPublicImage(id: string): Promise<Image | null> {
+  loadPublicImage(id: string, span: RequestSpan | null = null): Promise<Image | null> {
     return this.publicImages.load(id, () =>
-      this.lookups.trace('public images', () => this.publicLoader.load(id)),
+      runInSpan(span, 'look up public images', () => this.publicLoader.load(id)),
     );
   }
 
@@ -180,9 +181,11 @@ export class DirectoryService implements ChangeListener {
   }
 
   /** @throws DatabaseUnavailableError (503) */
-  loadOverlay(issuerId: string, id: string): Promise<Overlay | null> {
+  loadOverlay(issuerId: string, id: string, span: RequestSpan | null = null): Promise<Overlay | null> {
     const key = rowKey(issuerId, id);
-    return this.overlays.load(key, () => this.lookups.trace('overlay', () => this.overlayLoader.load(key)));
+    return this.overlays.load(key, () =>
+      runInSpan(span, 'look up overlay', () => this.overlayLoader.load(key)),
+    );
   }
 
   /** The revocations of this issuer's tokens, for `verdictOf`. */
@@ -191,18 +194,22 @@ export class DirectoryService implements ChangeListener {
   }
 
   /** Whether one of the names is revoked. @throws DatabaseUnavailableError (503) */
-  async loadIsRevoked(issuerId: string, names: TokenNames): Promise<boolean> {
+  async loadIsRevoked(
+    issuerId: string,
+    names: TokenNames,
+    span: RequestSpan | null = null,
+  ): Promise<boolean> {
     const revocations =
       this.cachedRevocations(issuerId)?.row ??
       (await this.revocations.load(issuerId, () =>
-        this.lookups.trace('revocations', () => this.readRevocations(issuerId)),
+        runInSpan(span, 'look up revocations', () => this.readRevocations(issuerId)),
       ));
     if (revocations === null) return false;
     const known = verdictOf(revocations, names);
     if (known !== undefined || revocations.names !== null) return known === true;
     const { verdicts } = revocations;
     const unknown = namesOf(names).filter((name) => !verdicts.has(name));
-    const revoked = await this.lookups.trace('revocations', () =>
+    const revoked = await runInSpan(span, 'look up revocations', () =>
       this.lookups.run((query) => readRevoked(query, issuerId, unknown.map(partsOf))),
     );
     const revokedNames = new Set(revoked.map(nameOf));
@@ -246,9 +253,9 @@ export class DirectoryService implements ChangeListener {
   }
 
   /** If it fails, unknown issuers are still looked up one by one. */
-  private async loadIssuerIds(): Promise<void> {
+  private async loadIssuerIds(span: RequestSpan | null): Promise<void> {
     try {
-      await this.issuerIds.load(ALL, () => this.lookups.trace('issuer_ids', () => this.readIssuerIds()));
+      await this.issuerIds.load(ALL, () => runInSpan(span, 'look up issuer_ids', () => this.readIssuerIds()));
     } catch (error) {
       if (!(error instanceof DatabaseUnavailableError)) throw error;
     }

@@ -1,5 +1,7 @@
-import { Body, Controller, HttpCode, Ip, Post } from '@nestjs/common';
+import { Body, Controller, HttpCode, Ip, Post, Req } from '@nestjs/common';
 import { ApiBody, ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+import { exchangeOf } from '../platform/http/exchange.js';
 import { ShallowBodyPipe } from '../platform/http/validation.pipe.js';
 import { Route } from '../platform/openapi/route.js';
 import { DeliveriesService } from './deliveries.service.js';
@@ -29,8 +31,9 @@ export class DeliveriesController {
     @Body(new ShallowBodyPipe(CreateDeliveriesDto)) { deliveries }: UncheckedDeliveries,
     @Origin() origin: RequestOrigin,
     @Ip() address: string,
+    @Req() { raw }: FastifyRequest,
   ): Promise<DeliveriesView> {
-    const results = await this.deliveries.deliverAll(deliveries, origin, address);
+    const results = await this.deliveries.deliverAll(deliveries, origin, address, exchangeOf(raw).span);
     for (const { problem } of results) this.observations.deliveries.add(problem?.code ?? 'ok');
     return { deliveries: results };
   }

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { isObject } from '../domain/is-object.js';
 import { InvalidRequestError } from '../domain/request.errors.js';
+import type { RequestSpan } from '../platform/observability/tracing.js';
 import { RateLimits } from '../platform/rate-limit/rate-limits.js';
 import { InvalidHostError, type RequestOrigin } from '../platform/http/request-origin.js';
 import { problemBody } from '../domain/problem-body.js';
@@ -21,6 +22,7 @@ export class DeliveriesService {
 
   /**
    * @param address The client's. Every item consumes its rate.
+   * @param span The parent of the look-ups' spans.
    * @returns a result or a problem for each item, in order.
    * @throws InvalidHostError (400), TooManyRequestsError (429)
    */
@@ -28,23 +30,28 @@ export class DeliveriesService {
     items: readonly unknown[],
     origin: RequestOrigin,
     address: string,
+    span: RequestSpan | null,
   ): Promise<DeliveryResultView[]> {
     // The request itself consumed the first one. The rest are consumed here, so that 500 tokens cost 500.
     await this.limits.consumeAddress(address, items.length - 1);
-    const results = items.map((item) => this.deliver(item, origin));
+    const results = items.map((item) => this.deliver(item, origin, span));
     return results.some((result) => result instanceof Promise)
       ? Promise.all(results.map(async (result) => result))
       : (results as DeliveryResultView[]);
   }
 
-  private deliver(item: unknown, origin: RequestOrigin): MaybePromise<DeliveryResultView> {
+  private deliver(
+    item: unknown,
+    origin: RequestOrigin,
+    span: RequestSpan | null,
+  ): MaybePromise<DeliveryResultView> {
     const imageId = isObject(item) && typeof item['image_id'] === 'string' ? item['image_id'] : null;
     try {
       if (!isObject(item) || (imageId === null && item['image_id'] !== undefined)) {
         throw new InvalidRequestError([{ key: 'deliveries', detail: 'must hold objects {image_id, token}' }]);
       }
       const request = { pathId: imageId ?? '', query: { token: item['token'] } };
-      const found = this.redirects.find(request, origin, { issuerId: null });
+      const found = this.redirects.find(request, origin, { issuerId: null, span });
       return found instanceof Promise
         ? found.then(viewOf).catch((error: unknown) => problemView(error, imageId))
         : viewOf(found);

@@ -17,7 +17,7 @@ import { PENDING } from './facts.js';
 import { LocationBuilder } from './location-builder.js';
 import { type CacheKey, RedirectCache } from './redirect-cache.js';
 import type { Redirect } from './redirect.js';
-import { type FactSources, type IssuerTrail, RequestFacts } from './request-facts.js';
+import { type FactSources, type RequestTrail, RequestFacts } from './request-facts.js';
 
 /** A value, or a promise of it if I/O is needed. */
 export type MaybePromise<T> = T | Promise<T>;
@@ -57,7 +57,7 @@ export class RedirectService {
   find(
     request: RedirectRequest,
     origin: RequestOrigin | null,
-    trail: IssuerTrail,
+    trail: RequestTrail,
   ): MaybePromise<FoundRedirect> {
     const facts = new RequestFacts(this.sources, trail);
     const key = this.cacheKeyOf(request, origin);
@@ -82,7 +82,7 @@ export class RedirectService {
   }
 
   /** The decision with all its details, for `explain`. */
-  decide(request: RedirectRequest, trail: IssuerTrail): MaybePromise<RedirectDecision> {
+  decide(request: RedirectRequest, trail: RequestTrail): MaybePromise<RedirectDecision> {
     return this.decideWith(new RequestFacts(this.sources, trail), request);
   }
 

@@ -4,6 +4,7 @@ import type { Image } from '../domain/image.js';
 import type { IssuerKeyUses } from '../directory/issuer-key-uses.service.js';
 import type { Issuer } from '../directory/issuer.js';
 import type { RateLimits } from '../platform/rate-limit/rate-limits.js';
+import type { RequestSpan } from '../platform/observability/tracing.js';
 import type { Overlay } from '../domain/overlay.js';
 import type { TokenNames } from '../domain/revocation.js';
 import { type Fact, type Facts, PENDING } from './facts.js';
@@ -15,10 +16,12 @@ export interface FactSources {
   readonly keyUses: IssuerKeyUses;
 }
 
-/** What facts contribute to a request's log line. */
-export interface IssuerTrail {
+/** What facts contribute to a request's log line and its trace. */
+export interface RequestTrail {
   /** The issuer whose rate the request consumed. */
   issuerId: string | null;
+  /** The parent of the look-ups' spans; null unless the request is sampled for a trace. */
+  readonly span: RequestSpan | null;
 }
 
 /**
@@ -37,14 +40,14 @@ export class RequestFacts implements Facts {
 
   constructor(
     private readonly sources: FactSources,
-    private readonly trail: IssuerTrail,
+    private readonly trail: RequestTrail,
   ) {}
 
   issuer(id: string): Fact<Issuer | null> {
     const { directory } = this.sources;
     const cached = directory.cachedIssuer(id);
     return cached === undefined
-      ? this.load(`issuer:${id}`, () => directory.loadIssuer(id))
+      ? this.load(`issuer:${id}`, () => directory.loadIssuer(id, this.trail.span))
       : this.use(cached);
   }
 
@@ -52,7 +55,7 @@ export class RequestFacts implements Facts {
     const { directory } = this.sources;
     const cached = directory.cachedImage(issuerId, id);
     return cached === undefined
-      ? this.load(`image:${id}`, () => directory.loadImage(issuerId, id))
+      ? this.load(`image:${id}`, () => directory.loadImage(issuerId, id, this.trail.span))
       : this.use(cached);
   }
 
@@ -60,7 +63,7 @@ export class RequestFacts implements Facts {
     const { directory } = this.sources;
     const cached = directory.cachedPublicImage(id);
     return cached === undefined
-      ? this.load('public_image', () => directory.loadPublicImage(id))
+      ? this.load('public_image', () => directory.loadPublicImage(id, this.trail.span))
       : this.use(cached);
   }
 
@@ -72,7 +75,7 @@ export class RequestFacts implements Facts {
       const cached = directory.cachedOverlay(issuerId, id);
       const overlay =
         cached === undefined
-          ? this.load(`overlay:${id}`, () => directory.loadOverlay(issuerId, id))
+          ? this.load(`overlay:${id}`, () => directory.loadOverlay(issuerId, id, this.trail.span))
           : this.use(cached);
       if (overlay === PENDING) isPending = true;
       else if (overlay !== null) overlays.set(id, overlay);
@@ -86,7 +89,7 @@ export class RequestFacts implements Facts {
     const cached = directory.cachedRevocations(issuerId);
     const verdict = cached?.row ? verdictOf(cached.row, names) : undefined;
     if (cached === undefined || verdict === undefined) {
-      return this.load('revoked', () => directory.loadIsRevoked(issuerId, names));
+      return this.load('revoked', () => directory.loadIsRevoked(issuerId, names, this.trail.span));
     }
     this.use(cached);
     return verdict;

@@ -1,6 +1,7 @@
 import { Controller, Get, Query, Req, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { exchangeOf } from '../platform/http/exchange.js';
 import { sendImage, sendRenderError } from './image-response.js';
 import { RendererService } from './renderer.service.js';
 
@@ -22,7 +23,8 @@ export class RendererController {
       left.abort();
     });
     const { accept } = request.headers;
-    await this.renderer.deliver({ path, authToken, accept }, left.signal).then(
+    const { span } = exchangeOf(request.raw);
+    await this.renderer.deliver({ path, authToken, accept, span }, left.signal).then(
       (delivered) => {
         sendImage(request, reply, delivered);
       },

@@ -3,7 +3,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { UrlVerifier } from '../cloudinary/url-verifier.js';
 import { Observations } from '../platform/observability/observations.js';
 import { OriginalsStore } from '../originals/originals.store.js';
-import { Tracing } from '../platform/observability/tracing.js';
+import { type RequestSpan, runInSpan } from '../platform/observability/tracing.js';
 import { findAssets } from './chain/chain.parser.js';
 import { type DeliveryPath, readDeliveryPath } from './delivery-path.js';
 import { DerivedCache } from './derived-cache.js';
@@ -20,6 +20,8 @@ export interface ImageRequest {
   /** `__cld_token__` of the query. */
   readonly authToken: unknown;
   readonly accept: string | undefined;
+  /** Null unless the request is sampled for a trace. */
+  readonly span: RequestSpan | null;
 }
 
 export interface DeliveredImage {
@@ -42,7 +44,6 @@ export class RendererService {
     private readonly cache: DerivedCache,
     private readonly queue: RenderQueue<RenderedImage>,
     private readonly observations: Observations,
-    private readonly tracing: Tracing,
   ) {}
 
   /** @throws RenderError with Cloudinary's status: 400 chain, 401 signature, 404 original, 503 overload. */
@@ -63,7 +64,7 @@ export class RendererService {
     this.observations.renderCache[kept === null ? 'miss' : 'hit'] += 1;
     const image =
       kept ??
-      (await this.tracing.run('render', () =>
+      (await runInSpan(request.span, 'render', () =>
         this.queue.run(key, clientSignal, (signal) => this.render(key, path, request.accept, signal)),
       ));
     return { image, etag: `"${key.slice(0, 32)}"`, isPublic: path.deliveryType === 'upload' };

@@ -284,7 +284,7 @@ describe('a process that stopped half-way', () => {
     const name = freshName();
     const actor = { name: 'slow', scopes: SCOPES, issuerId: null, expiresAt: null };
     await expect(
-      runAs({ actor, requestId: null, reservation: randomUUID() }, () =>
+      runAs({ actor, requestId: null, reservation: randomUUID(), span: null }, () =>
         service.app.get(IssuersService, { strict: false }).create({ name }),
       ),
     ).rejects.toThrow('the idempotency key was reserved anew');

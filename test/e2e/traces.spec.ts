@@ -1,9 +1,11 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { diag, DiagLogLevel } from '@opentelemetry/api';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { sendForm } from '../originals/form.js';
 import { startUploadApi, type UploadApi } from '../originals/upload-api.js';
 import { startCollector, type CollectedSpan, type Collector } from '../support/collector.js';
-import { comparable } from '../support/http.js';
+import { comparable, sendRaw } from '../support/http.js';
 import { getPicture, uploadPictures } from '../support/pictures.js';
 import { createRandomTenant, post, signWith, type Tenant } from '../support/seed.js';
 import { startServiceProcess } from '../support/service-process.js';
@@ -247,6 +249,94 @@ describe('a sampler', () => {
     await silent.close();
     expect(own.spans()).toStrictEqual([]);
     await own.close();
+  });
+});
+
+describe('a request that is not sampled', () => {
+  let unsampled: Service;
+  let other: Tenant;
+
+  beforeAll(async () => {
+    unsampled = await startService({
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+      OTEL_TRACES_SAMPLER: 'parentbased_always_off',
+    });
+    other = await createRandomTenant(unsampled);
+  });
+  afterAll(() => unsampled.close());
+
+  /** Counts the spans that the SDK starts without recording them, as it reports to its own log. */
+  const countSpans = async (work: () => Promise<void>): Promise<number> => {
+    const debug = vi.fn();
+    const ignore = (): void => undefined;
+    const logger = { debug, verbose: ignore, info: ignore, warn: ignore, error: ignore };
+    diag.setLogger(logger, { logLevel: DiagLogLevel.DEBUG, suppressOverrideMessage: true });
+    try {
+      await work();
+    } finally {
+      diag.disable();
+    }
+    return debug.mock.calls.filter(([text]) => /span/i.test(String(text))).length;
+  };
+
+  it.each([
+    ['without a trace', {}],
+    ['with a malformed one', { traceparent: 'nonsense' }],
+    ['with one that is not sampled', createCaller('00').headers],
+  ])('starts no span: %s', async (_name, headers) => {
+    const uncached = await createRandomTenant(unsampled);
+    const paths = [uncached.path({ jti: 'one' }), other.path(), other.path()];
+    const spans = await countSpans(async () => {
+      for (const path of paths) expect((await unsampled.get(path, headers)).status).toBe(302);
+    });
+    expect(spans).toBe(0);
+  });
+
+  it('enters no async context, nor does a sampled one', async () => {
+    const uncached = await createRandomTenant(unsampled);
+    const run = vi.spyOn(AsyncLocalStorage.prototype, 'run');
+    const enter = vi.spyOn(AsyncLocalStorage.prototype, 'enterWith');
+    try {
+      for (const headers of [{}, createCaller('00').headers, createCaller().headers]) {
+        expect((await unsampled.get(uncached.path(), headers)).status).toBe(302);
+        expect((await unsampled.get(other.path(), headers)).status).toBe(302);
+      }
+      expect(run).not.toHaveBeenCalled();
+      expect(enter).not.toHaveBeenCalled();
+    } finally {
+      run.mockRestore();
+      enter.mockRestore();
+    }
+  });
+
+  it('is in no trace of an earlier one on its connection', async () => {
+    const [caller, fresh] = [createCaller(), await createRandomTenant(unsampled)];
+    const head = (path: string, fields = ''): string => `GET ${path} HTTP/1.1\r\nHost: x\r\n${fields}\r\n`;
+    const parent = `traceparent: ${caller.headers.traceparent}\r\n`;
+    const { text } = await sendRaw(
+      unsampled.port,
+      head(`/images/${fresh.imageId}?token=a.b.c`, parent) + head(fresh.path(), 'Connection: close\r\n'),
+    );
+    expect(text.match(/HTTP\/1\.1 \d+/g)).toStrictEqual(['HTTP/1.1 401', 'HTTP/1.1 302']);
+    expect((await spansOf(caller)).map(({ name }) => name)).toStrictEqual(['GET /images/:image_id']);
+  });
+
+  it('sends no trace to Cloudinary', async () => {
+    const [apiKey, apiSecret] = ['123456789012345', API_SECRET];
+    const api = await startUploadApi({ cloudName: CLOUD, apiKey, apiSecret });
+    const uploading = await startService({
+      DELIVERY_MODE: 'cloudinary',
+      CLOUDINARY_UPLOAD_PREFIX: api.url,
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+      OTEL_TRACES_SAMPLER: 'always_off',
+    });
+    const issuer = await post<{ id: string }>(uploading, '/issuers', { name: 'Uploads' });
+    const file = await drawWatermark();
+    const response = await sendForm(uploading, '/images', { issuer_id: issuer.id, public_id: 'one', file });
+    expect(response.status).toBe(201);
+    expect(api.headers).not.toHaveProperty('traceparent');
+    await uploading.close();
+    await api.close();
   });
 });
 

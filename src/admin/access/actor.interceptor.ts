@@ -1,6 +1,7 @@
 import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { defer, lastValueFrom, type Observable } from 'rxjs';
+import { exchangeOf } from '../../platform/http/exchange.js';
 import { runAs, type Actor } from '../../platform/actor/actor.js';
 import { AdminKeyRequiredError } from '../requests/admin.errors.js';
 
@@ -15,10 +16,11 @@ declare module 'fastify' {
 export class ActorInterceptor implements NestInterceptor {
   /** @throws AdminKeyRequiredError (401) if no guard ran. */
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    const { actor, id: requestId } = context.switchToHttp().getRequest<FastifyRequest>();
+    const { actor, id: requestId, raw } = context.switchToHttp().getRequest<FastifyRequest>();
     if (actor === undefined) throw new AdminKeyRequiredError();
+    const { span } = exchangeOf(raw);
     return defer(() =>
-      runAs({ actor, requestId, reservation: null }, () => lastValueFrom<unknown>(next.handle())),
+      runAs({ actor, requestId, reservation: null, span }, () => lastValueFrom<unknown>(next.handle())),
     );
   }
 }

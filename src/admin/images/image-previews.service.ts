@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DirectoryService } from '../../directory/directory.service.js';
+import { currentContext } from '../../platform/actor/actor.js';
 import { NoLiveKeyError } from '../issuers/issuer.errors.js';
 import { isActive } from '../../tokens/token.service.js';
 import { TokenSigner } from '../../tokens/token-signer.js';
@@ -21,7 +22,7 @@ export class ImagePreviews {
   /** @returns the path of an image's thumbnail. @throws ImageNotFoundError (404), ImageDeletedError (410), NoLiveKeyError (409) */
   async sign(id: string): Promise<string> {
     const image = await this.images.get(id);
-    const issuer = await this.directory.findIssuer(image.issuerId);
+    const issuer = await this.directory.findIssuer(image.issuerId, currentContext()?.span);
     const now = Date.now();
     const key = issuer?.keys.find((each) => isActive(each, now));
     if (key === undefined) throw new NoLiveKeyError();

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { RequestSpan } from '../observability/tracing.js';
 
 /** What an admin key allows: reading, and writing. */
 export const SCOPES = ['read', 'write'] as const;
@@ -21,6 +22,8 @@ export interface RequestContext {
   readonly requestId: string | null;
   /** Id of its idempotency key's reservation, which a created row refers to; null without a key. */
   readonly reservation: string | null;
+  /** Null unless a sampled request is served. */
+  readonly span: RequestSpan | null;
 }
 
 const contexts = new AsyncLocalStorage<RequestContext>();
@@ -37,7 +40,7 @@ export function runAsSystem<T>(
   requestId: string | null = null,
 ): Promise<T> {
   const actor = { name, scopes: SCOPES, issuerId: null, expiresAt: null };
-  return runAs({ actor, requestId, reservation: null }, run);
+  return runAs({ actor, requestId, reservation: null, span: null }, run);
 }
 
 /** The current request context, or null outside of one. */

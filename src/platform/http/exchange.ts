@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { LimitScope } from '../../domain/problem.error.js';
+import type { RequestSpan } from '../observability/tracing.js';
 import { sentStatus } from './broken-requests.js';
 
 /** A problem in a log line and the metrics. */
@@ -24,6 +25,8 @@ export class Exchange {
   problem: ProblemSummary | null = null;
   /** Null unless the response is a redirect to an image. */
   redirect: RedirectKind | null = null;
+  /** Null unless the request is sampled for a trace. */
+  span: RequestSpan | null = null;
 
   constructor(
     readonly request: IncomingMessage,

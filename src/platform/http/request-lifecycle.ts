@@ -31,7 +31,8 @@ export interface LifecycleServices {
   readonly isOverloaded: () => boolean;
   readonly log: RequestLog;
   readonly observations: Observations;
-  readonly tracing: Tracing;
+  /** Null if nothing is traced. */
+  readonly tracing: Tracing | null;
 }
 
 /** Health checks must be served however many clients share the balancer's address. */
@@ -68,11 +69,10 @@ export class RequestLifecycle {
     // Node drops the bytes behind an upgrade that is offered (RFC 9110 §7.8) and not accepted: the rest of the next
     // request would be parsed as another request.
     if (drain.draining || request.headers.upgrade !== undefined) response.shouldKeepAlive = false;
-    if (tracing.isOn && !UNTRACED.has(pathOf(request)))
-      tracing.start(exchange, () => {
-        this.admit(exchange);
-      });
-    else this.admit(exchange);
+    if (tracing !== null && (this.isMounted(exchange) || !UNTRACED.has(pathOf(request)))) {
+      exchange.span = tracing.start(request);
+    }
+    this.admit(exchange);
   };
 
   private admit(exchange: Exchange): void {
@@ -117,11 +117,11 @@ export class RequestLifecycle {
   }
 
   private end(exchange: Exchange): void {
-    const { log, observations, tracing } = this.services;
+    const { log, observations } = this.services;
     const { elapsed } = exchange;
     log.write(exchange, elapsed);
     observations.observe(exchange, elapsed);
-    tracing.end(exchange);
+    exchange.span?.end(exchange);
   }
 }
 
