@@ -1,17 +1,21 @@
 import type { ConnectionUrl } from './url-credentials.js';
 
 const SCHEME = /^redis(?:s)?:\/\//i;
-/** Schemes of other clients for kinds of Redis that are not supported. */
-const OTHER_KINDS: readonly (readonly [scheme: RegExp, kind: string])[] = [
-  [/^[a-z+-]*sentinel[a-z+-]*:/i, 'Redis Sentinel'],
-  [/^[a-z+-]*cluster[a-z+-]*:/i, 'Redis Cluster'],
+/** Schemes of other clients for kinds of Redis that are not supported, and what to set instead. */
+const OTHER_KINDS: readonly (readonly [scheme: RegExp, kind: string, instead?: string])[] = [
+  [
+    /^[a-z+-]*sentinel[a-z+-]*:/i,
+    'Redis Sentinel',
+    'set the primary, or a name or proxy that always leads to it',
+  ],
+  [/^[a-z+-]*cluster[a-z+-]*:/i, 'Redis Cluster', 'set a Redis without cluster mode, which may be small'],
   [/^[a-z+-]*(?:unix|socket)[a-z+-]*:|^\//i, 'a socket'],
 ];
 
 /** Reads the URL of a Redis: one primary over TCP, with TLS for `rediss://`. */
 export function readRedisUrl(text: string): ConnectionUrl {
-  const [, kind] = OTHER_KINDS.find(([scheme]) => scheme.test(text)) ?? [];
-  if (kind !== undefined) return unsupported(kind);
+  const [, kind, instead] = OTHER_KINDS.find(([scheme]) => scheme.test(text)) ?? [];
+  if (kind !== undefined) return unsupported(kind, instead);
   if (!SCHEME.test(text)) return { problem: 'must be a URL that starts with redis:// or rediss://' };
   const [authority = ''] = text.replace(SCHEME, '').split(/[/?#]/);
   if (authority.slice(authority.lastIndexOf('@') + 1).includes(',')) return unsupported('a list of hosts');
@@ -29,6 +33,7 @@ export function readRedisUrl(text: string): ConnectionUrl {
 
 const EXAMPLE = 'redis://user:password@host:6379/0';
 
-function unsupported(kind: string): ConnectionUrl {
-  return { problem: `must lead to one Redis primary over TCP (${EXAMPLE}): ${kind} is not supported` };
+function unsupported(kind: string, instead?: string): ConnectionUrl {
+  const hint = instead === undefined ? '' : `; ${instead}`;
+  return { problem: `must lead to one Redis primary over TCP (${EXAMPLE}): ${kind} is not supported${hint}` };
 }

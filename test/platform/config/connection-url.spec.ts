@@ -230,6 +230,8 @@ describe('REDIS_URL', () => {
 
   const onePrimary = (kind: string): string =>
     `must lead to one Redis primary over TCP (redis://user:password@host:6379/0): ${kind} is not supported`;
+  const SENTINEL = `${onePrimary('Redis Sentinel')}; set the primary, or a name or proxy that always leads to it`;
+  const CLUSTER = `${onePrimary('Redis Cluster')}; set a Redis without cluster mode, which may be small`;
   it.each([
     ['redis:///run/redis.sock', onePrimary('a URL without a host, as of a socket,')],
     ['redis:///0', onePrimary('a URL without a host, as of a socket,')],
@@ -237,11 +239,13 @@ describe('REDIS_URL', () => {
     ['redis+unix:///run/redis.sock', onePrimary('a socket')],
     ['redis+socket:///run/redis.sock', onePrimary('a socket')],
     ['/run/redis.sock', onePrimary('a socket')],
-    ['redis-sentinel://a:26379,b:26379/mymaster', onePrimary('Redis Sentinel')],
-    ['redis+sentinel://a:26379/mymaster/0', onePrimary('Redis Sentinel')],
-    ['sentinel://a', onePrimary('Redis Sentinel')],
-    ['redis+cluster://a:7000', onePrimary('Redis Cluster')],
-    ['redis-cluster://a:7000', onePrimary('Redis Cluster')],
+    ['redis-sentinel://a:26379,b:26379/mymaster', SENTINEL],
+    ['redis+sentinel://a:26379/mymaster/0', SENTINEL],
+    ['sentinel://a', SENTINEL],
+    ['rediss+sentinel://a', SENTINEL],
+    ['rediss+cluster://a', CLUSTER],
+    ['redis+cluster://a:7000', CLUSTER],
+    ['redis-cluster://a:7000', CLUSTER],
     ['redis://a:1,b:2', onePrimary('a list of hosts')],
     ['redis://:p,w@a,b', onePrimary('a list of hosts')],
     ['http://redis', 'must be a URL that starts with redis:// or rediss://'],
