@@ -100,7 +100,7 @@ export async function createApp(
   const peerOf = peerAddress(environment.trustProxy);
   countUnread = (socket) => {
     const address = peerOf(socket);
-    return address === null ? undefined : limits.consumeAddress(address);
+    if (address !== null) limits.consumeAddress(address);
   };
   if (!rawResponses.isSafe) {
     logger.warn(

@@ -142,7 +142,7 @@ function admitToken(
   const revoked = facts.isRevoked(issuer.id, claims);
   if (revoked === PENDING) return PENDING;
   if (revoked) throw InvalidTokenError.because('not_accepted');
-  if (facts.consumeRate(issuer.id, key.id) === PENDING) return PENDING;
+  facts.consumeRate(issuer.id, key.id);
 
   const policy = policyOf(issuer);
   // First: if the token misspells `image_id` as `imageId`, report that and not a wrong path.
@@ -176,7 +176,7 @@ function admitPublic({ pathId, query }: RedirectRequest, facts: Facts): Fact<Adm
   if (issuer === PENDING) return PENDING;
   // The same response for a sealed and a missing image, so that it does not reveal which ids exist.
   if (requested === null || issuer === null || issuer.disabled) throw new TokenRequiredError();
-  if (facts.consumeRate(issuer.id, null) === PENDING) return PENDING;
+  facts.consumeRate(issuer.id, null);
 
   const policy = policyOf(issuer);
   const keys = PUBLIC_PARAMETERS.filter((key) => query[key] !== undefined);

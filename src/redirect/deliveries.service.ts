@@ -26,14 +26,14 @@ export class DeliveriesService {
    * @returns a result or a problem for each item, in order.
    * @throws InvalidHostError (400), TooManyRequestsError (429)
    */
-  async deliverAll(
+  deliverAll(
     items: readonly unknown[],
     origin: RequestOrigin,
     address: string,
     span: RequestSpan | null,
-  ): Promise<DeliveryResultView[]> {
+  ): MaybePromise<DeliveryResultView[]> {
     // The request itself consumed the first one. The rest are consumed here, so that 500 tokens cost 500.
-    await this.limits.consumeAddress(address, items.length - 1);
+    this.limits.consumeAddress(address, items.length - 1);
     const results = items.map((item) => this.deliver(item, origin, span));
     return results.some((result) => result instanceof Promise)
       ? Promise.all(results.map(async (result) => result))

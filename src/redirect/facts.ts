@@ -30,5 +30,5 @@ export interface Facts {
    * @param keyId The key that signed the token; null without one.
    * @throws TooManyRequestsError (429)
    */
-  consumeRate(issuerId: string, keyId: string | null): Fact<true>;
+  consumeRate(issuerId: string, keyId: string | null): void;
 }

@@ -62,7 +62,11 @@ export class RedirectService {
     const facts = new RequestFacts(this.sources, trail);
     const key = this.cacheKeyOf(request, origin);
     const cached = key && this.cache.get(key, Date.now());
-    if (cached) return this.chargeCached(cached, facts);
+    if (cached) {
+      // It consumes the issuer's allowance like any other.
+      facts.consumeRate(cached.issuerId, cached.keyId);
+      return { redirect: cached, isCached: true };
+    }
     const decision = this.decideWith(facts, request);
     return decision instanceof Promise
       ? decision.then((decided) => this.finish(decided, facts, origin, key))
@@ -104,13 +108,6 @@ export class RedirectService {
       const decision = decideRedirect(request, facts, Date.now(), this.services);
       if (decision !== PENDING) return decision;
     }
-  }
-
-  /** A cached redirect consumes the issuer's allowance like any other. */
-  private chargeCached(redirect: Redirect, facts: RequestFacts): MaybePromise<FoundRedirect> {
-    const found = { redirect, isCached: true };
-    if (facts.consumeRate(redirect.issuerId, redirect.keyId) !== PENDING) return found;
-    return facts.loadPending().then(() => found);
   }
 
   private redirectOf(decision: RedirectDecision, origin: RequestOrigin | null): Redirect {

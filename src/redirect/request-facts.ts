@@ -95,21 +95,12 @@ export class RequestFacts implements Facts {
     return verdict;
   }
 
-  consumeRate(issuerId: string, keyId: string | null): Fact<true> {
-    if (this.isCounted) return true;
+  consumeRate(issuerId: string, keyId: string | null): void {
+    if (this.isCounted) return;
     this.isCounted = true;
     this.trail.issuerId = issuerId;
-    const consumed = this.sources.limits.consumeIssuer(issuerId);
-    if (consumed !== undefined) {
-      this.loads.push(
-        consumed.then(() => {
-          this.countUse(keyId);
-        }),
-      );
-      return PENDING;
-    }
-    this.countUse(keyId);
-    return true;
+    this.sources.limits.consumeIssuer(issuerId);
+    if (keyId !== null) this.sources.keyUses.count(keyId);
   }
 
   /** Loads all pending facts; then decide again. @throws what a load throws: DatabaseUnavailableError (503) */
@@ -118,10 +109,6 @@ export class RequestFacts implements Facts {
     this.loads = [];
     this.usedRows.length = 0;
     await Promise.all(loads);
-  }
-
-  private countUse(keyId: string | null): void {
-    if (keyId !== null) this.sources.keyUses.count(keyId);
   }
 
   private use<T extends object>(cached: CachedRow<T>): T | null {

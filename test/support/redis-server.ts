@@ -6,6 +6,7 @@ import { Redis } from 'ioredis';
 import type { KeyPair } from './certificates.js';
 import { findFreePort } from './postgres-server.js';
 import { findBinary, stopProgram } from './programs.js';
+import { waitUntil } from './wait-until.js';
 
 /** The program on this machine; see `findBinary`. */
 export const findRedis = (): string | null => findBinary('redis-server', 'REQUIRE_REDIS');
@@ -14,6 +15,8 @@ export const findRedis = (): string | null => findBinary('redis-server', 'REQUIR
 export interface RedisServer {
   readonly url: string;
   readonly port: number;
+  /** Sends a command on a connection of its own. */
+  call(name: string, ...args: readonly string[]): Promise<unknown>;
   /** SIGSTOP: its connections stay open without responses; SIGCONT: it responds to all requests. */
   signal(signal: NodeJS.Signals): void;
   stop(): Promise<void>;
@@ -45,20 +48,48 @@ export async function startRedis(
     { stdio: 'ignore' },
   );
   const url = `${tls === undefined ? 'redis' : 'rediss'}://127.0.0.1:${on}`;
-  const client = new Redis(url, {
-    maxRetriesPerRequest: null,
-    retryStrategy: () => 50,
-    ...(tls === undefined ? {} : { tls: { rejectUnauthorized: false } }),
-  });
-  client.on('error', () => undefined);
-  await client.ping();
-  client.disconnect();
+  const call = async (name: string, ...args: readonly string[]): Promise<unknown> => {
+    const client = new Redis(url, {
+      maxRetriesPerRequest: null,
+      retryStrategy: () => 50,
+      ...(tls === undefined ? {} : { tls: { rejectUnauthorized: false } }),
+    });
+    client.on('error', () => undefined);
+    try {
+      return await client.call(name, ...args);
+    } finally {
+      client.disconnect();
+    }
+  };
+  await call('PING');
   return {
     url,
     port: on,
+    call,
     signal: (signal) => server.kill(signal),
     stop: () => stopProgram(server, folder),
   };
+}
+
+/** The key of a caller's backlog, such as `address:192.0.2.1`. */
+export function limitKey(caller: string): string {
+  return `{pixseal}:limit:${caller}`;
+}
+
+/**
+ * Waits until a process reports what it counts.
+ * @param caller One that nothing else counts.
+ * @param consume Counts a request of this caller.
+ */
+export async function waitUntilShared(
+  server: RedisServer,
+  caller: string,
+  consume: () => unknown,
+): Promise<void> {
+  await waitUntil('a count is reported to Redis', async () => {
+    await consume();
+    return (await server.call('EXISTS', limitKey(caller))) === 1;
+  });
 }
 
 function tlsArguments(port: number, { certificate, key }: KeyPair): readonly string[] {

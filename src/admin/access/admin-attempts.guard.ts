@@ -27,17 +27,17 @@ export class AdminAttemptsGuard implements CanActivate {
   }
 
   /** @throws TooManyRequestsError (429) */
-  async canActivate(context: ExecutionContext): Promise<boolean> {
+  canActivate(context: ExecutionContext): boolean {
     const http = context.switchToHttp();
     const address = addressKey(http.getRequest<FastifyRequest>().ip);
     // Clients without an address would be counted as one, and could lock each other out.
     if (!this.enabled || address === null) return true;
     const key = `admin:${address}`;
-    const { refused, backlog } = await this.storage.consume(key, FAILURES, 0);
+    const { refused, backlog } = this.storage.consume(key, FAILURES, 0);
     if (refused) throw new TooManyRequestsError('admin', retryDelay(backlog, FAILURES));
     const { raw } = http.getResponse<FastifyReply>();
     raw.once('finish', () => {
-      if (raw.statusCode === UNAUTHORIZED) void this.storage.consume(key, FAILURES);
+      if (raw.statusCode === UNAUTHORIZED) this.storage.consume(key, FAILURES);
     });
     return true;
   }

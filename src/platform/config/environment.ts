@@ -77,7 +77,7 @@ export interface Environment {
   readonly rateLimitAddress: number;
   /** Requests a minute with one issuer's tokens, or for its public images; 0 for no limit. */
   readonly rateLimitIssuer: number;
-  /** The Redis that counts rates for all replicas; null to count in this process. It may contain a password. */
+  /** The Redis through which replicas share their counts; null to count in this process only. It may contain a password. */
   readonly redisUrl: string | null;
   /** Milliseconds that a process serves after SIGTERM, while `/health/ready` responds with 503. */
   readonly drainTime: number;

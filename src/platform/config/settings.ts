@@ -274,7 +274,8 @@ Every item of \`/deliveries\` is one request.`,
     must: 'read redis://user:password@host:6379/0 or rediss://user:password@host:6379/0',
     example: 'redis://localhost:6379',
     unset: 'each process counts its own requests',
-    help: `The Redis primary that counts requests for all replicas.
+    help: `The Redis primary through which all replicas share their counts of requests; no request waits for it.
+With \`rediss://\`, \`NODE_EXTRA_CA_CERTS\` adds a private CA.
 With \`docker compose --profile redis\` it is \`redis://redis:6379\`.`,
   },
   DOCS: { ...PAGE, group: 'Pages', help: 'Whether the description of the API is served at `/docs`.' },

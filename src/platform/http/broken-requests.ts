@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { writeHeaders } from './header-list.js';
-import { afterCount } from '../rate-limit/after-count.js';
 import { problemBody } from '../../domain/problem-body.js';
 import { ProblemError } from '../../domain/problem.error.js';
 
@@ -72,8 +71,8 @@ export function sentStatus(response: ServerResponse): number {
   return refusals.get(response) ?? (isSent ? response.statusCode : CLIENT_CLOSED_REQUEST);
 }
 
-/** Counts a request whose head cannot be parsed. It throws a ProblemError, or rejects with it, to refuse the request. */
-export type CountUnread = (socket: Socket) => Promise<void> | undefined;
+/** Counts a request whose head cannot be parsed. It throws a ProblemError to refuse the request. */
+export type CountUnread = (socket: Socket) => void;
 
 /**
  * Handles bytes that Node cannot parse as a request, and a request that did not arrive in time (`clientError` of Node's
@@ -94,23 +93,16 @@ export function refuseBrokenRequest(
   // Node reports each further piece of bytes that it cannot parse.
   if (connection.settle !== null) return;
   const isUnread = connection.last?.complete !== false && error.code !== BEHIND_THE_LAST;
-  const closeWith = (problem: ProblemError): void => {
-    connection.settle = () => {
-      closeAfterResponses(socket, connection, isUnread, problem);
-    };
-    connection.settle();
+  let problem = PROBLEMS[error.code ?? ''] ?? MALFORMED;
+  try {
+    if (isUnread) countUnread(socket);
+  } catch (refusal) {
+    if (refusal instanceof ProblemError) problem = refusal;
+  }
+  connection.settle = () => {
+    closeAfterResponses(socket, connection, isUnread, problem);
   };
-  connection.settle = () => undefined;
-  const problem = PROBLEMS[error.code ?? ''] ?? MALFORMED;
-  afterCount(
-    () => (isUnread ? countUnread(socket) : undefined),
-    () => {
-      closeWith(problem);
-    },
-    (refusal) => {
-      closeWith(refusal instanceof ProblemError ? refusal : problem);
-    },
-  );
+  connection.settle();
 }
 
 /**

@@ -1,5 +1,4 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import { afterCount } from '../rate-limit/after-count.js';
 import type { AddressOf } from '../rate-limit/client-address.js';
 import { OverloadedError } from '../rate-limit/overloaded.error.js';
 import type { RateLimits } from '../rate-limit/rate-limits.js';
@@ -82,19 +81,15 @@ export class RequestLifecycle {
       this.refuse(exchange, new OverloadedError());
       return;
     }
-    if (!limits.countsAddresses || UNLIMITED.has(pathOf(request))) {
-      this.dispatch(exchange);
-      return;
-    }
-    afterCount(
-      () => limits.consumeAddress(addressOf(request)),
-      () => {
-        this.dispatch(exchange);
-      },
-      (error) => {
+    if (limits.countsAddresses && !UNLIMITED.has(pathOf(request))) {
+      try {
+        limits.consumeAddress(addressOf(request));
+      } catch (error) {
         this.refuse(exchange, error);
-      },
-    );
+        return;
+      }
+    }
+    this.dispatch(exchange);
   }
 
   private dispatch(exchange: Exchange): void {

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import {
+  backlogOf,
   type RateLimitResult,
   type Rate,
   RateLimitStorage,
@@ -12,7 +13,6 @@ const MAX_CALLERS = 50_000;
 
 /** Counts in this process only, by a monotonic clock. */
 export class MemoryRateLimitStorage extends RateLimitStorage {
-  override readonly isAsync = false;
   private readonly callers: LRUCache<string, { repaidAt: number }>;
 
   constructor(max = MAX_CALLERS) {
@@ -26,10 +26,18 @@ export class MemoryRateLimitStorage extends RateLimitStorage {
     const backlog = Math.max(0, (caller?.repaidAt ?? 0) - now);
     if (retryDelay(backlog, rate) > TOLERANCE) return { refused: true, backlog };
     if (cost === 0) return { refused: false, backlog };
-    const repaidAt = now + backlog + (cost * rate.ttl) / rate.limit;
+    const repaidAt = now + backlog + backlogOf(cost, rate);
     if (caller === undefined) this.callers.set(key, { repaidAt });
     else caller.repaidAt = repaidAt;
     return { refused: false, backlog: repaidAt - now };
+  }
+
+  /** Raises a caller's backlog to at least this many milliseconds; never lowers it. */
+  raise(key: string, backlog: number): void {
+    const repaidAt = performance.now() + backlog;
+    const caller = this.callers.get(key);
+    if (caller === undefined) this.callers.set(key, { repaidAt });
+    else if (caller.repaidAt < repaidAt) caller.repaidAt = repaidAt;
   }
 
   get size(): number {

@@ -22,15 +22,16 @@ export const TOLERANCE = 0.01;
  * again. Fixed windows would accept twice the limit around each border.
  */
 export abstract class RateLimitStorage {
-  /** Whether `consume` may return a promise. */
-  abstract readonly isAsync: boolean;
-
   /**
-   * Consumes a part of a caller's allowance.
+   * Consumes a part of a caller's allowance. It never waits: a redirect stays within one turn of the event loop.
    * @param cost May exceed the rest of the allowance; 0 only reads its state.
-   * @returns a promise only if it waits: a redirect otherwise stays within one turn of the event loop.
    */
-  abstract consume(key: string, rate: Rate, cost?: number): RateLimitResult | Promise<RateLimitResult>;
+  abstract consume(key: string, rate: Rate, cost?: number): RateLimitResult;
+}
+
+/** Milliseconds of backlog that a cost adds. */
+export function backlogOf(cost: number, { limit, ttl }: Rate): number {
+  return (cost * ttl) / limit;
 }
 
 /** Milliseconds until one more request fits into an allowance. */

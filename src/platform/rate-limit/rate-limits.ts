@@ -4,13 +4,11 @@ import type { Environment } from '../config/environment.js';
 import { addressKey } from './address-key.js';
 import { TooManyRequestsError } from './limits.errors.js';
 import type { LimitScope } from '../../domain/problem.error.js';
-import { type RateLimitResult, type Rate, RateLimitStorage, retryDelay } from './rate-limit.storage.js';
+import { type Rate, RateLimitStorage, retryDelay } from './rate-limit.storage.js';
 
 const MINUTE = 60_000;
 
-/**
- * The limits of `RATE_LIMIT_ADDRESS` and `RATE_LIMIT_ISSUER`. Its methods return a promise only if they wait for Redis.
- */
+/** The limits of `RATE_LIMIT_ADDRESS` and `RATE_LIMIT_ISSUER`. */
 @Injectable()
 export class RateLimits {
   private readonly logger = new Logger(RateLimits.name);
@@ -36,16 +34,16 @@ export class RateLimits {
    *   invent one.
    * @throws TooManyRequestsError (429)
    */
-  consumeAddress(address: string | undefined, cost = 1): Promise<void> | undefined {
-    if (this.perAddress === null || cost === 0) return undefined;
+  consumeAddress(address: string | undefined, cost = 1): void {
+    if (this.perAddress === null || cost === 0) return;
     const key = addressKey(address);
     if (key === null && address !== undefined) this.warnOfUnknown();
-    return this.consume('address', key ?? UNKNOWN, this.perAddress, cost);
+    this.consume('address', key ?? UNKNOWN, this.perAddress, cost);
   }
 
   /** @throws TooManyRequestsError (429) */
-  consumeIssuer(issuerId: string): Promise<void> | undefined {
-    return this.perIssuer === null ? undefined : this.consume('issuer', issuerId, this.perIssuer, 1);
+  consumeIssuer(issuerId: string): void {
+    if (this.perIssuer !== null) this.consume('issuer', issuerId, this.perIssuer, 1);
   }
 
   private warnOfUnknown(): void {
@@ -57,16 +55,10 @@ export class RateLimits {
     );
   }
 
-  private consume(scope: LimitScope, name: string, rate: Rate, cost: number): Promise<void> | undefined {
+  private consume(scope: LimitScope, name: string, rate: Rate, cost: number): void {
     // At most a whole allowance: otherwise a gallery of 500 would block its client for hours at a low rate.
-    const result = this.storage.consume(`${scope}:${name}`, rate, Math.min(cost, rate.limit));
-    if (result instanceof Promise) {
-      return result.then((allowance) => {
-        requireAllowance(scope, allowance, rate);
-      });
-    }
-    requireAllowance(scope, result, rate);
-    return undefined;
+    const { refused, backlog } = this.storage.consume(`${scope}:${name}`, rate, Math.min(cost, rate.limit));
+    if (refused) throw new TooManyRequestsError(scope, retryDelay(backlog, rate));
   }
 }
 
@@ -75,8 +67,4 @@ const UNKNOWN = 'unknown';
 
 function perMinute(limit: number): Rate | null {
   return limit === 0 ? null : { limit, ttl: MINUTE };
-}
-
-function requireAllowance(scope: LimitScope, { refused, backlog }: RateLimitResult, rate: Rate): void {
-  if (refused) throw new TooManyRequestsError(scope, retryDelay(backlog, rate));
 }
