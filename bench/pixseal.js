@@ -20,9 +20,13 @@ export const { issuerKeyAad } = /** @type {typeof import('../src/directory/issue
 /** What Node is given to start the built service, as `npm start` does. */
 export const MAIN = ['--max-semi-space-size=4', '--no-memory-reducer', 'dist/server/main.js'];
 
-/** Starts a Postgres for one measurement, with an empty database; it is gone with `stop`. @throws where there is none. */
-export function startOwnPostgres() {
-  return startPostgres({ bin: dirname(findPostgresProgram('postgres')) });
+/**
+ * Starts a Postgres for one measurement, with an empty database, which `stop` removes.
+ * @param {readonly string[]} [settings] Further arguments of the server.
+ * @throws if this machine has none.
+ */
+export function startOwnPostgres(settings) {
+  return startPostgres({ bin: dirname(findPostgresProgram('postgres')) }, undefined, settings);
 }
 
 /** Headless Chromium, as the tests have it. @returns {ReturnType<typeof import('../test/support/browser.js').launchBrowser>} */

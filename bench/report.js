@@ -1,8 +1,6 @@
-// Results as the tables of docs/performance.md.
+// Results as the tables of docs/performance.md and docs/scale.md.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { median } from './suite.js';
-
-const DOCUMENT = new URL('../docs/performance.md', import.meta.url);
 
 export function ratesTable(results) {
   const rows = results.map((result) => [
@@ -131,14 +129,15 @@ export function microTable(micro) {
   );
 }
 
-/** Replaces what stands between `<!-- name -->` and `<!-- /name -->`. */
-export function writeSection(name, text) {
-  const document = readFileSync(DOCUMENT, 'utf8');
+/** Replaces the text between `<!-- name -->` and `<!-- /name -->` in a document of docs/. */
+export function writeSection(name, text, file = 'performance.md') {
+  const path = new URL(`../docs/${file}`, import.meta.url);
+  const document = readFileSync(path, 'utf8');
   const [begin, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
   const [from, to] = [document.indexOf(begin), document.indexOf(end)];
-  if (from === -1 || to < from) throw new Error(`docs/performance.md has no section ${name}`);
+  if (from === -1 || to < from) throw new Error(`docs/${file} has no section ${name}`);
   const written = `${document.slice(0, from + begin.length)}\n\n${text}\n\n${document.slice(to)}`;
-  writeFileSync(DOCUMENT, written);
+  writeFileSync(path, written);
 }
 
 /** Median, and the least and the most; of the bare server to itself, 1. */

@@ -96,7 +96,8 @@ function family(pid) {
   return [pid, ...children.flatMap((child) => family(Number(child)))];
 }
 
-function processorTime(pid) {
+/** Seconds of processor time of a process so far, of all its threads. @param {number} pid */
+export function processorTime(pid) {
   // The command's name, in brackets, may hold spaces.
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
   return (Number(fields[11]) + Number(fields[12])) / TICKS;

@@ -30,11 +30,12 @@ export function migrate(url) {
 /**
  * Starts the built service on a database and waits until it is ready.
  * @param {string} url
+ * @param {Record<string, string>} [settings] Beside those that all replicas share.
  * @returns {Promise<Replica>}
  */
-export async function startReplica(url) {
+export async function startReplica(url, settings = {}) {
   const port = await findFreePort();
-  const env = { ...SHARED, DATABASE_URL: url, PORT: String(port) };
+  const env = { ...SHARED, ...settings, DATABASE_URL: url, PORT: String(port) };
   const child = spawn(process.execPath, MAIN, {
     env,
     stdio: ['ignore', 'ignore', 'inherit'],

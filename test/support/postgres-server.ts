@@ -65,8 +65,13 @@ export function findPostgresBinaries(): { readonly bin: string } | null {
 /**
  * Uses an available server, or starts one on a free port with a temporary folder.
  * @param tls The certificate that it shows. It lets clients without TLS into all databases but `secured`.
+ * @param settings Further arguments of a server that it starts, such as `-c` and a setting.
  */
-export async function startPostgres(found: FoundPostgres, tls?: KeyPair): Promise<PostgresServer> {
+export async function startPostgres(
+  found: FoundPostgres,
+  tls?: KeyPair,
+  settings: readonly string[] = [],
+): Promise<PostgresServer> {
   if ('url' in found) return { url: found.url, socketFolder: null, stop: () => Promise.resolve() };
   const folder = mkdtempSync(join(tmpdir(), 'pixseal-postgres-'));
   const data = join(folder, 'data');
@@ -90,6 +95,7 @@ export async function startPostgres(found: FoundPostgres, tls?: KeyPair): Promis
     join(found.bin, 'postgres'),
     ...['-D', data, '-p', String(port), '-k', folder, '-c', 'listen_addresses=127.0.0.1'],
     ...['-c', 'fsync=off', '-c', 'full_page_writes=off', '-c', 'max_connections=200'],
+    ...settings,
   ];
   const server = spawn(command, commandArguments, { stdio: 'ignore', cwd: folder });
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
