@@ -7,6 +7,8 @@ import { join } from 'node:path';
 export interface KeyPair {
   readonly certificate: string;
   readonly key: string;
+  /** Of the CA that signed it. */
+  readonly ca: string;
 }
 
 /** A CA that no machine trusts, and certificates that it signed. */
@@ -17,12 +19,15 @@ export interface PrivateCa {
   readonly local: KeyPair;
   /** For db.example only. */
   readonly other: KeyPair;
+  /** Of the user `certified`. */
+  readonly client: KeyPair;
   remove(): void;
 }
 
 /** Creates the files with openssl. */
 export function createPrivateCa(): PrivateCa {
   const folder = mkdtempSync(join(tmpdir(), 'pixseal-ca-'));
+  const ca = join(folder, 'ca.pem');
   const openssl = (...args: readonly string[]): void => {
     execFileSync('openssl', args, { cwd: folder, stdio: 'ignore' });
   };
@@ -33,12 +38,13 @@ export function createPrivateCa(): PrivateCa {
     openssl('req', ...key, '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', `/CN=${name}`);
     const request = ['-req', '-in', `${name}.csr`, '-out', `${name}.crt`, '-extfile', `${name}.ext`];
     openssl('x509', ...request, '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial');
-    return { certificate: join(folder, `${name}.crt`), key: join(folder, `${name}.key`) };
+    return { certificate: join(folder, `${name}.crt`), key: join(folder, `${name}.key`), ca };
   };
   return {
-    ca: join(folder, 'ca.pem'),
+    ca,
     local: sign('local', 'IP:127.0.0.1'),
     other: sign('other', 'DNS:db.example'),
+    client: sign('certified', 'DNS:certified'),
     remove: () => {
       rmSync(folder, { recursive: true, force: true });
     },

@@ -11,6 +11,13 @@ import { findBinary, stopProgram } from './programs.js';
 export const findPgbouncer = (): string | null =>
   findBinary('pgbouncer', 'REQUIRE_PGBOUNCER', 'tests behind PgBouncer');
 
+/** Whether a version tracks statements that its clients prepare by name. */
+export function tracksStatements(binary: string): boolean {
+  const [, major, minor] =
+    /PgBouncer (\d+)\.(\d+)/.exec(execFileSync(binary, ['--version']).toString()) ?? [];
+  return Number(major) > 1 || Number(minor) >= 21;
+}
+
 export type PoolMode = 'session' | 'transaction' | 'statement';
 
 /** A PgBouncer of a single test. */
@@ -20,6 +27,8 @@ export interface Pgbouncer {
   urlOf(databaseUrl: string): string;
   /** Changes the mode while clients are connected. */
   setMode(mode: PoolMode): Promise<void>;
+  /** Leads to another server from now on. @param databaseUrl Of any database there. */
+  moveTo(databaseUrl: string): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -33,11 +42,12 @@ export async function startPgbouncer(
   mode: PoolMode,
   settings: readonly string[] = [],
 ): Promise<Pgbouncer> {
-  const server = new URL(databaseUrl);
   const port = await findFreePort();
   const folder = mkdtempSync(join(tmpdir(), 'pixseal-pgbouncer-'));
   const configuration = join(folder, 'pgbouncer.ini');
-  const write = (poolMode: PoolMode): void => {
+  const state = { server: new URL(databaseUrl), poolMode: mode };
+  const write = (): void => {
+    const { server, poolMode } = state;
     writeFileSync(
       configuration,
       [
@@ -55,7 +65,7 @@ export async function startPgbouncer(
       ].join('\n'),
     );
   };
-  write(mode);
+  write();
   // PgBouncer refuses to run as root.
   const asUser = process.getuid?.() === 0 ? ['runuser', '-u', 'postgres', '--'] : [];
   if (asUser.length > 0) {
@@ -79,6 +89,10 @@ export async function startPgbouncer(
       await client.end().catch(() => undefined);
     }
   };
+  const reload = (): Promise<void> => {
+    write();
+    return query(`postgres://postgres@127.0.0.1:${port}/pgbouncer`, 'RELOAD');
+  };
   const stop = (): Promise<void> => stopProgram(pooler, folder, 'SIGTERM');
   const isOpen = (): Promise<boolean> =>
     query(urlOf(databaseUrl), 'SELECT 1').then(
@@ -92,9 +106,13 @@ export async function startPgbouncer(
   return {
     port,
     urlOf,
-    setMode: async (poolMode) => {
-      write(poolMode);
-      await query(`postgres://postgres@127.0.0.1:${port}/pgbouncer`, 'RELOAD');
+    setMode: (poolMode) => {
+      state.poolMode = poolMode;
+      return reload();
+    },
+    moveTo: (url) => {
+      state.server = new URL(url);
+      return reload();
     },
     stop,
   };

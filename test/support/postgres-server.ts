@@ -54,6 +54,12 @@ export interface PostgresServer {
   stop(): Promise<void>;
 }
 
+/** A standby that streams the changes of its primary. */
+export interface PostgresReplica extends PostgresServer {
+  /** Makes it a primary. @returns once it accepts writes. */
+  promote(): Promise<void>;
+}
+
 /** The folder of server binaries; null if this machine has none. */
 export function findPostgresBinaries(): { readonly bin: string } | null {
   const bin = foldersOfPrograms().find(
@@ -73,38 +79,71 @@ export async function startPostgres(
   settings: readonly string[] = [],
 ): Promise<PostgresServer> {
   if ('url' in found) return { url: found.url, socketFolder: null, stop: () => Promise.resolve() };
-  const folder = mkdtempSync(join(tmpdir(), 'pixseal-postgres-'));
-  const data = join(folder, 'data');
-  // Postgres refuses to run as root.
-  const asUser = process.getuid?.() === 0 ? ['runuser', '-u', 'postgres', '--'] : [];
-  if (asUser.length > 0) chownSync(folder, Number(execFileSync('id', ['-u', 'postgres']).toString()), 0);
-  const [initdb = '', ...initdbArguments] = [
-    ...asUser,
-    join(found.bin, 'initdb'),
-    ...['-D', data, '-U', 'postgres', '--auth=trust', '--encoding=UTF8', '--locale=C'],
-  ];
-  execFileSync(initdb, initdbArguments, { stdio: 'ignore', cwd: folder });
+  const run = runHere();
+  run('initdb', ['-D', run.data, '-U', 'postgres', '--auth=trust', '--encoding=UTF8', '--locale=C']);
   prependRules(
-    data,
+    run.data,
     PASSWORD_METHODS.map((method) => `host all asked-by-${method} all ${method}`),
   );
-  if (tls !== undefined) requireTls(data, tls);
+  if (tls !== undefined) requireTls(run.data, tls);
+  return serve(run, settings);
+}
+
+/** Starts a standby of a running server. */
+export async function startReplica(primary: PostgresServer): Promise<PostgresReplica> {
+  const run = runHere();
+  // `-R` configures the standby for this primary.
+  run('pg_basebackup', ['-D', run.data, '-R', '-d', primary.url, '--checkpoint=fast', '--no-sync']);
+  return {
+    ...(await serve(run)),
+    promote: () => {
+      run('pg_ctl', ['promote', '-D', run.data, '-w']);
+      return Promise.resolve();
+    },
+  };
+}
+
+/** Runs Postgres's programs in a temporary folder. */
+interface Runner {
+  (program: string, args: readonly string[]): void;
+  readonly folder: string;
+  /** The server's data. */
+  readonly data: string;
+  /** The command of a program, as a user that may run it: Postgres refuses to run as root. */
+  commandOf(program: string, args: readonly string[]): [command: string, args: string[]];
+}
+
+function runHere(): Runner {
+  const folder = mkdtempSync(join(tmpdir(), 'pixseal-postgres-'));
+  const asUser = process.getuid?.() === 0 ? ['runuser', '-u', 'postgres', '--'] : [];
+  if (asUser.length > 0) chownSync(folder, Number(execFileSync('id', ['-u', 'postgres']).toString()), 0);
+  const commandOf: Runner['commandOf'] = (program, args) => {
+    const [command = '', ...rest] = [...asUser, findPostgresProgram(program), ...args];
+    return [command, rest];
+  };
+  const run = (program: string, args: readonly string[]): void => {
+    execFileSync(...commandOf(program, args), { stdio: 'ignore', cwd: folder });
+  };
+  return Object.assign(run, { folder, data: join(folder, 'data'), commandOf });
+}
+
+/** Starts the server of a folder. */
+async function serve(run: Runner, settings: readonly string[] = []): Promise<PostgresServer> {
+  const { folder, data } = run;
   const port = await findFreePort();
-  const [command = '', ...commandArguments] = [
-    ...asUser,
-    join(found.bin, 'postgres'),
+  const [command, args] = run.commandOf('postgres', [
     ...['-D', data, '-p', String(port), '-k', folder, '-c', 'listen_addresses=127.0.0.1'],
     ...['-c', 'fsync=off', '-c', 'full_page_writes=off', '-c', 'max_connections=200'],
     ...settings,
-  ];
-  const server = spawn(command, commandArguments, { stdio: 'ignore', cwd: folder });
+  ]);
+  const server = spawn(command, args, { stdio: 'ignore', cwd: folder });
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
   await waitUntilReady(url);
   return {
     url,
     socketFolder: folder,
     stop: async () => {
-      spawnSync(...ofUser(asUser, join(found.bin, 'pg_ctl'), ['stop', '-D', data, '-m', 'immediate']));
+      spawnSync(...run.commandOf('pg_ctl', ['stop', '-D', data, '-m', 'immediate']));
       if (server.exitCode === null) await new Promise((resolve) => server.once('exit', resolve));
       rmSync(folder, { recursive: true, force: true });
     },
@@ -120,25 +159,28 @@ function prependRules(data: string, rules: readonly string[]): void {
   writeFileSync(path, [...rules, readFileSync(path, 'utf8')].join('\n'));
 }
 
-/** Configures a server's certificate, and refuses TCP connections without TLS to its database `secured`. */
-function requireTls(data: string, { certificate, key }: KeyPair): void {
+/**
+ * Configures a server's certificate, and refuses TCP connections without TLS to its database `secured`, and there those
+ * of the user `certified` without a certificate.
+ */
+function requireTls(data: string, { certificate, key, ca }: KeyPair): void {
   const { uid, gid } = statSync(data);
   for (const [name, from] of [
     ['server.crt', certificate],
     ['server.key', key],
+    ['ca.crt', ca],
   ] as const) {
     const path = join(data, name);
     copyFileSync(from, path);
     chmodSync(path, 0o600);
     chownSync(path, uid, gid);
   }
-  appendFileSync(join(data, 'postgresql.auto.conf'), 'ssl = on\n');
-  prependRules(data, ['hostssl secured all all trust', 'host secured all all reject']);
-}
-
-function ofUser(asUser: readonly string[], command: string, rest: readonly string[]): [string, string[]] {
-  const [first = '', ...others] = [...asUser, command, ...rest];
-  return [first, others];
+  appendFileSync(join(data, 'postgresql.auto.conf'), "ssl = on\nssl_ca_file = 'ca.crt'\n");
+  prependRules(data, [
+    'hostssl secured certified all cert',
+    'hostssl secured all all trust',
+    'host secured all all reject',
+  ]);
 }
 
 async function waitUntilReady(url: string): Promise<void> {

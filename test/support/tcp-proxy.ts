@@ -9,6 +9,11 @@ interface Link {
   lost: boolean;
 }
 
+function addressOf(databaseUrl: string): { readonly host: string; readonly port: number } {
+  const { hostname, port } = new URL(databaseUrl);
+  return { host: hostname, port: Number(port || 5432) };
+}
+
 /** A TCP proxy between a service and its Postgres, which a test makes slow, silent or unavailable. */
 export class TcpProxy {
   private readonly links = new Set<Link>();
@@ -16,20 +21,24 @@ export class TcpProxy {
   private delay = 0;
 
   private constructor(
-    private readonly target: { readonly host: string; readonly port: number },
+    private target: { readonly host: string; readonly port: number },
     private readonly listener: Server,
   ) {}
 
   /** Opens a proxy in front of the server of a database's URL. */
   static async before(databaseUrl: string): Promise<TcpProxy> {
-    const { hostname, port } = new URL(databaseUrl);
     const listener = createServer();
-    const proxy = new TcpProxy({ host: hostname, port: Number(port || 5432) }, listener);
+    const proxy = new TcpProxy(addressOf(databaseUrl), listener);
     listener.on('connection', (client) => {
       proxy.accept(client);
     });
     await listen(listener);
     return proxy;
+  }
+
+  /** Forwards new connections to the server of another URL; open ones stay. */
+  moveTo(databaseUrl: string): void {
+    this.target = addressOf(databaseUrl);
   }
 
   /** A database's URL through this proxy. */
