@@ -137,6 +137,10 @@ describe('the settings of the Kubernetes manifest', () => {
     ]);
     expect(migration.env).toStrictEqual([
       { name: 'DATABASE_URL', valueFrom: { secretKeyRef: { name: 'pixseal', key: 'DATABASE_URL' } } },
+      {
+        name: 'DATABASE_LISTEN_URL',
+        valueFrom: { secretKeyRef: { name: 'pixseal', key: 'DATABASE_LISTEN_URL', optional: true } },
+      },
     ]);
   });
 });

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { DataSource } from 'typeorm';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readDatabaseSettings } from '../../src/platform/config/environment.js';
 import { createDataSource } from '../../src/platform/database/data-source.js';
 import { migrateUnderLock } from '../../src/platform/database/migrate.js';
 import { createAdminKey } from '../support/admin-keys.js';
@@ -393,12 +394,7 @@ describe('the log', () => {
 describe('the migration', () => {
   it('can be reverted and applied again, with its triggers', async () => {
     const database = await createTestDatabase();
-    const { variables } = database;
-    const dataSource = await createDataSource(
-      inject('database').kind === 'embedded'
-        ? { kind: 'embedded', dataDir: variables['DATA_DIR'] ?? '' }
-        : { kind: 'postgres', url: variables['DATABASE_URL'] ?? '' },
-    );
+    const dataSource = await createDataSource(readDatabaseSettings(database.variables));
     await dataSource.initialize();
     try {
       const tables = async (): Promise<string[]> =>

@@ -2,7 +2,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { createPrivateCa, type PrivateCa } from '../support/certificates.js';
 import { request } from '../support/http.js';
-import { requestAdmin } from '../support/owned.js';
+import { ownClient, ownDatabase, requestAdmin } from '../support/owned.js';
 import {
   findPostgresBinaries,
   PASSWORD_METHODS,
@@ -62,6 +62,7 @@ describe.runIf(binaries !== null)('DATABASE_URL with real servers', () => {
       await client.connect();
       await client.query('CREATE DATABASE secured');
       await client.query('CREATE DATABASE "p/x"');
+      await client.query('CREATE ROLE certified LOGIN SUPERUSER');
       for (const method of PASSWORD_METHODS) {
         await client.query(`SET password_encryption = '${method === 'md5' ? 'md5' : 'scram-sha-256'}'`);
         await client.query(`CREATE ROLE "asked-by-${method}" LOGIN SUPERUSER PASSWORD 'p+w'`);
@@ -83,6 +84,22 @@ describe.runIf(binaries !== null)('DATABASE_URL with real servers', () => {
     ['the CA and sslmode=verify-ca', () => urlOf(secured, `?sslmode=verify-ca&sslrootcert=${ca.ca}`)],
     ['the CA and sslmode=verify-full', () => urlOf(secured, `?sslmode=verify-full&sslrootcert=${ca.ca}`)],
     ['the CA alone', () => urlOf(secured, `?sslrootcert=${ca.ca}`)],
+    [
+      'a certificate of the client',
+      () =>
+        urlOf(
+          secured,
+          `?sslmode=verify-full&sslrootcert=${ca.ca}&sslcert=${ca.client.certificate}&sslkey=${ca.client.key}`,
+        ).replace('postgres@', 'certified@'),
+    ],
+    [
+      'the second of two hosts, by verified TLS',
+      () =>
+        urlOf(secured, `?target_session_attrs=read-write&sslmode=verify-full&sslrootcert=${ca.ca}`).replace(
+          '@',
+          '@127.0.0.1:1,',
+        ),
+    ],
     ['sslmode=no-verify', () => urlOf(secured, '?sslmode=no-verify')],
     ['sslmode=disable where TLS is not required', () => urlOf(plain, '?sslmode=disable')],
     ...PASSWORD_METHODS.map(
@@ -122,7 +139,7 @@ describe.runIf(binaries !== null)('DATABASE_URL with real servers', () => {
   });
 
   const untrusted =
-    'DATABASE_URL leads to a server with a certificate that this machine does not trust (unable to verify the first certificate). ' +
+    'DATABASE_URL leads to a server with a certificate that this machine does not trust (self-signed certificate in certificate chain). ' +
     'Add sslrootcert=/path/ca.pem, the CA of the provider. ' +
     'sslmode=no-verify accepts any certificate, also that of an attacker on the network';
   it.each<readonly [name: string, url: () => string, reason: RegExp | string]>([
@@ -136,6 +153,20 @@ describe.runIf(binaries !== null)('DATABASE_URL with real servers', () => {
       'a certificate for another host',
       () => urlOf(misnamed, `?sslmode=require&sslrootcert=${ca.ca}`),
       /^DATABASE_URL leads to a server with a certificate for another host name \(.*127\.0\.0\.1.*\)\. Use a host name of the certificate$/,
+    ],
+    [
+      'a certificate for another host, as the second of two hosts',
+      () =>
+        urlOf(misnamed, `?target_session_attrs=read-write&sslmode=verify-full&sslrootcert=${ca.ca}`).replace(
+          '@',
+          '@127.0.0.1:1,',
+        ),
+      /^DATABASE_URL leads to a server with a certificate for another host name \(.*127\.0\.0\.1.*\)\. Use a host name of the certificate$/,
+    ],
+    [
+      'several hosts, of which any would be used',
+      () => urlOf(plain, '').replace('@', '@127.0.0.1:1,'),
+      'The environment cannot be used:\n  - DATABASE_URL names several hosts: add target_session_attrs=read-write, because the service writes',
     ],
     [
       'a server without TLS',
@@ -168,7 +199,7 @@ describe.runIf(binaries !== null)('DATABASE_URL with real servers', () => {
         [
           `no password, which the server requires by ${method}`,
           () => urlOf(plain, '').replace('postgres@', `asked-by-${method}@`),
-          'DATABASE_URL has no password, and the server asks for one',
+          'DATABASE_URL has no password, and the server requires one',
         ] as const,
     ),
     [
@@ -192,6 +223,37 @@ describe.runIf(binaries !== null)('DATABASE_URL with real servers', () => {
       if (typeof reason === 'string') expect(text).toBe(reason);
       else expect(text).toMatch(reason);
     }
+  });
+});
+
+describe.runIf(binaries !== null)('the pool', () => {
+  it('opens connections as they are needed, at most DATABASE_MAX_CONNECTIONS, and closes them again', async () => {
+    const database = await ownDatabase();
+    const service = await ownProcess({
+      ...TEST_VARIABLES,
+      ...database.variables,
+      DATABASE_MAX_CONNECTIONS: '3',
+    });
+    const [operator, blocker] = [await ownClient(database), await ownClient(database)];
+    const open = async (): Promise<number> => {
+      const { rowCount } = await operator.query(
+        `SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'pixseal'`,
+      );
+      return rowCount ?? 0;
+    };
+    expect(await open()).toBeLessThanOrEqual(1);
+    // Every list waits inside Postgres.
+    await blocker.query('BEGIN');
+    await blocker.query('LOCK TABLE images');
+    const lists = Array.from({ length: 10 }, () => requestAdmin(service, 'GET', '/images'));
+    await waitUntil('all are open', async () => (await open()) === 3);
+    await blocker.query('COMMIT');
+    const statuses = (await Promise.all(lists)).map(({ status }) => status);
+    expect(statuses.every((status) => status === 200 || status === 503)).toBe(true);
+    expect(await open()).toBe(3);
+    await waitUntil('unused ones are closed', async () => (await open()) === 0, 20_000);
+    expect((await requestAdmin(service, 'GET', '/images')).status).toBe(200);
+    expect(await open()).toBe(1);
   });
 });
 

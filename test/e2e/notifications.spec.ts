@@ -2,6 +2,7 @@ import { v2 as cloudinary } from 'cloudinary';
 import fc from 'fast-check';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { readDatabaseSettings } from '../../src/platform/config/environment.js';
 import { createDataSource } from '../../src/platform/database/data-source.js';
 import { migrateUnderLock } from '../../src/platform/database/migrate.js';
 import {
@@ -758,10 +759,7 @@ it('notifications are deleted after a day, unless a deleted row depends on them'
 
 it('the migration can be reverted and applied again', async () => {
   const database = await createTestDatabase();
-  const { DATABASE_URL: url, DATA_DIR: dataDir = '' } = database.variables;
-  const dataSource = await createDataSource(
-    url === undefined ? { kind: 'embedded', dataDir } : { kind: 'postgres', url },
-  );
+  const dataSource = await createDataSource(readDatabaseSettings(database.variables));
   try {
     await dataSource.initialize();
     const tables = (): Promise<unknown[]> =>

@@ -6,10 +6,15 @@ import { INVALIDATED_CLAIMS, INVALIDATIONS } from '../support/invalidations.js';
 import { FIGURE } from '../support/figures.reporter.js';
 import { readMetrics, sumOf } from '../support/metrics.js';
 import { ownClient, ownDatabase } from '../support/owned.js';
-import { findPgbouncer, startPgbouncer, type Pgbouncer, type PoolMode } from '../support/pgbouncer.js';
+import {
+  findPgbouncer,
+  startPgbouncer,
+  type Pgbouncer,
+  type PoolMode,
+} from '../support/pgbouncer.js';
 import { schemaOf } from '../support/schema.js';
 import { createTenant, type Tenant } from '../support/seed.js';
-import { ownProcess, spawnBuilt } from '../support/service-process.js';
+import { ownProcess, spawnBuilt, type ServiceProcess } from '../support/service-process.js';
 import { startService, TEST_VARIABLES, type Service } from '../support/service.js';
 import type { TestDatabase } from '../support/test-database.js';
 import { waitUntil } from '../support/wait-until.js';
@@ -20,11 +25,16 @@ const BOUND = 2_000 + 3_000;
 /** Connections of a pool. */
 const POOL_SIZE = 10;
 
+/** The variables of a service behind a pooler without prepared statements. */
+const UNPREPARED = { DATABASE_PREPARED_STATEMENTS: 'off' };
+
 interface Pooled {
   readonly database: TestDatabase;
   readonly pooler: Pgbouncer;
   /** The variable whose connection goes through the pooler. */
   readonly variables: { readonly DATABASE_URL: string };
+  /** The variable whose connection leads to Postgres itself. */
+  readonly direct: { readonly DATABASE_LISTEN_URL: string };
 }
 
 async function startPooled(
@@ -36,7 +46,12 @@ async function startPooled(
   const url = database.variables['DATABASE_URL'] ?? '';
   const pooler = await startPgbouncer(pgbouncer ?? '', url, mode, settings);
   onTestFinished(() => pooler.stop());
-  return { database, pooler, variables: { DATABASE_URL: pooler.urlOf(url) } };
+  return {
+    database,
+    pooler,
+    variables: { DATABASE_URL: pooler.urlOf(url) },
+    direct: { DATABASE_LISTEN_URL: url },
+  };
 }
 
 async function ownService(
@@ -46,6 +61,14 @@ async function ownService(
   const service = await startService(variables, database);
   onTestFinished(() => service.close());
   return service;
+}
+
+function warningsOf(service: ServiceProcess): readonly string[] {
+  return service
+    .output()
+    .stdout.split('\n')
+    .filter((line) => line !== '')
+    .map((line) => (JSON.parse(line) as { msg: string }).msg);
 }
 
 const feedOf = (service: Service): ChangeFeed => service.app.get(ChangeFeed);
@@ -138,6 +161,7 @@ describe.runIf(pgbouncer !== null)('behind PgBouncer in transaction mode', () =>
       ...TEST_VARIABLES,
       ...database.variables,
       ...variables,
+      ...UNPREPARED,
       LOG_LEVEL: 'warn',
     });
     const silence = async (): Promise<number> =>
@@ -149,16 +173,11 @@ describe.runIf(pgbouncer !== null)('behind PgBouncer in transaction mode', () =>
       async () => (await silence()) > 11,
       30_000,
     );
-    const warnings = service
-      .output()
-      .stdout.split('\n')
-      .filter((line) => line !== '')
-      .map((line) => (JSON.parse(line) as { msg: string }).msg);
-    expect(warnings).toStrictEqual([
+    expect(warningsOf(service)).toStrictEqual([
       `DATABASE_URL leads to a connection pooler at 127.0.0.1:${pooler.port} that does not deliver notifications, ` +
         'as PgBouncer in transaction mode: changes are not received, so cached rows live for 1 s, ' +
         'and the database gets more queries. ' +
-        'Use the session mode of the pooler, or connect to Postgres itself',
+        'Set DATABASE_LISTEN_URL to Postgres itself, or use the session mode of the pooler',
     ]);
   });
 
@@ -193,6 +212,93 @@ describe.runIf(pgbouncer !== null)('behind PgBouncer in transaction mode', () =>
   });
 });
 
+describe.runIf(pgbouncer !== null)('behind PgBouncer in transaction mode, with DATABASE_LISTEN_URL', () => {
+  it.for(INVALIDATIONS)(
+    'the feed is live, and all refuse %s within the bound',
+    async (invalidation, { annotate }) => {
+      const { database, variables, direct } = await startPooled('transaction', ['default_pool_size = 2']);
+      const settings = { ...variables, ...direct, ...UNPREPARED };
+      const services = [await ownService(database, settings), await ownService(database, settings)];
+      expect(services.map((service) => feedOf(service).isLive)).toStrictEqual([true, true]);
+      const took = await invalidateEverywhere(services, invalidation);
+      expect(services.map((service) => feedOf(service).isLive)).toStrictEqual([true, true]);
+      expect(took).toBeLessThan(BOUND);
+      await annotate(
+        `pooled with a direct listener, ${invalidation[0]}: all refuse after ${took.toFixed(0)} ms`,
+        FIGURE,
+      );
+    },
+  );
+
+  it('a change by any client is received, and nothing else uses the direct connection', async () => {
+    const { database, variables, direct } = await startPooled('transaction');
+    const service = await ownService(database, { ...variables, ...direct, ...UNPREPARED });
+    const tenant = await ownTenant(service);
+    for (let turn = 0; turn < 2; turn += 1) expect((await service.get(tenant.path())).status).toBe(302);
+    const operator = await ownClient(database);
+    await operator.query('UPDATE issuers SET disabled = true WHERE id = $1', [tenant.issuerId]);
+    await waitUntil('it is refused', async () => (await service.get(tenant.path())).status === 401);
+    expect(feedOf(service).isLive).toBe(true);
+    // PgBouncer connects without a name until a client has one.
+    const { rows } = await operator.query<{ last: string }>(
+      `SELECT left(query, 6) AS last FROM pg_stat_activity
+        WHERE application_name = 'pixseal change feed' AND datname = current_database() AND query LIKE 'LISTEN %'`,
+    );
+    expect(rows).toStrictEqual([{ last: 'LISTEN' }]);
+  });
+
+  it.for<[name: string, url: (pooled: Pooled, other: string) => string, warning: (port: number) => string]>([
+    [
+      'another database',
+      (_, other) => other,
+      () =>
+        'A notification that was sent over DATABASE_URL did not arrive over DATABASE_LISTEN_URL: ' +
+        'changes are not received, so cached rows live for 1 s, and the database gets more queries. ' +
+        'Both must lead to the same database of the same server',
+    ],
+    [
+      'the pooler too',
+      ({ variables }) => variables.DATABASE_URL,
+      (port) =>
+        `DATABASE_LISTEN_URL leads to a connection pooler at 127.0.0.1:${port} that does not deliver notifications, ` +
+        'as PgBouncer in transaction mode: changes are not received, so cached rows live for 1 s, ' +
+        'and the database gets more queries. It must lead to Postgres itself',
+    ],
+    [
+      'a server without TLS that it requires',
+      ({ direct }) => `${direct.DATABASE_LISTEN_URL}?sslmode=verify-full`,
+      () =>
+        'The change feed is lost; cached rows live for 1 s until it is live again: ' +
+        'DATABASE_LISTEN_URL requires TLS, which the server does not offer. ' +
+        'sslmode=disable connects without encryption: use it within a private network only',
+    ],
+  ])('the log names it if it leads to %s', async ([, urlOf, warning]) => {
+    const pooled = await startPooled('transaction');
+    const other = (await ownDatabase()).variables['DATABASE_URL'] ?? '';
+    const service = await ownProcess({
+      ...TEST_VARIABLES,
+      ...pooled.database.variables,
+      ...pooled.variables,
+      ...UNPREPARED,
+      DATABASE_LISTEN_URL: urlOf(pooled, other),
+      LOG_LEVEL: 'warn',
+    });
+    expect(sumOf(await readMetrics(service.port), 'pixseal_feed_live')).toBe(0);
+    expect(warningsOf(service)).toStrictEqual([warning(pooled.pooler.port)]);
+  });
+
+  it('migrations use it: they need no pooler', async () => {
+    const { database, pooler, variables, direct } = await startPooled('transaction', [], { empty: true });
+    await pooler.stop();
+    const migrator = spawnBuilt('src/platform/database/migration-run.js', {
+      ...database.variables,
+      ...variables,
+      ...direct,
+    });
+    expect(await migrator.exited).toMatchObject({ code: 0, stderr: '' });
+  });
+});
+
 describe.runIf(pgbouncer !== null)('behind PgBouncer in statement mode', () => {
   it('the service does not start, and reports why', async () => {
     const { database, variables } = await startPooled('statement');
@@ -201,7 +307,7 @@ describe.runIf(pgbouncer !== null)('behind PgBouncer in statement mode', () => {
       code: 1,
       stderr:
         'Pixseal did not start. DATABASE_URL leads to a connection pooler in statement mode, which refuses transactions. ' +
-        'Use its session mode, or connect to Postgres itself\n',
+        'Use its transaction mode and set DATABASE_LISTEN_URL, use its session mode, or connect to Postgres itself\n',
     });
   });
 });

@@ -1,5 +1,6 @@
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
+import { readDatabaseSettings } from '../../src/platform/config/environment.js';
 import { createDataSource } from '../../src/platform/database/data-source.js';
 import { migrateUnderLock } from '../../src/platform/database/migrate.js';
 import { findPostgres, startPostgres } from './postgres-server.js';
@@ -13,7 +14,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const client = new pg.Client({ connectionString: server.url });
   await client.connect();
   await client.query(`CREATE DATABASE ${template}`);
-  const dataSource = await createDataSource({ kind: 'postgres', url: databaseUrl(server.url, template) });
+  const dataSource = await createDataSource(
+    readDatabaseSettings({ DATABASE_URL: databaseUrl(server.url, template) }),
+  );
   await dataSource.initialize();
   await migrateUnderLock(dataSource);
   await dataSource.destroy();

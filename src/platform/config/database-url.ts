@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { ConnectionUrl } from './url-credentials.js';
+import type { UrlProblem } from './url-credentials.js';
 
 /** Scheme and authority of a connection URL; the group is the host with its port, or several. */
 const AUTHORITY = /^postgres(?:ql)?:\/\/(?:[^/?#]*@)?([^/?#@]*)/i;
@@ -38,6 +38,7 @@ const SUPPORTED = [
     'options',
     'application_name',
     'fallback_application_name',
+    'target_session_attrs',
   ],
   ...TLS_PARAMETERS,
 ];
@@ -50,13 +51,11 @@ const FIXED: ReadonlyMap<string, string> = new Map([
   ['load_balance_hosts', 'disable'],
   ['sslcompression', '0'],
   ['sslsni', '1'],
-  ['target_session_attrs', 'any'],
 ]);
 /** Corrections for parameters that are not supported. */
 const INSTEAD: ReadonlyMap<string, string> = new Map([
   ['channel_binding', 'remove it: sslmode=verify-full verifies the server'],
   ['connect_timeout', 'remove it: a connection times out after 0.9 s'],
-  ['target_session_attrs', 'remove it, and use the address of the primary'],
   ...['statement_timeout', 'query_timeout'].map(
     (name) => [name, 'remove it: a query times out after 5 s'] as const,
   ),
@@ -86,31 +85,61 @@ const OF_OTHER_CLIENTS: ReadonlyMap<string, string> = new Map([
   ['supa', 'Supabase'],
 ]);
 
+/** The servers of a connection URL. */
+export interface ServerUrls {
+  /** One for each host, in the form of `pg`; never empty. */
+  readonly urls: readonly string[];
+  /** Whether only a server that accepts writes is used. */
+  readonly readWrite: boolean;
+}
+
 /**
  * Reads a connection URL of Postgres like libpq (https://www.postgresql.org/docs/current/libpq-connect.html): the host
- * may be a parameter, and a socket's folder.
- * @returns the URL in a form that `pg` reads like libpq, and without a warning.
+ * may be a parameter, a socket's folder, and a list.
+ * @returns URLs that `pg` reads like libpq, and without a warning.
  */
-export function readDatabaseUrl(text: string): ConnectionUrl {
+export function readDatabaseUrl(text: string): ServerUrls | UrlProblem {
   const [authority = '', host] = AUTHORITY.exec(text) ?? [];
   if (host === undefined) return { problem: 'must be a URL that starts with postgres:// or postgresql://' };
-  if (host.includes(',')) return SEVERAL_HOSTS;
+  const before = authority.slice(0, authority.length - host.length);
+  const rest = literalPluses(text.slice(authority.length));
+  const parameters = new URLSearchParams(rest.split('?')[1]);
+  const lists = [host, parameters.get('host'), parameters.get('port')].map((list) => (list ?? '').split(','));
+  const count = Math.max(...lists.map((list) => list.length));
+  // As in libpq, one port is that of all hosts.
+  if (lists.some((list) => list.length > 1 && (list.length < count || list.includes(''))))
+    return { problem: HOSTS };
+  const target = parameters.get('target_session_attrs') ?? '';
+  if (!['', 'any', 'read-write'].includes(target)) return { problem: TARGET };
+  const readWrite = target === 'read-write';
+  if (count > 1 && !readWrite) return { problem: SEVERAL_HOSTS };
+  const urls: string[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const [hosts = []] = lists;
+    const read = readHost(before, hosts[index] ?? hosts[0] ?? '', rest, index);
+    if ('problem' in read) return read;
+    urls.push(read.url);
+  }
+  return { urls, readWrite };
+}
+
+/** @param index Its place in the lists of the parameters `host` and `port`. */
+function readHost(before: string, host: string, rest: string, index: number): { url: string } | UrlProblem {
   const hasHost = host !== '' && !host.startsWith(':');
-  const start = authority.length - host.length;
-  const parsed = `${text.slice(0, start)}${hasHost ? '' : 'host'}${literalPluses(text.slice(start))}`;
+  const parsed = `${before}${hasHost ? '' : 'host'}${host}${rest}`;
   if (!URL.canParse(parsed)) return { problem: FORM };
   const url = new URL(parsed);
-  const problem = readParameters(url) ?? readName(url);
+  const problem = readParameters(url, index) ?? readName(url);
   if (problem !== null) return { problem };
   // A parameter `host` overrides the URL's host.
   return { url: hasHost && !url.searchParams.has('host') ? url.href : withoutHost(url) };
 }
 
 const FORM = 'must read postgres://user:password@host:5432/name, with a port from 1 to 65535';
-const SEVERAL_HOSTS = {
-  problem:
-    'names several hosts, and one is supported: use the address of the primary, or of a proxy in front of the servers',
-};
+const HOSTS = 'has lists of hosts and ports that differ in length, or with an empty entry';
+const SEVERAL_HOSTS = 'names several hosts: add target_session_attrs=read-write, because the service writes';
+const TARGET =
+  'has a target_session_attrs that is not supported: use read-write, because the service writes, or any';
 
 /** In libpq's query, `+` is a plus sign; URLSearchParams reads a space. */
 function literalPluses(text: string): string {
@@ -127,11 +156,16 @@ function withoutHost(url: URL): string {
 }
 
 /** Converts the parameters of a URL to the form of `pg`. @returns the fault, or null. */
-function readParameters(url: URL): string | null {
+function readParameters(url: URL, index: number): string | null {
   const { searchParams: parameters } = url;
   if (url.hash !== '') return 'has a `#`, which must be percent-encoded as `%23`';
   const problem = findNameFault(url);
   if (problem !== null) return problem;
+  parameters.delete('target_session_attrs');
+  for (const name of ['host', 'port']) {
+    const list = parameters.get(name)?.split(',') ?? [];
+    if (list.length > 1) parameters.set(name, list[index] ?? '');
+  }
   for (const name of [...parameters.keys()]) if (parameters.get(name) === '') parameters.delete(name);
   for (const [name, value] of FIXED) {
     const set = parameters.get(name);
@@ -139,7 +173,6 @@ function readParameters(url: URL): string | null {
     parameters.delete(name);
   }
   const [host = '', port = url.port] = ['host', 'port'].map((each) => parameters.get(each) ?? undefined);
-  if (host.includes(',') || port.includes(',')) return SEVERAL_HOSTS.problem;
   if (port !== '' && !(/^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535)) return FORM;
   if (host.startsWith('/') || (host === '' && /^%2f/i.test(url.hostname))) {
     // As in libpq, there is no TLS over a socket.

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import type { DeliveryMode } from '../../domain/delivery-mode.js';
 import { readRegistrationRule, type RegistrationRule } from '../../domain/registration-rule.js';
 import type { UrlSignature } from '../../domain/url-signature.js';
-import { readDatabaseUrl } from './database-url.js';
+import { readDatabaseUrl, type ServerUrls } from './database-url.js';
 import { readRedisUrl } from './redis-url.js';
 import {
   type ChoiceOf,
@@ -16,14 +16,29 @@ import {
   type SettingName,
   SETTINGS,
 } from './settings.js';
-import { type ConnectionUrl, findUnencodedCredentials } from './url-credentials.js';
+import { findUnencodedCredentials, type UrlProblem } from './url-credentials.js';
 
 export type LogLevel = ChoiceOf<'LOG_LEVEL'>;
+
+/** A Postgres server, or several of which one is the primary. */
+export interface ServerSettings extends ServerUrls {
+  /** The variable that names it. */
+  readonly variable: 'DATABASE_URL' | 'DATABASE_LISTEN_URL';
+}
 
 /** The database: in this process under a folder, or on a Postgres server. */
 export type DatabaseSettings =
   | { readonly kind: 'embedded'; readonly dataDir: string }
-  | { readonly kind: 'postgres'; readonly url: string };
+  | {
+      readonly kind: 'postgres';
+      readonly server: ServerSettings;
+      /** Postgres itself, for what needs a session of its own; null if `server` is used. */
+      readonly sessionServer: ServerSettings | null;
+      /** Connections of the pool. */
+      readonly maxConnections: number;
+      /** Whether statements may be prepared by name. */
+      readonly preparedStatements: boolean;
+    };
 
 /** The Cloudinary account. */
 export interface CloudinarySettings {
@@ -184,14 +199,16 @@ class Reader {
     return undefined;
   }
 
-  /** @param parse Converts the URL to the form of its client. */
-  connectionUrl(name: NameOf<'connection_url'>, parse: (text: string) => ConnectionUrl): string | undefined {
+  /** @param parse Converts the URL to the form of its client. @returns null if it is not set or is refused. */
+  connectionUrl<T extends object>(
+    name: NameOf<'connection_url'>,
+    parse: (text: string) => T | UrlProblem,
+  ): T | null {
     const value = this.text(name);
-    if (value === undefined) return undefined;
+    if (value === undefined) return null;
     const unencoded = findUnencodedCredentials(value);
     const found = unencoded === null ? parse(value) : { problem: `has ${unencoded}` };
-    if ('url' in found) return found.url;
-    return this.refuse<string | undefined>(`${name} ${found.problem}`, undefined);
+    return 'problem' in found ? this.refuse(`${name} ${found.problem}`, null) : found;
   }
 
   /** Refuses a setting that is required and not set. */
@@ -248,7 +265,7 @@ export function readEnvironment(
     trustProxy: readTrustProxy(read),
     rateLimitAddress: read.number('RATE_LIMIT_ADDRESS'),
     rateLimitIssuer: read.number('RATE_LIMIT_ISSUER'),
-    redisUrl: read.connectionUrl('REDIS_URL', readRedisUrl) ?? null,
+    redisUrl: read.connectionUrl('REDIS_URL', readRedisUrl)?.url ?? null,
     drainTime: 1_000 * read.number('DRAIN_SECONDS'),
     maxStale: 1_000 * read.number('MAX_STALE'),
     logLevel: read.choice('LOG_LEVEL'),
@@ -315,9 +332,26 @@ export function processVariables(): Variables {
 }
 
 function readDatabase(read: Reader): DatabaseSettings {
-  const url = read.connectionUrl('DATABASE_URL', readDatabaseUrl);
-  if (read.text('DATABASE_URL') !== undefined) return { kind: 'postgres', url: url ?? '' };
-  return { kind: 'embedded', dataDir: readDataDir(read) };
+  const server = readServer(read, 'DATABASE_URL');
+  const sessionServer = readServer(read, 'DATABASE_LISTEN_URL');
+  const maxConnections = read.number('DATABASE_MAX_CONNECTIONS');
+  const preparedStatements = read.isOn('DATABASE_PREPARED_STATEMENTS');
+  if (read.text('DATABASE_URL') === undefined) {
+    if (sessionServer !== null) read.refuse('DATABASE_LISTEN_URL requires DATABASE_URL', null);
+    return { kind: 'embedded', dataDir: readDataDir(read) };
+  }
+  return {
+    kind: 'postgres',
+    server: server ?? { variable: 'DATABASE_URL', urls: [], readWrite: false },
+    sessionServer,
+    maxConnections,
+    preparedStatements,
+  };
+}
+
+function readServer(read: Reader, variable: ServerSettings['variable']): ServerSettings | null {
+  const found = read.connectionUrl(variable, readDatabaseUrl);
+  return found === null ? null : { variable, ...found };
 }
 
 function readDataDir(read: Reader): string {

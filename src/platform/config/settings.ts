@@ -130,7 +130,36 @@ Addresses in \`X-Forwarded-For\` may have ports.`,
     example: 'postgres://pixseal:PASSWORD@localhost:5432/pixseal',
     unset: 'the service runs in embedded mode, with a Postgres of its own in `DATA_DIR`',
     help: `The Postgres server.
-Parameters of libpq select TLS and sockets, such as \`?sslmode=verify-full&sslrootcert=/path/ca.pem\` for a private CA.`,
+Parameters of libpq select TLS and sockets, such as \`?sslmode=verify-full&sslrootcert=/path/ca.pem\` for a private CA.
+Several hosts are the servers of a failover, such as \`postgres://user:password@a:5432,b:5432/name?target_session_attrs=read-write\`; see [operations](operations.md#failover).`,
+  },
+  DATABASE_LISTEN_URL: {
+    group: 'Storage',
+    kind: 'connection_url',
+    secret: true,
+    must: 'read postgres://user:password@host:5432/name',
+    example: 'postgres://pixseal:PASSWORD@localhost:5432/pixseal',
+    unset: 'all connections use `DATABASE_URL`',
+    help: `The same database at Postgres itself, if \`DATABASE_URL\` leads to a pooler in transaction mode.
+Each process keeps one connection to it, which receives changes; migrations use it too.
+See [poolers](operations.md#poolers).`,
+  },
+  DATABASE_MAX_CONNECTIONS: {
+    group: 'Storage',
+    kind: 'integer',
+    min: 1,
+    max: 1_000,
+    default: 10,
+    help: `Connections that a process opens to \`DATABASE_URL\` at most, besides the one that receives changes.
+They are opened when they are needed, and closed after 10 seconds without use.`,
+  },
+  DATABASE_PREPARED_STATEMENTS: {
+    group: 'Storage',
+    kind: 'switch',
+    allowed: ['on', 'off'],
+    default: 'on',
+    help: `Whether the statements of redirects are prepared by name, so that Postgres parses them once for each connection.
+Set \`off\` behind a pooler in transaction mode that does not track prepared statements, such as PgBouncer before 1.21 or with \`max_prepared_statements=0\`.`,
   },
   DATA_DIR: {
     group: 'Storage',

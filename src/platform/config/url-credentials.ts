@@ -1,5 +1,10 @@
-/** A URL in the form of its client, or its fault, which completes "NAME …". */
-export type ConnectionUrl = { readonly url: string } | { readonly problem: string };
+/** The fault of a URL; completes "NAME …". */
+export interface UrlProblem {
+  readonly problem: string;
+}
+
+/** A URL in the form of its client, or its fault. */
+export type ConnectionUrl = { readonly url: string } | UrlProblem;
 
 /** Completes "NAME has …". The value is not shown: it contains a password. */
 const UNENCODED =

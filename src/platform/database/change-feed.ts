@@ -5,13 +5,15 @@ import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import { ENVIRONMENT } from '../config/config.module.js';
 import type { Environment } from '../config/environment.js';
 import { Observations } from '../observability/observations.js';
-import { CHANGES_CHANNEL, FeedConnection, PoolerError } from './feed-connection.js';
+import { ConnectionSettingError } from './connection-setting.error.js';
+import { DatabaseServers, findSessionServers } from './database-servers.js';
+import { CHANGES_CHANNEL, FeedConnection, type FeedServers, UndeliveredError } from './feed-connection.js';
 
 /** Milliseconds from one heartbeat to the next. A silent connection is noticed within that and the heartbeat's timeout. */
 const HEARTBEAT = 400;
 const RECONNECT_DELAY = 500;
-/** Milliseconds until a pooler without notifications is tried again: it takes an operator to change it. */
-const POOLER_DELAY = 5_000;
+/** Milliseconds until it is tried again if notifications do not arrive: it takes an operator to change that. */
+const UNDELIVERED_DELAY = 5_000;
 
 /** A row that any client inserted, updated or deleted. */
 export interface RowChange {
@@ -49,6 +51,8 @@ export class ChangeFeed implements OnModuleInit {
     private readonly dataSource: DataSource,
     private readonly observations: Observations,
     @Inject(ENVIRONMENT) private readonly environment: Environment,
+    /** Those of DATABASE_URL; null for the embedded database. */
+    @Inject(DatabaseServers) private readonly servers: DatabaseServers | null,
   ) {}
 
   /** Whether changes are delivered now. */
@@ -69,9 +73,10 @@ export class ChangeFeed implements OnModuleInit {
   }
 
   async onModuleInit(): Promise<void> {
-    const { database } = this.environment;
-    if (database.kind === 'embedded') await this.listenInProcess();
-    else await this.listenOnServer(database.url);
+    const send = this.servers;
+    const listen = findSessionServers(this.environment.database, send);
+    if (send === null || listen === null) await this.listenInProcess();
+    else await this.listenOnServer({ send, listen });
   }
 
   async close(): Promise<void> {
@@ -94,7 +99,7 @@ export class ChangeFeed implements OnModuleInit {
     this.tellLive(true);
   }
 
-  private async listenOnServer(url: string): Promise<void> {
+  private async listenOnServer(servers: FeedServers): Promise<void> {
     let lost = false;
     const disconnect = (error: unknown): void => {
       if (lost) return;
@@ -104,12 +109,14 @@ export class ChangeFeed implements OnModuleInit {
       this.connection = null;
       void connection?.end();
       this.warn(error);
-      this.later(error instanceof PoolerError ? POOLER_DELAY : RECONNECT_DELAY, () =>
-        this.listenOnServer(url),
+      this.later(error instanceof UndeliveredError ? UNDELIVERED_DELAY : RECONNECT_DELAY, () =>
+        this.listenOnServer(servers),
       );
     };
     try {
-      const connection = await FeedConnection.open(url, this.receive, disconnect);
+      const connection = await servers.listen.tryEach(() =>
+        FeedConnection.open(servers, this.receive, disconnect),
+      );
       if (this.closed || connection.isEnded) {
         void connection.end();
         return;
@@ -139,10 +146,11 @@ export class ChangeFeed implements OnModuleInit {
   }
 
   private warn(error: unknown): void {
+    const reason = error instanceof ConnectionSettingError ? `: ${error.message}` : '';
     const warning =
-      error instanceof PoolerError
+      error instanceof UndeliveredError
         ? error.message
-        : 'The change feed is lost; cached rows live for 1 s until it is live again';
+        : `The change feed is lost; cached rows live for 1 s until it is live again${reason}`;
     if (this.closed || this.warnings.has(warning)) return;
     this.warnings.add(warning);
     this.logger.warn(warning);

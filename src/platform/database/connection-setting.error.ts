@@ -1,8 +1,17 @@
-/** The database cannot be opened because DATABASE_URL is wrong. */
+/** The setting of a connection, and whether a password was set for it. */
+interface ConnectionSetting {
+  readonly variable: string;
+  readonly hasPassword: boolean;
+}
+
+/** The database cannot be opened because the URL of a connection is wrong. */
 export class ConnectionSettingError extends Error {
-  /** @param problem What is wrong and what to do, as the rest of a sentence about DATABASE_URL. */
-  constructor(problem: string) {
-    super(`DATABASE_URL ${problem}`);
+  /**
+   * @param variable The setting of the URL.
+   * @param problem What is wrong and what to do, as the rest of a sentence about the setting.
+   */
+  constructor(variable: string, problem: string) {
+    super(`${variable} ${problem}`);
     this.name = 'ConnectionSettingError';
   }
 }
@@ -19,32 +28,30 @@ const NO_PASSWORD = /client password must be a|empty password returned by client
 /** `invalid_password` (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
 const INVALID_PASSWORD = '28P01';
 
-/** Whether an error is about TLS or a certificate: the server of before may be behind it again. */
+/** Whether an error is about TLS or a certificate: the previous server may be reachable again. */
 export function isTlsError(error: Error): boolean {
   return TLS_CODE.test(codeOf(error)) || error.message.startsWith(NO_TLS_OFFERED);
 }
 
-/**
- * @param hasPassword Whether a password was set for the connection.
- * @returns null for an error that another setting would not change.
- */
+/** @returns null for an error that another setting would not change. */
 export function findConnectionSettingError(
   error: unknown,
-  hasPassword: boolean,
+  { variable, hasPassword }: ConnectionSetting,
 ): ConnectionSettingError | null {
+  if (error instanceof ConnectionSettingError) return error;
   const problem = error instanceof Error ? findProblem(error, hasPassword) : null;
-  return problem === null ? null : new ConnectionSettingError(problem);
+  return problem === null ? null : new ConnectionSettingError(variable, problem);
 }
 
 function findProblem(error: Error, hasPassword: boolean): string | null {
   const { message } = error;
   const code = codeOf(error);
   if (NO_PASSWORD.test(message) || (code === INVALID_PASSWORD && !hasPassword))
-    return 'has no password, and the server asks for one';
+    return 'has no password, and the server requires one';
   if (/statement pooling/i.test(message)) {
     return (
       'leads to a connection pooler in statement mode, which refuses transactions. ' +
-      'Use its session mode, or connect to Postgres itself'
+      'Use its transaction mode and set DATABASE_LISTEN_URL, use its session mode, or connect to Postgres itself'
     );
   }
   if (/unsupported startup parameter/i.test(message))

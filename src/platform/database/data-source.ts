@@ -1,4 +1,4 @@
-import pg from 'pg';
+import type pg from 'pg';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import type { DatabaseSettings } from '../config/environment.js';
 import { AdminKeyEntity } from './entities/admin-key.entity.js';
@@ -12,7 +12,8 @@ import { OverlayEntity } from './entities/overlay.entity.js';
 import { RetainedPublicIdEntity } from './entities/retained-public-id.entity.js';
 import { RevocationEntity } from './entities/revocation.entity.js';
 import { ActorSubscriber } from '../actor/actor.subscriber.js';
-import { findConnectionSettingError } from './connection-setting.error.js';
+import { DatabaseClient } from './database-client.js';
+import { DatabaseServers, findServers } from './database-servers.js';
 import type { EmbeddedPostgres } from './embedded-postgres.js';
 import { CreateTables1764000000000 } from './migrations/1764000000000-create-tables.js';
 import { CreateOriginals1766000000000 } from './migrations/1766000000000-create-originals.js';
@@ -28,7 +29,8 @@ import { RetainPublicIds1773000000000 } from './migrations/1773000000000-retain-
 /** Milliseconds to wait for a connection, and for a response, before a request gets 503. */
 const CONNECT_TIMEOUT = 900;
 const QUERY_TIMEOUT = 5_000;
-const POOL_SIZE = 10;
+/** Milliseconds after which the pool closes a connection that it does not use. */
+const IDLE_TIMEOUT = 10_000;
 
 const SCHEMA = {
   type: 'postgres',
@@ -69,28 +71,35 @@ const SCHEMA = {
  * Creates the data source of the settings, not yet initialized: the same driver, entities and migrations for a server
  * and for the embedded database.
  * @param queryTimeout Milliseconds; 0 for none: migrations wait for each other and for large tables.
+ * @param servers Those to connect to, by default of DATABASE_URL.
  * @throws FolderLockedError when another process uses the data folder.
  */
 export async function createDataSource(
   settings: DatabaseSettings,
   queryTimeout = QUERY_TIMEOUT,
+  servers?: DatabaseServers | null,
 ): Promise<DataSource> {
   if (settings.kind === 'embedded') {
     const { openEmbeddedPostgres } = await import('./embedded-postgres.js');
     return new EmbeddedDataSource(await openEmbeddedPostgres(settings.dataDir));
   }
+  const pooled = servers ?? new DatabaseServers(settings.server);
   return new DataSource({
     ...SCHEMA,
     connectTimeoutMS: CONNECT_TIMEOUT,
     applicationName: 'pixseal',
-    poolSize: POOL_SIZE,
+    poolSize: settings.maxConnections,
     extra: {
-      // Not TypeORM's `url`: its parser supports fewer forms than that of `pg`.
-      connectionString: settings.url,
-      onConnect: (client: pg.Client) => limitStatements(client, queryTimeout),
+      // A burst's connections are closed again: an idle process keeps none.
+      idleTimeoutMillis: IDLE_TIMEOUT,
       query_timeout: queryTimeout,
       keepAlive: true,
-      Client: SafeClient,
+      // Not TypeORM's `url`: its parser supports fewer forms than that of `pg`, and a connection's server may change.
+      Client: class extends DatabaseClient {
+        constructor(config: pg.ClientConfig) {
+          super(pooled, config, queryTimeout);
+        }
+      },
     },
   });
 }
@@ -98,59 +107,26 @@ export async function createDataSource(
 /**
  * Opens the data source of the settings, for a process that starts.
  * @param queryTimeout As of `createDataSource`.
- * @throws ConnectionSettingError where DATABASE_URL is at fault; FolderLockedError.
+ * @param servers As of `createDataSource`.
+ * @throws ConnectionSettingError where the setting of the connection is at fault; FolderLockedError.
  */
-export async function openDataSource(settings: DatabaseSettings, queryTimeout?: number): Promise<DataSource> {
-  const dataSource = await createDataSource(settings, queryTimeout);
+export async function openDataSource(
+  settings: DatabaseSettings,
+  queryTimeout?: number,
+  servers = findServers(settings),
+): Promise<DataSource> {
+  const dataSource = await createDataSource(settings, queryTimeout, servers);
+  if (servers === null) return dataSource.initialize();
   try {
-    await dataSource.initialize();
-    // A pooler in statement mode refuses transactions only.
-    if (settings.kind === 'postgres') await dataSource.transaction(() => Promise.resolve());
+    await servers.tryEach(async () => {
+      if (!dataSource.isInitialized) await dataSource.initialize();
+      // A pooler in statement mode refuses transactions only.
+      await dataSource.transaction(() => Promise.resolve());
+    });
     return dataSource;
   } catch (error) {
     if (dataSource.isInitialized) await dataSource.destroy();
-    throw findConnectionSettingError(error, hasPassword(settings)) ?? error;
-  }
-}
-
-/** Whether `pg` finds a password in the URL or in its own environment variables. */
-function hasPassword(settings: DatabaseSettings): boolean {
-  if (settings.kind === 'embedded') return false;
-  return Boolean(new pg.Client({ connectionString: settings.url }).password);
-}
-
-/**
- * Sets the server's timeout of statements for a session. By `SET`: PgBouncer and other poolers refuse a connection whose
- * startup packet has a parameter that they do not track, or drop the parameter where they are configured to ignore it.
- */
-async function limitStatements(client: pg.Client, timeout: number): Promise<void> {
-  if (timeout === 0) return;
-  const query = { text: `SET statement_timeout = ${timeout}`, query_timeout: CONNECT_TIMEOUT };
-  await client.query(query);
-}
-
-/**
- * A client that always has an `error` listener: the pool and TypeORM remove theirs from a client that they discard, and
- * an unhandled `error` event ends the process.
- *
- * A client whose query times out is closed. Its response may still arrive while the queued rollback is dropped; the next
- * user of the connection would then continue that transaction, and commit a write that was reported as 503.
- */
-class SafeClient extends pg.Client {
-  constructor(config?: pg.ClientConfig) {
-    super(config);
-    this.on('error', () => undefined);
-    const ask = this.query.bind(this) as (...asked: unknown[]) => unknown;
-    this.query = ((...asked: unknown[]) => {
-      const answer = ask(...asked);
-      if (answer instanceof Promise) answer.catch((error: unknown) => this.endIfUnanswered(error));
-      return answer;
-    }) as pg.Client['query'];
-  }
-
-  private async endIfUnanswered(error: unknown): Promise<void> {
-    if (!(error instanceof Error) || error.message !== 'Query read timeout') return;
-    await this.end().catch(() => undefined);
+    throw error;
   }
 }
 

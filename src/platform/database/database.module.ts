@@ -4,6 +4,7 @@ import { ENVIRONMENT } from '../config/config.module.js';
 import type { Environment } from '../config/environment.js';
 import { ChangeFeed } from './change-feed.js';
 import { openDataSource } from './data-source.js';
+import { DatabaseServers, findServers } from './database-servers.js';
 import { isMigrated, migrateUnderLock, requireMigrated } from './migrate.js';
 
 /** Checks the rows before anything is served. @throws if they cannot be served. */
@@ -19,9 +20,15 @@ export class DatabaseModule implements OnApplicationShutdown {
       module: DatabaseModule,
       providers: [
         {
-          provide: DataSource,
+          provide: DatabaseServers,
           inject: [ENVIRONMENT],
-          useFactory: (environment: Environment) => openDatabase(environment, check),
+          useFactory: ({ database }: Environment) => findServers(database),
+        },
+        {
+          provide: DataSource,
+          inject: [ENVIRONMENT, DatabaseServers],
+          useFactory: (environment: Environment, servers: DatabaseServers | null) =>
+            openDatabase(environment, servers, check),
         },
         ChangeFeed,
       ],
@@ -40,9 +47,13 @@ export class DatabaseModule implements OnApplicationShutdown {
   }
 }
 
-async function openDatabase(environment: Environment, check: RowCheck): Promise<DataSource> {
+async function openDatabase(
+  environment: Environment,
+  servers: DatabaseServers | null,
+  check: RowCheck,
+): Promise<DataSource> {
   const { database } = environment;
-  const dataSource = await openDataSource(database);
+  const dataSource = await openDataSource(database, undefined, servers);
   try {
     if (database.kind === 'postgres') await requireMigrated(dataSource);
     else if (!(await isMigrated(dataSource))) await migrateUnderLock(dataSource);

@@ -1,26 +1,53 @@
 import { randomBytes } from 'node:crypto';
-import pg from 'pg';
+import type pg from 'pg';
 import { withDeadline } from '../deadline.js';
+import { findConnectionSettingError } from './connection-setting.error.js';
+import { DatabaseClient } from './database-client.js';
+import type { DatabaseServers } from './database-servers.js';
 
 /** The channel that the migrations' triggers notify. */
 export const CHANGES_CHANNEL = 'pixseal_changes';
 const CONNECT_TIMEOUT = 1_000;
 /** Milliseconds for a heartbeat. */
 const HEARTBEAT_TIMEOUT = 600;
-/** Milliseconds for the farewell to the server. */
+/** Milliseconds to close the connections. */
 const CLOSE_TIMEOUT = 1_000;
 
-/** A pooler between this process and Postgres does not deliver notifications. */
-export class PoolerError extends Error {
-  /** @param address Host and port of the pooler. */
-  constructor(address: string) {
+/** Notifications do not arrive, and it takes an operator to change that. */
+export class UndeliveredError extends Error {
+  /** @param remedy What to do. */
+  private constructor(cause: string, remedy: string) {
     super(
-      `DATABASE_URL leads to a connection pooler at ${address} that does not deliver notifications, as PgBouncer in transaction mode: ` +
-        'changes are not received, so cached rows live for 1 s, and the database gets more queries. ' +
-        'Use the session mode of the pooler, or connect to Postgres itself',
+      `${cause}: changes are not received, so cached rows live for 1 s, and the database gets more queries. ${remedy}`,
     );
-    this.name = 'PoolerError';
+    this.name = 'UndeliveredError';
   }
+
+  /** @param address Host and port of a pooler that shares sessions. */
+  static ofPooler(variable: DatabaseServers['variable'], address: string): UndeliveredError {
+    return new UndeliveredError(
+      `${variable} leads to a connection pooler at ${address} that does not deliver notifications, as PgBouncer in transaction mode`,
+      variable === 'DATABASE_URL'
+        ? 'Set DATABASE_LISTEN_URL to Postgres itself, or use the session mode of the pooler'
+        : 'It must lead to Postgres itself',
+    );
+  }
+
+  /** The two settings lead to different servers or databases. */
+  static ofOtherDatabase(): UndeliveredError {
+    return new UndeliveredError(
+      'A notification that was sent over DATABASE_URL did not arrive over DATABASE_LISTEN_URL',
+      'Both must lead to the same database of the same server',
+    );
+  }
+}
+
+/** The servers of a feed. */
+export interface FeedServers {
+  /** Deliver the notifications. */
+  readonly listen: DatabaseServers;
+  /** Send the heartbeats; another object than `listen` if the two settings differ. */
+  readonly send: DatabaseServers;
 }
 
 /**
@@ -30,23 +57,26 @@ export class PoolerError extends Error {
  */
 export class FeedConnection {
   private readonly channel = `pixseal_heartbeat_${randomBytes(8).toString('hex')}`;
-  private readonly listener: pg.Client;
+  private readonly listener: DatabaseClient;
   /**
-   * Sends the heartbeats. Behind a pooler it is a second connection: a pooler in transaction mode delivers to the
-   * listener what the listener itself sends, when it happens to run in the session of the `LISTEN`.
+   * Sends the heartbeats. With DATABASE_LISTEN_URL it is a connection over DATABASE_URL: a heartbeat that arrives proves
+   * that both lead to the same database, after a failover too. Behind a pooler it is a second connection: a pooler in
+   * transaction mode delivers to the listener what the listener itself sends, when it happens to run in the session of
+   * the `LISTEN`.
    */
-  private sender: pg.Client;
+  private sender: DatabaseClient;
+  private isBehindPooler = false;
   private beats = 0;
   private received: (beat: string) => void = () => undefined;
   private ended = false;
 
   private constructor(
-    private readonly url: string,
+    private readonly servers: FeedServers,
     onChange: (payload: string) => void,
     private readonly onLost: (error: unknown) => void,
   ) {
-    this.listener = this.createClient();
-    this.sender = this.listener;
+    this.listener = this.createClient(servers.listen);
+    this.sender = servers.send === servers.listen ? this.listener : this.createClient(servers.send);
     this.listener.on('notification', ({ channel, payload = '' }) => {
       if (channel === this.channel) this.received(payload);
       else if (channel === CHANGES_CHANNEL) onChange(payload);
@@ -56,14 +86,14 @@ export class FeedConnection {
   /**
    * @param onChange Gets the payload of each change.
    * @param onLost Called at most once, after the connection was opened.
-   * @throws PoolerError where no notification comes back; Error where the server does not respond in time.
+   * @throws UndeliveredError where no notification arrives; Error where the server does not respond in time.
    */
   static async open(
-    url: string,
+    servers: FeedServers,
     onChange: (payload: string) => void,
     onLost: (error: unknown) => void,
   ): Promise<FeedConnection> {
-    const connection = new FeedConnection(url, onChange, onLost);
+    const connection = new FeedConnection(servers, onChange, onLost);
     try {
       await connection.listen();
       await connection.beat();
@@ -77,7 +107,8 @@ export class FeedConnection {
   /**
    * Sends a notification and waits until it is received.
    * @returns When it was sent, by `performance.now()`: every change committed before is received by now.
-   * @throws PoolerError where the notification does not come back; Error where the server does not respond in time.
+   * @throws UndeliveredError where the notification does not arrive; Error where the server does not respond in time, or
+   * accepts no writes any more.
    */
   async beat(): Promise<number> {
     const sentAt = performance.now();
@@ -88,15 +119,15 @@ export class FeedConnection {
       };
     });
     const progress = { sent: false };
-    const sending = this.sender.query('SELECT pg_notify($1, $2)', [this.channel, beat]).then(() => {
-      progress.sent = true;
-    });
-    const heartbeat = Promise.all([sending, received]).then(() => true);
+    const heartbeat = Promise.all([
+      this.send(beat).then(() => {
+        progress.sent = true;
+      }),
+      received,
+    ]).then(() => true);
     const inTime = await withDeadline(heartbeat, HEARTBEAT_TIMEOUT, () => false);
     if (inTime) return sentAt;
-    throw progress.sent && this.sender !== this.listener
-      ? new PoolerError(`${this.listener.host}:${this.listener.port}`)
-      : new Error('No response to a heartbeat');
+    throw (progress.sent ? this.findUndelivered() : null) ?? new Error('No response to a heartbeat');
   }
 
   /** Whether the connection was lost or closed. */
@@ -113,24 +144,50 @@ export class FeedConnection {
   }
 
   private async listen(): Promise<void> {
-    await this.listener.connect();
+    const { listener, servers } = this;
+    await listener.connect();
     // One string is one transaction, and so one session behind any pooler.
-    const results = (await this.listener.query(
+    const results = (await listener.query(
       `LISTEN ${CHANGES_CHANNEL}; LISTEN ${this.channel}; SELECT pg_backend_pid() AS pid`,
     )) as unknown as readonly pg.QueryResult<{ pid: number }>[];
-    if (processIdOf(this.listener) === results.at(-1)?.rows[0]?.pid) return;
-    this.sender = this.createClient();
-    await this.sender.connect();
+    this.isBehindPooler = processIdOf(listener) !== results.at(-1)?.rows[0]?.pid;
+    if (this.isBehindPooler && this.sender === listener) this.sender = this.createClient(servers.send);
+    if (this.sender === listener) return;
+    try {
+      await this.sender.connect();
+    } catch (error) {
+      throw findConnectionSettingError(error, servers.send) ?? error;
+    }
   }
 
-  private createClient(): pg.Client {
-    const client = new pg.Client({
-      connectionString: this.url,
+  private async send(beat: string): Promise<void> {
+    const { rows } = await this.sender.query<{ read_only: string }>(
+      `SELECT pg_notify($1, $2), current_setting('transaction_read_only') AS read_only`,
+      [this.channel, beat],
+    );
+    const { send } = this.servers;
+    // A former primary that was only made read-only delivers heartbeats, but no more changes.
+    if (send.readWrite && rows[0]?.read_only === 'on') {
+      send.failed(this.sender.url);
+      throw new Error('The server accepts no writes any more');
+    }
+  }
+
+  /** The reason why a heartbeat that was sent did not arrive, if it is a setting. */
+  private findUndelivered(): UndeliveredError | null {
+    const { listener, servers } = this;
+    if (this.isBehindPooler)
+      return UndeliveredError.ofPooler(servers.listen.variable, `${listener.host}:${listener.port}`);
+    const isFirst = this.beats === 1;
+    return isFirst && servers.send !== servers.listen ? UndeliveredError.ofOtherDatabase() : null;
+  }
+
+  private createClient(servers: DatabaseServers): DatabaseClient {
+    const client = new DatabaseClient(servers, {
       application_name: 'pixseal change feed',
       connectionTimeoutMillis: CONNECT_TIMEOUT,
       query_timeout: CONNECT_TIMEOUT,
     });
-    // At any time: an `error` event without a listener ends the process.
     client.on('error', (error) => {
       if (this.ended) return;
       this.ended = true;

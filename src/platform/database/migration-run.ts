@@ -1,10 +1,12 @@
 import { processVariables, readDatabaseSettings } from '../config/environment.js';
 import { openDataSource } from './data-source.js';
+import { findSessionServers } from './database-servers.js';
 import { migrateUnderLock } from './migrate.js';
 
-// `npm run migration:run` needs only DATABASE_URL (or DATA_DIR), so that its job has no other secret.
+// `npm run migration:run` needs only the URLs of the database (or DATA_DIR), so that its job has no other secret.
 try {
-  const dataSource = await openDataSource(readDatabaseSettings(processVariables()), 0);
+  const settings = readDatabaseSettings(processVariables());
+  const dataSource = await openDataSource(settings, 0, findSessionServers(settings));
   const ran = await migrateUnderLock(dataSource);
   await dataSource.destroy();
   process.stdout.write(ran.length === 0 ? 'No migration is pending.\n' : `Ran ${ran.join(', ')}.\n`);

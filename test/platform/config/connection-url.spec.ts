@@ -6,6 +6,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readDatabaseUrl } from '../../../src/platform/config/database-url.js';
 import { readRedisUrl } from '../../../src/platform/config/redis-url.js';
 
+/** No URL of a refused text. */
+const urlsOf = (read: ReturnType<typeof readDatabaseUrl>): readonly string[] =>
+  'urls' in read ? read.urls : [];
+
 describe('DATABASE_URL', () => {
   let folder: string;
   let pem: string;
@@ -83,9 +87,9 @@ describe('DATABASE_URL', () => {
     ['postgres://%2Frun/pix?sslmode=require&sslrootcert=/none', 'postgres://%2Frun/pix'],
   ])('%s is read like libpq', (url = '', expected = '') => {
     const found = readDatabaseUrl(withFiles(url));
-    expect(found).toStrictEqual({ url: expect.any(String) as string });
+    expect(found).toStrictEqual({ urls: [expect.any(String) as string], readWrite: false });
     // A changed URL has more characters encoded than necessary.
-    expect(decodeURIComponent('url' in found ? found.url : '')).toBe(decodeURIComponent(withFiles(expected)));
+    expect(urlsOf(found).map(decodeURIComponent)).toStrictEqual([decodeURIComponent(withFiles(expected))]);
   });
 
   it.each(['a b', 'p/x', 'a%2Fb', 'a:b@c&d=e;f,g$h+i', 'größe'])(
@@ -96,11 +100,41 @@ describe('DATABASE_URL', () => {
         `postgres://db?dbname=${encodeURIComponent(name)}`,
         `postgres://db/other?dbname=${encodeURIComponent(name)}`,
       ]) {
-        const found = readDatabaseUrl(url);
-        expect(new pg.Client({ connectionString: 'url' in found ? found.url : '' }).database).toBe(name);
+        const [connectionString] = urlsOf(readDatabaseUrl(url));
+        expect(new pg.Client({ connectionString }).database).toBe(name);
       }
     },
   );
+
+  const readWrite = 'target_session_attrs=read-write';
+  it.each([
+    ['one host', `postgres://a/pix?${readWrite}`, ['postgres://a/pix']],
+    [
+      'hosts with ports',
+      `postgres://pix:pw@a:1,b:2,[2001:db8::1]:3/pix?${readWrite}&sslmode=verify-full`,
+      ['a:1', 'b:2', '[2001:db8::1]:3'].map((host) => `postgres://pix:pw@${host}/pix?sslmode=verify-full`),
+    ],
+    ['hosts without ports', `postgres://a,b:2/pix?${readWrite}`, ['postgres://a/pix', 'postgres://b:2/pix']],
+    [
+      'hosts as a parameter, with one port',
+      `postgres://pix:pw@/pix?host=a,/run/postgresql&port=5433&${readWrite}`,
+      ['postgres://pix:pw@/pix?host=a&port=5433', 'postgres://pix:pw@/pix?host=/run/postgresql&port=5433'],
+    ],
+    [
+      'hosts and ports as parameters',
+      `postgres:///pix?host=a,b&port=1,2&${readWrite}`,
+      ['postgres:///pix?host=a&port=1', 'postgres:///pix?host=b&port=2'],
+    ],
+    [
+      'hosts, and ports as a parameter',
+      `postgres://a,b/pix?port=1,2&${readWrite}`,
+      ['postgres://a/pix?port=1', 'postgres://b/pix?port=2'],
+    ],
+  ])('of a failover is one URL for each host: %s', (_, url, expected) => {
+    const read = readDatabaseUrl(url);
+    expect(read).toMatchObject({ readWrite: true });
+    expect(urlsOf(read).map(decodeURIComponent)).toStrictEqual(expected);
+  });
 
   const form = 'must read postgres://user:password@host:5432/name, with a port from 1 to 65535';
   const name = 'has a database name that is not supported: it must have no ?, # or path segment of dots';
@@ -108,8 +142,8 @@ describe('DATABASE_URL', () => {
     `has the unknown ${parameter}: check its spelling, the names are those of libpq, in lower case`;
   const opportunistic = (mode: string): string =>
     `has sslmode=${mode}, which may connect without encryption and is not supported: use verify-full, or disable within a private network`;
-  const severalHosts =
-    'names several hosts, and one is supported: use the address of the primary, or of a proxy in front of the servers';
+  const severalHosts = 'names several hosts: add target_session_attrs=read-write, because the service writes';
+  const lists = 'has lists of hosts and ports that differ in length, or with an empty entry';
   it.each([
     ['mysql://db/pix', 'must be a URL that starts with postgres:// or postgresql://'],
     ['db:5432/pix', 'must be a URL that starts with postgres:// or postgresql://'],
@@ -154,10 +188,21 @@ describe('DATABASE_URL', () => {
       'postgres://db/pix?connect_timeout=10',
       'has the parameter connect_timeout, which is not supported: remove it: a connection times out after 0.9 s',
     ],
+    ...['read-only', 'primary', 'standby', 'prefer-standby', 'bogus'].map((target) => [
+      `postgres://a,b/pix?target_session_attrs=${target}`,
+      'has a target_session_attrs that is not supported: use read-write, because the service writes, or any',
+    ]),
+    ['postgres://a,b/pix?target_session_attrs=any', severalHosts],
     [
-      'postgres://db/pix?target_session_attrs=read-write',
-      'has the parameter target_session_attrs, which is not supported: remove it, and use the address of the primary',
+      `postgres://db/pix?${readWrite}&${readWrite}`,
+      'repeats the parameter target_session_attrs: set it once',
     ],
+    ['postgres://a,b,c/pix?port=1,2', lists],
+    ['postgres://a,/pix', lists],
+    [`postgres:///pix?host=a,b&port=1,2,3&${readWrite}`, lists],
+    [`postgres:///pix?host=a,,b&${readWrite}`, lists],
+    [`postgres://a:1,b:x/pix?${readWrite}`, form],
+    [`postgres:///pix?host=a,b&port=1,0&${readWrite}`, form],
     [
       'postgres://db/pix?statement_timeout=1000',
       'has the parameter statement_timeout, which is not supported: remove it: a query times out after 5 s',

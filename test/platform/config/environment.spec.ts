@@ -75,9 +75,8 @@ describe('a connection URL', () => {
 
   it('may have an @ in the value of a parameter', () => {
     const url = 'postgres://127.0.0.1/x?user=pix@server&password=p@ss';
-    expect(readDatabaseSettings({ DATABASE_URL: url })).toStrictEqual({
-      kind: 'postgres',
-      url: 'postgres://127.0.0.1/x?user=pix%40server&password=p%40ss',
+    expect(readDatabaseSettings({ DATABASE_URL: url })).toMatchObject({
+      server: { urls: ['postgres://127.0.0.1/x?user=pix%40server&password=p%40ss'] },
     });
   });
 
@@ -186,7 +185,13 @@ describe('a setting that is not set', () => {
     };
     expect(read(required)).toStrictEqual({
       ...everywhere,
-      database: { kind: 'postgres', url },
+      database: {
+        kind: 'postgres',
+        server: { variable: 'DATABASE_URL', urls: [url], readWrite: false },
+        sessionServer: null,
+        maxConnections: 10,
+        preparedStatements: true,
+      },
       cloudinary: { ...account, cloudName: 'demo', apiKey: '1', apiSecret: 'secret' },
       adminApiKeys: [key],
       secretsKeys: [Buffer.alloc(32)],

@@ -3,6 +3,7 @@ import { DataSource } from 'typeorm';
 import { afterEach, expect, it, vi } from 'vitest';
 import { readEnvironment } from '../../../src/platform/config/environment.js';
 import { ChangeFeed } from '../../../src/platform/database/change-feed.js';
+import { findServers } from '../../../src/platform/database/database-servers.js';
 import { Observations } from '../../../src/platform/observability/observations.js';
 import { TEST_VARIABLES } from '../../support/service.js';
 import { readDefaultPolicy } from '../../../src/policy/recommended-policy.js';
@@ -41,7 +42,13 @@ it('survives a connection that closes between its login and the response to LIST
   );
   const unheard = vi.fn();
   process.on('uncaughtException', unheard);
-  const feed = new ChangeFeed(new DataSource({ type: 'postgres', url }), new Observations(), environment);
+  const servers = findServers(environment.database);
+  const feed = new ChangeFeed(
+    new DataSource({ type: 'postgres', url }),
+    new Observations(),
+    environment,
+    servers,
+  );
   await feed.onModuleInit();
   // It tries again, and the same happens.
   await vi.waitFor(() => {

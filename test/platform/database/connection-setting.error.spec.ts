@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { findConnectionSettingError } from '../../../src/platform/database/connection-setting.error.js';
 import { findDatabaseFault } from '../../../src/platform/database/database-fault.js';
 
+const SETTING = { variable: 'DATABASE_URL', hasPassword: true };
 const withCode = (code: string, message: string): Error => Object.assign(new Error(message), { code });
 
 describe('an error of a connection', () => {
@@ -15,8 +16,8 @@ describe('an error of a connection', () => {
     [withCode('ERR_TLS_CERT_ALTNAME_INVALID', 'altnames'), 'for another host name (altnames)'],
     [new Error('The server does not support SSL connections'), 'which the server does not offer'],
   ])('about TLS names the setting, and does not stop a running service: %s', (error, text) => {
-    expect(findConnectionSettingError(error, true)?.message).toMatch(/^DATABASE_URL /);
-    expect(findConnectionSettingError(error, true)?.message).toContain(text);
+    expect(findConnectionSettingError(error, SETTING)?.message).toMatch(/^DATABASE_URL /);
+    expect(findConnectionSettingError(error, SETTING)?.message).toContain(text);
     expect(findDatabaseFault(error)).toBe('lost');
   });
 
@@ -30,17 +31,17 @@ describe('an error of a connection', () => {
     [withCode('28000', 'SSL connection is required.'), 'Add sslmode=verify-full'],
     [
       new Error('SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a string'),
-      'has no password, and the server asks for one',
+      'has no password, and the server requires one',
     ],
-    [withCode('28P01', 'empty password returned by client'), 'has no password, and the server asks for one'],
+    [withCode('28P01', 'empty password returned by client'), 'has no password, and the server requires one'],
   ])('that another setting would avoid names it: %s', (error, text) => {
-    expect(findConnectionSettingError(error, true)?.message).toContain(text);
+    expect(findConnectionSettingError(error, SETTING)?.message).toContain(text);
   });
 
   it('of a password that was not set is about the setting', () => {
     const error = withCode('28P01', 'password authentication failed for user "pix"');
-    expect(findConnectionSettingError(error, false)?.message).toBe(
-      'DATABASE_URL has no password, and the server asks for one',
+    expect(findConnectionSettingError(error, { ...SETTING, hasPassword: false })?.message).toBe(
+      'DATABASE_URL has no password, and the server requires one',
     );
   });
 
@@ -50,6 +51,6 @@ describe('an error of a connection', () => {
     [new Error('other')],
     ['no error'],
   ])('that no other setting would avoid is not changed: %s', (error) => {
-    expect(findConnectionSettingError(error, true)).toBeNull();
+    expect(findConnectionSettingError(error, SETTING)).toBeNull();
   });
 });
