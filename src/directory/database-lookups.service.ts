@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { EventEmitter } from 'node:events';
 import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import type pg from 'pg';
@@ -5,7 +6,7 @@ import { DataSource } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import { ENVIRONMENT } from '../platform/config/config.module.js';
 import type { Environment } from '../platform/config/environment.js';
-import { findDatabaseFault } from '../platform/database/database-fault.js';
+import { findDatabaseFault, isStatementFault } from '../platform/database/database-fault.js';
 import { DatabaseUnavailableError } from '../domain/database.errors.js';
 import { withDeadline } from '../platform/deadline.js';
 
@@ -18,6 +19,11 @@ const MAX_ATTEMPTS = 3;
 /** Milliseconds between two probes of an unavailable database. */
 const PROBE_INTERVAL = 500;
 const PROBE = { name: 'pixseal_probe', text: 'SELECT 1' };
+/**
+ * Ends the names of this process's statements: in a session that a pooler shares, the same name may be that of another
+ * statement, of another release.
+ */
+const NAME_SUFFIX = randomBytes(4).toString('hex');
 
 /** A statement that Postgres parses and plans once per connection. */
 export interface Statement {
@@ -40,6 +46,8 @@ export class DatabaseLookups implements OnApplicationShutdown {
   private readonly logger = new Logger(DatabaseLookups.name);
   /** Idle connections of the pool; null for the embedded database, which has a single one and no network. */
   private readonly idle: Set<EventEmitter> | null;
+  /** Embedded, statements have no names: its one session outlives its connections. */
+  private isNaming: boolean;
   private underWay = 0;
   private down = false;
   private answeredAt = performance.now();
@@ -51,6 +59,7 @@ export class DatabaseLookups implements OnApplicationShutdown {
     @Inject(ENVIRONMENT) { database }: Pick<Environment, 'database'>,
   ) {
     this.idle = database.kind === 'embedded' ? null : watchIdle(dataSource.driver as PostgresDriver);
+    this.isNaming = database.kind === 'postgres' && database.preparedStatements;
   }
 
   /** True from the first look-up without a response until a probe succeeds. */
@@ -105,7 +114,8 @@ export class DatabaseLookups implements OnApplicationShutdown {
       try {
         return await this.tryOnce(load, end);
       } catch (error) {
-        if (tries === MAX_ATTEMPTS || findDatabaseFault(error) !== 'lost') throw error;
+        const isPassing = isStatementFault(error) ? this.stopNaming() : findDatabaseFault(error) === 'lost';
+        if (tries === MAX_ATTEMPTS || !isPassing) throw error;
       }
     }
   }
@@ -137,10 +147,23 @@ export class DatabaseLookups implements OnApplicationShutdown {
     return answer;
   }
 
-  /** Embedded, statements have no names: its one session outlives its connections. */
+  /** @returns true: without names the look-up succeeds. */
+  private stopNaming(): true {
+    if (this.isNaming) {
+      this.logger.warn(
+        'DATABASE_URL leads to a connection pooler that does not track prepared statements, as PgBouncer before 1.21 or ' +
+          'with max_prepared_statements=0: statements are no longer prepared. ' +
+          'Set DATABASE_PREPARED_STATEMENTS=off, or configure the pooler',
+      );
+    }
+    this.isNaming = false;
+    return true;
+  }
+
   private queryOn(connection: pg.PoolClient): Query {
     return async <Row extends object>({ name, text }: Statement, values: readonly unknown[] = []) => {
-      const statement = { text, values: [...values], ...(this.idle === null ? {} : { name }) };
+      const named = this.isNaming ? { name: `${name}_${NAME_SUFFIX}` } : {};
+      const statement = { text, values: [...values], ...named };
       return (await connection.query<Row & pg.QueryResultRow>(statement)).rows;
     };
   }
@@ -157,7 +180,7 @@ export class DatabaseLookups implements OnApplicationShutdown {
   private probe(delay: number): void {
     this.timer = setTimeout(() => {
       this.dropIdle();
-      this.tryOnce((query) => query(PROBE), performance.now() + DEADLINE).then(
+      this.withRetry((query) => query(PROBE), performance.now() + DEADLINE).then(
         () => {
           this.down = false;
           this.logger.log('The database responds again');

@@ -4,11 +4,13 @@ import { describe, expect, inject, it, onTestFinished } from 'vitest';
 import { ChangeFeed } from '../../src/platform/database/change-feed.js';
 import { INVALIDATED_CLAIMS, INVALIDATIONS } from '../support/invalidations.js';
 import { FIGURE } from '../support/figures.reporter.js';
+import { request } from '../support/http.js';
 import { readMetrics, sumOf } from '../support/metrics.js';
 import { ownClient, ownDatabase } from '../support/owned.js';
 import {
   findPgbouncer,
   startPgbouncer,
+  tracksStatements,
   type Pgbouncer,
   type PoolMode,
 } from '../support/pgbouncer.js';
@@ -296,6 +298,62 @@ describe.runIf(pgbouncer !== null)('behind PgBouncer in transaction mode, with D
       ...direct,
     });
     expect(await migrator.exited).toMatchObject({ code: 0, stderr: '' });
+  });
+});
+
+describe.runIf(pgbouncer !== null)('prepared statements behind PgBouncer in transaction mode', () => {
+  const tracks = pgbouncer !== null && tracksStatements(pgbouncer);
+  const untracked =
+    'DATABASE_URL leads to a connection pooler that does not track prepared statements, as PgBouncer before 1.21 or ' +
+    'with max_prepared_statements=0: statements are no longer prepared. ' +
+    'Set DATABASE_PREPARED_STATEMENTS=off, or configure the pooler';
+
+  it.for<[name: string, settings: readonly string[], prepared: 'on' | 'off', warnings: readonly string[]]>([
+    ['are not used if they are off', tracks ? ['max_prepared_statements = 0'] : [], 'off', []],
+    [
+      'are given up, with one warning, without support',
+      tracks ? ['max_prepared_statements = 0'] : [],
+      'on',
+      [untracked],
+    ],
+    ...(tracks
+      ? [
+          ['are used with support', ['max_prepared_statements = 100'], 'on', []] as [
+            string,
+            string[],
+            'on',
+            string[],
+          ],
+        ]
+      : []),
+  ])('%s, and every redirect is right', async ([, settings, prepared, warnings]) => {
+    const { database, variables, direct } = await startPooled('transaction', settings);
+    const first = await ownService(database);
+    const tenants = await Promise.all(Array.from({ length: 20 }, () => ownTenant(first)));
+    const processes = await Promise.all(
+      [1, 2].map(() =>
+        ownProcess({
+          ...TEST_VARIABLES,
+          ...database.variables,
+          ...variables,
+          ...direct,
+          DATABASE_PREPARED_STATEMENTS: prepared,
+          LOG_LEVEL: 'warn',
+        }),
+      ),
+    );
+    for (let turn = 0; turn < 5; turn += 1) {
+      const statuses = await Promise.all(
+        processes.flatMap(({ port }) =>
+          tenants.flatMap((tenant) => [
+            request({ port, path: tenant.path({ jti: randomUUID() }) }),
+            request({ port, path: `/images/${randomUUID()}?token=${tenant.sign()}` }),
+          ]),
+        ),
+      );
+      expect(new Set(statuses.map(({ status }) => status))).toStrictEqual(new Set([302, 404]));
+    }
+    expect(processes.map(warningsOf)).toStrictEqual(processes.map(() => warnings));
   });
 });
 

@@ -43,3 +43,11 @@ export function isConflict(error: unknown): boolean {
   const { code } = error.driverError as { code?: string };
   return code === '40001' || code === '40P01';
 }
+
+/**
+ * Whether a session lacks a statement that was prepared by name (26000), or has one of that name already (42P05): a
+ * pooler has changed the session.
+ */
+export function isStatementFault(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === '26000' || error.code === '42P05');
+}
