@@ -38,8 +38,8 @@ export function compilePolicy(document: PolicyDocument): Policy {
     mandatory: mapPolicySteps(document.mandatory_steps),
     sizeLimit: sizeLimitOf(document),
     presets: new Map(Object.entries(document.presets ?? {})),
-    allowedKeys: document.allowed_keys === undefined ? null : new Set(document.allowed_keys),
-    deniedKeys: new Set(document.denied_keys),
+    allowedKeys: document.allowed_keys === undefined ? null : withSides(document.allowed_keys),
+    deniedKeys: withSides(document.denied_keys ?? []),
     lenient: document.lenient === true && document.strict !== true,
     redirectMaxAge: cache === 'private' ? maxAge : 0,
   });
@@ -55,6 +55,11 @@ export function readStoredPolicy(document: unknown): Policy | null {
 
 /** The policy of an issuer that has none. */
 export const NO_POLICY: Policy = compilePolicy({});
+
+/** Keys of a list, in which `size` means both sides too. */
+function withSides(keys: readonly string[]): ReadonlySet<string> {
+  return new Set(keys.flatMap((key) => (key === 'size' ? ['size', 'width', 'height'] : [key])));
+}
 
 /** The component that ends every chain and limits the size of its image. */
 function sizeLimitOf({ max_width: width, max_height: height }: PolicyDocument): ChainPart {

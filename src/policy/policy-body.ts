@@ -16,6 +16,7 @@ export function readPolicyBody(body: unknown, text: string): unknown {
   if (!isObject(body) || !('policy' in body)) return body;
   const repeated = findRepeatedName(text);
   if (repeated !== null) throw new InvalidRequestError([{ key: repeated, detail: REPEATED }]);
+  requireStorable(body['policy']);
   return keepShares(text, body, (plain, withShares) => {
     const [policy, steps] = [plain['policy'], withShares['policy']];
     if (!isObject(policy) || !isObject(steps)) return plain;
@@ -23,3 +24,24 @@ export function readPolicyBody(body: unknown, text: string): unknown {
     return { ...plain, policy: { ...policy, ...Object.fromEntries(kept) } };
   });
 }
+
+/**
+ * Refuses what would be dropped or have no effect without a word. A stored policy may have it: refusing that would change
+ * what its issuer serves.
+ */
+function requireStorable(policy: unknown): void {
+  if (!isObject(policy)) return;
+  const { presets, mandatory_steps: mandatory } = policy;
+  const name = isObject(presets) ? Object.keys(presets).find((each) => each in Object.prototype) : undefined;
+  if (name !== undefined) {
+    const detail = `\`${name}\` is reserved in JavaScript. Choose another name.`;
+    throw new InvalidRequestError([{ key: 'policy.presets', detail }]);
+  }
+  const empty = Array.isArray(mandatory) ? mandatory.findIndex(isEmptyObject) : -1;
+  if (empty >= 0) {
+    const detail = `step ${empty + 1}: must have a parameter`;
+    throw new InvalidRequestError([{ key: 'policy.mandatory_steps', detail }]);
+  }
+}
+
+const isEmptyObject = (value: unknown): boolean => isObject(value) && Object.keys(value).length === 0;

@@ -302,6 +302,15 @@ describe('presets and keys', () => {
     });
   });
 
+  it.each([
+    [{ presets: { toString: [{ width: 5 }] } }, 'policy.presets'],
+    [{ presets: { card: [{ width: 5 }], constructor: [{ width: 5 }] } }, 'policy.presets'],
+    [{ mandatory_steps: [{ width: 5 }, {}] }, 'policy.mandatory_steps'],
+  ])('are refused if they would be dropped or have no effect: %j', async (policy, key) => {
+    const response = await service.admin('PATCH', `/issuers/${tenant.issuerId}`, { policy });
+    expect(response.json()).toMatchObject({ status: 422, errors: [{ key }] });
+  });
+
   it('can be the only steps of a token', async () => {
     await setPolicy({ presets: { card: [{ width: 300 }] }, presets_only: true });
     expect(await chainOf(tenant.steps({ preset: 'card' }))).toBe(`${BASE}/w_300`);

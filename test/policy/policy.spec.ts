@@ -403,6 +403,12 @@ describe('steps under a policy', () => {
       [{ size: '1x1' }],
       { rule: 'denied_keys', limit: ['height'], step: 1, key: 'size' },
     ],
+    ...['size', 'width', 'height'].map((key): [object, unknown, object] => [
+      { denied_keys: ['size'] },
+      [{ [key]: key === 'size' ? '1x1' : 1 }],
+      { rule: 'denied_keys', limit: ['size', 'width', 'height'], step: 1, key },
+    ]),
+    [{ allowed_keys: ['size'] }, [{ width: 1, height: 1 }], null],
     [
       { allowed_keys: ['width'], denied_keys: ['width'] },
       [{ width: 1 }],
