@@ -18,6 +18,11 @@ export function closeGracefully(fastify: FastifyInstance): void {
   });
   server.on('request', ({ socket }) => unused.delete(socket));
   fastify.addHook('preClose', (done) => {
+    // A server that never listened emits no `close`: the timers would keep the process.
+    if (!server.listening) {
+      done();
+      return;
+    }
     const sweep = setInterval(() => {
       for (const socket of unused) socket.destroy();
       server.closeIdleConnections();
