@@ -6,7 +6,7 @@ import { DataSource } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import { ENVIRONMENT } from '../platform/config/config.module.js';
 import type { Environment } from '../platform/config/environment.js';
-import { findDatabaseFault, isStatementFault } from '../platform/database/database-fault.js';
+import { findDatabaseFault, isStalePlan, isStatementFault } from '../platform/database/database-fault.js';
 import { DatabaseUnavailableError } from '../domain/database.errors.js';
 import { withDeadline } from '../platform/deadline.js';
 
@@ -47,6 +47,8 @@ export class DatabaseLookups implements OnApplicationShutdown {
   /** Idle connections of the pool; null for the embedded database, which has a single one and no network. */
   private readonly idle: Set<EventEmitter> | null;
   /** Embedded, statements have no names: its one session outlives its connections. */
+  /** Part of the statements' names: a migration may make the prepared ones unusable. */
+  private generation = 0;
   private isNaming: boolean;
   private underWay = 0;
   private down = false;
@@ -114,8 +116,9 @@ export class DatabaseLookups implements OnApplicationShutdown {
       try {
         return await this.tryOnce(load, end);
       } catch (error) {
+        if (isStalePlan(error)) this.generation += 1;
         const isPassing = isStatementFault(error) ? this.stopNaming() : findDatabaseFault(error) === 'lost';
-        if (tries === MAX_ATTEMPTS || !isPassing) throw error;
+        if (tries === MAX_ATTEMPTS || !(isPassing || isStalePlan(error))) throw error;
       }
     }
   }
@@ -162,7 +165,7 @@ export class DatabaseLookups implements OnApplicationShutdown {
 
   private queryOn(connection: pg.PoolClient): Query {
     return async <Row extends object>({ name, text }: Statement, values: readonly unknown[] = []) => {
-      const named = this.isNaming ? { name: `${name}_${NAME_SUFFIX}` } : {};
+      const named = this.isNaming ? { name: `${name}_${NAME_SUFFIX}_${this.generation}` } : {};
       const statement = { text, values: [...values], ...named };
       return (await connection.query<Row & pg.QueryResultRow>(statement)).rows;
     };

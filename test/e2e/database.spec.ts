@@ -530,6 +530,21 @@ describe('the change feed', () => {
     await expect.poll(request, { timeout: 10_000, interval: 50 }).toBe(302);
   });
 
+  it.runIf(!embedded)('is read again after a migration changes the type of a column', async () => {
+    const database = await newDatabase();
+    const [migrating, source] = [await startService({}, database), await open(database)];
+    undo.push(() => migrating.close());
+    const owner = await createTenant(migrating, { publicId: 'migrated', overlayPublicId: 'migrated_layer' });
+    const status = async (): Promise<number> => (await migrating.get(owner.path())).status;
+    expect(await status()).toBe(302);
+    await source.query('ALTER TABLE issuers ALTER COLUMN delivery_format TYPE text');
+    for (let round = 0; round < 20; round += 1) {
+      await source.query('UPDATE issuers SET updated_at = now()');
+      await source.query('UPDATE images SET version = version + 1');
+      expect(await status()).toBe(302);
+    }
+  });
+
   it.runIf(!embedded)('notifies every replica', async () => {
     const database = await newDatabase();
     const replicas = await Promise.all([startService({}, database), startService({}, database)]);

@@ -51,3 +51,16 @@ export function isConflict(error: unknown): boolean {
 export function isStatementFault(error: unknown): boolean {
   return error instanceof Error && 'code' in error && (error.code === '26000' || error.code === '42P05');
 }
+
+/**
+ * Whether a migration changed the columns of a prepared statement's result (0A000). The statement fails on its connection
+ * until it is prepared under another name.
+ */
+export function isStalePlan(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    'code' in error &&
+    error.code === '0A000' &&
+    error.message.includes('cached plan must not change result type')
+  );
+}
