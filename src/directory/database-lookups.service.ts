@@ -46,9 +46,9 @@ export class DatabaseLookups implements OnApplicationShutdown {
   private readonly logger = new Logger(DatabaseLookups.name);
   /** Idle connections of the pool; null for the embedded database, which has a single one and no network. */
   private readonly idle: Set<EventEmitter> | null;
-  /** Embedded, statements have no names: its one session outlives its connections. */
   /** Part of the statements' names: a migration may make the prepared ones unusable. */
   private generation = 0;
+  /** Whether statements have names. Not if embedded: its one session outlives its connections. */
   private isNaming: boolean;
   private underWay = 0;
   private down = false;
@@ -116,11 +116,17 @@ export class DatabaseLookups implements OnApplicationShutdown {
       try {
         return await this.tryOnce(load, end);
       } catch (error) {
-        if (isStalePlan(error)) this.generation += 1;
-        const isPassing = isStatementFault(error) ? this.stopNaming() : findDatabaseFault(error) === 'lost';
-        if (tries === MAX_ATTEMPTS || !(isPassing || isStalePlan(error))) throw error;
+        if (tries === MAX_ATTEMPTS || !this.canRetry(error)) throw error;
       }
     }
+  }
+
+  /** Whether the same look-up may succeed now; changes how statements are prepared if that was the fault. */
+  private canRetry(error: unknown): boolean {
+    if (isStatementFault(error)) this.stopNaming();
+    else if (isStalePlan(error)) this.generation += 1;
+    else return findDatabaseFault(error) === 'lost';
+    return true;
   }
 
   private async tryOnce<T>(load: (query: Query) => Promise<T>, end: number): Promise<T> {
@@ -150,8 +156,7 @@ export class DatabaseLookups implements OnApplicationShutdown {
     return answer;
   }
 
-  /** @returns true: without names the look-up succeeds. */
-  private stopNaming(): true {
+  private stopNaming(): void {
     if (this.isNaming) {
       this.logger.warn(
         'DATABASE_URL leads to a connection pooler that does not track prepared statements, as PgBouncer before 1.21 or ' +
@@ -160,7 +165,6 @@ export class DatabaseLookups implements OnApplicationShutdown {
       );
     }
     this.isNaming = false;
-    return true;
   }
 
   private queryOn(connection: pg.PoolClient): Query {
