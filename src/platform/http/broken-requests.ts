@@ -31,8 +31,8 @@ export function trackResponse(response: ServerResponse, onClosed: () => void): b
   connection.last = req;
   // One listener: Node copies a list of several at each event.
   response.on('close', () => {
-    if (unsent[0] === response) unsent.shift();
-    else if (unsent.includes(response)) unsent.splice(unsent.indexOf(response), 1);
+    const at = unsent.indexOf(response);
+    if (at >= 0) unsent.splice(at, 1);
     if (connection.last === req && req.complete) connection.last = null;
     connection.settle?.();
     if (!isBehindLast) onClosed();
