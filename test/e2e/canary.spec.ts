@@ -309,7 +309,7 @@ async function readTables(dataSource: DataSource): Promise<string[]> {
 }
 
 describe('the search', () => {
-  it('finds a secret in any encoding, and nothing where there is none', () => {
+  it('finds a secret in any encoding, and reports no text without one', () => {
     const known = new Map([['key', encodingsOf('se/cret+key=1?')]]);
     const bytes = Buffer.from('se/cret+key=1?');
     const within = (encoding: 'base64' | 'base64url'): string[] =>

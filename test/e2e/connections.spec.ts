@@ -12,7 +12,7 @@ import {
 import { findRedis, startRedis, waitUntilShared } from '../support/redis-server.js';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
 import { TEST_VARIABLES } from '../support/service.js';
-import { ownProcess, spawnBuilt, type ServiceProcess } from '../support/service-process.js';
+import { ownProcess, spawnBuilt, type ServiceProcess, warningsOf } from '../support/service-process.js';
 import { waitUntil } from '../support/wait-until.js';
 
 const onServer = inject('database').kind === 'postgres';
@@ -26,14 +26,6 @@ beforeAll(() => {
 afterAll(() => {
   ca.remove();
 });
-
-function warningsOf(service: ServiceProcess): readonly string[] {
-  return service
-    .output()
-    .stdout.split('\n')
-    .filter((line) => line !== '')
-    .map((line) => (JSON.parse(line) as { msg: string }).msg);
-}
 
 /** What the migrations and a service with these variables do. */
 async function migrateAndServe(variables: Readonly<Record<string, string>>): Promise<object> {

@@ -21,7 +21,7 @@ import { createTestDatabase } from '../support/test-database.js';
 import { waitUntil } from '../support/wait-until.js';
 import { problem } from '../support/http.js';
 
-const NOBODY = '00000000-0000-4000-8000-000000000000';
+const UNKNOWN_ID = '00000000-0000-4000-8000-000000000000';
 
 interface Image {
   readonly id: string;
@@ -351,7 +351,7 @@ describe('an upload', () => {
   });
 
   it('for an unknown issuer is refused with 404', async () => {
-    const response = await send(service, JSON.stringify(uploaded(`press/${NOBODY}/x`, now())));
+    const response = await send(service, JSON.stringify(uploaded(`press/${UNKNOWN_ID}/x`, now())));
     expect([response.status, (response.json() as Notification)['code']]).toStrictEqual([
       404,
       'issuer_not_found',

@@ -16,7 +16,7 @@ import {
 } from '../support/pgbouncer.js';
 import { schemaOf } from '../support/schema.js';
 import { createTenant, type Tenant } from '../support/seed.js';
-import { ownProcess, spawnBuilt, type ServiceProcess } from '../support/service-process.js';
+import { ownProcess, spawnBuilt, warningsOf } from '../support/service-process.js';
 import { startService, TEST_VARIABLES, type Service } from '../support/service.js';
 import type { TestDatabase } from '../support/test-database.js';
 import { waitUntil } from '../support/wait-until.js';
@@ -63,14 +63,6 @@ async function ownService(
   const service = await startService(variables, database);
   onTestFinished(() => service.close());
   return service;
-}
-
-function warningsOf(service: ServiceProcess): readonly string[] {
-  return service
-    .output()
-    .stdout.split('\n')
-    .filter((line) => line !== '')
-    .map((line) => (JSON.parse(line) as { msg: string }).msg);
 }
 
 const feedOf = (service: Service): ChangeFeed => service.app.get(ChangeFeed);

@@ -86,8 +86,8 @@ export function sign(body: string, timestamp: string, algorithm: 'sha1' | 'sha25
 }
 
 /** Sends a notification to the service. @returns the number of changed rows. @throws if it is not acknowledged. */
-export async function notify(service: Pick<Service, 'port'>, told: Notification): Promise<number> {
-  const response = await send(service, JSON.stringify(told));
+export async function notify(service: Pick<Service, 'port'>, notification: Notification): Promise<number> {
+  const response = await send(service, JSON.stringify(notification));
   if (response.status !== 200) throw new Error(`Unexpected response: ${response.status} ${response.text}`);
   return (response.json() as { changed: number }).changed;
 }

@@ -87,3 +87,12 @@ export async function ownProcess(
   });
   return service;
 }
+
+/** The messages of a process's log so far. */
+export function warningsOf(service: ServiceProcess): readonly string[] {
+  return service
+    .output()
+    .stdout.split('\n')
+    .filter((line) => line !== '')
+    .map((line) => (JSON.parse(line) as { msg: string }).msg);
+}
