@@ -72,7 +72,7 @@ async function open(dataDir: string): Promise<EmbeddedPostgres> {
   }
 }
 
-/** Opens the files in a thread, and creates them first if there are none. A non-empty folder is never deleted. */
+/** Opens the files in a thread, and creates them first if the folder is empty or missing. A non-empty folder is never deleted. */
 async function openDatabase(folder: string): Promise<DatabaseThread> {
   removeUnfinished(folder);
   if (!existsSync(folder) || readdirSync(folder).length === 0) await createFiles(folder);
