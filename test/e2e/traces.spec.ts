@@ -204,7 +204,11 @@ describe('an upload to Cloudinary', () => {
   it('is a span, whose id Cloudinary receives', async () => {
     const issuer = await post<{ id: string }>(uploading, '/issuers', { name: 'Uploads' });
     const file = await drawWatermark();
-    const response = await sendForm(uploading, '/images', { issuer_id: issuer.id, public_id: 'traced', file });
+    const response = await sendForm(uploading, '/images', {
+      issuer_id: issuer.id,
+      public_id: 'traced',
+      file,
+    });
     expect(response.status).toBe(201);
     const [, traceId = '', spanId] =
       /^00-(\w{32})-(\w{16})-01$/.exec(String(api.headers['traceparent'])) ?? [];
