@@ -50,7 +50,8 @@ export async function openPieces() {
       'src/directory/directory.service.js',
     ].map(built),
   );
-  const service = await app.createApp(environment.readEnvironment(process.env));
+  const settings = environment.readEnvironment(process.env);
+  const service = await app.createApp(settings);
   await service.init();
   const get = (type) => service.get(type, { strict: false });
   const tokenService = get(tokens.TokenService);
@@ -66,7 +67,7 @@ export async function openPieces() {
     },
     /** @returns The token's own chain, each component with a `/` behind it. */
     map: (steps, overlays) => transformationMapper.map(steps).path(overlays),
-    sign: (asset, path) => urlService.signUrl(asset, path, null),
+    sign: (asset, path) => urlService.signUrl(settings.cloudinary, asset, path, null),
     decide: (pathId, token) => redirectService.decide({ pathId, query: { token } }, { issuerId: null }),
     close: () => service.close(),
   };

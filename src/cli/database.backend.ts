@@ -171,7 +171,11 @@ export class DatabaseBackend extends Backend {
   async explain({ pathId, query }: ExplanationRequest): Promise<Json<ExplanationView>> {
     const request = { pathId, query: toRecord(query) };
     const decision = await this.get(RedirectService).decide(request, { issuerId: null, span: null });
-    const location = this.get(LocationBuilder).build(decision.url, this.requestOrigin);
+    const location = this.get(LocationBuilder).build(
+      decision.url,
+      decision.issuer.account,
+      this.requestOrigin,
+    );
     return toJson(new ExplanationView(decision, location));
   }
 

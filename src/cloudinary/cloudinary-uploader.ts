@@ -1,9 +1,8 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import type { UploadApiErrorResponse, UploadApiResponse } from 'cloudinary';
-import { ENVIRONMENT } from '../platform/config/config.module.js';
-import type { CloudinarySettings, Environment } from '../platform/config/environment.js';
+import type { Account } from '../domain/account.js';
 import type { DeliveryType } from '../domain/image.js';
 import { currentContext } from '../platform/actor/actor.js';
 import { runInSpan, type TraceHeaders } from '../platform/observability/tracing.js';
@@ -26,30 +25,26 @@ export interface UploadedAsset {
 /** Uploads originals to the account with the SDK. */
 @Injectable()
 export class CloudinaryUploader {
-  private readonly settings: CloudinarySettings;
-
-  constructor(@Inject(ENVIRONMENT) environment: Pick<Environment, 'cloudinary'>) {
-    this.settings = environment.cloudinary;
-  }
-
   /** @throws UploadFailedError (422, 502, 503, 504) with Cloudinary's message. */
   upload(
+    account: Account,
     name: { readonly publicId: string; readonly deliveryType: DeliveryType },
     content: Buffer,
     options: { readonly overwrite: boolean },
   ): Promise<UploadedAsset> {
     return runInSpan(currentContext()?.span ?? null, 'upload to Cloudinary', (headers) =>
-      this.send(name, content, options, headers),
+      this.send(account, name, content, options, headers),
     );
   }
 
   private async send(
-    { publicId, deliveryType }: Parameters<CloudinaryUploader['upload']>[0],
+    account: Account,
+    { publicId, deliveryType }: Parameters<CloudinaryUploader['upload']>[1],
     content: Buffer,
-    { overwrite }: Parameters<CloudinaryUploader['upload']>[2],
+    { overwrite }: Parameters<CloudinaryUploader['upload']>[3],
     headers: TraceHeaders,
   ): Promise<UploadedAsset> {
-    const { apiKey, apiSecret, cloudName, uploadPrefix, uploadTimeout } = this.settings;
+    const { apiKey, apiSecret, cloudName, uploadPrefix, uploadTimeout } = account;
     if (apiKey === null) {
       throw new UploadFailedError(502, 'No account is configured for uploads. Set CLOUDINARY_URL.');
     }
@@ -76,7 +71,7 @@ export class CloudinaryUploader {
         disable_promises: true,
       },
       (error, response) => {
-        if (response === undefined) reject(this.describeFailure(error));
+        if (response === undefined) reject(describeFailure(error, account));
         else resolve(response);
       },
     );
@@ -92,38 +87,40 @@ export class CloudinaryUploader {
       agent.destroy();
     }
   }
+}
 
-  private describeFailure(error: UploadApiErrorResponse | Error | undefined): UploadFailedError {
-    const { http_code: status = 0 } = (error ?? {}) as { http_code?: number };
-    const message = this.clean(error?.message ?? '');
-    switch (status) {
-      case 400:
-        return new UploadFailedError(422, `Cloudinary refused the original: ${message}`);
-      case 420:
-      case 429:
-        return new UploadFailedError(503, `Cloudinary accepts no uploads at present: ${message}`);
-      case 499:
-        return new UploadFailedError(504, 'Cloudinary did not respond in time. Try again.');
-      case 401:
-      case 403:
-      case 404:
-        return new UploadFailedError(
-          502,
-          `Cloudinary refused the account of CLOUDINARY_URL (${status}): ${message}`,
-        );
-      default:
-        return new UploadFailedError(502, `Cloudinary is unreachable or failed: ${message}`);
-    }
+function describeFailure(
+  error: UploadApiErrorResponse | Error | undefined,
+  account: Account,
+): UploadFailedError {
+  const { http_code: status = 0 } = (error ?? {}) as { http_code?: number };
+  const message = clean(error?.message ?? '', account);
+  switch (status) {
+    case 400:
+      return new UploadFailedError(422, `Cloudinary refused the original: ${message}`);
+    case 420:
+    case 429:
+      return new UploadFailedError(503, `Cloudinary accepts no uploads at present: ${message}`);
+    case 499:
+      return new UploadFailedError(504, 'Cloudinary did not respond in time. Try again.');
+    case 401:
+    case 403:
+    case 404:
+      return new UploadFailedError(
+        502,
+        `Cloudinary refused the account ${account.cloudName} (${status}): ${message}`,
+      );
+    default:
+      return new UploadFailedError(502, `Cloudinary is unreachable or failed: ${message}`);
   }
+}
 
-  /** One bounded line, without secrets that it may echo. */
-  private clean(message: string): string {
-    const { apiSecret } = this.settings;
-    return message
-      .replaceAll(apiSecret, '…')
-      .replaceAll(/\p{C}+/gu, ' ')
-      .slice(0, MAX_MESSAGE_LENGTH);
-  }
+/** One bounded line, without secrets that it may echo. */
+function clean(message: string, { apiSecret }: Account): string {
+  return message
+    .replaceAll(apiSecret, '…')
+    .replaceAll(/\p{C}+/gu, ' ')
+    .slice(0, MAX_MESSAGE_LENGTH);
 }
 
 /** @throws UploadFailedError (502) if the response does not describe the asset. */

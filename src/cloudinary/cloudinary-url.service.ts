@@ -1,7 +1,6 @@
 import { hash } from 'node:crypto';
-import { Inject, Injectable } from '@nestjs/common';
-import { ENVIRONMENT } from '../platform/config/config.module.js';
-import type { CloudinarySettings, Environment } from '../platform/config/environment.js';
+import { Injectable } from '@nestjs/common';
+import type { Account } from '../domain/account.js';
 import type { DeliveryType } from '../domain/image.js';
 import { CLOCK_LEEWAY_SECONDS } from '../tokens/token-claims.js';
 import { UrlTooLongError } from './cloudinary-url.errors.js';
@@ -19,9 +18,6 @@ const LOADING_SECONDS = 30;
  */
 const GRACE_SECONDS = CLOCK_LEEWAY_SECONDS + LOADING_SECONDS;
 
-/** The start of every signed URL: the shared host, which no setting changes. */
-export const CLOUDINARY_ORIGIN = 'https://res.cloudinary.com';
-
 /** An original in a delivery URL. */
 export interface DeliveredAsset {
   readonly deliveryType: DeliveryType;
@@ -37,33 +33,29 @@ export interface DeliveredAsset {
  */
 @Injectable()
 export class CloudinaryUrlService {
-  private readonly settings: CloudinarySettings;
-  /** The start of every URL, up to the delivery type. */
-  private readonly base: string;
-
-  constructor(@Inject(ENVIRONMENT) environment: Pick<Environment, 'cloudinary'>) {
-    this.settings = environment.cloudinary;
-    this.base = `${CLOUDINARY_ORIGIN}/${this.settings.cloudName}/image/`;
-    // Load it now, so that the first redirect does not wait for it.
-    if (this.settings.authToken !== null) sdk();
-  }
-
   /**
    * Signs the URL of an asset under a chain.
+   * @param account Its secret signs; its host delivers.
    * @param chain Components as they appear in the URL, each followed by `/`; may be empty.
    * @param expiresAt The JWT's `exp` in Unix seconds: a URL with a `__cld_token__` expires a minute later. Null for the
    *   configured duration; without `CLOUDINARY_AUTH_TOKEN_KEY` a signed URL never expires.
    * @param now Milliseconds since 1970.
    * @throws UrlTooLongError (422) over 4,096 characters.
    */
-  signUrl(asset: DeliveredAsset, chain: string, expiresAt: number | null, now = Date.now()): string {
+  signUrl(
+    account: Account,
+    asset: DeliveredAsset,
+    chain: string,
+    expiresAt: number | null,
+    now = Date.now(),
+  ): string {
     const source = `${encodePublicId(asset.publicId)}.${asset.format}`;
-    const base = `${this.base}${asset.deliveryType}/`;
+    const base = `${account.deliveryBase}/image/${asset.deliveryType}/`;
     const path = `${chain}v${asset.version}/${source}`;
-    const token = this.authToken(expiresAt, now);
+    const token = authTokenOf(account, expiresAt, now);
     const url =
       token === null
-        ? `${base}s--${this.signatureOf(chain + source)}--/${path}`
+        ? `${base}s--${signatureOf(account, chain + source)}--/${path}`
         : withAuthToken(base + path, token);
     if (url.length > MAX_URL_LENGTH) throw new UrlTooLongError(url.length);
     return url;
@@ -74,34 +66,30 @@ export class CloudinaryUrlService {
    * @param expiresAt As for `signUrl`, and `now` too.
    * @returns null if the URL never expires.
    */
-  expiryOf(expiresAt: number | null, now = Date.now()): number | null {
-    const token = this.authToken(expiresAt, now);
+  expiryOf(account: Account, expiresAt: number | null, now = Date.now()): number | null {
+    const token = authTokenOf(account, expiresAt, now);
     return token === null ? null : token.expiration - LOADING_SECONDS;
   }
+}
 
-  /** Source: Cloudinary, "Delivery URL signatures". The version and the delivery type are not signed. */
-  private signatureOf(signed: string): string {
-    const { signature, apiSecret } = this.settings;
-    const digest = hash(signature === 'sha1' ? 'sha1' : 'sha256', signed + apiSecret, 'base64url');
-    return digest.slice(0, signature === 'long' ? 32 : 8);
-  }
-
-  private authToken(expiresAt: number | null, now: number): AuthToken | null {
-    const { authToken } = this.settings;
-    if (authToken === null) return null;
-    return {
-      key: authToken.key,
-      expiration: Math.floor(
-        expiresAt === null ? now / 1000 + authToken.duration : expiresAt + GRACE_SECONDS,
-      ),
-    };
-  }
+/** Source: Cloudinary, "Delivery URL signatures". The version and the delivery type are not signed. */
+function signatureOf({ signature, apiSecret }: Account, signed: string): string {
+  const digest = hash(signature === 'sha1' ? 'sha1' : 'sha256', signed + apiSecret, 'base64url');
+  return digest.slice(0, signature === 'long' ? 32 : 8);
 }
 
 interface AuthToken {
   readonly key: string;
   /** Unix seconds. */
   readonly expiration: number;
+}
+
+function authTokenOf({ authToken }: Account, expiresAt: number | null, now: number): AuthToken | null {
+  if (authToken === null) return null;
+  return {
+    key: authToken.key,
+    expiration: Math.floor(expiresAt === null ? now / 1000 + authToken.duration : expiresAt + GRACE_SECONDS),
+  };
 }
 
 function withAuthToken(url: string, token: AuthToken): string {

@@ -1,6 +1,5 @@
-import { Inject, Injectable } from '@nestjs/common';
-import { ENVIRONMENT } from '../platform/config/config.module.js';
-import type { CloudinarySettings, Environment } from '../platform/config/environment.js';
+import { Injectable } from '@nestjs/common';
+import type { Account } from '../domain/account.js';
 import { equalsInConstantTime } from '../domain/constant-time.js';
 import { sdk } from './sdk.js';
 
@@ -23,34 +22,28 @@ export interface SignedNotification {
 /** Verifies that a notification is Cloudinary's and recent. Source: Cloudinary, "Verifying notification signatures". */
 @Injectable()
 export class NotificationVerifier {
-  private readonly settings: CloudinarySettings;
-
-  constructor(@Inject(ENVIRONMENT) environment: Pick<Environment, 'cloudinary'>) {
-    this.settings = environment.cloudinary;
-  }
-
   /** Whether it was signed with the account's API secret within the last two hours. */
-  isGenuine({ body, timestamp, signature }: SignedNotification): boolean {
+  isGenuine(account: Account, { body, timestamp, signature }: SignedNotification): boolean {
     // The SDK compares numbers: NaN would never be too old. Body and timestamp are signed as one string, so digits of a
     // timestamp of another length could belong to the body.
     if (!/^[1-9]\d{9}$/.test(timestamp)) return false;
     const at = Number(timestamp);
     // The SDK accepts a timestamp of next year, which would be valid for a year.
     if (at > Date.now() / 1_000 + LEEWAY) return false;
-    const algorithm = this.algorithmOf(signature);
+    const algorithm = algorithmOf(account, signature);
     if (algorithm === null) return false;
-    const options = { api_secret: this.settings.apiSecret, signature_algorithm: algorithm } as const;
+    const options = { api_secret: account.apiSecret, signature_algorithm: algorithm } as const;
     // The SDK compares with `===`, which is not constant-time: it only receives equal signatures.
     if (!equalsInConstantTime(signature, sdk().utils.webhook_signature(body, at, options))) return false;
     // The SDK reads secret and algorithm only from its global configuration; nothing is awaited in between.
     sdk().config(options);
     return sdk().utils.verifyNotificationSignature(body, at, signature, MAX_AGE);
   }
+}
 
-  /** Chosen by the signature's length; SHA-1 is refused if the account no longer uses it. */
-  private algorithmOf(signature: string): keyof typeof DIGITS | null {
-    if (!/^[0-9a-f]+$/.test(signature)) return null;
-    if (signature.length === DIGITS.sha256) return 'sha256';
-    return signature.length === DIGITS.sha1 && this.settings.signature !== 'sha256' ? 'sha1' : null;
-  }
+/** Chosen by the signature's length; SHA-1 is refused if the account no longer uses it. */
+function algorithmOf(account: Account, signature: string): keyof typeof DIGITS | null {
+  if (!/^[0-9a-f]+$/.test(signature)) return null;
+  if (signature.length === DIGITS.sha256) return 'sha256';
+  return signature.length === DIGITS.sha1 && account.signature !== 'sha256' ? 'sha1' : null;
 }

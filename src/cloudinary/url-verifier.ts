@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import { Inject, Injectable } from '@nestjs/common';
-import { ENVIRONMENT } from '../platform/config/config.module.js';
-import type { CloudinarySettings, Environment } from '../platform/config/environment.js';
+import { Injectable } from '@nestjs/common';
+import type { Account } from '../domain/account.js';
 import { equalsInConstantTime } from '../domain/constant-time.js';
 import { sdk } from './sdk.js';
 
@@ -12,24 +11,14 @@ const AUTH_TOKEN = /^exp=(\d{1,12})~hmac=([0-9a-f]{64})$/;
 /** Verifies signed delivery URLs as Cloudinary does, for mode `local`, where this service delivers the images. */
 @Injectable()
 export class UrlVerifier {
-  private readonly settings: CloudinarySettings;
-
-  constructor(@Inject(ENVIRONMENT) environment: Pick<Environment, 'cloudinary'>) {
-    this.settings = environment.cloudinary;
-  }
-
-  get cloudName(): string {
-    return this.settings.cloudName;
-  }
-
   /**
    * Whether `s--<signature>--` is the signature of this text. Source: Cloudinary, "Delivery URL signatures": 8
    * characters of SHA-1, or of SHA-256 if the account uses it, or always 32 of SHA-256.
    */
-  isSigned(signature: string, signed: string): boolean {
-    const algorithm = signature.length === LONG || this.settings.signature !== 'sha1' ? 'sha256' : 'sha1';
+  isSigned(account: Account, signature: string, signed: string): boolean {
+    const algorithm = signature.length === LONG || account.signature !== 'sha1' ? 'sha256' : 'sha1';
     const length = signature.length === LONG ? LONG : SHORT;
-    const digest = createHash(algorithm).update(signed).update(this.settings.apiSecret).digest('base64url');
+    const digest = createHash(algorithm).update(signed).update(account.apiSecret).digest('base64url');
     return equalsInConstantTime(signature, digest.slice(0, length));
   }
 
@@ -37,12 +26,11 @@ export class UrlVerifier {
    * Whether a `__cld_token__` is valid for this path and has not expired. Source: Cloudinary, "Token-based
    * authentication".
    */
-  isAuthorized(token: string, path: string): boolean {
+  isAuthorized({ authToken }: Account, token: string, path: string): boolean {
     const [, expiration = ''] = AUTH_TOKEN.exec(token) ?? [];
-    if (this.settings.authToken === null || expiration === '' || Number(expiration) * 1000 <= Date.now())
-      return false;
+    if (authToken === null || expiration === '' || Number(expiration) * 1000 <= Date.now()) return false;
     const expected = sdk().utils.generate_auth_token({
-      key: this.settings.authToken.key,
+      key: authToken.key,
       expiration: Number(expiration),
       url: path,
       // The SDK's types require an ACL; the SDK itself accepts a URL instead, and ignores an ACL of null.

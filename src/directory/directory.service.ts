@@ -95,12 +95,12 @@ export class DirectoryService implements ChangeListener {
     private readonly lookups: DatabaseLookups,
     private readonly secretBox: SecretBox,
     changeFeed: ChangeFeed,
-    @Inject(ENVIRONMENT) { maxStale }: Pick<Environment, 'maxStale'>,
+    @Inject(ENVIRONMENT) private readonly environment: Pick<Environment, 'cloudinary' | 'maxStale'>,
   ) {
     const rules: CacheRules = {
       connected: LIVE,
       disconnected: FEED_LOST,
-      stale: maxStale,
+      stale: environment.maxStale,
       session: () => this.session,
       isDown: () => this.lookups.isDown,
     };
@@ -286,6 +286,7 @@ export class DirectoryService implements ChangeListener {
       id: row.id,
       disabled: row.disabled,
       notBefore: row.not_before,
+      account: this.environment.cloudinary,
       deliveryFormat: row.delivery_format,
       policy: this.openPolicy(row),
       keys: keys.filter((key) => key.secret !== null),

@@ -1,8 +1,11 @@
+import type { Account } from '../domain/account.js';
 import type { Policy } from '../policy/policy.js';
 import type { TokenIssuer } from '../tokens/signing-key.js';
 
 /** The part of an issuer that a redirect needs. */
 export interface Issuer extends TokenIssuer {
+  /** The Cloudinary account that delivers its images. */
+  readonly account: Account;
   /** Extension of every delivered URL, `jpg` by default. */
   readonly deliveryFormat: string;
   /** Its tokens' policy; null if the stored policy is unreadable, and then nothing is delivered. */

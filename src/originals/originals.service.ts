@@ -23,7 +23,7 @@ export class OriginalsService {
   private turn: Promise<unknown> = Promise.resolve();
 
   constructor(
-    @Inject(ENVIRONMENT) private readonly environment: Pick<Environment, 'deliveryMode'>,
+    @Inject(ENVIRONMENT) private readonly environment: Pick<Environment, 'cloudinary' | 'deliveryMode'>,
     private readonly store: OriginalsStore,
     private readonly uploader: CloudinaryUploader,
     private readonly dataSource: DataSource,
@@ -71,7 +71,9 @@ export class OriginalsService {
     // transaction stays open during the upload.
     await this.rehearse(write);
     // Without `overwrite`, an asset that is not registered here is never replaced.
-    const uploaded = await this.uploader.upload(name, original.content, { overwrite: replace });
+    const uploaded = await this.uploader.upload(this.environment.cloudinary, name, original.content, {
+      overwrite: replace,
+    });
     // The same content again is the retry of a request whose row was not written.
     if (!replace && uploaded.existing && uploaded.etag !== md5(original.content)) {
       throw new OriginalExistsError(uploaded);

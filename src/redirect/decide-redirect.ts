@@ -106,8 +106,8 @@ export function decideRedirect(
   const { deliveryType, publicId, version } = image;
   const expiresAt = claims?.expiresAt ?? null;
   const asset = { deliveryType, publicId, version, format: issuer.deliveryFormat };
-  const url = services.urls.signUrl(asset, chain, expiresAt, now);
-  const urlExpiresAt = services.urls.expiryOf(expiresAt, now);
+  const url = services.urls.signUrl(issuer.account, asset, chain, expiresAt, now);
+  const urlExpiresAt = services.urls.expiryOf(issuer.account, expiresAt, now);
   return {
     issuer,
     policy,

@@ -124,7 +124,7 @@ export class ImagesController implements MountedHandler {
     @Origin() origin: RequestOrigin,
   ): Promise<ExplanationView> {
     const decision = await this.redirects.decide({ pathId, query }, exchangeOf(raw));
-    return new ExplanationView(decision, this.locations.build(decision.url, origin));
+    return new ExplanationView(decision, this.locations.build(decision.url, decision.issuer.account, origin));
   }
 
   private respond(exchange: Exchange, request: RedirectRequest): void {

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { CLOUDINARY_ORIGIN } from '../cloudinary/cloudinary-url.service.js';
+import type { Account } from '../domain/account.js';
 import { ENVIRONMENT } from '../platform/config/config.module.js';
 import type { Environment } from '../platform/config/environment.js';
 import { InvalidHostError, originText, type RequestOrigin } from '../platform/http/request-origin.js';
@@ -20,7 +20,7 @@ export class LocationBuilder {
   }
 
   /** @throws InvalidHostError (400) if the Location needs an origin and the request's is malformed. */
-  build(signedUrl: string, origin: RequestOrigin | null): string {
+  build(signedUrl: string, { cloudName, deliveryBase }: Account, origin: RequestOrigin | null): string {
     const { deliveryMode } = this.environment;
     switch (deliveryMode) {
       case 'cloudinary':
@@ -28,7 +28,7 @@ export class LocationBuilder {
       case 'blank':
         return `${this.originOf(origin)}${BLANK_IMAGE_PATH}#${signedUrl}`;
       case 'local':
-        return `${this.originOf(origin)}${signedUrl.slice(CLOUDINARY_ORIGIN.length)}`;
+        return `${this.originOf(origin)}/${cloudName}${signedUrl.slice(deliveryBase.length)}`;
       default:
         return deliveryMode satisfies never;
     }

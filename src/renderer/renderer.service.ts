@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
-import { Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { ENVIRONMENT } from '../platform/config/config.module.js';
+import type { Environment } from '../platform/config/environment.js';
 import { UrlVerifier } from '../cloudinary/url-verifier.js';
 import { Observations } from '../platform/observability/observations.js';
 import { OriginalsStore } from '../originals/originals.store.js';
@@ -38,6 +40,7 @@ export class RendererService {
   private readonly logger = new Logger(RendererService.name);
 
   constructor(
+    @Inject(ENVIRONMENT) private readonly environment: Pick<Environment, 'cloudinary'>,
     private readonly verifier: UrlVerifier,
     private readonly originals: OriginalsStore,
     private readonly workers: RenderWorkers,
@@ -74,13 +77,14 @@ export class RendererService {
     { cloudName, deliveryType, chain, signature, signed }: DeliveryPath,
     request: ImageRequest,
   ): void {
-    if (cloudName !== this.verifier.cloudName) throw new RenderError(401, `Unknown cloud ${cloudName}`);
+    const account = this.environment.cloudinary;
+    if (cloudName !== account.cloudName) throw new RenderError(401, `Unknown cloud ${cloudName}`);
     if (signature !== null) {
-      if (this.verifier.isSigned(signature, signed)) return;
+      if (this.verifier.isSigned(account, signature, signed)) return;
       throw new RenderError(401, `Invalid Signature s--${signature}--`);
     }
     if (typeof request.authToken === 'string') {
-      if (this.verifier.isAuthorized(request.authToken, request.path)) return;
+      if (this.verifier.isAuthorized(account, request.authToken, request.path)) return;
       throw new RenderError(401, 'Invalid or expired authentication token');
     }
     // At Cloudinary uploaded images are public; a chain that a token should protect must not use other layers without a

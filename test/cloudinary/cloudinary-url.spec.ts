@@ -6,21 +6,12 @@ import { UrlTooLongError } from '../../src/cloudinary/cloudinary-url.errors.js';
 import { findPublicIdFault } from '../../src/transformations/public-id.js';
 import { URL_SIGNATURES } from '../../src/domain/url-signature.js';
 import { UrlVerifier } from '../../src/cloudinary/url-verifier.js';
-import type { CloudinarySettings } from '../../src/platform/config/environment.js';
+import type { Account } from '../../src/domain/account.js';
 import { DELIVERY_TYPES } from '../../src/domain/image.js';
 import { pathOf } from '../../src/transformations/component.js';
 import { TransformationMapper } from '../../src/transformations/transformation.mapper.js';
+import { makeAccount } from '../support/account.js';
 import { acceptedSteps } from '../support/steps.arbitrary.js';
-
-const SETTINGS: CloudinarySettings = {
-  cloudName: 'sadaasdasd',
-  apiKey: '1',
-  apiSecret: 'b5mNqz_Tt0Nn1EaWv9uQyS2xkRg',
-  signature: 'sha1',
-  authToken: null,
-  uploadPrefix: 'https://api.cloudinary.com',
-  uploadTimeout: 60_000,
-};
 
 const publicId = fc
   .oneof(
@@ -47,12 +38,14 @@ const chains = fc
   .map((steps) => ['c_fit,h_1920,w_1920', 'fl_attachment', ...mapper.map(steps).components(overlays)]);
 const chain = fc.oneof({ weight: 9, arbitrary: fc.constantFrom(...chains) }, fc.constant([]));
 
-type SignedAsset = Parameters<CloudinaryUrlService['signUrl']>[0];
+type SignedAsset = Parameters<CloudinaryUrlService['signUrl']>[1];
+
+const urls = new CloudinaryUrlService();
 
 function bySdk(
   { publicId: id, deliveryType, version, format }: SignedAsset,
   components: readonly string[],
-  settings: CloudinarySettings,
+  account: Account,
   expiration: number,
 ): string {
   return cloudinary.url(id, {
@@ -61,16 +54,16 @@ function bySdk(
     type: deliveryType,
     version: String(version),
     format,
-    cloud_name: settings.cloudName,
-    api_secret: settings.apiSecret,
+    cloud_name: account.cloudName,
+    api_secret: account.apiSecret,
     sign_url: true,
     secure: true,
     private_cdn: false,
     force_version: false,
     urlAnalytics: false,
-    signature_algorithm: settings.signature === 'sha1' ? 'sha1' : 'sha256',
-    long_url_signature: settings.signature === 'long',
-    auth_token: settings.authToken === null ? false : { key: settings.authToken.key, expiration },
+    signature_algorithm: account.signature === 'sha1' ? 'sha1' : 'sha256',
+    long_url_signature: account.signature === 'long',
+    auth_token: account.authToken === null ? false : { key: account.authToken.key, expiration },
   });
 }
 
@@ -86,11 +79,10 @@ describe('a signed URL', () => {
         authTokens,
         fc.integer({ min: 1_700_000_000, max: 2_000_000_000 }),
         (signed, components, signature, authToken, end) => {
-          const settings = { ...SETTINGS, signature, authToken };
+          const account = makeAccount({ signature, authToken });
           // The leeway, and time to load the image.
-          const expected = bySdk(signed, components, settings, end + 60);
-          const sign = (): string =>
-            new CloudinaryUrlService({ cloudinary: settings }).signUrl(signed, pathOf(components), end);
+          const expected = bySdk(signed, components, account, end + 60);
+          const sign = (): string => urls.signUrl(account, signed, pathOf(components), end);
           if (expected.length > 4_096) expect(sign).toThrow(UrlTooLongError);
           else expect(sign()).toBe(expected);
           seen.add(`${signature} ${authToken === null}`);
@@ -106,18 +98,17 @@ describe('a signed URL', () => {
     ['sha256', '2hbrSMPO'],
     ['long', '2hbrSMPOjj5BJ4xV7SgFbRDevFaQNUFf'],
   ] as const)('has the known %s signature of sample.jpg under the secret b', (signature, expected) => {
-    const urls = new CloudinaryUrlService({ cloudinary: { ...SETTINGS, apiSecret: 'b', signature } });
+    const account = makeAccount({ apiSecret: 'b', signature });
     const sample = { deliveryType: 'upload', publicId: 'sample', version: 1, format: 'jpg' } as const;
-    expect(urls.signUrl(sample, '', null)).toBe(
-      `https://res.cloudinary.com/sadaasdasd/image/upload/s--${expected}--/v1/sample.jpg`,
+    expect(urls.signUrl(account, sample, '', null)).toBe(
+      `https://res.cloudinary.com/demo/image/upload/s--${expected}--/v1/sample.jpg`,
     );
   });
 });
 
 describe('a URL with a __cld_token__', () => {
-  const account = { ...SETTINGS, authToken: { key: '00112233ff99', duration: 300 } };
-  const urls = new CloudinaryUrlService({ cloudinary: account });
-  const verifier = new UrlVerifier({ cloudinary: account });
+  const account = makeAccount({ authToken: { key: '00112233ff99', duration: 300 } });
+  const verifier = new UrlVerifier();
   const sample = { deliveryType: 'upload', publicId: 'sample', version: 1, format: 'jpg' } as const;
   const exp = 1_800_000_000;
 
@@ -131,14 +122,14 @@ describe('a URL with a __cld_token__', () => {
   function opensAt(url: string, now: number): boolean {
     vi.setSystemTime(now * 1000);
     const { pathname, search } = new URL(url);
-    return verifier.isAuthorized(search.replace('?__cld_token__=', ''), pathname);
+    return verifier.isAuthorized(account, search.replace('?__cld_token__=', ''), pathname);
   }
 
   it.each([exp - 3600, exp - 1, exp, exp + 29])(
     'opens the image of a token that is accepted at %d, and has time to load it',
     (now) => {
       vi.setSystemTime(now * 1000);
-      const url = urls.signUrl(sample, '', exp);
+      const url = urls.signUrl(account, sample, '', exp);
       expect([opensAt(url, now), opensAt(url, now + 30), opensAt(url, exp + 59)]).toStrictEqual([
         true,
         true,
@@ -151,7 +142,7 @@ describe('a URL with a __cld_token__', () => {
   it('is the same for a token, whenever it is signed', () => {
     const signed = [exp - 9_999, exp, exp + 29.9].map((now) => {
       vi.setSystemTime(now * 1000);
-      return urls.signUrl(sample, '', exp);
+      return urls.signUrl(account, sample, '', exp);
     });
     expect(new Set(signed).size).toBe(1);
   });
@@ -161,7 +152,7 @@ describe('a URL with a __cld_token__', () => {
     ['without one', null, exp + 300 - 30],
   ])('is in no cached redirect if the client could not load it in time: %s', (_, expiresAt, until) => {
     vi.setSystemTime(exp * 1000);
-    expect(urls.expiryOf(expiresAt)).toBe(until);
-    expect(opensAt(urls.signUrl(sample, '', expiresAt), until + 29)).toBe(true);
+    expect(urls.expiryOf(account, expiresAt)).toBe(until);
+    expect(opensAt(urls.signUrl(account, sample, '', expiresAt), until + 29)).toBe(true);
   });
 });

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { CloudinaryUrlService } from '../../src/cloudinary/cloudinary-url.service.js';
-import type { Environment } from '../../src/platform/config/environment.js';
 import type { Image } from '../../src/domain/image.js';
 import type { Issuer } from '../../src/directory/issuer.js';
 import type { Overlay } from '../../src/domain/overlay.js';
@@ -29,9 +28,7 @@ const BASE = 'c_fit,h_1920,w_1920/fl_attachment/dpr_auto,q_auto,f_auto';
 const services = {
   tokens: new TokenService(),
   mapper: new TransformationMapper(),
-  urls: new CloudinaryUrlService({
-    cloudinary: { cloudName: 'demo', apiSecret: 'b', signature: 'sha1', authToken: null },
-  } as unknown as Pick<Environment, 'cloudinary'>),
+  urls: new CloudinaryUrlService(),
 };
 
 const image = (overrides: Partial<Image> = {}): Image => ({

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { InvalidHostError, type RequestOrigin } from '../../src/platform/http/request-origin.js';
+import { makeAccount } from '../support/account.js';
 import { LocationBuilder } from '../../src/redirect/location-builder.js';
 
 const SIGNED = 'https://res.cloudinary.com/demo/image/upload/s--aaaaaaaa--/v1/a.jpg';
 const PATH = '/demo/image/upload/s--aaaaaaaa--/v1/a.jpg';
+const ACCOUNT = makeAccount();
 const ORIGIN: RequestOrigin = { protocol: 'http', host: 'example.org' };
 const PUBLIC = 'https://img.example.com';
 
@@ -20,9 +22,9 @@ describe('the Location of a signed URL', () => {
     (deliveryMode, publicUrl, needsOrigin, location) => {
       const builder = new LocationBuilder({ deliveryMode, publicUrl });
       expect(builder.needsOrigin).toBe(needsOrigin);
-      expect(builder.build(SIGNED, ORIGIN)).toBe(location);
-      if (needsOrigin) expect(() => builder.build(SIGNED, null)).toThrow(InvalidHostError);
-      else expect(builder.build(SIGNED, null)).toBe(location);
+      expect(builder.build(SIGNED, ACCOUNT, ORIGIN)).toBe(location);
+      if (needsOrigin) expect(() => builder.build(SIGNED, ACCOUNT, null)).toThrow(InvalidHostError);
+      else expect(builder.build(SIGNED, ACCOUNT, null)).toBe(location);
     },
   );
 });

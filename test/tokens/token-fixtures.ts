@@ -1,4 +1,5 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
+import { makeAccount } from '../support/account.js';
 import { NO_POLICY } from '../../src/policy/compile-policy.js';
 import type { Issuer } from '../../src/directory/issuer.js';
 import type { HmacAlgorithm, SigningKey } from '../../src/tokens/signing-key.js';
@@ -37,6 +38,7 @@ export function makeIssuer(overrides: Partial<Issuer> = {}): Issuer {
     id: SEED_ISSUER_ID,
     disabled: false,
     notBefore: null,
+    account: makeAccount(),
     deliveryFormat: 'jpg',
     policy: NO_POLICY,
     keys: [makeKey()],

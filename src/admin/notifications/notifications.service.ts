@@ -1,5 +1,7 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { ENVIRONMENT } from '../../platform/config/config.module.js';
+import type { Environment } from '../../platform/config/environment.js';
 import { runAsSystem } from '../../platform/actor/actor.js';
 import { translateConstraintErrors } from '../requests/write-conflicts.js';
 import { NotificationVerifier, type SignedNotification } from '../../cloudinary/notification-verifier.js';
@@ -16,6 +18,7 @@ export class NotificationsService {
   private queue: Promise<unknown> = Promise.resolve();
 
   constructor(
+    @Inject(ENVIRONMENT) private readonly environment: Pick<Environment, 'cloudinary'>,
     private readonly verifier: NotificationVerifier,
     private readonly events: AccountEventsService,
     private readonly dataSource: DataSource,
@@ -30,7 +33,7 @@ export class NotificationsService {
    * IssuerNotFoundError (404): nothing has changed, and Cloudinary sends it again.
    */
   async receive(signed: SignedNotification, requestId: string): Promise<number> {
-    if (!this.verifier.isGenuine(signed)) throw new InvalidNotificationError();
+    if (!this.verifier.isGenuine(this.environment.cloudinary, signed)) throw new InvalidNotificationError();
     const notification = readNotification(signed.body, Number(signed.timestamp));
     // They wait for each other in the database; queued here, they occupy one connection of the pool.
     const done = this.queue.then(() => runAsSystem('cloudinary', () => this.apply(notification), requestId));

@@ -1,4 +1,6 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
+import { ENVIRONMENT } from '../../platform/config/config.module.js';
+import type { Environment } from '../../platform/config/environment.js';
 import { CloudinaryUrlService } from '../../cloudinary/cloudinary-url.service.js';
 import { LocationBuilder } from '../../redirect/location-builder.js';
 import type { RequestOrigin } from '../../platform/http/request-origin.js';
@@ -12,6 +14,7 @@ const THUMBNAIL = 'c_limit,h_240,w_320/';
 @Injectable()
 export class OverlayPreviews {
   constructor(
+    @Inject(ENVIRONMENT) private readonly environment: Pick<Environment, 'cloudinary'>,
     private readonly overlays: OverlaysService,
     private readonly urls: CloudinaryUrlService,
     private readonly locations: LocationBuilder,
@@ -22,11 +25,13 @@ export class OverlayPreviews {
     const { publicId, deliveryType, updatedAt } = await this.overlays.get(id);
     const now = Math.floor(Date.now() / 1_000);
     const version = Math.max(1, Math.floor(updatedAt.getTime() / 1_000));
+    const account = this.environment.cloudinary;
     const url = this.urls.signUrl(
+      account,
       { publicId, deliveryType, version, format: 'png' },
       THUMBNAIL,
       now + LIFETIME,
     );
-    return this.locations.build(url, origin);
+    return this.locations.build(url, account, origin);
   }
 }

@@ -1,8 +1,8 @@
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
+import { type Account, type AuthTokenSettings, deliveryBaseOf } from '../../domain/account.js';
 import type { DeliveryMode } from '../../domain/delivery-mode.js';
 import { readRegistrationRule, type RegistrationRule } from '../../domain/registration-rule.js';
-import type { UrlSignature } from '../../domain/url-signature.js';
 import { readDatabaseUrl, type ServerUrls } from './database-url.js';
 import { readRedisUrl } from './redis-url.js';
 import {
@@ -40,24 +40,6 @@ export type DatabaseSettings =
       readonly preparedStatements: boolean;
     };
 
-/** The Cloudinary account. */
-export interface CloudinarySettings {
-  readonly cloudName: string;
-  /** For uploads; null without `CLOUDINARY_URL`. */
-  readonly apiKey: string | null;
-  readonly apiSecret: string;
-  /** Origin of the upload API. */
-  readonly uploadPrefix: string;
-  /** Milliseconds for an upload and its response. */
-  readonly uploadTimeout: number;
-  readonly signature: UrlSignature;
-  /** Set if URLs have Cloudinary's expiring `__cld_token__` instead of a signature. */
-  readonly authToken: {
-    /** Hexadecimal. */ readonly key: string;
-    /** Seconds, for a JWT without `exp`. */ readonly duration: number;
-  } | null;
-}
-
 /** The collector of spans, and their sampling. */
 export interface TracingSettings {
   /** The collector's address without a trailing slash; `/v1/traces` follows it. */
@@ -77,7 +59,8 @@ export interface Environment {
   readonly database: DatabaseSettings;
   /** Folder of originals, and of embedded mode's database and secrets. */
   readonly dataDir: string;
-  readonly cloudinary: CloudinarySettings;
+  /** The account of issuers that have none of their own. */
+  readonly cloudinary: Account;
   /** Rules for the issuer of an image that Cloudinary's notifications register, in order. */
   readonly registrationRules: readonly RegistrationRule[];
   readonly deliveryMode: DeliveryMode;
@@ -281,13 +264,17 @@ export function readEnvironment(
   if (read.problems.length > 0) throw new EnvironmentError(read.problems);
 
   const stored = embedded ? embeddedSecrets(database.dataDir) : undefined;
+  const delivery = { cloudName: account?.cloudName ?? EMBEDDED_CLOUD_NAME, privateCdn: false, host: null };
   return Object.freeze({
     ...settings,
     database,
     cloudinary: {
-      cloudName: account?.cloudName ?? EMBEDDED_CLOUD_NAME,
+      id: null,
+      ...delivery,
+      deliveryBase: deliveryBaseOf(delivery),
       apiKey: account?.apiKey ?? null,
       apiSecret: account?.apiSecret ?? stored?.cloudinaryApiSecret ?? '',
+      otherSecrets: [],
       signature,
       authToken,
       uploadPrefix,
@@ -308,7 +295,7 @@ export function readDatabaseSettings(variables: Variables): DatabaseSettings {
 
 /** The account's settings without those of delivery. */
 export type CloudinaryAccount = Pick<
-  CloudinarySettings,
+  Account,
   'cloudName' | 'apiSecret' | 'uploadPrefix' | 'uploadTimeout'
 > & { readonly apiKey: string };
 
@@ -377,13 +364,9 @@ function readSecretsKeys(read: Reader, embedded: boolean): Buffer[] {
   return keys;
 }
 
-interface Account {
-  readonly cloudName: string;
-  readonly apiKey: string;
-  readonly apiSecret: string;
-}
+type AccountUrl = Pick<CloudinaryAccount, 'cloudName' | 'apiKey' | 'apiSecret'>;
 
-function readAccount(read: Reader, url: URL): Account | undefined {
+function readAccount(read: Reader, url: URL): AccountUrl | undefined {
   // Cloudinary's secrets are base64url; a percent sign would be the URL parser's escape of another character.
   const account = { cloudName: url.hostname, apiKey: url.username, apiSecret: url.password };
   // The SDK would read options from the query (a CNAME, a private CDN) that change the host of every URL.
@@ -408,7 +391,7 @@ function readDefaultPolicy(read: Reader, readPolicy: PolicyReader): object | nul
   return policy;
 }
 
-function readAuthToken(read: Reader): CloudinarySettings['authToken'] {
+function readAuthToken(read: Reader): AuthTokenSettings | null {
   const duration = read.number('CLOUDINARY_AUTH_TOKEN_DURATION');
   const key = read.text('CLOUDINARY_AUTH_TOKEN_KEY');
   if (key === undefined) return null;

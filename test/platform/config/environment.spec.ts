@@ -9,6 +9,7 @@ import {
 import { SETTINGS } from '../../../src/platform/config/settings.js';
 import { TEST_VARIABLES } from '../../support/service.js';
 import { readDefaultPolicy } from '../../../src/policy/recommended-policy.js';
+import { makeAccount } from '../../support/account.js';
 
 const BASE = { ...TEST_VARIABLES, DATABASE_URL: 'postgres://127.0.0.1/x' };
 
@@ -152,18 +153,11 @@ describe('a setting that is not set', () => {
     logLevel: 'info',
     tracing: null,
   };
-  const account = {
-    signature: 'sha1',
-    authToken: null,
-    uploadPrefix: 'https://api.cloudinary.com',
-    uploadTimeout: 60_000,
-  };
-
   it('has its default in embedded mode', () => {
     expect(read({})).toStrictEqual({
       ...everywhere,
       database: { kind: 'embedded', dataDir: resolve('data') },
-      cloudinary: { ...account, cloudName: 'sadaasdasd', apiKey: null, apiSecret: 'made-up' },
+      cloudinary: makeAccount({ cloudName: 'sadaasdasd', apiKey: null, apiSecret: 'made-up' }),
       adminApiKeys: ['generated'],
       secretsKeys: [Buffer.alloc(32)],
       deliveryMode: 'local',
@@ -192,7 +186,7 @@ describe('a setting that is not set', () => {
         maxConnections: 10,
         preparedStatements: true,
       },
-      cloudinary: { ...account, cloudName: 'demo', apiKey: '1', apiSecret: 'secret' },
+      cloudinary: makeAccount({ cloudName: 'demo', apiKey: '1', apiSecret: 'secret' }),
       adminApiKeys: [key],
       secretsKeys: [Buffer.alloc(32)],
       deliveryMode: 'cloudinary',

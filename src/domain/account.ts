@@ -1,0 +1,54 @@
+import type { UrlSignature } from './url-signature.js';
+
+/** An API key with its secret. */
+export interface AccountSecret {
+  readonly apiKey: string;
+  readonly apiSecret: string;
+}
+
+/** How the URLs of an account expire. Source: Cloudinary, "Token-based authentication". */
+export interface AuthTokenSettings {
+  /** Hexadecimal. */
+  readonly key: string;
+  /** Seconds, for a JWT without `exp`. */
+  readonly duration: number;
+}
+
+/** The hosts of Cloudinary's delivery. */
+export interface DeliveryHost {
+  readonly cloudName: string;
+  /** Whether the account has a private CDN: URLs then omit the cloud's name. */
+  readonly privateCdn: boolean;
+  /** A CNAME or a custom host (the SDK's `secure_distribution`); null for Cloudinary's own. */
+  readonly host: string | null;
+}
+
+/** A Cloudinary account: what its delivery URLs, uploads and notifications are signed with. */
+export interface Account extends DeliveryHost {
+  /** Null for the account of the environment. */
+  readonly id: string | null;
+  /** The start of its delivery URLs, before `/image/`; of `deliveryBaseOf`. */
+  readonly deliveryBase: string;
+  /** For uploads; null without `CLOUDINARY_URL`. */
+  readonly apiKey: string | null;
+  /** Signs URLs and API calls. */
+  readonly apiSecret: string;
+  /** Other secrets whose notifications are accepted. */
+  readonly otherSecrets: readonly AccountSecret[];
+  /** Origin of the upload API. */
+  readonly uploadPrefix: string;
+  /** Milliseconds for an upload and its response. */
+  readonly uploadTimeout: number;
+  readonly signature: UrlSignature;
+  /** Set if URLs have Cloudinary's expiring `__cld_token__`. */
+  readonly authToken: AuthTokenSettings | null;
+}
+
+/**
+ * The start of an account's delivery URLs, as `cloudinary.url()` writes it with `secure: true`: scheme, host and, unless
+ * the account has a private CDN, the cloud's name.
+ */
+export function deliveryBaseOf({ cloudName, privateCdn, host }: DeliveryHost): string {
+  if (privateCdn) return `https://${host ?? `${cloudName}-res.cloudinary.com`}`;
+  return `https://${host ?? 'res.cloudinary.com'}/${cloudName}`;
+}
