@@ -278,6 +278,8 @@ describe.runIf(pgbouncer !== null)('behind PgBouncer in transaction mode, with D
       LOG_LEVEL: 'warn',
     });
     expect(sumOf(await readMetrics(service.port), 'pixseal_feed_live')).toBe(0);
+    // The first heartbeat takes a moment: its loss is logged after the service listens.
+    await waitUntil('it is logged', () => warningsOf(service).length > 0);
     expect(warningsOf(service)).toStrictEqual([warning(pooled.pooler.port)]);
   });
 
