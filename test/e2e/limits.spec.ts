@@ -283,6 +283,27 @@ describe('the rate limit of failed admin keys', () => {
     expect((await sendRequest('192.0.2.2', ADMIN_KEY)).status).toBe(200);
   });
 
+  it('refuses guesses that are sent together, and no valid key beside them', async () => {
+    const service = await start({ RATE_LIMIT_ADDRESS: '6000' });
+    const head = (key: string): string =>
+      `GET /admin/issuers HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${key}\r\n`;
+    const guesses = Array.from({ length: 200 }, (_, index) => `${head(`guess-${index}`)}\r\n`);
+    const { text } = await sendRaw(
+      service.port,
+      `${guesses.join('')}${head('last')}Connection: close\r\n\r\n`,
+    );
+    const found = [...text.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => Number(status));
+    expect(found).toStrictEqual([...repeat(401, 60), ...repeat(429, 141)]);
+  });
+
+  it('lets any number of requests with a valid key run at the same time', async () => {
+    const service = await start({ RATE_LIMIT_ADDRESS: '6000' });
+    const found = await Promise.all(
+      repeat(0, 150).map(() => service.get('/admin/issuers', { authorization: `Bearer ${ADMIN_KEY}` })),
+    );
+    expect(found.map(({ status }) => status)).toStrictEqual(repeat(200, 150));
+  });
+
   it.each([
     ['192.0.2.1:1000', '192.0.2.1:1001', '192.0.2.2:1000'],
     ['[2001:db8:1::1]:1000', '[2001:db8:1::1]:1001', '[2001:db8:2::1]:1000'],
