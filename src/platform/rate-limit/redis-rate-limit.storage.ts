@@ -36,14 +36,16 @@ const PREFIX = '{pixseal}:limit:';
 
 /**
  * Adds to the backlogs of the keys and returns them, by Redis's clock: those of the replicas may differ. Times are
- * milliseconds. The limit of a backlog also bounds the effect of a clock that is set back.
+ * milliseconds. The limit of a backlog also bounds the effect of a clock that is set back. A value that is not a number
+ * counts as 0 and is overwritten: one foreign key must not end the counts of all callers.
  */
 const REPORT = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
 local backlogs = {}
 for i, key in ipairs(KEYS) do
-  local backlog = math.max(0, tonumber(redis.call('GET', key) or '0') - now)
+  local stored = redis.pcall('GET', key)
+  local backlog = math.max(0, (type(stored) == 'string' and tonumber(stored) or 0) - now)
   backlog = math.min(backlog + tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i]))
   redis.call('SET', key, string.format('%.6f', now + backlog), 'PX', math.ceil(backlog))
   backlogs[i] = string.format('%.3f', backlog)

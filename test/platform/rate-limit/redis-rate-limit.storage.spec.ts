@@ -74,6 +74,20 @@ async function scriptsOf(server: RedisServer): Promise<number> {
 }
 
 describe.runIf(binary !== null)('rates in Redis', () => {
+  it('count a foreign value under one key as 0, and go on for all others', async () => {
+    const server = await startServer();
+    const [storage] = await openShared(server, 1);
+    if (storage === undefined) throw new Error('no storage');
+    await server.call('SET', limitKey('text'), 'zzz');
+    await server.call('LPUSH', limitKey('list'), 'zzz');
+    for (const key of ['text', 'list', 'other']) {
+      expect(countUntilRefused(storage, key)).toBe(RATE.limit);
+      await expect
+        .poll(async () => server.call('GET', limitKey(key)).catch(() => null), POLL)
+        .toMatch(/^\d+\.\d{6}$/);
+    }
+  });
+
   it('are one allowance for all replicas', async () => {
     const server = await startServer();
     const [first, ...others] = await openShared(server, 3);
