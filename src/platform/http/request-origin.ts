@@ -4,8 +4,10 @@ import { trustFor } from '../rate-limit/client-address.js';
 import { countHeader } from './header-list.js';
 import { ProblemError } from '../../domain/problem.error.js';
 
-/** RFC 9110 §7.2's `uri-host [ ":" port ]`, limited to names, IPv4 and bracketed IPv6. */
-const HOST = /^(?:[a-z0-9](?:[a-z0-9._-]{0,251}[a-z0-9])?\.?|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?$/i;
+/** RFC 9110 §7.2's `uri-host [ ":" port ]`, limited to names without empty labels, IPv4 and bracketed IPv6. */
+const HOST =
+  /^(?:(?!.*\.\.)[a-z0-9](?:[a-z0-9._-]{0,251}[a-z0-9])?\.?|\[[0-9a-f:.]{2,45}\])(?::(?<port>\d{1,5}))?$/i;
+const MAX_PORT = 65_535;
 
 /** 400: the request has no `Host` or several, or its value cannot be part of a Location. */
 export class InvalidHostError extends ProblemError {
@@ -37,9 +39,9 @@ export interface RequestOrigin {
  * @throws InvalidHostError (400): an attacker's Host must not get into a Location.
  */
 export function originText({ protocol, host }: RequestOrigin): string {
-  if (host === undefined || !HOST.test(host) || (protocol !== 'http' && protocol !== 'https')) {
-    throw new InvalidHostError();
-  }
+  const found = host === undefined ? null : HOST.exec(host);
+  if (found === null || Number(found.groups?.['port'] ?? 0) > MAX_PORT) throw new InvalidHostError();
+  if (protocol !== 'http' && protocol !== 'https') throw new InvalidHostError();
   return `${protocol}://${host}`;
 }
 
