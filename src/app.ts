@@ -15,7 +15,7 @@ import { RequestLog } from './platform/observability/request-log.js';
 import { Observations } from './platform/observability/observations.js';
 import { keepNotificationsRaw } from './admin/notifications/raw-notification.js';
 import { acceptForms } from './originals/original-upload.js';
-import { readPolicyBody } from './policy/policy-body.js';
+import { readAdminBody } from './policy/policy-body.js';
 import { type CountUnread, refuseBrokenRequest } from './platform/http/broken-requests.js';
 import { BODY_LIMITS, REQUEST_LIMITS } from './platform/http/request-limits.js';
 import { exchangeOf } from './platform/http/exchange.js';
@@ -73,7 +73,7 @@ export async function createApp(
   followExchanges(server);
   closeGracefully(server);
   acceptForms(server);
-  keepNotificationsRaw(server, readPolicyBody);
+  keepNotificationsRaw(server, readAdminBody);
   measurePressure(server, pressure);
   limitBodyDepth(server);
   server.addHook('onRoute', (route) => {

@@ -7,15 +7,15 @@ import { keepShares } from '../tokens/share-json.js';
 const STEPS = ['mandatory_steps', 'presets'] as const;
 
 /**
- * Reads the body of a request that has a policy: keeps shares such as `1.0` in its steps, and refuses repeated members,
- * all but one of which `JSON.parse` drops.
- * @param body JSON.parse's value of `text`. Without a policy it is returned unchanged.
+ * Reads the body of an admin's request: refuses repeated members, all but one of which `JSON.parse` drops, and keeps
+ * shares such as `1.0` in the steps of a policy.
+ * @param body JSON.parse's value of `text`.
  * @throws {InvalidRequestError} 422 naming the member.
  */
-export function readPolicyBody(body: unknown, text: string): unknown {
-  if (!isObject(body) || !('policy' in body)) return body;
+export function readAdminBody(body: unknown, text: string): unknown {
   const repeated = findRepeatedName(text);
   if (repeated !== null) throw new InvalidRequestError([{ key: repeated, detail: REPEATED }]);
+  if (!isObject(body) || !('policy' in body)) return body;
   requireStorable(body['policy']);
   return keepShares(text, body, (plain, withShares) => {
     const [policy, steps] = [plain['policy'], withShares['policy']];

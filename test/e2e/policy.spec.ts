@@ -113,6 +113,7 @@ describe('an issuer’s policy', () => {
     ['{"mandatory_steps":[{"width":5,"width":6}]}', 'policy.mandatory_steps.width'],
     ['{"presets":{"a":[{"width":5}],"a":[{"width":6}]}}', 'policy.presets.a'],
     ['{"strict":true},"policy":{}', 'policy'],
+    ['{"strict":true},"name":"Thrice"', 'name'],
   ])('has no member twice: %s', async (policy, key) => {
     const refusal = {
       status: 422,

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readPolicyBody } from '../../src/policy/policy-body.js';
+import { readAdminBody } from '../../src/policy/policy-body.js';
 import { keepShares, parseWithShares } from '../../src/tokens/share-json.js';
 import type { Shape } from '../../src/transformations/grammar.js';
 import { TEXT_LAYER_MEMBERS } from '../../src/transformations/text-layer.js';
@@ -184,7 +184,7 @@ describe('a policy', () => {
   it('keeps shares only in its steps', () => {
     const text =
       '{"name":1.0,"policy":{"max_width":800.0,"mandatory_steps":[{"width":1.0}],"presets":{"a":[{"x":1.0,"y":1}]}}}';
-    expect(readPolicyBody(JSON.parse(text), text)).toStrictEqual({
+    expect(readAdminBody(JSON.parse(text), text)).toStrictEqual({
       name: 1,
       policy: {
         max_width: 800,
@@ -196,6 +196,6 @@ describe('a policy', () => {
 
   it.each(['[1.0]', '{"policy":[1.0]}', '{"policy":1.0}', '{"x":1.0}'])('is not read from %s', (text) => {
     const body: unknown = JSON.parse(text);
-    expect(readPolicyBody(body, text)).toStrictEqual(body);
+    expect(readAdminBody(body, text)).toStrictEqual(body);
   });
 });

@@ -57,19 +57,18 @@ export class AdminAttemptsGuard implements CanActivate {
   private async admit(key: string, response: ServerResponse): Promise<void> {
     const attempts = this.attempts.get(key) ?? { open: 0, waiting: [] };
     this.attempts.set(key, attempts);
-    let isAdmitted = false;
-    let isClosed = false;
+    const attempt = { isAdmitted: false, isClosed: false };
     response.once('close', () => {
-      isClosed = true;
-      if (isAdmitted) attempts.open -= 1;
+      attempt.isClosed = true;
+      if (attempt.isAdmitted) attempts.open -= 1;
       if (response.statusCode === UNAUTHORIZED) this.storage.consume(key, FAILURES);
       this.release(key, attempts);
     });
-    while (!isClosed && !this.hasAllowance(key, attempts.open)) {
+    while (!attempt.isClosed && !this.hasAllowance(key, attempts.open)) {
       await new Promise<void>((resolve) => attempts.waiting.push(resolve));
     }
-    if (isClosed) return;
-    isAdmitted = true;
+    if (attempt.isClosed) return;
+    attempt.isAdmitted = true;
     attempts.open += 1;
   }
 

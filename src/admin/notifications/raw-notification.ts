@@ -1,10 +1,11 @@
 import type { FastifyInstance } from 'fastify';
 
 export const NOTIFICATIONS_PATH = '/cloudinary/notifications';
+const ADMIN_PATHS = '/admin/';
 
 /**
  * Leaves the JSON of notifications as text, which is what is signed. Other bodies are parsed as Fastify does by default.
- * @param revise Checks a parsed body against its text; what it throws is the response.
+ * @param revise Checks a parsed body of an admin's request against its text; what it throws is the response.
  */
 export function keepNotificationsRaw(
   server: FastifyInstance,
@@ -21,7 +22,7 @@ export function keepNotificationsRaw(
         }
         let revised: unknown;
         try {
-          revised = revise(value, body);
+          revised = request.routeOptions.url?.startsWith(ADMIN_PATHS) === true ? revise(value, body) : value;
         } catch (fault) {
           done(fault as Error);
           return;
