@@ -17,7 +17,7 @@ export function addServeCommand(program: Command): void {
         'With --workers, several processes serve one port, and one that dies is restarted. They share a Postgres\n' +
         'server: an embedded database belongs to a single process. Each has its own caches and ten connections.',
     )
-    .option('--workers <count>', 'number of processes; more than one per core brings no gain', '1')
+    .option('--workers <count>', 'number of processes; more than one per core is not faster', '1')
     .addHelpText(
       'after',
       `

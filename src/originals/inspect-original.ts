@@ -74,7 +74,7 @@ async function cutAtEnd(format: ImageType, file: Buffer): Promise<Buffer> {
   }
   if (CUT_AT_END.has(format)) return file.subarray(0, end);
   if (file.subarray(end).some((byte) => byte !== 0)) {
-    throw new InvalidOriginalError('integrity', 'The file goes on behind the end of its image.');
+    throw new InvalidOriginalError('integrity', 'The file has bytes behind the end of its image.');
   }
   return file;
 }

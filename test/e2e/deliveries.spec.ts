@@ -113,7 +113,7 @@ describe('several deliveries in a request', () => {
     const [before, bad, after] = await deliver([good, item, good]);
     expect(bad).toStrictEqual({
       image_id: null,
-      problem: unreadable('must hold objects {image_id, token}'),
+      problem: unreadable('must contain objects {image_id, token}'),
     });
     expect(before?.url).toBeDefined();
     expect(after).toStrictEqual(before);

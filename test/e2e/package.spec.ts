@@ -436,7 +436,7 @@ describe.runIf(inject('once'))('docs/clients.md', () => {
     'has a suite that Jest runs as it describes',
     async () => {
       const different = `
-        it('tells a difference', () => {
+        it('shows a difference', () => {
           const token = ['', btoa('{"transformations":[{"width":400}]}'), ''].join('.');
           expect(token).not.toSealTransformation([]);
           expect(token).toSealTransformation([{ width: 300 }]);

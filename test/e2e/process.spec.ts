@@ -115,7 +115,7 @@ describe.runIf(embedded)('the first run with embedded defaults', () => {
       stdout: '',
       stderr:
         `Pixseal did not start. The data folder ${variables['DATA_DIR']} is in use by process ${first.pid}. ` +
-        'Stop that process, or give this one a folder of its own with DATA_DIR.\n',
+        'Stop that process, or set DATA_DIR to another folder.\n',
     });
     expect((await request({ port: first.port, path: '/health/ready' })).status).toBe(200);
     first.kill('SIGTERM');

@@ -345,7 +345,7 @@ describe('how a layer meets the base', () => {
     await expect(result).rejects.toMatchObject({ status: 400 });
   });
 
-  it('tells the effects of two images from those of one', () => {
+  it('distinguishes the effects of two images from those of one', () => {
     for (const name of ['multiply', 'screen', 'overlay', 'mask', 'cut_out', 'anti_removal:9']) {
       expect(isLayerEffect(name)).toBe(true);
     }

@@ -77,7 +77,7 @@ describe('the render queue', () => {
     await expect(queue.run('b', stays(), () => Promise.resolve('yes'))).resolves.toBe('yes');
   });
 
-  it('aborts a render when the last who asked has left, and not before', async () => {
+  it('aborts a render when its last client has disconnected, and not before', async () => {
     const queue = new RenderQueue<string>(LIMITS);
     const { render } = held();
     const [one, two] = [new AbortController(), new AbortController()];
@@ -94,7 +94,7 @@ describe('the render queue', () => {
     expect((await outcomes).map(({ status }) => status)).toStrictEqual(['rejected', 'rejected']);
   });
 
-  it('has room again as soon as one who waits has left', async () => {
+  it('has room again as soon as a waiting client has disconnected', async () => {
     const queue = new RenderQueue<string>(LIMITS);
     const { render, finish, started } = held();
     const left = new AbortController();

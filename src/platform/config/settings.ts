@@ -208,7 +208,7 @@ In every delivery mode but \`cloudinary\` it also has the uploaded originals, wh
   CLOUDINARY_REGISTER: {
     group: 'Cloudinary',
     kind: 'list',
-    must: 'hold rules such as context:KEY, folder:PATH=ISSUER_ID or folder:PATH/:issuer_id, comma-separated',
+    must: 'contain rules such as context:KEY, folder:PATH=ISSUER_ID or folder:PATH/:issuer_id, comma-separated',
     example: 'folder:tenants/:issuer_id',
     unset: 'notifications register no new image',
     help: `Rules that find the issuer of an image that a notification of Cloudinary registers.
@@ -255,7 +255,7 @@ Revocations of that time have no effect until the database is reachable again.`,
     group: 'Secrets',
     kind: 'list',
     secret: true,
-    must: `hold printable ASCII keys of at least ${MIN_ADMIN_KEY_LENGTH} characters`,
+    must: `contain printable ASCII keys of at least ${MIN_ADMIN_KEY_LENGTH} characters`,
     required: 'one or more keys, comma-separated',
     unset: 'embedded mode generates one',
     help: `Keys of the admin API with full access, comma-separated.

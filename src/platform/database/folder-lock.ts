@@ -16,7 +16,7 @@ export class FolderLockedError extends Error {
   constructor(folder: string, pid: number, elsewhere: boolean) {
     super(
       `The data folder ${folder} is in use by process ${pid}${elsewhere ? ' of another container' : ''}. ` +
-        'Stop that process, or give this one a folder of its own with DATA_DIR.' +
+        'Stop that process, or set DATA_DIR to another folder.' +
         (elsewhere ? ` Was it killed, its folder is free after ${SILENCE / 1000} seconds.` : ''),
     );
     this.name = 'FolderLockedError';

@@ -122,7 +122,7 @@ describe('a setting in quotation marks', () => {
   it('is refused for its other faults as well', () => {
     expect(problemsOf({ ADMIN_API_KEYS: '"short"' })).toStrictEqual([
       refusal('ADMIN_API_KEYS'),
-      'ADMIN_API_KEYS must hold printable ASCII keys of at least 32 characters',
+      'ADMIN_API_KEYS must contain printable ASCII keys of at least 32 characters',
     ]);
   });
 
