@@ -1,9 +1,21 @@
 import { loadEmbeddedSecrets } from './platform/config/embedded-secrets.js';
-import { processVariables, readEnvironment } from './platform/config/environment.js';
+import { type Environment, processVariables, readEnvironment } from './platform/config/environment.js';
 import { readVersion } from './platform/config/package-version.js';
 import { prewarm } from './platform/database/embedded-postgres.js';
 import { ListenError } from './platform/http/listen.error.js';
 import { readDefaultPolicy } from './policy/recommended-policy.js';
+
+/** The members of the first log line. */
+async function describeService({ cloudinary, database, deliveryMode }: Environment): Promise<object> {
+  const { describeDatabase } = await import('./platform/database/database-servers.js');
+  return {
+    mode: deliveryMode,
+    cloud_name: cloudinary.cloudName,
+    database: describeDatabase(database),
+    version: readVersion(),
+    node: process.version,
+  };
+}
 
 const ending = new AbortController();
 try {
@@ -31,8 +43,10 @@ try {
   const address = await app.getUrl();
   if (welcome) process.stdout.write(welcome(address));
   else {
-    const { deliveryMode: mode, logLevel } = environment;
-    createLogger(logLevel).info({ address, mode, version: readVersion() }, 'listening');
+    createLogger(environment.logLevel).info(
+      { address, ...(await describeService(environment)) },
+      'listening',
+    );
   }
 } catch (error) {
   // A start that is stopped fails, and the process exits with 0.

@@ -324,29 +324,42 @@ describe.runIf(!embedded)('a start on a server', () => {
   it.each([
     ['the service', 'server/main.js', []],
     ['the command', 'server/pixseal.js', ['serve']],
-  ] as const)('is one log line with address, mode and version: %s', async (_, program, args) => {
-    const { variables } = await ownDatabase();
-    const service = spawnBuilt(
-      program,
-      { ...TEST_VARIABLES, ...variables, LOG_LEVEL: 'info', PORT: '0' },
-      args,
-    );
-    await waitUntil('it listens', () => service.output().stdout.includes('\n'));
-    service.kill('SIGTERM');
-    const { stdout, stderr } = await service.exited;
-    expect(stderr).toBe('');
-    const [line = '', ...others] = stdout.trimEnd().split('\n');
-    expect(others).toStrictEqual([]);
-    const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
-    expect(JSON.parse(line)).toStrictEqual({
-      level: 'info',
-      time: expect.any(String) as string,
-      address: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/) as string,
-      mode: 'blank',
-      version,
-      msg: 'listening',
-    });
-  });
+  ] as const)(
+    'and its stop are log lines, with address, account, database and version: %s',
+    async (_, program, args) => {
+      const { variables } = await ownDatabase();
+      const service = spawnBuilt(
+        program,
+        { ...TEST_VARIABLES, ...variables, LOG_LEVEL: 'info', PORT: '0' },
+        args,
+      );
+      await waitUntil('it listens', () => service.output().stdout.includes('\n'));
+      service.kill('SIGTERM');
+      const { stdout, stderr } = await service.exited;
+      expect(stderr).toBe('');
+      const [line = '', ...others] = stdout.trimEnd().split('\n');
+      expect(others.map((other) => JSON.parse(other) as object)).toMatchObject([
+        {
+          level: 'info',
+          context: 'Drain',
+          msg: 'SIGTERM received: serving for 0 s more, then closing the port',
+        },
+        { level: 'info', context: 'Drain', msg: 'Every response is sent: stopped' },
+      ]);
+      const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+      expect(JSON.parse(line)).toStrictEqual({
+        level: 'info',
+        time: expect.any(String) as string,
+        address: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/) as string,
+        mode: 'blank',
+        cloud_name: 'sadaasdasd',
+        database: expect.stringMatching(/^127\.0\.0\.1:\d+$/) as string,
+        version,
+        node: process.version,
+        msg: 'listening',
+      });
+    },
+  );
 });
 
 describe.runIf(!embedded)('a database whose migrations were not run', () => {

@@ -85,3 +85,12 @@ export function findSessionServers(
   if (settings.kind === 'embedded' || settings.sessionServer === null) return servers;
   return new DatabaseServers(settings.sessionServer);
 }
+
+/** The database for a log line: `embedded`, or hosts with ports. A URL may contain a password. */
+export function describeDatabase(settings: DatabaseSettings): string {
+  if (settings.kind === 'embedded') return 'embedded';
+  return settings.server.urls
+    .map((connectionString) => new pg.Client({ connectionString }))
+    .map(({ host, port }) => `${host}:${port}`)
+    .join(', ');
+}
