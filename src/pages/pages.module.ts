@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
+import { RootController } from './root.controller.js';
 import { PagesService } from './pages.service.js';
 
-@Module({ providers: [PagesService], exports: [PagesService] })
+@Module({ controllers: [RootController], providers: [PagesService], exports: [PagesService] })
 export class PagesModule {}

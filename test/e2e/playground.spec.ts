@@ -27,6 +27,20 @@ describe('the playground', () => {
   it('is served in embedded mode and not in production, unless a setting changes that', () =>
     expectServedByDefault('PLAYGROUND', PATHS));
 
+  it.each([
+    ['on', 'on', 302, '/playground'],
+    ['off', 'on', 302, '/console'],
+    ['off', 'off', 404, undefined],
+  ])('is where the root leads: PLAYGROUND=%s, CONSOLE=%s', async (playground, console, status, location) => {
+    const service = await startService({ PLAYGROUND: playground, CONSOLE: console });
+    try {
+      const root = await service.get('/');
+      expect([root.status, root.headers.location]).toStrictEqual([status, location]);
+    } finally {
+      await service.close();
+    }
+  });
+
   it('is a page with a strict policy, whose assets are cached for a year, with no other files', async () => {
     const service = await startService({ PLAYGROUND: 'on', DELIVERY_MODE: 'cloudinary' });
     try {
