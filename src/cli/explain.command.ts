@@ -1,8 +1,10 @@
+import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
+import { processVariables, readDatabaseSettings } from '../platform/config/environment.js';
 import type { ExplanationView } from '../redirect/explanation.view.js';
 import type { ExplanationRequest, Json } from './backend.js';
 import { UsageError } from './cli.errors.js';
-import { addGlobalOptions, withBackend, type GlobalOptions } from './global-options.js';
+import { addGlobalOptions, findServer, withBackend, type GlobalOptions } from './global-options.js';
 import { readInput } from './input.js';
 import { formatRows, print, printable, printJson } from './output.js';
 
@@ -21,17 +23,17 @@ export function addExplainCommand(program: Command): void {
       .description(
         'Shows what a token does: each step with its component, each ignored claim and key with the reason, the\n' +
           'signed URL, and the redirect’s target. A refused token is shown with the problem, and the exit code is 1.\n' +
+          'A URL is explained by the service that it names; a token or a path by the database of this environment.\n' +
           'No admin key is needed.',
       )
-      .argument('<token|url>', 'a token, an image URL with or without one, or - for standard input')
+      .argument('<token|url>', 'a token, an image’s URL or path with or without one, or - for standard input')
       .option('--image <uuid>', 'the image, if the token does not name it'),
   )
     .addHelpText(
       'after',
       `
 Examples:
-  $ pixseal explain 'http://127.0.0.1:3000/images/161400d0-c894-42fd-8100-262361ea91ff?token=eyJ0…' \\
-      --server http://127.0.0.1:3000
+  $ pixseal explain 'http://127.0.0.1:3000/images/161400d0-c894-42fd-8100-262361ea91ff?token=eyJ0…'
   $ pixseal explain eyJ0… --image 161400d0-c894-42fd-8100-262361ea91ff
   $ pixseal token mint --step angle=90 | pixseal explain - --image 161400d0-c894-42fd-8100-262361ea91ff
 
@@ -42,24 +44,53 @@ Quote URLs: the shell interprets ? and &.`,
 
 async function explain(subject: string, options: ExplainOptions): Promise<void> {
   const text = (subject === '-' ? readInput('-') : subject).trim();
-  const request = readRequest(text, options.image);
-  const explanation = await withBackend(options, (backend) => backend.explain(request));
+  const { server, ...request } = readRequest(text, options.image);
+  const selected = findServer(options) ?? server;
+  if (selected === null) requireDatabase();
+  const explanation = await withBackend(
+    { ...options, ...(selected === null ? {} : { server: selected }) },
+    (backend) => backend.explain(request),
+  );
   if (options.json) printJson(explanation);
   else print(...formatExplanation(explanation));
 }
 
-/** @throws UsageError for a URL that is not an image's. */
-function readRequest(text: string, image: string | undefined): ExplanationRequest {
-  if (!/^https?:\/\//i.test(text))
-    return { pathId: image ?? ANY_NAME, query: new URLSearchParams({ token: text }) };
-  const url = URL.canParse(text) ? new URL(text) : null;
-  const name = /\/images\/([^/]+)(?:\/explain)?$/.exec(url?.pathname ?? '')?.[1];
+/** Resolves paths; it is never requested. */
+const NO_SERVER = 'http://pixseal.invalid';
+
+/**
+ * @returns the request, and the address of the service that a URL names; null for a token or a path.
+ * @throws UsageError for a URL that is not an image's.
+ */
+function readRequest(
+  text: string,
+  image: string | undefined,
+): ExplanationRequest & { readonly server: string | null } {
+  if (!/^(?:https?:\/\/|\/)/i.test(text)) {
+    return { server: null, pathId: image ?? ANY_NAME, query: new URLSearchParams({ token: text }) };
+  }
+  const url = URL.canParse(text, NO_SERVER) ? new URL(text, NO_SERVER) : null;
+  const [, prefix = '', name] = /^(.*)\/images\/([^/]+)(?:\/explain)?$/.exec(url?.pathname ?? '') ?? [];
   if (url === null || name === undefined) {
     throw new UsageError(
       'Not the URL of an image. Expected …/images/IMAGE_ID, with ?token=… if the image is sealed.',
     );
   }
-  return { pathId: image ?? decodeURIComponent(name), query: url.searchParams };
+  return {
+    server: url.origin === NO_SERVER ? null : url.origin + prefix,
+    pathId: image ?? decodeURIComponent(name),
+    query: url.searchParams,
+  };
+}
+
+/** An explanation creates no database. @throws UsageError if there is none */
+function requireDatabase(): void {
+  const database = readDatabaseSettings(processVariables());
+  if (database.kind === 'embedded' && !existsSync(database.dataDir)) {
+    throw new UsageError(
+      `There is no database in ${database.dataDir}. Pass the image’s whole URL, or the service’s address with --server.`,
+    );
+  }
 }
 
 function formatExplanation(explanation: Json<ExplanationView>): string[] {

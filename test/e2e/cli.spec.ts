@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decodeProtectedHeader, jwtVerify } from 'jose';
@@ -428,8 +429,28 @@ redirects to  ${location}
       base: '(none)',
     });
 
-    const url = `https://img.example.com/images/${SEED.imageId}?token=${stdout.trim()}`;
-    expect(await explain([url])).toStrictEqual(explained);
+    const path = `/images/${SEED.imageId}?token=${stdout.trim()}`;
+    expect(await explain([path])).toStrictEqual(explained);
+  });
+
+  it('asks the service that a URL names, and creates no database', async () => {
+    const { stdout } = await mint(['--image', SEED.imageId]);
+    const dataDir = join(tmpdir(), randomUUID());
+    const outcome = await pixseal(
+      ['explain', `http://127.0.0.1:9/images/${SEED.imageId}?token=${stdout.trim()}`],
+      { DATA_DIR: dataDir },
+    );
+    expect(outcome).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringContaining('http://127.0.0.1:9') as string,
+    });
+    expect(await pixseal(['explain', stdout.trim()], { DATA_DIR: dataDir })).toStrictEqual({
+      code: 2,
+      stdout: '',
+      stderr: `error: There is no database in ${dataDir}. Pass the image’s whole URL, or the service’s address with --server.\n`,
+    });
+    expect(existsSync(dataDir)).toBe(false);
   });
 
   it('shows claims that have no effect', async () => {
@@ -450,7 +471,7 @@ base    fl_attachment\n\n`);
   });
 
   it('accepts the URL of a public image without a token', async () => {
-    const { stdout } = await explain([`http://example.org/images/${NOBODY}?width=20&crop=fit`]);
+    const { stdout } = await explain([`/images/${NOBODY}?width=20&crop=fit`]);
     expect(rowsOf(stdout)).toMatchObject({
       'signed by': 'none: the image is public',
       'step 1': 'c_fit,w_20',
