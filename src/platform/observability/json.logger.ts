@@ -2,8 +2,8 @@ import type { LoggerService } from '@nestjs/common';
 import { pino, stdTimeFunctions, type DestinationStream, type Logger } from 'pino';
 import type { LogLevel } from '../config/environment.js';
 
-/** Bytes of a batch. */
-const BATCH = 4 * 1024;
+/** Characters of a batch. */
+const BATCH = 16 * 1024;
 /** Milliseconds until a smaller batch is written. */
 const FLUSH_INTERVAL = 100;
 /** Bytes that wait for a slow reader; further lines are dropped. */
@@ -13,13 +13,39 @@ const MAX_WAITING = 16 * 1024 * 1024;
  * Standard output of the process, written in batches and never awaited. The last batch is written when the process exits
  * or crashes; SIGKILL loses at most 100 ms.
  */
-export const logOutput: DestinationStream = pino.destination({
-  dest: 1,
-  sync: false,
-  minLength: BATCH,
-  maxLength: MAX_WAITING,
-  periodicFlush: FLUSH_INTERVAL,
-});
+class LogOutput implements DestinationStream {
+  // It measures all that waits again for each line, so it receives whole batches.
+  private readonly destination = pino.destination({ dest: 1, sync: false, maxLength: MAX_WAITING });
+  private batch = '';
+
+  constructor() {
+    setInterval(() => {
+      this.flush();
+    }, FLUSH_INTERVAL).unref();
+    process.once('exit', () => {
+      this.flushSync();
+    });
+  }
+
+  write(line: string): void {
+    this.batch += line;
+    if (this.batch.length >= BATCH) this.flush();
+  }
+
+  /** Writes every line before it returns; pino calls it for a fatal error. */
+  flushSync(): void {
+    this.flush();
+    this.destination.flushSync();
+  }
+
+  private flush(): void {
+    if (this.batch === '') return;
+    this.destination.write(this.batch);
+    this.batch = '';
+  }
+}
+
+export const logOutput = new LogOutput();
 
 /** JSON lines on standard output. */
 export function createLogger(level: LogLevel): Logger {
