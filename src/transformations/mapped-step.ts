@@ -65,7 +65,8 @@ export class MappedStep {
       });
     }
     const read = new MappedStep(step, source);
-    for (const key of Object.keys(source)) {
+    // A parsed step has only own members, and `for…in` allocates no list of them.
+    for (const key in source) {
       const parameter = PARAMETER_BY_KEY.get(key);
       if (parameter === undefined) {
         if (!lenient) refuseNearKey(key, step);
@@ -253,22 +254,12 @@ export class MappedStep {
   private put(code: string, written: Part['written']): void {
     const { parts } = this;
     const part = { code, written };
-    const same = parts.findIndex((other) => other.code === code);
-    if (same >= 0) {
-      parts[same] = part;
+    for (const [index, other] of parts.entries()) {
+      if (other.code < code) continue;
+      parts.splice(index, other.code === code ? 1 : 0, part);
       return;
     }
-    // Shifted by hand: `splice` takes longer than all else here.
-    let index = parts.push(part) - 1;
-    for (
-      let before = parts[index - 1];
-      before !== undefined && before.code > code;
-      before = parts[index - 1]
-    ) {
-      parts[index] = before;
-      index -= 1;
-    }
-    parts[index] = part;
+    parts.push(part);
   }
 }
 
