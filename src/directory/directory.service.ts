@@ -316,6 +316,8 @@ export class DirectoryService implements ChangeListener {
 
 /** Whether one of the names is revoked; undefined if the database must be queried. */
 export function verdictOf(revocations: Revocations, names: TokenNames): boolean | undefined {
+  // Most issuers have revoked nothing.
+  if (revocations.names?.size === 0) return false;
   const wanted = namesOf(names);
   if (revocations.names !== null) return wanted.some((name) => revocations.names.has(name));
   const verdicts = wanted.map((name) => revocations.verdicts.get(name)?.revoked);
