@@ -48,6 +48,20 @@ export interface Account extends DeliveryHost {
  * The start of an account's delivery URLs, as `cloudinary.url()` writes it with `secure: true`: scheme, host and, unless
  * the account has a private CDN, the cloud's name.
  */
+const HOST_NAME =
+  /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+
+/** The SDK replaces it with Cloudinary's present host. */
+const OLD_SHARED_HOST = 'cloudinary-a.akamaihd.net';
+
+/** Completes "NAME must …" for the host of a `DeliveryHost`. */
+export const DELIVERY_HOST_RULE = 'be a host name in lower case, such as img.example.com';
+
+/** Whether a text can be the host of a `DeliveryHost`: a domain name without a port. */
+export function isDeliveryHost(text: string): boolean {
+  return HOST_NAME.test(text) && text !== OLD_SHARED_HOST;
+}
+
 export function deliveryBaseOf({ cloudName, privateCdn, host }: DeliveryHost): string {
   if (privateCdn) return `https://${host ?? `${cloudName}-res.cloudinary.com`}`;
   return `https://${host ?? 'res.cloudinary.com'}/${cloudName}`;

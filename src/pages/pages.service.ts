@@ -25,7 +25,7 @@ export class PagesService implements OnModuleInit {
 
   constructor(
     private readonly adapter: HttpAdapterHost,
-    @Inject(ENVIRONMENT) environment: Pick<Environment, 'deliveryMode' | 'publicUrl'>,
+    @Inject(ENVIRONMENT) environment: Pick<Environment, 'cloudinary' | 'deliveryMode' | 'publicUrl'>,
   ) {
     this.headers = {
       'Content-Type': 'text/html; charset=utf-8',
@@ -73,11 +73,12 @@ function findFolder(): string {
  * that the page has fetched itself.
  */
 function contentSecurityPolicy({
+  cloudinary,
   deliveryMode,
   publicUrl,
-}: Pick<Environment, 'deliveryMode' | 'publicUrl'>): string {
+}: Pick<Environment, 'cloudinary' | 'deliveryMode' | 'publicUrl'>): string {
   const pictures = [
-    ...(deliveryMode === 'cloudinary' ? ['https://res.cloudinary.com'] : []),
+    ...(deliveryMode === 'cloudinary' ? [new URL(cloudinary.deliveryBase).origin] : []),
     ...(publicUrl === null ? [] : [publicUrl]),
   ];
   return [

@@ -17,7 +17,14 @@ import { hasBrowser, launchBrowser } from '../support/browser.js';
 import { measure, uploadSeed } from '../support/pictures.js';
 import { hasProgram } from '../support/programs.js';
 import { post, SEED, signWith } from '../support/seed.js';
-import { ADMIN_KEY, expectServedByDefault, type Service, startService } from '../support/service.js';
+import {
+  ADMIN_KEY,
+  CLOUD,
+  expectServedByDefault,
+  type Service,
+  startService,
+  TEST_VARIABLES,
+} from '../support/service.js';
 
 const run = promisify(execFile);
 const embedded = inject('database').kind === 'embedded';
@@ -75,6 +82,20 @@ describe('the playground', () => {
     } finally {
       await service.close();
     }
+  });
+});
+
+describe('the images of the playground', () => {
+  it.each([
+    ['?private_cdn=true', `https://${CLOUD}-res.cloudinary.com`],
+    ['?secure_distribution=img.example.com', 'https://img.example.com'],
+    ['?private_cdn=true&secure_distribution=img.example.com', 'https://img.example.com'],
+  ])('may come from the host of the account only: %s', async (options, host) => {
+    const CLOUDINARY_URL = TEST_VARIABLES.CLOUDINARY_URL + options;
+    const service = await startService({ PLAYGROUND: 'on', DELIVERY_MODE: 'cloudinary', CLOUDINARY_URL });
+    const { headers } = await service.get('/playground');
+    await service.close();
+    expect(headers['content-security-policy']).toContain(`; img-src 'self' blob: ${host}; `);
   });
 });
 

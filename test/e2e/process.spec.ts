@@ -189,7 +189,7 @@ describe('an incomplete production configuration', () => {
       'every variable wrong',
       {
         DATABASE_URL: 'mysql://canary:canary@canary/canary',
-        CLOUDINARY_URL: 'cloudinary://canary:canary@canary?cname=canary',
+        CLOUDINARY_URL: 'cloudinary://canary:canary@canary/canary?cname=canary&private_cdn=canary',
         ADMIN_API_KEYS: 'canary',
         SECRETS_KEY: 'canary',
         PORT: 'canary',
@@ -209,8 +209,10 @@ describe('an incomplete production configuration', () => {
       },
       [
         'DATABASE_URL must be',
-        'CLOUDINARY_URL must read',
-        'ADMIN_API_KEYS must hold',
+        'CLOUDINARY_URL must have no path',
+        'CLOUDINARY_URL has the option cname, which is not supported',
+        'CLOUDINARY_URL has the option private_cdn, which must be true',
+        'ADMIN_API_KEYS must contain',
         'SECRETS_KEY must be',
         'PORT must be',
         'DELIVERY_MODE must be',

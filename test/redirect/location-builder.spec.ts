@@ -27,4 +27,23 @@ describe('the Location of a signed URL', () => {
       else expect(builder.build(SIGNED, ACCOUNT, null)).toBe(location);
     },
   );
+
+  it.each([
+    ['cloudinary', false, 'cdn.example.com', 'https://cdn.example.com/demo'],
+    ['cloudinary', true, null, 'https://demo-res.cloudinary.com'],
+    ['cloudinary', true, 'cdn.example.com', 'https://cdn.example.com'],
+    ['local', false, 'cdn.example.com', `${PUBLIC}/demo`],
+    ['local', true, null, `${PUBLIC}/demo`],
+    ['local', true, 'cdn.example.com', `${PUBLIC}/demo`],
+    ['blank', true, null, `${PUBLIC}/assets/blank.jpg#https://demo-res.cloudinary.com`],
+    ['blank', true, 'cdn.example.com', `${PUBLIC}/assets/blank.jpg#https://cdn.example.com`],
+  ] as const)(
+    'in mode %s with a private CDN: %s, and the host %s starts with %s',
+    (deliveryMode, privateCdn, host, start) => {
+      const account = makeAccount({ privateCdn, host });
+      const path = '/image/upload/s--aaaaaaaa--/v1/a.jpg';
+      const builder = new LocationBuilder({ deliveryMode, publicUrl: PUBLIC });
+      expect(builder.build(account.deliveryBase + path, account, null)).toBe(start + path);
+    },
+  );
 });

@@ -5,20 +5,25 @@ import { API_SECRET, CLOUD } from './service.js';
 export interface ParsedLocation {
   /** The blank image's URL before the `#` in `blank` mode, else empty. */
   readonly prefix: string;
+  /** Of Cloudinary or of the account. */
+  readonly host: string;
+  /** Empty on a private CDN. */
   readonly cloud: string;
   readonly deliveryType: string;
-  /** Empty if the URL has a `__cld_token__` instead. */
+  /** Empty if the URL has only a `__cld_token__`. */
   readonly signature: string;
   readonly components: readonly string[];
   readonly version: string;
   readonly publicId: string;
   readonly format: string;
+  /** When the URL's `__cld_token__` starts, in seconds since 1970; null without `st`. */
+  readonly startsAt: number | null;
   /** When the URL's `__cld_token__` expires, in seconds since 1970; null without one. */
   readonly expiresAt: number | null;
 }
 
 const SIGNED_URL =
-  /^https:\/\/res\.cloudinary\.com\/([\w-]+)\/image\/(upload|private|authenticated)\/(?:s--([\w-]{8}|[\w-]{32})--\/)?((?:[^/]+\/)*?)v(\d+)\/([^?#]+)\.([a-z0-9]+)(?:\?__cld_token__=exp=(\d+)~hmac=[0-9a-f]{64})?$/;
+  /^https:\/\/([a-z0-9.-]+)(?:\/([\w-]+))?\/image\/(upload|private|authenticated)\/(?:s--([\w-]{8}|[\w-]{32})--\/)?((?:[^/]+\/)*?)v(\d+)\/([^?#]+)\.([a-z0-9]+)(?:\?__cld_token__=(?:st=(\d+)~)?exp=(\d+)~hmac=[0-9a-f]{64})?$/;
 const COMPONENT = /^[a-z]{1,3}_[^,/$\s]+(,[a-z]{1,3}_[^,/$\s]+)*$/;
 /** Parameters that name another asset: `l_` overlay, `u_` underlay, `d_` default image. */
 const ASSET = /(?:^|,)([lud])_([^,]+)/g;
@@ -33,6 +38,7 @@ export function parseLocation(location: string): ParsedLocation {
   if (match === null) throw new Error(`not a signed URL: ${location}`);
   const [
     ,
+    host = '',
     cloud = '',
     deliveryType = '',
     signature = '',
@@ -40,12 +46,24 @@ export function parseLocation(location: string): ParsedLocation {
     version = '',
     publicId = '',
     format = '',
+    st,
     exp,
   ] = match;
-  if ((signature === '') === (exp === undefined)) throw new Error(`not signed once: ${location}`);
+  if (signature === '' && exp === undefined) throw new Error(`not signed: ${location}`);
   const components = chain.split('/').filter((component) => component !== '');
-  const expiresAt = exp === undefined ? null : Number(exp);
-  return { prefix, cloud, deliveryType, signature, components, version, publicId, format, expiresAt };
+  return {
+    prefix,
+    host,
+    cloud,
+    deliveryType,
+    signature,
+    components,
+    version,
+    publicId,
+    format,
+    startsAt: st === undefined ? null : Number(st),
+    expiresAt: exp === undefined ? null : Number(exp),
+  };
 }
 
 /** What a Location is allowed to show. */
@@ -62,6 +80,10 @@ export interface AllowedLocation {
   readonly signature?: 'sha1' | 'sha256' | 'long';
   /** The key of `__cld_token__`, hexadecimal. */
   readonly authTokenKey?: string | undefined;
+  /** Whether the URL has its signature beside the `__cld_token__`. */
+  readonly keepsSignature?: boolean;
+  /** The SDK's options of the account's host; by default it has none of its own. */
+  readonly host?: Pick<ConfigAndUrlOptions, 'private_cdn' | 'secure_distribution'>;
   readonly apiSecret?: string;
 }
 
@@ -80,6 +102,21 @@ export interface UrlParts {
   readonly version: string | number;
   readonly format: string;
   readonly components: readonly string[];
+}
+
+/** A `__cld_token__` in the SDK's spelling. */
+interface AuthToken {
+  readonly key: string;
+  readonly start_time?: number;
+  readonly expiration: number;
+}
+
+/** The URL that Cloudinary's own SDK signs, with its `__cld_token__` too: the SDK writes one of them. */
+function signWithSdkTwice(parts: UrlParts, signing: ConfigAndUrlOptions, token: AuthToken): string {
+  const url = signWithSdk(parts, signing);
+  // The SDK's types require an ACL; the SDK itself accepts a URL instead, and ignores an ACL of null.
+  const acl = null as unknown as string;
+  return `${url}?${cloudinary.utils.generate_auth_token({ ...token, url: new URL(url).pathname, acl })}`;
 }
 
 /** The URL that Cloudinary's own SDK signs. */
@@ -105,11 +142,12 @@ export function signWithSdk(
 /** The central check (threats.md). @throws if the Location shows an asset that does not belong to the issuer. */
 export function assertLocation(location: string, allowed: AllowedLocation): ParsedLocation {
   const { layers, images, steps, prefix, signature = 'sha1', authTokenKey, apiSecret = API_SECRET } = allowed;
+  const { host = {}, keepsSignature = false } = allowed;
   const parsed = parseLocation(location);
-  const { cloud, components, publicId, deliveryType, version, format, expiresAt } = parsed;
+  const { cloud, components, publicId, deliveryType, version, format, startsAt, expiresAt } = parsed;
   const fault = (reason: string): Error => new Error(`${reason}: ${location}`);
   if (prefix !== undefined && parsed.prefix !== prefix) throw fault(`does not point to ${prefix}`);
-  if (cloud !== CLOUD) throw fault('another cloud');
+  if (cloud !== (host.private_cdn === true ? '' : CLOUD)) throw fault('another cloud');
   if (!images.includes(publicId)) throw fault('another image');
   for (const component of components) {
     if (!COMPONENT.test(component)) throw fault(`not a component: ${component}`);
@@ -126,17 +164,25 @@ export function assertLocation(location: string, allowed: AllowedLocation): Pars
     throw fault(`not ${steps} steps`);
   }
   if ((authTokenKey === undefined) !== (expiresAt === null)) throw fault('signed by another method');
-  const expected = signWithSdk(
-    { publicId: decodeURIComponent(publicId), deliveryType, version, format, components },
-    {
-      api_secret: apiSecret,
-      signature_algorithm: signature === 'sha1' ? 'sha1' : 'sha256',
-      long_url_signature: signature === 'long',
-      ...(authTokenKey === undefined || expiresAt === null
-        ? {}
-        : { auth_token: { key: authTokenKey, expiration: expiresAt } }),
-    },
-  );
+  const parts = { publicId: decodeURIComponent(publicId), deliveryType, version, format, components };
+  const signing: ConfigAndUrlOptions = {
+    ...host,
+    api_secret: apiSecret,
+    signature_algorithm: signature === 'sha1' ? 'sha1' : 'sha256',
+    long_url_signature: signature === 'long',
+  };
+  const token =
+    authTokenKey === undefined || expiresAt === null
+      ? null
+      : {
+          key: authTokenKey,
+          ...(startsAt === null ? {} : { start_time: startsAt }),
+          expiration: expiresAt,
+        };
+  const expected =
+    token !== null && keepsSignature
+      ? signWithSdkTwice(parts, signing, token)
+      : signWithSdk(parts, token === null ? signing : { ...signing, auth_token: token });
   if (location.slice(location.indexOf('#') + 1) !== expected) throw fault(`the SDK signs ${expected}`);
   return parsed;
 }

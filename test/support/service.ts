@@ -95,10 +95,7 @@ export async function startService(
   const url = await app.getUrl();
   const port = Number(new URL(url).port);
   const model = new ReferenceModel();
-  const signing = {
-    signature: (variables['CLOUDINARY_SIGNATURE'] ?? 'sha1') as NonNullable<AllowedLocation['signature']>,
-    authTokenKey: variables['CLOUDINARY_AUTH_TOKEN_KEY'],
-  };
+  const signing = signingOf({ ...TEST_VARIABLES, ...variables });
   const prefixOf = (origin: string): string =>
     variables['DELIVERY_MODE'] === 'cloudinary' ? '' : `${origin}/assets/blank.jpg`;
   return {
@@ -117,7 +114,7 @@ export async function startService(
       return { ...response, shown: assertAllowed(model, location, parseImageRequest(path), allowed) };
     },
     assertAllowed: (location, pathId, token) => {
-      const isBare = location.startsWith('https://res.cloudinary.com');
+      const isBare = !location.includes('#');
       const prefix = isBare ? '' : prefixOf(`http://127.0.0.1:${port}`);
       return assertAllowed(model, location, { pathId, token }, { ...signing, prefix });
     },
@@ -135,6 +132,25 @@ export async function startService(
     close: async () => {
       await app.close();
       if (kept === undefined) await database.drop();
+    },
+  };
+}
+
+/** How the SDK must sign under these variables. */
+function signingOf(
+  variables: Readonly<Record<string, string | undefined>>,
+): Pick<AllowedLocation, 'signature' | 'authTokenKey' | 'keepsSignature' | 'host'> {
+  const options = new URL(variables['CLOUDINARY_URL'] ?? TEST_VARIABLES.CLOUDINARY_URL).searchParams;
+  const host = options.get('secure_distribution');
+  return {
+    signature: options.has('long_url_signature')
+      ? 'long'
+      : ((variables['CLOUDINARY_SIGNATURE'] ?? options.get('signature_algorithm') ?? 'sha1') as 'sha1'),
+    authTokenKey: variables['CLOUDINARY_AUTH_TOKEN_KEY'],
+    keepsSignature: variables['CLOUDINARY_AUTH_TOKEN_SIGNATURE'] === 'on',
+    host: {
+      private_cdn: options.has('private_cdn'),
+      ...(host === null ? {} : { secure_distribution: host }),
     },
   };
 }

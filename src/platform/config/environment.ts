@@ -3,6 +3,8 @@ import { resolve } from 'node:path';
 import { type Account, type AuthTokenSettings, deliveryBaseOf } from '../../domain/account.js';
 import type { DeliveryMode } from '../../domain/delivery-mode.js';
 import { readRegistrationRule, type RegistrationRule } from '../../domain/registration-rule.js';
+import type { UrlSignature } from '../../domain/url-signature.js';
+import { type CloudinaryUrl, isApiOrigin, readCloudinaryUrl } from './cloudinary-url.js';
 import { readDatabaseUrl, type ServerUrls } from './database-url.js';
 import { readRedisUrl } from './redis-url.js';
 import {
@@ -16,6 +18,7 @@ import {
   type SettingName,
   SETTINGS,
 } from './settings.js';
+import { isBareOrigin } from './bare-origin.js';
 import { findUnencodedCredentials, type UrlProblem } from './url-credentials.js';
 
 export type LogLevel = ChoiceOf<'LOG_LEVEL'>;
@@ -230,13 +233,12 @@ export function readEnvironment(
   const read = new Reader(variables);
   const database = readDatabase(read);
   const embedded = database.kind === 'embedded';
-  const cloudinaryUrl = read.url('CLOUDINARY_URL');
+  const account = readAccount(read);
   const adminApiKeys = readAdminKeys(read, embedded);
   const secretsKeys = readSecretsKeys(read, embedded);
   if (!embedded && read.text('CLOUDINARY_URL') === undefined) {
     read.require('CLOUDINARY_URL');
   }
-  const account = cloudinaryUrl === undefined ? undefined : readAccount(read, cloudinaryUrl);
   const settings = {
     host: read.text('HOST') ?? SETTINGS.HOST.default,
     port: read.number('PORT'),
@@ -257,14 +259,18 @@ export function readEnvironment(
     tracing: readTracing(read),
     console: read.isOn('CONSOLE'),
   };
-  const signature = read.choice('CLOUDINARY_SIGNATURE');
+  const signature = readSignature(read, account);
   const authToken = readAuthToken(read);
-  const uploadPrefix = readUploadPrefix(read);
+  const uploadPrefix = readUploadPrefix(read, account);
   const uploadTimeout = readUploadTimeout(read);
   if (read.problems.length > 0) throw new EnvironmentError(read.problems);
 
   const stored = embedded ? embeddedSecrets(database.dataDir) : undefined;
-  const delivery = { cloudName: account?.cloudName ?? EMBEDDED_CLOUD_NAME, privateCdn: false, host: null };
+  const delivery = {
+    cloudName: account?.cloudName ?? EMBEDDED_CLOUD_NAME,
+    privateCdn: account?.privateCdn ?? false,
+    host: account?.host ?? null,
+  };
   return Object.freeze({
     ...settings,
     database,
@@ -302,15 +308,15 @@ export type CloudinaryAccount = Pick<
 /** Reads only the account's settings, for commands that use a running service. @throws EnvironmentError */
 export function readCloudinaryAccount(variables: Variables): CloudinaryAccount {
   const read = new Reader(variables);
-  const url = read.url('CLOUDINARY_URL');
+  const account = readAccount(read);
   if (read.text('CLOUDINARY_URL') === undefined) {
     read.require('CLOUDINARY_URL', '');
   }
-  const account = url === undefined ? undefined : readAccount(read, url);
-  const uploadPrefix = readUploadPrefix(read);
+  const uploadPrefix = readUploadPrefix(read, account);
   const uploadTimeout = readUploadTimeout(read);
-  if (account === undefined || read.problems.length > 0) throw new EnvironmentError(read.problems);
-  return { ...account, uploadPrefix, uploadTimeout };
+  if (account === null || read.problems.length > 0) throw new EnvironmentError(read.problems);
+  const { cloudName, apiKey, apiSecret } = account;
+  return { cloudName, apiKey, apiSecret, uploadPrefix, uploadTimeout };
 }
 
 /** The environment of this process; nothing else reads `process.env`. */
@@ -364,16 +370,26 @@ function readSecretsKeys(read: Reader, embedded: boolean): Buffer[] {
   return keys;
 }
 
-type AccountUrl = Pick<CloudinaryAccount, 'cloudName' | 'apiKey' | 'apiSecret'>;
+/** @returns null if `CLOUDINARY_URL` is not set or is refused. */
+function readAccount(read: Reader): CloudinaryUrl | null {
+  const url = read.url('CLOUDINARY_URL');
+  if (url === undefined) return null;
+  const { account, problems } = readCloudinaryUrl(url);
+  if (account === null) return read.refuseValue('CLOUDINARY_URL', null);
+  for (const problem of problems) read.refuse(`CLOUDINARY_URL ${problem}`, null);
+  return account;
+}
 
-function readAccount(read: Reader, url: URL): AccountUrl | undefined {
-  // Cloudinary's secrets are base64url; a percent sign would be the URL parser's escape of another character.
-  const account = { cloudName: url.hostname, apiKey: url.username, apiSecret: url.password };
-  // The SDK would read options from the query (a CNAME, a private CDN) that change the host of every URL.
-  const bare = url.search === '' && url.hash === '' && (url.pathname === '' || url.pathname === '/');
-  if (bare && Object.values(account).every((part) => /^[\w-]+$/.test(part))) return account;
-  read.refuseValue('CLOUDINARY_URL', null);
-  return undefined;
+/** The option of `CLOUDINARY_URL`, else the setting of its own. */
+function readSignature(read: Reader, account: CloudinaryUrl | null): UrlSignature {
+  const signature = read.choice('CLOUDINARY_SIGNATURE');
+  const option = account?.signature ?? null;
+  if (option === null || option === signature) return signature;
+  if (read.text('CLOUDINARY_SIGNATURE') === undefined) return option;
+  return read.refuse(
+    'CLOUDINARY_SIGNATURE differs from signature_algorithm and long_url_signature of CLOUDINARY_URL: remove one of them',
+    signature,
+  );
 }
 
 function readRegistrationRules(read: Reader): RegistrationRule[] {
@@ -430,21 +446,22 @@ function readExportHeaders(read: Reader): Readonly<Record<string, string>> {
   }
 }
 
-/** Plain HTTP would expose originals on the network: it is only for test servers on this machine. */
-function readUploadPrefix(read: Reader): string {
+/** The option of `CLOUDINARY_URL`, else the setting of its own. */
+function readUploadPrefix(read: Reader, account: CloudinaryUrl | null): string {
   const url = read.url('CLOUDINARY_UPLOAD_PREFIX');
   if (url === undefined) return '';
-  const local = ['127.0.0.1', '[::1]', 'localhost'].includes(url.hostname);
-  if (isBareOrigin(url) && (url.protocol === 'https:' || local)) return url.origin;
-  return read.refuseValue('CLOUDINARY_UPLOAD_PREFIX', '');
+  if (!isApiOrigin(url)) return read.refuseValue('CLOUDINARY_UPLOAD_PREFIX', '');
+  const option = account?.uploadPrefix ?? null;
+  if (option === null || option === url.origin) return url.origin;
+  if (read.text('CLOUDINARY_UPLOAD_PREFIX') === undefined) return option;
+  return read.refuse(
+    'CLOUDINARY_UPLOAD_PREFIX differs from upload_prefix of CLOUDINARY_URL: remove one of them',
+    '',
+  );
 }
 
 function readUploadTimeout(read: Reader): number {
   return 1_000 * read.number('CLOUDINARY_UPLOAD_TIMEOUT');
-}
-
-function isBareOrigin(url: URL): boolean {
-  return url.pathname === '/' && url.search === '' && url.hash === '' && url.username === '';
 }
 
 function readPublicUrl(read: Reader): string | null {

@@ -175,11 +175,17 @@ In every delivery mode but \`cloudinary\` it also has the uploaded originals, wh
     kind: 'url',
     secret: true,
     protocols: ['cloudinary:'],
-    must: 'read cloudinary://API_KEY:API_SECRET@CLOUD_NAME and nothing more',
+    must: 'read cloudinary://API_KEY:API_SECRET@CLOUD_NAME, followed by supported options at most',
     required: 'cloudinary://API_KEY:API_SECRET@CLOUD_NAME',
     example: 'cloudinary://API_KEY:API_SECRET@CLOUD_NAME',
     unset: 'embedded mode signs URLs of a made-up account',
-    help: 'The Cloudinary account.',
+    help: `The Cloudinary account.
+It may have these options of Cloudinary’s SDK, such as \`?private_cdn=true&secure_distribution=img.example.com\`; any other is refused.
+\`private_cdn=true\`: URLs start with \`https://CLOUD_NAME-res.cloudinary.com/image/\`.
+\`secure_distribution\`: the host of the URLs, for a CNAME or a custom host. Without \`private_cdn\` the cloud’s name follows it.
+\`upload_prefix\`: as \`CLOUDINARY_UPLOAD_PREFIX\`.
+\`signature_algorithm\` (\`sha1\` or \`sha256\`) and \`long_url_signature=true\`: as \`CLOUDINARY_SIGNATURE\`.
+\`secure=true\`: has no effect, since every URL starts with \`https://\`.`,
   },
   CLOUDINARY_UPLOAD_PREFIX: {
     group: 'Cloudinary',
@@ -187,7 +193,8 @@ In every delivery mode but \`cloudinary\` it also has the uploaded originals, wh
     protocols: ['https:', 'http:'],
     must: 'be an https origin alone, or http on this machine',
     default: 'https://api.cloudinary.com',
-    help: 'The origin of the upload API, which differs between regions.',
+    help: `The origin of the upload API, which differs between regions.
+If \`CLOUDINARY_URL\` has an \`upload_prefix\`, this setting must have the same value or be empty.`,
   },
   CLOUDINARY_UPLOAD_TIMEOUT: {
     group: 'Cloudinary',
@@ -203,7 +210,9 @@ In every delivery mode but \`cloudinary\` it also has the uploaded originals, wh
     allowed: URL_SIGNATURES,
     default: 'sha1',
     help: `How delivery URLs are signed, as the account is configured.
-\`sha1\` and \`sha256\` have 8 characters, \`long\` is SHA-256 with 32 characters.`,
+\`sha1\` and \`sha256\` have 8 characters, \`long\` is SHA-256 with 32 characters.
+Uploads are signed with the same algorithm.
+If \`CLOUDINARY_URL\` has a \`signature_algorithm\` or \`long_url_signature\`, this setting must mean the same or be empty.`,
   },
   CLOUDINARY_REGISTER: {
     group: 'Cloudinary',

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   type Environment,
   EnvironmentError,
+  readCloudinaryAccount,
   readDatabaseSettings,
   readEnvironment,
 } from '../../../src/platform/config/environment.js';
@@ -85,6 +86,136 @@ describe('a connection URL', () => {
     expect(() => readDatabaseSettings({ DATABASE_URL: 'postgres://pix:a%zz@127.0.0.1/x' })).toThrow(
       encode('DATABASE_URL'),
     );
+  });
+});
+
+describe('CLOUDINARY_URL', () => {
+  const account = (text: string): string => `cloudinary://123:secret@demo${text}`;
+  const names =
+    'private_cdn, secure_distribution, secure, upload_prefix, signature_algorithm, long_url_signature';
+  const onlyTrue = 'must be true, or be omitted';
+  const host = 'must be a host name in lower case, such as img.example.com';
+  const origin = 'must be an https origin alone, or http on this machine';
+
+  function read(variables: Readonly<Record<string, string>>): Environment['cloudinary'] {
+    return readEnvironment(
+      { ...BASE, ...variables },
+      () => {
+        throw new Error('no embedded secrets are wanted');
+      },
+      readDefaultPolicy,
+    ).cloudinary;
+  }
+
+  it.each<[string, Parameters<typeof makeAccount>[0]]>([
+    ['', {}],
+    ['/', {}],
+    ['?', {}],
+    ['?secure=true', {}],
+    ['?private_cdn=true', { privateCdn: true }],
+    ['?secure_distribution=img.example.com', { host: 'img.example.com' }],
+    ['?private_cdn=true&secure_distribution=a.b', { privateCdn: true, host: 'a.b' }],
+    ['?upload_prefix=https://api-eu.cloudinary.com', { uploadPrefix: 'https://api-eu.cloudinary.com' }],
+    [
+      '?upload_prefix=https%3A%2F%2Fapi-ap.cloudinary.com%2F',
+      { uploadPrefix: 'https://api-ap.cloudinary.com' },
+    ],
+    ['?upload_prefix=http://127.0.0.1:8080', { uploadPrefix: 'http://127.0.0.1:8080' }],
+    ['?signature_algorithm=sha1', {}],
+    ['?signature_algorithm=sha256', { signature: 'sha256' }],
+    ['?long_url_signature=true', { signature: 'long' }],
+    ['?signature_algorithm=sha1&long_url_signature=true', { signature: 'long' }],
+  ])('may have the SDK’s options: %j', (options, expected) => {
+    expect(read({ CLOUDINARY_URL: account(options) })).toStrictEqual(
+      makeAccount({ apiKey: '123', apiSecret: 'secret', ...expected }),
+    );
+  });
+
+  it.each<[string, ...string[]]>([
+    ['?private_cdn=false', `has the option private_cdn, which ${onlyTrue}`],
+    ['?private_cdn=1', `has the option private_cdn, which ${onlyTrue}`],
+    ['?private_cdn', `has the option private_cdn, which ${onlyTrue}`],
+    ['?secure=false', `has the option secure, which ${onlyTrue}`],
+    ['?long_url_signature=false', `has the option long_url_signature, which ${onlyTrue}`],
+    ['?signature_algorithm=md5', 'has the option signature_algorithm, which must be sha1 or sha256'],
+    ['?signature_algorithm=', 'has the option signature_algorithm, which must be sha1 or sha256'],
+    ...[
+      '',
+      'localhost',
+      'IMG.example.com',
+      'img.example.com:8443',
+      'img.example.com/x',
+      'https://img.example.com',
+      'img.example.com@evil.example',
+      'img..example.com',
+      'img.example.com.',
+      '-a.example.com',
+      '127.0.0.1',
+      'cloudinary-a.akamaihd.net',
+      `${'a'.repeat(64)}.example.com`,
+    ].map((value): [string, string] => [
+      `?secure_distribution=${encodeURIComponent(value)}`,
+      `has the option secure_distribution, which ${host}`,
+    ]),
+    ...['', 'api', 'http://api.cloudinary.com', 'https://api.cloudinary.com/v1_1', 'ftp://localhost'].map(
+      (value): [string, string] => [
+        `?upload_prefix=${encodeURIComponent(value)}`,
+        `has the option upload_prefix, which ${origin}`,
+      ],
+    ),
+    ['?private_cdn=true&private_cdn=true', 'has the option private_cdn more than once'],
+    ['?cname=secret', `has the option cname, which is not supported: supported are ${names}`],
+    ['?Private_cdn=true', `has the option Private_cdn, which is not supported: supported are ${names}`],
+    [
+      '?auth_token[key]=secret',
+      `has the option auth_token[key], which is not supported: supported are ${names}`,
+    ],
+    ['?__proto__=x', `has the option __proto__, which is not supported: supported are ${names}`],
+    ['?sec ret=x', `has the option, which is not supported: supported are ${names}`],
+    [
+      '?cdn_subdomain=true&secure=no',
+      `has the option cdn_subdomain, which is not supported: supported are ${names}`,
+      `has the option secure, which ${onlyTrue}`,
+    ],
+    ['/img.example.com', 'must have no path: write ?private_cdn=true&secure_distribution=HOST instead'],
+    ['#x', 'must read cloudinary://API_KEY:API_SECRET@CLOUD_NAME, followed by supported options at most'],
+    [':80', 'must read cloudinary://API_KEY:API_SECRET@CLOUD_NAME, followed by supported options at most'],
+  ])('is refused, by the option’s name and without its value: %j', (options, ...problems) => {
+    expect(problemsOf({ CLOUDINARY_URL: account(options) })).toStrictEqual(
+      problems.map((problem) => `CLOUDINARY_URL ${problem}`),
+    );
+  });
+
+  const signatures =
+    'CLOUDINARY_SIGNATURE differs from signature_algorithm and long_url_signature of CLOUDINARY_URL: remove one of them';
+  const prefixes =
+    'CLOUDINARY_UPLOAD_PREFIX differs from upload_prefix of CLOUDINARY_URL: remove one of them';
+  it.each<[string, Record<string, string>, string[]]>([
+    ['?signature_algorithm=sha256', { CLOUDINARY_SIGNATURE: 'sha256' }, []],
+    ['?long_url_signature=true', { CLOUDINARY_SIGNATURE: 'long' }, []],
+    ['?private_cdn=true', { CLOUDINARY_SIGNATURE: 'long' }, []],
+    ['?long_url_signature=true', { CLOUDINARY_SIGNATURE: '' }, []],
+    ['?signature_algorithm=sha256', { CLOUDINARY_SIGNATURE: 'sha1' }, [signatures]],
+    ['?signature_algorithm=sha256', { CLOUDINARY_SIGNATURE: 'long' }, [signatures]],
+    ['?long_url_signature=true', { CLOUDINARY_SIGNATURE: 'sha256' }, [signatures]],
+    ['?upload_prefix=https://a.b', { CLOUDINARY_UPLOAD_PREFIX: 'https://a.b/' }, []],
+    ['?upload_prefix=https://a.b', { CLOUDINARY_UPLOAD_PREFIX: '' }, []],
+    ['?upload_prefix=https://a.b', { CLOUDINARY_UPLOAD_PREFIX: 'https://b.c' }, [prefixes]],
+    ['?upload_prefix=https://a.b', { CLOUDINARY_UPLOAD_PREFIX: 'https://api.cloudinary.com' }, [prefixes]],
+  ])('%s beside %o has these problems: %j', (options, variables, problems) => {
+    expect(problemsOf({ CLOUDINARY_URL: account(options), ...variables })).toStrictEqual(problems);
+  });
+
+  it('gives the import its upload_prefix too', () => {
+    const CLOUDINARY_URL = account('?upload_prefix=https://api-eu.cloudinary.com&private_cdn=true');
+    expect(readCloudinaryAccount({ CLOUDINARY_URL })).toStrictEqual({
+      cloudName: 'demo',
+      apiKey: '123',
+      apiSecret: 'secret',
+      uploadPrefix: 'https://api-eu.cloudinary.com',
+      uploadTimeout: 60_000,
+    });
+    expect(() => readCloudinaryAccount({ CLOUDINARY_URL: account('?cname=a.b') })).toThrow('cname');
   });
 });
 

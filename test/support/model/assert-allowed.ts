@@ -28,7 +28,7 @@ export function assertAllowed(
   model: ReferenceModel,
   location: string,
   { pathId, token }: ImageRequest,
-  allowed: Pick<AllowedLocation, 'prefix' | 'signature' | 'authTokenKey'>,
+  allowed: Omit<AllowedLocation, 'layers' | 'images'>,
 ): ParsedLocation {
   const fault = (reason: string): Error => new Error(`${reason}: ${location}`);
   const claims = token === undefined ? null : readSignedClaims(model, token);
