@@ -107,6 +107,12 @@ export async function createApp(
       `Node ${process.version} stores a response in members that this release does not know: responses are sent by writeHead, which is slower`,
     );
   }
+  const { authToken, privateCdn, host } = environment.cloudinary;
+  if (authToken !== null && !privateCdn && host === null) {
+    logger.warn(
+      'CLOUDINARY_AUTH_TOKEN_KEY is set, and CLOUDINARY_URL has neither private_cdn nor secure_distribution: Cloudinary documents __cld_token__ for private CDNs only, so test that URLs open and expire',
+    );
+  }
   lifecycle = new RequestLifecycle(
     {
       limits,

@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { Account } from '../domain/account.js';
 import { equalsInConstantTime } from '../domain/constant-time.js';
-import { sdk } from './sdk.js';
+import { authTokenOf } from './auth-token.js';
 
 const SHORT = 8;
 const LONG = 32;
-const AUTH_TOKEN = /^exp=(\d{1,12})~hmac=([0-9a-f]{64})$/;
+const AUTH_TOKEN = /^(?:st=(\d{1,12})~)?exp=(\d{1,12})~hmac=[0-9a-f]{64}$/;
 
 /** Verifies signed delivery URLs as Cloudinary does, for mode `local`, where this service delivers the images. */
 @Injectable()
@@ -23,19 +23,17 @@ export class UrlVerifier {
   }
 
   /**
-   * Whether a `__cld_token__` is valid for this path and has not expired. Source: Cloudinary, "Token-based
-   * authentication".
+   * Whether a `__cld_token__` has started, has not expired, and was created for this path. Source: Cloudinary,
+   * "Token-based authentication".
+   * @param path Of this service: `/<cloud>/image/…`, on a private CDN too, whose tokens are created for `/image/…`.
    */
-  isAuthorized({ authToken }: Account, token: string, path: string): boolean {
-    const [, expiration = ''] = AUTH_TOKEN.exec(token) ?? [];
-    if (authToken === null || expiration === '' || Number(expiration) * 1000 <= Date.now()) return false;
-    const expected = sdk().utils.generate_auth_token({
-      key: authToken.key,
-      expiration: Number(expiration),
-      url: path,
-      // The SDK's types require an ACL; the SDK itself accepts a URL instead, and ignores an ACL of null.
-      acl: null as unknown as string,
-    });
-    return equalsInConstantTime(`__cld_token__=${token}`, expected);
+  isAuthorized({ authToken, privateCdn, cloudName }: Account, token: string, path: string): boolean {
+    const [, start = null, end] = AUTH_TOKEN.exec(token) ?? [];
+    if (authToken === null || end === undefined) return false;
+    const period = { start: start === null ? null : Number(start), expiration: Number(end) };
+    const now = Date.now() / 1000;
+    if (now < (period.start ?? 0) || now >= period.expiration) return false;
+    const signed = privateCdn ? path.slice(1 + cloudName.length) : path;
+    return equalsInConstantTime(`__cld_token__=${token}`, authTokenOf(authToken.key, signed, period));
   }
 }

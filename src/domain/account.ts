@@ -12,6 +12,10 @@ export interface AuthTokenSettings {
   readonly key: string;
   /** Seconds, for a JWT without `exp`. */
   readonly duration: number;
+  /** Without `exp`, the expiry is rounded up to a multiple of these seconds; 0 disables rounding. */
+  readonly round: number;
+  /** Whether URLs have their signature beside the token. */
+  readonly withSignature: boolean;
 }
 
 /** The hosts of Cloudinary's delivery. */
@@ -44,10 +48,6 @@ export interface Account extends DeliveryHost {
   readonly authToken: AuthTokenSettings | null;
 }
 
-/**
- * The start of an account's delivery URLs, as `cloudinary.url()` writes it with `secure: true`: scheme, host and, unless
- * the account has a private CDN, the cloud's name.
- */
 const HOST_NAME =
   /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
@@ -62,6 +62,10 @@ export function isDeliveryHost(text: string): boolean {
   return HOST_NAME.test(text) && text !== OLD_SHARED_HOST;
 }
 
+/**
+ * The start of an account's delivery URLs, as `cloudinary.url()` writes it with `secure: true`: scheme, host and, unless
+ * the account has a private CDN, the cloud's name.
+ */
 export function deliveryBaseOf({ cloudName, privateCdn, host }: DeliveryHost): string {
   if (privateCdn) return `https://${host ?? `${cloudName}-res.cloudinary.com`}`;
   return `https://${host ?? 'res.cloudinary.com'}/${cloudName}`;

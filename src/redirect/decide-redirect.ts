@@ -18,7 +18,7 @@ import type { SigningKey } from '../tokens/signing-key.js';
 import { isIssuedBefore, type TokenClaims } from '../tokens/token-claims.js';
 import { InvalidTokenError, TokenRequiredError } from '../tokens/token.errors.js';
 import type { TokenService } from '../tokens/token.service.js';
-import { ALWAYS, intersect, NEVER, type ValidityPeriod } from '../tokens/validity-period.js';
+import { ALWAYS, intersect, type ValidityPeriod } from '../tokens/validity-period.js';
 import type { MappedChain, TransformationMapper } from '../transformations/transformation.mapper.js';
 import { type Fact, type Facts, PENDING, type Pending } from './facts.js';
 
@@ -48,7 +48,7 @@ interface Admission {
   /** The key that signed the token; null without one. */
   readonly key: SigningKey | null;
   readonly steps: ExpandedSteps;
-  /** The period in which the token, its key and the policy allow the request. */
+  /** The period in which the token, its key and the policy allow the request; of a decision, with the same URL. */
   readonly validity: ValidityPeriod;
 }
 
@@ -104,10 +104,9 @@ export function decideRedirect(
   const base = selectBaseChain(policy.baseChain, claims);
   const chain = base.path + mapped.path(overlays) + policy.mandatory.path(overlays) + policy.sizeLimit.path;
   const { deliveryType, publicId, version } = image;
-  const expiresAt = claims?.expiresAt ?? null;
   const asset = { deliveryType, publicId, version, format: issuer.deliveryFormat };
-  const url = services.urls.signUrl(issuer.account, asset, chain, expiresAt, now);
-  const urlExpiresAt = services.urls.expiryOf(issuer.account, expiresAt, now);
+  const url = services.urls.signUrl(issuer.account, asset, chain, claims, now);
+  const urlPeriod = services.urls.periodOf(issuer.account, claims, now);
   return {
     issuer,
     policy,
@@ -119,9 +118,9 @@ export function decideRedirect(
     presets: steps.presets,
     overlays,
     url,
-    lifetime: cacheLifetime(policy, claims, urlExpiresAt),
-    // If the URL's expiry moves with the clock, each request gets a different URL.
-    validity: expiresAt === null && urlExpiresAt !== null ? NEVER : admission.validity,
+    lifetime: cacheLifetime(policy, claims, urlPeriod?.followUntil ?? null),
+    // If the URL's expiry moves with the clock, a later request gets a different URL.
+    validity: urlPeriod === null ? admission.validity : intersect(admission.validity, urlPeriod.unchanged),
   };
 }
 

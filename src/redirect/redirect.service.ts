@@ -5,7 +5,7 @@ import { IssuerKeyUses } from '../directory/issuer-key-uses.service.js';
 import { RateLimits } from '../platform/rate-limit/rate-limits.js';
 import type { RequestOrigin } from '../platform/http/request-origin.js';
 import { TokenService } from '../tokens/token.service.js';
-import { NEVER } from '../tokens/validity-period.js';
+import { isEmpty } from '../tokens/validity-period.js';
 import { TransformationMapper } from '../transformations/transformation.mapper.js';
 import {
   decideRedirect,
@@ -80,7 +80,7 @@ export class RedirectService {
     key: CacheKey | null,
   ): FoundRedirect {
     const redirect = this.redirectOf(decision, origin);
-    const isCacheable = key !== null && !facts.usedUncachedRow && decision.validity !== NEVER;
+    const isCacheable = key !== null && !facts.usedUncachedRow && !isEmpty(decision.validity);
     if (isCacheable) this.cache.set(key, redirect, facts.usedRows, decision.validity);
     return { redirect, isCached: false };
   }

@@ -79,10 +79,12 @@ export class RendererService {
   ): void {
     const account = this.environment.cloudinary;
     if (cloudName !== account.cloudName) throw new RenderError(401, `Unknown cloud ${cloudName}`);
-    if (signature !== null) {
-      if (this.verifier.isSigned(account, signature, signed)) return;
+    if (signature !== null && !this.verifier.isSigned(account, signature, signed)) {
       throw new RenderError(401, `Invalid Signature s--${signature}--`);
     }
+    // Beside a token a signature does not grant access: without its token, the URL would never expire.
+    const needsToken = account.authToken?.withSignature === true;
+    if (signature !== null && !needsToken) return;
     if (typeof request.authToken === 'string') {
       if (this.verifier.isAuthorized(account, request.authToken, request.path)) return;
       throw new RenderError(401, 'Invalid or expired authentication token');
@@ -91,7 +93,11 @@ export class RendererService {
     // signature.
     const types = [deliveryType, ...findAssets(chain).map((layer) => layer.deliveryType)];
     const sealed = types.find((type) => type !== 'upload');
-    if (sealed !== undefined) throw new RenderError(401, `${sealed} images need a signed URL`);
+    if (sealed !== undefined)
+      throw new RenderError(
+        401,
+        `${sealed} images need a ${needsToken ? 'URL with an authentication token' : 'signed URL'}`,
+      );
   }
 
   /** By the content of all originals in the image: a new original gives a new image, whatever its version. */

@@ -12,6 +12,9 @@ export function intersect(one: ValidityPeriod, other: ValidityPeriod): ValidityP
   return { from: Math.max(one.from, other.from), until: Math.min(one.until, other.until) };
 }
 
+/** Whether it includes no instant. */
+export const isEmpty = ({ from, until }: ValidityPeriod): boolean => from >= until;
+
 /** @param now Milliseconds since 1970. */
 export function includesInstant({ from, until }: ValidityPeriod, now: number): boolean {
   return now >= from && now < until;

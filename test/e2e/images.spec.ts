@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { logOutput } from '../../src/platform/observability/json.logger.js';
 import { RedirectCache } from '../../src/redirect/redirect-cache.js';
 import { comparable, NO_IMAGE, NO_OVERLAY, problem, request, sendRaw } from '../support/http.js';
 import { createSeedTenant, createTenant, post, SEED, type Tenant } from '../support/seed.js';
-import { startService, type ImageResponse, type Service } from '../support/service.js';
+import { CLOUD, startService, TEST_VARIABLES, type ImageResponse, type Service } from '../support/service.js';
 import { signWithSdk } from '../support/location-parser.js';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -477,7 +478,11 @@ describe('CLOUDINARY_SIGNATURE', () => {
 
 describe('CLOUDINARY_AUTH_TOKEN_KEY', () => {
   const key = '0123456789abcdef0123456789abcdef';
-  const variables = { CLOUDINARY_AUTH_TOKEN_KEY: key, CLOUDINARY_AUTH_TOKEN_DURATION: '600' };
+  const variables = {
+    CLOUDINARY_AUTH_TOKEN_KEY: key,
+    CLOUDINARY_AUTH_TOKEN_DURATION: '600',
+    CLOUDINARY_AUTH_TOKEN_ROUND: '0',
+  };
   const seconds = (): number => Math.floor(Date.now() / 1000);
 
   it('lets the URL expire a minute after the token, as the SDK writes it', async () => {
@@ -512,16 +517,111 @@ describe('CLOUDINARY_AUTH_TOKEN_KEY', () => {
 
   it('caches redirects only if their URL is the same at each request', async () => {
     await withService(variables, async (expiring, owner) => {
-      const cache = expiring.app.get(RedirectCache, { strict: false });
-      const request = async (path: string): Promise<number> => {
-        for (let round = 0; round < 3; round += 1) await expiring.image(path);
-        return cache.size.entries;
-      };
-      expect(await request(owner.path())).toBe(0);
-      expect(await request(owner.path({ exp: seconds() + 4321 }))).toBe(1);
+      expect(await cachedAfter(expiring, owner.path())).toBe(0);
+      expect(await cachedAfter(expiring, owner.path({ exp: seconds() + 4321 }))).toBe(1);
+    });
+  });
+
+  it('leads a token without exp, and a public image, to one URL until its rounded expiry changes', async () => {
+    // No test runs for a day: the expiry changes at most once.
+    const rounded = { ...variables, CLOUDINARY_AUTH_TOKEN_ROUND: '86400' };
+    await withService(rounded, async (expiring, owner) => {
+      await expiring.admin('PATCH', `/images/${owner.imageId}`, { access: 'public' });
+      await expiring.admin('PATCH', `/issuers/${owner.issuerId}`, {
+        policy: { redirect_cache: 'private', redirect_max_age: 86_400 },
+      });
+      for (const path of [owner.path({ nbf: 1_700_000_000 }), `/images/${owner.imageId}`]) {
+        const locations = new Set<string | undefined>();
+        for (let request = 0; request < 3; request += 1) {
+          const { shown, headers } = await expiring.image(path);
+          locations.add(headers.location);
+          const expiresAt = shown?.expiresAt ?? 0;
+          expect(expiresAt % 86_400).toBe(0);
+          expect(expiresAt).toBeGreaterThanOrEqual(seconds() + 599);
+          // Until the URL expires, less the time to load its image.
+          const maxAge = Number(/max-age=(\d+)/.exec(headers['cache-control'] ?? '')?.[1]);
+          expect(Math.abs(Math.min(86_400, expiresAt - 30 - seconds()) - maxAge)).toBeLessThan(5);
+        }
+        expect(locations.size).toBeLessThanOrEqual(2);
+      }
+      expect(await cachedAfter(expiring, owner.path())).toBeGreaterThan(0);
+    });
+  });
+
+  it('lets the URL start at the nbf of the token, less its leeway', async () => {
+    await withService(variables, async (expiring, owner) => {
+      const nbf = seconds() + 20;
+      const { shown } = await expiring.image(owner.path({ nbf, exp: nbf + 100 }));
+      expect(shown).toMatchObject({ startsAt: nbf - 30, expiresAt: nbf + 160 });
+    });
+  });
+
+  it('keeps the signature beside the token if CLOUDINARY_AUTH_TOKEN_SIGNATURE is on', async () => {
+    const both = { ...variables, CLOUDINARY_AUTH_TOKEN_SIGNATURE: 'on' };
+    await withService(both, async (expiring, owner) => {
+      const exp = seconds() + 4321;
+      const { shown } = await expiring.image(owner.path({ exp, transformations: [{ width: 5 }] }));
+      expect(shown).toMatchObject({
+        expiresAt: exp + 60,
+        signature: expect.stringMatching(/^.{8}$/) as string,
+      });
+    });
+  });
+
+  it.each([
+    ['', 1],
+    ['?private_cdn=true', 0],
+    ['?secure_distribution=img.example.com', 0],
+  ])('warns at the start if the account has no host of its own: %j', async (options, count) => {
+    const lines: string[] = [];
+    const write = vi.spyOn(logOutput, 'write').mockImplementation((line) => {
+      lines.push(line);
+    });
+    try {
+      const CLOUDINARY_URL = TEST_VARIABLES.CLOUDINARY_URL + options;
+      await (await startService({ ...variables, CLOUDINARY_URL, LOG_LEVEL: 'warn' })).close();
+    } finally {
+      write.mockRestore();
+    }
+    expect(lines.map((line) => (JSON.parse(line) as { msg: string }).msg)).toStrictEqual(
+      Array<string>(count).fill(
+        'CLOUDINARY_AUTH_TOKEN_KEY is set, and CLOUDINARY_URL has neither private_cdn nor secure_distribution: ' +
+          'Cloudinary documents __cld_token__ for private CDNs only, so test that URLs open and expire',
+      ),
+    );
+  });
+});
+
+describe('the options of CLOUDINARY_URL', () => {
+  it.each([
+    ['', `https://res.cloudinary.com/${CLOUD}`],
+    ['?secure=true', `https://res.cloudinary.com/${CLOUD}`],
+    ['?private_cdn=true', `https://${CLOUD}-res.cloudinary.com`],
+    ['?secure_distribution=img.example.com', `https://img.example.com/${CLOUD}`],
+    [
+      '?private_cdn=true&secure_distribution=img.example.com&long_url_signature=true',
+      'https://img.example.com',
+    ],
+    ['?private_cdn=true&signature_algorithm=sha256', `https://${CLOUD}-res.cloudinary.com`],
+  ])('%j lead to %s, whatever the request contains', async (options, base) => {
+    const CLOUDINARY_URL = TEST_VARIABLES.CLOUDINARY_URL + options;
+    await withService({ CLOUDINARY_URL, DELIVERY_MODE: 'cloudinary' }, async (own, owner) => {
+      const path = owner.path({
+        transformations: [{ width: 5, secure_distribution: 'evil.example', private_cdn: true }],
+        sharinpix: { host: 'evil.example' },
+      });
+      const headers = { host: 'evil.example', 'x-forwarded-host': 'evil.example' };
+      const { headers: sent } = await own.image(`${path}&host=evil.example`, { headers });
+      expect(sent.location?.startsWith(`${base}/image/authenticated/s--`)).toBe(true);
     });
   });
 });
+
+/** Cached redirects after three requests. */
+async function cachedAfter(service: Service, path: string): Promise<number> {
+  for (let round = 0; round < 3; round += 1) await service.image(path);
+  return service.app.get(RedirectCache, { strict: false }).size.entries;
+}
 
 /** A service with other settings and the seed's tenant. */
 async function withService(

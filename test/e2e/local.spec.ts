@@ -6,7 +6,7 @@ import { DerivedCache } from '../../src/renderer/derived-cache.js';
 import { assertLocation, signWithSdk } from '../support/location-parser.js';
 import { getPicture, type ImageResponse, measure, uploadPictures, uploadSeed } from '../support/pictures.js';
 import { post, signWith, SEED } from '../support/seed.js';
-import { API_SECRET, CLOUD, startService, type Service } from '../support/service.js';
+import { API_SECRET, CLOUD, startService, TEST_VARIABLES, type Service } from '../support/service.js';
 
 const CLOUDINARY = 'https://res.cloudinary.com';
 
@@ -280,6 +280,51 @@ describe('Cloudinary’s authentication token in mode local', () => {
     expect((await getPicture(location.replace('w_20', 'w_2000'))).status).toBe(401);
     expect((await getPicture(location.replace(`exp=${exp + 60}`, `exp=${exp + 69}`))).status).toBe(401);
     expect((await getPicture(location.replace(/\?.*/, ''))).status).toBe(401);
+  });
+
+  it('opens no image before it starts', async () => {
+    const nbf = Math.floor(Date.now() / 1000) + 20;
+    const token = signWith(expiringSecret, { iss: SEED.issuerId, nbf, transformations: [{ width: 20 }] });
+    const { headers } = await expiring.get(`/images/${SEED.imageId}?token=${token}`);
+    const location = headers.location ?? '';
+    expect(location).toContain(`?__cld_token__=st=${nbf - 30}~exp=`);
+    expect((await getPicture(location)).status).toBe(200);
+    expect((await getPicture(location.replace(`st=${nbf - 30}`, `st=${nbf - 3000}`))).status).toBe(401);
+  });
+
+  it.each([
+    ['of a private CDN', '?private_cdn=true', {}],
+    ['of a private CDN with a host', '?private_cdn=true&secure_distribution=img.example.com', {}],
+    ['of a host', '?secure_distribution=img.example.com', {}],
+    ['beside a signature', '?private_cdn=true', { CLOUDINARY_AUTH_TOKEN_SIGNATURE: 'on' }],
+  ])('opens the image at the path of the cloud: %s', async (_, options, variables) => {
+    const own = await startService({
+      DELIVERY_MODE: 'local',
+      CLOUDINARY_AUTH_TOKEN_KEY: AUTH_TOKEN_KEY,
+      CLOUDINARY_URL: TEST_VARIABLES.CLOUDINARY_URL + options,
+      ...variables,
+    });
+    try {
+      const ownSecret = await uploadSeed(own);
+      const token = signWith(ownSecret, { iss: SEED.issuerId, transformations: [{ width: 20 }] });
+      const { headers } = await own.get(`/images/${SEED.imageId}?token=${token}`);
+      const location = headers.location ?? '';
+      expect(location.startsWith(`${own.url}/${CLOUD}/image/authenticated/`)).toBe(true);
+      expect(location.includes('/s--')).toBe('CLOUDINARY_AUTH_TOKEN_SIGNATURE' in variables);
+      expect((await getPicture(location)).status).toBe(200);
+      for (const other of [
+        location.replace('w_20', 'w_2000'),
+        location.replace(CLOUD, 'other'),
+        location.replace(`/${CLOUD}/`, '/'),
+        location.replace(/hmac=./, 'hmac=x'),
+        // A signature alone would never expire.
+        location.replace(/\?.*/, ''),
+      ]) {
+        expect((await getPicture(other)).status).toBeGreaterThanOrEqual(400);
+      }
+    } finally {
+      await own.close();
+    }
   });
 
   it.each([-25, -5, 0, 1])('is created for a token whose exp is %d s from now', async (seconds) => {

@@ -205,6 +205,8 @@ describe('an incomplete production configuration', () => {
         CLOUDINARY_SIGNATURE: 'canary',
         CLOUDINARY_AUTH_TOKEN_KEY: 'canary',
         CLOUDINARY_AUTH_TOKEN_DURATION: 'canary',
+        CLOUDINARY_AUTH_TOKEN_ROUND: 'canary',
+        CLOUDINARY_AUTH_TOKEN_SIGNATURE: 'canary',
         DEFAULT_POLICY: 'canary',
       },
       [
@@ -227,6 +229,8 @@ describe('an incomplete production configuration', () => {
         'CLOUDINARY_SIGNATURE must be',
         'CLOUDINARY_AUTH_TOKEN_KEY must be',
         'CLOUDINARY_AUTH_TOKEN_DURATION must be',
+        'CLOUDINARY_AUTH_TOKEN_ROUND must be',
+        'CLOUDINARY_AUTH_TOKEN_SIGNATURE must be',
         'DEFAULT_POLICY must be `recommended`, or a policy as JSON',
       ],
     ],

@@ -9,7 +9,9 @@ import { ProblemError } from '../../src/domain/problem.error.js';
 import { decideRedirect, type RedirectDecision } from '../../src/redirect/decide-redirect.js';
 import { type Fact, type Facts, PENDING } from '../../src/redirect/facts.js';
 import { TokenService } from '../../src/tokens/token.service.js';
+import { isEmpty, type ValidityPeriod } from '../../src/tokens/validity-period.js';
 import { TransformationMapper } from '../../src/transformations/transformation.mapper.js';
+import { makeAccount } from '../support/account.js';
 import {
   IMAGE_ID,
   makeIssuer,
@@ -329,5 +331,21 @@ describe('a redirect', () => {
     expect(validityOf({ iat: SECONDS }, { policy: { max_token_age: 60 } })).toMatchObject({
       until: NOW + 90_000,
     });
+  });
+
+  it('is valid while the URL of a token without exp is the same, if URLs expire', () => {
+    const validityOf = (claims: Claims, round: number, query?: object): object => {
+      const authToken = { key: '00'.repeat(16), duration: 3_600, round, withSignature: false };
+      const rows = { issuer: { account: makeAccount({ authToken }) }, image: { access: 'public' as const } };
+      const decision = decide({ ...(query ?? { token: sign(claims) }) }, rows);
+      return decision === PENDING ? {} : decision.validity;
+    };
+    const end = Math.ceil((SECONDS + 3_600) / 7_200) * 7_200;
+    expect(validityOf({}, 7_200)).toStrictEqual({ from: (end - 10_800) * 1000, until: (end - 3_600) * 1000 });
+    expect(validityOf({}, 7_200, {})).toStrictEqual(validityOf({}, 7_200));
+    expect(validityOf({ nbf: SECONDS }, 7_200)).toMatchObject({ until: (end - 3_600) * 1000 });
+    expect(validityOf({ exp: SECONDS + 60 }, 7_200)).toStrictEqual({ from: -Infinity, until: NOW + 90_000 });
+    expect(isEmpty(validityOf({}, 0) as ValidityPeriod)).toBe(true);
+    expect(isEmpty(validityOf({ exp: SECONDS + 60 }, 0) as ValidityPeriod)).toBe(false);
   });
 });

@@ -26,12 +26,10 @@ export class OverlayPreviews {
     const now = Math.floor(Date.now() / 1_000);
     const version = Math.max(1, Math.floor(updatedAt.getTime() / 1_000));
     const account = this.environment.cloudinary;
-    const url = this.urls.signUrl(
-      account,
-      { publicId, deliveryType, version, format: 'png' },
-      THUMBNAIL,
-      now + LIFETIME,
-    );
+    const url = this.urls.signUrl(account, { publicId, deliveryType, version, format: 'png' }, THUMBNAIL, {
+      expiresAt: now + LIFETIME,
+      notBefore: null,
+    });
     return this.locations.build(url, account, origin);
   }
 }

@@ -409,9 +409,11 @@ function readDefaultPolicy(read: Reader, readPolicy: PolicyReader): object | nul
 
 function readAuthToken(read: Reader): AuthTokenSettings | null {
   const duration = read.number('CLOUDINARY_AUTH_TOKEN_DURATION');
+  const round = read.number('CLOUDINARY_AUTH_TOKEN_ROUND');
+  const withSignature = read.isOn('CLOUDINARY_AUTH_TOKEN_SIGNATURE');
   const key = read.text('CLOUDINARY_AUTH_TOKEN_KEY');
   if (key === undefined) return null;
-  if (/^([0-9a-f]{2}){16,}$/i.test(key)) return { key, duration };
+  if (/^([0-9a-f]{2}){16,}$/i.test(key)) return { key, duration, round, withSignature };
   return read.refuseValue('CLOUDINARY_AUTH_TOKEN_KEY', null);
 }
 

@@ -231,7 +231,9 @@ The first rule that matches is used; see [notifications](notifications.md).`,
     unset: 'URLs carry a signature, which does not expire',
     help: `The account’s key of token-based authentication.
 With it, URLs carry Cloudinary’s expiring \`__cld_token__\` instead of a signature.
-They expire 60 seconds after the \`exp\` of the token: 30 of leeway, and 30 to load the image.`,
+They expire 60 seconds after the \`exp\` of the token: 30 of leeway, and 30 to load the image.
+They start 30 seconds before its \`nbf\`: the leeway.
+Cloudinary documents \`__cld_token__\` for accounts with a private CDN: without \`private_cdn\` and \`secure_distribution\` in \`CLOUDINARY_URL\`, the service logs a warning at its start.`,
   },
   CLOUDINARY_AUTH_TOKEN_DURATION: {
     group: 'Cloudinary',
@@ -240,6 +242,23 @@ They expire 60 seconds after the \`exp\` of the token: 30 of leeway, and 30 to l
     max: 31_536_000,
     default: 3_600,
     help: 'Seconds until a URL with a `__cld_token__` expires if its token has no `exp`.',
+  },
+  CLOUDINARY_AUTH_TOKEN_ROUND: {
+    group: 'Cloudinary',
+    kind: 'integer',
+    min: 0,
+    max: 86_400,
+    default: 300,
+    help: `If its token has no \`exp\`, the expiry of a URL with a \`__cld_token__\` is rounded up to a multiple of these seconds.
+Requests of that time then get the same URL, which browsers and the service can cache; \`0\` disables rounding.`,
+  },
+  CLOUDINARY_AUTH_TOKEN_SIGNATURE: {
+    group: 'Cloudinary',
+    kind: 'switch',
+    allowed: ['on', 'off'],
+    default: 'off',
+    help: `Whether a URL has its signature \`s--…--\` beside the \`__cld_token__\`, as strict transformations require.
+It never expires: the account must require the token too, by the asset’s \`access_control\`.`,
   },
   DELIVERY_MODE: {
     group: 'Redirects',

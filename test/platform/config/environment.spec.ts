@@ -217,6 +217,15 @@ describe('CLOUDINARY_URL', () => {
     });
     expect(() => readCloudinaryAccount({ CLOUDINARY_URL: account('?cname=a.b') })).toThrow('cname');
   });
+
+  it('has settings of its tokens only with their key', () => {
+    const key = '00112233445566778899aabbccddeeff';
+    expect(read({ CLOUDINARY_AUTH_TOKEN_SIGNATURE: 'on' }).authToken).toBeNull();
+    expect(read({ CLOUDINARY_AUTH_TOKEN_KEY: key }).authToken).toStrictEqual({
+      ...{ key, duration: 3_600, round: 300 },
+      withSignature: false,
+    });
+  });
 });
 
 describe('a setting in quotation marks', () => {
