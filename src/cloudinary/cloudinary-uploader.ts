@@ -44,7 +44,7 @@ export class CloudinaryUploader {
     { overwrite }: Parameters<CloudinaryUploader['upload']>[3],
     headers: TraceHeaders,
   ): Promise<UploadedAsset> {
-    const { apiKey, apiSecret, cloudName, uploadPrefix, uploadTimeout } = account;
+    const { apiKey, apiSecret, cloudName, signature, uploadPrefix, uploadTimeout } = account;
     if (apiKey === null) {
       throw new UploadFailedError(502, 'No account is configured for uploads. Set CLOUDINARY_URL.');
     }
@@ -62,7 +62,8 @@ export class CloudinaryUploader {
         cloud_name: cloudName,
         api_key: apiKey,
         api_secret: apiSecret,
-        signature_algorithm: 'sha1',
+        // An account can be limited to SHA-256; every account accepts it.
+        signature_algorithm: signature === 'sha1' ? 'sha1' : 'sha256',
         upload_prefix: uploadPrefix,
         timeout: uploadTimeout,
         agent,

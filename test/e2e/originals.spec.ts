@@ -19,7 +19,15 @@ import { drawPicture, makeBombPng, makeGif, SVG } from '../originals/pictures.js
 import { startUploadApi, type UploadApi } from '../originals/upload-api.js';
 import { createTestDatabase } from '../support/test-database.js';
 import { post } from '../support/seed.js';
-import { ADMIN_KEY, API_SECRET, CLOUD, NO_PRESSURE, startService, type Service } from '../support/service.js';
+import {
+  ADMIN_KEY,
+  API_SECRET,
+  CLOUD,
+  NO_PRESSURE,
+  startService,
+  type Service,
+  TEST_VARIABLES,
+} from '../support/service.js';
 import { waitUntil } from '../support/wait-until.js';
 
 let picture: Buffer;
@@ -754,6 +762,25 @@ describe('originals in the Cloudinary account', () => {
     expect(response.text).not.toContain('another-secret');
     expect(api.taken).toStrictEqual([]);
   });
+
+  it.each(['signature_algorithm=sha256', 'long_url_signature=true'])(
+    'are uploaded to the region of upload_prefix, with SHA-256 to an account with %s',
+    async (option) => {
+      const modernApi = await startUploadApi({
+        ...{ cloudName: CLOUD, apiKey, apiSecret: API_SECRET },
+        algorithm: 'sha256',
+      });
+      const modern = await startService({
+        CLOUDINARY_URL: `${TEST_VARIABLES.CLOUDINARY_URL}?${option}&upload_prefix=${modernApi.url}`,
+        DELIVERY_MODE: 'cloudinary',
+      });
+      const issuerId = await createIssuer(modern);
+      const response = await sendForm(modern, '/images', { ...form(), issuer_id: issuerId });
+      await Promise.all([modern.close(), modernApi.close()]);
+      expect(response.status).toBe(201);
+      expect(modernApi.taken).toHaveLength(1);
+    },
+  );
 
   it('are not registered if no server listens', async () => {
     const unresponsive = await startService({

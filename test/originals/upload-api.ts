@@ -35,6 +35,8 @@ export interface Account {
   readonly cloudName: string;
   readonly apiKey: string;
   readonly apiSecret: string;
+  /** Of the signatures that it accepts; SHA-1 by default. */
+  readonly algorithm?: 'sha1' | 'sha256';
 }
 
 export async function startUploadApi(account: Account): Promise<UploadApi> {
@@ -94,7 +96,7 @@ export async function startUploadApi(account: Account): Promise<UploadApi> {
     });
   }
 
-  /** "Generating authentication signatures": all but these, sorted, as a query, then the secret; SHA-1. */
+  /** "Generating authentication signatures": all but these, sorted, as a query, then the secret; SHA-1 or SHA-256. */
   function refuse(fields: Readonly<Record<string, string>>): string | null {
     if (fields['api_key'] !== account.apiKey) return `Unknown API key ${fields['api_key'] ?? ''}`;
     const signed = Object.entries(fields)
@@ -104,7 +106,7 @@ export async function startUploadApi(account: Account): Promise<UploadApi> {
       .join('&');
     const age = Math.abs(Date.now() / 1_000 - Number(fields['timestamp']));
     if (!(age < 3_600)) return 'Stale request';
-    const expected = createHash('sha1')
+    const expected = createHash(account.algorithm ?? 'sha1')
       .update(signed + account.apiSecret)
       .digest('hex');
     if (fields['signature'] === expected) return null;
