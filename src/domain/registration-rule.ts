@@ -2,8 +2,8 @@ import { canonicalUuid } from './uuid.js';
 
 /** Which metadata of an asset determines its issuer. */
 export type RegistrationRule =
-  /** A key of the contextual metadata, whose value is the issuer's id. */
-  | { readonly by: 'context'; readonly key: string }
+  /** A key of the contextual metadata, or the external id of a field of the structured one: its value is the issuer's id. */
+  | { readonly by: 'context' | 'metadata'; readonly key: string }
   /** A folder, with everything below it. `issuerId` null: the id is the segment where `segments` has `ISSUER_SEGMENT`. */
   | { readonly by: 'folder'; readonly segments: readonly string[]; readonly issuerId: string | null };
 
@@ -12,17 +12,20 @@ export interface AssetFacts {
   /** Without slashes at its ends; empty at the root. */
   readonly folder: string;
   readonly context: Readonly<Record<string, unknown>>;
+  /** The structured metadata, by the fields' external ids. */
+  readonly metadata: Readonly<Record<string, unknown>>;
 }
 
 const ISSUER_SEGMENT = ':issuer_id';
 
 /**
- * Reads one rule of `CLOUDINARY_REGISTER`: `context:KEY`, `folder:PATH=ISSUER_ID` or `folder:PATH/:issuer_id`.
+ * Reads one rule of `CLOUDINARY_REGISTER`: `context:KEY`, `metadata:FIELD`, `folder:PATH=ISSUER_ID` or
+ * `folder:PATH/:issuer_id`.
  * @returns null for other text.
  */
 export function readRegistrationRule(text: string): RegistrationRule | null {
-  const [, by, rest = ''] = /^(context|folder):(.+)$/.exec(text) ?? [];
-  if (by === 'context') return /^[\w-]+$/.test(rest) ? { by, key: rest } : null;
+  const [, by, rest = ''] = /^(context|metadata|folder):(.+)$/.exec(text) ?? [];
+  if (by === 'context' || by === 'metadata') return /^[\w-]+$/.test(rest) ? { by, key: rest } : null;
   if (by !== 'folder') return null;
   const [path = '', ...ids] = rest.split('=');
   const segments = path.split('/');
@@ -43,12 +46,13 @@ export function findIssuerOf(asset: AssetFacts, rules: readonly RegistrationRule
   return null;
 }
 
-function applyRule(rule: RegistrationRule, { folder, context }: AssetFacts): string | null {
-  if (rule.by === 'context') {
-    return Object.hasOwn(context, rule.key) ? canonicalUuid(context[rule.key]) : null;
+function applyRule(rule: RegistrationRule, asset: AssetFacts): string | null {
+  if (rule.by !== 'folder') {
+    const values = asset[rule.by];
+    return Object.hasOwn(values, rule.key) ? canonicalUuid(values[rule.key]) : null;
   }
   const { segments, issuerId } = rule;
-  const path = folder.split('/');
+  const path = asset.folder.split('/');
   const within = segments.every((segment, index) => segment === ISSUER_SEGMENT || segment === path[index]);
   if (!within) return null;
   return issuerId ?? canonicalUuid(path[segments.indexOf(ISSUER_SEGMENT)]);

@@ -40,7 +40,7 @@ const issuers = { id: '11111111-1111-4111-8111-111111111111' };
 
 beforeAll(async () => {
   service = await startService({
-    CLOUDINARY_REGISTER: `context:pixseal_issuer, folder:press/:issuer_id, folder:shop=${issuers.id}`,
+    CLOUDINARY_REGISTER: `context:pixseal_issuer, metadata:issuer-id, folder:press/:issuer_id, folder:shop=${issuers.id}`,
   });
   shop = await createTenant(service, {
     issuerId: issuers.id,
@@ -289,10 +289,11 @@ describe('an upload', () => {
     expect(await imagesOf(image.public_id)).toMatchObject([{ version: 1 }]);
   });
 
-  it('of a new asset registers it by its context, by an issuer’s folder, or by its own folder', async () => {
+  it('of a new asset registers it by its context, its metadata, an issuer’s folder, or its own folder', async () => {
     const at = now();
     const cases: [string, Notification, string][] = [
       [fresh(), { context: { custom: { pixseal_issuer: other.issuerId.toUpperCase() } } }, other.issuerId],
+      [`shop/${fresh()}`, { metadata: { 'issuer-id': other.issuerId } }, other.issuerId],
       [`press/${other.issuerId}/2030/${fresh()}`, {}, other.issuerId],
       [`shop/${fresh()}`, {}, shop.issuerId],
       [`shop/below/${fresh()}`, { context: { custom: { pixseal_issuer: 'nobody' } } }, shop.issuerId],
@@ -318,6 +319,13 @@ describe('an upload', () => {
     ['the folder’s name alone', 'shop', {}],
     ['a folder of the public id that is not the asset’s', 'shop/y', { asset_folder: 'elsewhere' }],
     ['a context that is a member of every object', 'z', { context: { custom: { constructor: 1 } } }],
+    ['a metadata field of several values', 'z', { metadata: { 'issuer-id': [issuers.id] } }],
+    ['a metadata field without an issuer’s id', 'z', { metadata: { 'issuer-id': 'shop' } }],
+    [
+      'a context key that is named as the metadata field',
+      'z',
+      { context: { custom: { 'issuer-id': issuers.id } } },
+    ],
   ])('of a new asset in %s registers nothing', async (_, publicId, members) => {
     expect(await notify(service, uploaded(publicId, now(), members))).toBe(0);
   });

@@ -72,7 +72,7 @@ function readEvent(members: Members): AccountEvent {
 function readUpload(members: Members): AccountEvent {
   const name = findName(members, 'public_id');
   if (name === null) return { type: 'other' };
-  const { version, format, asset_folder: assetFolder, context } = members;
+  const { version, format, asset_folder: assetFolder, context, metadata } = members;
   if (typeof version !== 'number' || !Number.isInteger(version) || version < 1 || version > MAX_VERSION) {
     throw fault('version', `must be a whole number from 1 to ${MAX_VERSION}`);
   }
@@ -87,6 +87,7 @@ function readUpload(members: Members): AccountEvent {
       // In accounts with dynamic folders it is independent of the public id.
       folder: typeof assetFolder === 'string' ? assetFolder.replaceAll(/^\/+|\/+$/g, '') : path,
       context: isObject(custom) ? custom : {},
+      metadata: isObject(metadata) ? metadata : {},
     },
   };
 }

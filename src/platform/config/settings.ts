@@ -217,7 +217,7 @@ If \`CLOUDINARY_URL\` has a \`signature_algorithm\` or \`long_url_signature\`, t
   CLOUDINARY_REGISTER: {
     group: 'Cloudinary',
     kind: 'list',
-    must: 'contain rules such as context:KEY, folder:PATH=ISSUER_ID or folder:PATH/:issuer_id, comma-separated',
+    must: 'contain rules such as context:KEY, metadata:FIELD, folder:PATH=ISSUER_ID or folder:PATH/:issuer_id, comma-separated',
     example: 'folder:tenants/:issuer_id',
     unset: 'notifications register no new image',
     help: `Rules that find the issuer of an image that a notification of Cloudinary registers.
