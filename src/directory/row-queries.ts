@@ -16,7 +16,7 @@ function unzip(keys: readonly string[]): [issuerIds: string[], ids: string[]] {
 }
 
 const IMAGE_COLUMNS =
-  'images.id, images.issuer_id, public_id, version, delivery_type, access, not_before, deleted_at';
+  'images.id, images.issuer_id, public_id, version, delivery_type, access, not_before, deleted_at, rejected_at';
 
 interface ImageRow {
   readonly id: string;
@@ -28,6 +28,7 @@ interface ImageRow {
   readonly access: Image['access'];
   readonly not_before: Date | null;
   readonly deleted_at: Date | null;
+  readonly rejected_at: Date | null;
 }
 
 const toImage = (row: ImageRow): Image => ({
@@ -39,6 +40,7 @@ const toImage = (row: ImageRow): Image => ({
   access: row.access,
   notBefore: row.not_before,
   deleted: row.deleted_at !== null,
+  rejected: row.rejected_at !== null,
 });
 
 const IMAGES: Statement = {
@@ -75,10 +77,10 @@ interface OverlayRow {
 
 const OVERLAYS: Statement = {
   name: 'pixseal_overlays',
-  text: 'SELECT overlays.id, overlays.issuer_id, public_id, delivery_type FROM unnest($1::uuid[], $2::uuid[]) AS wanted (issuer_id, id) JOIN overlays USING (issuer_id, id)',
+  text: 'SELECT overlays.id, overlays.issuer_id, public_id, delivery_type FROM unnest($1::uuid[], $2::uuid[]) AS wanted (issuer_id, id) JOIN overlays USING (issuer_id, id) WHERE rejected_at IS NULL',
 };
 
-/** Overlays by the keys of `rowKey`. */
+/** Overlays by the keys of `rowKey`, without rejected ones. */
 export async function readOverlays(
   query: Query,
   keys: readonly string[],

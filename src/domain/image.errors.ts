@@ -7,6 +7,16 @@ export class ImageNotFoundError extends ProblemError {
   }
 }
 
+/** 410: Cloudinary's moderation rejected the image. */
+export class ImageRejectedError extends ProblemError {
+  constructor() {
+    super(
+      'image_rejected',
+      'Cloudinary’s moderation rejected the image. Approve it there, or upload another one.',
+    );
+  }
+}
+
 /** 410: the image was deleted. */
 export class ImageDeletedError extends ProblemError {
   constructor() {

@@ -25,4 +25,6 @@ export interface Image {
   /** Tokens with an older `iat`, or without one, are refused; null for no such limit. */
   readonly notBefore: Date | null;
   readonly deleted: boolean;
+  /** Whether Cloudinary's moderation rejected it. */
+  readonly rejected: boolean;
 }

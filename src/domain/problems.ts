@@ -170,6 +170,11 @@ export const PROBLEMS = {
     when: 'The image was deleted, and the issuer’s policy has no placeholder.',
     action: 'Remove the links to it.',
   },
+  image_rejected: {
+    statuses: [410],
+    when: 'Cloudinary’s moderation rejected the image, and the issuer’s policy has no placeholder.',
+    action: 'Approve the image in Cloudinary, or upload another one there.',
+  },
   body_too_large: {
     statuses: [413],
     when: 'The body is over 64 KiB; for `/deliveries` over 5 MiB, for `/cloudinary/notifications` over 1 MiB.',

@@ -155,7 +155,7 @@ export const POLICY_MEMBERS = {
       '`gen_fill`, and named transformations, which may have any effect. Presets may.',
   ),
   placeholder: {
-    description: 'The id of an image of this issuer that replaces deleted ones.',
+    description: 'The id of an image of this issuer that replaces deleted and rejected ones.',
     schema: { type: 'string', format: 'uuid' },
     findFault: (value) => (canonicalUuid(value) === null ? 'must be a UUID' : null),
   },

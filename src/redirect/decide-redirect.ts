@@ -1,5 +1,5 @@
 import type { CloudinaryUrlService } from '../cloudinary/cloudinary-url.service.js';
-import { ImageDeletedError, ImageNotFoundError } from '../domain/image.errors.js';
+import { ImageDeletedError, ImageNotFoundError, ImageRejectedError } from '../domain/image.errors.js';
 import type { Image } from '../domain/image.js';
 import type { Issuer } from '../directory/issuer.js';
 import { OverlayNotFoundError } from '../domain/overlay.errors.js';
@@ -56,7 +56,7 @@ interface Admission {
 export interface RedirectDecision extends Omit<Admission, 'requested' | 'steps'> {
   /** As requested, or as named by the token. */
   readonly imageId: string;
-  /** The image shown: the issuer's placeholder if the requested image was deleted. */
+  /** The image shown: the issuer's placeholder if the requested image was deleted or rejected. */
   readonly image: Image;
   readonly mapped: MappedChain;
   /** Names of presets by the number of the step that uses them. */
@@ -88,10 +88,12 @@ export function decideRedirect(
   if (admission === PENDING) return PENDING;
   const { issuer, policy, requested, claims, key, steps } = admission;
 
-  const image = requested.deleted ? findPlaceholder(requested, policy, facts) : requested;
+  const image = isHidden(requested) ? findPlaceholder(requested, policy, facts) : requested;
   if (image === PENDING) return PENDING;
   // A placeholder that needs a token is not shown without one.
-  if (image === null || (claims === null && image.access !== 'public')) throw new ImageDeletedError();
+  if (image === null || (claims === null && image.access !== 'public')) {
+    throw requested.deleted ? new ImageDeletedError() : new ImageRejectedError();
+  }
 
   const mapped = services.mapper.map(steps.steps, steps.numbers, policy.lenient);
   if (claims !== null) checkEffects(policy, mapped, steps.presets);
@@ -184,14 +186,19 @@ function admitPublic({ pathId, query }: RedirectRequest, facts: Facts): Fact<Adm
   return { issuer, policy, requested, claims: null, key: null, steps, validity: ALWAYS };
 }
 
-/** The image that replaces a deleted one; null if the policy names none or it does not exist. */
+/** Whether an image is not shown, whatever the token. */
+function isHidden({ deleted, rejected }: Image): boolean {
+  return deleted || rejected;
+}
+
+/** The image that replaces a hidden one; null if the policy names none or it does not exist. */
 function findPlaceholder(
   { issuerId }: Image,
   { document: { placeholder } }: Policy,
   facts: Facts,
 ): Image | null | Pending {
   const image = placeholder === undefined ? null : facts.image(issuerId, placeholder);
-  return image === null || image === PENDING || !image.deleted ? image : null;
+  return image === null || image === PENDING || !isHidden(image) ? image : null;
 }
 
 const NO_OVERLAYS: ReadonlyMap<string, Overlay> = new Map();

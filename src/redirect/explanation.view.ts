@@ -51,7 +51,7 @@ export class ExplanationView {
     type: String,
     format: 'uuid',
     nullable: true,
-    description: 'The image shown because the requested one was deleted.',
+    description: 'The image shown because the requested one was deleted or rejected.',
   })
   readonly placeholder_id: string | null;
 

@@ -40,6 +40,7 @@ const REFUSALS = [
   'image_not_found',
   'overlay_not_found',
   'image_deleted',
+  'image_rejected',
   'invalid_transformation',
   'database_unavailable',
   'issuer_unavailable',

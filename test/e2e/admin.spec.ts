@@ -504,6 +504,7 @@ const KINDS = [
       delivery_type: 'authenticated',
       access: 'token',
       not_before: null,
+      rejected_at: null,
     } as object,
     changed: {
       version: 9,
@@ -516,7 +517,7 @@ const KINDS = [
     kind: 'overlays',
     missing: NO_OVERLAY,
     needed: {} as object,
-    defaults: { delivery_type: 'private' } as object,
+    defaults: { delivery_type: 'private', rejected_at: null } as object,
     changed: { delivery_type: 'upload' } as object,
   },
 ];

@@ -6,7 +6,11 @@ import { readDatabaseSettings } from '../../src/platform/config/environment.js';
 import { createDataSource } from '../../src/platform/database/data-source.js';
 import { migrateUnderLock } from '../../src/platform/database/migrate.js';
 import {
+  accessChanged,
   deleted,
+  folderMoved,
+  moderated,
+  moved,
   now,
   renamed,
   send,
@@ -15,7 +19,7 @@ import {
   uploaded,
   type Notification,
 } from '../support/notifications.js';
-import { createTenant, post, type Tenant } from '../support/seed.js';
+import { createTenant, post, signWith, type Tenant } from '../support/seed.js';
 import { API_SECRET, startService, type Service } from '../support/service.js';
 import { createTestDatabase } from '../support/test-database.js';
 import { waitUntil } from '../support/wait-until.js';
@@ -213,6 +217,12 @@ describe('a notification is Cloudinary’s', () => {
       JSON.stringify({ notification_type: 'rename', from_public_id: 'x' }),
       'to_public_id',
     ],
+    ['that moves nothing', JSON.stringify({ notification_type: 'move', resources: { x: {} } }), 'resources'],
+    [
+      'that moves a folder nowhere',
+      JSON.stringify({ ...folderMoved('a', '', now()), from_path: 'a' }),
+      'to_path',
+    ],
     ['of no public id', JSON.stringify(uploaded('', now())), 'public_id'],
     ['of a public id with a NUL', JSON.stringify(deleted('x\0', now())), 'public_id'],
     ['of half a character', JSON.stringify(renamed('x', 'x\ud800', now())), 'to_public_id'],
@@ -253,6 +263,13 @@ describe('a notification is Cloudinary’s', () => {
     ['an asset whose public id cannot be registered', uploaded('shop/50%', now())],
     ['a deletion of an asset without a row', deleted('unknown', now())],
     ['a renaming of an asset without a row', renamed('unknown', 'unknown_too', now())],
+    ['a moderation of an asset without a row', moderated('unknown', 'rejected', now())],
+    ['a moderation without an outcome', moderated('first', 'pending', now())],
+    ['a change of the access of an asset without a row', accessChanged('unknown', [], now())],
+    ['a change of access without an asset', { notification_type: 'access_control_changed' }],
+    ['a new folder', { notification_type: 'create_folder', folder_name: 'a', folder_path: 'shop/a' }],
+    ['a deleted folder', { notification_type: 'delete_folder', folder_name: 'a', folder_path: 'shop/a' }],
+    ['a moved folder without assets', folderMoved('empty', 'shop/empty', now())],
   ])('%s is acknowledged and changes nothing', async (_, payload) => {
     expect(await notify(service, payload)).toBe(0);
   });
@@ -563,6 +580,261 @@ describe('a renaming', () => {
   });
 });
 
+describe('a move to another folder', () => {
+  it('registers an asset whose upload was received, by the rule of its new folder', async () => {
+    const [publicId, at] = [fresh(), now() - 60];
+    expect(await notify(service, uploaded(publicId, at, { asset_folder: 'inbox' }))).toBe(0);
+    expect(await notify(service, moved(publicId, 'inbox', 'elsewhere', at + 1))).toBe(0);
+    expect(await notify(service, moved(publicId, 'elsewhere', '/shop/summer', at + 2))).toBe(1);
+    expect(await imagesOf(publicId)).toMatchObject([
+      { issuer_id: shop.issuerId, version: at, format: 'jpg', access: 'token' },
+    ]);
+    expect(await notify(service, moved(publicId, 'elsewhere', '/shop/summer', at + 2))).toBe(0);
+  });
+
+  it('registers it too if it is received before the upload, or after a renaming', async () => {
+    const [publicId, to, at] = [fresh(), fresh(), now() - 60];
+    expect(await notify(service, moved(publicId, 'inbox', 'shop', at + 1))).toBe(0);
+    expect(await notify(service, renamed(publicId, to, at + 2))).toBe(0);
+    expect(await notify(service, uploaded(publicId, at, { asset_folder: 'inbox' }))).toBe(1);
+    expect(await imagesOf(to)).toMatchObject([{ issuer_id: shop.issuerId, version: at }]);
+  });
+
+  it('of a folder registers the assets in it and below, and no others', async () => {
+    const [inside, below, beside, at] = [fresh(), fresh(), fresh(), now() - 60];
+    await notify(service, uploaded(inside, at, { asset_folder: 'draft' }));
+    await notify(service, uploaded(below, at, { asset_folder: 'draft/2030' }));
+    await notify(service, uploaded(beside, at, { asset_folder: 'drafts' }));
+    expect(await notify(service, folderMoved('draft', 'shop/spring', at + 1))).toBe(2);
+    expect(await imagesOf(inside)).toMatchObject([{ issuer_id: shop.issuerId }]);
+    expect(await imagesOf(below)).toMatchObject([{ issuer_id: shop.issuerId }]);
+    expect(await imagesOf(beside)).toStrictEqual([]);
+  });
+
+  it('leaves an image with its issuer', async () => {
+    const [publicId, at] = [fresh(), now() - 60];
+    await notify(service, uploaded(publicId, at, { asset_folder: `press/${other.issuerId}` }));
+    expect(await notify(service, moved(publicId, `press/${other.issuerId}`, 'shop', at + 1))).toBe(0);
+    expect(await imagesOf(publicId)).toMatchObject([{ issuer_id: other.issuerId }]);
+  });
+
+  it('registers no image that was deleted, here or in the account', async () => {
+    const at = now() - 60;
+    for (const remove of [
+      async (publicId: string) => {
+        const [image] = await imagesOf(publicId);
+        await service.admin('DELETE', `/images/${image?.id ?? ''}`);
+      },
+      (publicId: string) => notify(service, deleted(publicId, at + 1)),
+    ]) {
+      const publicId = fresh();
+      await notify(service, uploaded(publicId, at, { asset_folder: 'shop' }));
+      await remove(publicId);
+      expect(await notify(service, moved(publicId, 'shop', 'shop/old', at + 2))).toBe(0);
+      expect(await imagesOf(publicId)).toStrictEqual([]);
+    }
+  });
+});
+
+describe('a moderation', () => {
+  it('hides a rejected image, and shows it once it is approved', async () => {
+    const [image, at] = [await addImage(fresh()), now() - 60];
+    const path = `/images/${image.id}?token=${shop.sign()}`;
+    expect((await service.image(path)).status).toBe(302);
+    expect(await notify(service, moderated(image.public_id, 'rejected', at))).toBe(1);
+    const refused = await service.get(path);
+    expect([refused.status, refused.json()]).toStrictEqual([
+      410,
+      problem(410, 'image_rejected', expect.stringContaining('moderation') as string),
+    ]);
+    expect(await imagesOf(image.public_id)).toMatchObject([
+      { id: image.id, rejected_at: new Date(at * 1_000).toISOString() },
+    ]);
+    expect(await notify(service, moderated(image.public_id, 'pending', at + 1))).toBe(0);
+    expect((await service.get(path)).status).toBe(410);
+    expect(await notify(service, moderated(image.public_id, 'approved', at + 2))).toBe(1);
+    expect((await service.get(path)).status).toBe(302);
+  });
+
+  it('hides a rejected public image, and an overlay with every image that has it', async () => {
+    const [image, overlay, at] = [
+      await addImage(fresh(), { access: 'public' }),
+      await addOverlay(fresh()),
+      now() - 60,
+    ];
+    const token = shop.sign({ transformations: [{ overlay: overlay.id }] });
+    const paths = [`/images/${image.id}`, `/images/${image.id}?token=${token}`];
+    const statuses = async (): Promise<number[]> =>
+      Promise.all(paths.map(async (path) => (await service.get(path)).status));
+    expect(await statuses()).toStrictEqual([302, 302]);
+    expect(await notify(service, moderated(overlay.public_id, 'rejected', at))).toBe(1);
+    expect(await statuses()).toStrictEqual([302, 404]);
+    expect(await notify(service, moderated(image.public_id, 'rejected', at))).toBe(1);
+    expect((await service.get(paths[0] ?? '')).status).toBe(410);
+    // Its row is as old as before: a deletion in between still deletes it.
+    expect(await notify(service, moderated(overlay.public_id, 'approved', at + 5))).toBe(1);
+    expect(await notify(service, deleted(overlay.public_id, at + 2))).toBe(1);
+  });
+
+  it('shows the policy’s placeholder instead of a rejected image, unless that is rejected too', async () => {
+    const at = now() - 60;
+    const issuer = await post<{ id: string; key: { secret: string } }>(service, '/issuers', {
+      name: 'Placeholder',
+    });
+    const [own, theirs] = [fresh(), fresh()];
+    const image = await addImage(own, { issuer_id: issuer.id });
+    const shown = await addImage(theirs, { issuer_id: issuer.id });
+    await service.admin('PATCH', `/issuers/${issuer.id}`, { policy: { placeholder: shown.id } });
+    const token = signWith(issuer.key.secret, { iss: issuer.id });
+    await notify(service, moderated(own, 'rejected', at));
+    const { headers } = await service.get(`/images/${image.id}?token=${token}`);
+    expect(headers.location).toContain(`/${theirs}`);
+    await notify(service, moderated(theirs, 'rejected', at));
+    expect((await service.get(`/images/${image.id}?token=${token}`)).status).toBe(410);
+  });
+
+  const upload = (moderation: unknown): Notification => ({ moderation });
+  it.each<[string, Notification, boolean]>([
+    ['a new original that is approved', upload([{ kind: 'aws_rek', status: 'approved' }]), true],
+    ['a new original without moderation', {}, true],
+    ['a new original with an empty list', upload([]), true],
+    ['a new original that is pending', upload([{ kind: 'manual', status: 'pending' }]), false],
+    ['a new original that is rejected', upload([{ kind: 'manual', status: 'rejected' }]), false],
+    [
+      'a new original that one of two kinds approved',
+      upload([
+        { kind: 'aws_rek', status: 'approved' },
+        { kind: 'manual', status: 'pending' },
+      ]),
+      false,
+    ],
+  ])('is followed by %s', async (_, members, isShown) => {
+    const [image, at] = [await addImage(fresh()), now() - 60];
+    await notify(service, moderated(image.public_id, 'rejected', at));
+    await notify(service, uploaded(image.public_id, at + 1, members));
+    const { status } = await service.get(`/images/${image.id}?token=${shop.sign()}`);
+    expect(status).toBe(isShown ? 302 : 410);
+  });
+
+  it('is applied in any order: the latest outcome decides, and of two at once the rejection', async () => {
+    const at = now() - 60;
+    for (const [events, status] of [
+      [(id: string) => [moderated(id, 'approved', at + 1), moderated(id, 'rejected', at)], 302],
+      [(id: string) => [moderated(id, 'rejected', at + 1), moderated(id, 'approved', at)], 410],
+      [(id: string) => [moderated(id, 'rejected', at), moderated(id, 'approved', at)], 410],
+      [(id: string) => [moderated(id, 'approved', at), moderated(id, 'rejected', at)], 410],
+      [(id: string) => [moderated(id, 'rejected', at), uploaded(id, at + 0.5)], 410],
+      [(id: string) => [uploaded(id, at + 1), moderated(id, 'rejected', at)], 302],
+    ] as const) {
+      const image = await addImage(fresh());
+      for (const event of events(image.public_id)) await notify(service, event);
+      expect((await service.get(`/images/${image.id}?token=${shop.sign()}`)).status).toBe(status);
+    }
+  });
+
+  it('that is received before the upload hides the image that a rule registers', async () => {
+    const [publicId, to, at] = [`shop/${fresh()}`, `shop/${fresh()}`, now() - 60];
+    await notify(service, moderated(publicId, 'rejected', at + 1));
+    expect(await notify(service, uploaded(publicId, at))).toBe(1);
+    expect(await imagesOf(publicId)).toMatchObject([{ rejected_at: expect.any(String) as string }]);
+    // Also under another name, whether the rejection is received before or after the renaming.
+    await notify(service, renamed(publicId, to, at + 2));
+    expect(await imagesOf(to)).toMatchObject([{ rejected_at: expect.any(String) as string }]);
+    expect(await notify(service, moderated(publicId, 'approved', at + 1.5))).toBe(1);
+    expect(await imagesOf(to)).toMatchObject([{ rejected_at: null }]);
+  });
+
+  it('keeps an image hidden that was deleted and uploaded again while its moderation is pending', async () => {
+    const [image, overlay, at] = [await addImage(fresh()), await addOverlay(fresh()), now() - 60];
+    for (const { public_id: publicId } of [image, overlay]) {
+      await notify(service, moderated(publicId, 'rejected', at));
+      await notify(service, deleted(publicId, at + 1));
+      await notify(service, uploaded(publicId, at + 2, upload([{ kind: 'manual', status: 'pending' }])));
+    }
+    expect(await imagesOf(image.public_id)).toMatchObject([{ rejected_at: expect.any(String) as string }]);
+    expect(await overlaysOf(overlay.public_id)).toMatchObject([
+      { rejected_at: expect.any(String) as string },
+    ]);
+  });
+
+  it.each<[string, Notification, number]>([
+    ['its type', { secure_url: undefined, type: 'authenticated', resource_type: 'image' }, 1],
+    ['its URL', {}, 1],
+    ['neither, if it is rejected', { secure_url: undefined }, 1],
+    ['the type of another asset', { type: 'upload' }, 0],
+    ['the URL of another asset', { secure_url: 'https://res.cloudinary.com/demo/image/upload/x.jpg' }, 0],
+    ['the URL of a video', { secure_url: 'https://res.cloudinary.com/demo/video/authenticated/x.mp4' }, 0],
+    ['the outcome of each kind', { moderation_status: undefined, moderation: [{ status: 'rejected' }] }, 1],
+    ['the summary of all kinds', { notification_type: 'moderation_summary' }, 1],
+  ])('is of the asset that is named by %s', async (_, members, changed) => {
+    const { public_id: publicId } = await addImage(fresh());
+    expect(await notify(service, moderated(publicId, 'rejected', now(), members))).toBe(changed);
+  });
+
+  it('shows nothing if it does not name the type of the asset', async () => {
+    const { public_id: publicId } = await addImage(fresh());
+    await notify(service, moderated(publicId, 'rejected', now() - 60));
+    const approval = moderated(publicId, 'approved', now(), { secure_url: undefined });
+    expect(await notify(service, approval)).toBe(0);
+  });
+});
+
+describe('a change of access control', () => {
+  const token = [{ access_type: 'token' }];
+  const anonymous = [{ access_type: 'anonymous' }];
+
+  it.each<[string, unknown]>([
+    ['a token', token],
+    ['a time', [{ access_type: 'anonymous', start: '2030-01-01T00:00:00Z' }]],
+    ['a token before a time', [...token, { access_type: 'anonymous', end: '2030-01-01T00:00:00Z' }]],
+    ['what is not known', undefined],
+    ['what is not understood', 'token'],
+  ])('that requires %s closes a public image to requests without a token', async (_, rules) => {
+    const image = await addImage(fresh(), { access: 'public' });
+    expect((await service.get(`/images/${image.id}`)).status).toBe(302);
+    expect(await notify(service, accessChanged(image.public_id, rules, now()))).toBe(1);
+    expect((await service.get(`/images/${image.id}`)).status).toBe(401);
+    expect((await service.get(`/images/${image.id}?token=${shop.sign()}`)).status).toBe(302);
+    expect(await notify(service, accessChanged(image.public_id, anonymous, now()))).toBe(0);
+    expect(await imagesOf(image.public_id)).toMatchObject([{ access: 'token' }]);
+  });
+
+  it.each<[string, unknown]>([
+    ['nothing', []],
+    ['nothing of anonymous clients', [...token, ...anonymous]],
+  ])('that requires %s changes nothing', async (_, rules) => {
+    const images = [await addImage(fresh(), { access: 'public' }), await addImage(fresh())];
+    for (const { public_id: publicId, access } of images) {
+      expect(await notify(service, accessChanged(publicId, rules, now()))).toBe(0);
+      expect(await imagesOf(publicId)).toMatchObject([{ access }]);
+    }
+  });
+
+  it('closes an image by an upload too, and one that is deleted, once it is restored', async () => {
+    const [image, at] = [await addImage(fresh(), { access: 'public' }), now() - 60];
+    await notify(service, deleted(image.public_id, at));
+    expect(await notify(service, accessChanged(image.public_id, token, at + 1))).toBe(1);
+    await notify(service, uploaded(image.public_id, at + 2));
+    expect(await imagesOf(image.public_id)).toMatchObject([{ id: image.id, access: 'token' }]);
+    await service.admin('PATCH', `/images/${image.id}`, { access: 'public' });
+    await notify(service, uploaded(image.public_id, at + 3, { access_control: token }));
+    expect(await imagesOf(image.public_id)).toMatchObject([{ access: 'token' }]);
+  });
+
+  it('is read where resources are by public id, or are the notification itself', async () => {
+    for (const resources of [
+      (publicId: string) => ({
+        resources: { [publicId]: { type: 'authenticated', resource_type: 'image', access_control: token } },
+      }),
+      (publicId: string) => ({ public_id: publicId, access_control: token }),
+    ]) {
+      const { public_id: publicId } = await addImage(fresh(), { access: 'public' });
+      const body = { notification_type: 'access_control_changed', ...resources(publicId) };
+      expect(await notify(service, body)).toBe(1);
+    }
+  });
+});
+
 describe('an asset keeps its issuer across a name that cannot be registered', () => {
   // A folder that reads as a version, one that reads as a transformation, characters of Cloudinary's own syntax.
   const unregistrable = ['v1/NAME', 'w_100/NAME', `NAME+${'😀'.repeat(200)}`];
@@ -647,7 +919,10 @@ describe('in any order, and with any number of repeats', () => {
   /** The events of an asset: its names change, and are not used again. */
   const history = fc
     .record({
-      steps: fc.array(fc.constantFrom('upload', 'delete', 'rename', 'hide'), { minLength: 1, maxLength: 6 }),
+      steps: fc.array(fc.constantFrom('upload', 'delete', 'rename', 'hide', 'reject', 'approve'), {
+        minLength: 1,
+        maxLength: 6,
+      }),
       registered: fc.boolean(),
       ruled: fc.boolean(),
     })
@@ -677,6 +952,9 @@ describe('in any order, and with any number of repeats', () => {
         const to = `${prefix}_${++moves}${step === 'hide' ? '%' : ''}`;
         payload.push(renamed(name, to, at));
         name = to;
+      } else if ((step === 'reject' || step === 'approve') && there) {
+        const url = `https://res.cloudinary.com/demo/image/authenticated/${name}.jpg`;
+        payload.push(moderated(name, `${step}ed`.replace('ee', 'e'), at, { secure_url: url }));
       } else if (step === 'delete' && there) {
         payload.push(deleted(name, at));
         there = false;
@@ -690,10 +968,12 @@ describe('in any order, and with any number of repeats', () => {
 
   const rowsBelow = (prefix: string): Promise<object[]> =>
     service.app.get(DataSource).query<object[]>(
-      `SELECT replace(public_id, $1, '') AS name, issuer_id, version, format FROM images
+      `SELECT replace(public_id, $1, '') AS name, issuer_id, version, format,
+              rejected_at IS NOT NULL AS rejected FROM images
           WHERE starts_with(public_id, $1) AND deleted_at IS NULL
         UNION ALL
-       SELECT replace(public_id, $1, '') AS name, issuer_id, NULL, 'retained' FROM retained_public_ids
+       SELECT replace(public_id, $1, '') AS name, issuer_id, NULL, 'retained', NULL
+         FROM retained_public_ids
           WHERE starts_with(public_id, $1) ORDER BY 1`,
       [prefix],
     );
@@ -754,7 +1034,8 @@ it('notifications are deleted after a day, unless a deleted row depends on them'
   await notify(service, uploaded(forgotten, now()));
   await notify(service, deleted(kept, now()));
   await data.query(
-    `UPDATE cloudinary_assets SET at = now() - interval '25 hours' WHERE public_id IN ($1, $2)`,
+    `UPDATE cloudinary_assets SET at = now() - interval '25 hours', moderated_at = now() - interval '25 hours'
+      WHERE public_id IN ($1, $2)`,
     [forgotten, kept],
   );
   await notify(service, uploaded(fresh(), now()));

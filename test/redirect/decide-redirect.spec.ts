@@ -42,6 +42,7 @@ const image = (overrides: Partial<Image> = {}): Image => ({
   access: 'token',
   notBefore: null,
   deleted: false,
+  rejected: false,
   ...overrides,
 });
 
@@ -167,6 +168,12 @@ describe('a redirect', () => {
       { image: { deleted: true }, placeholder: {}, policy: { base_chain: [], placeholder: PLACEHOLDER_ID } },
       'v7/gone.jpg',
     ],
+    [
+      'a placeholder of a rejected image',
+      {},
+      { image: { rejected: true }, placeholder: {}, policy: { base_chain: [], placeholder: PLACEHOLDER_ID } },
+      'v7/gone.jpg',
+    ],
   ])('with %s leads to its chain', (_, claims, rows, chain) => {
     expect(chainOf(decide({ token: sign(claims) }, rows))).toBe(chain);
   });
@@ -231,6 +238,19 @@ describe('a redirect', () => {
       { image: { deleted: true }, placeholder: { deleted: true }, policy: { placeholder: PLACEHOLDER_ID } },
       '410 image_deleted',
     ],
+    ['a rejected image', {}, { image: { rejected: true } }, '410 image_rejected'],
+    [
+      'a rejected image that was deleted',
+      {},
+      { image: { rejected: true, deleted: true } },
+      '410 image_deleted',
+    ],
+    [
+      'a rejected placeholder',
+      {},
+      { image: { rejected: true }, placeholder: { rejected: true }, policy: { placeholder: PLACEHOLDER_ID } },
+      '410 image_rejected',
+    ],
     ['a bad step', { transformations: [{ width: 0 }] }, {}, '422 invalid_transformation'],
     ['an unknown preset', { transformations: [{ preset: 'x' }] }, {}, '422 invalid_transformation'],
     ['an unreadable policy', {}, { policy: null }, '503 policy_unreadable'],
@@ -292,6 +312,13 @@ describe('a redirect', () => {
       },
       IMAGE_ID,
       '410 image_deleted',
+    ],
+    [
+      'no token of a rejected image',
+      {},
+      { image: { access: 'public', rejected: true } },
+      IMAGE_ID,
+      '410 image_rejected',
     ],
     ['no token and no UUID', {}, {}, 'image.jpg', '400 invalid_image_id'],
     ['a token and no UUID', { token: sign() }, {}, 'image.jpg', '400 invalid_image_id'],

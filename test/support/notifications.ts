@@ -62,6 +62,64 @@ export function renamed(from: string, to: string, at: number, members: Notificat
   };
 }
 
+/** A notification that assets were moved to another folder, in an account with dynamic folders. */
+export function moved(publicId: string, from: string, to: string, at: number): Notification {
+  return {
+    notification_type: 'move',
+    resources: {
+      [publicId]: {
+        resource_type: 'image',
+        type: 'authenticated',
+        from_asset_folder: from,
+        to_asset_folder: to,
+        display_name: publicId,
+      },
+    },
+    ...context(at),
+  };
+}
+
+/** A notification that a folder was moved or renamed, in an account with dynamic folders. */
+export function folderMoved(from: string, to: string, at: number): Notification {
+  return { notification_type: 'move_or_rename_asset_folder', from_path: from, to_path: to, ...context(at) };
+}
+
+/** A notification of a moderation's outcome: it has no `type`, which only its URL contains. */
+export function moderated(
+  publicId: string,
+  status: string,
+  at: number,
+  members: Notification = {},
+): Notification {
+  return {
+    notification_type: 'moderation',
+    moderation_status: status,
+    moderation_kind: 'aws_rek',
+    moderation_updated_at: new Date(at * 1_000).toISOString(),
+    public_id: publicId,
+    version: Math.floor(at),
+    secure_url: `https://res.cloudinary.com/demo/image/authenticated/s--x--/v1/${publicId}.jpg`,
+    ...members,
+  };
+}
+
+/** A notification that the access control of assets changed; not verified with an account. */
+export function accessChanged(
+  publicId: string,
+  rules: unknown,
+  at: number,
+  members: Notification = {},
+): Notification {
+  const asset = {
+    public_id: publicId,
+    resource_type: 'image',
+    type: 'authenticated',
+    access_control: rules,
+    ...members,
+  };
+  return { notification_type: 'access_control_changed', resources: [asset], ...context(at) };
+}
+
 /** Sends a body with Cloudinary's headers, unless others are passed. */
 export function send(
   { port }: Pick<Service, 'port'>,

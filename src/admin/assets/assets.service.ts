@@ -45,7 +45,7 @@ export abstract class AssetsService<
     if (!canAccess(dto.issuer_id)) throw new IssuerNotFoundError();
     const row = Object.assign(
       new this.entity(),
-      { id: dto.id ?? randomUUID(), issuerId: dto.issuer_id },
+      { id: dto.id ?? randomUUID(), issuerId: dto.issuer_id, rejectedAt: null },
       this.defaults,
       this.changesOf(dto),
     );

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { type EntityManager, MoreThanOrEqual, Not } from 'typeorm';
+import { type EntityManager, IsNull, MoreThanOrEqual, Not } from 'typeorm';
 import { ENVIRONMENT } from '../../platform/config/config.module.js';
 import type { Environment } from '../../platform/config/environment.js';
 import type { RowChange } from '../../platform/database/change-feed.js';
 import { ImageEntity } from '../../platform/database/entities/image.entity.js';
+import type { AssetEntity } from '../../platform/database/entities/asset.entity.js';
 import { OverlayEntity } from '../../platform/database/entities/overlay.entity.js';
 import { writeAssetLayer } from '../../transformations/asset-layer.js';
 import { findPublicIdFault } from '../../transformations/public-id.js';
@@ -42,13 +43,18 @@ export class AccountEventsService {
     switch (event.type) {
       case 'upload':
         return this.upload(rows, event, at);
-      case 'delete': {
-        const changes: RowChange[] = [];
-        for (const name of event.names) changes.push(...(await this.delete(rows, name, at)));
-        return changes;
-      }
+      case 'delete':
+        return inOrder(event.names, (name) => this.delete(rows, name, at));
       case 'rename':
         return this.rename(rows, event.from, event.to, at);
+      case 'move':
+        return inOrder(event.moved, ({ name, folder }) => this.move(rows, name, folder, at));
+      case 'move_folder':
+        return this.moveFolder(rows, event.from, event.to, at);
+      case 'moderate':
+        return inOrder(event.names, (name) => moderate(rows, name, event.rejected, at));
+      case 'restrict':
+        return inOrder(event.names, (name) => restrict(rows, name, at));
       default:
         return event satisfies never;
     }
@@ -58,13 +64,38 @@ export class AccountEventsService {
     const { name, state } = await follow(rows, uploaded.name, at);
     if (state?.gone && state.at >= at) return [];
     const known = newestOf(uploaded, state);
-    const deleted = await findDeleted(rows, state);
     const latest = state === null || state.at < at;
+    const deleted = await findDeleted(rows, state);
     await put(rows, name, {
       ...known,
       at: latest ? at : state.at,
       movedTo: latest ? null : state.movedTo,
     });
+    if (uploaded.assetFolder !== null) await putFolder(rows, name, uploaded.assetFolder, at);
+    return [
+      ...(await this.store(rows, name, { uploaded, known, deleted, at })),
+      ...(uploaded.restricted ? await restrict(rows, name, at) : []),
+      // To the second, as versions are: a rejection in the same second is of this upload.
+      ...(await moderate(rows, name, uploaded.rejected, new Date(secondsOf(at) * 1_000))),
+    ];
+  }
+
+  /** Updates, restores or registers the rows of an uploaded asset. */
+  private async store(
+    rows: EntityManager,
+    name: AssetName,
+    {
+      uploaded,
+      known,
+      deleted,
+      at,
+    }: {
+      readonly uploaded: Uploaded;
+      readonly known: Pick<Uploaded, 'version' | 'format'>;
+      readonly deleted: AssetRows;
+      readonly at: Date;
+    },
+  ): Promise<RowChange[]> {
     const image = await rows.findOneBy(ImageEntity, name);
     if (image !== null) return setVersion(rows, image, known);
     if (await rows.existsBy(OverlayEntity, name)) return [];
@@ -72,7 +103,56 @@ export class AccountEventsService {
       return move(rows, deleted, name, known, { at, gone: false });
     }
     if (!isRegistrable(uploaded.name)) return [];
-    return this.register(rows, name, { ...known, facts: uploaded.facts }, at);
+    return [
+      ...(await this.register(rows, name, { ...known, facts: uploaded.facts }, at)),
+      // A move that was received before.
+      ...(await this.registerMoved(rows, name)),
+    ];
+  }
+
+  /** An asset that is moved into a folder of a rule is registered; rows stay with their issuer. */
+  private async move(
+    rows: EntityManager,
+    original: AssetName,
+    folder: string,
+    at: Date,
+  ): Promise<RowChange[]> {
+    const { name, state } = await follow(rows, original, at);
+    if (state?.gone && state.at >= at) return [];
+    await putFolder(rows, name, folder, at);
+    return this.registerMoved(rows, name);
+  }
+
+  /** The same for the assets in a folder, and below it, whose notifications are still stored. */
+  private async moveFolder(rows: EntityManager, from: string, to: string, at: Date): Promise<RowChange[]> {
+    const states = await rows
+      .createQueryBuilder(AssetStateEntity, 'asset')
+      .where('asset.folderAt <= :at AND (asset.folder = :from OR starts_with(asset.folder, :below))', {
+        at,
+        from,
+        below: `${from}/`,
+      })
+      .getMany();
+    return inOrder(states, async ({ publicId, deliveryType, folder }) => {
+      const name = { publicId, deliveryType };
+      await putFolder(rows, name, `${to}${(folder ?? '').slice(from.length)}`, at);
+      return this.registerMoved(rows, name);
+    });
+  }
+
+  /** Registers an asset without rows by its latest folder. */
+  private async registerMoved(rows: EntityManager, name: AssetName): Promise<RowChange[]> {
+    const state = await findState(rows, name);
+    if (state?.version == null || state.folder === null) return [];
+    if (state.gone || state.movedTo !== null || state.imageId !== null || state.overlayId !== null) return [];
+    const { version, format, folder } = state;
+    const facts = { folder, context: {}, metadata: {} };
+    if (findIssuerOf(facts, this.environment.registrationRules) === null || !isRegistrable(name)) return [];
+    const { image, overlay } = await findLive(rows, name);
+    if (image !== null || overlay !== null) return [];
+    // An image that was deleted here since its upload is not registered again: the move changes nothing in the asset.
+    const changes = await this.register(rows, name, { version, format, facts }, new Date(version * 1_000));
+    return [...changes, ...(await applyOutcome(rows, name))];
   }
 
   /** Registers an asset without a row, if a rule assigns it to an issuer. */
@@ -131,12 +211,16 @@ export class AccountEventsService {
     const { name, state } = await follow(rows, to, at);
     const target = state !== null && state.at >= at ? state : null;
     if (target === null) await put(rows, name, { ...known, at });
+    await copyFacts(rows, source, name, at);
     const end = target?.gone ? { at: target.at, gone: true } : { at, gone: false };
     const retained =
       (await release(rows, from, at)) ??
       ((image ?? overlay) ? null : await findOwner(rows, from.publicId, at));
     if (retained !== null && !end.gone) await retain(rows, name, retained);
-    return move(rows, { image, overlay }, name, newestOf(known, target), end);
+    return [
+      ...(await move(rows, { image, overlay }, name, newestOf(known, target), end)),
+      ...(await applyOutcome(rows, name)),
+    ];
   }
 }
 
@@ -210,6 +294,105 @@ async function put(
   );
 }
 
+/** Stores an asset's folder, unless a later one is known. */
+async function putFolder(
+  rows: EntityManager,
+  { publicId, deliveryType }: AssetName,
+  folder: string,
+  folderAt: Date,
+): Promise<void> {
+  const known = await findState(rows, { publicId, deliveryType });
+  if (known?.folderAt != null && known.folderAt > folderAt) return;
+  await putFacts(rows, { publicId, deliveryType }, { folder, folderAt });
+}
+
+type Facts = Partial<Pick<AssetStateEntity, 'folder' | 'folderAt' | 'rejected' | 'moderatedAt'>>;
+
+/** Stores what is known of an asset beside its name and version. */
+async function putFacts(
+  rows: EntityManager,
+  { publicId, deliveryType }: AssetName,
+  facts: Facts,
+): Promise<void> {
+  const name = { publicId, deliveryType };
+  const { affected } = await rows.update(AssetStateEntity, name, facts);
+  // Older than every event of the name: of those, none was received.
+  if (affected === 0) await rows.insert(AssetStateEntity, { ...name, ...facts, at: new Date(0) });
+}
+
+/** Of a renamed asset. What was known of its new name is of the asset that it overwrote, unless it is later. */
+async function copyFacts(rows: EntityManager, source: State, to: AssetName, at: Date): Promise<void> {
+  const target = await findState(rows, to);
+  const isLater = (time: Date | null | undefined): boolean => time != null && time > at;
+  const { folder = null, folderAt = null, rejected = false, moderatedAt = null } = source ?? {};
+  if (!isLater(target?.folderAt)) await putFacts(rows, to, { folder, folderAt });
+  if (!isLater(target?.moderatedAt)) await putFacts(rows, to, { rejected, moderatedAt });
+}
+
+/** Applies the outcome of an asset's moderation, unless a later one is known. @param rejected Null for none. */
+async function moderate(
+  rows: EntityManager,
+  original: AssetName,
+  rejected: boolean | null,
+  at: Date,
+): Promise<RowChange[]> {
+  const { name, state } = await follow(rows, original, at);
+  if (state?.gone && state.at >= at) return [];
+  const { moderatedAt = null, rejected: was = false } = state ?? {};
+  // Of two at the same time the rejection decides.
+  const isNews = moderatedAt === null || at > moderatedAt || (at >= moderatedAt && !was);
+  if (rejected !== null && isNews) await putFacts(rows, name, { rejected, moderatedAt: at });
+  return applyOutcome(rows, name);
+}
+
+/** Hides the rows of a rejected asset, and shows those of an approved one. */
+async function applyOutcome(rows: EntityManager, name: AssetName): Promise<RowChange[]> {
+  const state = await findState(rows, name);
+  if (state?.moderatedAt == null) return [];
+  const rejectedAt = state.rejected ? state.moderatedAt : null;
+  const { image, overlay } = await findLive(rows, name);
+  const isDue = (row: AssetEntity | null): row is AssetEntity =>
+    row !== null && (row.rejectedAt === null) !== (rejectedAt === null);
+  const changes: RowChange[] = [];
+  if (isDue(image)) {
+    await rows.update(ImageEntity, { id: image.id }, { rejectedAt });
+    changes.push(changeOf('images', image));
+  }
+  if (isDue(overlay)) {
+    // Its time of writing is compared with events, so it stays.
+    await rows.update(OverlayEntity, { id: overlay.id }, { rejectedAt, updatedAt: overlay.updatedAt });
+    changes.push(changeOf('overlays', overlay));
+  }
+  return changes;
+}
+
+/**
+ * An image that Cloudinary restricts is no longer shown without a token; a deleted one neither, once it is restored.
+ * Nothing widens access again but an operator.
+ */
+async function restrict(rows: EntityManager, original: AssetName, at: Date): Promise<RowChange[]> {
+  const { name, state } = await follow(rows, original, at);
+  const images = await rows.find(ImageEntity, {
+    where: [
+      { ...name, access: 'public', deletedAt: IsNull() },
+      ...(state?.imageId == null ? [] : [{ id: state.imageId, access: 'public' as const }]),
+    ],
+    withDeleted: true,
+  });
+  for (const { id } of images) await rows.update(ImageEntity, { id }, { access: 'token' });
+  return images.map((image) => changeOf('images', image));
+}
+
+/** Applies a change to each, one after the other. */
+async function inOrder<T>(
+  items: readonly T[],
+  change: (item: T) => Promise<RowChange[]>,
+): Promise<RowChange[]> {
+  const changes: RowChange[] = [];
+  for (const item of items) changes.push(...(await change(item)));
+  return changes;
+}
+
 type Retained = Pick<RetainedPublicIdEntity, 'issuerId' | 'version'>;
 
 /** Deletes the retention of a name whose asset no longer exists. @returns it; null for none of that time. */
@@ -243,7 +426,9 @@ async function retain(
 
 async function prune(rows: EntityManager): Promise<void> {
   await rows.query(
-    `DELETE FROM cloudinary_assets WHERE at < now() - ${RETENTION} AND image_id IS NULL AND overlay_id IS NULL`,
+    `DELETE FROM cloudinary_assets
+      WHERE at < now() - ${RETENTION} AND image_id IS NULL AND overlay_id IS NULL
+        AND greatest(at, folder_at, moderated_at) < now() - ${RETENTION}`,
   );
 }
 

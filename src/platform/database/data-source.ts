@@ -25,6 +25,7 @@ import { RecordRevocations1770000000000 } from './migrations/1770000000000-recor
 import { CreateCloudinaryAssets1771000000000 } from './migrations/1771000000000-create-cloudinary-assets.js';
 import { TimeRevocations1772000000000 } from './migrations/1772000000000-time-revocations.js';
 import { RetainPublicIds1773000000000 } from './migrations/1773000000000-retain-public-ids.js';
+import { AddModeration1776000000000 } from './migrations/1776000000000-add-moderation.js';
 
 /** Milliseconds to wait for a connection, and for a response, before a request gets 503. */
 const CONNECT_TIMEOUT = 900;
@@ -58,6 +59,7 @@ const SCHEMA = {
     CreateCloudinaryAssets1771000000000,
     TimeRevocations1772000000000,
     RetainPublicIds1773000000000,
+    AddModeration1776000000000,
   ],
   subscribers: [ActorSubscriber],
   migrationsTableName: 'migrations',

@@ -192,7 +192,7 @@ export class AdminModel extends ReferenceModel {
     this.overlays.set(row.id, row);
     this.retain(null, row);
     this.known.overlays.add(row.id);
-    return { ...request, expected: { status: 201, body: { ...row } } };
+    return { ...request, expected: { status: 201, body: viewOverlay(row) } };
   }
 
   updateOverlay(id: string, change: Partial<Omit<ModelOverlay, 'id' | 'issuer_id'>>): PlannedRequest {
@@ -204,7 +204,7 @@ export class AdminModel extends ReferenceModel {
     if (refusal !== null) return { ...request, expected: refusal };
     this.overlays.set(id, changed);
     this.retain(row, changed);
-    return { ...request, expected: { status: 200, body: { ...changed } } };
+    return { ...request, expected: { status: 200, body: viewOverlay(changed) } };
   }
 
   deleteOverlay(id: string): PlannedRequest {
@@ -276,7 +276,7 @@ export class AdminModel extends ReferenceModel {
   getOverlay(id: string): PlannedRequest {
     const row = this.overlays.get(id);
     const expected =
-      row === undefined ? problem(404, 'overlay_not_found') : { status: 200, body: { ...row } };
+      row === undefined ? problem(404, 'overlay_not_found') : { status: 200, body: viewOverlay(row) };
     return { method: 'GET', path: `/overlays/${id}`, expected };
   }
 
@@ -285,7 +285,7 @@ export class AdminModel extends ReferenceModel {
     const rows: readonly { readonly id: string }[] = {
       issuers: () => [...this.issuers.values()].map((row) => this.viewIssuer(row)),
       images: () => this.imagesOf(issuerId).map(viewImage),
-      overlays: () => this.overlaysOf(issuerId),
+      overlays: () => this.overlaysOf(issuerId).map(viewOverlay),
       revocations: () =>
         this.revocationsOf(issuerId).map((row) => ({ ...row, expires_at: isoOf(row.expires_at) })),
     }[list]();
@@ -375,7 +375,11 @@ function viewKey({ id, algorithm, not_before, not_after }: ModelKey): View {
 }
 
 function viewImage(row: ModelImage): View {
-  return { ...row, format: null, not_before: isoOf(row.not_before) };
+  return { ...row, format: null, not_before: isoOf(row.not_before), rejected_at: null };
+}
+
+function viewOverlay(row: ModelOverlay): View {
+  return { ...row, rejected_at: null };
 }
 
 function isOrdered({ not_before, not_after }: Pick<ModelKey, 'not_before' | 'not_after'>): boolean {

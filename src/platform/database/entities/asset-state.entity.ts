@@ -35,6 +35,22 @@ export class AssetStateEntity {
   @Column('varchar', { name: 'moved_to', length: 255, nullable: true })
   movedTo!: string | null;
 
+  /** The time of the latest outcome of the asset's moderation; null if none was received. */
+  @Column('timestamptz', { name: 'moderated_at', nullable: true })
+  moderatedAt!: Date | null;
+
+  /** That outcome. */
+  @Column('boolean', { default: false })
+  rejected!: boolean;
+
+  /** The asset's folder in an account with dynamic folders, without slashes at its ends; null if none was received. */
+  @Column('text', { nullable: true })
+  folder!: string | null;
+
+  /** When the asset was there last. */
+  @Column('timestamptz', { name: 'folder_at', nullable: true })
+  folderAt!: Date | null;
+
   /** The image that was deleted with the asset and is restored with it. */
   @Column('uuid', { name: 'image_id', nullable: true })
   imageId!: string | null;

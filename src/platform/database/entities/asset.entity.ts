@@ -18,6 +18,10 @@ export abstract class AssetEntity extends RowEntity {
   /** Its column is declared by the subclasses, whose defaults differ. */
   abstract deliveryType: DeliveryType;
 
+  /** When Cloudinary's moderation rejected the asset, which is then not shown; null if it did not. */
+  @Column('timestamptz', { name: 'rejected_at', nullable: true })
+  rejectedAt!: Date | null;
+
   @UpdateDateColumn({ name: 'updated_at', type: 'timestamptz' })
   updatedAt!: Date;
 }
