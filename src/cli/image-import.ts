@@ -97,8 +97,9 @@ export class ImageImport {
   async run(): Promise<ImportResult> {
     await this.withRetryWhenBusy(() => this.readRegistered());
     let { cursor } = this.progress;
-    // A resumed walk, or one with a tag filter, has not seen all assets.
-    if (cursor === null && this.request.query.tag === undefined)
+    // A resumed walk, or one of a tag or folder, has not seen all assets.
+    const { tag, folder } = this.request.query;
+    if (cursor === null && tag === undefined && folder === undefined)
       await this.withRetryWhenBusy(() => this.readRetained());
     let page: AssetPage;
     do {

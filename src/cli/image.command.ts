@@ -1,7 +1,8 @@
 import { Option, type Command } from 'commander';
 import { DELIVERY_TYPES, IMAGE_ACCESSES } from '../domain/image.js';
 import { addGlobalOptions, withBackend, type GlobalOptions } from './global-options.js';
-import { formatRows, print, printJson } from './output.js';
+import { requireIssuerId } from './issuer-secret.js';
+import { formatRows, print, printable, printJson } from './output.js';
 
 interface AddOptions extends GlobalOptions {
   readonly issuer: string;
@@ -11,6 +12,11 @@ interface AddOptions extends GlobalOptions {
   readonly format?: string;
   readonly deliveryType?: string;
   readonly access?: string;
+}
+
+interface ListOptions extends GlobalOptions {
+  readonly issuer?: string;
+  readonly publicId?: string;
 }
 
 export function addImageCommands(program: Command): void {
@@ -50,6 +56,33 @@ Examples:
       --format png --delivery-type upload --access public`,
     )
     .action(addImage);
+  addGlobalOptions(
+    image
+      .command('list')
+      .summary('list the images of an issuer')
+      .description('Lists the images of an issuer: id and public id. Deleted images are omitted.')
+      .option('--issuer <uuid>', 'the issuer of the images; optional if PIXSEAL_DSN contains it')
+      .option('--public-id <id>', 'only the images with this public id'),
+  )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ pixseal image list --issuer cfd3b472-dbba-4089-bce7-f5c1e413b5c1
+  $ pixseal image list --public-id shoes/red --json | jq -r '.[0].id'`,
+    )
+    .action(listImages);
+}
+
+async function listImages(options: ListOptions): Promise<void> {
+  const { publicId } = options;
+  const filters = {
+    issuer_id: requireIssuerId(options.issuer),
+    ...(publicId === undefined ? {} : { public_id: publicId }),
+  };
+  const images = await withBackend(options, (backend) => backend.listImages(filters));
+  if (options.json) printJson(images);
+  else if (images.length > 0) print(...images.map(({ id, public_id: name }) => `${id}  ${printable(name)}`));
 }
 
 async function addImage(options: AddOptions): Promise<void> {

@@ -7,16 +7,18 @@ import { DELIVERY_TYPES, IMAGE_ACCESSES, type DeliveryType } from '../domain/ima
 import { CommandFailedError, UsageError } from './cli.errors.js';
 import { addGlobalOptions, withBackend, type GlobalOptions } from './global-options.js';
 import { ImageImport, type ImportProgress, type ImportResult } from './image-import.js';
+import { requireIssuerId } from './issuer-secret.js';
 import { formatRows, note, print, printable, printJson } from './output.js';
 
 /** Names that are listed; `--json` prints all of them. */
 const SHOWN = 20;
 
 interface ImportOptions extends GlobalOptions {
-  readonly issuer: string;
+  readonly issuer?: string;
   readonly type: DeliveryType;
   readonly prefix?: string;
   readonly tag?: string;
+  readonly folder?: string;
   readonly access?: string;
   readonly state?: string;
   readonly dryRun?: true;
@@ -31,9 +33,9 @@ export function addImportCommand(program: Command): void {
         'Lists the images of the account in CLOUDINARY_URL, and registers them for an issuer. Registered images get\n' +
           'a newer version or stay unchanged: the command can be interrupted and run again. Deleted images are\n' +
           'restored only in a newer version. Public ids that are retained for the issuer are released\n' +
-          'if the account no longer has the asset (not with --tag, nor when a run resumes).',
+          'if the account no longer has the asset (not with --tag or --folder, nor when a run resumes).',
       )
-      .requiredOption('--issuer <uuid>', 'the issuer whose tokens can open them')
+      .option('--issuer <uuid>', 'the issuer whose tokens can open them; optional if PIXSEAL_DSN contains it')
       .addOption(
         new Option('--type <type>', 'Cloudinary’s type of the originals')
           .choices(DELIVERY_TYPES)
@@ -41,6 +43,7 @@ export function addImportCommand(program: Command): void {
       )
       .option('--prefix <text>', 'only public ids with this prefix, such as shoes/')
       .option('--tag <tag>', 'only images with this tag')
+      .option('--folder <path>', 'only images in this folder, or below it, by the account’s search')
       .addOption(
         new Option(
           '--access <access>',
@@ -57,7 +60,8 @@ The exit code is also 1 if some images could not be registered because another i
 
 Examples:
   $ pixseal import --issuer cfd3b472-dbba-4089-bce7-f5c1e413b5c1 --prefix shoes/ --dry-run
-  $ pixseal import --issuer cfd3b472-dbba-4089-bce7-f5c1e413b5c1 --type upload --state import.json`,
+  $ pixseal import --issuer cfd3b472-dbba-4089-bce7-f5c1e413b5c1 --type upload --state import.json
+  $ pixseal import --issuer cfd3b472-dbba-4089-bce7-f5c1e413b5c1 --folder "shoes/summer 2030"`,
     )
     .action(importImages);
 }
@@ -65,11 +69,16 @@ Examples:
 async function importImages(options: ImportOptions): Promise<void> {
   const settings = readCloudinaryAccount(processVariables());
   const account = new AccountAssets(settings);
-  const { type, prefix, tag, issuer: issuerId, access, dryRun = false } = options;
+  const { type, prefix, tag, access, dryRun = false } = options;
+  const issuerId = requireIssuerId(options.issuer);
+  const folder = options.folder?.replaceAll(/^\/+|\/+$/g, '');
+  if (folder === '')
+    throw new UsageError('--folder must name a folder. Without it, all folders are imported.');
   const query: AssetQuery = {
     type,
     ...(prefix === undefined ? {} : { prefix }),
     ...(tag === undefined ? {} : { tag }),
+    ...(folder === undefined ? {} : { folder }),
   };
   const state = new StateFile(dryRun ? undefined : options.state, {
     cloud: settings.cloudName,
@@ -96,10 +105,11 @@ async function describeEmptyList(
   query: AssetQuery,
   cloudName: string,
 ): Promise<string> {
-  const { type, prefix, tag } = query;
+  const { type, prefix, tag, folder } = query;
   const criteria = [
     ...(prefix === undefined ? [] : [`a public id that begins with ${prefix}`]),
     ...(tag === undefined ? [] : [`the tag ${tag}`]),
+    ...(folder === undefined ? [] : [`the folder ${folder}`]),
   ];
   const others: DeliveryType[] = [];
   for (const other of DELIVERY_TYPES) {
@@ -111,7 +121,9 @@ async function describeEmptyList(
     ...others.map((other) => `it has such images of type ${other}: add --type ${other}`),
     ...(prefix === undefined
       ? []
-      : ['--prefix applies to public ids: in accounts with dynamic folders they do not contain the folder']),
+      : [
+          '--prefix applies to public ids, which do not contain the folder in accounts with dynamic folders: use --folder there',
+        ]),
   ].join('; ');
 }
 

@@ -27,6 +27,13 @@ export function findIssuerSecret(secretFile: string | undefined): IssuerSecret |
   return dsn === '' ? null : readDsn(dsn);
 }
 
+/** The issuer of `--issuer`, else of PIXSEAL_DSN. @throws UsageError without both. */
+export function requireIssuerId(issuer: string | undefined): string {
+  const id = issuer ?? findIssuerSecret(undefined)?.issuerId;
+  if (id === undefined) throw new UsageError('Name the issuer with --issuer, or set PIXSEAL_DSN.');
+  return id;
+}
+
 /** `https://<issuer id>:<secret>@<host>/?kid=<key id>`, as `issuer create` prints it. */
 function readDsn(dsn: string): IssuerSecret {
   const url = URL.canParse(dsn) ? new URL(dsn) : null;

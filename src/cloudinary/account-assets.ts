@@ -2,6 +2,7 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { CloudinaryAccount } from '../platform/config/environment.js';
 import type { DeliveryType } from '../domain/image.js';
+import { isObject } from '../domain/is-object.js';
 import { withDeadline } from '../platform/deadline.js';
 import { sdk } from './sdk.js';
 
@@ -15,6 +16,8 @@ export interface AssetQuery {
   /** A prefix of the public id. */
   readonly prefix?: string;
   readonly tag?: string;
+  /** A folder, with everything below it; without slashes at its ends. */
+  readonly folder?: string;
 }
 
 /** An image as listed by the Admin API. */
@@ -48,33 +51,28 @@ export class AssetListError extends Error {
   }
 }
 
+/** `dynamic`: a folder is a member of the asset; `fixed`: it is the path in its public id. */
+type FolderMode = 'dynamic' | 'fixed';
+
 /** Lists the account's images with the SDK's Admin API. */
 export class AccountAssets {
+  private folderMode: FolderMode | null = null;
+
   constructor(private readonly account: CloudinaryAccount) {}
 
   /** @throws AssetListError */
-  async listPage({ type, prefix, tag }: AssetQuery, cursor: string | null): Promise<AssetPage> {
-    const options = {
-      resource_type: 'image',
-      max_results: PAGE,
-      ...(cursor === null ? {} : { next_cursor: cursor }),
-    };
-    // The list by tag supports neither type nor prefix.
-    const response = await this.request((account) =>
-      tag === undefined
-        ? sdk().api.resources({
-            ...options,
-            ...account,
-            type,
-            ...(prefix === undefined ? {} : { prefix }),
-          })
-        : sdk().api.resources_by_tag(tag, { ...options, ...account }),
-    );
+  async listPage(query: AssetQuery, cursor: string | null): Promise<AssetPage> {
+    const { type, prefix, folder } = query;
+    // Only the search knows folders.
+    const response = await (folder === undefined ? this.list(query, cursor) : this.search(query, cursor));
+    const mode = folder === undefined ? null : await this.findFolderMode();
     const { resources, next_cursor: next, rate_limit_remaining: left, rate_limit_reset_at: reset } = response;
     if (!Array.isArray(resources))
       throw new AssetListError('refused', 'The response is not a list of images.');
     const assets = (resources as readonly Members[])
       .filter((asset) => asset['type'] === type && String(asset['public_id']).startsWith(prefix ?? ''))
+      // The index may be behind, and its expressions match more loosely than a path is compared.
+      .filter((asset) => folder === undefined || isWithin(folderOf(asset, mode), folder))
       .map(readAsset);
     return {
       assets,
@@ -97,23 +95,53 @@ export class AccountAssets {
   }
 
   /** The number of images by the account's search, for a progress bar; null if Cloudinary does not return it. */
-  async count({ type, prefix, tag }: AssetQuery): Promise<number | null> {
-    const terms = [
-      'resource_type:image',
-      `type:${type}`,
-      ...(prefix === undefined ? [] : [`public_id:${prefix.replaceAll(/[^\w/-]/g, '\\$&')}*`]),
-      ...(tag === undefined ? [] : [`tags=${JSON.stringify(tag)}`]),
-    ];
+  async count(query: AssetQuery): Promise<number | null> {
     try {
-      const search = sdk().search.expression(terms.join(' AND ')).max_results(1);
-      // The SDK's types omit the options, which it accepts as in every other call.
-      const execute = search.execute.bind(search) as (account: object) => Promise<unknown>;
-      const response = await this.request(execute);
-      const { total_count: total } = response;
+      const { total_count: total } = await this.search(query, null, 1);
       return typeof total === 'number' ? total : null;
     } catch {
       return null;
     }
+  }
+
+  private list({ type, prefix, tag }: AssetQuery, cursor: string | null): Promise<Members> {
+    const options = {
+      resource_type: 'image',
+      max_results: PAGE,
+      ...(cursor === null ? {} : { next_cursor: cursor }),
+    };
+    // The list by tag supports neither type nor prefix.
+    return this.request((account) =>
+      tag === undefined
+        ? sdk().api.resources({
+            ...options,
+            ...account,
+            type,
+            ...(prefix === undefined ? {} : { prefix }),
+          })
+        : sdk().api.resources_by_tag(tag, { ...options, ...account }),
+    );
+  }
+
+  private async search(query: AssetQuery, cursor: string | null, maxResults = PAGE): Promise<Members> {
+    const mode = query.folder === undefined ? null : await this.findFolderMode();
+    const search = sdk()
+      .search.expression(expressionOf(query, mode))
+      // Pages of a stable order: new images of other names move none of them.
+      .sort_by('public_id', 'asc')
+      .max_results(maxResults);
+    if (cursor !== null) search.next_cursor(cursor);
+    // The SDK's types omit the options, which it accepts as in every other call.
+    return this.request(search.execute.bind(search) as (account: object) => Promise<unknown>);
+  }
+
+  private async findFolderMode(): Promise<FolderMode> {
+    if (this.folderMode !== null) return this.folderMode;
+    const { settings } = await this.request((account) => sdk().api.config({ ...account, settings: true }));
+    const mode = isObject(settings) ? settings['folder_mode'] : undefined;
+    if (mode !== 'dynamic' && mode !== 'fixed')
+      throw new AssetListError('refused', 'Cloudinary does not report the account’s folder mode.');
+    return (this.folderMode = mode);
   }
 
   private async request(request: (account: object) => Promise<unknown>): Promise<Members> {
@@ -142,6 +170,30 @@ export class AccountAssets {
 }
 
 type Members = Readonly<Record<string, unknown>>;
+
+/** Source: Cloudinary, "Search expressions". */
+function expressionOf({ type, prefix, tag, folder }: AssetQuery, mode: FolderMode | null): string {
+  const field = mode === 'dynamic' ? 'asset_folder' : 'folder';
+  const terms = [
+    'resource_type:image',
+    `type:${type}`,
+    ...(prefix === undefined ? [] : [`public_id:${prefix.replaceAll(/[^\w/-]/g, '\\$&')}*`]),
+    ...(tag === undefined ? [] : [`tags=${JSON.stringify(tag)}`]),
+    ...(folder === undefined
+      ? []
+      : [`(${field}=${JSON.stringify(folder)} OR ${field}=${JSON.stringify(`${folder}/*`)})`]),
+  ];
+  return terms.join(' AND ');
+}
+
+function folderOf({ public_id: publicId, asset_folder: folder }: Members, mode: FolderMode | null): string {
+  if (mode === 'dynamic') return typeof folder === 'string' ? folder : '';
+  return String(publicId).split('/').slice(0, -1).join('/');
+}
+
+function isWithin(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(`${folder}/`);
+}
 
 function readAsset({ public_id: publicId, version, format }: Members): ListedAsset {
   return {

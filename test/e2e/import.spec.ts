@@ -50,7 +50,9 @@ beforeEach(async () => {
     counts: true,
     counted: 0,
     unlisted: [],
+    folderMode: 'dynamic',
   });
+  api.searches.length = 0;
   api.lists.length = 0;
   api.lookedUp.length = 0;
   issuerId = (await post<{ id: string }>(service, '/issuers', { name: 'Importing' })).id;
@@ -142,7 +144,7 @@ describe('pixseal import', () => {
       [{ public_id: 'red_abc', type: 'upload', version: 1, format: 'png' }],
       ['--type', 'upload', '--prefix', 'shoes/'],
       `the account ${CLOUD} has no image of type upload with a public id that begins with shoes/; ` +
-        '--prefix applies to public ids: in accounts with dynamic folders they do not contain the folder',
+        '--prefix applies to public ids, which do not contain the folder in accounts with dynamic folders: use --folder there',
     ],
     [
       'a prefix and a tag',
@@ -150,7 +152,7 @@ describe('pixseal import', () => {
       ['--prefix', 'shoes/', '--tag', 'sale', '--dry-run'],
       `the account ${CLOUD} has no image of type authenticated with a public id that begins with shoes/ and the tag sale; ` +
         'it has such images of type private: add --type private; ' +
-        '--prefix applies to public ids: in accounts with dynamic folders they do not contain the folder',
+        '--prefix applies to public ids, which do not contain the folder in accounts with dynamic folders: use --folder there',
     ],
   ])('names what it searched for if it finds nothing: %s', async (_, assets, args, text) => {
     api.assets = assets;
@@ -240,6 +242,50 @@ describe('pixseal import', () => {
     expect((await rows()).every((row) => (row as AccountAsset).type === 'upload')).toBe(true);
   });
 
+  it.each<[mode: 'dynamic' | 'fixed', field: string]>([
+    ['dynamic', 'asset_folder'],
+    ['fixed', 'folder'],
+  ])('imports only a folder and what is below it, in an account with %s folders', async (mode, field) => {
+    api.folderMode = mode;
+    const folders = ['summer "30"', 'summer "30"/red', 'summer "30"', 'summer "30" old', 'winter', ''];
+    const inFolders = (type: string): AccountAsset[] =>
+      fill(folders.length, type).map((asset, index) => {
+        const folder = folders[index] ?? '';
+        if (mode === 'dynamic') return { ...asset, asset_folder: folder };
+        return { ...asset, public_id: `${folder}/${asset.public_id.replace('/', '_')}`.replace(/^\//, '') };
+      });
+    api.assets = [...inFolders('upload'), ...inFolders('authenticated')];
+    api.pageSize = 2;
+    expect(await counts(['--folder', '/summer "30"/'])).toMatchObject({ registered: 3 });
+    const [first, second] = api.searches;
+    expect(first).toBe(
+      `resource_type:image AND type:authenticated AND (${field}="summer \\"30\\"" OR ${field}="summer \\"30\\"/*")`,
+    );
+    expect(second).toBe(first);
+    expect(api.lists).toStrictEqual([]);
+    expect(await counts(['--folder', 'summer "30"', '--dry-run'])).toMatchObject({ unchanged: 3 });
+    expect(await pixsealImport(['--folder', 'winter', '--tag', 'none'])).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('with the tag none and the folder winter') as string,
+    });
+  });
+
+  it('registers no image that a pattern in the folder’s name finds elsewhere', async () => {
+    const [below, named] = fill(2) as [AccountAsset, AccountAsset];
+    api.assets = [
+      { ...below, asset_folder: 'shoes/red' },
+      { ...named, asset_folder: 'shoes/*' },
+    ];
+    expect(await counts(['--folder', 'shoes/*'])).toMatchObject({ registered: 1 });
+  });
+
+  it('refuses a folder without a name', async () => {
+    expect(await pixsealImport(['--folder', '/'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--folder must name a folder') as string,
+    });
+  });
+
   it('lists another issuer’s images and those that cannot be registered, and registers the rest', async () => {
     const [theirs] = fill(3);
     const other = await post<{ id: string }>(service, '/issuers', { name: 'Another' });
@@ -313,6 +359,7 @@ describe('pixseal import', () => {
 
     it.each<[what: string, args: string[]]>([
       ['a tag is a filter', ['--tag', 'chosen']],
+      ['a folder is a filter', ['--folder', 'elsewhere']],
       ['another prefix is a filter', ['--prefix', 'elsewhere/']],
       ['another type is listed', ['--type', 'upload']],
     ])('releases nothing if %s', async (_, args) => {

@@ -8,6 +8,8 @@ export interface AccountAsset {
   readonly version: number;
   readonly format: string;
   readonly tags?: readonly string[];
+  /** In accounts with dynamic folders. */
+  readonly asset_folder?: string;
 }
 
 /** An error that the server returns instead of a page. */
@@ -32,7 +34,11 @@ export interface AdminApi {
   refuse: ((cursor: string | null) => Refusal | null) | null;
   /** `X-FeatureRateLimit-*` of the pages. */
   rate: { remaining: number; reset: Date };
-  /** The number of searches so far. */
+  /** Whether an asset's folder is a member of it, or the path in its public id. */
+  folderMode: 'dynamic' | 'fixed';
+  /** The expressions of the searches for pages. */
+  readonly searches: string[];
+  /** The number of searches for a count so far. */
   counted: number;
   /** Whether the search returns a count. */
   counts: boolean;
@@ -51,8 +57,9 @@ export async function startAdminApi(account: {
   const authorization = `Basic ${Buffer.from(`${account.apiKey}:${account.apiSecret}`).toString('base64')}`;
   let generation = 0;
   const server = createServer((request, response) => {
-    const refusal = received(request, response);
-    if (refusal !== null) send(response, refusal.status, { error: { message: refusal.message } });
+    void received(request, response).then((refusal) => {
+      if (refusal !== null) send(response, refusal.status, { error: { message: refusal.message } });
+    });
   });
   const port = await listen(server);
   const api: AdminApi = {
@@ -64,6 +71,8 @@ export async function startAdminApi(account: {
     pageSize: PAGE,
     refuse: null,
     rate: { remaining: 499, reset: new Date() },
+    folderMode: 'dynamic',
+    searches: [],
     counted: 0,
     counts: true,
     forgetCursors: () => void (generation += 1),
@@ -71,17 +80,28 @@ export async function startAdminApi(account: {
   };
   return api;
 
-  function received(request: IncomingMessage, response: ServerResponse): Refusal | null {
+  async function received(request: IncomingMessage, response: ServerResponse): Promise<Refusal | null> {
     const { pathname, searchParams: query } = new URL(request.url ?? '', api.url);
     if (request.headers.authorization !== authorization)
       return { status: 401, message: 'Invalid credentials' };
     // The SDK escapes the slash in the search's path.
     const path = decodeURIComponent(pathname).replace(`/v1_1/${account.cloudName}/`, '');
-    if (path === 'resources/search') {
-      api.counted += 1;
-      if (!api.counts) return { status: 420, message: 'Rate Limit Exceeded' };
-      send(response, 200, { total_count: api.assets.length, resources: [] });
+    if (path === 'config') {
+      const settings = query.get('settings') === 'true' ? { folder_mode: api.folderMode } : undefined;
+      send(response, 200, { cloud_name: account.cloudName, created_at: '2030-01-01T00:00:00Z', settings });
       return null;
+    }
+    if (path === 'resources/search') {
+      const { expression, max_results: limit, next_cursor: cursor = null } = await readSearch(request);
+      const found = api.assets.filter((asset) => matches(asset, expression));
+      if (limit === 1) {
+        api.counted += 1;
+        if (!api.counts) return { status: 420, message: 'Rate Limit Exceeded' };
+        send(response, 200, { total_count: found.length, resources: [] });
+        return null;
+      }
+      api.searches.push(expression);
+      return sendPage(response, found, cursor, limit);
     }
     const [, type, publicId] = /^resources\/image\/(upload|private|authenticated)\/(.+)$/.exec(path) ?? [];
     if (type !== undefined) {
@@ -95,19 +115,64 @@ export async function startAdminApi(account: {
     const [, place = '', value = ''] = /^resources\/image\/(tags\/)?([\w-]+)$/.exec(path) ?? [];
     if (value === '') return { status: 404, message: 'Not found' };
     api.lists.push(request.url ?? '');
-    const cursor = query.get('next_cursor');
-    const refusal = api.refuse?.(cursor) ?? null;
-    if (refusal !== null) return refusal;
-    const [known, offset] = cursor === null ? [String(generation), '0'] : cursor.split('.');
-    if (known !== String(generation))
-      return { status: 400, message: 'Invalid value for parameter next_cursor' };
     const found = api.assets.filter((asset) =>
       place === ''
         ? asset.type === value && asset.public_id.startsWith(query.get('prefix') ?? '')
         : asset.tags?.includes(value),
     );
+    return sendPage(response, found, query.get('next_cursor'), Number(query.get('max_results') ?? 10));
+  }
+
+  /** Evaluates the subset of Cloudinary's search expressions that the import uses. */
+  function matches(asset: AccountAsset, expression: string): boolean {
+    return expression.split(' AND ').every((term) =>
+      term
+        .replaceAll(/^\(|\)$/g, '')
+        .split(' OR ')
+        .some((option) => {
+          const [, field = '', pattern = ''] = /^(\w+)[:=](.+)$/.exec(option) ?? [];
+          const quoted = pattern.startsWith('"');
+          const text = quoted ? (JSON.parse(pattern) as string) : pattern.replaceAll(/\\(.)/g, '$1');
+          const isMatch = (value: string): boolean =>
+            text.endsWith('*') ? value.startsWith(text.slice(0, -1)) : value === text;
+          return valuesOf(asset, field).some(isMatch);
+        }),
+    );
+  }
+
+  /** An unknown field matches nothing. */
+  function valuesOf(asset: AccountAsset, field: string): readonly string[] {
+    switch (field) {
+      case 'resource_type':
+        return ['image'];
+      case 'type':
+        return [asset.type];
+      case 'public_id':
+        return [asset.public_id];
+      case 'tags':
+        return asset.tags ?? [];
+      case 'asset_folder':
+        return api.folderMode === 'dynamic' ? [asset.asset_folder ?? ''] : [];
+      case 'folder':
+        return api.folderMode === 'fixed' ? [asset.public_id.split('/').slice(0, -1).join('/')] : [];
+      default:
+        return [];
+    }
+  }
+
+  function sendPage(
+    response: ServerResponse,
+    found: readonly AccountAsset[],
+    cursor: string | null,
+    limit: number,
+  ): Refusal | null {
+    const refusal = api.refuse?.(cursor) ?? null;
+    if (refusal !== null) return refusal;
+    const [known, offset] = cursor === null ? [String(generation), '0'] : cursor.split('.');
+    if (known !== String(generation))
+      return { status: 400, message: 'Invalid value for parameter next_cursor' };
     const start = Number(offset);
-    const end = start + Math.min(Number(query.get('max_results') ?? 10), api.pageSize);
+    const end = start + Math.min(limit, api.pageSize);
     response.setHeader('X-FeatureRateLimit-Limit', '500');
     response.setHeader('X-FeatureRateLimit-Remaining', String(api.rate.remaining));
     response.setHeader('X-FeatureRateLimit-Reset', api.rate.reset.toUTCString());
@@ -117,6 +182,18 @@ export async function startAdminApi(account: {
     });
     return null;
   }
+}
+
+interface SearchBody {
+  readonly expression: string;
+  readonly max_results: number;
+  readonly next_cursor?: string;
+}
+
+async function readSearch(request: IncomingMessage): Promise<SearchBody> {
+  let text = '';
+  for await (const chunk of request.setEncoding('utf8')) text += chunk as string;
+  return JSON.parse(text) as SearchBody;
 }
 
 function send(response: ServerResponse, status: number, body: unknown): void {
