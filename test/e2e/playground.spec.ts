@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Browser, BrowserContextOptions, Locator, Page, Request } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
+import { ENVIRONMENT } from '../../src/platform/config/config.module.js';
+import type { Environment } from '../../src/platform/config/environment.js';
 import { createDemoRows, welcome } from '../../src/operations/demo/demo.js';
 import { EFFECTS } from '../../src/transformations/effects.js';
 import { FLAGS } from '../../src/transformations/flags.js';
@@ -104,12 +106,13 @@ describe('the link to the playground that is printed at the start', () => {
 
   beforeAll(async () => {
     service = await startService();
-    await createDemoRows(service.app, 'cloudinary');
+    await createDemoRows(service.app, 'blank');
   });
   afterAll(() => service.close());
 
   async function brought(host: string, playground = true): Promise<unknown> {
-    const printed = (await welcome(service.app, { dataDir: '/data', host, playground }))(service.url);
+    const environment = { ...service.app.get<Environment>(ENVIRONMENT), dataDir: '/data', host, playground };
+    const printed = (await welcome(service.app, environment))(service.url);
     const [, fragment] = /\/playground#(\S+)/.exec(printed) ?? [];
     return fragment === undefined ? null : Object.fromEntries(new URLSearchParams(fragment));
   }

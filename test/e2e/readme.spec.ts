@@ -7,7 +7,7 @@ import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { built } from '../support/built.js';
 import { drawPhoto, drawWatermark } from '../../src/operations/demo/drawings.js';
-import { startAdminApi } from '../support/admin-api.js';
+import { startAdminApi, type AdminApi } from '../support/admin-api.js';
 import { hasBrowser, launchBrowser } from '../support/browser.js';
 import { startUploadApi } from '../originals/upload-api.js';
 import { measure } from '../support/pictures.js';
@@ -21,12 +21,10 @@ import { type ServiceProcess, startServiceProcess } from '../support/service-pro
 const STARTS = 120_000;
 const ACCOUNT = { cloudName: 'shop', apiKey: '123', apiSecret: 'abc' };
 
-/** The lines before those that use them: an alias, the service's address, an admin key. */
-const [prelude = '', create = ''] = readmeBlock('With your Cloudinary account / sh 2').split('\n\n');
-/** An image is uploaded, and its id copied by hand into the last line. */
-const [setDsn = '', upload = '', mint = ''] = readmeBlock('With your Cloudinary account / sh 3').split(
-  '\n\n',
-);
+/** The service's address and an admin key, an alias, an issuer, its DSN, an import, a URL. */
+const lines = readmeBlock('With your Cloudinary account / sh 2').trimEnd().split('\n');
+const [setServer = '', alias = '', create = '', setDsn = '', importImages = '', mint = ''] = lines;
+const upload = readmeBlock('Upload an image / sh 1');
 
 const missing = ['bash', 'curl', 'jq'].filter((tool) => spawnSync(tool, ['--version']).status !== 0);
 if (missing.length > 0) {
@@ -48,7 +46,7 @@ async function createFolder(): Promise<string> {
 
 /** Runs blocks as in a terminal in a reader's folder. @returns the standard output */
 async function runBash(folder: string, service: ServiceProcess, blocks: readonly string[]): Promise<string> {
-  const script = ['set -euo pipefail; shopt -s expand_aliases', prelude, ...blocks].join('\n');
+  const script = ['set -euo pipefail; shopt -s expand_aliases', setServer, alias, ...blocks].join('\n');
   const { stdout } = await promisify(execFile)(
     'bash',
     ['-c', script.replaceAll('127.0.0.1:3000', `127.0.0.1:${service.port}`)],
@@ -57,20 +55,14 @@ async function runBash(folder: string, service: ServiceProcess, blocks: readonly
   return stdout;
 }
 
-/** Runs the commands that create an issuer, an image and a URL, and fills in what they print. */
-async function createUrl(
-  bash: (...blocks: readonly string[]) => Promise<string>,
-): Promise<{ issuerId: string; dsn: string; url: string }> {
-  const printed = await bash(create);
-  const [, issuerId = ''] = /^issuer\s+(\S+)$/m.exec(printed) ?? [];
-  const [, dsn = ''] = /^dsn\s+(\S+)$/m.exec(printed) ?? [];
-  const environment = fillIn(setDsn, { 'http://…': dsn });
-  const { id } = JSON.parse(await bash(environment, fillIn(upload, { ISSUER_ID: issuerId }))) as {
-    id: string;
-  };
-  const url = (await bash(environment, fillIn(mint, { IMAGE_ID: id }))).trim();
-  return { issuerId, dsn, url };
+interface Created {
+  readonly id: string;
+  readonly key: { readonly dsn: string };
 }
+
+/** The issuer that the commands in a folder created. */
+const readIssuer = (folder: string): Created =>
+  JSON.parse(readFileSync(join(folder, 'issuer.json'), 'utf8')) as Created;
 
 // The README starts from a fresh folder without settings, so from an embedded database: one kind is enough.
 describe.runIf(runs)('the README', () => {
@@ -95,8 +87,11 @@ describe.runIf(runs)('the README', () => {
   const secret = (): string => decodeURIComponent(new URL(dsn).password);
 
   it('creates an issuer, an image and a URL that shows it', async () => {
-    let url: string;
-    ({ issuerId, dsn, url } = await createUrl(bash));
+    const url = (await bash(create, setDsn, upload)).trim();
+    ({
+      id: issuerId,
+      key: { dsn },
+    } = readIssuer(folder));
     const picture = await fetch(url, { headers: { accept: 'image/png' } });
     expect(await measure(Buffer.from(await picture.arrayBuffer()))).toMatchObject({
       width: 400,
@@ -112,8 +107,10 @@ describe.runIf(runs)('the README', () => {
     writeFileSync(join(project, 'package.json'), '{"type":"module"}');
     const [image] = await rowsOf('images');
     const path = join(project, 'seal.ts');
-    const source = `${readmeBlock('Sign in your backend / ts 1')}\nconsole.log(url);\n`;
-    writeFileSync(path, `const imageId: string = process.argv[2]!;\n${source}`);
+    const block = fillIn(readmeBlock('Sign in your backend / ts 1'), {
+      "'161400d0-c894-42fd-8100-262361ea91ff'": 'process.argv[2]!',
+    });
+    writeFileSync(path, `${block}\nconsole.log(url);\n`);
     const options: ts.CompilerOptions = {
       strict: true,
       target: ts.ScriptTarget.ES2022,
@@ -131,7 +128,9 @@ describe.runIf(runs)('the README', () => {
     const { stdout } = await promisify(execFile)(process.execPath, [join(project, 'seal.js'), image ?? ''], {
       env: { ...process.env, PIXSEAL_DSN: dsn },
     });
-    expect((await fetch(stdout.trim(), { redirect: 'manual' })).status).toBe(302);
+    const { status, headers } = await fetch(stdout.trim(), { redirect: 'manual' });
+    expect(status).toBe(302);
+    expect(headers.get('location')).not.toContain('fl_attachment');
     await expect(
       promisify(execFile)(process.execPath, [join(project, 'seal.js')], {
         env: { ...process.env, PIXSEAL_DSN: dsn },
@@ -250,12 +249,13 @@ describe.runIf(runs)('the README', () => {
 });
 
 describe.runIf(runs)('the README with a Cloudinary account', () => {
-  it('uploads to the account, and creates a URL that redirects there', async () => {
-    const account = await startUploadApi(ACCOUNT);
+  /** A reader's folder, and the service that the README's command starts there. */
+  async function startWithAccount(
+    uploadPrefix: string,
+  ): Promise<{ folder: string; service: ServiceProcess; account: string }> {
     const folder = await createFolder();
-    onTestFinished(async () => {
+    onTestFinished(() => {
       rmSync(folder, { recursive: true, force: true });
-      await account.close();
     });
     const start = fillIn(readmeBlock('With your Cloudinary account / sh 1'), {
       'API_KEY:API_SECRET@CLOUD_NAME': `${ACCOUNT.apiKey}:${ACCOUNT.apiSecret}@${ACCOUNT.cloudName}`,
@@ -267,16 +267,93 @@ describe.runIf(runs)('the README with a Cloudinary account', () => {
     ]);
     const [command, CLOUDINARY_URL = ''] = stdout.trim().split(' ');
     expect(command).toBe('start');
-    const service = await startServiceProcess({
-      CLOUDINARY_URL,
-      CLOUDINARY_UPLOAD_PREFIX: account.url,
-      DATA_DIR: join(folder, 'data'),
-    });
+    const variables = { CLOUDINARY_URL, CLOUDINARY_UPLOAD_PREFIX: uploadPrefix };
+    const service = await startServiceProcess({ ...variables, DATA_DIR: join(folder, 'data') });
     onTestFinished(async () => {
       service.kill('SIGTERM');
       await service.exited;
     });
-    const { url } = await createUrl((...blocks) => runBash(folder, service, blocks));
+    const account = Object.entries(variables).map(([name, value]) => `export ${name}=${value}`);
+    return { folder, service, account: account.join('\n') };
+  }
+
+  async function startAccount(): Promise<AdminApi> {
+    const account = await startAdminApi(ACCOUNT);
+    onTestFinished(() => account.close());
+    account.assets = ['upload', 'authenticated'].map((type) => ({
+      public_id: `shoes/${type}`,
+      type,
+      version: 1_571_218_039,
+      format: 'png',
+    }));
+    return account;
+  }
+
+  const shown = expect.stringMatching(
+    /^https:\/\/res\.cloudinary\.com\/shop\/image\/authenticated\/s--\S+--\/\S+\/c_limit,w_400\/v1571218039\/shoes\/authenticated\.jpg$/,
+  ) as string;
+
+  it('imports the authenticated originals, and shows one, in six lines', async () => {
+    const { url: prefix } = await startAccount();
+    const { folder, service, account } = await startWithAccount(prefix);
+    expect(lines).toHaveLength(6);
+    const printed = await runBash(folder, service, [account, create, setDsn, importImages, mint]);
+    expect(printed).toMatch(/^registered +1$/m);
+    const [url = ''] = /^http:\S+$/m.exec(printed) ?? [];
+    const { status, headers } = await fetch(url, { redirect: 'manual' });
+    expect([status, headers.get('location')]).toStrictEqual([302, shown]);
+  });
+
+  it('prints the same six lines at its start, for its own address, until an issuer was created', async () => {
+    const { url: prefix } = await startAccount();
+    const { folder, service, account } = await startWithAccount(prefix);
+    await expect.poll(() => service.output().stdout, { timeout: 20_000 }).toContain('admin key');
+    const printed = service.output().stdout;
+    expect(printed).toContain(
+      `listening on http://127.0.0.1:${service.port}, for the Cloudinary account shop`,
+    );
+    expect(printed).not.toContain('/images/');
+    const commands = [...printed.matchAll(/^ {2}((?:export|alias|pixseal) .+)$/gm)].map(
+      ([, line = '']) => line,
+    );
+    expect(commands).toHaveLength(6);
+    expect(commands.slice(2)).toStrictEqual(lines.slice(2));
+    const script = ['set -euo pipefail; shopt -s expand_aliases', account, ...commands].join('\n');
+    const { stdout } = await promisify(execFile)('bash', ['-c', script], {
+      cwd: folder,
+      env: { PATH: process.env['PATH'], HOME: folder, NO_COLOR: '1' },
+    });
+    const [url = ''] = /^http:\S+$/m.exec(stdout) ?? [];
+    const { status, headers } = await fetch(url, { redirect: 'manual' });
+    expect([status, headers.get('location')]).toStrictEqual([302, shown]);
+    // No row is the demo's.
+    const { admin_api_key: key } = JSON.parse(readFileSync(join(folder, 'data/secrets.json'), 'utf8')) as {
+      admin_api_key: string;
+    };
+    const issuers = await fetch(`${service.url}/admin/issuers`, {
+      headers: { authorization: `Bearer ${key}` },
+    });
+    expect(await issuers.json()).toMatchObject({ items: [{ name: 'My shop' }] });
+
+    service.kill('SIGTERM');
+    await service.exited;
+    const again = await startServiceProcess({
+      CLOUDINARY_URL: `cloudinary://${ACCOUNT.apiKey}:${ACCOUNT.apiSecret}@${ACCOUNT.cloudName}`,
+      DATA_DIR: join(folder, 'data'),
+    });
+    onTestFinished(async () => {
+      again.kill('SIGTERM');
+      await again.exited;
+    });
+    await expect.poll(() => again.output().stdout, { timeout: 20_000 }).toContain('admin key');
+    expect(again.output().stdout).not.toContain('pixseal import');
+  });
+
+  it('uploads to the account, and creates a URL that redirects there', async () => {
+    const account = await startUploadApi(ACCOUNT);
+    onTestFinished(() => account.close());
+    const { folder, service } = await startWithAccount(account.url);
+    const url = (await runBash(folder, service, [create, setDsn, upload])).trim();
     expect([...account.assets.keys()]).toStrictEqual(['authenticated/shoes/red']);
     const { status, headers } = await fetch(url, { redirect: 'manual' });
     expect([status, headers.get('location')]).toStrictEqual([

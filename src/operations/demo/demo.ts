@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto';
+import { dirname, join, resolve } from 'node:path';
 import type { INestApplicationContext } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { runAsSystem } from '../../platform/actor/actor.js';
@@ -42,8 +43,11 @@ const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost'])
  */
 export async function welcome(
   app: NestFastifyApplication,
-  { dataDir, host, playground }: Pick<Environment, 'dataDir' | 'host' | 'playground'>,
+  environment: Pick<Environment, 'cloudinary' | 'dataDir' | 'deliveryMode' | 'host' | 'playground'>,
 ): Promise<(origin: string) => string> {
+  const { dataDir, host, playground } = environment;
+  // The account has no demo image.
+  if (environment.deliveryMode === 'cloudinary') return welcomeAccount(app, environment);
   const issuer = await app.get(DirectoryService).findIssuer(DEMO.issuer);
   const [key] = issuer?.keys ?? [];
   const isSupplied =
@@ -78,12 +82,64 @@ export async function welcome(
         );
       }
     }
-    lines.push(
-      '',
-      `The admin key is in ${embeddedSecretsPath(dataDir)}; the API documentation is at ${origin}/docs`,
-    );
-    return `\n${lines.join('\n')}\n\n`;
+    return finish(lines, origin, dataDir);
   };
+}
+
+/** The same with a Cloudinary account: how to show an image of it, until an issuer was created. */
+async function welcomeAccount(
+  app: NestFastifyApplication,
+  {
+    cloudinary: { cloudName },
+    dataDir,
+    playground,
+  }: Pick<Environment, 'cloudinary' | 'dataDir' | 'playground'>,
+): Promise<(origin: string) => string> {
+  const isNew = !(await runAsSystem('demo', () => hasOwnIssuer(app.get(IssuersService))));
+  return (origin) => {
+    const lines = [`Pixseal is listening on ${origin}, for the Cloudinary account ${cloudName}`];
+    if (isNew) {
+      lines.push(
+        '',
+        'To show an image of the account, run in a second terminal, with the same CLOUDINARY_URL:',
+        `  ${firstSteps(origin, dataDir).join('\n  ')}`,
+        '',
+        'It imports originals of type authenticated; pixseal import --help has the other types, folders and tags.',
+      );
+    }
+    if (playground) {
+      lines.push('', 'The playground, to compose and sign your own tokens:', `  ${origin}/playground`);
+    }
+    return finish(lines, origin, dataDir);
+  };
+}
+
+/** The commands of the README, section "With your Cloudinary account", for this process. */
+function firstSteps(origin: string, dataDir: string): string[] {
+  const pixseal = join(dirname(resolve(process.argv[1] ?? '')), 'pixseal.js');
+  return [
+    `export PIXSEAL_SERVER=${origin} PIXSEAL_ADMIN_KEY="$(jq -r .admin_api_key ${quote(embeddedSecretsPath(dataDir))})"`,
+    `alias pixseal=${quote(`node ${quote(pixseal)}`)}`,
+    'pixseal issuer create --name "My shop" --policy recommended --json > issuer.json',
+    'export PIXSEAL_DSN="$(jq -r .key.dsn issuer.json)"',
+    'pixseal import',
+    `pixseal token mint --image "$(pixseal image list --json | jq -r '.[0].id')" --step width=400,crop=limit --expires-in 1h --no-download --url`,
+  ];
+}
+
+/** A word of a shell. */
+function quote(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+function finish(lines: readonly string[], origin: string, dataDir: string): string {
+  const last = `The admin key is in ${embeddedSecretsPath(dataDir)}; the API documentation is at ${origin}/docs`;
+  return `\n${[...lines, '', last].join('\n')}\n\n`;
+}
+
+async function hasOwnIssuer(issuers: IssuersService): Promise<boolean> {
+  const { rows } = await issuers.list({ limit: 2 });
+  return rows.some(({ id }) => id !== DEMO.issuer);
 }
 
 /**
@@ -109,18 +165,19 @@ async function isOfDemo(
 }
 
 /**
- * Creates the demo rows if the database has no issuer, with images if this service stores the originals. Deleted demo
- * images are not created again, and after an issuer was created no demo is needed. An interrupted start is completed by
- * the next.
+ * Creates the demo rows if the database has no issuer and this service stores the originals: in mode `cloudinary` they
+ * would name images that the account does not have. Deleted demo images are not created again, and after an issuer was
+ * created no demo is needed. An interrupted start is completed by the next.
  */
 export async function createDemoRows(
   app: INestApplicationContext,
   deliveryMode: DeliveryMode,
 ): Promise<void> {
-  await runAsSystem('demo', () => createRows(app, deliveryMode));
+  if (deliveryMode === 'cloudinary') return;
+  await runAsSystem('demo', () => createRows(app));
 }
 
-async function createRows(app: INestApplicationContext, deliveryMode: DeliveryMode): Promise<void> {
+async function createRows(app: INestApplicationContext): Promise<void> {
   const issuers = app.get(IssuersService);
   const directory = app.get(DirectoryService);
   const { rows } = await issuers.list({ limit: 2 });
@@ -128,8 +185,8 @@ async function createRows(app: INestApplicationContext, deliveryMode: DeliveryMo
   if (rows.length > 0 && !(await isOfDemo(app, 'issuer.create', DEMO.issuer))) return;
   // The last row to be created, even if deleted.
   if ((await directory.loadImage(DEMO.issuer, DEMO.image)) !== null) return;
-  const drawn = deliveryMode === 'cloudinary' ? null : await import('./drawings.js');
-  const [watermark, photo] = [await drawn?.drawWatermark(), await drawn?.drawPhoto()];
+  const { drawPhoto, drawWatermark } = await import('./drawings.js');
+  const [watermark, photo] = [await drawWatermark(), await drawPhoto()];
   // The seed's token names no image and never expires: DEFAULT_POLICY must not refuse it.
   if (rows.length === 0) await issuers.create({ id: DEMO.issuer, name: 'Demo', policy: {} });
   if ((await directory.loadOverlay(DEMO.issuer, DEMO.overlay)) === null) {
