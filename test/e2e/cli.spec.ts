@@ -499,13 +499,13 @@ base    fl_attachment\n\n`);
   it.each([
     {
       what: 'an image that needs a token',
-      args: [`http://example.org/images/${SEED.imageId}`],
+      args: [`/images/${SEED.imageId}`],
       stderr:
         'error: 401 token_required: This image requires a token. Pass one of its issuer as `?token=`.\n',
     },
     {
       what: 'two tokens',
-      args: [`http://example.org/images/${SEED.imageId}?token=a&token=b`],
+      args: [`/images/${SEED.imageId}?token=a&token=b`],
       stderr: 'error: 401 invalid_token: The token is malformed: pass exactly one non-empty `token`.\n',
     },
   ])('explains $what as the problem', async ({ args, stderr }) => {
