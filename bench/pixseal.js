@@ -13,8 +13,8 @@ export const { findRedis, startRedis } = /** @type {typeof import('../test/suppo
 export const { SecretBox } = /** @type {typeof import('../src/platform/secrets/secret-box.js')} */ (
   await built('src/platform/secrets/secret-box.js')
 );
-export const { issuerKeyAad } = /** @type {typeof import('../src/directory/issuer-key-aad.js')} */ (
-  await built('src/directory/issuer-key-aad.js')
+export const { issuerKeyAad } = /** @type {typeof import('../src/directory/secret-aads.js')} */ (
+  await built('src/directory/secret-aads.js')
 );
 
 /** What Node is given to start the built service, as `npm start` does. */

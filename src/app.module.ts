@@ -14,6 +14,7 @@ import { IssuersModule } from './admin/issuers/issuers.module.js';
 import { requireOpenSecrets } from './admin/issuers/stored-secrets.service.js';
 import { LimitsModule } from './platform/rate-limit/limits.module.js';
 import { MetricsModule } from './operations/metrics/metrics.module.js';
+import { NotificationsModule } from './admin/notifications/notifications.module.js';
 import { Observations } from './platform/observability/observations.js';
 import { OverlaysModule } from './admin/overlays/overlays.module.js';
 import { RetainedPublicIdsModule } from './admin/retained-public-ids/retained-public-ids.module.js';
@@ -53,6 +54,7 @@ export class AppModule {
         IssuersModule,
         RevocationsModule,
         RetainedPublicIdsModule,
+        NotificationsModule,
         HealthModule,
         ...(await chosenModules(environment)),
       ],
@@ -66,12 +68,8 @@ export class AppModule {
 
 /** Optional modules are loaded only if they are turned on: they need a large part of a small process's memory. */
 async function chosenModules(environment: Environment): Promise<Type[]> {
-  const { cloudinary, playground, console, deliveryMode } = environment;
+  const { playground, console, deliveryMode } = environment;
   return [
-    // Without an account there is no secret to verify notifications with.
-    ...(cloudinary.apiKey === null
-      ? []
-      : [(await import('./admin/notifications/notifications.module.js')).NotificationsModule]),
     ...(playground ? [(await import('./pages/playground/playground.module.js')).PlaygroundModule] : []),
     ...(console ? [(await import('./pages/console/console.module.js')).ConsoleModule] : []),
     ...(deliveryMode === 'local' ? [(await import('./renderer/renderer.module.js')).RendererModule] : []),

@@ -173,7 +173,7 @@ export class DatabaseBackend extends Backend {
     const decision = await this.get(RedirectService).decide(request, { issuerId: null, span: null });
     const location = this.get(LocationBuilder).build(
       decision.url,
-      decision.issuer.account,
+      decision.account,
       this.requestOrigin,
     );
     return toJson(new ExplanationView(decision, location));

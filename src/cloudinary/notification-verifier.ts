@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { Account } from '../domain/account.js';
+import { type Account, type AccountSecret, liveSecretsOf } from '../domain/account.js';
 import { equalsInConstantTime } from '../domain/constant-time.js';
 import { sdk } from './sdk.js';
 
@@ -22,7 +22,7 @@ export interface SignedNotification {
 /** Verifies that a notification is Cloudinary's and recent. Source: Cloudinary, "Verifying notification signatures". */
 @Injectable()
 export class NotificationVerifier {
-  /** Whether it was signed with the account's API secret within the last two hours. */
+  /** Whether it was signed with one of the account's active API secrets within the last two hours. */
   isGenuine(account: Account, { body, timestamp, signature }: SignedNotification): boolean {
     // The SDK compares numbers: NaN would never be too old. Body and timestamp are signed as one string, so digits of a
     // timestamp of another length could belong to the body.
@@ -32,13 +32,24 @@ export class NotificationVerifier {
     if (at > Date.now() / 1_000 + LEEWAY) return false;
     const algorithm = algorithmOf(account, signature);
     if (algorithm === null) return false;
-    const options = { api_secret: account.apiSecret, signature_algorithm: algorithm } as const;
-    // The SDK compares with `===`, which is not constant-time: it only receives equal signatures.
-    if (!equalsInConstantTime(signature, sdk().utils.webhook_signature(body, at, options))) return false;
-    // The SDK reads secret and algorithm only from its global configuration; nothing is awaited in between.
-    sdk().config(options);
-    return sdk().utils.verifyNotificationSignature(body, at, signature, MAX_AGE);
+    return candidatesOf(account, body).some(({ apiSecret }) => {
+      const options = { api_secret: apiSecret, signature_algorithm: algorithm } as const;
+      // The SDK compares with `===`, which is not constant-time: it only receives equal signatures.
+      if (!equalsInConstantTime(signature, sdk().utils.webhook_signature(body, at, options))) return false;
+      // The SDK reads secret and algorithm only from its global configuration; nothing is awaited in between.
+      sdk().config(options);
+      return sdk().utils.verifyNotificationSignature(body, at, signature, MAX_AGE);
+    });
   }
+}
+
+/** The account's secrets: first the one whose API key the body names, which is only a hint before it is verified. */
+function candidatesOf(account: Account, body: string): readonly AccountSecret[] {
+  const secrets = liveSecretsOf(account);
+  if (secrets.length === 1) return secrets;
+  const hint = /"signature_key"\s*:\s*"([\w-]{1,64})"/.exec(body)?.[1] ?? '';
+  const named = secrets.filter(({ apiKey }) => equalsInConstantTime(apiKey, hint));
+  return [...named, ...secrets.filter((secret) => !named.includes(secret))];
 }
 
 /** Chosen by the signature's length; SHA-1 is refused if the account no longer uses it. */

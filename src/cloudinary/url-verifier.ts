@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import type { Account } from '../domain/account.js';
+import { type Account, liveSecretsOf } from '../domain/account.js';
 import { equalsInConstantTime } from '../domain/constant-time.js';
 import { authTokenOf } from './auth-token.js';
 
@@ -13,13 +13,16 @@ const AUTH_TOKEN = /^(?:st=(\d{1,12})~)?exp=(\d{1,12})~hmac=[0-9a-f]{64}$/;
 export class UrlVerifier {
   /**
    * Whether `s--<signature>--` is the signature of this text. Source: Cloudinary, "Delivery URL signatures": 8
-   * characters of SHA-1, or of SHA-256 if the account uses it, or always 32 of SHA-256.
+   * characters of SHA-1, or of SHA-256 if the account uses it, or always 32 of SHA-256. As there, every active secret of
+   * the account may have signed it.
    */
   isSigned(account: Account, signature: string, signed: string): boolean {
     const algorithm = signature.length === LONG || account.signature !== 'sha1' ? 'sha256' : 'sha1';
     const length = signature.length === LONG ? LONG : SHORT;
-    const digest = createHash(algorithm).update(signed).update(account.apiSecret).digest('base64url');
-    return equalsInConstantTime(signature, digest.slice(0, length));
+    return liveSecretsOf(account).some(({ apiSecret }) => {
+      const digest = createHash(algorithm).update(signed).update(apiSecret).digest('base64url');
+      return equalsInConstantTime(signature, digest.slice(0, length));
+    });
   }
 
   /**

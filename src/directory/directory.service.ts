@@ -5,10 +5,12 @@ import { ENVIRONMENT } from '../platform/config/config.module.js';
 import type { Environment } from '../platform/config/environment.js';
 import { DatabaseUnavailableError } from '../domain/database.errors.js';
 import { ChangeFeed, type ChangeListener, type RowChange } from '../platform/database/change-feed.js';
+import type { Account } from '../domain/account.js';
+import { AccountUnavailableError } from '../domain/account.errors.js';
 import type { Image } from '../domain/image.js';
 import type { Issuer } from './issuer.js';
 import type { LockedKey, SigningKey } from '../tokens/signing-key.js';
-import { issuerKeyAad } from './issuer-key-aad.js';
+import { issuerKeyAad } from './secret-aads.js';
 import type { Overlay } from '../domain/overlay.js';
 import { readStoredPolicy } from '../policy/compile-policy.js';
 import type { Policy } from '../policy/policy.js';
@@ -18,9 +20,14 @@ import { SecretBox, SecretBoxError } from '../platform/secrets/secret-box.js';
 import { type BatchBounds, BatchLoader } from './batch-loader.js';
 import { DatabaseLookups, type Query } from './database-lookups.service.js';
 import { type CachedRow, RecordCache, type CacheRules, type FeedSession } from './record-cache.js';
+import { type AccountDefaults, ClosedAccountError, openAccount } from './open-account.js';
 import {
+  type AccountRow,
+  type AccountSecretRow,
   type IssuerRow,
   type KeyRow,
+  readAccounts,
+  readAccountsOfClouds,
   readImages,
   readIssuerIds,
   readIssuers,
@@ -37,6 +44,7 @@ const MAX_IMAGES = 50_000;
 /** A separate cache, so that probes for unknown ids without a token cannot evict images. */
 const MAX_PUBLIC_IMAGES = 50_000;
 const MAX_OVERLAYS = 10_000;
+const MAX_CLOUDS = 1_000;
 
 /**
  * For look-ups without a token, which any client can cause: they leave eight of the pool's ten connections to tokens.
@@ -69,6 +77,13 @@ interface IssuerIds {
   readonly ids: ReadonlySet<string> | null;
 }
 
+/** An account of a row; null if it cannot be used. */
+interface AccountState {
+  readonly account: Account | null;
+}
+
+const NO_ACCOUNTS: ReadonlyMap<string, Account | null> = new Map();
+
 /** Returned for an id that is not an issuer's; it is not a cached row. */
 const NO_SUCH_ISSUER: CachedRow<Issuer> = { row: null, isFresh: false };
 
@@ -90,12 +105,15 @@ export class DirectoryService implements ChangeListener {
   private readonly overlays: RecordCache<Overlay>;
   private readonly overlayLoader: BatchLoader<Overlay>;
   private readonly revocations: RecordCache<Revocations>;
+  /** Accounts of rows, by their clouds' names. */
+  private readonly clouds: RecordCache<AccountState>;
+  private readonly cloudLoader: BatchLoader<AccountState>;
 
   constructor(
     private readonly lookups: DatabaseLookups,
     private readonly secretBox: SecretBox,
     changeFeed: ChangeFeed,
-    @Inject(ENVIRONMENT) private readonly environment: Pick<Environment, 'cloudinary' | 'maxStale'>,
+    @Inject(ENVIRONMENT) private readonly environment: AccountDefaults & Pick<Environment, 'maxStale'>,
   ) {
     const rules: CacheRules = {
       connected: LIVE,
@@ -120,6 +138,8 @@ export class DirectoryService implements ChangeListener {
     this.overlays = new RecordCache(MAX_OVERLAYS, rules);
     this.overlayLoader = loader(readOverlays);
     this.revocations = new RecordCache(MAX_REVOKED, rules, weigh);
+    this.clouds = new RecordCache(MAX_CLOUDS, rules);
+    this.cloudLoader = loader((query, names) => this.readClouds(query, names), PUBLIC_BOUNDS);
     changeFeed.subscribe(this);
   }
 
@@ -150,6 +170,44 @@ export class DirectoryService implements ChangeListener {
   async findIssuer(id: string, span: RequestSpan | null = null): Promise<Issuer | null> {
     const cached = this.cachedIssuer(id);
     return cached === undefined ? this.loadIssuer(id, span) : cached.row;
+  }
+
+  /**
+   * The account of an issuer, by its present row.
+   * @returns null if the issuer does not exist.
+   * @throws AccountUnavailableError, DatabaseUnavailableError (503)
+   */
+  async findAccountOf(issuerId: string, span: RequestSpan | null = null): Promise<Account | null> {
+    const issuer = await this.loadIssuer(issuerId, span);
+    if (issuer?.account === null) throw new AccountUnavailableError();
+    return issuer?.account ?? null;
+  }
+
+  /**
+   * The account of a cloud, of the environment or a row.
+   * @returns null if no account has it. @throws AccountUnavailableError, DatabaseUnavailableError (503)
+   */
+  async findAccountOfCloud(cloudName: string): Promise<Account | null> {
+    const { cloudinary } = this.environment;
+    if (cloudName === cloudinary.cloudName) return cloudinary;
+    const cached = this.clouds.find(cloudName);
+    const state =
+      cached === undefined
+        ? await this.clouds.load(cloudName, () => this.cloudLoader.load(cloudName))
+        : cached.row;
+    if (state?.account === null) throw new AccountUnavailableError();
+    return state?.account ?? null;
+  }
+
+  /**
+   * The account of a row, read from the database.
+   * @returns null if it does not exist. @throws AccountUnavailableError, DatabaseUnavailableError (503)
+   */
+  async findAccount(id: string): Promise<Account | null> {
+    const states = await this.lookups.run((query) => this.readAccounts(query, [id]));
+    const account = states.get(id);
+    if (account === null) throw new AccountUnavailableError();
+    return account ?? null;
   }
 
   /** An image of this issuer, including deleted ones. */
@@ -225,6 +283,10 @@ export class DirectoryService implements ChangeListener {
         this.issuerIds.invalidate(ALL);
         this.issuers.invalidate(issuerId);
         return;
+      case 'accounts':
+        this.issuers.invalidateWhere(({ accountId }) => accountId === id);
+        this.clouds.clear();
+        return;
       case 'issuer_keys':
         this.issuers.invalidate(issuerId);
         return;
@@ -277,16 +339,52 @@ export class DirectoryService implements ChangeListener {
 
   private async readIssuers(query: Query, ids: readonly string[]): Promise<ReadonlyMap<string, Issuer>> {
     const rows = await readIssuers(query, ids);
-    return new Map(rows.map(([row, keys]) => [row.id, this.toIssuer(row, keys)]));
+    const accountIds = new Set(rows.map(([row]) => row.account_id).filter((id) => id !== null));
+    const accounts = accountIds.size === 0 ? NO_ACCOUNTS : await this.readAccounts(query, [...accountIds]);
+    return new Map(
+      rows.map(([row, keys]) => {
+        const account =
+          row.account_id === null ? this.environment.cloudinary : (accounts.get(row.account_id) ?? null);
+        return [row.id, this.toIssuer(row, keys, account)];
+      }),
+    );
   }
 
-  private toIssuer(row: IssuerRow, stored: readonly KeyRow[]): Issuer {
+  private async readAccounts(
+    query: Query,
+    ids: readonly string[],
+  ): Promise<ReadonlyMap<string, Account | null>> {
+    const rows = await readAccounts(query, ids);
+    return new Map(rows.map(([row, secrets]) => [row.id, this.openAccount(row, secrets)]));
+  }
+
+  private async readClouds(
+    query: Query,
+    names: readonly string[],
+  ): Promise<ReadonlyMap<string, AccountState>> {
+    const rows = await readAccountsOfClouds(query, names);
+    return new Map(rows.map(([row, secrets]) => [row.cloud_name, { account: this.openAccount(row, secrets) }]));
+  }
+
+  /** Another account's issuers are served in any case. */
+  private openAccount(row: AccountRow, secrets: readonly AccountSecretRow[]): Account | null {
+    try {
+      return openAccount(row, secrets, this.secretBox, this.environment);
+    } catch (error) {
+      if (!(error instanceof ClosedAccountError)) throw error;
+      this.logger.error(`Account ${row.id} cannot be used: ${error.message}`);
+      return null;
+    }
+  }
+
+  private toIssuer(row: IssuerRow, stored: readonly KeyRow[], account: Account | null): Issuer {
     const keys = stored.map((key) => this.openKey(key));
     return {
       id: row.id,
       disabled: row.disabled,
       notBefore: row.not_before,
-      account: this.environment.cloudinary,
+      account,
+      accountId: row.account_id,
       deliveryFormat: row.delivery_format,
       policy: this.openPolicy(row),
       keys: keys.filter((key) => key.secret !== null),

@@ -122,6 +122,20 @@ export class RecordCache<T extends object> {
     this.loading.delete(key);
   }
 
+  /** Removes the rows that a change concerns. No load that is under way is cached, since it may be concerned. */
+  invalidateWhere(isConcerned: (row: T) => boolean): void {
+    for (const [key, { row }] of [...this.entries]) {
+      if (row !== null && isConcerned(row)) this.entries.delete(key);
+    }
+    this.loading.clear();
+  }
+
+  /** Removes all rows. */
+  clear(): void {
+    this.entries.clear();
+    this.loading.clear();
+  }
+
   private loadOnce(key: string, load: () => Promise<T | null>): Promise<T | null> {
     this.counts.miss += 1;
     const pending = this.loading.get(key);

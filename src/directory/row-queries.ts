@@ -1,4 +1,5 @@
 import type { Image } from '../domain/image.js';
+import type { UrlSignature } from '../domain/url-signature.js';
 import type { Overlay } from '../domain/overlay.js';
 import type { RevocationKind } from '../domain/revocation.js';
 import type { HmacAlgorithm } from '../tokens/signing-key.js';
@@ -101,6 +102,8 @@ export interface IssuerRow {
   readonly not_before: Date | null;
   readonly delivery_format: string;
   readonly policy: object;
+  /** Null for the account of the environment. */
+  readonly account_id: string | null;
 }
 
 /** A key's columns; `secret` is encrypted. */
@@ -115,7 +118,7 @@ export interface KeyRow {
 
 const ISSUERS: Statement = {
   name: 'pixseal_issuers',
-  text: 'SELECT id, disabled, not_before, delivery_format, policy FROM issuers WHERE id = ANY($1::uuid[])',
+  text: 'SELECT id, disabled, not_before, delivery_format, policy, account_id FROM issuers WHERE id = ANY($1::uuid[])',
 };
 const KEYS: Statement = {
   name: 'pixseal_issuer_keys',
@@ -131,6 +134,61 @@ export async function readIssuers(
   if (issuers.length === 0) return [];
   const keys = await query<KeyRow>(KEYS, [ids]);
   return issuers.map((issuer) => [issuer, keys.filter((key) => key.issuer_id === issuer.id)]);
+}
+
+/** An account's columns; its key of `__cld_token__` is encrypted. */
+export interface AccountRow {
+  readonly id: string;
+  readonly cloud_name: string;
+  readonly host: string | null;
+  readonly private_cdn: boolean;
+  readonly upload_prefix: string;
+  readonly signature: UrlSignature;
+  readonly auth_token_key: Buffer | null;
+  readonly disabled: boolean;
+}
+
+/** A secret's columns; `secret` is encrypted. */
+export interface AccountSecretRow {
+  readonly id: string;
+  readonly account_id: string;
+  readonly api_key: string;
+  readonly secret: Buffer;
+  readonly signs: boolean;
+  readonly not_after: Date | null;
+}
+
+const ACCOUNT_COLUMNS =
+  'id, cloud_name, host, private_cdn, upload_prefix, signature, auth_token_key, disabled';
+const ACCOUNTS: Statement = {
+  name: 'pixseal_accounts',
+  text: `SELECT ${ACCOUNT_COLUMNS} FROM accounts WHERE id = ANY($1::uuid[])`,
+};
+const ACCOUNTS_OF_CLOUDS: Statement = {
+  name: 'pixseal_accounts_of_clouds',
+  text: `SELECT ${ACCOUNT_COLUMNS} FROM accounts WHERE cloud_name = ANY($1::text[])`,
+};
+const ACCOUNT_SECRETS: Statement = {
+  name: 'pixseal_account_secrets',
+  text: 'SELECT id, account_id, api_key, secret, signs, not_after FROM account_secrets WHERE account_id = ANY($1::uuid[]) ORDER BY created_at DESC, id DESC',
+};
+
+type AccountRows = readonly (readonly [AccountRow, readonly AccountSecretRow[]])[];
+
+/** Accounts with their secrets, newest first. */
+export async function readAccounts(query: Query, ids: readonly string[]): Promise<AccountRows> {
+  return ids.length === 0 ? [] : withSecrets(query, await query<AccountRow>(ACCOUNTS, [ids]));
+}
+
+/** Accounts by their clouds' names, with their secrets. */
+export async function readAccountsOfClouds(query: Query, cloudNames: readonly string[]): Promise<AccountRows> {
+  return withSecrets(query, await query<AccountRow>(ACCOUNTS_OF_CLOUDS, [cloudNames]));
+}
+
+async function withSecrets(query: Query, accounts: readonly AccountRow[]): Promise<AccountRows> {
+  if (accounts.length === 0) return [];
+  const secrets = await query<AccountSecretRow>(ACCOUNT_SECRETS, [accounts.map(({ id }) => id)]);
+  return accounts.map((account) => [account, secrets.filter((secret) => secret.account_id === account.id)]);
 }
 
 const ISSUER_IDS: Statement = { name: 'pixseal_issuer_ids', text: 'SELECT id FROM issuers LIMIT $1' };

@@ -1,10 +1,18 @@
 import type { UrlSignature } from './url-signature.js';
 
+/** Stands for the account of the environment, which has no row, where rows belong to an account. */
+export const ENVIRONMENT_ACCOUNT_ID = '00000000-0000-0000-0000-000000000000';
+
 /** An API key with its secret. */
 export interface AccountSecret {
   readonly apiKey: string;
   readonly apiSecret: string;
+  /** From then on its notifications are refused; null for never. */
+  readonly notAfter: Date | null;
 }
+
+/** A key of `__cld_token__`: hexadecimal, 32 digits or more. */
+export const AUTH_TOKEN_KEY = /^([0-9a-f]{2}){16,}$/i;
 
 /** How the URLs of an account expire. Source: Cloudinary, "Token-based authentication". */
 export interface AuthTokenSettings {
@@ -46,6 +54,20 @@ export interface Account extends DeliveryHost {
   readonly signature: UrlSignature;
   /** Set if URLs have Cloudinary's expiring `__cld_token__`. */
   readonly authToken: AuthTokenSettings | null;
+}
+
+/** The id by which rows refer to an account. */
+export function accountIdOf({ id }: Pick<Account, 'id'>): string {
+  return id ?? ENVIRONMENT_ACCOUNT_ID;
+}
+
+/** The secrets of an account that are valid now: first the one that signs, which needs no API key to sign URLs. */
+export function liveSecretsOf(
+  { apiKey, apiSecret, otherSecrets }: Pick<Account, 'apiKey' | 'apiSecret' | 'otherSecrets'>,
+  now = Date.now(),
+): readonly AccountSecret[] {
+  const others = otherSecrets.filter(({ notAfter }) => notAfter === null || now < notAfter.getTime());
+  return [{ apiKey: apiKey ?? '', apiSecret, notAfter: null }, ...others];
 }
 
 const HOST_NAME =

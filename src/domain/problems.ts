@@ -37,8 +37,8 @@ export const PROBLEMS = {
   },
   invalid_notification: {
     statuses: [401],
-    when: 'The notification is not signed with the account’s API secret, or not within the last two hours.',
-    action: 'Check `CLOUDINARY_URL` and the clock of this machine.',
+    when: 'The notification is not signed with an API secret of the account, or not within the last two hours.\nAn unknown account gets the same response.',
+    action: 'Check the account’s secrets, the id in the path and the clock of this machine.',
   },
   admin_key_required: {
     statuses: [401],
@@ -69,6 +69,16 @@ export const PROBLEMS = {
     statuses: [403],
     when: 'The issuer’s policy forbids it: `rule`, `limit`, and `step` and `key` if there is one.',
     action: 'Sign a token within the policy, or change the policy.',
+  },
+  account_not_found: {
+    statuses: [404],
+    when: 'No Cloudinary account has this id.',
+    action: 'Check the id; the account of `CLOUDINARY_URL` has none.',
+  },
+  account_secret_not_found: {
+    statuses: [404],
+    when: 'The Cloudinary account has no such secret.',
+    action: 'Check both ids.',
   },
   admin_key_not_found: {
     statuses: [404],
@@ -120,6 +130,21 @@ export const PROBLEMS = {
     when: 'The request did not arrive in time.',
     action: 'Send it again.',
   },
+  account_not_empty: {
+    statuses: [409],
+    when: 'A Cloudinary account with issuers cannot be deleted, nor get another cloud name.',
+    action: 'Delete the issuers first, or disable the account.',
+  },
+  api_key_taken: {
+    statuses: [409],
+    when: 'The Cloudinary account has a secret with this API key already.',
+    action: 'Delete that secret first, or change it.',
+  },
+  cloud_name_taken: {
+    statuses: [409],
+    when: 'Another Cloudinary account has the cloud name: a row, or the account of `CLOUDINARY_URL`.',
+    action: 'Use that account.',
+  },
   id_taken: {
     statuses: [409],
     when: 'A row has the supplied `id` already.',
@@ -137,8 +162,8 @@ export const PROBLEMS = {
   },
   issuer_not_empty: {
     statuses: [409],
-    when: 'An issuer with images or overlays cannot be deleted.',
-    action: 'Delete them first, or disable the issuer.',
+    when: 'An issuer with images or overlays cannot be deleted.\nAn issuer that has had images or overlays of one account cannot be moved to another.',
+    action: 'Delete them first, or disable the issuer; create another issuer for another account.',
   },
   no_live_key: {
     statuses: [409],
@@ -154,6 +179,16 @@ export const PROBLEMS = {
     statuses: [409],
     when: 'The public id is registered already, by this issuer or another, or is retained for its former issuer.',
     action: 'Use or delete the row that has it, or release it at `/admin/retained-public-ids`.',
+  },
+  signing_secret_required: {
+    statuses: [409],
+    when: 'The secret of a Cloudinary account that signs cannot be deleted, and cannot expire.',
+    action: 'Let another secret sign first.',
+  },
+  too_many_account_secrets: {
+    statuses: [409],
+    when: 'The number of the secrets of the Cloudinary account is at its limit of 4.',
+    action: 'Delete a secret that is no longer used.',
   },
   too_many_admin_keys: {
     statuses: [409],
@@ -239,6 +274,11 @@ export const PROBLEMS = {
     statuses: [503],
     when: 'The database is unreachable and the response is not cached, or the database aborted a conflicting write.',
     action: 'Try again after `Retry-After`.',
+  },
+  account_unavailable: {
+    statuses: [503],
+    when: 'The Cloudinary account of the issuer is disabled, has the cloud name of the account in `CLOUDINARY_URL`, or has a stored secret that cannot be decrypted.\nOther accounts are not affected.',
+    action: 'The operator enables the account, or replaces the secret.',
   },
   draining: {
     statuses: [503],

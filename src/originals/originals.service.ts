@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
+import { type Account, accountIdOf } from '../domain/account.js';
 import { CloudinaryUploader } from '../cloudinary/cloudinary-uploader.js';
 import { ENVIRONMENT } from '../platform/config/config.module.js';
 import type { Environment } from '../platform/config/environment.js';
@@ -14,6 +15,9 @@ export interface StoredOriginal {
   readonly format: string;
 }
 
+/** An original to store, in the account of its issuer. */
+export type NewOriginal = Omit<OwnedOriginal, 'accountId'> & { readonly version: number };
+
 /** Writes the row of an original, in the given transaction. */
 export type WriteStored = (manager: EntityManager, kept: StoredOriginal) => Promise<unknown>;
 
@@ -23,7 +27,7 @@ export class OriginalsService {
   private turn: Promise<unknown> = Promise.resolve();
 
   constructor(
-    @Inject(ENVIRONMENT) private readonly environment: Pick<Environment, 'cloudinary' | 'deliveryMode'>,
+    @Inject(ENVIRONMENT) private readonly environment: Pick<Environment, 'deliveryMode'>,
     private readonly store: OriginalsStore,
     private readonly uploader: CloudinaryUploader,
     private readonly dataSource: DataSource,
@@ -31,33 +35,38 @@ export class OriginalsService {
 
   /**
    * Stores the original of a new row; `writeRow` inserts the row. Cloudinary's version overrides the caller's.
+   * @param account Of the row's issuer.
    * @throws InvalidOriginalError (422), OriginalTooLargeError (413), OriginalExistsError (409), UploadFailedError;
    * what `writeRow` throws.
    */
   async create(
-    name: OwnedOriginal & { readonly version: number },
+    account: Account,
+    name: NewOriginal,
     file: Buffer,
     writeRow: WriteStored,
   ): Promise<void> {
-    await this.put(name, file, { replace: false, writeRow });
+    await this.put(account, name, file, { replace: false, writeRow });
   }
 
   /**
    * Stores a new original of an existing row; `writeRow` updates the row, and throws if it was deleted or has another
    * public id or issuer meanwhile.
+   * @param account Of the row's issuer.
    * @param name With the version that the row gets if this service stores the original.
    * @throws InvalidOriginalError (422), OriginalTooLargeError (413), UploadFailedError; what `writeRow` throws.
    */
   async replace(
-    name: OwnedOriginal & { readonly version: number },
+    account: Account,
+    name: NewOriginal,
     file: Buffer,
     writeRow: WriteStored,
   ): Promise<void> {
-    await this.put(name, file, { replace: true, writeRow });
+    await this.put(account, name, file, { replace: true, writeRow });
   }
 
   private async put(
-    name: OwnedOriginal & { readonly version: number },
+    account: Account,
+    name: NewOriginal,
     file: Buffer,
     { replace, writeRow }: { readonly replace: boolean; readonly writeRow: WriteStored },
   ): Promise<void> {
@@ -65,13 +74,13 @@ export class OriginalsService {
     const own = { version: name.version, format: original.format };
     const write: WriteRow = (manager) => writeRow(manager, own);
     if (this.environment.deliveryMode !== 'cloudinary') {
-      return this.store.put(name, { ...original, ...own }, { replace, writeRow: write });
+      return this.store.put({ ...name, accountId: accountIdOf(account) }, { ...original, ...own }, { replace, writeRow: write });
     }
     // Nothing is sent for a row that the database would refuse, such as one whose public id is now another issuer's. No
     // transaction stays open during the upload.
     await this.rehearse(write);
     // Without `overwrite`, an asset that is not registered here is never replaced.
-    const uploaded = await this.uploader.upload(this.environment.cloudinary, name, original.content, {
+    const uploaded = await this.uploader.upload(account, name, original.content, {
       overwrite: replace,
     });
     // The same content again is the retry of a request whose row was not written.

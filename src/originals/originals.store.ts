@@ -14,6 +14,8 @@ const LEFTOVER_AGE = 3_600_000;
 
 /** The public id of an original, and its delivery type. */
 export interface OriginalName {
+  /** The account that has the public id, of `accountIdOf`. */
+  readonly accountId: string;
   readonly publicId: string;
   readonly deliveryType: DeliveryType;
 }
@@ -49,14 +51,14 @@ export class OriginalsStore implements OnModuleInit {
   }
 
   /** An original's bytes, or null if none is stored under the public id. */
-  async find(deliveryType: DeliveryType, publicId: string): Promise<Buffer | null> {
-    const row = await this.findRow({ deliveryType, publicId });
+  async find(name: OriginalName): Promise<Buffer | null> {
+    const row = await this.findRow(name);
     return row === null ? null : this.files.find(row.sha256);
   }
 
   /** An original's row. Its `sha256` changes when it is replaced. */
-  async findRow({ deliveryType, publicId }: OriginalName): Promise<OriginalEntity | null> {
-    return this.rows.findOneBy({ deliveryType, publicId });
+  async findRow({ accountId, deliveryType, publicId }: OriginalName): Promise<OriginalEntity | null> {
+    return this.rows.findOneBy({ accountId, deliveryType, publicId });
   }
 
   /**
@@ -69,7 +71,7 @@ export class OriginalsStore implements OnModuleInit {
     { replace, writeRow }: { readonly replace: boolean; readonly writeRow: WriteRow },
   ): Promise<void> {
     const { content, sha256, format, width, height, version } = original;
-    const { publicId, deliveryType, issuerId } = name;
+    const { accountId, publicId, deliveryType, issuerId } = name;
     const staged = await this.files.stage(sha256, content);
     let before: OriginalEntity | null;
     try {
@@ -78,13 +80,16 @@ export class OriginalsStore implements OnModuleInit {
         await writeRow(manager);
         // The triggers' lock of a public id: its original cannot change meanwhile.
         await manager.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [publicId]);
-        const found = await manager.findOneBy(OriginalEntity, { publicId, deliveryType });
+        const found = await manager.findOneBy(OriginalEntity, { accountId, publicId, deliveryType });
         if (!replace && found !== null && found.sha256 !== sha256) throw new OriginalExistsError();
         await lockContent(manager, sha256);
         await manager.upsert(
           OriginalEntity,
-          { publicId, deliveryType, issuerId, sha256, bytes: content.length, format, width, height, version },
-          ['publicId', 'deliveryType'],
+          {
+            ...{ accountId, publicId, deliveryType, issuerId, sha256, bytes: content.length },
+            ...{ format, width, height, version },
+          },
+          ['publicId', 'deliveryType', 'accountId'],
         );
         await staged.place();
         return found;

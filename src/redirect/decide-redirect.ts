@@ -1,4 +1,6 @@
 import type { CloudinaryUrlService } from '../cloudinary/cloudinary-url.service.js';
+import { AccountUnavailableError } from '../domain/account.errors.js';
+import type { Account } from '../domain/account.js';
 import { ImageDeletedError, ImageNotFoundError, ImageRejectedError } from '../domain/image.errors.js';
 import type { Image } from '../domain/image.js';
 import type { Issuer } from '../directory/issuer.js';
@@ -62,6 +64,8 @@ export interface RedirectDecision extends Omit<Admission, 'requested' | 'steps'>
   /** Names of presets by the number of the step that uses them. */
   readonly presets: ReadonlyMap<number, string>;
   readonly overlays: ReadonlyMap<string, Overlay>;
+  /** The issuer's account, which the URL is of. */
+  readonly account: Account;
   /** The signed URL. */
   readonly url: string;
   /** How long a client may cache the redirect. */
@@ -107,8 +111,10 @@ export function decideRedirect(
   const chain = base.path + mapped.path(overlays) + policy.mandatory.path(overlays) + policy.sizeLimit.path;
   const { deliveryType, publicId, version } = image;
   const asset = { deliveryType, publicId, version, format: issuer.deliveryFormat };
-  const url = services.urls.signUrl(issuer.account, asset, chain, claims, now);
-  const urlPeriod = services.urls.periodOf(issuer.account, claims, now);
+  const { account } = issuer;
+  if (account === null) throw new AccountUnavailableError();
+  const url = services.urls.signUrl(account, asset, chain, claims, now);
+  const urlPeriod = services.urls.periodOf(account, claims, now);
   return {
     issuer,
     policy,
@@ -119,6 +125,7 @@ export function decideRedirect(
     mapped,
     presets: steps.presets,
     overlays,
+    account,
     url,
     lifetime: cacheLifetime(policy, claims, urlPeriod?.followUntil ?? null),
     // If the URL's expiry moves with the clock, a later request gets a different URL.

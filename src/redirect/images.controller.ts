@@ -44,6 +44,7 @@ const REFUSALS = [
   'invalid_transformation',
   'database_unavailable',
   'issuer_unavailable',
+  'account_unavailable',
   'policy_unreadable',
 ] as const;
 const ApiRedirectRequest = (): MethodDecorator =>
@@ -125,7 +126,7 @@ export class ImagesController implements MountedHandler {
     @Origin() origin: RequestOrigin,
   ): Promise<ExplanationView> {
     const decision = await this.redirects.decide({ pathId, query }, exchangeOf(raw));
-    return new ExplanationView(decision, this.locations.build(decision.url, decision.issuer.account, origin));
+    return new ExplanationView(decision, this.locations.build(decision.url, decision.account, origin));
   }
 
   private respond(exchange: Exchange, request: RedirectRequest): void {

@@ -111,8 +111,8 @@ export class RedirectService {
   }
 
   private redirectOf(decision: RedirectDecision, origin: RequestOrigin | null): Redirect {
-    const { issuer, key, imageId, url, lifetime } = decision;
-    const location = this.locations.build(url, issuer.account, origin);
+    const { issuer, account, key, imageId, url, lifetime } = decision;
+    const location = this.locations.build(url, account, origin);
     return { issuerId: issuer.id, keyId: key?.id ?? null, imageId, url, location, lifetime, page: null };
   }
 }

@@ -4,7 +4,8 @@ import { Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { Piscina } from 'piscina';
 import { readVersion } from '../platform/config/package-version.js';
 import { findAssets } from './chain/chain.parser.js';
-import type { Originals, RenderedImage, RenderRequest } from './image/image-renderer.js';
+import type { OriginalName } from '../originals/originals.store.js';
+import type { RenderedImage, RenderRequest } from './image/image-renderer.js';
 import { RenderError } from './image/render.errors.js';
 import type { TextStyle } from './image/text/text-style.js';
 import { originalKey, type RenderOutcome, type RenderTask } from './render-task.js';
@@ -19,6 +20,12 @@ const IDLE = 60_000;
 /** Heap of one worker; it does not contain the images. */
 const MAX_HEAP_MIB = 512;
 
+/** A render of an account's originals. */
+export interface AccountRenderRequest extends RenderRequest {
+  /** Of `accountIdOf`. */
+  readonly accountId: string;
+}
+
 /**
  * Renders on separate threads, because an effect is a loop over pixels that blocks its thread. Aborting a render ends
  * its thread, even within a loop; the next render starts a new one.
@@ -31,7 +38,7 @@ export class RenderWorkers implements OnApplicationShutdown {
 
   /** @param threads Concurrent renders; a thread starts with the first render that needs it. */
   constructor(
-    private readonly originals: Originals,
+    private readonly originals: { find(name: OriginalName): Promise<Buffer | null> },
     textStyles: ReadonlyMap<string, TextStyle>,
     threads: number,
   ) {
@@ -54,7 +61,7 @@ export class RenderWorkers implements OnApplicationShutdown {
    * @throws {RenderError} 400 for an invalid or unsupported chain, 404 if there is no original, 503 if the render
    *   exceeds the worker's memory.
    */
-  async render(request: RenderRequest, signal: AbortSignal): Promise<RenderedImage> {
+  async render(request: AccountRenderRequest, signal: AbortSignal): Promise<RenderedImage> {
     const task = { request, originals: await this.readOriginals(request) };
     signal.throwIfAborted();
     const outcome = await this.run(task, signal);
@@ -81,16 +88,17 @@ export class RenderWorkers implements OnApplicationShutdown {
   }
 
   private async readOriginals({
+    accountId,
     deliveryType,
     publicId,
     chain,
-  }: RenderRequest): Promise<RenderTask['originals']> {
+  }: AccountRenderRequest): Promise<RenderTask['originals']> {
     const assets = [{ deliveryType, publicId }, ...findAssets(chain)];
     const originals = new Map<string, Uint8Array | null>();
     for (const asset of assets) {
       const key = originalKey(asset);
       if (!originals.has(key)) {
-        originals.set(key, await this.originals.find(asset.deliveryType, asset.publicId));
+        originals.set(key, await this.originals.find({ ...asset, accountId }));
       }
     }
     return originals;

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { Inject, Injectable, Logger } from '@nestjs/common';
-import { ENVIRONMENT } from '../platform/config/config.module.js';
-import type { Environment } from '../platform/config/environment.js';
+import { Injectable, Logger } from '@nestjs/common';
+import { DirectoryService } from '../directory/directory.service.js';
+import { type Account, accountIdOf } from '../domain/account.js';
+import { ProblemError } from '../domain/problem.error.js';
 import { UrlVerifier } from '../cloudinary/url-verifier.js';
 import { Observations } from '../platform/observability/observations.js';
 import { OriginalsStore } from '../originals/originals.store.js';
@@ -40,7 +41,7 @@ export class RendererService {
   private readonly logger = new Logger(RendererService.name);
 
   constructor(
-    @Inject(ENVIRONMENT) private readonly environment: Pick<Environment, 'cloudinary'>,
+    private readonly directory: DirectoryService,
     private readonly verifier: UrlVerifier,
     private readonly originals: OriginalsStore,
     private readonly workers: RenderWorkers,
@@ -61,24 +62,39 @@ export class RendererService {
 
   private async find(request: ImageRequest, clientSignal: AbortSignal): Promise<DeliveredImage> {
     const path = readDeliveryPath(request.path);
-    this.authorize(path, request);
-    const key = await this.keyOf(path, request.accept);
+    const account = await this.getAccount(path.cloudName);
+    this.authorize(account, path, request);
+    const accountId = accountIdOf(account);
+    const key = await this.keyOf(accountId, path, request.accept);
     const kept = await this.cache.get(key);
     this.observations.renderCache[kept === null ? 'miss' : 'hit'] += 1;
     const image =
       kept ??
       (await runInSpan(request.span, 'render', () =>
-        this.queue.run(key, clientSignal, (signal) => this.render(key, path, request.accept, signal)),
+        this.queue.run(key, clientSignal, (signal) =>
+          this.render(key, accountId, path, request.accept, signal),
+        ),
       ));
     return { image, etag: `"${key.slice(0, 32)}"`, isPublic: path.deliveryType === 'upload' };
   }
 
+  private async getAccount(cloudName: string): Promise<Account> {
+    let account: Account | null;
+    try {
+      account = await this.directory.findAccountOfCloud(cloudName);
+    } catch (error) {
+      if (error instanceof ProblemError) throw new RenderError(503, error.message);
+      throw error;
+    }
+    if (account === null) throw new RenderError(401, `Unknown cloud ${cloudName}`);
+    return account;
+  }
+
   private authorize(
-    { cloudName, deliveryType, chain, signature, signed }: DeliveryPath,
+    account: Account,
+    { deliveryType, chain, signature, signed }: DeliveryPath,
     request: ImageRequest,
   ): void {
-    const account = this.environment.cloudinary;
-    if (cloudName !== account.cloudName) throw new RenderError(401, `Unknown cloud ${cloudName}`);
     if (signature !== null && !this.verifier.isSigned(account, signature, signed)) {
       throw new RenderError(401, `Invalid Signature s--${signature}--`);
     }
@@ -101,9 +117,9 @@ export class RendererService {
   }
 
   /** By the content of all originals in the image: a new original gives a new image, whatever its version. */
-  private async keyOf(path: DeliveryPath, accept: string | undefined): Promise<string> {
+  private async keyOf(accountId: string, path: DeliveryPath, accept: string | undefined): Promise<string> {
     const assets = [{ deliveryType: path.deliveryType, publicId: path.publicId }, ...findAssets(path.chain)];
-    const rows = await Promise.all(assets.map((asset) => this.originals.findRow(asset)));
+    const rows = await Promise.all(assets.map((asset) => this.originals.findRow({ ...asset, accountId })));
     const contents = rows.map((row) => row?.sha256 ?? null);
     return createHash('sha256')
       .update(
@@ -117,12 +133,16 @@ export class RendererService {
 
   private async render(
     key: string,
+    accountId: string,
     { deliveryType, publicId, chain, format }: DeliveryPath,
     accept: string | undefined,
     signal: AbortSignal,
   ): Promise<RenderedImage> {
     const startedAt = performance.now();
-    const image = await this.workers.render({ deliveryType, publicId, chain, format, accept }, signal);
+    const image = await this.workers.render(
+      { accountId, deliveryType, publicId, chain, format, accept },
+      signal,
+    );
     this.observations.renders.observe(performance.now() - startedAt);
     try {
       await this.cache.set(key, image);

@@ -34,6 +34,13 @@ type Row = Readonly<Record<string, unknown>>;
 const rowsOf = (source: DataSource | QueryRunner, text: string, values: unknown[] = []): Promise<Row[]> =>
   source.query(text, values) as Promise<Row[]>;
 
+/** Reverts migrations until that of this name is reverted too. */
+async function revertTo(dataSource: DataSource, name: string): Promise<void> {
+  const find = (): Promise<Row[]> =>
+    rowsOf(dataSource, 'SELECT FROM migrations WHERE starts_with(name, $1)', [name]);
+  while ((await find()).length > 0) await dataSource.undoLastMigration({ transaction: 'all' });
+}
+
 describe('the migrations', () => {
   it('run up, down and up again, and leave nothing behind', async () => {
     const dataSource = await open(await newDatabase({ empty: true }));
@@ -57,14 +64,7 @@ describe('the migrations', () => {
 
   it('retain ids that were deleted before, and do not change how rows are served', async () => {
     const dataSource = await open(await newDatabase());
-    // With those that were added since.
-    const undo = async (): Promise<void> => {
-      while (
-        (await rowsOf(dataSource, `SELECT FROM migrations WHERE name LIKE 'RetainPublicIds%'`)).length > 0
-      )
-        await dataSource.undoLastMigration({ transaction: 'all' });
-    };
-    await undo();
+    await revertTo(dataSource, 'RetainPublicIds');
     const [one, two] = [randomUUID(), randomUUID()];
     await dataSource.query(`INSERT INTO issuers (id, name) VALUES ($1, 'One'), ($2, 'Two')`, [one, two]);
     const insertImage = async (issuer: string, publicId: string, type = 'private'): Promise<string> => {
@@ -121,7 +121,7 @@ describe('the migrations', () => {
       { public_id: 'old name', delivery_type: 'private', issuer_id: one, version: 7 },
       { public_id: 'overlay', delivery_type: 'private', issuer_id: one, version: 1_700_000_000 },
     ]);
-    await undo();
+    await revertTo(dataSource, 'RetainPublicIds');
     await insertImage(two, 'deleted');
     await migrateUnderLock(dataSource);
     await expect(insertImage(two, 'overlay')).rejects.toMatchObject({

@@ -12,6 +12,7 @@ import { migrateUnderLock } from '../../src/platform/database/migrate.js';
 import type { DeliveryType } from '../../src/domain/image.js';
 import { MAX_UPLOADS } from '../../src/originals/original-upload.js';
 import { OriginalsService } from '../../src/originals/originals.service.js';
+import { ENVIRONMENT_ACCOUNT_ID } from '../../src/domain/account.js';
 import { OriginalsStore } from '../../src/originals/originals.store.js';
 import { REQUEST_LIMITS } from '../../src/platform/http/request-limits.js';
 import { sendForm, type FormFields } from '../originals/form.js';
@@ -60,7 +61,7 @@ function filesOf(service: Service): string[] {
 }
 
 function find(service: Service, name: string, type: DeliveryType = 'authenticated'): Promise<Buffer | null> {
-  return service.app.get(OriginalsStore, { strict: false }).find(type, name);
+  return service.app.get(OriginalsStore, { strict: false }).find({ accountId: ENVIRONMENT_ACCOUNT_ID, deliveryType: type, publicId: name });
 }
 
 const formOf = (issuerId: string, more: FormFields): FormFields => ({

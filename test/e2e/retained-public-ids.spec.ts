@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ENVIRONMENT_ACCOUNT_ID } from '../../src/domain/account.js';
 import { OriginalsStore } from '../../src/originals/originals.store.js';
 import { sendForm } from '../originals/form.js';
 import { drawPicture } from '../originals/pictures.js';
@@ -228,7 +229,7 @@ describe('a retained public id', () => {
     };
     await service.admin('DELETE', `/images/${items[0]?.id ?? ''}`);
     const find = (): Promise<Buffer | null> =>
-      service.app.get(OriginalsStore, { strict: false }).find('authenticated', publicId);
+      service.app.get(OriginalsStore, { strict: false }).find({ accountId: ENVIRONMENT_ACCOUNT_ID, deliveryType: 'authenticated', publicId });
     expect(await upload(neighbour.issuerId)).toBe(409);
     expect(await find()).toBeNull();
     expect(await upload(owner.issuerId)).toBe(201);

@@ -1,6 +1,7 @@
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RenderQueue } from '../../src/renderer/render-queue.js';
+import { ENVIRONMENT_ACCOUNT_ID } from '../../src/domain/account.js';
 import { RenderWorkers } from '../../src/renderer/render-workers.js';
 import '../support/built.js';
 import type { RenderedImage } from '../../src/renderer/image/image-renderer.js';
@@ -25,7 +26,13 @@ async function photo(): Promise<Buffer> {
 }
 
 describe('a render worker', () => {
-  const request = { deliveryType: 'upload', publicId: 'a', format: 'png', accept: undefined } as const;
+  const request = {
+    accountId: ENVIRONMENT_ACCOUNT_ID,
+    deliveryType: 'upload',
+    publicId: 'a',
+    format: 'png',
+    accept: undefined,
+  } as const;
   let workers: RenderWorkers;
 
   beforeAll(async () => {

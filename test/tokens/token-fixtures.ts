@@ -39,6 +39,7 @@ export function makeIssuer(overrides: Partial<Issuer> = {}): Issuer {
     disabled: false,
     notBefore: null,
     account: makeAccount(),
+    accountId: null,
     deliveryFormat: 'jpg',
     policy: NO_POLICY,
     keys: [makeKey()],

@@ -22,6 +22,7 @@ export class ImagesAdminController {
     'id_taken',
     'public_id_taken',
     'original_exists',
+    'account_unavailable',
   ])
   @AllowIssuerScopedKeys()
   @Idempotent()
@@ -65,7 +66,7 @@ export class ImagesAdminController {
   }
 
   @Put(':id/original')
-  @Route('Replaces the original of an image', ['image_not_found', 'image_deleted'])
+  @Route('Replaces the original of an image', ['image_not_found', 'image_deleted', 'account_unavailable'])
   @AllowIssuerScopedKeys()
   @RequiresOriginal()
   @ApiOkResponse({ type: ImageView })

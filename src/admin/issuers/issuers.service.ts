@@ -31,7 +31,7 @@ import {
   KeyNotFoundError,
   TooManyKeysError,
 } from './issuer.errors.js';
-import { issuerKeyAad } from '../../directory/issuer-key-aad.js';
+import { issuerKeyAad } from '../../directory/secret-aads.js';
 import { IssuerKeyEntity } from '../../platform/database/entities/issuer-key.entity.js';
 
 const MAX_KEYS = 8;

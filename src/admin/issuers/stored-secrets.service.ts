@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { Environment } from '../../platform/config/environment.js';
 import { SecretBox, SecretBoxError } from '../../platform/secrets/secret-box.js';
-import { issuerKeyAad } from '../../directory/issuer-key-aad.js';
+import { issuerKeyAad } from '../../directory/secret-aads.js';
 import { StoredSecretsError } from './issuer.errors.js';
 
 /** Rows of one transaction of a rewrap. */

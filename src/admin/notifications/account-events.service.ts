@@ -3,6 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { type EntityManager, IsNull, MoreThanOrEqual, Not } from 'typeorm';
 import { ENVIRONMENT } from '../../platform/config/config.module.js';
 import type { Environment } from '../../platform/config/environment.js';
+import { ENVIRONMENT_ACCOUNT_ID } from '../../domain/account.js';
 import type { RowChange } from '../../platform/database/change-feed.js';
 import { ImageEntity } from '../../platform/database/entities/image.entity.js';
 import type { AssetEntity } from '../../platform/database/entities/asset.entity.js';
@@ -11,13 +12,22 @@ import { writeAssetLayer } from '../../transformations/asset-layer.js';
 import { findPublicIdFault } from '../../transformations/public-id.js';
 import { RetainedPublicIdEntity } from '../../platform/database/entities/retained-public-id.entity.js';
 import { AssetStateEntity } from '../../platform/database/entities/asset-state.entity.js';
-import type { AssetName, Notification, Uploaded } from './notification.js';
+import { IssuerNotFoundError } from '../issuers/issuer.errors.js';
+import type { AssetName as ReportedName, Notification, Uploaded as ReportedUpload } from './notification.js';
 import { findIssuerOf } from '../../domain/registration-rule.js';
 
 /** The number of renames of one asset that are followed. */
 const MAX_MOVES = 32;
 /** How long a state without deleted rows is kept: a notification is refused two hours after it was signed. */
 const RETENTION = `interval '1 day'`;
+
+/** An asset's name in its account: every query by it is limited to the rows of that account. */
+interface AssetName extends ReportedName {
+  /** Of `accountIdOf`. */
+  readonly accountId: string;
+}
+
+type Uploaded = Omit<ReportedUpload, 'name'> & { readonly name: AssetName };
 
 type State = AssetStateEntity | null;
 
@@ -30,8 +40,12 @@ type State = AssetStateEntity | null;
 export class AccountEventsService {
   constructor(@Inject(ENVIRONMENT) private readonly environment: Pick<Environment, 'registrationRules'>) {}
 
-  /** @returns the rows that changed, possibly with duplicates. */
-  async apply(rows: EntityManager, { at, event }: Notification): Promise<RowChange[]> {
+  /**
+   * @param accountId The account that sent the notification, of `accountIdOf`.
+   * @returns the rows that changed, possibly with duplicates.
+   * @throws IssuerNotFoundError if a rule names an issuer that does not exist or is of another account.
+   */
+  async apply(rows: EntityManager, accountId: string, { at, event }: Notification): Promise<RowChange[]> {
     if (event.type === 'other') return [];
     // Events are applied one at a time, across processes: each may change several names, in any order.
     await rows.query(
@@ -40,21 +54,22 @@ export class AccountEventsService {
               set_config('pixseal.account_event', 'on', true)`,
     );
     await prune(rows);
+    const nameOf = (name: ReportedName): AssetName => ({ ...name, accountId });
     switch (event.type) {
       case 'upload':
-        return this.upload(rows, event, at);
+        return this.upload(rows, { ...event, name: nameOf(event.name) }, at);
       case 'delete':
-        return inOrder(event.names, (name) => this.delete(rows, name, at));
+        return inOrder(event.names, (name) => this.delete(rows, nameOf(name), at));
       case 'rename':
-        return this.rename(rows, event.from, event.to, at);
+        return this.rename(rows, nameOf(event.from), nameOf(event.to), at);
       case 'move':
-        return inOrder(event.moved, ({ name, folder }) => this.move(rows, name, folder, at));
+        return inOrder(event.moved, ({ name, folder }) => this.move(rows, nameOf(name), folder, at));
       case 'move_folder':
-        return this.moveFolder(rows, event.from, event.to, at);
+        return this.moveFolder(rows, accountId, event.from, event.to, at);
       case 'moderate':
-        return inOrder(event.names, (name) => moderate(rows, name, event.rejected, at));
+        return inOrder(event.names, (name) => moderate(rows, nameOf(name), event.rejected, at));
       case 'restrict':
-        return inOrder(event.names, (name) => restrict(rows, name, at));
+        return inOrder(event.names, (name) => restrict(rows, nameOf(name), at));
       default:
         return event satisfies never;
     }
@@ -124,17 +139,24 @@ export class AccountEventsService {
   }
 
   /** The same for the assets in a folder, and below it, whose notifications are still stored. */
-  private async moveFolder(rows: EntityManager, from: string, to: string, at: Date): Promise<RowChange[]> {
+  private async moveFolder(
+    rows: EntityManager,
+    accountId: string,
+    from: string,
+    to: string,
+    at: Date,
+  ): Promise<RowChange[]> {
     const states = await rows
       .createQueryBuilder(AssetStateEntity, 'asset')
-      .where('asset.folderAt <= :at AND (asset.folder = :from OR starts_with(asset.folder, :below))', {
+      .where({ accountId })
+      .andWhere('asset.folderAt <= :at AND (asset.folder = :from OR starts_with(asset.folder, :below))', {
         at,
         from,
         below: `${from}/`,
       })
       .getMany();
     return inOrder(states, async ({ publicId, deliveryType, folder }) => {
-      const name = { publicId, deliveryType };
+      const name = { accountId, publicId, deliveryType };
       await putFolder(rows, name, `${to}${(folder ?? '').slice(from.length)}`, at);
       return this.registerMoved(rows, name);
     });
@@ -164,6 +186,7 @@ export class AccountEventsService {
   ): Promise<RowChange[]> {
     const issuerId = findIssuerOf(facts, this.environment.registrationRules);
     if (issuerId === null) return [];
+    await requireIssuerOf(rows, name.accountId, issuerId);
     const deletedSince = await rows.exists(ImageEntity, {
       where: { ...name, deletedAt: MoreThanOrEqual(at) },
       withDeleted: true,
@@ -214,8 +237,7 @@ export class AccountEventsService {
     await copyFacts(rows, source, name, at);
     const end = target?.gone ? { at: target.at, gone: true } : { at, gone: false };
     const retained =
-      (await release(rows, from, at)) ??
-      ((image ?? overlay) ? null : await findOwner(rows, from.publicId, at));
+      (await release(rows, from, at)) ?? ((image ?? overlay) ? null : await findOwner(rows, from, at));
     if (retained !== null && !end.gone) await retain(rows, name, retained);
     return [
       ...(await move(rows, { image, overlay }, name, newestOf(known, target), end)),
@@ -253,8 +275,22 @@ function newestOf<Version extends number | null>(
   return { version: reported.version, format: reported.format };
 }
 
-async function findState(rows: EntityManager, { publicId, deliveryType }: AssetName): Promise<State> {
-  return rows.findOneBy(AssetStateEntity, { publicId, deliveryType });
+/** A rule must not register an asset for an issuer of another account. The lock pins the issuer's account. */
+async function requireIssuerOf(rows: EntityManager, accountId: string, issuerId: string): Promise<void> {
+  const [issuer] = await rows.query<{ account_id: string | null }[]>(
+    'SELECT account_id FROM issuers WHERE id = $1 FOR SHARE',
+    [issuerId],
+  );
+  if (issuer === undefined || (issuer.account_id ?? ENVIRONMENT_ACCOUNT_ID) !== accountId) {
+    throw new IssuerNotFoundError();
+  }
+}
+
+async function findState(
+  rows: EntityManager,
+  { accountId, publicId, deliveryType }: AssetName,
+): Promise<State> {
+  return rows.findOneBy(AssetStateEntity, { accountId, publicId, deliveryType });
 }
 
 /** The current name of the asset that had this name at this time: follows later renames. */
@@ -275,7 +311,7 @@ async function follow(
 /** Replaces a name's state. */
 async function put(
   rows: EntityManager,
-  { publicId, deliveryType }: AssetName,
+  { accountId, publicId, deliveryType }: AssetName,
   state: Partial<AssetStateEntity> & Known & { readonly at: Date },
 ): Promise<void> {
   await rows.upsert(
@@ -287,23 +323,24 @@ async function put(
       overlayId: null,
       overlayIssuerId: null,
       ...state,
+      accountId,
       publicId,
       deliveryType,
     },
-    ['publicId', 'deliveryType'],
+    ['publicId', 'deliveryType', 'accountId'],
   );
 }
 
 /** Stores an asset's folder, unless a later one is known. */
 async function putFolder(
   rows: EntityManager,
-  { publicId, deliveryType }: AssetName,
+  { accountId, publicId, deliveryType }: AssetName,
   folder: string,
   folderAt: Date,
 ): Promise<void> {
-  const known = await findState(rows, { publicId, deliveryType });
+  const known = await findState(rows, { accountId, publicId, deliveryType });
   if (known?.folderAt != null && known.folderAt > folderAt) return;
-  await putFacts(rows, { publicId, deliveryType }, { folder, folderAt });
+  await putFacts(rows, { accountId, publicId, deliveryType }, { folder, folderAt });
 }
 
 type Facts = Partial<Pick<AssetStateEntity, 'folder' | 'folderAt' | 'rejected' | 'moderatedAt'>>;
@@ -311,10 +348,10 @@ type Facts = Partial<Pick<AssetStateEntity, 'folder' | 'folderAt' | 'rejected' |
 /** Stores what is known of an asset beside its name and version. */
 async function putFacts(
   rows: EntityManager,
-  { publicId, deliveryType }: AssetName,
+  { accountId, publicId, deliveryType }: AssetName,
   facts: Facts,
 ): Promise<void> {
-  const name = { publicId, deliveryType };
+  const name = { accountId, publicId, deliveryType };
   const { affected } = await rows.update(AssetStateEntity, name, facts);
   // Older than every event of the name: of those, none was received.
   if (affected === 0) await rows.insert(AssetStateEntity, { ...name, ...facts, at: new Date(0) });
@@ -407,19 +444,19 @@ async function release(rows: EntityManager, name: AssetName, at: Date): Promise<
 /** Retains a name, unless a row or another retention has it. */
 async function retain(
   rows: EntityManager,
-  { publicId, deliveryType }: AssetName,
+  { accountId, publicId, deliveryType }: AssetName,
   { issuerId, version }: Retained,
 ): Promise<void> {
   const taken =
-    (await rows.existsBy(ImageEntity, { publicId })) ||
-    (await rows.existsBy(OverlayEntity, { publicId })) ||
-    (await rows.existsBy(RetainedPublicIdEntity, { publicId, issuerId: Not(issuerId) }));
+    (await rows.existsBy(ImageEntity, { accountId, publicId })) ||
+    (await rows.existsBy(OverlayEntity, { accountId, publicId })) ||
+    (await rows.existsBy(RetainedPublicIdEntity, { accountId, publicId, issuerId: Not(issuerId) }));
   if (taken) return;
   await rows
     .createQueryBuilder()
     .insert()
     .into(RetainedPublicIdEntity)
-    .values({ id: randomUUID(), publicId, deliveryType, issuerId, version })
+    .values({ id: randomUUID(), accountId, publicId, deliveryType, issuerId, version })
     .orIgnore()
     .execute();
 }
@@ -433,11 +470,15 @@ async function prune(rows: EntityManager): Promise<void> {
 }
 
 /** The owner of an asset without rows: a public id has one owner across delivery types. */
-async function findOwner(rows: EntityManager, publicId: string, at: Date): Promise<Retained | null> {
+async function findOwner(
+  rows: EntityManager,
+  { accountId, publicId }: AssetName,
+  at: Date,
+): Promise<Retained | null> {
   const owner =
-    (await rows.findOneBy(ImageEntity, { publicId })) ??
-    (await rows.findOneBy(OverlayEntity, { publicId })) ??
-    (await rows.findOneBy(RetainedPublicIdEntity, { publicId }));
+    (await rows.findOneBy(ImageEntity, { accountId, publicId })) ??
+    (await rows.findOneBy(OverlayEntity, { accountId, publicId })) ??
+    (await rows.findOneBy(RetainedPublicIdEntity, { accountId, publicId }));
   return owner === null ? null : { issuerId: owner.issuerId, version: secondsOf(at) };
 }
 
@@ -456,9 +497,11 @@ async function findLive(rows: EntityManager, name: AssetName): Promise<AssetRows
 /** The rows that were deleted with an asset, or for its name, and can still be restored. */
 async function findDeleted(rows: EntityManager, state: State): Promise<AssetRows> {
   if (state === null) return { image: null, overlay: null };
-  const { deliveryType, publicId, imageId, overlayId, overlayIssuerId } = state;
+  const { accountId, deliveryType, publicId, imageId, overlayId, overlayIssuerId } = state;
   const image =
-    imageId === null ? null : await rows.findOne(ImageEntity, { where: { id: imageId }, withDeleted: true });
+    imageId === null
+      ? null
+      : await rows.findOne(ImageEntity, { where: { id: imageId, accountId }, withDeleted: true });
   const overlay =
     overlayId === null || overlayIssuerId === null
       ? null
@@ -482,10 +525,10 @@ async function move(
   if (owner === null) return [];
   const isDeleted = end.gone || !isRegistrable(name);
   if (isDeleted) {
-    const { publicId, deliveryType } = name;
+    const { accountId, publicId, deliveryType } = name;
     await rows.update(
       AssetStateEntity,
-      { publicId, deliveryType },
+      { accountId, publicId, deliveryType },
       {
         ...(image === null ? {} : { imageId: image.id }),
         ...(overlay === null ? {} : { overlayId: overlay.id, overlayIssuerId: overlay.issuerId }),

@@ -5,7 +5,7 @@ export class InvalidNotificationError extends ProblemError {
   constructor() {
     super(
       'invalid_notification',
-      'The notification is refused: it must be signed with the account’s API secret (X-Cld-Signature), less than two hours ago (X-Cld-Timestamp).',
+      'The notification is refused: it must be signed with an API secret of the account (X-Cld-Signature), less than two hours ago (X-Cld-Timestamp).',
     );
   }
 }

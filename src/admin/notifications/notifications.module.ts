@@ -5,7 +5,6 @@ import { AccountEventsService } from './account-events.service.js';
 import { NotificationsController } from './notifications.controller.js';
 import { NotificationsService } from './notifications.service.js';
 
-/** Only with an account: its API secret verifies notifications. */
 @Module({
   imports: [CloudinaryModule, OriginalsModule],
   controllers: [NotificationsController],

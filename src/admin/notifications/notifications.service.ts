@@ -1,5 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { type Account, accountIdOf } from '../../domain/account.js';
+import { canonicalUuid } from '../../domain/uuid.js';
 import { ENVIRONMENT } from '../../platform/config/config.module.js';
 import type { Environment } from '../../platform/config/environment.js';
 import { runAsSystem } from '../../platform/actor/actor.js';
@@ -27,29 +29,42 @@ export class NotificationsService {
   ) {}
 
   /**
-   * Applies a notification to the rows, in one transaction with its entries in the audit log.
+   * Applies a notification to the rows of the account's issuers, in one transaction with its entries in the audit log.
+   * @param accountId The id of the account's row; null for the account of the environment.
    * @returns how many rows changed.
    * @throws InvalidNotificationError (401); InvalidRequestError (422) for a malformed one; PublicIdTakenError (409),
-   * IssuerNotFoundError (404): nothing has changed, and Cloudinary sends it again.
+   * IssuerNotFoundError (404), AccountUnavailableError (503): nothing has changed, and Cloudinary sends it again.
    */
-  async receive(signed: SignedNotification, requestId: string): Promise<number> {
-    if (!this.verifier.isGenuine(this.environment.cloudinary, signed)) throw new InvalidNotificationError();
+  async receive(accountId: string | null, signed: SignedNotification, requestId: string): Promise<number> {
+    const account = await this.findAccount(accountId);
+    if (account === null || !this.verifier.isGenuine(account, signed)) throw new InvalidNotificationError();
     const notification = readNotification(signed.body, Number(signed.timestamp));
     // They wait for each other in the database; queued here, they occupy one connection of the pool.
-    const done = this.queue.then(() => runAsSystem('cloudinary', () => this.apply(notification), requestId));
+    const done = this.queue.then(() =>
+      runAsSystem('cloudinary', () => this.apply(accountIdOf(account), notification), requestId),
+    );
     this.queue = done.catch(() => undefined);
     return done;
   }
 
-  private async apply(notification: Notification): Promise<number> {
+  /** @throws AccountUnavailableError, DatabaseUnavailableError (503) */
+  private async findAccount(id: string | null): Promise<Account | null> {
+    const { cloudinary } = this.environment;
+    // Without CLOUDINARY_URL, no account sends notifications.
+    if (id === null) return cloudinary.apiKey === null ? null : cloudinary;
+    const uuid = canonicalUuid(id);
+    return uuid === null ? null : this.directory.findAccount(uuid);
+  }
+
+  private async apply(accountId: string, notification: Notification): Promise<number> {
     let changes: RowChange[] = [];
     const write = async (): Promise<void> => {
       changes = await translateConstraintErrors(
-        this.dataSource.transaction((rows) => this.events.apply(rows, notification)),
+        this.dataSource.transaction((rows) => this.events.apply(rows, accountId, notification)),
       );
     };
     await abandonedNames(notification.event).reduce<() => Promise<void>>(
-      (inner, name) => () => this.store.removeOrphanAfter(name, inner),
+      (inner, name) => () => this.store.removeOrphanAfter({ ...name, accountId }, inner),
       write,
     )();
     for (const change of changes) this.directory.rowChanged(change);

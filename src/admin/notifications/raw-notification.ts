@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 
 export const NOTIFICATIONS_PATH = '/cloudinary/notifications';
+const RAW_PATHS: ReadonlySet<string> = new Set([NOTIFICATIONS_PATH, `${NOTIFICATIONS_PATH}/:account_id`]);
 const ADMIN_PATHS = '/admin/';
 
 /**
@@ -13,7 +14,7 @@ export function keepNotificationsRaw(
 ): void {
   const parse = server.getDefaultJsonParser('error', 'error');
   server.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (request.routeOptions.url === NOTIFICATIONS_PATH) done(null, body);
+    if (RAW_PATHS.has(request.routeOptions.url ?? '')) done(null, body);
     else {
       void parse(request, body, (error, value: unknown) => {
         if (error) {

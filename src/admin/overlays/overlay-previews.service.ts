@@ -1,6 +1,7 @@
-import { Inject, Injectable } from '@nestjs/common';
-import { ENVIRONMENT } from '../../platform/config/config.module.js';
-import type { Environment } from '../../platform/config/environment.js';
+import { Injectable } from '@nestjs/common';
+import { DirectoryService } from '../../directory/directory.service.js';
+import { OverlayNotFoundError } from '../../domain/overlay.errors.js';
+import { currentContext } from '../../platform/actor/actor.js';
 import { CloudinaryUrlService } from '../../cloudinary/cloudinary-url.service.js';
 import { LocationBuilder } from '../../redirect/location-builder.js';
 import type { RequestOrigin } from '../../platform/http/request-origin.js';
@@ -14,18 +15,23 @@ const THUMBNAIL = 'c_limit,h_240,w_320/';
 @Injectable()
 export class OverlayPreviews {
   constructor(
-    @Inject(ENVIRONMENT) private readonly environment: Pick<Environment, 'cloudinary'>,
+    private readonly directory: DirectoryService,
     private readonly overlays: OverlaysService,
     private readonly urls: CloudinaryUrlService,
     private readonly locations: LocationBuilder,
   ) {}
 
-  /** @returns the URL of an overlay's thumbnail. @throws OverlayNotFoundError (404) @throws InvalidHostError (400) */
+  /**
+   * @returns the URL of an overlay's thumbnail.
+   * @throws OverlayNotFoundError (404) @throws InvalidHostError (400) @throws AccountUnavailableError (503)
+   */
   async locate(id: string, origin: RequestOrigin): Promise<string> {
-    const { publicId, deliveryType, updatedAt } = await this.overlays.get(id);
+    const { issuerId, publicId, deliveryType, updatedAt } = await this.overlays.get(id);
     const now = Math.floor(Date.now() / 1_000);
     const version = Math.max(1, Math.floor(updatedAt.getTime() / 1_000));
-    const account = this.environment.cloudinary;
+    const account = await this.directory.findAccountOf(issuerId, currentContext()?.span);
+    // Deleted since, with its issuer.
+    if (account === null) throw new OverlayNotFoundError();
     const url = this.urls.signUrl(account, { publicId, deliveryType, version, format: 'png' }, THUMBNAIL, {
       expiresAt: now + LIFETIME,
       notBefore: null,

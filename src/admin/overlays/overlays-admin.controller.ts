@@ -25,6 +25,7 @@ export class OverlaysAdminController {
     'id_taken',
     'public_id_taken',
     'original_exists',
+    'account_unavailable',
   ])
   @AllowIssuerScopedKeys()
   @Idempotent()
@@ -51,7 +52,11 @@ export class OverlaysAdminController {
   }
 
   @Get(':id/preview')
-  @Route('Redirects to a thumbnail of an overlay', ['invalid_host', 'overlay_not_found'])
+  @Route('Redirects to a thumbnail of an overlay', [
+    'invalid_host',
+    'overlay_not_found',
+    'account_unavailable',
+  ])
   @AllowIssuerScopedKeys()
   @Redirect()
   @ApiFoundResponse({ description: 'The signed URL of a thumbnail.' })
@@ -68,7 +73,7 @@ export class OverlaysAdminController {
   }
 
   @Put(':id/original')
-  @Route('Replaces the original of an overlay', ['overlay_not_found'])
+  @Route('Replaces the original of an overlay', ['overlay_not_found', 'account_unavailable'])
   @AllowIssuerScopedKeys()
   @RequiresOriginal()
   @ApiOkResponse({ type: OverlayView })

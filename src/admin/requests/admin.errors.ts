@@ -61,7 +61,7 @@ export class PublicIdTakenError extends ProblemError {
 
   /** By default nothing is disclosed but that another issuer has it. */
   constructor(
-    detail = 'Another issuer has the public id: public ids are unique across all issuers. Use another one, or register a copy of the asset.',
+    detail = 'Another issuer has the public id: in an account a public id has one issuer. Use another one, or register a copy of the asset.',
     holder: ProblemExtensions = { taken_by: 'other_issuer' },
   ) {
     super('public_id_taken', detail);

@@ -1,6 +1,8 @@
 import { type EntityManager, Not, QueryFailedError } from 'typeorm';
 import { getActor } from '../../platform/actor/actor.js';
 import type { AssetEntity } from '../../platform/database/entities/asset.entity.js';
+import { ENVIRONMENT_ACCOUNT_ID } from '../../domain/account.js';
+import { IssuerEntity } from '../../platform/database/entities/issuer.entity.js';
 import { ImageEntity } from '../../platform/database/entities/image.entity.js';
 import { OverlayEntity } from '../../platform/database/entities/overlay.entity.js';
 import { RetainedPublicIdEntity } from '../../platform/database/entities/retained-public-id.entity.js';
@@ -41,7 +43,9 @@ export async function translateAssetErrors<T>(
     const own = await rows.findOneBy<AssetEntity>(ASSETS[kind], { issuerId, publicId, deliveryType });
     if (own !== null) throw PublicIdTakenError.ofRow(kind, own);
     if (getActor().issuerId !== null) throw error;
-    const foreign = { publicId, issuerId: Not(issuerId) };
+    const issuer = await rows.findOneBy(IssuerEntity, { id: issuerId });
+    const accountId = issuer?.accountId ?? ENVIRONMENT_ACCOUNT_ID;
+    const foreign = { accountId, publicId, issuerId: Not(issuerId) };
     for (const other of ['image', 'overlay'] as const) {
       const row = await rows.findOneBy<AssetEntity>(ASSETS[other], foreign);
       if (row !== null) throw PublicIdTakenError.ofRow(other, row);

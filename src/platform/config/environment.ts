@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
-import { type Account, type AuthTokenSettings, deliveryBaseOf } from '../../domain/account.js';
+import { type Account, type AccountSecret, AUTH_TOKEN_KEY, type AuthTokenSettings, deliveryBaseOf } from '../../domain/account.js';
 import type { DeliveryMode } from '../../domain/delivery-mode.js';
 import { readRegistrationRule, type RegistrationRule } from '../../domain/registration-rule.js';
 import type { UrlSignature } from '../../domain/url-signature.js';
@@ -64,6 +64,8 @@ export interface Environment {
   readonly dataDir: string;
   /** The account of issuers that have none of their own. */
   readonly cloudinary: Account;
+  /** How URLs of accounts with a key of their own expire. */
+  readonly authTokenDefaults: Omit<AuthTokenSettings, 'key'>;
   /** Rules for the issuer of an image that Cloudinary's notifications register, in order. */
   readonly registrationRules: readonly RegistrationRule[];
   readonly deliveryMode: DeliveryMode;
@@ -260,9 +262,11 @@ export function readEnvironment(
     console: read.isOn('CONSOLE'),
   };
   const signature = readSignature(read, account);
-  const authToken = readAuthToken(read);
+  const authTokenDefaults = readAuthTokenDefaults(read);
+  const authToken = readAuthToken(read, authTokenDefaults);
   const uploadPrefix = readUploadPrefix(read, account);
   const uploadTimeout = readUploadTimeout(read);
+  const otherSecrets = readPreviousSecrets(read, account);
   if (read.problems.length > 0) throw new EnvironmentError(read.problems);
 
   const stored = embedded ? embeddedSecrets(database.dataDir) : undefined;
@@ -274,13 +278,14 @@ export function readEnvironment(
   return Object.freeze({
     ...settings,
     database,
+    authTokenDefaults,
     cloudinary: {
       id: null,
       ...delivery,
       deliveryBase: deliveryBaseOf(delivery),
       apiKey: account?.apiKey ?? null,
       apiSecret: account?.apiSecret ?? stored?.cloudinaryApiSecret ?? '',
-      otherSecrets: [],
+      otherSecrets,
       signature,
       authToken,
       uploadPrefix,
@@ -392,6 +397,23 @@ function readSignature(read: Reader, account: CloudinaryUrl | null): UrlSignatur
   );
 }
 
+/** `key:secret` pairs of the account's former secrets. */
+function readPreviousSecrets(read: Reader, account: CloudinaryUrl | null): AccountSecret[] {
+  const pairs = read.list('CLOUDINARY_PREVIOUS_SECRETS').map((entry) => /^([\w-]+):([\w-]+)$/.exec(entry));
+  if (pairs.length === 0) return [];
+  if (read.text('CLOUDINARY_URL') === undefined) {
+    return read.refuse('CLOUDINARY_PREVIOUS_SECRETS requires CLOUDINARY_URL', []);
+  }
+  const secrets = pairs.map((pair) => ({
+    apiKey: pair?.[1] ?? '',
+    apiSecret: pair?.[2] ?? '',
+    notAfter: null,
+  }));
+  const keys = new Set([account?.apiKey, ...secrets.map(({ apiKey }) => apiKey)]);
+  const isValid = pairs.every((pair) => pair !== null) && keys.size === secrets.length + 1;
+  return isValid ? secrets : read.refuseValue('CLOUDINARY_PREVIOUS_SECRETS', []);
+}
+
 function readRegistrationRules(read: Reader): RegistrationRule[] {
   const rules = read.list('CLOUDINARY_REGISTER').map(readRegistrationRule);
   const known = rules.filter((rule) => rule !== null);
@@ -407,13 +429,18 @@ function readDefaultPolicy(read: Reader, readPolicy: PolicyReader): object | nul
   return policy;
 }
 
-function readAuthToken(read: Reader): AuthTokenSettings | null {
-  const duration = read.number('CLOUDINARY_AUTH_TOKEN_DURATION');
-  const round = read.number('CLOUDINARY_AUTH_TOKEN_ROUND');
-  const withSignature = read.isOn('CLOUDINARY_AUTH_TOKEN_SIGNATURE');
+function readAuthTokenDefaults(read: Reader): Environment['authTokenDefaults'] {
+  return {
+    duration: read.number('CLOUDINARY_AUTH_TOKEN_DURATION'),
+    round: read.number('CLOUDINARY_AUTH_TOKEN_ROUND'),
+    withSignature: read.isOn('CLOUDINARY_AUTH_TOKEN_SIGNATURE'),
+  };
+}
+
+function readAuthToken(read: Reader, defaults: Environment['authTokenDefaults']): AuthTokenSettings | null {
   const key = read.text('CLOUDINARY_AUTH_TOKEN_KEY');
   if (key === undefined) return null;
-  if (/^([0-9a-f]{2}){16,}$/i.test(key)) return { key, duration, round, withSignature };
+  if (AUTH_TOKEN_KEY.test(key)) return { key, ...defaults };
   return read.refuseValue('CLOUDINARY_AUTH_TOKEN_KEY', null);
 }
 

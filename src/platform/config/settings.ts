@@ -187,6 +187,17 @@ It may have these options of Cloudinary’s SDK, such as \`?private_cdn=true&sec
 \`signature_algorithm\` (\`sha1\` or \`sha256\`) and \`long_url_signature=true\`: as \`CLOUDINARY_SIGNATURE\`.
 \`secure=true\`: has no effect, since every URL starts with \`https://\`.`,
   },
+  CLOUDINARY_PREVIOUS_SECRETS: {
+    group: 'Cloudinary',
+    kind: 'list',
+    secret: true,
+    must: 'contain pairs API_KEY:API_SECRET of other keys than that of CLOUDINARY_URL, comma-separated',
+    example: 'OLD_API_KEY:OLD_API_SECRET',
+    unset: 'only notifications signed with the secret of `CLOUDINARY_URL` are accepted',
+    help: `Other active API keys of the account, during a rotation.
+Notifications signed with their secrets are accepted; URLs and API calls are signed with the secret of \`CLOUDINARY_URL\` alone.
+See [rotating a secret of Cloudinary](operations.md#secrets-of-cloudinary).`,
+  },
   CLOUDINARY_UPLOAD_PREFIX: {
     group: 'Cloudinary',
     kind: 'url',

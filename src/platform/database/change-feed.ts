@@ -17,7 +17,8 @@ const UNDELIVERED_DELAY = 5_000;
 
 /** A row that any client inserted, updated or deleted. */
 export interface RowChange {
-  readonly table: 'issuers' | 'issuer_keys' | 'images' | 'overlays' | 'revocations' | 'admin_keys';
+  readonly table:
+    'issuers' | 'issuer_keys' | 'images' | 'overlays' | 'revocations' | 'admin_keys' | 'accounts';
   readonly id: string;
   readonly issuer_id: string;
   /** When the transaction that changed it began: Unix seconds by the database's clock; only of revocations. */

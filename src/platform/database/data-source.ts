@@ -1,6 +1,8 @@
 import type pg from 'pg';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import type { DatabaseSettings } from '../config/environment.js';
+import { AccountSecretEntity } from './entities/account-secret.entity.js';
+import { AccountEntity } from './entities/account.entity.js';
 import { AdminKeyEntity } from './entities/admin-key.entity.js';
 import { AuditEntryEntity } from './entities/audit-entry.entity.js';
 import { ImageEntity } from './entities/image.entity.js';
@@ -25,6 +27,7 @@ import { RecordRevocations1770000000000 } from './migrations/1770000000000-recor
 import { CreateCloudinaryAssets1771000000000 } from './migrations/1771000000000-create-cloudinary-assets.js';
 import { TimeRevocations1772000000000 } from './migrations/1772000000000-time-revocations.js';
 import { RetainPublicIds1773000000000 } from './migrations/1773000000000-retain-public-ids.js';
+import { CreateAccounts1774000000000 } from './migrations/1774000000000-create-accounts.js';
 import { AddModeration1776000000000 } from './migrations/1776000000000-add-moderation.js';
 
 /** Milliseconds to wait for a connection, and for a response, before a request gets 503. */
@@ -36,6 +39,8 @@ const IDLE_TIMEOUT = 10_000;
 const SCHEMA = {
   type: 'postgres',
   entities: [
+    AccountEntity,
+    AccountSecretEntity,
     IssuerEntity,
     IssuerKeyEntity,
     IssuerKeyUseEntity,
@@ -59,6 +64,7 @@ const SCHEMA = {
     CreateCloudinaryAssets1771000000000,
     TimeRevocations1772000000000,
     RetainPublicIds1773000000000,
+    CreateAccounts1774000000000,
     AddModeration1776000000000,
   ],
   subscribers: [ActorSubscriber],

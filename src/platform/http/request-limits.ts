@@ -23,4 +23,5 @@ export const REQUEST_LIMITS = {
 export const BODY_LIMITS: Readonly<Record<string, number>> = {
   '/deliveries': 5 * KIB * KIB,
   '/cloudinary/notifications': KIB * KIB,
+  '/cloudinary/notifications/:account_id': KIB * KIB,
 };

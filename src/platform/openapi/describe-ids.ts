@@ -3,12 +3,15 @@ import { operationsOf } from './operations.js';
 
 /** What an id in a path identifies, by the segment before it. */
 const ROWS: Readonly<Record<string, string>> = {
+  accounts: 'The account’s id.',
   'admin-keys': 'The admin key’s id.',
   images: 'The image’s id.',
   issuers: 'The issuer’s id.',
   keys: 'The signing key’s id, which is the `kid` of its tokens.',
+  notifications: 'The account’s id.',
   overlays: 'The overlay’s id.',
   'retained-public-ids': 'The id of the retention, not the public id.',
+  secrets: 'The secret’s id.',
   revocations: 'The revocation’s id.',
 };
 

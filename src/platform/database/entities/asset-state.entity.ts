@@ -1,4 +1,5 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { ENVIRONMENT_ACCOUNT_ID } from '../../../domain/account.js';
 import type { DeliveryType } from '../../../domain/image.js';
 
 /** The latest event of an asset: older events that arrive later are ignored. */
@@ -9,6 +10,9 @@ export class AssetStateEntity {
 
   @PrimaryColumn('varchar', { name: 'public_id', length: 255 })
   publicId!: string;
+
+  @PrimaryColumn('uuid', { name: 'account_id', default: ENVIRONMENT_ACCOUNT_ID })
+  accountId!: string;
 
   /** The time of the event. */
   @Column('timestamptz')

@@ -1,4 +1,5 @@
 import { Column, JoinColumn, ManyToOne, UpdateDateColumn, type Relation } from 'typeorm';
+import { ENVIRONMENT_ACCOUNT_ID } from '../../../domain/account.js';
 import type { DeliveryType } from '../../../domain/image.js';
 import { IssuerEntity } from './issuer.entity.js';
 import { RowEntity } from './row.entity.js';
@@ -14,6 +15,16 @@ export abstract class AssetEntity extends RowEntity {
 
   @Column('varchar', { name: 'public_id', length: 255 })
   publicId!: string;
+
+  /** Set by a trigger: the account of the issuer; `ENVIRONMENT_ACCOUNT_ID` without one. */
+  @Column({
+    type: 'uuid',
+    name: 'account_id',
+    insert: false,
+    update: false,
+    default: ENVIRONMENT_ACCOUNT_ID,
+  })
+  accountId!: string;
 
   /** Its column is declared by the subclasses, whose defaults differ. */
   abstract deliveryType: DeliveryType;

@@ -1,4 +1,5 @@
-import { Column, Entity, UpdateDateColumn } from 'typeorm';
+import { Column, Entity, JoinColumn, ManyToOne, UpdateDateColumn, type Relation } from 'typeorm';
+import { AccountEntity } from './account.entity.js';
 import { RowEntity } from './row.entity.js';
 
 /** A tenant, which signs tokens. */
@@ -21,6 +22,14 @@ export class IssuerEntity extends RowEntity {
   /** Read and replaced as a whole; `readStoredPolicy` checks it each time it is read. */
   @Column('jsonb', { default: {} })
   policy!: object;
+
+  /** The Cloudinary account that delivers its images; null for that of the environment. */
+  @Column('uuid', { name: 'account_id', nullable: true })
+  accountId!: string | null;
+
+  @ManyToOne(() => AccountEntity, { onDelete: 'RESTRICT', nullable: true })
+  @JoinColumn({ name: 'account_id' })
+  account!: Relation<AccountEntity> | null;
 
   @UpdateDateColumn({ name: 'updated_at', type: 'timestamptz' })
   updatedAt!: Date;

@@ -7,6 +7,7 @@ import {
   PrimaryColumn,
   type Relation,
 } from 'typeorm';
+import { ENVIRONMENT_ACCOUNT_ID } from '../../../domain/account.js';
 import type { DeliveryType } from '../../../domain/image.js';
 import { IssuerEntity } from './issuer.entity.js';
 
@@ -21,6 +22,9 @@ export class OriginalEntity {
 
   @PrimaryColumn('varchar', { name: 'delivery_type', length: 13 })
   deliveryType!: DeliveryType;
+
+  @PrimaryColumn('uuid', { name: 'account_id', default: ENVIRONMENT_ACCOUNT_ID })
+  accountId!: string;
 
   @Column('uuid', { name: 'issuer_id' })
   issuerId!: string;

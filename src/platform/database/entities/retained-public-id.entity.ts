@@ -1,4 +1,5 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { ENVIRONMENT_ACCOUNT_ID } from '../../../domain/account.js';
 import type { DeliveryType } from '../../../domain/image.js';
 
 /**
@@ -17,6 +18,10 @@ export class RetainedPublicIdEntity {
 
   @Column('varchar', { name: 'delivery_type', length: 13 })
   deliveryType!: DeliveryType;
+
+  /** The account that has the asset; `ENVIRONMENT_ACCOUNT_ID` for that of the environment. */
+  @Column('uuid', { name: 'account_id', default: ENVIRONMENT_ACCOUNT_ID })
+  accountId!: string;
 
   /** The issuer may have been deleted since. */
   @Column('uuid', { name: 'issuer_id' })
