@@ -1,5 +1,6 @@
 import { type DynamicModule, Module, type Type } from '@nestjs/common';
 import { APP_FILTER, APP_PIPE } from '@nestjs/core';
+import { AccountsModule } from './admin/accounts/accounts.module.js';
 import { AdminKeysModule } from './admin/access/admin-keys.module.js';
 import { createValidationPipe } from './platform/http/validation.pipe.js';
 import { AuditModule } from './admin/audit/audit.module.js';
@@ -51,6 +52,7 @@ export class AppModule {
         AuditModule,
         ImagesModule,
         OverlaysModule,
+        AccountsModule,
         IssuersModule,
         RevocationsModule,
         RetainedPublicIdsModule,

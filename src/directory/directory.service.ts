@@ -363,7 +363,9 @@ export class DirectoryService implements ChangeListener {
     names: readonly string[],
   ): Promise<ReadonlyMap<string, AccountState>> {
     const rows = await readAccountsOfClouds(query, names);
-    return new Map(rows.map(([row, secrets]) => [row.cloud_name, { account: this.openAccount(row, secrets) }]));
+    return new Map(
+      rows.map(([row, secrets]) => [row.cloud_name, { account: this.openAccount(row, secrets) }]),
+    );
   }
 
   /** Another account's issuers are served in any case. */

@@ -181,7 +181,10 @@ export async function readAccounts(query: Query, ids: readonly string[]): Promis
 }
 
 /** Accounts by their clouds' names, with their secrets. */
-export async function readAccountsOfClouds(query: Query, cloudNames: readonly string[]): Promise<AccountRows> {
+export async function readAccountsOfClouds(
+  query: Query,
+  cloudNames: readonly string[],
+): Promise<AccountRows> {
   return withSecrets(query, await query<AccountRow>(ACCOUNTS_OF_CLOUDS, [cloudNames]));
 }
 

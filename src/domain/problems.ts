@@ -132,7 +132,7 @@ export const PROBLEMS = {
   },
   account_not_empty: {
     statuses: [409],
-    when: 'A Cloudinary account with issuers cannot be deleted, nor get another cloud name.',
+    when: 'A Cloudinary account with issuers cannot be deleted.',
     action: 'Delete the issuers first, or disable the account.',
   },
   api_key_taken: {

@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
-import { type Account, accountIdOf } from '../domain/account.js';
+import { DirectoryService } from '../directory/directory.service.js';
+import { accountIdOf } from '../domain/account.js';
+import { DatabaseUnavailableError } from '../domain/database.errors.js';
+import { currentContext } from '../platform/actor/actor.js';
 import { CloudinaryUploader } from '../cloudinary/cloudinary-uploader.js';
 import { ENVIRONMENT } from '../platform/config/config.module.js';
 import type { Environment } from '../platform/config/environment.js';
@@ -31,41 +34,30 @@ export class OriginalsService {
     private readonly store: OriginalsStore,
     private readonly uploader: CloudinaryUploader,
     private readonly dataSource: DataSource,
+    private readonly directory: DirectoryService,
   ) {}
 
   /**
    * Stores the original of a new row; `writeRow` inserts the row. Cloudinary's version overrides the caller's.
-   * @param account Of the row's issuer.
    * @throws InvalidOriginalError (422), OriginalTooLargeError (413), OriginalExistsError (409), UploadFailedError;
-   * what `writeRow` throws.
+   * AccountUnavailableError (503); what `writeRow` throws.
    */
-  async create(
-    account: Account,
-    name: NewOriginal,
-    file: Buffer,
-    writeRow: WriteStored,
-  ): Promise<void> {
-    await this.put(account, name, file, { replace: false, writeRow });
+  async create(name: NewOriginal, file: Buffer, writeRow: WriteStored): Promise<void> {
+    await this.put(name, file, { replace: false, writeRow });
   }
 
   /**
    * Stores a new original of an existing row; `writeRow` updates the row, and throws if it was deleted or has another
    * public id or issuer meanwhile.
-   * @param account Of the row's issuer.
    * @param name With the version that the row gets if this service stores the original.
-   * @throws InvalidOriginalError (422), OriginalTooLargeError (413), UploadFailedError; what `writeRow` throws.
+   * @throws InvalidOriginalError (422), OriginalTooLargeError (413), UploadFailedError,
+   * AccountUnavailableError (503); what `writeRow` throws.
    */
-  async replace(
-    account: Account,
-    name: NewOriginal,
-    file: Buffer,
-    writeRow: WriteStored,
-  ): Promise<void> {
-    await this.put(account, name, file, { replace: true, writeRow });
+  async replace(name: NewOriginal, file: Buffer, writeRow: WriteStored): Promise<void> {
+    await this.put(name, file, { replace: true, writeRow });
   }
 
   private async put(
-    account: Account,
     name: NewOriginal,
     file: Buffer,
     { replace, writeRow }: { readonly replace: boolean; readonly writeRow: WriteStored },
@@ -73,8 +65,18 @@ export class OriginalsService {
     const original = await this.inspect(file);
     const own = { version: name.version, format: original.format };
     const write: WriteRow = (manager) => writeRow(manager, own);
+    const account = await this.directory.findAccountOf(name.issuerId, currentContext()?.span);
+    if (account === null) {
+      // The database refuses a row of an unknown issuer.
+      await this.rehearse(write);
+      throw new DatabaseUnavailableError();
+    }
     if (this.environment.deliveryMode !== 'cloudinary') {
-      return this.store.put({ ...name, accountId: accountIdOf(account) }, { ...original, ...own }, { replace, writeRow: write });
+      return this.store.put(
+        { ...name, accountId: accountIdOf(account) },
+        { ...original, ...own },
+        { replace, writeRow: write },
+      );
     }
     // Nothing is sent for a row that the database would refuse, such as one whose public id is now another issuer's. No
     // transaction stays open during the upload.

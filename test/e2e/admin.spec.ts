@@ -210,6 +210,7 @@ describe('issuers', () => {
       id: uuid,
       name: 'Acme',
       delivery_format: 'jpg',
+      account_id: null,
       disabled: false,
       not_before: null,
       policy: {},

@@ -235,13 +235,13 @@ describe('a notification is Cloudinary’s', () => {
 
   // On a server the account is required.
   if (inject('database').kind === 'embedded') {
-    it('and the route does not exist without an account', async () => {
+    it('and nothing is accepted without an account', async () => {
       const alone = await startService({ CLOUDINARY_URL: undefined });
       try {
         const response = await send(alone, payload);
         expect([response.status, (response.json() as Notification)['code']]).toStrictEqual([
-          404,
-          'not_found',
+          401,
+          'invalid_notification',
         ]);
       } finally {
         await alone.close();

@@ -197,7 +197,7 @@ describe('a retained public id', () => {
     const other = {
       ...problem,
       detail:
-        'Another issuer has the public id: public ids are unique across all issuers. Use another one, or register a copy of the asset.',
+        'Another issuer has the public id: in an account a public id has one issuer. Use another one, or register a copy of the asset.',
       key: 'public_id',
       taken_by: 'other_issuer',
     };
@@ -229,7 +229,9 @@ describe('a retained public id', () => {
     };
     await service.admin('DELETE', `/images/${items[0]?.id ?? ''}`);
     const find = (): Promise<Buffer | null> =>
-      service.app.get(OriginalsStore, { strict: false }).find({ accountId: ENVIRONMENT_ACCOUNT_ID, deliveryType: 'authenticated', publicId });
+      service.app
+        .get(OriginalsStore, { strict: false })
+        .find({ accountId: ENVIRONMENT_ACCOUNT_ID, deliveryType: 'authenticated', publicId });
     expect(await upload(neighbour.issuerId)).toBe(409);
     expect(await find()).toBeNull();
     expect(await upload(owner.issuerId)).toBe(201);

@@ -2,11 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager, type FindOptionsWhere, type SelectQueryBuilder } from 'typeorm';
 import { DirectoryService } from '../../directory/directory.service.js';
-import type { Account } from '../../domain/account.js';
 import { canonicalUuid } from '../../domain/uuid.js';
-import { OriginalsService, type StoredOriginal, type WriteStored } from '../../originals/originals.service.js';
+import { OriginalsService, type StoredOriginal } from '../../originals/originals.service.js';
 import { OriginalsStore } from '../../originals/originals.store.js';
-import { canAccess, currentContext, tenantFilter } from '../../platform/actor/actor.js';
+import { canAccess, tenantFilter } from '../../platform/actor/actor.js';
 import type { AssetEntity } from '../../platform/database/entities/asset.entity.js';
 import { IssuerNotFoundError } from '../issuers/issuer.errors.js';
 import { omitUndefined, type WithoutUndefined } from '../requests/omit-undefined.js';
@@ -57,7 +56,7 @@ export abstract class AssetsService<
       row,
       original === undefined
         ? this.dataSource.transaction(insert)
-        : this.createOriginal(row, original, (rows, stored) => {
+        : this.originals.create(Object.assign({ version: unixNow() }, row), original, (rows, stored) => {
             Object.assign(row, this.originalColumns(stored));
             return insert(rows);
           }),
@@ -104,7 +103,6 @@ export abstract class AssetsService<
     const { issuerId, publicId, deliveryType } = row;
     const name = { issuerId, publicId, deliveryType };
     await this.originals.replace(
-      await this.getAccount(issuerId),
       { ...name, version: Math.max(unixNow(), this.versionOf(row) + 1) },
       original,
       async (rows, stored) => {
@@ -151,18 +149,6 @@ export abstract class AssetsService<
 
   protected remove(rows: EntityManager, id: string): Promise<unknown> {
     return rows.delete<AssetEntity>(this.entity, { id, ...tenantFilter() });
-  }
-
-  private async createOriginal(row: Row, original: Buffer, writeRow: WriteStored): Promise<void> {
-    const account = await this.getAccount(row.issuerId);
-    await this.originals.create(account, Object.assign({ version: unixNow() }, row), original, writeRow);
-  }
-
-  /** @throws IssuerNotFoundError (404) @throws AccountUnavailableError (503) */
-  private async getAccount(issuerId: string): Promise<Account> {
-    const account = await this.directory.findAccountOf(issuerId, currentContext()?.span);
-    if (account === null) throw new IssuerNotFoundError();
-    return account;
   }
 
   private changesOf(dto: Update): WithoutUndefined<Columns<AssetEntity>> {

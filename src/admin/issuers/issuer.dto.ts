@@ -20,6 +20,11 @@ const DELIVERY_FORMATS = [
 const NAME = { description: 'Display name.', max: 200 };
 const DELIVERY_FORMAT = { description: 'Extension of every delivered URL.', values: DELIVERY_FORMATS };
 const POLICY = { type: PolicyDto, named: { recommended: RECOMMENDED_POLICY }, optional: true } as const;
+const ACCOUNT = {
+  description:
+    'The Cloudinary account of its images and overlays; null: that of `CLOUDINARY_URL`. An issuer that has some cannot be moved.',
+  nullable: true,
+} as const;
 const DISABLED = { description: 'Whether its tokens are refused.' };
 
 export class CreateIssuerDto {
@@ -31,6 +36,9 @@ export class CreateIssuerDto {
 
   @EnumMember({ ...DELIVERY_FORMAT, optional: true, default: 'jpg' })
   delivery_format?: string;
+
+  @UuidMember({ ...ACCOUNT, optional: true })
+  account_id?: string | null;
 
   @BooleanMember({ ...DISABLED, optional: true, default: false })
   disabled?: boolean;
@@ -49,6 +57,9 @@ export class UpdateIssuerDto {
 
   @EnumMember({ ...DELIVERY_FORMAT, optional: true })
   delivery_format?: string;
+
+  @UuidMember({ ...ACCOUNT, optional: true })
+  account_id?: string | null;
 
   @BooleanMember({ ...DISABLED, optional: true })
   disabled?: boolean;

@@ -21,12 +21,18 @@ export class NoLiveKeyError extends ProblemError {
   }
 }
 
-/** 409: an issuer with images or overlays cannot be deleted. */
+/** 409: an issuer with images or overlays can neither be deleted nor moved to another account. */
 export class IssuerNotEmptyError extends ProblemError {
-  constructor() {
-    super(
-      'issuer_not_empty',
-      'The issuer still has images or overlays. Delete them first, or disable the issuer instead.',
+  constructor(
+    detail = 'The issuer still has images or overlays. Delete them first, or disable the issuer instead.',
+  ) {
+    super('issuer_not_empty', detail);
+  }
+
+  /** Deleted images count: a notification of their account may restore them. */
+  static ofAccountChange(): IssuerNotEmptyError {
+    return new IssuerNotEmptyError(
+      'The issuer has overlays, or images that may be deleted, in its present Cloudinary account. Create another issuer for the other account.',
     );
   }
 }

@@ -9,6 +9,13 @@ export class IssuerView {
   @ApiProperty({ format: 'uuid', description: 'The `iss` of its tokens.' }) readonly id: string;
   @ApiProperty({ description: 'Display name.' }) readonly name: string;
   @ApiProperty({ description: 'Extension of every delivered URL.' }) readonly delivery_format: string;
+  @ApiProperty({
+    type: String,
+    format: 'uuid',
+    nullable: true,
+    description: 'The Cloudinary account of its images and overlays; null: that of `CLOUDINARY_URL`.',
+  })
+  readonly account_id: string | null;
   @ApiProperty({ description: 'Whether its tokens are refused.' }) readonly disabled: boolean;
   @ApiProperty({
     type: Date,
@@ -25,6 +32,7 @@ export class IssuerView {
     this.id = row.id;
     this.name = row.name;
     this.delivery_format = row.deliveryFormat;
+    this.account_id = row.accountId;
     this.disabled = row.disabled;
     this.not_before = row.notBefore;
     this.policy = row.policy;

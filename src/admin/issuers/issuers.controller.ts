@@ -31,7 +31,7 @@ export class IssuersController {
   ) {}
 
   @Post()
-  @Route('Creates an issuer and its first key', ['invalid_host', 'id_taken'])
+  @Route('Creates an issuer and its first key', ['invalid_host', 'account_not_found', 'id_taken'])
   @Idempotent()
   @ApiCreatedResponse({ type: NewIssuerView })
   async create(@Body() dto: CreateIssuerDto, @Origin() requestOrigin: RequestOrigin): Promise<NewIssuerView> {
@@ -58,7 +58,7 @@ export class IssuersController {
   }
 
   @Patch(':id')
-  @Route('Changes an issuer', ['issuer_not_found'])
+  @Route('Changes an issuer', ['issuer_not_found', 'account_not_found', 'issuer_not_empty'])
   @ApiOkResponse({ type: IssuerView })
   async update(@Param('id') id: string, @Body() dto: UpdateIssuerDto): Promise<IssuerView> {
     return new IssuerView(await this.issuers.update(id, dto));

@@ -56,7 +56,7 @@ export class IssuersService {
 
   /**
    * Creates an issuer and its first key. Without a policy it gets `DEFAULT_POLICY`.
-   * @throws IdTakenError (409)
+   * @throws IdTakenError (409) @throws AccountNotFoundError (404)
    * @throws InvalidRequestError (422) for a policy that refers to rows that are not the issuer's.
    */
   async create(dto: CreateIssuerDto, key: CreateKeyDto = {}): Promise<{ row: IssuerEntity; key: NewKey }> {
@@ -68,6 +68,7 @@ export class IssuersService {
           id: dto.id ?? randomUUID(),
           name: dto.name,
           deliveryFormat: dto.delivery_format ?? 'jpg',
+          accountId: dto.account_id ?? null,
           disabled: dto.disabled ?? false,
           notBefore: null,
           policy,
@@ -100,18 +101,23 @@ export class IssuersService {
     return findPage(rows, page);
   }
 
-  /** @throws IssuerNotFoundError (404) */
+  /**
+   * @throws IssuerNotFoundError, AccountNotFoundError (404)
+   * @throws IssuerNotEmptyError (409) if its account changes while it has images or overlays there.
+   */
   async update(id: string, dto: UpdateIssuerDto): Promise<IssuerEntity> {
     const { id: issuerId } = await this.getRow(id);
-    const { name, delivery_format: deliveryFormat, disabled } = dto;
+    const { name, delivery_format: deliveryFormat, account_id: accountId, disabled } = dto;
     const policy = dto.policy && documentOf(dto.policy);
     const notBefore = toDate(dto.not_before);
-    const row = await this.dataSource.transaction(async (manager) => {
-      if (policy !== undefined) await this.policyRows.require(manager, issuerId, policy);
-      const values = omitUndefined({ name, deliveryFormat, disabled, notBefore, policy });
-      await manager.update(IssuerEntity, { id: issuerId }, values);
-      return this.getRow(issuerId, manager);
-    });
+    const row = await translateConstraintErrors(
+      this.dataSource.transaction(async (manager) => {
+        if (policy !== undefined) await this.policyRows.require(manager, issuerId, policy);
+        const values = omitUndefined({ name, deliveryFormat, accountId, disabled, notBefore, policy });
+        await manager.update(IssuerEntity, { id: issuerId }, values);
+        return this.getRow(issuerId, manager);
+      }),
+    );
     this.invalidate(issuerId);
     return row;
   }

@@ -23,6 +23,8 @@ import { LAYER_PUBLIC_ID_ALLOWED, writeAssetLayer } from '../../transformations/
 interface Member {
   readonly description: string;
   readonly optional?: true;
+  /** Whether null is accepted too. */
+  readonly nullable?: true;
   readonly default?: string | number | boolean;
 }
 
@@ -198,7 +200,7 @@ export function NestedMember({
 }
 
 function memberOf(
-  { description, optional, default: fallback }: Member,
+  { description, optional, nullable, default: fallback }: Member,
   schema: object,
   ...checks: PropertyDecorator[]
 ): PropertyDecorator {
@@ -206,11 +208,19 @@ function memberOf(
     ApiProperty({
       description,
       required: optional !== true,
+      ...(nullable === undefined ? {} : { nullable }),
       ...(fallback === undefined ? {} : { default: fallback }),
       ...schema,
     }),
     // Not `IsOptional`: it would accept null too.
-    ...(optional === true ? [ValidateIf((_, value) => value !== undefined)] : []),
+    ...(optional === true || nullable === true
+      ? [
+          ValidateIf(
+            (_, value) =>
+              !(optional === true && value === undefined) && !(nullable === true && value === null),
+          ),
+        ]
+      : []),
     ...checks,
   );
 }

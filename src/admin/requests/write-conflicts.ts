@@ -6,7 +6,8 @@ import { IssuerEntity } from '../../platform/database/entities/issuer.entity.js'
 import { ImageEntity } from '../../platform/database/entities/image.entity.js';
 import { OverlayEntity } from '../../platform/database/entities/overlay.entity.js';
 import { RetainedPublicIdEntity } from '../../platform/database/entities/retained-public-id.entity.js';
-import { IssuerNotFoundError } from '../issuers/issuer.errors.js';
+import { AccountNotFoundError, ApiKeyTakenError, CloudNameTakenError } from '../accounts/account.errors.js';
+import { IssuerNotEmptyError, IssuerNotFoundError } from '../issuers/issuer.errors.js';
 import { IdTakenError, PublicIdTakenError } from './admin.errors.js';
 
 const ASSETS = { image: ImageEntity, overlay: OverlayEntity };
@@ -19,9 +20,15 @@ export async function translateConstraintErrors<T>(write: Promise<T>): Promise<T
   } catch (error) {
     if (!(error instanceof QueryFailedError)) throw error;
     const { code, constraint = '' } = error.driverError as { code?: string; constraint?: string };
-    if (code === '23505')
+    if (code === '23505') {
+      if (constraint === 'accounts_cloud_name') throw new CloudNameTakenError();
+      if (constraint === 'account_secrets_api_key') throw new ApiKeyTakenError();
       throw constraint.includes('public_id') ? new PublicIdTakenError() : new IdTakenError();
-    if (code === '23503') throw new IssuerNotFoundError();
+    }
+    if (constraint === 'issuers_account_assets') throw IssuerNotEmptyError.ofAccountChange();
+    if (code === '23503') {
+      throw constraint === 'issuers_account' ? new AccountNotFoundError() : new IssuerNotFoundError();
+    }
     throw error;
   }
 }

@@ -22,6 +22,7 @@ const TAGS: readonly (readonly [name: string, description: string])[] = [
   ['images', 'The redirect, and the images it leads to.'],
   ['deliveries', 'The Locations of many redirects at once.'],
   ['issuers', 'Tenants, and the keys that sign their tokens.'],
+  ['accounts', 'Cloudinary accounts beside that of `CLOUDINARY_URL`, and their secrets.'],
   ['revocations', 'Tokens and sessions that are no longer accepted.'],
   ['overlays', 'Images that a step places over an image.'],
   ['retained-public-ids', 'Public ids that only their last issuer may register.'],
