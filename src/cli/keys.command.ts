@@ -4,13 +4,13 @@ import { addGlobalOptions, withBackend, type GlobalOptions } from './global-opti
 import { formatRows, print, printJson } from './output.js';
 
 export function addKeysCommands(program: Command): void {
-  const keys = program.command('keys').description('manage the stored keys of issuers');
+  const keys = program.command('keys').description('manage the stored secrets of issuers and accounts');
   addGlobalOptions(
     keys
       .command('rewrap')
       .summary('encrypt every stored secret under the first key of SECRETS_KEY')
       .description(
-        'Encrypts every issuer key’s secret under the first key of SECRETS_KEY, in batches. It may be interrupted and\n' +
+        'Encrypts every secret of issuers and accounts under the first key of SECRETS_KEY, in batches. It may be interrupted and\n' +
           'run again: secrets under that key already are skipped. The secrets and tokens stay the same.\n' +
           'Start every replica with both keys before it; remove the other keys after it.',
       ),
@@ -38,7 +38,7 @@ async function rewrapKeys(options: GlobalOptions): Promise<void> {
   }
   if (result.failed.length > 0) {
     throw new CommandFailedError(
-      `The secrets of these keys cannot be decrypted and stay unchanged; replace the keys: ${result.failed.join(', ')}`,
+      `The secrets of these keys, account secrets or accounts cannot be decrypted and stay unchanged; replace them: ${result.failed.join(', ')}`,
     );
   }
 }

@@ -85,6 +85,8 @@ export interface AllowedLocation {
   /** The SDK's options of the account's host; by default it has none of its own. */
   readonly host?: Pick<ConfigAndUrlOptions, 'private_cdn' | 'secure_distribution'>;
   readonly apiSecret?: string;
+  /** By default that of the environment's account. */
+  readonly cloudName?: string;
 }
 
 /** The chain before a token's steps, unless the issuer's policy has another one. */
@@ -142,12 +144,12 @@ export function signWithSdk(
 /** The central check (threats.md). @throws if the Location shows an asset that does not belong to the issuer. */
 export function assertLocation(location: string, allowed: AllowedLocation): ParsedLocation {
   const { layers, images, steps, prefix, signature = 'sha1', authTokenKey, apiSecret = API_SECRET } = allowed;
-  const { host = {}, keepsSignature = false } = allowed;
+  const { host = {}, keepsSignature = false, cloudName = CLOUD } = allowed;
   const parsed = parseLocation(location);
   const { cloud, components, publicId, deliveryType, version, format, startsAt, expiresAt } = parsed;
   const fault = (reason: string): Error => new Error(`${reason}: ${location}`);
   if (prefix !== undefined && parsed.prefix !== prefix) throw fault(`does not point to ${prefix}`);
-  if (cloud !== (host.private_cdn === true ? '' : CLOUD)) throw fault('another cloud');
+  if (cloud !== (host.private_cdn === true ? '' : cloudName)) throw fault('another cloud');
   if (!images.includes(publicId)) throw fault('another image');
   for (const component of components) {
     if (!COMPONENT.test(component)) throw fault(`not a component: ${component}`);
@@ -167,6 +169,7 @@ export function assertLocation(location: string, allowed: AllowedLocation): Pars
   const parts = { publicId: decodeURIComponent(publicId), deliveryType, version, format, components };
   const signing: ConfigAndUrlOptions = {
     ...host,
+    cloud_name: cloudName,
     api_secret: apiSecret,
     signature_algorithm: signature === 'sha1' ? 'sha1' : 'sha256',
     long_url_signature: signature === 'long',

@@ -39,13 +39,16 @@ export class IssuerNotEmptyError extends ProblemError {
 
 /** Fails the start: `SECRETS_KEY` does not decrypt the stored secrets. Names rows, never a value. */
 export class StoredSecretsError extends Error {
-  /** @param knownKey Whether `SECRETS_KEY` has the key that they are encrypted under. */
-  constructor(count: number, { id, issuer_id }: { id: string; issuer_id: string }, knownKey: boolean) {
+  /**
+   * @param at A row at fault, and its table.
+   * @param knownKey Whether `SECRETS_KEY` has the key that they are encrypted under.
+   */
+  constructor(count: number, at: { readonly table: string; readonly row: string }, knownKey: boolean) {
     super(
       knownKey
-        ? `None of the ${count} secrets stored under a key of SECRETS_KEY can be decrypted, such as that of key ${id} of ` +
-            `issuer ${issuer_id}: they were modified, or moved from other rows. Restore table issuer_keys, or delete these rows.`
-        : `SECRETS_KEY lacks the key of ${count} stored secrets, such as that of key ${id} of issuer ${issuer_id}. ` +
+        ? `None of the ${count} secrets stored under a key of SECRETS_KEY can be decrypted, such as that of ${at.row}: ` +
+            `they were modified, or moved from other rows. Restore table ${at.table}, or delete these rows.`
+        : `SECRETS_KEY lacks the key of ${count} stored secrets, such as that of ${at.row}. ` +
             'Add the key that they were stored under; if embedded mode generated it, it is in secrets.json of DATA_DIR.',
     );
     this.name = 'StoredSecretsError';
