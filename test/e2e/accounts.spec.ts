@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import sharp from 'sharp';
 import { DataSource } from 'typeorm';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { sendForm } from '../originals/form.js';
 import { drawPicture } from '../originals/pictures.js';
 import { startUploadApi } from '../originals/upload-api.js';
@@ -603,6 +603,112 @@ describe('the settings of an account', () => {
       const { headers } = await first.get(tenant.path());
       return headers.location?.includes('res.cloudinary.com/changing/') === true;
     });
+  });
+});
+
+describe('a rotation under load', () => {
+  it('fails no redirect and loses no notification, in any process', async () => {
+    const database = await createTestDatabase();
+    const first = await startService({}, database);
+    // The embedded database has one process.
+    const replicas =
+      inject('database').kind === 'embedded' ? [first] : [first, await startService({}, database)];
+    onTestFinished(async () => {
+      for (const replica of replicas) await replica.close();
+      await database.drop();
+    });
+    const account = await createAccount(first, 'rotating');
+    const tenant = await createTenantOf(first, account.id, 'one', 'layer');
+    const next = { ...account, apiKey: 'next-key', apiSecret: 'next-secret' };
+    const allowed = { images: ['one'], layers: [] };
+    const isSignedBy = (location: string, { apiSecret }: AccountFixture): boolean => {
+      try {
+        assertLocation(location, { ...allowed, cloudName: account.cloudName, apiSecret });
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    let [over, isNextKnown] = [false, false];
+    const statuses = new Set<number>();
+    const signers = new Set<string>();
+    const load = replicas.flatMap((replica) =>
+      [account, next].map(async (signer) => {
+        for (let count = 0; !over; count += 1) {
+          // A cached redirect, and one of a new token.
+          for (const claims of [{}, { n: count }]) {
+            const response = await replica.get(tenant.path(claims));
+            statuses.add(response.status);
+            const { location = '' } = response.headers;
+            const [by] = [account, next].filter((each) => isSignedBy(location, each));
+            signers.add(by?.apiKey ?? location);
+          }
+          // Cloudinary signs with the new secret once it exists.
+          if (signer === next && !isNextKnown) continue;
+          const event = uploaded('one', now(), { signature_key: signer.apiKey });
+          statuses.add((await notifyAccount(replica, account.id, event, signer.apiSecret)).status);
+        }
+      }),
+    );
+    const { id } = await post<Secret>(first, `/accounts/${account.id}/secrets`, {
+      ...{ api_key: next.apiKey, api_secret: next.apiSecret },
+    });
+    isNextKnown = true;
+    await waitUntil('both sign notifications', () => statuses.has(200));
+    await first.admin('PATCH', `/accounts/${account.id}/secrets/${id}`, { signs: true });
+    await waitUntil('every process signs with the new secret', async () => {
+      const responses = await Promise.all(replicas.map((replica) => replica.get(tenant.path())));
+      return responses.every(({ headers }) => isSignedBy(headers.location ?? '', next));
+    });
+    over = true;
+    await Promise.all(load);
+    expect([...statuses].sort()).toStrictEqual([200, 302]);
+    expect([...signers].sort()).toStrictEqual([account.apiKey, next.apiKey].sort());
+    // The former secret is deleted: its notifications are refused.
+    const former = (
+      (await first.admin('GET', `/accounts/${account.id}`)).json() as { secrets: Secret[] }
+    ).secrets.find(({ signs }) => !signs);
+    await first.admin('DELETE', `/accounts/${account.id}/secrets/${former?.id}`);
+    for (const replica of replicas) {
+      const sendSigned = ({ apiSecret }: AccountFixture): Promise<HttpResponse> =>
+        notifyAccount(replica, account.id, uploaded('one', now()), apiSecret);
+      expect(codeOf(await sendSigned(account))).toStrictEqual([401, 'invalid_notification']);
+      expect((await sendSigned(next)).status).toBe(200);
+    }
+  });
+
+  it('refuses notifications of a secret from its not_after on', async () => {
+    const account = await createAccount(service, fresh());
+    for (const [year, status] of [
+      [2035, 200],
+      [2020, 401],
+    ] as const) {
+      const apiSecret = `secret-of-${year}`;
+      await post(service, `/accounts/${account.id}/secrets`, {
+        ...{ api_key: `key-${year}`, api_secret: apiSecret, not_after: `${year}-01-01T00:00:00Z` },
+      });
+      const event = uploaded('x', now(), { signature_key: `key-${year}` });
+      expect((await notifyAccount(service, account.id, event, apiSecret)).status).toBe(status);
+    }
+  });
+
+  it('of the environment’s account accepts CLOUDINARY_PREVIOUS_SECRETS, and signs with none of them', async () => {
+    const rotating = await startService({ CLOUDINARY_PREVIOUS_SECRETS: 'old-1:secret-1,old-2:secret-2' });
+    onTestFinished(() => rotating.close());
+    const tenant = await createTenantOf(rotating, null, 'one', 'layer');
+    await show(ENVIRONMENT, tenant.path(), { images: ['one'], layers: [] }, rotating);
+    for (const [key, secret, status] of [
+      ['123456789012345', API_SECRET, 200],
+      ['old-1', 'secret-1', 200],
+      ['old-2', 'secret-2', 200],
+      // A hint that is wrong, or of no key.
+      ['old-1', 'secret-2', 200],
+      ['unknown', 'secret-1', 200],
+      ['old-1', 'secret-3', 401],
+    ] as const) {
+      const event = uploaded('one', now(), { signature_key: key });
+      expect([key, (await notifyAccount(rotating, null, event, secret)).status]).toStrictEqual([key, status]);
+    }
   });
 });
 

@@ -129,6 +129,72 @@ describe('the migrations', () => {
     });
   });
 
+  it('add accounts without a change of any row, and can be reverted until an issuer has one', async () => {
+    const dataSource = await open(await newDatabase());
+    await revertTo(dataSource, 'CreateAccounts');
+    const [one, two] = [randomUUID(), randomUUID()];
+    await dataSource.query(`INSERT INTO issuers (id, name) VALUES ($1, 'One'), ($2, 'Two')`, [one, two]);
+    const names = ['kept', 'deleted', 'with original'];
+    for (const name of names) {
+      await dataSource.query(
+        'INSERT INTO images (id, issuer_id, public_id, version) VALUES (gen_random_uuid(), $1, $2, 7)',
+        [one, name],
+      );
+    }
+    await dataSource.query(`UPDATE images SET deleted_at = now() WHERE public_id = 'deleted'`);
+    await dataSource.query(
+      `INSERT INTO overlays (id, issuer_id, public_id) VALUES (gen_random_uuid(), $1, 'layer')`,
+      [two],
+    );
+    await dataSource.query(
+      `INSERT INTO originals (public_id, delivery_type, issuer_id, sha256, bytes, format, width, height, version)
+       VALUES ('with original', 'authenticated', $1, repeat('a', 64), 1, 'png', 1, 1, 1)`,
+      [one],
+    );
+    await dataSource.query(
+      `INSERT INTO cloudinary_assets (public_id, delivery_type, at) VALUES ('kept', 'authenticated', now())`,
+    );
+    const tables = ['issuers', 'images', 'overlays', 'originals', 'retained_public_ids', 'cloudinary_assets'];
+    const rows = async (): Promise<Row[][]> =>
+      Promise.all(
+        tables.map((table) =>
+          rowsOf(dataSource, `SELECT to_jsonb(t) - 'account_id' AS row FROM ${table} AS t ORDER BY t::text`),
+        ),
+      );
+    const before = await rows();
+
+    await migrateUnderLock(dataSource);
+    expect(await rows()).toStrictEqual(before);
+    expect(await rowsOf(dataSource, 'SELECT DISTINCT account_id FROM issuers')).toStrictEqual([
+      { account_id: null },
+    ]);
+    await revertTo(dataSource, 'CreateAccounts');
+    expect(await rows()).toStrictEqual(before);
+    await migrateUnderLock(dataSource);
+
+    const account = randomUUID();
+    await dataSource.query(`INSERT INTO accounts (id, name, cloud_name) VALUES ($1, 'A', 'cloud')`, [
+      account,
+    ]);
+    const three = randomUUID();
+    await dataSource.query(`INSERT INTO issuers (id, name, account_id) VALUES ($1, 'Three', $2)`, [
+      three,
+      account,
+    ]);
+    // The public id of an issuer of the environment's account.
+    await dataSource.query(
+      `INSERT INTO images (id, issuer_id, public_id, version) VALUES (gen_random_uuid(), $1, 'kept', 7)`,
+      [three],
+    );
+    await expect(dataSource.undoLastMigration({ transaction: 'all' })).rejects.toThrow(
+      'issuers have accounts',
+    );
+    await dataSource.query('DELETE FROM images WHERE issuer_id = $1', [three]);
+    await dataSource.query('DELETE FROM issuers WHERE id = $1', [three]);
+    await revertTo(dataSource, 'CreateAccounts');
+    expect(await rows()).toStrictEqual(before);
+  });
+
   it('match the entities: TypeORM would change no column', async () => {
     const dataSource = await open(await newDatabase());
     const { upQueries } = await dataSource.driver.createSchemaBuilder().log();
