@@ -1,3 +1,15 @@
+import type {
+  CreateAccountDto,
+  CreateAccountSecretDto,
+  UpdateAccountDto,
+  UpdateAccountSecretDto,
+} from '../admin/accounts/account.dto.js';
+import type {
+  AccountSecretView,
+  AccountView,
+  AccountWithSecretsView,
+} from '../admin/accounts/account.view.js';
+import type { CloudinaryAccount } from '../platform/config/environment.js';
 import type { CreateAdminKeyDto } from '../admin/access/admin-key.dto.js';
 import type { AdminKeyView, NewAdminKeyView } from '../admin/access/admin-key.view.js';
 import type { ExplanationView } from '../redirect/explanation.view.js';
@@ -35,6 +47,13 @@ export interface ExplanationRequest {
   readonly query: URLSearchParams;
 }
 
+/** The account of an issuer. */
+export interface IssuerAccount {
+  readonly cloudName: string;
+  /** Null if the backend never returns secrets. */
+  readonly credentials: CloudinaryAccount | null;
+}
+
 /** What commands run on: a database, or a running service. Both throw `ProblemError`s. */
 export abstract class Backend {
   /** Origin of the service, for printed URLs. */
@@ -43,6 +62,31 @@ export abstract class Backend {
   abstract createIssuer(input: Unvalidated<CreateIssuerDto>): Promise<Json<NewIssuerView>>;
   /** @throws ProblemError `issuer_not_found` if no such issuer exists. */
   abstract requireIssuer(id: string): Promise<void>;
+
+  /**
+   * The account of an issuer, for calls of Cloudinary's API.
+   * @returns null for the account of the environment.
+   * @throws ProblemError `issuer_not_found`, `account_unavailable`.
+   */
+  abstract findAccountOf(issuerId: string): Promise<IssuerAccount | null>;
+
+  abstract createAccount(input: Unvalidated<CreateAccountDto>): Promise<Json<AccountWithSecretsView>>;
+  /** All accounts. */
+  abstract listAccounts(): Promise<Json<AccountView>[]>;
+  abstract getAccount(id: string): Promise<Json<AccountWithSecretsView>>;
+  abstract updateAccount(id: string, input: Unvalidated<UpdateAccountDto>): Promise<Json<AccountView>>;
+  abstract deleteAccount(id: string): Promise<void>;
+  abstract addAccountSecret(
+    accountId: string,
+    input: Unvalidated<CreateAccountSecretDto>,
+  ): Promise<Json<AccountSecretView>>;
+  abstract updateAccountSecret(
+    accountId: string,
+    id: string,
+    input: Unvalidated<UpdateAccountSecretDto>,
+  ): Promise<Json<AccountSecretView>>;
+  abstract revokeAccountSecret(accountId: string, id: string): Promise<void>;
+
   abstract addImage(input: Unvalidated<CreateImageDto>): Promise<Json<ImageView>>;
   abstract updateImage(id: string, input: Unvalidated<UpdateImageDto>): Promise<Json<ImageView>>;
   /** All images that match the filters. */

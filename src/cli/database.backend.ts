@@ -2,6 +2,14 @@ import 'reflect-metadata';
 import { existsSync } from 'node:fs';
 import type { INestApplicationContext, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import {
+  CreateAccountDto,
+  CreateAccountSecretDto,
+  UpdateAccountDto,
+  UpdateAccountSecretDto,
+} from '../admin/accounts/account.dto.js';
+import { AccountSecretView, AccountView, AccountWithSecretsView } from '../admin/accounts/account.view.js';
+import { AccountsService } from '../admin/accounts/accounts.service.js';
 import { CreateAdminKeyDto } from '../admin/access/admin-key.dto.js';
 import { AdminKeyView, NewAdminKeyView } from '../admin/access/admin-key.view.js';
 import { AdminKeysService } from '../admin/access/admin-keys.service.js';
@@ -35,6 +43,7 @@ import { isActive } from '../tokens/token.service.js';
 import {
   Backend,
   type ExplanationRequest,
+  type IssuerAccount,
   type ImageFilters,
   type Json,
   type RowFilters,
@@ -108,6 +117,55 @@ export class DatabaseBackend extends Backend {
     await this.get(IssuersService).get(id);
   }
 
+  async findAccountOf(issuerId: string): Promise<IssuerAccount | null> {
+    const { row } = await this.get(IssuersService).get(issuerId);
+    const account =
+      row.accountId === null ? null : await this.get(DirectoryService).findAccount(row.accountId);
+    if (account?.apiKey == null) return null;
+    const { cloudName, apiKey, apiSecret, uploadPrefix, uploadTimeout } = account;
+    return { cloudName, credentials: { cloudName, apiKey, apiSecret, uploadPrefix, uploadTimeout } };
+  }
+
+  async createAccount(input: object): Promise<Json<AccountWithSecretsView>> {
+    const { row, secrets } = await this.get(AccountsService).create(
+      await this.validate(input, CreateAccountDto),
+    );
+    return toJson(new AccountWithSecretsView(row, secrets));
+  }
+
+  async listAccounts(): Promise<Json<AccountView>[]> {
+    const rows = await allPages((cursor) => this.get(AccountsService).list({ limit: 100, ...cursor }));
+    return rows.map((row) => toJson(new AccountView(row)));
+  }
+
+  async getAccount(id: string): Promise<Json<AccountWithSecretsView>> {
+    const { row, secrets } = await this.get(AccountsService).get(id);
+    return toJson(new AccountWithSecretsView(row, secrets));
+  }
+
+  async updateAccount(id: string, input: object): Promise<Json<AccountView>> {
+    const dto = await this.validate(input, UpdateAccountDto);
+    return toJson(new AccountView(await this.get(AccountsService).update(id, dto)));
+  }
+
+  async deleteAccount(id: string): Promise<void> {
+    await this.get(AccountsService).delete(id);
+  }
+
+  async addAccountSecret(accountId: string, input: object): Promise<Json<AccountSecretView>> {
+    const dto = await this.validate(input, CreateAccountSecretDto);
+    return toJson(new AccountSecretView(await this.get(AccountsService).addSecret(accountId, dto)));
+  }
+
+  async updateAccountSecret(accountId: string, id: string, input: object): Promise<Json<AccountSecretView>> {
+    const dto = await this.validate(input, UpdateAccountSecretDto);
+    return toJson(new AccountSecretView(await this.get(AccountsService).updateSecret(accountId, id, dto)));
+  }
+
+  async revokeAccountSecret(accountId: string, id: string): Promise<void> {
+    await this.get(AccountsService).deleteSecret(accountId, id);
+  }
+
   async addImage(input: object): Promise<Json<ImageView>> {
     const row = await this.get(ImagesService).create(await this.validate(input, CreateImageDto));
     return toJson(new ImageView(row));
@@ -171,11 +229,7 @@ export class DatabaseBackend extends Backend {
   async explain({ pathId, query }: ExplanationRequest): Promise<Json<ExplanationView>> {
     const request = { pathId, query: toRecord(query) };
     const decision = await this.get(RedirectService).decide(request, { issuerId: null, span: null });
-    const location = this.get(LocationBuilder).build(
-      decision.url,
-      decision.account,
-      this.requestOrigin,
-    );
+    const location = this.get(LocationBuilder).build(decision.url, decision.account, this.requestOrigin);
     return toJson(new ExplanationView(decision, location));
   }
 

@@ -1,8 +1,13 @@
+import type {
+  AccountSecretView,
+  AccountView,
+  AccountWithSecretsView,
+} from '../admin/accounts/account.view.js';
 import type { AdminKeyView, NewAdminKeyView } from '../admin/access/admin-key.view.js';
 import type { ExplanationView } from '../redirect/explanation.view.js';
 import type { ImageView } from '../admin/images/image.view.js';
 import type { RewrapResult } from '../admin/issuers/stored-secrets.service.js';
-import type { NewIssuerView } from '../admin/issuers/issuer.view.js';
+import type { IssuerView, NewIssuerView } from '../admin/issuers/issuer.view.js';
 import type { OverlayView } from '../admin/overlays/overlay.view.js';
 import type { RetainedPublicIdView } from '../admin/retained-public-ids/retained-public-id.view.js';
 import type { ProblemExtensions } from '../domain/problem.error.js';
@@ -10,6 +15,7 @@ import type { ProblemCode } from '../domain/problems.js';
 import {
   Backend,
   type ExplanationRequest,
+  type IssuerAccount,
   type ImageFilters,
   type Json,
   type RowFilters,
@@ -38,6 +44,48 @@ export class HttpBackend extends Backend {
 
   async requireIssuer(id: string): Promise<void> {
     await this.requestAsAdmin(`/admin/issuers/${encodeURIComponent(id)}`);
+  }
+
+  async findAccountOf(issuerId: string): Promise<IssuerAccount | null> {
+    const issuer: Json<IssuerView> = await this.requestAsAdmin(
+      `/admin/issuers/${encodeURIComponent(issuerId)}`,
+    );
+    if (issuer.account_id === null) return null;
+    const { cloud_name: cloudName } = await this.getAccount(issuer.account_id);
+    return { cloudName, credentials: null };
+  }
+
+  createAccount(input: object): Promise<Json<AccountWithSecretsView>> {
+    return this.create('/admin/accounts', input);
+  }
+
+  listAccounts(): Promise<Json<AccountView>[]> {
+    return this.list('/admin/accounts', {});
+  }
+
+  getAccount(id: string): Promise<Json<AccountWithSecretsView>> {
+    return this.requestAsAdmin(accountPath(id));
+  }
+
+  updateAccount(id: string, input: object): Promise<Json<AccountView>> {
+    return this.write('PATCH', accountPath(id), input);
+  }
+
+  async deleteAccount(id: string): Promise<void> {
+    await this.requestAsAdmin(accountPath(id), { method: 'DELETE' });
+  }
+
+  addAccountSecret(accountId: string, input: object): Promise<Json<AccountSecretView>> {
+    return this.create(`${accountPath(accountId)}/secrets`, input);
+  }
+
+  updateAccountSecret(accountId: string, id: string, input: object): Promise<Json<AccountSecretView>> {
+    return this.write('PATCH', `${accountPath(accountId)}/secrets/${encodeURIComponent(id)}`, input);
+  }
+
+  async revokeAccountSecret(accountId: string, id: string): Promise<void> {
+    const path = `${accountPath(accountId)}/secrets/${encodeURIComponent(id)}`;
+    await this.requestAsAdmin(path, { method: 'DELETE' });
   }
 
   addImage(input: object): Promise<Json<ImageView>> {
@@ -169,6 +217,8 @@ export class HttpBackend extends Backend {
     }
   }
 }
+
+const accountPath = (id: string): string => `/admin/accounts/${encodeURIComponent(id)}`;
 
 async function readJson(response: Response): Promise<object | null> {
   try {

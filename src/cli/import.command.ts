@@ -2,8 +2,13 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { SingleBar } from 'cli-progress';
 import { Option, type Command } from 'commander';
 import { AccountAssets, AssetListError, type AssetQuery } from '../cloudinary/account-assets.js';
-import { processVariables, readCloudinaryAccount } from '../platform/config/environment.js';
+import {
+  type CloudinaryAccount,
+  processVariables,
+  readCloudinaryAccount,
+} from '../platform/config/environment.js';
 import { DELIVERY_TYPES, IMAGE_ACCESSES, type DeliveryType } from '../domain/image.js';
+import type { IssuerAccount } from './backend.js';
 import { CommandFailedError, UsageError } from './cli.errors.js';
 import { addGlobalOptions, withBackend, type GlobalOptions } from './global-options.js';
 import { ImageImport, type ImportProgress, type ImportResult } from './image-import.js';
@@ -30,7 +35,8 @@ export function addImportCommand(program: Command): void {
       .command('import')
       .summary('register the images of a Cloudinary account')
       .description(
-        'Lists the images of the account in CLOUDINARY_URL, and registers them for an issuer. Registered images get\n' +
+        'Lists the images of the issuer’s account, and registers them for the issuer. That is the account in CLOUDINARY_URL\n' +
+          'unless the issuer has another one; with --server, CLOUDINARY_URL must contain its secret. Registered images get\n' +
           'a newer version or stay unchanged: the command can be interrupted and run again. Deleted images are\n' +
           'restored only in a newer version. Public ids that are retained for the issuer are released\n' +
           'if the account no longer has the asset (not with --tag or --folder, nor when a run resumes).',
@@ -67,8 +73,6 @@ Examples:
 }
 
 async function importImages(options: ImportOptions): Promise<void> {
-  const settings = readCloudinaryAccount(processVariables());
-  const account = new AccountAssets(settings);
   const { type, prefix, tag, access, dryRun = false } = options;
   const issuerId = requireIssuerId(options.issuer);
   const folder = options.folder?.replaceAll(/^\/+|\/+$/g, '');
@@ -80,15 +84,19 @@ async function importImages(options: ImportOptions): Promise<void> {
     ...(tag === undefined ? {} : { tag }),
     ...(folder === undefined ? {} : { folder }),
   };
-  const state = new StateFile(dryRun ? undefined : options.state, {
-    cloud: settings.cloudName,
-    issuer: issuerId,
-    ...query,
-  });
-  const result = await withBackend(options, async (backend) => {
-    const progress = new BarProgress(state, await account.count(query));
+  const { result, account, cloudName } = await withBackend(options, async (backend) => {
+    const settings = readAccount(await backend.findAccountOf(issuerId));
+    const assets = new AccountAssets(settings);
+    const state = new StateFile(dryRun ? undefined : options.state, {
+      cloud: settings.cloudName,
+      issuer: issuerId,
+      ...query,
+    });
+    const progress = new BarProgress(state, await assets.count(query));
     try {
-      return await new ImageImport(backend, account, { issuerId, query, access, dryRun }, progress).run();
+      const request = { issuerId, query, access, dryRun };
+      const done = await new ImageImport(backend, assets, request, progress).run();
+      return { result: done, account: assets, cloudName: settings.cloudName };
     } finally {
       progress.stop();
     }
@@ -96,7 +104,20 @@ async function importImages(options: ImportOptions): Promise<void> {
   report(result, options);
   const { registered, updated, unchanged, conflicts, refused } = result;
   if (registered + updated + unchanged + conflicts.length + refused.length === 0)
-    note(await describeEmptyList(account, query, settings.cloudName));
+    note(await describeEmptyList(account, query, cloudName));
+}
+
+/**
+ * The account of the issuer. A service never returns its secret: CLOUDINARY_URL must then contain it.
+ * @throws EnvironmentError without CLOUDINARY_URL; UsageError for another account there.
+ */
+function readAccount(found: IssuerAccount | null): CloudinaryAccount {
+  if (found?.credentials) return found.credentials;
+  const settings = readCloudinaryAccount(processVariables());
+  if (found === null || found.cloudName === settings.cloudName) return settings;
+  throw new UsageError(
+    `The issuer’s account has the cloud ${found.cloudName}, and CLOUDINARY_URL another one. Set CLOUDINARY_URL to the issuer’s account.`,
+  );
 }
 
 /** The criteria that no image matched, and the types that have images matching the others. */

@@ -10,6 +10,7 @@ interface CreateOptions extends GlobalOptions {
   readonly id?: string;
   readonly deliveryFormat?: string;
   readonly policy?: string;
+  readonly account?: string;
 }
 
 export function addIssuerCommands(program: Command): void {
@@ -29,6 +30,7 @@ export function addIssuerCommands(program: Command): void {
         '--delivery-format <format>',
         'extension of every delivered URL: jpg, png, webp, avif, … (default: jpg)',
       )
+      .option('--account <uuid>', 'the Cloudinary account of its images (default: that of CLOUDINARY_URL)')
       .option(
         '--policy <policy>',
         'the policy of its tokens: recommended, or a policy as JSON, or @file, or @- for standard input ' +
@@ -59,6 +61,7 @@ async function createIssuer(options: CreateOptions): Promise<void> {
       id: options.id,
       name: options.name,
       delivery_format: options.deliveryFormat,
+      account_id: options.account,
       policy,
     }),
   );
@@ -71,6 +74,7 @@ async function createIssuer(options: CreateOptions): Promise<void> {
       ['issuer', issuer.id],
       ['name', issuer.name],
       ['format', issuer.delivery_format],
+      ...(issuer.account_id === null ? [] : [['account', issuer.account_id] as const]),
       ['policy', Object.keys(issuer.policy).length === 0 ? null : JSON.stringify(issuer.policy)],
       ['key', issuer.key.id],
       ['secret', issuer.key.secret],

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { readVersion } from '../platform/config/package-version.js';
+import { addAccountCommands } from './account.command.js';
 import { addAdminKeyCommands } from './admin-key.command.js';
 import { addExplainCommand } from './explain.command.js';
 import { UsageError } from './cli.errors.js';
@@ -73,6 +74,7 @@ function createProgram(): Command {
     }
   });
   addIssuerCommands(program);
+  addAccountCommands(program);
   addKeysCommands(program);
   addImageCommands(program);
   addImportCommand(program);
@@ -90,7 +92,8 @@ function commandsBelow(command: Command): Command[] {
 }
 
 function formatUsage(command: Command): string {
-  const group = command.parent?.parent ? `${command.parent.name()} ` : '';
+  const groups: string[] = [];
+  for (let each = command.parent; each?.parent; each = each.parent) groups.unshift(`${each.name()} `);
   const args = command.registeredArguments.map((argument) => ` <${argument.name()}>`).join('');
-  return `${group}${command.name()}${args}`;
+  return `${groups.join('')}${command.name()}${args}`;
 }

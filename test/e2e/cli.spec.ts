@@ -274,6 +274,51 @@ describe.each(PLACES)('on $place', ({ open }) => {
     expect(await pixseal(args, place.variables)).toStrictEqual({ code, stdout: '', stderr: error });
   });
 
+  it('manages accounts, rotates a secret of one, and prints no secret', async () => {
+    const run = (args: readonly string[], input = ''): Promise<Outcome> =>
+      pixseal([...args, '--json'], place.variables, input);
+    const outcomes: Outcome[] = [];
+    const json = async (args: readonly string[], input = ''): Promise<Record<string, unknown>> => {
+      const outcome = await run(args, input);
+      outcomes.push(outcome);
+      expect([args, outcome.code]).toStrictEqual([args, 0]);
+      return JSON.parse(outcome.stdout) as Record<string, unknown>;
+    };
+    const cloud = `cli-${randomUUID()}`;
+    const account = await json(
+      ['account', 'create', '--name', 'A', '--cloud-name', cloud, '--api-key', '1', '--api-secret-file', '-'],
+      'canary-one\n',
+    );
+    const id = String(account['id']);
+    expect(account).toMatchObject({ cloud_name: cloud, secrets: [{ api_key: '1', signs: true }] });
+    const issuer = await json(['issuer', 'create', '--name', 'x', '--account', id]);
+    expect(issuer).toMatchObject({ account_id: id });
+    const changes = ['--host', 'img.example.com', '--private-cdn', '--disabled'];
+    expect(await json(['account', 'update', id, ...changes])).toMatchObject({
+      ...{ host: 'img.example.com', private_cdn: true, disabled: true },
+    });
+    expect(
+      await json(['account', 'update', id, '--host', '', '--no-private-cdn', '--no-disabled']),
+    ).toMatchObject({
+      ...{ host: null, private_cdn: false, disabled: false },
+    });
+    const added = await json(
+      ['account', 'secret', 'add', id, '--api-key', '2', '--api-secret-file', '-', '--signs'],
+      'canary-two\n',
+    );
+    expect(added).toMatchObject({ api_key: '2', signs: true });
+    const shown = await json(['account', 'show', id]);
+    const former = (shown['secrets'] as { id: string; signs: boolean }[]).find(({ signs }) => !signs);
+    await json(['account', 'secret', 'revoke', id, String(former?.id)]);
+    expect(await json(['account', 'secret', 'list', id])).toMatchObject([{ api_key: '2' }]);
+    const used = await run(['account', 'delete', id]);
+    expect(used.code).toBe(1);
+    expect(used.stderr).toContain('account_not_empty');
+    for (const { stdout, stderr } of outcomes) expect(stdout + stderr).not.toContain('canary');
+    const text = await output(['account', 'list'], place.variables);
+    expect(text).toContain(`cloud        ${cloud}\n`);
+  });
+
   it('accepts every option, and prints JSON as the admin API does', async () => {
     const created = await pixseal(
       ['--json', 'issuer', 'create', '--name', 'PNG', '--delivery-format', 'png'],
@@ -1042,6 +1087,18 @@ describeOnce('help', () => {
     ],
     ['explain', ['--image']],
     ['admin-key create', ['--name', '--scope', '--issuer', '--expires-at']],
+    [
+      'account create',
+      ['--name', '--cloud-name', '--api-key', '--api-secret-file', '--host', '--private-cdn'],
+    ],
+    ['account list', []],
+    ['account show', []],
+    ['account update', ['--name', '--disabled', '--upload-prefix', '--signature', '--auth-token-key-file']],
+    ['account delete', []],
+    ['account secret add', ['--api-key', '--api-secret-file', '--signs', '--not-after']],
+    ['account secret list', []],
+    ['account secret update', ['--signs', '--not-after']],
+    ['account secret revoke', []],
     ['admin-key list', []],
     ['admin-key revoke', []],
   ])('of %s lists its options, with valid examples', async (command, options) => {
@@ -1066,6 +1123,8 @@ describeOnce('help', () => {
       'overlay add',
       'token mint',
       'explain <token|url>',
+      'account create',
+      'account secret add <account>',
       'admin-key create',
       'admin-key list',
       'admin-key revoke <id>',
