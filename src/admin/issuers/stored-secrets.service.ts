@@ -153,7 +153,11 @@ export async function requireOpenSecrets(
   const row = rows.find((candidate) => !decryptable.has(headOf(candidate)));
   if (row === undefined) return;
   const { table, describe } = placeOf(row);
-  throw new StoredSecretsError(row.of, { table, row: describe(row.owner, row.id) }, secretBox.knows(row.secret));
+  throw new StoredSecretsError(
+    row.of,
+    { table, row: describe(row.owner, row.id) },
+    secretBox.knows(row.secret),
+  );
 }
 
 function decryptSecret(

@@ -1,6 +1,12 @@
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
-import { type Account, type AccountSecret, AUTH_TOKEN_KEY, type AuthTokenSettings, deliveryBaseOf } from '../../domain/account.js';
+import {
+  type Account,
+  type AccountSecret,
+  AUTH_TOKEN_KEY,
+  type AuthTokenSettings,
+  deliveryBaseOf,
+} from '../../domain/account.js';
 import type { DeliveryMode } from '../../domain/delivery-mode.js';
 import { readRegistrationRule, type RegistrationRule } from '../../domain/registration-rule.js';
 import type { UrlSignature } from '../../domain/url-signature.js';
