@@ -119,17 +119,19 @@ Examples:
 
 function addSecretCommands(account: Command): void {
   const secret = account.command('secret').description('manage the secrets of an account, to rotate them');
-  addSecretOptions(
-    secret
-      .command('add')
-      .summary('add a secret of an account')
-      .description(
-        'Adds an API key with its secret. Notifications signed with it are accepted; it signs URLs and API calls only\n' +
-          'with --signs.',
-      )
-      .argument('<account>', 'the account’s id')
-      .option('--signs', 'let it sign URLs and API calls instead of the present one')
-      .option('--not-after <time>', 'refuse notifications signed with it from then on (default: never)'),
+  addGlobalOptions(
+    addSecretOptions(
+      secret
+        .command('add')
+        .summary('add a secret of an account')
+        .description(
+          'Adds an API key with its secret. Notifications signed with it are accepted; it signs URLs and API calls only\n' +
+            'with --signs.',
+        )
+        .argument('<account>', 'the account’s id')
+        .option('--signs', 'let it sign URLs and API calls instead of the present one')
+        .option('--not-after <time>', 'refuse notifications signed with it from then on (default: never)'),
+    ),
   )
     .addHelpText(
       'after',
@@ -203,11 +205,9 @@ function addSettingOptions(command: Command): Command {
 
 /** The secret is never an argument: other users could read it in the process list. */
 function addSecretOptions(command: Command): Command {
-  return addGlobalOptions(
-    command
-      .requiredOption('--api-key <key>', 'its API key')
-      .requiredOption('--api-secret-file <file>', 'a file with its API secret, - for standard input'),
-  );
+  return command
+    .requiredOption('--api-key <key>', 'its API key')
+    .requiredOption('--api-secret-file <file>', 'a file with its API secret, - for standard input');
 }
 
 async function createAccount(options: CreateOptions): Promise<void> {

@@ -164,7 +164,8 @@ describe('the migrations', () => {
     const before = await rows();
 
     await migrateUnderLock(dataSource);
-    expect(await rows()).toStrictEqual(before);
+    // Later migrations may add columns.
+    expect(await rows()).toMatchObject(before);
     expect(await rowsOf(dataSource, 'SELECT DISTINCT account_id FROM issuers')).toStrictEqual([
       { account_id: null },
     ]);
@@ -186,9 +187,7 @@ describe('the migrations', () => {
       `INSERT INTO images (id, issuer_id, public_id, version) VALUES (gen_random_uuid(), $1, 'kept', 7)`,
       [three],
     );
-    await expect(dataSource.undoLastMigration({ transaction: 'all' })).rejects.toThrow(
-      'issuers have accounts',
-    );
+    await expect(revertTo(dataSource, 'CreateAccounts')).rejects.toThrow('issuers have accounts');
     await dataSource.query('DELETE FROM images WHERE issuer_id = $1', [three]);
     await dataSource.query('DELETE FROM issuers WHERE id = $1', [three]);
     await revertTo(dataSource, 'CreateAccounts');
