@@ -40,6 +40,7 @@ const onEither = [
     'limits',
     'metrics',
     'migrating',
+    'packages',
     'shared-connections',
     'steps',
     'token-gate',

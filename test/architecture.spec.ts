@@ -38,7 +38,7 @@ function readImports(folders: readonly string[], read = readText): Import[] {
     .flatMap((folder) =>
       readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((file) => join(folder, file)),
     )
-    .filter((file) => /(?<!\.d)\.(?:ts|tsx|js)$/.test(file) && !file.includes('node_modules'));
+    .filter((file) => /(?<!\.d)\.(?:ts|tsx|js)$/.test(file) && !/\b(?:node_modules|dist)\b/.test(file));
   return files.flatMap((from) =>
     ts
       .preProcessFile(read(from), true, true)

@@ -12,7 +12,7 @@ const DOCUMENTS = [
 /** Blocks that no test runs, with the reason and the check instead. */
 const NOT_RUN: Readonly<Record<string, string>> = {
   'README.md: Pixseal / text 1': 'it is a drawing',
-  'docs/clients.md: `pixseal/testing` / text 1': 'it is a message; test/e2e/package.spec.ts compares it',
+  'docs/clients.md: `@pixseal/testing` / text 1': 'it is a message; test/e2e/package.spec.ts compares it',
   'docs/production.md: With docker compose / sh 1':
     'it needs a Docker engine; a test below and test/docs/documents.spec.ts read the compose file and .env.example',
   'docs/production.md: On Kubernetes / sh 1':

@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { built } from '../support/built.js';
 import { documentBlock } from '../support/readme.js';
 import { createSeedTenant, post, type Tenant } from '../support/seed.js';
 import { startService, type Service } from '../support/service.js';
-import { TOKEN_VECTORS } from '../support/token-vectors.js';
+import { TOKEN_VECTORS, type TokenVector } from '../support/token-vectors.js';
 
 interface Language {
   /** The program, and the arguments before the file's name. */
@@ -16,9 +17,16 @@ interface Language {
   readonly block: string;
   /** The block's expression for the expiry. */
   readonly exp: string;
+  /** The block's steps, and in their place those of the vector with a text. */
+  readonly steps: readonly [block: string, text: string];
   /** Whether `REQUIRE_LANGUAGES=1` requires it. */
   readonly required: boolean;
 }
+
+const [vector, , , textVector] = TOKEN_VECTORS as readonly TokenVector[];
+if (vector === undefined || textVector === undefined) throw new Error('vectors/tokens.json is incomplete.');
+const STEPS = JSON.stringify(vector.claims.transformations);
+const TEXT_STEPS = JSON.stringify(textVector.claims.transformations);
 
 /** By the language of the blocks in docs/languages.md. Debian's Java and Go are too large to require everywhere. */
 const LANGUAGES: Readonly<Record<string, Language>> = {
@@ -27,6 +35,10 @@ const LANGUAGES: Readonly<Record<string, Language>> = {
     command: ['ruby'],
     file: 'mint.rb',
     exp: 'Time.now.to_i + 3600',
+    steps: [
+      "[{ width: 400, height: 300, crop: 'fill' }]",
+      "[{ overlay: { text: 'Zoë 🙂 5/5', font_family: 'Arial', font_size: 40 } }]",
+    ],
     required: true,
   },
   python: {
@@ -34,6 +46,10 @@ const LANGUAGES: Readonly<Record<string, Language>> = {
     command: ['python3'],
     file: 'mint.py',
     exp: 'int(time.time()) + 3600',
+    steps: [
+      "[{'width': 400, 'height': 300, 'crop': 'fill'}]",
+      "[{'overlay': {'text': 'Zoë 🙂 5/5', 'font_family': 'Arial', 'font_size': 40}}]",
+    ],
     required: true,
   },
   php: {
@@ -41,6 +57,10 @@ const LANGUAGES: Readonly<Record<string, Language>> = {
     command: ['php'],
     file: 'mint.php',
     exp: 'time() + 3600',
+    steps: [
+      "[['width' => 400, 'height' => 300, 'crop' => 'fill']]",
+      "[['overlay' => ['text' => 'Zoë 🙂 5/5', 'font_family' => 'Arial', 'font_size' => 40]]]",
+    ],
     required: true,
   },
   perl: {
@@ -48,6 +68,7 @@ const LANGUAGES: Readonly<Record<string, Language>> = {
     command: ['perl'],
     file: 'mint.pl',
     exp: 'time + 3600',
+    steps: [STEPS, TEXT_STEPS],
     required: true,
   },
   java: {
@@ -55,6 +76,10 @@ const LANGUAGES: Readonly<Record<string, Language>> = {
     command: ['java'],
     file: 'Mint.java',
     exp: 'System.currentTimeMillis() / 1000 + 3600',
+    steps: [
+      STEPS,
+      String.raw`[{"overlay":{"text":"Zo\u00eb \ud83d\ude42 5/5","font_family":"Arial","font_size":40}}]`,
+    ],
     required: false,
   },
   go: {
@@ -62,6 +87,7 @@ const LANGUAGES: Readonly<Record<string, Language>> = {
     command: ['go', 'run'],
     file: 'mint.go',
     exp: 'time.Now().Unix()+3600',
+    steps: [STEPS, TEXT_STEPS],
     required: false,
   },
 };
@@ -77,7 +103,6 @@ if (missing.length > 0) {
   );
 }
 
-const [vector] = TOKEN_VECTORS;
 const { claims } = vector;
 const DSN = `https://${claims.iss}:${encodeURIComponent(vector.key.secret)}@images.example.com`;
 
@@ -110,6 +135,35 @@ async function run({ command, file }: Language, block: string, ids: readonly str
   return stdout.trim();
 }
 
+describe('pixseal token mint', () => {
+  const minted = TOKEN_VECTORS.filter(({ claims: { iat, nbf } }) => iat !== undefined && nbf === undefined);
+
+  it('has vectors of its own', () => {
+    expect(minted).toHaveLength(2);
+  });
+
+  it.each(minted)('reproduces the vector of $name', async ({ key, claims: minted, url }) => {
+    const { iat = 0, exp, image_id: images = [], sharinpix = {} } = minted;
+    const clock = join(folder, 'clock.mjs');
+    writeFileSync(clock, `Date.now = () => ${iat} * 1000;`);
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      [
+        ...['--import', clock, built('server/pixseal.js'), 'token', 'mint', '--url'],
+        ...['--server', new URL(url).origin, '--issuer', minted.iss, '--algorithm', key.algorithm],
+        ...[images].flat().flatMap((id) => ['--image', id]),
+        ...['--steps', JSON.stringify(minted.transformations), '--expires-in', `${(exp - iat) / 3600}h`],
+        ...(sharinpix.download === false ? ['--no-download'] : []),
+        ...(key.id === undefined ? [] : ['--kid', key.id]),
+      ],
+      { env: { PATH: process.env['PATH'], PIXSEAL_SECRET: key.secret } },
+    );
+    const urls = [images].flat().map((id) => url.replace(/images\/[^?]+/, `images/${id}`));
+    expect(urls[0]).toBe(url);
+    expect(stdout.trim().split('\n')).toStrictEqual(urls);
+  });
+});
+
 describe('the program of docs/languages.md', () => {
   it('runs in every required language', () => {
     const absent = missing.filter(([, { required }]) => required).map(([name]) => name);
@@ -121,6 +175,13 @@ describe('the program of docs/languages.md', () => {
     expect(block).toContain(exp);
     const fixed = block.replace(exp, String(claims.exp));
     expect(await run(language, fixed, [tenant.imageId], DSN)).toBe(vector.url);
+  });
+
+  it.each(found)('in %s signs a text beyond ASCII, byte for byte', async (_, language) => {
+    const { block, exp, steps } = language;
+    expect(block).toContain(steps[0]);
+    const changed = block.replace(exp, String(claims.exp)).replace(...steps);
+    expect(await run(language, changed, [tenant.imageId], DSN)).toBe(textVector.url);
   });
 
   it.each(found)('in %s signs a token that expires in an hour and is accepted', async (_, language) => {

@@ -8,6 +8,7 @@ import { v2 as cloudinary } from 'cloudinary';
 import { built } from '../support/built.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startAdminApi, type AdminApi } from '../support/admin-api.js';
+import { linkClient } from '../support/client-package.js';
 import { assertLocation } from '../support/location-parser.js';
 import { hasProgram } from '../support/programs.js';
 import { SEED, signWith } from '../support/seed.js';
@@ -50,11 +51,11 @@ beforeAll(async () => {
 afterAll(() => service.close());
 
 /** The folder of the guide's reader: the two packages, and the command. */
-function createTempFolder(): string {
+async function createTempFolder(): Promise<string> {
   const created = mkdtempSync(join(tmpdir(), 'pixseal-migrating-'));
   mkdirSync(join(created, 'node_modules'));
   symlinkSync(join(process.cwd(), 'node_modules/cloudinary'), join(created, 'node_modules/cloudinary'));
-  symlinkSync(process.cwd(), join(created, 'node_modules/pixseal'));
+  await linkClient(join(created, 'node_modules'));
   mkdirSync(join(created, 'bin'));
   const command = join(created, 'bin/pixseal');
   writeFileSync(command, `#!/bin/sh\nexec '${process.execPath}' '${built('server/pixseal.js')}' "$@"\n`);
@@ -86,7 +87,7 @@ describe.runIf(hasShell)('the guide for hand-made signing', () => {
   let said: string;
 
   beforeAll(async () => {
-    folder = createTempFolder();
+    folder = await createTempFolder();
     api = await startAdminApi({ cloudName: CLOUD, apiKey: '123456789012345', apiSecret: API_SECRET });
     api.assets = ['shoes/red', 'shoes/green', 'hats/red'].map((publicId) => ({
       public_id: publicId,
@@ -243,7 +244,7 @@ describe.runIf(hasShell)('the guide for a SharinPix-like API', () => {
   let paths: readonly string[];
 
   beforeAll(async () => {
-    folder = createTempFolder();
+    folder = await createTempFolder();
     paths = LINKS.map(
       ([name, claims]) => `/images/${name}?token=${signWith(OLD_SECRET, { iss: SEED.issuerId, ...claims })}`,
     );

@@ -1,18 +1,16 @@
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import ts from 'typescript';
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Delivery } from '../../packages/client/src/pixseal-client.js';
 import '../support/built.js';
 import type * as testing from '../../packages/testing/src/pixseal-testing.js';
 import { photo } from '../support/pictures.js';
-import { documentBlock } from '../support/readme.js';
 import { createSeedTenant, type Tenant } from '../support/seed.js';
 import { startService, type Service } from '../support/service.js';
 
@@ -37,12 +35,6 @@ beforeAll(() => {
 afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
-
-/** TypeScript of a document, without type checks. */
-function transpile(source: string): string {
-  const compilerOptions = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ES2022 };
-  return ts.transpileModule(source, { compilerOptions }).outputText;
-}
 
 /** Runs Node beside the service of this process. @returns its output, parsed as JSON */
 async function node(...args: string[]): Promise<unknown> {
@@ -125,21 +117,6 @@ describe('pixseal/client, packed', () => {
     );
   });
 
-  it('signs as docs/clients.md has it, and not without an image’s id', async () => {
-    const path = join(project, 'backend.js');
-    const given = 'const [imageId, overlay] = process.argv.slice(2);\n';
-    writeFileSync(path, transpile(given + documentBlock('docs/clients.md', '`pixseal/client` / ts 1')));
-    const dsn = new URL(service.url);
-    [dsn.username, dsn.password] = [tenant.issuerId, encodeURIComponent(tenant.secret)];
-    const start = (...args: string[]): Promise<{ stdout: string }> =>
-      promisify(execFile)(process.execPath, [path, ...args], {
-        env: { ...process.env, PIXSEAL_DSN: dsn.href },
-      });
-    const { stdout } = await start(tenant.imageId, tenant.overlayId);
-    expect(stdout).toMatch(new RegExp(`^${tenant.imageId} http\\S+/c_fill,h_300,w_400/fl_tiled,l_\\S+\\n$`));
-    await expect(start()).rejects.toThrow('signToken: `imageId` is undefined.');
-  });
-
   it('does the same without Node: with only WebCrypto, fetch, TextEncoder and btoa', async () => {
     const args = ['--experimental-vm-modules', 'test/client/bare-context.js'];
     const entry = join(unpacked, 'dist/packages/client/src/pixseal-client.js');
@@ -219,7 +196,7 @@ describe('pixseal/testing, packed', () => {
     let layer: string;
 
     beforeAll(async () => {
-      pixseal = await kit.startPixseal({ mode: 'blank', variables: { DOCS: 'off' } });
+      pixseal = await kit.startPixseal({ mode: 'blank', variables: { CONSOLE: 'off' } });
       issuer = await pixseal.createIssuer({ policy: { max_steps: 5 } });
       const image = await pixseal.createImage({ issuerId: issuer.id, publicId: 'shoes/red', version: 7 });
       const overlay = await pixseal.createOverlay({ issuerId: issuer.id, publicId: 'marks/shop' });
@@ -242,7 +219,7 @@ describe('pixseal/testing, packed', () => {
     });
 
     it('accepts settings, and throws the admin API’s problems', async () => {
-      expect((await fetch(`${pixseal.baseUrl}/docs`)).status).toBe(404);
+      expect((await fetch(`${pixseal.baseUrl}/console`)).status).toBe(404);
       await expect(pixseal.createImage({ issuerId: issuer.id, publicId: 'shoes/red' })).rejects.toMatchObject(
         {
           name: 'PixsealError',
@@ -406,62 +383,4 @@ describe('pixseal/testing, packed', () => {
       /Pixseal did not start\. .*PORT must be a whole number/s,
     );
   });
-});
-
-describe.runIf(inject('once'))('docs/clients.md', () => {
-  const suite = documentBlock('docs/clients.md', '`pixseal/testing` / ts 1');
-  const suiteForJest = suite.replace("'vitest'", "'@jest/globals'");
-
-  beforeAll(() => {
-    // What a user installs beside the package.
-    const modules = join(project, 'node_modules');
-    for (const name of ['@jest', '@types', 'expect', 'vitest']) {
-      symlinkSync(resolve('node_modules', name), join(modules, name));
-    }
-  });
-
-  it.each<[what: string, source: string]>([
-    [
-      'of a backend',
-      `declare const imageId: string, overlay: string;\n${documentBlock('docs/clients.md', '`pixseal/client` / ts 1')}`,
-    ],
-    ['for Vitest', `${suite}\n${documentBlock('docs/clients.md', '`pixseal/testing` / ts 2')}`],
-    ['for Jest', `${suiteForJest}\n${documentBlock('docs/clients.md', '`pixseal/testing` / ts 3')}`],
-  ])('has code %s that compiles', (_, source) => {
-    // The types of Node and of the runner are not the document's to check.
-    expect(compile(source, { types: ['node'], skipLibCheck: true })).toStrictEqual([]);
-  });
-
-  it(
-    'has a suite that Jest runs as it describes',
-    async () => {
-      const different = `
-        it('shows a difference', () => {
-          const token = ['', btoa('{"transformations":[{"width":400}]}'), ''].join('.');
-          expect(token).not.toSealTransformation([]);
-          expect(token).toSealTransformation([{ width: 300 }]);
-        });`;
-      writeFileSync(join(project, 'card.test.js'), transpile(suiteForJest + different));
-      const [, NODE_OPTIONS = ''] =
-        /NODE_OPTIONS=(\S+)/.exec(documentBlock('docs/clients.md', '`pixseal/testing` / sh 1')) ?? [];
-      const jest = createRequire(import.meta.url).resolve('jest/bin/jest');
-      const args = [jest, '--json', '--config', JSON.stringify({ rootDir: project, transform: {} })];
-      // It fails, as one of its tests does.
-      const { stdout } = await promisify(execFile)(process.execPath, args, {
-        env: { ...process.env, NODE_OPTIONS },
-      }).catch((failed: unknown) => failed as { stdout: string });
-      const { testResults } = JSON.parse(stdout) as { testResults: [{ assertionResults: unknown }] };
-      const difference =
-        /^Error: The token seals another transformation:\n {2}step 1: width: expected 300, sealed 400\n/;
-      expect(testResults[0].assertionResults).toMatchObject([
-        { title: 'shows the card', status: 'passed' },
-        {
-          title: 'tells a difference',
-          status: 'failed',
-          failureMessages: [expect.stringMatching(difference) as string],
-        },
-      ]);
-    },
-    STARTS,
-  );
 });

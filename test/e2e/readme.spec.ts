@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } fro
 import { built } from '../support/built.js';
 import { drawPhoto, drawWatermark } from '../../src/operations/demo/drawings.js';
 import { startAdminApi, type AdminApi } from '../support/admin-api.js';
+import { linkClient } from '../support/client-package.js';
 import { hasBrowser, launchBrowser } from '../support/browser.js';
 import { startUploadApi } from '../originals/upload-api.js';
 import { measure } from '../support/pictures.js';
@@ -103,7 +104,7 @@ describe.runIf(runs)('the README', () => {
   it('signs in TypeScript that compiles a token that the service accepts', async () => {
     const project = join(folder, 'project');
     mkdirSync(join(project, 'node_modules'), { recursive: true });
-    symlinkSync(resolve('.'), join(project, 'node_modules/pixseal'));
+    await linkClient(join(project, 'node_modules'));
     writeFileSync(join(project, 'package.json'), '{"type":"module"}');
     const [image] = await rowsOf('images');
     const path = join(project, 'seal.ts');

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 
 /** The supported lines of Node: major versions, each with a floor in `engines` of package.json. */
 export const NODE_LINES = /** @type {const} */ ([20, 22, 24]);
@@ -9,6 +10,22 @@ export const NODE_LINES = /** @type {const} */ ([20, 22, 24]);
  */
 export function nodeOfLine(line) {
   return `test/node-versions/node_modules/node-${line}-linux-${process.arch}/bin/node`;
+}
+
+/**
+ * Every supported line's Node, as absolute paths; only the Node that runs this if some are not installed.
+ * @returns {readonly { readonly name: string, readonly path: string }[]}
+ * @throws with `REQUIRE_NODE_24=1` instead of leaving a line out, so that no run of CI passes without it.
+ */
+export function findNodes() {
+  const nodes = NODE_LINES.map((line) => ({ name: `Node ${line}`, path: resolve(nodeOfLine(line)) }));
+  const missing = nodes.filter(({ path }) => !existsSync(path)).map(({ name }) => name);
+  if (missing.length === 0) return nodes;
+  const reason = `${missing.join(', ')} (npm ci --prefix test/node-versions)`;
+  if (process.env['REQUIRE_NODE_24'] === '1')
+    throw new Error(`REQUIRE_NODE_24 is set, and there is no ${reason}`);
+  process.stderr.write(`\n*** LEFT OUT: packages on ${reason}. ***\n\n`);
+  return [{ name: `Node ${process.versions.node}`, path: process.execPath }];
 }
 
 /**

@@ -19,7 +19,7 @@ const COMMON = ['package.json', 'package-lock.json', 'tsconfig.json'];
 /** Folders with code of the pages; `test/architecture.spec.ts` checks that no other folder has any. */
 export const PAGE_SOURCES = ['web', 'src/domain', 'src/tokens', 'packages/client/src'];
 
-/** Parts of `dist`, each built by a script of package.json. */
+/** Parts of the build, each built by a script of package.json. */
 const PARTS = {
   pages: {
     script: 'build:pages',
@@ -34,6 +34,11 @@ const PARTS = {
       ...['src', 'packages/client/src', 'packages/testing/src'],
     ],
     outputs: ['dist/src', 'dist/packages', 'dist/server', 'dist/ormconfig.js'],
+  },
+  client: {
+    script: 'build:client',
+    sources: [...COMMON, 'packages/build.js', 'packages/client/package.json', 'packages/client/src'],
+    outputs: ['packages/client/dist'],
   },
 } satisfies Record<string, Part>;
 type PartName = keyof typeof PARTS;
@@ -123,9 +128,9 @@ async function run(script: string): Promise<void> {
   }
 }
 
-/** Without the variables that Vitest sets: Vite would build for tests, not for users. */
-function userEnvironment(): NodeJS.ProcessEnv {
+/** Without the variables that Vitest sets, since Vite would build for tests, and without those that npm passes on. */
+export function userEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => name !== 'NODE_ENV' && !name.startsWith('VITE')),
+    Object.entries(process.env).filter(([name]) => name !== 'NODE_ENV' && !/^(?:VITE|npm_)/.test(name)),
   );
 }

@@ -21,7 +21,7 @@ export interface TokenVector {
   readonly url: string;
 }
 
-/** vectors/tokens.json. The programs of docs/languages.md sign the first. */
+/** vectors/tokens.json. The programs of docs/languages.md sign the first and, with its steps, the fourth. */
 export const TOKEN_VECTORS = JSON.parse(readFileSync('vectors/tokens.json', 'utf8')) as readonly [
   TokenVector,
   ...TokenVector[],

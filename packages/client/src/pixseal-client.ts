@@ -1,4 +1,4 @@
-/** `pixseal/client`: signs tokens and requests deliveries, in Node, browsers and edge runtimes alike. */
+/** `@pixseal/client`: signs tokens and requests deliveries, in Node, browsers and edge runtimes alike. */
 export {
   deliveries,
   PixsealError,

@@ -1,4 +1,4 @@
-/** `pixseal/testing`: a service for an integration suite, fixtures and matchers. */
+/** `@pixseal/testing`: a service for an integration suite, fixtures and matchers. */
 export type {
   CreatedImage,
   CreatedIssuer,

@@ -1,16 +1,17 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { AdminClient, type NewImage, type NewIssuer, type NewOverlay } from './admin-client.js';
 import type { CreatedImage, CreatedIssuer, CreatedOverlay } from './admin-client.js';
 import type { ServiceMessage } from './service-message.js';
+import { SERVICE } from './service-path.js';
 
 /** How the service of a suite is started. */
 export interface StartOptions {
-  /** `blank`: Locations to assert, without images. `local`: uploaded originals are rendered. */
+  /** `blank`: Locations to assert, without images. `local`: uploaded originals are rendered, by the package `sharp`. */
   readonly mode: 'blank' | 'local';
   /** Settings of the service, by the names of its variables. They override all others. */
   readonly variables?: Readonly<Record<string, string>>;
@@ -38,26 +39,24 @@ export interface EmbeddedPixseal {
  * @throws Error with the reason if it does not start.
  */
 export async function startPixseal({ mode, variables = {} }: StartOptions): Promise<EmbeddedPixseal> {
+  if (mode === 'local') requireSharp('Mode `local`');
   const folder = await mkdtemp(join(tmpdir(), 'pixseal-testing-'));
   const adminKey = randomBytes(32).toString('base64url');
-  const child = fork(
-    fileURLToPath(new URL('../../../server/embedded-service.js', import.meta.url)),
-    [folder],
-    {
-      // Node's flags of the test runner are not for the service.
-      execArgv: [],
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-      env: {
-        DATA_DIR: folder,
-        DELIVERY_MODE: mode,
-        PORT: '0',
-        ADMIN_API_KEYS: adminKey,
-        LOG_LEVEL: 'silent',
-        RATE_LIMIT_ADDRESS: '0',
-        ...variables,
-      },
+  const child = fork(SERVICE, [folder], {
+    // Node's flags of the test runner are not for the service.
+    execArgv: [],
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    env: {
+      DATA_DIR: folder,
+      DELIVERY_MODE: mode,
+      PORT: '0',
+      ADMIN_API_KEYS: adminKey,
+      LOG_LEVEL: 'silent',
+      RATE_LIMIT_ADDRESS: '0',
+      DOCS: 'off',
+      ...variables,
     },
-  );
+  });
   const ended = new Promise<void>((resolve) => {
     const end = (): void => {
       resolve();
@@ -78,13 +77,32 @@ export async function startPixseal({ mode, variables = {} }: StartOptions): Prom
       baseUrl,
       adminKey,
       createIssuer: (issuer = {}) => admin.createIssuer(issuer),
-      createImage: (image) => admin.createImage(image),
-      createOverlay: (overlay) => admin.createOverlay(overlay),
+      createImage: async (image) => {
+        requireSharpFor(image);
+        return admin.createImage(image);
+      },
+      createOverlay: async (overlay) => {
+        requireSharpFor(overlay);
+        return admin.createOverlay(overlay);
+      },
       close,
     };
   } catch (error) {
     await close();
     throw error;
+  }
+}
+
+function requireSharpFor(asset: NewImage | NewOverlay): void {
+  if (asset.file !== undefined) requireSharp('A `file`');
+}
+
+/** @throws Error if the service cannot import `sharp`, which is not among this package's dependencies: it is native. */
+function requireSharp(feature: string): void {
+  try {
+    createRequire(SERVICE).resolve('sharp');
+  } catch (error) {
+    throw new Error(`${feature} needs the package sharp: npm install --save-dev sharp`, { cause: error });
   }
 }
 

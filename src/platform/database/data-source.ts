@@ -1,4 +1,4 @@
-import type pg from 'pg';
+import pg from 'pg';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import type { DatabaseSettings } from '../config/environment.js';
 import { AccountSecretEntity } from './entities/account-secret.entity.js';
@@ -69,6 +69,8 @@ const SCHEMA = {
   ],
   subscribers: [ActorSubscriber],
   migrationsTableName: 'migrations',
+  // TypeORM would require it by name at run time, beside the copy that is bundled.
+  driver: pg,
   synchronize: false,
   // Not needed: Postgres generates UUIDs itself.
   installExtensions: false,
