@@ -113,6 +113,19 @@ describe('a cache of rows', () => {
     expect(answers.map((row) => row?.version)).toStrictEqual([1, 1, 2, 1]);
   });
 
+  it('removes the rows that a change concerns, and caches no load that is under way', async () => {
+    await get('a');
+    await get('b');
+    const { load, answer } = controlled();
+    const loading = cache.load('c', load);
+    cache.invalidateWhere(({ version }) => version === 1);
+    answer({ version: 9 });
+    expect(await loading).toStrictEqual({ version: 9 });
+    expect(kept()).toBe('b');
+    cache.clear();
+    expect(kept()).toBe('');
+  });
+
   const kept = (): string => ['a', 'b', 'c', 'd'].filter((key) => peek(key) !== undefined).join('');
 
   it.each<[by: string, use: (cached: CachedRow<Row>) => unknown]>([

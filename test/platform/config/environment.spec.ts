@@ -218,6 +218,26 @@ describe('CLOUDINARY_URL', () => {
     expect(() => readCloudinaryAccount({ CLOUDINARY_URL: account('?cname=a.b') })).toThrow('cname');
   });
 
+  it('has other secrets during a rotation', () => {
+    const CLOUDINARY_URL = account('');
+    const secrets = 'old-1:s_1, old-2:s-2';
+    expect(read({ CLOUDINARY_URL, CLOUDINARY_PREVIOUS_SECRETS: secrets }).otherSecrets).toStrictEqual([
+      { apiKey: 'old-1', apiSecret: 's_1', notAfter: null },
+      { apiKey: 'old-2', apiSecret: 's-2', notAfter: null },
+    ]);
+    const rule =
+      'CLOUDINARY_PREVIOUS_SECRETS must contain pairs API_KEY:API_SECRET of other keys than that of CLOUDINARY_URL, comma-separated';
+    for (const value of ['x', 'a:', ':b', 'a:b:c', 'a b:c', 'a:b,x', 'a:b,a:c', '123:b']) {
+      expect([value, problemsOf({ CLOUDINARY_URL, CLOUDINARY_PREVIOUS_SECRETS: value })]).toStrictEqual([
+        value,
+        [rule],
+      ]);
+    }
+    expect(problemsOf({ CLOUDINARY_URL: '', CLOUDINARY_PREVIOUS_SECRETS: 'a:b' })).toContain(
+      'CLOUDINARY_PREVIOUS_SECRETS requires CLOUDINARY_URL',
+    );
+  });
+
   it('has settings of its tokens only with their key', () => {
     const key = '00112233445566778899aabbccddeeff';
     expect(read({ CLOUDINARY_AUTH_TOKEN_SIGNATURE: 'on' }).authToken).toBeNull();
@@ -290,6 +310,7 @@ describe('a setting that is not set', () => {
     rateLimitIssuer: 0,
     redisUrl: null,
     maxStale: 300_000,
+    authTokenDefaults: { duration: 3_600, round: 300, withSignature: false },
     logLevel: 'info',
     tracing: null,
   };
