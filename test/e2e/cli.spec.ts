@@ -317,7 +317,8 @@ describe.each(PLACES)('on $place', ({ open }) => {
     for (const { stdout, stderr } of outcomes) expect(stdout + stderr).not.toContain('canary');
     const text = await output(['account', 'list'], place.variables);
     expect(text).toContain(`cloud        ${cloud}\n`);
-  });
+    // Each of its dozen commands opens the database.
+  }, 240_000);
 
   it('accepts every option, and prints JSON as the admin API does', async () => {
     const created = await pixseal(
