@@ -1,6 +1,7 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { SingleBar } from 'cli-progress';
 import { Option, type Command } from 'commander';
+import { trimSlashes } from '../domain/trim-slashes.js';
 import { AccountAssets, AssetListError, type AssetQuery } from '../cloudinary/account-assets.js';
 import {
   type CloudinaryAccount,
@@ -75,7 +76,7 @@ Examples:
 async function importImages(options: ImportOptions): Promise<void> {
   const { type, prefix, tag, access, dryRun = false } = options;
   const issuerId = requireIssuerId(options.issuer);
-  const folder = options.folder?.replaceAll(/^\/+|\/+$/g, '');
+  const folder = options.folder === undefined ? undefined : trimSlashes(options.folder);
   if (folder === '')
     throw new UsageError('--folder must name a folder. Without it, all folders are imported.');
   const query: AssetQuery = {

@@ -223,6 +223,35 @@ describe('a notification is Cloudinary’s', () => {
       JSON.stringify({ ...folderMoved('a', '', now()), from_path: 'a' }),
       'to_path',
     ],
+    ['of a folder with a NUL', JSON.stringify(moved('x', 'a', 'b\0', now())), 'resources'],
+    ['of half a character in a folder', JSON.stringify(moved('x', 'a', '\ud800', now())), 'resources'],
+    [
+      'of a folder of 1,025 characters',
+      JSON.stringify(moved('x', 'a', 'b'.repeat(1_025), now())),
+      'resources',
+    ],
+    ['that moves from a folder with a NUL', JSON.stringify(folderMoved('a\0', 'b', now())), 'from_path'],
+    ['that moves to half a character', JSON.stringify(folderMoved('a', 'b\udfff', now())), 'to_path'],
+    [
+      'of a version after tomorrow',
+      JSON.stringify(uploaded('x', now(), { version: now() + 90_000 })),
+      'version',
+    ],
+    [
+      'that changes the access of an asset without a public id',
+      JSON.stringify({ notification_type: 'access_control_changed', resources: [{}] }),
+      'resources',
+    ],
+    [
+      'that changes the access of nothing',
+      JSON.stringify({ notification_type: 'access_control_changed' }),
+      'resources',
+    ],
+    [
+      'that changes the access of text',
+      JSON.stringify({ notification_type: 'access_control_changed', resources: 'x' }),
+      'resources',
+    ],
     ['of no public id', JSON.stringify(uploaded('', now())), 'public_id'],
     ['of a public id with a NUL', JSON.stringify(deleted('x\0', now())), 'public_id'],
     ['of half a character', JSON.stringify(renamed('x', 'x\ud800', now())), 'to_public_id'],
@@ -266,7 +295,6 @@ describe('a notification is Cloudinary’s', () => {
     ['a moderation of an asset without a row', moderated('unknown', 'rejected', now())],
     ['a moderation without an outcome', moderated('first', 'pending', now())],
     ['a change of the access of an asset without a row', accessChanged('unknown', [], now())],
-    ['a change of access without an asset', { notification_type: 'access_control_changed' }],
     ['a new folder', { notification_type: 'create_folder', folder_name: 'a', folder_path: 'shop/a' }],
     ['a deleted folder', { notification_type: 'delete_folder', folder_name: 'a', folder_path: 'shop/a' }],
     ['a moved folder without assets', folderMoved('empty', 'shop/empty', now())],
@@ -335,6 +363,8 @@ describe('an upload', () => {
     ['a folder without an issuer’s id', 'press/release/x', {}],
     ['the folder’s name alone', 'shop', {}],
     ['a folder of the public id that is not the asset’s', 'shop/y', { asset_folder: 'elsewhere' }],
+    ['a folder that the database cannot store', 'shop/nul', { asset_folder: 'shop\0' }],
+    ['a folder that is too long', 'shop/long', { asset_folder: `shop/${'x'.repeat(1_025)}` }],
     ['a context that is a member of every object', 'z', { context: { custom: { constructor: 1 } } }],
     ['a metadata field of several values', 'z', { metadata: { 'issuer-id': [issuers.id] } }],
     ['a metadata field without an issuer’s id', 'z', { metadata: { 'issuer-id': 'shop' } }],
@@ -716,6 +746,47 @@ describe('a moderation', () => {
     expect(status).toBe(isShown ? 302 : 410);
   });
 
+  it.each<[string, (publicId: string, at: number) => Notification]>([
+    ['an original that was uploaded before', (id, at) => uploaded(id, at + 5, { version: at - 1 })],
+    [
+      'an approval of an original that was uploaded before',
+      (id, at) => uploaded(id, at + 5, { version: at - 1, ...upload([{ status: 'approved' }]) }),
+    ],
+    ['an approval without a time', (id, at) => moderated(id, 'approved', at, { moderation_updated_at: 1 })],
+    [
+      'an older approval whose first time is not text',
+      (id, at) => moderated(id, 'approved', at - 1, { notification_context: { triggered_at: at } }),
+    ],
+    [
+      'an outcome of no kind',
+      (id, at) => moderated(id, '', at + 1, { moderation_status: null, moderation: [] }),
+    ],
+    [
+      'an approval that a kind contradicts',
+      (id, at) => moderated(id, 'approved', at + 1, { moderation: { status: 'Rejected' } }),
+    ],
+    [
+      'an approval while a kind is pending',
+      (id, at) => moderated(id, 'approved', at + 1, { moderation: [{ status: 'pending' }] }),
+    ],
+    [
+      'a new original that its status rejects',
+      (id, at) => uploaded(id, at + 5, { moderation_status: 'REJECTED' }),
+    ],
+  ])('of a rejected image is not changed by %s', async (_, eventOf) => {
+    const [image, at] = [await addImage(fresh()), now() - 60];
+    await notify(service, moderated(image.public_id, 'rejected', at));
+    await notify(service, eventOf(image.public_id, at));
+    expect((await service.get(`/images/${image.id}?token=${shop.sign()}`)).status).toBe(410);
+  });
+
+  it('approves if every kind approved, in whatever case', async () => {
+    const [image, at] = [await addImage(fresh()), now() - 60];
+    await notify(service, moderated(image.public_id, 'rejected', at));
+    const approval = moderated(image.public_id, 'Approved', at + 1, { moderation: { status: 'APPROVED' } });
+    expect(await notify(service, approval)).toBe(1);
+  });
+
   it('is applied in any order: the latest outcome decides, and of two at once the rejection', async () => {
     const at = now() - 60;
     for (const [events, status] of [
@@ -827,6 +898,11 @@ describe('a change of access control', () => {
         resources: { [publicId]: { type: 'authenticated', resource_type: 'image', access_control: token } },
       }),
       (publicId: string) => ({ public_id: publicId, access_control: token }),
+      (publicId: string) => ({ resources: [publicId] }),
+      (publicId: string) => ({ public_ids: [publicId] }),
+      (publicId: string) => ({ public_id: publicId, type: null, resource_type: null }),
+      (publicId: string) => ({ public_id: publicId, resource_type: 'picture' }),
+      (publicId: string) => ({ resources: [publicId, publicId] }),
     ]) {
       const { public_id: publicId } = await addImage(fresh(), { access: 'public' });
       const body = { notification_type: 'access_control_changed', ...resources(publicId) };

@@ -90,8 +90,7 @@ export class AccountEventsService {
     return [
       ...(await this.store(rows, name, { uploaded, known, deleted, at })),
       ...(uploaded.restricted ? await restrict(rows, name, at) : []),
-      // To the second, as versions are: a rejection in the same second is of this upload.
-      ...(await moderate(rows, name, uploaded.rejected, new Date(secondsOf(at) * 1_000))),
+      ...(await moderate(rows, name, uploaded.rejected, outcomeTimeOf(uploaded, at))),
     ];
   }
 
@@ -244,6 +243,15 @@ export class AccountEventsService {
       ...(await applyOutcome(rows, name)),
     ];
   }
+}
+
+/**
+ * To the second, as versions are: a rejection in the same second is of this upload. An approval is of the uploaded
+ * version, which a later rejection rejects however late the upload is reported.
+ */
+function outcomeTimeOf({ version, rejected }: Uploaded, at: Date): Date {
+  const seconds = secondsOf(at);
+  return new Date((rejected === true ? seconds : Math.min(seconds, version)) * 1_000);
 }
 
 /** Whether a row can have the name. */

@@ -1,12 +1,17 @@
 import { isObject } from '../../domain/is-object.js';
 import { InvalidRequestError } from '../../domain/request.errors.js';
 import { DELIVERY_TYPES, MAX_VERSION, type DeliveryType } from '../../domain/image.js';
+import { trimSlashes } from '../../domain/trim-slashes.js';
 import type { AssetFacts } from '../../domain/registration-rule.js';
 
 /** Assets of one notification. */
 const MAX_ASSETS = 1_000;
 /** Code points of a public id. */
 const MAX_PUBLIC_ID = 255;
+/** Code points of a folder's path. */
+const MAX_FOLDER = 1_024;
+/** Seconds that a version may be later than the notification. */
+const MAX_VERSION_AHEAD = 86_400;
 /** Resource type and type in a delivery URL. */
 const ASSET_URL = /\/(image|video|raw)\/(upload|private|authenticated)\//;
 
@@ -62,20 +67,28 @@ type Members = Readonly<Record<string, unknown>>;
  */
 export function readNotification(body: string, sentAt: number): Notification {
   const members = readObject(body);
-  return { at: readTime(members, sentAt * 1_000 + 999), event: readEvent(members) };
+  const latest = sentAt * 1_000 + 999;
+  const time = readTime(members);
+  const event = readEvent(members, sentAt);
+  // An approval of unknown time could be older than a rejection.
+  const isUndated = time === null && event.type === 'moderate' && !event.rejected;
+  return {
+    at: new Date(Math.max(0, Math.min(time ?? latest, latest))),
+    event: isUndated ? { type: 'other' } : event,
+  };
 }
 
-function readEvent(members: Members): AccountEvent {
+function readEvent(members: Members, sentAt: number): AccountEvent {
   switch (members['notification_type']) {
     case 'upload':
-      return readUpload(members);
+      return readUpload(members, sentAt);
     case 'delete': {
       const { resources } = members;
       if (!Array.isArray(resources) || resources.length > MAX_ASSETS) {
         throw fault('resources', `must be a list of at most ${MAX_ASSETS} assets`);
       }
       const names = resources.map((asset) => findName(isObject(asset) ? asset : {}, 'public_id'));
-      return { type: 'delete', names: names.filter((name) => name !== null) };
+      return { type: 'delete', names: withoutDuplicates(names.filter((name) => name !== null)) };
     }
     case 'rename': {
       const from = findName(members, 'from_public_id');
@@ -95,22 +108,29 @@ function readEvent(members: Members): AccountEvent {
       return { type: 'moderate', names: findNames(members, rejected), rejected };
     }
     case 'access_control_changed': {
-      const restricted = readResources(members).filter(isRestricted);
-      return { type: 'restrict', names: restricted.flatMap((asset) => findNames(asset, true)) };
+      const assets = readResources(members);
+      if (assets.some((asset) => typeof asset['public_id'] !== 'string')) {
+        throw fault('resources', 'must contain each asset’s public_id');
+      }
+      const names = assets.filter(isRestricted).flatMap((asset) => findNames(asset, true));
+      return { type: 'restrict', names: withoutDuplicates(names) };
     }
     default:
       return { type: 'other' };
   }
 }
 
-function readUpload(members: Members): AccountEvent {
+function readUpload(members: Members, sentAt: number): AccountEvent {
   const name = findName(members, 'public_id');
   if (name === null) return { type: 'other' };
   const { version, format, asset_folder: assetFolder, context, metadata, access_control: access } = members;
   if (typeof version !== 'number' || !Number.isInteger(version) || version < 1 || version > MAX_VERSION) {
     throw fault('version', `must be a whole number from 1 to ${MAX_VERSION}`);
   }
-  const folder = typeof assetFolder === 'string' ? trimSlashes(assetFolder) : null;
+  if (version > sentAt + MAX_VERSION_AHEAD) {
+    throw fault('version', `must be at most ${MAX_VERSION_AHEAD} seconds later than X-Cld-Timestamp`);
+  }
+  const folder = readFolderText(assetFolder);
   const path = name.publicId.split('/').slice(0, -1).join('/');
   const custom = isObject(context) ? context['custom'] : undefined;
   return {
@@ -119,12 +139,13 @@ function readUpload(members: Members): AccountEvent {
     version,
     format: typeof format === 'string' && /^[a-z0-9]{1,10}$/.test(format) ? format : null,
     facts: {
-      folder: folder ?? path,
+      // An asset of an account with dynamic folders is not in the path of its public id.
+      folder: folder ?? (typeof assetFolder === 'string' ? '' : path),
       context: isObject(custom) ? custom : {},
       metadata: isObject(metadata) ? metadata : {},
     },
     assetFolder: folder,
-    rejected: (members['moderation'] ?? null) === null ? false : readOutcome(members),
+    rejected: readStatuses(members).length === 0 ? false : readOutcome(members),
     restricted: access !== undefined && access !== null && isRestricted(members),
   };
 }
@@ -133,23 +154,26 @@ function readUpload(members: Members): AccountEvent {
 function readMove(members: Members): AccountEvent {
   const moved: Moved[] = [];
   for (const asset of readResources(members)) {
-    const { to_asset_folder: folder } = asset;
-    if (typeof folder !== 'string') throw fault('resources', 'must contain each asset’s to_asset_folder');
+    const folder = readFolderText(asset['to_asset_folder']);
+    if (folder === null) {
+      throw fault('resources', `must contain each asset’s to_asset_folder, ${FOLDER_FORM}`);
+    }
     const name = findName(asset, 'public_id');
-    if (name !== null) moved.push({ name, folder: trimSlashes(folder) });
+    if (name !== null) moved.push({ name, folder });
   }
   return { type: 'move', moved };
 }
 
 /**
  * Assets of a notification whose `resources` is a list or an object by public id, as it is in several of Cloudinary's
- * types; without `resources` the notification itself is the asset.
+ * types; an asset may be its public id alone. Without `resources` the assets are `public_ids`, or the notification itself.
  */
 function readResources(members: Members): Members[] {
-  const { resources = [members] } = members;
+  const { public_ids: publicIds = [members], resources = publicIds } = members;
+  if (!Array.isArray(resources) && !isObject(resources)) throw fault('resources', 'must contain assets');
   const assets = Array.isArray(resources)
-    ? resources.filter(isObject)
-    : Object.entries(isObject(resources) ? resources : {}).map(([publicId, asset]) => ({
+    ? resources.map((asset: unknown) => (isObject(asset) ? asset : { public_id: asset }))
+    : Object.entries(resources).map(([publicId, asset]) => ({
         public_id: publicId,
         ...(isObject(asset) ? asset : {}),
       }));
@@ -157,17 +181,20 @@ function readResources(members: Members): Members[] {
   return assets;
 }
 
-/**
- * The outcome of a moderation; null for none yet. `moderation_status` is the asset's; `moderation` has one of each kind,
- * of which one rejection rejects the asset.
- */
-function readOutcome({ moderation_status: status, moderation }: Members): boolean | null {
-  const kinds = Array.isArray(moderation)
-    ? moderation.map((kind: unknown) => (isObject(kind) ? kind['status'] : kind))
-    : [null];
-  const statuses = typeof status === 'string' ? [status] : kinds;
+/** The outcome of a moderation: one rejection rejects, and every kind must approve; null for none yet. */
+function readOutcome(members: Members): boolean | null {
+  const statuses = readStatuses(members);
   if (statuses.includes('rejected')) return true;
-  return statuses.every((each) => each === 'approved') ? false : null;
+  return statuses.length > 0 && statuses.every((status) => status === 'approved') ? false : null;
+}
+
+/** The statuses of an asset (`moderation_status`) and of each kind of moderation; null for one that is not text. */
+function readStatuses({ moderation_status: status, moderation }: Members): (string | null)[] {
+  const kinds: unknown[] = Array.isArray(moderation) ? moderation : [moderation];
+  return [status, ...kinds]
+    .filter((kind) => kind !== undefined && kind !== null)
+    .map((kind) => (isObject(kind) ? kind['status'] : kind))
+    .map((kind) => (typeof kind === 'string' ? kind.toLowerCase() : null));
 }
 
 /** Whether some clients may not see an asset. Restricted is also what cannot be understood. */
@@ -187,21 +214,36 @@ function findNames(asset: Members, all: boolean): AssetName[] {
   const { public_id: publicId, secure_url: secure, url = secure } = asset;
   if (typeof publicId !== 'string') return [];
   const [, urlResource, urlType] = ASSET_URL.exec(typeof url === 'string' ? url : '') ?? [];
-  const { resource_type: resourceType = urlResource ?? 'image', type = urlType } = asset;
-  const types = type !== undefined ? [type] : all ? DELIVERY_TYPES : [];
+  const reported = asset['resource_type'] ?? urlResource ?? 'image';
+  const resourceType = all && reported !== 'video' && reported !== 'raw' ? 'image' : reported;
+  const type = asset['type'] ?? urlType;
+  const types = typeof type === 'string' ? [type] : all ? DELIVERY_TYPES : [];
   return types
     .map((each) => findName({ public_id: publicId, resource_type: resourceType, type: each }, 'public_id'))
     .filter((name) => name !== null);
 }
 
 function readFolder(members: Members, key: 'from_path' | 'to_path'): string {
-  const path = members[key];
-  const folder = typeof path === 'string' ? trimSlashes(path) : '';
-  if (folder === '') throw fault(key, 'must be a folder');
+  const folder = readFolderText(members[key]);
+  if (folder === null || folder === '') throw fault(key, `must be a folder, ${FOLDER_FORM}`);
   return folder;
 }
 
-const trimSlashes = (path: string): string => path.replaceAll(/^\/+|\/+$/g, '');
+const FOLDER_FORM = `of at most ${MAX_FOLDER} characters, without NUL or half a surrogate pair`;
+
+/** A folder without slashes at its ends; null for what is no folder's path. */
+function readFolderText(path: unknown): string | null {
+  if (typeof path !== 'string' || !isText(path)) return null;
+  const folder = trimSlashes(path);
+  return Array.from(folder).length > MAX_FOLDER ? null : folder;
+}
+
+/** Neither Cloudinary nor the database accepts other text. */
+const isText = (text: string): boolean => !text.includes('\0') && !/\p{Cs}/u.test(text);
+
+function withoutDuplicates(names: readonly AssetName[]): AssetName[] {
+  return [...new Map(names.map((name) => [`${name.deliveryType}/${name.publicId}`, name])).values()];
+}
 
 /** The asset's name; null if the asset cannot have a row. @throws InvalidRequestError (422) without a name. */
 function findName(members: Members, key: string): AssetName | null {
@@ -209,24 +251,19 @@ function findName(members: Members, key: string): AssetName | null {
   if (typeof publicId !== 'string') throw fault(key, 'must be a public id');
   const deliveryType = DELIVERY_TYPES.find((known) => known === type);
   if (resourceType !== 'image' || deliveryType === undefined) return null;
-  // Neither Cloudinary nor the database accepts such text.
-  if (
-    publicId === '' ||
-    Array.from(publicId).length > MAX_PUBLIC_ID ||
-    publicId.includes('\0') ||
-    /\p{Cs}/u.test(publicId)
-  ) {
+  if (publicId === '' || Array.from(publicId).length > MAX_PUBLIC_ID || !isText(publicId)) {
     throw fault(key, `must have 1 to ${MAX_PUBLIC_ID} characters, without NUL or half a surrogate pair`);
   }
   return { deliveryType, publicId };
 }
 
-/** When it happened: Cloudinary reports milliseconds, for some types seconds. */
-function readTime(members: Members, latest: number): Date {
+/** When it happened, in milliseconds; null if no member is a time. Cloudinary rounds some types to seconds. */
+function readTime(members: Members): number | null {
   const { notification_context: context, timestamp, moderation_updated_at: moderatedAt } = members;
-  const text = (isObject(context) ? context['triggered_at'] : undefined) ?? timestamp ?? moderatedAt;
-  const at = typeof text === 'string' ? Date.parse(text) : Number.NaN;
-  return new Date(Number.isNaN(at) ? latest : Math.max(0, Math.min(at, latest)));
+  const times = [isObject(context) ? context['triggered_at'] : undefined, timestamp, moderatedAt].map(
+    (text) => (typeof text === 'string' ? Date.parse(text) : Number.NaN),
+  );
+  return times.find((time) => !Number.isNaN(time)) ?? null;
 }
 
 function readObject(body: string): Members {
