@@ -48,7 +48,9 @@ export class DeliveriesService {
     const imageId = isObject(item) && typeof item['image_id'] === 'string' ? item['image_id'] : null;
     try {
       if (!isObject(item) || (imageId === null && item['image_id'] !== undefined)) {
-        throw new InvalidRequestError([{ key: 'deliveries', detail: 'must contain objects {image_id, token}' }]);
+        throw new InvalidRequestError([
+          { key: 'deliveries', detail: 'must contain objects {image_id, token}' },
+        ]);
       }
       const request = { pathId: imageId ?? '', query: { token: item['token'] } };
       const found = this.redirects.find(request, origin, { issuerId: null, span });
