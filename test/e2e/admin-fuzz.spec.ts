@@ -17,7 +17,7 @@ import { deleted, now, renamed, sign, uploaded } from '../support/notifications.
 import { ownSeed } from '../support/own-seed.js';
 import { hostile, jsonOf, nearlyOf, valuesOf } from '../support/schema.arbitrary.js';
 import { createTenant, post, type Tenant } from '../support/seed.js';
-import { ADMIN_KEY, startService, type Service } from '../support/service.js';
+import { ADMIN_KEY, API_SECRET, startService, type Service } from '../support/service.js';
 
 /** Requests of each operation. */
 const RUNS = Number(process.env['PIXSEAL_ADMIN_FUZZ_RUNS'] ?? 25);
@@ -42,6 +42,7 @@ let cookies: readonly [all: string, ...weak: string[]];
 beforeAll(async () => {
   service = await startService({ CONSOLE: 'on' });
   tenant = await createTenant(service, { publicId: 'fuzzed', overlayPublicId: 'fuzzed_layer' });
+  account = (await createAccount()).id;
   publicImage = await createTenant(service, {
     publicId: 'fuzzed_by_all',
     overlayPublicId: 'fuzzed_by_none',
@@ -132,11 +133,20 @@ const OF_CONSOLE = (
 
 /** Ids for paths, by the path segment before them; created when the list is empty. */
 const rows = new Map<string, string[]>();
+const createAccount = (): Promise<{ id: string; secrets: [{ id: string }] }> =>
+  post(service, '/accounts', {
+    ...{ name: 'Fuzzed', cloud_name: randomUUID(), api_key: '1', api_secret: API_SECRET },
+  });
+/** The account of the secrets. */
+let account: string;
 const creators: Readonly<Record<string, () => Promise<{ id: string }>>> = {
+  accounts: createAccount,
   'admin-keys': () => post(service, '/admin-keys', { name: 'Fuzzed', scopes: ['read'] }),
   images: () => post(service, '/images', { issuer_id: tenant.issuerId, public_id: randomUUID(), version: 1 }),
   issuers: () => post(service, '/issuers', { name: 'Fuzzed' }),
   keys: () => post(service, `/issuers/${tenant.issuerId}/keys`, {}),
+  // By the account's id.
+  notifications: createAccount,
   overlays: () => post(service, '/overlays', { issuer_id: tenant.issuerId, public_id: randomUUID() }),
   'retained-public-ids': async () => {
     const publicId = randomUUID();
@@ -148,6 +158,7 @@ const creators: Readonly<Record<string, () => Promise<{ id: string }>>> = {
     };
     return items[0];
   },
+  secrets: () => post(service, `/accounts/${account}/secrets`, { api_key: randomUUID(), api_secret: 'x' }),
   revocations: () => post(service, `/issuers/${tenant.issuerId}/revocations`, { jti: randomUUID() }),
 };
 
@@ -353,7 +364,9 @@ function texts(
   schema: Schema,
   known: Record<string, fc.Arbitrary<unknown>>,
 ): fc.Arbitrary<Body> {
-  const values = path === '/cloudinary/notifications' ? notifications() : valuesOf(schema, schemas, known);
+  const values = path.startsWith('/cloudinary/notifications')
+    ? notifications()
+    : valuesOf(schema, schemas, known);
   const text = fc.oneof(
     { weight: 8, arbitrary: values.map(jsonOf) },
     { weight: 5, arbitrary: nearlyOf(schema, schemas, known).map(jsonOf) },
@@ -477,18 +490,18 @@ async function send({ path, method }: DescribedOperation, fuzzed: Fuzzed): Promi
   for (const [index, [, kind = '', name = '']] of places.entries()) {
     const id = fuzzed.ids[name] ?? '';
     const last = index === places.length - 1;
-    // An issuer's rows belong to the tenant.
-    row = typeof id === 'string' ? null : last ? await rowOf(path, kind, id) : tenant.issuerId;
+    // An issuer's rows belong to the tenant, and an account's secrets to the account.
+    const owner = kind === 'accounts' ? account : tenant.issuerId;
+    row = typeof id === 'string' ? null : last ? await rowOf(path, kind, id) : owner;
     where = where.replace(`{${name}}`, row ?? String(id));
   }
   const query = fuzzed.query.map((pair) => pair.map((text) => encodeURIComponent(text)).join('='));
   const { body, headers } = fuzzed;
   const bytes = body === null ? undefined : bytesOf(body);
   const timestamp = String(now());
-  const signed =
-    path === '/cloudinary/notifications'
-      ? { 'x-cld-timestamp': timestamp, 'x-cld-signature': sign(String(bytes ?? ''), timestamp) }
-      : {};
+  const signed = path.startsWith('/cloudinary/notifications')
+    ? { 'x-cld-timestamp': timestamp, 'x-cld-signature': sign(String(bytes ?? ''), timestamp) }
+    : {};
   const response = await request({
     port: service.port,
     path: query.length === 0 ? where : `${where}?${query.join('&')}`,
