@@ -38,7 +38,7 @@ afterAll(() => {
 
 /** Runs Node beside the service of this process. @returns its output, parsed as JSON */
 async function node(...args: string[]): Promise<unknown> {
-  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 30_000 });
+  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: STARTS });
   return JSON.parse(stdout);
 }
 
@@ -337,7 +337,7 @@ describe('pixseal/testing, packed', () => {
       await once(child.stdout, 'data');
       return child.pid ?? 0;
     }
-    const STARTED = `await startPixseal({ mode: 'blank' }); console.log('started');`;
+    const STARTED = `await startPixseal({ mode: 'blank' }); console.log('started'); setInterval(() => {}, 1_000);`;
     const STARTING = `
       import { readdirSync } from 'node:fs';
       startPixseal({ mode: 'blank' });
@@ -363,6 +363,22 @@ describe('pixseal/testing, packed', () => {
       STARTS,
     );
   });
+
+  it(
+    'lets a process exit that does not close it, and leaves nothing behind',
+    async () => {
+      const temporary = mkdtempSync(join(folder, 'not-closed-'));
+      const origin = await run(
+        `import { startPixseal } from 'pixseal/testing';
+         process.env.TMPDIR = process.argv[2];
+         console.log(JSON.stringify((await startPixseal({ mode: 'blank' })).baseUrl));`,
+        temporary,
+      );
+      expect(origin).toMatch(/^http:/);
+      await expect.poll(() => readdirSync(temporary), { timeout: STARTS }).toStrictEqual([]);
+    },
+    STARTS,
+  );
 
   it('reports that there is no Node to start, and leaves nothing behind', async () => {
     const temporary = mkdtempSync(join(folder, 'no-node-'));

@@ -432,7 +432,7 @@ describe('the suite of docs/clients.md', () => {
       );
     }, SLOW);
 
-    it.concurrent.each(NODES)(
+    it.each(NODES)(
       'passes on $name',
       async ({ path }) => {
         const command = `${COMMANDS.vitest} card`;
@@ -481,7 +481,7 @@ describe('the suite of docs/clients.md', () => {
     }, SLOW);
 
     // From CommonJS the suite runs on every Node below, with ts-jest.
-    it.concurrent.each([
+    it.each([
       ...NODES.map(({ name, path }) => [name, 'esm', 'esm.test.mjs', path] as const),
       ['this Node', 'commonjs', 'cjs.test.js', process.execPath] as const,
     ])(
@@ -555,7 +555,7 @@ describe('the suite of docs/clients.md', () => {
       expect(await bash(project, command, path)).toMatch(/Tests: +1 passed, 1 total/);
     };
 
-    it.concurrent.each(NODES)('passes on $name', ({ path }) => passes(path), SLOW);
+    it.each(NODES)('passes on $name', ({ path }) => passes(path), SLOW);
 
     it(
       'passes with module commonjs, as `nest new` generated until Nest 10',

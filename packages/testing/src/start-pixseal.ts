@@ -66,12 +66,16 @@ export async function startPixseal({ mode, variables = {} }: StartOptions): Prom
     child.once('error', end);
   });
   const close = async (): Promise<void> => {
+    child.ref();
     if (child.connected) child.disconnect();
     await ended;
     await rm(folder, { recursive: true, force: true });
   };
   try {
     const baseUrl = await originOf(child);
+    // A suite that fails before `close` does not keep its process alive: the service exits with it.
+    child.unref();
+    child.channel?.unref();
     const admin = new AdminClient(baseUrl, adminKey);
     return {
       baseUrl,
