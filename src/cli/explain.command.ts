@@ -83,7 +83,7 @@ function readRequest(
   };
 }
 
-/** An explanation creates no database. @throws UsageError if there is none */
+/** An explanation creates no database. @throws UsageError if none exists */
 function requireDatabase(): void {
   const database = readDatabaseSettings(processVariables());
   if (database.kind === 'embedded' && !existsSync(database.dataDir)) {

@@ -16,7 +16,7 @@ import { listen } from '../support/http.js';
 const SECRET = 'a-secret-of-the-test-suite-0123456789';
 const APPROVED = { layers: [`private:${SEED.overlayPublicId}`], images: [SEED.publicId] };
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-const NOBODY = '00000000-0000-4000-8000-000000000000';
+const UNKNOWN_ID = '00000000-0000-4000-8000-000000000000';
 const UNBOUND = 'note: the token opens every image of the issuer: limit it with --image\n';
 const UNLIMITED = 'note: the token never expires: limit it with --expires-in\n';
 const SECRET_NOTE =
@@ -424,7 +424,7 @@ describe.each(once ? PLACES : [])('explanations and refusals on $place', ({ open
     );
     const add = ['image', 'add', ...issuer, '--version', '123123'];
     await output([...add, '--public-id', SEED.publicId, '--id', SEED.imageId], place.variables);
-    await output([...add, '--public-id', 'open', '--id', NOBODY, '--access', 'public'], place.variables);
+    await output([...add, '--public-id', 'open', '--id', UNKNOWN_ID, '--access', 'public'], place.variables);
   });
   afterAll(() => place.close());
 
@@ -517,7 +517,7 @@ base    fl_attachment\n\n`);
   });
 
   it('accepts the URL of a public image without a token', async () => {
-    const { stdout } = await explain([`/images/${NOBODY}?width=20&crop=fit`]);
+    const { stdout } = await explain([`/images/${UNKNOWN_ID}?width=20&crop=fit`]);
     expect(rowsOf(stdout)).toMatchObject({
       'signed by': 'none: the image is public',
       'step 1': 'c_fit,w_20',
@@ -615,7 +615,7 @@ base    fl_attachment\n\n`);
     },
     {
       what: 'an issuer that does not exist',
-      args: ['image', 'add', '--issuer', NOBODY, '--public-id', 'x', '--version', '1'],
+      args: ['image', 'add', '--issuer', UNKNOWN_ID, '--public-id', 'x', '--version', '1'],
       error: '404 issuer_not_found: No issuer has this id. Check it.',
     },
   ])('refuses $what with the problem’s own detail', async ({ args, error }) => {
@@ -667,7 +667,7 @@ describeOnce('token mint', () => {
     { args: ['--expires-in', '1h'], notes: UNBOUND },
     { args: ['--image', SEED.imageId], notes: UNLIMITED },
     { args: ['--image', SEED.imageId, '--url', '--server', 'http://127.0.0.1'], notes: UNLIMITED },
-    { args: ['--image', SEED.imageId, '--image', NOBODY, '--expires-in', '1h'], notes: '' },
+    { args: ['--image', SEED.imageId, '--image', UNKNOWN_ID, '--expires-in', '1h'], notes: '' },
   ])('warns beside the token if it names no image or never expires: $args', async ({ args, notes }) => {
     const plain = await mint([...issuer, ...args]);
     expect(plain).toMatchObject({ code: 0, stderr: notes });
@@ -710,8 +710,8 @@ describeOnce('token mint', () => {
     expect(await payloadOf(['--image', SEED.imageId.toUpperCase()])).toMatchObject({
       image_id: SEED.imageId,
     });
-    expect(await payloadOf(['--image', SEED.imageId, '--image', NOBODY])).toMatchObject({
-      image_id: [SEED.imageId, NOBODY],
+    expect(await payloadOf(['--image', SEED.imageId, '--image', UNKNOWN_ID])).toMatchObject({
+      image_id: [SEED.imageId, UNKNOWN_ID],
     });
   });
 
@@ -722,21 +722,21 @@ describeOnce('token mint', () => {
   });
 
   it('prints a URL for each image', async () => {
-    const images = ['--image', SEED.imageId, '--image', NOBODY];
+    const images = ['--image', SEED.imageId, '--image', UNKNOWN_ID];
     const { stdout } = await mint([...issuer, ...images, '--url', '--server', 'http://img.example.com/']);
     const [first = '', second = ''] = stdout.split('\n');
     expect(first).toMatch(`http://img.example.com/images/${SEED.imageId}?token=ey`);
-    expect(second).toBe(first.replace(SEED.imageId, NOBODY));
+    expect(second).toBe(first.replace(SEED.imageId, UNKNOWN_ID));
   });
 
   it('reads issuer, secret, key and service from the dsn', async () => {
     const { stdout } = await mint(['--kid', '--url', '--image', SEED.imageId], {
       PIXSEAL_SECRET: '',
-      PIXSEAL_DSN: `https://${SEED.issuerId}:${SECRET}@img.example.com/?kid=${NOBODY}`,
+      PIXSEAL_DSN: `https://${SEED.issuerId}:${SECRET}@img.example.com/?kid=${UNKNOWN_ID}`,
     });
     const [origin, token = ''] = stdout.trim().split(`/images/${SEED.imageId}?token=`);
     expect(origin).toBe('https://img.example.com');
-    expect(decodeProtectedHeader(token)).toStrictEqual({ typ: 'JWT', alg: 'HS256', kid: NOBODY });
+    expect(decodeProtectedHeader(token)).toStrictEqual({ typ: 'JWT', alg: 'HS256', kid: UNKNOWN_ID });
     expect((await jwtVerify(token, Buffer.from(SECRET))).payload.iss).toBe(SEED.issuerId);
   });
 
@@ -813,7 +813,7 @@ describeOnce('token mint', () => {
     { args: [...issuer, '--steps', '@nowhere.json'], error: 'nowhere.json cannot be read (ENOENT).' },
     { args: [...issuer, '--url'], error: '--url requires an image: name it with --image.' },
     {
-      args: [...issuer, '--url', '--image', NOBODY],
+      args: [...issuer, '--url', '--image', UNKNOWN_ID],
       error: '--url requires the service’s address: pass --server, or set PIXSEAL_SERVER or PIXSEAL_DSN.',
     },
     {
@@ -883,7 +883,7 @@ describe('the database', () => {
       code: 1,
       stderr: 'error: The issuer is disabled: its tokens are refused.\n',
     });
-    expect(await pixseal(['token', 'mint', '--issuer', NOBODY], variables)).toMatchObject({
+    expect(await pixseal(['token', 'mint', '--issuer', UNKNOWN_ID], variables)).toMatchObject({
       code: 1,
       stderr: 'error: 404 issuer_not_found: No issuer has this id. Check it.\n',
     });
@@ -1151,7 +1151,7 @@ describeOnce('help', () => {
     [['explain'], "error: missing required argument 'token|url'"],
     [['explain', 'abc', '--frob', 'x'], "error: unknown option '--frob'"],
     [
-      ['overlay', 'add', '--issuer', NOBODY, '--public-id', 'x', '--delivery-type', 'fetch'],
+      ['overlay', 'add', '--issuer', UNKNOWN_ID, '--public-id', 'x', '--delivery-type', 'fetch'],
       "error: option '--delivery-type <type>' argument 'fetch' is invalid. Allowed choices are upload, private, authenticated.",
     ],
   ])('is suggested for %j', async (args, error) => {
