@@ -17,7 +17,7 @@ function unzip(keys: readonly string[]): [issuerIds: string[], ids: string[]] {
 }
 
 const IMAGE_COLUMNS =
-  'images.id, images.issuer_id, public_id, version, delivery_type, access, not_before, deleted_at, rejected_at';
+  'images.id, images.issuer_id, public_id, version, format, delivery_type, access, not_before, deleted_at, rejected_at';
 
 interface ImageRow {
   readonly id: string;
@@ -25,6 +25,7 @@ interface ImageRow {
   readonly public_id: string;
   /** A bigint, which the driver returns as text; the API's limit is a safe integer. */
   readonly version: string;
+  readonly format: string | null;
   readonly delivery_type: Image['deliveryType'];
   readonly access: Image['access'];
   readonly not_before: Date | null;
@@ -37,6 +38,7 @@ const toImage = (row: ImageRow): Image => ({
   issuerId: row.issuer_id,
   publicId: row.public_id,
   version: Number(row.version),
+  format: row.format,
   deliveryType: row.delivery_type,
   access: row.access,
   notBefore: row.not_before,

@@ -1,7 +1,10 @@
+import { v2 as cloudinary } from 'cloudinary';
 import { describe, expect, it } from 'vitest';
 import { CloudinaryUrlService } from '../../src/cloudinary/cloudinary-url.service.js';
+import { DownloadUrlService } from '../../src/cloudinary/download-url.service.js';
 import type { Image } from '../../src/domain/image.js';
 import type { Issuer } from '../../src/directory/issuer.js';
+import type { Account } from '../../src/domain/account.js';
 import type { Overlay } from '../../src/domain/overlay.js';
 import { compilePolicy } from '../../src/policy/compile-policy.js';
 import type { PolicyDocument } from '../../src/policy/policy.js';
@@ -31,6 +34,7 @@ const services = {
   tokens: new TokenService(),
   mapper: new TransformationMapper(),
   urls: new CloudinaryUrlService(),
+  downloads: new DownloadUrlService(),
 };
 
 const image = (overrides: Partial<Image> = {}): Image => ({
@@ -38,6 +42,7 @@ const image = (overrides: Partial<Image> = {}): Image => ({
   issuerId: SEED_ISSUER_ID,
   publicId: 'photo',
   version: 7,
+  format: 'png',
   deliveryType: 'authenticated',
   access: 'token',
   notBefore: null,
@@ -143,6 +148,24 @@ describe('a redirect', () => {
     ['the original', { sharinpix: { original: true } }, {}, 'fl_attachment/v7/photo.jpg'],
     ['no download', { sharinpix: { original: true, download: false } }, {}, 'v7/photo.jpg'],
     ['another format', {}, { issuer: { deliveryFormat: 'png' } }, `${BASE}/v7/photo.png`],
+    [
+      'the original’s format',
+      { transformations: [{ width: 5 }] },
+      { issuer: { deliveryFormat: 'original' } },
+      `${BASE}/w_5/v7/photo.png`,
+    ],
+    [
+      'the original in its format',
+      { sharinpix: { original: true, download: false } },
+      { issuer: { deliveryFormat: 'original' }, policy: { original: 'url' } },
+      'v7/photo.png',
+    ],
+    [
+      'steps under a policy of downloads',
+      { transformations: [{ width: 5 }] },
+      { policy: { original: 'download' } },
+      `${BASE}/w_5/v7/photo.jpg`,
+    ],
     ['a base chain', {}, { policy: { base_chain: ['q_auto'] } }, 'q_auto/v7/photo.jpg'],
     [
       'mandatory steps',
@@ -281,6 +304,52 @@ describe('a redirect', () => {
       { policy: { max_width: 4 } },
       '403 policy_violation',
     ],
+    [
+      'the original under a policy of none',
+      { sharinpix: { original: true } },
+      { policy: { original: 'no' } },
+      '403 policy_violation',
+    ],
+    [
+      'no known format, where the original’s is delivered',
+      {},
+      { issuer: { deliveryFormat: 'original' }, image: { format: null } },
+      '409 image_format_unknown',
+    ],
+    [
+      'a download without an API key',
+      { sharinpix: { original: true } },
+      { issuer: { account: makeAccount({ apiKey: null }) }, policy: { original: 'download' } },
+      '503 download_unavailable',
+    ],
+    [
+      'a download of a public image',
+      { sharinpix: { original: true } },
+      { image: { access: 'public' }, policy: { original: 'download' } },
+      '403 policy_violation',
+    ],
+    [
+      'a download of a deleted image, whatever the placeholder',
+      { sharinpix: { original: true } },
+      {
+        image: { deleted: true },
+        placeholder: {},
+        policy: { original: 'download', placeholder: PLACEHOLDER_ID },
+      },
+      '410 image_deleted',
+    ],
+    [
+      'a download that has expired within the leeway',
+      { exp: SECONDS, sharinpix: { original: true } },
+      { policy: { original: 'download' } },
+      '401 invalid_token',
+    ],
+    [
+      'a download under mandatory steps',
+      { sharinpix: { original: true } },
+      { policy: { original: 'download', mandatory_steps: [{ effect: 'sepia' }] } },
+      '403 policy_violation',
+    ],
   ])('with %s is refused', (_, claims, rows, refusal) => {
     expect(refusalOf(() => decide({ token: sign(claims) }, rows))).toBe(refusal);
   });
@@ -327,6 +396,50 @@ describe('a redirect', () => {
   ])('with %s is refused', (_, query, rows, pathId, refusal) => {
     expect(refusalOf(() => decide(query, rows, pathId))).toBe(refusal);
   });
+
+  it.each<[claims: Claims, image: Partial<Image>, account: Partial<Account>, expiresAt: number]>([
+    [{}, {}, {}, SECONDS + 60],
+    [{ exp: SECONDS + 61 }, {}, {}, SECONDS + 60],
+    [{ exp: SECONDS + 59.9 }, { deliveryType: 'private' }, { signature: 'long' }, SECONDS + 59],
+    [{ exp: SECONDS + 1 }, { format: null }, { signature: 'sha256' }, SECONDS + 1],
+    [
+      { sharinpix: { original: true, download: false } },
+      { publicId: 'größe & co/a' },
+      { uploadPrefix: 'https://api-eu.cloudinary.com' },
+      SECONDS + 60,
+    ],
+  ])(
+    'of the original as a download, with %j of %j at %j, is the SDK’s link until %i',
+    (own, of, at, until) => {
+      const claims = { sharinpix: { original: true }, ...own };
+      const account = makeAccount(at);
+      const rows: Rows = {
+        image: of,
+        issuer: { account },
+        policy: { original: 'download', redirect_cache: 'private' },
+      };
+      const decision = decide({ token: sign(claims) }, rows, IMAGE_ID, NOW + 400);
+      if (decision === PENDING) throw new Error('A fact is pending');
+      const options = {
+        type: decision.image.deliveryType,
+        expires_at: until,
+        ...('download' in claims.sharinpix ? {} : { attachment: true }),
+        timestamp: SECONDS,
+        cloud_name: 'demo',
+        api_key: '1',
+        api_secret: account.apiSecret,
+        upload_prefix: account.uploadPrefix,
+        signature_algorithm: account.signature === 'sha256' ? 'sha256' : 'sha1',
+      };
+      const { publicId, format } = decision.image;
+      expect(decision.url).toBe(cloudinary.utils.private_download_url(publicId, format ?? '', options));
+      expect(decision).toMatchObject({
+        base: { components: [] },
+        lifetime: { maxAge: 0 },
+        validity: { from: Infinity },
+      });
+    },
+  );
 
   it.each<keyof Facts>(['issuer', 'isRevoked', 'image', 'overlays'])(
     'is pending while %s is not in memory',

@@ -152,12 +152,14 @@ export class AdminModel extends ReferenceModel {
     return { ...request, expected: DONE };
   }
 
-  createImage(row: Omit<ModelImage, 'not_before'>): PlannedRequest {
+  createImage(
+    row: Omit<ModelImage, 'not_before' | 'format'> & { readonly format?: string | undefined },
+  ): PlannedRequest {
     const request = { method: 'POST', path: '/images', body: row };
     const taken = this.images.has(row.id) || this.deletedImages.has(row.id);
     const refusal = this.refuseAsset(row, this.images, taken);
     if (refusal !== null) return { ...request, expected: refusal };
-    const created = { ...row, not_before: null };
+    const created = { ...row, format: row.format ?? null, not_before: null };
     this.images.set(row.id, created);
     this.retain(null, created);
     this.known.images.add(row.id);
@@ -375,7 +377,7 @@ function viewKey({ id, algorithm, not_before, not_after }: ModelKey): View {
 }
 
 function viewImage(row: ModelImage): View {
-  return { ...row, format: null, not_before: isoOf(row.not_before), rejected_at: null };
+  return { ...row, not_before: isoOf(row.not_before), rejected_at: null };
 }
 
 function viewOverlay(row: ModelOverlay): View {

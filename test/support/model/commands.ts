@@ -144,6 +144,7 @@ const policyMember: fc.Arbitrary<PolicyInput> = fc.oneof(
   fc.constantFrom<PolicyInput>({ require_exp: true }, { max_token_age: 5_000 }, { require_image_id: true }),
   fc.constantFrom<PolicyInput>({ strict: true }, { lenient: true }, { claims: 'sharinpix' }),
   fc.constant<PolicyInput>({ deny_generative_effects: true }),
+  fc.constantFrom<PolicyInput>({ original: 'no' }, { original: 'url' }),
   fc.constantFrom<PolicyInput>(
     { redirect_cache: 'private' },
     { redirect_cache: 'private', redirect_max_age: 60 },
@@ -192,7 +193,7 @@ const omitUndefined = <T extends object>(body: T): { [K in keyof T]: Exclude<T[K
 const issuerWrites = fc.oneof(
   write(
     'createIssuer',
-    { id: choice, disabled: usually(false, true), delivery_format: usually('jpg', 'png') },
+    { id: choice, disabled: usually(false, true), delivery_format: usually('jpg', 'png', 'original') },
     (model, { id, ...row }) => model.createIssuer({ ...row, id: idFor(id, model.known.issuers), policy: {} }),
   ),
   {
@@ -203,7 +204,7 @@ const issuerWrites = fc.oneof(
         issuer: choice,
         change: change({
           disabled: usually(false, true),
-          delivery_format: fc.constantFrom('jpg', 'png'),
+          delivery_format: fc.constantFrom('jpg', 'png', 'original'),
           not_before: notBefore,
         }),
       },
@@ -247,12 +248,21 @@ const keyWrites = fc.oneof(
 
 const version = fc.integer({ min: 1, max: 3 });
 const access = usually('token', 'public');
+const format = fc.constantFrom('png', 'tif', undefined);
 const imageWrites = fc.oneof(
   {
     weight: 3,
     arbitrary: write(
       'createImage',
-      { id: choice, issuer: choice, public_id: publicId, version, delivery_type: deliveryType, access },
+      {
+        id: choice,
+        issuer: choice,
+        public_id: publicId,
+        version,
+        format,
+        delivery_type: deliveryType,
+        access,
+      },
       (model, { id, issuer, public_id, ...row }) =>
         model.createImage({
           id: idFor(id, model.known.images),
@@ -269,7 +279,13 @@ const imageWrites = fc.oneof(
       {
         image: choice,
         public_id: fc.option(publicId),
-        change: change({ version, delivery_type: deliveryType, access, not_before: notBefore }),
+        change: change({
+          version,
+          format: fc.constantFrom('png', 'tif'),
+          delivery_type: deliveryType,
+          access,
+          not_before: notBefore,
+        }),
       },
       (model, { image, public_id, change }) =>
         model.updateImage(chooseImage(model, null, image), {

@@ -3,6 +3,7 @@ import { signWithSdk } from '../location-parser.js';
 import {
   baseChainOf,
   boundImages,
+  formatOf,
   isIssuedBefore,
   layerOf,
   type ReferenceModel,
@@ -166,6 +167,7 @@ function checkToken(policy: ModelPolicy, { exp, iat, sharinpix }: ModelClaims, b
   }
   if (policy.require_image_id === true && bound === undefined) throw forbid('require_image_id');
   if (sharinpix?.original !== true) return;
+  if (policy.original === 'no') throw forbid('original');
   if ((policy.mandatory_steps ?? []).length > 0) throw forbid('mandatory_steps');
   if (policy.presets_only === true) throw forbid('presets_only');
   if (policy.max_width !== undefined) throw forbid('max_width');
@@ -266,9 +268,11 @@ function redirectTo(
 ): Prediction {
   const { public_id: publicId, delivery_type: deliveryType, version } = shown;
   const { redirect_cache: cache, redirect_max_age: maxAge = 300 } = issuer.policy;
+  const format = formatOf(issuer, shown);
+  if (format === null) throw refuse(409, 'image_format_unknown');
   return {
     status: 302,
-    url: signWithSdk({ publicId, deliveryType, version, format: issuer.delivery_format, components }),
+    url: signWithSdk({ publicId, deliveryType, version, format, components }),
     imageId: registered.id,
     placeholderId: shown.id === registered.id ? null : shown.id,
     issuerId: issuer.id,

@@ -146,6 +146,11 @@ export function baseChainOf(policy: ModelPolicy, claims: Claims | null): readonl
     .map((component) => (component === 'fl_attachment' ? component + name : component));
 }
 
+/** The extension of an image's URL; null if it is unknown. */
+export function formatOf({ delivery_format: format }: ModelIssuer, image: ModelImage): string | null {
+  return format === 'original' ? image.format : format;
+}
+
 /** The last component, by which a policy limits the size, as a list of one; empty without a limit. */
 export function sizeLimitOf({ max_width: width, max_height: height }: ModelPolicy): readonly string[] {
   const sides = [

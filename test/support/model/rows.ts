@@ -21,6 +21,7 @@ export interface ModelImage {
   readonly issuer_id: string;
   readonly public_id: string;
   readonly version: number;
+  readonly format: string | null;
   readonly delivery_type: string;
   readonly access: string;
   readonly not_before: number | null;
@@ -63,6 +64,7 @@ export interface ModelPolicy {
   readonly redirect_cache?: string;
   readonly redirect_max_age?: number;
   readonly placeholder?: string;
+  readonly original?: string;
 }
 
 /**
