@@ -151,7 +151,7 @@ export const POLICY_MEMBERS = {
     CLAIM_PROFILES,
   ),
   deny_generative_effects: boolean(
-    'A token’s own steps may not generate pixels: effects `gen_…`, `upscale` and `auto_enhance`, the background ' +
+    'A token’s own steps may not generate pixels: effects `gen_…`, `upscale`, `auto_enhance` and `style_transfer`, the background ' +
       '`gen_fill`, and named transformations, which may have any effect. Presets may.',
   ),
   placeholder: {

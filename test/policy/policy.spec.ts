@@ -647,6 +647,7 @@ describe('generated pixels under a policy', () => {
       'gen_remove',
       'gen_replace',
       'gen_restore',
+      'style_transfer',
       'upscale',
     ]);
   });
