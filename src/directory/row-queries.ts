@@ -76,26 +76,32 @@ interface OverlayRow {
   readonly issuer_id: string;
   readonly public_id: string;
   readonly delivery_type: Overlay['deliveryType'];
+  readonly shared: boolean;
+  readonly account_id: string;
 }
 
 const OVERLAYS: Statement = {
   name: 'pixseal_overlays',
-  text: 'SELECT overlays.id, overlays.issuer_id, public_id, delivery_type FROM unnest($1::uuid[], $2::uuid[]) AS wanted (issuer_id, id) JOIN overlays USING (issuer_id, id) WHERE rejected_at IS NULL',
+  text: 'SELECT id, issuer_id, public_id, delivery_type, shared, account_id FROM overlays WHERE id = ANY($1::uuid[]) AND rejected_at IS NULL',
 };
 
-/** Overlays by the keys of `rowKey`, without rejected ones. */
+/** Overlays of any issuer by id, without rejected ones: `isVisible` decides who may use them. */
 export async function readOverlays(
   query: Query,
-  keys: readonly string[],
+  ids: readonly string[],
 ): Promise<ReadonlyMap<string, Overlay>> {
-  const rows = await query<OverlayRow>(OVERLAYS, unzip(keys));
-  return new Map(
-    rows.map((row) => [
-      rowKey(row.issuer_id, row.id),
-      { id: row.id, publicId: row.public_id, deliveryType: row.delivery_type },
-    ]),
-  );
+  const rows = await query<OverlayRow>(OVERLAYS, [ids]);
+  return new Map(rows.map((row) => [row.id, toOverlay(row)]));
 }
+
+const toOverlay = (row: OverlayRow): Overlay => ({
+  id: row.id,
+  issuerId: row.issuer_id,
+  publicId: row.public_id,
+  deliveryType: row.delivery_type,
+  shared: row.shared,
+  accountId: row.account_id,
+});
 
 /** An issuer's columns that a redirect needs. */
 export interface IssuerRow {

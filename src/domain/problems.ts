@@ -175,6 +175,11 @@ export const PROBLEMS = {
     when: 'The issuer has no key that is valid now, so no preview can be signed.',
     action: 'Create a key, or change when one is valid.',
   },
+  no_preview: {
+    statuses: [409],
+    when: 'The overlay is a font file, which has no thumbnail.',
+    action: 'Show its public id instead.',
+  },
   original_exists: {
     statuses: [409],
     when: 'The public id has another original already.',

@@ -114,7 +114,7 @@ export function decideRedirect(
   checkGenerative(policy, mapped, steps.presets);
   checkChain(policy, mapped);
 
-  const overlays = findOverlays(issuer.id, [mapped.overlayIds, policy.mandatory.overlayIds], facts);
+  const overlays = findOverlays(issuer, mapped, steps.presets, policy, facts);
   if (overlays === PENDING) return PENDING;
 
   const base = selectBaseChain(policy.baseChain, claims);
@@ -284,18 +284,32 @@ function findPlaceholder(
 
 const NO_OVERLAYS: ReadonlyMap<string, Overlay> = new Map();
 
-/** @throws OverlayNotFoundError (404) */
+/**
+ * The overlays of a chain. One that another issuer shares is for presets and mandatory steps: in a token's own steps it
+ * does not exist.
+ * @throws OverlayNotFoundError (404)
+ */
 function findOverlays(
-  issuerId: string,
-  [own, mandatory]: readonly [readonly string[], readonly string[]],
+  issuer: Issuer,
+  mapped: MappedChain,
+  presets: ExpandedSteps['presets'],
+  { mandatory }: Policy,
   facts: Facts,
 ): Fact<ReadonlyMap<string, Overlay>> {
-  const ids = mandatory.length === 0 ? own : [...new Set([...own, ...mandatory])];
+  const own = mapped.overlayIds;
+  const ids = mandatory.overlayIds.length === 0 ? own : [...new Set([...own, ...mandatory.overlayIds])];
   if (ids.length === 0) return NO_OVERLAYS;
-  const overlays = facts.overlays(issuerId, ids);
-  if (overlays !== PENDING && overlays.size < ids.length) throw new OverlayNotFoundError();
+  const overlays = facts.overlays(issuer, ids);
+  if (overlays === PENDING) return PENDING;
+  if (overlays.size < ids.length) throw new OverlayNotFoundError();
+  for (const { id, issuerId } of overlays.values()) {
+    if (issuerId !== issuer.id && isUsedByToken(mapped, presets, id)) throw new OverlayNotFoundError();
+  }
   return overlays;
 }
+
+const isUsedByToken = (mapped: MappedChain, presets: ExpandedSteps['presets'], overlayId: string): boolean =>
+  mapped.steps.some((step) => !presets.has(step.step) && step.withRowIds([]).includes(overlayId));
 
 /** @throws PolicyUnreadableError (503): an unreadable policy might forbid the request. */
 function policyOf({ policy }: Issuer): Policy {

@@ -518,8 +518,8 @@ const KINDS = [
     kind: 'overlays',
     missing: NO_OVERLAY,
     needed: {} as object,
-    defaults: { delivery_type: 'private', rejected_at: null } as object,
-    changed: { delivery_type: 'upload' } as object,
+    defaults: { delivery_type: 'private', shared: false, rejected_at: null } as object,
+    changed: { delivery_type: 'upload', shared: true } as object,
   },
 ];
 

@@ -60,7 +60,10 @@ async function setUp(): Promise<{ model: AdminModel; real: Real }> {
     const image = { ...asset, version: 1, format: 'png', delivery_type: 'authenticated', access: 'token' };
     await sendAndCheck(real, model.createImage(image));
     const overlay = { ...asset, id: randomUUID(), public_id: `${asset.public_id}/mark` };
-    await sendAndCheck(real, model.createOverlay({ ...overlay, delivery_type: 'private' }));
+    await sendAndCheck(
+      real,
+      model.createOverlay({ ...overlay, delivery_type: 'private', shared: name === 'first' }),
+    );
   }
   return { model, real };
 }

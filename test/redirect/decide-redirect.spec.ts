@@ -4,8 +4,8 @@ import { CloudinaryUrlService } from '../../src/cloudinary/cloudinary-url.servic
 import { DownloadUrlService } from '../../src/cloudinary/download-url.service.js';
 import type { Image } from '../../src/domain/image.js';
 import type { Issuer } from '../../src/directory/issuer.js';
-import type { Account } from '../../src/domain/account.js';
-import type { Overlay } from '../../src/domain/overlay.js';
+import { type Account, ENVIRONMENT_ACCOUNT_ID } from '../../src/domain/account.js';
+import { isVisible, type Overlay } from '../../src/domain/overlay.js';
 import { compilePolicy } from '../../src/policy/compile-policy.js';
 import type { PolicyDocument } from '../../src/policy/policy.js';
 import { ProblemError } from '../../src/domain/problem.error.js';
@@ -21,6 +21,7 @@ import {
   makeKey,
   mint,
   OTHER_IMAGE_ID,
+  OTHER_ISSUER_ID,
   SEED_ISSUER_ID,
 } from '../tokens/token-fixtures.js';
 
@@ -50,6 +51,22 @@ const image = (overrides: Partial<Image> = {}): Image => ({
   rejected: false,
   ...overrides,
 });
+
+const overlay = (overrides: Partial<Overlay> = {}): Overlay => ({
+  id: OVERLAY_ID,
+  issuerId: SEED_ISSUER_ID,
+  publicId: 'logo',
+  deliveryType: 'private',
+  shared: false,
+  accountId: ENVIRONMENT_ACCOUNT_ID,
+  ...overrides,
+});
+/** Of another issuer. */
+const foreign = (overrides: Partial<Overlay> = {}): Overlay =>
+  overlay({ issuerId: OTHER_ISSUER_ID, ...overrides });
+const font = (overrides: Partial<Overlay> = {}): Overlay =>
+  overlay({ publicId: 'fonts/Brand.ttf', deliveryType: 'authenticated', ...overrides });
+const TEXT = { text: 'Hi, you', font_family: OVERLAY_ID, font_size: 40, font_weight: 'bold' };
 
 /** Rows of the database. */
 interface Rows {
@@ -89,11 +106,13 @@ class MemoryFacts implements Facts {
     return this.note('publicImage', found?.access === 'public' ? found : null);
   }
 
-  overlays(_: string, ids: readonly string[]): Fact<ReadonlyMap<string, Overlay>> {
-    const { overlays = [{ id: OVERLAY_ID, publicId: 'logo', deliveryType: 'private' }] } = this.rows;
+  overlays(issuer: Issuer, ids: readonly string[]): Fact<ReadonlyMap<string, Overlay>> {
+    const { overlays = [overlay()] } = this.rows;
     return this.note(
       'overlays',
-      new Map(overlays.filter(({ id }) => ids.includes(id)).map((row) => [row.id, row])),
+      new Map(
+        overlays.filter((row) => ids.includes(row.id) && isVisible(row, issuer)).map((row) => [row.id, row]),
+      ),
     );
   }
 
@@ -186,6 +205,39 @@ describe('a redirect', () => {
       'w_5/e_sepia/v7/photo.jpg',
     ],
     [
+      'a mandatory overlay that another issuer shares',
+      { transformations: [{ width: 5 }] },
+      {
+        overlays: [foreign({ shared: true })],
+        policy: { base_chain: [], mandatory_steps: [{ overlay: OVERLAY_ID }] },
+      },
+      'w_5/l_private:logo/v7/photo.jpg',
+    ],
+    [
+      'a preset whose overlay another issuer shares',
+      { transformations: [{ preset: 'card' }, { width: 5 }] },
+      {
+        overlays: [foreign({ shared: true })],
+        policy: { base_chain: [], presets: { card: [{ overlay: OVERLAY_ID }, { flags: 'layer_apply' }] } },
+      },
+      'l_private:logo/fl_layer_apply/w_5/v7/photo.jpg',
+    ],
+    [
+      'a text in a font file',
+      { transformations: [{ overlay: TEXT, gravity: 'south' }] },
+      { overlays: [font()] },
+      `${BASE}/g_south,l_text:fonts:Brand.ttf_40_bold:Hi%252C%20you/v7/photo.jpg`,
+    ],
+    [
+      'a preset whose font another issuer shares',
+      { transformations: [{ preset: 'title' }] },
+      {
+        overlays: [font({ shared: true, issuerId: OTHER_ISSUER_ID })],
+        policy: { base_chain: [], presets: { title: [{ underlay: TEXT }] } },
+      },
+      'u_text:fonts:Brand.ttf_40_bold:Hi%252C%20you/v7/photo.jpg',
+    ],
+    [
       'a placeholder',
       {},
       { image: { deleted: true }, placeholder: {}, policy: { base_chain: [], placeholder: PLACEHOLDER_ID } },
@@ -253,6 +305,65 @@ describe('a redirect', () => {
       {},
       { overlays: [], policy: { mandatory_steps: [{ overlay: OVERLAY_ID }] } },
       '404 overlay_not_found',
+    ],
+    [
+      'an overlay that another issuer shares, in its own steps',
+      { transformations: [{ overlay: OVERLAY_ID }] },
+      { overlays: [foreign({ shared: true })] },
+      '404 overlay_not_found',
+    ],
+    [
+      'a shared overlay in its own steps beside a policy that uses it',
+      { transformations: [{ preset: 'card' }, { default_image: OVERLAY_ID }] },
+      {
+        overlays: [foreign({ shared: true, deliveryType: 'upload' })],
+        policy: {
+          presets: { card: [{ overlay: OVERLAY_ID }] },
+          mandatory_steps: [{ overlay: OVERLAY_ID }],
+        },
+      },
+      '404 overlay_not_found',
+    ],
+    [
+      'a shared font in its own steps',
+      { transformations: [{ overlay: TEXT }] },
+      { overlays: [font({ shared: true, issuerId: OTHER_ISSUER_ID })] },
+      '404 overlay_not_found',
+    ],
+    [
+      'a mandatory overlay of another issuer that is not shared',
+      {},
+      { overlays: [foreign()], policy: { mandatory_steps: [{ overlay: OVERLAY_ID }] } },
+      '404 overlay_not_found',
+    ],
+    [
+      'a mandatory overlay that another account shares',
+      {},
+      {
+        overlays: [foreign({ shared: true, accountId: OTHER_ISSUER_ID })],
+        policy: { mandatory_steps: [{ overlay: OVERLAY_ID }] },
+      },
+      '404 overlay_not_found',
+    ],
+    [
+      'a font file as an image',
+      { transformations: [{ overlay: OVERLAY_ID }] },
+      { overlays: [font()] },
+      '422 invalid_transformation',
+    ],
+    ['an image as a font', { transformations: [{ overlay: TEXT }] }, {}, '422 invalid_transformation'],
+    [
+      'a font of another type',
+      { transformations: [{ overlay: TEXT }] },
+      { overlays: [font({ deliveryType: 'upload' })] },
+      '422 invalid_transformation',
+    ],
+    ['a missing font', { transformations: [{ overlay: TEXT }] }, { overlays: [] }, '404 overlay_not_found'],
+    [
+      'a text of a bad style in a font file',
+      { transformations: [{ overlay: { ...TEXT, font_weight: 'heavy' } }] },
+      { overlays: [font()] },
+      '422 invalid_transformation',
     ],
     ['a deleted image', {}, { image: { deleted: true } }, '410 image_deleted'],
     [

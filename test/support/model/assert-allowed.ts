@@ -57,7 +57,9 @@ export function assertAllowed(
   const parsed = assertLocation(location, {
     ...allowed,
     images: [encodeURIComponent(image.public_id).replaceAll('%2F', '/').replaceAll('%3A', ':')],
-    layers: model.overlaysOf(image.issuer_id).map(layerOf),
+    layers: [...model.overlays.values()]
+      .filter(({ id }) => model.isVisible(id, image.issuer_id))
+      .map(layerOf),
   });
   if (parsed.deliveryType !== image.delivery_type) throw fault('another delivery type');
   if (parsed.version !== String(image.version)) throw fault('another version');

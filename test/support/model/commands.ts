@@ -80,6 +80,7 @@ const change = <T>(members: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrar
 const deliveryType = fc.constantFrom('authenticated', 'private', 'upload');
 const algorithm = usually<Algorithm>('HS256', 'HS384', 'HS512');
 const publicId = fc.constantFrom('a', 'b', 'c', 'd/e');
+const shared = usually(false, true);
 /** Secrets of the caller: two issuers may have the same one. */
 const secret = fc.constantFrom(undefined, undefined, 'x'.repeat(32), 'y'.repeat(40));
 const notBefore = usually(null, TIMES.longAgo, TIMES.past, TIMES.future);
@@ -157,7 +158,14 @@ const policy: fc.Arbitrary<PolicyInput> = fc
 
 function choosePolicy(model: AdminModel, issuerId: string, input: PolicyInput): ModelPolicy {
   const { watermark, tint, card, placeholder, ...rest } = input;
-  const layer = (number: number): ModelStep => chooseStep(model, issuerId, { layer: number });
+  const sharedIds = [...model.overlays.values()].filter((row) => row.shared).map(idOf);
+  // Every third layer of a policy is one that is shared, if there is any.
+  const layer = (number: number): ModelStep => {
+    const id = number % 3 === 0 ? sharedIds[number % Math.max(1, sharedIds.length)] : undefined;
+    return id === undefined
+      ? chooseStep(model, issuerId, { layer: number })
+      : { overlay: id, flags: 'no_overflow' };
+  };
   const mandatory = [
     ...(watermark === undefined ? [] : [layer(watermark)]),
     ...(tint === undefined ? [] : [{ effect: 'grayscale' }]),
@@ -304,7 +312,7 @@ const overlayWrites = fc.oneof(
     weight: 2,
     arbitrary: write(
       'createOverlay',
-      { id: choice, issuer: choice, public_id: publicId, delivery_type: deliveryType },
+      { id: choice, issuer: choice, public_id: publicId, delivery_type: deliveryType, shared },
       (model, { id, issuer, public_id, ...row }) =>
         model.createOverlay({
           id: idFor(id, model.known.overlays),
@@ -316,7 +324,7 @@ const overlayWrites = fc.oneof(
   },
   write(
     'updateOverlay',
-    { overlay: choice, public_id: publicId, delivery_type: deliveryType },
+    { overlay: choice, public_id: publicId, delivery_type: deliveryType, shared },
     (model, { overlay, public_id, ...change }) =>
       model.updateOverlay(chooseOverlay(model, null, overlay), {
         ...change,

@@ -219,19 +219,26 @@ function chainOf(
   // An original has no steps, so that these find nothing.
   checkGenerative(policy, steps);
   checkOutput(policy, steps);
-  const layer = (overlayId: unknown): string => {
+  const ofPolicy = new Set([
+    ...(policy.mandatory_steps ?? []),
+    ...Object.values(policy.presets ?? {}).flat(),
+  ]);
+  const layer = (overlayId: unknown, step: ModelStep): string => {
     const row = model.overlays.get(String(overlayId));
-    if (row?.issuer_id !== id) throw refuse(404, 'overlay_not_found');
+    const isVisible = row !== undefined && (row.issuer_id === id || (row.shared && ofPolicy.has(step)));
+    if (!isVisible) throw refuse(404, 'overlay_not_found');
     return `l_${layerOf(row)}`;
   };
-  const write = ({ width, height, effect, overlay }: ModelStep): string =>
-    [
+  const write = (step: ModelStep): string => {
+    const { width, height, effect, overlay } = step;
+    return [
       ...(height === undefined ? [] : ['c_fill']),
       ...(effect === undefined ? [] : [`e_${effect as string}`]),
-      ...(overlay === undefined ? [] : ['fl_no_overflow', layer(overlay)]),
+      ...(overlay === undefined ? [] : ['fl_no_overflow', layer(overlay, step)]),
       ...(height === undefined ? [] : [`h_${Number(height)}`]),
       ...(width === undefined ? [] : [`w_${Number(width)}`]),
     ].join(',');
+  };
   const own = [...steps, ...(policy.mandatory_steps ?? [])].map(write);
   return [...baseChainOf(policy, claims), ...own, ...sizeLimitOf(policy)].filter(
     (component) => component !== '',

@@ -27,7 +27,8 @@ export interface ModelImage {
   readonly not_before: number | null;
 }
 
-export type ModelOverlay = Pick<ModelImage, 'id' | 'issuer_id' | 'public_id' | 'delivery_type'>;
+export type ModelAsset = Pick<ModelImage, 'id' | 'issuer_id' | 'public_id' | 'delivery_type'>;
+export type ModelOverlay = ModelAsset & { readonly shared: boolean };
 
 export interface ModelRevocation {
   readonly id: string;
