@@ -109,7 +109,7 @@ function bodyOf(
   if (file === undefined) return JSON.stringify(members);
   const form = new FormData();
   for (const [name, value] of Object.entries(members)) {
-    if (value !== undefined) form.set(name, String(value));
+    if (value !== undefined) form.set(name, value);
   }
   form.set('file', new Blob([new Uint8Array(file)]), 'file');
   return form;

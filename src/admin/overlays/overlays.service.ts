@@ -25,7 +25,7 @@ export class OverlaysService extends AssetsService<OverlayEntity, CreateOverlayD
     const { delivery_type: deliveryType = 'authenticated' } = dto;
     if (original !== undefined) throw fault('file', UPLOADED_FONT);
     if (deliveryType !== 'authenticated') throw fault('delivery_type', FONT_TYPE);
-    return super.create({ ...dto, delivery_type: deliveryType });
+    return super.create(Object.assign({}, dto, { delivery_type: deliveryType }));
   }
 
   /** @throws what `create` throws; InvalidRequestError (422) if it would make a font of an image, or the reverse. */
