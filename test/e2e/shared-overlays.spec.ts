@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { v2 as cloudinary } from 'cloudinary';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createAccount, createTenantOf } from '../support/accounts.js';
 import { createAdminKey } from '../support/admin-keys.js';
 import { request, type HttpResponse } from '../support/http.js';
 import { documentBlock } from '../support/readme.js';
@@ -109,6 +110,30 @@ describe('a shared overlay', () => {
     const name = `renamed_${randomUUID().slice(0, 8)}`;
     await change(watermark, { public_id: name });
     expect(await chainOf(path)).toBe(`l_private:${name}`);
+  });
+
+  it('exists for no issuer of another account', async () => {
+    const account = await createAccount(service, `cloud-${randomUUID().slice(0, 8)}`);
+    const [one, two] = [
+      await createTenantOf(service, account.id, 'theirs', 'theirs_logo'),
+      await createTenantOf(service, account.id, 'ours', 'ours_logo'),
+    ];
+    const set = (issuerId: string, overlay: string, more: object = {}): Promise<HttpResponse> =>
+      service.admin('PATCH', `/issuers/${issuerId}`, { policy: { mandatory_steps: [{ overlay }] }, ...more });
+    expect((await set(one.issuerId, watermark)).status).toBe(422);
+    await change(two.overlayId, { shared: true });
+    expect((await setPolicy({ mandatory_steps: [{ overlay: two.overlayId }] })).status).toBe(422);
+    expect((await set(one.issuerId, two.overlayId)).status).toBe(200);
+    const { status, headers } = await service.get(one.path());
+    expect([status, headers.location]).toStrictEqual([
+      302,
+      expect.stringMatching(`/${account.cloudName}/image/.*/l_private:ours_logo/`) as string,
+    ]);
+    // An issuer without rows moves away from the account that its policy depends on.
+    const { id } = await post<{ id: string }>(service, '/issuers', { name: 'Moves', account_id: account.id });
+    expect((await set(id, two.overlayId, { account_id: null })).status).toBe(422);
+    expect((await set(id, two.overlayId)).status).toBe(200);
+    expect((await set(id, watermark, { account_id: null })).status).toBe(200);
   });
 
   it('is a policy’s only while it is shared', async () => {
