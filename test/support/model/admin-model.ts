@@ -366,7 +366,7 @@ export class AdminModel extends ReferenceModel {
   }
 
   private viewIssuer(row: ModelIssuer): View {
-    return { ...row, name: this.name, not_before: isoOf(row.not_before) };
+    return { ...row, name: this.name, account_id: null, not_before: isoOf(row.not_before) };
   }
 }
 
