@@ -28,7 +28,7 @@ export function addIssuerCommands(program: Command): void {
       .option('--id <uuid>', 'id to use (default: generated)')
       .option(
         '--delivery-format <format>',
-        'extension of every delivered URL: jpg, png, webp, avif, … (default: jpg)',
+        'extension of every delivered URL: jpg, png, webp, avif, …, or original for each image’s own (default: jpg)',
       )
       .option('--account <uuid>', 'the Cloudinary account of its images (default: that of CLOUDINARY_URL)')
       .option(

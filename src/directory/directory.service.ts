@@ -89,7 +89,8 @@ const NO_SUCH_ISSUER: CachedRow<Issuer> = { row: null, isFresh: false };
 
 /**
  * The database's rows in memory. `cached…` does no I/O; if it returns undefined, call `load…`, with the span of the
- * request. Each look-up is within one issuer: a row of another issuer does not exist.
+ * request. Each look-up is within one issuer, for which a row of another does not exist; those of issuers, public images
+ * and overlays are by id.
  */
 @Injectable()
 export class DirectoryService implements ChangeListener {
@@ -233,16 +234,15 @@ export class DirectoryService implements ChangeListener {
     );
   }
 
-  /** An overlay of this issuer. */
-  cachedOverlay(issuerId: string, id: string): CachedRow<Overlay> | undefined {
-    return this.overlays.find(rowKey(issuerId, id));
+  /** An overlay of any issuer: `isVisible` decides who may use it. */
+  cachedOverlay(id: string): CachedRow<Overlay> | undefined {
+    return this.overlays.find(id);
   }
 
   /** @throws DatabaseUnavailableError (503) */
-  loadOverlay(issuerId: string, id: string, span: RequestSpan | null = null): Promise<Overlay | null> {
-    const key = rowKey(issuerId, id);
-    return this.overlays.load(key, () =>
-      runInSpan(span, 'look up overlay', () => this.overlayLoader.load(key)),
+  loadOverlay(id: string, span: RequestSpan | null = null): Promise<Overlay | null> {
+    return this.overlays.load(id, () =>
+      runInSpan(span, 'look up overlay', () => this.overlayLoader.load(id)),
     );
   }
 
@@ -295,7 +295,7 @@ export class DirectoryService implements ChangeListener {
         this.images.invalidate(rowKey(issuerId, id));
         return;
       case 'overlays':
-        this.overlays.invalidate(rowKey(issuerId, id));
+        this.overlays.invalidate(id);
         return;
       case 'revocations':
         this.revocations.invalidate(issuerId);

@@ -17,7 +17,7 @@ function unzip(keys: readonly string[]): [issuerIds: string[], ids: string[]] {
 }
 
 const IMAGE_COLUMNS =
-  'images.id, images.issuer_id, public_id, version, delivery_type, access, not_before, deleted_at, rejected_at';
+  'images.id, images.issuer_id, public_id, version, format, delivery_type, access, not_before, deleted_at, rejected_at';
 
 interface ImageRow {
   readonly id: string;
@@ -25,6 +25,7 @@ interface ImageRow {
   readonly public_id: string;
   /** A bigint, which the driver returns as text; the API's limit is a safe integer. */
   readonly version: string;
+  readonly format: string | null;
   readonly delivery_type: Image['deliveryType'];
   readonly access: Image['access'];
   readonly not_before: Date | null;
@@ -37,6 +38,7 @@ const toImage = (row: ImageRow): Image => ({
   issuerId: row.issuer_id,
   publicId: row.public_id,
   version: Number(row.version),
+  format: row.format,
   deliveryType: row.delivery_type,
   access: row.access,
   notBefore: row.not_before,
@@ -74,26 +76,32 @@ interface OverlayRow {
   readonly issuer_id: string;
   readonly public_id: string;
   readonly delivery_type: Overlay['deliveryType'];
+  readonly shared: boolean;
+  readonly account_id: string;
 }
 
 const OVERLAYS: Statement = {
   name: 'pixseal_overlays',
-  text: 'SELECT overlays.id, overlays.issuer_id, public_id, delivery_type FROM unnest($1::uuid[], $2::uuid[]) AS wanted (issuer_id, id) JOIN overlays USING (issuer_id, id) WHERE rejected_at IS NULL',
+  text: 'SELECT id, issuer_id, public_id, delivery_type, shared, account_id FROM overlays WHERE id = ANY($1::uuid[]) AND rejected_at IS NULL',
 };
 
-/** Overlays by the keys of `rowKey`, without rejected ones. */
+/** Overlays of any issuer by id, without rejected ones: `isVisible` decides who may use them. */
 export async function readOverlays(
   query: Query,
-  keys: readonly string[],
+  ids: readonly string[],
 ): Promise<ReadonlyMap<string, Overlay>> {
-  const rows = await query<OverlayRow>(OVERLAYS, unzip(keys));
-  return new Map(
-    rows.map((row) => [
-      rowKey(row.issuer_id, row.id),
-      { id: row.id, publicId: row.public_id, deliveryType: row.delivery_type },
-    ]),
-  );
+  const rows = await query<OverlayRow>(OVERLAYS, [ids]);
+  return new Map(rows.map((row) => [row.id, toOverlay(row)]));
 }
+
+const toOverlay = (row: OverlayRow): Overlay => ({
+  id: row.id,
+  issuerId: row.issuer_id,
+  publicId: row.public_id,
+  deliveryType: row.delivery_type,
+  shared: row.shared,
+  accountId: row.account_id,
+});
 
 /** An issuer's columns that a redirect needs. */
 export interface IssuerRow {

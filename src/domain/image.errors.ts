@@ -17,6 +17,16 @@ export class ImageRejectedError extends ProblemError {
   }
 }
 
+/** 409: the issuer delivers originals' formats, and the image's is unknown. */
+export class ImageFormatUnknownError extends ProblemError {
+  constructor() {
+    super(
+      'image_format_unknown',
+      'The issuer delivers images in the formats of their originals, and this image has no `format`. Its operator must set it.',
+    );
+  }
+}
+
 /** 410: the image was deleted. */
 export class ImageDeletedError extends ProblemError {
   constructor() {

@@ -10,6 +10,9 @@ export type ImageAccess = (typeof IMAGE_ACCESSES)[number];
 export const IMAGE_STATES = ['live', 'deleted'] as const;
 export type ImageState = (typeof IMAGE_STATES)[number];
 
+/** An issuer's `delivery_format` under which each URL ends in the format of its image's row. */
+export const ORIGINAL_FORMAT = 'original';
+
 /** The highest version that is accepted: a replaced original gets a higher one, within safe integers. */
 export const MAX_VERSION = 999_999_999_999_999;
 
@@ -20,6 +23,8 @@ export interface Image {
   readonly publicId: string;
   /** Unix seconds in practice; written as `v<version>`. */
   readonly version: number;
+  /** Of the original, such as `png`; null if unknown. */
+  readonly format: string | null;
   readonly deliveryType: DeliveryType;
   readonly access: ImageAccess;
   /** Tokens with an older `iat`, or without one, are refused; null for no such limit. */

@@ -160,6 +160,11 @@ export const PROBLEMS = {
     when: 'A request of this `Idempotency-Key` is in progress.',
     action: 'Send it again after `Retry-After`.',
   },
+  image_format_unknown: {
+    statuses: [409],
+    when: 'The issuer’s `delivery_format` is `original`, and the image was registered without its `format`.',
+    action: 'Set the image’s `format` with `PATCH /admin/images/:id`, or another `delivery_format`.',
+  },
   issuer_not_empty: {
     statuses: [409],
     when: 'An issuer with images or overlays cannot be deleted.\nAn issuer that has had images or overlays of one account cannot be moved to another.',
@@ -169,6 +174,11 @@ export const PROBLEMS = {
     statuses: [409],
     when: 'The issuer has no key that is valid now, so no preview can be signed.',
     action: 'Create a key, or change when one is valid.',
+  },
+  no_preview: {
+    statuses: [409],
+    when: 'The overlay is a font file, which has no thumbnail.',
+    action: 'Show its public id instead.',
   },
   original_exists: {
     statuses: [409],
@@ -279,6 +289,11 @@ export const PROBLEMS = {
     statuses: [503],
     when: 'The Cloudinary account of the issuer is disabled, has the cloud name of the account in `CLOUDINARY_URL`, or has a stored secret that cannot be decrypted.\nOther accounts are not affected.',
     action: 'The operator enables the account, or replaces the secret.',
+  },
+  download_unavailable: {
+    statuses: [503],
+    when: 'The policy delivers originals as downloads by Cloudinary’s API, and the service has no API key of the account, or `DELIVERY_MODE` is `local`.',
+    action: 'Set `CLOUDINARY_URL`, or another `original` in the policy.',
   },
   draining: {
     statuses: [503],

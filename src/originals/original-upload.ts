@@ -182,13 +182,18 @@ async function readForm(request: FastifyRequest): Promise<{ fields: Fields; file
     if (part.fieldnameTruncated || part.valueTruncated) throw fault(name, 'is too long');
     if (name === 'file') throw fault(name, 'must be a file: send it with a file name');
     if (name in fields) throw fault(name, 'must come once');
-    // The only number among the members.
-    fields[name] =
-      name === 'version' && typeof value === 'string' && /^\d{1,16}$/.test(value) ? Number(value) : value;
+    fields[name] = typeof value === 'string' ? readField(name, value) : value;
   }
   if (file === null)
     throw fault('file', 'is required in a form; register a row without an original with JSON');
   return { fields, file };
+}
+
+/** A field as the member of a JSON body: all but two are text. */
+function readField(name: string, value: string): unknown {
+  if (name === 'version' && /^\d{1,16}$/.test(value)) return Number(value);
+  if (name === 'shared' && (value === 'true' || value === 'false')) return value === 'true';
+  return value;
 }
 
 function requireNoFields(fields: Fields): void {

@@ -9,7 +9,8 @@ export interface CacheLifetime {
   readonly expiresAt: number;
 }
 
-const NO_STORE: CacheLifetime = { maxAge: 0, expiresAt: Infinity };
+/** No client caches it. */
+export const NO_STORE: CacheLifetime = { maxAge: 0, expiresAt: Infinity };
 
 /**
  * A redirect is cached at most until its token, or the URL that it leads to, expires.

@@ -179,8 +179,10 @@ function explainMember(
   return reason === null ? null : { reason };
 }
 
-function reasonOfFilename({ baseChain }: Policy, claims: TokenClaims): string | null {
+function reasonOfFilename({ baseChain, document }: Policy, claims: TokenClaims): string | null {
   if (claims.filename === null) return 'must be text';
+  if (claims.original && document.original === 'download')
+    return 'Cloudinary names the download of an original';
   if (!claims.download) return 'has no effect beside `download: false`';
   const named = selectBaseChain(baseChain, claims).path;
   return named === selectBaseChain(baseChain, { ...claims, filename: null }).path

@@ -48,15 +48,17 @@ export function checkToken({ document }: Policy, claims: TokenClaims, now: numbe
   if (claims.original) checkOriginal(document);
 }
 
-/** An original bypasses steps and limits of size: policies with such rules forbid it. */
+/** An original bypasses steps and limits of size: policies with such rules forbid it, and `original: no` too. */
 function checkOriginal({
   mandatory_steps: mandatory = [],
   presets_only: presetsOnly = false,
   presets = {},
   max_width: width,
   max_height: height,
+  original,
 }: Policy['document']): void {
   const detail = 'the token requests the original. Sign one without `sharinpix.original`.';
+  if (original === 'no') throw new PolicyViolationError({ rule: 'original', limit: original, detail });
   if (mandatory.length > 0) {
     throw new PolicyViolationError({ rule: 'mandatory_steps', limit: mandatory.length, detail });
   }

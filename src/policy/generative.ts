@@ -6,9 +6,9 @@ import type { Policy } from './policy.js';
 /**
  * Effects that generate pixels, beside those whose name begins with `gen_` (Cloudinary's reference, `e_effect`):
  * `upscale` predicts detail that the original does not have, `auto_enhance` selects enhancements, `gen_restore` and
- * `upscale` among them. `extract`, `background_removal`, `enhance` and others use AI to keep or adjust existing pixels.
+ * `upscale` among them, `style_transfer` repaints the image. `extract`, `background_removal`, `enhance` and others use AI to keep or adjust existing pixels.
  */
-const GENERATIVE_EFFECTS: ReadonlySet<string> = new Set(['upscale', 'auto_enhance']);
+const GENERATIVE_EFFECTS: ReadonlySet<string> = new Set(['upscale', 'auto_enhance', 'style_transfer']);
 
 /** Whether an effect, as a component's value, generates a part of the image. */
 export function isGenerativeEffect(effect: string): boolean {

@@ -5,7 +5,7 @@ import { isObject } from '../domain/is-object.js';
 import { InvalidTransformationError } from '../transformations/transformation.errors.js';
 import { type MappedChain, TransformationMapper } from '../transformations/transformation.mapper.js';
 import { PARAMETER_BY_KEY } from '../transformations/vocabulary.js';
-import { type PolicyDocument, REDIRECT_CACHES } from './policy.js';
+import { ORIGINAL_DELIVERIES, type PolicyDocument, REDIRECT_CACHES } from './policy.js';
 
 const MAX_COMPONENTS = 8;
 /** With the token's 32 and the base chain, fewer components than the renderer reads. */
@@ -151,7 +151,7 @@ export const POLICY_MEMBERS = {
     CLAIM_PROFILES,
   ),
   deny_generative_effects: boolean(
-    'A token’s own steps may not generate pixels: effects `gen_…`, `upscale` and `auto_enhance`, the background ' +
+    'A token’s own steps may not generate pixels: effects `gen_…`, `upscale`, `auto_enhance` and `style_transfer`, the background ' +
       '`gen_fill`, and named transformations, which may have any effect. Presets may.',
   ),
   placeholder: {
@@ -159,6 +159,11 @@ export const POLICY_MEMBERS = {
     schema: { type: 'string', format: 'uuid' },
     findFault: (value) => (canonicalUuid(value) === null ? 'must be a UUID' : null),
   },
+  original: oneOf(
+    'How `sharinpix.original` is delivered. `url`: by a URL without a chain, in the issuer’s `delivery_format`. ' +
+      '`download`: the stored file itself, by a link of Cloudinary’s API that expires within 60 seconds. `no`: it is refused.',
+    ORIGINAL_DELIVERIES,
+  ),
 } as const satisfies Readonly<Record<keyof PolicyDocument, PolicyMember>>;
 
 /** Maps steps of a policy. @throws {InvalidTransformationError} outside of the vocabulary. */

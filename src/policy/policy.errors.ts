@@ -13,13 +13,14 @@ export type PolicyRule =
   | 'require_exp'
   | 'max_token_age'
   | 'require_image_id'
-  | 'deny_generative_effects';
+  | 'deny_generative_effects'
+  | 'original';
 
 /** How a request violates a rule. */
 export interface PolicyViolation {
   readonly rule: PolicyRule;
   /** The rule's own value. */
-  readonly limit: number | true | readonly string[];
+  readonly limit: number | true | string | readonly string[];
   /** 1-based; absent if no step is at fault. */
   readonly step?: number;
   readonly key?: string;

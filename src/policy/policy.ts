@@ -6,6 +6,10 @@ import type { BaseChain, ChainPart } from './base-chain.js';
 export const REDIRECT_CACHES = ['no-store', 'private'] as const;
 export type RedirectCache = (typeof REDIRECT_CACHES)[number];
 
+/** How a token's `sharinpix.original` is delivered: by a delivery URL, by a link that expires, or not at all. */
+export const ORIGINAL_DELIVERIES = ['url', 'download', 'no'] as const;
+export type OriginalDelivery = (typeof ORIGINAL_DELIVERIES)[number];
+
 /** A step in the SDK's terms, as a token has it. */
 export type PolicyStep = Readonly<Record<string, unknown>>;
 
@@ -31,6 +35,7 @@ export interface PolicyDocument {
   readonly claims?: ClaimProfile;
   readonly deny_generative_effects?: boolean;
   readonly placeholder?: string;
+  readonly original?: OriginalDelivery;
 }
 
 /** A policy prepared for redirects: frozen data, no I/O. */

@@ -1,26 +1,32 @@
 import type { CloudinaryUrlService } from '../cloudinary/cloudinary-url.service.js';
+import type { DownloadUrlService } from '../cloudinary/download-url.service.js';
 import { AccountUnavailableError } from '../domain/account.errors.js';
 import type { Account } from '../domain/account.js';
-import { ImageDeletedError, ImageNotFoundError, ImageRejectedError } from '../domain/image.errors.js';
-import type { Image } from '../domain/image.js';
+import {
+  ImageDeletedError,
+  ImageFormatUnknownError,
+  ImageNotFoundError,
+  ImageRejectedError,
+} from '../domain/image.errors.js';
+import { type Image, ORIGINAL_FORMAT } from '../domain/image.js';
 import type { Issuer } from '../directory/issuer.js';
 import { OverlayNotFoundError } from '../domain/overlay.errors.js';
 import type { Overlay } from '../domain/overlay.js';
-import { selectBaseChain } from '../policy/base-chain.js';
-import { type CacheLifetime, cacheLifetime } from '../policy/cache-lifetime.js';
+import { type ChainPart, createChainPart, selectBaseChain } from '../policy/base-chain.js';
+import { type CacheLifetime, cacheLifetime, NO_STORE } from '../policy/cache-lifetime.js';
 import { checkChain, checkEffects } from '../policy/check-chain.js';
 import { checkClaims } from '../policy/check-claims.js';
 import { checkToken, policyValidity } from '../policy/check-token.js';
 import { type ExpandedSteps, expandSteps, NO_STEPS } from '../policy/expand-steps.js';
 import { checkGenerative } from '../policy/generative.js';
-import { PolicyUnreadableError } from '../policy/policy.errors.js';
+import { PolicyUnreadableError, PolicyViolationError } from '../policy/policy.errors.js';
 import type { Policy } from '../policy/policy.js';
 import { resolveImageId } from '../tokens/image-binding.js';
 import type { SigningKey } from '../tokens/signing-key.js';
 import { isIssuedBefore, type TokenClaims } from '../tokens/token-claims.js';
 import { InvalidTokenError, TokenRequiredError } from '../tokens/token.errors.js';
 import type { TokenService } from '../tokens/token.service.js';
-import { ALWAYS, intersect, type ValidityPeriod } from '../tokens/validity-period.js';
+import { ALWAYS, intersect, NEVER, type ValidityPeriod } from '../tokens/validity-period.js';
 import type { MappedChain, TransformationMapper } from '../transformations/transformation.mapper.js';
 import { type Fact, type Facts, PENDING, type Pending } from './facts.js';
 
@@ -37,6 +43,7 @@ export interface RedirectServices {
   readonly tokens: TokenService;
   readonly mapper: TransformationMapper;
   readonly urls: CloudinaryUrlService;
+  readonly downloads: DownloadUrlService;
 }
 
 /** A request that a token or a `public` image admits. Its chain is not built yet. */
@@ -66,6 +73,8 @@ export interface RedirectDecision extends Omit<Admission, 'requested' | 'steps'>
   readonly overlays: ReadonlyMap<string, Overlay>;
   /** The issuer's account, which the URL is of. */
   readonly account: Account;
+  /** The components before those of the token. */
+  readonly base: ChainPart;
   /** The signed URL. */
   readonly url: string;
   /** How long a client may cache the redirect. */
@@ -95,8 +104,9 @@ export function decideRedirect(
   const image = isHidden(requested) ? findPlaceholder(requested, policy, facts) : requested;
   if (image === PENDING) return PENDING;
   // A placeholder that needs a token is not shown without one.
-  if (image === null || (claims === null && image.access !== 'public')) {
-    throw requested.deleted ? new ImageDeletedError() : new ImageRejectedError();
+  if (image === null || (claims === null && image.access !== 'public')) throw hiddenError(requested);
+  if (claims?.original === true && policy.document.original === 'download') {
+    return decideDownload(admission, claims, now, services);
   }
 
   const mapped = services.mapper.map(steps.steps, steps.numbers, policy.lenient);
@@ -104,15 +114,14 @@ export function decideRedirect(
   checkGenerative(policy, mapped, steps.presets);
   checkChain(policy, mapped);
 
-  const overlays = findOverlays(issuer.id, [mapped.overlayIds, policy.mandatory.overlayIds], facts);
+  const overlays = findOverlays(issuer, mapped, steps.presets, policy, facts);
   if (overlays === PENDING) return PENDING;
 
   const base = selectBaseChain(policy.baseChain, claims);
   const chain = base.path + mapped.path(overlays) + policy.mandatory.path(overlays) + policy.sizeLimit.path;
   const { deliveryType, publicId, version } = image;
-  const asset = { deliveryType, publicId, version, format: issuer.deliveryFormat };
-  const { account } = issuer;
-  if (account === null) throw new AccountUnavailableError();
+  const asset = { deliveryType, publicId, version, format: formatOf(image, issuer) };
+  const account = accountOf(issuer);
   const url = services.urls.signUrl(account, asset, chain, claims, now);
   const urlPeriod = services.urls.periodOf(account, claims, now);
   return {
@@ -126,11 +135,73 @@ export function decideRedirect(
     presets: steps.presets,
     overlays,
     account,
+    base,
     url,
     lifetime: cacheLifetime(policy, claims, urlPeriod?.followUntil ?? null),
     // If the URL's expiry moves with the clock, a later request gets a different URL.
     validity: urlPeriod === null ? admission.validity : intersect(admission.validity, urlPeriod.unchanged),
   };
+}
+
+/** Seconds for which a link to an original is valid, at most. */
+const DOWNLOAD_SECONDS = 60;
+const NO_COMPONENTS = createChainPart([]);
+
+/**
+ * Decides the redirect to an original as it is stored, by a link that expires with the token and within a minute. Each
+ * request gets another link, which is not cached.
+ * @throws ImageDeletedError, ImageRejectedError (410) even if the policy has a placeholder: a client that saves the file would keep that.
+ * @throws PolicyViolationError (403) for a public image: the API has a rate limit.
+ * @throws InvalidTokenError (401) within the leeway after `exp`, in which the link would have expired already.
+ */
+function decideDownload(
+  { issuer, policy, requested, key, steps }: Admission,
+  claims: TokenClaims,
+  now: number,
+  { mapper, downloads }: RedirectServices,
+): RedirectDecision {
+  if (isHidden(requested)) throw hiddenError(requested);
+  if (requested.access === 'public') {
+    throw new PolicyViolationError({
+      rule: 'original',
+      limit: 'download',
+      detail:
+        'the image is public, and originals of public images are not downloaded. Sign a token without `sharinpix.original`.',
+    });
+  }
+  const expiresAt = Math.floor(Math.min(claims.expiresAt ?? Infinity, now / 1000 + DOWNLOAD_SECONDS));
+  if (expiresAt * 1000 <= now) throw InvalidTokenError.because('expired');
+  const terms = { attachment: claims.download, expiresAt };
+  const account = accountOf(issuer);
+  return {
+    issuer,
+    policy,
+    imageId: requested.id,
+    image: requested,
+    claims,
+    key,
+    mapped: mapper.map(undefined),
+    presets: steps.presets,
+    overlays: NO_OVERLAYS,
+    base: NO_COMPONENTS,
+    account,
+    url: downloads.sign(account, requested, terms, now),
+    lifetime: NO_STORE,
+    validity: NEVER,
+  };
+}
+
+/** @throws AccountUnavailableError (503) */
+function accountOf({ account }: Issuer): Account {
+  if (account === null) throw new AccountUnavailableError();
+  return account;
+}
+
+/** The extension of an image's URL. @throws ImageFormatUnknownError (409) */
+function formatOf({ format }: Image, { deliveryFormat }: Issuer): string {
+  if (deliveryFormat !== ORIGINAL_FORMAT) return deliveryFormat;
+  if (format === null) throw new ImageFormatUnknownError();
+  return format;
 }
 
 /**
@@ -198,6 +269,9 @@ function isHidden({ deleted, rejected }: Image): boolean {
   return deleted || rejected;
 }
 
+const hiddenError = ({ deleted }: Image): Error =>
+  deleted ? new ImageDeletedError() : new ImageRejectedError();
+
 /** The image that replaces a hidden one; null if the policy names none or it does not exist. */
 function findPlaceholder(
   { issuerId }: Image,
@@ -210,18 +284,32 @@ function findPlaceholder(
 
 const NO_OVERLAYS: ReadonlyMap<string, Overlay> = new Map();
 
-/** @throws OverlayNotFoundError (404) */
+/**
+ * The overlays of a chain. One that another issuer shares is for presets and mandatory steps: in a token's own steps it
+ * does not exist.
+ * @throws OverlayNotFoundError (404)
+ */
 function findOverlays(
-  issuerId: string,
-  [own, mandatory]: readonly [readonly string[], readonly string[]],
+  issuer: Issuer,
+  mapped: MappedChain,
+  presets: ExpandedSteps['presets'],
+  { mandatory }: Policy,
   facts: Facts,
 ): Fact<ReadonlyMap<string, Overlay>> {
-  const ids = mandatory.length === 0 ? own : [...new Set([...own, ...mandatory])];
+  const own = mapped.overlayIds;
+  const ids = mandatory.overlayIds.length === 0 ? own : [...new Set([...own, ...mandatory.overlayIds])];
   if (ids.length === 0) return NO_OVERLAYS;
-  const overlays = facts.overlays(issuerId, ids);
-  if (overlays !== PENDING && overlays.size < ids.length) throw new OverlayNotFoundError();
+  const overlays = facts.overlays(issuer, ids);
+  if (overlays === PENDING) return PENDING;
+  if (overlays.size < ids.length) throw new OverlayNotFoundError();
+  for (const { id, issuerId } of overlays.values()) {
+    if (issuerId !== issuer.id && isUsedByToken(mapped, presets, id)) throw new OverlayNotFoundError();
+  }
   return overlays;
 }
+
+const isUsedByToken = (mapped: MappedChain, presets: ExpandedSteps['presets'], overlayId: string): boolean =>
+  mapped.steps.some((step) => !presets.has(step.step) && step.withRowIds([]).includes(overlayId));
 
 /** @throws PolicyUnreadableError (503): an unreadable policy might forbid the request. */
 function policyOf({ policy }: Issuer): Policy {

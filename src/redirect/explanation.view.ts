@@ -1,5 +1,4 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { selectBaseChain } from '../policy/base-chain.js';
 import { findIgnoredClaims } from '../policy/check-claims.js';
 import { findIgnoredBeside } from '../policy/expand-steps.js';
 import type { PolicyDocument } from '../policy/policy.js';
@@ -104,7 +103,7 @@ export class ExplanationView {
   @ApiProperty({ description: 'The redirect’s target in this delivery mode.' }) readonly location: string;
 
   constructor(decision: RedirectDecision, location: string) {
-    const { issuer, policy, imageId, image, claims, key, mapped, presets, overlays } = decision;
+    const { issuer, policy, imageId, image, claims, key, mapped, presets, overlays, base } = decision;
     const expiresAt = claims?.expiresAt ?? null;
     this.image_id = imageId;
     this.placeholder_id = image.id === imageId ? null : image.id;
@@ -112,7 +111,6 @@ export class ExplanationView {
     this.key_id = key?.id ?? null;
     this.expires_at = expiresAt === null ? null : new Date(expiresAt * 1000);
     this.ignored_claims = claims === null ? [] : findIgnoredClaims(policy, claims);
-    const base = selectBaseChain(policy.baseChain, claims);
     this.base_chain = base.components;
     this.steps = mapped.steps.map((step, index) => ({
       step: step.step,

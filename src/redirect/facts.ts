@@ -20,8 +20,8 @@ export interface Facts {
   image(issuerId: string, id: string): Fact<Image | null>;
   /** An image of any issuer that may be shown without a token. */
   publicImage(id: string): Fact<Image | null>;
-  /** The existing rows, by id. */
-  overlays(issuerId: string, ids: readonly string[]): Fact<ReadonlyMap<string, Overlay>>;
+  /** The existing rows, by id: the issuer's own, and those that its account shares, which only its policy may use. */
+  overlays(issuer: Issuer, ids: readonly string[]): Fact<ReadonlyMap<string, Overlay>>;
   /** Whether the token or its session is revoked. */
   isRevoked(issuerId: string, names: TokenNames): Fact<boolean>;
   /**

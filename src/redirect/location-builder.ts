@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Account } from '../domain/account.js';
+import { DownloadUnavailableError } from '../domain/download.errors.js';
 import { ENVIRONMENT } from '../platform/config/config.module.js';
 import type { Environment } from '../platform/config/environment.js';
 import { InvalidHostError, originText, type RequestOrigin } from '../platform/http/request-origin.js';
@@ -19,7 +20,10 @@ export class LocationBuilder {
     this.needsOrigin = environment.deliveryMode !== 'cloudinary' && environment.publicUrl === null;
   }
 
-  /** @throws InvalidHostError (400) if the Location needs an origin and the request's is malformed. */
+  /**
+   * @throws InvalidHostError (400) if the Location needs an origin and the request's is malformed.
+   * @throws DownloadUnavailableError (503) for a download in mode `local`, whose originals are not at Cloudinary.
+   */
   build(signedUrl: string, { cloudName, deliveryBase }: Account, origin: RequestOrigin | null): string {
     const { deliveryMode } = this.environment;
     switch (deliveryMode) {
@@ -28,6 +32,9 @@ export class LocationBuilder {
       case 'blank':
         return `${this.originOf(origin)}${BLANK_IMAGE_PATH}#${signedUrl}`;
       case 'local':
+        if (!signedUrl.startsWith(deliveryBase)) {
+          throw new DownloadUnavailableError('Cloudinary’s API has no originals of mode `local`');
+        }
         return `${this.originOf(origin)}/${cloudName}${signedUrl.slice(deliveryBase.length)}`;
       default:
         return deliveryMode satisfies never;

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { CloudinaryUrlService } from '../cloudinary/cloudinary-url.service.js';
+import { DownloadUrlService } from '../cloudinary/download-url.service.js';
 import { DirectoryService } from '../directory/directory.service.js';
 import { IssuerKeyUses } from '../directory/issuer-key-uses.service.js';
 import { RateLimits } from '../platform/rate-limit/rate-limits.js';
@@ -41,11 +42,12 @@ export class RedirectService {
     tokens: TokenService,
     mapper: TransformationMapper,
     urls: CloudinaryUrlService,
+    downloads: DownloadUrlService,
     private readonly cache: RedirectCache,
     private readonly locations: LocationBuilder,
   ) {
     this.sources = { directory, limits, keyUses };
-    this.services = { tokens, mapper, urls };
+    this.services = { tokens, mapper, urls, downloads };
   }
 
   /**

@@ -5,7 +5,7 @@ import type { IssuerKeyUses } from '../directory/issuer-key-uses.service.js';
 import type { Issuer } from '../directory/issuer.js';
 import type { RateLimits } from '../platform/rate-limit/rate-limits.js';
 import type { RequestSpan } from '../platform/observability/tracing.js';
-import type { Overlay } from '../domain/overlay.js';
+import { isVisible, type Overlay } from '../domain/overlay.js';
 import type { TokenNames } from '../domain/revocation.js';
 import { type Fact, type Facts, PENDING } from './facts.js';
 
@@ -67,18 +67,18 @@ export class RequestFacts implements Facts {
       : this.use(cached);
   }
 
-  overlays(issuerId: string, ids: readonly string[]): Fact<ReadonlyMap<string, Overlay>> {
+  overlays(issuer: Issuer, ids: readonly string[]): Fact<ReadonlyMap<string, Overlay>> {
     const { directory } = this.sources;
     const overlays = new Map<string, Overlay>();
     let isPending = false;
     for (const id of ids) {
-      const cached = directory.cachedOverlay(issuerId, id);
+      const cached = directory.cachedOverlay(id);
       const overlay =
         cached === undefined
-          ? this.load(`overlay:${id}`, () => directory.loadOverlay(issuerId, id, this.trail.span))
+          ? this.load(`overlay:${id}`, () => directory.loadOverlay(id, this.trail.span))
           : this.use(cached);
       if (overlay === PENDING) isPending = true;
-      else if (overlay !== null) overlays.set(id, overlay);
+      else if (overlay !== null && isVisible(overlay, issuer)) overlays.set(id, overlay);
     }
     return isPending ? PENDING : overlays;
   }

@@ -1,5 +1,6 @@
-import { anyOf, type Grammar, matching, number, oneOf, words } from './grammar.js';
+import { anyOf, type Grammar, matching, number, oneOf, spaced, words } from './grammar.js';
 import { isObject } from '../domain/is-object.js';
+import { PHRASE } from './prompt.js';
 
 /** CSS's named colours, which Cloudinary accepts in any case, and its two words for no colour. */
 export const COLOR_NAMES: readonly string[] = words(`
@@ -95,6 +96,19 @@ const automatic: Grammar = {
   },
 };
 
+const FILLING = `(?:prompt_${PHRASE}|ignore-foreground_(?:true|false)|seed_\\d{1,9})`;
+/** Padding that generative AI fills; its parts in any order, each once. */
+const generativeFill = spaced(
+  matching(
+    new RegExp(
+      `^gen_fill(?!.*[:;](prompt|ignore-foreground|seed)_.*;\\1_)(?::${FILLING}(?:;${FILLING}){0,2})?$`,
+    ),
+    '`gen_fill[:prompt_<words>][;ignore-foreground_<true or false>][;seed_<number>]`, the first part after a colon, ' +
+      'the prompt of letters, digits, `.`, `-` and spaces',
+    ['gen_fill', 'gen_fill:seed_3', 'gen_fill:prompt_mug%20of%20coffee;ignore-foreground_true;seed_3'],
+  ),
+);
+
 /** The background: a colour, or one that Cloudinary chooses. */
 export const background = anyOf(
   color,
@@ -104,5 +118,5 @@ export const background = anyOf(
     '`blurred[:<1 to 2000>[:<-300 to 100>]]`',
     ['blurred', 'blurred:400', 'blurred:400:15'],
   ),
-  matching(/^gen_fill(?::seed_\d{1,9})?$/, '`gen_fill[:seed_<number>]`', ['gen_fill', 'gen_fill:seed_3']),
+  generativeFill,
 );

@@ -2,6 +2,7 @@ import { bareColor } from './color.js';
 import { REWRITTEN_WORDS } from './expression.js';
 import { anyOf, type Grammar, matching, number, oneOf, type Range, words } from './grammar.js';
 import { isObject } from '../domain/is-object.js';
+import { PHRASE } from './prompt.js';
 
 /** Arguments in order, separated by `:`. One that does not match its position is tried for the next one. */
 interface OrderedForm {
@@ -50,10 +51,9 @@ const truth = oneOf('true', 'false');
 const coordinate = real(-65500, 65500);
 const seed = whole(0, 9999999);
 
-const PHRASE = '[A-Za-z0-9](?:[A-Za-z0-9.-]|%20){0,150}';
 const PROMPT_ALLOWED =
   'words of letters, digits, `.`, `-`, with `%20` between them, and none that the SDK rewrites (width, height, tags, …)';
-/** A description for generative effects. The SDK turns raw spaces into `_`, so they are written as `%20`. */
+/** A description for generative effects. */
 const prompt = matching(new RegExp(`^${PHRASE}$`), PROMPT_ALLOWED, ['person', 'the%20big%20red%20hat']);
 const prompts = matching(
   new RegExp(`^(?:(?:text:)?${PHRASE}|\\(${PHRASE}(?:;${PHRASE}){0,9}\\))$`),
@@ -250,6 +250,7 @@ export const EFFECTS: ReadonlyMap<string, readonly EffectForm[]> = new Map<strin
       ),
     ],
   ],
+  ['style_transfer', [ordered(0, oneOf('preserve_color'), whole(1, 100))]],
   [
     'theme',
     [

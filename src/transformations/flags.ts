@@ -31,6 +31,38 @@ const imageFlag = (name: string, help: string, argument?: Grammar): Flag => ({
   source: reference(name),
 });
 
+/** A decoded file name: without what could end a parameter, a component or a path. */
+const FILE_NAME = /^(?!\.)[\p{L}\p{M}\p{N} ._!'()&+=@~-]{1,100}$/u;
+
+/**
+ * The file name of `attachment`, without its extension, which Cloudinary adds. Written percent-encoded, with `%2E` for a
+ * dot, as `@cloudinary/url-gen` does: a plain dot separates flags.
+ */
+const fileName: Grammar = {
+  ...matching(
+    /^(?:[A-Za-z0-9_!~-]|%[0-9A-F]{2}){1,1200}$/,
+    "a file name without its extension: up to 100 letters and digits of any script, spaces and `_-!'()&+=@~`, plain or " +
+      'percent-encoded, and `%2E` for a dot',
+    ['pretty_flower', 'my%20flower', 'fleur%2E2', 'gr%C3%B6%C3%9Fe'],
+  ),
+  write(value) {
+    const name = typeof value === 'string' ? decode(value) : undefined;
+    if (name === undefined || !FILE_NAME.test(name)) return undefined;
+    return encodeURIComponent(name).replace(
+      /[.'()]/g,
+      (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+    );
+  },
+};
+
+function decode(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * Every image flag of Cloudinary's reference. The layer ones are those that it describes as qualifiers of `l_` or `u_`
  * ("Use with: l_<image id>"). Excluded: flags of video and audio (`splice`, `waveform`, `mono`, …).
@@ -48,14 +80,7 @@ export const FLAGS: readonly Flag[] = [
   imageFlag('animated', 'Delivers an animation instead of a still'),
   imageFlag('any_format', 'Allows quality auto to choose an 8-bit PNG'),
   imageFlag('apng', 'Delivers an animation as an animated PNG'),
-  imageFlag(
-    'attachment',
-    'Delivers the image as a download, optionally with a file name',
-    matching(/^(?:[A-Za-z0-9_!-]|%20){1,100}$/, 'a file name of letters, digits, `_`, `-`, `!` and `%20`', [
-      'pretty_flower',
-      'my%20flower',
-    ]),
-  ),
+  imageFlag('attachment', 'Delivers the image as a download, optionally with a file name', fileName),
   imageFlag('awebp', 'Delivers an animation as an animated WebP'),
   imageFlag('c2pa', 'Adds a C2PA signature of the image’s provenance'),
   imageFlag('clip', 'Cuts along the clipping path in the file'),
@@ -119,13 +144,17 @@ export function readFlags(value: unknown): readonly UsedFlag[] | undefined {
     if (typeof item !== 'string') {
       return undefined;
     }
-    for (const written of item.split('.')) {
-      const colon = written.indexOf(':');
-      const flag = BY_NAME.get(colon < 0 ? written : written.slice(0, colon));
-      if (!flag || (colon >= 0 && flag.argument?.write(written.slice(colon + 1)) === undefined)) {
-        return undefined;
+    for (const text of item.split('.')) {
+      const colon = text.indexOf(':');
+      const flag = BY_NAME.get(colon < 0 ? text : text.slice(0, colon));
+      if (flag === undefined) return undefined;
+      if (colon < 0) {
+        used.push({ flag, written: flag.name });
+        continue;
       }
-      used.push({ flag, written });
+      const argument = flag.argument?.write(text.slice(colon + 1));
+      if (argument === undefined) return undefined;
+      used.push({ flag, written: `${flag.name}:${argument}` });
     }
   }
   return used.length > 0 && used.length <= MOST_FLAGS ? used : undefined;

@@ -4,7 +4,8 @@ import { readFlags, type UsedFlag } from './flags.js';
 import { isAbsent } from './grammar.js';
 import { isObject } from '../domain/is-object.js';
 import { canonicalUuid } from '../domain/uuid.js';
-import { allowedTextLayer, writeTextLayer } from './text-layer.js';
+import { FONT_ALLOWED, writeFont } from './font-file.js';
+import { allowedTextLayer, readFontText, writeTextLayer } from './text-layer.js';
 import { InvalidTransformationError } from './transformation.errors.js';
 import { hasNoValue, nearStepKey, type Parameter, PARAMETER_BY_KEY, reasonToIgnore } from './vocabulary.js';
 
@@ -29,6 +30,8 @@ interface Part {
 interface RowPart {
   readonly parameter: Parameter;
   readonly id: string;
+  /** The rest of a text layer, after its font, if the row is a font file: `_40_bold:Hi`. */
+  readonly text?: string;
 }
 
 const NO_FLAGS: readonly UsedFlag[] = [];
@@ -181,10 +184,16 @@ export class MappedStep {
     return component;
   }
 
-  private write({ parameter, id }: RowPart, overlays: LayerAssets): string {
+  private write({ parameter, id, text }: RowPart, overlays: LayerAssets): string {
     const asset = overlays.get(id);
     if (!asset) {
       throw new Error(`Overlay ${id} was not resolved before the component was requested.`);
+    }
+    if (text !== undefined) {
+      const font = writeFont(asset);
+      if (font !== undefined) return `${parameter.code}_text:${font}${text}`;
+      const allowed = `a text layer whose \`font_family\` is ${FONT_ALLOWED}`;
+      throw new InvalidTransformationError({ step: this.step, key: parameter.key, value: id, allowed });
     }
     const written = writeAssetLayer(asset);
     // `d_` cannot contain a delivery type: Cloudinary's default image must be an uploaded one.
@@ -212,6 +221,12 @@ export class MappedStep {
       case 'layer': {
         this.layers += 1;
         if (this.takeRow(parameter, value)) return true;
+        const set = readFontText(value);
+        if (set !== null) {
+          if (set.text === undefined) return false;
+          this.put(code, { parameter, id: set.fontId, text: set.text });
+          return true;
+        }
         const text = writeTextLayer(value);
         if (text === undefined) return false;
         this.put(code, `${code}_${text}`);

@@ -1,5 +1,6 @@
 import { type Grammar, isAbsent, matching, number, oneOf, spaced } from './grammar.js';
 import { isObject } from '../domain/is-object.js';
+import { canonicalUuid } from '../domain/uuid.js';
 import { NearNames } from '../domain/near-names.js';
 
 /**
@@ -11,12 +12,13 @@ import { NearNames } from '../domain/near-names.js';
 export const LONGEST_TEXT = 1000;
 
 /**
- * A font with such an extension is the public id of a raw asset, which needs no row. Refused at any position:
- * Cloudinary's reference does not define how a font is separated from what follows it.
+ * A font with such an extension is the public id of a raw asset. Refused at any position, in a name: a token refers to
+ * its row (`readFontText`).
  */
 const FONT_FILE = /\.(?:ttf|otf|woff2?|ttc|otc|eot|pf[ab]|dfont)(?![A-Za-z0-9])/i;
 
-const NO_FONT_FILE = 'custom font files (`.ttf`, `.otf`, `.woff2`) are not supported yet';
+const NO_FONT_FILE =
+  'a font file (`.ttf`, `.otf`, `.woff2`) is registered as an overlay, whose id is the `font_family`';
 
 /**
  * A style by name, or a font with size and style: `sample_text_style`, `Arial_40_bold`. A dot is allowed only between
@@ -55,7 +57,8 @@ const fontFamily = withoutFontFile(
   spaced(
     matching(
       FONT_FAMILY,
-      'a font name of letters, digits, `-`, `.`, `_` and spaces, without a segment of only digits after a `_`',
+      'a font name of letters, digits, `-`, `.`, `_` and spaces, without a segment of only digits after a `_`; or the id (a ' +
+        'UUID) of an overlay that is a font file',
       ['Arial', 'Open%20Sans', 'Roboto', 'Noto_Sans.JP'],
     ),
   ),
@@ -215,6 +218,21 @@ function writeObject({ text, ...layer }: Readonly<Record<string, unknown>>): str
   if (typeof text !== 'string' || styled === undefined) return undefined;
   const lines = withLineFeeds(text);
   return isShowable(lines) ? `text:${styled}:${escapeText(lines)}` : undefined;
+}
+
+/** A text layer in a font file of a row. */
+interface FontText {
+  readonly fontId: string;
+  /** The layer after its font: `_40_bold:Hi`; undefined if another member is not accepted. */
+  readonly text: string | undefined;
+}
+
+/** Reads a text layer whose `font_family` is the id of a row; null for any other value. */
+export function readFontText(value: unknown): FontText | null {
+  if (!isObject(value)) return null;
+  const fontId = canonicalUuid(value['font_family']);
+  // A UUID is a font's name by its grammar too.
+  return fontId === null ? null : { fontId, text: writeObject(value)?.slice(`text:${fontId}`.length) };
 }
 
 /** A text layer as the SDK writes it after `l_` or `u_`, or undefined for any other value. */

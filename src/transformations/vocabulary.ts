@@ -114,11 +114,11 @@ export const CROPS = words(`
 `);
 /** Formats of a delivered image. */
 const FORMATS = words(`
-  auto auto:image auto:animated ai avif bmp bpg djvu eps flif gif hdp heic heif hpx ico jp2 jpc
-  jpe jpeg jpg jxl jxr miff pdf png psd svg tga tif tiff wdp webp
+  auto auto:image auto:animated ai avif bmp bpg djvu eps eps3 ept flif gif hdp heic heif hpx ico
+  jp2 jpc jpe jpeg jpg jxl jxr miff pdf png ps psd svg tga tif tiff wdp webp
 `);
-/** A layer of a PSD file. */
-const layerName = '[A-Za-z0-9][A-Za-z0-9_-]{0,60}';
+/** A layer or an embedded file of a PSD file. */
+const layerName = '[A-Za-z0-9](?:[A-Za-z0-9_.-]|%20){0,60}';
 
 /** Every parameter, sorted by key. */
 export const PARAMETERS: readonly Parameter[] = [
@@ -196,7 +196,10 @@ export const PARAMETERS: readonly Parameter[] = [
     'fps',
     'fps',
     'Frames per second of an animation, or minimum and maximum',
-    listOf(number({ integer: [1, 240] }), '-', 2),
+    anyOf(
+      listOf(number({ integer: [1, 240] }), '-', 2),
+      matching(/^(?:[1-9]\d?|1\d\d|2[0-3]\d|240)-$/, '`<minimum>-`', ['20-']),
+    ),
     'fps_fps',
   ),
   value('gravity', 'g', 'Focus of a crop, or position of a layer', gravity, 'g_gravity'),
@@ -227,10 +230,14 @@ export const PARAMETERS: readonly Parameter[] = [
         'pages such as `2-5;7;10-`',
         ['3;5;7', '3-5', '5-', '2-5;7;10'],
       ),
-      matching(
-        new RegExp(`^(?:embedded:\\d{1,5}|(?:embedded:)?name:${layerName}(?:;${layerName}){0,9})$`),
-        '`name:<layer>;…`, `embedded:<index>` or `embedded:name:<layer>`',
-        ['embedded:8', 'name:record_cover;Shadow', 'embedded:name:skyline-3242040_1920'],
+      spaced(
+        matching(
+          new RegExp(
+            `^(?:embedded:\\d{1,5}(?:;\\d{1,5}){0,9}|(?:embedded:)?name:${layerName}(?:;${layerName}){0,9})$`,
+          ),
+          '`name:<layer>;…`, `embedded:<index>;…` or `embedded:name:<file>;…`, up to 10 of them',
+          ['embedded:8;5', 'name:record_cover;Shadow', 'embedded:name:skyline.jpg;bg-3242040_1920.jpg'],
+        ),
       ),
     ),
     'pg_page_or_file_layer',
@@ -250,9 +257,9 @@ export const PARAMETERS: readonly Parameter[] = [
       number({ integer: [1, 100], words: ['auto', 'jpegmini'] }),
       matching(/^(?:[1-9]\d?|100):(?:420|444)$/, '`<1 to 100>:420` or `:444`', ['60:420', '100:444']),
       matching(
-        /^auto:(?:(?:best|good|eco|low)(?::sensitive)?|sensitive)$/,
-        '`auto:` best, good, eco or low, `:sensitive`',
-        ['auto:best', 'auto:low:sensitive', 'auto:sensitive'],
+        /^auto:(?:(?:best|good|eco|low)(?::(?:sensitive|420|444))?|sensitive)$/,
+        '`auto:` best, good, eco or low, `:sensitive`, `:420` or `:444`',
+        ['auto:best', 'auto:low:444', 'auto:sensitive'],
       ),
       matching(/^jpegmini:[0-2]$/, '`jpegmini:` 0, 1 or 2', ['jpegmini:1']),
     ),

@@ -8,6 +8,7 @@ import {
   MAX_STEPS,
   TransformationMapper,
 } from '../../src/transformations/transformation.mapper.js';
+import { LEFT_OUT } from './left-out.js';
 import { IGNORED_KEYS, type Parameter, PARAMETERS } from '../../src/transformations/vocabulary.js';
 
 const OVERLAY_ID = '3d616b4e-a597-4b23-aa3d-d7de678f0ba6';
@@ -152,6 +153,17 @@ ${listOf(effects)}
 \`overlay\` and \`underlay\` accept an object with a \`text\`, and a font with its size or the name of a style:
 
 ${listOf([...TEXT_LAYER_MEMBERS].map(([name, { allowed }]) => `${code(name)}: ${allowed}`))}
+
+## What is left out
+
+The table was compared with the types and constants of the SDK \`cloudinary\`, and with the tests of \`@cloudinary/url-gen\`.
+Beside the [ignored keys](#ignored-keys), this is refused with 422:
+
+${listOf(
+  LEFT_OUT.map(
+    ({ why, steps }) => `${why}: ${steps.map((step) => code(JSON.stringify(step).slice(1, -1))).join(', ')}.`,
+  ),
+)}
 
 ## Ignored keys
 

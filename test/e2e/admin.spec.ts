@@ -281,7 +281,8 @@ describe('issuers', () => {
   });
 
   const TEXT = 'must be text of 1 to 200 characters without control characters';
-  const FORMATS = 'must be one of jpg, jpeg, png, webp, avif, gif, jxl, jp2, heic, tiff, bmp, ico, svg, pdf';
+  const FORMATS =
+    'must be one of jpg, jpeg, png, webp, avif, gif, jxl, jp2, heic, tiff, bmp, ico, svg, pdf, original';
   type Fault = [key: string, detail: string];
   const FAULTS: readonly [body: unknown, ...errors: Fault[]][] = [
     [{ name: '' }, ['name', TEXT]],
@@ -518,8 +519,8 @@ const KINDS = [
     kind: 'overlays',
     missing: NO_OVERLAY,
     needed: {} as object,
-    defaults: { delivery_type: 'private', rejected_at: null } as object,
-    changed: { delivery_type: 'upload' } as object,
+    defaults: { delivery_type: 'private', shared: false, rejected_at: null } as object,
+    changed: { delivery_type: 'upload', shared: true } as object,
   },
 ];
 

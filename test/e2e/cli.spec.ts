@@ -1071,7 +1071,7 @@ describeOnce('help', () => {
       'image add',
       ['--issuer', '--public-id', '--version', '--id', '--format', '--delivery-type', '--access'],
     ],
-    ['overlay add', ['--issuer', '--public-id', '--id', '--delivery-type']],
+    ['overlay add', ['--issuer', '--public-id', '--id', '--delivery-type', '--shared']],
     [
       'token mint',
       [

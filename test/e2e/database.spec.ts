@@ -62,6 +62,26 @@ describe('the migrations', () => {
     expect(await schemaOf(dataSource)).toStrictEqual(before);
   });
 
+  it('share no overlay that existed before, and go back with rows that are shared', async () => {
+    const dataSource = await open(await newDatabase());
+    const undo = (): Promise<void> => dataSource.undoLastMigration({ transaction: 'all' });
+    const applied = `SELECT FROM migrations WHERE name LIKE 'ShareOverlays%'`;
+    while ((await rowsOf(dataSource, applied)).length > 0) await undo();
+    const [issuer, id] = [randomUUID(), randomUUID()];
+    await dataSource.query(`INSERT INTO issuers (id, name) VALUES ($1, 'One')`, [issuer]);
+    await dataSource.query(`INSERT INTO overlays (id, issuer_id, public_id) VALUES ($1, $2, 'logo')`, [
+      id,
+      issuer,
+    ]);
+    await migrateUnderLock(dataSource);
+    const shared = (): Promise<Row[]> => rowsOf(dataSource, 'SELECT public_id, shared FROM overlays');
+    expect(await shared()).toStrictEqual([{ public_id: 'logo', shared: false }]);
+    await dataSource.query('UPDATE overlays SET shared = true');
+    while ((await rowsOf(dataSource, applied)).length > 0) await undo();
+    await migrateUnderLock(dataSource);
+    expect(await shared()).toStrictEqual([{ public_id: 'logo', shared: false }]);
+  });
+
   it('retain ids that were deleted before, and do not change how rows are served', async () => {
     const dataSource = await open(await newDatabase());
     await revertTo(dataSource, 'RetainPublicIds');

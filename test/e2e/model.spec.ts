@@ -57,10 +57,13 @@ async function setUp(): Promise<{ model: AdminModel; real: Real }> {
     const id = randomUUID();
     await sendAndCheck(real, model.createIssuer({ id, disabled: false, delivery_format: 'jpg', policy: {} }));
     const asset = { id: randomUUID(), issuer_id: id, public_id: `${model.name}/${name}` };
-    const image = { ...asset, version: 1, delivery_type: 'authenticated', access: 'token' };
+    const image = { ...asset, version: 1, format: 'png', delivery_type: 'authenticated', access: 'token' };
     await sendAndCheck(real, model.createImage(image));
     const overlay = { ...asset, id: randomUUID(), public_id: `${asset.public_id}/mark` };
-    await sendAndCheck(real, model.createOverlay({ ...overlay, delivery_type: 'private' }));
+    await sendAndCheck(
+      real,
+      model.createOverlay({ ...overlay, delivery_type: 'private', shared: name === 'first' }),
+    );
   }
   return { model, real };
 }

@@ -88,12 +88,9 @@ describe('texts and names as forms submit them', () => {
     ],
     [
       { overlay: 'text:secret.otf_40:Hi' },
-      'custom font files (`.ttf`, `.otf`, `.woff2`) are not supported yet',
+      'a font file (`.ttf`, `.otf`, `.woff2`) is registered as an overlay, whose id is the `font_family`',
     ],
-    [
-      { flags: 'attachment:report.2024' },
-      'after `attachment:` a file name of letters, digits, `_`, `-`, `!` and `%20`',
-    ],
+    [{ flags: 'attachment:report.2024' }, 'plain or percent-encoded, and `%2E` for a dot'],
   ])('are refused with the violated rule: %j', async (step, allowed) => {
     const body = await refusalOf([step]);
     expect(body['allowed']).toContain(allowed);

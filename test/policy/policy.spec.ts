@@ -143,6 +143,7 @@ describe('a policy', () => {
     claims: { accepted: ['pixseal', 'sharinpix'], rejected: ['SharinPix', true, null, ['sharinpix']] },
     deny_generative_effects: { accepted: [true, false], rejected: ['true', 1, null] },
     placeholder: { accepted: [LOGO, LOGO.toUpperCase()], rejected: ['logo', null] },
+    original: { accepted: ['url', 'download', 'no'], rejected: ['yes', '', true, null, ['no']] },
   };
 
   it.each(Object.entries(CASES))('accepts for `%s` only values in its range', (key, cases) => {
@@ -646,6 +647,7 @@ describe('generated pixels under a policy', () => {
       'gen_remove',
       'gen_replace',
       'gen_restore',
+      'style_transfer',
       'upscale',
     ]);
   });

@@ -1,8 +1,11 @@
+import { v2 as cloudinary } from 'cloudinary';
 import { describe, expect, it } from 'vitest';
 import { CloudinaryUrlService } from '../../src/cloudinary/cloudinary-url.service.js';
+import { DownloadUrlService } from '../../src/cloudinary/download-url.service.js';
 import type { Image } from '../../src/domain/image.js';
 import type { Issuer } from '../../src/directory/issuer.js';
-import type { Overlay } from '../../src/domain/overlay.js';
+import { type Account, ENVIRONMENT_ACCOUNT_ID } from '../../src/domain/account.js';
+import { isVisible, type Overlay } from '../../src/domain/overlay.js';
 import { compilePolicy } from '../../src/policy/compile-policy.js';
 import type { PolicyDocument } from '../../src/policy/policy.js';
 import { ProblemError } from '../../src/domain/problem.error.js';
@@ -18,6 +21,7 @@ import {
   makeKey,
   mint,
   OTHER_IMAGE_ID,
+  OTHER_ISSUER_ID,
   SEED_ISSUER_ID,
 } from '../tokens/token-fixtures.js';
 
@@ -31,6 +35,7 @@ const services = {
   tokens: new TokenService(),
   mapper: new TransformationMapper(),
   urls: new CloudinaryUrlService(),
+  downloads: new DownloadUrlService(),
 };
 
 const image = (overrides: Partial<Image> = {}): Image => ({
@@ -38,6 +43,7 @@ const image = (overrides: Partial<Image> = {}): Image => ({
   issuerId: SEED_ISSUER_ID,
   publicId: 'photo',
   version: 7,
+  format: 'png',
   deliveryType: 'authenticated',
   access: 'token',
   notBefore: null,
@@ -45,6 +51,22 @@ const image = (overrides: Partial<Image> = {}): Image => ({
   rejected: false,
   ...overrides,
 });
+
+const overlay = (overrides: Partial<Overlay> = {}): Overlay => ({
+  id: OVERLAY_ID,
+  issuerId: SEED_ISSUER_ID,
+  publicId: 'logo',
+  deliveryType: 'private',
+  shared: false,
+  accountId: ENVIRONMENT_ACCOUNT_ID,
+  ...overrides,
+});
+/** Of another issuer. */
+const foreign = (overrides: Partial<Overlay> = {}): Overlay =>
+  overlay({ issuerId: OTHER_ISSUER_ID, ...overrides });
+const font = (overrides: Partial<Overlay> = {}): Overlay =>
+  overlay({ publicId: 'fonts/Brand.ttf', deliveryType: 'authenticated', ...overrides });
+const TEXT = { text: 'Hi, you', font_family: OVERLAY_ID, font_size: 40, font_weight: 'bold' };
 
 /** Rows of the database. */
 interface Rows {
@@ -84,11 +106,13 @@ class MemoryFacts implements Facts {
     return this.note('publicImage', found?.access === 'public' ? found : null);
   }
 
-  overlays(_: string, ids: readonly string[]): Fact<ReadonlyMap<string, Overlay>> {
-    const { overlays = [{ id: OVERLAY_ID, publicId: 'logo', deliveryType: 'private' }] } = this.rows;
+  overlays(issuer: Issuer, ids: readonly string[]): Fact<ReadonlyMap<string, Overlay>> {
+    const { overlays = [overlay()] } = this.rows;
     return this.note(
       'overlays',
-      new Map(overlays.filter(({ id }) => ids.includes(id)).map((row) => [row.id, row])),
+      new Map(
+        overlays.filter((row) => ids.includes(row.id) && isVisible(row, issuer)).map((row) => [row.id, row]),
+      ),
     );
   }
 
@@ -143,6 +167,24 @@ describe('a redirect', () => {
     ['the original', { sharinpix: { original: true } }, {}, 'fl_attachment/v7/photo.jpg'],
     ['no download', { sharinpix: { original: true, download: false } }, {}, 'v7/photo.jpg'],
     ['another format', {}, { issuer: { deliveryFormat: 'png' } }, `${BASE}/v7/photo.png`],
+    [
+      'the original’s format',
+      { transformations: [{ width: 5 }] },
+      { issuer: { deliveryFormat: 'original' } },
+      `${BASE}/w_5/v7/photo.png`,
+    ],
+    [
+      'the original in its format',
+      { sharinpix: { original: true, download: false } },
+      { issuer: { deliveryFormat: 'original' }, policy: { original: 'url' } },
+      'v7/photo.png',
+    ],
+    [
+      'steps under a policy of downloads',
+      { transformations: [{ width: 5 }] },
+      { policy: { original: 'download' } },
+      `${BASE}/w_5/v7/photo.jpg`,
+    ],
     ['a base chain', {}, { policy: { base_chain: ['q_auto'] } }, 'q_auto/v7/photo.jpg'],
     [
       'mandatory steps',
@@ -161,6 +203,39 @@ describe('a redirect', () => {
       { transformations: [{ preset: 'card' }] },
       { policy: { base_chain: [], presets: { card: [{ width: 5 }, { effect: 'sepia' }] } } },
       'w_5/e_sepia/v7/photo.jpg',
+    ],
+    [
+      'a mandatory overlay that another issuer shares',
+      { transformations: [{ width: 5 }] },
+      {
+        overlays: [foreign({ shared: true })],
+        policy: { base_chain: [], mandatory_steps: [{ overlay: OVERLAY_ID }] },
+      },
+      'w_5/l_private:logo/v7/photo.jpg',
+    ],
+    [
+      'a preset whose overlay another issuer shares',
+      { transformations: [{ preset: 'card' }, { width: 5 }] },
+      {
+        overlays: [foreign({ shared: true })],
+        policy: { base_chain: [], presets: { card: [{ overlay: OVERLAY_ID }, { flags: 'layer_apply' }] } },
+      },
+      'l_private:logo/fl_layer_apply/w_5/v7/photo.jpg',
+    ],
+    [
+      'a text in a font file',
+      { transformations: [{ overlay: TEXT, gravity: 'south' }] },
+      { overlays: [font()] },
+      `${BASE}/g_south,l_text:fonts:Brand.ttf_40_bold:Hi%252C%20you/v7/photo.jpg`,
+    ],
+    [
+      'a preset whose font another issuer shares',
+      { transformations: [{ preset: 'title' }] },
+      {
+        overlays: [font({ shared: true, issuerId: OTHER_ISSUER_ID })],
+        policy: { base_chain: [], presets: { title: [{ underlay: TEXT }] } },
+      },
+      'u_text:fonts:Brand.ttf_40_bold:Hi%252C%20you/v7/photo.jpg',
     ],
     [
       'a placeholder',
@@ -231,6 +306,65 @@ describe('a redirect', () => {
       { overlays: [], policy: { mandatory_steps: [{ overlay: OVERLAY_ID }] } },
       '404 overlay_not_found',
     ],
+    [
+      'an overlay that another issuer shares, in its own steps',
+      { transformations: [{ overlay: OVERLAY_ID }] },
+      { overlays: [foreign({ shared: true })] },
+      '404 overlay_not_found',
+    ],
+    [
+      'a shared overlay in its own steps beside a policy that uses it',
+      { transformations: [{ preset: 'card' }, { default_image: OVERLAY_ID }] },
+      {
+        overlays: [foreign({ shared: true, deliveryType: 'upload' })],
+        policy: {
+          presets: { card: [{ overlay: OVERLAY_ID }] },
+          mandatory_steps: [{ overlay: OVERLAY_ID }],
+        },
+      },
+      '404 overlay_not_found',
+    ],
+    [
+      'a shared font in its own steps',
+      { transformations: [{ overlay: TEXT }] },
+      { overlays: [font({ shared: true, issuerId: OTHER_ISSUER_ID })] },
+      '404 overlay_not_found',
+    ],
+    [
+      'a mandatory overlay of another issuer that is not shared',
+      {},
+      { overlays: [foreign()], policy: { mandatory_steps: [{ overlay: OVERLAY_ID }] } },
+      '404 overlay_not_found',
+    ],
+    [
+      'a mandatory overlay that another account shares',
+      {},
+      {
+        overlays: [foreign({ shared: true, accountId: OTHER_ISSUER_ID })],
+        policy: { mandatory_steps: [{ overlay: OVERLAY_ID }] },
+      },
+      '404 overlay_not_found',
+    ],
+    [
+      'a font file as an image',
+      { transformations: [{ overlay: OVERLAY_ID }] },
+      { overlays: [font()] },
+      '422 invalid_transformation',
+    ],
+    ['an image as a font', { transformations: [{ overlay: TEXT }] }, {}, '422 invalid_transformation'],
+    [
+      'a font of another type',
+      { transformations: [{ overlay: TEXT }] },
+      { overlays: [font({ deliveryType: 'upload' })] },
+      '422 invalid_transformation',
+    ],
+    ['a missing font', { transformations: [{ overlay: TEXT }] }, { overlays: [] }, '404 overlay_not_found'],
+    [
+      'a text of a bad style in a font file',
+      { transformations: [{ overlay: { ...TEXT, font_weight: 'heavy' } }] },
+      { overlays: [font()] },
+      '422 invalid_transformation',
+    ],
     ['a deleted image', {}, { image: { deleted: true } }, '410 image_deleted'],
     [
       'a deleted placeholder',
@@ -281,6 +415,52 @@ describe('a redirect', () => {
       { policy: { max_width: 4 } },
       '403 policy_violation',
     ],
+    [
+      'the original under a policy of none',
+      { sharinpix: { original: true } },
+      { policy: { original: 'no' } },
+      '403 policy_violation',
+    ],
+    [
+      'no known format, where the original’s is delivered',
+      {},
+      { issuer: { deliveryFormat: 'original' }, image: { format: null } },
+      '409 image_format_unknown',
+    ],
+    [
+      'a download without an API key',
+      { sharinpix: { original: true } },
+      { issuer: { account: makeAccount({ apiKey: null }) }, policy: { original: 'download' } },
+      '503 download_unavailable',
+    ],
+    [
+      'a download of a public image',
+      { sharinpix: { original: true } },
+      { image: { access: 'public' }, policy: { original: 'download' } },
+      '403 policy_violation',
+    ],
+    [
+      'a download of a deleted image, whatever the placeholder',
+      { sharinpix: { original: true } },
+      {
+        image: { deleted: true },
+        placeholder: {},
+        policy: { original: 'download', placeholder: PLACEHOLDER_ID },
+      },
+      '410 image_deleted',
+    ],
+    [
+      'a download that has expired within the leeway',
+      { exp: SECONDS, sharinpix: { original: true } },
+      { policy: { original: 'download' } },
+      '401 invalid_token',
+    ],
+    [
+      'a download under mandatory steps',
+      { sharinpix: { original: true } },
+      { policy: { original: 'download', mandatory_steps: [{ effect: 'sepia' }] } },
+      '403 policy_violation',
+    ],
   ])('with %s is refused', (_, claims, rows, refusal) => {
     expect(refusalOf(() => decide({ token: sign(claims) }, rows))).toBe(refusal);
   });
@@ -327,6 +507,50 @@ describe('a redirect', () => {
   ])('with %s is refused', (_, query, rows, pathId, refusal) => {
     expect(refusalOf(() => decide(query, rows, pathId))).toBe(refusal);
   });
+
+  it.each<[claims: Claims, image: Partial<Image>, account: Partial<Account>, expiresAt: number]>([
+    [{}, {}, {}, SECONDS + 60],
+    [{ exp: SECONDS + 61 }, {}, {}, SECONDS + 60],
+    [{ exp: SECONDS + 59.9 }, { deliveryType: 'private' }, { signature: 'long' }, SECONDS + 59],
+    [{ exp: SECONDS + 1 }, { format: null }, { signature: 'sha256' }, SECONDS + 1],
+    [
+      { sharinpix: { original: true, download: false } },
+      { publicId: 'größe & co/a' },
+      { uploadPrefix: 'https://api-eu.cloudinary.com' },
+      SECONDS + 60,
+    ],
+  ])(
+    'of the original as a download, with %j of %j at %j, is the SDK’s link until %i',
+    (own, of, at, until) => {
+      const claims = { sharinpix: { original: true }, ...own };
+      const account = makeAccount(at);
+      const rows: Rows = {
+        image: of,
+        issuer: { account },
+        policy: { original: 'download', redirect_cache: 'private' },
+      };
+      const decision = decide({ token: sign(claims) }, rows, IMAGE_ID, NOW + 400);
+      if (decision === PENDING) throw new Error('A fact is pending');
+      const options = {
+        type: decision.image.deliveryType,
+        expires_at: until,
+        ...('download' in claims.sharinpix ? {} : { attachment: true }),
+        timestamp: SECONDS,
+        cloud_name: 'demo',
+        api_key: '1',
+        api_secret: account.apiSecret,
+        upload_prefix: account.uploadPrefix,
+        signature_algorithm: account.signature === 'sha256' ? 'sha256' : 'sha1',
+      };
+      const { publicId, format } = decision.image;
+      expect(decision.url).toBe(cloudinary.utils.private_download_url(publicId, format ?? '', options));
+      expect(decision).toMatchObject({
+        base: { components: [] },
+        lifetime: { maxAge: 0 },
+        validity: { from: Infinity },
+      });
+    },
+  );
 
   it.each<keyof Facts>(['issuer', 'isRevoked', 'image', 'overlays'])(
     'is pending while %s is not in memory',

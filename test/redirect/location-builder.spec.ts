@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { InvalidHostError, type RequestOrigin } from '../../src/platform/http/request-origin.js';
+import type { DeliveryMode } from '../../src/domain/delivery-mode.js';
+import { DownloadUnavailableError } from '../../src/domain/download.errors.js';
 import { makeAccount } from '../support/account.js';
 import { LocationBuilder } from '../../src/redirect/location-builder.js';
 
@@ -10,6 +12,15 @@ const ORIGIN: RequestOrigin = { protocol: 'http', host: 'example.org' };
 const PUBLIC = 'https://img.example.com';
 
 describe('the Location of a signed URL', () => {
+  it('of Cloudinary’s API is refused in mode local, whose originals are not there', () => {
+    const link = 'https://api.cloudinary.com/v1_1/demo/image/download?public_id=a';
+    const build = (deliveryMode: DeliveryMode): string =>
+      new LocationBuilder({ deliveryMode, publicUrl: PUBLIC }).build(link, ACCOUNT, ORIGIN);
+    expect(build('cloudinary')).toBe(link);
+    expect(build('blank')).toBe(`${PUBLIC}/assets/blank.jpg#${link}`);
+    expect(() => build('local')).toThrow(DownloadUnavailableError);
+  });
+
   it.each([
     ['cloudinary', null, false, SIGNED],
     ['cloudinary', PUBLIC, false, SIGNED],

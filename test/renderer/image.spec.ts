@@ -379,6 +379,25 @@ describe('a layer', () => {
   });
 });
 
+describe('a text in a font file', () => {
+  it.each(['Brand-Serif.ttf', 'fonts:a:Gr%C3%B6%C3%9Fe%202.otf', '2020.woff2'])(
+    'is rendered in a font of the package, which the header says: %s',
+    async (font) => {
+      const { headers } = await render(files, [`l_text:${font}_20_bold:Hi`]);
+      expect(headers['X-Pixseal-Approximate']).toMatch(
+        /^l_text [ -~]+\.(ttf|otf|woff2): a font of the package$/,
+      );
+    },
+  );
+
+  it.each(['a%2fb.ttf_20:Hi', 'a.ttf:Hi', 'a.woff_20:Hi', 'a:b_20:Hi', '.ttf_20:Hi', 'a_4_b.ttf_20:Hi'])(
+    'is refused as l_text:%s',
+    async (text) => {
+      expect(await refusal(files, [`l_text:${text}`])).toMatch(/^400 /);
+    },
+  );
+});
+
 describe('a default image', () => {
   const empty = shelf({ 'upload/avatar': avatar });
 

@@ -155,7 +155,10 @@ export function assertLocation(location: string, allowed: AllowedLocation): Pars
     if (!COMPONENT.test(component)) throw fault(`not a component: ${component}`);
     if (NEVER.test(component)) throw fault(`never from a token: ${component}`);
     for (const [, code = '', target = ''] of component.matchAll(ASSET)) {
-      const known = layers.includes(target) || (code !== 'd' && target.startsWith('text:'));
+      const [, font] = /^text:(.+\.(?:ttf|otf|woff2?))(?=_)/i.exec(target) ?? [];
+      const isText = code !== 'd' && target.startsWith('text:');
+      const known =
+        font === undefined ? isText || layers.includes(target) : layers.includes(`authenticated:${font}`);
       if (!known) throw fault(`another asset: ${target}`);
     }
   }

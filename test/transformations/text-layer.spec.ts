@@ -1,5 +1,9 @@
 import { v2 as cloudinary } from 'cloudinary';
 import { describe, expect, it } from 'vitest';
+import type { DeliveryType } from '../../src/domain/image.js';
+import { readFont, writeFont } from '../../src/transformations/font-file.js';
+import { InvalidTransformationError } from '../../src/transformations/transformation.errors.js';
+import { TransformationMapper } from '../../src/transformations/transformation.mapper.js';
 import {
   allowedTextLayer,
   LONGEST_TEXT,
@@ -117,12 +121,70 @@ describe('a text layer, as an object', () => {
   });
 });
 
+describe('a text layer in a font file', () => {
+  const ID = '3D616B4E-a597-4b23-aa3d-d7de678f0ba6';
+  const write = (layer: object, publicId = 'Brand.ttf'): string => {
+    const row = { deliveryType: 'authenticated', publicId } as const;
+    return new TransformationMapper().map([{ overlay: layer }]).path(new Map([[ID.toLowerCase(), row]]));
+  };
+
+  it.each<[publicId: string, font: string]>([
+    ['Brand.ttf', 'Brand.ttf'],
+    ['brand_serif-2.OTF', 'brand_serif-2.OTF'],
+    ['fonts/a/Brand.woff2', 'fonts:a:Brand.woff2'],
+    ['fonts/Größe 2, bold.ttf', 'fonts:Gr%C3%B6%C3%9Fe%202%252C%20bold.ttf'],
+  ])('names %s as %s, and the SDK writes the same', (publicId, font) => {
+    for (const looks of [{}, { font_weight: 'bold', letter_spacing: -2, stroke: 'stroke' }]) {
+      const layer = { text: 'Hi, 5/6 (you)', font_family: ID, font_size: 40, ...looks };
+      const bySdkToo = bySdk({ ...layer, font_family: font });
+      expect(write(layer, publicId)).toBe(`l_${bySdkToo}/`);
+      const written = writeFont({ deliveryType: 'authenticated', publicId }) ?? '';
+      expect(readFont(written)).toStrictEqual({ deliveryType: 'authenticated', publicId });
+    }
+  });
+
+  it.each<[publicId: string, deliveryType: DeliveryType]>([
+    ['Brand', 'authenticated'],
+    ['Brand.ttf', 'upload'],
+    ['Brand.ttf', 'private'],
+    ['Brand.png', 'authenticated'],
+    ['Brand.ttf.png', 'authenticated'],
+    ['Brand.woff', 'authenticated'],
+    ['a:b.ttf', 'authenticated'],
+    ['a//b.ttf', 'authenticated'],
+    ['a%2Fb.ttf', 'authenticated'],
+    ['$a.ttf', 'authenticated'],
+    ['a_40_b.ttf', 'authenticated'],
+    ['a\nb.ttf', 'authenticated'],
+  ])('is not written with the file %j of type %s', (publicId, deliveryType) => {
+    expect(writeFont({ publicId, deliveryType })).toBeUndefined();
+  });
+
+  it.each(['', 'a%2fb.ttf', 'a:.ttf:', 'a,b.ttf', 'a%', 'Brand.ttf%00', '../a.png'])(
+    'is not read from %j',
+    (written) => {
+      expect(readFont(written)).toBeUndefined();
+    },
+  );
+
+  it.each([
+    { text: 'Hi', font_family: ID },
+    { text: 'Hi', font_family: ID, font_size: 0 },
+    { text: '', font_family: ID, font_size: 40 },
+    { text: 'Hi', font_family: ID, font_size: 40, text_style: 'a' },
+    { text: 'Hi', font_family: `${ID} `, font_size: 40, url: 'x' },
+  ])('is refused as %j', (layer) => {
+    expect(() => write(layer)).toThrow(InvalidTransformationError);
+  });
+});
+
 describe('a refused text layer', () => {
   const COLON = { text: 'Hi', font_family: 'Arial:x', font_size: 40 };
   const FAMILY =
     'a text layer whose `font_family` is a font name of letters, digits, `-`, `.`, `_` and spaces, ' +
-    'without a segment of only digits after a `_`';
-  const NO_FILES = '; custom font files (`.ttf`, `.otf`, `.woff2`) are not supported yet';
+    'without a segment of only digits after a `_`; or the id (a UUID) of an overlay that is a font file';
+  const NO_FILES =
+    '; a font file (`.ttf`, `.otf`, `.woff2`) is registered as an overlay, whose id is the `font_family`';
   const control = (name: string): string =>
     `a text without the character ${name}; line breaks are the only control characters allowed`;
   it.each<[layer: unknown, allowed: string | undefined]>([

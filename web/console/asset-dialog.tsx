@@ -36,6 +36,7 @@ export function AssetDialog({ kind, asset, onChange, onClose }: AssetDialogProps
           ['Delivery type', asset.delivery_type],
           ...(asset.version === undefined ? [] : [['Version', asset.version] as const]),
           ...(asset.access === undefined ? [] : [['Opens', asset.access] as const]),
+          ...(asset.shared === undefined ? [] : [['Shared', asset.shared ? 'yes' : 'no'] as const]),
           ['Created', <Timestamp key="created" at={asset.created_at} />],
           ['Changed', <Timestamp key="updated" at={asset.updated_at} />],
         ]}
@@ -67,6 +68,7 @@ export function AssetDialog({ kind, asset, onChange, onClose }: AssetDialogProps
 
 function Changes({ kind, asset, onChange }: Omit<AssetDialogProps, 'onClose'>): JSX.Element {
   const path = adminPath(`${kind}/${asset.id}`);
+  const rights = useRights();
   const announce = useAnnounce();
   const file = useRef<HTMLInputElement>(null);
   const [sent, setSent] = useState<number | null>(null);
@@ -90,6 +92,18 @@ function Changes({ kind, asset, onChange }: Omit<AssetDialogProps, 'onClose'>): 
               void run(() => change(() => request('PATCH', path, { body: { access } })));
             }}
           />
+        )}
+        {asset.shared !== undefined && rights.issuerId === null && (
+          <button
+            type="button"
+            class="button button-small"
+            aria-disabled={busy}
+            onClick={() => {
+              void run(() => change(() => request('PATCH', path, { body: { shared: !asset.shared } })));
+            }}
+          >
+            {asset.shared ? 'Stop sharing it with other issuers' : 'Share it with policies of other issuers'}
+          </button>
         )}
         {asset.not_before !== undefined && (
           <TimestampForm

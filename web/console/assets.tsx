@@ -68,6 +68,7 @@ export function AssetsView({ kind, query }: AssetsViewProps): JSX.Element {
               <Thumbnail key={asset.updated_at} kind={kind} asset={asset} />
               <span class="code asset-name">{asset.public_id}</span>
               {asset.access === 'public' && <span class="badge">public</span>}
+              {asset.shared === true && <span class="badge">shared</span>}
             </button>
           </li>
         ))}

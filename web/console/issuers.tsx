@@ -8,7 +8,7 @@ import { useAnnounce, useNewIssuerPolicy, useRights } from './session-context.js
 import { hrefTo } from './use-route.js';
 import { useMutation, usePaged } from './use-service.js';
 
-const FORMATS = ['jpg', 'png', 'webp', 'avif', 'gif', 'jxl'].map((name) => [name, name] as const);
+const FORMATS = ['jpg', 'png', 'webp', 'avif', 'gif', 'jxl', 'original'].map((name) => [name, name] as const);
 
 /** All issuers, and a form for a new one. */
 export function IssuersView(): JSX.Element {

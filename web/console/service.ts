@@ -62,6 +62,8 @@ export interface Asset {
   readonly format?: string | null;
   readonly access?: string;
   readonly not_before?: string | null;
+  /** Of an overlay. */
+  readonly shared?: boolean;
   readonly created_at: string;
   readonly updated_at: string;
 }

@@ -83,7 +83,7 @@ function Chain({ explanation: { base_chain, steps, mandatory_chain } }: ChainPro
       })),
     ...mandatory_chain.map((component) => ({ component, from: 'policy' })),
   ];
-  if (components.length === 0) return <p class="hint">Empty: the original, unchanged.</p>;
+  if (components.length === 0) return <p class="hint">Empty: the original, in the format of the URL.</p>;
   return (
     <ol class="chain">
       {components.map(({ component, from }, index) => (

@@ -24,7 +24,7 @@ export interface TokenOptions {
   readonly jti?: string;
   /** Lets an operator revoke all tokens of a session. 1 to 255 characters. */
   readonly sessionId?: string;
-  /** `download: false` displays the image instead of downloading it. `original: true` delivers it unchanged. */
+  /** `download: false` displays the image instead of downloading it. `original: true` omits all steps. */
   readonly sharinpix?: { readonly download?: boolean; readonly original?: boolean };
   /** Ignored, so that the parts of a DSN can be spread into the options. */
   readonly baseUrl?: string;

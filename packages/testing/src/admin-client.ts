@@ -34,7 +34,10 @@ export interface NewImage extends NewAsset {
 }
 
 /** An overlay to create. */
-export type NewOverlay = NewAsset;
+export interface NewOverlay extends NewAsset {
+  /** Whether policies of other issuers may use it. */
+  readonly shared?: boolean;
+}
 
 /** An image of an issuer. */
 export interface CreatedImage {
@@ -73,7 +76,7 @@ export class AdminClient {
   }
 
   async createOverlay(asset: NewOverlay): Promise<CreatedOverlay> {
-    const row = await this.create<AssetRow>('overlays', bodyOf(asset));
+    const row = await this.create<AssetRow>('overlays', bodyOf(asset, { shared: asset.shared }));
     return { id: row.id, publicId: row.public_id };
   }
 
@@ -100,7 +103,7 @@ interface AssetRow {
 
 function bodyOf(
   { issuerId, publicId = `test/${randomUUID()}`, deliveryType, file }: NewAsset,
-  more: Readonly<Record<string, string | number | undefined>> = {},
+  more: Readonly<Record<string, string | number | boolean | undefined>> = {},
 ): string | FormData {
   const members = { issuer_id: issuerId, public_id: publicId, delivery_type: deliveryType, ...more };
   if (file === undefined) return JSON.stringify(members);

@@ -28,7 +28,8 @@ const VERSION = {
   max: MAX_VERSION,
 };
 const FORMAT = {
-  description: 'The original’s format; informational.',
+  description:
+    'The original’s format: the extension of its URLs if the issuer’s `delivery_format` is `original`.',
   pattern: /^[a-z0-9]{1,10}$/,
   message: 'must be 1 to 10 lower-case letters and digits',
 };

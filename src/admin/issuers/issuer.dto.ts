@@ -9,16 +9,21 @@ import {
 } from '../requests/members.js';
 import { PageQueryDto } from '../requests/page.js';
 import { RECOMMENDED_POLICY } from '../../policy/recommended-policy.js';
+import { ORIGINAL_FORMAT } from '../../domain/image.js';
 import { PolicyDto } from './policy.dto.js';
 import { HMAC_ALGORITHMS, type HmacAlgorithm } from '../../tokens/signing-key.js';
 
 /** Image formats that Cloudinary delivers. */
 const DELIVERY_FORMATS = [
   'jpg', 'jpeg', 'png', 'webp', 'avif', 'gif', 'jxl', 'jp2', 'heic', 'tiff', 'bmp', 'ico', 'svg', 'pdf',
+  ORIGINAL_FORMAT,
 ] as const; // prettier-ignore
 
 const NAME = { description: 'Display name.', max: 200 };
-const DELIVERY_FORMAT = { description: 'Extension of every delivered URL.', values: DELIVERY_FORMATS };
+const DELIVERY_FORMAT = {
+  description: 'Extension of every delivered URL; `original`: the `format` of each image.',
+  values: DELIVERY_FORMATS,
+};
 const POLICY = { type: PolicyDto, named: { recommended: RECOMMENDED_POLICY }, optional: true } as const;
 const ACCOUNT = {
   description:

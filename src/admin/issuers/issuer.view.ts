@@ -8,7 +8,8 @@ import { PageViewOf } from '../requests/page.view.js';
 export class IssuerView {
   @ApiProperty({ format: 'uuid', description: 'The `iss` of its tokens.' }) readonly id: string;
   @ApiProperty({ description: 'Display name.' }) readonly name: string;
-  @ApiProperty({ description: 'Extension of every delivered URL.' }) readonly delivery_format: string;
+  @ApiProperty({ description: 'Extension of every delivered URL; `original`: the `format` of each image.' })
+  readonly delivery_format: string;
   @ApiProperty({
     type: String,
     format: 'uuid',

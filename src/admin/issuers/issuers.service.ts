@@ -73,7 +73,7 @@ export class IssuersService {
           notBefore: null,
           policy,
         });
-        await this.policyRows.require(manager, row.id, policy);
+        await this.policyRows.require(manager, row, policy);
         await manager.insert(IssuerEntity, row);
         return { row, key: await this.insertKey(manager, row.id, key) };
       }),
@@ -106,13 +106,18 @@ export class IssuersService {
    * @throws IssuerNotEmptyError (409) if its account changes while it has images or overlays there.
    */
   async update(id: string, dto: UpdateIssuerDto): Promise<IssuerEntity> {
-    const { id: issuerId } = await this.getRow(id);
+    const before = await this.getRow(id);
+    const issuerId = before.id;
     const { name, delivery_format: deliveryFormat, account_id: accountId, disabled } = dto;
     const policy = dto.policy && documentOf(dto.policy);
     const notBefore = toDate(dto.not_before);
     const row = await translateConstraintErrors(
       this.dataSource.transaction(async (manager) => {
-        if (policy !== undefined) await this.policyRows.require(manager, issuerId, policy);
+        if (policy !== undefined) {
+          const { accountId: unchanged } = before;
+          const issuer = { id: issuerId, accountId: accountId === undefined ? unchanged : accountId };
+          await this.policyRows.require(manager, issuer, policy);
+        }
         const values = omitUndefined({ name, deliveryFormat, accountId, disabled, notBefore, policy });
         await manager.update(IssuerEntity, { id: issuerId }, values);
         return this.getRow(issuerId, manager);

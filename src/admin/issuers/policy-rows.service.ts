@@ -1,18 +1,24 @@
 import { Injectable } from '@nestjs/common';
 import { type EntityManager, In } from 'typeorm';
 import { InvalidRequestError } from '../../domain/request.errors.js';
+import { accountIdOf } from '../../domain/account.js';
 import { ImageEntity } from '../../platform/database/entities/image.entity.js';
+import type { IssuerEntity } from '../../platform/database/entities/issuer.entity.js';
 import { OverlayEntity } from '../../platform/database/entities/overlay.entity.js';
 import { InvalidTransformationError } from '../../transformations/transformation.errors.js';
 import type { MappedChain } from '../../transformations/transformation.mapper.js';
 import { describeFault, mapPolicySteps } from '../../policy/policy-members.js';
 import type { PolicyDocument } from '../../policy/policy.js';
 
-/** Checks, when a policy is written, that its ids are the issuer's rows. A row that is deleted later causes 404s. */
+/** Checks, when a policy is written, that its ids are the issuer's rows or shared. A row that is deleted later causes 404s. */
 @Injectable()
 export class PolicyRowsService {
-  /** @throws InvalidRequestError (422) naming every id that is not a row of the issuer. */
-  async require(manager: EntityManager, issuerId: string, document: PolicyDocument): Promise<void> {
+  /** @throws InvalidRequestError (422) naming every id that is neither a row of the issuer nor an overlay that its account shares. */
+  async require(
+    manager: EntityManager,
+    { id: issuerId, accountId }: Pick<IssuerEntity, 'id' | 'accountId'>,
+    document: PolicyDocument,
+  ): Promise<void> {
     const { mandatory_steps: mandatory = [], presets = {}, placeholder } = document;
     const lists: readonly (readonly [key: string, chain: MappedChain])[] = [
       ['policy.mandatory_steps', mapPolicySteps(mandatory)],
@@ -21,7 +27,13 @@ export class PolicyRowsService {
       ),
     ];
     const ids = [...new Set(lists.flatMap(([, chain]) => chain.overlayIds))];
-    const rows = ids.length === 0 ? [] : await manager.findBy(OverlayEntity, { issuerId, id: In(ids) });
+    const rows =
+      ids.length === 0
+        ? []
+        : await manager.findBy(OverlayEntity, [
+            { id: In(ids), issuerId },
+            { id: In(ids), shared: true, accountId: accountIdOf({ id: accountId }) },
+          ]);
     const overlays = new Map(rows.map((row) => [row.id, row]));
     const errors = lists.flatMap(([key, chain]) => {
       const detail = findRowFault(chain, overlays);
@@ -36,7 +48,8 @@ export class PolicyRowsService {
 
 function findRowFault(chain: MappedChain, overlays: ReadonlyMap<string, OverlayEntity>): string | null {
   const missing = chain.overlayIds.find((id) => !overlays.has(id));
-  if (missing !== undefined) return `must refer to overlays of this issuer: ${missing} is not one`;
+  if (missing !== undefined)
+    return `must refer to overlays of this issuer, or shared ones: ${missing} is not one`;
   try {
     chain.components(overlays);
     return null;

@@ -1,7 +1,7 @@
 import { CheckedMember } from '../requests/members.js';
 import type { ClaimProfile } from '../../tokens/claim-names.js';
 import { POLICY_MEMBERS } from '../../policy/policy-members.js';
-import type { PolicyDocument, PolicyStep, RedirectCache } from '../../policy/policy.js';
+import type { OriginalDelivery, PolicyDocument, PolicyStep, RedirectCache } from '../../policy/policy.js';
 
 /** A member of a policy, validated by the table of members. */
 const PolicyMember = (name: keyof PolicyDocument): PropertyDecorator =>
@@ -29,4 +29,5 @@ export class PolicyDto implements PolicyDocument {
   @PolicyMember('claims') claims?: ClaimProfile;
   @PolicyMember('deny_generative_effects') deny_generative_effects?: boolean;
   @PolicyMember('placeholder') placeholder?: string;
+  @PolicyMember('original') original?: OriginalDelivery;
 }

@@ -55,6 +55,7 @@ export class OverlaysAdminController {
   @Route('Redirects to a thumbnail of an overlay', [
     'invalid_host',
     'overlay_not_found',
+    'no_preview',
     'account_unavailable',
   ])
   @AllowIssuerScopedKeys()

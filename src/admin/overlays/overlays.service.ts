@@ -1,7 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { OverlayNotFoundError } from '../../domain/overlay.errors.js';
+import { InvalidRequestError } from '../../domain/request.errors.js';
+import { getActor } from '../../platform/actor/actor.js';
 import { OverlayEntity } from '../../platform/database/entities/overlay.entity.js';
-import { AssetsService } from '../assets/assets.service.js';
+import { isFont } from '../../transformations/font-file.js';
+import { AssetsService, type Columns } from '../assets/assets.service.js';
+import { InsufficientScopeError } from '../requests/admin.errors.js';
 import type { CreateOverlayDto, UpdateOverlayDto } from './overlay.dto.js';
 
 /** Overlays. Tokens that refer to a deleted one return 404. */
@@ -10,7 +14,37 @@ export class OverlaysService extends AssetsService<OverlayEntity, CreateOverlayD
   protected readonly kind = 'overlay';
   protected readonly entity = OverlayEntity;
   protected readonly live = {};
-  protected readonly defaults = { deliveryType: 'private' } as const;
+  protected readonly defaults = { deliveryType: 'private', shared: false } as const;
+
+  /**
+   * @throws what `AssetsService` throws; InvalidRequestError (422) for a font file that is uploaded or not authenticated;
+   *   InsufficientScopeError (403) for a bound key that shares it.
+   */
+  override async create(dto: CreateOverlayDto, original?: Buffer): Promise<OverlayEntity> {
+    if (!isFont(dto.public_id)) return super.create(dto, original);
+    const { delivery_type: deliveryType = 'authenticated' } = dto;
+    if (original !== undefined) throw fault('file', UPLOADED_FONT);
+    if (deliveryType !== 'authenticated') throw fault('delivery_type', FONT_TYPE);
+    return super.create(Object.assign({}, dto, { delivery_type: deliveryType }));
+  }
+
+  /** @throws what `create` throws; InvalidRequestError (422) if it would make a font of an image, or the reverse. */
+  override async update(id: string, dto: UpdateOverlayDto): Promise<OverlayEntity> {
+    const { publicId, deliveryType } = await this.get(id);
+    if (dto.public_id !== undefined && isFont(dto.public_id) !== isFont(publicId)) {
+      throw fault('public_id', 'must stay one of an image, or of a font file: register another overlay');
+    }
+    if (isFont(publicId) && (dto.delivery_type ?? deliveryType) !== 'authenticated') {
+      throw fault('delivery_type', FONT_TYPE);
+    }
+    return super.update(id, dto);
+  }
+
+  /** @throws what `AssetsService` throws; InvalidRequestError (422) for a font file. */
+  override async replaceOriginal(id: string, original: Buffer): Promise<OverlayEntity> {
+    if (isFont((await this.get(id)).publicId)) throw fault('file', UPLOADED_FONT);
+    return super.replaceOriginal(id, original);
+  }
 
   /** @throws OverlayNotFoundError (404) */
   protected requireRow(row: OverlayEntity | null): OverlayEntity {
@@ -18,8 +52,10 @@ export class OverlaysService extends AssetsService<OverlayEntity, CreateOverlayD
     return row;
   }
 
-  protected columnsOf(): object {
-    return {};
+  protected columnsOf({ shared }: UpdateOverlayDto): Columns<OverlayEntity> {
+    // Sharing concerns other issuers.
+    if (shared === true && getActor().issuerId !== null) throw InsufficientScopeError.ofBoundKey();
+    return { shared };
   }
 
   protected originalColumns(): object {
@@ -30,3 +66,10 @@ export class OverlaysService extends AssetsService<OverlayEntity, CreateOverlayD
     return 0;
   }
 }
+
+const UPLOADED_FONT =
+  'must be an image: upload a font file to Cloudinary, as `raw` and `authenticated`, and register it';
+const FONT_TYPE = 'must be `authenticated`, the only type of which Cloudinary reads a font file';
+
+const fault = (key: string, detail: string): InvalidRequestError =>
+  new InvalidRequestError([{ key, detail }]);

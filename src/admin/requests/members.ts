@@ -18,6 +18,7 @@ import {
 import { findPublicIdFault } from '../../transformations/public-id.js';
 import { canonicalUuid } from '../../domain/uuid.js';
 import { LAYER_PUBLIC_ID_ALLOWED, writeAssetLayer } from '../../transformations/asset-layer.js';
+import { FONT_ALLOWED, isFont, writeFont } from '../../transformations/font-file.js';
 
 /** A member of a request: one declaration for validation and OpenAPI. */
 interface Member {
@@ -66,6 +67,10 @@ export function PublicIdMember({
     check('isPublicId', (value) => {
       if (typeof value !== 'string') return 'must be a string';
       // As if of type `upload`, the strictest: the delivery type may change later.
+      if (overlay === true && isFont(value)) {
+        const font = writeFont({ publicId: value, deliveryType: 'authenticated' });
+        return font === undefined ? `must name a font: ${FONT_ALLOWED}` : findPublicIdFault(value);
+      }
       if (overlay === true && writeAssetLayer({ publicId: value, deliveryType: 'upload' }) === undefined) {
         return `must name a layer: ${LAYER_PUBLIC_ID_ALLOWED}`;
       }

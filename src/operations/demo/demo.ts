@@ -189,7 +189,7 @@ async function createRows(app: INestApplicationContext): Promise<void> {
   const [watermark, photo] = [await drawWatermark(), await drawPhoto()];
   // The seed's token names no image and never expires: DEFAULT_POLICY must not refuse it.
   if (rows.length === 0) await issuers.create({ id: DEMO.issuer, name: 'Demo', policy: {} });
-  if ((await directory.loadOverlay(DEMO.issuer, DEMO.overlay)) === null) {
+  if ((await directory.loadOverlay(DEMO.overlay)) === null) {
     await app
       .get(OverlaysService)
       .create({ id: DEMO.overlay, issuer_id: DEMO.issuer, public_id: 'd47e609177b4' }, watermark);

@@ -28,6 +28,7 @@ import { CreateCloudinaryAssets1771000000000 } from './migrations/1771000000000-
 import { TimeRevocations1772000000000 } from './migrations/1772000000000-time-revocations.js';
 import { RetainPublicIds1773000000000 } from './migrations/1773000000000-retain-public-ids.js';
 import { CreateAccounts1774000000000 } from './migrations/1774000000000-create-accounts.js';
+import { ShareOverlays1775000000000 } from './migrations/1775000000000-share-overlays.js';
 import { AddModeration1776000000000 } from './migrations/1776000000000-add-moderation.js';
 
 /** Milliseconds to wait for a connection, and for a response, before a request gets 503. */
@@ -65,6 +66,7 @@ const SCHEMA = {
     TimeRevocations1772000000000,
     RetainPublicIds1773000000000,
     CreateAccounts1774000000000,
+    ShareOverlays1775000000000,
     AddModeration1776000000000,
   ],
   subscribers: [ActorSubscriber],

@@ -1,9 +1,16 @@
 import { LAYER_EXTENSION, type LayerAsset, writeAssetLayer } from '../../transformations/asset-layer.js';
+import { readFont } from '../../transformations/font-file.js';
 import { writeTextLayer } from '../../transformations/text-layer.js';
 
 /** The content of a layer: an original, or a text. */
 export type Layer = { readonly under: boolean } & (
-  { readonly kind: 'asset'; readonly asset: LayerAsset } | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'asset'; readonly asset: LayerAsset }
+  | {
+      readonly kind: 'text';
+      readonly text: string;
+      /** The font file that the text names, whose place a font of the package takes; null for a font by name. */
+      readonly font: string | null;
+    }
 );
 
 const TYPES = ['upload', 'private', 'authenticated'] as const;
@@ -34,10 +41,23 @@ export function readAssetLayer(value: string): LayerAsset | undefined {
   return writeAssetLayer(asset) === undefined ? undefined : asset;
 }
 
+const IN_FONT_FILE = /^text:(.+\.(?:ttf|otf|woff2))(_[^:]*:[^:]*)$/i;
+
+/** A text in a font file: `text:fonts:Brand-Serif.ttf_40_bold:Hi` becomes one in a font of its name. */
+function readFontLayer(value: string, under: boolean): Layer | undefined {
+  const [, written = '', rest = ''] = IN_FONT_FILE.exec(value) ?? [];
+  const font = readFont(written)?.publicId;
+  if (font === undefined) return undefined;
+  const [name = ''] = /[^/]*(?=\.)/.exec(font.slice(font.lastIndexOf('/') + 1)) ?? [];
+  const text = `text:${name.replace(/[^A-Za-z0-9]+/g, '-').replace(/^-/, 'x-')}${rest}`;
+  return writeTextLayer(text) === text ? { kind: 'text', under, text, font } : undefined;
+}
+
 /** The layer after `l_` or `u_`, or undefined if the grammar has no such layer. */
 export function readLayer(value: string, under: boolean): Layer | undefined {
   if (value.startsWith('text:')) {
-    return writeTextLayer(value) !== value ? undefined : { kind: 'text', under, text: value };
+    if (writeTextLayer(value) === value) return { kind: 'text', under, text: value, font: null };
+    return readFontLayer(value, under);
   }
   const asset = readAssetLayer(value);
   return asset && { kind: 'asset', under, asset };

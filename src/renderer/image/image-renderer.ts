@@ -212,6 +212,7 @@ export class ImageRenderer {
     const shared = { notes, signal, work };
     if (layer?.kind !== 'asset') {
       const options = this.textOptions(component, base, { ...base, ...initial });
+      if (layer?.font) notes.add(`l_text ${layer.font}: a font of the package`);
       const image = await renderText(layer?.text ?? '', options);
       const [{ width, height }] = image.frames;
       return { image, context: this.contextFor({ width, height, pageCount: 1 }, 0, base, shared) };

@@ -4,6 +4,7 @@ import {
   type Algorithm,
   isoOf,
   type ModelImage,
+  type ModelAsset,
   type ModelIssuer,
   type ModelKey,
   type ModelOverlay,
@@ -152,12 +153,14 @@ export class AdminModel extends ReferenceModel {
     return { ...request, expected: DONE };
   }
 
-  createImage(row: Omit<ModelImage, 'not_before'>): PlannedRequest {
+  createImage(
+    row: Omit<ModelImage, 'not_before' | 'format'> & { readonly format?: string | undefined },
+  ): PlannedRequest {
     const request = { method: 'POST', path: '/images', body: row };
     const taken = this.images.has(row.id) || this.deletedImages.has(row.id);
     const refusal = this.refuseAsset(row, this.images, taken);
     if (refusal !== null) return { ...request, expected: refusal };
-    const created = { ...row, not_before: null };
+    const created = { ...row, format: row.format ?? null, not_before: null };
     this.images.set(row.id, created);
     this.retain(null, created);
     this.known.images.add(row.id);
@@ -325,12 +328,12 @@ export class AdminModel extends ReferenceModel {
 
   /** A public id belongs to one issuer; with one delivery type, to one image and one overlay. */
   private refuseAsset(
-    row: ModelOverlay,
-    rows: ReadonlyMap<string, ModelOverlay>,
+    row: ModelAsset,
+    rows: ReadonlyMap<string, ModelAsset>,
     idTaken: boolean,
   ): ExpectedResponse | null {
     const { id, issuer_id, public_id, delivery_type } = row;
-    const named = (each: ModelOverlay): boolean => each.public_id === public_id;
+    const named = (each: ModelAsset): boolean => each.public_id === public_id;
     const all = [...this.images.values(), ...this.overlays.values()].filter(named);
     const retained = [...this.retained].filter(([name]) => name.endsWith(` ${public_id}`));
     if (all.some((each) => each.issuer_id !== issuer_id)) return PUBLIC_ID_TAKEN;
@@ -342,8 +345,8 @@ export class AdminModel extends ReferenceModel {
   }
 
   /** Keeps a deleted asset reserved for its issuer. @param before Null for a new row. @param after Null for a deleted row. */
-  private retain(before: ModelOverlay | null, after: ModelOverlay | null): void {
-    const referenceOf = (row: ModelOverlay): string => `${row.delivery_type} ${row.public_id}`;
+  private retain(before: ModelAsset | null, after: ModelAsset | null): void {
+    const referenceOf = (row: ModelAsset): string => `${row.delivery_type} ${row.public_id}`;
     if (after !== null) this.retained.delete(referenceOf(after));
     if (before === null) return;
     const rows = [...this.images.values(), ...this.overlays.values()];
@@ -357,7 +360,7 @@ export class AdminModel extends ReferenceModel {
       typeof overlay === 'string' ? [overlay] : [],
     );
     return (
-      layers.every((id) => this.overlays.get(id)?.issuer_id === issuerId) &&
+      layers.every((id) => this.isVisible(id, issuerId)) &&
       (placeholder === undefined || this.images.get(placeholder)?.issuer_id === issuerId)
     );
   }
@@ -375,7 +378,7 @@ function viewKey({ id, algorithm, not_before, not_after }: ModelKey): View {
 }
 
 function viewImage(row: ModelImage): View {
-  return { ...row, format: null, not_before: isoOf(row.not_before), rejected_at: null };
+  return { ...row, not_before: isoOf(row.not_before), rejected_at: null };
 }
 
 function viewOverlay(row: ModelOverlay): View {

@@ -4,6 +4,7 @@ import {
   baseChainOf,
   boundImages,
   type Claims,
+  formatOf,
   isIssuedBefore,
   layerOf,
   type ReferenceModel,
@@ -56,11 +57,13 @@ export function assertAllowed(
   const parsed = assertLocation(location, {
     ...allowed,
     images: [encodeURIComponent(image.public_id).replaceAll('%2F', '/').replaceAll('%3A', ':')],
-    layers: model.overlaysOf(image.issuer_id).map(layerOf),
+    layers: [...model.overlays.values()]
+      .filter(({ id }) => model.isVisible(id, image.issuer_id))
+      .map(layerOf),
   });
   if (parsed.deliveryType !== image.delivery_type) throw fault('another delivery type');
   if (parsed.version !== String(image.version)) throw fault('another version');
-  if (parsed.format !== issuer.delivery_format) throw fault('another format');
+  if (parsed.format !== formatOf(issuer, image)) throw fault('another format');
   const { policy } = issuer;
   const base = baseChainOf(policy, claims);
   if (parsed.components.slice(0, base.length).join('/') !== base.join('/')) throw fault('another base chain');

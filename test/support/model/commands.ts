@@ -80,6 +80,7 @@ const change = <T>(members: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrar
 const deliveryType = fc.constantFrom('authenticated', 'private', 'upload');
 const algorithm = usually<Algorithm>('HS256', 'HS384', 'HS512');
 const publicId = fc.constantFrom('a', 'b', 'c', 'd/e');
+const shared = usually(false, true);
 /** Secrets of the caller: two issuers may have the same one. */
 const secret = fc.constantFrom(undefined, undefined, 'x'.repeat(32), 'y'.repeat(40));
 const notBefore = usually(null, TIMES.longAgo, TIMES.past, TIMES.future);
@@ -144,6 +145,7 @@ const policyMember: fc.Arbitrary<PolicyInput> = fc.oneof(
   fc.constantFrom<PolicyInput>({ require_exp: true }, { max_token_age: 5_000 }, { require_image_id: true }),
   fc.constantFrom<PolicyInput>({ strict: true }, { lenient: true }, { claims: 'sharinpix' }),
   fc.constant<PolicyInput>({ deny_generative_effects: true }),
+  fc.constantFrom<PolicyInput>({ original: 'no' }, { original: 'url' }),
   fc.constantFrom<PolicyInput>(
     { redirect_cache: 'private' },
     { redirect_cache: 'private', redirect_max_age: 60 },
@@ -156,7 +158,14 @@ const policy: fc.Arbitrary<PolicyInput> = fc
 
 function choosePolicy(model: AdminModel, issuerId: string, input: PolicyInput): ModelPolicy {
   const { watermark, tint, card, placeholder, ...rest } = input;
-  const layer = (number: number): ModelStep => chooseStep(model, issuerId, { layer: number });
+  const sharedIds = [...model.overlays.values()].filter((row) => row.shared).map(idOf);
+  // Every third layer of a policy is one that is shared, if there is any.
+  const layer = (number: number): ModelStep => {
+    const id = number % 3 === 0 ? sharedIds[number % Math.max(1, sharedIds.length)] : undefined;
+    return id === undefined
+      ? chooseStep(model, issuerId, { layer: number })
+      : { overlay: id, flags: 'no_overflow' };
+  };
   const mandatory = [
     ...(watermark === undefined ? [] : [layer(watermark)]),
     ...(tint === undefined ? [] : [{ effect: 'grayscale' }]),
@@ -192,7 +201,7 @@ const omitUndefined = <T extends object>(body: T): { [K in keyof T]: Exclude<T[K
 const issuerWrites = fc.oneof(
   write(
     'createIssuer',
-    { id: choice, disabled: usually(false, true), delivery_format: usually('jpg', 'png') },
+    { id: choice, disabled: usually(false, true), delivery_format: usually('jpg', 'png', 'original') },
     (model, { id, ...row }) => model.createIssuer({ ...row, id: idFor(id, model.known.issuers), policy: {} }),
   ),
   {
@@ -203,7 +212,7 @@ const issuerWrites = fc.oneof(
         issuer: choice,
         change: change({
           disabled: usually(false, true),
-          delivery_format: fc.constantFrom('jpg', 'png'),
+          delivery_format: fc.constantFrom('jpg', 'png', 'original'),
           not_before: notBefore,
         }),
       },
@@ -247,12 +256,21 @@ const keyWrites = fc.oneof(
 
 const version = fc.integer({ min: 1, max: 3 });
 const access = usually('token', 'public');
+const format = fc.constantFrom('png', 'tif', undefined);
 const imageWrites = fc.oneof(
   {
     weight: 3,
     arbitrary: write(
       'createImage',
-      { id: choice, issuer: choice, public_id: publicId, version, delivery_type: deliveryType, access },
+      {
+        id: choice,
+        issuer: choice,
+        public_id: publicId,
+        version,
+        format,
+        delivery_type: deliveryType,
+        access,
+      },
       (model, { id, issuer, public_id, ...row }) =>
         model.createImage({
           id: idFor(id, model.known.images),
@@ -269,7 +287,13 @@ const imageWrites = fc.oneof(
       {
         image: choice,
         public_id: fc.option(publicId),
-        change: change({ version, delivery_type: deliveryType, access, not_before: notBefore }),
+        change: change({
+          version,
+          format: fc.constantFrom('png', 'tif'),
+          delivery_type: deliveryType,
+          access,
+          not_before: notBefore,
+        }),
       },
       (model, { image, public_id, change }) =>
         model.updateImage(chooseImage(model, null, image), {
@@ -288,7 +312,7 @@ const overlayWrites = fc.oneof(
     weight: 2,
     arbitrary: write(
       'createOverlay',
-      { id: choice, issuer: choice, public_id: publicId, delivery_type: deliveryType },
+      { id: choice, issuer: choice, public_id: publicId, delivery_type: deliveryType, shared },
       (model, { id, issuer, public_id, ...row }) =>
         model.createOverlay({
           id: idFor(id, model.known.overlays),
@@ -300,7 +324,7 @@ const overlayWrites = fc.oneof(
   },
   write(
     'updateOverlay',
-    { overlay: choice, public_id: publicId, delivery_type: deliveryType },
+    { overlay: choice, public_id: publicId, delivery_type: deliveryType, shared },
     (model, { overlay, public_id, ...change }) =>
       model.updateOverlay(chooseOverlay(model, null, overlay), {
         ...change,

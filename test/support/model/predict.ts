@@ -3,6 +3,7 @@ import { signWithSdk } from '../location-parser.js';
 import {
   baseChainOf,
   boundImages,
+  formatOf,
   isIssuedBefore,
   layerOf,
   type ReferenceModel,
@@ -166,6 +167,7 @@ function checkToken(policy: ModelPolicy, { exp, iat, sharinpix }: ModelClaims, b
   }
   if (policy.require_image_id === true && bound === undefined) throw forbid('require_image_id');
   if (sharinpix?.original !== true) return;
+  if (policy.original === 'no') throw forbid('original');
   if ((policy.mandatory_steps ?? []).length > 0) throw forbid('mandatory_steps');
   if (policy.presets_only === true) throw forbid('presets_only');
   if (policy.max_width !== undefined) throw forbid('max_width');
@@ -217,19 +219,26 @@ function chainOf(
   // An original has no steps, so that these find nothing.
   checkGenerative(policy, steps);
   checkOutput(policy, steps);
-  const layer = (overlayId: unknown): string => {
+  const ofPolicy = new Set([
+    ...(policy.mandatory_steps ?? []),
+    ...Object.values(policy.presets ?? {}).flat(),
+  ]);
+  const layer = (overlayId: unknown, step: ModelStep): string => {
     const row = model.overlays.get(String(overlayId));
-    if (row?.issuer_id !== id) throw refuse(404, 'overlay_not_found');
+    const isVisible = row !== undefined && (row.issuer_id === id || (row.shared && ofPolicy.has(step)));
+    if (!isVisible) throw refuse(404, 'overlay_not_found');
     return `l_${layerOf(row)}`;
   };
-  const write = ({ width, height, effect, overlay }: ModelStep): string =>
-    [
+  const write = (step: ModelStep): string => {
+    const { width, height, effect, overlay } = step;
+    return [
       ...(height === undefined ? [] : ['c_fill']),
       ...(effect === undefined ? [] : [`e_${effect as string}`]),
-      ...(overlay === undefined ? [] : ['fl_no_overflow', layer(overlay)]),
+      ...(overlay === undefined ? [] : ['fl_no_overflow', layer(overlay, step)]),
       ...(height === undefined ? [] : [`h_${Number(height)}`]),
       ...(width === undefined ? [] : [`w_${Number(width)}`]),
     ].join(',');
+  };
   const own = [...steps, ...(policy.mandatory_steps ?? [])].map(write);
   return [...baseChainOf(policy, claims), ...own, ...sizeLimitOf(policy)].filter(
     (component) => component !== '',
@@ -266,9 +275,11 @@ function redirectTo(
 ): Prediction {
   const { public_id: publicId, delivery_type: deliveryType, version } = shown;
   const { redirect_cache: cache, redirect_max_age: maxAge = 300 } = issuer.policy;
+  const format = formatOf(issuer, shown);
+  if (format === null) throw refuse(409, 'image_format_unknown');
   return {
     status: 302,
-    url: signWithSdk({ publicId, deliveryType, version, format: issuer.delivery_format, components }),
+    url: signWithSdk({ publicId, deliveryType, version, format, components }),
     imageId: registered.id,
     placeholderId: shown.id === registered.id ? null : shown.id,
     issuerId: issuer.id,

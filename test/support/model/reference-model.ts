@@ -1,6 +1,7 @@
 import type { HttpResponse } from '../http.js';
 import { DEFAULT_BASE_CHAIN } from '../location-parser.js';
 import type {
+  ModelAsset,
   ModelImage,
   ModelIssuer,
   ModelKey,
@@ -59,6 +60,12 @@ export class ReferenceModel {
 
   overlaysOf(issuerId: string): readonly ModelOverlay[] {
     return [...this.overlays.values()].filter((row) => row.issuer_id === issuerId);
+  }
+
+  /** Whether an issuer's policy may use an overlay: its own, or one that another issuer shares. */
+  isVisible(overlayId: string, issuerId: string): boolean {
+    const row = this.overlays.get(overlayId);
+    return row !== undefined && (row.issuer_id === issuerId || row.shared);
   }
 
   revocationsOf(issuerId: string): readonly ModelRevocation[] {
@@ -146,6 +153,11 @@ export function baseChainOf(policy: ModelPolicy, claims: Claims | null): readonl
     .map((component) => (component === 'fl_attachment' ? component + name : component));
 }
 
+/** The extension of an image's URL; null if it is unknown. */
+export function formatOf({ delivery_format: format }: ModelIssuer, image: ModelImage): string | null {
+  return format === 'original' ? image.format : format;
+}
+
 /** The last component, by which a policy limits the size, as a list of one; empty without a limit. */
 export function sizeLimitOf({ max_width: width, max_height: height }: ModelPolicy): readonly string[] {
   const sides = [
@@ -156,7 +168,7 @@ export function sizeLimitOf({ max_width: width, max_height: height }: ModelPolic
 }
 
 /** An overlay's asset as a layer writes it, percent-encoded. */
-export function layerOf({ delivery_type, public_id }: ModelOverlay): string {
+export function layerOf({ delivery_type, public_id }: ModelAsset): string {
   const id = public_id
     .split('/')
     .map((folder) => encodeURIComponent(folder.replaceAll(',', '%2C')))

@@ -21,12 +21,14 @@ export interface ModelImage {
   readonly issuer_id: string;
   readonly public_id: string;
   readonly version: number;
+  readonly format: string | null;
   readonly delivery_type: string;
   readonly access: string;
   readonly not_before: number | null;
 }
 
-export type ModelOverlay = Pick<ModelImage, 'id' | 'issuer_id' | 'public_id' | 'delivery_type'>;
+export type ModelAsset = Pick<ModelImage, 'id' | 'issuer_id' | 'public_id' | 'delivery_type'>;
+export type ModelOverlay = ModelAsset & { readonly shared: boolean };
 
 export interface ModelRevocation {
   readonly id: string;
@@ -63,6 +65,7 @@ export interface ModelPolicy {
   readonly redirect_cache?: string;
   readonly redirect_max_age?: number;
   readonly placeholder?: string;
+  readonly original?: string;
 }
 
 /**

@@ -14,7 +14,7 @@ export class ImageEntity extends AssetEntity {
   })
   version!: number;
 
-  /** Of the original, for the record: the URL ends in the issuer's delivery format. */
+  /** Of the original: the extension of its URLs if the issuer's delivery format is `original`. */
   @Column('varchar', { length: 10, nullable: true })
   format!: string | null;
 

@@ -8,7 +8,7 @@ export class IssuerEntity extends RowEntity {
   @Column('varchar', { length: 200 })
   name!: string;
 
-  /** Extension of every delivered URL. */
+  /** Extension of every delivered URL; `original` for that of each image. */
   @Column('varchar', { name: 'delivery_format', length: 10, default: 'jpg' })
   deliveryFormat!: string;
 
