@@ -20,8 +20,6 @@ export const ASSUMED = {
   /** Postgres's default `max_connections`, and what it reserves for superusers. */
   maxConnections: 100,
   reservedConnections: 3,
-  /** Transactions a day that force a vacuum of every table each day: `autovacuum_freeze_max_age`. */
-  transactionsPerDay: 200e6,
   /** Cores of the server, of which half are planned for. */
   serverCores: 8,
 };
@@ -31,11 +29,9 @@ export const ASSUMED = {
  * @typedef {object} Constants
  * @property {number} redirect Of a replica, for a cached redirect.
  * @property {number} lookUp Of the server, for a row that is not cached.
- * @property {number} query Of the server, for a heartbeat that is a query.
- * @property {Line} heartbeat Of the server, for a heartbeat as it is.
+ * @property {number} heartbeat Of the server, for a heartbeat.
  * @property {Line} change Of the server, for a changed row.
- * @property {number} notifications A second, by an idle replica.
- * @property {number} statements A second, by an idle replica, those notifications included.
+ * @property {number} statements A second, by an idle replica.
  * @property {number} backendMemory MiB of a connection's process.
  */
 
@@ -71,13 +67,10 @@ export function predict(constants, replicas) {
   const { images, fewImages, changes } = ASSUMED;
   const lookUps = lookUpRate(replicas, images);
   const fewLookUps = lookUpRate(replicas, fewImages);
-  const heartbeats = replicas * constants.statements;
   const cores = {
     lookUps: lookUps * constants.lookUp,
     fewLookUps: fewLookUps * constants.lookUp,
-    heartbeats: heartbeats * at(constants.heartbeat, replicas),
-    /** If they were queries. */
-    plainHeartbeats: heartbeats * constants.query,
+    heartbeats: replicas * constants.statements * constants.heartbeat,
     changes: changes * at(constants.change, replicas),
   };
   return {
@@ -85,7 +78,6 @@ export function predict(constants, replicas) {
     redirects: peakRate() / replicas,
     lookUps,
     fewLookUps,
-    transactionsPerDay: 86_400 * replicas * constants.notifications,
     connections: replicas * ASSUMED.connections,
     memory: replicas * ASSUMED.connections * constants.backendMemory,
     cores: { ...cores, all: cores.lookUps + cores.heartbeats + cores.changes },

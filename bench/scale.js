@@ -336,11 +336,10 @@ async function measureIdle({ client }, count) {
   }
   const perReplica = count * ((performance.now() - started) / 1_000);
   const texts = [...seen.values()];
-  const notifications = texts.filter((text) => /notify/i.test(text)).length;
   const counts = new Map();
   for (const text of texts) counts.set(text, (counts.get(text) ?? 0) + 1);
   const [[text] = ['nothing']] = [...counts].toSorted(([, one], [, other]) => other - one);
-  return { statements: texts.length / perReplica, notifications: notifications / perReplica, text };
+  return { statements: texts.length / perReplica, text };
 }
 
 /** Connections that listen as replicas do, without the replicas: their cost to the server. */
@@ -349,7 +348,6 @@ async function measureListeners(server, idle) {
   const writers = await Promise.all(Array.from({ length: WRITERS }, () => connectTo(server.url)));
   const images = (await server.client.query(`SELECT id FROM images LIMIT $1`, [WRITERS + 1])).rows;
   const rows = [];
-  let isLate = false;
   try {
     for (const count of LISTENERS) {
       while (clients.length < count) {
@@ -366,12 +364,9 @@ async function measureListeners(server, idle) {
       const notify = await costOfStatement(server, `SELECT pg_notify('unused', '1')`, count);
       const change = await costOfChange(server, images[WRITERS].id, count);
       const { rate, processor } = await saturate(server, writers, images);
-      // Once heartbeats are late, more of them would only be later.
-      const heartbeats = isLate ? null : await beat(server, clients, idle.statements, isNotify(idle));
-      isLate ||= heartbeats.slowest > LATE;
-      const queries = await beat(server, clients, idle.statements, false);
+      const heartbeats = await beat(server, clients, idle);
       const memory = memoryOf(await pidsOf(clients.slice(0, 20)));
-      rows.push({ count, notify, change, rate, processor, heartbeats, queries, memory });
+      rows.push({ count, notify, change, rate, processor, heartbeats, memory });
       progress(
         `${count} listeners: a change costs ${(1e3 * change).toFixed(2)} ms of the server's processor`,
       );
@@ -404,22 +399,12 @@ async function saturate(server, writers, images) {
   return { rate: (1_000 * changes) / (performance.now() - started), processor: processor / changes };
 }
 
-/** Whether most of what an idle replica sends are notifications. */
-function isNotify({ statements, notifications }) {
-  return notifications > statements / 2;
-}
-
-/**
- * Heartbeats of all listeners at once.
- * @param rate Heartbeats a second of each.
- * @param isNotified Whether they are notifications; else queries.
- */
-async function beat(server, clients, rate, isNotified) {
+/** Heartbeats of all listeners at once, as an idle replica sends them. */
+async function beat(server, clients, { statements: rate, text }) {
   const period = 1_000 / rate;
   const times = [];
   let ended = false;
   const loops = clients.map(async (client) => {
-    const text = isNotified ? `SELECT pg_notify('${ownChannel(client)}', '1')` : 'SELECT 1';
     await sleep(Math.random() * period);
     while (!ended) {
       const sentAt = performance.now();
@@ -479,14 +464,8 @@ function report({ version, lookUps, replicaRows, idle, listenerRows }) {
   const constants = {
     redirect: lookUps.redirect,
     lookUp: lookUps.lookUp,
-    query: median(listenerRows.map(({ queries }) => queries.cores / queries.sent)),
-    heartbeat: fitLine(
-      listenerRows
-        .filter(isInTime)
-        .map(({ count, heartbeats }) => ({ x: count, y: heartbeats.cores / heartbeats.sent })),
-    ),
+    heartbeat: median(listenerRows.map(({ heartbeats }) => heartbeats.cores / heartbeats.sent)),
     change: fitLine(listenerRows.map(({ count, change }) => ({ x: count, y: change }))),
-    notifications: idle.notifications,
     statements: idle.statements,
     backendMemory: lookUps.memory,
   };
@@ -514,22 +493,15 @@ function report({ version, lookUps, replicaRows, idle, listenerRows }) {
 
 /** Whether no replica would have lost its feed. */
 function isInTime({ heartbeats }) {
-  return heartbeats !== null && heartbeats.slowest <= LATE;
+  return heartbeats.slowest <= LATE;
 }
 
 /** Where the model, or a measurement, exceeds what a server has; the first limit first. */
 function limitsOf(constants, listenerRows) {
-  const {
-    maxConnections: defaultConnections,
-    reservedConnections,
-    serverCores,
-    transactionsPerDay,
-  } = ASSUMED;
+  const { maxConnections: defaultConnections, reservedConnections, serverCores } = ASSUMED;
   const reached = (/** @type {Parameters<typeof fewest>[1]} */ isTrue) => fewest(constants, isTrue);
   const late = listenerRows.find((row) => !isInTime(row));
-  const heartbeat = isNotify(constants)
-    ? 'heartbeats that are queries instead of notifications: their cost then grows with the replicas, not with the square'
-    : 'one listener for each host or region, which relays changes';
+  const heartbeat = 'one listener for each host or region, which relays changes';
   const relay =
     'a relay: one process listens and publishes to Redis pub/sub or NATS, and the replicas subscribe there';
   return [
@@ -559,11 +531,6 @@ function limitsOf(constants, listenerRows) {
       then: heartbeat,
     },
     {
-      what: `heartbeats use a transaction id each, ${transactionsPerDay / 1e6} million a day, and force a vacuum of all tables every day`,
-      at: reached((prediction) => prediction.transactionsPerDay > transactionsPerDay),
-      then: heartbeat,
-    },
-    {
       what: `${ASSUMED.changes} changes a second use one core of the server`,
       at: reached(({ cores }) => cores.changes > 1),
       then: relay,
@@ -589,11 +556,7 @@ function limitsOf(constants, listenerRows) {
 function describeListen(constants) {
   const half = ASSUMED.serverCores / 2;
   const feed = fewest(constants, ({ cores }) => cores.heartbeats + cores.changes > half);
-  const plain = fewest(constants, ({ cores }) => cores.plainHeartbeats + cores.changes > half);
-  const text = `Alone, with ${ASSUMED.changes} changes a second, the change feed reaches half of a server of ${ASSUMED.serverCores} cores at ${writeCount(feed)} replicas`;
-  return plain > feed
-    ? `${text}, and would at ${writeCount(plain)} if its heartbeats were queries.`
-    : `${text}.`;
+  return `Alone, with ${ASSUMED.changes} changes a second, the change feed reaches half of a server of ${ASSUMED.serverCores} cores at ${writeCount(feed)} replicas.`;
 }
 
 function replicasTable(rows) {
@@ -620,14 +583,6 @@ function replicasTable(rows) {
 
 function listenersTable(rows) {
   const milliseconds = (/** @type {number} */ seconds) => (1e3 * seconds).toFixed(2);
-  const cells = (heartbeats) =>
-    heartbeats === null
-      ? ['not measured', '', '']
-      : [
-          `${writeCount(heartbeats.sent)} of ${writeCount(heartbeats.due)}`,
-          heartbeats.slowest.toFixed(0),
-          heartbeats.cores.toFixed(2),
-        ];
   return table(
     [
       'listeners',
@@ -638,19 +593,17 @@ function listenersTable(rows) {
       'heartbeats/s: sent of due',
       'their slowest, ms',
       'cores for them',
-      'heartbeats as queries/s: sent of due',
-      'their slowest, ms',
-      'cores for them',
       'MiB of a listener’s process',
     ],
-    rows.map(({ count, notify, change, rate, processor, heartbeats, queries, memory }) => [
+    rows.map(({ count, notify, change, rate, processor, heartbeats, memory }) => [
       writeCount(count),
       milliseconds(notify),
       milliseconds(change),
       writeCount(rate),
       milliseconds(processor),
-      ...cells(heartbeats),
-      ...cells(queries),
+      `${writeCount(heartbeats.sent)} of ${writeCount(heartbeats.due)}`,
+      heartbeats.slowest.toFixed(0),
+      heartbeats.cores.toFixed(2),
       memory.toFixed(1),
     ]),
   );
@@ -670,11 +623,9 @@ function constantsTable(constants, lookUps, idle) {
       ],
       ['`s`: processor of the server for that look-up', microseconds(constants.lookUp)],
       [`the same with ${IN_FLIGHT} requests at a time`, microseconds(lookUps.batchedLookUp)],
-      ['`q`: processor of the server for a heartbeat that is a query', microseconds(constants.query)],
-      ['`b(N)`: processor of the server for a heartbeat', writeLine(constants.heartbeat)],
+      ['`b`: processor of the server for a heartbeat', microseconds(constants.heartbeat)],
       ['`c(N)`: processor of the server for a changed row', writeLine(constants.change)],
       ['`h`: statements of an idle replica', `${idle.statements.toFixed(2)}/s`],
-      ['`k`: notifications among them', `${idle.notifications.toFixed(2)}/s`],
       ['what an idle replica sends', `\`${idle.text}\``],
       [`connections of a replica after ${IN_FLIGHT} such requests at a time`, String(lookUps.connections)],
       ['memory of a connection’s process', `${constants.backendMemory.toFixed(1)} MiB`],
@@ -702,16 +653,13 @@ function modelTable(constants) {
     `look-ups, ${few} images`,
     'heartbeats',
     'changes',
-    'heartbeats as queries',
   ];
   const rows = counts.map((count) => {
     const { redirects, lookUps, fewLookUps, connections, memory, cores } = predict(constants, count);
     return [
       ...[count, redirects, lookUps, fewLookUps, connections].map(writeCount),
       (memory / 1_024).toFixed(1),
-      ...[cores.lookUps, cores.fewLookUps, cores.heartbeats, cores.changes, cores.plainHeartbeats].map(
-        (share) => share.toFixed(2),
-      ),
+      ...[cores.lookUps, cores.fewLookUps, cores.heartbeats, cores.changes].map((share) => share.toFixed(2)),
     ];
   });
   return [
@@ -727,16 +675,16 @@ function drawModel(constants, listenerRows) {
     [`look-ups, ${writeCount(ASSUMED.images)} images`]: (cores) => cores.lookUps,
     [`look-ups, ${writeCount(ASSUMED.fewImages)} images`]: (cores) => cores.fewLookUps,
     [`${ASSUMED.changes} changes a second`]: (cores) => cores.changes,
-    'heartbeats as queries': (cores) => cores.plainHeartbeats,
   };
   const counts = [1, 3, 10, 30, 60, 100, 200, 300, 500, 700, 1_000];
   const points = Object.entries(series).flatMap(([name, take]) =>
     counts.map((count) => ({ series: name, x: count, y: take(predict(constants, count).cores) })),
   );
-  const measured = listenerRows.flatMap((row) => [
-    ...(isInTime(row) ? [{ series: 'measured: heartbeats', x: row.count, y: row.heartbeats.cores }] : []),
-    { series: 'measured: as queries', x: row.count, y: row.queries.cores },
-  ]);
+  const measured = listenerRows.map(({ count, heartbeats }) => ({
+    series: 'measured: heartbeats',
+    x: count,
+    y: heartbeats.cores,
+  }));
   const all = [...points, ...measured];
   const highest = Math.max(...all.map(({ y }) => y));
   drawLines(PLOT, {

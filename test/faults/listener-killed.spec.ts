@@ -40,7 +40,7 @@ describe.runIf(inject('database').kind === 'postgres')('replicas whose listeners
   async function listeners(): Promise<readonly number[]> {
     const { rows } = await operator.query<{ pid: number }>(
       `SELECT pid FROM pg_stat_activity
-        WHERE datname = current_database() AND application_name = 'pixseal change feed' AND query LIKE 'SELECT pg_notify%'`,
+        WHERE datname = current_database() AND application_name = 'pixseal change feed' AND query LIKE 'SELECT %'`,
     );
     return rows.map(({ pid }) => pid);
   }

@@ -10,6 +10,10 @@ export const CHANGES_CHANNEL = 'pixseal_changes';
 const CONNECT_TIMEOUT = 1_000;
 /** Milliseconds for a heartbeat. */
 const HEARTBEAT_TIMEOUT = 600;
+/** What no other database of any server has. */
+const ORIGIN = `concat_ws(' ', pg_postmaster_start_time(), (SELECT oid FROM pg_database WHERE datname = current_database()))`;
+/** Columns of a heartbeat: whether the server accepts no writes, and the database. */
+const COLUMNS = `current_setting('transaction_read_only') AS read_only, ${ORIGIN} AS origin`;
 /** Milliseconds to close the connections. */
 const CLOSE_TIMEOUT = 1_000;
 
@@ -53,14 +57,14 @@ export interface FeedServers {
 /**
  * A connection that listens to changes. Postgres delivers a notification to the session that ran `LISTEN`; a pooler in
  * transaction mode accepts `LISTEN`, runs it in a session that it shares, and drops what arrives there. So the
- * connection is live only while its own notifications come back.
+ * connection is live only if its own notification comes back: in a session of its own the first one, behind a pooler each.
  */
 export class FeedConnection {
   private readonly channel = `pixseal_heartbeat_${randomBytes(8).toString('hex')}`;
   private readonly listener: DatabaseClient;
   /**
-   * Sends the heartbeats. With DATABASE_LISTEN_URL it is a connection over DATABASE_URL: a heartbeat that arrives proves
-   * that both lead to the same database, after a failover too. Behind a pooler it is a second connection: a pooler in
+   * Sends the heartbeats. With DATABASE_LISTEN_URL it is a connection over DATABASE_URL: each heartbeat proves that both
+   * lead to the same database, after a failover too. Behind a pooler it is a second connection: a pooler in
    * transaction mode delivers to the listener what the listener itself sends, when it happens to run in the session of
    * the `LISTEN`.
    */
@@ -105,13 +109,33 @@ export class FeedConnection {
   }
 
   /**
-   * Sends a notification and waits until it is received.
-   * @returns When it was sent, by `performance.now()`: every change committed before is received by now.
-   * @throws UndeliveredError where the notification does not arrive; Error where the server does not respond in time, or
+   * Sends a heartbeat and waits for it. In a session of its own all but the first are queries: Postgres sends a session
+   * what arrived for it before it runs the next query, and a notification would wake all sessions that listen, so that
+   * the cost would grow with the square of the replicas.
+   * @returns When it was sent, by `performance.now()`: every change whose `COMMIT` had returned is received by now.
+   * @throws UndeliveredError where a notification does not arrive; Error where the server does not respond in time, or
    * accepts no writes any more.
    */
   async beat(): Promise<number> {
     const sentAt = performance.now();
+    await (this.beats > 0 && !this.isBehindPooler ? this.query() : this.notify());
+    return sentAt;
+  }
+
+  private async query(): Promise<void> {
+    const { listener, sender } = this;
+    const heartbeat = Promise.all([
+      this.send(`SELECT ${COLUMNS}`),
+      sender === listener ? null : listener.query<{ origin: string }>(`SELECT ${COLUMNS}`),
+    ]);
+    const response = await withDeadline(heartbeat, HEARTBEAT_TIMEOUT, () => null);
+    if (response === null) throw new Error('No response to a heartbeat');
+    const [origin, listening] = response;
+    if (listening !== null && listening.rows[0]?.origin !== origin)
+      throw new Error('The two connections lead to different databases');
+  }
+
+  private async notify(): Promise<void> {
     const beat = String((this.beats += 1));
     const received = new Promise<void>((resolve) => {
       this.received = (payload) => {
@@ -120,13 +144,13 @@ export class FeedConnection {
     });
     const progress = { sent: false };
     const heartbeat = Promise.all([
-      this.send(beat).then(() => {
+      this.send(`SELECT pg_notify($1, $2), ${COLUMNS}`, [this.channel, beat]).then(() => {
         progress.sent = true;
       }),
       received,
     ]).then(() => true);
     const inTime = await withDeadline(heartbeat, HEARTBEAT_TIMEOUT, () => false);
-    if (inTime) return sentAt;
+    if (inTime) return;
     throw (progress.sent ? this.findUndelivered() : null) ?? new Error('No response to a heartbeat');
   }
 
@@ -160,17 +184,16 @@ export class FeedConnection {
     }
   }
 
-  private async send(beat: string): Promise<void> {
-    const { rows } = await this.sender.query<{ read_only: string }>(
-      `SELECT pg_notify($1, $2), current_setting('transaction_read_only') AS read_only`,
-      [this.channel, beat],
-    );
+  /** @returns What identifies the database. */
+  private async send(statement: string, values?: string[]): Promise<string | undefined> {
+    const { rows } = await this.sender.query<{ read_only: string; origin: string }>(statement, values);
     const { send } = this.servers;
     // A former primary that was only made read-only delivers heartbeats, but no more changes.
     if (send.readWrite && rows[0]?.read_only === 'on') {
       send.failed(this.sender.url);
       throw new Error('The server accepts no writes any more');
     }
+    return rows[0]?.origin;
   }
 
   /** The reason why a heartbeat that was sent did not arrive, if it is a setting. */
