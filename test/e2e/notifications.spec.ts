@@ -787,6 +787,33 @@ describe('a moderation', () => {
     expect(await notify(service, approval)).toBe(1);
   });
 
+  it('in the second of a renaming is of the renamed asset', async () => {
+    const [image, to, at] = [await addImage(fresh()), fresh(), now() - 60];
+    await notify(service, uploaded(to, at, upload([{ kind: 'manual', status: 'rejected' }])));
+    await notify(service, renamed(image.public_id, to, at + 0.5));
+    expect(await imagesOf(to)).toMatchObject([{ rejected_at: expect.any(String) as string }]);
+  });
+
+  it('is not changed by an older approval once the notifications are deleted', async () => {
+    const [image, at] = [await addImage(fresh()), now() - 60];
+    await notify(service, moderated(image.public_id, 'rejected', at));
+    await service.app
+      .get(DataSource)
+      .query('DELETE FROM cloudinary_assets WHERE public_id = $1', [image.public_id]);
+    expect(await notify(service, moderated(image.public_id, 'approved', at - 1))).toBe(0);
+    expect(await notify(service, moderated(image.public_id, 'approved', at + 1))).toBe(1);
+  });
+
+  it('is kept for an overlay that is deleted after the notifications are', async () => {
+    const data = service.app.get(DataSource);
+    const [overlay, to, at] = [await addOverlay(fresh()), fresh(), now() - 60];
+    await notify(service, moderated(overlay.public_id, 'rejected', at));
+    await data.query('DELETE FROM cloudinary_assets WHERE public_id = $1', [overlay.public_id]);
+    await notify(service, renamed(overlay.public_id, `v1/${to}`, at + 1));
+    await notify(service, renamed(`v1/${to}`, to, at + 2));
+    expect(await overlaysOf(to)).toMatchObject([{ rejected_at: expect.any(String) as string }]);
+  });
+
   it('is applied in any order: the latest outcome decides, and of two at once the rejection', async () => {
     const at = now() - 60;
     for (const [events, status] of [
@@ -890,6 +917,30 @@ describe('a change of access control', () => {
     await service.admin('PATCH', `/images/${image.id}`, { access: 'public' });
     await notify(service, uploaded(image.public_id, at + 3, { access_control: token }));
     expect(await imagesOf(image.public_id)).toMatchObject([{ access: 'token' }]);
+  });
+
+  it('is applied in any order with a renaming, and with a deletion', async () => {
+    const at = now() - 60;
+    for (const [events, end] of [
+      [(a: string, b: string) => [accessChanged(b, token, at + 1), renamed(a, b, at)], 'b'],
+      [
+        (a: string, b: string) => [
+          accessChanged(b, token, at + 1),
+          renamed(b, `${b}_c`, at + 2),
+          renamed(a, b, at),
+        ],
+        'c',
+      ],
+      [
+        (a: string) => [deleted(a, at + 1), uploaded(a, at, { access_control: token }), uploaded(a, at + 2)],
+        'a',
+      ],
+    ] as const) {
+      const [image, to] = [await addImage(fresh(), { access: 'public' }), fresh()];
+      for (const event of events(image.public_id, to)) await notify(service, event);
+      const name = { a: image.public_id, b: to, c: `${to}_c` }[end];
+      expect(await imagesOf(name)).toMatchObject([{ id: image.id, access: 'token' }]);
+    }
   });
 
   it('is read where resources are by public id, or are the notification itself', async () => {

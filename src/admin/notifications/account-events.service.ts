@@ -76,8 +76,10 @@ export class AccountEventsService {
   }
 
   private async upload(rows: EntityManager, uploaded: Uploaded, at: Date): Promise<RowChange[]> {
+    // Of a deleted asset too: it may be restored.
+    const restricted = uploaded.restricted ? await restrict(rows, uploaded.name, at) : [];
     const { name, state } = await follow(rows, uploaded.name, at);
-    if (state?.gone && state.at >= at) return [];
+    if (state?.gone && state.at >= at) return restricted;
     const known = newestOf(uploaded, state);
     const latest = state === null || state.at < at;
     const deleted = await findDeleted(rows, state);
@@ -88,8 +90,8 @@ export class AccountEventsService {
     });
     if (uploaded.assetFolder !== null) await putFolder(rows, name, uploaded.assetFolder, at);
     return [
+      ...restricted,
       ...(await this.store(rows, name, { uploaded, known, deleted, at })),
-      ...(uploaded.restricted ? await restrict(rows, name, at) : []),
       ...(await moderate(rows, name, uploaded.rejected, outcomeTimeOf(uploaded, at))),
     ];
   }
@@ -213,6 +215,7 @@ export class AccountEventsService {
       overlayId: overlay?.id ?? state?.overlayId ?? null,
       overlayIssuerId: overlay?.issuerId ?? state?.overlayIssuerId ?? null,
     });
+    await keepRejection(rows, name, overlay);
     return [
       ...(image === null ? [] : await deleteImage(rows, image, at)),
       ...(overlay === null ? [] : await deleteOverlay(rows, overlay)),
@@ -233,6 +236,7 @@ export class AccountEventsService {
     const { name, state } = await follow(rows, to, at);
     const target = state !== null && state.at >= at ? state : null;
     if (target === null) await put(rows, name, { ...known, at });
+    const restricted = isRestrictedSince(state, at);
     await copyFacts(rows, source, name, at);
     const end = target?.gone ? { at: target.at, gone: true } : { at, gone: false };
     const retained =
@@ -240,6 +244,7 @@ export class AccountEventsService {
     if (retained !== null && !end.gone) await retain(rows, name, retained);
     return [
       ...(await move(rows, { image, overlay }, name, newestOf(known, target), end)),
+      ...(restricted ? await close(rows, name) : []),
       ...(await applyOutcome(rows, name)),
     ];
   }
@@ -351,7 +356,9 @@ async function putFolder(
   await putFacts(rows, { accountId, publicId, deliveryType }, { folder, folderAt });
 }
 
-type Facts = Partial<Pick<AssetStateEntity, 'folder' | 'folderAt' | 'rejected' | 'moderatedAt'>>;
+type Facts = Partial<
+  Pick<AssetStateEntity, 'folder' | 'folderAt' | 'rejected' | 'moderatedAt' | 'restrictedAt'>
+>;
 
 /** Stores what is known of an asset beside its name and version. */
 async function putFacts(
@@ -365,13 +372,28 @@ async function putFacts(
   if (affected === 0) await rows.insert(AssetStateEntity, { ...name, ...facts, at: new Date(0) });
 }
 
-/** Of a renamed asset. What was known of its new name is of the asset that it overwrote, unless it is later. */
+/**
+ * Of a renamed asset. What was known of its new name is of the asset that it overwrote, unless it is later: to the
+ * second, as outcomes of uploads are. Of two outcomes in that second the rejection decides.
+ */
 async function copyFacts(rows: EntityManager, source: State, to: AssetName, at: Date): Promise<void> {
   const target = await findState(rows, to);
-  const isLater = (time: Date | null | undefined): boolean => time != null && time > at;
   const { folder = null, folderAt = null, rejected = false, moderatedAt = null } = source ?? {};
-  if (!isLater(target?.folderAt)) await putFacts(rows, to, { folder, folderAt });
-  if (!isLater(target?.moderatedAt)) await putFacts(rows, to, { rejected, moderatedAt });
+  if (target?.folderAt == null || target.folderAt <= at) await putFacts(rows, to, { folder, folderAt });
+  const outcomeAt = target?.moderatedAt ?? null;
+  if (outcomeAt === null || secondsOf(outcomeAt) < secondsOf(at)) {
+    await putFacts(rows, to, { rejected, moderatedAt });
+  } else if (rejected && secondsOf(outcomeAt) === secondsOf(at)) {
+    await putFacts(rows, to, { rejected, moderatedAt: outcomeAt });
+  }
+  if (!isRestrictedSince(target, at)) {
+    await putFacts(rows, to, { restrictedAt: source?.restrictedAt ?? null });
+  }
+}
+
+/** Whether an asset was restricted under its name at this time or later, to the second. */
+function isRestrictedSince(state: State, at: Date): boolean {
+  return state?.restrictedAt != null && secondsOf(state.restrictedAt) >= secondsOf(at);
 }
 
 /** Applies the outcome of an asset's moderation, unless a later one is known. @param rejected Null for none. */
@@ -383,11 +405,36 @@ async function moderate(
 ): Promise<RowChange[]> {
   const { name, state } = await follow(rows, original, at);
   if (state?.gone && state.at >= at) return [];
-  const { moderatedAt = null, rejected: was = false } = state ?? {};
+  const { moderatedAt, rejected: was } = await findOutcome(rows, name, state);
   // Of two at the same time the rejection decides.
   const isNews = moderatedAt === null || at > moderatedAt || (at >= moderatedAt && !was);
   if (rejected !== null && isNews) await putFacts(rows, name, { rejected, moderatedAt: at });
   return applyOutcome(rows, name);
+}
+
+/** The latest outcome of an asset's moderation. Its rows have a rejection that is no longer in its state. */
+async function findOutcome(
+  rows: EntityManager,
+  name: AssetName,
+  state: State,
+): Promise<Pick<AssetStateEntity, 'moderatedAt' | 'rejected'>> {
+  if (state?.moderatedAt != null) return state;
+  const [live, deleted] = [await findLive(rows, name), await findDeleted(rows, state)];
+  const moderatedAt =
+    [live.image, live.overlay, deleted.image].find((row) => row?.rejectedAt != null)?.rejectedAt ?? null;
+  return { moderatedAt, rejected: moderatedAt !== null };
+}
+
+/** Stores the rejection of an overlay whose row is deleted, unless an outcome is stored. */
+async function keepRejection(
+  rows: EntityManager,
+  name: AssetName,
+  overlay: OverlayEntity | null,
+): Promise<void> {
+  if (overlay?.rejectedAt == null) return;
+  const state = await findState(rows, name);
+  if (state?.moderatedAt == null)
+    await putFacts(rows, name, { rejected: true, moderatedAt: overlay.rejectedAt });
 }
 
 /** Hides the rows of a rejected asset, and shows those of an approved one. */
@@ -417,6 +464,14 @@ async function applyOutcome(rows: EntityManager, name: AssetName): Promise<RowCh
  */
 async function restrict(rows: EntityManager, original: AssetName, at: Date): Promise<RowChange[]> {
   const { name, state } = await follow(rows, original, at);
+  if (state?.restrictedAt == null || state.restrictedAt < at)
+    await putFacts(rows, name, { restrictedAt: at });
+  return close(rows, name);
+}
+
+/** Applies a restriction to the image of a name, and to the one that is deleted with its asset. */
+async function close(rows: EntityManager, name: AssetName): Promise<RowChange[]> {
+  const state = await findState(rows, name);
   const images = await rows.find(ImageEntity, {
     where: [
       { ...name, access: 'public', deletedAt: IsNull() },
@@ -473,7 +528,7 @@ async function prune(rows: EntityManager): Promise<void> {
   await rows.query(
     `DELETE FROM cloudinary_assets
       WHERE at < now() - ${RETENTION} AND image_id IS NULL AND overlay_id IS NULL
-        AND greatest(at, folder_at, moderated_at) < now() - ${RETENTION}`,
+        AND greatest(at, folder_at, moderated_at, restricted_at) < now() - ${RETENTION}`,
   );
 }
 
@@ -513,7 +568,13 @@ async function findDeleted(rows: EntityManager, state: State): Promise<AssetRows
   const overlay =
     overlayId === null || overlayIssuerId === null
       ? null
-      : rows.create(OverlayEntity, { id: overlayId, issuerId: overlayIssuerId, deliveryType, publicId });
+      : rows.create(OverlayEntity, {
+          id: overlayId,
+          issuerId: overlayIssuerId,
+          deliveryType,
+          publicId,
+          rejectedAt: null,
+        });
   return { image, overlay };
 }
 
@@ -542,6 +603,7 @@ async function move(
         ...(overlay === null ? {} : { overlayId: overlay.id, overlayIssuerId: overlay.issuerId }),
       },
     );
+    await keepRejection(rows, name, overlay);
   }
   const changes = [
     ...(image === null ? [] : await moveImage(rows, image, name, known, isDeleted ? end.at : null)),

@@ -47,6 +47,10 @@ export class AssetStateEntity {
   @Column('boolean', { default: false })
   rejected!: boolean;
 
+  /** When Cloudinary's access control restricted the asset last; null if it did not. */
+  @Column('timestamptz', { name: 'restricted_at', nullable: true })
+  restrictedAt!: Date | null;
+
   /** The asset's folder in an account with dynamic folders, without slashes at its ends; null if none was received. */
   @Column('text', { nullable: true })
   folder!: string | null;

@@ -13,6 +13,7 @@ export class AddModeration1776000000000 implements MigrationInterface {
       ALTER TABLE cloudinary_assets
         ADD moderated_at timestamptz,
         ADD rejected boolean NOT NULL DEFAULT false,
+        ADD restricted_at timestamptz,
         ADD folder text,
         ADD folder_at timestamptz,
         ADD CHECK ((folder IS NULL) = (folder_at IS NULL))`);
@@ -20,7 +21,7 @@ export class AddModeration1776000000000 implements MigrationInterface {
 
   async down(queryRunner: QueryRunner): Promise<void> {
     await queryRunner.query(`
-      ALTER TABLE cloudinary_assets DROP moderated_at, DROP rejected, DROP folder, DROP folder_at`);
+      ALTER TABLE cloudinary_assets DROP moderated_at, DROP rejected, DROP restricted_at, DROP folder, DROP folder_at`);
     for (const table of ['images', 'overlays']) {
       await queryRunner.query(`ALTER TABLE ${table} DROP rejected_at`);
     }
