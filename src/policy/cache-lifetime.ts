@@ -1,4 +1,3 @@
-import type { TokenClaims } from '../tokens/token-claims.js';
 import type { Policy } from './policy.js';
 
 /** How long browsers may cache a redirect: its freshness lifetime (RFC 9111 §4.2.1). */
@@ -14,24 +13,16 @@ export const NO_STORE: CacheLifetime = { maxAge: 0, expiresAt: Infinity };
 
 /**
  * A redirect is cached at most until its token, or the URL that it leads to, expires.
- * @param claims Null without a token.
+ * @param tokenExpiresAt Of `expiryOf`; null without a token.
  * @param urlExpiresAt When the signed URL expires, in seconds since 1970; null for never.
  */
 export function cacheLifetime(
-  { redirectMaxAge: maxAge, document: { max_token_age: maxTokenAge = Infinity } }: Policy,
-  claims: Pick<TokenClaims, 'expiresAt' | 'issuedAt'> | null,
+  { redirectMaxAge: maxAge }: Policy,
+  tokenExpiresAt: number | null,
   urlExpiresAt: number | null,
 ): CacheLifetime {
   if (maxAge === 0) return NO_STORE;
-  const { expiresAt, issuedAt } = claims ?? { expiresAt: null, issuedAt: null };
-  return {
-    maxAge,
-    expiresAt: Math.min(
-      expiresAt ?? Infinity,
-      urlExpiresAt ?? Infinity,
-      (issuedAt ?? Infinity) + maxTokenAge,
-    ),
-  };
+  return { maxAge, expiresAt: Math.min(tokenExpiresAt ?? Infinity, urlExpiresAt ?? Infinity) };
 }
 
 /** Seconds for which a browser may cache a redirect, as an integer. @param now Seconds since 1970. */

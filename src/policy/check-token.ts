@@ -3,6 +3,15 @@ import type { ValidityPeriod } from '../tokens/validity-period.js';
 import { PolicyViolationError } from './policy.errors.js';
 import type { Policy } from './policy.js';
 
+/** When a token expires by its `exp` and the policy's `max_token_age`: Unix seconds, null for never. */
+export function expiryOf(
+  { document: { max_token_age: maxAge } }: Policy,
+  { expiresAt, issuedAt }: Pick<TokenClaims, 'expiresAt' | 'issuedAt'>,
+): number | null {
+  if (maxAge === undefined || issuedAt === null) return expiresAt;
+  return Math.min(expiresAt ?? Infinity, issuedAt + maxAge);
+}
+
 /** When the policy's `max_token_age` accepts a token. */
 export function policyValidity(
   { document: { max_token_age: maxAge = Infinity } }: Policy,

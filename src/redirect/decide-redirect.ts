@@ -16,7 +16,7 @@ import { type ChainPart, createChainPart, selectBaseChain } from '../policy/base
 import { type CacheLifetime, cacheLifetime, NO_STORE } from '../policy/cache-lifetime.js';
 import { checkChain, checkEffects } from '../policy/check-chain.js';
 import { checkClaims } from '../policy/check-claims.js';
-import { checkToken, policyValidity } from '../policy/check-token.js';
+import { checkToken, expiryOf, policyValidity } from '../policy/check-token.js';
 import { type ExpandedSteps, expandSteps, NO_STEPS } from '../policy/expand-steps.js';
 import { checkGenerative } from '../policy/generative.js';
 import { PolicyUnreadableError, PolicyViolationError } from '../policy/policy.errors.js';
@@ -122,8 +122,10 @@ export function decideRedirect(
   const { deliveryType, publicId, version } = image;
   const asset = { deliveryType, publicId, version, format: formatOf(image, issuer) };
   const account = accountOf(issuer);
-  const url = services.urls.signUrl(account, asset, chain, claims, now);
-  const urlPeriod = services.urls.periodOf(account, claims, now);
+  const expiresAt = claims && expiryOf(policy, claims);
+  const times = claims && { expiresAt, notBefore: claims.notBefore };
+  const url = services.urls.signUrl(account, asset, chain, times, now);
+  const urlPeriod = services.urls.periodOf(account, times, now);
   return {
     issuer,
     policy,
@@ -137,7 +139,7 @@ export function decideRedirect(
     account,
     base,
     url,
-    lifetime: cacheLifetime(policy, claims, urlPeriod?.followUntil ?? null),
+    lifetime: cacheLifetime(policy, expiresAt, urlPeriod?.followUntil ?? null),
     // If the URL's expiry moves with the clock, a later request gets a different URL.
     validity: urlPeriod === null ? admission.validity : intersect(admission.validity, urlPeriod.unchanged),
   };
@@ -152,7 +154,7 @@ const NO_COMPONENTS = createChainPart([]);
  * request gets another link, which is not cached.
  * @throws ImageDeletedError, ImageRejectedError (410) even if the policy has a placeholder: a client that saves the file would keep that.
  * @throws PolicyViolationError (403) for a public image: the API has a rate limit.
- * @throws InvalidTokenError (401) within the leeway after `exp`, in which the link would have expired already.
+ * @throws InvalidTokenError (401) within the leeway after the token's expiry, in which the link would have expired already.
  */
 function decideDownload(
   { issuer, policy, requested, key, steps }: Admission,
@@ -169,7 +171,7 @@ function decideDownload(
         'the image is public, and originals of public images are not downloaded. Sign a token without `sharinpix.original`.',
     });
   }
-  const expiresAt = Math.floor(Math.min(claims.expiresAt ?? Infinity, now / 1000 + DOWNLOAD_SECONDS));
+  const expiresAt = Math.floor(Math.min(expiryOf(policy, claims) ?? Infinity, now / 1000 + DOWNLOAD_SECONDS));
   if (expiresAt * 1000 <= now) throw InvalidTokenError.because('expired');
   const terms = { attachment: claims.download, expiresAt };
   const account = accountOf(issuer);

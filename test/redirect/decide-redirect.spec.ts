@@ -584,6 +584,20 @@ describe('a redirect', () => {
     });
   });
 
+  it.each<[claims: Claims, expiration: number]>([
+    [{ iat: SECONDS }, SECONDS + 100],
+    [{ iat: SECONDS, exp: SECONDS + 200 }, SECONDS + 100],
+    [{ iat: SECONDS, exp: SECONDS + 60 }, SECONDS + 60],
+  ])(
+    'with %j under a maximal age of 100 seconds, its URL expires a minute after %i',
+    (claims, expiration) => {
+      const authToken = { key: '00'.repeat(16), duration: 3_600, round: 300, withSignature: false };
+      const rows = { issuer: { account: makeAccount({ authToken }) }, policy: { max_token_age: 100 } };
+      const decision = decide({ token: sign(claims) }, rows);
+      expect(decision).toMatchObject({ url: expect.stringContaining(`exp=${expiration + 60}~`) as string });
+    },
+  );
+
   it('is valid while the URL of a token without exp is the same, if URLs expire', () => {
     const validityOf = (claims: Claims, round: number, query?: object): object => {
       const authToken = { key: '00'.repeat(16), duration: 3_600, round, withSignature: false };
