@@ -152,6 +152,7 @@ export default defineConfig(
       'src/directory/**',
       'src/**/*.service.ts',
       'src/originals/originals.store.ts',
+      'src/admin/assets/known-events.ts',
       'src/admin/requests/{page,write-conflicts}.ts',
       'src/operations/health/health.controller.ts',
     ],

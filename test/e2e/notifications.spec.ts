@@ -814,6 +814,20 @@ describe('a moderation', () => {
     expect(await overlaysOf(to)).toMatchObject([{ rejected_at: expect.any(String) as string }]);
   });
 
+  it('is known when an image or an overlay is registered, or gets the public id', async () => {
+    const [image, overlay, renamed_, at] = [fresh(), fresh(), fresh(), now() - 60];
+    for (const name of [image, overlay, renamed_]) await notify(service, moderated(name, 'rejected', at));
+    const rejected = { rejected_at: new Date(at * 1_000).toISOString() };
+    const { id } = await addImage(image);
+    expect(await imagesOf(image)).toMatchObject([{ id, ...rejected }]);
+    expect((await service.get(`/images/${id}?token=${shop.sign()}`)).status).toBe(410);
+    expect(await addOverlay(overlay)).toMatchObject(rejected);
+    const other = await addImage(fresh());
+    expect(other).toMatchObject({ rejected_at: null });
+    const response = await service.admin('PATCH', `/images/${other.id}`, { public_id: renamed_ });
+    expect([response.status, response.json()]).toMatchObject([200, rejected]);
+  });
+
   it('is applied in any order: the latest outcome decides, and of two at once the rejection', async () => {
     const at = now() - 60;
     for (const [events, status] of [
@@ -941,6 +955,15 @@ describe('a change of access control', () => {
       const name = { a: image.public_id, b: to, c: `${to}_c` }[end];
       expect(await imagesOf(name)).toMatchObject([{ id: image.id, access: 'token' }]);
     }
+  });
+
+  it('is known when an image is registered, until an operator shows it', async () => {
+    const [publicId, at] = [fresh(), now() - 60];
+    await notify(service, accessChanged(publicId, token, at));
+    const image = await addImage(publicId, { access: 'public' });
+    expect(image).toMatchObject({ access: 'token' });
+    const response = await service.admin('PATCH', `/images/${image.id}`, { access: 'public' });
+    expect([response.status, response.json()]).toMatchObject([200, { access: 'public' }]);
   });
 
   it('is read where resources are by public id, or are the notification itself', async () => {

@@ -11,6 +11,7 @@ import { IssuerNotFoundError } from '../issuers/issuer.errors.js';
 import { omitUndefined, type WithoutUndefined } from '../requests/omit-undefined.js';
 import { findPage, type Page } from '../requests/page.js';
 import { type AssetKind, translateAssetErrors } from '../requests/write-conflicts.js';
+import { writeWithKnownEvents } from './known-events.js';
 import type { CreateAssetDto, ListAssetsDto, UpdateAssetDto } from './asset.dto.js';
 
 /** Some columns of a row; undefined ones are not written. */
@@ -55,7 +56,11 @@ export abstract class AssetsService<
       this.kind,
       row,
       original === undefined
-        ? this.dataSource.transaction(insert)
+        ? this.dataSource.transaction(async (rows) => {
+            // An original that is uploaded here is of a new asset: nothing is known of it.
+            const isChanged = await writeWithKnownEvents(rows, this.kind, row.id, () => insert(rows));
+            if (isChanged) Object.assign(row, await this.get(row.id, rows));
+          })
         : this.originals.create(Object.assign({ version: unixNow() }, row), original, (rows, stored) => {
             Object.assign(row, this.originalColumns(stored));
             return insert(rows);
@@ -88,7 +93,10 @@ export abstract class AssetsService<
         this.kind,
         Object.assign({}, row, changes),
         this.dataSource.transaction(async (rows) => {
-          await rows.update<AssetEntity>(this.entity, { id: row.id, ...tenantFilter() }, changes);
+          const write = (): Promise<unknown> =>
+            rows.update<AssetEntity>(this.entity, { id: row.id, ...tenantFilter() }, changes);
+          const isRenamed = changes.publicId !== undefined || changes.deliveryType !== undefined;
+          await (isRenamed ? writeWithKnownEvents(rows, this.kind, row.id, write) : write());
           return this.get(row.id, rows);
         }),
       );
