@@ -96,8 +96,17 @@ async function welcomeAccount(
   }: Pick<Environment, 'cloudinary' | 'dataDir' | 'playground'>,
 ): Promise<(origin: string) => string> {
   const isNew = !(await runAsSystem('demo', () => hasOwnIssuer(app.get(IssuersService))));
+  const hasDemo =
+    (await app.get(DirectoryService).findIssuer(DEMO.issuer)) !== null &&
+    (await isOfDemo(app, 'issuer.create', DEMO.issuer));
   return (origin) => {
     const lines = [`Pixseal is listening on ${origin}, for the Cloudinary account ${cloudName}`];
+    if (hasDemo) {
+      lines.push(
+        '',
+        'The issuer Demo is of a start without CLOUDINARY_URL: the account has none of its images. Set DATA_DIR to a new folder, or delete it.',
+      );
+    }
     if (isNew) {
       lines.push(
         '',
