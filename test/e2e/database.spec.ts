@@ -26,7 +26,7 @@ async function newDatabase(options?: { empty: boolean }): Promise<TestDatabase> 
 async function open(database: TestDatabase): Promise<DataSource> {
   const dataSource = await createDataSource(readDatabaseSettings(database.variables));
   await dataSource.initialize();
-  undo.push(() => dataSource.destroy());
+  undo.push(async () => dataSource.isInitialized && dataSource.destroy());
   return dataSource;
 }
 
@@ -212,6 +212,31 @@ describe('the migrations', () => {
     await dataSource.query('DELETE FROM issuers WHERE id = $1', [three]);
     await revertTo(dataSource, 'CreateAccounts');
     expect(await rows()).toStrictEqual(before);
+  });
+
+  it('leave the Locations of a database from before accounts as they were', async () => {
+    const database = await newDatabase();
+    const service = await startService({}, database);
+    const tenant = await createTenant(service, { publicId: 'shoes/front', overlayPublicId: 'mark' });
+    const paths = [
+      tenant.path(),
+      tenant.steps({ overlay: tenant.overlayId, flags: 'tiled' }, { width: 300, crop: 'fit' }),
+    ];
+    const locations = (on: Service): Promise<(string | undefined)[]> =>
+      Promise.all(paths.map(async (path) => (await on.get(path)).headers.location?.split('#')[1]));
+    const before = await locations(service);
+    expect(before.every((location) => location?.includes('/s--'))).toBe(true);
+    await service.close();
+    const dataSource = await open(database);
+    await revertTo(dataSource, 'CreateAccounts');
+    await migrateUnderLock(dataSource);
+    await dataSource.destroy();
+    const restored = await startService({}, database);
+    try {
+      expect(await locations(restored)).toStrictEqual(before);
+    } finally {
+      await restored.close();
+    }
   });
 
   it('match the entities: TypeORM would change no column', async () => {

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { DataSource } from 'typeorm';
 import { built } from '../support/built.js';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { createAccount } from '../support/accounts.js';
 import { createAdminKey } from '../support/admin-keys.js';
 import { startAdminApi, type AccountAsset, type AdminApi } from '../support/admin-api.js';
 import { hasProgram } from '../support/programs.js';
@@ -159,6 +160,33 @@ describe('pixseal import', () => {
     const { code, stdout, stderr } = await pixsealImport([...args, '--json']);
     expect({ code, stderr }).toStrictEqual({ code: 0, stderr: `note: ${text}\n` });
     expect(JSON.parse(stdout)).toStrictEqual(none);
+  });
+
+  it('uses the issuer’s own account, and refuses CLOUDINARY_URL of another one', async () => {
+    const own = await startAdminApi({
+      cloudName: 'agency',
+      apiKey: 'agency-key',
+      apiSecret: 'agency-secret',
+    });
+    try {
+      const { id } = await createAccount(service, 'agency', { upload_prefix: own.url });
+      issuerId = (await post<{ id: string }>(service, '/issuers', { name: 'Agency', account_id: id })).id;
+      own.assets = [{ public_id: 'theirs', type: 'authenticated', version: 7, format: 'png' }];
+      fill(2);
+      const refused = await pixsealImport();
+      expect([refused.code, refused.stdout]).toStrictEqual([2, '']);
+      expect(refused.stderr).toContain(
+        'The issuer’s account has the cloud agency, and CLOUDINARY_URL another one.',
+      );
+      const CLOUDINARY_URL = 'cloudinary://agency-key:agency-secret@agency';
+      const variables = { ...overHttp(), CLOUDINARY_URL, CLOUDINARY_UPLOAD_PREFIX: own.url };
+      const args = ['import', '--issuer', issuerId, '--json'];
+      const { code, stdout } = await spawnBuilt('server/pixseal.js', variables, args).exited;
+      expect([code, JSON.parse(stdout)]).toStrictEqual([0, { ...none, registered: 1 }]);
+      expect(await rows()).toMatchObject([{ public_id: 'theirs' }]);
+    } finally {
+      await own.close();
+    }
   });
 
   it('registers an account of three pages, and nothing more when it runs again', async () => {

@@ -5,6 +5,7 @@ import { DatabaseLookups } from '../../src/directory/database-lookups.service.js
 import { IssuerKeyUses } from '../../src/directory/issuer-key-uses.service.js';
 import { StoredSecretsService, type RewrapResult } from '../../src/admin/issuers/stored-secrets.service.js';
 import { SecretBox } from '../../src/platform/secrets/secret-box.js';
+import { createAccount, createTenantOf } from '../support/accounts.js';
 import { createRandomTenant, post, signWith, type Tenant } from '../support/seed.js';
 import { waitUntil } from '../support/wait-until.js';
 import { useRestartableService } from '../support/restartable-service.js';
@@ -117,6 +118,19 @@ describe('a rewrap', () => {
     expect(await rewrap()).toStrictEqual({ rewrapped: 0, already: 3, failed: [] });
     await restart(NEW);
     for (const tenant of [...tenants, created]) expect(await statusOf(tenant)).toBe(302);
+  });
+
+  it('encrypts the secrets of accounts and their auth token keys too', async () => {
+    const account = await createAccount(running.service, 'agency', { auth_token_key: '0f'.repeat(16) });
+    const tenant = await createTenantOf(running.service, account.id, 'image', 'layer');
+    const location = async (): Promise<string | undefined> =>
+      (await running.service.get(tenant.path({ exp: 4_000_000_000 }))).headers.location?.split('#')[1];
+    const before = await location();
+    expect(before).toContain('__cld_token__');
+    await restart(`${NEW},${OLD}`);
+    expect(await rewrap()).toStrictEqual({ rewrapped: 3, already: 0, failed: [] });
+    await restart(NEW);
+    expect(await location()).toBe(before);
   });
 
   it('leaves a secret that cannot be decrypted, and names it', async () => {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { createAccount, createTenantOf } from '../support/accounts.js';
 import { createRandomTenant, post, signWith } from '../support/seed.js';
 import { spawnBuilt } from '../support/service-process.js';
 import { TEST_VARIABLES } from '../support/service.js';
@@ -86,6 +87,15 @@ describe('a start', () => {
     expect(refused).toContain(tenant.keyId);
     for (const value of [OLD, UNKNOWN, tenant.secret]) expect(refused).not.toContain(value);
     await start(`${UNKNOWN},${OLD}`);
+    expect(await statusOf(tenant)).toBe(302);
+  });
+
+  it('is refused with a SECRETS_KEY that lacks the key of an account’s secret', async () => {
+    const account = await createAccount(running.service, 'agency');
+    await stop();
+    await expect(start(UNKNOWN)).rejects.toThrow(/^SECRETS_KEY lacks the key of 1 stored secrets/);
+    await start(`${UNKNOWN},${OLD}`);
+    const tenant = await createTenantOf(running.service, account.id, 'image', 'layer');
     expect(await statusOf(tenant)).toBe(302);
   });
 
