@@ -2,6 +2,7 @@ import { loadEmbeddedSecrets } from './platform/config/embedded-secrets.js';
 import { type Environment, processVariables, readEnvironment } from './platform/config/environment.js';
 import { readVersion } from './platform/config/package-version.js';
 import { prewarm } from './platform/database/embedded-postgres.js';
+import { announceAddress } from './platform/database/folder-lock.js';
 import { ListenError } from './platform/http/listen.error.js';
 import { readDefaultPolicy } from './policy/recommended-policy.js';
 
@@ -41,6 +42,7 @@ try {
     throw new ListenError({ host, port }, cause);
   });
   const address = await app.getUrl();
+  if (database.kind === 'embedded') announceAddress(database.dataDir, address);
   if (welcome) process.stdout.write(welcome(address));
   else {
     createLogger(environment.logLevel).info(

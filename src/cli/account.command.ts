@@ -5,7 +5,8 @@ import type { Json } from './backend.js';
 import { UsageError } from './cli.errors.js';
 import { addGlobalOptions, withBackend, type GlobalOptions } from './global-options.js';
 import { readInput } from './input.js';
-import { formatRows, note, print, printJson, type Row } from './output.js';
+import { formatList, formatRows, note, printResult, type Row } from './output.js';
+import { RequiredOption } from './required-option.js';
 
 interface SettingOptions extends GlobalOptions {
   readonly host?: string;
@@ -56,8 +57,8 @@ export function addAccountCommands(program: Command): void {
           'Creates a Cloudinary account and its first secret, which signs URLs and API calls.\n' +
             'The secret is stored encrypted, and never shown. Issuers use the account by `issuer create --account`.',
         )
-        .requiredOption('--name <name>', 'display name')
-        .requiredOption('--cloud-name <name>', 'the cloud’s name, which cannot be changed')
+        .addOption(new RequiredOption('--name <name>', 'display name'))
+        .addOption(new RequiredOption('--cloud-name <name>', 'the cloud’s name, which cannot be changed'))
         .option('--id <uuid>', 'id to use (default: generated)'),
     ),
   )
@@ -206,8 +207,10 @@ function addSettingOptions(command: Command): Command {
 /** The secret is never an argument: other users could read it in the process list. */
 function addSecretOptions(command: Command): Command {
   return command
-    .requiredOption('--api-key <key>', 'its API key')
-    .requiredOption('--api-secret-file <file>', 'a file with its API secret, - for standard input');
+    .addOption(new RequiredOption('--api-key <key>', 'its API key'))
+    .addOption(
+      new RequiredOption('--api-secret-file <file>', 'a file with its API secret, - for standard input'),
+    );
 }
 
 async function createAccount(options: CreateOptions): Promise<void> {
@@ -219,65 +222,51 @@ async function createAccount(options: CreateOptions): Promise<void> {
     ...secretOf(options),
   };
   const account = await withBackend(options, (backend) => backend.createAccount(input));
-  if (options.json) printJson(account);
-  else print(...formatRows(rowsOf(account)), ...formatSecrets(account.secrets));
+  printResult(account, () => [...formatRows(rowsOf(account)), ...formatSecrets(account.secrets)]);
 }
 
 async function listAccounts(options: GlobalOptions): Promise<void> {
   const accounts = await withBackend(options, (backend) => backend.listAccounts());
-  if (options.json) {
-    printJson(accounts);
-    return;
-  }
-  for (const [index, account] of accounts.entries()) {
-    print(...(index === 0 ? [] : ['']), ...formatRows(rowsOf(account)));
-  }
+  printResult(accounts, () => formatList(accounts, rowsOf));
 }
 
 async function showAccount(id: string, options: GlobalOptions): Promise<void> {
   const account = await withBackend(options, (backend) => backend.getAccount(id));
-  if (options.json) printJson(account);
-  else print(...formatRows(rowsOf(account)), ...formatSecrets(account.secrets));
+  printResult(account, () => [...formatRows(rowsOf(account)), ...formatSecrets(account.secrets)]);
 }
 
 async function updateAccount(id: string, options: UpdateOptions): Promise<void> {
   const input = { ...settingsOf(options), name: options.name, disabled: options.disabled };
   const account = await withBackend(options, (backend) => backend.updateAccount(id, input));
-  if (options.json) printJson(account);
-  else print(...formatRows(rowsOf(account)));
+  printResult(account, () => formatRows(rowsOf(account)));
 }
 
 async function deleteAccount(id: string, options: GlobalOptions): Promise<void> {
   await withBackend(options, (backend) => backend.deleteAccount(id));
-  if (options.json) printJson({ id, deleted: true });
-  else print(`deleted  ${id}`);
+  printResult({ id, deleted: true }, () => [`deleted  ${id}`]);
 }
 
 async function addSecret(accountId: string, options: AddSecretOptions): Promise<void> {
   const input = { ...secretOf(options), signs: options.signs, not_after: options.notAfter };
   const secret = await withBackend(options, (backend) => backend.addAccountSecret(accountId, input));
-  if (options.json) printJson(secret);
-  else print(...formatRows(rowsOfSecret(secret)));
+  printResult(secret, () => formatRows(rowsOfSecret(secret)));
   if (!secret.signs) note('it signs nothing yet: `account secret update --signs` lets it sign');
 }
 
 async function listSecrets(accountId: string, options: GlobalOptions): Promise<void> {
   const { secrets } = await withBackend(options, (backend) => backend.getAccount(accountId));
-  if (options.json) printJson(secrets);
-  else print(...formatSecrets(secrets).slice(1));
+  printResult(secrets, () => formatSecrets(secrets).slice(1));
 }
 
 async function updateSecret(accountId: string, id: string, options: UpdateSecretOptions): Promise<void> {
   const input = { signs: options.signs, not_after: options.notAfter };
   const secret = await withBackend(options, (backend) => backend.updateAccountSecret(accountId, id, input));
-  if (options.json) printJson(secret);
-  else print(...formatRows(rowsOfSecret(secret)));
+  printResult(secret, () => formatRows(rowsOfSecret(secret)));
 }
 
 async function revokeSecret(accountId: string, id: string, options: GlobalOptions): Promise<void> {
   await withBackend(options, (backend) => backend.revokeAccountSecret(accountId, id));
-  if (options.json) printJson({ id, revoked: true });
-  else print(`revoked  ${id}`);
+  printResult({ id, revoked: true }, () => [`revoked  ${id}`]);
 }
 
 /** An empty host or file removes the setting. */

@@ -3,7 +3,8 @@ import type { AdminKeyView } from '../admin/access/admin-key.view.js';
 import { SCOPES } from '../platform/actor/actor.js';
 import type { Json } from './backend.js';
 import { addGlobalOptions, withBackend, type GlobalOptions } from './global-options.js';
-import { formatRows, note, print, printJson, type Row } from './output.js';
+import { formatList, formatRows, note, printResult, type Row } from './output.js';
+import { RequiredOption } from './required-option.js';
 
 interface CreateOptions extends GlobalOptions {
   readonly name: string;
@@ -24,7 +25,7 @@ export function addAdminKeyCommands(program: Command): void {
         'Creates an admin key and prints it. It is shown only once: the database stores its SHA-256.\n' +
           'The keys of ADMIN_API_KEYS remain valid and grant full access.',
       )
-      .requiredOption('--name <name>', 'its owner or purpose')
+      .addOption(new RequiredOption('--name <name>', 'its owner or purpose'))
       .addOption(
         new Option('--scope <scopes...>', 'read-only or read-write; may be repeated (default: both)').choices(
           SCOPES,
@@ -72,27 +73,18 @@ async function createAdminKey(options: CreateOptions): Promise<void> {
       expires_at: options.expiresAt,
     }),
   );
-  if (options.json) {
-    printJson(made);
-    return;
-  }
-  print(...formatRows([...rowsOf(made), ['key', made.key]]));
+  printResult(made, () => formatRows([...rowsOf(made), ['key', made.key]]));
   note('the key is shown only once');
 }
 
 async function listAdminKeys(options: GlobalOptions): Promise<void> {
   const keys = await withBackend(options, (backend) => backend.listAdminKeys());
-  if (options.json) {
-    printJson(keys);
-    return;
-  }
-  for (const [index, key] of keys.entries()) print(...(index === 0 ? [] : ['']), ...formatRows(rowsOf(key)));
+  printResult(keys, () => formatList(keys, rowsOf));
 }
 
 async function revokeAdminKey(id: string, options: GlobalOptions): Promise<void> {
   await withBackend(options, (backend) => backend.revokeAdminKey(id));
-  if (options.json) printJson({ id, revoked: true });
-  else print(`revoked  ${id}`);
+  printResult({ id, revoked: true }, () => [`revoked  ${id}`]);
 }
 
 function rowsOf(key: Json<AdminKeyView>): Row[] {

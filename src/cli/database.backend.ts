@@ -17,35 +17,54 @@ import { createValidationPipe } from '../platform/http/validation.pipe.js';
 import { AppModule } from '../app.module.js';
 import { embeddedSecretsPath, loadEmbeddedSecrets } from '../platform/config/embedded-secrets.js';
 import { processVariables, readEnvironment, type Environment } from '../platform/config/environment.js';
+import { omitUndefined } from '../admin/requests/omit-undefined.js';
 import { FolderLockedError } from '../platform/database/folder-lock.js';
 import type { RequestOrigin } from '../platform/http/request-origin.js';
 import { LocationBuilder } from '../redirect/location-builder.js';
 import { RedirectService } from '../redirect/redirect.service.js';
 import { ExplanationView } from '../redirect/explanation.view.js';
 import { DirectoryService } from '../directory/directory.service.js';
+import { AuditService } from '../admin/audit/audit.service.js';
+import { ListAuditDto } from '../admin/audit/audit.dto.js';
+import { AuditPageView } from '../admin/audit/audit.view.js';
 import { CreateImageDto, ListImagesDto, UpdateImageDto } from '../admin/images/image.dto.js';
 import { ImageView } from '../admin/images/image.view.js';
 import { ImagesService } from '../admin/images/images.service.js';
-import { CreateIssuerDto } from '../admin/issuers/issuer.dto.js';
+import { CreateIssuerDto, CreateKeyDto, UpdateIssuerDto, UpdateKeyDto } from '../admin/issuers/issuer.dto.js';
 import { IssuerNotFoundError, KeyNotFoundError } from '../admin/issuers/issuer.errors.js';
 import type { SigningKey } from '../tokens/signing-key.js';
-import { NewIssuerView, NewKeyView } from '../admin/issuers/issuer.view.js';
+import {
+  IssuerView,
+  IssuerWithKeysView,
+  KeyView,
+  NewIssuerView,
+  NewKeyView,
+} from '../admin/issuers/issuer.view.js';
 import { StoredSecretsService, type RewrapResult } from '../admin/issuers/stored-secrets.service.js';
 import { IssuersService } from '../admin/issuers/issuers.service.js';
-import { CreateOverlayDto } from '../admin/overlays/overlay.dto.js';
-import { ListAssetsDto } from '../admin/assets/asset.dto.js';
+import { CreateOverlayDto, UpdateOverlayDto } from '../admin/overlays/overlay.dto.js';
+import { type CreateAssetDto, ListAssetsDto, type UpdateAssetDto } from '../admin/assets/asset.dto.js';
+import type { AssetsService } from '../admin/assets/assets.service.js';
 import { OverlayView } from '../admin/overlays/overlay.view.js';
 import { OverlaysService } from '../admin/overlays/overlays.service.js';
 import { ListRetainedPublicIdsDto } from '../admin/retained-public-ids/retained-public-id.dto.js';
 import { RetainedPublicIdView } from '../admin/retained-public-ids/retained-public-id.view.js';
 import { RetainedPublicIdsService } from '../admin/retained-public-ids/retained-public-ids.service.js';
+import { CreateRevocationDto, ListRevocationsDto } from '../admin/revocations/revocation.dto.js';
+import { RevocationView } from '../admin/revocations/revocation.view.js';
+import { RevocationsService } from '../admin/revocations/revocations.service.js';
+import type { AssetEntity } from '../platform/database/entities/asset.entity.js';
 import { isActive } from '../tokens/token.service.js';
 import {
+  type AssetBackend,
+  type AuditFilters,
+  type AuditPage,
   Backend,
   type ExplanationRequest,
+  type ImageBackend,
   type IssuerAccount,
-  type ImageFilters,
   type Json,
+  type OverlayBackend,
   type RowFilters,
 } from './backend.js';
 import { CommandFailedError } from './cli.errors.js';
@@ -58,6 +77,19 @@ export class DatabaseBackend extends Backend {
   /** The origin by which a client on this machine reaches the service. */
   private readonly requestOrigin: RequestOrigin;
   readonly origin: string;
+  readonly images: ImageBackend = this.assets(ImagesService, ImageView, {
+    create: CreateImageDto,
+    update: UpdateImageDto,
+    list: ListImagesDto,
+    // Cloudinary sets its own.
+    uploaded: () => ({ version: Math.floor(Date.now() / 1000) }),
+  });
+  readonly overlays: OverlayBackend = this.assets(OverlaysService, OverlayView, {
+    create: CreateOverlayDto,
+    update: UpdateOverlayDto,
+    list: ListAssetsDto,
+    uploaded: () => ({}),
+  });
 
   private constructor(
     private readonly context: INestApplicationContext,
@@ -113,8 +145,62 @@ export class DatabaseBackend extends Backend {
     return toJson(new NewIssuerView(row, new NewKeyView(key.row, key.secret, this.origin)));
   }
 
-  async requireIssuer(id: string): Promise<void> {
-    await this.get(IssuersService).get(id);
+  async listIssuers(): Promise<Json<IssuerView>[]> {
+    const rows = await allPages((cursor) => this.get(IssuersService).list({ limit: 100, ...cursor }));
+    return rows.map((row) => toJson(new IssuerView(row)));
+  }
+
+  async getIssuer(id: string): Promise<Json<IssuerWithKeysView>> {
+    const { row, keys } = await this.get(IssuersService).get(id);
+    return toJson(new IssuerWithKeysView(row, keys));
+  }
+
+  async updateIssuer(id: string, input: object): Promise<Json<IssuerView>> {
+    const dto = await this.validate(input, UpdateIssuerDto);
+    return toJson(new IssuerView(await this.get(IssuersService).update(id, dto)));
+  }
+
+  async deleteIssuer(id: string): Promise<void> {
+    await this.get(IssuersService).delete(id);
+  }
+
+  async addKey(issuerId: string, input: object): Promise<Json<NewKeyView>> {
+    const dto = await this.validate(input, CreateKeyDto);
+    const { row, secret } = await this.get(IssuersService).addKey(issuerId, dto);
+    return toJson(new NewKeyView(row, secret, this.origin));
+  }
+
+  async updateKey(issuerId: string, id: string, input: object): Promise<Json<KeyView>> {
+    const dto = await this.validate(input, UpdateKeyDto);
+    return toJson(new KeyView(await this.get(IssuersService).updateKey(issuerId, id, dto)));
+  }
+
+  async revokeKey(issuerId: string, id: string): Promise<void> {
+    await this.get(IssuersService).revokeKey(issuerId, id);
+  }
+
+  async revoke(issuerId: string, input: object): Promise<Json<RevocationView>> {
+    const dto = await this.validate(input, CreateRevocationDto);
+    return toJson(new RevocationView(await this.get(RevocationsService).revoke(issuerId, dto)));
+  }
+
+  async listRevocations(issuerId: string): Promise<Json<RevocationView>[]> {
+    const rows = await allPages(async (cursor) =>
+      this.get(RevocationsService).list(
+        issuerId,
+        await this.validate({ limit: 100, ...cursor }, ListRevocationsDto),
+      ),
+    );
+    return rows.map((row) => toJson(new RevocationView(row)));
+  }
+
+  async deleteRevocation(issuerId: string, id: string): Promise<void> {
+    await this.get(RevocationsService).restore(issuerId, id);
+  }
+
+  async listAudit(filters: AuditFilters): Promise<AuditPage> {
+    const query = await this.validate(filters, ListAuditDto);
+    return toJson(new AuditPageView(await this.get(AuditService).list(query)));
   }
 
   async findAccountOf(issuerId: string): Promise<IssuerAccount | null> {
@@ -166,32 +252,6 @@ export class DatabaseBackend extends Backend {
     await this.get(AccountsService).deleteSecret(accountId, id);
   }
 
-  async addImage(input: object): Promise<Json<ImageView>> {
-    const row = await this.get(ImagesService).create(await this.validate(input, CreateImageDto));
-    return toJson(new ImageView(row));
-  }
-
-  async updateImage(id: string, input: object): Promise<Json<ImageView>> {
-    const row = await this.get(ImagesService).update(id, await this.validate(input, UpdateImageDto));
-    return toJson(new ImageView(row));
-  }
-
-  async listImages(filters: ImageFilters): Promise<Json<ImageView>[]> {
-    const rows = await allPages(async (cursor) =>
-      this.get(ImagesService).list(await this.validate({ limit: 100, ...filters, ...cursor }, ListImagesDto)),
-    );
-    return rows.map((row) => toJson(new ImageView(row)));
-  }
-
-  async listOverlays(filters: RowFilters): Promise<Json<OverlayView>[]> {
-    const rows = await allPages(async (cursor) =>
-      this.get(OverlaysService).list(
-        await this.validate({ limit: 100, ...filters, ...cursor }, ListAssetsDto),
-      ),
-    );
-    return rows.map((row) => toJson(new OverlayView(row)));
-  }
-
   async listRetainedPublicIds(filters: RowFilters): Promise<Json<RetainedPublicIdView>[]> {
     const rows = await allPages(async (cursor) =>
       this.get(RetainedPublicIdsService).list(
@@ -203,11 +263,6 @@ export class DatabaseBackend extends Backend {
 
   async releasePublicId(id: string): Promise<void> {
     await this.get(RetainedPublicIdsService).release(id);
-  }
-
-  async addOverlay(input: object): Promise<Json<OverlayView>> {
-    const row = await this.get(OverlaysService).create(await this.validate(input, CreateOverlayDto));
-    return toJson(new OverlayView(row));
   }
 
   async createAdminKey(input: object): Promise<Json<NewAdminKeyView>> {
@@ -252,6 +307,43 @@ export class DatabaseBackend extends Backend {
 
   async close(): Promise<void> {
     await this.context.close();
+  }
+
+  private assets<
+    Row extends AssetEntity,
+    View,
+    Create extends CreateAssetDto & Update,
+    Update extends UpdateAssetDto,
+    List extends ListAssetsDto,
+  >(
+    service: Type<AssetsService<Row, Create, Update>>,
+    view: new (row: Row) => View,
+    dtos: {
+      readonly create: Type<Create>;
+      readonly update: Type<Update>;
+      readonly list: Type<List>;
+      /** The members that an upload without them gets. */
+      readonly uploaded: () => object;
+    },
+  ): AssetBackend<View, object, object> {
+    const rows = (): AssetsService<Row, Create, Update> => this.get(service);
+    const show = async (row: Promise<Row>): Promise<Json<View>> => toJson(new view(await row));
+    return {
+      create: async (input, file) => {
+        const values = file === undefined ? input : { ...dtos.uploaded(), ...omitUndefined(input) };
+        return show(rows().create(await this.validate(values, dtos.create), file));
+      },
+      list: async (filters) => {
+        const found = await allPages(async (cursor) =>
+          rows().list(await this.validate({ limit: 100, ...filters, ...cursor }, dtos.list)),
+        );
+        return found.map((row) => toJson(new view(row)));
+      },
+      get: (id) => show(rows().get(id)),
+      update: async (id, input) => show(rows().update(id, await this.validate(input, dtos.update))),
+      replaceOriginal: (id, file) => show(rows().replaceOriginal(id, file)),
+      delete: (id) => rows().delete(id),
+    };
   }
 
   private get<T>(type: Type<T>): T {

@@ -6,7 +6,7 @@ import type { ExplanationRequest, Json } from './backend.js';
 import { UsageError } from './cli.errors.js';
 import { addGlobalOptions, findServer, withBackend, type GlobalOptions } from './global-options.js';
 import { readInput } from './input.js';
-import { formatRows, print, printable, printJson } from './output.js';
+import { formatRows, printable, printResult } from './output.js';
 
 interface ExplainOptions extends GlobalOptions {
   readonly image?: string;
@@ -51,8 +51,7 @@ async function explain(subject: string, options: ExplainOptions): Promise<void> 
     { ...options, ...(selected === null ? {} : { server: selected }) },
     (backend) => backend.explain(request),
   );
-  if (options.json) printJson(explanation);
-  else print(...formatExplanation(explanation));
+  printResult(explanation, () => formatExplanation(explanation));
 }
 
 /** Resolves paths; it is never requested. */

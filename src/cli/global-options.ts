@@ -1,9 +1,12 @@
 import { Option, type Command } from 'commander';
 import { runAsSystem } from '../platform/actor/actor.js';
-import { processVariables } from '../platform/config/environment.js';
+import { embeddedSecretsPath } from '../platform/config/embedded-secrets.js';
+import { processVariables, readDatabaseSettings } from '../platform/config/environment.js';
+import { findLockAddress } from '../platform/database/folder-lock.js';
 import type { Backend } from './backend.js';
 import { UsageError } from './cli.errors.js';
 import { readInput } from './input.js';
+import { note } from './output.js';
 
 /** Options of every command. */
 export interface GlobalOptions {
@@ -65,20 +68,55 @@ export async function withBackend<T>(
 /** Loads a backend only when it is used: the database needs Nest, TypeORM and Postgres. */
 async function openBackend(options: GlobalOptions): Promise<Backend> {
   const server = findServer(options);
-  if (server === null) return (await import('./database.backend.js')).DatabaseBackend.open();
+  const service =
+    server === null ? findEmbeddedService(options) : { address: server, key: findAdminKey(options) };
+  if (service === null) return (await import('./database.backend.js')).DatabaseBackend.open();
   const { HttpBackend } = await import('./http.backend.js');
-  return new HttpBackend(server, findAdminKey(options));
+  return new HttpBackend(service.address, service.key);
 }
 
+/** A service and an admin key for it. */
+interface KnownService {
+  readonly address: string;
+  /** Null if none was supplied: explaining needs none. */
+  readonly key: string | null;
+}
+
+/** The service that runs on the embedded database, which is locked while it runs; null if none does. */
+function findEmbeddedService(options: GlobalOptions): KnownService | null {
+  const database = readDatabaseSettings(processVariables());
+  if (database.kind !== 'embedded') return null;
+  const address = findLockAddress(database.dataDir);
+  if (address === null) return null;
+  const key = findAdminKey(options) ?? readKeyFile(embeddedSecretsPath(database.dataDir));
+  return { address, key };
+}
+
+/** The admin key of `--admin-key-file`, else of the variables; null without any. */
 function findAdminKey({ adminKeyFile }: GlobalOptions): string | null {
-  const text = adminKeyFile === undefined ? processVariables()['PIXSEAL_ADMIN_KEY'] : readInput(adminKeyFile);
-  const key = storedAdminKey(text ?? '') ?? text?.trim() ?? '';
-  if (key === '' && adminKeyFile === undefined) return null;
-  // Checked here, because fetch's own error about a header would contain the key.
+  if (adminKeyFile !== undefined) return readKeyFile(adminKeyFile);
+  const { PIXSEAL_ADMIN_KEY: text = '', PIXSEAL_ADMIN_KEY_FILE: file = '' } = processVariables();
+  if (text.trim() === '') return file === '' ? null : readKeyFile(file);
+  const stored = storedAdminKey(text);
+  if (stored !== null) {
+    note(
+      'PIXSEAL_ADMIN_KEY contains a whole secrets.json. That is deprecated, and will be refused by the next release: ' +
+        'set PIXSEAL_ADMIN_KEY_FILE to the path of the file instead',
+    );
+  }
+  return requireKey('PIXSEAL_ADMIN_KEY', stored ?? text.trim());
+}
+
+/** @param file With the key alone, or the secrets.json of a data folder. */
+function readKeyFile(file: string): string {
+  const text = readInput(file);
+  return requireKey(file, storedAdminKey(text) ?? text.trim());
+}
+
+/** Checked here, because fetch's own error about a header would contain the key. */
+function requireKey(source: string, key: string): string {
   if (/^(?!["'])[\x21-\x7e]+$/.test(key)) return key;
-  throw new UsageError(
-    `${adminKeyFile ?? 'PIXSEAL_ADMIN_KEY'} does not contain an admin key: printable ASCII, not in quotation marks.`,
-  );
+  throw new UsageError(`${source} does not contain an admin key: printable ASCII, not in quotation marks.`);
 }
 
 /** The admin key from a data folder's secrets.json; null for any other text. */

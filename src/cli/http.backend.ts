@@ -5,28 +5,41 @@ import type {
 } from '../admin/accounts/account.view.js';
 import type { AdminKeyView, NewAdminKeyView } from '../admin/access/admin-key.view.js';
 import type { ExplanationView } from '../redirect/explanation.view.js';
-import type { ImageView } from '../admin/images/image.view.js';
 import type { RewrapResult } from '../admin/issuers/stored-secrets.service.js';
-import type { IssuerView, NewIssuerView } from '../admin/issuers/issuer.view.js';
-import type { OverlayView } from '../admin/overlays/overlay.view.js';
+import type {
+  IssuerView,
+  IssuerWithKeysView,
+  KeyView,
+  NewIssuerView,
+  NewKeyView,
+} from '../admin/issuers/issuer.view.js';
 import type { RetainedPublicIdView } from '../admin/retained-public-ids/retained-public-id.view.js';
+import type { RevocationView } from '../admin/revocations/revocation.view.js';
 import type { ProblemExtensions } from '../domain/problem.error.js';
 import type { ProblemCode } from '../domain/problems.js';
 import {
+  type AssetBackend,
+  type AuditFilters,
+  type AuditPage,
   Backend,
   type ExplanationRequest,
+  type ImageBackend,
   type IssuerAccount,
-  type ImageFilters,
   type Json,
+  type OverlayBackend,
   type RowFilters,
 } from './backend.js';
 import { CommandFailedError, RemoteProblemError, UsageError } from './cli.errors.js';
 
 /** Milliseconds. */
 const TIMEOUT = 30_000;
+const UPLOAD_TIMEOUT = 120_000;
 
 /** Calls a running service over its public and admin API. */
 export class HttpBackend extends Backend {
+  readonly images: ImageBackend = this.assets('/admin/images');
+  readonly overlays: OverlayBackend = this.assets('/admin/overlays');
+
   /**
    * @param origin Of the service, without a trailing slash.
    * @param adminKey Null if none is given: explaining needs none.
@@ -42,14 +55,53 @@ export class HttpBackend extends Backend {
     return this.create('/admin/issuers', input);
   }
 
-  async requireIssuer(id: string): Promise<void> {
-    await this.requestAsAdmin(`/admin/issuers/${encodeURIComponent(id)}`);
+  listIssuers(): Promise<Json<IssuerView>[]> {
+    return this.list('/admin/issuers', {});
+  }
+
+  getIssuer(id: string): Promise<Json<IssuerWithKeysView>> {
+    return this.requestAsAdmin(issuerPath(id));
+  }
+
+  updateIssuer(id: string, input: object): Promise<Json<IssuerView>> {
+    return this.write('PATCH', issuerPath(id), input);
+  }
+
+  async deleteIssuer(id: string): Promise<void> {
+    await this.requestAsAdmin(issuerPath(id), { method: 'DELETE' });
+  }
+
+  addKey(issuerId: string, input: object): Promise<Json<NewKeyView>> {
+    return this.create(`${issuerPath(issuerId)}/keys`, input);
+  }
+
+  updateKey(issuerId: string, id: string, input: object): Promise<Json<KeyView>> {
+    return this.write('PATCH', `${issuerPath(issuerId)}/keys/${encodeURIComponent(id)}`, input);
+  }
+
+  async revokeKey(issuerId: string, id: string): Promise<void> {
+    await this.requestAsAdmin(`${issuerPath(issuerId)}/keys/${encodeURIComponent(id)}`, { method: 'DELETE' });
+  }
+
+  revoke(issuerId: string, input: object): Promise<Json<RevocationView>> {
+    return this.create(`${issuerPath(issuerId)}/revocations`, input);
+  }
+
+  listRevocations(issuerId: string): Promise<Json<RevocationView>[]> {
+    return this.list(`${issuerPath(issuerId)}/revocations`, {});
+  }
+
+  async deleteRevocation(issuerId: string, id: string): Promise<void> {
+    const path = `${issuerPath(issuerId)}/revocations/${encodeURIComponent(id)}`;
+    await this.requestAsAdmin(path, { method: 'DELETE' });
+  }
+
+  listAudit(filters: AuditFilters): Promise<AuditPage> {
+    return this.requestAsAdmin(`/admin/audit?${queryOf(filters)}`);
   }
 
   async findAccountOf(issuerId: string): Promise<IssuerAccount | null> {
-    const issuer: Json<IssuerView> = await this.requestAsAdmin(
-      `/admin/issuers/${encodeURIComponent(issuerId)}`,
-    );
+    const issuer = await this.getIssuer(issuerId);
     if (issuer.account_id === null) return null;
     const { cloud_name: cloudName } = await this.getAccount(issuer.account_id);
     return { cloudName, credentials: null };
@@ -88,32 +140,12 @@ export class HttpBackend extends Backend {
     await this.requestAsAdmin(path, { method: 'DELETE' });
   }
 
-  addImage(input: object): Promise<Json<ImageView>> {
-    return this.create('/admin/images', input);
-  }
-
-  updateImage(id: string, input: object): Promise<Json<ImageView>> {
-    return this.write('PATCH', `/admin/images/${encodeURIComponent(id)}`, input);
-  }
-
-  listImages(filters: ImageFilters): Promise<Json<ImageView>[]> {
-    return this.list('/admin/images', filters);
-  }
-
-  listOverlays(filters: RowFilters): Promise<Json<OverlayView>[]> {
-    return this.list('/admin/overlays', filters);
-  }
-
   listRetainedPublicIds(filters: RowFilters): Promise<Json<RetainedPublicIdView>[]> {
     return this.list('/admin/retained-public-ids', filters);
   }
 
   async releasePublicId(id: string): Promise<void> {
     await this.requestAsAdmin(`/admin/retained-public-ids/${encodeURIComponent(id)}`, { method: 'DELETE' });
-  }
-
-  addOverlay(input: object): Promise<Json<OverlayView>> {
-    return this.create('/admin/overlays', input);
   }
 
   createAdminKey(input: object): Promise<Json<NewAdminKeyView>> {
@@ -134,7 +166,7 @@ export class HttpBackend extends Backend {
 
   rewrapKeys(): Promise<RewrapResult> {
     throw new UsageError(
-      'keys rewrap requires direct access to the database: omit --server and PIXSEAL_SERVER, and set DATABASE_URL and SECRETS_KEY.',
+      'keys rewrap requires direct access to the database: omit --server and PIXSEAL_SERVER, and set DATABASE_URL and SECRETS_KEY; a service with an embedded database must be stopped.',
     );
   }
 
@@ -148,13 +180,44 @@ export class HttpBackend extends Backend {
     // There is no connection to close.
   }
 
-  private async list<T>(path: string, filters: ImageFilters): Promise<T[]> {
+  private assets<View, Create extends object, Update extends object, Filters extends RowFilters>(
+    path: string,
+  ): AssetBackend<View, Create, Update, Filters> {
+    const pathOf = (id: string): string => `${path}/${encodeURIComponent(id)}`;
+    return {
+      create: (input, file) =>
+        file === undefined ? this.create(path, input) : this.upload('POST', path, file, input),
+      list: (filters) => this.list(path, filters),
+      get: (id) => this.requestAsAdmin(pathOf(id)),
+      update: (id, input) => this.write('PATCH', pathOf(id), input),
+      replaceOriginal: (id, file) => this.upload('PUT', `${pathOf(id)}/original`, file, {}),
+      delete: async (id) => {
+        await this.requestAsAdmin(pathOf(id), { method: 'DELETE' });
+      },
+    };
+  }
+
+  private upload<T>(
+    method: 'POST' | 'PUT',
+    path: string,
+    file: Buffer<ArrayBuffer>,
+    fields: object,
+  ): Promise<T> {
+    const form = new FormData();
+    for (const [name, value] of Object.entries(fields) as [string, string | number | boolean | undefined][]) {
+      if (value !== undefined) form.set(name, String(value));
+    }
+    form.set('file', new Blob([file]));
+    return this.requestAsAdmin(path, { method, body: form, signal: AbortSignal.timeout(UPLOAD_TIMEOUT) });
+  }
+
+  private async list<T>(path: string, filters: object): Promise<T[]> {
     const rows: T[] = [];
     let cursor: string | null = null;
     do {
-      const query = new URLSearchParams({ limit: '100', ...filters, ...(cursor === null ? {} : { cursor }) });
+      const query = queryOf({ limit: 100, ...filters, ...(cursor === null ? {} : { cursor }) });
       const page: { items: readonly T[]; next_cursor: string | null } = await this.requestAsAdmin(
-        `${path}?${query.toString()}`,
+        `${path}?${query}`,
       );
       rows.push(...page.items);
       cursor = page.next_cursor;
@@ -176,7 +239,9 @@ export class HttpBackend extends Backend {
 
   private requestAsAdmin<T>(
     path: string,
-    init: Pick<RequestInit, 'method' | 'body'> & { readonly headers?: Readonly<Record<string, string>> } = {},
+    init: Pick<RequestInit, 'method' | 'body' | 'signal'> & {
+      readonly headers?: Readonly<Record<string, string>>;
+    } = {},
   ): Promise<T> {
     if (this.adminKey === null) {
       throw new UsageError(
@@ -206,9 +271,9 @@ export class HttpBackend extends Backend {
     try {
       // Redirects are not followed: the admin key or the token would be sent to another host.
       return await fetch(`${this.origin}${path}`, {
+        signal: AbortSignal.timeout(TIMEOUT),
         ...init,
         redirect: 'manual',
-        signal: AbortSignal.timeout(TIMEOUT),
       });
     } catch (error) {
       throw new CommandFailedError(
@@ -219,6 +284,16 @@ export class HttpBackend extends Backend {
 }
 
 const accountPath = (id: string): string => `/admin/accounts/${encodeURIComponent(id)}`;
+const issuerPath = (id: string): string => `/admin/issuers/${encodeURIComponent(id)}`;
+
+/** A query string of the members that are defined. */
+function queryOf(members: object): string {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(members) as [string, string | number | undefined][]) {
+    if (value !== undefined) query.set(name, String(value));
+  }
+  return query.toString();
+}
 
 async function readJson(response: Response): Promise<object | null> {
   try {
@@ -245,7 +320,7 @@ function readProblem(status: number, body: object): RemoteProblemError | null {
 /** fetch reports "fetch failed" and keeps the reason in the cause. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown error';
-  if (error.name === 'TimeoutError') return `no response within ${TIMEOUT / 1000} seconds`;
+  if (error.name === 'TimeoutError') return 'no response in time';
   const { cause } = error;
   if (!(cause instanceof Error)) return error.message;
   return 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.message;

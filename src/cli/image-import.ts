@@ -159,18 +159,18 @@ export class ImageImport {
     const filters: RowFilters = { issuer_id: this.request.issuerId };
     const { type } = this.request.query;
     // Deleted images stay deleted, unless the account has a newer version.
-    for (const row of await this.backend.listImages({ ...filters, state: 'deleted' })) {
+    for (const row of await this.backend.images.list({ ...filters, state: 'deleted' })) {
       const version = Math.max(row.version, this.registered.get(row.public_id)?.version ?? 0);
       if (row.delivery_type === type) this.registered.set(row.public_id, { id: null, version });
     }
-    for (const row of await this.backend.listOverlays(filters)) {
+    for (const row of await this.backend.overlays.list(filters)) {
       if (row.delivery_type === type) this.registered.set(row.public_id, { id: null, version: Infinity });
     }
-    for (const row of await this.backend.listImages(filters)) {
+    for (const row of await this.backend.images.list(filters)) {
       if (row.delivery_type === type) this.registered.set(row.public_id, row);
     }
     // An unknown issuer's list is empty too, and a dry run writes nothing that would fail.
-    await this.backend.requireIssuer(this.request.issuerId);
+    await this.backend.getIssuer(this.request.issuerId);
   }
 
   private async take({ publicId, version, format }: ListedAsset): Promise<void> {
@@ -184,7 +184,7 @@ export class ImageImport {
     }
     const values = { version, ...(format === null ? {} : { format }) };
     if (registered?.id != null) {
-      if (!request.dryRun) await this.backend.updateImage(registered.id, values);
+      if (!request.dryRun) await this.backend.images.update(registered.id, values);
       this.registered.set(publicId, { id: registered.id, version });
       result.updated += 1;
       return;
@@ -201,14 +201,14 @@ export class ImageImport {
     if (dryRun) {
       const filters = { public_id: publicId };
       const rows = [
-        ...(await this.backend.listImages(filters)),
-        ...(await this.backend.listOverlays(filters)),
+        ...(await this.backend.images.list(filters)),
+        ...(await this.backend.overlays.list(filters)),
         ...(await this.backend.listRetainedPublicIds(filters)),
       ];
       return rows.every((row) => row.issuer_id === issuerId);
     }
     try {
-      const row = await this.backend.addImage({
+      const row = await this.backend.images.create({
         issuer_id: issuerId,
         public_id: publicId,
         delivery_type: query.type,

@@ -14,7 +14,7 @@ import { CommandFailedError, UsageError } from './cli.errors.js';
 import { addGlobalOptions, withBackend, type GlobalOptions } from './global-options.js';
 import { ImageImport, type ImportProgress, type ImportResult } from './image-import.js';
 import { requireIssuerId } from './issuer-secret.js';
-import { formatRows, note, print, printable, printJson } from './output.js';
+import { formatRows, note, printable, printResult } from './output.js';
 
 /** Names that are listed; `--json` prints all of them. */
 const SHOWN = 20;
@@ -158,22 +158,19 @@ async function hasImages(account: AccountAssets, query: AssetQuery): Promise<boo
   }
 }
 
-function report(result: ImportResult, { json, dryRun }: ImportOptions): void {
+function report(result: ImportResult, { dryRun }: ImportOptions): void {
   const { registered, updated, unchanged, released, conflicts, refused } = result;
-  if (json) printJson(result);
-  else {
-    const would = dryRun === true ? 'would be ' : '';
-    print(
-      ...formatRows([
-        [`${would}registered`, registered],
-        [`${would}updated`, updated],
-        ['unchanged', unchanged],
-        [`${would}released`, released],
-        ['of another issuer', conflicts.length],
-        ['invalid', refused.length],
-      ]),
-    );
-  }
+  const would = dryRun === true ? 'would be ' : '';
+  printResult(result, () =>
+    formatRows([
+      [`${would}registered`, registered],
+      [`${would}updated`, updated],
+      ['unchanged', unchanged],
+      [`${would}released`, released],
+      ['of another issuer', conflicts.length],
+      ['invalid', refused.length],
+    ]),
+  );
   const failed = [
     ...conflicts.map(
       (publicId) => `${publicId}: another issuer owns this public id, or it is retained for one`,

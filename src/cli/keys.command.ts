@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { CommandFailedError } from './cli.errors.js';
 import { addGlobalOptions, withBackend, type GlobalOptions } from './global-options.js';
-import { formatRows, print, printJson } from './output.js';
+import { formatRows, printResult } from './output.js';
 
 export function addKeysCommands(program: Command): void {
   const keys = program.command('keys').description('manage the stored secrets of issuers and accounts');
@@ -26,16 +26,13 @@ Examples:
 
 async function rewrapKeys(options: GlobalOptions): Promise<void> {
   const result = await withBackend(options, (backend) => backend.rewrapKeys());
-  if (options.json) printJson(result);
-  else {
-    print(
-      ...formatRows([
-        ['rewrapped', result.rewrapped],
-        ['already', result.already],
-        ['failed', result.failed.length],
-      ]),
-    );
-  }
+  printResult(result, () =>
+    formatRows([
+      ['rewrapped', result.rewrapped],
+      ['already', result.already],
+      ['failed', result.failed.length],
+    ]),
+  );
   if (result.failed.length > 0) {
     throw new CommandFailedError(
       `The secrets of these keys, account secrets or accounts cannot be decrypted and stay unchanged; replace them: ${result.failed.join(', ')}`,

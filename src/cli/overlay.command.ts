@@ -1,42 +1,69 @@
 import { Option, type Command } from 'commander';
+import type { OverlayView } from '../admin/overlays/overlay.view.js';
 import { DELIVERY_TYPES } from '../domain/image.js';
+import { addAssetCommands, type AssetKind, type UploadOptions } from './asset.command.js';
+import type { Json } from './backend.js';
 import { addGlobalOptions, withBackend, type GlobalOptions } from './global-options.js';
-import { formatRows, print, printJson } from './output.js';
+import { requireIssuerId } from './issuer-secret.js';
+import { formatRows, printResult, type Row } from './output.js';
+import { RequiredOption } from './required-option.js';
 
-interface AddOptions extends GlobalOptions {
-  readonly issuer: string;
-  readonly publicId: string;
-  readonly id?: string;
+interface CreateOptions extends UploadOptions {
   readonly deliveryType?: string;
-  readonly shared?: true;
+  readonly shared?: boolean;
 }
+
+interface Changes extends GlobalOptions {
+  readonly publicId?: string;
+  readonly deliveryType?: string;
+  readonly shared?: boolean;
+}
+
+const SHARED = 'let mandatory steps and presets of all issuers of its account use it';
+
+const OVERLAYS: AssetKind<Json<OverlayView>, CreateOptions, Changes> = {
+  name: 'overlay',
+  plural: 'overlays',
+  rowsOf: (overlay) => rowsOf(overlay),
+  select: ({ overlays }) => overlays,
+  createdOf: ({ deliveryType, shared }) => ({ delivery_type: deliveryType, shared }),
+  changesOf: ({ publicId, deliveryType, shared }) => ({
+    public_id: publicId,
+    delivery_type: deliveryType,
+    shared,
+  }),
+  addCreateOptions: (command) => addDeliveryType(command, { isNew: true }).option('--shared', SHARED),
+  addChangeOptions: (command) =>
+    addDeliveryType(command.option('--public-id <id>', 'its public id in Cloudinary'), { isNew: false })
+      .option('--shared', SHARED)
+      .option('--no-shared', 'let only its own issuer use it'),
+};
 
 export function addOverlayCommands(program: Command): void {
   const overlay = program
     .command('overlay')
     .description('manage overlays: images that steps place on others, and the font files of texts');
   addGlobalOptions(
-    overlay
-      .command('add')
-      .summary('register a layer')
-      .description(
-        'Registers an image in Cloudinary as a layer, such as a watermark. A step refers to it by the printed id:\n' +
-          '--step overlay=OVERLAY_ID,flags=tiled\n\n' +
-          'With an extension (.ttf, .otf, .woff2) it is a font file, the font_family of a text layer.',
-      )
-      .requiredOption('--issuer <uuid>', 'the issuer whose tokens can use it')
-      .requiredOption(
-        '--public-id <id>',
-        'its public id in Cloudinary; without an extension, unless it is a font file',
-      )
-      .option('--id <uuid>', 'id to use (default: generated)')
-      .addOption(
-        new Option(
-          '--delivery-type <type>',
-          'Cloudinary’s type of the original (default: private; of a font file: authenticated)',
-        ).choices(DELIVERY_TYPES),
-      )
-      .option('--shared', 'lets mandatory steps and presets of all issuers of its account use it'),
+    addDeliveryType(
+      overlay
+        .command('add')
+        .summary('register a layer that is in Cloudinary already')
+        .description(
+          'Registers an image in Cloudinary as a layer, such as a watermark. A step refers to it by the printed id:\n' +
+            '--step overlay=OVERLAY_ID,flags=tiled\n\n' +
+            'With an extension (.ttf, .otf, .woff2) it is a font file, the font_family of a text layer.',
+        )
+        .option('--issuer <uuid>', 'the issuer whose tokens can use it; optional if PIXSEAL_DSN contains it')
+        .addOption(
+          new RequiredOption(
+            '--public-id <id>',
+            'its public id in Cloudinary; without an extension, unless it is a font file',
+          ),
+        )
+        .option('--id <uuid>', 'id to use (default: generated)')
+        .option('--shared', SHARED),
+      { isNew: true },
+    ),
   )
     .addHelpText(
       'after',
@@ -47,29 +74,39 @@ Examples:
   $ pixseal overlay add --issuer cfd3b472-dbba-4089-bce7-f5c1e413b5c1 --public-id fonts/brand.ttf --shared`,
     )
     .action(addOverlay);
+  addAssetCommands(overlay, OVERLAYS);
 }
 
-async function addOverlay(options: AddOptions): Promise<void> {
+function addDeliveryType(command: Command, { isNew }: { readonly isNew: boolean }): Command {
+  const type = 'Cloudinary’s type of the original';
+  return command.addOption(
+    new Option(
+      '--delivery-type <type>',
+      isNew ? `${type} (default: private; of a font file: authenticated)` : type,
+    ).choices(DELIVERY_TYPES),
+  );
+}
+
+async function addOverlay(options: CreateOptions): Promise<void> {
   const overlay = await withBackend(options, (backend) =>
-    backend.addOverlay({
+    backend.overlays.create({
       id: options.id,
-      issuer_id: options.issuer,
+      issuer_id: requireIssuerId(options.issuer),
       public_id: options.publicId,
       delivery_type: options.deliveryType,
       shared: options.shared,
     }),
   );
-  if (options.json) {
-    printJson(overlay);
-    return;
-  }
-  print(
-    ...formatRows([
-      ['overlay', overlay.id],
-      ['issuer', overlay.issuer_id],
-      ['public id', overlay.public_id],
-      ['delivery type', overlay.delivery_type],
-      ...(overlay.shared ? ([['shared', 'yes']] as const) : []),
-    ]),
-  );
+  printResult(overlay, () => formatRows(rowsOf(overlay)));
+}
+
+function rowsOf(overlay: Json<OverlayView>): Row[] {
+  return [
+    ['overlay', overlay.id],
+    ['issuer', overlay.issuer_id],
+    ['public id', overlay.public_id],
+    ['delivery type', overlay.delivery_type],
+    ...(overlay.shared ? ([['shared', 'yes']] as const) : []),
+    ...(overlay.rejected_at === null ? [] : [['rejected', overlay.rejected_at] as const]),
+  ];
 }

@@ -7,7 +7,7 @@ import { UsageError } from './cli.errors.js';
 import { readDuration } from './duration.js';
 import { addGlobalOptions, findServer, withBackend, type GlobalOptions } from './global-options.js';
 import { findIssuerSecret, type IssuerSecret } from './issuer-secret.js';
-import { note, print, printJson } from './output.js';
+import { note, printResult } from './output.js';
 import { readStep, readSteps } from './steps.js';
 
 interface MintOptions extends GlobalOptions {
@@ -104,7 +104,7 @@ async function mintToken(options: MintOptions): Promise<void> {
   if (options.url && images.length === 0) {
     throw new UsageError('--url requires an image: name it with --image.');
   }
-  const lifetime = options.expiresIn === undefined ? null : readDuration(options.expiresIn);
+  const lifetime = options.expiresIn === undefined ? null : readDuration('--expires-in', options.expiresIn);
   const steps = await readCheckedSteps(options);
   const { issuerId, key, origin } = await findTarget(options);
   if (options.url && origin === null) {
@@ -128,8 +128,8 @@ async function mintToken(options: MintOptions): Promise<void> {
   };
   const token = await sign(payload, key);
   const urls = options.url ? images.map((id) => `${origin ?? ''}/images/${id}?token=${token}`) : [];
-  if (options.json) printJson({ token, payload, ...(options.url ? { urls } : {}) });
-  else print(...(options.url ? urls : [token]));
+  const result = { token, payload, ...(options.url ? { urls } : {}) };
+  printResult(result, () => (options.url ? urls : [token]));
   if (images.length === 0) {
     note('the token opens every image of the issuer: limit it with --image');
   }

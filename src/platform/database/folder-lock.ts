@@ -3,6 +3,7 @@ import {
   mkdirSync,
   readFileSync,
   readlinkSync,
+  renameSync,
   rmSync,
   statSync,
   utimesSync,
@@ -29,7 +30,7 @@ export class FolderLockedError extends Error {
  */
 export function lockFolder(folder: string): () => void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const path = join(folder, 'pixseal.pid');
+  const path = lockPath(folder);
   // A link creates the file together with its content, so that no process reads an empty one.
   const draft = `${path}.${process.pid}`;
   writeFileSync(draft, `${process.pid} ${startOf(process.pid)} ${NAMESPACE}\n`, { mode: 0o600 });
@@ -44,6 +45,32 @@ export function lockFolder(folder: string): () => void {
     rmSync(draft, { force: true });
   }
 }
+
+/**
+ * Records the address of the service that has locked a folder, for `findLockAddress`.
+ * @param folder One that this process has locked.
+ */
+export function announceAddress(folder: string, address: string): void {
+  const path = lockPath(folder);
+  // A rename replaces the file as a whole.
+  const draft = `${path}.${process.pid}`;
+  writeFileSync(draft, `${readFileSync(path, 'utf8').trim()} ${address}\n`, { mode: 0o600 });
+  renameSync(draft, path);
+}
+
+/**
+ * The address of the service that has locked a folder. Null if the folder is not locked, or its process has no address
+ * or runs in another container.
+ */
+export function findLockAddress(folder: string): string | null {
+  const owner = readOwner(lockPath(folder));
+  if (owner === null) return null;
+  const [pid = '', started = '', namespace = NAMESPACE, address] = owner.trim().split(' ');
+  const isHere = namespace === NAMESPACE && isAlive(Number(pid), started);
+  return isHere ? (address ?? null) : null;
+}
+
+const lockPath = (folder: string): string => join(folder, 'pixseal.pid');
 
 /** Milliseconds between two heartbeats, and without one until the process is regarded as dead. */
 const BEAT = 5_000;
