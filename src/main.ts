@@ -1,3 +1,4 @@
+import cluster from 'node:cluster';
 import { loadEmbeddedSecrets } from './platform/config/embedded-secrets.js';
 import { type Environment, processVariables, readEnvironment } from './platform/config/environment.js';
 import { readVersion } from './platform/config/package-version.js';
@@ -13,6 +14,8 @@ async function describeService({ cloudinary, database, deliveryMode }: Environme
     mode: deliveryMode,
     cloud_name: cloudinary.cloudName,
     database: describeDatabase(database),
+    // The supervisor of several logs their number.
+    ...(cluster.isWorker ? { worker: process.pid } : { workers: 1 }),
     version: readVersion(),
     node: process.version,
   };

@@ -221,7 +221,9 @@ async function createAccount(options: CreateOptions): Promise<void> {
     cloud_name: options.cloudName,
     ...secretOf(options),
   };
-  const account = await withBackend(options, (backend) => backend.createAccount(input));
+  const account = await withBackend(options, (backend) => backend.createAccount(input), {
+    createDatabase: true,
+  });
   printResult(account, () => [...formatRows(rowsOf(account)), ...formatSecrets(account.secrets)]);
 }
 

@@ -65,15 +65,16 @@ Examples:
 }
 
 async function createAdminKey(options: CreateOptions): Promise<void> {
-  const made = await withBackend(options, (backend) =>
-    backend.createAdminKey({
-      name: options.name,
-      scopes: options.scope ?? SCOPES,
-      issuer_id: options.issuer,
-      expires_at: options.expiresAt,
-    }),
-  );
-  printResult(made, () => formatRows([...rowsOf(made), ['key', made.key]]));
+  const input = {
+    name: options.name,
+    scopes: options.scope ?? SCOPES,
+    issuer_id: options.issuer,
+    expires_at: options.expiresAt,
+  };
+  const created = await withBackend(options, (backend) => backend.createAdminKey(input), {
+    createDatabase: true,
+  });
+  printResult(created, () => formatRows([...rowsOf(created), ['key', created.key]]));
   note('the key is shown only once');
 }
 

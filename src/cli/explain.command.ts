@@ -1,6 +1,4 @@
-import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
-import { processVariables, readDatabaseSettings } from '../platform/config/environment.js';
 import type { ExplanationView } from '../redirect/explanation.view.js';
 import type { ExplanationRequest, Json } from './backend.js';
 import { UsageError } from './cli.errors.js';
@@ -46,7 +44,6 @@ async function explain(subject: string, options: ExplainOptions): Promise<void> 
   const text = (subject === '-' ? readInput('-') : subject).trim();
   const { server, ...request } = readRequest(text, options.image);
   const selected = findServer(options) ?? server;
-  if (selected === null) requireDatabase();
   const explanation = await withBackend(
     { ...options, ...(selected === null ? {} : { server: selected }) },
     (backend) => backend.explain(request),
@@ -80,16 +77,6 @@ function readRequest(
     pathId: image ?? decodeURIComponent(name),
     query: url.searchParams,
   };
-}
-
-/** An explanation creates no database. @throws UsageError if none exists */
-function requireDatabase(): void {
-  const database = readDatabaseSettings(processVariables());
-  if (database.kind === 'embedded' && !existsSync(database.dataDir)) {
-    throw new UsageError(
-      `There is no database in ${database.dataDir}. Pass the image’s whole URL, or the service’s address with --server.`,
-    );
-  }
 }
 
 function formatExplanation(explanation: Json<ExplanationView>): string[] {

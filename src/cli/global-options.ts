@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { Option, type Command } from 'commander';
 import { runAsSystem } from '../platform/actor/actor.js';
 import { embeddedSecretsPath } from '../platform/config/embedded-secrets.js';
@@ -52,12 +53,16 @@ export function findServer({ server }: GlobalOptions): string | null {
   return url.href.replace(/\/+$/, '');
 }
 
-/** Opens the backend that the options and variables select, and closes it after use. */
+/**
+ * Opens the backend that the options and variables select, and closes it after use.
+ * @param createDatabase Whether an embedded database is created if there is none: for what needs no other row.
+ */
 export async function withBackend<T>(
   options: GlobalOptions,
   use: (backend: Backend) => Promise<T>,
+  { createDatabase = false }: { readonly createDatabase?: boolean } = {},
 ): Promise<T> {
-  const backend = await openBackend(options);
+  const backend = await openBackend(options, createDatabase);
   try {
     return await runAsSystem('cli', () => use(backend));
   } finally {
@@ -66,13 +71,26 @@ export async function withBackend<T>(
 }
 
 /** Loads a backend only when it is used: the database needs Nest, TypeORM and Postgres. */
-async function openBackend(options: GlobalOptions): Promise<Backend> {
+async function openBackend(options: GlobalOptions, createDatabase: boolean): Promise<Backend> {
   const server = findServer(options);
   const service =
     server === null ? findEmbeddedService(options) : { address: server, key: findAdminKey(options) };
-  if (service === null) return (await import('./database.backend.js')).DatabaseBackend.open();
+  if (service === null) {
+    if (!createDatabase) requireDatabase();
+    return (await import('./database.backend.js')).DatabaseBackend.open();
+  }
   const { HttpBackend } = await import('./http.backend.js');
   return new HttpBackend(service.address, service.key);
+}
+
+/** @throws UsageError if there is no embedded database yet. */
+function requireDatabase(): void {
+  const database = readDatabaseSettings(processVariables());
+  if (database.kind === 'embedded' && !existsSync(database.dataDir)) {
+    throw new UsageError(
+      `There is no database in ${database.dataDir}. Pass the service’s address with --server, or, to explain, the image’s whole URL.`,
+    );
+  }
 }
 
 /** A service and an admin key for it. */

@@ -112,15 +112,16 @@ Examples:
 
 async function createIssuer(options: CreateOptions): Promise<void> {
   const policy = options.policy === undefined ? undefined : readPolicy('--policy', options.policy);
-  const issuer = await withBackend(options, (backend) =>
-    backend.createIssuer({
-      id: options.id,
-      name: options.name,
-      delivery_format: options.deliveryFormat,
-      account_id: options.account,
-      policy,
-    }),
-  );
+  const input = {
+    id: options.id,
+    name: options.name,
+    delivery_format: options.deliveryFormat,
+    account_id: options.account,
+    policy,
+  };
+  const issuer = await withBackend(options, (backend) => backend.createIssuer(input), {
+    createDatabase: true,
+  });
   printResult(issuer, () =>
     formatRows([
       ['issuer', issuer.id],

@@ -4,6 +4,7 @@ import { type ComponentValues, findComponentFault } from '../transformations/com
 import { isObject } from '../domain/is-object.js';
 import { InvalidTransformationError } from '../transformations/transformation.errors.js';
 import { type MappedChain, TransformationMapper } from '../transformations/transformation.mapper.js';
+import { isInvisibleText } from '../transformations/text-layer.js';
 import { PARAMETER_BY_KEY } from '../transformations/vocabulary.js';
 import { ORIGINAL_DELIVERIES, type PolicyDocument, REDIRECT_CACHES } from './policy.js';
 
@@ -89,7 +90,7 @@ export const POLICY_MEMBERS = {
       'Steps, in the SDK’s terms as in a token, that are appended to every chain, such as a watermark. ' +
       'Layers name the issuer’s overlays. With them a token cannot request the original.',
     schema: { ...STEPS_SCHEMA, maxItems: MAX_MANDATORY },
-    findFault: (value) => findStepsFault(value, 0, MAX_MANDATORY),
+    findFault: (value) => findStepsFault(value, 0, MAX_MANDATORY) ?? findInvisibleText(value),
   },
   presets: {
     description:
@@ -186,6 +187,20 @@ function findStepsFault(steps: unknown, fewest: number, most: number): string | 
     if (error instanceof InvalidTransformationError) return describeFault(error);
     throw error;
   }
+}
+
+/** A mandatory text that shows nothing, on which a watermark depends. @param steps Without other faults. */
+function findInvisibleText(steps: unknown): string | null {
+  for (const mapped of mapPolicySteps(steps).steps) {
+    const values = mapped.values();
+    for (const layer of [values.get('l'), values.get('u')]) {
+      const [, text] = /^text:[^:]*:(.*)$/.exec(layer ?? '') ?? [];
+      if (text !== undefined && isInvisibleText(text)) {
+        return `step ${mapped.step}: the text must contain a visible character`;
+      }
+    }
+  }
+  return null;
 }
 
 /** Whether a `fl_layer_apply` closes no layer of this list, and so one before it. */

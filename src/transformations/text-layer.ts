@@ -149,6 +149,14 @@ function decodedAgain(text: string): string {
 
 const LENIENT = new TextDecoder();
 
+/** Spaces, format characters, and letters and symbols that are blank. */
+const INVISIBLE = /^[\p{Z}\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]*$/u;
+
+/** Whether an image shows nothing of a text. @param escaped The text of a layer, as it appears in a URL. */
+export function isInvisibleText(escaped: string): boolean {
+  return INVISIBLE.test(decodedAgain(decodeURIComponent(escaped)));
+}
+
 /**
  * The text as the SDK escapes it: `,` and `/` twice (`%252C`, `%252F`), since Cloudinary splits the chain after the
  * first decoding; everything else once, including the parentheses that `encodeURIComponent` leaves.

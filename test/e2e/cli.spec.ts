@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -6,7 +5,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decodeProtectedHeader, jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
-import { built } from '../support/built.js';
+import {
+  openDatabase,
+  openService,
+  type Outcome,
+  output,
+  pixseal,
+  type Place,
+  rowsOf,
+  type Variables,
+} from '../support/cli.js';
 import { assertLocation } from '../support/location-parser.js';
 import { SEED, signWith } from '../support/seed.js';
 import { ADMIN_KEY, startService, TEST_VARIABLES, type Service } from '../support/service.js';
@@ -27,81 +35,6 @@ const embedded = inject('database').kind === 'embedded';
 const once = inject('once');
 function describeOnce(name: string, suite: () => void): void {
   if (once) describe(name, suite);
-}
-
-type Variables = Readonly<Record<string, string>>;
-
-interface Outcome {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs the built command line as a process, with no other environment variables. */
-function pixseal(args: readonly string[], variables: Variables = {}, input = ''): Promise<Outcome> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [built('server/pixseal.js'), ...args], {
-      env: { PATH: process.env['PATH'], ...variables },
-    });
-    let stdout = '';
-    let stderr = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-    child.once('error', reject);
-    child.once('close', (code) => {
-      resolve({ code, stdout, stderr });
-    });
-    // A command that does not read its input may exit before it is written.
-    child.stdin.once('error', () => undefined);
-    child.stdin.end(input);
-  });
-}
-
-/** The standard output of a command that must succeed without a warning. */
-async function output(args: readonly string[], variables: Variables = {}, input = ''): Promise<string> {
-  const { code, stdout, stderr } = await pixseal(args, variables, input);
-  expect({ code, stderr }).toStrictEqual({ code: 0, stderr: '' });
-  return stdout.trimEnd();
-}
-
-/** Parses lines of `label  value`. */
-function rowsOf(text: string): Record<string, string> {
-  return Object.fromEntries(
-    text
-      .split('\n')
-      .map((line) => /^(.*?\S) {2,}(.*)$/.exec(line))
-      .flatMap((match) => (match === null ? [] : [[match[1] ?? '', match[2] ?? '']])),
-  );
-}
-
-/** The database or service that the commands of a suite use. */
-interface Place {
-  readonly variables: Variables;
-  /** A service on the database that the commands wrote. */
-  serve(): Promise<Service>;
-  close(): Promise<void>;
-}
-
-async function openDatabase(): Promise<Place> {
-  const database = await createTestDatabase();
-  let service: Service | undefined;
-  return {
-    variables: { ...TEST_VARIABLES, ...database.variables },
-    serve: async () => (service ??= await startService({}, database)),
-    close: async () => {
-      await service?.close();
-      await database.drop();
-    },
-  };
-}
-
-async function openService(): Promise<Place> {
-  const service = await startService();
-  return {
-    variables: { PIXSEAL_SERVER: service.url, PIXSEAL_ADMIN_KEY: ADMIN_KEY },
-    serve: () => Promise.resolve(service),
-    close: () => service.close(),
-  };
 }
 
 const A_DATABASE = { place: 'a database', open: openDatabase };
@@ -250,7 +183,7 @@ describe.each(PLACES)('on $place', ({ open }) => {
     },
     {
       policy: '{"max_widht": 800}',
-      code: 1,
+      code: 2,
       error:
         'error: these options are invalid (422 invalid_request)\n' +
         '  --policy: max_widht is unknown; did you mean `max_width`?\n',
@@ -263,7 +196,7 @@ describe.each(PLACES)('on $place', ({ open }) => {
     { policy: '@nowhere.json', code: 2, error: 'error: nowhere.json cannot be read (ENOENT).\n' },
     {
       policy: '{"strict": "yes", "max_width": 0}',
-      code: 1,
+      code: 2,
       error:
         'error: these options are invalid (422 invalid_request)\n' +
         '  --policy: max_width must be a whole number from 1 to 65500\n' +
@@ -494,7 +427,7 @@ redirects to  ${location}
     expect(await pixseal(['explain', stdout.trim()], { DATA_DIR: dataDir })).toStrictEqual({
       code: 2,
       stdout: '',
-      stderr: `error: There is no database in ${dataDir}. Pass the image’s whole URL, or the service’s address with --server.\n`,
+      stderr: `error: There is no database in ${dataDir}. Pass the service’s address with --server, or, to explain, the image’s whole URL.\n`,
     });
     expect(existsSync(dataDir)).toBe(false);
   });
@@ -591,7 +524,7 @@ base    fl_attachment\n\n`);
       'PNG',
     ];
     expect(await pixseal(args, place.variables)).toStrictEqual({
-      code: 1,
+      code: 2,
       stdout: '',
       stderr: `error: these options are invalid (422 invalid_request)
   --public-id must contain none of ? & # \\ % < > +
@@ -1004,7 +937,7 @@ describe('a running service', () => {
       code: 1,
       error:
         '401 admin_key_required: The admin key is unknown, revoked or expired. Check it, or create another one. ' +
-        'It is read from PIXSEAL_ADMIN_KEY or --admin-key-file.',
+        'It is read from PIXSEAL_ADMIN_KEY, PIXSEAL_ADMIN_KEY_FILE or --admin-key-file.',
     },
   ])('refuses $what', async ({ variables, code, error }) => {
     const outcome = await pixseal(create, { ...variables, PIXSEAL_SERVER: service.url });
@@ -1066,6 +999,28 @@ describe('a running service', () => {
 
 describeOnce('help', () => {
   it.each([
+    ['issuer list', []],
+    ['issuer show', []],
+    ['issuer update', ['--name', '--delivery-format', '--account', '--not-before', '--disabled']],
+    ['issuer delete', []],
+    ['key rotate', ['--issuer', '--overlap', '--algorithm', '--secret-file']],
+    ['key list', ['--issuer']],
+    ['key update', ['--issuer', '--not-before', '--not-after']],
+    ['key revoke', ['--issuer']],
+    ['policy get', ['--issuer']],
+    ['policy set', ['--issuer']],
+    ...['image', 'overlay'].flatMap((name): [string, string[]][] => [
+      [`${name} upload`, ['--issuer', '--public-id', '--id', '--delivery-type']],
+      [`${name} list`, ['--issuer', '--public-id']],
+      [`${name} show`, []],
+      [`${name} update`, ['--public-id', '--delivery-type']],
+      [`${name} replace`, []],
+      [`${name} delete`, []],
+    ]),
+    ['revoke', ['--session', '--image', '--all', '--issuer', '--expires-at']],
+    ['revocation list', ['--issuer']],
+    ['revocation delete', ['--issuer']],
+    ['audit tail', ['--lines', '--follow', '--issuer', '--action', '--row']],
     ['issuer create', ['--name', '--id', '--delivery-format']],
     [
       'image add',
@@ -1147,6 +1102,9 @@ describeOnce('help', () => {
 
   it.each([
     [['frob'], "error: unknown command 'frob'"],
+    [['issuer', 'creat', '--help'], "error: unknown command 'creat'\n(Did you mean create?)"],
+    [['nonsense', '--help'], "error: unknown command 'nonsense'"],
+    [['issuer', 'create', '--nam', 'x'], "error: unknown option '--nam'\n(Did you mean --name?)"],
     [['issuer', 'create'], "error: required option '--name <name>' not specified"],
     [['explain'], "error: missing required argument 'token|url'"],
     [['explain', 'abc', '--frob', 'x'], "error: unknown option '--frob'"],

@@ -313,7 +313,9 @@ describe('an incomplete production configuration', () => {
     const { variables: others } = await ownDatabase();
     const { code, stderr } = await refusal({ ...TEST_VARIABLES, ...others, PORT: String(first.port) });
     expect(code).toBe(1);
-    expect(stderr).toBe(`Pixseal did not start. Port ${first.port} is in use: set PORT to a free one\n`);
+    expect(stderr).toBe(
+      `Pixseal did not start. Port ${first.port} is in use: set PORT to a free one, such as PORT=${first.port + 1}\n`,
+    );
   });
 
   it('refuses to start at an address of another machine', async () => {
@@ -360,6 +362,7 @@ describe.runIf(!embedded)('a start on a server', () => {
         mode: 'blank',
         cloud_name: 'sadaasdasd',
         database: expect.stringMatching(/^127\.0\.0\.1:\d+$/) as string,
+        workers: 1,
         version,
         node: process.version,
         msg: 'listening',

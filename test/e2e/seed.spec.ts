@@ -1,4 +1,3 @@
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { assertLocation, parseLocation } from '../support/location-parser.js';
 import { request } from '../support/http.js';
@@ -74,19 +73,6 @@ describe('the seed', () => {
       Connection: 'keep-alive',
       'Keep-Alive': headers['Keep-Alive'],
     });
-  });
-
-  const folder = '../shared/seeds';
-  if (!existsSync(folder))
-    console.warn(`*** LEFT OUT: ${folder} is not there, so the seed's own header list is not read. ***`);
-  it.runIf(existsSync(folder))('has the headers that the seed’s document lists', async () => {
-    const [file = ''] = readdirSync(folder);
-    const document = readFileSync(`${folder}/${file}`, 'utf8');
-    const listed = /### Response\s+#### Headers\s+<pre>([\s\S]*?)<\/pre>/.exec(document)?.[1] ?? '';
-    const response = await seedRequest();
-    const names = listed.split('\n').map((line) => line.slice(0, line.indexOf(':')));
-    expect(names).toHaveLength(16);
-    for (const name of names) expect(response.rawHeaders).toContain(name);
   });
 
   it('gets for HEAD the response without a body', async () => {

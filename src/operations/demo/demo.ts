@@ -38,14 +38,17 @@ const DEMO = {
 /** The page may contain the secret only if the service listens on this machine alone. */
 const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
 
+type WelcomeSettings = Pick<Environment, 'cloudinary' | 'console' | 'dataDir' | 'docs' | 'playground'>;
+type Link = readonly [title: string, path: string];
+
 /**
  * Prints, once the service listens, what a user of embedded mode needs: a URL of the demo image, and where the key is.
  */
 export async function welcome(
   app: NestFastifyApplication,
-  environment: Pick<Environment, 'cloudinary' | 'dataDir' | 'deliveryMode' | 'host' | 'playground'>,
+  environment: WelcomeSettings & Pick<Environment, 'deliveryMode' | 'host'>,
 ): Promise<(origin: string) => string> {
-  const { dataDir, host, playground } = environment;
+  const { host, playground } = environment;
   // The account has no demo image.
   if (environment.deliveryMode === 'cloudinary') return welcomeAccount(app, environment);
   const issuer = await app.get(DirectoryService).findIssuer(DEMO.issuer);
@@ -57,78 +60,68 @@ export async function welcome(
     (await isOfDemo(app, 'issuer_key.create', key.id));
   const signer = app.get(TokenSigner, { strict: false });
   return (origin) => {
-    const lines = [`Pixseal is listening on ${origin}`];
+    const images: Link[] = [];
     if (key !== undefined) {
       const link = (claims: Readonly<Record<string, unknown>>): string => {
         const token = signer.sign(
           { iss: DEMO.issuer, ...claims },
           { algorithm: key.algorithm, secret: key.secret },
         );
-        return `  ${origin}/images/${DEMO.image}?token=${token}`;
+        return `/images/${DEMO.image}?token=${token}`;
       };
-      lines.push(
-        '',
-        'The demo image, watermarked; a download 101 pixels wide:',
-        link({ transformations: DEMO.transformations, sharinpix: {} }),
-        '',
-        'The same image large, in the browser:',
-        link({ transformations: DEMO.large, sharinpix: { download: false } }),
+      images.push(
+        [
+          'The demo image, watermarked, in the browser',
+          link({ transformations: DEMO.large, sharinpix: { download: false } }),
+        ],
+        [
+          'The same image as a download, 101 pixels wide',
+          link({ transformations: DEMO.transformations, sharinpix: {} }),
+        ],
       );
-      if (playground) {
-        lines.push(
-          '',
-          'The playground, to compose and sign your own tokens:',
-          `  ${origin}${playgroundPath(isSupplied ? key.secret : null)}`,
-        );
-      }
     }
-    return finish(lines, origin, dataDir);
+    const secret = isSupplied ? key.secret : null;
+    const path = key === undefined ? '/playground' : playgroundPath(secret);
+    return format(origin, environment, '', [], [...images, ...pageLinks(environment, path)]);
   };
 }
 
 /** The same with a Cloudinary account: how to show an image of it, until an issuer was created. */
 async function welcomeAccount(
   app: NestFastifyApplication,
-  {
-    cloudinary: { cloudName },
-    dataDir,
-    playground,
-  }: Pick<Environment, 'cloudinary' | 'dataDir' | 'playground'>,
+  environment: WelcomeSettings,
 ): Promise<(origin: string) => string> {
+  const { cloudinary, dataDir } = environment;
   const isNew = !(await runAsSystem('demo', () => hasOwnIssuer(app.get(IssuersService))));
   const hasDemo =
     (await app.get(DirectoryService).findIssuer(DEMO.issuer)) !== null &&
     (await isOfDemo(app, 'issuer.create', DEMO.issuer));
-  return (origin) => {
-    const lines = [`Pixseal is listening on ${origin}, for the Cloudinary account ${cloudName}`];
-    if (hasDemo) {
-      lines.push(
-        '',
-        'The issuer Demo is of a start without CLOUDINARY_URL: the account has none of its images. Set DATA_DIR to a new folder, or delete it.',
-      );
-    }
-    if (isNew) {
-      lines.push(
-        '',
-        'To show an image of the account, run in a second terminal, with the same CLOUDINARY_URL:',
-        `  ${firstSteps(origin, dataDir).join('\n  ')}`,
-        '',
-        'It imports originals of type authenticated; pixseal import --help has the other types, folders and tags.',
-      );
-    }
-    if (playground) {
-      lines.push('', 'The playground, to compose and sign your own tokens:', `  ${origin}/playground`);
-    }
-    return finish(lines, origin, dataDir);
-  };
+  const leftover = [
+    '',
+    'The issuer Demo is of a start without CLOUDINARY_URL: the account has none of its images. Set DATA_DIR to a new folder, or delete it.',
+  ];
+  const steps = [
+    '',
+    'To show an image of the account, run in a second terminal, with the same CLOUDINARY_URL:',
+    `  ${firstSteps(dataDir).join('\n  ')}`,
+    '',
+    'It imports originals of type authenticated; pixseal import --help has the other types, folders and tags.',
+  ];
+  return (origin) =>
+    format(
+      origin,
+      environment,
+      `, for the Cloudinary account ${cloudinary.cloudName}`,
+      [...(hasDemo ? leftover : []), ...(isNew ? steps : [])],
+      pageLinks(environment, '/playground'),
+    );
 }
 
 /** The commands of the README, section "With your Cloudinary account", for this process. */
-function firstSteps(origin: string, dataDir: string): string[] {
+function firstSteps(dataDir: string): string[] {
   const pixseal = join(dirname(resolve(process.argv[1] ?? '')), 'pixseal.js');
   return [
-    `export PIXSEAL_SERVER=${origin} PIXSEAL_ADMIN_KEY="$(jq -r .admin_api_key ${quote(embeddedSecretsPath(dataDir))})"`,
-    `alias pixseal=${quote(`node ${quote(pixseal)}`)}`,
+    `alias pixseal=${quote(`DATA_DIR=${quote(dataDir)} node ${quote(pixseal)}`)}`,
     'pixseal issuer create --name "My shop" --policy recommended --json > issuer.json',
     'export PIXSEAL_DSN="$(jq -r .key.dsn issuer.json)"',
     'pixseal import',
@@ -141,9 +134,32 @@ function quote(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
-function finish(lines: readonly string[], origin: string, dataDir: string): string {
-  const last = `The admin key is in ${embeddedSecretsPath(dataDir)}; the API documentation is at ${origin}/docs`;
-  return `\n${[...lines, '', last].join('\n')}\n\n`;
+/** @param playground The path of the playground. */
+function pageLinks(settings: WelcomeSettings, playground: string): Link[] {
+  return [
+    ...(settings.playground
+      ? ([['The playground, to compose and sign your own tokens', playground]] as const)
+      : []),
+    ...(settings.console ? ([['The console, to manage issuers and images', '/console']] as const) : []),
+    ...(settings.docs ? ([['The API documentation', '/docs']] as const) : []),
+  ];
+}
+
+/** The links come last, the most important first: a terminal shows the end. */
+function format(
+  origin: string,
+  { dataDir }: WelcomeSettings,
+  account: string,
+  steps: readonly string[],
+  links: readonly Link[],
+): string {
+  const lines = [
+    `Pixseal is listening on ${origin}${account}`,
+    `The admin key is in ${embeddedSecretsPath(dataDir)}`,
+    ...steps,
+    ...links.flatMap(([title, path]) => ['', `${title}:`, `  ${origin}${path}`]),
+  ];
+  return `\n${lines.join('\n')}\n\n`;
 }
 
 async function hasOwnIssuer(issuers: IssuersService): Promise<boolean> {

@@ -34,6 +34,7 @@ export class Workers {
   ) {}
 
   start(): void {
+    this.logger.info({ workers: this.count }, 'starting workers');
     for (let index = 0; index < this.count; index += 1) this.fork();
   }
 
@@ -41,6 +42,7 @@ export class Workers {
   stop(drainTime: number): void {
     if (this.ending) return;
     this.ending = true;
+    this.logger.info({ workers: this.alive.size, drain_ms: drainTime }, 'stopping workers');
     this.signal('SIGTERM');
     setTimeout(() => {
       this.logger.error({ workers: this.alive.size }, 'workers did not exit in time, killing them');
@@ -101,7 +103,9 @@ export class Workers {
   }
 
   private exitIfDone(): void {
-    if (this.alive.size === 0) this.pool.exit(this.failed ? 1 : 0);
+    if (this.alive.size > 0) return;
+    this.logger.info('every worker has exited');
+    this.pool.exit(this.failed ? 1 : 0);
   }
 }
 

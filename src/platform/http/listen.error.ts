@@ -16,7 +16,7 @@ export class ListenError extends Error {
 function problemOf(code: string, host: string, port: number): string | null {
   switch (code) {
     case 'EADDRINUSE':
-      return `Port ${port} is in use: set PORT to a free one`;
+      return `Port ${port} is in use: set PORT to a free one, such as PORT=${port === 65_535 ? 3000 : port + 1}`;
     case 'EACCES':
       return `Port ${port} needs a privilege that this process lacks: set PORT to 1024 or more`;
     case 'EADDRNOTAVAIL':

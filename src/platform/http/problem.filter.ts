@@ -137,5 +137,7 @@ const FRAMEWORK_DETAILS: Readonly<Record<number, string>> = {
 function frameworkStatus(error: unknown): number {
   if (error instanceof HttpException) return error.getStatus();
   const status: unknown = error instanceof Error && 'statusCode' in error ? error.statusCode : 500;
+  // Of the files of /docs, for a path that leads out of their folder.
+  if (status === 403) return 404;
   return typeof status === 'number' && status >= 400 && status < 600 ? status : 500;
 }
