@@ -1150,6 +1150,14 @@ describe('OpenAPI', () => {
     expect(response.headers['content-type']).toMatch(/^text\/html/);
   });
 
+  it.each(['/docs/..', '/docs/../package.json', '/docs/%2e%2e/package.json'])(
+    'has no page outside of its folder: %s',
+    async (path) => {
+      const response = await service.get(path);
+      expect([response.status, (response.json() as { code: string }).code]).toStrictEqual([404, 'not_found']);
+    },
+  );
+
   it('is absent with DOCS=off', async () => {
     const hidden = await startService({ DOCS: 'off' });
     try {

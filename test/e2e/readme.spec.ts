@@ -6,7 +6,6 @@ import { promisify } from 'node:util';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { built } from '../support/built.js';
-import { drawPhoto, drawWatermark } from '../../src/operations/demo/drawings.js';
 import { startAdminApi, type AdminApi } from '../support/admin-api.js';
 import { linkClient } from '../support/client-package.js';
 import { hasBrowser, launchBrowser } from '../support/browser.js';
@@ -22,9 +21,9 @@ import { type ServiceProcess, startServiceProcess } from '../support/service-pro
 const STARTS = 120_000;
 const ACCOUNT = { cloudName: 'shop', apiKey: '123', apiSecret: 'abc' };
 
-/** The service's address and an admin key, an alias, an issuer, its DSN, an import, a URL. */
+/** An alias, an issuer, its DSN, an import, a URL. */
 const lines = readmeBlock('With your Cloudinary account / sh 2').trimEnd().split('\n');
-const [setServer = '', alias = '', create = '', setDsn = '', importImages = '', mint = ''] = lines;
+const [alias = '', create = '', setDsn = '', importImages = '', mint = ''] = lines;
 const upload = readmeBlock('Upload an image / sh 1');
 
 const missing = ['bash', 'curl', 'jq'].filter((tool) => spawnSync(tool, ['--version']).status !== 0);
@@ -36,18 +35,17 @@ if (missing.length > 0) {
 const embedded = inject('database').kind === 'embedded';
 const runs = missing.length === 0 && embedded;
 
-/** A reader's folder, with the built service and two images. */
-async function createFolder(): Promise<string> {
+/** A reader's folder, with the built service and the documents' images. */
+function createFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'pixseal-readme-'));
   symlinkSync(built(), join(folder, 'dist'));
-  writeFileSync(join(folder, 'photo.jpg'), await drawPhoto());
-  writeFileSync(join(folder, 'watermark.png'), await drawWatermark());
+  symlinkSync(resolve('docs'), join(folder, 'docs'));
   return folder;
 }
 
 /** Runs blocks as in a terminal in a reader's folder. @returns the standard output */
 async function runBash(folder: string, service: ServiceProcess, blocks: readonly string[]): Promise<string> {
-  const script = ['set -euo pipefail; shopt -s expand_aliases', setServer, alias, ...blocks].join('\n');
+  const script = ['set -euo pipefail; shopt -s expand_aliases', alias, ...blocks].join('\n');
   const { stdout } = await promisify(execFile)(
     'bash',
     ['-c', script.replaceAll('127.0.0.1:3000', `127.0.0.1:${service.port}`)],
@@ -74,7 +72,7 @@ describe.runIf(runs)('the README', () => {
   let dsn: string;
 
   beforeAll(async () => {
-    folder = await createFolder();
+    folder = createFolder();
     service = await startServiceProcess({ DATA_DIR: join(folder, 'data') });
   }, STARTS);
   afterAll(async () => {
@@ -254,7 +252,7 @@ describe.runIf(runs)('the README with a Cloudinary account', () => {
   async function startWithAccount(
     uploadPrefix: string,
   ): Promise<{ folder: string; service: ServiceProcess; account: string }> {
-    const folder = await createFolder();
+    const folder = createFolder();
     onTestFinished(() => {
       rmSync(folder, { recursive: true, force: true });
     });
@@ -294,10 +292,10 @@ describe.runIf(runs)('the README with a Cloudinary account', () => {
     /^https:\/\/res\.cloudinary\.com\/shop\/image\/authenticated\/s--\S+--\/\S+\/c_limit,w_400\/v1571218039\/shoes\/authenticated\.jpg$/,
   ) as string;
 
-  it('imports the authenticated originals, and shows one, in six lines', async () => {
+  it('imports the authenticated originals, and shows one, in five lines', async () => {
     const { url: prefix } = await startAccount();
     const { folder, service, account } = await startWithAccount(prefix);
-    expect(lines).toHaveLength(6);
+    expect(lines).toHaveLength(5);
     const printed = await runBash(folder, service, [account, create, setDsn, importImages, mint]);
     expect(printed).toMatch(/^registered +1$/m);
     const [url = ''] = /^http:\S+$/m.exec(printed) ?? [];
@@ -305,7 +303,7 @@ describe.runIf(runs)('the README with a Cloudinary account', () => {
     expect([status, headers.get('location')]).toStrictEqual([302, shown]);
   });
 
-  it('prints the same six lines at its start, for its own address, until an issuer was created', async () => {
+  it('prints the same five lines at its start, for its own folder, until an issuer was created', async () => {
     const { url: prefix } = await startAccount();
     const { folder, service, account } = await startWithAccount(prefix);
     await expect.poll(() => service.output().stdout, { timeout: 20_000 }).toContain('admin key');
@@ -317,8 +315,8 @@ describe.runIf(runs)('the README with a Cloudinary account', () => {
     const commands = [...printed.matchAll(/^ {2}((?:export|alias|pixseal) .+)$/gm)].map(
       ([, line = '']) => line,
     );
-    expect(commands).toHaveLength(6);
-    expect(commands.slice(2)).toStrictEqual(lines.slice(2));
+    expect(commands).toHaveLength(5);
+    expect(commands.slice(1)).toStrictEqual(lines.slice(1));
     const script = ['set -euo pipefail; shopt -s expand_aliases', account, ...commands].join('\n');
     const { stdout } = await promisify(execFile)('bash', ['-c', script], {
       cwd: folder,

@@ -206,8 +206,26 @@ describe('a fault in the steps of a policy', () => {
       expect.stringMatching(/^step 1: `opacity` must be a whole number from 0 to 100; or/),
     ],
     [[{ overlay: LOGO, opacity: null }], 'step 1: `opacity` would have no effect: no value'],
+    ...[' ', '\n', '\u200B\u2060', '\u3164', '\u00AD \u2800', '%20', '%E2%80%8B'].flatMap(
+      (text): [unknown[], string][] => [
+        [
+          [{ overlay: { text, text_style: 'Arial_40' } }],
+          'step 1: the text must contain a visible character',
+        ],
+        [
+          [{ width: 5 }, { underlay: { text, font_family: 'Arial', font_size: 40 } }],
+          'step 2: the text must contain a visible character',
+        ],
+      ],
+    ),
+    [[{ overlay: 'text:Arial_40:%20%E2%80%8B' }], 'step 1: the text must contain a visible character'],
   ] as [unknown[], string][])('is a sentence: %j', (steps, detail) => {
     expect(findPolicyFaults({ mandatory_steps: steps })).toStrictEqual([{ key: 'mandatory_steps', detail }]);
+  });
+
+  it.each(['.', 'a\u200B', '\u0301', '/', ',', '%', '\uE000'])('may show the text %j', (text) => {
+    const steps = [{ overlay: { text, text_style: 'Arial_40' } }];
+    expect(findPolicyFaults({ mandatory_steps: steps })).toStrictEqual([]);
   });
 
   it('names the known member that an unknown one resembles', () => {

@@ -2,7 +2,12 @@ import { mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { FolderLockedError, lockFolder } from '../../../src/platform/database/folder-lock.js';
+import {
+  announceAddress,
+  findLockAddress,
+  FolderLockedError,
+  lockFolder,
+} from '../../../src/platform/database/folder-lock.js';
 
 let folder: string;
 let file: string;
@@ -28,6 +33,25 @@ describe('a locked folder', () => {
     expect(() => lockFolder(folder)).toThrow(FolderLockedError);
     release();
     lockFolder(folder)();
+  });
+
+  it('has the address that its process announced, until it is unlocked', () => {
+    expect(findLockAddress(folder)).toBeNull();
+    const release = lockFolder(folder);
+    expect(findLockAddress(folder)).toBeNull();
+    announceAddress(folder, 'http://127.0.0.1:3000');
+    expect(findLockAddress(folder)).toBe('http://127.0.0.1:3000');
+    expect(() => lockFolder(folder)).toThrow(FolderLockedError);
+    release();
+    expect(findLockAddress(folder)).toBeNull();
+  });
+
+  it.each([
+    ['a process that has gone', '999999999 123'],
+    ['another container', `${process.pid} 123 pid:[1]`],
+  ])('has no address of %s', (_, owner) => {
+    hold(`${owner} http://127.0.0.1:3000\n`, 0);
+    expect(findLockAddress(folder)).toBeNull();
   });
 
   it.each(['pid:[1]', 'pid:[4026539999]'])(
