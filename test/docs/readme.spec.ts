@@ -60,6 +60,17 @@ describe('the documents', () => {
     expect(bin['pixseal']).toBe(program);
   });
 
+  it('have a systemd unit that runs the programs of package.json', () => {
+    const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as {
+      scripts: Record<string, string>;
+    };
+    const unit = readFileSync('deploy/systemd/pixseal.service', 'utf8');
+    expect(unit).toContain(`\nExecStart=/usr/bin/${scripts['start:prod']}\n`);
+    expect(scripts['migration:run']).toContain('node dist/src/platform/database/migration-run.js');
+    expect(unit).toContain('\nExecStartPre=/usr/bin/node dist/src/platform/database/migration-run.js\n');
+    expect(scripts['start']).toBe(scripts['start:prod']);
+  });
+
   it('keep the README short', () => {
     expect(readFileSync('README.md').length).toBeLessThan(14_000);
   });

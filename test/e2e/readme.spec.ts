@@ -164,7 +164,7 @@ describe.runIf(runs)('the README', () => {
     try {
       account.assets = [1, 2].map((number) => ({
         public_id: `shoes/old_${number}`,
-        type: 'upload',
+        type: 'authenticated',
         version: 1571218039,
         format: 'jpg',
       }));
