@@ -75,7 +75,7 @@ async function createAdminKey(options: CreateOptions): Promise<void> {
     createDatabase: true,
   });
   printResult(created, () => formatRows([...rowsOf(created), ['key', created.key]]));
-  note('the key is shown only once');
+  if (!options.json) note('the key is shown only once');
 }
 
 async function listAdminKeys(options: GlobalOptions): Promise<void> {

@@ -134,7 +134,7 @@ async function createIssuer(options: CreateOptions): Promise<void> {
       ['dsn', issuer.key.dsn],
     ]),
   );
-  note(SECRET_NOTE);
+  if (!options.json) note(SECRET_NOTE);
 }
 
 async function listIssuers(options: GlobalOptions): Promise<void> {

@@ -123,7 +123,7 @@ async function rotateKey(options: RotateOptions): Promise<void> {
         ]),
         ...expiring.flatMap((each) => ['', ...formatRows(rowsOfKey(each))]),
       ]);
-      note(SECRET_NOTE);
+      if (!options.json) note(SECRET_NOTE);
     }
   });
 }

@@ -606,7 +606,8 @@ describeOnce('token mint', () => {
     expect(plain).toMatchObject({ code: 0, stderr: notes });
     expect(plain.stdout).toMatch(/^\S+\n$/);
     const json = await mint([...issuer, ...args, '--json']);
-    expect(json).toMatchObject({ code: 0, stderr: notes });
+    const lines = notes.replaceAll(/^note: (.+)$/gm, (_, note: string) => JSON.stringify({ note }));
+    expect(json).toMatchObject({ code: 0, stderr: lines });
     expect(JSON.parse(json.stdout)).toHaveProperty('token');
   });
 

@@ -158,7 +158,7 @@ describe('pixseal import', () => {
   ])('names what it searched for if it finds nothing: %s', async (_, assets, args, text) => {
     api.assets = assets;
     const { code, stdout, stderr } = await pixsealImport([...args, '--json']);
-    expect({ code, stderr }).toStrictEqual({ code: 0, stderr: `note: ${text}\n` });
+    expect({ code, stderr }).toStrictEqual({ code: 0, stderr: `${JSON.stringify({ note: text })}\n` });
     expect(JSON.parse(stdout)).toStrictEqual(none);
   });
 
@@ -483,7 +483,10 @@ describe('pixseal import', () => {
     api.refuse = null;
     api.lists.length = 0;
     const resumed = await pixsealImport(['--state', state, '--json']);
-    expect(resumed).toMatchObject({ code: 0, stderr: 'note: resuming where the last run stopped\n' });
+    expect(resumed).toMatchObject({
+      code: 0,
+      stderr: '{"note":"resuming where the last run stopped"}\n',
+    });
     expect(JSON.parse(resumed.stdout)).toStrictEqual({ ...none, registered: 2 });
     expect(api.lists).toHaveLength(1);
     expect(existsSync(state)).toBe(false);
@@ -542,8 +545,8 @@ describe('pixseal import', () => {
       const { code, stdout, stderr } = await pixsealImport(['--json']);
       expect(code).toBe(0);
       expect(JSON.parse(stdout)).toStrictEqual({ ...none, registered: 11 });
-      expect(stderr).toMatch(/^note: Cloudinary’s rate limit: waiting until \d\d:\d\d:\d\d UTC\n/);
-      expect(stderr).toContain('note: General Error: waiting until');
+      expect(stderr).toMatch(/^\{"note":"Cloudinary’s rate limit: waiting until \d\d:\d\d:\d\d UTC"\}\n/);
+      expect(stderr).toContain('{"note":"General Error: waiting until');
     },
   );
 
@@ -567,7 +570,7 @@ describe('pixseal import', () => {
       const { code, stdout, stderr } = await pixsealImport(['--json', '--issuer', id], place);
       expect(code).toBe(0);
       expect(JSON.parse(stdout)).toStrictEqual({ ...none, registered: 66 });
-      expect(stderr).toContain('note: too_many_requests: waiting until');
+      expect(stderr).toContain('{"note":"too_many_requests: waiting until');
     } finally {
       await slow.close();
     }

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { decodeJwt } from 'jose';
 import type { Browser, BrowserContextOptions, Locator, Page, Request } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import { ENVIRONMENT } from '../../src/platform/config/config.module.js';
@@ -96,6 +97,24 @@ describe('the link to the playground that is printed at the start', () => {
     return fragment === undefined ? null : Object.fromEntries(new URLSearchParams(fragment));
   }
   const ids = { issuer: SEED.issuerId, image: SEED.imageId, overlay: SEED.overlayId };
+
+  it('follows the demo image, large and then small; the console and the API follow it', async () => {
+    const environment = { ...service.app.get<Environment>(ENVIRONMENT), host: '127.0.0.1', playground: true };
+    const printed = (await welcome(service.app, { ...environment, console: true, docs: true }))(service.url);
+    const links = printed
+      .trimEnd()
+      .split('\n')
+      .filter((line) => line.startsWith('  '));
+    expect(links.map((link) => new URL(link.trim()).pathname)).toStrictEqual([
+      `/images/${SEED.imageId}`,
+      `/images/${SEED.imageId}`,
+      ...['/playground', '/console', '/docs'],
+    ]);
+    expect(printed.trimEnd().endsWith(links.at(-1) ?? '?')).toBe(true);
+    const [large, small] = links.map((link) => new URL(link.trim()).searchParams.get('token') ?? '');
+    expect(decodeJwt(large ?? '')).toMatchObject({ sharinpix: { download: false } });
+    expect(decodeJwt(small ?? '')).toMatchObject({ sharinpix: {} });
+  });
 
   it('contains the demo’s secret only if this machine alone can read it', async () => {
     const secret = expect.stringMatching(/^[\w-]{43}$/) as string;
