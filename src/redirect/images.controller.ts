@@ -33,6 +33,7 @@ import { type FoundRedirect, RedirectService } from './redirect.service.js';
 const REFUSALS = [
   'invalid_image_id',
   'invalid_host',
+  'two_tokens',
   'token_required',
   'invalid_token',
   'image_not_in_token',
@@ -46,6 +47,7 @@ const REFUSALS = [
   'database_unavailable',
   'download_unavailable',
   'issuer_unavailable',
+  'jwks_unavailable',
   'account_unavailable',
   'policy_unreadable',
 ] as const;
@@ -133,7 +135,7 @@ export class ImagesController implements MountedHandler {
 
   private respond(exchange: Exchange, request: RedirectRequest): void {
     const send = ({ redirect, isCached }: FoundRedirect): void => {
-      exchange.redirect = isCached ? 'cached' : redirect.keyId === null ? 'public' : 'token';
+      exchange.redirect = isCached ? 'cached' : redirect.hasToken ? 'token' : 'public';
       writeRedirect(exchange, redirect);
     };
     const refuse = (error: unknown): void => {
