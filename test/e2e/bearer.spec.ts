@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { hasBrowser, launchBrowser } from '../support/browser.js';
 import { type HttpResponse, problem, request, sendRaw } from '../support/http.js';
+import { documentBlock } from '../support/readme.js';
 import { createRandomTenant, createSeedTenant, SEED, type Tenant } from '../support/seed.js';
 import { startService, type Service } from '../support/service.js';
 
@@ -202,6 +203,21 @@ describe.runIf(hasBrowser())('fetch on a page of another origin', () => {
     });
     const page = await browser.newPage();
     await page.goto(`http://127.0.0.1:${(site.address() as AddressInfo).port}/`);
+    // The program of the document, as a page runs it.
+    const block = documentBlock('docs/tokens.md', 'In the header / js 1');
+    const names = { pixseal: service.url, imageId: tenant.imageId, token: tenant.sign() };
+    // As text: this code is not the service's, and knows a document.
+    const shown = await page.evaluate(`new Promise((resolve, reject) => {
+      const image = new Image();
+      image.onload = () => resolve([image.naturalWidth > 0, image.src.startsWith('blob:')]);
+      image.onerror = reject;
+      Object.assign(globalThis, ${JSON.stringify(names)}, { image });
+      const script = document.createElement('script');
+      script.type = 'module';
+      script.textContent = ${JSON.stringify(block)};
+      document.head.append(script);
+    })`);
+    expect(shown).toStrictEqual([true, true]);
     const load = (token: string): Promise<unknown> =>
       page.evaluate(
         async ([url, authorization]) => {

@@ -1,13 +1,20 @@
-import { randomUUID } from 'node:crypto';
+import { execFile } from 'node:child_process';
+import { createPublicKey, randomUUID } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { signToken } from '../../packages/client/src/pixseal-client.js';
 import { JwksNetwork } from '../../src/directory/jwks-network.js';
 import { PUBLIC_KEY_ALGORITHMS } from '../../src/tokens/signing-key.js';
 import { createPrivateCa, type PrivateCa } from '../support/certificates.js';
 import { problem } from '../support/http.js';
 import { type JwksServer, openToLoopback, startJwksServer } from '../support/jwks-server.js';
+import { documentBlock } from '../support/readme.js';
 import { createRandomTenant, post, type Tenant } from '../support/seed.js';
-import { startService, type ImageResponse, type Service } from '../support/service.js';
+import { ADMIN_KEY, startService, type ImageResponse, type Service } from '../support/service.js';
 import { type KeyPair, makeKeyPair, signWithKey } from '../tokens/public-key-fixtures.js';
 
 const STEPS = [{ width: 5 }];
@@ -129,6 +136,44 @@ describe('a key', () => {
     expect(response.json()).toMatchObject({ status: 422, errors: [{ key, detail }] });
     const created = await service.admin('POST', '/issuers', { name: 'X', key: body });
     expect(created.json()).toMatchObject({ status: 422, errors: [{ key: `key.${key}`, detail }] });
+  });
+
+  it('is created as docs/keys.md has it', async () => {
+    const tenant = await createRandomTenant(service);
+    const folder = mkdtempSync(join(tmpdir(), 'pixseal-keys-'));
+    onTestFinished(() => {
+      rmSync(folder, { recursive: true, force: true });
+    });
+    const { stdout } = await promisify(execFile)(
+      'bash',
+      ['-euo', 'pipefail', '-c', documentBlock('docs/keys.md', 'A public key / sh 1')],
+      {
+        cwd: folder,
+        env: {
+          PATH: process.env['PATH'],
+          ADMIN_KEY,
+          PIXSEAL_SERVER: service.url,
+          ISSUER: tenant.issuerId,
+        },
+      },
+    );
+    const { id, algorithm, public_key: pem } = JSON.parse(stdout) as KeyView;
+    const privateKey = readFileSync(join(folder, 'private.pem'), 'utf8');
+    expect([algorithm, pem]).toStrictEqual([
+      'EdDSA',
+      createPublicKey(privateKey).export({ type: 'spki', format: 'pem' }),
+    ]);
+    service.model.publicKeys.set(id, { id, issuer_id: tenant.issuerId, algorithm, public_key: pem ?? '' });
+    // As docs/clients.md has it.
+    const program = documentBlock('docs/clients.md', '`@pixseal/client` / ts 2')
+      .replace('process.env.PIXSEAL_PRIVATE_KEY!', 'privateKey')
+      .replace('const token =', 'return');
+    const code = `export const sign = async (signToken, issuerId, privateKey, kid, imageId) => { ${program} };`;
+    const { sign } = (await import(`data:text/javascript,${encodeURIComponent(code)}`)) as {
+      sign: (...values: unknown[]) => Promise<string>;
+    };
+    const token = await sign(signToken, tenant.issuerId, privateKey, id, tenant.imageId);
+    expect((await show(tenant, token)).status).toBe(302);
   });
 
   it('may be an issuer’s first, so that no secret is created', async () => {
