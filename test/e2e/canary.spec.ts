@@ -201,7 +201,7 @@ async function live(): Promise<void> {
     await sendRequest('GET', `/images/${each}?token=${each}`, bearer(each));
     await sendRequest('GET', `/images/${each}`);
     for (const what of ['', '/explain', '?token=x']) {
-      await sendRequest('GET', `/images/${image.id}${what}`, { ...bearer(each), may: ['signature'] });
+      await sendRequest('GET', `/images/${image.id}${what}`, bearer(each));
     }
     await sendRequest('GET', `/images/%zz?token=${each}`);
     await sendRequest('GET', `/${each}?${each}`);
