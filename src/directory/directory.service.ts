@@ -1,4 +1,4 @@
-import { createSecretKey } from 'node:crypto';
+import { createPublicKey, createSecretKey } from 'node:crypto';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { ENVIRONMENT } from '../platform/config/config.module.js';
@@ -9,7 +9,12 @@ import type { Account } from '../domain/account.js';
 import { AccountUnavailableError } from '../domain/account.errors.js';
 import type { Image } from '../domain/image.js';
 import type { Issuer } from './issuer.js';
-import type { LockedKey, SigningKey } from '../tokens/signing-key.js';
+import {
+  isPublicKeyAlgorithm,
+  type LockedKey,
+  type PublicKey,
+  type SigningKey,
+} from '../tokens/signing-key.js';
 import { issuerKeyAad } from './secret-aads.js';
 import type { Overlay } from '../domain/overlay.js';
 import { readStoredPolicy } from '../policy/compile-policy.js';
@@ -29,7 +34,9 @@ import {
   readAccounts,
   readAccountsOfClouds,
   readImages,
+  readIssuerAliases,
   readIssuerIds,
+  readIssuerOfAlias,
   readIssuers,
   readOverlays,
   readPublicImages,
@@ -45,6 +52,8 @@ const MAX_IMAGES = 50_000;
 const MAX_PUBLIC_IMAGES = 50_000;
 const MAX_OVERLAYS = 10_000;
 const MAX_CLOUDS = 1_000;
+/** Aliases of issuers that are cached; if there are more, each token that has one is looked up. */
+const MAX_ALIASES = 100_000;
 
 /**
  * For look-ups without a token, which any client can cause: they leave eight of the pool's ten connections to tokens.
@@ -53,7 +62,7 @@ const PUBLIC_BOUNDS: BatchBounds = { queries: 2, size: 500, waiting: 2_000 };
 /** For look-ups with a token. */
 const BOUNDS: BatchBounds = { queries: 2, size: 500, waiting: 2_000 };
 
-/** The only key of the cache of issuers' ids. */
+/** The only key of the caches of all issuers' ids, and of their aliases. */
 const ALL = 'all';
 
 /** Names of revoked tokens and sessions, of all issuers. */
@@ -75,6 +84,11 @@ export type Revocations =
 /** The ids of all issuers; null if there are too many to cache. */
 interface IssuerIds {
   readonly ids: ReadonlySet<string> | null;
+}
+
+/** The ids of issuers by their aliases; null if there are too many to cache. */
+export interface IssuerAliases {
+  readonly ids: ReadonlyMap<string, string> | null;
 }
 
 /** An account of a row; null if it cannot be used. */
@@ -99,6 +113,7 @@ export class DirectoryService implements ChangeListener {
   private readonly issuers: RecordCache<Issuer>;
   private readonly issuerLoader: BatchLoader<Issuer>;
   private readonly issuerIds: RecordCache<IssuerIds>;
+  private readonly issuerAliases: RecordCache<IssuerAliases>;
   private readonly images: RecordCache<Image>;
   private readonly imageLoader: BatchLoader<Image>;
   private readonly publicImages: RecordCache<Image>;
@@ -132,6 +147,7 @@ export class DirectoryService implements ChangeListener {
     // An unknown id is an absence: it has the lifetime of one and is never served stale.
     const live = { found: LIVE.missing, missing: LIVE.missing };
     this.issuerIds = new RecordCache(1, { ...rules, connected: live, stale: 0 });
+    this.issuerAliases = new RecordCache(1, rules);
     this.images = new RecordCache(MAX_IMAGES, rules);
     this.imageLoader = loader(readImages);
     this.publicImages = new RecordCache(MAX_PUBLIC_IMAGES, rules);
@@ -165,6 +181,23 @@ export class DirectoryService implements ChangeListener {
       if (issuer === null) await this.loadIssuerIds(span);
       return issuer;
     });
+  }
+
+  /** The aliases of all issuers: forged tokens, each with another `iss`, cause no query of their own. */
+  cachedIssuerAliases(): CachedRow<IssuerAliases> | undefined {
+    return this.issuerAliases.find(ALL);
+  }
+
+  /** @returns the id of the issuer that an alias names; null if none has it. @throws DatabaseUnavailableError (503) */
+  async loadIssuerIdOfAlias(alias: string, span: RequestSpan | null = null): Promise<string | null> {
+    const aliases = await this.issuerAliases.load(ALL, () =>
+      runInSpan(span, 'look up issuer_aliases', () => this.readIssuerAliases()),
+    );
+    const ids = aliases?.ids ?? null;
+    if (ids !== null) return ids.get(alias) ?? null;
+    return runInSpan(span, 'look up issuer_alias', () =>
+      this.lookups.run((query) => readIssuerOfAlias(query, alias)),
+    );
   }
 
   /** From memory if possible, else loaded. @throws DatabaseUnavailableError (503) */
@@ -281,6 +314,7 @@ export class DirectoryService implements ChangeListener {
     switch (table) {
       case 'issuers':
         this.issuerIds.invalidate(ALL);
+        this.issuerAliases.invalidate(ALL);
         this.issuers.invalidate(issuerId);
         return;
       case 'accounts':
@@ -326,6 +360,11 @@ export class DirectoryService implements ChangeListener {
   private async readIssuerIds(): Promise<IssuerIds> {
     const ids = await this.lookups.run((query) => readIssuerIds(query, MAX_ISSUERS + 1));
     return { ids: ids.length > MAX_ISSUERS ? null : new Set(ids) };
+  }
+
+  private async readIssuerAliases(): Promise<IssuerAliases> {
+    const rows = await this.lookups.run((query) => readIssuerAliases(query, MAX_ALIASES + 1));
+    return { ids: rows.length > MAX_ALIASES ? null : new Map(rows.map(({ alias, id }) => [alias, id])) };
   }
 
   private async readRevocations(issuerId: string): Promise<Revocations> {
@@ -389,8 +428,12 @@ export class DirectoryService implements ChangeListener {
       accountId: row.account_id,
       deliveryFormat: row.delivery_format,
       policy: this.openPolicy(row),
-      keys: keys.filter((key) => key.secret !== null),
-      lockedKeys: keys.filter((key) => key.secret === null),
+      issAliases: row.iss_aliases,
+      audience: row.aud,
+      jwksUrl: row.jwks_url,
+      keys: keys.filter((key) => 'secret' in key && key.secret !== null),
+      publicKeys: keys.filter((key) => 'publicKey' in key),
+      lockedKeys: keys.filter((key) => 'secret' in key && key.secret === null),
     };
   }
 
@@ -400,16 +443,21 @@ export class DirectoryService implements ChangeListener {
     return policy;
   }
 
-  /** One corrupt secret must not disable the issuer's other keys. */
-  private openKey(key: KeyRow): SigningKey | LockedKey {
+  /** One corrupt key must not disable the issuer's other keys. */
+  private openKey(key: KeyRow): SigningKey | PublicKey | LockedKey {
     const { id, issuer_id: issuerId, algorithm, not_before: notBefore, not_after: notAfter } = key;
+    const period = { notBefore, notAfter };
     try {
-      const secret = createSecretKey(this.secretBox.decrypt(key.secret, issuerKeyAad(issuerId, id)));
-      return { id, algorithm, secret, notBefore, notAfter };
+      if (isPublicKeyAlgorithm(algorithm)) {
+        return { id, algorithm, publicKey: createPublicKey(key.public_key ?? ''), isRow: true, ...period };
+      }
+      const secret = this.secretBox.decrypt(key.secret ?? Buffer.of(), issuerKeyAad(issuerId, id));
+      return { id, algorithm, secret: createSecretKey(secret), ...period };
     } catch (error) {
-      if (!(error instanceof SecretBoxError)) throw error;
-      this.logger.error(`Key ${id} of issuer ${issuerId} cannot be used: ${error.message}`);
-      return { id, algorithm, secret: null, notBefore, notAfter };
+      if (!isPublicKeyAlgorithm(algorithm) && !(error instanceof SecretBoxError)) throw error;
+      const reason = error instanceof SecretBoxError ? error.message : 'its public key cannot be read';
+      this.logger.error(`Key ${id} of issuer ${issuerId} cannot be used: ${reason}`);
+      return { id, algorithm, secret: null, ...period };
     }
   }
 }

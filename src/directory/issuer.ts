@@ -4,6 +4,8 @@ import type { TokenIssuer } from '../tokens/signing-key.js';
 
 /** The part of an issuer that a redirect needs. */
 export interface Issuer extends TokenIssuer {
+  /** Where further public keys are fetched; null if there are none. */
+  readonly jwksUrl: string | null;
   /** The Cloudinary account that delivers its images; null if it cannot be used, and then nothing is delivered. */
   readonly account: Account | null;
   /** The id of the account's row; null for the account of the environment. */

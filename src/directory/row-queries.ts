@@ -2,7 +2,7 @@ import type { Image } from '../domain/image.js';
 import type { UrlSignature } from '../domain/url-signature.js';
 import type { Overlay } from '../domain/overlay.js';
 import type { RevocationKind } from '../domain/revocation.js';
-import type { HmacAlgorithm } from '../tokens/signing-key.js';
+import type { TokenAlgorithm } from '../tokens/signing-key.js';
 import type { Query, Statement } from './database-lookups.service.js';
 
 /** The key of a row within its issuer. */
@@ -112,25 +112,29 @@ export interface IssuerRow {
   readonly policy: object;
   /** Null for the account of the environment. */
   readonly account_id: string | null;
+  readonly iss_aliases: readonly string[];
+  readonly aud: string | null;
+  readonly jwks_url: string | null;
 }
 
-/** A key's columns; `secret` is encrypted. */
+/** A key's columns: `secret`, which is encrypted, or `public_key`. */
 export interface KeyRow {
   readonly id: string;
   readonly issuer_id: string;
-  readonly algorithm: HmacAlgorithm;
-  readonly secret: Buffer;
+  readonly algorithm: TokenAlgorithm;
+  readonly secret: Buffer | null;
+  readonly public_key: string | null;
   readonly not_before: Date | null;
   readonly not_after: Date | null;
 }
 
 const ISSUERS: Statement = {
   name: 'pixseal_issuers',
-  text: 'SELECT id, disabled, not_before, delivery_format, policy, account_id FROM issuers WHERE id = ANY($1::uuid[])',
+  text: 'SELECT id, disabled, not_before, delivery_format, policy, account_id, iss_aliases, aud, jwks_url FROM issuers WHERE id = ANY($1::uuid[])',
 };
 const KEYS: Statement = {
   name: 'pixseal_issuer_keys',
-  text: 'SELECT id, issuer_id, algorithm, secret, not_before, not_after FROM issuer_keys WHERE issuer_id = ANY($1::uuid[]) ORDER BY created_at DESC, id DESC',
+  text: 'SELECT id, issuer_id, algorithm, secret, public_key, not_before, not_after FROM issuer_keys WHERE issuer_id = ANY($1::uuid[]) ORDER BY created_at DESC, id DESC',
 };
 
 /** Issuers with their keys, newest first. */
@@ -208,6 +212,30 @@ const ISSUER_IDS: Statement = { name: 'pixseal_issuer_ids', text: 'SELECT id FRO
 export async function readIssuerIds(query: Query, limit: number): Promise<readonly string[]> {
   const rows = await query<{ id: string }>(ISSUER_IDS, [limit]);
   return rows.map(({ id }) => id);
+}
+
+const ISSUER_ALIASES: Statement = {
+  name: 'pixseal_issuer_aliases',
+  text: `SELECT id, alias FROM issuers, unnest(iss_aliases) AS alias WHERE iss_aliases <> '{}' LIMIT $1`,
+};
+
+/** At most `limit` aliases of issuers, with the issuers' ids. */
+export function readIssuerAliases(
+  query: Query,
+  limit: number,
+): Promise<readonly { readonly id: string; readonly alias: string }[]> {
+  return query(ISSUER_ALIASES, [limit]);
+}
+
+const ISSUER_OF_ALIAS: Statement = {
+  name: 'pixseal_issuer_of_alias',
+  text: 'SELECT id FROM issuers WHERE iss_aliases @> ARRAY[$1::text]',
+};
+
+/** The id of the issuer that an alias names; null if none has it. */
+export async function readIssuerOfAlias(query: Query, alias: string): Promise<string | null> {
+  const [row] = await query<{ id: string }>(ISSUER_OF_ALIAS, [alias]);
+  return row?.id ?? null;
 }
 
 /** A name by which tokens are revoked. */

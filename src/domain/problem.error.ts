@@ -4,8 +4,8 @@ import { type ProblemCode, PROBLEMS } from './problems.js';
 export type ProblemExtensions = Readonly<Record<string, ProblemMember | readonly ProblemMember[]>>;
 type ProblemMember = string | number | boolean | Readonly<Record<string, string>>;
 
-/** Whose rate limit is exceeded: a client address's, an issuer's, or that of failed admin keys. */
-export type LimitScope = 'address' | 'issuer' | 'admin';
+/** Whose rate limit is exceeded: a client address's, an issuer's, that of failed admin keys, or of refused signatures. */
+export type LimitScope = 'address' | 'issuer' | 'admin' | 'signatures';
 
 /**
  * An error of the client, or something that the service cannot do now. Every feature derives its errors from it;

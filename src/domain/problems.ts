@@ -25,10 +25,15 @@ export const PROBLEMS = {
     when: 'The id in the path is not a UUID, and the token does not name one image.',
     action: 'Use the id of an image, or a token whose `image_id` names it.',
   },
+  two_tokens: {
+    statuses: [400],
+    when: 'The request has a token in its query and in `Authorization`.',
+    action: 'Pass it in one of them.',
+  },
   token_required: {
     statuses: [401],
     when: 'The request has no token, and no public image has this id.',
-    action: 'Pass a token of the issuer as `?token=`.',
+    action: 'Pass a token of the issuer as `?token=` or as `Authorization: Bearer TOKEN`.',
   },
   invalid_token: {
     statuses: [401],
@@ -165,6 +170,11 @@ export const PROBLEMS = {
     when: 'The issuer’s `delivery_format` is `original`, and the image was registered without its `format`.',
     action: 'Set the image’s `format` with `PATCH /admin/images/:id`, or another `delivery_format`.',
   },
+  iss_alias_taken: {
+    statuses: [409],
+    when: 'Another issuer has one of the `iss_aliases`.',
+    action: 'Remove it from that issuer first.',
+  },
   issuer_not_empty: {
     statuses: [409],
     when: 'An issuer with images or overlays cannot be deleted.\nAn issuer that has had images or overlays of one account cannot be moved to another.',
@@ -172,8 +182,8 @@ export const PROBLEMS = {
   },
   no_live_key: {
     statuses: [409],
-    when: 'The issuer has no key that is valid now, so no preview can be signed.',
-    action: 'Create a key, or change when one is valid.',
+    when: 'The issuer has no key with a secret that is valid now, so no preview can be signed.',
+    action: 'Create such a key, or change when one is valid.',
   },
   no_preview: {
     statuses: [409],
@@ -267,7 +277,7 @@ export const PROBLEMS = {
   },
   too_many_requests: {
     statuses: [429],
-    when: 'The address or the issuer sends too many requests, or the address too many wrong admin keys.',
+    when: 'The address or the issuer sends too many requests, or the address too many wrong admin keys.\nOr too many tokens signed for public keys were refused: 500 a second of one issuer, 1,000 of all.',
     action: 'Send the request again after `Retry-After`, which is `retry_after` in the body.',
   },
   headers_too_large: {
@@ -302,8 +312,13 @@ export const PROBLEMS = {
   },
   issuer_unavailable: {
     statuses: [503],
-    when: 'The stored secret of a key that may have signed the token cannot be decrypted: it was altered.',
+    when: 'The stored secret of a key that may have signed the token cannot be decrypted, or its public key not be read: it was altered.',
     action: 'The operator replaces the key.',
+  },
+  jwks_unavailable: {
+    statuses: [503],
+    when: 'The keys of the issuer’s `jwks_url` could not be fetched, and no copy of the last 24 hours has the key of the token.',
+    action: 'Try again after `Retry-After`; the operator checks the URL and the log.',
   },
   not_ready: {
     statuses: [503],

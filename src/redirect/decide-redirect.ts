@@ -22,10 +22,11 @@ import { checkGenerative } from '../policy/generative.js';
 import { PolicyUnreadableError, PolicyViolationError } from '../policy/policy.errors.js';
 import type { Policy } from '../policy/policy.js';
 import { resolveImageId } from '../tokens/image-binding.js';
-import type { SigningKey } from '../tokens/signing-key.js';
+import { isIssuerAlias } from '../tokens/issuer-alias.js';
+import { isPublicKeyAlgorithm, type PublicKey, type SigningKey } from '../tokens/signing-key.js';
 import { isIssuedBefore, type TokenClaims } from '../tokens/token-claims.js';
 import { InvalidTokenError, TokenRequiredError } from '../tokens/token.errors.js';
-import type { TokenService } from '../tokens/token.service.js';
+import type { TokenService, UnverifiedToken } from '../tokens/token.service.js';
 import { ALWAYS, intersect, NEVER, type ValidityPeriod } from '../tokens/validity-period.js';
 import type { MappedChain, TransformationMapper } from '../transformations/transformation.mapper.js';
 import { type Fact, type Facts, PENDING, type Pending } from './facts.js';
@@ -54,8 +55,8 @@ interface Admission {
   readonly requested: Image;
   /** Null for a public image requested without a token. */
   readonly claims: TokenClaims | null;
-  /** The key that signed the token; null without one. */
-  readonly key: SigningKey | null;
+  /** The key that verified the token; null without one. */
+  readonly key: SigningKey | PublicKey | null;
   readonly steps: ExpandedSteps;
   /** The period in which the token, its key and the policy allow the request; of a decision, with the same URL. */
   readonly validity: ValidityPeriod;
@@ -217,13 +218,15 @@ function admitToken(
   tokens: TokenService,
 ): Fact<Admission> {
   const token = tokens.read(query['token']);
-  const found = token.issuerId === null ? null : facts.issuer(token.issuerId);
+  const found = token.issuerId === null ? findIssuerOfAlias(token, facts) : facts.issuer(token.issuerId);
   if (found === PENDING) return PENDING;
-  const { issuer, key, claims, validity } = tokens.verify(token, found, now);
+  const jwksKeys = isPublicKeyAlgorithm(token.jws.algorithm) ? findJwksKeys(token, found, facts) : undefined;
+  if (jwksKeys === PENDING) return PENDING;
+  const { issuer, key, claims, validity } = tokens.verify(token, found, now, jwksKeys);
   const revoked = facts.isRevoked(issuer.id, claims);
   if (revoked === PENDING) return PENDING;
   if (revoked) throw InvalidTokenError.because('not_accepted');
-  facts.consumeRate(issuer.id, key.id);
+  facts.consumeRate(issuer.id, keyRowOf(key));
 
   const policy = policyOf(issuer);
   // First: if the token misspells `image_id` as `imageId`, report that and not a wrong path.
@@ -245,6 +248,27 @@ function admitToken(
     steps,
     validity: intersect(validity, policyValidity(policy, claims)),
   };
+}
+
+/** The issuer of a token whose `iss` is not an issuer's id: of an identity provider. */
+function findIssuerOfAlias({ payload: { iss } }: UnverifiedToken, facts: Facts): Fact<Issuer | null> {
+  return isIssuerAlias(iss) ? facts.issuerOfAlias(iss) : null;
+}
+
+/** The keys of the issuer's JWKS; undefined if the token cannot be signed by one of them. */
+function findJwksKeys(
+  { jws: { keyId } }: UnverifiedToken,
+  issuer: Issuer | null,
+  facts: Facts,
+): Fact<readonly PublicKey[] | undefined> {
+  if (issuer === null || issuer.disabled || issuer.jwksUrl === null || keyId === null) return undefined;
+  if (issuer.publicKeys.some(({ id }) => id === keyId)) return undefined;
+  return facts.jwksKeys(issuer, keyId);
+}
+
+/** The row of a key that verified a token; null without one, and for a key of a JWKS. */
+export function keyRowOf(key: SigningKey | PublicKey | null): string | null {
+  return key === null || ('isRow' in key && !key.isRow) ? null : key.id;
 }
 
 const PUBLIC_PARAMETERS = ['width', 'height', 'crop'];

@@ -58,9 +58,8 @@ export class ExplanationView {
 
   @ApiProperty({
     type: String,
-    format: 'uuid',
     nullable: true,
-    description: 'The key that signed the token.',
+    description: 'The key that verified the token: its id, or the `kid` of a key of the issuer’s `jwks_url`.',
   })
   readonly key_id: string | null;
 

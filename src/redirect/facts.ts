@@ -1,6 +1,7 @@
 import type { Image } from '../domain/image.js';
 import type { Issuer } from '../directory/issuer.js';
 import type { Overlay } from '../domain/overlay.js';
+import type { PublicKey } from '../tokens/signing-key.js';
 import type { TokenNames } from '../domain/revocation.js';
 
 /** A fact that is not in memory. */
@@ -16,6 +17,10 @@ export type Fact<T> = T | Pending;
  */
 export interface Facts {
   issuer(id: string): Fact<Issuer | null>;
+  /** The issuer that an `iss` names which is not an issuer's id. */
+  issuerOfAlias(alias: string): Fact<Issuer | null>;
+  /** The keys of an issuer's JWKS, one of which may have this `kid`. */
+  jwksKeys(issuer: Issuer, keyId: string): Fact<readonly PublicKey[]>;
   /** An image of this issuer, including deleted ones. */
   image(issuerId: string, id: string): Fact<Image | null>;
   /** An image of any issuer that may be shown without a token. */
@@ -27,7 +32,7 @@ export interface Facts {
   /**
    * Consumes one request of the issuer's rate, once per redirect, even if it is decided again. From here on the request
    * is attributed to the issuer.
-   * @param keyId The key that signed the token; null without one.
+   * @param keyId The row of the key that verified the token; null without one.
    * @throws TooManyRequestsError (429)
    */
   consumeRate(issuerId: string, keyId: string | null): void;

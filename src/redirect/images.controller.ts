@@ -20,12 +20,14 @@ import { announcesBody } from '../platform/http/announced-body.js';
 import { type Exchange, exchangeOf } from '../platform/http/exchange.js';
 import { Origin } from '../platform/http/origin.decorator.js';
 import { originReader, type RequestOrigin } from '../platform/http/request-origin.js';
+import { Preflight } from '../platform/http/preflight.js';
 import type { MountedHandler } from '../platform/http/request-lifecycle.js';
 import { ProblemFilter } from '../platform/http/problem.filter.js';
 import type { RedirectRequest } from './decide-redirect.js';
 import { ExplanationView } from './explanation.view.js';
 import { LocationBuilder } from './location-builder.js';
 import { IMAGE_HEADERS, writeRedirect } from './redirect-response.js';
+import { readBearerToken } from './bearer-token.js';
 import { readRedirectUrl } from './redirect-url.js';
 import { type FoundRedirect, RedirectService } from './redirect.service.js';
 
@@ -33,6 +35,7 @@ import { type FoundRedirect, RedirectService } from './redirect.service.js';
 const REFUSALS = [
   'invalid_image_id',
   'invalid_host',
+  'two_tokens',
   'token_required',
   'invalid_token',
   'image_not_in_token',
@@ -46,6 +49,7 @@ const REFUSALS = [
   'database_unavailable',
   'download_unavailable',
   'issuer_unavailable',
+  'jwks_unavailable',
   'account_unavailable',
   'policy_unreadable',
 ] as const;
@@ -56,7 +60,12 @@ const ApiRedirectRequest = (): MethodDecorator =>
       schema: { type: 'string' },
       description: 'The image’s id; may be any name if the token contains one `image_id`.',
     }),
-    ApiQuery({ name: 'token', type: String, required: false, description: 'A JWT signed by the issuer.' }),
+    ApiQuery({
+      name: 'token',
+      type: String,
+      required: false,
+      description: 'A JWT signed by the issuer; or in `Authorization: Bearer TOKEN`.',
+    }),
     ...['width', 'height', 'crop'].map((name) =>
       ApiQuery({
         name,
@@ -127,13 +136,24 @@ export class ImagesController implements MountedHandler {
     @Req() { raw }: FastifyRequest,
     @Origin() origin: RequestOrigin,
   ): Promise<ExplanationView> {
-    const decision = await this.redirects.decide({ pathId, query }, exchangeOf(raw));
+    const request = readBearerToken({ pathId, query }, raw);
+    const decision = await this.redirects.decide(request, exchangeOf(raw));
     return new ExplanationView(decision, this.locations.build(decision.url, decision.account, origin));
+  }
+
+  @Preflight(':image_id')
+  preflight(): void {
+    // Its headers are the response.
+  }
+
+  @Preflight(':image_id/explain')
+  preflightExplain(): void {
+    // As above.
   }
 
   private respond(exchange: Exchange, request: RedirectRequest): void {
     const send = ({ redirect, isCached }: FoundRedirect): void => {
-      exchange.redirect = isCached ? 'cached' : redirect.keyId === null ? 'public' : 'token';
+      exchange.redirect = isCached ? 'cached' : redirect.hasToken ? 'token' : 'public';
       writeRedirect(exchange, redirect);
     };
     const refuse = (error: unknown): void => {
@@ -141,7 +161,7 @@ export class ImagesController implements MountedHandler {
     };
     try {
       const origin = this.locations.needsOrigin ? this.originOf(exchange.request) : null;
-      const found = this.redirects.find(request, origin, exchange);
+      const found = this.redirects.find(readBearerToken(request, exchange.request), origin, exchange);
       if (found instanceof Promise) found.then(send).catch(refuse);
       else send(found);
     } catch (error) {

@@ -20,8 +20,16 @@ export const IMAGE_HEADERS: HeaderList = [
 ];
 
 const NO_STORE = writeHeaders(IMAGE_HEADERS.flat());
-/** `Pragma` and `Expires` disable caching: they are omitted because they would contradict a `max-age`. */
-const HEADERS_WITHOUT_CACHING = writeHeaders(IMAGE_HEADERS.slice(3).flat());
+/**
+ * `Pragma` and `Expires` disable caching: they are omitted because they would contradict a `max-age`. `Authorization`
+ * selects the redirect: without it in `Vary`, a browser would show one token's image for another's (RFC 9111 §4.1).
+ */
+const HEADERS_WITHOUT_CACHING = writeHeaders(
+  IMAGE_HEADERS.slice(3).flatMap(([name, value]) => [
+    name,
+    name === 'Vary' ? `${value}, Authorization` : value,
+  ]),
+);
 
 /**
  * Responds 302 with the seed's headers and body. Writes to Node's response directly: Fastify would convert the header

@@ -3,6 +3,7 @@ import { CloudinaryUrlService } from '../cloudinary/cloudinary-url.service.js';
 import { DownloadUrlService } from '../cloudinary/download-url.service.js';
 import { DirectoryService } from '../directory/directory.service.js';
 import { IssuerKeyUses } from '../directory/issuer-key-uses.service.js';
+import { JwksService } from '../directory/jwks.service.js';
 import { RateLimits } from '../platform/rate-limit/rate-limits.js';
 import type { RequestOrigin } from '../platform/http/request-origin.js';
 import { TokenService } from '../tokens/token.service.js';
@@ -10,6 +11,7 @@ import { isEmpty } from '../tokens/validity-period.js';
 import { TransformationMapper } from '../transformations/transformation.mapper.js';
 import {
   decideRedirect,
+  keyRowOf,
   type RedirectDecision,
   type RedirectRequest,
   type RedirectServices,
@@ -37,6 +39,7 @@ export class RedirectService {
 
   constructor(
     directory: DirectoryService,
+    jwks: JwksService,
     limits: RateLimits,
     keyUses: IssuerKeyUses,
     tokens: TokenService,
@@ -46,7 +49,7 @@ export class RedirectService {
     private readonly cache: RedirectCache,
     private readonly locations: LocationBuilder,
   ) {
-    this.sources = { directory, limits, keyUses };
+    this.sources = { directory, jwks, limits, keyUses };
     this.services = { tokens, mapper, urls, downloads };
   }
 
@@ -115,6 +118,8 @@ export class RedirectService {
   private redirectOf(decision: RedirectDecision, origin: RequestOrigin | null): Redirect {
     const { issuer, account, key, imageId, url, lifetime } = decision;
     const location = this.locations.build(url, account, origin);
-    return { issuerId: issuer.id, keyId: key?.id ?? null, imageId, url, location, lifetime, page: null };
+    const hasToken = key !== null;
+    const keyId = keyRowOf(key);
+    return { issuerId: issuer.id, hasToken, keyId, imageId, url, location, lifetime, page: null };
   }
 }

@@ -9,7 +9,9 @@ export interface RedirectPage {
 /** The data for a redirect's response; small enough to be cached. */
 export interface Redirect {
   readonly issuerId: string;
-  /** The key that signed the token; null without one. */
+  /** Whether a token admitted the request; otherwise the image is public. */
+  readonly hasToken: boolean;
+  /** The row of the key that verified the token; null without one, and for a key of a JWKS. */
   readonly keyId: string | null;
   /** As requested, or as named by the token. */
   readonly imageId: string;

@@ -3,15 +3,18 @@ import type { CachedRow } from '../directory/record-cache.js';
 import type { Image } from '../domain/image.js';
 import type { IssuerKeyUses } from '../directory/issuer-key-uses.service.js';
 import type { Issuer } from '../directory/issuer.js';
+import type { JwksService } from '../directory/jwks.service.js';
 import type { RateLimits } from '../platform/rate-limit/rate-limits.js';
 import type { RequestSpan } from '../platform/observability/tracing.js';
 import { isVisible, type Overlay } from '../domain/overlay.js';
 import type { TokenNames } from '../domain/revocation.js';
+import type { PublicKey } from '../tokens/signing-key.js';
 import { type Fact, type Facts, PENDING } from './facts.js';
 
 /** The sources of facts. */
 export interface FactSources {
   readonly directory: DirectoryService;
+  readonly jwks: JwksService;
   readonly limits: RateLimits;
   readonly keyUses: IssuerKeyUses;
 }
@@ -49,6 +52,26 @@ export class RequestFacts implements Facts {
     return cached === undefined
       ? this.load(`issuer:${id}`, () => directory.loadIssuer(id, this.trail.span))
       : this.use(cached);
+  }
+
+  issuerOfAlias(alias: string): Fact<Issuer | null> {
+    const { directory } = this.sources;
+    const cached = directory.cachedIssuerAliases();
+    const ids = cached?.row?.ids ?? null;
+    let id: Fact<string | null>;
+    if (cached === undefined || ids === null) {
+      id = this.load('alias', () => directory.loadIssuerIdOfAlias(alias, this.trail.span));
+    } else {
+      this.use(cached);
+      id = ids.get(alias) ?? null;
+    }
+    return id === null || id === PENDING ? id : this.issuer(id);
+  }
+
+  jwksKeys(issuer: Issuer, keyId: string): Fact<readonly PublicKey[]> {
+    const { jwks } = this.sources;
+    const cached = jwks.find(issuer, keyId);
+    return cached?.row ? (this.use(cached) ?? []) : this.load('jwks', () => jwks.load(issuer, keyId));
   }
 
   image(issuerId: string, id: string): Fact<Image | null> {

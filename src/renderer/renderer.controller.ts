@@ -2,6 +2,7 @@ import { Controller, Get, Query, Req, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { exchangeOf } from '../platform/http/exchange.js';
+import { Preflight } from '../platform/http/preflight.js';
 import { sendImage, sendRenderError } from './image-response.js';
 import { RendererService } from './renderer.service.js';
 
@@ -10,6 +11,12 @@ import { RendererService } from './renderer.service.js';
 @Controller()
 export class RendererController {
   constructor(private readonly renderer: RendererService) {}
+
+  /** A `fetch` with `Authorization` follows the redirect with it. */
+  @Preflight(':cloud_name/image/:type/*')
+  preflight(): void {
+    // Its headers are the response.
+  }
 
   @Get(':cloud_name/image/:type/*')
   async deliver(

@@ -1,5 +1,5 @@
 import { keepShares } from './share-json.js';
-import { HMAC_ALGORITHMS, type HmacAlgorithm } from './signing-key.js';
+import { isPublicKeyAlgorithm, TOKEN_ALGORITHMS, type TokenAlgorithm } from './signing-key.js';
 import { type JsonFault, type JsonObject, parseJsonObject } from './strict-json.js';
 import { InvalidTokenError } from './token.errors.js';
 
@@ -14,9 +14,12 @@ export interface CompactJws {
   readonly signingInput: string;
   /** Canonical base64url. */
   readonly signature: string;
-  /** The header's claim; the key's row decides. */
-  readonly algorithm: HmacAlgorithm;
-  /** The header's `kid` if it is a string: a hint, never a path, a query or a URL. */
+  /** The header's claim; the key decides. */
+  readonly algorithm: TokenAlgorithm;
+  /**
+   * The header's `kid` if it is a string: never a path, a query or a URL. A hint among keys with a secret; present if the
+   * algorithm is a public key's.
+   */
   readonly keyId: string | null;
   /** Canonical base64url; the content is not checked. */
   readonly payload: string;
@@ -24,7 +27,7 @@ export interface CompactJws {
 
 /**
  * Reads a JWS in compact form (RFC 7515 §7.1), more strictly than any library: length, alphabet, header.
- * `jku`, `jwk`, `x5u` and `x5c` are ignored: keys come only from our rows.
+ * `jku`, `jwk`, `x5u` and `x5c` are ignored: keys come only from our rows and from the issuer's `jwks_url`.
  * @throws InvalidTokenError (401)
  */
 export function readCompactJws(token: unknown): CompactJws {
@@ -106,7 +109,11 @@ function readHeader(segment: string): Header {
     throw InvalidTokenError.because('bad_header');
   }
   const { alg, kid } = header;
-  if (!isHmacAlgorithm(alg)) throw InvalidTokenError.because('bad_algorithm');
+  if (!isTokenAlgorithm(alg)) throw InvalidTokenError.because('bad_algorithm');
+  // Among several public keys, each try would cost a check of its own.
+  if (isPublicKeyAlgorithm(alg) && (typeof kid !== 'string' || kid === '')) {
+    throw InvalidTokenError.because('no_key_id');
+  }
   const read: Header = { algorithm: alg, keyId: typeof kid === 'string' ? kid : null };
   if (segment.length <= MAX_KNOWN_LENGTH) {
     if (knownHeaders.size >= MAX_KNOWN_HEADERS) knownHeaders.clear();
@@ -116,6 +123,6 @@ function readHeader(segment: string): Header {
   return read;
 }
 
-function isHmacAlgorithm(value: unknown): value is HmacAlgorithm {
-  return (HMAC_ALGORITHMS as readonly unknown[]).includes(value);
+function isTokenAlgorithm(value: unknown): value is TokenAlgorithm {
+  return (TOKEN_ALGORITHMS as readonly unknown[]).includes(value);
 }

@@ -3,11 +3,13 @@ import { ProblemError } from '../domain/problem.error.js';
 const DETAILS = {
   // One text for every failure of a signature and for every issuer: it must not reveal which issuers exist.
   not_accepted:
-    'The token is not accepted. Sign a new one: `iss` must be your issuer’s id, and the key must be an active key of the issuer, with its algorithm and with the secret’s text, not base64url-decoded.',
+    'The token is not accepted. Sign a new one: `iss` must be your issuer’s id, and the key must be an active key of the issuer, with its algorithm; a secret is used as its text, not base64url-decoded.',
   expired: 'The token has expired. Sign a new one with a later `exp`.',
   not_yet_valid:
     'The token is not valid yet. Wait until its `nbf`, or check the clock of the machine that signed it.',
   issued_ahead: 'The token’s `iat` is in the future. Check the clock of the machine that signed it.',
+  // Only for a token whose signature is valid.
+  wrong_audience: 'The token’s `aud` must contain the audience of its issuer. Request a token for it.',
   // All below depend only on the token's own text, so they reveal nothing about our keys or issuers.
   missing_or_repeated: 'The token is malformed: pass exactly one non-empty `token`.',
   too_long: 'The token is malformed: it is longer than 8192 characters. Sign fewer or shorter steps.',
@@ -15,7 +17,10 @@ const DETAILS = {
     'The token is malformed: it must be three unpadded base64url segments joined by dots (RFC 7515 §7.1), unchanged.',
   bad_header:
     'The token is malformed: its header must be a JSON object in UTF-8 without repeated names, `crit` or `b64`.',
-  bad_algorithm: 'The token is malformed: its header’s `alg` must be HS256, HS384 or HS512.',
+  bad_algorithm:
+    'The token is malformed: its header’s `alg` must be HS256, HS384, HS512, EdDSA, ES256, RS256 or PS256.',
+  no_key_id:
+    'The token is malformed: with EdDSA, ES256, RS256 or PS256 its header must have the `kid` of the key.',
   bad_payload:
     'The token is malformed: its payload must be a JSON object in UTF-8, without a byte order mark or repeated names, at most 16 levels deep.',
   bad_time:
@@ -60,13 +65,33 @@ export class InvalidTokenError extends ProblemError {
 
 const refusals: Partial<Record<InvalidTokenReason, InvalidTokenError>> = {};
 
+/**
+ * 429 `too_many_requests`: too many tokens with public-key signatures were refused within the last second, so this one is
+ * not checked. It may be valid.
+ */
+export class TooManySignaturesError extends ProblemError {
+  static readonly instance = new TooManySignaturesError();
+
+  override readonly shared = true;
+  override readonly limitScope = 'signatures';
+  override readonly extensions = { retry_after: 1 };
+  override readonly headers = { 'Retry-After': '1' };
+
+  private constructor() {
+    super('too_many_requests', 'Too many tokens with wrong signatures. Try again after 1 s.');
+  }
+}
+
 /** 401 `token_required` (RFC 6750 §3.1): the request has no token, and the image is not public. */
 export class TokenRequiredError extends ProblemError {
   /** `X-message` is the original API's header for this response. */
   override readonly headers = { 'WWW-Authenticate': 'Bearer', 'X-message': 'Access denied' };
 
   constructor() {
-    super('token_required', 'This image requires a token. Pass one of its issuer as `?token=`.');
+    super(
+      'token_required',
+      'This image requires a token. Pass one of its issuer as `?token=` or as `Authorization: Bearer TOKEN`.',
+    );
   }
 }
 
@@ -97,7 +122,26 @@ export class IssuerUnavailableError extends ProblemError {
   constructor() {
     super(
       'issuer_unavailable',
-      'A key of this issuer cannot be decrypted. Its operator must replace the key.',
+      'A key of this issuer cannot be decrypted or read. Its operator must replace the key.',
     );
+  }
+}
+
+/** 503: the token may be valid, but the keys of its issuer's `jwks_url` are unavailable. */
+export class JwksUnavailableError extends ProblemError {
+  override readonly headers = { 'Retry-After': '30' };
+
+  constructor() {
+    super(
+      'jwks_unavailable',
+      'The public keys of this issuer cannot be fetched. Try again, or check its `jwks_url`.',
+    );
+  }
+}
+
+/** 400: the request has a token twice, and they may differ. */
+export class TwoTokensError extends ProblemError {
+  constructor() {
+    super('two_tokens', 'Pass the token as `?token=` or as `Authorization: Bearer TOKEN`, not as both.');
   }
 }

@@ -7,15 +7,21 @@ import {
   deliveries,
   imageUrl,
   PixsealError,
+  type PrivateJwk,
+  type PublicKeyAlgorithm,
   readDsn,
   signToken,
   type Step,
+  type TokenKey,
   type TokenOptions,
 } from '../../packages/client/src/pixseal-client.js';
-import { HMAC_ALGORITHMS } from '../../src/tokens/signing-key.js';
+import { HMAC_ALGORITHMS, PUBLIC_KEY_ALGORITHMS } from '../../src/tokens/signing-key.js';
 import { TokenSigner } from '../../src/tokens/token-signer.js';
+import { makeKeyPair, PRIVATE_KEYS, publicKeyOf } from '../tokens/public-key-fixtures.js';
 import {
   IMAGE_ID,
+  makeGate,
+  makeIssuer,
   SEED_CLAIMS,
   SEED_HEADER,
   SEED_ISSUER_ID,
@@ -93,7 +99,7 @@ describe('signToken', () => {
   const IMAGES = "the image’s id, a list of ids, or 'any' for all images of the issuer";
   const TIME = 'a Date, or a number of seconds since 1970';
   const ALL =
-    'issuerId, secret, imageId, algorithm, kid, transformations, exp, nbf, iat, jti, sessionId, sharinpix, baseUrl';
+    'issuerId, secret, privateKey, imageId, algorithm, kid, transformations, exp, nbf, iat, aud, jti, sessionId, sharinpix, baseUrl';
 
   it.each<[options: unknown, message: string]>([
     // Without an image: values that JSON would drop.
@@ -127,10 +133,13 @@ describe('signToken', () => {
     ],
     [
       { ...bound, algorithm: undefined },
-      '`algorithm` is undefined. Pass HS256, HS384 or HS512, or omit the option.',
+      '`algorithm` is undefined. Pass HS256, HS384 or HS512 for a secret, EdDSA, ES256, RS256 or PS256 for a private key, or omit the option.',
     ],
-    [{ ...bound, algorithm: 'RS256' }, '`algorithm` must be HS256, HS384 or HS512.'],
-    [{ ...bound, algorithm: 'none' }, '`algorithm` must be HS256, HS384 or HS512.'],
+    [{ ...bound, algorithm: 'RS256' }, '`algorithm` must be HS256, HS384 or HS512 for a `secret`.'],
+    [
+      { ...bound, algorithm: 'none' },
+      '`algorithm` must be HS256, HS384 or HS512 for a secret, EdDSA, ES256, RS256 or PS256 for a private key.',
+    ],
     [{ ...bound, kid: null }, '`kid` is null. Pass the id of the key, or omit the option.'],
     [{ ...bound, jti: 7 }, '`jti` must be text of 1 to 255 characters.'],
     [{ ...bound, jti: 'x'.repeat(256) }, '`jti` must be text of 1 to 255 characters.'],
@@ -427,5 +436,115 @@ describe('deliveries', () => {
 
   it('sends no request without items', async () => {
     await expect(deliveries({ baseUrl: 'http://127.0.0.1:9', items: [] })).resolves.toStrictEqual([]);
+  });
+});
+
+describe('signToken with a private key', () => {
+  const options = { issuerId: SEED_ISSUER_ID, imageId: IMAGE_ID, kid: 'k-1' };
+  const payload = { iss: SEED_ISSUER_ID, image_id: IMAGE_ID };
+  const pemOf = (algorithm: PublicKeyAlgorithm): string =>
+    PRIVATE_KEYS[algorithm].export({ type: 'pkcs8', format: 'pem' }).toString();
+  const jwkOf = (algorithm: PublicKeyAlgorithm): PrivateJwk => ({
+    ...(PRIVATE_KEYS[algorithm].export({ format: 'jwk' }) as PrivateJwk),
+  });
+  const PARAMETERS = {
+    EdDSA: { name: 'Ed25519' },
+    ES256: { name: 'ECDSA', namedCurve: 'P-256' },
+    RS256: { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' },
+    PS256: { name: 'RSA-PSS', hash: 'SHA-256' },
+  } as const;
+
+  it.each(PUBLIC_KEY_ALGORITHMS)('signs %s with PEM, a JWK and a CryptoKey', async (algorithm) => {
+    const pem = pemOf(algorithm);
+    const pkcs8 = PRIVATE_KEYS[algorithm].export({ type: 'pkcs8', format: 'der' });
+    const cryptoKey = await crypto.subtle.importKey('pkcs8', pkcs8, PARAMETERS[algorithm], false, ['sign']);
+    const jwk = jwkOf(algorithm);
+    const keys: readonly [key: TokenKey['privateKey'], algorithm?: PublicKeyAlgorithm][] = [
+      [pem, algorithm],
+      [`\n${pem.replaceAll('\n', '\r\n')}\n`, algorithm],
+      [jwk, algorithm],
+      [{ ...jwk, alg: algorithm, use: 'sig', key_ops: ['sign'], ext: false }],
+      [cryptoKey],
+      [cryptoKey, algorithm],
+      ...(algorithm === 'PS256' ? [] : [[jwk] as [PrivateJwk]]),
+    ];
+    const verify = makeGate(
+      makeIssuer({ keys: [], publicKeys: [publicKeyOf(makeKeyPair(algorithm, 'k-1'))] }),
+    );
+    for (const [privateKey, named] of keys) {
+      const token = await signToken({
+        ...options,
+        privateKey,
+        ...(named === undefined ? {} : { algorithm: named }),
+      } as TokenOptions);
+      expect(verify(token).claims.payload).toStrictEqual(payload);
+      const [header = ''] = token.split('.');
+      expect(Buffer.from(header, 'base64url').toString()).toBe(
+        `{"typ":"JWT","alg":"${algorithm}","kid":"k-1"}`,
+      );
+    }
+  });
+
+  it('writes the audience', async () => {
+    const token = await signToken({ ...options, aud: 'images', privateKey: jwkOf('EdDSA') });
+    expect(payloadOf(token)).toStrictEqual({ iss: SEED_ISSUER_ID, aud: 'images', image_id: IMAGE_ID });
+  });
+
+  const fitting = 'Pass PKCS #8 in PEM, a JWK or a CryptoKey.';
+  const privateKey = pemOf('EdDSA');
+  it.each<[what: string, options: object, message: string]>([
+    ['a secret too', { privateKey, secret: SECRET }, 'pass `secret` or `privateKey`, not both.'],
+    ['no kid', { privateKey, kid: undefined }, '`kid` is undefined. Pass the id of the key.'],
+    [
+      'PEM and no algorithm',
+      { privateKey },
+      '`algorithm` is missing. Pass EdDSA, ES256, RS256 or PS256 for this `privateKey`.',
+    ],
+    [
+      'HS256',
+      { privateKey, algorithm: 'HS256' },
+      '`algorithm` must be EdDSA, ES256, RS256 or PS256 for a `privateKey`.',
+    ],
+    [
+      'another algorithm',
+      { privateKey, algorithm: 'ES256' },
+      `\`privateKey\` is not a private key of ES256. ${fitting}`,
+    ],
+    [
+      'a public key',
+      { privateKey: makeKeyPair('EdDSA').pem, algorithm: 'EdDSA' },
+      `\`privateKey\` is not a private key of EdDSA. ${fitting}`,
+    ],
+    [
+      'a public JWK',
+      { privateKey: makeKeyPair('ES256').publicKey.export({ format: 'jwk' }) },
+      `\`privateKey\` is not a private key of ES256. ${fitting}`,
+    ],
+    [
+      'text',
+      { privateKey: 'key', algorithm: 'EdDSA' },
+      `\`privateKey\` is not a private key of EdDSA. ${fitting}`,
+    ],
+    [
+      'a number',
+      { privateKey: 5 },
+      '`privateKey` must be a private key: PKCS #8 in PEM, a JWK or a CryptoKey.',
+    ],
+    [
+      'null',
+      { privateKey: null },
+      '`privateKey` is null. Pass a private key: PKCS #8 in PEM, a JWK or a CryptoKey.',
+    ],
+  ])('refuses %s', async (_, change, message) => {
+    const thrown: unknown = await signToken({ ...options, ...change } as TokenOptions).catch(
+      (error: unknown) => error,
+    );
+    expect(thrown).toStrictEqual(new TypeError(`signToken: ${message}`));
+  });
+
+  it('refuses an algorithm of a private key for a secret', async () => {
+    await expect(signToken({ ...bound, algorithm: 'EdDSA' } as never)).rejects.toThrow(
+      new TypeError('signToken: `algorithm` must be HS256, HS384 or HS512 for a `secret`.'),
+    );
   });
 });

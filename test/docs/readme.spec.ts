@@ -6,7 +6,7 @@ import { documentBlock, readBlocks } from '../support/readme.js';
 /** Documents whose every block a test runs. */
 const DOCUMENTS = [
   'README.md',
-  ...['admin', 'clients', 'languages', 'production', 'tokens'].map((name) => `docs/${name}.md`),
+  ...['admin', 'clients', 'keys', 'languages', 'production', 'tokens'].map((name) => `docs/${name}.md`),
 ];
 
 /** Blocks that no test runs, with the reason and the check instead. */

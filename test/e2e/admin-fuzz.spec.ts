@@ -18,6 +18,8 @@ import { ownSeed } from '../support/own-seed.js';
 import { hostile, jsonOf, nearlyOf, valuesOf } from '../support/schema.arbitrary.js';
 import { createTenant, post, type Tenant } from '../support/seed.js';
 import { ADMIN_KEY, API_SECRET, startService, type Service } from '../support/service.js';
+import { PUBLIC_KEY_ALGORITHMS } from '../../src/tokens/signing-key.js';
+import { makeKeyPair } from '../tokens/public-key-fixtures.js';
 
 /** Requests of each operation. */
 const RUNS = Number(process.env['PIXSEAL_ADMIN_FUZZ_RUNS'] ?? 25);
@@ -220,8 +222,27 @@ function knownMembers(): Record<string, fc.Arbitrary<unknown>> {
     presets: fc.dictionary(fc.constantFrom('card', 'Wide_1', '__proto__', ''), steps, { maxKeys: 2 }),
     placeholder: id(tenant.imageId),
   };
+  const publicKeys = PUBLIC_KEY_ALGORITHMS.map((algorithm) => makeKeyPair(algorithm));
   return {
-    key: fc.oneof(fc.constantFrom(ADMIN_KEY, ...weakKeys), fc.stringMatching(/^[\x21-\x7e]{1,512}$/)),
+    // An admin key of the console's session, or the first key of an issuer.
+    key: fc.oneof(
+      fc.constantFrom(ADMIN_KEY, ...weakKeys),
+      fc.stringMatching(/^[\x21-\x7e]{1,512}$/),
+      fc.constantFrom({}, ...publicKeys.map(({ algorithm, pem }) => ({ algorithm, public_key: pem })), {
+        algorithm: 'EdDSA',
+      }),
+    ),
+    public_key: fc.oneof(
+      fc.constantFrom<unknown>(
+        ...publicKeys.flatMap(({ pem, publicKey }) => [pem, publicKey.export({ format: 'jwk' })]),
+        ...publicKeys.map(({ privateKey }) => privateKey.export({ format: 'jwk' })),
+      ),
+      hostile,
+    ),
+    jwks_url: fc.oneof(
+      fc.constantFrom('https://idp.example/jwks.json', 'https://127.0.0.1/', 'http://idp.example/'),
+      fc.webUrl(),
+    ),
     issuer_id: id(tenant.issuerId),
     image_id: id(tenant.imageId, publicImage.imageId),
     // Unknown names would make most requests fail.

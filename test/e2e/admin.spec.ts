@@ -213,12 +213,16 @@ describe('issuers', () => {
       account_id: null,
       disabled: false,
       not_before: null,
+      iss_aliases: [],
+      aud: null,
+      jwks_url: null,
       policy: {},
       created_at: instant,
       updated_at: instant,
       key: {
         id: uuid,
         algorithm: 'HS256',
+        public_key: null,
         not_before: null,
         not_after: null,
         uses: 0,
@@ -361,6 +365,7 @@ describe('keys', () => {
     const key = await expectResponse(created, 201, {
       id: uuid,
       algorithm: 'HS384',
+      public_key: null,
       not_before: '2020-01-01T00:00:00.000Z',
       not_after: '2200-01-01T00:00:00.000Z',
       uses: 0,
@@ -389,6 +394,7 @@ describe('keys', () => {
         'last_used_at',
         'not_after',
         'not_before',
+        'public_key',
         'uses',
       ]);
     }
@@ -431,6 +437,7 @@ describe('keys', () => {
     await expectResponse(service.admin('PATCH', path, changed), 200, {
       id: key.id,
       algorithm: 'HS256',
+      public_key: null,
       not_before: '2021-01-01T00:00:00.000Z',
       not_after: '2031-01-01T00:00:00.000Z',
       uses: 0,
@@ -461,9 +468,9 @@ describe('keys', () => {
     [{ secret: `${'x'.repeat(32)}\u0000` }, 'secret', SECRET],
     [{ secret: 'é'.repeat(32) }, 'secret', SECRET],
     [{ secret: ['x'.repeat(32)] }, 'secret', SECRET],
-    [{ algorithm: 'none' }, 'algorithm', 'must be one of HS256, HS384, HS512'],
-    [{ algorithm: 'RS256' }, 'algorithm', 'must be one of HS256, HS384, HS512'],
-    [{ algorithm: null }, 'algorithm', 'must be one of HS256, HS384, HS512'],
+    [{ algorithm: 'none' }, 'algorithm', 'must be one of HS256, HS384, HS512, EdDSA, ES256, RS256, PS256'],
+    [{ algorithm: 'RS512' }, 'algorithm', 'must be one of HS256, HS384, HS512, EdDSA, ES256, RS256, PS256'],
+    [{ algorithm: null }, 'algorithm', 'must be one of HS256, HS384, HS512, EdDSA, ES256, RS256, PS256'],
     [{ not_after: 'tomorrow' }, 'not_after', TIME],
     [{ not_after: '2030-01-31' }, 'not_after', TIME],
     [{ not_after: '2030-01-31T12:00:00' }, 'not_after', TIME],

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { randomBytes, randomUUID } from 'node:crypto';
+import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -27,6 +27,9 @@ const ADMIN_KEY = random('canary-admin-key');
 const OWN_SECRET = random('canary/signing+secret=');
 const DATABASE_PASSWORD = random('canary-postgres');
 const REDIS_PASSWORD = random('canary-redis');
+const { privateKey } = generateKeyPairSync('ed25519');
+const PRIVATE_PEM = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+const PRIVATE_JWK = privateKey.export({ format: 'jwk' });
 /** Not a secret: shows that a dump and a log are complete. */
 const MARKER = `marker-${randomBytes(9).toString('hex')}`;
 
@@ -82,6 +85,7 @@ beforeAll(async () => {
   keep('API secret', API_SECRET);
   keep('admin key', ADMIN_KEY);
   keep('own signing secret', OWN_SECRET);
+  keep('private key', PRIVATE_PEM.split('\n')[1] ?? '', String(PRIVATE_JWK.d));
   keep('password of Postgres', DATABASE_PASSWORD);
   keep('password of Redis', REDIS_PASSWORD);
   collector = await startCollector();
@@ -196,6 +200,9 @@ async function live(): Promise<void> {
     await sendRequest('GET', `/images/${randomUUID()}?token=${each}`, bearer(each));
     await sendRequest('GET', `/images/${each}?token=${each}`, bearer(each));
     await sendRequest('GET', `/images/${each}`);
+    for (const what of ['', '/explain', '?token=x']) {
+      await sendRequest('GET', `/images/${image.id}${what}`, bearer(each));
+    }
     await sendRequest('GET', `/images/%zz?token=${each}`);
     await sendRequest('GET', `/${each}?${each}`);
     await sendRequest('GET', '/admin/issuers', bearer(each));
@@ -210,6 +217,8 @@ async function live(): Promise<void> {
   await admin('POST', keys, { secret: `${OWN_SECRET} with a space` });
   await admin('POST', keys, { secret: OWN_SECRET, algorithm: OWN_SECRET });
   await admin('POST', keys, { secret: OWN_SECRET, not_before: 'soon' });
+  await admin('POST', keys, { algorithm: 'EdDSA', public_key: PRIVATE_PEM, not_before: null });
+  await admin('POST', keys, { algorithm: 'ES256', public_key: PRIVATE_JWK }, { key: `${MARKER}.jwk` });
   await admin('POST', keys, `{"secret":"${OWN_SECRET}"`);
   await admin('POST', '/images', { issuer_id: issuer.id, public_id: MARKER, version: 5 });
   await admin('PATCH', `${keys}/${issuer.key.id}`, { secret: OWN_SECRET });

@@ -14,7 +14,9 @@ const MALFORMED = {
     'The token is malformed: it must be three unpadded base64url segments joined by dots (RFC 7515 §7.1), unchanged.',
   header:
     'The token is malformed: its header must be a JSON object in UTF-8 without repeated names, `crit` or `b64`.',
-  algorithm: 'The token is malformed: its header’s `alg` must be HS256, HS384 or HS512.',
+  algorithm: 'The token is malformed: its header’s `alg` must be HS256, HS384, HS512, EdDSA, ES256, RS256 or PS256.',
+  keyId:
+    'The token is malformed: with EdDSA, ES256, RS256 or PS256 its header must have the `kid` of the key.',
   payload:
     'The token is malformed: its payload must be a JSON object in UTF-8, without a byte order mark or repeated names, at most 16 levels deep.',
   time: 'The token is malformed: `exp`, `nbf` and `iat` must be numbers of seconds (not milliseconds) since 1970, from 0 to below 100000000000 (the year 5138), or absent.',
@@ -23,7 +25,7 @@ const MALFORMED = {
     'The token is malformed: `jti` and `session_id` must be strings of 1 to 255 characters without control characters, or absent.',
 } as const;
 const NOT_ACCEPTED =
-  'The token is not accepted. Sign a new one: `iss` must be your issuer’s id, and the key must be an active key of the issuer, with its algorithm and with the secret’s text, not base64url-decoded.';
+  'The token is not accepted. Sign a new one: `iss` must be your issuer’s id, and the key must be an active key of the issuer, with its algorithm; a secret is used as its text, not base64url-decoded.';
 const EXPIRED = 'The token has expired. Sign a new one with a later `exp`.';
 const NOT_YET =
   'The token is not valid yet. Wait until its `nbf`, or check the clock of the machine that signed it.';
@@ -147,7 +149,9 @@ describe('the header of a token', () => {
     ['alg None', { alg: 'None' }, MALFORMED.algorithm],
     ['alg hs256', { alg: 'hs256' }, MALFORMED.algorithm],
     ['alg in an array', { alg: ['HS256'] }, MALFORMED.algorithm],
-    ['alg RS256', { alg: 'RS256' }, MALFORMED.algorithm],
+    ['alg RS384', { alg: 'RS384' }, MALFORMED.algorithm],
+    ['alg RS256 and no kid', { alg: 'RS256' }, MALFORMED.keyId],
+    ['alg RS256 and an unknown kid', { alg: 'RS256', kid: 'x' }, NOT_ACCEPTED],
     ['no alg', {}, MALFORMED.algorithm],
     ['HS384 for an HS256 key', { alg: 'HS384' }, NOT_ACCEPTED],
     ['HS512 for an HS256 key', { alg: 'HS512' }, NOT_ACCEPTED],

@@ -11,6 +11,7 @@ import type { PolicyDocument } from '../../src/policy/policy.js';
 import { ProblemError } from '../../src/domain/problem.error.js';
 import { decideRedirect, type RedirectDecision } from '../../src/redirect/decide-redirect.js';
 import { type Fact, type Facts, PENDING } from '../../src/redirect/facts.js';
+import type { PublicKey } from '../../src/tokens/signing-key.js';
 import { TokenService } from '../../src/tokens/token.service.js';
 import { isEmpty, type ValidityPeriod } from '../../src/tokens/validity-period.js';
 import { TransformationMapper } from '../../src/transformations/transformation.mapper.js';
@@ -76,6 +77,7 @@ interface Rows {
   readonly placeholder?: Partial<Image>;
   readonly overlays?: readonly Overlay[];
   readonly revoked?: boolean;
+  readonly jwksKeys?: readonly PublicKey[];
   /** The one fact that is not in memory. */
   readonly pending?: keyof Facts;
 }
@@ -92,6 +94,15 @@ class MemoryFacts implements Facts {
       'issuer',
       makeIssuer({ policy: policy === null ? null : compilePolicy(policy), ...issuer }),
     );
+  }
+
+  issuerOfAlias(alias: string): Fact<Issuer | null> {
+    const issuer = makeIssuer(this.rows.issuer ?? {});
+    return this.note('issuerOfAlias', issuer.issAliases.includes(alias) ? issuer : null);
+  }
+
+  jwksKeys(): Fact<readonly PublicKey[]> {
+    return this.note('jwksKeys', this.rows.jwksKeys ?? []);
   }
 
   image(issuerId: string, id: string): Fact<Image | null> {

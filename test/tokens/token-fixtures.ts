@@ -42,7 +42,11 @@ export function makeIssuer(overrides: Partial<Issuer> = {}): Issuer {
     accountId: null,
     deliveryFormat: 'jpg',
     policy: NO_POLICY,
+    issAliases: [],
+    audience: null,
+    jwksUrl: null,
     keys: [makeKey()],
+    publicKeys: [],
     lockedKeys: [],
     ...overrides,
   };

@@ -275,14 +275,18 @@ describe('the header', () => {
     ['an array', { alg: ['HS256'] }],
     ['missing', { typ: 'JWT' }],
     ['null', { alg: null }],
-    ['RS256', { alg: 'RS256' }],
-    ['ES256', { alg: 'ES256' }],
-    ['PS256', { alg: 'PS256' }],
+    ['RS512', { alg: 'RS512' }],
+    ['ES384', { alg: 'ES384' }],
     ['HS1', { alg: 'HS1' }],
     ['with a space', { alg: 'HS256 ' }],
     ['behind __proto__', '{"__proto__":{"alg":"HS256"}}'],
   ])('with alg %s is refused', async (_, header) => {
     expect(await responseTo(mint({ header }))).toStrictEqual(refusal('bad_algorithm'));
+  });
+
+  it.each(['EdDSA', 'ES256', 'RS256', 'PS256'])('with alg %s and no kid is refused', async (alg) => {
+    expect(await responseTo(mint({ header: { alg } }))).toStrictEqual(refusal('no_key_id'));
+    expect(await responseTo(mint({ header: { alg, kid: 'x' } }))).toStrictEqual(refusal('not_accepted'));
   });
 
   it('with alg none and no signature is refused', async () => {

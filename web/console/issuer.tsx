@@ -30,6 +30,7 @@ export function IssuerView({ id }: { readonly id: string }): JSX.Element {
               facts={[
                 ['Format', issuer.delivery_format],
                 ['Tokens sealed before', <Timestamp key="before" at={issuer.not_before} none="no limit" />],
+                ...providerFacts(issuer),
                 ['Created', <Timestamp key="created" at={issuer.created_at} />],
               ]}
             />
@@ -48,6 +49,15 @@ export function IssuerView({ id }: { readonly id: string }): JSX.Element {
       )}
     </div>
   );
+}
+
+/** Where tokens of an identity provider come from, if they do. */
+function providerFacts({ iss_aliases: aliases, aud, jwks_url: url }: IssuerWithKeys): [string, string][] {
+  return [
+    ...aliases.map((alias): [string, string] => ['Also `iss`', alias]),
+    ...(aud === null ? [] : [['Required `aud`', aud] as [string, string]]),
+    ...(url === null ? [] : [['Further public keys', url] as [string, string]]),
+  ];
 }
 
 interface StateProps {

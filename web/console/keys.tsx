@@ -68,7 +68,7 @@ export function KeysSection({ issuer, onChange }: KeysSectionProps): JSX.Element
               </div>
               <Facts
                 facts={[
-                  ['Algorithm', key.algorithm],
+                  ['Algorithm', key.public_key === null ? key.algorithm : `${key.algorithm}, a public key`],
                   ['Created', <Timestamp key="created" at={key.created_at} />],
                   ['Valid until', <Timestamp key="until" at={key.not_after} none="no expiry" />],
                   ['Last used', <Timestamp key="used" at={key.last_used_at} />],
@@ -116,7 +116,8 @@ function Rotate({ issuer, onChange }: KeysSectionProps): JSX.Element {
     const end = new Date(now + Number(overlap) * HOUR).toISOString();
     for (const key of issuer.keys) {
       const endsSooner = key.not_after !== null && key.not_after <= end;
-      if (stateOf(key, now) !== 'live' || endsSooner) continue;
+      // A new secret does not replace a public key.
+      if (stateOf(key, now) !== 'live' || endsSooner || key.public_key !== null) continue;
       const response = await request('PATCH', `${path}/${key.id}`, { body: { not_after: end } });
       if ('problem' in response) return response;
     }

@@ -30,12 +30,17 @@ export interface Issuer {
   readonly disabled: boolean;
   readonly not_before: string | null;
   readonly policy: Readonly<Record<string, unknown>>;
+  readonly iss_aliases: readonly string[];
+  readonly aud: string | null;
+  readonly jwks_url: string | null;
   readonly created_at: string;
 }
 
 export interface Key {
   readonly id: string;
   readonly algorithm: string;
+  /** In PEM; null for a secret. */
+  readonly public_key: string | null;
   readonly not_before: string | null;
   readonly not_after: string | null;
   readonly uses: number;

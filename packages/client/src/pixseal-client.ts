@@ -11,3 +11,4 @@ export { readDsn, type Dsn } from './dsn.js';
 export { imageUrl, type ImageUrlParts } from './image-url.js';
 export * from './sign-token.js';
 export type { Step, TextLayer } from './step.js';
+export type { PrivateCryptoKey, PrivateJwk, PublicKeyAlgorithm, TokenKey } from './token-key.js';

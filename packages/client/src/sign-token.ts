@@ -1,15 +1,13 @@
 import type { Step } from './step.js';
+import { isHmacAlgorithm, isPublicKeyAlgorithm, readTokenKey, type TokenKey } from './token-key.js';
 
 /** A token's claims, and the key that signs it. Omit an option instead of passing undefined. */
-export interface TokenOptions {
+export type TokenOptions = TokenClaims & TokenKey;
+
+/** The claims of a token. */
+export interface TokenClaims {
   /** The token's `iss`. */
   readonly issuerId: string;
-  /** The key's secret as shown, not decoded. */
-  readonly secret: string;
-  /** The key's algorithm. Default: `HS256`. */
-  readonly algorithm?: 'HS256' | 'HS384' | 'HS512';
-  /** The key's id, for the token's header. By default the service tries every active key of the issuer. */
-  readonly kid?: string;
   /** The steps, in order. Default: none; the base chain still applies. */
   readonly transformations?: readonly Step[];
   /** The id of the image, or a list of ids, that the token grants access to. `'any'`: all images of the issuer. */
@@ -20,6 +18,8 @@ export interface TokenOptions {
   readonly nbf?: number | Date;
   /** When the token was signed. Not set by default. */
   readonly iat?: number | Date;
+  /** The audience that the issuer requires of tokens without a secret, if it requires one. */
+  readonly aud?: string;
   /** Lets an operator revoke the token. 1 to 255 characters. */
   readonly jti?: string;
   /** Lets an operator revoke all tokens of a session. 1 to 255 characters. */
@@ -31,7 +31,7 @@ export interface TokenOptions {
 }
 
 /** Without `imageId`, the token grants access to all images of the issuer. */
-type LegacyTokenOptions = Omit<TokenOptions, 'imageId'> & Partial<Pick<TokenOptions, 'imageId'>>;
+type LegacyTokenOptions = Omit<TokenClaims, 'imageId'> & Partial<Pick<TokenClaims, 'imageId'>> & TokenKey;
 
 /** @deprecated Use `TokenOptions`, which requires `imageId`. */
 export type Seal = LegacyTokenOptions;
@@ -42,7 +42,8 @@ const MAX_TOKEN_LENGTH = 8192;
 const IMPLAUSIBLE_SECONDS = 1e11;
 
 /**
- * Signs a token with WebCrypto, under the header `{"typ":"JWT","alg":…}`.
+ * Signs a token with WebCrypto, under the header `{"typ":"JWT","alg":…}`. EdDSA requires a runtime whose WebCrypto has
+ * Ed25519: Node 20, Deno, Cloudflare Workers and current browsers.
  * @throws TypeError for an option that is missing, undefined, null, unknown or of the wrong type: JSON would drop an
  * undefined `imageId`, and the token would grant access to all images. Likewise for a value in `transformations` or
  * `sharinpix` that JSON drops or alters: undefined, a function, a symbol, NaN, a Map. The message names the option, or
@@ -51,12 +52,9 @@ const IMPLAUSIBLE_SECONDS = 1e11;
  */
 export async function signToken(options: TokenOptions): Promise<string> {
   requireOptions(options);
-  const { algorithm = 'HS256', kid, secret } = options;
-  const signed = `${encodeJson({ typ: 'JWT', alg: algorithm, kid })}.${encodeJson(claimsOf(options))}`;
-  const hmac = { name: 'HMAC', hash: `SHA-${algorithm.slice(2)}` };
-  const key = await crypto.subtle.importKey('raw', encodeText(secret), hmac, false, ['sign']);
-  const signature = new Uint8Array(await crypto.subtle.sign('HMAC', key, encodeText(signed)));
-  const token = `${signed}.${encodeBytes(signature)}`;
+  const { algorithm, sign } = await readTokenKey(options);
+  const signed = `${encodeJson({ typ: 'JWT', alg: algorithm, kid: options.kid })}.${encodeJson(claimsOf(options))}`;
+  const token = `${signed}.${encodeBytes(new Uint8Array(await sign(encodeText(signed))))}`;
   if (token.length > MAX_TOKEN_LENGTH) {
     throw new RangeError(
       `signToken: the token has ${token.length} characters; the service accepts at most ${MAX_TOKEN_LENGTH}.`,
@@ -75,9 +73,10 @@ export function sealToken(seal: LegacyTokenOptions): Promise<string> {
 
 /** Undefined members are dropped by `JSON.stringify`. */
 function claimsOf(options: TokenOptions): object {
-  const { issuerId, iat, nbf, exp, jti, sessionId, imageId, transformations, sharinpix } = options;
+  const { issuerId, aud, iat, nbf, exp, jti, sessionId, imageId, transformations, sharinpix } = options;
   return {
     iss: issuerId,
+    aud,
     iat: secondsOf('iat', iat),
     nbf: secondsOf('nbf', nbf),
     exp: secondsOf('exp', exp),
@@ -121,13 +120,17 @@ const IDENTIFIER: OptionRule = {
 const RULES: Readonly<Record<keyof TokenOptions, OptionRule>> = {
   issuerId: { expected: 'the id of the issuer', fits: isText },
   secret: { expected: 'the secret of a key of the issuer, as text', fits: isText },
+  privateKey: {
+    expected: 'a private key: PKCS #8 in PEM, a JWK or a CryptoKey',
+    fits: (value) => isText(value) || (typeof value === 'object' && value !== null && !Array.isArray(value)),
+  },
   imageId: {
     expected: "the image’s id, a list of ids, or 'any' for all images of the issuer",
     fits: (value) => isText(value) || (Array.isArray(value) && value.length > 0 && value.every(isText)),
   },
   algorithm: {
-    expected: 'HS256, HS384 or HS512',
-    fits: (value) => value === 'HS256' || value === 'HS384' || value === 'HS512',
+    expected: 'HS256, HS384 or HS512 for a secret, EdDSA, ES256, RS256 or PS256 for a private key',
+    fits: (value) => isHmacAlgorithm(value) || isPublicKeyAlgorithm(value),
   },
   kid: { expected: 'the id of the key', fits: isText },
   transformations: {
@@ -137,6 +140,7 @@ const RULES: Readonly<Record<keyof TokenOptions, OptionRule>> = {
   exp: TIME,
   nbf: TIME,
   iat: TIME,
+  aud: IDENTIFIER,
   jti: IDENTIFIER,
   sessionId: IDENTIFIER,
   sharinpix: {
@@ -148,12 +152,17 @@ const RULES: Readonly<Record<keyof TokenOptions, OptionRule>> = {
   baseUrl: { expected: 'the origin of the service', fits: isText },
 };
 const NAMES = Object.keys(RULES) as readonly (keyof TokenOptions)[];
-const REQUIRED: ReadonlySet<string> = new Set<keyof TokenOptions>(['issuerId', 'secret', 'imageId']);
+const REQUIRED: readonly string[] = ['issuerId', 'secret', 'imageId'];
+/** The service finds a public key by its id alone. */
+const REQUIRED_WITH_PRIVATE_KEY: readonly string[] = ['issuerId', 'privateKey', 'kid', 'imageId'];
 
 /** Claims and other libraries' options, with the option that is probably meant. */
 const SYNONYMS: ReadonlyMap<string, keyof TokenOptions> = new Map([
   ['iss', 'issuerId'],
   ['alg', 'algorithm'],
+  ['audience', 'aud'],
+  ['key', 'privateKey'],
+  ['pem', 'privateKey'],
   ['keyid', 'kid'],
   ['id', 'imageId'],
   ['image', 'imageId'],
@@ -172,15 +181,28 @@ function requireOptions(options: unknown): void {
   for (const name of Object.keys(options)) {
     if (!Object.hasOwn(RULES, name)) throw new TypeError(`signToken: ${describeUnknown(name)}`);
   }
+  const hasPrivateKey = 'privateKey' in options;
+  if (hasPrivateKey && 'secret' in options) {
+    throw new TypeError('signToken: pass `secret` or `privateKey`, not both.');
+  }
+  const required = hasPrivateKey ? REQUIRED_WITH_PRIVATE_KEY : REQUIRED;
   for (const name of NAMES) {
     const { expected, fits } = RULES[name];
     const value = options[name];
-    if (name in options ? fits(value) : !REQUIRED.has(name)) continue;
+    const isRequired = required.includes(name);
+    if (name in options ? fits(value) : !isRequired) continue;
     const state = name in options ? String(value) : 'missing';
     throw new TypeError(
       value === undefined || value === null
-        ? `signToken: \`${name}\` is ${state}. Pass ${expected}${REQUIRED.has(name) ? '' : ', or omit the option'}.`
+        ? `signToken: \`${name}\` is ${state}. Pass ${expected}${isRequired ? '' : ', or omit the option'}.`
         : `signToken: \`${name}\` must be ${expected}.`,
+    );
+  }
+  if ('algorithm' in options && isPublicKeyAlgorithm(options['algorithm']) !== hasPrivateKey) {
+    throw new TypeError(
+      hasPrivateKey
+        ? 'signToken: `algorithm` must be EdDSA, ES256, RS256 or PS256 for a `privateKey`.'
+        : 'signToken: `algorithm` must be HS256, HS384 or HS512 for a `secret`.',
     );
   }
   const { transformations = [], sharinpix = {} } = options as unknown as TokenOptions;

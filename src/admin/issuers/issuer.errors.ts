@@ -17,7 +17,10 @@ export class KeyNotFoundError extends ProblemError {
 /** 409: no key can sign a preview. */
 export class NoLiveKeyError extends ProblemError {
   constructor() {
-    super('no_live_key', 'The issuer has no key that is valid now. Add one, or change a key’s validity.');
+    super(
+      'no_live_key',
+      'The issuer has no key with a secret that is valid now. Add one, or change a key’s validity.',
+    );
   }
 }
 
@@ -52,6 +55,13 @@ export class StoredSecretsError extends Error {
             'Add the key that they were stored under; if embedded mode generated it, it is in secrets.json of DATA_DIR.',
     );
     this.name = 'StoredSecretsError';
+  }
+}
+
+/** 409: another issuer has the alias. */
+export class IssAliasTakenError extends ProblemError {
+  constructor() {
+    super('iss_alias_taken', 'Another issuer has one of the `iss_aliases`. An `iss` names one issuer.');
   }
 }
 

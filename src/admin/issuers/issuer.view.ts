@@ -1,4 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
+import { TOKEN_ALGORITHMS } from '../../tokens/signing-key.js';
 import { PolicyDto } from './policy.dto.js';
 import type { IssuerKeyEntity } from '../../platform/database/entities/issuer-key.entity.js';
 import type { IssuerEntity } from '../../platform/database/entities/issuer.entity.js';
@@ -24,6 +25,21 @@ export class IssuerView {
     description: 'Tokens with an older `iat`, or none, are refused; null: no such limit.',
   })
   readonly not_before: Date | null;
+  @ApiProperty({ type: [String], description: 'Other values of `iss` that its tokens may have.' })
+  readonly iss_aliases: readonly string[];
+  @ApiProperty({
+    type: String,
+    nullable: true,
+    description: 'Must be in the `aud` of tokens that a public key verifies; null: `aud` is not checked.',
+  })
+  readonly aud: string | null;
+  @ApiProperty({
+    type: String,
+    format: 'uri',
+    nullable: true,
+    description: 'Where further public keys are fetched; null: nowhere.',
+  })
+  readonly jwks_url: string | null;
   @ApiProperty({ type: PolicyDto, description: 'What its tokens may do; {} restricts nothing.' })
   readonly policy: object;
   @ApiProperty({ description: 'When it was created.' }) readonly created_at: Date;
@@ -36,6 +52,9 @@ export class IssuerView {
     this.account_id = row.accountId;
     this.disabled = row.disabled;
     this.not_before = row.notBefore;
+    this.iss_aliases = row.issAliases;
+    this.aud = row.aud;
+    this.jwks_url = row.jwksUrl;
     this.policy = row.policy;
     this.created_at = row.createdAt;
     this.updated_at = row.updatedAt;
@@ -45,8 +64,10 @@ export class IssuerView {
 /** A key in the admin API, without its secret. */
 export class KeyView {
   @ApiProperty({ format: 'uuid', description: 'The `kid` of its tokens.' }) readonly id: string;
-  @ApiProperty({ enum: ['HS256', 'HS384', 'HS512'], description: 'The `alg` of its tokens.' })
+  @ApiProperty({ enum: TOKEN_ALGORITHMS, description: 'The `alg` of its tokens.' })
   readonly algorithm: string;
+  @ApiProperty({ type: String, nullable: true, description: 'The public key in PEM; null for a secret.' })
+  readonly public_key: string | null;
   @ApiProperty({
     type: Date,
     nullable: true,
@@ -68,6 +89,7 @@ export class KeyView {
   constructor(row: IssuerKeyEntity) {
     this.id = row.id;
     this.algorithm = row.algorithm;
+    this.public_key = row.publicKey;
     this.not_before = row.notBefore;
     this.not_after = row.notAfter;
     this.uses = row.use?.uses ?? 0;
@@ -78,22 +100,34 @@ export class KeyView {
 
 /** A new key with its secret, which no other response contains. */
 export class NewKeyView extends KeyView {
-  @ApiProperty({ description: 'To sign with, as its ASCII text. It is not shown again.' })
-  readonly secret: string;
+  @ApiProperty({
+    type: String,
+    nullable: true,
+    description: 'To sign with, as its ASCII text; null for a public key. It is not shown again.',
+  })
+  readonly secret: string | null;
 
-  @ApiProperty({ description: 'What a backend needs, as one URL: origin, issuer id, secret, `kid`.' })
-  readonly dsn: string;
+  @ApiProperty({
+    type: String,
+    nullable: true,
+    description: 'What a backend needs, as one URL: origin, issuer id, secret, `kid`; null for a public key.',
+  })
+  readonly dsn: string | null;
 
-  constructor(row: IssuerKeyEntity, secret: string, origin: string) {
+  constructor(row: IssuerKeyEntity, secret: string | null, origin: string) {
     super(row);
     this.secret = secret;
-    const dsn = new URL(origin);
-    dsn.username = row.issuerId;
-    // The setter does not escape a percent sign.
-    dsn.password = encodeURIComponent(secret);
-    dsn.searchParams.set('kid', row.id);
-    this.dsn = dsn.href;
+    this.dsn = secret === null ? null : writeDsn(row, secret, origin);
   }
+}
+
+function writeDsn({ id, issuerId }: IssuerKeyEntity, secret: string, origin: string): string {
+  const dsn = new URL(origin);
+  dsn.username = issuerId;
+  // The setter does not escape a percent sign.
+  dsn.password = encodeURIComponent(secret);
+  dsn.searchParams.set('kid', id);
+  return dsn.href;
 }
 
 export class IssuerWithKeysView extends IssuerView {

@@ -31,7 +31,12 @@ export class IssuersController {
   ) {}
 
   @Post()
-  @Route('Creates an issuer and its first key', ['invalid_host', 'account_not_found', 'id_taken'])
+  @Route('Creates an issuer and its first key', [
+    'invalid_host',
+    'account_not_found',
+    'id_taken',
+    'iss_alias_taken',
+  ])
   @Idempotent()
   @ApiCreatedResponse({ type: NewIssuerView })
   async create(@Body() dto: CreateIssuerDto, @Origin() requestOrigin: RequestOrigin): Promise<NewIssuerView> {
@@ -58,7 +63,12 @@ export class IssuersController {
   }
 
   @Patch(':id')
-  @Route('Changes an issuer', ['issuer_not_found', 'account_not_found', 'issuer_not_empty'])
+  @Route('Changes an issuer', [
+    'issuer_not_found',
+    'account_not_found',
+    'issuer_not_empty',
+    'iss_alias_taken',
+  ])
   @ApiOkResponse({ type: IssuerView })
   async update(@Param('id') id: string, @Body() dto: UpdateIssuerDto): Promise<IssuerView> {
     return new IssuerView(await this.issuers.update(id, dto));

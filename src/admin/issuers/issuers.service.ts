@@ -17,6 +17,12 @@ import { PolicyRowsService } from './policy-rows.service.js';
 import type { PolicyDocument } from '../../policy/policy.js';
 import { SecretBox } from '../../platform/secrets/secret-box.js';
 import { canonicalUuid } from '../../domain/uuid.js';
+import { readPublicKey, writePublicKey } from '../../tokens/public-key.js';
+import {
+  isPublicKeyAlgorithm,
+  PUBLIC_KEY_ALGORITHMS,
+  type TokenAlgorithm,
+} from '../../tokens/signing-key.js';
 import type {
   CreateIssuerDto,
   CreateKeyDto,
@@ -37,10 +43,10 @@ import { IssuerKeyEntity } from '../../platform/database/entities/issuer-key.ent
 const MAX_KEYS = 8;
 const SECRET_BYTES = 32;
 
-/** A stored key with its secret, which is not returned again. */
+/** A stored key with its secret, which is not returned again; null for a public key. */
 export interface NewKey {
   readonly row: IssuerKeyEntity;
-  readonly secret: string;
+  readonly secret: string | null;
 }
 
 /** Creates and changes issuers and their keys. */
@@ -56,10 +62,10 @@ export class IssuersService {
 
   /**
    * Creates an issuer and its first key. Without a policy it gets `DEFAULT_POLICY`.
-   * @throws IdTakenError (409) @throws AccountNotFoundError (404)
-   * @throws InvalidRequestError (422) for a policy that refers to rows that are not the issuer's.
+   * @throws IdTakenError, IssAliasTakenError (409) @throws AccountNotFoundError (404)
+   * @throws InvalidRequestError (422) for a policy that refers to rows that are not the issuer's, or an invalid key.
    */
-  async create(dto: CreateIssuerDto, key: CreateKeyDto = {}): Promise<{ row: IssuerEntity; key: NewKey }> {
+  async create(dto: CreateIssuerDto, key = dto.key ?? {}): Promise<{ row: IssuerEntity; key: NewKey }> {
     const created = await translateConstraintErrors(
       this.dataSource.transaction(async (manager) => {
         const policy =
@@ -71,11 +77,14 @@ export class IssuersService {
           accountId: dto.account_id ?? null,
           disabled: dto.disabled ?? false,
           notBefore: null,
+          issAliases: dto.iss_aliases ?? [],
+          aud: dto.aud ?? null,
+          jwksUrl: dto.jwks_url ?? null,
           policy,
         });
         await this.policyRows.require(manager, row, policy);
         await manager.insert(IssuerEntity, row);
-        return { row, key: await this.insertKey(manager, row.id, key) };
+        return { row, key: await this.insertKey(manager, row.id, key, 'key.') };
       }),
     );
     this.invalidate(created.row.id);
@@ -104,11 +113,13 @@ export class IssuersService {
   /**
    * @throws IssuerNotFoundError, AccountNotFoundError (404)
    * @throws IssuerNotEmptyError (409) if its account changes while it has images or overlays there.
+   * @throws IssAliasTakenError (409)
    */
   async update(id: string, dto: UpdateIssuerDto): Promise<IssuerEntity> {
     const before = await this.getRow(id);
     const issuerId = before.id;
     const { name, delivery_format: deliveryFormat, account_id: accountId, disabled } = dto;
+    const { iss_aliases: issAliases, aud, jwks_url: jwksUrl } = dto;
     const policy = dto.policy && documentOf(dto.policy);
     const notBefore = toDate(dto.not_before);
     const row = await translateConstraintErrors(
@@ -118,7 +129,10 @@ export class IssuersService {
           const issuer = { id: issuerId, accountId: accountId === undefined ? unchanged : accountId };
           await this.policyRows.require(manager, issuer, policy);
         }
-        const values = omitUndefined({ name, deliveryFormat, accountId, disabled, notBefore, policy });
+        const values = omitUndefined({
+          ...{ name, deliveryFormat, accountId, disabled, notBefore, policy },
+          ...{ issAliases, aud, jwksUrl },
+        });
         await manager.update(IssuerEntity, { id: issuerId }, values);
         return this.getRow(issuerId, manager);
       }),
@@ -143,7 +157,7 @@ export class IssuersService {
     this.invalidate(issuerId);
   }
 
-  /** Creates a further key; the others stay valid. @throws TooManyKeysError (409) */
+  /** Creates a further key; the others stay valid. @throws TooManyKeysError (409), InvalidRequestError (422) */
   async addKey(id: string, dto: CreateKeyDto): Promise<NewKey> {
     const { id: issuerId } = await this.getRow(id);
     const key = await this.dataSource.transaction(async (manager) => {
@@ -187,16 +201,24 @@ export class IssuersService {
     this.invalidate(key.issuerId);
   }
 
-  private async insertKey(manager: EntityManager, issuerId: string, dto: CreateKeyDto): Promise<NewKey> {
+  /** @param path The key's path in the body, for errors. */
+  private async insertKey(
+    manager: EntityManager,
+    issuerId: string,
+    dto: CreateKeyDto,
+    path = '',
+  ): Promise<NewKey> {
     const id = randomUUID();
-    const secret = dto.secret ?? randomBytes(SECRET_BYTES).toString('base64url');
+    const { algorithm, secret, publicKey } = readKeyMaterial(dto, path);
     const times = { notBefore: toDate(dto.not_before ?? null), notAfter: toDate(dto.not_after ?? null) };
     requireOrder(times);
     const row = manager.create(IssuerKeyEntity, {
       id,
       issuerId,
-      algorithm: dto.algorithm ?? 'HS256',
-      secret: this.secretBox.encrypt(Buffer.from(secret), issuerKeyAad(issuerId, id)),
+      algorithm,
+      secret:
+        secret === null ? null : this.secretBox.encrypt(Buffer.from(secret), issuerKeyAad(issuerId, id)),
+      publicKey,
       ...times,
     });
     await manager.insert(IssuerKeyEntity, row);
@@ -243,6 +265,29 @@ export class IssuersService {
 function documentOf(dto: PolicyDto): PolicyDocument {
   const { placeholder, ...rest } = dto;
   return omitUndefined({ ...rest, placeholder: placeholder?.toLowerCase() });
+}
+
+/** What a key consists of: a secret, generated by default, or a public key. @throws InvalidRequestError (422) */
+function readKeyMaterial(
+  { algorithm = 'HS256', secret, public_key: publicKey }: CreateKeyDto,
+  path: string,
+): { readonly algorithm: TokenAlgorithm; readonly secret: string | null; readonly publicKey: string | null } {
+  const refuse = (key: string, detail: string): InvalidRequestError =>
+    new InvalidRequestError([{ key: path + key, detail }]);
+  if (!isPublicKeyAlgorithm(algorithm)) {
+    if (publicKey !== undefined) {
+      throw refuse(
+        'public_key',
+        `must be omitted with ${algorithm}: it is for ${PUBLIC_KEY_ALGORITHMS.join(', ')}`,
+      );
+    }
+    return { algorithm, secret: secret ?? randomBytes(SECRET_BYTES).toString('base64url'), publicKey: null };
+  }
+  if (secret !== undefined) throw refuse('secret', `must be omitted with ${algorithm}`);
+  if (publicKey === undefined) throw refuse('public_key', `is required with ${algorithm}`);
+  const read = readPublicKey(publicKey, algorithm);
+  if ('fault' in read) throw refuse('public_key', read.fault);
+  return { algorithm, secret: null, publicKey: writePublicKey(read.key) };
 }
 
 function requireOrder({ notBefore, notAfter }: { notBefore: Date | null; notAfter: Date | null }): void {

@@ -7,7 +7,7 @@ import { ImageEntity } from '../../platform/database/entities/image.entity.js';
 import { OverlayEntity } from '../../platform/database/entities/overlay.entity.js';
 import { RetainedPublicIdEntity } from '../../platform/database/entities/retained-public-id.entity.js';
 import { AccountNotFoundError, ApiKeyTakenError, CloudNameTakenError } from '../accounts/account.errors.js';
-import { IssuerNotEmptyError, IssuerNotFoundError } from '../issuers/issuer.errors.js';
+import { IssAliasTakenError, IssuerNotEmptyError, IssuerNotFoundError } from '../issuers/issuer.errors.js';
 import { IdTakenError, PublicIdTakenError } from './admin.errors.js';
 
 const ASSETS = { image: ImageEntity, overlay: OverlayEntity };
@@ -23,6 +23,7 @@ export async function translateConstraintErrors<T>(write: Promise<T>): Promise<T
     if (code === '23505') {
       if (constraint === 'accounts_cloud_name') throw new CloudNameTakenError();
       if (constraint === 'account_secrets_api_key') throw new ApiKeyTakenError();
+      if (constraint === 'issuers_iss_aliases') throw new IssAliasTakenError();
       throw constraint.includes('public_id') ? new PublicIdTakenError() : new IdTakenError();
     }
     if (constraint === 'issuers_account_assets') throw IssuerNotEmptyError.ofAccountChange();

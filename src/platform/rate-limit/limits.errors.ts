@@ -4,7 +4,7 @@ const DETAILS = {
   address: 'Too many requests from this address.',
   issuer: 'Too many requests with tokens of this issuer, or for its public images.',
   admin: 'Too many requests from this address without a valid admin key.',
-} as const satisfies Record<LimitScope, string>;
+} as const satisfies Partial<Record<LimitScope, string>>;
 
 /** 429 `too_many_requests` (RFC 6585 §4): a rate limit is exceeded. */
 export class TooManyRequestsError extends ProblemError {
@@ -13,7 +13,7 @@ export class TooManyRequestsError extends ProblemError {
 
   /** @param wait Milliseconds until the next request is accepted. */
   constructor(
-    override readonly limitScope: LimitScope,
+    override readonly limitScope: keyof typeof DETAILS,
     wait: number,
   ) {
     const seconds = Math.max(1, Math.ceil(wait / 1000));

@@ -3,7 +3,6 @@ import { ENVIRONMENT } from '../config/config.module.js';
 import type { Environment } from '../config/environment.js';
 import { addressKey } from './address-key.js';
 import { TooManyRequestsError } from './limits.errors.js';
-import type { LimitScope } from '../../domain/problem.error.js';
 import { type Rate, RateLimitStorage, retryDelay } from './rate-limit.storage.js';
 
 const MINUTE = 60_000;
@@ -55,7 +54,7 @@ export class RateLimits {
     );
   }
 
-  private consume(scope: LimitScope, name: string, rate: Rate, cost: number): void {
+  private consume(scope: 'address' | 'issuer', name: string, rate: Rate, cost: number): void {
     // At most a whole allowance: otherwise a gallery of 500 would block its client for hours at a low rate.
     const { refused, backlog } = this.storage.consume(`${scope}:${name}`, rate, Math.min(cost, rate.limit));
     if (refused) throw new TooManyRequestsError(scope, retryDelay(backlog, rate));

@@ -366,7 +366,8 @@ export class AdminModel extends ReferenceModel {
   }
 
   private viewIssuer(row: ModelIssuer): View {
-    return { ...row, name: this.name, account_id: null, not_before: isoOf(row.not_before) };
+    const views = { iss_aliases: [], aud: null, jwks_url: null, account_id: null };
+    return { ...row, ...views, name: this.name, not_before: isoOf(row.not_before) };
   }
 }
 
@@ -374,7 +375,7 @@ export class AdminModel extends ReferenceModel {
 export const UNKNOWN_ID = randomUUID();
 
 function viewKey({ id, algorithm, not_before, not_after }: ModelKey): View {
-  return { id, algorithm, not_before: isoOf(not_before), not_after: isoOf(not_after) };
+  return { id, algorithm, public_key: null, not_before: isoOf(not_before), not_after: isoOf(not_after) };
 }
 
 function viewImage(row: ModelImage): View {

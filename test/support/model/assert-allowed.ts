@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, createPublicKey, verify } from 'node:crypto';
 import { type AllowedLocation, assertLocation, type ParsedLocation } from '../location-parser.js';
 import {
   baseChainOf,
@@ -11,7 +11,7 @@ import {
   settingsOf,
   sizeLimitOf,
 } from './reference-model.js';
-import type { ModelPolicy } from './rows.js';
+import type { ModelPolicy, ModelPublicKey } from './rows.js';
 
 /** A request for an image: what its response may show follows from it and the rows alone. */
 export interface ImageRequest {
@@ -90,17 +90,37 @@ function readSignedClaims(model: ReferenceModel, token: string): Claims | undefi
   if (rest.length > 0) return undefined;
   try {
     const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as Claims;
-    const isSigned = model
-      .keysOf(String(claims['iss']))
-      .some(({ secret }) =>
-        ['sha256', 'sha384', 'sha512'].some(
-          (hash) => createHmac(hash, secret).update(`${header}.${payload}`).digest('base64url') === signature,
-        ),
-      );
-    return isSigned ? claims : undefined;
+    const issuer = model.findIssuer(claims['iss']);
+    if (issuer === undefined) return undefined;
+    const isSigned =
+      model
+        .keysOf(issuer.id)
+        .some(({ secret }) =>
+          ['sha256', 'sha384', 'sha512'].some(
+            (hash) =>
+              createHmac(hash, secret).update(`${header}.${payload}`).digest('base64url') === signature,
+          ),
+        ) || model.publicKeysOf(issuer.id).some((key) => isSignedBy(key, `${header}.${payload}`, signature));
+    return isSigned ? { ...claims, iss: issuer.id } : undefined;
   } catch {
     return undefined;
   }
+}
+
+function isSignedBy(
+  { algorithm, public_key: pem }: ModelPublicKey,
+  input: string,
+  signature: string,
+): boolean {
+  const key = { key: createPublicKey(pem), dsaEncoding: 'ieee-p1363' } as const;
+  // 6 is RSA_PKCS1_PSS_PADDING.
+  const padded = algorithm === 'PS256' ? { ...key, padding: 6 } : key;
+  return verify(
+    algorithm === 'EdDSA' ? null : 'sha256',
+    Buffer.from(input),
+    padded,
+    Buffer.from(signature, 'base64url'),
+  );
 }
 
 function maxSteps(claims: Claims | null, { presets = {} }: ModelPolicy): number {

@@ -7,6 +7,7 @@ import type {
   ModelKey,
   ModelOverlay,
   ModelPolicy,
+  ModelPublicKey,
   ModelRevocation,
 } from './rows.js';
 
@@ -20,6 +21,8 @@ export type Claims = Readonly<Record<string, unknown>>;
 export class ReferenceModel {
   readonly issuers = new Map<string, ModelIssuer>();
   readonly keys = new Map<string, ModelKey>();
+  /** Keys without a secret; tests add those of a JWKS. */
+  readonly publicKeys = new Map<string, ModelPublicKey>();
   readonly images = new Map<string, ModelImage>();
   /** Images that return 410, until their issuer is deleted. */
   readonly deletedImages = new Map<string, ModelImage>();
@@ -36,7 +39,7 @@ export class ReferenceModel {
     if (collection === '') return;
     if (response.status === 204) {
       if (nested === 'revocations') this.revocations.delete(nestedId);
-      else if (nested === 'keys') this.keys.delete(nestedId);
+      else if (nested === 'keys') this.removeKey(nestedId);
       else if (collection === 'issuers') this.removeIssuer(id);
       else if (collection === 'images') this.removeImage(id);
       else this.overlays.delete(id);
@@ -52,6 +55,16 @@ export class ReferenceModel {
       const { key } = row as { key?: object };
       if (key !== undefined) this.recordKey(row.id, readRow(key));
     }
+  }
+
+  /** The issuer of a token: its `iss` is the id, or an alias. */
+  findIssuer(iss: unknown): ModelIssuer | undefined {
+    const aliased = [...this.issuers.values()].find((issuer) => issuer.iss_aliases?.includes(String(iss)));
+    return this.issuers.get(String(iss)) ?? aliased;
+  }
+
+  publicKeysOf(issuerId: string): readonly ModelPublicKey[] {
+    return [...this.publicKeys.values()].filter((key) => key.issuer_id === issuerId);
   }
 
   keysOf(issuerId: string): readonly ModelKey[] {
@@ -95,7 +108,7 @@ export class ReferenceModel {
   /** Deletes an issuer with its keys, revocations and deleted images. */
   protected removeIssuer(id: string): void {
     this.issuers.delete(id);
-    for (const rows of [this.keys, this.deletedImages, this.revocations]) {
+    for (const rows of [this.keys, this.publicKeys, this.deletedImages, this.revocations]) {
       for (const row of rows.values()) if (row.issuer_id === id) rows.delete(row.id);
     }
   }
@@ -106,10 +119,17 @@ export class ReferenceModel {
     this.images.delete(id);
   }
 
+  private removeKey(id: string): void {
+    this.keys.delete(id);
+    this.publicKeys.delete(id);
+  }
+
   /** A key's secret is in the response that creates it alone. */
   private recordKey(issuerId: string, row: { readonly id: string }): void {
     const key = { ...this.keys.get(row.id), ...row, issuer_id: issuerId };
-    if ('secret' in key) this.keys.set(row.id, key as ModelKey);
+    if ('public_key' in key && key.public_key !== null) {
+      this.publicKeys.set(row.id, key as unknown as ModelPublicKey);
+    } else if ('secret' in key) this.keys.set(row.id, key as unknown as ModelKey);
   }
 }
 

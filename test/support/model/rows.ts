@@ -5,6 +5,7 @@ export interface ModelIssuer {
   readonly delivery_format: string;
   readonly not_before: number | null;
   readonly policy: ModelPolicy;
+  readonly iss_aliases?: readonly string[];
 }
 
 export interface ModelKey {
@@ -14,6 +15,15 @@ export interface ModelKey {
   readonly algorithm: Algorithm;
   readonly not_before: number | null;
   readonly not_after: number | null;
+}
+
+/** A key without a secret. */
+export interface ModelPublicKey {
+  readonly id: string;
+  readonly issuer_id: string;
+  readonly algorithm: string;
+  /** In PEM. */
+  readonly public_key: string;
 }
 
 export interface ModelImage {

@@ -1,5 +1,5 @@
 import { Column, Entity, JoinColumn, ManyToOne, OneToOne, PrimaryColumn, type Relation } from 'typeorm';
-import type { HmacAlgorithm } from '../../../tokens/signing-key.js';
+import type { TokenAlgorithm } from '../../../tokens/signing-key.js';
 import { IssuerEntity } from './issuer.entity.js';
 import { RowEntity } from './row.entity.js';
 
@@ -14,11 +14,15 @@ export class IssuerKeyEntity extends RowEntity {
   issuer!: Relation<IssuerEntity>;
 
   @Column('varchar', { length: 5, default: 'HS256' })
-  algorithm!: HmacAlgorithm;
+  algorithm!: TokenAlgorithm;
 
-  /** The encrypted secret (`SecretBox`); selected only by name. */
-  @Column('bytea', { select: false })
-  secret!: Buffer;
+  /** The encrypted secret (`SecretBox`); null for a public key. Selected only by name. */
+  @Column('bytea', { select: false, nullable: true })
+  secret!: Buffer | null;
+
+  /** The public key: SPKI in PEM; null for a secret. */
+  @Column('varchar', { name: 'public_key', length: 4096, nullable: true })
+  publicKey!: string | null;
 
   @Column('timestamptz', { name: 'not_before', nullable: true })
   notBefore!: Date | null;

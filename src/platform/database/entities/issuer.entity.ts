@@ -31,6 +31,18 @@ export class IssuerEntity extends RowEntity {
   @JoinColumn({ name: 'account_id' })
   account!: Relation<AccountEntity> | null;
 
+  /** Other values of `iss` that its tokens may have; unique among all issuers. */
+  @Column('text', { name: 'iss_aliases', array: true, default: [] })
+  issAliases!: string[];
+
+  /** Required in the `aud` of tokens that a public key verifies. */
+  @Column('varchar', { length: 255, nullable: true })
+  aud!: string | null;
+
+  /** Where further public keys are fetched: a JSON Web Key Set. */
+  @Column('varchar', { name: 'jwks_url', length: 500, nullable: true })
+  jwksUrl!: string | null;
+
   @UpdateDateColumn({ name: 'updated_at', type: 'timestamptz' })
   updatedAt!: Date;
 }
