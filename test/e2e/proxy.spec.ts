@@ -529,8 +529,10 @@ describe('the metrics of the proxy', () => {
     await show({}, { method: 'HEAD' });
     host.answer((_, response) => response.writeHead(404).end());
     await show({ transformations: [{ width: 9 }] });
-    const after = await read();
-    expect(after.map((value, index) => value - (before[index] ?? 0))).toStrictEqual([2, 2, 10_000, 2, 1]);
+    // A fetch is counted after its last byte.
+    await expect
+      .poll(async () => (await read()).map((value, index) => value - (before[index] ?? 0)))
+      .toStrictEqual([2, 2, 10_000, 2, 1]);
     const gauges = sumOf(await readMetrics(service.port), 'pixseal_upstream_fetches');
     expect(gauges).toBe(0);
   });

@@ -74,10 +74,8 @@ export class ImageProxy implements OnApplicationShutdown {
   private async respondFromCache(view: View, key: string): Promise<boolean> {
     const meta = await this.cache.find(key);
     if (meta === null) return false;
-    const open = (): Promise<ByteSource | null> => this.cache.open(key, meta);
-    if (!(await this.send(view, meta, open))) return false;
     this.observations.proxied.hit += 1;
-    return true;
+    return this.send(view, meta, () => this.cache.open(key, meta));
   }
 
   private async respondFromSource(view: View, source: ImageSource): Promise<void> {

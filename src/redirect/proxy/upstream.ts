@@ -238,6 +238,11 @@ function problemOf(error: unknown): unknown {
   if (error instanceof ProblemError || !(error instanceof Error)) return error;
   if (TIMEOUTS.some((timeout) => error instanceof timeout)) return new UpstreamTimeoutError();
   const code = 'code' in error && typeof error.code === 'string' ? error.code : null;
-  if (code === null) return error;
-  return new UpstreamFailedError(`Cloudinary cannot be reached, or closed the connection (${code})`);
+  const isFailure =
+    code !== null || error instanceof errors.UndiciError || error instanceof errors.HTTPParserError;
+  return isFailure
+    ? new UpstreamFailedError(
+        `Cloudinary cannot be reached, or sent no valid response (${code ?? error.name})`,
+      )
+    : error;
 }
