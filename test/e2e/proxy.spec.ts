@@ -1,3 +1,4 @@
+import '../support/built.js';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   type AccountHost,
@@ -8,9 +9,10 @@ import {
   startAccountHost,
   view,
 } from '../support/account-host.js';
-import { request } from '../support/http.js';
+import { comparable, problem, request } from '../support/http.js';
+import { measure, uploadSeed } from '../support/pictures.js';
 import { readMetrics, sumOf } from '../support/metrics.js';
-import { createRandomTenant, post, type Tenant } from '../support/seed.js';
+import { createRandomTenant, post, SEED, signWith, type Tenant } from '../support/seed.js';
 import { CLOUD, startService, type Service } from '../support/service.js';
 
 let host: AccountHost;
@@ -43,6 +45,10 @@ const problemOf = ({ status, body }: ReceivedView): unknown => [
   status,
   (JSON.parse(body.toString()) as { code: string }).code,
 ];
+
+/** Waits until no fetch is in progress: each image that is kept is on the disk then. */
+const settled = (): Promise<void> =>
+  expect.poll(async () => sumOf(await readMetrics(service.port), 'pixseal_upstream_fetches')).toBe(0);
 
 /** The requests that the host received while `run` was going on. */
 async function fetched(run: () => Promise<unknown>): Promise<AccountHost['requests']> {
@@ -278,7 +284,7 @@ describe('a proxied image', () => {
     host.answer((_, response) => {
       response.writeHead(200, { ...PICTURE_HEADERS, 'Cache-Control': control }).end(PICTURE);
     });
-    expect(await fetched(async () => (await show(), await show()))).toHaveLength(times);
+    expect(await fetched(async () => (await show(), await settled(), await show()))).toHaveLength(times);
   });
 
   it.each([
@@ -525,6 +531,7 @@ describe('the metrics of the proxy', () => {
     };
     const before = await read();
     await show();
+    await settled();
     await show();
     await show({}, { method: 'HEAD' });
     host.answer((_, response) => response.writeHead(404).end());
@@ -535,5 +542,119 @@ describe('the metrics of the proxy', () => {
       .toStrictEqual([2, 2, 10_000, 2, 1]);
     const gauges = sumOf(await readMetrics(service.port), 'pixseal_upstream_fetches');
     expect(gauges).toBe(0);
+  });
+});
+
+describe('a foreign or a missing image', () => {
+  it('gets the same response, and nothing is fetched', async () => {
+    const other = await createRandomTenant(service);
+    const sent = await fetched(async () => {
+      const responses = await Promise.all(
+        [other.imageId, '161400d0-c894-42fd-8100-262361ea91ff'].map((id) =>
+          service.get(`/images/${id}?token=${tenant.sign()}`),
+        ),
+      );
+      expect(responses.map(({ status }) => status)).toStrictEqual([404, 404]);
+      const [foreign, missing] = responses.map(comparable);
+      expect(foreign).toStrictEqual(missing);
+    });
+    expect(sent).toStrictEqual([]);
+  });
+});
+
+describe('with PROXY=off', () => {
+  it('no URL of the issuer is handed out', async () => {
+    const off = await startService({ DELIVERY_MODE: 'cloudinary', PROXY_UPSTREAM: host.origin });
+    try {
+      const closed = await createRandomTenant(off);
+      await off.admin('PATCH', `/issuers/${closed.issuerId}`, { policy: { delivery: 'proxy' } });
+      const token = closed.sign();
+      const body = problem(
+        503,
+        'proxy_disabled',
+        'The issuer’s policy delivers images through this service, which is turned off. Its operator must set PROXY=on.',
+      );
+      const sent = await fetched(async () => {
+        for (const path of [closed.path(), `/images/${closed.imageId}/explain?token=${token}`]) {
+          const response = await off.get(path);
+          expect([response.status, response.headers.location, response.json()]).toStrictEqual([
+            503,
+            undefined,
+            body,
+          ]);
+        }
+        const deliveries = [{ image_id: closed.imageId, token }];
+        const bulk = await request({
+          port: off.port,
+          path: '/deliveries',
+          method: 'POST',
+          body: { deliveries },
+        });
+        expect(bulk.json()).toStrictEqual({ deliveries: [{ image_id: closed.imageId, problem: body }] });
+      });
+      expect(sent).toStrictEqual([]);
+    } finally {
+      await off.close();
+    }
+  });
+});
+
+describe('in mode blank', () => {
+  it('the blank image is delivered', async () => {
+    const blank = await startService({ PROXY: 'on' });
+    try {
+      const closed = await createRandomTenant(blank);
+      await blank.admin('PATCH', `/issuers/${closed.issuerId}`, { policy: { delivery: 'proxy' } });
+      const { status, headers, body } = await view(blank.port, closed.path());
+      expect(status).toBe(200);
+      expect(headers).toMatchObject({ 'content-type': 'image/jpeg', etag: '"blank"' });
+      expect(body.subarray(0, 2).toString('hex')).toBe('ffd8');
+    } finally {
+      await blank.close();
+    }
+  });
+});
+
+describe('in mode local', () => {
+  it('what the renderer creates is delivered, and its refusals are problems', async () => {
+    const local = await startService({ DELIVERY_MODE: 'local', PROXY: 'on' });
+    try {
+      const secret = await uploadSeed(local);
+      const patched = await local.admin('PATCH', `/issuers/${SEED.issuerId}`, {
+        policy: { delivery: 'proxy' },
+      });
+      expect(patched.status).toBe(200);
+      const pathOf = (claims: object): string =>
+        `/images/${SEED.imageId}?token=${signWith(secret, { iss: SEED.issuerId, ...claims })}`;
+      const claims = { transformations: SEED.transformations, sharinpix: { filename: 'größe.jpg' } };
+      const { status, headers, body } = await view(local.port, pathOf(claims));
+      expect(status).toBe(200);
+      expect(await measure(body)).toStrictEqual({ width: 101, height: 67, format: 'jpeg' });
+      expect(headers).toMatchObject({
+        'cache-control': 'private, max-age=0, must-revalidate',
+        'content-security-policy': "sandbox; default-src 'none'",
+        'content-disposition': `attachment; filename="gr??e.jpg"; filename*=UTF-8''gr%C3%B6%C3%9Fe.jpg`,
+      });
+      const etag = headers['etag'] ?? '';
+      const again = await view(local.port, pathOf(claims), { headers: { 'If-None-Match': etag } });
+      expect([again.status, again.isWhole]).toStrictEqual([304, true]);
+      const part = await view(local.port, pathOf(claims), { headers: { Range: 'bytes=2-5' } });
+      expect([part.status, part.body.equals(body.subarray(2, 6))]).toStrictEqual([206, true]);
+
+      const { id } = await post<{ id: string }>(local, '/images', {
+        issuer_id: SEED.issuerId,
+        public_id: 'without_original',
+        version: 1,
+      });
+      const token = signWith(secret, { iss: SEED.issuerId });
+      expect(problemOf(await view(local.port, `/images/${id}?token=${token}`))).toStrictEqual([
+        404,
+        'original_missing',
+      ]);
+      const unsupported = { transformations: [{ effect: 'gen_restore' }] };
+      expect(problemOf(await view(local.port, pathOf(unsupported)))).toStrictEqual([502, 'upstream_failed']);
+    } finally {
+      await local.close();
+    }
   });
 });

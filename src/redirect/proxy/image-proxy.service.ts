@@ -65,15 +65,18 @@ export class ImageProxy implements OnApplicationShutdown {
       return;
     }
     const key = proxied.isCacheable ? cacheKeyOf(proxied.target, view.variant) : null;
-    if (key !== null && (await this.respondFromCache(view, key))) return;
-    if (view.exchange.request.method === 'HEAD') await this.forwardHead(view);
-    else await this.respondFromTransfer(view, key);
+    // Before the disk, and again behind it: a transfer ends once its image is found there.
+    if (this.findTransfer(key) === null && (await this.respondFromCache(view, key))) return;
+    const transfer = this.findTransfer(key);
+    this.observations.proxied[transfer === null ? 'miss' : 'shared'] += 1;
+    if (transfer === null && view.exchange.request.method === 'HEAD') await this.forwardHead(view);
+    else await this.respondFromTransfer(view, transfer ?? this.startTransfer(view, key));
   }
 
   /** @returns false if the image is not cached. */
-  private async respondFromCache(view: View, key: string): Promise<boolean> {
-    const meta = await this.cache.find(key);
-    if (meta === null) return false;
+  private async respondFromCache(view: View, key: string | null): Promise<boolean> {
+    const meta = key === null ? null : await this.cache.find(key);
+    if (key === null || meta === null) return false;
     this.observations.proxied.hit += 1;
     return this.send(view, meta, () => this.cache.open(key, meta));
   }
@@ -100,7 +103,6 @@ export class ImageProxy implements OnApplicationShutdown {
   /** Responds with what the account's host says of the image: nothing is fetched or cached. */
   private async forwardHead(view: View): Promise<void> {
     const { request, response } = view.exchange;
-    this.observations.proxied.miss += 1;
     const abort = new AbortController();
     response.once('close', () => {
       abort.abort(new ClientLeftError());
@@ -113,13 +115,14 @@ export class ImageProxy implements OnApplicationShutdown {
     });
   }
 
-  private async respondFromTransfer(view: View, key: string | null): Promise<void> {
-    const { request, response } = view.exchange;
-    const shared = key === null ? undefined : this.transfers.get(key);
-    const isShared = shared?.isJoinable === true;
-    this.observations.proxied[isShared ? 'shared' : 'miss'] += 1;
-    const conditions = isShared ? {} : conditionsOf(request);
-    const transfer = isShared ? shared : this.startTransfer(this.requestOf(view, conditions), key);
+  /** The fetch of the image that is in progress and can be shared. */
+  private findTransfer(key: string | null): Transfer | null {
+    const transfer = key === null ? undefined : this.transfers.get(key);
+    return transfer?.isJoinable === true ? transfer : null;
+  }
+
+  private async respondFromTransfer(view: View, transfer: Transfer): Promise<void> {
+    const { response } = view.exchange;
     const reader = transfer.join();
     // At once, not with the next read: a fetch for this client alone is then cancelled.
     response.once('close', () => {
@@ -193,7 +196,9 @@ export class ImageProxy implements OnApplicationShutdown {
   }
 
   /** @param key Null if the image is not cached. */
-  private startTransfer(request: UpstreamRequest, key: string | null): Transfer {
+  private startTransfer(view: View, key: string | null): Transfer {
+    const conditions = conditionsOf(view.exchange.request);
+    const request = this.requestOf(view, conditions);
     const transfer: Transfer = new Transfer((abort, use) => this.fetch(request, abort, use), {
       create: () => this.cache.create(),
       keep: async (part, head, length) => {
@@ -205,7 +210,7 @@ export class ImageProxy implements OnApplicationShutdown {
       },
     });
     // A client's conditions are its own: what they lead to is not everybody's response.
-    if (key !== null && !hasConditions(request)) {
+    if (key !== null && Object.keys(conditions).length === 0) {
       this.transfers.set(key, transfer);
       void transfer.ended.then(() => {
         if (this.transfers.get(key) === transfer) this.transfers.delete(key);
@@ -248,10 +253,6 @@ export class ImageProxy implements OnApplicationShutdown {
     const reason = error instanceof Error ? error.message : 'no reason';
     this.logger.warn(`Proxied images are delivered without a cache: ${reason}`);
   }
-}
-
-function hasConditions({ headers }: UpstreamRequest): boolean {
-  return ['if-none-match', 'if-modified-since', 'range'].some((name) => name in headers);
 }
 
 function metaOf({ contentType, etag, lastModified, freshness }: UpstreamHead, length: number): ImageMeta {
