@@ -25,6 +25,10 @@ const BANS = {
     regex: '^@opentelemetry/',
     message: 'Only src/platform/observability knows the OpenTelemetry SDK.',
   },
+  undici: {
+    regex: '^undici(/|$)',
+    message: 'Only src/redirect/proxy fetches from the hosts of accounts.',
+  },
   node: {
     regex: '^node:',
     message: 'This code runs in browsers.',
@@ -144,7 +148,8 @@ export default defineConfig(
     languageOptions: { globals: Object.fromEntries(GLOBALS.map((name) => [name, 'readonly'])) },
     rules: { '@typescript-eslint/explicit-module-boundary-types': 'off', 'no-undef': 'error' },
   },
-  area(['src/**'], BANS.cloudinary, BANS.commander, BANS.sharp, BANS.typeorm),
+  area(['src/**'], BANS.cloudinary, BANS.commander, BANS.sharp, BANS.typeorm, BANS.undici),
+  area(['src/redirect/proxy/**'], BANS.cloudinary, BANS.commander, BANS.sharp, BANS.typeorm),
   area(
     [
       'src/platform/database/**',

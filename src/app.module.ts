@@ -69,11 +69,16 @@ export class AppModule {
 }
 
 /** Optional modules are loaded only if they are turned on: they need a large part of a small process's memory. */
-async function chosenModules(environment: Environment): Promise<Type[]> {
-  const { playground, console, deliveryMode } = environment;
+async function chosenModules(environment: Environment): Promise<(Type | DynamicModule)[]> {
+  const { playground, console, deliveryMode, proxy } = environment;
+  const renderer =
+    deliveryMode === 'local' ? (await import('./renderer/renderer.module.js')).RendererModule : null;
   return [
     ...(playground ? [(await import('./pages/playground/playground.module.js')).PlaygroundModule] : []),
     ...(console ? [(await import('./pages/console/console.module.js')).ConsoleModule] : []),
-    ...(deliveryMode === 'local' ? [(await import('./renderer/renderer.module.js')).RendererModule] : []),
+    ...(renderer === null ? [] : [renderer]),
+    ...(proxy === null
+      ? []
+      : [(await import('./redirect/proxy/proxy.module.js')).ProxyModule.for(proxy, deliveryMode, renderer)]),
   ];
 }

@@ -284,8 +284,8 @@ export class DatabaseBackend extends Backend {
   async explain({ pathId, query }: ExplanationRequest): Promise<Json<ExplanationView>> {
     const request = { pathId, query: toRecord(query) };
     const decision = await this.get(RedirectService).decide(request, { issuerId: null, span: null });
-    const location = this.get(LocationBuilder).build(decision.url, decision.account, this.requestOrigin);
-    return toJson(new ExplanationView(decision, location));
+    const links = this.get(LocationBuilder).linksOf(decision, request.query, this.requestOrigin);
+    return toJson(new ExplanationView(decision, links));
   }
 
   async getSigningKey(issuerId: string, keyId: string | null): Promise<SigningKey> {

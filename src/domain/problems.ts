@@ -110,6 +110,11 @@ export const PROBLEMS = {
     when: 'No route matches this method and path.',
     action: 'Check both.',
   },
+  original_missing: {
+    statuses: [404],
+    when: 'The policy delivers images through the service, and Cloudinary has no original of the image.',
+    action: 'Upload the original to Cloudinary, or delete the image.',
+  },
   overlay_not_found: {
     statuses: [404],
     when: 'The issuer has no such overlay: of a step, or in the admin API.',
@@ -250,6 +255,11 @@ export const PROBLEMS = {
     when: 'The body is not `application/json`, nor a form where the route accepts one.',
     action: 'Send the body with a `Content-Type` that the route accepts.',
   },
+  range_not_satisfiable: {
+    statuses: [416],
+    when: 'The `Range` of a request for an image is beyond its end.',
+    action: 'Request a part of the image, or all of it.',
+  },
   idempotency_key_reused: {
     statuses: [422],
     when: 'The `Idempotency-Key` was used with another body.',
@@ -290,6 +300,11 @@ export const PROBLEMS = {
     when: 'Pixseal has a defect.',
     action: 'Try again, and report the `X-Request-Id` if it happens again.',
   },
+  upstream_failed: {
+    statuses: [502],
+    when: 'The policy delivers images through the service, and Cloudinary did not deliver the image: `detail` has its `X-Cld-Error`.\nA response that is no image or PDF, over 25 MiB, cut short or a redirect is a failure too.',
+    action: 'Correct what `detail` names; try again if Cloudinary is unreachable.',
+  },
   database_unavailable: {
     statuses: [503],
     when: 'The database is unreachable and the response is not cached, or the database aborted a conflicting write.',
@@ -327,13 +342,23 @@ export const PROBLEMS = {
   },
   overloaded: {
     statuses: [503],
-    when: 'The process has a backlog, is reading four uploads, or has nearly used up its memory.',
+    when: 'The process has a backlog, is reading four uploads, fetches as many images as `PROXY_CONCURRENCY` allows, or has nearly used up its memory.',
     action: 'Try again after `Retry-After`, or add replicas.',
+  },
+  proxy_disabled: {
+    statuses: [503],
+    when: 'The policy delivers images through the service (`delivery: proxy`), and `PROXY` is `off`.',
+    action: 'The operator sets `PROXY` to `on`, or `delivery` to `redirect`.',
   },
   policy_unreadable: {
     statuses: [503],
     when: 'The stored policy of the issuer is not valid in this release.',
     action: 'The operator sets the policy again.',
+  },
+  upstream_timeout: {
+    statuses: [504],
+    when: 'The policy delivers images through the service, and Cloudinary did not deliver the image within 10 seconds.',
+    action: 'Try again.',
   },
 } as const satisfies Readonly<Record<string, ProblemDescription>>;
 

@@ -79,6 +79,10 @@ function withFilename({ components }: ChainPart, filename: string): ChainPart {
   );
 }
 
+/** Whether the image is offered as a file. */
+export const offersFile = ({ components }: ChainPart): boolean =>
+  components.some((component) => flagsOf(component).some(isAttachment));
+
 const LONGEST_NAME = 100;
 
 /** A file's name for `fl_attachment` (flags.ts): without its extension, and `_` for characters that it cannot have. */

@@ -43,7 +43,14 @@ const NAMES: Readonly<Record<ClaimProfile, Names>> = {
   sharinpix: makeNames(KNOWN_NAMES.sharinpix),
 };
 
-const namesOf = ({ document: { claims = 'pixseal' } }: Policy): Names => NAMES[claims];
+/** A proxied image is named by this service, whatever the profile. */
+const PROXIED_NAMES = makeNames({
+  claims: KNOWN_NAMES.pixseal.claims,
+  members: [...KNOWN_NAMES.pixseal.members, 'filename'],
+});
+
+const namesOf = ({ isProxied, document: { claims = 'pixseal' } }: Policy): Names =>
+  isProxied && claims === 'pixseal' ? PROXIED_NAMES : NAMES[claims];
 
 /**
  * Refuses claims that were probably intended to have an effect and have none: the token would permit more than its
@@ -170,7 +177,7 @@ function explainMember(
   }
   const reason =
     member === 'filename'
-      ? reasonOfFilename(policy, claims)
+      ? reasonOfFilename(policy, claims, value)
       : typeof value !== 'boolean'
         ? 'only `true` and `false` have an effect'
         : member === 'full_size' && value
@@ -179,7 +186,12 @@ function explainMember(
   return reason === null ? null : { reason };
 }
 
-function reasonOfFilename({ baseChain, document }: Policy, claims: TokenClaims): string | null {
+function reasonOfFilename(
+  { baseChain, document, isProxied }: Policy,
+  claims: TokenClaims,
+  value: unknown,
+): string | null {
+  if (isProxied) return typeof value === 'string' && value !== '' ? null : 'must be text';
   if (claims.filename === null) return 'must be text';
   if (claims.original && document.original === 'download')
     return 'Cloudinary names the download of an original';

@@ -41,6 +41,7 @@ export function compilePolicy(document: PolicyDocument): Policy {
     allowedKeys: document.allowed_keys === undefined ? null : withSides(document.allowed_keys),
     deniedKeys: withSides(document.denied_keys ?? []),
     lenient: document.lenient === true && document.strict !== true,
+    isProxied: document.delivery === 'proxy',
     redirectMaxAge: cache === 'private' ? maxAge : 0,
   });
 }

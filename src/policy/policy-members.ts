@@ -6,7 +6,7 @@ import { InvalidTransformationError } from '../transformations/transformation.er
 import { type MappedChain, TransformationMapper } from '../transformations/transformation.mapper.js';
 import { isInvisibleText } from '../transformations/text-layer.js';
 import { PARAMETER_BY_KEY } from '../transformations/vocabulary.js';
-import { ORIGINAL_DELIVERIES, type PolicyDocument, REDIRECT_CACHES } from './policy.js';
+import { DELIVERIES, ORIGINAL_DELIVERIES, type PolicyDocument, REDIRECT_CACHES } from './policy.js';
 
 const MAX_COMPONENTS = 8;
 /** With the token's 32 and the base chain, fewer components than the renderer reads. */
@@ -164,6 +164,11 @@ export const POLICY_MEMBERS = {
     'How `sharinpix.original` is delivered. `url`: by a URL without a chain, in the issuer’s `delivery_format`. ' +
       '`download`: the stored file itself, by a link of Cloudinary’s API that expires within 60 seconds. `no`: it is refused.',
     ORIGINAL_DELIVERIES,
+  ),
+  delivery: oneOf(
+    '`redirect`: to the signed URL, which outlives its token. `proxy`: the service delivers the image itself, so that ' +
+      'the expiry and the revocation of a token apply to each view. Needs the setting `PROXY`; without it requests get 503.',
+    DELIVERIES,
   ),
 } as const satisfies Readonly<Record<keyof PolicyDocument, PolicyMember>>;
 

@@ -6,6 +6,10 @@ import type { BaseChain, ChainPart } from './base-chain.js';
 export const REDIRECT_CACHES = ['no-store', 'private'] as const;
 export type RedirectCache = (typeof REDIRECT_CACHES)[number];
 
+/** How an issuer's images reach a client: by a redirect to the signed URL, or as bytes of this service. */
+export const DELIVERIES = ['redirect', 'proxy'] as const;
+export type Delivery = (typeof DELIVERIES)[number];
+
 /** How a token's `sharinpix.original` is delivered: by a delivery URL, by a link that expires, or not at all. */
 export const ORIGINAL_DELIVERIES = ['url', 'download', 'no'] as const;
 export type OriginalDelivery = (typeof ORIGINAL_DELIVERIES)[number];
@@ -36,6 +40,7 @@ export interface PolicyDocument {
   readonly deny_generative_effects?: boolean;
   readonly placeholder?: string;
   readonly original?: OriginalDelivery;
+  readonly delivery?: Delivery;
 }
 
 /** A policy prepared for redirects: frozen data, no I/O. */
@@ -53,6 +58,8 @@ export interface Policy {
   readonly deniedKeys: ReadonlySet<string>;
   /** Whether unknown claims and keys that resemble known ones are ignored; false if the policy is strict. */
   readonly lenient: boolean;
+  /** Whether this service delivers the images itself: no client receives a signed URL. */
+  readonly isProxied: boolean;
   /** Seconds for which a redirect may be cached, at most; 0 disables caching. */
   readonly redirectMaxAge: number;
 }

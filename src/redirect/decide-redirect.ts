@@ -30,6 +30,7 @@ import type { TokenService, UnverifiedToken } from '../tokens/token.service.js';
 import { ALWAYS, intersect, NEVER, type ValidityPeriod } from '../tokens/validity-period.js';
 import type { MappedChain, TransformationMapper } from '../transformations/transformation.mapper.js';
 import { type Fact, type Facts, PENDING, type Pending } from './facts.js';
+import { ProxyDisabledError } from './proxy-disabled.error.js';
 
 /** A client's request. No part of it is trusted. */
 export interface RedirectRequest {
@@ -39,8 +40,10 @@ export interface RedirectRequest {
   readonly query: Readonly<Record<string, unknown>>;
 }
 
-/** The classes that a decision delegates to. All are pure. */
+/** The classes that a decision delegates to, all of them pure, and what the process can do. */
 export interface RedirectServices {
+  /** Whether images can be delivered without a redirect: `PROXY`. */
+  readonly canProxy: boolean;
   readonly tokens: TokenService;
   readonly mapper: TransformationMapper;
   readonly urls: CloudinaryUrlService;
@@ -101,6 +104,7 @@ export function decideRedirect(
       : admitToken(request, facts, now, services.tokens);
   if (admission === PENDING) return PENDING;
   const { issuer, policy, requested, claims, key, steps } = admission;
+  if (policy.isProxied && !services.canProxy) throw new ProxyDisabledError();
 
   const image = isHidden(requested) ? findPlaceholder(requested, policy, facts) : requested;
   if (image === PENDING) return PENDING;
@@ -118,7 +122,9 @@ export function decideRedirect(
   const overlays = findOverlays(issuer, mapped, steps.presets, policy, facts);
   if (overlays === PENDING) return PENDING;
 
-  const base = selectBaseChain(policy.baseChain, claims);
+  // This service names a proxied image: under each name, Cloudinary would derive another one.
+  const isNamed = policy.isProxied && claims !== null && claims.filename !== null;
+  const base = selectBaseChain(policy.baseChain, isNamed ? { ...claims, filename: null } : claims);
   const chain = base.path + mapped.path(overlays) + policy.mandatory.path(overlays) + policy.sizeLimit.path;
   const { deliveryType, publicId, version } = image;
   const asset = { deliveryType, publicId, version, format: formatOf(image, issuer) };
@@ -271,7 +277,8 @@ export function keyRowOf(key: SigningKey | PublicKey | null): string | null {
   return key === null || ('isRow' in key && !key.isRow) ? null : key.id;
 }
 
-const PUBLIC_PARAMETERS = ['width', 'height', 'crop'];
+/** Parameters of a public image that is requested without a token. */
+export const PUBLIC_PARAMETERS = ['width', 'height', 'crop'];
 
 /** Admits a request without a token if the image's access is `public`. */
 function admitPublic({ pathId, query }: RedirectRequest, facts: Facts): Fact<Admission> {

@@ -37,8 +37,12 @@ export class DeliveryResultView {
   @ApiProperty({ type: String, nullable: true, description: 'As requested, or as named by the token.' })
   readonly image_id!: string | null;
 
-  @ApiProperty({ required: false, description: 'The signed URL.' }) readonly url?: string;
-  @ApiProperty({ required: false, description: 'The target of the redirect.' })
+  @ApiProperty({
+    required: false,
+    description: 'The signed URL; the URL of this service if the image is proxied.',
+  })
+  readonly url?: string;
+  @ApiProperty({ required: false, description: 'The target of the redirect; likewise.' })
   readonly location?: string;
   @ApiProperty({
     required: false,

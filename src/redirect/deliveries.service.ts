@@ -7,6 +7,9 @@ import { InvalidHostError, type RequestOrigin } from '../platform/http/request-o
 import { problemBody } from '../domain/problem-body.js';
 import { ProblemError } from '../domain/problem.error.js';
 import type { DeliveryResultView } from './deliveries.dto.js';
+import type { RedirectRequest } from './decide-redirect.js';
+import { LocationBuilder } from './location-builder.js';
+import type { Redirect } from './redirect.js';
 import { type FoundRedirect, type MaybePromise, RedirectService } from './redirect.service.js';
 
 /** Characters of a malformed id that are echoed to the client. */
@@ -18,6 +21,7 @@ export class DeliveriesService {
   constructor(
     private readonly redirects: RedirectService,
     private readonly limits: RateLimits,
+    private readonly locations: LocationBuilder,
   ) {}
 
   /**
@@ -54,17 +58,25 @@ export class DeliveriesService {
       }
       const request = { pathId: imageId ?? '', query: { token: item['token'] } };
       const found = this.redirects.find(request, origin, { issuerId: null, span });
+      const view = ({ redirect }: FoundRedirect): DeliveryResultView =>
+        this.viewOf(redirect, request.query, origin);
       return found instanceof Promise
-        ? found.then(viewOf).catch((error: unknown) => problemView(error, imageId))
-        : viewOf(found);
+        ? found.then(view).catch((error: unknown) => problemView(error, imageId))
+        : view(found);
     } catch (error) {
       return problemView(error, imageId);
     }
   }
-}
 
-function viewOf({ redirect: { imageId, url, location } }: FoundRedirect): DeliveryResultView {
-  return { image_id: imageId, url, location };
+  private viewOf(
+    { imageId, url, location, proxied }: Redirect,
+    query: RedirectRequest['query'],
+    origin: RequestOrigin,
+  ): DeliveryResultView {
+    if (proxied === null) return { image_id: imageId, url, location };
+    const own = this.locations.ownUrl(imageId, query, origin);
+    return { image_id: imageId, url: own, location: own };
+  }
 }
 
 /**

@@ -4,6 +4,7 @@ import { findIgnoredBeside } from '../policy/expand-steps.js';
 import type { PolicyDocument } from '../policy/policy.js';
 import { maxAgeAt } from '../policy/cache-lifetime.js';
 import type { RedirectDecision } from './decide-redirect.js';
+import type { Redirect } from './redirect.js';
 
 export class IgnoredKeyView {
   @ApiProperty({ description: 'As written in the step.' }) readonly key!: string;
@@ -98,10 +99,13 @@ export class ExplanationView {
   @ApiProperty({ description: 'Seconds for which a client may cache the redirect; 0 disables caching.' })
   readonly redirect_max_age: number;
 
-  @ApiProperty({ description: 'The signed URL.' }) readonly url: string;
-  @ApiProperty({ description: 'The redirect’s target in this delivery mode.' }) readonly location: string;
+  @ApiProperty({ description: 'The signed URL; the URL of this service if the image is proxied.' })
+  readonly url: string;
 
-  constructor(decision: RedirectDecision, location: string) {
+  @ApiProperty({ description: 'The redirect’s target in this delivery mode; likewise.' })
+  readonly location: string;
+
+  constructor(decision: RedirectDecision, { url, location }: Readonly<Pick<Redirect, 'url' | 'location'>>) {
     const { issuer, policy, imageId, image, claims, key, mapped, presets, overlays, base } = decision;
     const expiresAt = claims?.expiresAt ?? null;
     this.image_id = imageId;
@@ -126,7 +130,7 @@ export class ExplanationView {
     this.largest_output = { width, height };
     this.policy = shownPolicy(policy.document);
     this.redirect_max_age = maxAgeAt(decision.lifetime, Date.now() / 1000);
-    this.url = decision.url;
+    this.url = url;
     this.location = location;
   }
 }

@@ -11,7 +11,7 @@ import {
   Res,
   UseFilters,
 } from '@nestjs/common';
-import { ApiFoundResponse, ApiOkResponse, ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
+import { ApiFoundResponse, ApiOkResponse, ApiParam, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ENVIRONMENT } from '../platform/config/config.module.js';
 import type { Environment } from '../platform/config/environment.js';
@@ -26,6 +26,7 @@ import { ProblemFilter } from '../platform/http/problem.filter.js';
 import type { RedirectRequest } from './decide-redirect.js';
 import { ExplanationView } from './explanation.view.js';
 import { LocationBuilder } from './location-builder.js';
+import { isProxied, ProxiedDelivery } from './proxied-delivery.js';
 import { IMAGE_HEADERS, writeRedirect } from './redirect-response.js';
 import { readBearerToken } from './bearer-token.js';
 import { readRedirectUrl } from './redirect-url.js';
@@ -52,6 +53,14 @@ const REFUSALS = [
   'jwks_unavailable',
   'account_unavailable',
   'policy_unreadable',
+  'proxy_disabled',
+] as const;
+/** Errors of an image that this service delivers itself. */
+const PROXY_FAILURES = [
+  'original_missing',
+  'range_not_satisfiable',
+  'upstream_failed',
+  'upstream_timeout',
 ] as const;
 const ApiRedirectRequest = (): MethodDecorator =>
   applyDecorators(
@@ -76,6 +85,9 @@ const ApiRedirectRequest = (): MethodDecorator =>
     ),
   );
 
+const BINARY = { schema: { type: 'string', format: 'binary' } } as const;
+const PROXIED_TYPES = { 'image/*': BINARY, 'application/pdf': BINARY };
+
 const problems = new ProblemFilter(IMAGE_HEADERS);
 
 /** Redirects to images, and explains a redirect. */
@@ -90,6 +102,7 @@ export class ImagesController implements MountedHandler {
   constructor(
     private readonly redirects: RedirectService,
     private readonly locations: LocationBuilder,
+    private readonly delivery: ProxiedDelivery,
     @Inject(ENVIRONMENT) { trustProxy }: Pick<Environment, 'trustProxy'>,
   ) {
     this.originOf = originReader(trustProxy);
@@ -112,9 +125,15 @@ export class ImagesController implements MountedHandler {
 
   /** The same redirect, for requests that `handle` left to the router. */
   @Get(':image_id')
-  @Route('Redirects to the image under the sealed transformation', REFUSALS)
+  @Route('Redirects to the image under the sealed transformation, or delivers it', [
+    ...REFUSALS,
+    ...PROXY_FAILURES,
+  ])
   @ApiRedirectRequest()
   @ApiFoundResponse({ description: 'The Location is the image under the sealed transformation.' })
+  @ApiOkResponse({ description: 'The image, if the policy’s `delivery` is `proxy`.', content: PROXIED_TYPES })
+  @ApiResponse({ status: 206, description: 'The requested range of it.', content: PROXIED_TYPES })
+  @ApiResponse({ status: 304, description: 'The client has the image already.' })
   redirect(
     @Param('image_id') pathId: string,
     @Query() query: RedirectRequest['query'],
@@ -138,7 +157,7 @@ export class ImagesController implements MountedHandler {
   ): Promise<ExplanationView> {
     const request = readBearerToken({ pathId, query }, raw);
     const decision = await this.redirects.decide(request, exchangeOf(raw));
-    return new ExplanationView(decision, this.locations.build(decision.url, decision.account, origin));
+    return new ExplanationView(decision, this.locations.linksOf(decision, request.query, origin));
   }
 
   @Preflight(':image_id')
@@ -153,6 +172,10 @@ export class ImagesController implements MountedHandler {
 
   private respond(exchange: Exchange, request: RedirectRequest): void {
     const send = ({ redirect, isCached }: FoundRedirect): void => {
+      if (isProxied(redirect)) {
+        this.delivery.respond(exchange, redirect);
+        return;
+      }
       exchange.redirect = isCached ? 'cached' : redirect.hasToken ? 'token' : 'public';
       writeRedirect(exchange, redirect);
     };

@@ -39,8 +39,12 @@ interface Entry extends CacheKey {
 export class RedirectCache {
   private readonly entries = new LRUCache<string, Entry>({
     maxSize: MAX_BYTES,
-    sizeCalculation: ({ pathId, token, origin, redirect: { location } }) =>
-      ENTRY_BYTES + 2 * pathId.length + token.length + (origin?.host?.length ?? 0) + 3 * location.length,
+    sizeCalculation: ({ pathId, token, origin, redirect: { location, url } }) =>
+      ENTRY_BYTES +
+      2 * pathId.length +
+      token.length +
+      (origin?.host?.length ?? 0) +
+      3 * (location || url).length,
   });
   private readonly seen = new SeenTokens();
 

@@ -8,6 +8,7 @@ import { DeliveriesController } from './deliveries.controller.js';
 import { DeliveriesService } from './deliveries.service.js';
 import { ImagesController } from './images.controller.js';
 import { LocationBuilder } from './location-builder.js';
+import { ProxiedDelivery } from './proxied-delivery.js';
 import { RedirectCache } from './redirect-cache.js';
 import { RedirectService } from './redirect.service.js';
 
@@ -19,11 +20,12 @@ import { RedirectService } from './redirect.service.js';
     DeliveriesService,
     RedirectCache,
     LocationBuilder,
+    ProxiedDelivery,
     IssuerKeyUses,
     // Pure classes, without Nest's decorators.
     { provide: TokenService, useFactory: () => new TokenService() },
     { provide: TransformationMapper, useFactory: () => new TransformationMapper() },
   ],
-  exports: [RedirectCache, RedirectService, LocationBuilder],
+  exports: [RedirectCache, RedirectService, LocationBuilder, ProxiedDelivery],
 })
 export class RedirectModule {}

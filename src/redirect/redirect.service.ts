@@ -1,10 +1,13 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { CloudinaryUrlService } from '../cloudinary/cloudinary-url.service.js';
 import { DownloadUrlService } from '../cloudinary/download-url.service.js';
 import { DirectoryService } from '../directory/directory.service.js';
 import { IssuerKeyUses } from '../directory/issuer-key-uses.service.js';
 import { JwksService } from '../directory/jwks.service.js';
+import { ENVIRONMENT } from '../platform/config/config.module.js';
+import type { Environment } from '../platform/config/environment.js';
 import { RateLimits } from '../platform/rate-limit/rate-limits.js';
+import { offersFile } from '../policy/base-chain.js';
 import type { RequestOrigin } from '../platform/http/request-origin.js';
 import { TokenService } from '../tokens/token.service.js';
 import { isEmpty } from '../tokens/validity-period.js';
@@ -16,10 +19,11 @@ import {
   type RedirectRequest,
   type RedirectServices,
 } from './decide-redirect.js';
+import { dispositionOf } from './content-disposition.js';
 import { PENDING } from './facts.js';
 import { LocationBuilder } from './location-builder.js';
 import { type CacheKey, RedirectCache } from './redirect-cache.js';
-import type { Redirect } from './redirect.js';
+import type { ProxiedImage, Redirect } from './redirect.js';
 import { type FactSources, type RequestTrail, RequestFacts } from './request-facts.js';
 
 /** A value, or a promise of it if I/O is needed. */
@@ -48,9 +52,10 @@ export class RedirectService {
     downloads: DownloadUrlService,
     private readonly cache: RedirectCache,
     private readonly locations: LocationBuilder,
+    @Inject(ENVIRONMENT) { proxy }: Pick<Environment, 'proxy'>,
   ) {
     this.sources = { directory, jwks, limits, keyUses };
-    this.services = { tokens, mapper, urls, downloads };
+    this.services = { canProxy: proxy !== null, tokens, mapper, urls, downloads };
   }
 
   /**
@@ -116,10 +121,29 @@ export class RedirectService {
   }
 
   private redirectOf(decision: RedirectDecision, origin: RequestOrigin | null): Redirect {
-    const { issuer, account, key, imageId, url, lifetime } = decision;
-    const location = this.locations.build(url, account, origin);
-    const hasToken = key !== null;
-    const keyId = keyRowOf(key);
-    return { issuerId: issuer.id, hasToken, keyId, imageId, url, location, lifetime, page: null };
+    const { issuer, policy, account, key, imageId, url, lifetime } = decision;
+    const proxied = policy.isProxied ? this.proxiedOf(decision) : null;
+    const location = proxied === null ? this.locations.build(url, account, origin) : '';
+    return {
+      issuerId: issuer.id,
+      hasToken: key !== null,
+      keyId: keyRowOf(key),
+      imageId,
+      url,
+      location,
+      proxied,
+      lifetime,
+      page: null,
+    };
+  }
+
+  private proxiedOf({ url, account, policy, base, claims }: RedirectDecision): ProxiedImage {
+    // Its link differs at each request, and its base chain is empty.
+    const isLink = claims?.original === true && policy.document.original === 'download';
+    return {
+      target: this.locations.targetOf(url, account),
+      isCacheable: !isLink,
+      disposition: dispositionOf(isLink ? claims.download : offersFile(base), claims),
+    };
   }
 }

@@ -6,6 +6,16 @@ export interface RedirectPage {
   readonly body: string;
 }
 
+/** How this service delivers an image itself. */
+export interface ProxiedImage {
+  /** The signed URL, or in mode `local` the path of the renderer. It is never sent to a client. */
+  readonly target: string;
+  /** Whether a later request has the same target. */
+  readonly isCacheable: boolean;
+  /** `Content-Disposition`. */
+  readonly disposition: string;
+}
+
 /** The data for a redirect's response; small enough to be cached. */
 export interface Redirect {
   readonly issuerId: string;
@@ -17,8 +27,10 @@ export interface Redirect {
   readonly imageId: string;
   /** The signed URL. */
   readonly url: string;
-  /** Its target in this delivery mode. */
+  /** Its target in this delivery mode; empty if the image is proxied. */
   readonly location: string;
+  /** Null for a redirect. */
+  readonly proxied: ProxiedImage | null;
   /** How long a client may cache it. */
   readonly lifetime: CacheLifetime;
   /** Head and body, created by the first response and reused by later ones of a cached redirect. */

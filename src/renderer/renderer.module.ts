@@ -7,10 +7,12 @@ import type { Environment } from '../platform/config/environment.js';
 import { Observations } from '../platform/observability/observations.js';
 import { OriginalsModule } from '../originals/originals.module.js';
 import { OriginalsStore } from '../originals/originals.store.js';
+import { ImageSource } from '../redirect/proxy/image-source.js';
 import { DerivedCache } from './derived-cache.js';
 import { loadTextStyles } from './image/text/text-styles.js';
 import { RenderQueue } from './render-queue.js';
 import { RenderWorkers } from './render-workers.js';
+import { RenderedSource } from './rendered-source.js';
 import { RendererController } from './renderer.controller.js';
 import { RendererService } from './renderer.service.js';
 
@@ -22,7 +24,9 @@ const QUEUE_LIMITS = { running: Math.max(1, availableParallelism() - 1), waiting
 @Module({
   imports: [CloudinaryModule, OriginalsModule],
   controllers: [RendererController],
+  exports: [ImageSource],
   providers: [
+    { provide: ImageSource, useClass: RenderedSource },
     RendererService,
     {
       provide: RenderWorkers,

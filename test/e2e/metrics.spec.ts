@@ -9,6 +9,7 @@ import { changesReceived } from '../support/change-feed.js';
 import { parseMetrics, readMetrics, sumOf, type MetricLine } from '../support/metrics.js';
 import { notify, now, uploaded } from '../support/notifications.js';
 import { getPicture, uploadPictures } from '../support/pictures.js';
+import { findFreePort } from '../support/postgres-server.js';
 import { hasProgram } from '../support/programs.js';
 import { createRandomTenant, post, signWith, type Tenant } from '../support/seed.js';
 import { startServiceProcess } from '../support/service-process.js';
@@ -244,6 +245,23 @@ describe('in mode local', () => {
     expect(sumOf(lines, 'pixseal_render_failures_total', { status: '401' })).toBe(1);
     expect(sumOf(lines, 'pixseal_renders_running')).toBe(0);
     await local.close();
+  });
+});
+
+describe('with the proxy', () => {
+  it('fetches that fail are counted by their problem', async () => {
+    // Nothing listens there.
+    const upstream = `http://127.0.0.1:${await findFreePort()}`;
+    const proxy = await startService({ DELIVERY_MODE: 'cloudinary', PROXY: 'on', PROXY_UPSTREAM: upstream });
+    const proxied = await createTenantOf(proxy);
+    await proxy.admin('PATCH', `/issuers/${proxied.issuerId}`, { policy: { delivery: 'proxy' } });
+    expect((await proxy.get(proxied.path())).status).toBe(502);
+    const lines = await metricsOf(proxy);
+    expect(sumOf(lines, 'pixseal_upstream_failures_total', { code: 'upstream_failed' })).toBe(1);
+    expect(sumOf(lines, 'pixseal_proxied_images_total', { cache: 'miss' })).toBe(1);
+    expect(sumOf(lines, 'pixseal_problems_total', { route: ROUTE, code: 'upstream_failed' })).toBe(1);
+    expect(sumOf(lines, 'pixseal_redirects_total')).toBe(0);
+    await proxy.close();
   });
 });
 

@@ -359,6 +359,27 @@ describe('the claims `id` and `Id`', () => {
   });
 });
 
+describe('`filename` of a proxied image', () => {
+  const PROXIED: PolicyDocument = { delivery: 'proxy' };
+
+  it.each([
+    [PROXIED, { filename: 'a.jpg', download: false }, []],
+    [PROXIED, { filename: 5 }, [{ claim: 'sharinpix.filename', reason: 'must be text' }]],
+    [{ ...PROXIED, claims: 'sharinpix', base_chain: [] }, { filename: 'a' }, []],
+  ] as [PolicyDocument, JsonObject, readonly object[]][])(
+    'has an effect under %j: %j',
+    (document, sharinpix, ignored) => {
+      expect(ignoredOf(document, { sharinpix })).toStrictEqual(ignored);
+    },
+  );
+
+  it('is named if it is misspelled', () => {
+    expect(refusalOf(PROXIED, { sharinpix: { fileName: 'a' } })).toBe(
+      '`sharinpix.fileName` is not a claim. Did you mean `sharinpix.filename`? Correct it, and sign a new token.',
+    );
+  });
+});
+
 describe('`full_size` and `filename` under the profile', () => {
   it.each<[document: PolicyDocument, sharinpix: JsonObject, ignored: readonly object[]]>([
     [{}, { full_size: true, filename: 'a.jpg' }, []],

@@ -144,6 +144,7 @@ describe('a policy', () => {
     deny_generative_effects: { accepted: [true, false], rejected: ['true', 1, null] },
     placeholder: { accepted: [LOGO, LOGO.toUpperCase()], rejected: ['logo', null] },
     original: { accepted: ['url', 'download', 'no'], rejected: ['yes', '', true, null, ['no']] },
+    delivery: { accepted: ['redirect', 'proxy'], rejected: ['Proxy', '', true, null, ['proxy']] },
   };
 
   it.each(Object.entries(CASES))('accepts for `%s` only values in its range', (key, cases) => {

@@ -33,6 +33,7 @@ const PLACEHOLDER_ID = '99999999-1111-4222-8333-444455556666';
 const BASE = 'c_fit,h_1920,w_1920/fl_attachment/dpr_auto,q_auto,f_auto';
 
 const services = {
+  canProxy: true,
   tokens: new TokenService(),
   mapper: new TransformationMapper(),
   urls: new CloudinaryUrlService(),
@@ -145,6 +146,12 @@ type Claims = Readonly<Record<string, unknown>>;
 
 const sign = (claims: Claims = {}): string => mint({ payload: { iss: SEED_ISSUER_ID, ...claims } });
 
+const decideWithoutProxy = (policy: PolicyDocument): Fact<RedirectDecision> =>
+  decideRedirect({ pathId: IMAGE_ID, query: { token: sign() } }, new MemoryFacts({ policy }), NOW, {
+    ...services,
+    canProxy: false,
+  });
+
 function decide(
   query: Readonly<Record<string, unknown>>,
   rows: Rows = {},
@@ -169,6 +176,13 @@ function refusalOf(run: () => unknown): string {
   }
   return 'decided';
 }
+
+describe('a process without the proxy', () => {
+  it('refuses the images of a policy that requires it, and no others', () => {
+    expect(refusalOf(() => decideWithoutProxy({ delivery: 'proxy' }))).toBe('503 proxy_disabled');
+    expect(chainOf(decideWithoutProxy({ delivery: 'redirect' }))).toBe(`${BASE}/v7/photo.jpg`);
+  });
+});
 
 describe('a redirect', () => {
   it.each<[what: string, claims: Claims, rows: Rows, chain: string]>([
@@ -197,6 +211,12 @@ describe('a redirect', () => {
       `${BASE}/w_5/v7/photo.jpg`,
     ],
     ['a base chain', {}, { policy: { base_chain: ['q_auto'] } }, 'q_auto/v7/photo.jpg'],
+    [
+      'a file name that this service writes',
+      { sharinpix: { filename: 'a.jpg' } },
+      { policy: { base_chain: ['fl_attachment'], claims: 'sharinpix', delivery: 'proxy' } },
+      'fl_attachment/v7/photo.jpg',
+    ],
     [
       'mandatory steps',
       { transformations: [{ width: 5 }] },

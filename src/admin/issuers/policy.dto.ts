@@ -1,7 +1,13 @@
 import { CheckedMember } from '../requests/members.js';
 import type { ClaimProfile } from '../../tokens/claim-names.js';
 import { POLICY_MEMBERS } from '../../policy/policy-members.js';
-import type { OriginalDelivery, PolicyDocument, PolicyStep, RedirectCache } from '../../policy/policy.js';
+import type {
+  Delivery,
+  OriginalDelivery,
+  PolicyDocument,
+  PolicyStep,
+  RedirectCache,
+} from '../../policy/policy.js';
 
 /** A member of a policy, validated by the table of members. */
 const PolicyMember = (name: keyof PolicyDocument): PropertyDecorator =>
@@ -30,4 +36,5 @@ export class PolicyDto implements PolicyDocument {
   @PolicyMember('deny_generative_effects') deny_generative_effects?: boolean;
   @PolicyMember('placeholder') placeholder?: string;
   @PolicyMember('original') original?: OriginalDelivery;
+  @PolicyMember('delivery') delivery?: Delivery;
 }

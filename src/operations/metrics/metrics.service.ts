@@ -200,6 +200,47 @@ export class MetricsService {
         type: 'gauge',
         read: () => one(observations.renderLoad?.waitingCount ?? 0),
       },
+      {
+        name: 'pixseal_proxied_images_total',
+        help: 'Requests for proxied images, by their source: the disk (hit), the account’s host (miss), or a fetch in progress (shared).',
+        type: 'counter',
+        read: () =>
+          Object.entries(observations.proxied).map(([cache, value]) => ({ labels: { cache }, value })),
+      },
+      {
+        name: 'pixseal_proxied_bytes_total',
+        help: 'Bytes of proxied images that were passed to clients.',
+        type: 'counter',
+        read: () => one(observations.proxiedBytes),
+      },
+      {
+        name: 'pixseal_upstream_duration_seconds',
+        help: 'Fetches of images from the accounts’ hosts, until the last byte or the failure, without their wait.',
+        type: 'histogram',
+        read: () => observations.fetches.samples(),
+      },
+      {
+        name: 'pixseal_upstream_failures_total',
+        help: 'Fetches that failed, by the problem’s code.',
+        type: 'counter',
+        read: () => observations.fetchFailures.samples(),
+      },
+      {
+        name: 'pixseal_upstream_fetches',
+        help: 'Images being fetched, and waiting to be.',
+        type: 'gauge',
+        read: () => [
+          { labels: { state: 'running' }, value: observations.fetchLoad?.runningCount ?? 0 },
+          { labels: { state: 'waiting' }, value: observations.fetchLoad?.waitingCount ?? 0 },
+        ],
+      },
+      {
+        name: 'pixseal_proxy_cache_bytes',
+        help: 'Bytes of the proxy’s images on disk.',
+        type: 'gauge',
+        aggregator: 'max',
+        read: () => one(observations.proxyCache?.size.bytes ?? 0),
+      },
     ];
   }
 

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import {
   type Account,
   type AccountSecret,
@@ -61,6 +61,18 @@ export interface TracingSettings {
   readonly ratio: number;
 }
 
+/** How images of issuers with `delivery: proxy` are fetched and cached. */
+export interface ProxySettings {
+  /** Folder of cached images. */
+  readonly cacheDir: string;
+  /** Bytes of cached images. */
+  readonly cacheBytes: number;
+  /** Fetches at the same time. */
+  readonly concurrency: number;
+  /** Origin that replaces the account's; null for the account's own. */
+  readonly upstream: string | null;
+}
+
 /** Every setting of the process, validated and frozen. */
 export interface Environment {
   readonly host: string;
@@ -75,6 +87,8 @@ export interface Environment {
   /** Rules for the issuer of an image that Cloudinary's notifications register, in order. */
   readonly registrationRules: readonly RegistrationRule[];
   readonly deliveryMode: DeliveryMode;
+  /** Null if `PROXY` is off. */
+  readonly proxy: ProxySettings | null;
   /** Origin without a trailing slash, or null to use each request's own. */
   readonly publicUrl: string | null;
   /** Fastify's `trustProxy`: hops, addresses, or false. */
@@ -111,6 +125,8 @@ export interface EmbeddedSecrets {
   readonly secretsKey: Buffer;
   readonly cloudinaryApiSecret: string;
 }
+
+const MIB = 2 ** 20;
 
 /** The original API's cloud, for which embedded mode signs without `CLOUDINARY_URL`. */
 const EMBEDDED_CLOUD_NAME = 'sadaasdasd';
@@ -254,6 +270,7 @@ export function readEnvironment(
     dataDir: readDataDir(read),
     registrationRules: readRegistrationRules(read),
     defaultPolicy: readDefaultPolicy(read, readPolicy),
+    proxy: readProxy(read),
     publicUrl: readPublicUrl(read),
     trustProxy: readTrustProxy(read),
     rateLimitAddress: read.number('RATE_LIMIT_ADDRESS'),
@@ -503,6 +520,18 @@ function readPublicUrl(read: Reader): string | null {
   const url = read.url('PUBLIC_URL');
   if (url === undefined) return null;
   return isBareOrigin(url) ? url.origin : read.refuseValue('PUBLIC_URL', null);
+}
+
+function readProxy(read: Reader): ProxySettings | null {
+  const url = read.url('PROXY_UPSTREAM');
+  const isValid = url === undefined || isApiOrigin(url);
+  const settings = {
+    cacheDir: resolve(read.text('PROXY_CACHE_DIR') ?? join(readDataDir(read), 'proxy')),
+    cacheBytes: MIB * read.number('PROXY_CACHE_SIZE'),
+    concurrency: read.number('PROXY_CONCURRENCY'),
+    upstream: isValid ? (url?.origin ?? null) : read.refuseValue('PROXY_UPSTREAM', null),
+  };
+  return read.isOn('PROXY') ? settings : null;
 }
 
 function readTrustProxy(read: Reader): Environment['trustProxy'] {

@@ -290,6 +290,50 @@ It never expires: the account must require the token too, by the asset’s \`acc
     help: `Seconds that cached rows are served while the database is unreachable; \`0\` disables it.
 Revocations of that time have no effect until the database is reachable again.`,
   },
+  PROXY: {
+    group: 'Proxy',
+    kind: 'switch',
+    allowed: ['on', 'off'],
+    default: 'off',
+    help: `Whether the service delivers the images of issuers whose policy has \`delivery: proxy\` itself.
+With \`off\`, requests for them get 503 \`proxy_disabled\`; no signed URL is handed out.
+See [the proxy](proxy.md).`,
+  },
+  PROXY_CACHE_DIR: {
+    group: 'Proxy',
+    kind: 'text',
+    unset: 'it is `proxy` in `DATA_DIR`',
+    help: `The folder of the images that the proxy caches.
+Deleting it loses nothing.`,
+  },
+  PROXY_CACHE_SIZE: {
+    group: 'Proxy',
+    kind: 'integer',
+    min: 64,
+    max: 1_000_000,
+    default: 1_024,
+    help: `MiB of cached images of one process, at most.
+The least recently used are deleted first.
+Images in transfer need up to 25 MiB each beside it.`,
+  },
+  PROXY_CONCURRENCY: {
+    group: 'Proxy',
+    kind: 'integer',
+    min: 1,
+    max: 1_000,
+    default: 64,
+    help: `Images that one process fetches at the same time, at most.
+Four times as many wait; further requests get 503 \`overloaded\`.`,
+  },
+  PROXY_UPSTREAM: {
+    group: 'Proxy',
+    kind: 'url',
+    protocols: ['https:', 'http:'],
+    must: 'be an https origin alone, or http on this machine',
+    unset: 'images are fetched from the host of the account',
+    help: `The origin of a gateway that images are fetched through.
+It receives the path of the signed URL, with the account’s host as \`Host\`.`,
+  },
   ADMIN_API_KEYS: {
     group: 'Secrets',
     kind: 'list',

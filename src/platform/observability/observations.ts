@@ -1,10 +1,15 @@
 import type { Exchange, RedirectKind } from '../http/exchange.js';
 import { Histogram, Counter, type Sample } from './instruments.js';
 
-/** The renders at this instant. */
-export interface RenderLoad {
+/** The renders, or the fetches of the proxy, at this instant. */
+export interface QueueLoad {
   readonly runningCount: number;
   readonly waitingCount: number;
+}
+
+/** The images that the proxy has on disk. */
+export interface ProxyCacheLoad {
+  readonly size: { readonly entries: number; readonly bytes: number };
 }
 
 /** Stands for a route's pattern where no route matches: a path is never a label. */
@@ -25,9 +30,19 @@ export class Observations {
   readonly renders = new Histogram();
   readonly renderFailures = new Counter(['status']);
   readonly renderCache = { hit: 0, miss: 0 };
+  /** Proxied images by their source: the disk, the account's host, or a fetch that another client started. */
+  readonly proxied = { hit: 0, miss: 0, shared: 0 };
+  /** Bytes of proxied images that were passed to clients. */
+  proxiedBytes = 0;
+  readonly fetches = new Histogram();
+  readonly fetchFailures = new Counter(['code']);
+  /** Null if `PROXY` is off. */
+  fetchLoad: QueueLoad | null = null;
+  /** Null if `PROXY` is off. */
+  proxyCache: ProxyCacheLoad | null = null;
   readonly revocationLag = new Histogram();
   /** Null in the modes that render nothing. */
-  renderLoad: RenderLoad | null = null;
+  renderLoad: QueueLoad | null = null;
   /** By route, then by the first digit of the status. */
   private readonly routes = new Map<string, Map<number, Histogram>>();
 

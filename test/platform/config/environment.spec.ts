@@ -291,6 +291,50 @@ describe('a setting in quotation marks', () => {
   });
 });
 
+describe('the proxy', () => {
+  const read = (variables: Readonly<Record<string, string>>): Environment['proxy'] =>
+    readEnvironment(
+      variables,
+      () => ({ adminApiKey: 'generated', secretsKey: Buffer.alloc(32), cloudinaryApiSecret: 'made-up' }),
+      readDefaultPolicy,
+    ).proxy;
+
+  it('has defaults, and a folder in the data folder', () => {
+    expect(read({ PROXY: 'on', DATA_DIR: '/srv/pixseal' })).toStrictEqual({
+      cacheDir: '/srv/pixseal/proxy',
+      cacheBytes: 1_073_741_824,
+      concurrency: 64,
+      upstream: null,
+    });
+  });
+
+  it('has its settings', () => {
+    const settings = {
+      PROXY_CACHE_DIR: '/tmp/c',
+      PROXY_CACHE_SIZE: '64',
+      PROXY_CONCURRENCY: '1',
+      PROXY_UPSTREAM: 'https://gateway.internal:8443',
+    };
+    expect(read({ PROXY: 'on', ...settings })).toStrictEqual({
+      cacheDir: '/tmp/c',
+      cacheBytes: 67_108_864,
+      concurrency: 1,
+      upstream: 'https://gateway.internal:8443',
+    });
+    expect(read({ PROXY: 'off', ...settings })).toBeNull();
+  });
+
+  it.each([
+    ['PROXY', 'yes', 'be one of on, off'],
+    ['PROXY_CACHE_SIZE', '63', 'be a whole number from 64 to 1000000'],
+    ['PROXY_CONCURRENCY', '0', 'be a whole number from 1 to 1000'],
+    ['PROXY_UPSTREAM', 'http://gateway.internal', 'be an https origin alone, or http on this machine'],
+    ['PROXY_UPSTREAM', 'https://gateway.internal/path', 'be an https origin alone, or http on this machine'],
+  ])('is refused with %s=%s', (name, value, rule) => {
+    expect(problemsOf({ [name]: value })).toStrictEqual([`${name} must ${rule}`]);
+  });
+});
+
 describe('a setting that is not set', () => {
   const read = (variables: Readonly<Record<string, string>>): Environment =>
     readEnvironment(
@@ -304,6 +348,7 @@ describe('a setting that is not set', () => {
     dataDir: resolve('data'),
     registrationRules: [],
     defaultPolicy: null,
+    proxy: null,
     publicUrl: null,
     trustProxy: false,
     rateLimitAddress: 6_000,

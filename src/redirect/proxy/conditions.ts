@@ -1,0 +1,81 @@
+import type { IncomingMessage } from 'node:http';
+import { RangeNotSatisfiableError } from './proxy.errors.js';
+
+/** The validators of an image. */
+export interface Validators {
+  /** An entity tag with its quotes. */
+  readonly etag: string | null;
+  /** HTTP's date. */
+  readonly lastModified: string | null;
+}
+
+/** Bytes of an image, `end` excluded. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** What a response contains: nothing new, the whole image, or a part of it. */
+export type Selection = 'not_modified' | 'whole' | ByteRange;
+
+/**
+ * Evaluates the preconditions and the range of a request (RFC 9110 §13.2.2, §14.2).
+ * @param length Of the image in bytes; null if it is not known yet: then a range is ignored.
+ * @throws RangeNotSatisfiableError (416)
+ */
+export function select(
+  { method, headers }: Pick<IncomingMessage, 'method' | 'headers'>,
+  validators: Validators,
+  length: number | null,
+): Selection {
+  if (isNotModified(headers, validators)) return 'not_modified';
+  const { range, 'if-range': ifRange } = headers;
+  if (method !== 'GET' || range === undefined || length === null) return 'whole';
+  return isSameImage(ifRange, validators) ? readRange(range, length) : 'whole';
+}
+
+/** The headers of a request that the account's host evaluates, where the image is not cached. */
+export function conditionsOf({
+  method,
+  headers,
+}: Pick<IncomingMessage, 'method' | 'headers'>): Readonly<Record<string, string>> {
+  const names = ['if-none-match', 'if-modified-since', ...(method === 'GET' ? ['range', 'if-range'] : [])];
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const value = headers[name];
+      return typeof value === 'string' ? [[name, value]] : [];
+    }),
+  );
+}
+
+function isNotModified(headers: IncomingMessage['headers'], { etag, lastModified }: Validators): boolean {
+  const { 'if-none-match': tags, 'if-modified-since': since } = headers;
+  if (tags !== undefined) return etag !== null && includesTag(tags, etag);
+  if (since === undefined || lastModified === null) return false;
+  return Date.parse(lastModified) <= Date.parse(since);
+}
+
+/** By weak comparison. */
+function includesTag(header: string, etag: string): boolean {
+  const tags = header.split(',').map((tag) => weak(tag.trim()));
+  return tags.includes('*') || tags.includes(weak(etag));
+}
+
+const weak = (etag: string): string => etag.replace(/^W\//, '');
+
+/** Whether a range applies: by strong comparison, or the exact date. */
+function isSameImage(ifRange: string | string[] | undefined, { etag, lastModified }: Validators): boolean {
+  if (ifRange === undefined) return true;
+  return ifRange === lastModified || (ifRange === etag && !etag.startsWith('W/'));
+}
+
+/** Several ranges, and what is no range of bytes, are ignored. */
+function readRange(header: string, length: number): ByteRange | 'whole' {
+  const [, first = '', last = ''] = /^bytes=\s*(\d{0,15})-(\d{0,15})\s*$/i.exec(header) ?? [];
+  if (first === '' && last === '') return 'whole';
+  if (first !== '' && last !== '' && Number(last) < Number(first)) return 'whole';
+  const start = first === '' ? Math.max(0, length - Number(last)) : Number(first);
+  const end = first === '' || last === '' ? length : Math.min(length, Number(last) + 1);
+  if (start >= end) throw new RangeNotSatisfiableError(length);
+  return { start, end };
+}

@@ -1,0 +1,249 @@
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { LRUCache } from 'lru-cache';
+import type { Validators } from './conditions.js';
+
+/** What a response needs of an image beside its bytes. */
+export interface ImageMeta extends Validators {
+  readonly contentType: string;
+  /** Bytes. */
+  readonly length: number;
+  /** Milliseconds since 1970. */
+  readonly freshUntil: number;
+}
+
+/** Bytes that can be read at any position. */
+export interface ByteSource {
+  /** @returns at most `length` bytes from `position`; null at the end. */
+  read(position: number, length: number): Promise<Buffer | null>;
+  /** Ends the reading: once for each reader. */
+  release(): void;
+}
+
+interface Entry {
+  /** Bytes of the file. */
+  readonly size: number;
+  /** Null until the file of an earlier process is first used. */
+  readonly meta: ImageMeta | null;
+}
+
+/** Bytes before those of the image: its meta as JSON. */
+const HEADER = 1_024;
+const PART = '.part';
+/** Milliseconds after which a partial file is one of a process that crashed. */
+const ABANDONED = 60_000;
+
+/**
+ * Fetched images on disk, limited in bytes; the least recently used are deleted first. A file is one KiB with the meta,
+ * then the image. It is written under another name and renamed once it is whole, so that a crash leaves no part of an
+ * image. Several processes may share the folder; each limits the files that it knows.
+ */
+export class DiskCache {
+  private readonly entries: LRUCache<string, Entry>;
+  /** Open files by key: readers of the same image share a descriptor. */
+  private readonly files = new Map<string, CachedFile>();
+
+  /** @param maxBytes Of all files. @throws Error if the folder cannot be written. */
+  constructor(
+    private readonly folder: string,
+    maxBytes: number,
+  ) {
+    this.entries = new LRUCache({
+      maxSize: maxBytes,
+      sizeCalculation: ({ size }) => size,
+      dispose: (_, key, reason) => {
+        // A reader has its descriptor, and reads it to its end.
+        if (reason === 'evict') void rm(this.path(key), { force: true }).catch(() => undefined);
+      },
+    });
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    this.readFolder();
+  }
+
+  /** Number of images, and the bytes of their files. */
+  get size(): { readonly entries: number; readonly bytes: number } {
+    return { entries: this.entries.size, bytes: this.entries.calculatedSize };
+  }
+
+  /** @param key Hexadecimal. @returns null if it is not cached or no longer fresh. */
+  async find(key: string): Promise<ImageMeta | null> {
+    const meta = this.entries.get(key)?.meta ?? (await this.readMeta(key));
+    if (meta !== null && Date.now() < meta.freshUntil) return meta;
+    this.entries.delete(key);
+    return null;
+  }
+
+  /**
+   * Opens a cached image; the caller releases it.
+   * @param meta Of `find`.
+   * @returns null if its file was deleted or replaced.
+   */
+  async open(key: string, meta: ImageMeta): Promise<ByteSource | null> {
+    const shared = this.files.get(key);
+    const file = shared?.meta === meta ? shared : this.openFile(key, meta);
+    if (await file.use()) return file;
+    this.entries.delete(key);
+    return null;
+  }
+
+  private openFile(key: string, meta: ImageMeta): CachedFile {
+    const file = new CachedFile(meta, openWhole(this.path(key), HEADER + meta.length), () => {
+      if (this.files.get(key) === file) this.files.delete(key);
+    });
+    this.files.set(key, file);
+    return file;
+  }
+
+  /** Starts a file. @throws Error if the disk does not accept it. */
+  async create(): Promise<PartialFile> {
+    const path = join(this.folder, `${randomUUID()}${PART}`);
+    return new PartialFile(path, await open(path, 'wx+', 0o600));
+  }
+
+  /** Turns a whole file into a cached image. @throws Error if the disk does not accept it. */
+  async keep(key: string, part: PartialFile, meta: ImageMeta): Promise<void> {
+    const path = this.path(key);
+    await part.writeMeta(meta);
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await part.moveTo(path);
+    this.entries.set(key, { size: HEADER + meta.length, meta });
+  }
+
+  private path(key: string): string {
+    return join(this.folder, key.slice(0, 2), key);
+  }
+
+  /** Reads the meta of a file that an earlier process, or another one, has stored. */
+  private async readMeta(key: string): Promise<ImageMeta | null> {
+    const file = await open(this.path(key), 'r').catch(() => null);
+    if (file === null) return null;
+    try {
+      const [{ size }, { buffer }] = await Promise.all([
+        file.stat(),
+        file.read({ buffer: Buffer.alloc(HEADER), position: 0 }),
+      ]);
+      const meta = JSON.parse(buffer.toString('utf8')) as ImageMeta;
+      if (size !== HEADER + meta.length) return null;
+      this.entries.set(key, { size, meta });
+      return meta;
+    } catch {
+      // Written by hand: it is only a cache.
+      return null;
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** Files of an earlier process, oldest first, so that they are evicted first. */
+  private readFolder(): void {
+    const files = readdirSync(this.folder, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .flatMap(({ name, parentPath }) => {
+        const path = join(parentPath, name);
+        // Another process may have deleted it.
+        const found = statSync(path, { throwIfNoEntry: false });
+        return found === undefined ? [] : [{ name, path, size: found.size, mtimeMs: found.mtimeMs }];
+      });
+    const isAbandoned = ({ name, mtimeMs }: (typeof files)[number]): boolean =>
+      name.endsWith(PART) && mtimeMs < Date.now() - ABANDONED;
+    for (const { path } of files.filter(isAbandoned)) rmSync(path, { force: true });
+    const images = files
+      .filter(({ name }) => /^[0-9a-f]{64}$/.test(name))
+      .sort((one, other) => one.mtimeMs - other.mtimeMs);
+    for (const { name, size } of images) this.entries.set(name, { size: Math.max(1, size), meta: null });
+  }
+}
+
+/** A cached image that is being read; its descriptor is closed behind the last reader. */
+class CachedFile implements ByteSource {
+  private readers = 0;
+
+  constructor(
+    readonly meta: ImageMeta,
+    private readonly handle: Promise<FileHandle>,
+    private readonly onClosed: () => void,
+  ) {}
+
+  /** @returns false if it cannot be opened. */
+  async use(): Promise<boolean> {
+    this.readers += 1;
+    try {
+      await this.handle;
+      return true;
+    } catch {
+      this.onClosed();
+      return false;
+    }
+  }
+
+  async read(position: number, length: number): Promise<Buffer | null> {
+    return readAt(await this.handle, HEADER + position, length);
+  }
+
+  release(): void {
+    this.readers -= 1;
+    if (this.readers > 0) return;
+    this.onClosed();
+    void this.handle.then((handle) => handle.close());
+  }
+}
+
+/** A file that is being written, and read by the clients that wait for it. */
+export class PartialFile {
+  private isMoved = false;
+
+  constructor(
+    private readonly path: string,
+    private readonly handle: FileHandle,
+  ) {}
+
+  /** @param position Of the chunk in the image. @throws Error if the disk is full. */
+  async write(chunk: Buffer, position: number): Promise<void> {
+    for (let done = 0; done < chunk.length;) {
+      const { bytesWritten } = await this.handle.write(
+        chunk,
+        done,
+        chunk.length - done,
+        HEADER + position + done,
+      );
+      done += bytesWritten;
+    }
+  }
+
+  read(position: number, length: number): Promise<Buffer | null> {
+    return readAt(this.handle, HEADER + position, length);
+  }
+
+  async writeMeta(meta: ImageMeta): Promise<void> {
+    const header = Buffer.alloc(HEADER, ' ');
+    header.write(JSON.stringify(meta));
+    await this.handle.write(header, 0, HEADER, 0);
+  }
+
+  async moveTo(path: string): Promise<void> {
+    await rename(this.path, path);
+    this.isMoved = true;
+  }
+
+  /** Closes it behind its last reader, and deletes it unless it was moved. */
+  async close(): Promise<void> {
+    await this.handle.close();
+    if (!this.isMoved) await rm(this.path, { force: true });
+  }
+}
+
+/** @throws Error if the file is absent or has another size. */
+async function openWhole(path: string, expected: number): Promise<FileHandle> {
+  const handle = await open(path, 'r');
+  const { size } = await handle.stat();
+  if (size === expected) return handle;
+  await handle.close();
+  throw new Error('The file was replaced');
+}
+
+async function readAt(handle: FileHandle, position: number, length: number): Promise<Buffer | null> {
+  const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(length), 0, length, position);
+  return bytesRead === 0 ? null : buffer.subarray(0, bytesRead);
+}

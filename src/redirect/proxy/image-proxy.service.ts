@@ -1,0 +1,260 @@
+import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { ProblemError } from '../../domain/problem.error.js';
+import type { Exchange } from '../../platform/http/exchange.js';
+import { ProblemFilter } from '../../platform/http/problem.filter.js';
+import { Observations } from '../../platform/observability/observations.js';
+import { ProxiedDelivery, type ProxiedRedirect } from '../proxied-delivery.js';
+import { IMAGE_HEADERS } from '../redirect-response.js';
+import { conditionsOf, select, type Validators } from './conditions.js';
+import { type ByteSource, DiskCache, type ImageMeta } from './disk-cache.js';
+import { ImageSource } from './image-source.js';
+import { type ProxiedHead, sendBytes, writeHead } from './proxied-response.js';
+import { ClientLeftError, Transfer, type TransferReader } from './transfer.js';
+import { Upstream, type UpstreamHead, type UpstreamRequest } from './upstream.js';
+import { cacheKeyOf, type Variant, variantOf } from './variant.js';
+
+/** An image that a response is about. */
+interface FoundImage extends Validators {
+  readonly contentType: string;
+  /** Bytes; null if they are not known. */
+  readonly length: number | null;
+}
+
+/** A request that a decision admits. */
+interface View {
+  readonly exchange: Exchange;
+  readonly redirect: ProxiedRedirect;
+  readonly variant: Variant;
+}
+
+/**
+ * Delivers the images of decided requests: from the disk, from a fetch in progress, or from the account's host. The
+ * decision is made again for each request, so a cached image is as closed as its token.
+ */
+@Injectable()
+export class ImageProxy implements OnApplicationShutdown {
+  private readonly logger = new Logger(ImageProxy.name);
+  private readonly problems = new ProblemFilter(IMAGE_HEADERS);
+  private readonly transfers = new Map<string, Transfer>();
+  private hasWarned = false;
+
+  /** @param source Null where images come from the accounts' hosts. */
+  constructor(
+    private readonly upstream: Upstream,
+    private readonly cache: DiskCache,
+    private readonly source: ImageSource | null,
+    private readonly observations: Observations,
+    delivery: ProxiedDelivery,
+  ) {
+    delivery.respond = (exchange, redirect) => {
+      const variant = variantOf(redirect.proxied.target, exchange.request.headers);
+      this.respond({ exchange, redirect, variant }).catch((error: unknown) => {
+        this.fail(exchange, error);
+      });
+    };
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.upstream.close();
+  }
+
+  private async respond(view: View): Promise<void> {
+    const { proxied } = view.redirect;
+    if (this.source !== null) {
+      await this.respondFromSource(view, this.source);
+      return;
+    }
+    const key = proxied.isCacheable ? cacheKeyOf(proxied.target, view.variant) : null;
+    // Before the disk, and again behind it: a transfer ends once its image is found there.
+    if (this.findTransfer(key) === null && (await this.respondFromCache(view, key))) return;
+    const transfer = this.findTransfer(key);
+    this.observations.proxied[transfer === null ? 'miss' : 'shared'] += 1;
+    if (transfer === null && view.exchange.request.method === 'HEAD') await this.forwardHead(view);
+    else await this.respondFromTransfer(view, transfer ?? this.startTransfer(view, key));
+  }
+
+  /** @returns false if the image is not cached. */
+  private async respondFromCache(view: View, key: string | null): Promise<boolean> {
+    const meta = key === null ? null : await this.cache.find(key);
+    if (key === null || meta === null) return false;
+    this.observations.proxied.hit += 1;
+    return this.send(view, meta, () => this.cache.open(key, meta));
+  }
+
+  private async respondFromSource(view: View, source: ImageSource): Promise<void> {
+    const { request, response, span } = view.exchange;
+    const left = new AbortController();
+    response.once('close', () => {
+      left.abort(new ClientLeftError());
+    });
+    const { target } = view.redirect.proxied;
+    const { body, ...image } = await source.fetch(
+      { target, accept: request.headers.accept, span },
+      left.signal,
+    );
+    const bytes: ByteSource = {
+      read: (position, length) => Promise.resolve(body.subarray(position, position + length)),
+      release: () => undefined,
+    };
+    const found = { ...image, length: body.length, lastModified: null };
+    await this.send(view, found, () => Promise.resolve(bytes));
+  }
+
+  /** Responds with what the account's host says of the image: nothing is fetched or cached. */
+  private async forwardHead(view: View): Promise<void> {
+    const { request, response } = view.exchange;
+    const abort = new AbortController();
+    response.once('close', () => {
+      abort.abort(new ClientLeftError());
+    });
+    const fetched = this.requestOf(view, conditionsOf(request));
+    await this.upstream.fetch(fetched, abort, ({ head }) => {
+      this.writeHead(view, head);
+      response.end();
+      return Promise.resolve();
+    });
+  }
+
+  /** The fetch of the image that is in progress and can be shared. */
+  private findTransfer(key: string | null): Transfer | null {
+    const transfer = key === null ? undefined : this.transfers.get(key);
+    return transfer?.isJoinable === true ? transfer : null;
+  }
+
+  private async respondFromTransfer(view: View, transfer: Transfer): Promise<void> {
+    const { response } = view.exchange;
+    const reader = transfer.join();
+    // At once, not with the next read: a fetch for this client alone is then cancelled.
+    response.once('close', () => {
+      reader.release();
+    });
+    if (response.destroyed) reader.release();
+    try {
+      await this.respondFromReader(view, transfer, reader);
+    } finally {
+      reader.release();
+    }
+  }
+
+  private async respondFromReader(view: View, transfer: Transfer, reader: TransferReader): Promise<void> {
+    const { head, length } = await transfer.started;
+    if (head.status === 200) {
+      await this.send(view, { ...head, length }, () => Promise.resolve(reader));
+    } else if (head.status === 304) {
+      this.writeHead(view, head);
+      view.exchange.response.end();
+    } else {
+      this.writeHead(view, { ...head, length });
+      await this.sendBytes(view, reader, { start: 0, end: length ?? Infinity });
+    }
+  }
+
+  /**
+   * Responds with an image, a part of it, or 304, as the request's preconditions and range say. Only a 200 or 206 to a
+   * GET has a body.
+   * @param open Opens the image's bytes, only where they are sent.
+   * @returns false if they cannot be opened: nothing is sent then.
+   */
+  private async send(
+    view: View,
+    image: FoundImage,
+    open: () => Promise<ByteSource | null>,
+  ): Promise<boolean> {
+    const { request, response } = view.exchange;
+    const selection = select(request, image, image.length);
+    const head = { ...image, contentRange: null };
+    if (selection === 'not_modified' || request.method === 'HEAD') {
+      this.writeHead(view, { ...head, status: selection === 'not_modified' ? 304 : 200 });
+      response.end();
+      return true;
+    }
+    const source = await open();
+    if (source === null) return false;
+    if (selection === 'whole') {
+      this.writeHead(view, { ...head, status: 200 });
+      await this.sendBytes(view, source, { start: 0, end: image.length ?? Infinity });
+    } else {
+      const { start, end } = selection;
+      const contentRange = `bytes ${start}-${end - 1}/${image.length}`;
+      this.writeHead(view, { ...head, status: 206, length: end - start, contentRange });
+      await this.sendBytes(view, source, selection);
+    }
+    return true;
+  }
+
+  private writeHead({ exchange, redirect, variant }: View, head: ProxiedHead): void {
+    writeHead(exchange, redirect, head, variant.vary);
+  }
+
+  private sendBytes(
+    { exchange }: View,
+    ...[source, range]: [ByteSource, { start: number; end: number }]
+  ): Promise<void> {
+    return sendBytes(exchange, source, range, (count) => {
+      this.observations.proxiedBytes += count;
+    });
+  }
+
+  /** @param key Null if the image is not cached. */
+  private startTransfer(view: View, key: string | null): Transfer {
+    const conditions = conditionsOf(view.exchange.request);
+    const request = this.requestOf(view, conditions);
+    const transfer: Transfer = new Transfer((abort, use) => this.fetch(request, abort, use), {
+      create: () => this.cache.create(),
+      keep: async (part, head, length) => {
+        if (key === null || head.status !== 200 || head.freshness === 0) return;
+        await this.cache.keep(key, part, metaOf(head, length));
+      },
+      onFailure: (error) => {
+        this.warn(error);
+      },
+    });
+    // A client's conditions are its own: what they lead to is not everybody's response.
+    if (key !== null && Object.keys(conditions).length === 0) {
+      this.transfers.set(key, transfer);
+      void transfer.ended.then(() => {
+        if (this.transfers.get(key) === transfer) this.transfers.delete(key);
+      });
+    }
+    return transfer;
+  }
+
+  private async fetch(...[request, abort, use]: Parameters<Upstream['fetch']>): Promise<void> {
+    try {
+      await this.upstream.fetch(request, abort, use);
+    } catch (error) {
+      if (error instanceof ProblemError) this.observations.fetchFailures.add(error.code);
+      throw error;
+    }
+  }
+
+  private requestOf(
+    { exchange, redirect, variant }: View,
+    conditions: UpstreamRequest['headers'],
+  ): UpstreamRequest {
+    return {
+      url: redirect.proxied.target,
+      method: exchange.request.method === 'HEAD' ? 'HEAD' : 'GET',
+      headers: { ...variant.headers, ...conditions },
+    };
+  }
+
+  /** Refuses a request; behind a head, closes its connection: an image that is cut must not look whole. */
+  private fail(exchange: Exchange, error: unknown): void {
+    const { response } = exchange;
+    if (response.closed || response.destroyed) return;
+    this.problems.write(error, exchange);
+  }
+
+  /** Once: a full disk fails each request. */
+  private warn(error: unknown): void {
+    if (this.hasWarned) return;
+    this.hasWarned = true;
+    const reason = error instanceof Error ? error.message : 'no reason';
+    this.logger.warn(`Proxied images are delivered without a cache: ${reason}`);
+  }
+}
+
+function metaOf({ contentType, etag, lastModified, freshness }: UpstreamHead, length: number): ImageMeta {
+  return { contentType, etag, lastModified, length, freshUntil: Date.now() + freshness };
+}

@@ -1,0 +1,47 @@
+import { type DynamicModule, Module, type Type } from '@nestjs/common';
+import type { DeliveryMode } from '../../domain/delivery-mode.js';
+import type { ProxySettings } from '../../platform/config/environment.js';
+import { Observations } from '../../platform/observability/observations.js';
+import { ProxiedDelivery } from '../proxied-delivery.js';
+import { RedirectModule } from '../redirect.module.js';
+import { DiskCache } from './disk-cache.js';
+import { FetchSlots } from './fetch-slots.js';
+import { ImageProxy } from './image-proxy.service.js';
+import { BlankSource, ImageSource } from './image-source.js';
+import { Upstream } from './upstream.js';
+
+/** Delivers images of issuers with `delivery: proxy`. */
+@Module({})
+export class ProxyModule {
+  /** @param renderer Provides the `ImageSource` of mode `local`; null in other modes. */
+  static for(settings: ProxySettings, deliveryMode: DeliveryMode, renderer: Type | null): DynamicModule {
+    const blank = { provide: ImageSource, useClass: BlankSource };
+    return {
+      module: ProxyModule,
+      imports: [RedirectModule, ...(renderer === null ? [] : [renderer])],
+      providers: [
+        ...(deliveryMode === 'blank' ? [blank] : []),
+        {
+          provide: ImageProxy,
+          inject: [Observations, ProxiedDelivery, { token: ImageSource, optional: true }],
+          useFactory: (observations: Observations, delivery: ProxiedDelivery, source: ImageSource | null) =>
+            createProxy(settings, observations, delivery, source ?? null),
+        },
+      ],
+    };
+  }
+}
+
+function createProxy(
+  { cacheDir, cacheBytes, concurrency, upstream }: ProxySettings,
+  observations: Observations,
+  delivery: ProxiedDelivery,
+  source: ImageSource | null,
+): ImageProxy {
+  const slots = new FetchSlots(concurrency);
+  const cache = new DiskCache(cacheDir, cacheBytes);
+  observations.fetchLoad = slots;
+  observations.proxyCache = cache;
+  const hosts = new Upstream(slots, concurrency, upstream, observations.fetches);
+  return new ImageProxy(hosts, cache, source, observations, delivery);
+}

@@ -1,0 +1,660 @@
+import '../support/built.js';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import {
+  type AccountHost,
+  PICTURE,
+  PICTURE_HEADERS,
+  type ReceivedView,
+  sendPicture,
+  startAccountHost,
+  view,
+} from '../support/account-host.js';
+import { comparable, problem, request } from '../support/http.js';
+import { measure, uploadSeed } from '../support/pictures.js';
+import { readMetrics, sumOf } from '../support/metrics.js';
+import { createRandomTenant, post, SEED, signWith, type Tenant } from '../support/seed.js';
+import { CLOUD, startService, type Service } from '../support/service.js';
+
+let host: AccountHost;
+let service: Service;
+let tenant: Tenant;
+
+beforeAll(async () => {
+  host = await startAccountHost();
+  service = await startService({ DELIVERY_MODE: 'cloudinary', PROXY: 'on', PROXY_UPSTREAM: host.origin });
+});
+afterAll(async () => {
+  await service.close();
+  await host.close();
+});
+beforeEach(async () => {
+  tenant = await createRandomTenant(service);
+  await setPolicy({ delivery: 'proxy' });
+  host.answer(sendPicture);
+});
+
+async function setPolicy(policy: object): Promise<void> {
+  const response = await service.admin('PATCH', `/issuers/${tenant.issuerId}`, { policy });
+  expect(response.status, response.text).toBe(200);
+}
+
+const show = (claims: object = {}, options?: Parameters<typeof view>[2]): Promise<ReceivedView> =>
+  view(service.port, tenant.path({ ...claims }), options);
+
+const problemOf = ({ status, body }: ReceivedView): unknown => [
+  status,
+  (JSON.parse(body.toString()) as { code: string }).code,
+];
+
+/** Waits until no fetch is in progress: each image that is kept is on the disk then. */
+const settled = (): Promise<void> =>
+  expect.poll(async () => sumOf(await readMetrics(service.port), 'pixseal_upstream_fetches')).toBe(0);
+
+/** The requests that the host received while `run` was going on. */
+async function fetched(run: () => Promise<unknown>): Promise<AccountHost['requests']> {
+  const before = host.requests.length;
+  await run();
+  return host.requests.slice(before);
+}
+
+describe('a proxied image', () => {
+  it('is delivered with its bytes, and headers of its own', async () => {
+    const { status, headers, body, isWhole } = await show();
+    const { 'x-request-id': id, 'x-runtime': runtime, date, ...rest } = headers;
+    expect([id, runtime, date].every(Boolean)).toBe(true);
+    expect({ status, isWhole }).toStrictEqual({ status: 200, isWhole: true });
+    expect(body.equals(PICTURE)).toBe(true);
+    expect(rest).toStrictEqual({
+      'cache-control': 'private, max-age=0, must-revalidate',
+      vary: 'Accept, Sec-CH-DPR',
+      etag: '"picture-1"',
+      'last-modified': 'Sat, 01 Aug 2026 10:00:00 GMT',
+      'content-type': 'image/jpeg',
+      'content-disposition': 'attachment',
+      'accept-ranges': 'bytes',
+      'content-length': '5000',
+      'access-control-allow-origin': '*',
+      'x-content-type-options': 'nosniff',
+      'content-security-policy': "sandbox; default-src 'none'",
+      'x-robots-tag': 'noindex',
+      'referrer-policy': 'no-referrer',
+      connection: 'close',
+    });
+  });
+
+  it('is fetched by its signed URL from the account’s host, without anything of the client', async () => {
+    const [sent] = await fetched(() =>
+      show(
+        { transformations: [{ width: 33 }] },
+        {
+          headers: {
+            Accept: 'image/avif,image/webp,image/png;q=0.8,*/*;q=0.5',
+            Authorization: 'Basic Zm9v',
+            Cookie: 'a=b',
+            Referer: 'https://shop.example/secret',
+            'User-Agent': 'Browser/1.0',
+            'X-Forwarded-For': '198.51.100.7',
+            'Sec-CH-DPR': '1.7',
+            'Sec-CH-Width': '640',
+          },
+        },
+      ),
+    );
+    const { connection, ...headers } = sent?.headers ?? {};
+    expect(connection).toBe('keep-alive');
+    expect(headers).toStrictEqual({
+      host: 'res.cloudinary.com',
+      'user-agent': 'pixseal',
+      'accept-encoding': 'identity',
+      accept: 'image/avif,image/webp,*/*',
+      'sec-ch-dpr': '2',
+    });
+    const chain = 'c_fit,h_1920,w_1920/fl_attachment/dpr_auto,q_auto,f_auto/w_33';
+    expect(sent?.url).toMatch(
+      new RegExp(`^/${CLOUD}/image/authenticated/s--[\\w-]{8}--/${chain}/v123123/image_[0-9a-f]{8}\\.jpg$`),
+    );
+  });
+
+  it('is fetched once for each class of client, and then served from the disk', async () => {
+    const accepts = ['image/avif,*/*', 'image/webp,*/*', '*/*', 'image/avif;q=0', 'text/html', 'image/avif'];
+    const sent = await fetched(async () => {
+      for (const Accept of accepts) {
+        expect((await show({}, { headers: { Accept } })).body.equals(PICTURE)).toBe(true);
+      }
+    });
+    expect(sent.map(({ headers }) => headers.accept)).toStrictEqual([
+      'image/avif,image/webp,*/*',
+      'image/webp,*/*',
+      '*/*',
+    ]);
+  });
+
+  it('is the same for every token of the same chain', async () => {
+    const sent = await fetched(async () => {
+      await show({ exp: Math.floor(Date.now() / 1000) + 60, jti: 'one' });
+      await show({ exp: Math.floor(Date.now() / 1000) + 90, sharinpix: { filename: 'a.jpg' } });
+      await show();
+    });
+    expect(sent).toHaveLength(1);
+  });
+
+  it('is fetched once for clients that wait together', async () => {
+    const waiting: (() => void)[] = [];
+    host.answer((_, response) => {
+      response.writeHead(200, PICTURE_HEADERS).write(PICTURE.subarray(0, 1_000));
+      waiting.push(() => response.end(PICTURE.subarray(1_000)));
+    });
+    const sent = await fetched(async () => {
+      const views = Array.from({ length: 20 }, () => show());
+      await expect.poll(() => waiting.length).toBe(1);
+      await expect
+        .poll(async () =>
+          sumOf(await readMetrics(service.port), 'pixseal_proxied_images_total', { cache: 'shared' }),
+        )
+        .toBeGreaterThanOrEqual(19);
+      waiting[0]?.();
+      for (const { body } of await Promise.all(views)) expect(body.equals(PICTURE)).toBe(true);
+    });
+    expect(sent).toHaveLength(1);
+  });
+
+  it('may be cached by its client until its token expires, if the policy says so', async () => {
+    await setPolicy({ delivery: 'proxy', redirect_cache: 'private', redirect_max_age: 600 });
+    const maxAge = async (claims: object): Promise<number> =>
+      Number(
+        /^private, max-age=(\d+), must-revalidate$/.exec(
+          (await show(claims)).headers['cache-control'] ?? '',
+        )?.[1],
+      );
+    expect(await maxAge({})).toBe(600);
+    const left = await maxAge({ exp: Math.floor(Date.now() / 1000) + 60 });
+    expect(left).toBeGreaterThan(50);
+    expect(left).toBeLessThanOrEqual(60);
+    expect(await maxAge({ exp: Math.floor(Date.now() / 1000) - 5 })).toBe(0);
+  });
+
+  it.each([
+    ['HEAD', {}, 200, 0],
+    ['GET', { 'If-None-Match': '"other", W/"picture-1"' }, 304, 0],
+    ['GET', { 'If-None-Match': '*' }, 304, 0],
+    ['HEAD', { 'If-None-Match': '"picture-1"' }, 304, 0],
+    ['GET', { 'If-None-Match': '"other"', 'If-Modified-Since': 'Sat, 01 Aug 2026 10:00:00 GMT' }, 200, 5_000],
+    ['GET', { 'If-Modified-Since': 'Sat, 01 Aug 2026 10:00:00 GMT' }, 304, 0],
+    ['GET', { 'If-Modified-Since': 'Sat, 01 Aug 2026 09:59:59 GMT' }, 200, 5_000],
+    ['GET', { 'If-Modified-Since': 'yesterday' }, 200, 5_000],
+    ['GET', { Range: 'bytes=0-0' }, 206, 1],
+    ['GET', { Range: 'bytes=4990-' }, 206, 10],
+    ['GET', { Range: 'bytes=4990-9000' }, 206, 10],
+    ['GET', { Range: 'bytes=-7' }, 206, 7],
+    ['GET', { Range: 'bytes=-9000' }, 206, 5_000],
+    ['GET', { Range: 'bytes=0-1,5-6' }, 200, 5_000],
+    ['GET', { Range: 'bytes=9-1' }, 200, 5_000],
+    ['GET', { Range: 'lines=1-2' }, 200, 5_000],
+    ['HEAD', { Range: 'bytes=0-0' }, 200, 0],
+    ['GET', { Range: 'bytes=0-9', 'If-Range': '"picture-1"' }, 206, 10],
+    ['GET', { Range: 'bytes=0-9', 'If-Range': 'W/"picture-1"' }, 200, 5_000],
+    ['GET', { Range: 'bytes=0-9', 'If-Range': '"other"' }, 200, 5_000],
+    ['GET', { Range: 'bytes=0-9', 'If-Range': 'Sat, 01 Aug 2026 10:00:00 GMT' }, 206, 10],
+  ] as [string, Record<string, string>, number, number][])(
+    'on the disk responds to %s with %j with %i and %i bytes',
+    async (method, headers, status, length) => {
+      await show();
+      const sent = await fetched(async () => {
+        const received = await show({}, { method, headers });
+        expect(received).toMatchObject({ status, isWhole: true });
+        expect(received.body).toHaveLength(length);
+        expect(received.headers['content-length']).toBe(
+          status === 304 ? undefined : method === 'HEAD' ? '5000' : String(length),
+        );
+      });
+      expect(sent).toStrictEqual([]);
+    },
+  );
+
+  it('has the bytes of each range, and refuses one beyond its end', async () => {
+    await show();
+    const part = await show({}, { headers: { Range: 'bytes=100-199' } });
+    expect(part.headers['content-range']).toBe('bytes 100-199/5000');
+    expect(part.body.equals(PICTURE.subarray(100, 200))).toBe(true);
+    const beyond = await show({}, { headers: { Range: 'bytes=5000-' } });
+    expect(problemOf(beyond)).toStrictEqual([416, 'range_not_satisfiable']);
+    expect(beyond.headers['content-range']).toBe('bytes */5000');
+  });
+
+  it('that is not on the disk leaves validators and ranges to the account’s host, and caches no part', async () => {
+    host.answer((incoming, response) => {
+      const { 'if-none-match': tag, range } = incoming.headers;
+      if (tag === '"picture-1"') response.writeHead(304, { ETag: '"picture-1"' }).end();
+      else if (range === 'bytes=9999-') response.writeHead(416, { 'Content-Range': 'bytes */5000' }).end();
+      else if (range !== undefined) {
+        const part = { ...PICTURE_HEADERS, 'Content-Length': '10', 'Content-Range': 'bytes 0-9/5000' };
+        response.writeHead(206, part).end(PICTURE.subarray(0, 10));
+      } else sendPicture(incoming, response);
+    });
+    const sent = await fetched(async () => {
+      expect(await show({}, { headers: { 'If-None-Match': '"picture-1"' } })).toMatchObject({
+        status: 304,
+        isWhole: true,
+      });
+      const part = await show({}, { headers: { Range: 'bytes=0-9', 'If-Range': '"picture-1"' } });
+      expect(part).toMatchObject({ status: 206, isWhole: true });
+      expect(part.headers['content-range']).toBe('bytes 0-9/5000');
+      expect(part.body.equals(PICTURE.subarray(0, 10))).toBe(true);
+      expect(problemOf(await show({}, { headers: { Range: 'bytes=9999-' } }))).toStrictEqual([
+        416,
+        'range_not_satisfiable',
+      ]);
+      expect(await show({}, { method: 'HEAD' })).toMatchObject({ status: 200, isWhole: true });
+      expect((await show()).body.equals(PICTURE)).toBe(true);
+    });
+    expect(
+      sent.map(({ method, headers }) => [
+        method,
+        headers['if-none-match'],
+        headers.range,
+        headers['if-range'],
+      ]),
+    ).toStrictEqual([
+      ['GET', '"picture-1"', undefined, undefined],
+      ['GET', undefined, 'bytes=0-9', '"picture-1"'],
+      ['GET', undefined, 'bytes=9999-', undefined],
+      ['HEAD', undefined, undefined, undefined],
+      ['GET', undefined, undefined, undefined],
+    ]);
+  });
+
+  it('without a length is delivered with the length of the whole', async () => {
+    host.answer((_, response) => {
+      response.writeHead(200, { 'Content-Type': 'image/webp' });
+      response.write(PICTURE.subarray(0, 10));
+      response.end(PICTURE.subarray(10));
+    });
+    const { headers, body, isWhole } = await show();
+    expect([headers['content-length'], isWhole]).toStrictEqual(['5000', true]);
+    expect(body.equals(PICTURE)).toBe(true);
+  });
+
+  it.each([
+    ['no-store', 2],
+    ['no-cache', 2],
+    ['max-age=0', 2],
+    ['private, max-age=1000', 1],
+    ['', 1],
+  ])('with Cache-Control %j is fetched %i times for two views', async (control, times) => {
+    host.answer((_, response) => {
+      response.writeHead(200, { ...PICTURE_HEADERS, 'Cache-Control': control }).end(PICTURE);
+    });
+    expect(await fetched(async () => (await show(), await settled(), await show()))).toHaveLength(times);
+  });
+
+  it.each([
+    [{}, 'attachment'],
+    [{ download: false }, 'inline'],
+    [{ download: false, filename: 'red shoes.jpg' }, 'inline; filename="red shoes.jpg"'],
+    [
+      { filename: 'Größe ☂ 東京.jpg' },
+      `attachment; filename="Gr??e ? ??.jpg"; filename*=UTF-8''Gr%C3%B6%C3%9Fe%20%E2%98%82%20%E6%9D%B1%E4%BA%AC.jpg`,
+    ],
+    [{ filename: '../..\\etc/passwd' }, 'attachment; filename=_.._etc_passwd'],
+    [{ filename: 'a\r\nSet-Cookie: b\u0000\u202egpj.exe' }, 'attachment; filename="aSet-Cookie: bgpj.exe"'],
+    [{ filename: 'a";b=\\"c' }, String.raw`attachment; filename="a\";b=_\"c"`],
+    [{ filename: '\ud800' }, 'attachment'],
+    [{ filename: '' }, 'attachment'],
+    [{ filename: 7 }, 'attachment'],
+  ])('is named by the token: %j', async (sharinpix, disposition) => {
+    expect((await show({ sharinpix })).headers['content-disposition']).toBe(disposition);
+  });
+
+  it('that is public is delivered without a token', async () => {
+    const open = await createRandomTenant(service, 'public');
+    const policy = { delivery: 'proxy' };
+    await service.admin('PATCH', `/issuers/${open.issuerId}`, { policy });
+    const [sent] = await fetched(async () => {
+      const { status, body } = await view(service.port, `/images/${open.imageId}?width=40`);
+      expect([status, body.equals(PICTURE)]).toStrictEqual([200, true]);
+    });
+    expect(sent?.url).toContain('/w_40/');
+  });
+
+  it('is refused as a redirect is, at each view', async () => {
+    const claims = { jti: 'one', session_id: 'two' };
+    expect((await show(claims)).status).toBe(200);
+    await post(service, `/issuers/${tenant.issuerId}/revocations`, { jti: 'one' });
+    expect(problemOf(await show(claims))).toStrictEqual([401, 'invalid_token']);
+    expect((await show({ session_id: 'two' })).status).toBe(200);
+    const expired = { exp: Math.floor(Date.now() / 1000) - 31 };
+    expect(problemOf(await show(expired))).toStrictEqual([401, 'invalid_token']);
+    await service.admin('DELETE', `/images/${tenant.imageId}`);
+    expect(problemOf(await show({ session_id: 'two' }))).toStrictEqual([410, 'image_deleted']);
+  });
+});
+
+describe('an original that the policy delivers as a download', () => {
+  it('is fetched by its link at each view, and never cached', async () => {
+    await setPolicy({ delivery: 'proxy', original: 'download' });
+    const sent = await fetched(async () => {
+      for (const download of [true, false]) {
+        const { headers, body } = await show({ sharinpix: { original: true, download, filename: 'o.png' } });
+        expect(body.equals(PICTURE)).toBe(true);
+        expect(headers['content-disposition']).toBe(`${download ? 'attachment' : 'inline'}; filename=o.png`);
+      }
+    });
+    expect(sent.map(({ headers }) => headers.host)).toStrictEqual([
+      'api.cloudinary.com',
+      'api.cloudinary.com',
+    ]);
+    expect(sent[0]?.url).toContain(`/v1_1/${CLOUD}/image/download?`);
+  });
+});
+
+describe('the URLs of a proxied image', () => {
+  it('are those of this service, in a delivery and in an explanation', async () => {
+    const token = tenant.sign({ transformations: [{ width: 20 }] });
+    const own = `http://127.0.0.1:${service.port}/images/${tenant.imageId}?token=${token}`;
+    const deliveries = [{ image_id: tenant.imageId, token }];
+    const bulk = await request({
+      port: service.port,
+      path: '/deliveries',
+      method: 'POST',
+      body: { deliveries },
+    });
+    expect(bulk.json()).toStrictEqual({
+      deliveries: [{ image_id: tenant.imageId, url: own, location: own }],
+    });
+    const explained = await service.get(`/images/${tenant.imageId}/explain?token=${token}`);
+    expect(explained.json()).toMatchObject({ url: own, location: own, policy: { delivery: 'proxy' } });
+    for (const { text } of [bulk, explained]) expect(text).not.toMatch(/s--|cloudinary/);
+  });
+
+  it('of a public image have its parameters', async () => {
+    const open = await createRandomTenant(service, 'public');
+    await service.admin('PATCH', `/issuers/${open.issuerId}`, { policy: { delivery: 'proxy' } });
+    const explained = await service.get(`/images/${open.imageId}/explain?width=40&crop=fit&x=1`);
+    expect(explained.json()).toMatchObject({
+      url: `http://127.0.0.1:${service.port}/images/${open.imageId}?width=40&crop=fit`,
+    });
+  });
+});
+
+describe('a response of the account’s host', () => {
+  const answers: [string, number, Record<string, string>, string | Buffer, [number, string], string][] = [
+    [
+      'a page',
+      200,
+      { 'Content-Type': 'text/html' },
+      '<script>',
+      [502, 'upstream_failed'],
+      'The image could not be fetched: the response is not an image.',
+    ],
+    [
+      'no type',
+      200,
+      {},
+      'x',
+      [502, 'upstream_failed'],
+      'The image could not be fetched: the response is not an image.',
+    ],
+    [
+      'an encoded image',
+      200,
+      { 'Content-Type': 'image/svg+xml', 'Content-Encoding': 'gzip' },
+      'x',
+      [502, 'upstream_failed'],
+      'The image could not be fetched: the response is encoded.',
+    ],
+    [
+      'an empty image',
+      200,
+      { 'Content-Type': 'image/png', 'Content-Length': '0' },
+      '',
+      [502, 'upstream_failed'],
+      'The image could not be fetched: the response is empty.',
+    ],
+    [
+      'an announced 26 MiB',
+      200,
+      { 'Content-Type': 'image/png', 'Content-Length': String(26 * 2 ** 20) },
+      'x',
+      [502, 'upstream_failed'],
+      'The image could not be fetched: the image is over 25 MiB.',
+    ],
+    [
+      'a redirect',
+      302,
+      { Location: 'http://127.0.0.1:1/' },
+      '',
+      [502, 'upstream_failed'],
+      'The image could not be fetched: Cloudinary responded with 302.',
+    ],
+    [
+      'a part that was not requested',
+      206,
+      { 'Content-Type': 'image/png', 'Content-Range': 'bytes 0-0/9' },
+      'x',
+      [502, 'upstream_failed'],
+      'The image could not be fetched: Cloudinary responded with 206.',
+    ],
+    [
+      '304 to no condition',
+      304,
+      {},
+      '',
+      [502, 'upstream_failed'],
+      'The image could not be fetched: Cloudinary responded with 304.',
+    ],
+    [
+      '401',
+      401,
+      { 'X-Cld-Error': 'Invalid Signature s--abcdefgh--. String to sign - ‘x’' },
+      '',
+      [502, 'upstream_failed'],
+      '',
+    ],
+    [
+      '400',
+      400,
+      { 'X-Cld-Error': 'Invalid transformation in https://res.cloudinary.com/x/s--y--/z: w_0' },
+      '',
+      [502, 'upstream_failed'],
+      'The image could not be fetched: Cloudinary responded with 400: Invalid transformation in ... w_0.',
+    ],
+    [
+      '503',
+      503,
+      {},
+      '',
+      [502, 'upstream_failed'],
+      'The image could not be fetched: Cloudinary responded with 503.',
+    ],
+    [
+      '404',
+      404,
+      { 'X-Cld-Error': 'Resource not found - image' },
+      '',
+      [404, 'original_missing'],
+      'Cloudinary has no original of this image. Upload it, or delete the image.',
+    ],
+  ];
+  it.each(answers)('that is %s is not passed on', async (_, status, headers, body, expected, detail) => {
+    host.answer((__, response) => {
+      for (const [name, value] of Object.entries(headers))
+        response.setHeader(name, Buffer.from(value).toString('latin1'));
+      response.writeHead(status).end(body);
+    });
+    for (const method of ['GET', 'HEAD']) {
+      const received = await show({}, { method });
+      expect(received).toMatchObject({ status: expected[0], isWhole: true });
+      expect(received.headers['cache-control']).toBe('no-cache, no-store');
+      if (method === 'HEAD') continue;
+      expect(problemOf(received)).toStrictEqual(expected);
+      const problem = JSON.parse(received.body.toString()) as { detail: string };
+      expect(problem.detail).not.toMatch(/s--|https?:|[^\x20-\x7e]/);
+      if (detail !== '') expect(problem.detail).toBe(detail);
+    }
+    // Nothing of it is cached.
+    host.answer(sendPicture);
+    expect((await show()).body.equals(PICTURE)).toBe(true);
+  });
+
+  it('has no header of its own passed on but its validators', async () => {
+    host.answer((_, response) => {
+      response
+        .writeHead(200, {
+          ...PICTURE_HEADERS,
+          'Content-Type': 'IMAGE/SVG+XML; charset=utf-8',
+          'Set-Cookie': 'a=b',
+          'Content-Disposition': 'attachment; filename="theirs"',
+          Server: 'Cloudinary',
+          'X-Cld-Error': 'x',
+          Link: '<https://res.cloudinary.com/s--x--/y>; rel=canonical',
+        })
+        .end(PICTURE);
+    });
+    const { headers } = await show();
+    expect(headers['content-type']).toBe('image/svg+xml');
+    for (const name of ['set-cookie', 'server', 'x-cld-error', 'link']) expect(headers[name]).toBeUndefined();
+    expect(headers['content-disposition']).toBe('attachment');
+  });
+});
+
+describe('the metrics of the proxy', () => {
+  it('count its images, bytes, fetches and failures', async () => {
+    const read = async (): Promise<number[]> => {
+      const lines = await readMetrics(service.port);
+      return [
+        sumOf(lines, 'pixseal_proxied_images_total', { cache: 'miss' }),
+        sumOf(lines, 'pixseal_proxied_images_total', { cache: 'hit' }),
+        sumOf(lines, 'pixseal_proxied_bytes_total'),
+        sumOf(lines, 'pixseal_upstream_duration_seconds_count'),
+        sumOf(lines, 'pixseal_upstream_failures_total', { code: 'original_missing' }),
+      ];
+    };
+    const before = await read();
+    await show();
+    await settled();
+    await show();
+    await show({}, { method: 'HEAD' });
+    host.answer((_, response) => response.writeHead(404).end());
+    await show({ transformations: [{ width: 9 }] });
+    // A fetch is counted after its last byte.
+    await expect
+      .poll(async () => (await read()).map((value, index) => value - (before[index] ?? 0)))
+      .toStrictEqual([2, 2, 10_000, 2, 1]);
+    const gauges = sumOf(await readMetrics(service.port), 'pixseal_upstream_fetches');
+    expect(gauges).toBe(0);
+  });
+});
+
+describe('a foreign or a missing image', () => {
+  it('gets the same response, and nothing is fetched', async () => {
+    const other = await createRandomTenant(service);
+    const sent = await fetched(async () => {
+      const responses = await Promise.all(
+        [other.imageId, '161400d0-c894-42fd-8100-262361ea91ff'].map((id) =>
+          service.get(`/images/${id}?token=${tenant.sign()}`),
+        ),
+      );
+      expect(responses.map(({ status }) => status)).toStrictEqual([404, 404]);
+      const [foreign, missing] = responses.map(comparable);
+      expect(foreign).toStrictEqual(missing);
+    });
+    expect(sent).toStrictEqual([]);
+  });
+});
+
+describe('with PROXY=off', () => {
+  it('no URL of the issuer is handed out', async () => {
+    const off = await startService({ DELIVERY_MODE: 'cloudinary', PROXY_UPSTREAM: host.origin });
+    try {
+      const closed = await createRandomTenant(off);
+      await off.admin('PATCH', `/issuers/${closed.issuerId}`, { policy: { delivery: 'proxy' } });
+      const token = closed.sign();
+      const body = problem(
+        503,
+        'proxy_disabled',
+        'The issuer’s policy delivers images through this service, which is turned off. Its operator must set PROXY=on.',
+      );
+      const sent = await fetched(async () => {
+        for (const path of [closed.path(), `/images/${closed.imageId}/explain?token=${token}`]) {
+          const response = await off.get(path);
+          expect([response.status, response.headers.location, response.json()]).toStrictEqual([
+            503,
+            undefined,
+            body,
+          ]);
+        }
+        const deliveries = [{ image_id: closed.imageId, token }];
+        const bulk = await request({
+          port: off.port,
+          path: '/deliveries',
+          method: 'POST',
+          body: { deliveries },
+        });
+        expect(bulk.json()).toStrictEqual({ deliveries: [{ image_id: closed.imageId, problem: body }] });
+      });
+      expect(sent).toStrictEqual([]);
+    } finally {
+      await off.close();
+    }
+  });
+});
+
+describe('in mode blank', () => {
+  it('the blank image is delivered', async () => {
+    const blank = await startService({ PROXY: 'on' });
+    try {
+      const closed = await createRandomTenant(blank);
+      await blank.admin('PATCH', `/issuers/${closed.issuerId}`, { policy: { delivery: 'proxy' } });
+      const { status, headers, body } = await view(blank.port, closed.path());
+      expect(status).toBe(200);
+      expect(headers).toMatchObject({ 'content-type': 'image/jpeg', etag: '"blank"' });
+      expect(body.subarray(0, 2).toString('hex')).toBe('ffd8');
+    } finally {
+      await blank.close();
+    }
+  });
+});
+
+describe('in mode local', () => {
+  it('what the renderer creates is delivered, and its refusals are problems', async () => {
+    const local = await startService({ DELIVERY_MODE: 'local', PROXY: 'on' });
+    try {
+      const secret = await uploadSeed(local);
+      const patched = await local.admin('PATCH', `/issuers/${SEED.issuerId}`, {
+        policy: { delivery: 'proxy' },
+      });
+      expect(patched.status).toBe(200);
+      const pathOf = (claims: object): string =>
+        `/images/${SEED.imageId}?token=${signWith(secret, { iss: SEED.issuerId, ...claims })}`;
+      const claims = { transformations: SEED.transformations, sharinpix: { filename: 'größe.jpg' } };
+      const { status, headers, body } = await view(local.port, pathOf(claims));
+      expect(status).toBe(200);
+      expect(await measure(body)).toStrictEqual({ width: 101, height: 67, format: 'jpeg' });
+      expect(headers).toMatchObject({
+        'cache-control': 'private, max-age=0, must-revalidate',
+        'content-security-policy': "sandbox; default-src 'none'",
+        'content-disposition': `attachment; filename="gr??e.jpg"; filename*=UTF-8''gr%C3%B6%C3%9Fe.jpg`,
+      });
+      const etag = headers['etag'] ?? '';
+      const again = await view(local.port, pathOf(claims), { headers: { 'If-None-Match': etag } });
+      expect([again.status, again.isWhole]).toStrictEqual([304, true]);
+      const part = await view(local.port, pathOf(claims), { headers: { Range: 'bytes=2-5' } });
+      expect([part.status, part.body.equals(body.subarray(2, 6))]).toStrictEqual([206, true]);
+
+      const { id } = await post<{ id: string }>(local, '/images', {
+        issuer_id: SEED.issuerId,
+        public_id: 'without_original',
+        version: 1,
+      });
+      const token = signWith(secret, { iss: SEED.issuerId });
+      expect(problemOf(await view(local.port, `/images/${id}?token=${token}`))).toStrictEqual([
+        404,
+        'original_missing',
+      ]);
+      const unsupported = { transformations: [{ effect: 'gen_restore' }] };
+      expect(problemOf(await view(local.port, pathOf(unsupported)))).toStrictEqual([502, 'upstream_failed']);
+    } finally {
+      await local.close();
+    }
+  });
+});

@@ -1,0 +1,181 @@
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { DiskCache, type ImageMeta } from '../../../src/redirect/proxy/disk-cache.js';
+
+const HEADER = 1_024;
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'pixseal-cache-'));
+  onTestFinished(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
+});
+
+const keyOf = (digit: string): string => digit.repeat(64);
+const pathOf = (digit: string): string => join(folder, digit.repeat(2), keyOf(digit));
+
+async function keep(cache: DiskCache, digit: string, bytes: Buffer, freshness = 60_000): Promise<ImageMeta> {
+  const part = await cache.create();
+  await part.write(bytes.subarray(0, 3), 0);
+  await part.write(bytes.subarray(3), 3);
+  const meta = {
+    contentType: 'image/png',
+    etag: '"a"',
+    lastModified: null,
+    length: bytes.length,
+    freshUntil: Date.now() + freshness,
+  };
+  await cache.keep(keyOf(digit), part, meta);
+  await part.close();
+  return meta;
+}
+
+/** All bytes of a cached image; null if it is not cached. */
+async function read(cache: DiskCache, digit: string): Promise<string | null> {
+  const meta = await cache.find(keyOf(digit));
+  const source = meta && (await cache.open(keyOf(digit), meta));
+  if (source === null) return null;
+  const chunks: Buffer[] = [];
+  for (let at = 0; ; at = Buffer.concat(chunks).length) {
+    const chunk = await source.read(at, 4);
+    if (chunk === null) break;
+    chunks.push(chunk);
+  }
+  source.release();
+  return Buffer.concat(chunks).toString();
+}
+
+describe('a cached image', () => {
+  it('has its bytes and its meta, in this process and in a later one', async () => {
+    const cache = new DiskCache(folder, 10_000);
+    const meta = await keep(cache, 'a', Buffer.from('0123456789'));
+    for (const later of [cache, new DiskCache(folder, 10_000)]) {
+      expect(await read(later, 'a')).toBe('0123456789');
+      expect(await later.find(keyOf('a'))).toStrictEqual(meta);
+      expect(later.size).toStrictEqual({ entries: 1, bytes: HEADER + 10 });
+      expect(await read(later, 'b')).toBeNull();
+    }
+  });
+
+  it('is found if another process has stored it', async () => {
+    const [one, other] = [new DiskCache(folder, 10_000), new DiskCache(folder, 10_000)];
+    await keep(one, 'a', Buffer.from('0123456789'));
+    expect(await read(other, 'a')).toBe('0123456789');
+    expect(other.size.entries).toBe(1);
+  });
+
+  it('is no longer found when it is not fresh', async () => {
+    const cache = new DiskCache(folder, 10_000);
+    await keep(cache, 'a', Buffer.from('0123456789'), -1);
+    expect(await read(cache, 'a')).toBeNull();
+  });
+
+  it.each([
+    [
+      'deleted',
+      () => {
+        rmSync(pathOf('a'));
+      },
+    ],
+    [
+      'cut',
+      () => {
+        truncateSync(pathOf('a'), HEADER + 5);
+      },
+    ],
+    [
+      'emptied',
+      () => {
+        truncateSync(pathOf('a'), 0);
+      },
+    ],
+    [
+      'overwritten',
+      () => {
+        writeFileSync(pathOf('a'), 'x'.repeat(HEADER + 10));
+      },
+    ],
+  ])('is no longer found if its file was %s, in a later process', async (_, damage) => {
+    await keep(new DiskCache(folder, 10_000), 'a', Buffer.from('0123456789'));
+    damage();
+    expect(await read(new DiskCache(folder, 10_000), 'a')).toBeNull();
+  });
+
+  it('is not opened if its file was cut behind the back of this process', async () => {
+    const cache = new DiskCache(folder, 10_000);
+    await keep(cache, 'a', Buffer.from('0123456789'));
+    truncateSync(pathOf('a'), HEADER + 5);
+    expect(await read(cache, 'a')).toBeNull();
+    expect(cache.size.entries).toBe(0);
+  });
+
+  it('that is replaced while it is read, is read to its end', async () => {
+    const cache = new DiskCache(folder, 10_000);
+    const meta = await keep(cache, 'a', Buffer.from('0123456789'));
+    const source = await cache.open(keyOf('a'), meta);
+    await keep(cache, 'a', Buffer.from('abcdef'));
+    expect(await read(cache, 'a')).toBe('abcdef');
+    expect((await source?.read(0, 99))?.toString()).toBe('0123456789');
+    source?.release();
+  });
+});
+
+describe('the bytes of all cached images', () => {
+  it('have a limit: the least recently used are deleted first', async () => {
+    const cache = new DiskCache(folder, 3 * (HEADER + 10));
+    for (const digit of ['a', 'b', 'c']) await keep(cache, digit, Buffer.from('0123456789'));
+    expect(await read(cache, 'a')).toBe('0123456789');
+    const meta = await cache.find(keyOf('b'));
+    const source = meta && (await cache.open(keyOf('b'), meta));
+    await cache.find(keyOf('c'));
+    await cache.find(keyOf('a'));
+    await keep(cache, 'd', Buffer.from('0123456789'));
+    await expect
+      .poll(() => ['a', 'b', 'c', 'd'].map((digit) => existsSync(pathOf(digit))))
+      .toStrictEqual([true, false, true, true]);
+    expect(cache.size).toStrictEqual({ entries: 3, bytes: 3 * (HEADER + 10) });
+    // A reader of the evicted one is not affected.
+    expect((await source?.read(4, 3))?.toString()).toBe('456');
+    source?.release();
+  });
+
+  it('have it for the files of an earlier process too, oldest first', async () => {
+    const earlier = new DiskCache(folder, 10_000);
+    for (const [index, digit] of ['b', 'a', 'c'].entries()) {
+      await keep(earlier, digit, Buffer.from('0123456789'));
+      utimesSync(pathOf(digit), index + 1, index + 1);
+    }
+    const cache = new DiskCache(folder, 2 * (HEADER + 10));
+    await expect.poll(() => existsSync(pathOf('b'))).toBe(false);
+    expect([await read(cache, 'a'), await read(cache, 'c')]).toStrictEqual(['0123456789', '0123456789']);
+  });
+});
+
+describe('a partial file', () => {
+  it('is deleted when it is closed, and at the start if its process has crashed', async () => {
+    const cache = new DiskCache(folder, 10_000);
+    const part = await cache.create();
+    await part.write(Buffer.from('abc'), 0);
+    expect((await part.read(1, 9))?.toString()).toBe('bc');
+    expect(readdirSync(folder)).toHaveLength(1);
+    await part.close();
+    expect(readdirSync(folder)).toHaveLength(0);
+
+    writeFileSync(join(folder, 'old.part'), 'x');
+    writeFileSync(join(folder, 'new.part'), 'x');
+    utimesSync(join(folder, 'old.part'), 1, 1);
+    expect(new DiskCache(folder, 10_000).size.entries).toBe(0);
+    expect(readdirSync(folder)).toStrictEqual(['new.part']);
+  });
+});
