@@ -18,7 +18,7 @@ import { checkChain, checkEffects } from '../policy/check-chain.js';
 import { checkClaims } from '../policy/check-claims.js';
 import { checkToken, policyValidity } from '../policy/check-token.js';
 import { type ExpandedSteps, expandSteps, NO_STEPS } from '../policy/expand-steps.js';
-import { checkGenerative } from '../policy/generative.js';
+import { checkOwnSteps } from '../policy/check-own-steps.js';
 import { PolicyUnreadableError, PolicyViolationError } from '../policy/policy.errors.js';
 import type { Policy } from '../policy/policy.js';
 import { resolveImageId } from '../tokens/image-binding.js';
@@ -115,7 +115,7 @@ export function decideRedirect(
 
   const mapped = services.mapper.map(steps.steps, steps.numbers, policy.lenient);
   if (claims !== null) checkEffects(policy, mapped, steps.presets);
-  checkGenerative(policy, mapped, steps.presets);
+  checkOwnSteps(policy, mapped, steps.presets);
   checkChain(policy, mapped);
 
   const overlays = findOverlays(issuer, mapped, steps.presets, policy, facts);
@@ -227,7 +227,7 @@ function admitToken(
   const revoked = facts.isRevoked(issuer.id, claims);
   if (revoked === PENDING) return PENDING;
   if (revoked) throw InvalidTokenError.because('not_accepted');
-  facts.consumeRate(issuer.id, key.id);
+  facts.consumeRate(issuer.id, key.id, issuer.policy?.rate ?? null);
 
   const policy = policyOf(issuer);
   // First: if the token misspells `image_id` as `imageId`, report that and not a wrong path.
@@ -262,7 +262,7 @@ function admitPublic({ pathId, query }: RedirectRequest, facts: Facts): Fact<Adm
   if (issuer === PENDING) return PENDING;
   // The same response for a sealed and a missing image, so that it does not reveal which ids exist.
   if (requested === null || issuer === null || issuer.disabled) throw new TokenRequiredError();
-  facts.consumeRate(issuer.id, null);
+  facts.consumeRate(issuer.id, null, issuer.policy?.rate ?? null);
 
   const policy = policyOf(issuer);
   const keys = PUBLIC_PARAMETERS.filter((key) => query[key] !== undefined);

@@ -1,6 +1,7 @@
 import type { Image } from '../domain/image.js';
 import type { Issuer } from '../directory/issuer.js';
 import type { Overlay } from '../domain/overlay.js';
+import type { Rate } from '../platform/rate-limit/rate-limit.storage.js';
 import type { TokenNames } from '../domain/revocation.js';
 
 /** A fact that is not in memory. */
@@ -28,7 +29,8 @@ export interface Facts {
    * Consumes one request of the issuer's rate, once per redirect, even if it is decided again. From here on the request
    * is attributed to the issuer.
    * @param keyId The key that signed the token; null without one.
+   * @param rate The issuer's own, by its policy; null for none.
    * @throws TooManyRequestsError (429)
    */
-  consumeRate(issuerId: string, keyId: string | null): void;
+  consumeRate(issuerId: string, keyId: string | null, rate: Rate | null): void;
 }

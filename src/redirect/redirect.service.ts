@@ -71,7 +71,7 @@ export class RedirectService {
     const cached = key && this.cache.get(key, Date.now());
     if (cached) {
       // It consumes the issuer's allowance like any other.
-      facts.consumeRate(cached.issuerId, cached.keyId);
+      facts.consumeRate(cached.issuerId, cached.keyId, cached.rate);
       return { redirect: cached, isCached: true };
     }
     const decision = this.decideWith(facts, request);
@@ -124,6 +124,7 @@ export class RedirectService {
     return {
       issuerId: issuer.id,
       keyId: key?.id ?? null,
+      rate: policy.rate,
       imageId,
       url,
       location,

@@ -1,3 +1,4 @@
+import type { Rate } from '../platform/rate-limit/rate-limit.storage.js';
 import type { CacheLifetime } from '../policy/cache-lifetime.js';
 
 /** The part of a redirect's response that depends only on its Location. */
@@ -21,6 +22,8 @@ export interface Redirect {
   readonly issuerId: string;
   /** The key that signed the token; null without one. */
   readonly keyId: string | null;
+  /** The issuer's own rate, by its policy; null for none. */
+  readonly rate: Rate | null;
   /** As requested, or as named by the token. */
   readonly imageId: string;
   /** The signed URL. */

@@ -3,6 +3,7 @@ import type { CachedRow } from '../directory/record-cache.js';
 import type { Image } from '../domain/image.js';
 import type { IssuerKeyUses } from '../directory/issuer-key-uses.service.js';
 import type { Issuer } from '../directory/issuer.js';
+import type { Rate } from '../platform/rate-limit/rate-limit.storage.js';
 import type { RateLimits } from '../platform/rate-limit/rate-limits.js';
 import type { RequestSpan } from '../platform/observability/tracing.js';
 import { isVisible, type Overlay } from '../domain/overlay.js';
@@ -95,11 +96,11 @@ export class RequestFacts implements Facts {
     return verdict;
   }
 
-  consumeRate(issuerId: string, keyId: string | null): void {
+  consumeRate(issuerId: string, keyId: string | null, rate: Rate | null): void {
     if (this.isCounted) return;
     this.isCounted = true;
     this.trail.issuerId = issuerId;
-    this.sources.limits.consumeIssuer(issuerId);
+    this.sources.limits.consumeIssuer(issuerId, rate);
     if (keyId !== null) this.sources.keyUses.count(keyId);
   }
 

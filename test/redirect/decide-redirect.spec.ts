@@ -424,6 +424,24 @@ describe('a redirect', () => {
       '403 policy_violation',
     ],
     [
+      'a denied effect',
+      { transformations: [{ effect: 'enhance' }] },
+      { policy: { denied_effects: ['ai'] } },
+      '403 policy_violation',
+    ],
+    [
+      'an overlay that the policy does not list, before it is looked up',
+      { transformations: [{ overlay: OVERLAY_ID }] },
+      { policy: { allowed_overlays: [] }, overlays: [] },
+      '403 policy_violation',
+    ],
+    [
+      'a text that is too long',
+      { transformations: [{ overlay: TEXT }] },
+      { policy: { text: 6 } },
+      '403 policy_violation',
+    ],
+    [
       'a side beyond the limit',
       { transformations: [{ width: 5 }] },
       { policy: { max_width: 4 } },
