@@ -280,6 +280,12 @@ export const PROBLEMS = {
     when: 'The address or the issuer sends too many requests, or the address too many wrong admin keys.',
     action: 'Send the request again after `Retry-After`, which is `retry_after` in the body.',
   },
+  picture_budget_spent: {
+    statuses: [429],
+    when: 'The image under this chain is new, and the issuer’s policy allows no more new pictures on this day (UTC): `limit` is its `new_pictures_per_day`.\nPictures that were delivered within the last 30 days are still delivered.',
+    action:
+      'Send the request again after `Retry-After`, which is `retry_after` in the body, or raise the budget.',
+  },
   headers_too_large: {
     statuses: [431],
     when: 'The request line and the headers are over 16 KiB.',
@@ -294,6 +300,11 @@ export const PROBLEMS = {
     statuses: [502],
     when: 'The policy delivers images through the service, and Cloudinary did not deliver the image: `detail` has its `X-Cld-Error`.\nA response that is no image or PDF, over 25 MiB, cut short or a redirect is a failure too.',
     action: 'Correct what `detail` names; try again if Cloudinary is unreachable.',
+  },
+  counter_unavailable: {
+    statuses: [503],
+    when: 'Redis does not respond, and a picture may be new under a policy with `new_pictures_per_day`, or a token has `max_uses`.\nNothing is delivered that cannot be counted.',
+    action: 'Try again after `Retry-After`; the operator checks `REDIS_URL`.',
   },
   database_unavailable: {
     statuses: [503],

@@ -19,6 +19,7 @@ const MAX_SIDE = 65_500;
 const MAX_SECONDS = 366 * 24 * 3600;
 const MAX_LISTED = 500;
 const MAX_RATE = 100_000_000;
+const MAX_PICTURES = 10_000_000;
 
 /** One member of a policy: its description, its OpenAPI schema and the check of a value. */
 export interface PolicyMember {
@@ -176,6 +177,12 @@ export const POLICY_MEMBERS = {
       'one of this and `RATE_LIMIT_ISSUER` applies.',
     1,
     MAX_RATE,
+  ),
+  new_pictures_per_day: integer(
+    'New pictures on one day (UTC): images under chains that were not delivered within the last 30 days, of tokens and of ' +
+      'public images. Further new ones are refused with 429 until the next day; known ones are delivered.',
+    1,
+    MAX_PICTURES,
   ),
   mandatory_steps: {
     description:

@@ -30,6 +30,7 @@ export interface PolicyDocument {
   readonly allowed_transformations?: readonly string[];
   readonly text?: false | number;
   readonly requests_per_minute?: number;
+  readonly new_pictures_per_day?: number;
   readonly mandatory_steps?: readonly PolicyStep[];
   readonly presets?: Readonly<Record<string, readonly PolicyStep[]>>;
   readonly presets_only?: boolean;

@@ -9,6 +9,7 @@ import {
   ImageRejectedError,
 } from '../domain/image.errors.js';
 import { type Image, ORIGINAL_FORMAT } from '../domain/image.js';
+import { endOfDay } from '../directory/counters/counters.js';
 import type { Issuer } from '../directory/issuer.js';
 import { OverlayNotFoundError } from '../domain/overlay.errors.js';
 import type { Overlay } from '../domain/overlay.js';
@@ -30,6 +31,7 @@ import { ALWAYS, intersect, NEVER, type ValidityPeriod } from '../tokens/validit
 import type { MappedChain, TransformationMapper } from '../transformations/transformation.mapper.js';
 import { type Fact, type Facts, PENDING, type Pending } from './facts.js';
 import { ProxyDisabledError } from './proxy-disabled.error.js';
+import { pictureOf } from './picture-budget.service.js';
 
 /** A client's request. No part of it is trusted. */
 export interface RedirectRequest {
@@ -130,6 +132,15 @@ export function decideRedirect(
   const account = accountOf(issuer);
   const url = services.urls.signUrl(account, asset, chain, claims, now);
   const urlPeriod = services.urls.periodOf(account, claims, now);
+  // If the URL's expiry moves with the clock, a later request gets a different URL.
+  const validity =
+    urlPeriod === null ? admission.validity : intersect(admission.validity, urlPeriod.unchanged);
+  const { new_pictures_per_day: budget } = policy.document;
+  if (budget !== undefined) {
+    // Last: a refused request pays for nothing.
+    const picture = pictureOf(issuer.id, budget, [issuer.accountId, ...Object.values(asset), chain]);
+    if (facts.payPicture(picture) === PENDING) return PENDING;
+  }
   return {
     issuer,
     policy,
@@ -144,8 +155,9 @@ export function decideRedirect(
     base,
     url,
     lifetime: cacheLifetime(policy, claims, urlPeriod?.followUntil ?? null),
-    // If the URL's expiry moves with the clock, a later request gets a different URL.
-    validity: urlPeriod === null ? admission.validity : intersect(admission.validity, urlPeriod.unchanged),
+    // On the next day the picture is marked as seen again.
+    validity:
+      budget === undefined ? validity : intersect(validity, { from: -Infinity, until: endOfDay(now) }),
   };
 }
 

@@ -1,3 +1,4 @@
+import type { Picture } from '../directory/counters/counters.js';
 import type { Image } from '../domain/image.js';
 import type { Issuer } from '../directory/issuer.js';
 import type { Overlay } from '../domain/overlay.js';
@@ -25,6 +26,11 @@ export interface Facts {
   overlays(issuer: Issuer, ids: readonly string[]): Fact<ReadonlyMap<string, Overlay>>;
   /** Whether the token or its session is revoked. */
   isRevoked(issuerId: string, names: TokenNames): Fact<boolean>;
+  /**
+   * Pays for a picture of an issuer with a budget, unless it is paid.
+   * @throws PictureBudgetSpentError (429) @throws CounterUnavailableError, DatabaseUnavailableError (503)
+   */
+  payPicture(picture: Picture): Fact<true>;
   /**
    * Consumes one request of the issuer's rate, once per redirect, even if it is decided again. From here on the request
    * is attributed to the issuer.

@@ -44,6 +44,8 @@ const REFUSALS = [
   'image_deleted',
   'image_rejected',
   'invalid_transformation',
+  'picture_budget_spent',
+  'counter_unavailable',
   'database_unavailable',
   'download_unavailable',
   'issuer_unavailable',

@@ -9,6 +9,7 @@ import { DeliveriesService } from './deliveries.service.js';
 import { ImagesController } from './images.controller.js';
 import { LocationBuilder } from './location-builder.js';
 import { ProxiedDelivery } from './proxied-delivery.js';
+import { PictureBudget } from './picture-budget.service.js';
 import { RedirectCache } from './redirect-cache.js';
 import { RedirectService } from './redirect.service.js';
 
@@ -22,6 +23,7 @@ import { RedirectService } from './redirect.service.js';
     LocationBuilder,
     ProxiedDelivery,
     IssuerKeyUses,
+    PictureBudget,
     // Pure classes, without Nest's decorators.
     { provide: TokenService, useFactory: () => new TokenService() },
     { provide: TransformationMapper, useFactory: () => new TransformationMapper() },

@@ -20,6 +20,7 @@ import {
 import { dispositionOf } from './content-disposition.js';
 import { PENDING } from './facts.js';
 import { LocationBuilder } from './location-builder.js';
+import { PictureBudget } from './picture-budget.service.js';
 import { type CacheKey, RedirectCache } from './redirect-cache.js';
 import type { ProxiedImage, Redirect } from './redirect.js';
 import { type FactSources, type RequestTrail, RequestFacts } from './request-facts.js';
@@ -43,6 +44,7 @@ export class RedirectService {
     directory: DirectoryService,
     limits: RateLimits,
     keyUses: IssuerKeyUses,
+    pictures: PictureBudget,
     tokens: TokenService,
     mapper: TransformationMapper,
     urls: CloudinaryUrlService,
@@ -51,7 +53,7 @@ export class RedirectService {
     private readonly locations: LocationBuilder,
     @Inject(ENVIRONMENT) { proxy }: Pick<Environment, 'proxy'>,
   ) {
-    this.sources = { directory, limits, keyUses };
+    this.sources = { directory, limits, keyUses, pictures };
     this.services = { canProxy: proxy !== null, tokens, mapper, urls, downloads };
   }
 

@@ -1,3 +1,4 @@
+import type { Picture } from '../directory/counters/counters.js';
 import { verdictOf, type DirectoryService } from '../directory/directory.service.js';
 import type { CachedRow } from '../directory/record-cache.js';
 import type { Image } from '../domain/image.js';
@@ -9,12 +10,14 @@ import type { RequestSpan } from '../platform/observability/tracing.js';
 import { isVisible, type Overlay } from '../domain/overlay.js';
 import type { TokenNames } from '../domain/revocation.js';
 import { type Fact, type Facts, PENDING } from './facts.js';
+import type { PictureBudget } from './picture-budget.service.js';
 
 /** The sources of facts. */
 export interface FactSources {
   readonly directory: DirectoryService;
   readonly limits: RateLimits;
   readonly keyUses: IssuerKeyUses;
+  readonly pictures: PictureBudget;
 }
 
 /** What facts contribute to a request's log line and its trace. */
@@ -94,6 +97,12 @@ export class RequestFacts implements Facts {
     }
     this.use(cached);
     return verdict;
+  }
+
+  payPicture(picture: Picture): Fact<true> {
+    const { pictures } = this.sources;
+    const now = Date.now();
+    return pictures.isPaid(picture, now) ? true : this.load('picture', () => pictures.pay(picture, now));
   }
 
   consumeRate(issuerId: string, keyId: string | null, rate: Rate | null): void {

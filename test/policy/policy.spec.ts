@@ -119,6 +119,7 @@ describe('a policy', () => {
     },
     text: { accepted: [false, 1, 1000], rejected: [true, 0, 1001, 1.5, '5', null, []] },
     requests_per_minute: { accepted: [1, 100_000_000], rejected: [0, 100_000_001, 1.5, '60', null] },
+    new_pictures_per_day: { accepted: [1, 10_000_000], rejected: [0, 10_000_001, '5', null] },
     mandatory_steps: {
       accepted: [
         [],

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { CloudinaryUrlService } from '../../src/cloudinary/cloudinary-url.service.js';
 import { DownloadUrlService } from '../../src/cloudinary/download-url.service.js';
 import type { Image } from '../../src/domain/image.js';
+import type { Picture } from '../../src/directory/counters/counters.js';
 import type { Issuer } from '../../src/directory/issuer.js';
 import { type Account, ENVIRONMENT_ACCOUNT_ID } from '../../src/domain/account.js';
 import { isVisible, type Overlay } from '../../src/domain/overlay.js';
@@ -83,6 +84,7 @@ interface Rows {
 
 class MemoryFacts implements Facts {
   readonly read: string[] = [];
+  readonly paid: Picture[] = [];
 
   constructor(private readonly rows: Rows) {}
 
@@ -119,6 +121,11 @@ class MemoryFacts implements Facts {
 
   isRevoked(): Fact<boolean> {
     return this.note('isRevoked', this.rows.revoked === true);
+  }
+
+  payPicture(picture: Picture): Fact<true> {
+    this.paid.push(picture);
+    return this.note('payPicture', true);
   }
 
   consumeRate(): void {
@@ -605,6 +612,55 @@ describe('a redirect', () => {
     },
   );
 
+  it('pays once for each picture of an issuer with a budget, and only if it is delivered', () => {
+    const policy = { new_pictures_per_day: 5 };
+    const paidBy = (claims: Claims, rows: Rows = {}, of: PolicyDocument = policy): Picture[] => {
+      const facts = new MemoryFacts({ policy: of, ...rows });
+      try {
+        decideRedirect({ pathId: IMAGE_ID, query: { token: sign(claims) } }, facts, NOW, services);
+      } catch (error) {
+        if (!(error instanceof ProblemError)) throw error;
+      }
+      return facts.paid;
+    };
+    const step = { transformations: [{ width: 5 }] };
+    const [picture, ...others] = paidBy(step);
+    expect(others).toStrictEqual([]);
+    expect(picture).toStrictEqual({
+      issuerId: SEED_ISSUER_ID,
+      budget: 5,
+      digest: expect.stringMatching(/^[\w-]{22}$/) as string,
+    });
+    const digestOf = (...args: Parameters<typeof paidBy>): string | undefined => paidBy(...args)[0]?.digest;
+    // Whatever does not change the URL is the same picture.
+    expect(digestOf({ ...step, jti: 'a', exp: SECONDS + 60 })).toBe(picture?.digest);
+    expect(digestOf({ transformations: [{ width: '5', miaim: 1 }] })).toBe(picture?.digest);
+    const different: Parameters<typeof paidBy>[] = [
+      [{}],
+      [{ transformations: [{ width: 6 }] }],
+      [{ ...step, sharinpix: { download: false } }],
+      [{ sharinpix: { original: true } }],
+      [step, { image: { publicId: 'other' } }],
+      [step, { image: { version: 8 } }],
+      [step, { image: { deliveryType: 'private' } }],
+      [step, { issuer: { deliveryFormat: 'webp' } }],
+      [step, { issuer: { accountId: OTHER_ISSUER_ID } }],
+    ];
+    const digests = different.map((args) => digestOf(...args));
+    expect(digests).not.toContain(undefined);
+    expect(new Set([...digests, picture?.digest]).size).toBe(different.length + 1);
+    for (const refused of [{ transformations: [{ width: 0 }] }, { exp: 5 }, { transformation: [] }]) {
+      expect(paidBy(refused)).toStrictEqual([]);
+    }
+    expect(paidBy(step, { image: null })).toStrictEqual([]);
+    expect(paidBy(step, {}, {})).toStrictEqual([]);
+    expect(
+      paidBy({ sharinpix: { original: true } }, {}, { ...policy, original: 'download' }),
+      'a stored file is no derivative',
+    ).toStrictEqual([]);
+    expect(decide({ token: sign(step) }, { policy, pending: 'payPicture' })).toBe(PENDING);
+  });
+
   it('is valid for as long as its token, its keys and its policy allow', () => {
     const later = makeKey({ id: 'later', notBefore: new Date(NOW + 50_000) });
     const validityOf = (claims: Claims, rows: Rows): object => {
@@ -613,6 +669,10 @@ describe('a redirect', () => {
     };
     const keys = [makeKey({ notBefore: new Date(NOW - 5_000) })];
     expect(validityOf({}, {})).toStrictEqual({ from: -Infinity, until: Infinity });
+    expect(validityOf({}, { policy: { new_pictures_per_day: 1 } })).toStrictEqual({
+      from: -Infinity,
+      until: Date.UTC(2025, 10, 25),
+    });
     expect(validityOf({ exp: SECONDS + 60 }, {})).toMatchObject({ until: NOW + 90_000 });
     expect(validityOf({ nbf: SECONDS, iat: SECONDS - 5 }, {})).toMatchObject({ from: NOW - 30_000 });
     expect(validityOf({}, { issuer: { keys } })).toMatchObject({ from: NOW - 5_000 });

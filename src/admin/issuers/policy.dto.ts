@@ -25,6 +25,7 @@ export class PolicyDto implements PolicyDocument {
   @PolicyMember('allowed_transformations') allowed_transformations?: string[];
   @PolicyMember('text') text?: false | number;
   @PolicyMember('requests_per_minute') requests_per_minute?: number;
+  @PolicyMember('new_pictures_per_day') new_pictures_per_day?: number;
   @PolicyMember('mandatory_steps') mandatory_steps?: PolicyStep[];
   @PolicyMember('presets') presets?: Record<string, PolicyStep[]>;
   @PolicyMember('presets_only') presets_only?: boolean;
