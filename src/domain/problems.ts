@@ -60,6 +60,11 @@ export const PROBLEMS = {
     when: 'The `image_id` of the token lists other images.',
     action: 'Sign a token whose `image_id` lists this image.',
   },
+  address_not_in_token: {
+    statuses: [403],
+    when: 'The `bind_ip` of the token does not contain the client’s address, or the service does not know that address.',
+    action: 'Sign a token for the client’s address; the operator checks `TRUST_PROXY`.',
+  },
   insufficient_scope: {
     statuses: [403],
     when: 'The admin key lacks the scope, is bound to an issuer, or would create a key with more rights than its own.',

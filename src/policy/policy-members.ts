@@ -268,6 +268,10 @@ export const POLICY_MEMBERS = {
       'the expiry and the revocation of a token apply to each view. Needs the setting `PROXY`; without it requests get 503.',
     DELIVERIES,
   ),
+  bind_ip: boolean(
+    'Tokens may have `bind_ip`: an address or subnet, or a list of them, one of which must contain the client’s address by ' +
+      '`TRUST_PROXY`. Without it such tokens are refused.',
+  ),
 } as const satisfies Readonly<Record<keyof PolicyDocument, PolicyMember>>;
 
 /** Maps steps of a policy. @throws {InvalidTransformationError} outside of the vocabulary. */

@@ -20,7 +20,9 @@ export type PolicyRule =
   | 'allowed_formats'
   | 'allowed_transformations'
   | 'text'
-  | 'original';
+  | 'original'
+  | 'delivery'
+  | 'bind_ip';
 
 /** How a request violates a rule. */
 export interface PolicyViolation {

@@ -50,6 +50,7 @@ export interface PolicyDocument {
   readonly placeholder?: string;
   readonly original?: OriginalDelivery;
   readonly delivery?: Delivery;
+  readonly bind_ip?: boolean;
 }
 
 /** The rules for values in a token's own steps. Null restricts nothing. */

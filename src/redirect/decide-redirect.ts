@@ -29,6 +29,7 @@ import { InvalidTokenError, TokenRequiredError } from '../tokens/token.errors.js
 import type { TokenService } from '../tokens/token.service.js';
 import { ALWAYS, intersect, NEVER, type ValidityPeriod } from '../tokens/validity-period.js';
 import type { MappedChain, TransformationMapper } from '../transformations/transformation.mapper.js';
+import { requireAddress } from './address-binding.js';
 import { type Fact, type Facts, PENDING, type Pending } from './facts.js';
 import { ProxyDisabledError } from './proxy-disabled.error.js';
 import { pictureOf } from './picture-budget.service.js';
@@ -246,6 +247,7 @@ function admitToken(
   checkClaims(policy, claims);
   const imageId = resolveImageId(claims, pathId);
   checkToken(policy, claims, now / 1000);
+  if (claims.addresses !== null) requireAddress(claims.addresses, facts.clientAddress);
   // An original is delivered unchanged: steps have no effect on it.
   const steps = claims.original ? NO_STEPS : expandSteps(policy, claims.transformations);
   const requested = facts.image(issuer.id, imageId);

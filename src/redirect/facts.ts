@@ -17,6 +17,8 @@ export type Fact<T> = T | Pending;
  * another issuer does not exist.
  */
 export interface Facts {
+  /** The client's address by `TRUST_PROXY`; undefined if it is unknown, null for the operator's own command. */
+  readonly clientAddress: string | undefined | null;
   issuer(id: string): Fact<Issuer | null>;
   /** An image of this issuer, including deleted ones. */
   image(issuerId: string, id: string): Fact<Image | null>;

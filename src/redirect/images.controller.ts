@@ -37,6 +37,7 @@ const REFUSALS = [
   'token_required',
   'invalid_token',
   'image_not_in_token',
+  'address_not_in_token',
   'policy_violation',
   'image_not_found',
   'overlay_not_found',

@@ -12,6 +12,7 @@ import { ProxiedDelivery } from './proxied-delivery.js';
 import { PictureBudget } from './picture-budget.service.js';
 import { RedirectCache } from './redirect-cache.js';
 import { RedirectService } from './redirect.service.js';
+import { TokenUses } from './token-uses.service.js';
 
 @Module({
   imports: [CloudinaryModule],
@@ -24,10 +25,11 @@ import { RedirectService } from './redirect.service.js';
     ProxiedDelivery,
     IssuerKeyUses,
     PictureBudget,
+    TokenUses,
     // Pure classes, without Nest's decorators.
     { provide: TokenService, useFactory: () => new TokenService() },
     { provide: TransformationMapper, useFactory: () => new TransformationMapper() },
   ],
-  exports: [RedirectCache, RedirectService, LocationBuilder, ProxiedDelivery],
+  exports: [RedirectCache, RedirectService, LocationBuilder, ProxiedDelivery, TokenUses],
 })
 export class RedirectModule {}

@@ -17,6 +17,7 @@ import {
   type RedirectRequest,
   type RedirectServices,
 } from './decide-redirect.js';
+import { requireAddress } from './address-binding.js';
 import { dispositionOf } from './content-disposition.js';
 import { PENDING } from './facts.js';
 import { LocationBuilder } from './location-builder.js';
@@ -24,6 +25,7 @@ import { PictureBudget } from './picture-budget.service.js';
 import { type CacheKey, RedirectCache } from './redirect-cache.js';
 import type { ProxiedImage, Redirect } from './redirect.js';
 import { type FactSources, type RequestTrail, RequestFacts } from './request-facts.js';
+import { useOf } from './token-uses.service.js';
 
 /** A value, or a promise of it if I/O is needed. */
 export type MaybePromise<T> = T | Promise<T>;
@@ -74,6 +76,7 @@ export class RedirectService {
     if (cached) {
       // It consumes the issuer's allowance like any other.
       facts.consumeRate(cached.issuerId, cached.keyId, cached.rate);
+      if (cached.addresses !== null) requireAddress(cached.addresses, facts.clientAddress);
       return { redirect: cached, isCached: true };
     }
     const decision = this.decideWith(facts, request);
@@ -120,13 +123,15 @@ export class RedirectService {
   }
 
   private redirectOf(decision: RedirectDecision, origin: RequestOrigin | null): Redirect {
-    const { issuer, policy, account, key, imageId, url, lifetime } = decision;
+    const { issuer, policy, account, claims, key, imageId, url, lifetime } = decision;
     const proxied = policy.isProxied ? this.proxiedOf(decision) : null;
     const location = proxied === null ? this.locations.build(url, account, origin) : '';
     return {
       issuerId: issuer.id,
       keyId: key?.id ?? null,
       rate: policy.rate,
+      addresses: claims?.addresses ?? null,
+      use: claims === null ? null : useOf(claims),
       imageId,
       url,
       location,

@@ -26,6 +26,8 @@ export interface RequestTrail {
   issuerId: string | null;
   /** The parent of the look-ups' spans; null unless the request is sampled for a trace. */
   readonly span: RequestSpan | null;
+  /** The client's address by `TRUST_PROXY`; undefined if it is unknown, null for the operator's own command. */
+  readonly address: string | undefined | null;
 }
 
 /**
@@ -46,6 +48,10 @@ export class RequestFacts implements Facts {
     private readonly sources: FactSources,
     private readonly trail: RequestTrail,
   ) {}
+
+  get clientAddress(): string | undefined | null {
+    return this.trail.address;
+  }
 
   issuer(id: string): Fact<Issuer | null> {
     const { directory } = this.sources;

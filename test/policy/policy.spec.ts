@@ -182,6 +182,7 @@ describe('a policy', () => {
     placeholder: { accepted: [LOGO, LOGO.toUpperCase()], rejected: ['logo', null] },
     original: { accepted: ['url', 'download', 'no'], rejected: ['yes', '', true, null, ['no']] },
     delivery: { accepted: ['redirect', 'proxy'], rejected: ['Proxy', '', true, null, ['proxy']] },
+    bind_ip: { accepted: [true, false], rejected: ['10.0.0.1', 1, null] },
   };
 
   it.each(Object.entries(CASES))('accepts for `%s` only values in its range', (key, cases) => {
@@ -365,6 +366,16 @@ describe('a token under a policy', () => {
       { sharinpix: { original: true, download: false } },
       { rule: 'presets_only', limit: ['card'] },
     ],
+    [{ delivery: 'proxy' }, { max_uses: 2, jti: 'a', exp: NOW + 1 }, null],
+    [{}, { max_uses: 2, jti: 'a', exp: NOW + 1 }, { rule: 'delivery', limit: 'redirect' }],
+    [
+      { delivery: 'redirect' },
+      { max_uses: 2, jti: 'a', exp: NOW + 1 },
+      { rule: 'delivery', limit: 'redirect' },
+    ],
+    [{ bind_ip: true }, { bind_ip: '192.0.2.1' }, null],
+    [{}, { bind_ip: '192.0.2.1' }, { rule: 'bind_ip', limit: false }],
+    [{ bind_ip: false }, { bind_ip: ['192.0.2.1'] }, { rule: 'bind_ip', limit: false }],
     [{ max_width: 5 }, { sharinpix: { original: true } }, { rule: 'max_width', limit: 5 }],
     [{ max_height: 5 }, { sharinpix: { original: true } }, { rule: 'max_height', limit: 5 }],
     [{ denied_keys: ['width'], max_layers: 0, max_steps: 0 }, { sharinpix: { original: true } }, null],

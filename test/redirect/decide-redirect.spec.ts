@@ -78,6 +78,8 @@ interface Rows {
   readonly placeholder?: Partial<Image>;
   readonly overlays?: readonly Overlay[];
   readonly revoked?: boolean;
+  /** The client's. */
+  readonly address?: string | null;
   /** The one fact that is not in memory. */
   readonly pending?: keyof Facts;
 }
@@ -85,8 +87,11 @@ interface Rows {
 class MemoryFacts implements Facts {
   readonly read: string[] = [];
   readonly paid: Picture[] = [];
+  readonly clientAddress: string | undefined | null;
 
-  constructor(private readonly rows: Rows) {}
+  constructor(private readonly rows: Rows) {
+    this.clientAddress = rows.address;
+  }
 
   issuer(id: string): Fact<Issuer | null> {
     const { issuer, policy = {} } = this.rows;
@@ -185,6 +190,20 @@ describe('a redirect', () => {
     ['no steps', {}, {}, `${BASE}/v7/photo.jpg`],
     ['a step', { transformations: [{ width: 5 }] }, {}, `${BASE}/w_5/v7/photo.jpg`],
     ['an overlay', { transformations: [{ overlay: OVERLAY_ID }] }, {}, `${BASE}/l_private:logo/v7/photo.jpg`],
+    ...[
+      '192.0.2.1',
+      '::ffff:192.0.2.1',
+      '192.0.2.1:8080',
+      '2001:DB8::5',
+      '[2001:db8::5]:80',
+      '2001:db8::5%eth0',
+      null,
+    ].map((address): [string, Claims, Rows, string] => [
+      `the address ${address}`,
+      { bind_ip: ['192.0.2.1', '2001:db8::/32'] },
+      { policy: { bind_ip: true }, address },
+      `${BASE}/v7/photo.jpg`,
+    ]),
     ['the original', { sharinpix: { original: true } }, {}, 'fl_attachment/v7/photo.jpg'],
     ['no download', { sharinpix: { original: true, download: false } }, {}, 'v7/photo.jpg'],
     ['another format', {}, { issuer: { deliveryFormat: 'png' } }, `${BASE}/v7/photo.png`],
@@ -417,6 +436,31 @@ describe('a redirect', () => {
     ['an unreadable policy', {}, { policy: null }, '503 policy_unreadable'],
     ['a policy that requires exp', {}, { policy: { require_exp: true } }, '403 policy_violation'],
     ['a policy that requires image_id', {}, { policy: { require_image_id: true } }, '403 policy_violation'],
+    [
+      'uses that a redirect cannot count',
+      { max_uses: 1, jti: 'a', exp: SECONDS + 60 },
+      {},
+      '403 policy_violation',
+    ],
+    ['addresses under a policy without them', { bind_ip: '192.0.2.1' }, {}, '403 policy_violation'],
+    [
+      'another address',
+      { bind_ip: ['192.0.2.1', '2001:db8::/32'] },
+      { policy: { bind_ip: true }, address: '192.0.2.2' },
+      '403 address_not_in_token',
+    ],
+    [
+      'an unknown address',
+      { bind_ip: '0.0.0.0/0' },
+      { policy: { bind_ip: true } },
+      '403 address_not_in_token',
+    ],
+    [
+      'an address that no proxy wrote as one',
+      { bind_ip: '0.0.0.0/0' },
+      { policy: { bind_ip: true }, address: 'unknown' },
+      '403 address_not_in_token',
+    ],
     ['an old token', { iat: SECONDS - 100 }, { policy: { max_token_age: 60 } }, '403 policy_violation'],
     [
       'a denied key',

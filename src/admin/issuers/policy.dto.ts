@@ -45,4 +45,5 @@ export class PolicyDto implements PolicyDocument {
   @PolicyMember('placeholder') placeholder?: string;
   @PolicyMember('original') original?: OriginalDelivery;
   @PolicyMember('delivery') delivery?: Delivery;
+  @PolicyMember('bind_ip') bind_ip?: boolean;
 }
