@@ -283,7 +283,11 @@ export class DatabaseBackend extends Backend {
 
   async explain({ pathId, query }: ExplanationRequest): Promise<Json<ExplanationView>> {
     const request = { pathId, query: toRecord(query) };
-    const decision = await this.get(RedirectService).decide(request, { issuerId: null, span: null });
+    const decision = await this.get(RedirectService).decide(request, {
+      issuerId: null,
+      span: null,
+      address: null,
+    });
     const links = this.get(LocationBuilder).linksOf(decision, request.query, this.requestOrigin);
     return toJson(new ExplanationView(decision, links));
   }

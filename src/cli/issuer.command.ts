@@ -55,7 +55,7 @@ export function addIssuerCommands(program: Command): void {
       'after',
       `
 Policy:
-  recommended is require_image_id, require_exp, strict and deny_generative_effects: a token must name its image and
+  recommended is require_image_id, require_exp, strict and denied_effects ["generative"]: a token must name its image and
   expire, a misspelled key is refused, and no step generates a part of the image. Without a policy a token may open
   every image of the issuer forever. \`policy set\` changes it later.
 

@@ -87,16 +87,17 @@ export class DatabaseLookups implements OnApplicationShutdown {
   }
 
   /**
-   * Runs a look-up. It may run again, so it must only read.
+   * Runs a look-up. It may run again, so that running it twice must have the effect of running it once.
+   * @param attempts 1 for a statement that must not run again.
    * @throws DatabaseUnavailableError (503) within a second without a response; errors of ours pass through.
    */
-  async run<T>(load: (query: Query) => Promise<T>): Promise<T> {
+  async run<T>(load: (query: Query) => Promise<T>, attempts = MAX_ATTEMPTS): Promise<T> {
     // Embedded: no network that can fail, and no other server to wait for.
     if (this.idle === null) return this.tryOnce(load, Infinity);
     if (this.down || this.underWay >= MAX_PENDING) throw new DatabaseUnavailableError();
     this.underWay += 1;
     try {
-      return await this.withRetry(load, performance.now() + DEADLINE);
+      return await this.withRetry(load, performance.now() + DEADLINE, attempts);
     } catch (error) {
       if (!isNoAnswer(error)) throw error;
       this.noteDown(error);
@@ -111,12 +112,16 @@ export class DatabaseLookups implements OnApplicationShutdown {
     clearTimeout(this.timer);
   }
 
-  private async withRetry<T>(load: (query: Query) => Promise<T>, end: number): Promise<T> {
+  private async withRetry<T>(
+    load: (query: Query) => Promise<T>,
+    end: number,
+    attempts = MAX_ATTEMPTS,
+  ): Promise<T> {
     for (let tries = 1; ; tries += 1) {
       try {
         return await this.tryOnce(load, end);
       } catch (error) {
-        if (tries === MAX_ATTEMPTS || !this.canRetry(error)) throw error;
+        if (!this.canRetry(error) || tries >= attempts) throw error;
       }
     }
   }

@@ -65,6 +65,11 @@ export const PROBLEMS = {
     when: 'The `image_id` of the token lists other images.',
     action: 'Sign a token whose `image_id` lists this image.',
   },
+  address_not_in_token: {
+    statuses: [403],
+    when: 'The `bind_ip` of the token does not contain the client’s address, or the service does not know that address.',
+    action: 'Sign a token for the client’s address; the operator checks `TRUST_PROXY`.',
+  },
   insufficient_scope: {
     statuses: [403],
     when: 'The admin key lacks the scope, is bound to an issuer, or would create a key with more rights than its own.',
@@ -290,6 +295,12 @@ export const PROBLEMS = {
     when: 'The address or the issuer sends too many requests, or the address too many wrong admin keys.\nOr too many tokens signed for public keys were refused: 500 a second of one issuer, 1,000 of all.',
     action: 'Send the request again after `Retry-After`, which is `retry_after` in the body.',
   },
+  picture_budget_spent: {
+    statuses: [429],
+    when: 'The image under this chain is new, and the issuer’s policy allows no more new pictures on this day (UTC): `limit` is its `new_pictures_per_day`.\nPictures that were delivered within the last 30 days are still delivered.',
+    action:
+      'Send the request again after `Retry-After`, which is `retry_after` in the body, or raise the budget.',
+  },
   headers_too_large: {
     statuses: [431],
     when: 'The request line and the headers are over 16 KiB.',
@@ -304,6 +315,11 @@ export const PROBLEMS = {
     statuses: [502],
     when: 'The policy delivers images through the service, and Cloudinary did not deliver the image: `detail` has its `X-Cld-Error`.\nA response that is no image or PDF, over 25 MiB, cut short or a redirect is a failure too.',
     action: 'Correct what `detail` names; try again if Cloudinary is unreachable.',
+  },
+  counter_unavailable: {
+    statuses: [503],
+    when: 'Redis does not respond, and a picture may be new under a policy with `new_pictures_per_day`, or a token has `max_uses`.\nNothing is delivered that cannot be counted.',
+    action: 'Try again after `Retry-After`; the operator checks `REDIS_URL`.',
   },
   database_unavailable: {
     statuses: [503],

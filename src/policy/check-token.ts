@@ -25,7 +25,7 @@ export function policyValidity(
  * @param now Seconds since 1970.
  * @throws {PolicyViolationError} 403
  */
-export function checkToken({ document }: Policy, claims: TokenClaims, now: number): void {
+export function checkToken({ document, isProxied }: Policy, claims: TokenClaims, now: number): void {
   const { require_exp: requireExp, max_token_age: maxAge, require_image_id: requireImageId } = document;
   if (requireExp === true && claims.expiresAt === null) {
     throw new PolicyViolationError({
@@ -52,6 +52,21 @@ export function checkToken({ document }: Policy, claims: TokenClaims, now: numbe
       rule: 'require_image_id',
       limit: true,
       detail: 'the token has no `image_id`. Sign one that names its images.',
+    });
+  }
+  if (claims.maxUses !== null && !isProxied) {
+    throw new PolicyViolationError({
+      rule: 'delivery',
+      limit: 'redirect',
+      detail: 'the token has `max_uses`, and uses of a redirect cannot be counted. Sign one without it.',
+    });
+  }
+  // Ignored, it would open more than its signer intended.
+  if (claims.addresses !== null && document.bind_ip !== true) {
+    throw new PolicyViolationError({
+      rule: 'bind_ip',
+      limit: false,
+      detail: 'the token has `bind_ip`, which has no effect without the rule. Sign one without it.',
     });
   }
   if (claims.original) checkOriginal(document);

@@ -1,8 +1,16 @@
 import { isObject } from '../domain/is-object.js';
 import { describeUnknown, NearNames } from '../domain/near-names.js';
+import { canonicalUuid } from '../domain/uuid.js';
+import { perMinute } from '../platform/rate-limit/rate-limit.storage.js';
+import { expandEffectGroups } from '../transformations/effect-groups.js';
 import { type ChainPart, DEFAULT_BASE_CHAIN, createBaseChain, createChainPart } from './base-chain.js';
-import { mapPolicySteps, POLICY_MEMBERS, type PolicyMember } from './policy-members.js';
-import type { Policy, PolicyDocument } from './policy.js';
+import {
+  mapPolicySteps,
+  POLICY_MEMBERS,
+  type PolicyMember,
+  writeTransformationName,
+} from './policy-members.js';
+import { type Policy, type PolicyDocument, type StepRules, VALUE_RULES, type ValueRule } from './policy.js';
 
 /** Seconds for which a redirect may be cached under `private` without `redirect_max_age`. */
 const DEFAULT_REDIRECT_MAX_AGE = 300;
@@ -40,6 +48,8 @@ export function compilePolicy(document: PolicyDocument): Policy {
     presets: new Map(Object.entries(document.presets ?? {})),
     allowedKeys: document.allowed_keys === undefined ? null : withSides(document.allowed_keys),
     deniedKeys: withSides(document.denied_keys ?? []),
+    stepRules: compileStepRules(document),
+    rate: document.requests_per_minute === undefined ? null : perMinute(document.requests_per_minute),
     lenient: document.lenient === true && document.strict !== true,
     isProxied: document.delivery === 'proxy',
     redirectMaxAge: cache === 'private' ? maxAge : 0,
@@ -56,6 +66,45 @@ export function readStoredPolicy(document: unknown): Policy | null {
 
 /** The policy of an issuer that has none. */
 export const NO_POLICY: Policy = compilePolicy({});
+
+/** Null if no value is restricted: then a redirect does not look at them. */
+function compileStepRules(document: PolicyDocument): StepRules | null {
+  const {
+    allowed_effects: allowedEffects,
+    denied_effects: deniedEffects = [],
+    deny_generative_effects: deniesGenerative = false,
+    allowed_overlays: allowedOverlays,
+    allowed_formats: allowedFormats,
+    allowed_transformations: allowedTransformations,
+    text,
+  } = document;
+  const inForce: Readonly<Record<ValueRule, boolean>> = {
+    deny_generative_effects: deniesGenerative,
+    denied_effects: deniedEffects.length > 0,
+    allowed_effects: allowedEffects !== undefined,
+    allowed_overlays: allowedOverlays !== undefined,
+    allowed_formats: allowedFormats !== undefined,
+    text: text !== undefined,
+  };
+  const strongestRule = VALUE_RULES.find((rule) => inForce[rule]) ?? null;
+  if (strongestRule === null && allowedTransformations === undefined) return null;
+  return {
+    document,
+    allowedEffects: allowedEffects === undefined ? null : expandEffectGroups(allowedEffects),
+    deniedEffects: inForce.denied_effects ? expandEffectGroups(deniedEffects) : null,
+    generative: deniesGenerative ? expandEffectGroups(['generative']) : null,
+    allowedOverlays: setOf(allowedOverlays, (id) => canonicalUuid(id) ?? id),
+    allowedFormats: setOf(allowedFormats),
+    allowedTransformations: setOf(allowedTransformations, (name) => writeTransformationName(name) ?? name),
+    longestText: text === undefined ? null : Number(text),
+    strongestRule,
+  };
+}
+
+const setOf = (
+  names: readonly string[] | undefined,
+  write = (name: string): string => name,
+): ReadonlySet<string> | null => (names === undefined ? null : new Set(names.map(write)));
 
 /** Keys of a list, in which `size` means both sides too. */
 function withSides(keys: readonly string[]): ReadonlySet<string> {

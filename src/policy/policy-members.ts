@@ -4,8 +4,10 @@ import { type ComponentValues, findComponentFault } from '../transformations/com
 import { isObject } from '../domain/is-object.js';
 import { InvalidTransformationError } from '../transformations/transformation.errors.js';
 import { type MappedChain, TransformationMapper } from '../transformations/transformation.mapper.js';
-import { isInvisibleText } from '../transformations/text-layer.js';
-import { PARAMETER_BY_KEY } from '../transformations/vocabulary.js';
+import { isInvisibleText, LONGEST_TEXT } from '../transformations/text-layer.js';
+import { describeUnknown, NearNames } from '../domain/near-names.js';
+import { EFFECT_NAMES } from '../transformations/effect-groups.js';
+import { FORMATS, PARAMETER_BY_KEY, TRANSFORMATION_NAME } from '../transformations/vocabulary.js';
 import { DELIVERIES, ORIGINAL_DELIVERIES, type PolicyDocument, REDIRECT_CACHES } from './policy.js';
 
 const MAX_COMPONENTS = 8;
@@ -15,6 +17,9 @@ const MAX_PRESETS = 64;
 const MAX_PRESET_STEPS = 16;
 const MAX_SIDE = 65_500;
 const MAX_SECONDS = 366 * 24 * 3600;
+const MAX_LISTED = 500;
+const MAX_RATE = 100_000_000;
+const MAX_PICTURES = 10_000_000;
 
 /** One member of a policy: its description, its OpenAPI schema and the check of a value. */
 export interface PolicyMember {
@@ -43,16 +48,53 @@ const boolean = (description: string): PolicyMember => ({
   findFault: (value) => (typeof value === 'boolean' ? null : 'must be true or false'),
 });
 
-const keys = (description: string): PolicyMember => ({
+/** A list of known names; an unknown one is reported with the one that was probably intended. */
+const names = (description: string, known: readonly string[], what: string): PolicyMember => {
+  const near = new NearNames(known, []);
+  const all = new Set<unknown>(known);
+  return {
+    description,
+    schema: { type: 'array', items: { type: 'string', enum: [...known] }, maxItems: known.length },
+    findFault: (value) => {
+      if (!Array.isArray(value) || value.length > known.length) {
+        return `must be an array of at most ${known.length} ${what}`;
+      }
+      const unknown: unknown = value.find((name) => !all.has(name));
+      if (unknown === undefined) return null;
+      const only = `must contain only ${what}: ${known.join(', ')}`;
+      return typeof unknown === 'string' && near.find(unknown) !== null
+        ? `\`${unknown}\` ${describeUnknown(unknown, near)}`
+        : only;
+    },
+  };
+};
+
+const keys = (description: string): PolicyMember => names(description, KEYS, 'parameter keys');
+const effects = (description: string): PolicyMember =>
+  names(description, EFFECT_NAMES, 'names of effects and their groups');
+
+/** A list of values of one form. */
+const values = (
+  description: string,
+  what: string,
+  items: object,
+  isValid: (value: unknown) => boolean,
+): PolicyMember => ({
   description,
-  schema: { type: 'array', items: { type: 'string', enum: KEYS }, maxItems: KEYS.length },
-  findFault: (value) => {
-    if (!Array.isArray(value) || value.length > KEYS.length) {
-      return `must be an array of at most ${KEYS.length} parameter keys`;
-    }
-    const unknown: unknown = value.find((key) => typeof key !== 'string' || !PARAMETER_BY_KEY.has(key));
-    return unknown === undefined ? null : `must contain only parameter keys: ${KEYS.join(', ')}`;
-  },
+  schema: { type: 'array', items, maxItems: MAX_LISTED },
+  findFault: (value) =>
+    Array.isArray(value) && value.length <= MAX_LISTED && value.every(isValid)
+      ? null
+      : `must be an array of at most ${MAX_LISTED} ${what}`,
+});
+
+/** A named transformation as in a URL, or undefined for what is no name of one. */
+export const writeTransformationName = (name: unknown): string | undefined => TRANSFORMATION_NAME.write(name);
+
+/** A member that another one replaces. It keeps its effect. */
+const deprecated = (member: PolicyMember): PolicyMember => ({
+  ...member,
+  schema: { ...member.schema, deprecated: true },
 });
 
 /** One of several words; the first is the default. */
@@ -84,7 +126,64 @@ export const POLICY_MEMBERS = {
     },
   },
   allowed_keys: keys('The only parameters that a token’s own steps may use. Presets may use others.'),
-  denied_keys: keys('Parameters that a token’s own steps may not use. Presets may use them.'),
+  denied_keys: deprecated(
+    keys(
+      'Deprecated: `allowed_keys` does not permit the parameters of later releases. Parameters that a token’s own steps ' +
+        'may not use. Presets may use them.',
+    ),
+  ),
+  allowed_effects: effects(
+    'The only effects that a token’s own steps may use: names, and the groups `generative`, `ai` and `addon`. ' +
+      'Presets may use others.',
+  ),
+  denied_effects: effects(
+    'Effects that a token’s own steps may not use: names, and the groups `generative`, `ai` and `addon`. It has ' +
+      'precedence over `allowed_effects`. Presets may use them.',
+  ),
+  allowed_overlays: values(
+    'Ids of the only overlays that a token’s own steps may use: as layers, default images and fonts. Presets may use others.',
+    'UUIDs of overlays',
+    { type: 'string', format: 'uuid' },
+    (value) => canonicalUuid(value) !== null,
+  ),
+  allowed_formats: names(
+    'The only values of `fetch_format` that a token’s own steps may use. Presets may use others.',
+    FORMATS,
+    'formats',
+  ),
+  allowed_transformations: values(
+    'The only named transformations that a token’s own steps may use. They may do what the rules for effects, overlays, ' +
+      'formats and texts forbid in a token’s own steps; without this member, these rules forbid named transformations.',
+    'names of named transformations, each of letters, digits, `_`, `-` and spaces',
+    { type: 'string' },
+    (value) => writeTransformationName(value) !== undefined,
+  ),
+  text: {
+    description:
+      'Texts in a token’s own steps: `false` for none, or the greatest number of characters of one. Presets may have others.',
+    schema: {
+      oneOf: [
+        { type: 'boolean', enum: [false] },
+        { type: 'integer', minimum: 1, maximum: LONGEST_TEXT },
+      ],
+    },
+    findFault: (value) =>
+      value === false || (Number.isInteger(value) && Number(value) >= 1 && Number(value) <= LONGEST_TEXT)
+        ? null
+        : `must be false, or a whole number from 1 to ${LONGEST_TEXT}`,
+  },
+  requests_per_minute: integer(
+    'Requests a minute with the issuer’s tokens and for its public images, as a burst that is refilled evenly. The lower ' +
+      'one of this and `RATE_LIMIT_ISSUER` applies.',
+    1,
+    MAX_RATE,
+  ),
+  new_pictures_per_day: integer(
+    'New pictures on one day (UTC): images under chains that were not delivered within the last 30 days, of tokens and of ' +
+      'public images. Further new ones are refused with 429 until the next day; known ones are delivered.',
+    1,
+    MAX_PICTURES,
+  ),
   mandatory_steps: {
     description:
       'Steps, in the SDK’s terms as in a token, that are appended to every chain, such as a watermark. ' +
@@ -151,9 +250,8 @@ export const POLICY_MEMBERS = {
       'size of the base chain’s first component, `sharinpix.filename` names the download.',
     CLAIM_PROFILES,
   ),
-  deny_generative_effects: boolean(
-    'A token’s own steps may not generate pixels: effects `gen_…`, `upscale`, `auto_enhance` and `style_transfer`, the background ' +
-      '`gen_fill`, and named transformations, which may have any effect. Presets may.',
+  deny_generative_effects: deprecated(
+    boolean('Deprecated: use `denied_effects: ["generative"]`, which denies the same.'),
   ),
   placeholder: {
     description: 'The id of an image of this issuer that replaces deleted and rejected ones.',
@@ -169,6 +267,10 @@ export const POLICY_MEMBERS = {
     '`redirect`: to the signed URL, which outlives its token. `proxy`: the service delivers the image itself, so that ' +
       'the expiry and the revocation of a token apply to each view. Needs the setting `PROXY`; without it requests get 503.',
     DELIVERIES,
+  ),
+  bind_ip: boolean(
+    'Tokens may have `bind_ip`: an address or subnet, or a list of them, one of which must contain the client’s address by ' +
+      '`TRUST_PROXY`. Without it such tokens are refused.',
   ),
 } as const satisfies Readonly<Record<keyof PolicyDocument, PolicyMember>>;
 

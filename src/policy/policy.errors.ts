@@ -14,13 +14,21 @@ export type PolicyRule =
   | 'max_token_age'
   | 'require_image_id'
   | 'deny_generative_effects'
-  | 'original';
+  | 'allowed_effects'
+  | 'denied_effects'
+  | 'allowed_overlays'
+  | 'allowed_formats'
+  | 'allowed_transformations'
+  | 'text'
+  | 'original'
+  | 'delivery'
+  | 'bind_ip';
 
 /** How a request violates a rule. */
 export interface PolicyViolation {
   readonly rule: PolicyRule;
   /** The rule's own value. */
-  readonly limit: number | true | string | readonly string[];
+  readonly limit: number | boolean | string | readonly string[];
   /** 1-based; absent if no step is at fault. */
   readonly step?: number;
   readonly key?: string;

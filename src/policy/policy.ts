@@ -1,4 +1,5 @@
 import type { ClaimProfile } from '../tokens/claim-names.js';
+import type { Rate } from '../platform/rate-limit/rate-limit.storage.js';
 import type { MappedChain } from '../transformations/transformation.mapper.js';
 import type { BaseChain, ChainPart } from './base-chain.js';
 
@@ -22,6 +23,14 @@ export interface PolicyDocument {
   readonly base_chain?: readonly string[];
   readonly allowed_keys?: readonly string[];
   readonly denied_keys?: readonly string[];
+  readonly allowed_effects?: readonly string[];
+  readonly denied_effects?: readonly string[];
+  readonly allowed_overlays?: readonly string[];
+  readonly allowed_formats?: readonly string[];
+  readonly allowed_transformations?: readonly string[];
+  readonly text?: false | number;
+  readonly requests_per_minute?: number;
+  readonly new_pictures_per_day?: number;
   readonly mandatory_steps?: readonly PolicyStep[];
   readonly presets?: Readonly<Record<string, readonly PolicyStep[]>>;
   readonly presets_only?: boolean;
@@ -41,7 +50,38 @@ export interface PolicyDocument {
   readonly placeholder?: string;
   readonly original?: OriginalDelivery;
   readonly delivery?: Delivery;
+  readonly bind_ip?: boolean;
 }
+
+/** The rules for values in a token's own steps. Null restricts nothing. */
+export interface StepRules {
+  readonly document: PolicyDocument;
+  /** Names without groups. */
+  readonly allowedEffects: ReadonlySet<string> | null;
+  readonly deniedEffects: ReadonlySet<string> | null;
+  /** What `deny_generative_effects` denies. */
+  readonly generative: ReadonlySet<string> | null;
+  /** Ids of overlays, in lower case. */
+  readonly allowedOverlays: ReadonlySet<string> | null;
+  readonly allowedFormats: ReadonlySet<string> | null;
+  /** Names of named transformations as in a URL. */
+  readonly allowedTransformations: ReadonlySet<string> | null;
+  /** UTF-16 units; 0 for no text. */
+  readonly longestText: number | null;
+  /** The rule that a named transformation violates because it could get around it; null for none. */
+  readonly strongestRule: ValueRule | null;
+}
+
+/** Rules that a named transformation could get around. */
+export const VALUE_RULES = [
+  'deny_generative_effects',
+  'denied_effects',
+  'allowed_effects',
+  'allowed_overlays',
+  'allowed_formats',
+  'text',
+] as const satisfies readonly (keyof PolicyDocument)[];
+export type ValueRule = (typeof VALUE_RULES)[number];
 
 /** A policy prepared for redirects: frozen data, no I/O. */
 export interface Policy {
@@ -56,6 +96,10 @@ export interface Policy {
   /** Null for every key. */
   readonly allowedKeys: ReadonlySet<string> | null;
   readonly deniedKeys: ReadonlySet<string>;
+  /** Null if the policy has no rule for values. */
+  readonly stepRules: StepRules | null;
+  /** The rate of `requests_per_minute`; null for none. */
+  readonly rate: Rate | null;
   /** Whether unknown claims and keys that resemble known ones are ignored; false if the policy is strict. */
   readonly lenient: boolean;
   /** Whether this service delivers the images itself: no client receives a signed URL. */

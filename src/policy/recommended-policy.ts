@@ -9,7 +9,7 @@ export const RECOMMENDED_POLICY = Object.freeze({
   require_image_id: true,
   require_exp: true,
   strict: true,
-  deny_generative_effects: true,
+  denied_effects: ['generative'],
 }) satisfies PolicyDocument;
 
 /** The name of `RECOMMENDED_POLICY` in settings and options. */
@@ -65,12 +65,18 @@ export function readDefaultPolicy(text: string): {
 export function findDefaultPolicyFaults(document: unknown): readonly PolicyFault[] {
   const faults = findPolicyFaults(document);
   if (faults.length > 0) return faults;
-  const { mandatory_steps: mandatory, presets = {}, placeholder } = document as PolicyDocument;
+  const {
+    mandatory_steps: mandatory,
+    presets = {},
+    allowed_overlays: overlays = [],
+    placeholder,
+  } = document as PolicyDocument;
   const namesOverlay = (steps: unknown): boolean => mapPolicySteps(steps).overlayIds.length > 0;
   const detail = 'must name no image or overlay: a new issuer has none';
   return [
     ...(namesOverlay(mandatory) ? [{ key: 'mandatory_steps', detail }] : []),
     ...(Object.values(presets).some(namesOverlay) ? [{ key: 'presets', detail }] : []),
+    ...(overlays.length === 0 ? [] : [{ key: 'allowed_overlays', detail }]),
     ...(placeholder === undefined ? [] : [{ key: 'placeholder', detail }]),
   ];
 }

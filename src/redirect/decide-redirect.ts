@@ -9,6 +9,7 @@ import {
   ImageRejectedError,
 } from '../domain/image.errors.js';
 import { type Image, ORIGINAL_FORMAT } from '../domain/image.js';
+import { endOfDay } from '../directory/counters/counters.js';
 import type { Issuer } from '../directory/issuer.js';
 import { OverlayNotFoundError } from '../domain/overlay.errors.js';
 import type { Overlay } from '../domain/overlay.js';
@@ -18,7 +19,7 @@ import { checkChain, checkEffects } from '../policy/check-chain.js';
 import { checkClaims } from '../policy/check-claims.js';
 import { checkToken, expiryOf, policyValidity } from '../policy/check-token.js';
 import { type ExpandedSteps, expandSteps, NO_STEPS } from '../policy/expand-steps.js';
-import { checkGenerative } from '../policy/generative.js';
+import { checkOwnSteps } from '../policy/check-own-steps.js';
 import { PolicyUnreadableError, PolicyViolationError } from '../policy/policy.errors.js';
 import type { Policy } from '../policy/policy.js';
 import { resolveImageId } from '../tokens/image-binding.js';
@@ -29,8 +30,10 @@ import { InvalidTokenError, TokenRequiredError } from '../tokens/token.errors.js
 import type { TokenService, UnverifiedToken } from '../tokens/token.service.js';
 import { ALWAYS, intersect, NEVER, type ValidityPeriod } from '../tokens/validity-period.js';
 import type { MappedChain, TransformationMapper } from '../transformations/transformation.mapper.js';
+import { requireAddress } from './address-binding.js';
 import { type Fact, type Facts, PENDING, type Pending } from './facts.js';
 import { ProxyDisabledError } from './proxy-disabled.error.js';
+import { pictureOf } from './picture-budget.service.js';
 
 /** A client's request. No part of it is trusted. */
 export interface RedirectRequest {
@@ -116,7 +119,7 @@ export function decideRedirect(
 
   const mapped = services.mapper.map(steps.steps, steps.numbers, policy.lenient);
   if (claims !== null) checkEffects(policy, mapped, steps.presets);
-  checkGenerative(policy, mapped, steps.presets);
+  checkOwnSteps(policy, mapped, steps.presets);
   checkChain(policy, mapped);
 
   const overlays = findOverlays(issuer, mapped, steps.presets, policy, facts);
@@ -133,6 +136,15 @@ export function decideRedirect(
   const times = claims && { expiresAt, notBefore: claims.notBefore };
   const url = services.urls.signUrl(account, asset, chain, times, now);
   const urlPeriod = services.urls.periodOf(account, times, now);
+  // If the URL's expiry moves with the clock, a later request gets a different URL.
+  const validity =
+    urlPeriod === null ? admission.validity : intersect(admission.validity, urlPeriod.unchanged);
+  const { new_pictures_per_day: budget } = policy.document;
+  if (budget !== undefined) {
+    // Last: a refused request pays for nothing.
+    const picture = pictureOf(issuer.id, budget, [issuer.accountId, ...Object.values(asset), chain]);
+    if (facts.payPicture(picture) === PENDING) return PENDING;
+  }
   return {
     issuer,
     policy,
@@ -147,8 +159,9 @@ export function decideRedirect(
     base,
     url,
     lifetime: cacheLifetime(policy, expiresAt, urlPeriod?.followUntil ?? null),
-    // If the URL's expiry moves with the clock, a later request gets a different URL.
-    validity: urlPeriod === null ? admission.validity : intersect(admission.validity, urlPeriod.unchanged),
+    // On the next day the picture is marked as seen again.
+    validity:
+      budget === undefined ? validity : intersect(validity, { from: -Infinity, until: endOfDay(now) }),
   };
 }
 
@@ -232,13 +245,14 @@ function admitToken(
   const revoked = facts.isRevoked(issuer.id, claims);
   if (revoked === PENDING) return PENDING;
   if (revoked) throw InvalidTokenError.because('not_accepted');
-  facts.consumeRate(issuer.id, keyRowOf(key));
+  facts.consumeRate(issuer.id, keyRowOf(key), issuer.policy?.rate ?? null);
 
   const policy = policyOf(issuer);
   // First: if the token misspells `image_id` as `imageId`, report that and not a wrong path.
   checkClaims(policy, claims);
   const imageId = resolveImageId(claims, pathId);
   checkToken(policy, claims, now / 1000);
+  if (claims.addresses !== null) requireAddress(claims.addresses, facts.clientAddress);
   // An original is delivered unchanged: steps have no effect on it.
   const steps = claims.original ? NO_STEPS : expandSteps(policy, claims.transformations);
   const requested = facts.image(issuer.id, imageId);
@@ -288,7 +302,7 @@ function admitPublic({ pathId, query }: RedirectRequest, facts: Facts): Fact<Adm
   if (issuer === PENDING) return PENDING;
   // The same response for a sealed and a missing image, so that it does not reveal which ids exist.
   if (requested === null || issuer === null || issuer.disabled) throw new TokenRequiredError();
-  facts.consumeRate(issuer.id, null);
+  facts.consumeRate(issuer.id, null, issuer.policy?.rate ?? null);
 
   const policy = policyOf(issuer);
   const keys = PUBLIC_PARAMETERS.filter((key) => query[key] !== undefined);

@@ -10,6 +10,7 @@ import type { DeliveryResultView } from './deliveries.dto.js';
 import type { RedirectRequest } from './decide-redirect.js';
 import { LocationBuilder } from './location-builder.js';
 import type { Redirect } from './redirect.js';
+import type { RequestTrail } from './request-facts.js';
 import { type FoundRedirect, type MaybePromise, RedirectService } from './redirect.service.js';
 
 /** Characters of a malformed id that are echoed to the client. */
@@ -25,7 +26,7 @@ export class DeliveriesService {
   ) {}
 
   /**
-   * @param address The client's. Every item consumes its rate.
+   * @param address The client's. Every item consumes its rate, and must be open to it by its `bind_ip`.
    * @param span The parent of the look-ups' spans.
    * @returns a result or a problem for each item, in order.
    * @throws InvalidHostError (400), TooManyRequestsError (429)
@@ -38,7 +39,8 @@ export class DeliveriesService {
   ): MaybePromise<DeliveryResultView[]> {
     // The request itself consumed the first one. The rest are consumed here, so that 500 tokens cost 500.
     this.limits.consumeAddress(address, items.length - 1);
-    const results = items.map((item) => this.deliver(item, origin, span));
+    const client = { span, address };
+    const results = items.map((item) => this.deliver(item, origin, client));
     return results.some((result) => result instanceof Promise)
       ? Promise.all(results.map(async (result) => result))
       : (results as DeliveryResultView[]);
@@ -47,7 +49,7 @@ export class DeliveriesService {
   private deliver(
     item: unknown,
     origin: RequestOrigin,
-    span: RequestSpan | null,
+    client: Pick<RequestTrail, 'span' | 'address'>,
   ): MaybePromise<DeliveryResultView> {
     const imageId = isObject(item) && typeof item['image_id'] === 'string' ? item['image_id'] : null;
     try {
@@ -57,7 +59,7 @@ export class DeliveriesService {
         ]);
       }
       const request = { pathId: imageId ?? '', query: { token: item['token'] } };
-      const found = this.redirects.find(request, origin, { issuerId: null, span });
+      const found = this.redirects.find(request, origin, { issuerId: null, ...client });
       const view = ({ redirect }: FoundRedirect): DeliveryResultView =>
         this.viewOf(redirect, request.query, origin);
       return found instanceof Promise

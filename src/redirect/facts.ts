@@ -1,7 +1,9 @@
+import type { Picture } from '../directory/counters/counters.js';
 import type { Image } from '../domain/image.js';
 import type { Issuer } from '../directory/issuer.js';
 import type { Overlay } from '../domain/overlay.js';
 import type { PublicKey } from '../tokens/signing-key.js';
+import type { Rate } from '../platform/rate-limit/rate-limit.storage.js';
 import type { TokenNames } from '../domain/revocation.js';
 
 /** A fact that is not in memory. */
@@ -16,6 +18,8 @@ export type Fact<T> = T | Pending;
  * another issuer does not exist.
  */
 export interface Facts {
+  /** The client's address by `TRUST_PROXY`; undefined if it is unknown, null for the operator's own command. */
+  readonly clientAddress: string | undefined | null;
   issuer(id: string): Fact<Issuer | null>;
   /** The issuer that an `iss` names which is not an issuer's id. */
   issuerOfAlias(alias: string): Fact<Issuer | null>;
@@ -30,10 +34,16 @@ export interface Facts {
   /** Whether the token or its session is revoked. */
   isRevoked(issuerId: string, names: TokenNames): Fact<boolean>;
   /**
+   * Pays for a picture of an issuer with a budget, unless it is paid.
+   * @throws PictureBudgetSpentError (429) @throws CounterUnavailableError, DatabaseUnavailableError (503)
+   */
+  payPicture(picture: Picture): Fact<true>;
+  /**
    * Consumes one request of the issuer's rate, once per redirect, even if it is decided again. From here on the request
    * is attributed to the issuer.
    * @param keyId The row of the key that verified the token; null without one.
+   * @param rate The issuer's own, by its policy; null for none.
    * @throws TooManyRequestsError (429)
    */
-  consumeRate(issuerId: string, keyId: string | null): void;
+  consumeRate(issuerId: string, keyId: string | null, rate: Rate | null): void;
 }

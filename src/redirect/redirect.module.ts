@@ -9,8 +9,10 @@ import { DeliveriesService } from './deliveries.service.js';
 import { ImagesController } from './images.controller.js';
 import { LocationBuilder } from './location-builder.js';
 import { ProxiedDelivery } from './proxied-delivery.js';
+import { PictureBudget } from './picture-budget.service.js';
 import { RedirectCache } from './redirect-cache.js';
 import { RedirectService } from './redirect.service.js';
+import { TokenUses } from './token-uses.service.js';
 
 @Module({
   imports: [CloudinaryModule],
@@ -22,10 +24,12 @@ import { RedirectService } from './redirect.service.js';
     LocationBuilder,
     ProxiedDelivery,
     IssuerKeyUses,
+    PictureBudget,
+    TokenUses,
     // Pure classes, without Nest's decorators.
     { provide: TokenService, useFactory: () => new TokenService() },
     { provide: TransformationMapper, useFactory: () => new TransformationMapper() },
   ],
-  exports: [RedirectCache, RedirectService, LocationBuilder, ProxiedDelivery],
+  exports: [RedirectCache, RedirectService, LocationBuilder, ProxiedDelivery, TokenUses],
 })
 export class RedirectModule {}

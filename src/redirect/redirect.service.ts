@@ -19,12 +19,15 @@ import {
   type RedirectRequest,
   type RedirectServices,
 } from './decide-redirect.js';
+import { requireAddress } from './address-binding.js';
 import { dispositionOf } from './content-disposition.js';
 import { PENDING } from './facts.js';
 import { LocationBuilder } from './location-builder.js';
+import { PictureBudget } from './picture-budget.service.js';
 import { type CacheKey, RedirectCache } from './redirect-cache.js';
 import type { ProxiedImage, Redirect } from './redirect.js';
 import { type FactSources, type RequestTrail, RequestFacts } from './request-facts.js';
+import { useOf } from './token-uses.service.js';
 
 /** A value, or a promise of it if I/O is needed. */
 export type MaybePromise<T> = T | Promise<T>;
@@ -46,6 +49,7 @@ export class RedirectService {
     jwks: JwksService,
     limits: RateLimits,
     keyUses: IssuerKeyUses,
+    pictures: PictureBudget,
     tokens: TokenService,
     mapper: TransformationMapper,
     urls: CloudinaryUrlService,
@@ -54,7 +58,7 @@ export class RedirectService {
     private readonly locations: LocationBuilder,
     @Inject(ENVIRONMENT) { proxy }: Pick<Environment, 'proxy'>,
   ) {
-    this.sources = { directory, jwks, limits, keyUses };
+    this.sources = { directory, jwks, limits, keyUses, pictures };
     this.services = { canProxy: proxy !== null, tokens, mapper, urls, downloads };
   }
 
@@ -74,7 +78,8 @@ export class RedirectService {
     const cached = key && this.cache.get(key, Date.now());
     if (cached) {
       // It consumes the issuer's allowance like any other.
-      facts.consumeRate(cached.issuerId, cached.keyId);
+      facts.consumeRate(cached.issuerId, cached.keyId, cached.rate);
+      if (cached.addresses !== null) requireAddress(cached.addresses, facts.clientAddress);
       return { redirect: cached, isCached: true };
     }
     const decision = this.decideWith(facts, request);
@@ -121,13 +126,16 @@ export class RedirectService {
   }
 
   private redirectOf(decision: RedirectDecision, origin: RequestOrigin | null): Redirect {
-    const { issuer, policy, account, key, imageId, url, lifetime } = decision;
+    const { issuer, policy, account, claims, key, imageId, url, lifetime } = decision;
     const proxied = policy.isProxied ? this.proxiedOf(decision) : null;
     const location = proxied === null ? this.locations.build(url, account, origin) : '';
     return {
       issuerId: issuer.id,
       hasToken: key !== null,
       keyId: keyRowOf(key),
+      rate: policy.rate,
+      addresses: claims?.addresses ?? null,
+      use: claims === null ? null : useOf(claims),
       imageId,
       url,
       location,

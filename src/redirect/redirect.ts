@@ -1,3 +1,6 @@
+import type { TokenUse } from '../directory/counters/counters.js';
+import type { AddressRange } from '../domain/ip-address.js';
+import type { Rate } from '../platform/rate-limit/rate-limit.storage.js';
 import type { CacheLifetime } from '../policy/cache-lifetime.js';
 
 /** The part of a redirect's response that depends only on its Location. */
@@ -23,6 +26,12 @@ export interface Redirect {
   readonly hasToken: boolean;
   /** The row of the key that verified the token; null without one, and for a key of a JWKS. */
   readonly keyId: string | null;
+  /** The token's `bind_ip`; null for any address. */
+  readonly addresses: readonly AddressRange[] | null;
+  /** A use of a token with `max_uses`, to be counted before its image is sent; null for any other. */
+  readonly use: TokenUse | null;
+  /** The issuer's own rate, by its policy; null for none. */
+  readonly rate: Rate | null;
   /** As requested, or as named by the token. */
   readonly imageId: string;
   /** The signed URL. */

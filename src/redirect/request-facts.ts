@@ -1,15 +1,18 @@
+import type { Picture } from '../directory/counters/counters.js';
 import { verdictOf, type DirectoryService } from '../directory/directory.service.js';
 import type { CachedRow } from '../directory/record-cache.js';
 import type { Image } from '../domain/image.js';
 import type { IssuerKeyUses } from '../directory/issuer-key-uses.service.js';
 import type { Issuer } from '../directory/issuer.js';
 import type { JwksService } from '../directory/jwks.service.js';
+import type { Rate } from '../platform/rate-limit/rate-limit.storage.js';
 import type { RateLimits } from '../platform/rate-limit/rate-limits.js';
 import type { RequestSpan } from '../platform/observability/tracing.js';
 import { isVisible, type Overlay } from '../domain/overlay.js';
 import type { TokenNames } from '../domain/revocation.js';
 import type { PublicKey } from '../tokens/signing-key.js';
 import { type Fact, type Facts, PENDING } from './facts.js';
+import type { PictureBudget } from './picture-budget.service.js';
 
 /** The sources of facts. */
 export interface FactSources {
@@ -17,6 +20,7 @@ export interface FactSources {
   readonly jwks: JwksService;
   readonly limits: RateLimits;
   readonly keyUses: IssuerKeyUses;
+  readonly pictures: PictureBudget;
 }
 
 /** What facts contribute to a request's log line and its trace. */
@@ -25,6 +29,8 @@ export interface RequestTrail {
   issuerId: string | null;
   /** The parent of the look-ups' spans; null unless the request is sampled for a trace. */
   readonly span: RequestSpan | null;
+  /** The client's address by `TRUST_PROXY`; undefined if it is unknown, null for the operator's own command. */
+  readonly address: string | undefined | null;
 }
 
 /**
@@ -45,6 +51,10 @@ export class RequestFacts implements Facts {
     private readonly sources: FactSources,
     private readonly trail: RequestTrail,
   ) {}
+
+  get clientAddress(): string | undefined | null {
+    return this.trail.address;
+  }
 
   issuer(id: string): Fact<Issuer | null> {
     const { directory } = this.sources;
@@ -118,11 +128,17 @@ export class RequestFacts implements Facts {
     return verdict;
   }
 
-  consumeRate(issuerId: string, keyId: string | null): void {
+  payPicture(picture: Picture): Fact<true> {
+    const { pictures } = this.sources;
+    const now = Date.now();
+    return pictures.isPaid(picture, now) ? true : this.load('picture', () => pictures.pay(picture, now));
+  }
+
+  consumeRate(issuerId: string, keyId: string | null, rate: Rate | null): void {
     if (this.isCounted) return;
     this.isCounted = true;
     this.trail.issuerId = issuerId;
-    this.sources.limits.consumeIssuer(issuerId);
+    this.sources.limits.consumeIssuer(issuerId, rate);
     if (keyId !== null) this.sources.keyUses.count(keyId);
   }
 

@@ -10,7 +10,19 @@ export interface KnownNames {
 }
 
 const PIXSEAL: KnownNames = {
-  claims: ['iss', 'image_id', 'transformations', 'sharinpix', 'exp', 'nbf', 'iat', 'jti', 'session_id'],
+  claims: [
+    'iss',
+    'image_id',
+    'transformations',
+    'sharinpix',
+    'exp',
+    'nbf',
+    'iat',
+    'jti',
+    'session_id',
+    'max_uses',
+    'bind_ip',
+  ],
   members: ['download', 'original'],
 };
 

@@ -2,6 +2,7 @@ import type { ClaimProfile } from './claim-names.js';
 import type { JsonObject } from './strict-json.js';
 import { InvalidTokenError } from './token.errors.js';
 import { isObject } from '../domain/is-object.js';
+import { type AddressRange, parseAddressRange } from '../domain/ip-address.js';
 import { canonicalUuid } from '../domain/uuid.js';
 import type { ValidityPeriod } from './validity-period.js';
 
@@ -10,6 +11,9 @@ export const CLOCK_LEEWAY_SECONDS = 30;
 
 /** A time from here on (the year 5138) is probably in milliseconds and refused: the token would never expire. */
 const IMPLAUSIBLE_SECONDS = 1e11;
+
+const MAX_USES = 1_000;
+const MAX_ADDRESSES = 64;
 
 // No control characters, since Postgres text cannot hold NUL; no lone surrogates, since UTF-8 cannot.
 const IDENTIFIER = /^[^\p{Cc}\p{Cs}]{1,255}$/u;
@@ -44,6 +48,10 @@ export interface TokenClaims {
   readonly jwtId: string | null;
   /** `session_id`, 1 to 255 characters. */
   readonly sessionId: string | null;
+  /** `max_uses`, 1 to 1,000; the token has `jti` and `exp`. */
+  readonly maxUses: number | null;
+  /** `bind_ip`: the client's address must be in one of these. Never empty. */
+  readonly addresses: readonly AddressRange[] | null;
 }
 
 /** The object `sharinpix` of a payload; empty if it is absent or not an object. */
@@ -81,6 +89,7 @@ export function readClaims(
   const named = readImageBinding(payload['image_id']);
   const { imageId, imageIds } = likeSharinPix ? bindById(named, payload) : named;
   const { full_size: fullSize, filename } = settings;
+  const jwtId = readIdentifier(payload['jti']);
   return {
     issuerId,
     payload,
@@ -94,8 +103,10 @@ export function readClaims(
     expiresAt,
     notBefore,
     issuedAt,
-    jwtId: readIdentifier(payload['jti']),
+    jwtId,
     sessionId: readIdentifier(payload['session_id']),
+    maxUses: readMaxUses(payload['max_uses'], jwtId !== null && expiresAt !== null),
+    addresses: readAddresses(payload['bind_ip']),
   };
 }
 
@@ -154,6 +165,29 @@ function readImageId(value: unknown): string {
   const id = canonicalUuid(value);
   if (id === null) throw InvalidTokenError.because('bad_image_id');
   return id;
+}
+
+/** @param isCountable Whether the uses of the token have a name, and an end. */
+function readMaxUses(claim: unknown, isCountable: boolean): number | null {
+  if (claim === undefined) return null;
+  const isCount = Number.isInteger(claim) && (claim as number) >= 1 && (claim as number) <= MAX_USES;
+  if (!isCount || !isCountable) throw InvalidTokenError.because('bad_max_uses');
+  return claim as number;
+}
+
+function readAddresses(claim: unknown): readonly AddressRange[] | null {
+  if (claim === undefined) return null;
+  const texts: readonly unknown[] = Array.isArray(claim) ? claim : [claim];
+  const ranges = texts.length > MAX_ADDRESSES ? [] : texts.map(readAddress);
+  // Read as "no list", an empty list would permit every address.
+  if (ranges.length === 0) throw InvalidTokenError.because('bad_bind_ip');
+  return ranges;
+}
+
+function readAddress(value: unknown): AddressRange {
+  const range = typeof value === 'string' ? parseAddressRange(value) : null;
+  if (range === null) throw InvalidTokenError.because('bad_bind_ip');
+  return range;
 }
 
 function readIdentifier(claim: unknown): string | null {

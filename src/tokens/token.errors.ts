@@ -32,6 +32,11 @@ const DETAILS = {
     'The token names two images: `image_id`, `id` and `Id` must be equal under the issuer’s policy. Use one of them.',
   bad_identifier:
     'The token is malformed: `jti` and `session_id` must be strings of 1 to 255 characters without control characters, or absent.',
+  bad_max_uses:
+    'The token is malformed: `max_uses` must be a whole number from 1 to 1000 in a token with `jti` and `exp`, or absent.',
+  bad_bind_ip:
+    'The token is malformed: `bind_ip` must be an IP address or subnet, or an array of 1 to 64 of them, or absent.',
+  used_up: 'The token has been used as often as its `max_uses` allows. Sign a new one with another `jti`.',
 } as const satisfies Record<string, string>;
 
 /** Why a token was refused. `not_accepted` stands for every reason that would help an attacker. */
@@ -101,6 +106,16 @@ export class ImageNotInTokenError extends ProblemError {
     super(
       'image_not_in_token',
       'The token is bound to other images. Sign one whose `image_id` lists this image.',
+    );
+  }
+}
+
+/** 403 `address_not_in_token`: the token is valid, but bound to other addresses. */
+export class AddressNotInTokenError extends ProblemError {
+  constructor() {
+    super(
+      'address_not_in_token',
+      'The token is bound to other addresses. Sign one whose `bind_ip` contains the client’s address, as this service sees it.',
     );
   }
 }

@@ -5,7 +5,7 @@ import { isAbsent } from './grammar.js';
 import { isObject } from '../domain/is-object.js';
 import { canonicalUuid } from '../domain/uuid.js';
 import { FONT_ALLOWED, writeFont } from './font-file.js';
-import { allowedTextLayer, readFontText, writeTextLayer } from './text-layer.js';
+import { allowedTextLayer, readFontText, readWrittenText, writeTextLayer } from './text-layer.js';
 import { InvalidTransformationError } from './transformation.errors.js';
 import { hasNoValue, nearStepKey, type Parameter, PARAMETER_BY_KEY, reasonToIgnore } from './vocabulary.js';
 
@@ -170,6 +170,22 @@ export class MappedStep {
     );
   }
 
+  /** The rows that it needs, each with the key that names it. */
+  get rows(): readonly { readonly key: string; readonly id: string }[] {
+    return this.parts.flatMap(({ written }) =>
+      typeof written === 'string' ? [] : [{ key: written.parameter.key, id: written.id }],
+    );
+  }
+
+  /** The texts of its layers as an image shows them, each with the key that has it. */
+  get texts(): readonly { readonly key: string; readonly text: string }[] {
+    return this.parts.flatMap(({ code, written }) => {
+      const key = LAYER_KEYS.get(code);
+      const layer = typeof written === 'string' ? written : written.text;
+      return key === undefined || layer === undefined ? [] : [{ key, text: readWrittenText(layer) }];
+    });
+  }
+
   /**
    * The step as Cloudinary's component; '' if no key has an effect.
    * @param overlays All of the chain's `overlayIds`.
@@ -277,6 +293,12 @@ export class MappedStep {
     parts.push(part);
   }
 }
+
+/** Keys of layers by code. A layer that needs no row is a text. */
+const LAYER_KEYS: ReadonlyMap<string, string> = new Map([
+  ['l', 'overlay'],
+  ['u', 'underlay'],
+]);
 
 const SIDES = [
   { key: 'width', code: 'w' },

@@ -228,6 +228,12 @@ function writeObject({ text, ...layer }: Readonly<Record<string, unknown>>): str
   return isShowable(lines) ? `text:${styled}:${escapeText(lines)}` : undefined;
 }
 
+/** The text of a layer, from the layer as it is written: what follows the last colon, decoded as Cloudinary does. */
+export function readWrittenText(written: string): string {
+  const text = decodeURIComponent(written.slice(written.lastIndexOf(':') + 1));
+  return text.replace(/%2C/gi, ',').replace(/%2F/gi, '/');
+}
+
 /** A text layer in a font file of a row. */
 interface FontText {
   readonly fontId: string;

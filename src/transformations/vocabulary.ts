@@ -113,10 +113,18 @@ export const CROPS = words(`
   scale thumb
 `);
 /** Formats of a delivered image. */
-const FORMATS = words(`
+export const FORMATS = words(`
   auto auto:image auto:animated ai avif bmp bpg djvu eps eps3 ept flif gif hdp heic heif hpx ico
   jp2 jpc jpe jpeg jpg jxl jxr miff pdf png ps psd svg tga tif tiff wdp webp
 `);
+/** The name of a named transformation. */
+export const TRANSFORMATION_NAME = spaced(
+  matching(
+    /^[A-Za-z0-9_-](?:[A-Za-z0-9_-]|%20){0,99}$/,
+    'names of named transformations, of letters, digits, `_`, `-` and spaces',
+    ['passport_photo', 'media_lib-thumb', 'media%20lib%20thumb'],
+  ),
+);
 /** A layer or an embedded file of a PSD file. */
 const layerName = '[A-Za-z0-9](?:[A-Za-z0-9_.-]|%20){0,60}';
 
@@ -285,19 +293,7 @@ export const PARAMETERS: readonly Parameter[] = [
     'transformation',
     't',
     'Named transformations of the account',
-    spaced(
-      listOf(
-        spaced(
-          matching(
-            /^[A-Za-z0-9_-](?:[A-Za-z0-9_-]|%20){0,99}$/,
-            'names of named transformations, of letters, digits, `_`, `-` and spaces',
-            ['passport_photo', 'media_lib-thumb', 'media%20lib%20thumb'],
-          ),
-        ),
-        '.',
-        10,
-      ),
-    ),
+    spaced(listOf(TRANSFORMATION_NAME, '.', 10)),
     't_named_transformation',
   ),
   {

@@ -1,4 +1,5 @@
 import { effect, EFFECTS } from '../../src/transformations/effects.js';
+import { EFFECT_GROUPS, GROUPED_EFFECTS } from '../../src/transformations/effect-groups.js';
 import { FLAGS } from '../../src/transformations/flags.js';
 import type { Shape } from '../../src/transformations/grammar.js';
 import { LONGEST_TEXT, TEXT_LAYER_MEMBERS } from '../../src/transformations/text-layer.js';
@@ -100,6 +101,10 @@ export function writeVocabulary(): string {
   const effects = [...EFFECTS.keys()].map((name) =>
     escaped((effect.allowedFor?.(name) ?? name).replace(/ with nothing$/, '')),
   );
+  const groups = GROUPED_EFFECTS.map(({ name, groups: of, source, of: value }) => {
+    const key = value === undefined ? '`effect`' : code(value.key);
+    return `| ${code(name)} | ${key} | ${EFFECT_GROUPS.filter((group) => of.includes(group)).join(', ')} | [Cloudinary](${source}) |`;
+  });
   const reasons = [...new Set(IGNORED_KEYS.values())];
   return `<!-- Generated from src/transformations by \`npm run docs:build\`: do not edit. -->
 
@@ -147,6 +152,16 @@ An effect's arguments follow its name after a colon, separated by colons: ${code
 An array (\`["sepia", 50]\`) and an object with one member (\`{"sepia": 50}\`) are also allowed.
 
 ${listOf(effects)}
+
+### Groups of effects
+
+A policy's \`allowed_effects\` and \`denied_effects\` name effects, these groups, and the values of other parameters that are in one of them.
+\`generative\` adds content that the original does not have, \`ai\` runs one of Cloudinary's models, \`addon\` needs an add-on of the account.
+\`adv_face\` stands for every gravity that begins with \`adv_\`, and \`object\` for every gravity that names a detected object.
+
+| name | of | groups | source |
+| --- | --- | --- | --- |
+${groups.join('\n')}
 
 ## Text layers
 

@@ -250,9 +250,12 @@ describe('every write is recorded with its actor, operation, old row and new row
 
 /**
  * The log itself, Cloudinary's last notification for each asset (its effects are recorded), responses that are stored for a
- * day, usage counts, and the list of migrations.
+ * day, usage counts, pictures and uses of tokens that redirects count, and the list of migrations.
  */
-const UNRECORDED = ['audit_log', 'cloudinary_assets', 'idempotency_keys', 'issuer_key_uses', 'migrations'];
+const UNRECORDED = [
+  ...['audit_log', 'cloudinary_assets', 'idempotency_keys', 'issuer_key_uses', 'migrations'],
+  ...['picture_days', 'pictures', 'token_uses'],
+];
 
 describe('the log', () => {
   it('contains no secret, encrypted or not, and no digest', async () => {

@@ -162,7 +162,7 @@ describe.each(PLACES)('on $place', ({ open }) => {
       require_image_id: true,
       require_exp: true,
       strict: true,
-      deny_generative_effects: true,
+      denied_effects: ['generative'],
     };
     expect(await create('recommended')).toStrictEqual(recommended);
     expect(await create('{"max_steps": 3}')).toStrictEqual({ max_steps: 3 });

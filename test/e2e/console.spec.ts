@@ -26,7 +26,7 @@ const RECOMMENDED = {
   require_image_id: true,
   require_exp: true,
   strict: true,
-  deny_generative_effects: true,
+  denied_effects: ['generative'],
 };
 const embedded = inject('database').kind === 'embedded';
 /** Headers of the console's own requests. */

@@ -272,6 +272,29 @@ describe('the rate limit by issuer', () => {
   });
 });
 
+describe('the rate limit of an issuer’s policy', () => {
+  it.each([
+    ['alone', '0', 3],
+    ['below that of all issuers', '100', 3],
+    ['above that of all issuers', '2', 2],
+  ])('refuses only its own requests, cached ones too: %s', async (_, limit, accepted) => {
+    const service = await start({ RATE_LIMIT_ISSUER: limit });
+    const tenant = await createSeedTenant(service);
+    const other = await createTenant(service, { publicId: 'other', overlayPublicId: 'other-mark' });
+    const policy = { requests_per_minute: 3 };
+    await service.admin('PATCH', `/issuers/${tenant.issuerId}`, { policy });
+    const path = tenant.path();
+    const sent = await statuses(5, () => service.image(path));
+    expect(sent).toStrictEqual([...repeat(302, accepted), ...repeat(429, 5 - accepted)]);
+    expectRefusal(await service.get(path), /^Too many requests with tokens of this issuer/);
+    expect((await service.image(other.path())).status).toBe(302);
+    // A higher limit applies to the next request.
+    if (limit !== '0') return;
+    await service.admin('PATCH', `/issuers/${tenant.issuerId}`, { policy: {} });
+    expect(await statuses(5, () => service.image(path))).toStrictEqual(repeat(302, 5));
+  });
+});
+
 describe('the rate limit of failed admin keys', () => {
   it('refuses an address that guesses, and no other', async () => {
     const service = await start({ RATE_LIMIT_ADDRESS: '6000', TRUST_PROXY: '1' });

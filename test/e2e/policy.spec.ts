@@ -96,7 +96,7 @@ describe('an issuer’s policy', () => {
       require_image_id: true,
       require_exp: true,
       strict: true,
-      deny_generative_effects: true,
+      denied_effects: ['generative'],
     };
     const created = await post<Body>(service, '/issuers', { name: 'Named', policy: 'recommended' });
     expect(created['policy']).toStrictEqual(recommended);
@@ -144,6 +144,16 @@ describe('an issuer’s policy', () => {
     ],
     [{ mandatory_steps: [{ width: 0 }] }, ['policy.mandatory_steps', /^step 1: `width` must be a whole/]],
     [{ presets: { 'a b': [{ width: 1 }] } }, ['policy.presets', /^must have names/]],
+    [
+      { denied_effects: ['gen_restor'], allowed_effects: ['xyz'], allowed_formats: ['jpge'], text: true },
+      ['policy.denied_effects', /^`gen_restor` is unknown; did you mean `gen_restore`\?$/],
+      [
+        'policy.allowed_effects',
+        /^must contain only names of effects and their groups: generative, ai, addon, /,
+      ],
+      ['policy.allowed_formats', /^`jpge` is unknown; did you mean `jpe`\?$/],
+      ['policy.text', /^must be false, or a whole number from 1 to 1000$/],
+    ],
   ])('is refused with an error: %j', async (policy, ...errors) => {
     for (const received of [
       await service.admin('PATCH', `/issuers/${tenant.issuerId}`, { policy }),
@@ -167,7 +177,7 @@ describe('an issuer’s policy', () => {
     };
     const unknown = randomUUID();
     for (const id of [unknown, neighbour.overlayId]) {
-      const detail = `must refer to overlays of this issuer: ${id} is not one`;
+      const detail = `must refer to overlays of this issuer, or shared ones: ${id} is not one`;
       expect(
         await refused({ mandatory_steps: [{ overlay: id }], presets: { p: [{ underlay: id }] } }),
       ).toStrictEqual([
@@ -175,6 +185,16 @@ describe('an issuer’s policy', () => {
         { key: 'policy.presets.p', detail },
       ]);
     }
+    const shared = { shared: true };
+    expect((await service.admin('PATCH', `/overlays/${neighbour.overlayId}`, shared)).status).toBe(200);
+    // A token's own steps cannot use an overlay that another issuer shares.
+    for (const id of [unknown, neighbour.overlayId]) {
+      const detail = `must contain ids of overlays of this issuer: ${id} is not one`;
+      expect(await refused({ allowed_overlays: [tenant.overlayId, id] })).toStrictEqual([
+        { key: 'policy.allowed_overlays', detail },
+      ]);
+    }
+    await service.admin('PATCH', `/overlays/${neighbour.overlayId}`, { shared: false });
     for (const id of [unknown, neighbour.imageId]) {
       expect(await refused({ placeholder: id })).toStrictEqual([
         { key: 'policy.placeholder', detail: 'must be the id of an image of this issuer' },
@@ -459,12 +479,53 @@ describe('generative effects', () => {
   });
 });
 
+describe('values', () => {
+  it('are restricted in a token’s own steps, and in the sizes of a public image', async () => {
+    const policy = {
+      allowed_effects: ['sepia'],
+      denied_effects: ['addon'],
+      allowed_overlays: [tenant.overlayId],
+      allowed_formats: ['webp'],
+      allowed_transformations: ['listed'],
+      text: 5,
+    };
+    await setPolicy(policy);
+    const allowed = {
+      effect: 'sepia',
+      fetch_format: 'webp',
+      overlay: tenant.overlayId,
+      underlay: { text: '12345', font_family: 'Arial', font_size: 5 },
+    };
+    expect(await chainOf(tenant.steps(allowed, { transformation: 'listed' }))).toMatch(/t_listed$/);
+    const denied: readonly (readonly [keyof typeof policy, string, object])[] = [
+      ['allowed_effects', 'effect', { effect: 'blur' }],
+      ['denied_effects', 'crop', { width: 5, crop: 'imagga_crop' }],
+      ['allowed_overlays', 'overlay', { overlay: randomUUID() }],
+      ['allowed_overlays', 'default_image', { default_image: neighbour.overlayId }],
+      ['allowed_formats', 'fetch_format', { fetch_format: 'auto' }],
+      ['allowed_transformations', 'transformation', { transformation: 'listed.other' }],
+      ['text', 'overlay', { overlay: { text: '123456', font_family: 'Arial', font_size: 5 } }],
+    ];
+    for (const [rule, key, step] of denied) {
+      expect(await refusalOf(tenant.steps({ width: 5 }, step))).toStrictEqual(
+        violation(rule, policy[rule], { step: 2, key }),
+      );
+    }
+    await setPolicy({ denied_effects: ['addon'] }, publicOne);
+    expect(await refusalOf(`/images/${publicOne.imageId}?width=5&height=5&crop=imagga_scale`)).toMatchObject({
+      rule: 'denied_effects',
+      key: 'crop',
+    });
+    await setPolicy({}, publicOne);
+  });
+});
+
 describe('DEFAULT_POLICY', () => {
   const RECOMMENDED = {
     require_image_id: true,
     require_exp: true,
     strict: true,
-    deny_generative_effects: true,
+    denied_effects: ['generative'],
   };
 
   it.each<[setting: string | undefined, policy: object]>([
@@ -504,7 +565,7 @@ describe('DEFAULT_POLICY', () => {
         ],
         [
           { ...good, transformations: [{ effect: 'upscale' }] },
-          { status: 403, rule: 'deny_generative_effects' },
+          { status: 403, rule: 'denied_effects' },
         ],
       ] as const) {
         const { status, text, json } = await own.image(fresh.path(claims));

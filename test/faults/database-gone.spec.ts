@@ -118,6 +118,22 @@ describe.runIf(inject('database').kind === 'postgres')('a service whose database
     },
   );
 
+  it('delivers pictures that it knows under a budget, and no new ones', async () => {
+    const policy = { new_pictures_per_day: 100 };
+    await service.admin('PATCH', `/issuers/${tenant.issuerId}`, { policy });
+    const known = (): Promise<HttpResponse> => service.image(tenant.steps({ width: 1 }));
+    expect((await known()).status).toBe(302);
+    await receiveAll();
+    expect((await known()).status).toBe(302);
+    proxy.refuse();
+    await expectUnavailable(() => service.image(tenant.steps({ width: 2 })));
+    expect((await known()).status).toBe(302);
+    proxy.restore();
+    await waitUntil('new pictures are counted', async () => {
+      return (await service.image(tenant.steps({ width: 2 }))).status === 302;
+    });
+  });
+
   it('does not serve rows that it knows to be changed', async () => {
     await service.admin('PATCH', `/issuers/${tenant.issuerId}`, { disabled: true });
     proxy.refuse();

@@ -69,6 +69,10 @@ describe('an unknown claim that resembles a known one', () => {
     ['nfb', 'nbf'],
     ['iatt', 'iat'],
     ['jit', 'jti'],
+    ['maxUses', 'max_uses'],
+    ['max_use', 'max_uses'],
+    ['bindIp', 'bind_ip'],
+    ['bind_ips', 'bind_ip'],
     // Spaces and invisible characters.
     ['image_id ', 'image_id'],
     ['imageId ', 'image_id'],

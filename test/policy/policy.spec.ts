@@ -4,7 +4,7 @@ import { checkChain, checkEffects } from '../../src/policy/check-chain.js';
 import { checkToken, expiryOf } from '../../src/policy/check-token.js';
 import { compilePolicy, findPolicyFaults, readStoredPolicy } from '../../src/policy/compile-policy.js';
 import { expandSteps } from '../../src/policy/expand-steps.js';
-import { checkGenerative, isGenerativeEffect } from '../../src/policy/generative.js';
+import { checkOwnSteps } from '../../src/policy/check-own-steps.js';
 import { POLICY_MEMBERS } from '../../src/policy/policy-members.js';
 import { PolicyViolationError } from '../../src/policy/policy.errors.js';
 import type { PolicyDocument } from '../../src/policy/policy.js';
@@ -17,6 +17,11 @@ import {
 import { cacheLifetime, maxAgeAt } from '../../src/policy/cache-lifetime.js';
 import type { ProblemExtensions } from '../../src/domain/problem.error.js';
 import { readClaims, type TokenClaims } from '../../src/tokens/token-claims.js';
+import {
+  EFFECT_NAMES,
+  expandEffectGroups,
+  GROUPED_EFFECTS,
+} from '../../src/transformations/effect-groups.js';
 import { EFFECTS } from '../../src/transformations/effects.js';
 import { InvalidTransformationError } from '../../src/transformations/transformation.errors.js';
 import { TransformationMapper } from '../../src/transformations/transformation.mapper.js';
@@ -83,6 +88,38 @@ describe('a policy', () => {
       rejected: [['w'], ['preset'], 'width', [1], null],
     },
     denied_keys: { accepted: [[], ['effect']], rejected: [['sepia'], {}, [null]] },
+    allowed_effects: {
+      accepted: [[], ['sepia', 'generative', 'ai', 'addon', 'gen_fill', 'imagga_crop']],
+      rejected: [['sepia:50'], ['gen_'], ['Sepia'], 'sepia', [1], null, ['t_x']],
+    },
+    denied_effects: {
+      accepted: [[], ['generative', 'upscale']],
+      rejected: [['swap_image'], {}, ['generativ']],
+    },
+    allowed_overlays: {
+      accepted: [[], [LOGO, LOGO.toUpperCase()], Array.from({ length: 500 }, () => LOGO)],
+      rejected: [['logo'], LOGO, [null], {}, Array.from({ length: 501 }, () => LOGO)],
+    },
+    allowed_formats: {
+      accepted: [[], ['auto', 'webp', 'auto:image']],
+      rejected: [['mp4'], 'webp', [''], [1]],
+    },
+    allowed_transformations: {
+      accepted: [[], ['card', 'media lib', 'media%20lib']],
+      rejected: [
+        ['a.b'],
+        ['a,b'],
+        ['a/b'],
+        [''],
+        [{}],
+        'card',
+        ['$x'],
+        Array.from({ length: 501 }, () => 'a'),
+      ],
+    },
+    text: { accepted: [false, 1, 1000], rejected: [true, 0, 1001, 1.5, '5', null, []] },
+    requests_per_minute: { accepted: [1, 100_000_000], rejected: [0, 100_000_001, 1.5, '60', null] },
+    new_pictures_per_day: { accepted: [1, 10_000_000], rejected: [0, 10_000_001, '5', null] },
     mandatory_steps: {
       accepted: [
         [],
@@ -145,6 +182,7 @@ describe('a policy', () => {
     placeholder: { accepted: [LOGO, LOGO.toUpperCase()], rejected: ['logo', null] },
     original: { accepted: ['url', 'download', 'no'], rejected: ['yes', '', true, null, ['no']] },
     delivery: { accepted: ['redirect', 'proxy'], rejected: ['Proxy', '', true, null, ['proxy']] },
+    bind_ip: { accepted: [true, false], rejected: ['10.0.0.1', 1, null] },
   };
 
   it.each(Object.entries(CASES))('accepts for `%s` only values in its range', (key, cases) => {
@@ -174,6 +212,10 @@ describe('a policy', () => {
         mandatory_steps: [{ overlay: LOGO }, { width: 0 }],
         presets: { card: [{ overlay: { text: 'Hi', text_style: 'Arial_40', stroke: null } }] },
         base_chain: ['q_auto', 'w_9,l_x'],
+        allowed_keys: ['width', 'hieght'],
+        denied_effects: ['sepia', 'gen_restor'],
+        allowed_effects: ['generatve'],
+        allowed_formats: ['wepb'],
       }),
     ).toStrictEqual([
       { key: 'max_widht', detail: 'is unknown; did you mean `max_width`?' },
@@ -186,6 +228,10 @@ describe('a policy', () => {
         key: 'base_chain',
         detail: 'component 2: `l_x` names an asset, which only a step can, by the id of its row',
       },
+      { key: 'allowed_keys', detail: '`hieght` is unknown; did you mean `height`?' },
+      { key: 'denied_effects', detail: '`gen_restor` is unknown; did you mean `gen_restore`?' },
+      { key: 'allowed_effects', detail: '`generatve` is unknown; did you mean `generative`?' },
+      { key: 'allowed_formats', detail: '`wepb` is unknown; did you mean `webp`?' },
     ]);
   });
 });
@@ -338,6 +384,16 @@ describe('a token under a policy', () => {
       { sharinpix: { original: true, download: false } },
       { rule: 'presets_only', limit: ['card'] },
     ],
+    [{ delivery: 'proxy' }, { max_uses: 2, jti: 'a', exp: NOW + 1 }, null],
+    [{}, { max_uses: 2, jti: 'a', exp: NOW + 1 }, { rule: 'delivery', limit: 'redirect' }],
+    [
+      { delivery: 'redirect' },
+      { max_uses: 2, jti: 'a', exp: NOW + 1 },
+      { rule: 'delivery', limit: 'redirect' },
+    ],
+    [{ bind_ip: true }, { bind_ip: '192.0.2.1' }, null],
+    [{}, { bind_ip: '192.0.2.1' }, { rule: 'bind_ip', limit: false }],
+    [{ bind_ip: false }, { bind_ip: ['192.0.2.1'] }, { rule: 'bind_ip', limit: false }],
     [{ max_width: 5 }, { sharinpix: { original: true } }, { rule: 'max_width', limit: 5 }],
     [{ max_height: 5 }, { sharinpix: { original: true } }, { rule: 'max_height', limit: 5 }],
     [{ denied_keys: ['width'], max_layers: 0, max_steps: 0 }, { sharinpix: { original: true } }, null],
@@ -619,7 +675,7 @@ describe('generated pixels under a policy', () => {
     violationOf(() => {
       const policy = compilePolicy({ presets, ...document });
       const expanded = expandSteps(policy, steps);
-      checkGenerative(policy, mapper.map(expanded.steps, expanded.numbers), expanded.presets);
+      checkOwnSteps(policy, mapper.map(expanded.steps, expanded.numbers), expanded.presets);
     });
   const denied = (step: number, key: string): object => ({
     rule: 'deny_generative_effects',
@@ -658,17 +714,203 @@ describe('generated pixels under a policy', () => {
     expect(check({ deny_generative_effects: true, ...operators }, [{ width: 5 }])).toBeNull();
   });
 
-  it('are generated by these effects of the vocabulary only', () => {
-    expect([...EFFECTS.keys()].filter(isGenerativeEffect)).toStrictEqual([
-      'auto_enhance',
-      'gen_background_replace',
-      'gen_recolor',
-      'gen_remove',
-      'gen_replace',
-      'gen_restore',
-      'style_transfer',
-      'upscale',
+  it('are denied by the group `generative` too, and allowed by named transformations that the policy lists', () => {
+    const group = { denied_effects: ['generative'] };
+    const limit = ['generative'];
+    expect(check(group, [{ effect: 'gen_restore' }])).toStrictEqual({
+      rule: 'denied_effects',
+      limit,
+      step: 1,
+      key: 'effect',
+    });
+    expect(check(group, [{ transformation: 'x' }])).toMatchObject({ rule: 'denied_effects', limit });
+    for (const document of [group, { deny_generative_effects: true }]) {
+      const listed = { ...document, allowed_transformations: ['x', 'media lib'] };
+      expect(check(listed, [{ transformation: 'x.media%20lib' }])).toBeNull();
+      expect(check(listed, [{ transformation: ['x', 'media lib'] }])).toBeNull();
+      expect(check(listed, [{ effect: 'upscale' }])).toMatchObject({ key: 'effect' });
+    }
+  });
+});
+
+describe('the values in a token’s own steps', () => {
+  const mapper = new TransformationMapper();
+  const OTHER = '11111111-2222-4333-8444-555555555555';
+  const FONT_TEXT = { text: 'Jane', font_family: OTHER, font_size: 20 };
+  /** Everything that the rules restrict, in the operator's own steps. */
+  const own = {
+    presets: {
+      open: [{ effect: 'gen_restore', fetch_format: 'gif' }, { overlay: OTHER }, { underlay: TEXT }],
+    },
+    mandatory_steps: [{ overlay: OTHER, effect: 'upscale' }, { transformation: 'x' }, { underlay: TEXT }],
+    base_chain: ['e_upscale', 't_x', 'f_gif'],
+  };
+  const check = (document: PolicyDocument, steps: unknown): ProblemExtensions | null =>
+    violationOf(() => {
+      const policy = compilePolicy({ ...own, ...document });
+      const expanded = expandSteps(policy, steps);
+      checkOwnSteps(policy, mapper.map(expanded.steps, expanded.numbers), expanded.presets);
+    });
+
+  it.each<[document: PolicyDocument, step: Readonly<Record<string, unknown>>, key: string | null]>([
+    // Effects: names, groups, and values of other parameters that cost as effects do.
+    [{ allowed_effects: ['sepia'] }, { effect: 'sepia:50' }, null],
+    [{ allowed_effects: ['sepia'] }, { effect: ['sepia', 50] }, null],
+    [{ allowed_effects: ['sepia'] }, { effect: { blur: 5 } }, 'effect'],
+    [{ allowed_effects: [] }, { width: 5, crop: 'fill', gravity: 'auto:face', quality: 'auto' }, null],
+    [{ allowed_effects: [] }, { effect: 'grayscale' }, 'effect'],
+    [{ allowed_effects: [] }, { background: 'gen_fill' }, 'background'],
+    [{ allowed_effects: ['sepia'] }, { transformation: 'x' }, 'transformation'],
+    [{ allowed_effects: ['ai'] }, { effect: 'background_removal' }, null],
+    [{ allowed_effects: ['ai'], denied_effects: ['generative'] }, { effect: 'enhance' }, null],
+    [{ denied_effects: ['sepia'] }, { effect: 'blur' }, null],
+    [{ denied_effects: ['sepia'] }, { effect: 'sepia' }, 'effect'],
+    [{ denied_effects: ['ai'] }, { effect: 'dropshadow' }, 'effect'],
+    [{ denied_effects: ['ai'] }, { effect: 'gen_remove:prompt_hat' }, 'effect'],
+    [{ denied_effects: ['ai'] }, { background: 'gen_fill:seed_3' }, 'background'],
+    [{ denied_effects: ['addon'] }, { effect: 'viesus_correct' }, 'effect'],
+    [{ denied_effects: ['addon'] }, { effect: 'style_transfer', overlay: LOGO }, 'effect'],
+    [{ denied_effects: ['addon'] }, { width: 5, crop: 'imagga_scale' }, 'crop'],
+    [{ denied_effects: ['addon'] }, { quality: 'jpegmini:1' }, 'quality'],
+    [{ denied_effects: ['addon'] }, { crop: 'thumb', gravity: 'adv_faces' }, 'gravity'],
+    [{ denied_effects: ['addon'] }, { crop: 'thumb', gravity: 'custom:adv_face' }, 'gravity'],
+    [{ denied_effects: ['addon'] }, { effect: 'blur_region', gravity: 'ocr_text' }, 'gravity'],
+    [{ denied_effects: ['addon'] }, { crop: 'fill', gravity: 'cat' }, 'gravity'],
+    [{ denied_effects: ['addon'] }, { crop: 'fill', gravity: 'auto:cat_avoid' }, 'gravity'],
+    [{ denied_effects: ['addon'] }, { crop: 'fill', gravity: 'auto:later_object_30' }, 'gravity'],
+    ...[
+      'auto:face_avoid',
+      'auto:faces_30',
+      'auto:thirds_0',
+      'auto:aoi_1_2_3_4',
+      'auto:50',
+      'auto:subject',
+    ].map((gravity): [PolicyDocument, Readonly<Record<string, unknown>>, null] => [
+      { denied_effects: ['addon'] },
+      { gravity },
+      null,
+    ]),
+    ...['north_west', 'center', 'face:center', 'body:face', 'custom:faces', 'liquid', 'xy_center'].map(
+      (gravity): [PolicyDocument, Readonly<Record<string, unknown>>, null] => [
+        { denied_effects: ['addon'] },
+        { gravity },
+        null,
+      ],
+    ),
+    [{ denied_effects: ['addon'] }, { transformation: 'x' }, 'transformation'],
+    [{ denied_effects: [] }, { transformation: 'x', effect: 'upscale' }, null],
+
+    // Overlays: layers, default images and fonts.
+    [{ allowed_overlays: [LOGO.toUpperCase()] }, { overlay: LOGO }, null],
+    [{ allowed_overlays: [LOGO] }, { underlay: OTHER }, 'underlay'],
+    [{ allowed_overlays: [LOGO] }, { overlay: LOGO, default_image: OTHER }, 'default_image'],
+    [{ allowed_overlays: [LOGO] }, { overlay: FONT_TEXT }, 'overlay'],
+    [{ allowed_overlays: [OTHER] }, { overlay: FONT_TEXT }, null],
+    [{ allowed_overlays: [] }, { overlay: TEXT, width: 5 }, null],
+    [{ allowed_overlays: [] }, { overlay: LOGO }, 'overlay'],
+    [{ allowed_overlays: [LOGO] }, { transformation: 'x' }, 'transformation'],
+
+    // Formats.
+    [{ allowed_formats: ['webp'] }, { fetch_format: 'webp', width: 5 }, null],
+    [{ allowed_formats: ['webp'] }, { fetch_format: 'auto' }, 'fetch_format'],
+    [{ allowed_formats: [] }, { width: 5 }, null],
+    [{ allowed_formats: [] }, { transformation: 'x' }, 'transformation'],
+
+    // Named transformations.
+    [{ allowed_transformations: ['card'] }, { transformation: 'card', effect: 'upscale' }, null],
+    [{ allowed_transformations: ['card'] }, { transformation: 'card.x' }, 'transformation'],
+    [{ allowed_transformations: [] }, { transformation: 'card' }, 'transformation'],
+    [{ allowed_transformations: ['media%20lib'] }, { transformation: 'media lib' }, null],
+    [{ allowed_transformations: ['media lib'] }, { transformation: 'media%20lib' }, null],
+
+    // Texts: as an image shows them, however they are written.
+    [{ text: 4 }, { overlay: TEXT }, null],
+    [{ text: 3 }, { overlay: TEXT }, 'overlay'],
+    [{ text: 3 }, { underlay: TEXT }, 'underlay'],
+    [{ text: 3 }, { overlay: FONT_TEXT }, 'overlay'],
+    [{ text: 4 }, { overlay: FONT_TEXT }, null],
+    [{ text: 3 }, { overlay: 'text:Arial_20:a%252Cb' }, null],
+    [{ text: 2 }, { overlay: 'text:Arial_20:a%252Cb' }, 'overlay'],
+    [{ text: 3 }, { overlay: { ...TEXT, text: 'a,/' } }, null],
+    [{ text: 3 }, { overlay: { ...TEXT, text: 'ж\r\n€' } }, null],
+    [{ text: 2 }, { overlay: { ...TEXT, text: 'ж\r\n€' } }, 'overlay'],
+    [{ text: 1 }, { overlay: { ...TEXT, text: '👟' } }, 'overlay'],
+    [{ text: 5 }, { overlay: LOGO, underlay: LOGO, effect: 'sepia' }, null],
+    [{ text: false }, { overlay: LOGO }, null],
+    [{ text: false }, { overlay: 'text:a:b' }, 'overlay'],
+    [{ text: false }, { transformation: 'x' }, 'transformation'],
+    [{ text: 1000 }, { transformation: 'x' }, 'transformation'],
+  ])('%j: %j', (document, step, key) => {
+    const name = Object.keys(document).at(-1) as keyof PolicyDocument;
+    const expected = key === null ? null : { rule: name, limit: document[name], step: 2, key };
+    expect(check(document, [{ width: 9 }, step])).toStrictEqual(expected);
+    expect(check({}, [{ width: 9 }, step])).toBeNull();
+    // Of a preset, the same values are the operator's.
+    expect(check({ ...document, presets: { open: [step] } }, [{ preset: 'open' }])).toBeNull();
+  });
+
+  it('are the only ones that the rules apply to', () => {
+    const strict = {
+      allowed_effects: [],
+      allowed_overlays: [],
+      allowed_formats: [],
+      allowed_transformations: [],
+      text: false,
+    } as const;
+    expect(check(strict, [{ preset: 'open' }, { width: 5 }])).toBeNull();
+    expect(check(strict, [{ preset: 'open' }, { effect: 'sepia' }])).toMatchObject({ step: 2 });
+  });
+
+  it('cannot get around a rule by what a step ignores', () => {
+    const strict = { allowed_effects: [], allowed_overlays: [], text: false } as const;
+    for (const step of [
+      { raw_transformation: 'e_upscale' },
+      { if: 'w_gt_1', effect: null },
+      { variables: [['$a', 'e_upscale']], $a: 'e_upscale' },
+      { custom_function: { function_type: 'wasm', source: 'x' } },
+      { type: 'fetch', effect: '' },
+    ]) {
+      const chain = mapper.map([step]);
+      expect(chain.path(new Map())).toBe('');
+      expect(check(strict, [step])).toBeNull();
+    }
+  });
+});
+
+describe('the groups of effects', () => {
+  it('have these effects', () => {
+    const generative = [
+      ...['gen_background_replace', 'gen_recolor', 'gen_remove', 'gen_replace', 'gen_restore', 'gen_fill'],
+      ...['upscale', 'auto_enhance', 'style_transfer'],
+    ];
+    expect([...expandEffectGroups(['generative'])]).toStrictEqual(generative);
+    expect([...expandEffectGroups(['ai'])]).toStrictEqual([
+      ...generative,
+      ...['enhance', 'extract', 'dropshadow', 'background_removal'],
     ]);
+    expect([...expandEffectGroups(['addon', 'sepia'])]).toStrictEqual([
+      ...[
+        'style_transfer',
+        'background_removal',
+        'adv_redeye',
+        'viesus_correct',
+        'imagga_crop',
+        'imagga_scale',
+      ],
+      ...['jpegmini', 'adv_face', 'ocr_text', 'object', 'sepia'],
+    ]);
+  });
+
+  it('have every generative effect of the vocabulary, each with its source', () => {
+    const generative = expandEffectGroups(['generative']);
+    expect(
+      [...EFFECTS.keys()].filter((name) => name.startsWith('gen_') && !generative.has(name)),
+    ).toStrictEqual([]);
+    for (const { name, of, source } of GROUPED_EFFECTS) {
+      expect(of !== undefined || EFFECTS.has(name), name).toBe(true);
+      expect(source).toMatch(/^https:\/\/cloudinary\.com\/documentation\/[a-z_0-9#]+$/);
+    }
+    expect(new Set(EFFECT_NAMES).size).toBe(EFFECT_NAMES.length);
   });
 });
 
@@ -722,10 +964,12 @@ describe('the recommended policy', () => {
         mandatory_steps: [{ overlay: LOGO }],
         presets: { card: [{ width: 5 }], mark: [{ underlay: LOGO }] },
         placeholder: LOGO,
+        allowed_overlays: [LOGO],
       },
       [
         { key: 'mandatory_steps', detail: ROWS },
         { key: 'presets', detail: ROWS },
+        { key: 'allowed_overlays', detail: ROWS },
         { key: 'placeholder', detail: ROWS },
       ],
     ],

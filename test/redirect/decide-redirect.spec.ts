@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { CloudinaryUrlService } from '../../src/cloudinary/cloudinary-url.service.js';
 import { DownloadUrlService } from '../../src/cloudinary/download-url.service.js';
 import type { Image } from '../../src/domain/image.js';
+import type { Picture } from '../../src/directory/counters/counters.js';
 import type { Issuer } from '../../src/directory/issuer.js';
 import { type Account, ENVIRONMENT_ACCOUNT_ID } from '../../src/domain/account.js';
 import { isVisible, type Overlay } from '../../src/domain/overlay.js';
@@ -79,14 +80,20 @@ interface Rows {
   readonly overlays?: readonly Overlay[];
   readonly revoked?: boolean;
   readonly jwksKeys?: readonly PublicKey[];
+  /** The client's. */
+  readonly address?: string | null;
   /** The one fact that is not in memory. */
   readonly pending?: keyof Facts;
 }
 
 class MemoryFacts implements Facts {
   readonly read: string[] = [];
+  readonly paid: Picture[] = [];
+  readonly clientAddress: string | undefined | null;
 
-  constructor(private readonly rows: Rows) {}
+  constructor(private readonly rows: Rows) {
+    this.clientAddress = rows.address;
+  }
 
   issuer(id: string): Fact<Issuer | null> {
     const { issuer, policy = {} } = this.rows;
@@ -130,6 +137,11 @@ class MemoryFacts implements Facts {
 
   isRevoked(): Fact<boolean> {
     return this.note('isRevoked', this.rows.revoked === true);
+  }
+
+  payPicture(picture: Picture): Fact<true> {
+    this.paid.push(picture);
+    return this.note('payPicture', true);
   }
 
   consumeRate(): void {
@@ -189,6 +201,20 @@ describe('a redirect', () => {
     ['no steps', {}, {}, `${BASE}/v7/photo.jpg`],
     ['a step', { transformations: [{ width: 5 }] }, {}, `${BASE}/w_5/v7/photo.jpg`],
     ['an overlay', { transformations: [{ overlay: OVERLAY_ID }] }, {}, `${BASE}/l_private:logo/v7/photo.jpg`],
+    ...[
+      '192.0.2.1',
+      '::ffff:192.0.2.1',
+      '192.0.2.1:8080',
+      '2001:DB8::5',
+      '[2001:db8::5]:80',
+      '2001:db8::5%eth0',
+      null,
+    ].map((address): [string, Claims, Rows, string] => [
+      `the address ${address}`,
+      { bind_ip: ['192.0.2.1', '2001:db8::/32'] },
+      { policy: { bind_ip: true }, address },
+      `${BASE}/v7/photo.jpg`,
+    ]),
     ['the original', { sharinpix: { original: true } }, {}, 'fl_attachment/v7/photo.jpg'],
     ['no download', { sharinpix: { original: true, download: false } }, {}, 'v7/photo.jpg'],
     ['another format', {}, { issuer: { deliveryFormat: 'png' } }, `${BASE}/v7/photo.png`],
@@ -421,6 +447,31 @@ describe('a redirect', () => {
     ['an unreadable policy', {}, { policy: null }, '503 policy_unreadable'],
     ['a policy that requires exp', {}, { policy: { require_exp: true } }, '403 policy_violation'],
     ['a policy that requires image_id', {}, { policy: { require_image_id: true } }, '403 policy_violation'],
+    [
+      'uses that a redirect cannot count',
+      { max_uses: 1, jti: 'a', exp: SECONDS + 60 },
+      {},
+      '403 policy_violation',
+    ],
+    ['addresses under a policy without them', { bind_ip: '192.0.2.1' }, {}, '403 policy_violation'],
+    [
+      'another address',
+      { bind_ip: ['192.0.2.1', '2001:db8::/32'] },
+      { policy: { bind_ip: true }, address: '192.0.2.2' },
+      '403 address_not_in_token',
+    ],
+    [
+      'an unknown address',
+      { bind_ip: '0.0.0.0/0' },
+      { policy: { bind_ip: true } },
+      '403 address_not_in_token',
+    ],
+    [
+      'an address that no proxy wrote as one',
+      { bind_ip: '0.0.0.0/0' },
+      { policy: { bind_ip: true }, address: 'unknown' },
+      '403 address_not_in_token',
+    ],
     ['an old token', { iat: SECONDS - 100 }, { policy: { max_token_age: 60 } }, '403 policy_violation'],
     [
       'a denied key',
@@ -432,6 +483,24 @@ describe('a redirect', () => {
       'a generative effect',
       { transformations: [{ effect: 'gen_restore' }] },
       { policy: { deny_generative_effects: true } },
+      '403 policy_violation',
+    ],
+    [
+      'a denied effect',
+      { transformations: [{ effect: 'enhance' }] },
+      { policy: { denied_effects: ['ai'] } },
+      '403 policy_violation',
+    ],
+    [
+      'an overlay that the policy does not list, before it is looked up',
+      { transformations: [{ overlay: OVERLAY_ID }] },
+      { policy: { allowed_overlays: [] }, overlays: [] },
+      '403 policy_violation',
+    ],
+    [
+      'a text that is too long',
+      { transformations: [{ overlay: TEXT }] },
+      { policy: { text: 6 } },
       '403 policy_violation',
     ],
     [
@@ -598,6 +667,55 @@ describe('a redirect', () => {
     },
   );
 
+  it('pays once for each picture of an issuer with a budget, and only if it is delivered', () => {
+    const policy = { new_pictures_per_day: 5 };
+    const paidBy = (claims: Claims, rows: Rows = {}, of: PolicyDocument = policy): Picture[] => {
+      const facts = new MemoryFacts({ policy: of, ...rows });
+      try {
+        decideRedirect({ pathId: IMAGE_ID, query: { token: sign(claims) } }, facts, NOW, services);
+      } catch (error) {
+        if (!(error instanceof ProblemError)) throw error;
+      }
+      return facts.paid;
+    };
+    const step = { transformations: [{ width: 5 }] };
+    const [picture, ...others] = paidBy(step);
+    expect(others).toStrictEqual([]);
+    expect(picture).toStrictEqual({
+      issuerId: SEED_ISSUER_ID,
+      budget: 5,
+      digest: expect.stringMatching(/^[\w-]{22}$/) as string,
+    });
+    const digestOf = (...args: Parameters<typeof paidBy>): string | undefined => paidBy(...args)[0]?.digest;
+    // Whatever does not change the URL is the same picture.
+    expect(digestOf({ ...step, jti: 'a', exp: SECONDS + 60 })).toBe(picture?.digest);
+    expect(digestOf({ transformations: [{ width: '5', miaim: 1 }] })).toBe(picture?.digest);
+    const different: Parameters<typeof paidBy>[] = [
+      [{}],
+      [{ transformations: [{ width: 6 }] }],
+      [{ ...step, sharinpix: { download: false } }],
+      [{ sharinpix: { original: true } }],
+      [step, { image: { publicId: 'other' } }],
+      [step, { image: { version: 8 } }],
+      [step, { image: { deliveryType: 'private' } }],
+      [step, { issuer: { deliveryFormat: 'webp' } }],
+      [step, { issuer: { accountId: OTHER_ISSUER_ID } }],
+    ];
+    const digests = different.map((args) => digestOf(...args));
+    expect(digests).not.toContain(undefined);
+    expect(new Set([...digests, picture?.digest]).size).toBe(different.length + 1);
+    for (const refused of [{ transformations: [{ width: 0 }] }, { exp: 5 }, { transformation: [] }]) {
+      expect(paidBy(refused)).toStrictEqual([]);
+    }
+    expect(paidBy(step, { image: null })).toStrictEqual([]);
+    expect(paidBy(step, {}, {})).toStrictEqual([]);
+    expect(
+      paidBy({ sharinpix: { original: true } }, {}, { ...policy, original: 'download' }),
+      'a stored file is no derivative',
+    ).toStrictEqual([]);
+    expect(decide({ token: sign(step) }, { policy, pending: 'payPicture' })).toBe(PENDING);
+  });
+
   it('is valid for as long as its token, its keys and its policy allow', () => {
     const later = makeKey({ id: 'later', notBefore: new Date(NOW + 50_000) });
     const validityOf = (claims: Claims, rows: Rows): object => {
@@ -606,6 +724,10 @@ describe('a redirect', () => {
     };
     const keys = [makeKey({ notBefore: new Date(NOW - 5_000) })];
     expect(validityOf({}, {})).toStrictEqual({ from: -Infinity, until: Infinity });
+    expect(validityOf({}, { policy: { new_pictures_per_day: 1 } })).toStrictEqual({
+      from: -Infinity,
+      until: Date.UTC(2025, 10, 25),
+    });
     expect(validityOf({ exp: SECONDS + 60 }, {})).toMatchObject({ until: NOW + 90_000 });
     expect(validityOf({ nbf: SECONDS, iat: SECONDS - 5 }, {})).toMatchObject({ from: NOW - 30_000 });
     expect(validityOf({}, { issuer: { keys } })).toMatchObject({ from: NOW - 5_000 });

@@ -86,6 +86,8 @@ describe('an accepted token', () => {
         issuedAt: null,
         jwtId: null,
         sessionId: null,
+        maxUses: null,
+        addresses: null,
       },
       validity: { from: -Infinity, until: Infinity },
     });
@@ -102,6 +104,8 @@ describe('an accepted token', () => {
         iat: NOW - 60,
         jti: 'j-1',
         session_id: 'Sitzung 😀',
+        max_uses: 3,
+        bind_ip: ['192.0.2.0/24'],
       }),
     );
     expect(claims).toStrictEqual({
@@ -119,6 +123,8 @@ describe('an accepted token', () => {
       issuedAt: NOW - 60,
       jwtId: 'j-1',
       sessionId: 'Sitzung 😀',
+      maxUses: 3,
+      addresses: [{ groups: [0, 0, 0, 0, 0, 0xffff, 0xc000, 0x200], bits: 120 }],
     });
   });
 
@@ -667,6 +673,49 @@ describe('other claims', () => {
       expect(await responseTo(withClaims({ [claim]: value }))).toStrictEqual(refusal('bad_identifier'));
     }
     await expect(verify(service, withClaims({ [claim]: 'x'.repeat(255) }))).resolves.toBeDefined();
+  });
+});
+
+describe('uses and addresses of a token', () => {
+  const named = { jti: 'a', exp: NOW + 60 };
+
+  it.each<[claims: Readonly<Record<string, unknown>>]>([
+    ...[0, -1, 1001, 1.5, '3', null, true, [], {}, 1e400].map((max_uses): [object] => [
+      { ...named, max_uses },
+    ]),
+    // Uses of a token without a name, or without an end, cannot be counted.
+    [{ max_uses: 1, exp: NOW + 60 }],
+    [{ max_uses: 1, jti: 'a' }],
+    [{ max_uses: 1 }],
+  ] as [Readonly<Record<string, unknown>>][])('are refused as malformed: %j', async (claims) => {
+    expect(await responseTo(withClaims(claims))).toStrictEqual(refusal('bad_max_uses'));
+  });
+
+  it.each([1, 1000])('may be %i', async (max_uses) => {
+    const { claims } = await verify(service, withClaims({ ...named, max_uses }));
+    expect(claims.maxUses).toBe(max_uses);
+  });
+
+  it.each<[bindIp: unknown]>([
+    ...['', 'localhost', '10.0.0.1:80', '10.0.0.0/33', '*', 'fe80::1%eth0', 1, null, true, {}].map(
+      (value): [unknown] => [value],
+    ),
+    [[]],
+    [[null]],
+    [['10.0.0.1', '']],
+    [[['10.0.0.1']]],
+    [Array.from({ length: 65 }, () => '10.0.0.1')],
+  ])('are refused as malformed with bind_ip %j', async (bind_ip) => {
+    expect(await responseTo(withClaims({ bind_ip }))).toStrictEqual(refusal('bad_bind_ip'));
+  });
+
+  it.each<[bindIp: unknown, count: number]>([
+    ['10.0.0.1', 1],
+    ['2001:db8::/48', 1],
+    [Array.from({ length: 64 }, () => '::1'), 64],
+  ])('may be %j', async (bind_ip, count) => {
+    const { claims } = await verify(service, withClaims({ bind_ip }));
+    expect(claims.addresses).toHaveLength(count);
   });
 });
 

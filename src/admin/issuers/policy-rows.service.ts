@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { type EntityManager, In } from 'typeorm';
 import { InvalidRequestError } from '../../domain/request.errors.js';
+import { canonicalUuid } from '../../domain/uuid.js';
 import { accountIdOf } from '../../domain/account.js';
 import { ImageEntity } from '../../platform/database/entities/image.entity.js';
 import type { IssuerEntity } from '../../platform/database/entities/issuer.entity.js';
@@ -19,7 +20,12 @@ export class PolicyRowsService {
     { id: issuerId, accountId }: Pick<IssuerEntity, 'id' | 'accountId'>,
     document: PolicyDocument,
   ): Promise<void> {
-    const { mandatory_steps: mandatory = [], presets = {}, placeholder } = document;
+    const {
+      mandatory_steps: mandatory = [],
+      presets = {},
+      allowed_overlays: allowed,
+      placeholder,
+    } = document;
     const lists: readonly (readonly [key: string, chain: MappedChain])[] = [
       ['policy.mandatory_steps', mapPolicySteps(mandatory)],
       ...Object.entries(presets).map(
@@ -39,11 +45,31 @@ export class PolicyRowsService {
       const detail = findRowFault(chain, overlays);
       return detail === null ? [] : [{ key, detail }];
     });
+    const missing = await findMissingOverlay(manager, issuerId, allowed ?? []);
+    if (missing !== null) {
+      const detail = `must contain ids of overlays of this issuer: ${missing} is not one`;
+      errors.push({ key: 'policy.allowed_overlays', detail });
+    }
     if (placeholder !== undefined && !(await manager.existsBy(ImageEntity, { issuerId, id: placeholder }))) {
       errors.push({ key: 'policy.placeholder', detail: 'must be the id of an image of this issuer' });
     }
     if (errors.length > 0) throw new InvalidRequestError(errors);
   }
+}
+
+/** A shared overlay is for presets and mandatory steps: a token's own steps cannot use it. */
+async function findMissingOverlay(
+  manager: EntityManager,
+  issuerId: string,
+  ids: readonly string[],
+): Promise<string | null> {
+  if (ids.length === 0) return null;
+  const rows = await manager.find(OverlayEntity, {
+    where: { id: In([...ids]), issuerId },
+    select: { id: true },
+  });
+  const known = new Set(rows.map(({ id }) => id));
+  return ids.find((id) => !known.has(canonicalUuid(id) ?? id)) ?? null;
 }
 
 function findRowFault(chain: MappedChain, overlays: ReadonlyMap<string, OverlayEntity>): string | null {

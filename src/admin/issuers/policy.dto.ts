@@ -18,6 +18,14 @@ export class PolicyDto implements PolicyDocument {
   @PolicyMember('base_chain') base_chain?: string[];
   @PolicyMember('allowed_keys') allowed_keys?: string[];
   @PolicyMember('denied_keys') denied_keys?: string[];
+  @PolicyMember('allowed_effects') allowed_effects?: string[];
+  @PolicyMember('denied_effects') denied_effects?: string[];
+  @PolicyMember('allowed_overlays') allowed_overlays?: string[];
+  @PolicyMember('allowed_formats') allowed_formats?: string[];
+  @PolicyMember('allowed_transformations') allowed_transformations?: string[];
+  @PolicyMember('text') text?: false | number;
+  @PolicyMember('requests_per_minute') requests_per_minute?: number;
+  @PolicyMember('new_pictures_per_day') new_pictures_per_day?: number;
   @PolicyMember('mandatory_steps') mandatory_steps?: PolicyStep[];
   @PolicyMember('presets') presets?: Record<string, PolicyStep[]>;
   @PolicyMember('presets_only') presets_only?: boolean;
@@ -37,4 +45,5 @@ export class PolicyDto implements PolicyDocument {
   @PolicyMember('placeholder') placeholder?: string;
   @PolicyMember('original') original?: OriginalDelivery;
   @PolicyMember('delivery') delivery?: Delivery;
+  @PolicyMember('bind_ip') bind_ip?: boolean;
 }

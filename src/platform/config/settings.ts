@@ -387,6 +387,7 @@ Every item of \`/deliveries\` is one request.`,
     example: 'redis://localhost:6379',
     unset: 'each process counts its own requests',
     help: `The Redis primary through which all replicas share their counts of requests; no request waits for it.
+It also has the counts of new pictures and of uses of tokens, which are then not in the database; see [operations](operations.md#counts-of-pictures-and-of-uses).
 With \`rediss://\`, \`NODE_EXTRA_CA_CERTS\` adds a private CA.
 With \`docker compose --profile redis\` it is \`redis://redis:6379\`.`,
   },

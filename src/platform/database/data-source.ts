@@ -31,6 +31,7 @@ import { CreateAccounts1774000000000 } from './migrations/1774000000000-create-a
 import { ShareOverlays1775000000000 } from './migrations/1775000000000-share-overlays.js';
 import { AddModeration1776000000000 } from './migrations/1776000000000-add-moderation.js';
 import { AddPublicKeys1778000000000 } from './migrations/1778000000000-add-public-keys.js';
+import { CreatePicturesAndUses1779000000000 } from './migrations/1779000000000-create-pictures-and-uses.js';
 
 /** Milliseconds to wait for a connection, and for a response, before a request gets 503. */
 const CONNECT_TIMEOUT = 900;
@@ -70,6 +71,7 @@ const SCHEMA = {
     ShareOverlays1775000000000,
     AddModeration1776000000000,
     AddPublicKeys1778000000000,
+    CreatePicturesAndUses1779000000000,
   ],
   subscribers: [ActorSubscriber],
   migrationsTableName: 'migrations',

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { LimitScope } from '../../domain/problem.error.js';
 import type { RequestSpan } from '../observability/tracing.js';
+import type { AddressOf } from '../rate-limit/client-address.js';
 import { sentStatus } from './broken-requests.js';
 
 /** A problem in a log line and the metrics. */
@@ -33,7 +34,13 @@ export class Exchange {
     readonly response: ServerResponse,
     /** `X-Request-Id`. */
     readonly requestId: string,
+    private readonly addressOf: AddressOf,
   ) {}
+
+  /** The client's address by `TRUST_PROXY`. Undefined for a closed connection. */
+  get address(): string | undefined {
+    return this.addressOf(this.request);
+  }
 
   /** The status that the client received, once the response is closed; 499 if the client left before. */
   get status(): number {

@@ -59,8 +59,8 @@ export class RequestLifecycle {
 
   /** Node's `request` listener. */
   readonly handle = (request: IncomingMessage, response: ServerResponse): void => {
-    const exchange = new Exchange(request, response, requestIdOf(request.headers));
-    const { drain, tracing } = this.services;
+    const { addressOf, drain, tracing } = this.services;
+    const exchange = new Exchange(request, response, requestIdOf(request.headers), addressOf);
     const isOpen = trackResponse(response, () => {
       this.end(exchange);
     });
@@ -75,7 +75,7 @@ export class RequestLifecycle {
   };
 
   private admit(exchange: Exchange): void {
-    const { limits, addressOf, isOverloaded } = this.services;
+    const { limits, isOverloaded } = this.services;
     const { request } = exchange;
     if (isOverloaded() && !NEVER_SHED.has(pathOf(request))) {
       this.refuse(exchange, new OverloadedError());
@@ -83,7 +83,7 @@ export class RequestLifecycle {
     }
     if (limits.countsAddresses && !UNLIMITED.has(pathOf(request))) {
       try {
-        limits.consumeAddress(addressOf(request));
+        limits.consumeAddress(exchange.address);
       } catch (error) {
         this.refuse(exchange, error);
         return;

@@ -4,6 +4,11 @@ export interface Rate {
   readonly ttl: number;
 }
 
+const MINUTE = 60_000;
+
+/** A rate of requests a minute. */
+export const perMinute = (limit: number): Rate => ({ limit, ttl: MINUTE });
+
 /** The state of a caller's allowance. */
 export interface RateLimitResult {
   /** Whether this request is refused; a refused one is not counted. */

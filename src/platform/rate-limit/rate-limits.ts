@@ -3,9 +3,8 @@ import { ENVIRONMENT } from '../config/config.module.js';
 import type { Environment } from '../config/environment.js';
 import { addressKey } from './address-key.js';
 import { TooManyRequestsError } from './limits.errors.js';
-import { type Rate, RateLimitStorage, retryDelay } from './rate-limit.storage.js';
-
-const MINUTE = 60_000;
+import type { LimitScope } from '../../domain/problem.error.js';
+import { perMinute, type Rate, RateLimitStorage, retryDelay } from './rate-limit.storage.js';
 
 /** The limits of `RATE_LIMIT_ADDRESS` and `RATE_LIMIT_ISSUER`. */
 @Injectable()
@@ -19,8 +18,8 @@ export class RateLimits {
     private readonly storage: RateLimitStorage,
     @Inject(ENVIRONMENT) environment: Pick<Environment, 'rateLimitAddress' | 'rateLimitIssuer'>,
   ) {
-    this.perAddress = perMinute(environment.rateLimitAddress);
-    this.perIssuer = perMinute(environment.rateLimitIssuer);
+    this.perAddress = rateOf(environment.rateLimitAddress);
+    this.perIssuer = rateOf(environment.rateLimitIssuer);
   }
 
   /** Whether addresses are counted at all. */
@@ -40,9 +39,14 @@ export class RateLimits {
     this.consume('address', key ?? UNKNOWN, this.perAddress, cost);
   }
 
-  /** @throws TooManyRequestsError (429) */
-  consumeIssuer(issuerId: string): void {
-    if (this.perIssuer !== null) this.consume('issuer', issuerId, this.perIssuer, 1);
+  /**
+   * @param own The issuer's own limit, by its policy; null for none. The lower one applies.
+   * @throws TooManyRequestsError (429)
+   */
+  consumeIssuer(issuerId: string, own: Rate | null): void {
+    const { perIssuer } = this;
+    const rate = own === null || (perIssuer !== null && perIssuer.limit < own.limit) ? perIssuer : own;
+    if (rate !== null) this.consume('issuer', issuerId, rate, 1);
   }
 
   private warnOfUnknown(): void {
@@ -64,6 +68,4 @@ export class RateLimits {
 /** The key of clients without an address. */
 const UNKNOWN = 'unknown';
 
-function perMinute(limit: number): Rate | null {
-  return limit === 0 ? null : { limit, ttl: MINUTE };
-}
+const rateOf = (limit: number): Rate | null => (limit === 0 ? null : perMinute(limit));

@@ -1,6 +1,7 @@
 import type { OnApplicationShutdown } from '@nestjs/common';
 import { Logger } from '@nestjs/common';
-import { Redis, type Result } from 'ioredis';
+import type { Result } from 'ioredis';
+import { RedisLink } from '../redis/redis-link.js';
 import { MemoryRateLimitStorage } from './memory-rate-limit.storage.js';
 import { backlogOf, type RateLimitResult, type Rate, RateLimitStorage } from './rate-limit.storage.js';
 
@@ -13,24 +14,10 @@ declare module 'ioredis' {
 
 /** Milliseconds from the start of one report to that of the next. */
 const INTERVAL = 100;
-/** Milliseconds until a command without a response fails, a report too. */
-const COMMAND_TIMEOUT = 1_000;
-/** Milliseconds from an error, or a missing response, to a new connection. */
-const PAUSE = 1_000;
-const CONNECT_TIMEOUT = 1_000;
-const MAX_RECONNECT_DELAY = 2_000;
 /** Callers in one report, about 2 MB: a slow Redis must not fill memory. Further ones are counted by this process alone. */
 const MAX_CALLERS = 10_000;
 /** Callers in one command: Redis runs nothing else in the meantime. */
 const BATCH = 500;
-/** Errors of a cluster for a key of another server. */
-const CLUSTER = /^(MOVED|ASK|CLUSTERDOWN|TRYAGAIN)\b/;
-const READ_ONLY = /^READONLY\b/;
-const CERTIFICATE = /certificate/i;
-const UNKNOWN_COMMAND = /\bunknown command\b/i;
-const NO_DATABASE = /\bDB index is out of range\b/i;
-/** Cuts a message before the arguments of a command, which Redis quotes: the script is one of them. */
-const QUOTED_COMMAND = /[\r\n]|, with args/;
 /** A cluster and a sharding proxy hash the part in braces only: one command must not have keys of two servers. */
 const PREFIX = '{pixseal}:limit:';
 
@@ -76,48 +63,35 @@ interface Consumption {
  * this process counts alone until Redis responds again. What it refuses stays refused: Redis never lowers a backlog.
  */
 export class RedisRateLimitStorage extends RateLimitStorage implements OnApplicationShutdown {
-  private readonly logger = new Logger(RedisRateLimitStorage.name);
-  private readonly redis: Redis;
-  private isDisconnected = false;
-  /** Whether this connection leads to the database of the URL on a server that can count. */
-  private verified = false;
+  private readonly link: RedisLink;
   /** By key. */
   private unreported = new Map<string, Consumption>();
   /** Whether a report is due or has no response yet. */
   private isReporting = false;
   private reportedAt = -Infinity;
-  /** Of a new connection. */
-  private timer: NodeJS.Timeout | undefined;
 
   constructor(
     url: string,
     private readonly local = new MemoryRateLimitStorage(),
   ) {
     super();
-    this.redis = new Redis(url, {
-      scripts: { reportConsumption: { lua: REPORT } },
-      connectTimeout: CONNECT_TIMEOUT,
-      commandTimeout: COMMAND_TIMEOUT,
-      // A command that cannot be sent now is never queued or sent again.
-      enableOfflineQueue: false,
-      autoResendUnfulfilledCommands: false,
-      maxRetriesPerRequest: 0,
-      retryStrategy: (times) => Math.min(times * 100, MAX_RECONNECT_DELAY),
-    });
-    this.redis.on('error', (error) => {
-      this.logDisconnected(error);
-    });
-    this.redis.on('close', () => {
-      this.stopSharing();
-    });
-    this.redis.on('ready', () => {
-      void this.verify();
-    });
+    this.link = new RedisLink(
+      url,
+      { reportConsumption: { lua: REPORT } },
+      {
+        logger: new Logger(RedisRateLimitStorage.name),
+        whileDisconnected: 'rates are counted in this process alone',
+        onceConnected: 'rates are counted for all replicas',
+        onDisconnect: () => {
+          this.unreported.clear();
+        },
+      },
+    );
   }
 
   override consume(key: string, rate: Rate, cost = 1): RateLimitResult {
     const result = this.local.consume(key, rate, cost);
-    if (this.verified && cost > 0 && !result.refused) this.note(key, rate, cost);
+    if (this.link.isReady && cost > 0 && !result.refused) this.note(key, rate, cost);
     return result;
   }
 
@@ -146,9 +120,9 @@ export class RedisRateLimitStorage extends RateLimitStorage implements OnApplica
     try {
       // All are sent before the first response: they wait for one round trip.
       await Promise.all(batches.map((batch) => this.reportBatch(batch)));
-      if (batches.length > 0) this.logReconnected();
+      if (batches.length > 0) this.link.responded();
     } catch (error) {
-      this.failed(error);
+      this.link.failed(error);
     }
     this.isReporting = false;
     if (this.unreported.size > 0) this.scheduleReport();
@@ -157,90 +131,14 @@ export class RedisRateLimitStorage extends RateLimitStorage implements OnApplica
   private async reportBatch(batch: readonly (readonly [key: string, Consumption])[]): Promise<void> {
     const keys = batch.map(([key]) => PREFIX + key);
     const values = batch.flatMap(([, { backlog, max }]) => [backlog, max]);
-    const backlogs = await this.redis.reportConsumption(keys.length, ...keys, ...values);
+    const backlogs = await this.link.redis.reportConsumption(keys.length, ...keys, ...values);
     batch.forEach(([key], index) => {
       const since = this.unreported.get(key)?.backlog ?? 0;
       this.local.raise(key, Number(backlogs[index]) + since);
     });
   }
 
-  /**
-   * Checks a connection. If the database of the URL does not exist, the client uses the first one, whose counts may be
-   * those of other services.
-   */
-  private async verify(): Promise<void> {
-    try {
-      // A user may lack the permission; the script's error then identifies the server.
-      const [role] = await this.redis.role().catch(ignoreReply);
-      if (role === 'sentinel') throw new SentinelError();
-      const { db = 0 } = this.redis.options;
-      if (db !== 0) await this.redis.select(db);
-      this.verified = true;
-    } catch (error) {
-      this.failed(error);
-    }
-  }
-
-  private failed(error: unknown): void {
-    // Commands in flight fail at the shutdown.
-    if (this.redis.status === 'end') return;
-    this.logDisconnected(error);
-    this.stopSharing();
-    // A new connection drops commands without a response, and may lead to another server after a failover.
-    if (this.redis.status === 'ready') {
-      this.timer = setTimeout(() => {
-        this.redis.disconnect(true);
-      }, PAUSE).unref();
-    }
-  }
-
-  private stopSharing(): void {
-    this.verified = false;
-    this.unreported.clear();
-    clearTimeout(this.timer);
-  }
-
   onApplicationShutdown(): void {
-    this.redis.disconnect();
-    this.stopSharing();
+    this.link.close();
   }
-
-  /** Logs once per disconnection. */
-  private logDisconnected(error: unknown): void {
-    if (this.isDisconnected) return;
-    this.isDisconnected = true;
-    this.logger.warn(`${describeFault(error)}: rates are counted in this process alone`);
-  }
-
-  private logReconnected(): void {
-    if (!this.isDisconnected) return;
-    this.isDisconnected = false;
-    this.logger.log('Redis responds again: rates are counted for all replicas');
-  }
-}
-
-/** REDIS_URL leads to a Redis Sentinel, which has no keys. */
-class SentinelError extends Error {}
-
-/** Ignores an error that Redis returned. */
-function ignoreReply(error: unknown): readonly [] {
-  if (error instanceof Error && error.name === 'ReplyError') return [];
-  throw error;
-}
-
-/** The fault, and the correction of the setting if it is at fault. */
-function describeFault(error: unknown): string {
-  const [reason = ''] = error instanceof Error ? error.message.split(QUOTED_COMMAND) : ['unknown'];
-  if (error instanceof SentinelError)
-    return 'REDIS_URL leads to a Redis Sentinel, and one primary is supported';
-  if (CLUSTER.test(reason)) return 'REDIS_URL leads to a Redis Cluster, and one primary is supported';
-  if (READ_ONLY.test(reason))
-    return 'REDIS_URL leads to a read-only replica of Redis, and not to its primary';
-  if (NO_DATABASE.test(reason))
-    return 'REDIS_URL ends with the number of a database that Redis does not have';
-  if (UNKNOWN_COMMAND.test(reason)) return `REDIS_URL leads to a server that cannot count (${reason})`;
-  const hint = CERTIFICATE.test(reason)
-    ? '; the file that NODE_EXTRA_CA_CERTS names at the start adds the CA of its certificate'
-    : '';
-  return `Redis does not respond (${reason}${hint})`;
 }

@@ -5,6 +5,7 @@ import { ProblemFilter } from '../../platform/http/problem.filter.js';
 import { Observations } from '../../platform/observability/observations.js';
 import { ProxiedDelivery, type ProxiedRedirect } from '../proxied-delivery.js';
 import { IMAGE_HEADERS } from '../redirect-response.js';
+import type { TokenUses } from '../token-uses.service.js';
 import { conditionsOf, select, type Validators } from './conditions.js';
 import { type ByteSource, DiskCache, type ImageMeta } from './disk-cache.js';
 import { ImageSource } from './image-source.js';
@@ -44,6 +45,7 @@ export class ImageProxy implements OnApplicationShutdown {
     private readonly cache: DiskCache,
     private readonly source: ImageSource | null,
     private readonly observations: Observations,
+    private readonly uses: TokenUses,
     delivery: ProxiedDelivery,
   ) {
     delivery.respond = (exchange, redirect) => {
@@ -144,6 +146,7 @@ export class ImageProxy implements OnApplicationShutdown {
       this.writeHead(view, head);
       view.exchange.response.end();
     } else {
+      await this.consumeUse(view);
       this.writeHead(view, { ...head, length });
       await this.sendBytes(view, reader, { start: 0, end: length ?? Infinity });
     }
@@ -170,6 +173,12 @@ export class ImageProxy implements OnApplicationShutdown {
     }
     const source = await open();
     if (source === null) return false;
+    try {
+      await this.consumeUse(view);
+    } catch (error) {
+      source.release();
+      throw error;
+    }
     if (selection === 'whole') {
       this.writeHead(view, { ...head, status: 200 });
       await this.sendBytes(view, source, { start: 0, end: image.length ?? Infinity });
@@ -180,6 +189,11 @@ export class ImageProxy implements OnApplicationShutdown {
       await this.sendBytes(view, source, selection);
     }
     return true;
+  }
+
+  /** Counts a use of a token with `max_uses`: of a 200 or 206 to a GET, before its head. */
+  private async consumeUse({ redirect: { use } }: View): Promise<void> {
+    if (use !== null) await this.uses.consume(use);
   }
 
   private writeHead({ exchange, redirect, variant }: View, head: ProxiedHead): void {

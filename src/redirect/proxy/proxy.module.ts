@@ -4,6 +4,7 @@ import type { ProxySettings } from '../../platform/config/environment.js';
 import { Observations } from '../../platform/observability/observations.js';
 import { ProxiedDelivery } from '../proxied-delivery.js';
 import { RedirectModule } from '../redirect.module.js';
+import { TokenUses } from '../token-uses.service.js';
 import { DiskCache } from './disk-cache.js';
 import { FetchSlots } from './fetch-slots.js';
 import { ImageProxy } from './image-proxy.service.js';
@@ -23,9 +24,13 @@ export class ProxyModule {
         ...(deliveryMode === 'blank' ? [blank] : []),
         {
           provide: ImageProxy,
-          inject: [Observations, ProxiedDelivery, { token: ImageSource, optional: true }],
-          useFactory: (observations: Observations, delivery: ProxiedDelivery, source: ImageSource | null) =>
-            createProxy(settings, observations, delivery, source ?? null),
+          inject: [Observations, ProxiedDelivery, TokenUses, { token: ImageSource, optional: true }],
+          useFactory: (
+            observations: Observations,
+            delivery: ProxiedDelivery,
+            uses: TokenUses,
+            source: ImageSource | null,
+          ) => createProxy(settings, observations, delivery, uses, source ?? null),
         },
       ],
     };
@@ -36,6 +41,7 @@ function createProxy(
   { cacheDir, cacheBytes, concurrency, upstream }: ProxySettings,
   observations: Observations,
   delivery: ProxiedDelivery,
+  uses: TokenUses,
   source: ImageSource | null,
 ): ImageProxy {
   const slots = new FetchSlots(concurrency);
@@ -43,5 +49,5 @@ function createProxy(
   observations.fetchLoad = slots;
   observations.proxyCache = cache;
   const hosts = new Upstream(slots, concurrency, upstream, observations.fetches);
-  return new ImageProxy(hosts, cache, source, observations, delivery);
+  return new ImageProxy(hosts, cache, source, observations, uses, delivery);
 }

@@ -144,7 +144,13 @@ const policyMember: fc.Arbitrary<PolicyInput> = fc.oneof(
   fc.constantFrom<PolicyInput>({ max_layers: 0 }, { max_layers: 1 }, { max_steps: 0 }, { max_steps: 2 }),
   fc.constantFrom<PolicyInput>({ require_exp: true }, { max_token_age: 5_000 }, { require_image_id: true }),
   fc.constantFrom<PolicyInput>({ strict: true }, { lenient: true }, { claims: 'sharinpix' }),
-  fc.constant<PolicyInput>({ deny_generative_effects: true }),
+  fc.constantFrom<PolicyInput>(
+    { deny_generative_effects: true },
+    { denied_effects: ['generative'] },
+    { denied_effects: ['sepia', 'addon'] },
+    { allowed_effects: ['sepia'] },
+    { allowed_effects: [] },
+  ),
   fc.constantFrom<PolicyInput>({ original: 'no' }, { original: 'url' }),
   fc.constantFrom<PolicyInput>(
     { redirect_cache: 'private' },

@@ -217,7 +217,7 @@ function chainOf(
     throw refuse(422, 'invalid_transformation');
   }
   // An original has no steps, so that these find nothing.
-  checkGenerative(policy, steps);
+  checkOwnEffects(policy, steps);
   checkOutput(policy, steps);
   const ofPolicy = new Set([
     ...(policy.mandatory_steps ?? []),
@@ -245,12 +245,24 @@ function chainOf(
   );
 }
 
-/** Presets may use generative effects that a token's own steps may not. */
-function checkGenerative(policy: ModelPolicy, steps: readonly ModelStep[]): void {
-  if (policy.deny_generative_effects !== true) return;
+/** Presets may use effects that a token's own steps may not. */
+function checkOwnEffects(policy: ModelPolicy, steps: readonly ModelStep[]): void {
+  const {
+    deny_generative_effects: deniesGenerative,
+    denied_effects: denied,
+    allowed_effects: allowed,
+  } = policy;
   const ofPresets = new Set(Object.values(policy.presets ?? {}).flat());
-  const own = steps.filter((step) => !ofPresets.has(step));
-  if (own.some(({ effect }) => String(effect).startsWith('gen_'))) throw forbid('deny_generative_effects');
+  for (const { effect } of steps.filter((step) => !ofPresets.has(step))) {
+    if (typeof effect !== 'string') continue;
+    const [name = ''] = effect.split(':');
+    const isGenerative = name.startsWith('gen_');
+    if (deniesGenerative === true && isGenerative) throw forbid('deny_generative_effects');
+    if (denied?.includes(name) === true || (denied?.includes('generative') === true && isGenerative)) {
+      throw forbid('denied_effects');
+    }
+    if (allowed?.includes(name) === false) throw forbid('allowed_effects');
+  }
 }
 
 /** Limits of the number of layers, and of the sides in steps. */

@@ -72,6 +72,8 @@ export interface ModelPolicy {
   readonly lenient?: boolean;
   readonly claims?: string;
   readonly deny_generative_effects?: boolean;
+  readonly allowed_effects?: readonly string[];
+  readonly denied_effects?: readonly string[];
   readonly redirect_cache?: string;
   readonly redirect_max_age?: number;
   readonly placeholder?: string;
