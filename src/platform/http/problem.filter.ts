@@ -135,9 +135,13 @@ const FRAMEWORK_DETAILS: Readonly<Record<number, string>> = {
 
 /** Errors of Nest and Fastify have the status of a client's mistake; any error without one is a defect. */
 function frameworkStatus(error: unknown): number {
-  if (error instanceof HttpException) return error.getStatus();
-  const status: unknown = error instanceof Error && 'statusCode' in error ? error.statusCode : 500;
-  // Of the files of /docs, for a path that leads out of their folder.
+  const status = thrownStatus(error);
+  // Of the files of /docs, for a path that leads out of their folder; the service's own refusals are problems.
   if (status === 403) return 404;
   return typeof status === 'number' && status >= 400 && status < 600 ? status : 500;
+}
+
+function thrownStatus(error: unknown): unknown {
+  if (error instanceof HttpException) return error.getStatus();
+  return error instanceof Error && 'statusCode' in error ? error.statusCode : 500;
 }
