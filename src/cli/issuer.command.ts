@@ -4,9 +4,16 @@ import type { Json } from './backend.js';
 import { addGlobalOptions, withBackend, type GlobalOptions } from './global-options.js';
 import { formatList, formatRows, note, printResult, type Row } from './output.js';
 import { readPolicy } from './policy.command.js';
+import {
+  addProviderOptions,
+  type ProviderOptions,
+  type PublicKeyOptions,
+  readProviderOptions,
+  readPublicKeyOptions,
+} from './public-key-options.js';
 import { RequiredOption } from './required-option.js';
 
-interface CreateOptions extends GlobalOptions {
+interface CreateOptions extends GlobalOptions, ProviderOptions, PublicKeyOptions {
   readonly name: string;
   readonly id?: string;
   readonly deliveryFormat?: string;
@@ -14,7 +21,7 @@ interface CreateOptions extends GlobalOptions {
   readonly account?: string;
 }
 
-interface UpdateOptions extends GlobalOptions {
+interface UpdateOptions extends GlobalOptions, ProviderOptions {
   readonly name?: string;
   readonly deliveryFormat?: string;
   readonly account?: string;
@@ -32,7 +39,7 @@ export const SECRET_NOTE =
 
 export function addIssuerCommands(program: Command): void {
   const issuer = program.command('issuer').description('manage issuers, which sign tokens');
-  addGlobalOptions(
+  const create = addGlobalOptions(
     issuer
       .command('create')
       .summary('create an issuer and its first key')
@@ -49,8 +56,11 @@ export function addIssuerCommands(program: Command): void {
         '--policy <policy>',
         'the policy of its tokens: recommended, or a policy as JSON, or @file, or @- for standard input ' +
           '(default: the service’s DEFAULT_POLICY, else none)',
-      ),
-  )
+      )
+      .option('--public-key <file>', 'its first key: a public key in PEM or as a JWK, - for standard input')
+      .option('--algorithm <name>', 'the alg of that key’s tokens (default: HS256, with a secret)'),
+  );
+  addProviderOptions(create)
     .addHelpText(
       'after',
       `
@@ -63,6 +73,7 @@ Examples:
   $ pixseal issuer create --name "My shop" --policy recommended
   $ pixseal issuer create --name "My shop" --policy '{"require_exp": true, "max_width": 1200, "max_height": 1200}'
   $ pixseal issuer create --name "My shop" --server https://img.example.com --admin-key-file admin.key
+  $ pixseal issuer create --name "My shop" --public-key public.pem --algorithm EdDSA
   $ export PIXSEAL_DSN="$(pixseal issuer create --name "My shop" --json | jq -r .key.dsn)"`,
     )
     .action(createIssuer);
@@ -78,7 +89,7 @@ Examples:
   )
     .addHelpText('after', `\nExamples:\n  $ pixseal issuer show ${EXAMPLE}`)
     .action(showIssuer);
-  addGlobalOptions(
+  const update = addGlobalOptions(
     issuer
       .command('update')
       .summary('change an issuer')
@@ -90,7 +101,8 @@ Examples:
       .option('--not-before <time>', "refuse tokens with an older iat, or none; '' for no such limit")
       .option('--disabled', 'refuse all of its tokens')
       .option('--no-disabled', 'accept its tokens again'),
-  )
+  );
+  addProviderOptions(update)
     .addHelpText(
       'after',
       `
@@ -118,6 +130,8 @@ async function createIssuer(options: CreateOptions): Promise<void> {
     delivery_format: options.deliveryFormat,
     account_id: options.account,
     policy,
+    key: readPublicKeyOptions(options),
+    ...readProviderOptions(options),
   };
   const issuer = await withBackend(options, (backend) => backend.createIssuer(input), {
     createDatabase: true,
@@ -134,7 +148,7 @@ async function createIssuer(options: CreateOptions): Promise<void> {
       ['dsn', issuer.key.dsn],
     ]),
   );
-  if (!options.json) note(SECRET_NOTE);
+  if (!options.json && issuer.key.secret !== null) note(SECRET_NOTE);
 }
 
 async function listIssuers(options: GlobalOptions): Promise<void> {
@@ -159,6 +173,7 @@ async function updateIssuer(id: string, options: UpdateOptions): Promise<void> {
       account_id: account === '' ? null : account,
       disabled,
       not_before: notBefore === '' ? null : notBefore,
+      ...readProviderOptions(options),
     }),
   );
   printResult(issuer, () => formatRows(rowsOf(issuer)));
@@ -177,6 +192,9 @@ function rowsOf(issuer: Json<IssuerView>): Row[] {
     ['account', issuer.account_id],
     ['state', issuer.disabled ? 'disabled' : 'enabled'],
     ['not before', issuer.not_before],
+    ['also iss', issuer.iss_aliases.length === 0 ? null : issuer.iss_aliases.join(' ')],
+    ['aud', issuer.aud],
+    ['jwks url', issuer.jwks_url],
     ['policy', formatPolicy(issuer)],
   ];
 }

@@ -20,6 +20,7 @@ import { SEED, signWith } from '../support/seed.js';
 import { ADMIN_KEY, startService, TEST_VARIABLES, type Service } from '../support/service.js';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
 import { listen } from '../support/http.js';
+import { makeKeyPair } from '../tokens/public-key-fixtures.js';
 
 const SECRET = 'a-secret-of-the-test-suite-0123456789';
 const APPROVED = { layers: [`private:${SEED.overlayPublicId}`], images: [SEED.publicId] };
@@ -205,6 +206,30 @@ describe.each(PLACES)('on $place', ({ open }) => {
   ])('refuses the policy $policy', async ({ policy, code, error }) => {
     const args = ['issuer', 'create', '--name', 'x', '--policy', policy];
     expect(await pixseal(args, place.variables)).toStrictEqual({ code, stdout: '', stderr: error });
+  });
+
+  it('creates an issuer with a public key, and no secret', async () => {
+    const { pem } = makeKeyPair('ES256');
+    const alias = `https://idp.example/${randomUUID()}`;
+    const create = ['issuer', 'create', '--name', 'x', '--public-key', '-'];
+    const provider = ['--iss-alias', alias, '--aud', 'images', '--jwks-url', 'https://idp.example/jwks'];
+    const { code, stdout, stderr } = await pixseal(
+      [...create, '--algorithm', 'ES256', ...provider, '--json'],
+      place.variables,
+      pem,
+    );
+    expect([code, stderr]).toStrictEqual([0, '']);
+    expect(JSON.parse(stdout)).toMatchObject({
+      iss_aliases: [alias],
+      aud: 'images',
+      jwks_url: 'https://idp.example/jwks',
+      key: { algorithm: 'ES256', public_key: pem, secret: null, dsn: null },
+    });
+    const bare = await pixseal(create, place.variables, pem);
+    expect([bare.code, bare.stderr]).toStrictEqual([
+      2,
+      'error: --public-key requires --algorithm: EdDSA, ES256, RS256 or PS256.\n',
+    ]);
   });
 
   it('manages accounts, rotates a secret of one, and prints no secret', async () => {

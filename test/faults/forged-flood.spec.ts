@@ -3,12 +3,14 @@ import type { EventEmitter } from 'node:events';
 import { Agent } from 'node:http';
 import { DataSource } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { IssuerKeyUses } from '../../src/directory/issuer-key-uses.service.js';
 import { FIGURE } from '../support/figures.reporter.js';
 import { request } from '../support/http.js';
-import { createSeedTenant, signWith, type Tenant } from '../support/seed.js';
+import { SignatureBudget } from '../../src/tokens/signature-budget.js';
+import { createSeedTenant, post, signWith, type Tenant } from '../support/seed.js';
 import { startService, type Service } from '../support/service.js';
+import { makeKeyPair, signWithKey } from '../tokens/public-key-fixtures.js';
 
 const FLOOD = 1_000;
 const CLIENTS = 8;
@@ -78,6 +80,41 @@ describe('a flood of forged tokens', () => {
     );
     // The existing one is found.
     expect((await service.image(tenant.path())).status).toBe(302);
+  });
+});
+
+describe('a flood of tokens that a public key did not sign', () => {
+  it('is checked at a bounded rate, and touches no cached redirect and no secret', async ({ annotate }) => {
+    const pair = makeKeyPair('RS256');
+    const { algorithm, pem: public_key } = pair;
+    const { id } = await post<{ id: string }>(service, `/issuers/${tenant.issuerId}/keys`, {
+      algorithm,
+      public_key,
+    });
+    const sign = (nonce: string): string =>
+      signWithKey({ ...pair, id }, { payload: { iss: tenant.issuerId, nonce } });
+    const cached = sign('cached');
+    for (let times = 0; times < 3; times += 1)
+      expect([...(await flood([cached])).statuses]).toStrictEqual([302]);
+
+    const [header = '', , signature = ''] = cached.split('.');
+    const forge = (index: number): string =>
+      `${header}.${Buffer.from(JSON.stringify({ iss: tenant.issuerId, index })).toString('base64url')}.${signature}`;
+    const take = vi.spyOn(SignatureBudget.prototype, 'take');
+    onTestFinished(() => {
+      take.mockRestore();
+    });
+    const forged = await flood(Array.from({ length: 3_000 }, (_, index) => forge(index)));
+    const checked = take.mock.results.filter(({ type }) => type === 'return').length;
+    // A burst of one second, and 500 in each further one.
+    expect(checked).toBeLessThanOrEqual(500 + Math.ceil(forged.took / 2));
+    if (forged.took < 4_000) expect(forged.statuses).toStrictEqual(new Set([401, 429]));
+    await annotate(
+      `tokens forged for a public key: ${checked} of 3000 checked in ${forged.took.toFixed(0)} ms`,
+      FIGURE,
+    );
+    const others = await flood([cached, tenant.sign({ nonce: 'beside' })]);
+    expect([...others.statuses]).toStrictEqual([302]);
   });
 });
 
