@@ -122,6 +122,8 @@ function arbitraries(): fc.Arbitrary<Fuzzed> {
       exp: rarely(fc.constantFrom<unknown>(0, 1e10, 4e9, 1e12, 1e400)),
       iat: rarely(fc.constantFrom<unknown>(0, 1e9, 1e10)),
       jti: rarely(fc.string()),
+      max_uses: rarely(fc.integer({ min: -1, max: 1_001 })),
+      bind_ip: rarely(fc.oneof(fc.ipV4(), fc.ipV6(), fc.array(fc.ipV4Extended(), { maxLength: 3 }))),
       id: rarely(imageId),
       // Near names, registered ones, and any other.
       more: rarely(
