@@ -48,7 +48,7 @@ async function createProject(name: string, manifest: object, packages: readonly 
 const pinned = (name: string): string => `${name}@${ROOT.devDependencies[name] ?? ''}`;
 
 const MODULES = {
-  client: ['deliveries', 'dsn', 'image-url', 'pixseal-client', 'sign-token', 'step'],
+  client: ['deliveries', 'dsn', 'image-url', 'pixseal-client', 'sign-token', 'step', 'token-key'],
   testing: [
     'admin-client',
     'matchers',

@@ -1,5 +1,11 @@
 /** `@pixseal/react/server`: signs the URLs of an image. For servers only: a secret in a browser is public. */
-import { imageUrl, signToken, type Step, type TokenOptions } from '../../client/src/pixseal-client.js';
+import {
+  imageUrl,
+  signToken,
+  type Step,
+  type TokenClaims,
+  type TokenKey,
+} from '../../client/src/pixseal-client.js';
 import type { ImageSource } from './image-source.js';
 
 export type { ImageSource } from './image-source.js';
@@ -11,7 +17,10 @@ if ('document' in globalThis) {
 }
 
 /** The options of `signImage`: those of `signToken`, for one image in several widths. */
-export interface SignImageOptions extends Omit<TokenOptions, 'imageId' | 'baseUrl'> {
+export type SignImageOptions = Omit<TokenClaims, 'imageId' | 'baseUrl'> & TokenKey & ImageSizes;
+
+/** The image, and the sizes to sign. */
+export interface ImageSizes {
   /** The service's URL. */
   readonly baseUrl: string;
   /** The id of one image; `'any'` is refused, since a page would publish a token for every image. */
