@@ -121,6 +121,7 @@ export default defineConfig(
       'bench/**',
       'dev.js',
       'packages/build.js',
+      'examples/**',
       '*.config.ts',
       '*.config.js',
     ],
@@ -128,7 +129,10 @@ export default defineConfig(
   },
   {
     files: ['test/**'],
-    ignores: ['test/support/{built,require-build,require-build.spec}.ts', 'test/e2e/packages.spec.ts'],
+    ignores: [
+      'test/support/{built,require-build,require-build.spec}.ts',
+      'test/e2e/{packages,react}.spec.ts',
+    ],
     rules: {
       'no-restricted-syntax': [
         'error',
@@ -174,6 +178,10 @@ export default defineConfig(
   area(['src/domain/**', 'src/transformations/**'], BANS.frameworks),
   area(['packages/*/src/**'], BANS.frameworks),
   area(['packages/client/src/**'], BANS.frameworks, BANS.node),
+  area(['packages/react/src/**'], BANS.node, {
+    regex: '^(?!\\.|react$)',
+    message: 'React is the only package that its users have.',
+  }),
   area(['src/policy/**'], BANS.frameworks),
   area(['src/tokens/{compact-jws,image-binding,strict-json,token-claims,token.errors}.ts'], BANS.frameworks),
   restrict(

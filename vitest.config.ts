@@ -41,6 +41,7 @@ const onEither = [
     'metrics',
     'migrating',
     'packages',
+    'react',
     'shared-connections',
     'steps',
     'token-gate',

@@ -1,4 +1,4 @@
-// Builds a package into its dist, as ES modules and CommonJS, before it is packed: `node packages/build.js client|testing`.
+// Builds a package into its dist, as ES modules and CommonJS, before it is packed: `node packages/build.js client|testing|react`.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -83,7 +83,8 @@ async function buildService() {
 }
 
 const [, , name = ''] = process.argv;
-if (!['client', 'testing'].includes(name)) throw new Error('usage: node packages/build.js client|testing');
+if (!['client', 'testing', 'react'].includes(name))
+  throw new Error('usage: node packages/build.js client|testing|react');
 rmSync(join(ROOT, 'packages', name, 'dist'), { recursive: true, force: true });
 buildModules(name);
 if (name === 'testing') await buildService();

@@ -1,45 +1,20 @@
 import { execFile } from 'node:child_process';
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { delimiter, dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hasBrowser, launchBrowser } from '../support/browser.js';
+import { createCleanClone, SLOW, type CleanClone } from '../support/clean-clone.js';
 import { findNodes } from '../support/node-versions.js';
 import { documentBlock } from '../support/readme.js';
-import { userEnvironment } from '../support/require-build.js';
 import { createSeedTenant } from '../support/seed.js';
 import { startService } from '../support/service.js';
 import { TOKEN_VECTORS } from '../support/token-vectors.js';
 
-/** Packing builds the service, and each install may download packages. */
-const SLOW = 300_000;
-/** What a build needs, as the Dockerfile has it. */
-const SOURCES = [
-  ...['LICENSE', 'package.json', 'package-lock.json', '.npmrc', 'nest-cli.json', 'tsconfig.json'],
-  ...[
-    'tsconfig.build.json',
-    'ormconfig.ts',
-    'vite.config.ts',
-    'vite.server.config.ts',
-    'src',
-    'web',
-    'packages',
-  ],
-];
 const NODES = findNodes();
 
 const read = (path: string): unknown => JSON.parse(readFileSync(path, 'utf8'));
@@ -48,43 +23,16 @@ const ROOT = read('package.json') as { version: string; devDependencies: Record<
 let folder: string;
 /** A clone in which nothing was built. */
 let clone: string;
+let bash: CleanClone['run'];
+let remove: CleanClone['remove'];
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'pixseal-packages-'));
-  clone = join(folder, 'pixseal');
-  for (const path of SOURCES) {
-    const isSource = (file: string): boolean => !/[/\\]dist$/.test(file);
-    cpSync(path, join(clone, path), { recursive: true, filter: isSource });
-  }
-  symlinkSync(resolve('node_modules'), join(clone, 'node_modules'));
+  ({ folder, clone, run: bash, remove } = createCleanClone({ withService: true }));
   await bash(clone, documentBlock('docs/clients.md', 'Install / sh 1'));
 }, SLOW);
 afterAll(() => {
-  rmSync(folder, { recursive: true, force: true });
+  remove();
 });
-
-/** Runs a shell's lines like a user, on a Node that child processes find first on their PATH. */
-async function bash(cwd: string, lines: string, node = process.execPath): Promise<string> {
-  const { stdout } = await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', lines], {
-    cwd,
-    timeout: SLOW,
-    maxBuffer: 2 ** 26,
-    env: {
-      ...userEnvironment(),
-      PATH: [dirname(node), process.env['PATH']].join(delimiter),
-      TMPDIR: folder,
-      NO_COLOR: '1',
-      npm_config_audit: 'false',
-      npm_config_fund: 'false',
-      npm_config_prefer_offline: 'true',
-      npm_config_ignore_scripts: cwd === clone ? 'false' : 'true',
-    },
-  }).catch((error: unknown) => {
-    const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
-    throw new Error(`${lines}\n${stdout}${stderr}`, { cause: error });
-  });
-  return stdout;
-}
 
 /** A user's project beside the clone. @param packages More to install, such as a test runner. */
 async function createProject(name: string, manifest: object, packages: readonly string[]): Promise<string> {
@@ -100,7 +48,7 @@ async function createProject(name: string, manifest: object, packages: readonly 
 const pinned = (name: string): string => `${name}@${ROOT.devDependencies[name] ?? ''}`;
 
 const MODULES = {
-  client: ['deliveries', 'dsn', 'image-url', 'pixseal-client', 'sign-token', 'step'],
+  client: ['deliveries', 'dsn', 'image-url', 'pixseal-client', 'sign-token', 'step', 'token-key'],
   testing: [
     'admin-client',
     'matchers',
@@ -109,6 +57,7 @@ const MODULES = {
     'service-path',
     'start-pixseal',
   ],
+  react: ['image-source', 'pixseal-browser', 'pixseal-react', 'pixseal-server'],
 };
 
 describe('the tarball', () => {
@@ -127,9 +76,12 @@ describe('the tarball', () => {
     ),
   ];
 
-  it('of the client has its modules in both formats, and nothing else', async () => {
-    expect((await list('client')).sort()).toStrictEqual(expected('client').sort());
-  });
+  it.each(['client', 'react'] as const)(
+    'of %s has its modules in both formats, and nothing else',
+    async (name) => {
+      expect((await list(name)).sort()).toStrictEqual(expected(name).sort());
+    },
+  );
 
   it('of the test kit has its modules, the service and the licenses of what it bundles, and nothing else', async () => {
     const files = await list('testing');
@@ -163,18 +115,18 @@ describe('the tarball', () => {
     expect(licenses).not.toMatch(/, undefined$/m);
   });
 
-  it.each(['client', 'testing'] as const)(
-    'of %s has the license and version of Pixseal, and no dependency',
-    (name) => {
-      expect(readFileSync(`packages/${name}/LICENSE`, 'utf8')).toBe(readFileSync('LICENSE', 'utf8'));
-      const manifest = read(`packages/${name}/package.json`) as Record<string, unknown>;
-      expect(manifest).toMatchObject({ version: ROOT.version, license: 'MIT' });
-      expect(manifest).not.toHaveProperty('private');
-      expect(manifest).not.toHaveProperty('dependencies');
-      const peers = name === 'testing' ? { '@pixseal/client': ROOT.version, sharp: '>=0.34' } : undefined;
-      expect(manifest['peerDependencies']).toStrictEqual(peers);
-    },
-  );
+  it.each<[name: keyof typeof MODULES, peers: object | undefined]>([
+    ['client', undefined],
+    ['testing', { '@pixseal/client': ROOT.version, sharp: '>=0.34' }],
+    ['react', { '@pixseal/client': ROOT.version, react: '>=18' }],
+  ])('of %s has the license and version of Pixseal, and no dependency', (name, peers) => {
+    expect(readFileSync(`packages/${name}/LICENSE`, 'utf8')).toBe(readFileSync('LICENSE', 'utf8'));
+    const manifest = read(`packages/${name}/package.json`) as Record<string, unknown>;
+    expect(manifest).toMatchObject({ version: ROOT.version, license: 'MIT' });
+    expect(manifest).not.toHaveProperty('private');
+    expect(manifest).not.toHaveProperty('dependencies');
+    expect(manifest['peerDependencies']).toStrictEqual(peers);
+  });
 });
 
 const [vector] = TOKEN_VECTORS;
@@ -314,6 +266,8 @@ describe('the types', () => {
 
   beforeAll(async () => {
     project = await createProject('types', {}, ['typescript@5.5.4']);
+    const react = `react@${ROOT.devDependencies['react'] ?? ''} ${pinned('@types/react')}`;
+    await bash(project, `${documentBlock('docs/clients.md', 'Install / sh 3').trim()} ${react}`);
   }, SLOW);
 
   const { ModuleKind: Module, ModuleResolutionKind: Resolution } = ts;
@@ -327,6 +281,8 @@ describe('the types', () => {
   const CONSUMER = `
     import { deliveries, imageUrl, readDsn, sealToken, signToken, PixsealError, type Step, type TokenOptions } from '@pixseal/client';
     import { pixsealMatchers, startPixseal, type CreatedImage, type EmbeddedPixseal, type PixsealMatchers } from '@pixseal/testing';
+    import { PixsealImage, type ImageSource, type PixsealImageProps } from '@pixseal/react';
+    import { signImage } from '@pixseal/react/server';
     const step: Step = { width: 400, crop: 'fill' };
     export const bindings: TokenOptions['imageId'][] = ['any', 'i', ['i'] as const];
     export async function sign(pixseal: EmbeddedPixseal): Promise<string> {
@@ -340,6 +296,13 @@ describe('the types', () => {
     }
     export const start: Promise<EmbeddedPixseal> = startPixseal({ mode: 'blank', variables: {} });
     export const matchers: PixsealMatchers<void> | typeof pixsealMatchers = pixsealMatchers;
+    export async function show(): Promise<unknown> {
+      const source: ImageSource = await signImage({ ...readDsn(''), imageId: 'i', widths: [320], aspectRatio: 1.5 });
+      const props: PixsealImageProps = { source, alt: '', sizes: '50vw', className: 'card' };
+      return PixsealImage(props);
+    }
+    // @ts-expect-error
+    export const undescribed: PixsealImageProps = { source: { src: '', srcSet: '', width: 1 } };
     // @ts-expect-error
     export const misspelled: Step = { widht: 400 };
     // @ts-expect-error

@@ -1,0 +1,17 @@
+import { readFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+
+const lock = readFileSync('package-lock.json', 'utf8');
+const { packages } = JSON.parse(lock) as {
+  readonly packages: Readonly<Record<string, { readonly hasInstallScript?: true; readonly name?: string }>>;
+};
+
+it('no package runs a script when it is installed, except one that may compile a file watcher', () => {
+  const scripts = Object.entries(packages).filter(([, { hasInstallScript }]) => hasInstallScript === true);
+  expect(scripts.map(([path]) => path)).toStrictEqual(['node_modules/@parcel/watcher']);
+});
+
+it('the package that reports installs is replaced by an empty one', () => {
+  const replaced = Object.entries(packages).filter(([path]) => path.includes('scarf'));
+  expect(replaced.map(([, { name }]) => name)).toStrictEqual(['empty-npm-package']);
+});
