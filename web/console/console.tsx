@@ -9,12 +9,16 @@ import { ProblemNote } from './parts.js';
 import { findSession, type Problem, type Session, sessionEnd, signOut } from './service.js';
 import { SessionContext } from './session-context.js';
 import { SignIn } from './sign-in.js';
+import { TokenView } from './token.js';
+import { UsageView } from './usage.js';
 import { hrefTo, type Route, useRoute } from './use-route.js';
 
 const SECTIONS = [
   ['issuers', 'Issuers'],
   ['images', 'Images'],
   ['overlays', 'Overlays'],
+  ['usage', 'Usage'],
+  ['token', 'Token'],
   ['audit', 'Audit'],
 ] as const;
 
@@ -152,6 +156,10 @@ function View({ section, route: { id, query } }: ViewProps): JSX.Element {
     case 'images':
     case 'overlays':
       return <AssetsView key={section} kind={section} query={query} />;
+    case 'usage':
+      return <UsageView query={query} />;
+    case 'token':
+      return <TokenView />;
     case 'audit':
       return <AuditView query={query} />;
   }
