@@ -94,7 +94,7 @@ export class RedirectService {
     return found;
   }
 
-  /** Counts a refusal, and throws it. A failure of the service is none. */
+  /** Counts a refusal, and throws the error. Failures of the service are not counted. */
   private refuse({ issuerId }: RequestFacts, error: unknown): never {
     if (issuerId !== null && error instanceof ProblemError && error.status < 500) {
       this.usage.countRefusal(issuerId);
