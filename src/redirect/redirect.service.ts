@@ -110,6 +110,7 @@ export class RedirectService {
     const key = this.cacheKeyOf(request, origin);
     const cached = key && this.cache.get(key, Date.now());
     if (cached) {
+      facts.issuerId = cached.issuerId;
       // It consumes the issuer's allowance like any other.
       facts.consumeRate(cached.issuerId, cached.keyId, cached.rate);
       if (cached.addresses !== null) requireAddress(cached.addresses, facts.clientAddress);
