@@ -103,7 +103,7 @@ export class ConsoleSessions extends AdminSessions {
    */
   async finishSignIn(request: FastifyRequest, query: string): Promise<string> {
     const blob = this.readCookie(request, FLOW_SUFFIX);
-    const flow = blob === undefined ? null : this.openBlob<FlowClaims>(blob, FLOW_AAD);
+    const flow = blob === undefined ? null : (this.openBlob(blob, FLOW_AAD) as FlowClaims | null);
     if (flow === null || flow.end <= Date.now()) throw new SignInError('expired');
     const user = await this.oidc.finish(flow, query);
     const claims: UserClaims = { ...user, end: Date.now() + USER_LIFETIME * 1_000 };
@@ -134,9 +134,9 @@ export class ConsoleSessions extends AdminSessions {
     const blob = this.readCookie(request);
     if (blob === undefined) return null;
     requireSameOrigin(request);
-    const user = this.openBlob<UserClaims>(blob, USER_AAD);
+    const user = this.openBlob(blob, USER_AAD) as UserClaims | null;
     if (user !== null) return this.sessionOf(user);
-    const sealed = this.openBlob<SessionClaims>(blob, AAD);
+    const sealed = this.openBlob(blob, AAD) as SessionClaims | null;
     if (sealed === null || sealed.end <= Date.now()) return null;
     const { prefix, digest, end: expiresAt } = sealed;
     const actor = await this.keys.findActor({ prefix, digest: Buffer.from(digest, 'base64url') });
@@ -163,10 +163,10 @@ export class ConsoleSessions extends AdminSessions {
     return this.box.encrypt(Buffer.from(JSON.stringify(claims)), aad).toString('base64url');
   }
 
-  private openBlob<Claims>(blob: string, aad: readonly string[]): Claims | null {
+  private openBlob(blob: string, aad: readonly string[]): unknown {
     try {
       // Authenticated encryption: what decrypts was written here.
-      return JSON.parse(this.box.decrypt(Buffer.from(blob, 'base64url'), aad).toString()) as Claims;
+      return JSON.parse(this.box.decrypt(Buffer.from(blob, 'base64url'), aad).toString()) as unknown;
     } catch (error) {
       if (error instanceof SecretBoxError) return null;
       throw error;
