@@ -20,6 +20,7 @@ import { Observations } from './platform/observability/observations.js';
 import { OverlaysModule } from './admin/overlays/overlays.module.js';
 import { RetainedPublicIdsModule } from './admin/retained-public-ids/retained-public-ids.module.js';
 import { RevocationsModule } from './admin/revocations/revocations.module.js';
+import { UsageModule } from './admin/usage/usage.module.js';
 import type { Tracing } from './platform/observability/tracing.js';
 import { TracingModule } from './platform/observability/tracing.module.js';
 import { ProblemFilter } from './platform/http/problem.filter.js';
@@ -57,6 +58,7 @@ export class AppModule {
         RevocationsModule,
         RetainedPublicIdsModule,
         NotificationsModule,
+        UsageModule,
         HealthModule,
         ...(await chosenModules(environment)),
       ],

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { CloudinaryModule } from '../cloudinary/cloudinary.module.js';
 import { IssuerKeyUses } from '../directory/issuer-key-uses.service.js';
+import { IssuerUsage } from '../directory/issuer-usage.service.js';
 import { TokenService } from '../tokens/token.service.js';
 import { TransformationMapper } from '../transformations/transformation.mapper.js';
 import { BlankImageController } from './blank-image.controller.js';
@@ -26,6 +27,7 @@ import { TokenUses } from './token-uses.service.js';
     IssuerKeyUses,
     PictureBudget,
     TokenUses,
+    IssuerUsage,
     // Pure classes, without Nest's decorators.
     { provide: TokenService, useFactory: () => new TokenService() },
     { provide: TransformationMapper, useFactory: () => new TransformationMapper() },

@@ -6,6 +6,8 @@ import { IssuerKeyUses } from '../directory/issuer-key-uses.service.js';
 import { JwksService } from '../directory/jwks.service.js';
 import { ENVIRONMENT } from '../platform/config/config.module.js';
 import type { Environment } from '../platform/config/environment.js';
+import { IssuerUsage } from '../directory/issuer-usage.service.js';
+import { ProblemError } from '../domain/problem.error.js';
 import { RateLimits } from '../platform/rate-limit/rate-limits.js';
 import { offersFile } from '../policy/base-chain.js';
 import type { RequestOrigin } from '../platform/http/request-origin.js';
@@ -54,6 +56,7 @@ export class RedirectService {
     mapper: TransformationMapper,
     urls: CloudinaryUrlService,
     downloads: DownloadUrlService,
+    private readonly usage: IssuerUsage,
     private readonly cache: RedirectCache,
     private readonly locations: LocationBuilder,
     @Inject(ENVIRONMENT) { proxy }: Pick<Environment, 'proxy'>,
@@ -74,9 +77,40 @@ export class RedirectService {
     trail: RequestTrail,
   ): MaybePromise<FoundRedirect> {
     const facts = new RequestFacts(this.sources, trail);
+    try {
+      const found = this.findWith(facts, request, origin);
+      if (!(found instanceof Promise)) return this.count(found);
+      return found.then(
+        (loaded) => this.count(loaded),
+        (error: unknown) => this.refuse(facts, error),
+      );
+    } catch (error) {
+      return this.refuse(facts, error);
+    }
+  }
+
+  private count(found: FoundRedirect): FoundRedirect {
+    this.usage.countRedirect(found.redirect.issuerId);
+    return found;
+  }
+
+  /** Counts a refusal, and throws the error. Failures of the service are not counted. */
+  private refuse({ issuerId }: RequestFacts, error: unknown): never {
+    if (issuerId !== null && error instanceof ProblemError && error.status < 500) {
+      this.usage.countRefusal(issuerId);
+    }
+    throw error;
+  }
+
+  private findWith(
+    facts: RequestFacts,
+    request: RedirectRequest,
+    origin: RequestOrigin | null,
+  ): MaybePromise<FoundRedirect> {
     const key = this.cacheKeyOf(request, origin);
     const cached = key && this.cache.get(key, Date.now());
     if (cached) {
+      facts.issuerId = cached.issuerId;
       // It consumes the issuer's allowance like any other.
       facts.consumeRate(cached.issuerId, cached.keyId, cached.rate);
       if (cached.addresses !== null) requireAddress(cached.addresses, facts.clientAddress);

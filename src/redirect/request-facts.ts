@@ -42,6 +42,8 @@ export class RequestFacts implements Facts {
   readonly usedRows: CachedRow<object>[] = [];
   /** Whether a returned row is in no cache (any more): a decision that used it must not be cached. */
   usedUncachedRow = false;
+  /** The issuer that the request concerns, once it is known to exist, even if the token is then refused. */
+  issuerId: string | null = null;
   /** Values loaded for this request, by name; null until the first load. */
   private loaded: Map<string, unknown> | null = null;
   private loads: Promise<void>[] = [];
@@ -59,9 +61,12 @@ export class RequestFacts implements Facts {
   issuer(id: string): Fact<Issuer | null> {
     const { directory } = this.sources;
     const cached = directory.cachedIssuer(id);
-    return cached === undefined
-      ? this.load(`issuer:${id}`, () => directory.loadIssuer(id, this.trail.span))
-      : this.use(cached);
+    const issuer =
+      cached === undefined
+        ? this.load(`issuer:${id}`, () => directory.loadIssuer(id, this.trail.span))
+        : this.use(cached);
+    if (issuer !== PENDING && issuer !== null) this.issuerId = id;
+    return issuer;
   }
 
   issuerOfAlias(alias: string): Fact<Issuer | null> {

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from
 import { drawPhoto, drawWatermark } from '../../src/operations/demo/drawings.js';
 import { digestOf } from '../../src/admin/access/admin-key.js';
 import { IssuerKeyUses } from '../../src/directory/issuer-key-uses.service.js';
+import { IssuerUsage } from '../../src/directory/issuer-usage.service.js';
 import '../support/built.js';
 import { SecretBox } from '../../src/platform/secrets/secret-box.js';
 import { expectAccessible, LOOKS } from '../support/accessibility.js';
@@ -13,7 +14,14 @@ import { createAdminKey } from '../support/admin-keys.js';
 import { hasBrowser, launchBrowser } from '../support/browser.js';
 import { request, type HttpResponse } from '../support/http.js';
 import { getPicture, measure, uploadSeed } from '../support/pictures.js';
-import { createSeedTenant, createTenant, post, SEED, type Tenant } from '../support/seed.js';
+import {
+  createRandomTenant,
+  createSeedTenant,
+  createTenant,
+  post,
+  SEED,
+  type Tenant,
+} from '../support/seed.js';
 import {
   ADMIN_KEY,
   expectServedByDefault,
@@ -103,6 +111,7 @@ describe('a session of the console', () => {
         expires_at: expect.stringMatching(/Z$/) as string,
         new_issuer_policy: RECOMMENDED,
       },
+      oidc: false,
     });
     expect(response.headers['set-cookie']).toStrictEqual([
       `${cookie}; Max-Age=28800; Path=/; HttpOnly; SameSite=Strict`,
@@ -208,7 +217,7 @@ describe('a session of the console', () => {
     await service.admin('DELETE', `/admin-keys/${key.id}`);
     expect((await list()).status).toBe(401);
     const found = await sendRequest(service, 'GET', '/console/session', { headers: as(cookie) });
-    expect(found.json()).toStrictEqual({ session: null });
+    expect(found.json()).toStrictEqual({ session: null, oidc: false });
   });
 
   it('expires with its admin key', async () => {
@@ -332,6 +341,22 @@ describe('a preview', () => {
     expect(redirect.status).toBe(302);
     const picture = await getPicture(redirect.headers.get('location') ?? '');
     expect(await measure(picture.body)).toMatchObject({ width: 320 });
+  });
+
+  it('of an original has no policy, and needs the scope that can change it', async () => {
+    const path = `/admin/images/${SEED.imageId}/original-preview`;
+    const response = await service.admin('GET', path.slice('/admin'.length));
+    expect(response.status).toBe(302);
+    expect(response.headers.location).toContain('/c_limit,h_240,w_320/v');
+    const picture = await getPicture(response.headers.location ?? '');
+    expect(await measure(picture.body)).toMatchObject({ width: 320 });
+    const reader = await createAdminKey(service, { scopes: ['read'] });
+    const refused = await service.get(path, { authorization: `Bearer ${reader.key}` });
+    expect(refused.json()).toMatchObject({ status: 403, code: 'insufficient_scope' });
+    const { id } = await post<{ id: string }>(service, '/issuers', { name: 'Another' });
+    const bound = await createAdminKey(service, { issuer_id: id });
+    const foreign = await service.get(path, { authorization: `Bearer ${bound.key}` });
+    expect(foreign.json()).toMatchObject({ status: 404, code: 'image_not_found' });
   });
 
   it('of an overlay is its own image, scaled down', async () => {
@@ -611,6 +636,7 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
       const shape = (): Promise<number> =>
         dialog
           .locator('.preview img')
+          .first()
           .evaluate(
             ({ naturalWidth, naturalHeight }: { naturalWidth: number; naturalHeight: number }) =>
               naturalWidth / naturalHeight,
@@ -707,6 +733,98 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
       expect(items).toStrictEqual([]);
     });
 
+    it('finds images by a part of their public id, and changes and deletes several at once', async () => {
+      const names = ['bulk/one', 'bulk/two', 'bulk/three'];
+      const ids = await Promise.all(
+        names.map(async (name) => {
+          const body = { issuer_id: issuerId, public_id: name, version: 1 };
+          return (await post<{ id: string }>(service, '/images', body)).id;
+        }),
+      );
+      const page = await openAs(ADMIN_KEY, '#/images');
+      await page.getByLabel('Part of the public id').fill('BULK/');
+      await page.getByRole('button', { name: 'Find' }).click();
+      const items = page.getByRole('list', { name: 'Images' }).getByRole('listitem');
+      await eventually(() => items.count()).toBe(3);
+      await page.getByLabel('Select bulk/one').check();
+      await page.getByLabel('Select bulk/two').check();
+      await page.getByRole('button', { name: 'Make public' }).click();
+      const dialog = page.getByRole('dialog');
+      await dialog.getByRole('heading', { name: 'Make public: 2 images?' }).waitFor();
+      await dialog.getByRole('button', { name: 'Make public (2)' }).click();
+      await eventually(() => page.getByText('public', { exact: true }).count()).toBe(2);
+      await page.locator('.bulk .hint').getByText('0 selected').waitFor();
+
+      await page.getByRole('button', { name: 'Select all of this page' }).click();
+      await page.locator('.bulk .hint').getByText('3 selected').waitFor();
+      await page.getByRole('button', { name: /^Delete/ }).click();
+      await dialog.getByRole('heading', { name: 'Delete: 3 images?' }).waitFor();
+      // One of them is deleted by somebody else in the meantime.
+      await service.admin('DELETE', `/images/${ids[1] ?? ''}`);
+      await dialog.getByRole('button', { name: 'Delete (3)' }).click();
+      await dialog.getByText('1 of 3 images failed and stay selected').waitFor();
+      await dialog.getByText('bulk/two').waitFor();
+      await dialog.getByRole('button', { name: 'Close' }).click();
+      await eventually(() => items.count()).toBe(0);
+      for (const id of ids) expect((await service.admin('GET', `/images/${id}`)).status).toBe(410);
+    });
+
+    it('shows an image under its issuer’s policy beside the original', async () => {
+      const tenant = await createRandomTenant(service);
+      const own = `/images/${tenant.imageId}/original-preview`;
+      const page = await openAs(ADMIN_KEY, `#/images?issuer_id=${tenant.issuerId}`);
+      await page.locator('main li button').first().click();
+      await page.getByText('Under the issuer’s policy').waitFor();
+      const figures = page.getByRole('dialog').locator('figure');
+      await eventually(() => figures.count()).toBe(2);
+      await figures.last().getByText('The original').waitFor();
+      expect((await service.admin('GET', own)).status).toBe(302);
+    });
+
+    it('shows the life of a token: what it shows, its signer, its revocation', async () => {
+      const tenant = await createRandomTenant(service);
+      const exp = Math.floor(Date.now() / 1_000) + 3_600;
+      const token = tenant.sign({ image_id: tenant.imageId, jti: 'one', exp });
+      const page = await openAs(ADMIN_KEY, '#/token');
+      const field = page.getByLabel('Token, or a link with one');
+      const life = page.getByRole('region', { name: 'The token’s life' });
+      await field.fill(`${service.url}/images/${tenant.imageId}?token=${token}`);
+      await life.getByRole('heading', { name: 'Valid' }).waitFor();
+      await life.getByText(tenant.keyId).waitFor();
+      await life.getByRole('link', { name: /Tenant of/ }).waitFor();
+      await life.getByText(tenant.imageId).waitFor();
+      await service.admin('POST', `/issuers/${tenant.issuerId}/revocations`, { jti: 'one' });
+      await field.fill('');
+      await field.fill(token);
+      await life.getByRole('heading', { name: 'Refused' }).waitFor();
+      await life.getByText('The token was revoked on').waitFor();
+      await service.admin('DELETE', `/issuers/${tenant.issuerId}/keys/${tenant.keyId}`);
+      await field.fill(tenant.sign({ image_id: tenant.imageId }));
+      await life.getByText('no active key of the issuer has signed it').waitFor();
+      await field.fill('a.b');
+      await page.getByText('A token has three parts').waitFor();
+    });
+
+    it('charts the redirects and refusals of an issuer by hour', async () => {
+      const tenant = await createRandomTenant(service);
+      for (const token of [tenant.sign(), tenant.sign(), tenant.sign({ exp: 1 })]) {
+        await service.get(`/images/${tenant.imageId}?token=${token}`);
+      }
+      await service.app.get(IssuerUsage, { strict: false }).flush();
+      const page = await openAs(ADMIN_KEY, `#/issuers/${tenant.issuerId}`);
+      await page.getByRole('img', { name: 'By hour: 2 redirects and 1 refusals.' }).waitFor();
+      await page.getByText('As a table').click();
+      await eventually(() => page.getByRole('row').last().getByRole('cell').allTextContents()).toStrictEqual([
+        '2',
+        '1',
+      ]);
+      await page.getByLabel('Range').selectOption('The past 7 days');
+      await eventually(() => page.locator('.chart g').count()).toBe(168);
+      await page.getByRole('link', { name: 'Usage' }).click();
+      await page.getByRole('heading', { name: 'Usage' }).waitFor();
+      await page.getByRole('img', { name: /^By hour: \d+ redirects/ }).waitFor();
+    });
+
     it('asks for a sign-in when its admin key is revoked', async () => {
       const key = await createAdminKey(service);
       const page = await openAs(key.key, '#/images');
@@ -793,6 +911,21 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
         await page.getByText('Change it').click();
         await look();
         await page.getByRole('button', { name: 'Close' }).click();
+        await page.getByRole('button', { name: 'Select all of this page' }).click();
+        await look();
+        await page.getByRole('button', { name: /^Delete/ }).click();
+        await look();
+        await page.getByRole('button', { name: 'Cancel' }).click();
+      }
+      await page.getByRole('link', { name: 'Usage' }).click();
+      await page.getByText('As a table').click();
+      await look();
+      const tenant = await createRandomTenant(service);
+      await page.getByRole('link', { name: 'Token' }).click();
+      for (const claims of [{ image_id: tenant.imageId }, { exp: 1 }]) {
+        await page.getByLabel('Token, or a link with one').fill(tenant.sign(claims));
+        await page.getByRole('heading', { name: 'exp' in claims ? 'Refused' : 'Valid' }).waitFor();
+        await look();
       }
     });
   });
@@ -876,7 +1009,7 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
     expect(await page.evaluate('document.querySelectorAll("*").length')).toBeLessThan(600);
     // For each page, the images in view or near it.
     expect(previews.size).toBeLessThan(5 * 48);
-    await page.getByLabel('Public id (exact)').fill('picture-77777');
+    await page.getByLabel('Part of the public id').fill('picture-77777');
     await page.getByRole('button', { name: 'Find' }).click();
     await eventually(() => items.allTextContents()).toStrictEqual([expect.stringContaining('picture-77777')]);
   });

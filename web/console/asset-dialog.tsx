@@ -21,8 +21,17 @@ export function AssetDialog({ kind, asset, onChange, onClose }: AssetDialogProps
   const { write } = useRights();
   return (
     <Dialog title={asset.public_id} onClose={onClose}>
-      <div class="preview">
-        <Thumbnail key={asset.updated_at} kind={kind} asset={asset} />
+      <div class="columns">
+        <figure class="preview">
+          <Thumbnail key={asset.updated_at} kind={kind} asset={asset} />
+          {kind === 'images' && <figcaption class="hint">Under the issuer’s policy</figcaption>}
+        </figure>
+        {kind === 'images' && write && (
+          <figure class="preview">
+            <Thumbnail key={asset.updated_at} kind={kind} asset={asset} of="original-preview" />
+            <figcaption class="hint">The original</figcaption>
+          </figure>
+        )}
       </div>
       <Id id={asset.id} name={`the ${SINGULAR[kind]}’s id`} />
       <Facts

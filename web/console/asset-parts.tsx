@@ -11,8 +11,15 @@ export const ACCESSES = [
   ['public', 'without a token too'],
 ] as const;
 
+interface ThumbnailProps {
+  readonly kind: AssetKind;
+  readonly asset: Asset;
+  /** `original-preview`: of an image, without its issuer's policy. */
+  readonly of?: 'preview' | 'original-preview';
+}
+
 /** A preview of an image or overlay as the service delivers it. */
-export function Thumbnail({ kind, asset }: { readonly kind: AssetKind; readonly asset: Asset }): JSX.Element {
+export function Thumbnail({ kind, asset, of = 'preview' }: ThumbnailProps): JSX.Element {
   const [failed, setFailed] = useState(false);
   return (
     <span class="thumbnail">
@@ -22,7 +29,7 @@ export function Thumbnail({ kind, asset }: { readonly kind: AssetKind; readonly 
         <img
           loading="lazy"
           // The address changes with the original: otherwise a browser would show its cached image.
-          src={adminPath(`${kind}/${asset.id}/preview`, { changed: asset.updated_at })}
+          src={adminPath(`${kind}/${asset.id}/${of}`, { changed: asset.updated_at })}
           alt=""
           decoding="async"
           onError={() => {

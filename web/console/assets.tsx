@@ -2,6 +2,7 @@ import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { AddAsset } from './add-asset.js';
 import { type AssetKind, Thumbnail } from './asset-parts.js';
+import { BulkActions } from './bulk-actions.js';
 import { AssetDialog } from './asset-dialog.js';
 import { IssuerChoice, Input, Pager, ProblemNote } from './parts.js';
 import { adminPath, type Asset } from './service.js';
@@ -19,11 +20,18 @@ interface AssetsViewProps {
 
 /** Images or overlays, with thumbnails that are loaded when they become visible. */
 export function AssetsView({ kind, query }: AssetsViewProps): JSX.Element {
-  const { issuer_id: issuerId = '', public_id: publicId = '' } = query;
-  const [typed, setTyped] = useState({ issuerId, publicId });
+  const { issuer_id: issuerId = '', search = '' } = query;
+  const [typed, setTyped] = useState({ issuerId, search });
   const [open, setOpen] = useState<Asset | null>(null);
   const { write } = useRights();
-  const list = usePaged<Asset>(adminPath(kind, { limit: PAGE, issuer_id: issuerId, public_id: publicId }));
+  const [selectedIds, setSelectedIds] = useState<ReadonlySet<string>>(new Set());
+  const list = usePaged<Asset>(adminPath(kind, { limit: PAGE, issuer_id: issuerId, search }));
+  const items = list.value?.items ?? [];
+  // Rows of another page, or deleted ones, are never part of an action.
+  const selected = items.filter(({ id }) => selectedIds.has(id));
+  const select = (assets: readonly Asset[]): void => {
+    setSelectedIds(new Set(assets.map(({ id }) => id)));
+  };
   return (
     <div class="stack">
       <h1>{kind === 'images' ? 'Images' : 'Overlays'}</h1>
@@ -33,8 +41,7 @@ export function AssetsView({ kind, query }: AssetsViewProps): JSX.Element {
         role="search"
         onSubmit={(event) => {
           event.preventDefault();
-          const { issuerId: issuer, publicId: name } = typed;
-          window.location.hash = hrefTo(kind, { issuer_id: issuer, public_id: name.trim() });
+          window.location.hash = hrefTo(kind, { issuer_id: typed.issuerId, search: typed.search.trim() });
         }}
       >
         <IssuerChoice
@@ -45,19 +52,34 @@ export function AssetsView({ kind, query }: AssetsViewProps): JSX.Element {
           }}
         />
         <Input
-          label="Public id (exact)"
+          label="Part of the public id"
           code
-          value={typed.publicId}
-          onValue={(name) => {
-            setTyped({ ...typed, publicId: name });
+          value={typed.search}
+          onValue={(part) => {
+            setTyped({ ...typed, search: part });
           }}
         />
         <button class="button">Find</button>
       </form>
       <ProblemNote problem={list.problem} />
+      {write && items.length > 0 && (
+        <BulkActions kind={kind} page={items} selected={selected} onSelect={select} onDone={list.reload} />
+      )}
       <ul class="assets" aria-label={kind === 'images' ? 'Images' : 'Overlays'} aria-busy={list.busy}>
-        {list.value?.items.map((asset) => (
+        {items.map((asset) => (
           <li key={asset.id}>
+            {write && (
+              <input
+                type="checkbox"
+                class="select"
+                aria-label={`Select ${asset.public_id}`}
+                checked={selectedIds.has(asset.id)}
+                onInput={(event) => {
+                  const isIn = event.currentTarget.checked;
+                  select(isIn ? [...selected, asset] : selected.filter(({ id }) => id !== asset.id));
+                }}
+              />
+            )}
             <button
               type="button"
               class="card asset"

@@ -9,27 +9,50 @@ import { ProblemNote } from './parts.js';
 import { findSession, type Problem, type Session, sessionEnd, signOut } from './service.js';
 import { SessionContext } from './session-context.js';
 import { SignIn } from './sign-in.js';
+import { TokenView } from './token.js';
+import { UsageView } from './usage.js';
 import { hrefTo, type Route, useRoute } from './use-route.js';
 
 const SECTIONS = [
   ['issuers', 'Issuers'],
   ['images', 'Images'],
   ['overlays', 'Overlays'],
+  ['usage', 'Usage'],
+  ['token', 'Token'],
   ['audit', 'Audit'],
 ] as const;
+
+/** Why the service led the browser back from the OpenID Connect provider without a session. */
+const SIGN_IN_FAULTS: Readonly<Record<string, string>> = {
+  unavailable: 'The sign-in of your organization is unavailable. Try again later, or use an admin key.',
+  expired: 'The sign-in took too long, or was started in another browser. Sign in again.',
+  refused: 'The sign-in of your organization was refused. Sign in again, or ask its administrator.',
+  no_role: 'Your account has no role here. Ask the operator of this service for one.',
+};
+
+/** Reads the reason, and removes it from the address: it concerns one sign-in only. */
+function readSignInFault(): string | null {
+  const fault = new URLSearchParams(window.location.search).get('sign_in');
+  if (fault === null) return null;
+  window.history.replaceState(null, '', `/console${window.location.hash}`);
+  return SIGN_IN_FAULTS[fault] ?? null;
+}
 
 /** The admin page: the session, and the pages that its key may access. */
 export function Console(): JSX.Element {
   const [session, setSession] = useState<Session | null>(null);
   const [known, setKnown] = useState(false);
   const [trouble, setTrouble] = useState<Problem | null>(null);
-  const [reason, setReason] = useState<string | null>(null);
+  const [reason, setReason] = useState(readSignInFault);
+  const [oidc, setOidc] = useState(false);
   const [said, announce] = useState('');
 
   useEffect(() => {
     void findSession().then((response) => {
-      if ('ok' in response) setSession(response.ok.session);
-      else setTrouble(response.problem);
+      if ('ok' in response) {
+        setSession(response.ok.session);
+        setOidc(response.ok.oidc);
+      } else setTrouble(response.problem);
       setKnown(true);
     });
     const end = (): void => {
@@ -66,6 +89,7 @@ export function Console(): JSX.Element {
           {known && trouble === null && (
             <SignIn
               reason={reason}
+              oidc={oidc}
               onIn={(opened) => {
                 setReason(null);
                 setSession(opened);
@@ -152,6 +176,10 @@ function View({ section, route: { id, query } }: ViewProps): JSX.Element {
     case 'images':
     case 'overlays':
       return <AssetsView key={section} kind={section} query={query} />;
+    case 'usage':
+      return <UsageView query={query} />;
+    case 'token':
+      return <TokenView />;
     case 'audit':
       return <AuditView query={query} />;
   }

@@ -6,6 +6,7 @@ import { RetainedPublicIdsSection } from './retained-public-ids.js';
 import { RevocationsSection } from './revocations.js';
 import { adminPath, request, type IssuerWithKeys } from './service.js';
 import { useAnnounce, useRights } from './session-context.js';
+import { UsageSection } from './usage.js';
 import { hrefTo } from './use-route.js';
 import { useMutation, useQuery } from './use-service.js';
 
@@ -41,6 +42,7 @@ export function IssuerView({ id }: { readonly id: string }): JSX.Element {
             </p>
             {writeIssuers && <State issuer={issuer} onDone={reload} />}
           </section>
+          <UsageSection issuerId={issuer.id} />
           <KeysSection issuer={issuer} onChange={reload} />
           <PolicySection issuer={issuer} onChange={reload} />
           <RevocationsSection issuerId={issuer.id} />

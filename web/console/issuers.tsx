@@ -15,7 +15,7 @@ export function IssuersView(): JSX.Element {
   const { writeIssuers } = useRights();
   const [typed, setTyped] = useState('');
   const [name, setName] = useState('');
-  const list = usePaged<Issuer>(adminPath('issuers', { limit: '50', name }));
+  const list = usePaged<Issuer>(adminPath('issuers', { limit: '50', search: name }));
   return (
     <div class="stack">
       <div class="section-head">
@@ -30,7 +30,7 @@ export function IssuersView(): JSX.Element {
           setName(typed.trim());
         }}
       >
-        <Input label="Name (exact)" value={typed} onValue={setTyped} />
+        <Input label="Part of the name" value={typed} onValue={setTyped} />
         <button class="button">Find</button>
       </form>
       <ProblemNote problem={list.problem} />

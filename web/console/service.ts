@@ -89,6 +89,17 @@ export interface RetainedPublicId {
   readonly retained_at: string;
 }
 
+/** `GET /admin/usage`. */
+export interface Usage {
+  readonly hours: readonly UsageHour[];
+}
+
+export interface UsageHour {
+  readonly hour: string;
+  readonly redirects: number;
+  readonly refusals: number;
+}
+
 type Row = Readonly<Record<string, unknown>>;
 
 export interface AuditEntry {

@@ -7,11 +7,13 @@ import { useMutation } from './use-service.js';
 interface SignInProps {
   /** Why signing in is required. */
   readonly reason: string | null;
+  /** Whether users of an OpenID Connect provider can sign in. */
+  readonly oidc: boolean;
   readonly onIn: (session: Session) => void;
 }
 
 /** Sends an admin key and forgets it: only a cookie that no script can read remains. */
-export function SignIn({ reason, onIn }: SignInProps): JSX.Element {
+export function SignIn({ reason, oidc, onIn }: SignInProps): JSX.Element {
   const [key, setKey] = useState('');
   const { busy, problem, run } = useMutation();
   return (
@@ -31,6 +33,11 @@ export function SignIn({ reason, onIn }: SignInProps): JSX.Element {
         <p class="note note-warn" role="alert">
           {reason}
         </p>
+      )}
+      {oidc && (
+        <a class="button" href="/console/oidc/sign-in">
+          Sign in with your organization’s account
+        </a>
       )}
       <Input
         label="Admin key"

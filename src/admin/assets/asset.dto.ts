@@ -1,4 +1,4 @@
-import { EnumMember, PublicIdMember, UuidMember } from '../requests/members.js';
+import { EnumMember, PublicIdMember, TextMember, UuidMember } from '../requests/members.js';
 import { PageQueryDto } from '../requests/page.js';
 import { DELIVERY_TYPES, type DeliveryType } from '../../domain/image.js';
 
@@ -32,4 +32,11 @@ export class ListAssetsDto extends PageQueryDto {
 
   @PublicIdMember({ description: 'Only rows with this public id.', optional: true })
   public_id?: string;
+
+  @TextMember({
+    description: 'Only rows whose public id contains this text; upper and lower case are the same.',
+    max: 255,
+    optional: true,
+  })
+  search?: string;
 }

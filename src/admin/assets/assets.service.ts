@@ -9,7 +9,7 @@ import { canAccess, tenantFilter } from '../../platform/actor/actor.js';
 import type { AssetEntity } from '../../platform/database/entities/asset.entity.js';
 import { IssuerNotFoundError } from '../issuers/issuer.errors.js';
 import { omitUndefined, type WithoutUndefined } from '../requests/omit-undefined.js';
-import { findPage, type Page } from '../requests/page.js';
+import { contains, findPage, type Page } from '../requests/page.js';
 import { type AssetKind, translateAssetErrors } from '../requests/write-conflicts.js';
 import { writeWithKnownEvents } from './known-events.js';
 import type { CreateAssetDto, ListAssetsDto, UpdateAssetDto } from './asset.dto.js';
@@ -148,10 +148,15 @@ export abstract class AssetsService<
   /** The version that a new original's must exceed, since caches may have its URL. */
   protected abstract versionOf(row: Row): number;
 
-  protected select({ issuer_id: issuer, public_id: publicId }: ListAssetsDto): SelectQueryBuilder<Row> {
+  protected select({
+    issuer_id: issuer,
+    public_id: publicId,
+    search,
+  }: ListAssetsDto): SelectQueryBuilder<Row> {
     const rows = this.dataSource.getRepository(this.entity).createQueryBuilder('asset').where(tenantFilter());
     if (issuer !== undefined) rows.andWhere('asset.issuerId = :issuer', { issuer });
     if (publicId !== undefined) rows.andWhere('asset.publicId = :publicId', { publicId });
+    if (search !== undefined) contains(rows, 'publicId', search);
     return rows;
   }
 

@@ -10,7 +10,7 @@ class AuditEntryView {
   @ApiProperty({ description: 'When it was written.' }) readonly at: Date;
   @ApiProperty({
     description:
-      '`admin_key:<id>`, `environment:<digest>`, `cli`, `demo`, or `database:<role>` for a write by SQL.',
+      '`admin_key:<id>`, `environment:<digest>`, `user:<sub>` of the console’s OpenID Connect provider, `cli`, `demo`, or `database:<role>` for a write by SQL.',
   })
   readonly actor: string;
   @ApiProperty({ example: 'image.update', description: 'The kind of row, and of write.' })

@@ -1,6 +1,8 @@
 import { Body, Delete, Get, HttpCode, Param, Patch, Post, Put, Query, Redirect } from '@nestjs/common';
 import { ApiCreatedResponse, ApiFoundResponse, ApiNoContentResponse, ApiOkResponse } from '@nestjs/swagger';
 import { AdminController, AllowIssuerScopedKeys } from '../access/admin-controller.js';
+import { Origin } from '../../platform/http/origin.decorator.js';
+import type { RequestOrigin } from '../../platform/http/request-origin.js';
 import { Route } from '../../platform/openapi/route.js';
 import { Idempotent } from '../idempotency/idempotency.interceptor.js';
 import { AcceptsOriginal, Original, RequiresOriginal } from '../../originals/original-upload.js';
@@ -55,6 +57,20 @@ export class ImagesAdminController {
   @ApiFoundResponse({ description: 'The signed URL of a thumbnail, valid for a minute.' })
   async preview(@Param('id') id: string): Promise<{ url: string }> {
     return { url: await this.previews.sign(id) };
+  }
+
+  @Get(':id/original-preview')
+  @Route('Redirects to a thumbnail of an image without its issuer’s policy; needs the scope `write`', [
+    'invalid_host',
+    'image_not_found',
+    'image_deleted',
+    'account_unavailable',
+  ])
+  @AllowIssuerScopedKeys()
+  @Redirect()
+  @ApiFoundResponse({ description: 'The signed URL of a thumbnail.' })
+  async originalPreview(@Param('id') id: string, @Origin() origin: RequestOrigin): Promise<{ url: string }> {
+    return { url: await this.previews.locateOriginal(id, origin) };
   }
 
   @Patch(':id')

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { CloudinaryModule } from '../../cloudinary/cloudinary.module.js';
 import { RedirectModule } from '../../redirect/redirect.module.js';
 import { OriginalsModule } from '../../originals/originals.module.js';
 import { TokensModule } from '../../tokens/tokens.module.js';
@@ -7,7 +8,7 @@ import { ImagesAdminController } from './images-admin.controller.js';
 import { ImagesService } from './images.service.js';
 
 @Module({
-  imports: [RedirectModule, OriginalsModule, TokensModule],
+  imports: [CloudinaryModule, RedirectModule, OriginalsModule, TokensModule],
   controllers: [ImagesAdminController],
   providers: [ImagesService, ImagePreviews],
   exports: [ImagesService],

@@ -202,6 +202,13 @@ export class UpdateIssuerDto {
 export class ListIssuersDto extends PageQueryDto {
   @TextMember({ description: 'Only issuers with exactly this name.', max: 200, optional: true })
   name?: string;
+
+  @TextMember({
+    description: 'Only issuers whose name contains this text; upper and lower case are the same.',
+    max: 200,
+    optional: true,
+  })
+  search?: string;
 }
 
 export class UpdateKeyDto {

@@ -5,7 +5,7 @@ import { tenantFilter } from '../../platform/actor/actor.js';
 import { InvalidRequestError } from '../../domain/request.errors.js';
 import { omitUndefined } from '../requests/omit-undefined.js';
 import { toDate } from '../requests/instant.js';
-import { findPage, type Page } from '../requests/page.js';
+import { contains, findPage, type Page } from '../requests/page.js';
 import { translateConstraintErrors } from '../requests/write-conflicts.js';
 import { ENVIRONMENT } from '../../platform/config/config.module.js';
 import type { Environment } from '../../platform/config/environment.js';
@@ -102,11 +102,12 @@ export class IssuersService {
     return { row, keys };
   }
 
-  async list({ name, ...page }: ListIssuersDto): Promise<Page<IssuerEntity>> {
+  async list({ name, search, ...page }: ListIssuersDto): Promise<Page<IssuerEntity>> {
     const rows = this.dataSource.getRepository(IssuerEntity).createQueryBuilder('issuer');
     const { issuerId } = tenantFilter();
     if (issuerId !== undefined) rows.andWhere('issuer.id = :own', { own: issuerId });
     if (name !== undefined) rows.andWhere('issuer.name = :name', { name });
+    if (search !== undefined) contains(rows, 'name', search);
     return findPage(rows, page);
   }
 

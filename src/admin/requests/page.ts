@@ -52,3 +52,14 @@ function readCursor(cursor: string): string {
     throw new InvalidRequestError([{ key: 'cursor', detail: 'must be the next_cursor of a previous page' }]);
   return id;
 }
+
+/** A condition on a column, whatever the case of its letters; `%` and `_` match only themselves. */
+export function contains<T extends ObjectLiteral>(
+  rows: SelectQueryBuilder<T>,
+  column: string,
+  search: string,
+): void {
+  rows.andWhere(`${rows.alias}.${column} ILIKE :search`, {
+    search: `%${search.replace(/[\\%_]/g, '\\$&')}%`,
+  });
+}

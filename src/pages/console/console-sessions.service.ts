@@ -12,14 +12,24 @@ import type { RequestOrigin } from '../../platform/http/request-origin.js';
 import { SecretBox, SecretBoxError } from '../../platform/secrets/secret-box.js';
 import { WrongAdminKeyError } from './console.errors.js';
 import { requireSameOrigin } from './same-origin.js';
+import { OidcClient, type OidcUser, type SignInFlow } from './oidc-client.service.js';
+import { SignInError } from './oidc.errors.js';
 import type { SessionDocument } from './session.document.js';
 
-/** Seconds until a session expires. */
+/** Seconds until a session expires: of a key, which is looked up at each request, and of a user, who is not. */
 const LIFETIME = 8 * 3600;
+const USER_LIFETIME = 3600;
+/** Seconds until a user must have signed in at the provider. */
+const FLOW_LIFETIME = 600;
 const AAD = ['console_session'];
+const USER_AAD = ['console_user'];
+const FLOW_AAD = ['console_flow'];
 /** Over HTTPS, no other host can set a cookie of this name (RFC 6265bis §4.1.3.2). */
 const SECURE_NAME = '__Host-pixseal_console';
 const NAME = 'pixseal_console';
+/** Behind the name of the cookie of a session: that of a sign-in. */
+const FLOW_SUFFIX = '_sign_in';
+const CALLBACK = '/console/oidc/callback';
 
 /** The encrypted content of a cookie: an admin key cannot be derived from it. */
 interface SessionClaims {
@@ -27,6 +37,14 @@ interface SessionClaims {
   /** In base64url. */
   readonly digest: string;
   /** Milliseconds since 1970. */
+  readonly end: number;
+}
+
+interface UserClaims extends OidcUser {
+  readonly end: number;
+}
+
+interface FlowClaims extends SignInFlow {
   readonly end: number;
 }
 
@@ -45,6 +63,7 @@ export class ConsoleSessions extends AdminSessions {
     private readonly keys: AdminKeyFinder,
     private readonly box: SecretBox,
     private readonly locations: LocationBuilder,
+    private readonly oidc: OidcClient,
     @Inject(ENVIRONMENT) private readonly environment: Pick<Environment, 'defaultPolicy'>,
   ) {
     super();
@@ -61,9 +80,39 @@ export class ConsoleSessions extends AdminSessions {
       digest: reference.digest.toString('base64url'),
       end: expiresAt,
     };
-    const blob = this.box.encrypt(Buffer.from(JSON.stringify(sealed)), AAD);
-    const cookie = this.cookie(origin, blob.toString('base64url'), LIFETIME);
+    const cookie = this.cookie(origin, this.seal(sealed, AAD), LIFETIME);
     return { document: this.documentOf({ actor, expiresAt }), cookie };
+  }
+
+  /**
+   * Starts the sign-in of a user of the OpenID Connect provider.
+   * @returns the provider's URL, and a cookie that only the callback receives.
+   * @throws SignInError if the provider is unavailable; InvalidHostError (400)
+   */
+  async startSignIn(origin: RequestOrigin): Promise<{ readonly url: string; readonly cookie: string }> {
+    const { url, flow } = await this.oidc.start(this.locations.originOf(origin) + CALLBACK);
+    const claims: FlowClaims = { ...flow, end: Date.now() + FLOW_LIFETIME * 1_000 };
+    return { url, cookie: this.flowCookie(origin, this.seal(claims, FLOW_AAD), FLOW_LIFETIME) };
+  }
+
+  /**
+   * Completes it.
+   * @param query Of the provider's callback.
+   * @returns the session's cookie.
+   * @throws SignInError unless this browser started the sign-in and the provider's user has a role; InvalidHostError (400)
+   */
+  async finishSignIn(request: FastifyRequest, query: string): Promise<string> {
+    const blob = this.readCookie(request, FLOW_SUFFIX);
+    const flow = blob === undefined ? null : (this.openBlob(blob, FLOW_AAD) as FlowClaims | null);
+    if (flow === null || flow.end <= Date.now()) throw new SignInError('expired');
+    const user = await this.oidc.finish(flow, query);
+    const claims: UserClaims = { ...user, end: Date.now() + USER_LIFETIME * 1_000 };
+    return this.cookie(request, this.seal(claims, USER_AAD), USER_LIFETIME);
+  }
+
+  /** The cookie that deletes a browser's sign-in. @throws InvalidHostError (400) */
+  closeSignIn(origin: RequestOrigin): string {
+    return this.flowCookie(origin, '', 0);
   }
 
   /** The cookie that deletes a browser's session. @throws InvalidHostError (400) */
@@ -82,21 +131,42 @@ export class ConsoleSessions extends AdminSessions {
   }
 
   private async read(request: FastifyRequest): Promise<Session | null> {
-    const { cookie } = request.headers;
-    const blob = cookie === undefined ? undefined : parseCookie(cookie)[this.nameFor(request)];
+    const blob = this.readCookie(request);
     if (blob === undefined) return null;
     requireSameOrigin(request);
-    const sealed = this.openBlob(blob);
+    const user = this.openBlob(blob, USER_AAD) as UserClaims | null;
+    if (user !== null) return this.sessionOf(user);
+    const sealed = this.openBlob(blob, AAD) as SessionClaims | null;
     if (sealed === null || sealed.end <= Date.now()) return null;
     const { prefix, digest, end: expiresAt } = sealed;
     const actor = await this.keys.findActor({ prefix, digest: Buffer.from(digest, 'base64url') });
     return actor && { actor, expiresAt };
   }
 
-  private openBlob(blob: string): SessionClaims | null {
+  /** Roles are read again at each request: one that OIDC_ROLES no longer has is lost at the next start. */
+  private sessionOf({ subject, values, end: expiresAt }: UserClaims): Session | null {
+    const role = this.oidc.findRole(values);
+    if (role === null || expiresAt <= Date.now()) return null;
+    const { scopes, issuerId } = role;
+    return {
+      actor: { name: `user:${subject}`, scopes, issuerId, expiresAt: new Date(expiresAt) },
+      expiresAt,
+    };
+  }
+
+  private readCookie(request: FastifyRequest, suffix = ''): string | undefined {
+    const { cookie } = request.headers;
+    return cookie === undefined ? undefined : parseCookie(cookie)[this.nameFor(request) + suffix];
+  }
+
+  private seal(claims: object, aad: readonly string[]): string {
+    return this.box.encrypt(Buffer.from(JSON.stringify(claims)), aad).toString('base64url');
+  }
+
+  private openBlob(blob: string, aad: readonly string[]): unknown {
     try {
       // Authenticated encryption: what decrypts was written here.
-      return JSON.parse(this.box.decrypt(Buffer.from(blob, 'base64url'), AAD).toString()) as SessionClaims;
+      return JSON.parse(this.box.decrypt(Buffer.from(blob, 'base64url'), aad).toString()) as unknown;
     } catch (error) {
       if (error instanceof SecretBoxError) return null;
       throw error;
@@ -119,6 +189,17 @@ export class ConsoleSessions extends AdminSessions {
 
   private nameFor(origin: RequestOrigin): string {
     return this.isSecure(origin) ? SECURE_NAME : NAME;
+  }
+
+  /** `Lax`: the provider leads the browser back from another site. It grants nothing by itself. */
+  private flowCookie(origin: RequestOrigin, value: string, maxAge: number): string {
+    return stringifySetCookie(this.nameFor(origin) + FLOW_SUFFIX, value, {
+      maxAge,
+      path: '/',
+      httpOnly: true,
+      sameSite: 'lax',
+      secure: this.isSecure(origin),
+    });
   }
 
   private cookie(origin: RequestOrigin, value: string, maxAge: number): string {

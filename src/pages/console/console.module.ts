@@ -4,6 +4,7 @@ import { RedirectModule } from '../../redirect/redirect.module.js';
 import { PagesModule } from '../pages.module.js';
 import { SecretsModule } from '../../platform/secrets/secrets.module.js';
 import { ConsoleController } from './console.controller.js';
+import { OidcClient } from './oidc-client.service.js';
 import { ConsoleSessions } from './console-sessions.service.js';
 
 /** Global, because the guard of every admin controller needs its sessions. */
@@ -11,7 +12,7 @@ import { ConsoleSessions } from './console-sessions.service.js';
 @Module({
   imports: [PagesModule, RedirectModule, SecretsModule],
   controllers: [ConsoleController],
-  providers: [ConsoleSessions, { provide: AdminSessions, useExisting: ConsoleSessions }],
+  providers: [OidcClient, ConsoleSessions, { provide: AdminSessions, useExisting: ConsoleSessions }],
   exports: [AdminSessions],
 })
 export class ConsoleModule {}

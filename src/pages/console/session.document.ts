@@ -14,4 +14,6 @@ export interface SessionDocument {
 /** The response of `GET /console/session`. */
 export interface SessionResponse {
   readonly session: SessionDocument | null;
+  /** Whether users of an OpenID Connect provider can sign in. */
+  readonly oidc: boolean;
 }

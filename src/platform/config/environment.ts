@@ -25,6 +25,7 @@ import {
   SETTINGS,
 } from './settings.js';
 import { isBareOrigin } from './bare-origin.js';
+import { readOidcRole, type OidcSettings } from './oidc-settings.js';
 import { findUnencodedCredentials, type UrlProblem } from './url-credentials.js';
 
 export type LogLevel = ChoiceOf<'LOG_LEVEL'>;
@@ -117,6 +118,8 @@ export interface Environment {
   readonly tracing: TracingSettings | null;
   /** Whether `/console` is served, and its sessions are valid. */
   readonly console: boolean;
+  /** The provider of the console's users; null without `OIDC_ISSUER`. */
+  readonly oidc: OidcSettings | null;
 }
 
 /** Embedded mode's values of secrets that are not set; generated once and stored in the data folder. */
@@ -283,6 +286,7 @@ export function readEnvironment(
     playground: read.isOn('PLAYGROUND'),
     tracing: readTracing(read),
     console: read.isOn('CONSOLE'),
+    oidc: readOidc(read),
   };
   const signature = readSignature(read, account);
   const authTokenDefaults = readAuthTokenDefaults(read);
@@ -514,6 +518,28 @@ function readUploadPrefix(read: Reader, account: CloudinaryUrl | null): string {
 
 function readUploadTimeout(read: Reader): number {
   return 1_000 * read.number('CLOUDINARY_UPLOAD_TIMEOUT');
+}
+
+/** The issuer, id, secret and roles are set together. */
+function readOidc(read: Reader): OidcSettings | null {
+  const issuer = read.url('OIDC_ISSUER');
+  const clientId = read.text('OIDC_CLIENT_ID');
+  const clientSecret = read.text('OIDC_CLIENT_SECRET');
+  const scope = read.text('OIDC_SCOPE') ?? SETTINGS.OIDC_SCOPE.default;
+  const rules = read.list('OIDC_ROLES');
+  const roles = rules.map(readOidcRole).filter((role) => role !== null);
+  if (roles.length < rules.length) read.refuseValue('OIDC_ROLES', null);
+  if (!/^[\x21-\x7e]+( [\x21-\x7e]+)*$/.test(scope) || !scope.split(' ').includes('openid')) {
+    read.refuseValue('OIDC_SCOPE', null);
+  }
+  if (issuer === undefined) return null;
+  const isPlain =
+    issuer.username === '' && issuer.password === '' && issuer.search === '' && issuer.hash === '';
+  if (!isPlain || !isApiOrigin(new URL(issuer.origin))) read.refuseValue('OIDC_ISSUER', null);
+  if (clientId === undefined || clientSecret === undefined || rules.length === 0) {
+    return read.refuse('OIDC_ISSUER requires OIDC_CLIENT_ID, OIDC_CLIENT_SECRET and OIDC_ROLES', null);
+  }
+  return { issuer: issuer.href, clientId, clientSecret, scope, roles };
 }
 
 function readPublicUrl(read: Reader): string | null {

@@ -402,6 +402,49 @@ With \`docker compose --profile redis\` it is \`redis://redis:6379\`.`,
     group: 'Pages',
     help: 'Whether the admin page is served at `/console`, and its sessions are valid.',
   },
+  OIDC_ISSUER: {
+    group: 'Pages',
+    kind: 'url',
+    protocols: ['https:', 'http:'],
+    must: 'be an https URL without user, query and fragment, or http on this machine',
+    example: 'https://login.example.com/realms/main',
+    unset: 'the console is signed in to with admin keys only',
+    help: `The OpenID Connect provider whose users can sign in to the console, beside admin keys.
+Register \`PUBLIC_URL\` with the path \`/console/oidc/callback\` there as the redirect URI, for the authorization code flow.
+\`OIDC_CLIENT_ID\`, \`OIDC_CLIENT_SECRET\` and \`OIDC_ROLES\` must be set too.
+See [signing in with OpenID Connect](pages.md#signing-in-with-openid-connect).`,
+  },
+  OIDC_CLIENT_ID: {
+    group: 'Pages',
+    kind: 'text',
+    unset: '`OIDC_ISSUER` is refused',
+    help: 'The id of the console at the provider.',
+  },
+  OIDC_CLIENT_SECRET: {
+    group: 'Pages',
+    kind: 'text',
+    secret: true,
+    unset: '`OIDC_ISSUER` is refused',
+    help: 'Its secret, sent with HTTP Basic authentication.',
+  },
+  OIDC_SCOPE: {
+    group: 'Pages',
+    kind: 'text',
+    default: 'openid',
+    must: 'contain openid, and be scopes separated by spaces',
+    help: 'The scopes that are requested, for the claim that roles depend on.',
+  },
+  OIDC_ROLES: {
+    group: 'Pages',
+    kind: 'list',
+    must: 'contain rules CLAIM:VALUE=read, CLAIM:VALUE=write or CLAIM:VALUE=write@ISSUER_ID, comma-separated',
+    example: 'groups:pixseal-admins=write,groups:support=read',
+    unset: '`OIDC_ISSUER` is refused',
+    help: `The roles of users, by a claim of the ID token, which has the value or is a list that contains it.
+\`read\` and \`write\` are the scopes of an admin key; \`write\` includes \`read\`.
+With \`@ISSUER_ID\`, the user can access that issuer’s rows only.
+The first rule that matches is used; a user without one is refused.`,
+  },
   DRAIN_SECONDS: {
     group: 'Operation',
     kind: 'integer',

@@ -30,6 +30,7 @@ import { RetainPublicIds1773000000000 } from './migrations/1773000000000-retain-
 import { CreateAccounts1774000000000 } from './migrations/1774000000000-create-accounts.js';
 import { ShareOverlays1775000000000 } from './migrations/1775000000000-share-overlays.js';
 import { AddModeration1776000000000 } from './migrations/1776000000000-add-moderation.js';
+import { CreateIssuerUsage1777000000000 } from './migrations/1777000000000-create-issuer-usage.js';
 import { AddPublicKeys1778000000000 } from './migrations/1778000000000-add-public-keys.js';
 import { CreatePicturesAndUses1779000000000 } from './migrations/1779000000000-create-pictures-and-uses.js';
 
@@ -70,6 +71,7 @@ const SCHEMA = {
     CreateAccounts1774000000000,
     ShareOverlays1775000000000,
     AddModeration1776000000000,
+    CreateIssuerUsage1777000000000,
     AddPublicKeys1778000000000,
     CreatePicturesAndUses1779000000000,
   ],

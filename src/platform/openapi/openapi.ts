@@ -28,6 +28,7 @@ const TAGS: readonly (readonly [name: string, description: string])[] = [
   ['retained-public-ids', 'Public ids that only their last issuer may register.'],
   ['admin-keys', 'Keys of the admin API.'],
   ['audit', 'Who wrote what.'],
+  ['usage', 'Redirects and refusals by hour.'],
   ['cloudinary', 'Cloudinary’s notifications about the account’s assets.'],
   ['health', 'For load balancers and orchestrators.'],
   ['metrics', 'For Prometheus.'],

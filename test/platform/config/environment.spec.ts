@@ -358,6 +358,7 @@ describe('a setting that is not set', () => {
     authTokenDefaults: { duration: 3_600, round: 300, withSignature: false },
     logLevel: 'info',
     tracing: null,
+    oidc: null,
   };
   it('has its default in embedded mode', () => {
     expect(read({})).toStrictEqual({
@@ -426,5 +427,61 @@ describe('a setting with a range', () => {
     for (const value of [`${allowed[0]}x`, allowed[0].toUpperCase()]) {
       expect(problemsOf({ [name]: value })).toStrictEqual([`${name} must be one of ${allowed.join(', ')}`]);
     }
+  });
+});
+
+describe('the OpenID Connect provider', () => {
+  const OIDC = {
+    OIDC_ISSUER: 'https://login.example.com/realms/main',
+    OIDC_CLIENT_ID: 'console',
+    OIDC_CLIENT_SECRET: 'secret',
+    OIDC_ROLES: 'groups:a=write, https:x=y=read,role:b@c=read@161400D0-c894-42fd-8100-262361ea91ff',
+  };
+  const oidcOf = (variables: Readonly<Record<string, string>>): unknown =>
+    readEnvironment(
+      { ...BASE, ...OIDC, ...variables },
+      () => {
+        throw new Error('no embedded secrets are wanted');
+      },
+      readDefaultPolicy,
+    ).oidc;
+
+  it('has roles of claims, in order', () => {
+    expect(oidcOf({})).toStrictEqual({
+      issuer: 'https://login.example.com/realms/main',
+      clientId: 'console',
+      clientSecret: 'secret',
+      scope: 'openid',
+      roles: [
+        { claim: 'groups', value: 'a', scopes: ['read', 'write'], issuerId: null },
+        { claim: 'https', value: 'x=y', scopes: ['read'], issuerId: null },
+        {
+          claim: 'role',
+          value: 'b@c',
+          scopes: ['read'],
+          issuerId: '161400d0-c894-42fd-8100-262361ea91ff',
+        },
+      ],
+    });
+    expect(oidcOf({ OIDC_ISSUER: 'http://127.0.0.1:9000' })).toMatchObject({
+      issuer: 'http://127.0.0.1:9000/',
+    });
+  });
+
+  it.each([
+    [{ OIDC_ISSUER: 'http://login.example.com' }, 'OIDC_ISSUER'],
+    [{ OIDC_ISSUER: 'https://user:password@login.example.com' }, 'OIDC_ISSUER'],
+    [{ OIDC_ISSUER: 'https://login.example.com?a' }, 'OIDC_ISSUER'],
+    [{ OIDC_CLIENT_ID: '' }, 'OIDC_ISSUER requires'],
+    [{ OIDC_CLIENT_SECRET: '' }, 'OIDC_ISSUER requires'],
+    [{ OIDC_ROLES: '' }, 'OIDC_ISSUER requires'],
+    [{ OIDC_ROLES: 'groups:a' }, 'OIDC_ROLES'],
+    [{ OIDC_ROLES: 'groups=write' }, 'OIDC_ROLES'],
+    [{ OIDC_ROLES: 'groups:a=admin' }, 'OIDC_ROLES'],
+    [{ OIDC_ROLES: 'groups:a=write@x' }, 'OIDC_ROLES'],
+    [{ OIDC_ROLES: 'groups:a=write,groups:=read' }, 'OIDC_ROLES'],
+    [{ OIDC_SCOPE: 'profile' }, 'OIDC_SCOPE'],
+  ])('refuses %j', (variables, problem) => {
+    expect(() => oidcOf(variables)).toThrow(`  - ${problem}`);
   });
 });
