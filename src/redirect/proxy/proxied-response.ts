@@ -65,7 +65,7 @@ export async function sendBytes(
   const chunkLength = end - start <= MAX_WHOLE ? MAX_WHOLE : CHUNK;
   let isWatched = false;
   try {
-    for (let at = start; at < end && !response.destroyed;) {
+    for (let at = start; at < end;) {
       const reading = source.read(at, Math.min(chunkLength, end - at));
       const bytes = reading instanceof Promise ? await reading : reading;
       if (bytes === null && end !== Infinity) throw new Error('The image is shorter than its length');
