@@ -270,7 +270,8 @@ async function openWhole(path: string, expected: number): Promise<FileHandle> {
 /** @param bytes Of a whole image. */
 export function memorySource(bytes: Buffer): ByteSource {
   return {
-    read: (position, length) => bytes.subarray(position, position + length),
+    read: (position, length) =>
+      position < bytes.length ? bytes.subarray(position, position + length) : null,
     release: () => undefined,
   };
 }
