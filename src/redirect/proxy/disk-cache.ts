@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { LRUCache } from 'lru-cache';
+import type { MaybePromise } from '../redirect.service.js';
 import type { Validators } from './conditions.js';
 
 /** What a response needs of an image beside its bytes. */
@@ -17,7 +18,7 @@ export interface ImageMeta extends Validators {
 /** Bytes that can be read at any position. */
 export interface ByteSource {
   /** @returns at most `length` bytes from `position`; null at the end. */
-  read(position: number, length: number): Promise<Buffer | null>;
+  read(position: number, length: number): MaybePromise<Buffer | null>;
   /** Ends the reading: once for each reader. */
   release(): void;
 }
@@ -34,6 +35,9 @@ const HEADER = 1_024;
 const PART = '.part';
 /** Milliseconds after which a partial file is one of a process that crashed. */
 const ABANDONED = 60_000;
+/** Bytes of an image that is read as one piece, and of all pieces that stay in memory. */
+const MAX_PIECE = 128 * 1024;
+const MAX_PIECES = 16 * 2 ** 20;
 
 /**
  * Fetched images on disk, limited in bytes; the least recently used are deleted first. A file is one KiB with the meta,
@@ -42,6 +46,11 @@ const ABANDONED = 60_000;
  */
 export class DiskCache {
   private readonly entries: LRUCache<string, Entry>;
+  /** Small images that were viewed lately, by their meta: a replaced image has another. */
+  private readonly pieces = new LRUCache<ImageMeta, Buffer>({
+    maxSize: MAX_PIECES,
+    sizeCalculation: ({ length }) => length,
+  });
   /** Open files by key: readers of the same image share a descriptor. */
   private readonly files = new Map<string, CachedFile>();
 
@@ -81,6 +90,19 @@ export class DiskCache {
    * @returns null if its file was deleted or replaced.
    */
   async open(key: string, meta: ImageMeta): Promise<ByteSource | null> {
+    const piece = this.pieces.get(meta);
+    if (piece !== undefined) return memorySource(piece);
+    const file = await this.openShared(key, meta);
+    if (file === null || meta.length > MAX_PIECE) return file;
+    // A small image is one read. The next views of it need no file.
+    const bytes = await file.read(0, meta.length);
+    file.release();
+    if (bytes?.length !== meta.length) return null;
+    this.pieces.set(meta, bytes);
+    return memorySource(bytes);
+  }
+
+  private async openShared(key: string, meta: ImageMeta): Promise<ByteSource | null> {
     const shared = this.files.get(key);
     const file = shared?.meta === meta ? shared : this.openFile(key, meta);
     if (await file.use()) return file;
@@ -159,10 +181,11 @@ export class DiskCache {
 /** A cached image that is being read; its descriptor is closed behind the last reader. */
 class CachedFile implements ByteSource {
   private readers = 0;
+  private handle: FileHandle | null = null;
 
   constructor(
     readonly meta: ImageMeta,
-    private readonly handle: Promise<FileHandle>,
+    private readonly opening: Promise<FileHandle>,
     private readonly onClosed: () => void,
   ) {}
 
@@ -170,7 +193,7 @@ class CachedFile implements ByteSource {
   async use(): Promise<boolean> {
     this.readers += 1;
     try {
-      await this.handle;
+      this.handle ??= await this.opening;
       return true;
     } catch {
       this.onClosed();
@@ -178,15 +201,16 @@ class CachedFile implements ByteSource {
     }
   }
 
-  async read(position: number, length: number): Promise<Buffer | null> {
-    return readAt(await this.handle, HEADER + position, length);
+  read(position: number, length: number): Promise<Buffer | null> {
+    if (this.handle === null) throw new Error('The file is not open');
+    return readAt(this.handle, HEADER + position, length);
   }
 
   release(): void {
     this.readers -= 1;
     if (this.readers > 0) return;
     this.onClosed();
-    void this.handle.then((handle) => handle.close());
+    void this.handle?.close();
   }
 }
 
@@ -241,6 +265,15 @@ async function openWhole(path: string, expected: number): Promise<FileHandle> {
   if (size === expected) return handle;
   await handle.close();
   throw new Error('The file was replaced');
+}
+
+/** @param bytes Of a whole image. */
+export function memorySource(bytes: Buffer): ByteSource {
+  return {
+    read: (position, length) =>
+      position < bytes.length ? bytes.subarray(position, position + length) : null,
+    release: () => undefined,
+  };
 }
 
 async function readAt(handle: FileHandle, position: number, length: number): Promise<Buffer | null> {

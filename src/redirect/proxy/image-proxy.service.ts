@@ -7,7 +7,7 @@ import { ProxiedDelivery, type ProxiedRedirect } from '../proxied-delivery.js';
 import { IMAGE_HEADERS } from '../redirect-response.js';
 import type { TokenUses } from '../token-uses.service.js';
 import { conditionsOf, select, type Validators } from './conditions.js';
-import { type ByteSource, DiskCache, type ImageMeta } from './disk-cache.js';
+import { type ByteSource, DiskCache, type ImageMeta, memorySource } from './disk-cache.js';
 import { ImageSource } from './image-source.js';
 import { type ProxiedHead, sendBytes, writeHead } from './proxied-response.js';
 import { ClientLeftError, Transfer, type TransferReader } from './transfer.js';
@@ -94,12 +94,8 @@ export class ImageProxy implements OnApplicationShutdown {
       { target, accept: request.headers.accept, span },
       left.signal,
     );
-    const bytes: ByteSource = {
-      read: (position, length) => Promise.resolve(body.subarray(position, position + length)),
-      release: () => undefined,
-    };
     const found = { ...image, length: body.length, lastModified: null };
-    await this.send(view, found, () => Promise.resolve(bytes));
+    await this.send(view, found, () => Promise.resolve(memorySource(body)));
   }
 
   /** Responds with what the account's host says of the image: nothing is fetched or cached. */

@@ -1,4 +1,4 @@
-import { pipeline } from 'node:stream/promises';
+import type { ServerResponse } from 'node:http';
 import { maxAgeAt } from '../../policy/cache-lifetime.js';
 import type { Exchange } from '../../platform/http/exchange.js';
 import type { ProxiedRedirect } from '../proxied-delivery.js';
@@ -7,6 +7,8 @@ import type { ByteSource } from './disk-cache.js';
 
 /** Bytes of one read. */
 const CHUNK = 64 * 1024;
+/** Bytes of a body that is read at once. */
+const MAX_WHOLE = 2 * CHUNK;
 /** Milliseconds without progress after which a client that does not read is disconnected. */
 const STALL_TIMEOUT = 60_000;
 
@@ -57,30 +59,41 @@ export function writeHead(
 export async function sendBytes(
   { response }: Exchange,
   source: ByteSource,
-  range: ByteRange,
+  { start, end }: ByteRange,
   onBytes: (count: number) => void,
 ): Promise<void> {
-  response.setTimeout(STALL_TIMEOUT, () => response.destroy());
+  const chunkLength = end - start <= MAX_WHOLE ? MAX_WHOLE : CHUNK;
+  let isWatched = false;
   try {
-    await pipeline(read(source, range, onBytes), response);
+    for (let at = start; at < end;) {
+      const reading = source.read(at, Math.min(chunkLength, end - at));
+      const bytes = reading instanceof Promise ? await reading : reading;
+      if (bytes === null && end !== Infinity) throw new Error('The image is shorter than its length');
+      if (response.destroyed) return;
+      if (bytes === null) break;
+      at += bytes.length;
+      onBytes(bytes.length);
+      // The last piece is sent with the end: a small image in one write with its head.
+      if (at === end) response.end(bytes);
+      else if (!response.write(bytes)) {
+        if (!isWatched) response.setTimeout(STALL_TIMEOUT, () => response.destroy());
+        isWatched = true;
+        await drained(response);
+      }
+    }
+    if (!response.destroyed && !response.writableEnded) response.end();
   } finally {
     source.release();
   }
 }
 
-async function* read(
-  source: ByteSource,
-  { start, end }: ByteRange,
-  onBytes: (count: number) => void,
-): AsyncGenerator<Buffer> {
-  for (let at = start; at < end;) {
-    const bytes = await source.read(at, Math.min(CHUNK, end - at));
-    if (bytes === null) {
-      if (end === Infinity) return;
-      throw new Error('The image is shorter than its length');
-    }
-    at += bytes.length;
-    onBytes(bytes.length);
-    yield bytes;
-  }
+/** Waits until the client has read what was written, or has left. */
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = (): void => {
+      response.off('drain', settle).off('close', settle);
+      resolve();
+    };
+    response.on('drain', settle).on('close', settle);
+  });
 }
