@@ -10,6 +10,7 @@ import { IssuerUsage } from '../../src/directory/issuer-usage.service.js';
 import '../support/built.js';
 import { SecretBox } from '../../src/platform/secrets/secret-box.js';
 import { expectAccessible, LOOKS } from '../support/accessibility.js';
+import { createAccount } from '../support/accounts.js';
 import { createAdminKey } from '../support/admin-keys.js';
 import { hasBrowser, launchBrowser } from '../support/browser.js';
 import { request, type HttpResponse } from '../support/http.js';
@@ -927,6 +928,159 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
         await page.getByRole('heading', { name: 'exp' in claims ? 'Refused' : 'Valid' }).waitFor();
         await look();
       }
+    });
+  });
+
+  describe.runIf(embedded)('with Cloudinary accounts', () => {
+    it('creates an account, whose secrets are never shown, warns of its tokens, and disables it', async () => {
+      const page = await openAs(ADMIN_KEY, '#/accounts');
+      const secrets = ['never-shown-secret', '0123456789abcdef'.repeat(4)] as const;
+      await page.getByText('Create an account').click();
+      await page.getByLabel('Name', { exact: true }).fill('Agency');
+      await page.getByLabel('Cloud name').fill('agency-cloud');
+      await page.getByLabel('API key').fill('agency-key');
+      await page.getByLabel('API secret').fill(secrets[0]);
+      await page.getByLabel('Key of token-based authentication').fill('not hexadecimal');
+      await page.getByRole('button', { name: 'Create' }).click();
+      await page.getByRole('alert').getByText('must be hexadecimal').waitFor();
+      await page.getByLabel('Key of token-based authentication').fill(secrets[1]);
+      await page.getByRole('button', { name: 'Create' }).click();
+      await said(page, 'The account is created.');
+      for (const label of ['API secret', 'Key of token-based authentication'])
+        expect(await page.getByLabel(label).inputValue()).toBe('');
+      const card = page
+        .getByRole('list', { name: 'Accounts' })
+        .getByRole('listitem')
+        .filter({ hasText: 'Agency' });
+      await card.getByText('agency-key').waitFor();
+      await card.getByText('Cloudinary’s own').waitFor();
+      await card.getByText('test that its URLs open and expire').waitFor();
+      await card.getByRole('link', { name: 'Agency' }).click();
+      await page.getByText('test that its URLs open and expire').waitFor();
+      await page.getByText('Disable it, or delete it').click();
+      await page.getByRole('button', { name: 'Disable' }).click();
+      await page.getByRole('heading', { name: 'Agency disabled' }).waitFor();
+      const html = await page.content();
+      for (const secret of secrets) expect(html).not.toContain(secret);
+      const { items } = (await service.admin('GET', '/accounts?cloud_name=agency-cloud')).json() as {
+        items: { id: string }[];
+      };
+      expect(items).toMatchObject([
+        { name: 'Agency', host: null, private_cdn: false, signature: 'sha1', disabled: true },
+      ]);
+      await page.getByRole('button', { name: 'Enable' }).click();
+      await page.getByRole('heading', { name: 'Agency', exact: true }).waitFor();
+    });
+
+    it.each([
+      ['a private CDN', { private_cdn: true }],
+      ['a host of its own', { host: 'img.example.com' }],
+    ])('does not warn of the tokens of an account with %s', async (_, members) => {
+      const { id } = await createAccount(service, `cdn-${Object.keys(members).join('')}`, {
+        auth_token_key: '0123456789abcdef'.repeat(4),
+        ...members,
+      });
+      const page = await openAs(ADMIN_KEY, `#/accounts/${id}`);
+      await page.getByRole('heading', { name: 'API keys' }).waitFor();
+      expect(await page.locator('.note').count()).toBe(0);
+    });
+
+    it('replaces the secret that signs, lets the older one expire, and deletes it', async () => {
+      const { id, apiKey } = await createAccount(service, 'rotating');
+      const page = await openAs(ADMIN_KEY, `#/accounts/${id}`);
+      const keys = page.getByRole('list', { name: 'API keys' }).getByRole('listitem');
+      const older = keys.filter({ hasText: apiKey });
+      await older.getByText('signs', { exact: true }).waitFor();
+      // The service refuses both for the secret that signs.
+      expect(await older.getByRole('button').count()).toBe(0);
+      await page.getByText('Add an API key with its secret').click();
+      await page.getByLabel('API key', { exact: true }).fill('newer');
+      await page.getByLabel('API secret').fill('never-shown-secret');
+      await page.getByRole('button', { name: 'Add', exact: true }).click();
+      await said(page, 'The API key is added.');
+      await page.getByRole('button', { name: 'Sign with it newer' }).click();
+      await said(page, 'newer signs.');
+      await keys.filter({ hasText: 'newer' }).getByText('signs', { exact: true }).waitFor();
+      await older.getByText('Change its expiry').click();
+      await older.getByRole('button', { name: 'Now' }).click();
+      await older.getByRole('button', { name: 'Save' }).click();
+      await said(page, `The expiry of ${apiKey} is saved.`);
+      await older.getByText('expired', { exact: true }).waitFor();
+      const shown = async (): Promise<unknown> =>
+        ((await service.admin('GET', `/accounts/${id}`)).json() as { secrets: unknown }).secrets;
+      expect(await shown()).toMatchObject([
+        { api_key: 'newer', signs: true, not_after: null },
+        { api_key: apiKey, signs: false, not_after: expect.any(String) as string },
+      ]);
+      await page.getByRole('button', { name: `Delete API key ${apiKey}` }).click();
+      await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+      await eventually(() => keys.count()).toBe(1);
+      expect(await shown()).toMatchObject([{ api_key: 'newer' }]);
+      expect(await page.content()).not.toContain('never-shown-secret');
+    });
+
+    it('creates an issuer of an account, which cannot be deleted before that issuer', async () => {
+      const { id } = await createAccount(service, 'with-issuer');
+      const page = await openAs(ADMIN_KEY, '');
+      await page.getByText('Create an issuer').click();
+      await page.getByLabel('Name', { exact: true }).fill('Of an account');
+      await page.getByLabel('Account').selectOption('Account of with-issuer');
+      await page.getByRole('button', { name: 'Create' }).click();
+      await page.getByRole('button', { name: 'I have copied it' }).click();
+      await page.getByRole('link', { name: 'Of an account' }).click();
+      await page.getByRole('link', { name: id }).click();
+      await page.getByText('Disable it, or delete it').click();
+      await page.getByRole('button', { name: 'Delete the account Account of with-issuer' }).click();
+      const confirm = page.getByRole('dialog').getByRole('button', { name: 'Delete' });
+      await confirm.click();
+      await page.locator('[data-code=account_not_empty]').waitFor();
+      const { items } = (await service.admin('GET', '/issuers?name=Of%20an%20account')).json() as {
+        items: { id: string; account_id: string }[];
+      };
+      expect(items).toMatchObject([{ account_id: id }]);
+      await service.admin('DELETE', `/issuers/${items[0]?.id ?? ''}`);
+      await confirm.click();
+      await page.getByRole('heading', { name: 'Accounts' }).waitFor();
+      await said(page, 'The account is deleted.');
+      expect((await service.admin('GET', `/accounts/${id}`)).status).toBe(404);
+    });
+
+    it('is offered to no bound key, and without writes to a read-only one', async () => {
+      const { id } = await createAccount(service, 'of-bound-issuer');
+      const issuer = await post<{ id: string }>(service, '/issuers', { name: 'Bound', account_id: id });
+      const bound = await createAdminKey(service, { issuer_id: issuer.id });
+      const own = await openAs(bound.key, '#/accounts');
+      await own.getByRole('link', { name: 'Bound' }).click();
+      await own.getByText(id).waitFor();
+      expect(await own.getByRole('link', { name: id }).count()).toBe(0);
+      expect(await own.getByRole('link', { name: 'Accounts' }).count()).toBe(0);
+      await own.context().close();
+
+      const reader = await createAdminKey(service, { scopes: ['read'] });
+      const page = await openAs(reader.key, '#/accounts');
+      await page.getByRole('link', { name: 'Account of of-bound-issuer' }).click();
+      await page.getByText('of-bound-issuer-key').waitFor();
+      expect(await page.locator('main button:not(:has-text("Copy")), main form').count()).toBe(0);
+    });
+
+    it.each(LOOKS)('has no serious issue in %s, %d pixels wide', async (colorScheme, width) => {
+      const { id } = await createAccount(service, `look-${colorScheme}-${width}`, {
+        auth_token_key: '0123456789abcdef'.repeat(4),
+        disabled: true,
+      });
+      await post(service, `/accounts/${id}/secrets`, { api_key: 'other', api_secret: 'secret' });
+      const viewport = { width, height: 844 };
+      const page = await openAs(ADMIN_KEY, '#/accounts', { colorScheme, viewport, reducedMotion: 'reduce' });
+      await page.getByText(`look-${colorScheme}-${width}-key`).waitFor();
+      await page.getByText('Create an account').click();
+      await expectAccessible(page, width);
+      await page.getByRole('link', { name: `Account of look-${colorScheme}-${width}` }).click();
+      await page.getByRole('heading', { name: 'API keys' }).waitFor();
+      for (const summary of await page.locator('main summary').all()) await summary.click();
+      await expectAccessible(page, width);
+      await page.getByRole('button', { name: 'Delete API key other' }).click();
+      await page.getByRole('dialog').waitFor();
+      await expectAccessible(page, width);
     });
   });
 

@@ -1,13 +1,14 @@
 import type { JSX } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { Mark } from '../design/mark.js';
+import { AccountsView, AccountView } from './accounts.js';
 import { AssetsView } from './assets.js';
 import { AuditView } from './audit.js';
 import { IssuerView } from './issuer.js';
 import { IssuersView } from './issuers.js';
 import { ProblemNote } from './parts.js';
 import { findSession, type Problem, type Session, sessionEnd, signOut } from './service.js';
-import { SessionContext } from './session-context.js';
+import { SessionContext, useRights } from './session-context.js';
 import { SignIn } from './sign-in.js';
 import { TokenView } from './token.js';
 import { UsageView } from './usage.js';
@@ -15,6 +16,7 @@ import { hrefTo, type Route, useRoute } from './use-route.js';
 
 const SECTIONS = [
   ['issuers', 'Issuers'],
+  ['accounts', 'Accounts'],
   ['images', 'Images'],
   ['overlays', 'Overlays'],
   ['usage', 'Usage'],
@@ -138,8 +140,11 @@ function SignedIn({ session, onOut }: SignedInProps): JSX.Element {
 function Sections(): JSX.Element {
   const route = useRoute();
   const main = useRef<HTMLElement>(null);
-  const section = SECTIONS.find(([name]) => name === route.section)?.[0] ?? 'issuers';
-  const title = SECTIONS.find(([name]) => name === section)?.[1] ?? '';
+  const { issuerId } = useRights();
+  // The service shows no accounts to the key of an issuer.
+  const sections = SECTIONS.filter(([name]) => name !== 'accounts' || issuerId === null);
+  const section = sections.find(([name]) => name === route.section)?.[0] ?? 'issuers';
+  const title = sections.find(([name]) => name === section)?.[1] ?? '';
   const place = `${section}/${route.id ?? ''}`;
   const first = useRef(place);
   useEffect(() => {
@@ -151,7 +156,7 @@ function Sections(): JSX.Element {
   return (
     <>
       <nav class="sections" aria-label="Sections">
-        {SECTIONS.map(([name, label]) => (
+        {sections.map(([name, label]) => (
           <a key={name} class="tab" href={hrefTo(name)} aria-current={name === section ? 'page' : undefined}>
             {label}
           </a>
@@ -173,6 +178,8 @@ function View({ section, route: { id, query } }: ViewProps): JSX.Element {
   switch (section) {
     case 'issuers':
       return id === null || id === '' ? <IssuersView /> : <IssuerView key={id} id={id} />;
+    case 'accounts':
+      return id === null || id === '' ? <AccountsView /> : <AccountView key={id} id={id} />;
     case 'images':
     case 'overlays':
       return <AssetsView key={section} kind={section} query={query} />;

@@ -1,4 +1,5 @@
 import type { JSX } from 'preact';
+import { AccountLink } from './accounts.js';
 import { Facts, Id, Timestamp, TimestampForm, ProblemNote } from './parts.js';
 import { KeysSection } from './keys.js';
 import { PolicySection } from './policy-editor.js';
@@ -30,6 +31,7 @@ export function IssuerView({ id }: { readonly id: string }): JSX.Element {
             <Facts
               facts={[
                 ['Format', issuer.delivery_format],
+                ['Account', <AccountLink key="account" id={issuer.account_id} />],
                 ['Tokens sealed before', <Timestamp key="before" at={issuer.not_before} none="no limit" />],
                 ...providerFacts(issuer),
                 ['Created', <Timestamp key="created" at={issuer.created_at} />],

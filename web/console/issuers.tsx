@@ -1,5 +1,6 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
+import { AccountChoice } from './accounts.js';
 import { Choice, Facts, Input, Timestamp, Pager, ProblemNote } from './parts.js';
 import { PolicyEditor, usePolicyDraft } from './policy-editor.js';
 import { SecretDialog } from './secret-dialog.js';
@@ -61,6 +62,7 @@ export function IssuersView(): JSX.Element {
 function CreateIssuer({ onDone }: { readonly onDone: () => void }): JSX.Element {
   const [name, setName] = useState('');
   const [format, setFormat] = useState('jpg');
+  const [accountId, setAccountId] = useState('');
   const [created, setCreated] = useState<NewKey | null>(null);
   const draft = usePolicyDraft(useNewIssuerPolicy());
   const announce = useAnnounce();
@@ -74,7 +76,12 @@ function CreateIssuer({ onDone }: { readonly onDone: () => void }): JSX.Element 
           event.preventDefault();
           const policy = draft.read();
           if (policy === null) return;
-          const body = { name: name.trim(), delivery_format: format, ...policy };
+          const body = {
+            name: name.trim(),
+            delivery_format: format,
+            account_id: accountId.trim() === '' ? null : accountId.trim(),
+            ...policy,
+          };
           void run(async () => {
             const response = await request<{ key: NewKey }>('POST', adminPath('issuers'), { body });
             if ('problem' in response) draft.mark(response.problem);
@@ -91,6 +98,7 @@ function CreateIssuer({ onDone }: { readonly onDone: () => void }): JSX.Element 
         <div class="columns">
           <Input label="Name" required value={name} onValue={setName} />
           <Choice label="Format of delivered URLs" value={format} onValue={setFormat} options={FORMATS} />
+          <AccountChoice value={accountId} onValue={setAccountId} />
         </div>
         <div class="stack-tight">
           <p class="label">Policy</p>

@@ -27,6 +27,8 @@ export interface Issuer {
   readonly id: string;
   readonly name: string;
   readonly delivery_format: string;
+  /** Null: the account of `CLOUDINARY_URL`. */
+  readonly account_id: string | null;
   readonly disabled: boolean;
   readonly not_before: string | null;
   readonly policy: Readonly<Record<string, unknown>>;
@@ -55,6 +57,33 @@ export interface NewKey extends Key {
 
 export interface IssuerWithKeys extends Issuer {
   readonly keys: readonly Key[];
+}
+
+/** `GET /admin/accounts`: a Cloudinary account, without its secrets. */
+export interface Account {
+  readonly id: string;
+  readonly name: string;
+  readonly cloud_name: string;
+  readonly host: string | null;
+  readonly private_cdn: boolean;
+  readonly upload_prefix: string;
+  readonly signature: string;
+  readonly has_auth_token_key: boolean;
+  readonly disabled: boolean;
+  readonly created_at: string;
+}
+
+/** An API key of an account, without its secret. */
+export interface AccountSecret {
+  readonly id: string;
+  readonly api_key: string;
+  readonly signs: boolean;
+  readonly not_after: string | null;
+  readonly created_at: string;
+}
+
+export interface AccountWithSecrets extends Account {
+  readonly secrets: readonly AccountSecret[];
 }
 
 /** An image or an overlay; an overlay has no version, access and `not_before`. */

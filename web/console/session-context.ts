@@ -23,7 +23,7 @@ export const useNewIssuerPolicy = (): Session['new_issuer_policy'] =>
 /** The rights of the signed-in key; the service enforces them, whatever the page shows. */
 export interface Rights {
   readonly write: boolean;
-  /** Issuers themselves: not for the key of a single issuer. */
+  /** Issuers and accounts themselves: not for the key of a single issuer. */
   readonly writeIssuers: boolean;
   readonly issuerId: string | null;
 }
