@@ -86,8 +86,9 @@ const problems = (...codes: string[]): object => ({
 const SESSION: Schema = {
   type: 'object',
   additionalProperties: false,
-  required: ['session'],
+  required: ['session', 'oidc'],
   properties: {
+    oidc: { type: 'boolean' },
     session: {
       type: 'object',
       nullable: true,

@@ -505,7 +505,7 @@ base    fl_attachment\n\n`);
       what: 'an image that needs a token',
       args: [`/images/${SEED.imageId}`],
       stderr:
-        'error: 401 token_required: This image requires a token. Pass one of its issuer as `?token=`.\n',
+        'error: 401 token_required: This image requires a token. Pass one of its issuer as `?token=` or as `Authorization: Bearer TOKEN`.\n',
     },
     {
       what: 'two tokens',
