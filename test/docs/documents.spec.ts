@@ -2,7 +2,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { SETTINGS } from '../../src/platform/config/settings.js';
-import { readmeBlock } from '../support/readme.js';
+import { documentBlock, readmeBlock } from '../support/readme.js';
 
 const read = (path: string): string => readFileSync(path, 'utf8');
 const unique = (names: Iterable<string>): string[] => [...new Set(names)].sort();
@@ -141,6 +141,33 @@ describe('the image', () => {
       'image' in setting ? [`${name}=${setting.image}`] : [],
     );
     expect(variables.split(' ').sort()).toStrictEqual([...images, 'NODE_ENV=production'].sort());
+  });
+
+  it('is built, checked and described as its Dockerfile has it', () => {
+    const dockerfile = read('Dockerfile');
+    const { version, bin } = JSON.parse(read('package.json')) as {
+      readonly version: string;
+      readonly bin: Readonly<Record<string, string>>;
+    };
+    const commands = documentBlock('docs/production.md', 'Build the image / sh 1').trim().split('\n');
+    expect(commands[0]).toBe(`docker build --pull -t pixseal:${version} .`);
+    expect(commands[1]).toBe(`docker run --rm pixseal:${version} node ${bin['pixseal'] ?? ''} --version`);
+    expect(
+      commands.filter((command) => command.includes('pixseal:') && !command.includes(`pixseal:${version}`)),
+    ).toEqual([]);
+    const text = section('docs/production.md', 'Build the image');
+    expect(text).toContain(`two stages, both of \`${all(/^FROM (\S+)/gm, dockerfile).join()}\`.`);
+    const final = all(/^COPY --from=build \/app\/(\S+) /gm, dockerfile).map((path) => `\`${path}\``);
+    expect(text).toContain(`the second has ${final.join(', ').replace(/, (?=[^,]*$)/, ' and ')} only`);
+    const [, interval = '', start = '', path = ''] =
+      /^HEALTHCHECK --interval=(\d+)s .*--start-period=(\d+)s [^]*?\}(\/[\w/]+)`/m.exec(dockerfile) ?? [];
+    expect(text).toContain(`requests \`${path}\` every ${interval} seconds`);
+    expect(text).toContain(`failures of the first ${start} seconds do not count`);
+    expect(text).toContain(`as the user \`${all(/^USER (\w+)$/gm, dockerfile).join()}\` (1000)`);
+    expect(text).toContain(`listens on port ${all(/^EXPOSE (\d+)$/gm, dockerfile).join()}`);
+    expect(text).toContain(`writes only to \`${all(/ DATA_DIR=(\S+)/g, dockerfile).join()}\` and \`/tmp\``);
+    expect(commands[2]).toContain('--read-only --tmpfs /tmp --tmpfs /data:uid=1000,');
+    expect(dockerfile).not.toMatch(/^ARG |--mount=type=secret/m);
   });
 
   it('includes in its build all that its Dockerfile copies', () => {
