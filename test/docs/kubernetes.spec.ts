@@ -1,6 +1,4 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
-import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import {
@@ -8,7 +6,7 @@ import {
   readEnvironment,
   type Environment,
 } from '../../src/platform/config/environment.js';
-import { readManifest, settingsOf } from '../support/kubernetes.js';
+import { findTypeFaults, readManifest, settingsOf } from '../support/kubernetes.js';
 import { readDefaultPolicy } from '../../src/policy/recommended-policy.js';
 
 const manifest = readManifest();
@@ -50,33 +48,6 @@ function start(variables: Readonly<Record<string, string>>): {
     if (!(error instanceof EnvironmentError)) throw error;
     return { environment: error, asked };
   }
-}
-
-/** Checks objects of the manifest with Kubernetes's own types. */
-function findTypeFaults(objects: readonly object[]): string[] {
-  const source = (objects as readonly { readonly apiVersion: string; readonly kind: string }[]).map(
-    (object, index) => {
-      // networking.k8s.io/v1 is in networking/v1, and v1 in core/v1.
-      const [, group = 'core', version = ''] =
-        /^(?:([a-z]+)[a-z0-9.]*\/)?(v\d)$/.exec(object.apiVersion) ?? [];
-      const type = `import('kubernetes-types/${group}/${version}').${object.kind}`;
-      return `export const object${index}: ${type} = ${JSON.stringify(object)};`;
-    },
-  );
-  // The file is only in memory; its path determines where packages are found.
-  const path = resolve('manifest.ts');
-  const options = { strict: true, noEmit: true, skipLibCheck: true, types: [], lib: ['lib.es2022.d.ts'] };
-  const host = ts.createCompilerHost(options);
-  const program = ts.createProgram([path], options, {
-    ...host,
-    getSourceFile: (name, ...rest) =>
-      name === path
-        ? ts.createSourceFile(name, source.join('\n'), ts.ScriptTarget.ES2022)
-        : host.getSourceFile(name, ...rest),
-  });
-  return ts
-    .getPreEmitDiagnostics(program)
-    .map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'));
 }
 
 describe('the Kubernetes manifest', () => {

@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import ts from 'typescript';
 import { parseAllDocuments } from 'yaml';
 
 /** One container of a pod, with the members that tests read. */
@@ -92,10 +94,9 @@ export interface Manifest {
   };
 }
 
-/** @throws if the file is malformed, or has two objects of a kind. */
-export function readManifest(): Manifest {
-  const documents = parseAllDocuments(readFileSync('deploy/kubernetes/pixseal.yaml', 'utf8'));
-  const objects = documents.map((document) => {
+/** The objects of a text of YAML documents by their kind. @throws if it is malformed, or has two objects of a kind. */
+export function parseManifest(text: string): Manifest {
+  const objects = parseAllDocuments(text).map((document) => {
     const [error] = document.errors;
     if (error !== undefined) throw error;
     return document.toJS() as { readonly kind: string };
@@ -105,7 +106,39 @@ export function readManifest(): Manifest {
   return manifest as unknown as Manifest;
 }
 
+/** @throws if the file is malformed, or has two objects of a kind. */
+export function readManifest(): Manifest {
+  return parseManifest(readFileSync('deploy/kubernetes/pixseal.yaml', 'utf8'));
+}
+
 /** The settings of the service's container: those of the Secret override those of the ConfigMap. */
 export function settingsOf({ ConfigMap, Secret }: Manifest): Readonly<Record<string, string>> {
   return { ...ConfigMap.data, ...Secret.stringData };
+}
+
+/** Checks objects with Kubernetes's own types. @returns the compiler's messages. */
+export function findTypeFaults(objects: readonly object[]): string[] {
+  const source = (objects as readonly { readonly apiVersion: string; readonly kind: string }[]).map(
+    (object, index) => {
+      // networking.k8s.io/v1 is in networking/v1, and v1 in core/v1.
+      const [, group = 'core', version = ''] =
+        /^(?:([a-z]+)[a-z0-9.]*\/)?(v\d)$/.exec(object.apiVersion) ?? [];
+      const type = `import('kubernetes-types/${group}/${version}').${object.kind}`;
+      return `export const object${index}: ${type} = ${JSON.stringify(object)};`;
+    },
+  );
+  // The file is only in memory; its path determines where packages are found.
+  const path = resolve('manifest.ts');
+  const options = { strict: true, noEmit: true, skipLibCheck: true, types: [], lib: ['lib.es2022.d.ts'] };
+  const host = ts.createCompilerHost(options);
+  const program = ts.createProgram([path], options, {
+    ...host,
+    getSourceFile: (name, ...rest) =>
+      name === path
+        ? ts.createSourceFile(name, source.join('\n'), ts.ScriptTarget.ES2022)
+        : host.getSourceFile(name, ...rest),
+  });
+  return ts
+    .getPreEmitDiagnostics(program)
+    .map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'));
 }
