@@ -120,6 +120,7 @@ export default defineConfig(
       'test/**',
       'bench/**',
       'dev.js',
+      'release.js',
       'packages/build.js',
       'examples/**',
       '*.config.ts',
@@ -132,6 +133,7 @@ export default defineConfig(
     ignores: [
       'test/support/{built,require-build,require-build.spec}.ts',
       'test/e2e/{packages,react}.spec.ts',
+      'test/release.spec.ts',
     ],
     rules: {
       'no-restricted-syntax': [
@@ -147,7 +149,7 @@ export default defineConfig(
   },
   // Programs in plain JavaScript, run by hand or by a test: there are no types to check them by.
   {
-    files: ['dev.js', 'packages/build.js', 'bench/**/*.js', 'test/{client,support}/*.js'],
+    files: ['dev.js', 'release.js', 'packages/build.js', 'bench/**/*.js', 'test/{client,support}/*.js'],
     extends: [tseslint.configs.disableTypeChecked],
     languageOptions: { globals: Object.fromEntries(GLOBALS.map((name) => [name, 'readonly'])) },
     rules: { '@typescript-eslint/explicit-module-boundary-types': 'off', 'no-undef': 'error' },

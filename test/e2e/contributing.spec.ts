@@ -40,6 +40,9 @@ const RUN_HERE: readonly string[] = [
   'DATABASE_URL=postgres://… npm run migration:revert',
 ];
 
+/** Commands that test/release.spec.ts runs. */
+const RUN_BY_RELEASE: readonly string[] = ['npm run release', 'sha256sum --check SHA256SUMS'];
+
 /** Commands of which another one that CI runs is the whole, with the script that both run. */
 const PART_OF: Readonly<Record<string, readonly [whole: string, script: string]>> = {
   'npm run typecheck': ['npm run check', 'npm run --silent typecheck'],
@@ -83,25 +86,27 @@ async function run(line: string, variables?: Readonly<Record<string, string>>): 
 }
 
 describe('every command of CONTRIBUTING.md', () => {
-  it.each(commands.filter((command) => !RUN_HERE.includes(command)))('%s is run, or exists', (command) => {
-    if (command === '.ci/run') {
-      execFileSync('bash', ['-n', '.ci/run']);
-      return;
-    }
-    const [whole, script] = PART_OF[command] ?? [command, ''];
-    if (whole !== command) expect(scripts[whole.replace(/^npm (?:run )?/, '')]).toContain(script);
-    if (ci.includes(whole)) return;
-    // A measurement, run by hand: `npm run check` has checked the types of its program, which must exist.
-    const [, name = ''] = /^npm run ((?:bench|measure|soak|screenshots)\S*)$/.exec(command) ?? [];
-    const [, program = ''] = / node (bench\/\S+\.js)$/.exec(scripts[name] ?? '') ?? [];
-    expect(existsSync(program), command).toBe(true);
-  });
+  it.each(commands.filter((command) => ![...RUN_HERE, ...RUN_BY_RELEASE].includes(command)))(
+    '%s is run, or exists',
+    (command) => {
+      if (command === '.ci/run') {
+        execFileSync('bash', ['-n', '.ci/run']);
+        return;
+      }
+      const [whole, script] = PART_OF[command] ?? [command, ''];
+      if (whole !== command) expect(scripts[whole.replace(/^npm (?:run )?/, '')]).toContain(script);
+      if (ci.includes(whole)) return;
+      // A measurement, run by hand: `npm run check` has checked the types of its program, which must exist.
+      const [, name = ''] = /^npm run ((?:bench|measure|soak|screenshots)\S*)$/.exec(command) ?? [];
+      const [, program = ''] = / node (bench\/\S+\.js)$/.exec(scripts[name] ?? '') ?? [];
+      expect(existsSync(program), command).toBe(true);
+    },
+  );
 
   it('is in the lists of this test only if the document has it', () => {
     expect(commands.length).toBeGreaterThan(20);
-    expect([...RUN_HERE, ...Object.keys(PART_OF)].filter((line) => !commands.includes(line))).toStrictEqual(
-      [],
-    );
+    const listed = [...RUN_HERE, ...RUN_BY_RELEASE, ...Object.keys(PART_OF)];
+    expect(listed.filter((line) => !commands.includes(line))).toStrictEqual([]);
   });
 
   it.each(['npm test -- test/tokens', "npm test -- test/tokens -t 'accepted token'"])(

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { userEnvironment } from './require-build.js';
 
 /** Milliseconds: packing builds the service, and each install may download packages. */
-export const SLOW = 300_000;
+export const SLOW = 600_000;
 
 /** What the build of the packages needs. */
 const PACKAGE_SOURCES = [
