@@ -13,7 +13,7 @@ export class ClosedAccountError extends Error {}
 /**
  * The account of a row, its secrets decrypted. Pure.
  * @throws ClosedAccountError if the account is disabled, has the cloud of the environment's account, has no secret that
- *   signs, or if the secret that signs or the key of `__cld_token__` cannot be decrypted.
+ *   signs, or if one of its secrets or the key of `__cld_token__` cannot be decrypted.
  */
 export function openAccount(
   row: AccountRow,

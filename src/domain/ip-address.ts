@@ -62,6 +62,8 @@ export function parseAddressRange(text: string): AddressRange | null {
   const prefix = text.slice(slash + 1);
   const skipped = isIP(address) === 4 ? MAPPED_BITS : 0;
   const bits = /^(?:0|[1-9]\d{0,2})$/.test(prefix) ? skipped + Number(prefix) : Infinity;
+  // A subnet of mapped addresses with fewer bits contains all of IPv4, whatever it says.
+  if (mappedIpv4(groups) !== null && bits < MAPPED_BITS) return null;
   return bits > ADDRESS_BITS ? null : { groups, bits };
 }
 

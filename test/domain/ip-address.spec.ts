@@ -89,6 +89,7 @@ describe('a range of addresses', () => {
       '10.0.0.0/8/8',
       '10.0.0.0/8 ',
     ],
+    '::ffff:192.0.2.0/24',
     ...['10.0.0/8', '::/129', '::1/1e1', 'fe80::1%1/64', 'localhost', 'loopback', '10.0.0.1-10.0.0.9', '*'],
   ])('is not read from %j', (text) => {
     expect(parseAddressRange(text)).toBeNull();

@@ -155,6 +155,13 @@ describe('an account', () => {
     }
   });
 
+  it('cannot have the nil UUID, which stands for the environment’s', async () => {
+    const cloud = fresh();
+    const body = { id: '00000000-0000-0000-0000-000000000000', name: 'A', cloud_name: cloud };
+    const response = await service.admin('POST', '/accounts', { ...body, api_key: cloud, api_secret: 's' });
+    expect([response.status, response.json()]).toMatchObject([422, { errors: [{ key: 'id' }] }]);
+  });
+
   it('has a cloud of its own: neither that of another account nor that of the environment', async () => {
     const taken = fresh();
     await createAccount(service, taken);

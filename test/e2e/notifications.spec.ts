@@ -814,6 +814,22 @@ describe('a moderation', () => {
     expect(await overlaysOf(to)).toMatchObject([{ rejected_at: expect.any(String) as string }]);
   });
 
+  it('is known however long ago it was, also when the image is deleted and registered again', async () => {
+    const [name, image] = [fresh(), await addImage(fresh())];
+    for (const id of [name, image.public_id]) await notify(service, moderated(id, 'rejected', now() - 3_600));
+    await service.app
+      .get(DataSource)
+      .query(
+        `UPDATE cloudinary_assets SET at = at - interval '2 days', moderated_at = moderated_at - interval '2 days'`,
+      );
+    await notify(service, uploaded(fresh(), now()));
+    await service.admin('DELETE', `/images/${image.id}`);
+    for (const publicId of [name, image.public_id]) {
+      const { id } = await addImage(publicId);
+      expect((await service.get(`/images/${id}?token=${shop.sign()}`)).status).toBe(410);
+    }
+  });
+
   it('is known when an image or an overlay is registered, or gets the public id', async () => {
     const [image, overlay, renamed_, at] = [fresh(), fresh(), fresh(), now() - 60];
     for (const name of [image, overlay, renamed_]) await notify(service, moderated(name, 'rejected', at));

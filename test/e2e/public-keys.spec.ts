@@ -211,6 +211,21 @@ describe('an alias of an issuer', () => {
     expect(await outcomeOf(tenant, token)).toStrictEqual(NOT_ACCEPTED);
   });
 
+  it('of a provider with a jwks_url requires an aud', async () => {
+    const provider = {
+      iss_aliases: [`https://idp.example/${randomUUID()}`],
+      jwks_url: 'https://idp.example/jwks',
+    };
+    const fault = { status: 422, errors: [{ key: 'aud' }] };
+    const create = (body: object) => service.admin('POST', '/issuers', { name: 'X', ...body });
+    expect((await create(provider)).json()).toMatchObject(fault);
+    const created = await create({ ...provider, aud: 'images' });
+    expect(created.status).toBe(201);
+    const path = `/issuers/${(created.json() as { id: string }).id}`;
+    expect((await service.admin('PATCH', path, { aud: null })).json()).toMatchObject(fault);
+    expect((await service.admin('PATCH', path, { aud: null, iss_aliases: [] })).status).toBe(200);
+  });
+
   it('belongs to one issuer, whoever writes it', async () => {
     const [one, other] = [await createRandomTenant(service), await createRandomTenant(service)];
     const alias = `idp-${randomUUID()}`;

@@ -173,6 +173,10 @@ describe('a shared overlay', () => {
       code: 'insufficient_scope',
     });
     expect((await as('PATCH', `/overlays/${agency.overlayId}`, { shared: true })).status).toBe(403);
+    // It would be another watermark on the images of other issuers.
+    for (const body of [{ public_id: 'blank' }, { delivery_type: 'upload' }]) {
+      expect((await as('PATCH', `/overlays/${watermark}`, body)).status).toBe(403);
+    }
     expect((await as('PATCH', `/overlays/${watermark}`, { shared: false })).json()).toMatchObject({
       shared: false,
     });

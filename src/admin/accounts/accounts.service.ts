@@ -3,6 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { DirectoryService } from '../../directory/directory.service.js';
 import { accountSecretAad, authTokenKeyAad } from '../../directory/secret-aads.js';
+import { ENVIRONMENT_ACCOUNT_ID } from '../../domain/account.js';
 import { InvalidRequestError } from '../../domain/request.errors.js';
 import { canonicalUuid } from '../../domain/uuid.js';
 import { ENVIRONMENT } from '../../platform/config/config.module.js';
@@ -50,11 +51,17 @@ export class AccountsService {
     @Inject(ENVIRONMENT) private readonly environment: Pick<Environment, 'cloudinary'>,
   ) {}
 
-  /** Creates an account and its first secret, which signs. @throws IdTakenError, CloudNameTakenError (409) */
+  /**
+   * Creates an account and its first secret, which signs.
+   * @throws IdTakenError, CloudNameTakenError (409) @throws InvalidRequestError (422) for the id of the environment's.
+   */
   async create(dto: CreateAccountDto): Promise<AccountRows> {
     const { cloudName } = this.environment.cloudinary;
     if (dto.cloud_name.toLowerCase() === cloudName.toLowerCase()) throw new CloudNameTakenError();
     const id = dto.id ?? randomUUID();
+    if (id === ENVIRONMENT_ACCOUNT_ID) {
+      throw new InvalidRequestError([{ key: 'id', detail: 'must not be the nil UUID' }]);
+    }
     const created = await translateConstraintErrors(
       this.dataSource.transaction(async (manager) => {
         const row = manager.create(AccountEntity, {

@@ -21,7 +21,7 @@ export async function writeWithKnownEvents(
     `UPDATE ${kind}s AS row
         SET rejected_at = CASE WHEN asset.rejected THEN asset.moderated_at ELSE row.rejected_at END${access}
        FROM cloudinary_assets AS asset
-      WHERE row.id = $1 AND NOT asset.gone AND (asset.rejected OR asset.restricted_at IS NOT NULL)
+      WHERE row.id = $1 AND NOT asset.gone AND asset.moved_to IS NULL AND (asset.rejected OR asset.restricted_at IS NOT NULL)
         AND (asset.account_id, asset.public_id, asset.delivery_type)
           = (row.account_id, row.public_id, row.delivery_type)`,
     [id],

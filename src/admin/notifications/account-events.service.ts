@@ -524,11 +524,13 @@ async function retain(
     .execute();
 }
 
+/** Deletes what no later event needs. A rejection or restriction is kept: its row may be registered again at any time. */
 async function prune(rows: EntityManager): Promise<void> {
   await rows.query(
     `DELETE FROM cloudinary_assets
       WHERE at < now() - ${RETENTION} AND image_id IS NULL AND overlay_id IS NULL
-        AND greatest(at, folder_at, moderated_at, restricted_at) < now() - ${RETENTION}`,
+        AND greatest(at, folder_at, moderated_at, restricted_at) < now() - ${RETENTION}
+        AND (gone OR moved_to IS NOT NULL OR (NOT rejected AND restricted_at IS NULL))`,
   );
 }
 

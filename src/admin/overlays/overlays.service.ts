@@ -28,9 +28,11 @@ export class OverlaysService extends AssetsService<OverlayEntity, CreateOverlayD
     return super.create(Object.assign({}, dto, { delivery_type: deliveryType }));
   }
 
-  /** @throws what `create` throws; InvalidRequestError (422) if it would make a font of an image, or the reverse. */
+  /** @throws what `create` throws; InsufficientScopeError (403) if a bound key changes what a shared one shows; InvalidRequestError (422) if it would make a font of an image, or the reverse. */
   override async update(id: string, dto: UpdateOverlayDto): Promise<OverlayEntity> {
-    const { publicId, deliveryType } = await this.get(id);
+    const { publicId, deliveryType, shared } = await this.get(id);
+    const isReplaced = dto.public_id !== undefined || dto.delivery_type !== undefined;
+    if (isReplaced && dto.shared !== false) requireUnbound(shared);
     if (dto.public_id !== undefined && isFont(dto.public_id) !== isFont(publicId)) {
       throw fault('public_id', 'must stay one of an image, or of a font file: register another overlay');
     }
@@ -40,9 +42,11 @@ export class OverlaysService extends AssetsService<OverlayEntity, CreateOverlayD
     return super.update(id, dto);
   }
 
-  /** @throws what `AssetsService` throws; InvalidRequestError (422) for a font file. */
+  /** @throws what `AssetsService` throws; InsufficientScopeError (403) as above; InvalidRequestError (422) for a font file. */
   override async replaceOriginal(id: string, original: Buffer): Promise<OverlayEntity> {
-    if (isFont((await this.get(id)).publicId)) throw fault('file', UPLOADED_FONT);
+    const { publicId, shared } = await this.get(id);
+    if (isFont(publicId)) throw fault('file', UPLOADED_FONT);
+    requireUnbound(shared);
     return super.replaceOriginal(id, original);
   }
 
@@ -53,8 +57,7 @@ export class OverlaysService extends AssetsService<OverlayEntity, CreateOverlayD
   }
 
   protected columnsOf({ shared }: UpdateOverlayDto): Columns<OverlayEntity> {
-    // Sharing concerns other issuers.
-    if (shared === true && getActor().issuerId !== null) throw InsufficientScopeError.ofBoundKey();
+    requireUnbound(shared === true);
     return { shared };
   }
 
@@ -65,6 +68,11 @@ export class OverlaysService extends AssetsService<OverlayEntity, CreateOverlayD
   protected versionOf(): number {
     return 0;
   }
+}
+
+/** What a shared overlay shows concerns other issuers. @throws InsufficientScopeError (403) for a key that is bound to one */
+function requireUnbound(isShared: boolean): void {
+  if (isShared && getActor().issuerId !== null) throw InsufficientScopeError.ofBoundKey();
 }
 
 const UPLOADED_FONT =
