@@ -78,10 +78,11 @@ export class DiskCache {
 
   /** @param key Hexadecimal. @returns null if it is not cached or no longer fresh. */
   async find(key: string): Promise<ImageMeta | null> {
-    const meta = this.entries.get(key)?.meta ?? (await this.readMeta(key));
-    if (meta !== null && Date.now() < meta.freshUntil) return meta;
-    this.entries.delete(key);
-    return null;
+    const known = this.entries.get(key);
+    if (isFresh(known?.meta)) return known.meta;
+    // Another process may have replaced the file. The entry of a stale one remains until it is replaced or evicted.
+    const meta = await this.readMeta(key, known);
+    return isFresh(meta) ? meta : null;
   }
 
   /**
@@ -106,7 +107,10 @@ export class DiskCache {
     const shared = this.files.get(key);
     const file = shared?.meta === meta ? shared : this.openFile(key, meta);
     if (await file.use()) return file;
-    this.entries.delete(key);
+    // It was deleted or replaced: its meta is read again. The entry remains, so that a file is evicted with it.
+    if (this.entries.peek(key)?.meta === meta) {
+      this.entries.set(key, { size: HEADER + meta.length, meta: null });
+    }
     return null;
   }
 
@@ -137,8 +141,11 @@ export class DiskCache {
     return join(this.folder, key.slice(0, 2), key);
   }
 
-  /** Reads the meta of a file that an earlier process, or another one, has stored. */
-  private async readMeta(key: string): Promise<ImageMeta | null> {
+  /**
+   * Reads the meta of a file that an earlier process, or another one, has stored.
+   * @param known The entry so far: one that was set meanwhile is not replaced.
+   */
+  private async readMeta(key: string, known: Entry | undefined): Promise<ImageMeta | null> {
     const file = await open(this.path(key), 'r').catch(() => null);
     if (file === null) return null;
     try {
@@ -148,7 +155,7 @@ export class DiskCache {
       ]);
       const meta = JSON.parse(buffer.toString('utf8')) as ImageMeta;
       if (size !== HEADER + meta.length) return null;
-      this.entries.set(key, { size, meta });
+      if (this.entries.peek(key) === known) this.entries.set(key, { size, meta });
       return meta;
     } catch {
       // Written by hand: it is only a cache.
@@ -177,6 +184,9 @@ export class DiskCache {
     for (const { name, size } of images) this.entries.set(name, { size: Math.max(1, size), meta: null });
   }
 }
+
+const isFresh = (meta: ImageMeta | null | undefined): meta is ImageMeta =>
+  meta !== null && meta !== undefined && Date.now() < meta.freshUntil;
 
 /** A cached image that is being read; its descriptor is closed behind the last reader. */
 class CachedFile implements ByteSource {

@@ -81,6 +81,15 @@ describe('a cached image', () => {
     expect(await read(cache, 'a')).toBeNull();
   });
 
+  it('that is not fresh is found again once another process has replaced it', async () => {
+    const [one, other] = [new DiskCache(folder, 10_000), new DiskCache(folder, 10_000)];
+    await keep(one, 'a', Buffer.from('0123456789'), -1);
+    expect(await read(one, 'a')).toBeNull();
+    await keep(other, 'a', Buffer.from('abcdef'));
+    expect(await read(one, 'a')).toBe('abcdef');
+    expect(one.size).toStrictEqual({ entries: 1, bytes: HEADER + 6 });
+  });
+
   it.each([
     [
       'deleted',
@@ -117,7 +126,9 @@ describe('a cached image', () => {
     await keep(cache, 'a', Buffer.from('0123456789'));
     truncateSync(pathOf('a'), HEADER + 5);
     expect(await read(cache, 'a')).toBeNull();
-    expect(cache.size.entries).toBe(0);
+    // Its file is still evicted with its entry.
+    expect(await cache.find(keyOf('a'))).toBeNull();
+    expect(cache.size.entries).toBe(1);
   });
 
   it('that is replaced while it is read, is read to its end', async () => {
@@ -148,6 +159,19 @@ describe('the bytes of all cached images', () => {
     // A reader of the evicted one is not affected.
     expect((await source?.read(4, 3))?.toString()).toBe('456');
     source?.release();
+  });
+
+  it('have it for images that are not fresh, and are looked up but not replaced', async () => {
+    const cache = new DiskCache(folder, 3 * (HEADER + 10));
+    const digits = ['a', 'b', 'c', 'd', 'e', 'f'];
+    for (const digit of digits) {
+      await keep(cache, digit, Buffer.from('0123456789'), -1);
+      expect(await cache.find(keyOf(digit))).toBeNull();
+    }
+    await expect
+      .poll(() => digits.filter((digit) => existsSync(pathOf(digit))))
+      .toStrictEqual(['d', 'e', 'f']);
+    expect(cache.size).toStrictEqual({ entries: 3, bytes: 3 * (HEADER + 10) });
   });
 
   it('have it for the files of an earlier process too, oldest first', async () => {
