@@ -10,6 +10,8 @@ import { SeenTokens } from './seen-tokens.js';
 const MAX_BYTES = 16 * 1024 * 1024;
 /** Approximate bytes of an entry without its strings. */
 const ENTRY_BYTES = 600;
+/** Approximate bytes of an address range: an object and its array of eight numbers. */
+const RANGE_BYTES = 160;
 /** Characters of a UUID. If the token names the image, the path may be a name of any length. */
 const MAX_PATH_ID = 36;
 /** Characters that identify a token: its signature has at least as many. */
@@ -39,12 +41,14 @@ interface Entry extends CacheKey {
 export class RedirectCache {
   private readonly entries = new LRUCache<string, Entry>({
     maxSize: MAX_BYTES,
-    sizeCalculation: ({ pathId, token, origin, redirect: { location, url } }) =>
+    sizeCalculation: ({ pathId, token, origin, redirect: { location, url, addresses, proxied } }) =>
       ENTRY_BYTES +
       2 * pathId.length +
       token.length +
       (origin?.host?.length ?? 0) +
-      3 * (location || url).length,
+      3 * (location || url).length +
+      RANGE_BYTES * (addresses?.length ?? 0) +
+      (proxied === null ? 0 : proxied.target.length + proxied.disposition.length),
   });
   private readonly seen = new SeenTokens();
 
