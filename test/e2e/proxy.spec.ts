@@ -66,7 +66,7 @@ describe('a proxied image', () => {
     expect(body.equals(PICTURE)).toBe(true);
     expect(rest).toStrictEqual({
       'cache-control': 'private, max-age=0, must-revalidate',
-      vary: 'Accept, Sec-CH-DPR',
+      vary: 'Accept, Sec-CH-DPR, Authorization',
       etag: '"picture-1"',
       'last-modified': 'Sat, 01 Aug 2026 10:00:00 GMT',
       'content-type': 'image/jpeg',

@@ -22,7 +22,10 @@ export interface ProxiedHead extends Validators {
   readonly contentRange: string | null;
 }
 
-/** Writes the head. Of the account's headers it has those of `ProxiedHead` only. */
+/**
+ * Writes the head. Of the account's headers it has those of `ProxiedHead` only.
+ * @param vary Request headers on which the image depends.
+ */
 export function writeHead(
   { response, requestId, runtime }: Exchange,
   { lifetime, proxied }: ProxiedRedirect,
@@ -33,7 +36,8 @@ export function writeHead(
   const maxAge = maxAgeAt(lifetime, Date.now() / 1000);
   response.writeHead(status, [
     ...['Cache-Control', `private, max-age=${maxAge}, must-revalidate`],
-    ...['Vary', vary],
+    // As for redirects: `Authorization` may contain the token.
+    ...['Vary', `${vary}, Authorization`],
     ...(etag === null ? [] : ['ETag', etag]),
     ...(lastModified === null ? [] : ['Last-Modified', lastModified]),
     ...(status === 304 ? [] : ['Content-Type', contentType, 'Content-Disposition', proxied.disposition]),

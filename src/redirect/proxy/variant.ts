@@ -5,7 +5,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 export interface Variant {
   /** Headers of the request to the account. */
   readonly headers: Readonly<Record<string, string>>;
-  /** `Vary` of the response. */
+  /** Request headers on which the image depends: a part of `Vary`. */
   readonly vary: string;
 }
 
