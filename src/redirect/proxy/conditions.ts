@@ -34,14 +34,15 @@ export function select(
   return isSameImage(ifRange, validators) ? readRange(range, length) : 'whole';
 }
 
-/** The headers of a request that the account's host evaluates, where the image is not cached. */
+/**
+ * The headers of a request that the account's host evaluates, where the image is not cached. No range is one: images
+ * are fetched whole, so that all parts share a fetch and a file.
+ */
 export function conditionsOf({
-  method,
   headers,
-}: Pick<IncomingMessage, 'method' | 'headers'>): Readonly<Record<string, string>> {
-  const names = ['if-none-match', 'if-modified-since', ...(method === 'GET' ? ['range', 'if-range'] : [])];
+}: Pick<IncomingMessage, 'headers'>): Readonly<Record<string, string>> {
   return Object.fromEntries(
-    names.flatMap((name) => {
+    ['if-none-match', 'if-modified-since'].flatMap((name) => {
       const value = headers[name];
       return typeof value === 'string' ? [[name, value]] : [];
     }),

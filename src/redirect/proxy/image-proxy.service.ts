@@ -107,7 +107,7 @@ export class ImageProxy implements OnApplicationShutdown {
     });
     const fetched = this.requestOf(view, conditionsOf(request));
     await this.upstream.fetch(fetched, abort, ({ head }) => {
-      this.writeHead(view, head);
+      this.writeHead(view, { ...head, contentRange: null });
       response.end();
       return Promise.resolve();
     });
@@ -136,16 +136,16 @@ export class ImageProxy implements OnApplicationShutdown {
 
   private async respondFromReader(view: View, transfer: Transfer, reader: TransferReader): Promise<void> {
     const { head, length } = await transfer.started;
-    if (head.status === 200) {
-      await this.send(view, { ...head, length }, () => Promise.resolve(reader));
-    } else if (head.status === 304) {
-      this.writeHead(view, head);
-      view.exchange.response.end();
-    } else {
-      await this.consumeUse(view);
-      this.writeHead(view, { ...head, length });
-      await this.sendBytes(view, reader, { start: 0, end: length ?? Infinity });
+    const { request, response } = view.exchange;
+    if (head.status === 304) {
+      this.writeHead(view, { ...head, contentRange: null });
+      response.end();
+      return;
     }
+    // A client that has its part leaves before the end. The next part is read from the disk.
+    const isKept = view.redirect.proxied.isCacheable && head.freshness > 0;
+    if (isKept && request.headers.range !== undefined) transfer.fetchWhole();
+    await this.send(view, { ...head, length }, () => Promise.resolve(reader));
   }
 
   /**

@@ -27,10 +27,10 @@ export class RangeNotSatisfiableError extends ProblemError {
   override readonly headers: Readonly<Record<string, string>>;
   override readonly extensions: ProblemExtensions;
 
-  /** @param length Of the image in bytes; null if it is unknown. */
-  constructor(length: number | null) {
+  /** @param length Of the image in bytes. */
+  constructor(length: number) {
     super('range_not_satisfiable', 'The image ends before the requested range. Request a part of it.');
-    this.headers = length === null ? {} : { 'Content-Range': `bytes */${length}` };
-    this.extensions = length === null ? {} : { length };
+    this.headers = { 'Content-Range': `bytes */${length}` };
+    this.extensions = { length };
   }
 }

@@ -45,6 +45,7 @@ export class Transfer {
   private received = 0;
   private failure: { readonly error: unknown } | null = null;
   private isWhole = false;
+  private isWanted = false;
   private isOver = false;
   private wake: (() => void)[] = [];
 
@@ -69,6 +70,11 @@ export class Transfer {
     return !this.diskFailed && this.failure === null && !this.abort.signal.aborted;
   }
 
+  /** From here on the fetch is not cancelled without clients, as long as its bytes are stored. */
+  fetchWhole(): void {
+    this.isWanted = true;
+  }
+
   /** Adds a client. Without clients the fetch is cancelled. */
   join(): TransferReader {
     const reader = new TransferReader(this);
@@ -78,7 +84,7 @@ export class Transfer {
 
   leave(reader: TransferReader): void {
     if (!this.readers.delete(reader)) return;
-    if (this.readers.size === 0 && !this.isWhole) this.abort.abort(new ClientLeftError());
+    this.cancelUnused();
     this.notify();
     this.closeFile();
   }
@@ -171,6 +177,12 @@ export class Transfer {
   private failDisk(error: unknown): void {
     this.diskFailed = true;
     this.storage.onFailure(error);
+    this.cancelUnused();
+  }
+
+  private cancelUnused(): void {
+    const isUsed = this.readers.size > 0 || this.isWhole || (this.isWanted && !this.diskFailed);
+    if (!isUsed) this.abort.abort(new ClientLeftError());
   }
 
   private start(head: UpstreamHead, length: number | null): void {

@@ -4,12 +4,7 @@ import { ProblemError } from '../../domain/problem.error.js';
 import type { Histogram } from '../../platform/observability/instruments.js';
 import type { Validators } from './conditions.js';
 import type { FetchSlots } from './fetch-slots.js';
-import {
-  OriginalMissingError,
-  RangeNotSatisfiableError,
-  UpstreamFailedError,
-  UpstreamTimeoutError,
-} from './proxy.errors.js';
+import { OriginalMissingError, UpstreamFailedError, UpstreamTimeoutError } from './proxy.errors.js';
 
 /** Milliseconds for a fetch: its wait, the headers and the whole body. */
 const FETCH_TIMEOUT = 10_000;
@@ -31,13 +26,11 @@ export interface UpstreamRequest {
 
 /** A response of the account's host that may be passed on. */
 export interface UpstreamHead extends Validators {
-  readonly status: 200 | 206 | 304;
+  readonly status: 200 | 304;
   /** Without parameters; empty for 304. */
   readonly contentType: string;
   /** Bytes of the body; null if the response does not say. */
   readonly length: number | null;
-  /** Of 206. */
-  readonly contentRange: string | null;
   /** Milliseconds for which it may be cached; 0 if not. */
   readonly freshness: number;
 }
@@ -74,8 +67,7 @@ export class Upstream {
    * Fetches an image within the time limit.
    * @param abort Ends the fetch; its reason is thrown.
    * @param use Consumes the body. The connection is released afterwards.
-   * @throws OriginalMissingError (404), UpstreamFailedError (502), OverloadedError (503), UpstreamTimeoutError (504),
-   *   RangeNotSatisfiableError (416)
+   * @throws OriginalMissingError (404), UpstreamFailedError (502), OverloadedError (503), UpstreamTimeoutError (504)
    */
   async fetch(
     request: UpstreamRequest,
@@ -138,26 +130,14 @@ export class Upstream {
 /** @throws ProblemError for a response that is not passed on. */
 function readHead(status: number, headers: IncomingHttpHeaders, request: UpstreamRequest): UpstreamHead {
   const isConditional = 'if-none-match' in request.headers || 'if-modified-since' in request.headers;
-  const isRanged = 'range' in request.headers;
   const validators = { etag: readEtag(headers.etag), lastModified: readDate(headers['last-modified']) };
   switch (true) {
     case status === 200:
-      return { ...validators, status, ...readBody(headers, request), contentRange: null };
-    case status === 206 && isRanged:
-      return {
-        ...validators,
-        status,
-        ...readBody(headers, request),
-        contentRange: readContentRange(headers),
-      };
+      return { ...validators, status, ...readBody(headers, request) };
     case status === 304 && isConditional:
-      return { ...validators, status, contentType: '', length: null, contentRange: null, freshness: 0 };
+      return { ...validators, status, contentType: '', length: null, freshness: 0 };
     case status === 404:
       throw new OriginalMissingError();
-    case status === 416 && isRanged:
-      throw new RangeNotSatisfiableError(
-        readLength(/^bytes \*\/(\d+)$/.exec(headers['content-range'] ?? '')?.[1]),
-      );
     default:
       throw new UpstreamFailedError(`Cloudinary responded with ${status}${reasonOf(headers, request.url)}`);
   }
@@ -192,11 +172,6 @@ const tooLarge = (): UpstreamFailedError => new UpstreamFailedError('the image i
 
 function readLength(header: string | undefined): number | null {
   return header !== undefined && /^\d{1,15}$/.test(header) ? Number(header) : null;
-}
-
-function readContentRange({ 'content-range': range = '' }: IncomingHttpHeaders): string {
-  if (/^bytes \d{1,15}-\d{1,15}\/(?:\d{1,15}|\*)$/.test(range)) return range;
-  throw new UpstreamFailedError('the response has no valid range');
 }
 
 function readEtag(header: string | undefined): string | null {
