@@ -270,6 +270,32 @@ describe('a client of the proxy', () => {
     expect(readdirSync(folder).filter((name) => name.endsWith('.part'))).toStrictEqual([]);
   });
 
+  it('that reads nothing of an image that is not stored keeps a file, of which there are two for each fetch', async () => {
+    const folder = ownFolder();
+    const proxy = await startProxy({ PROXY_CACHE_DIR: folder, PROXY_CONCURRENCY: '2' });
+    expect((await view(proxy.port, proxy.path(1))).body.equals(PICTURE)).toBe(true);
+    host.answer((_, response) =>
+      response.writeHead(200, { ...HUGE_HEADERS, 'Cache-Control': 'no-store' }).end(HUGE),
+    );
+    const parts = (): number => readdirSync(folder).filter((name) => name.endsWith('.part')).length;
+    const clients: Socket[] = [];
+    for (let count = 1; count <= 4; count += 1) {
+      clients.push(await startSilentClient(proxy.port, proxy.path(count + 1)));
+      await expect.poll(parts, { timeout: 10_000 }).toBe(count);
+    }
+    await expect
+      .poll(async () => sumOf(await readMetrics(proxy.port), 'pixseal_upstream_fetches'), { timeout: 10_000 })
+      .toBe(0);
+    const refused = await view(proxy.port, proxy.path(9));
+    expect(codeOf(refused)).toStrictEqual([503, 'overloaded']);
+    expect(refused.headers['retry-after']).toBe('1');
+    expect([parts(), host.requests.length]).toStrictEqual([4, 5]);
+    expect((await view(proxy.port, proxy.path(1))).body.equals(PICTURE)).toBe(true);
+    for (const client of clients) client.destroy();
+    await expect.poll(parts).toBe(0);
+    expect((await view(proxy.port, proxy.path(9))).body.equals(HUGE)).toBe(true);
+  });
+
   it('that reads nothing costs no memory and, once it is gone, no descriptor', async ({ annotate }) => {
     const folder = ownFolder();
     const proxy = await startProxy({ PROXY_CACHE_DIR: folder });

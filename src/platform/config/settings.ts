@@ -314,7 +314,7 @@ Deleting it loses nothing.`,
     default: 1_024,
     help: `MiB of cached images of one process, at most.
 The least recently used are deleted first.
-Images in transfer need up to 25 MiB each beside it.`,
+Images in transfer need up to 25 MiB each beside it: at most twice \`PROXY_CONCURRENCY\` of them.`,
   },
   PROXY_CONCURRENCY: {
     group: 'Proxy',

@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { LRUCache } from 'lru-cache';
+import { OverloadedError } from '../../platform/rate-limit/overloaded.error.js';
 import type { MaybePromise } from '../redirect.service.js';
 import type { Validators } from './conditions.js';
 
@@ -53,11 +54,18 @@ export class DiskCache {
   });
   /** Open files by key: readers of the same image share a descriptor. */
   private readonly files = new Map<string, CachedFile>();
+  /** Partial files that are open. */
+  private parts = 0;
 
-  /** @param maxBytes Of all files. @throws Error if the folder cannot be written. */
+  /**
+   * @param maxBytes Of all files.
+   * @param maxParts Partial files at a time, whose bytes are not among those.
+   * @throws Error if the folder cannot be written.
+   */
   constructor(
     private readonly folder: string,
     maxBytes: number,
+    private readonly maxParts: number,
   ) {
     this.entries = new LRUCache({
       maxSize: maxBytes,
@@ -122,10 +130,25 @@ export class DiskCache {
     return file;
   }
 
-  /** Starts a file. @throws Error if the disk does not accept it. */
+  /** Starts a file. @throws Error if the disk does not accept it. @throws OverloadedError as `requirePart`. */
   async create(): Promise<PartialFile> {
+    this.requirePart();
+    this.parts += 1;
+    const release = (): void => {
+      this.parts -= 1;
+    };
     const path = join(this.folder, `${randomUUID()}${PART}`);
-    return new PartialFile(path, await open(path, 'wx+', 0o600));
+    try {
+      return new PartialFile(path, await open(path, 'wx+', 0o600), release);
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  /** Checks that another partial file may be created. @throws OverloadedError (503) if too many are open. */
+  requirePart(): void {
+    if (this.parts >= this.maxParts) throw new OverloadedError();
   }
 
   /** Turns a whole file into a cached image. @throws Error if the disk does not accept it. */
@@ -228,9 +251,11 @@ class CachedFile implements ByteSource {
 export class PartialFile {
   private isMoved = false;
 
+  /** @param onEnd Called once: when it has become an image of the cache, or is deleted. */
   constructor(
     private readonly path: string,
     private readonly handle: FileHandle,
+    private readonly onEnd: () => void,
   ) {}
 
   /** @param position Of the chunk in the image. @throws Error if the disk is full. */
@@ -259,12 +284,17 @@ export class PartialFile {
   async moveTo(path: string): Promise<void> {
     await rename(this.path, path);
     this.isMoved = true;
+    this.onEnd();
   }
 
   /** Closes it behind its last reader, and deletes it unless it was moved. */
   async close(): Promise<void> {
-    await this.handle.close();
-    if (!this.isMoved) await rm(this.path, { force: true });
+    try {
+      await this.handle.close();
+      if (!this.isMoved) await rm(this.path, { force: true });
+    } finally {
+      if (!this.isMoved) this.onEnd();
+    }
   }
 }
 

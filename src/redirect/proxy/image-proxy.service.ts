@@ -205,8 +205,10 @@ export class ImageProxy implements OnApplicationShutdown {
     });
   }
 
-  /** @param key Null if the image is not cached. */
+  /** @param key Null if the image is not cached. @throws OverloadedError (503) */
   private startTransfer(view: View, key: string | null): Transfer {
+    // Again when the file is created: until then other fetches may have taken the last one.
+    this.cache.requirePart();
     const conditions = conditionsOf(view.exchange.request);
     const request = this.requestOf(view, conditions);
     const transfer: Transfer = new Transfer((abort, use) => this.fetch(request, abort, use), {

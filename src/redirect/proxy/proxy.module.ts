@@ -37,6 +37,9 @@ export class ProxyModule {
   }
 }
 
+/** Partial files for each fetch that may run: slow clients keep those of images that are not stored. */
+const PARTS = 2;
+
 function createProxy(
   { cacheDir, cacheBytes, concurrency, upstream }: ProxySettings,
   observations: Observations,
@@ -45,7 +48,7 @@ function createProxy(
   source: ImageSource | null,
 ): ImageProxy {
   const slots = new FetchSlots(concurrency);
-  const cache = new DiskCache(cacheDir, cacheBytes);
+  const cache = new DiskCache(cacheDir, cacheBytes, PARTS * concurrency);
   observations.fetchLoad = slots;
   observations.proxyCache = cache;
   const hosts = new Upstream(slots, concurrency, upstream, observations.fetches);

@@ -1,10 +1,11 @@
+import { OverloadedError } from '../../platform/rate-limit/overloaded.error.js';
 import type { ByteSource, PartialFile } from './disk-cache.js';
 import { UpstreamFailedError } from './proxy.errors.js';
 import { checkSize, type UpstreamHead, type UpstreamResponse } from './upstream.js';
 
 /** The storage of a transfer. Its failures end no transfer: the image is then passed on without it. */
 export interface TransferStorage {
-  /** @throws Error if the disk does not accept a file. */
+  /** @throws Error if the disk does not accept a file. @throws OverloadedError (503): it does end the transfer. */
   create(): Promise<PartialFile>;
   /** Keeps a whole image. @throws Error if the disk does not accept it. */
   keep(part: PartialFile, head: UpstreamHead, length: number): Promise<void>;
@@ -170,6 +171,7 @@ export class Transfer {
     try {
       this.part = await this.storage.create();
     } catch (error) {
+      if (error instanceof OverloadedError) throw error;
       this.failDisk(error);
     }
   }

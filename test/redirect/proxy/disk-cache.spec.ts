@@ -10,9 +10,11 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { OverloadedError } from '../../../src/platform/rate-limit/overloaded.error.js';
 import { DiskCache, type ImageMeta } from '../../../src/redirect/proxy/disk-cache.js';
 
 const HEADER = 1_024;
+const PARTS = 2;
 let folder: string;
 
 beforeEach(() => {
@@ -58,9 +60,9 @@ async function read(cache: DiskCache, digit: string): Promise<string | null> {
 
 describe('a cached image', () => {
   it('has its bytes and its meta, in this process and in a later one', async () => {
-    const cache = new DiskCache(folder, 10_000);
+    const cache = new DiskCache(folder, 10_000, PARTS);
     const meta = await keep(cache, 'a', Buffer.from('0123456789'));
-    for (const later of [cache, new DiskCache(folder, 10_000)]) {
+    for (const later of [cache, new DiskCache(folder, 10_000, PARTS)]) {
       expect(await read(later, 'a')).toBe('0123456789');
       expect(await later.find(keyOf('a'))).toStrictEqual(meta);
       expect(later.size).toStrictEqual({ entries: 1, bytes: HEADER + 10 });
@@ -69,20 +71,20 @@ describe('a cached image', () => {
   });
 
   it('is found if another process has stored it', async () => {
-    const [one, other] = [new DiskCache(folder, 10_000), new DiskCache(folder, 10_000)];
+    const [one, other] = [new DiskCache(folder, 10_000, PARTS), new DiskCache(folder, 10_000, PARTS)];
     await keep(one, 'a', Buffer.from('0123456789'));
     expect(await read(other, 'a')).toBe('0123456789');
     expect(other.size.entries).toBe(1);
   });
 
   it('is no longer found when it is not fresh', async () => {
-    const cache = new DiskCache(folder, 10_000);
+    const cache = new DiskCache(folder, 10_000, PARTS);
     await keep(cache, 'a', Buffer.from('0123456789'), -1);
     expect(await read(cache, 'a')).toBeNull();
   });
 
   it('that is not fresh is found again once another process has replaced it', async () => {
-    const [one, other] = [new DiskCache(folder, 10_000), new DiskCache(folder, 10_000)];
+    const [one, other] = [new DiskCache(folder, 10_000, PARTS), new DiskCache(folder, 10_000, PARTS)];
     await keep(one, 'a', Buffer.from('0123456789'), -1);
     expect(await read(one, 'a')).toBeNull();
     await keep(other, 'a', Buffer.from('abcdef'));
@@ -116,13 +118,13 @@ describe('a cached image', () => {
       },
     ],
   ])('is no longer found if its file was %s, in a later process', async (_, damage) => {
-    await keep(new DiskCache(folder, 10_000), 'a', Buffer.from('0123456789'));
+    await keep(new DiskCache(folder, 10_000, PARTS), 'a', Buffer.from('0123456789'));
     damage();
-    expect(await read(new DiskCache(folder, 10_000), 'a')).toBeNull();
+    expect(await read(new DiskCache(folder, 10_000, PARTS), 'a')).toBeNull();
   });
 
   it('is not opened if its file was cut behind the back of this process', async () => {
-    const cache = new DiskCache(folder, 10_000);
+    const cache = new DiskCache(folder, 10_000, PARTS);
     await keep(cache, 'a', Buffer.from('0123456789'));
     truncateSync(pathOf('a'), HEADER + 5);
     expect(await read(cache, 'a')).toBeNull();
@@ -132,7 +134,7 @@ describe('a cached image', () => {
   });
 
   it('that is replaced while it is read, is read to its end', async () => {
-    const cache = new DiskCache(folder, 10_000);
+    const cache = new DiskCache(folder, 10_000, PARTS);
     const meta = await keep(cache, 'a', Buffer.from('0123456789'));
     const source = await cache.open(keyOf('a'), meta);
     await keep(cache, 'a', Buffer.from('abcdef'));
@@ -144,7 +146,7 @@ describe('a cached image', () => {
 
 describe('the bytes of all cached images', () => {
   it('have a limit: the least recently used are deleted first', async () => {
-    const cache = new DiskCache(folder, 3 * (HEADER + 10));
+    const cache = new DiskCache(folder, 3 * (HEADER + 10), PARTS);
     for (const digit of ['a', 'b', 'c']) await keep(cache, digit, Buffer.from('0123456789'));
     expect(await read(cache, 'a')).toBe('0123456789');
     const meta = await cache.find(keyOf('b'));
@@ -162,7 +164,7 @@ describe('the bytes of all cached images', () => {
   });
 
   it('have it for images that are not fresh, and are looked up but not replaced', async () => {
-    const cache = new DiskCache(folder, 3 * (HEADER + 10));
+    const cache = new DiskCache(folder, 3 * (HEADER + 10), PARTS);
     const digits = ['a', 'b', 'c', 'd', 'e', 'f'];
     for (const digit of digits) {
       await keep(cache, digit, Buffer.from('0123456789'), -1);
@@ -175,20 +177,38 @@ describe('the bytes of all cached images', () => {
   });
 
   it('have it for the files of an earlier process too, oldest first', async () => {
-    const earlier = new DiskCache(folder, 10_000);
+    const earlier = new DiskCache(folder, 10_000, PARTS);
     for (const [index, digit] of ['b', 'a', 'c'].entries()) {
       await keep(earlier, digit, Buffer.from('0123456789'));
       utimesSync(pathOf(digit), index + 1, index + 1);
     }
-    const cache = new DiskCache(folder, 2 * (HEADER + 10));
+    const cache = new DiskCache(folder, 2 * (HEADER + 10), PARTS);
     await expect.poll(() => existsSync(pathOf('b'))).toBe(false);
     expect([await read(cache, 'a'), await read(cache, 'c')]).toStrictEqual(['0123456789', '0123456789']);
   });
 });
 
 describe('a partial file', () => {
+  it('is refused beyond their number, until one is deleted or becomes an image', async () => {
+    const cache = new DiskCache(folder, 10_000, PARTS);
+    const first = await cache.create();
+    const second = await cache.create();
+    await expect(cache.create()).rejects.toThrow(OverloadedError);
+    await first.close();
+    const third = await cache.create();
+    expect(() => {
+      cache.requirePart();
+    }).toThrow(OverloadedError);
+    const meta = { contentType: 'image/png', etag: null, lastModified: null, length: 1, freshUntil: 0 };
+    await cache.keep(keyOf('a'), second, meta);
+    const fourth = await cache.create();
+    await second.close();
+    await expect(cache.create()).rejects.toThrow(OverloadedError);
+    await Promise.all([third.close(), fourth.close()]);
+  });
+
   it('is deleted when it is closed, and at the start if its process has crashed', async () => {
-    const cache = new DiskCache(folder, 10_000);
+    const cache = new DiskCache(folder, 10_000, PARTS);
     const part = await cache.create();
     await part.write(Buffer.from('abc'), 0);
     expect((await part.read(1, 9))?.toString()).toBe('bc');
@@ -199,7 +219,7 @@ describe('a partial file', () => {
     writeFileSync(join(folder, 'old.part'), 'x');
     writeFileSync(join(folder, 'new.part'), 'x');
     utimesSync(join(folder, 'old.part'), 1, 1);
-    expect(new DiskCache(folder, 10_000).size.entries).toBe(0);
+    expect(new DiskCache(folder, 10_000, PARTS).size.entries).toBe(0);
     expect(readdirSync(folder)).toStrictEqual(['new.part']);
   });
 });
