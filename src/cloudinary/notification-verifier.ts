@@ -22,14 +22,22 @@ export interface SignedNotification {
 /** Verifies that a notification is Cloudinary's and recent. Source: Cloudinary, "Verifying notification signatures". */
 @Injectable()
 export class NotificationVerifier {
-  /** Whether it was signed with one of the account's active API secrets within the last two hours. */
-  isGenuine(account: Account, { body, timestamp, signature }: SignedNotification): boolean {
+  /** Whether a notification may be one of Cloudinary's by its timestamp and the form of its signature: no account is needed. */
+  isPlausible({ timestamp, signature }: SignedNotification): boolean {
     // The SDK compares numbers: NaN would never be too old. Body and timestamp are signed as one string, so digits of a
     // timestamp of another length could belong to the body.
     if (!/^[1-9]\d{9}$/.test(timestamp)) return false;
-    const at = Number(timestamp);
+    const age = Date.now() / 1_000 - Number(timestamp);
     // The SDK accepts a timestamp of next year, which would be valid for a year.
-    if (at > Date.now() / 1_000 + LEEWAY) return false;
+    if (age < -LEEWAY || age > MAX_AGE) return false;
+    return /^[0-9a-f]+$/.test(signature) && Object.values<number>(DIGITS).includes(signature.length);
+  }
+
+  /** Whether it was signed with one of the account's active API secrets within the last two hours. */
+  isGenuine(account: Account, signed: SignedNotification): boolean {
+    if (!this.isPlausible(signed)) return false;
+    const { body, signature } = signed;
+    const at = Number(signed.timestamp);
     const algorithm = algorithmOf(account, signature);
     if (algorithm === null) return false;
     return candidatesOf(account, body).some(({ apiSecret }) => {
@@ -54,7 +62,6 @@ function candidatesOf(account: Account, body: string): readonly AccountSecret[] 
 
 /** Chosen by the signature's length; SHA-1 is refused if the account no longer uses it. */
 function algorithmOf(account: Account, signature: string): keyof typeof DIGITS | null {
-  if (!/^[0-9a-f]+$/.test(signature)) return null;
   if (signature.length === DIGITS.sha256) return 'sha256';
   return signature.length === DIGITS.sha1 && account.signature !== 'sha256' ? 'sha1' : null;
 }

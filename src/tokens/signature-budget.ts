@@ -3,6 +3,8 @@ import { TooManySignaturesError } from './token.errors.js';
 /** Refused tokens a second whose public-key signature is checked: at 130 µs a check, a seventh of a core. */
 const PER_PROCESS = 1_000;
 const PER_ISSUER = 500;
+/** Those of each issuer that forgeries of other issuers cannot take away. */
+const RESERVED = 20;
 /** Issuers whose budget is counted; only issuers with a public key are. */
 const MAX_ISSUERS = 10_000;
 
@@ -37,7 +39,7 @@ class Bucket {
  */
 export class SignatureBudget {
   private readonly process: Bucket;
-  private readonly issuers = new Map<string, Bucket>();
+  private readonly issuers = new Map<string, { readonly own: Bucket; readonly reserve: Bucket }>();
 
   /** @param now Milliseconds of a monotonic clock. */
   constructor(private readonly now: () => number = () => performance.now()) {
@@ -50,18 +52,18 @@ export class SignatureBudget {
     let issuer = this.issuers.get(issuerId);
     if (issuer === undefined) {
       if (this.issuers.size >= MAX_ISSUERS) this.issuers.clear();
-      issuer = new Bucket(PER_ISSUER, now);
+      issuer = { own: new Bucket(PER_ISSUER, now), reserve: new Bucket(RESERVED, now) };
       this.issuers.set(issuerId, issuer);
     }
-    if (!issuer.take(now)) throw TooManySignaturesError.instance;
-    if (this.process.take(now)) return;
-    issuer.putBack();
+    if (!issuer.own.take(now)) throw TooManySignaturesError.instance;
+    if (this.process.take(now) || issuer.reserve.take(now)) return;
+    issuer.own.putBack();
     throw TooManySignaturesError.instance;
   }
 
   /** Puts back the check of a token that was accepted. */
   putBack(issuerId: string): void {
     this.process.putBack();
-    this.issuers.get(issuerId)?.putBack();
+    this.issuers.get(issuerId)?.own.putBack();
   }
 }

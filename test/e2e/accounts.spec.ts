@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import sharp from 'sharp';
 import { DataSource } from 'typeorm';
-import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished, vi } from 'vitest';
+import { DirectoryService } from '../../src/directory/directory.service.js';
 import { sendForm } from '../originals/form.js';
 import { drawPicture } from '../originals/pictures.js';
 import { startUploadApi } from '../originals/upload-api.js';
@@ -493,6 +494,24 @@ describe('of two accounts with two issuers each, beside the environment’s', ()
         }
       }
       expect(await rowsOf(ids)).toStrictEqual(before);
+    });
+
+    it('without a signature of the right form, or of another day, looks up no account', async () => {
+      const look = vi.spyOn(service.app.get(DirectoryService), 'findAccount');
+      const signature = '0'.repeat(40);
+      for (const [at, hex] of [
+        [now(), 'x'],
+        [now(), '0'.repeat(41)],
+        [now() - 90_000, signature],
+        ['', signature],
+      ] as const) {
+        const headers = { 'x-cld-timestamp': String(at), 'x-cld-signature': hex };
+        const path = `/cloudinary/notifications/${parties[0]?.account.id ?? ''}`;
+        const response = await request({ port: service.port, method: 'POST', path, body: '{}', headers });
+        expect(codeOf(response)).toStrictEqual([401, 'invalid_notification']);
+      }
+      expect(look).not.toHaveBeenCalled();
+      look.mockRestore();
     });
 
     it('registers no image for an issuer of another account', async () => {

@@ -36,6 +36,8 @@ export class NotificationsService {
    * IssuerNotFoundError (404), AccountUnavailableError (503): nothing has changed, and Cloudinary sends it again.
    */
   async receive(accountId: string | null, signed: SignedNotification, requestId: string): Promise<number> {
+    // Before the look-up, which a flood of requests without a signature would repeat.
+    if (!this.verifier.isPlausible(signed)) throw new InvalidNotificationError();
     const account = await this.findAccount(accountId);
     if (account === null || !this.verifier.isGenuine(account, signed)) throw new InvalidNotificationError();
     const notification = readNotification(signed.body, Number(signed.timestamp));
