@@ -54,7 +54,7 @@ export async function signToken(options: TokenOptions): Promise<string> {
   requireOptions(options);
   const { algorithm, sign } = await readTokenKey(options);
   const signed = `${encodeJson({ typ: 'JWT', alg: algorithm, kid: options.kid })}.${encodeJson(claimsOf(options))}`;
-  const token = `${signed}.${encodeBytes(new Uint8Array(await sign(encodeText(signed))))}`;
+  const token = `${signed}.${encodeBytes(new Uint8Array(await sign(signed)))}`;
   if (token.length > MAX_TOKEN_LENGTH) {
     throw new RangeError(
       `signToken: the token has ${token.length} characters; the service accepts at most ${MAX_TOKEN_LENGTH}.`,
@@ -276,8 +276,7 @@ function isNear(one: string, other: string): boolean {
   );
 }
 
-const encodeText = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
-const encodeJson = (value: object): string => encodeBytes(encodeText(JSON.stringify(value)));
+const encodeJson = (value: object): string => encodeBytes(new TextEncoder().encode(JSON.stringify(value)));
 
 /** Base64url without padding (RFC 4648 §5). */
 function encodeBytes(bytes: Uint8Array): string {

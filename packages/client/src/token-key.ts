@@ -35,10 +35,10 @@ export type TokenKey =
       readonly kid: string;
     };
 
-/** Signs bytes with a key. */
+/** Signs the UTF-8 of a text with a key. */
 interface Signer {
   readonly algorithm: string;
-  readonly sign: (bytes: Uint8Array<ArrayBuffer>) => Promise<ArrayBuffer>;
+  readonly sign: (text: string) => Promise<ArrayBuffer>;
 }
 
 const HMAC_ALGORITHMS: readonly unknown[] = ['HS256', 'HS384', 'HS512'];
@@ -77,14 +77,19 @@ export async function readTokenKey({ secret, privateKey, algorithm }: TokenKey):
     );
   }
   const key = await importPrivateKey(privateKey, found);
-  return { algorithm: found, sign: (bytes) => crypto.subtle.sign(PARAMETERS[found].sign, key, bytes) };
+  return {
+    algorithm: found,
+    sign: (text) => crypto.subtle.sign(PARAMETERS[found].sign, key, encodeText(text)),
+  };
 }
 
 async function readSecret(secret: string, algorithm: string): Promise<Signer> {
   const hmac = { name: 'HMAC', hash: `SHA-${algorithm.slice(2)}` };
-  const key = await crypto.subtle.importKey('raw', new TextEncoder().encode(secret), hmac, false, ['sign']);
-  return { algorithm, sign: (bytes) => crypto.subtle.sign('HMAC', key, bytes) };
+  const key = await crypto.subtle.importKey('raw', encodeText(secret), hmac, false, ['sign']);
+  return { algorithm, sign: (text) => crypto.subtle.sign('HMAC', key, encodeText(text)) };
 }
+
+const encodeText = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
 
 type ImportedKey = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
 
