@@ -179,7 +179,11 @@ describe('an image without a token', () => {
     ];
     expect(refused.status).toBe(401);
     expect(refused.json()).toStrictEqual(
-      problem(401, 'token_required', 'This image requires a token. Pass one of its issuer as `?token=`.'),
+      problem(
+        401,
+        'token_required',
+        'This image requires a token. Pass one of its issuer as `?token=` or as `Authorization: Bearer TOKEN`.',
+      ),
     );
     const own = ['Location', 'Content-Type', 'Content-Length', 'X-Request-Id', 'X-Runtime', 'Date'];
     const rest = (response: ImageResponse): Record<string, string> =>
