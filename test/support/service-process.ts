@@ -93,6 +93,6 @@ export function warningsOf(service: ServiceProcess): readonly string[] {
   return service
     .output()
     .stdout.split('\n')
-    .filter((line) => line !== '')
+    .filter((line) => line.startsWith('{'))
     .map((line) => (JSON.parse(line) as { msg: string }).msg);
 }
