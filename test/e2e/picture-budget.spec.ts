@@ -120,7 +120,9 @@ describe('a budget of new pictures', () => {
     const path = width(tenant, 1);
     expect(await statusOf(path)).toBe(302);
     const pay = vi.spyOn(service.app.get(Counters), 'payPicture');
-    onTestFinished(() => { pay.mockRestore(); });
+    onTestFinished(() => {
+      pay.mockRestore();
+    });
     for (let index = 0; index < 5; index += 1) expect(await statusOf(path)).toBe(302);
     expect(await statusOf(tenant.path({ jti: 'new', transformations: [{ width: 1 }] }))).toBe(302);
     expect(pay).not.toHaveBeenCalled();

@@ -14,7 +14,8 @@ const MALFORMED = {
     'The token is malformed: it must be three unpadded base64url segments joined by dots (RFC 7515 §7.1), unchanged.',
   header:
     'The token is malformed: its header must be a JSON object in UTF-8 without repeated names, `crit` or `b64`.',
-  algorithm: 'The token is malformed: its header’s `alg` must be HS256, HS384, HS512, EdDSA, ES256, RS256 or PS256.',
+  algorithm:
+    'The token is malformed: its header’s `alg` must be HS256, HS384, HS512, EdDSA, ES256, RS256 or PS256.',
   keyId:
     'The token is malformed: with EdDSA, ES256, RS256 or PS256 its header must have the `kid` of the key.',
   payload:
