@@ -3,7 +3,6 @@ import { ENVIRONMENT } from '../config/config.module.js';
 import type { Environment } from '../config/environment.js';
 import { addressKey } from './address-key.js';
 import { TooManyRequestsError } from './limits.errors.js';
-import type { LimitScope } from '../../domain/problem.error.js';
 import { perMinute, type Rate, RateLimitStorage, retryDelay } from './rate-limit.storage.js';
 
 /** The limits of `RATE_LIMIT_ADDRESS` and `RATE_LIMIT_ISSUER`. */
