@@ -165,7 +165,7 @@ ${lines.join('\n')}
 `;
 }
 
-/** A word of a shell; zsh and fish read a backslash before a quotation mark differently, so there is none. */
+/** A word of a shell, without backslashes before quotation marks: zsh and fish read them differently. */
 const quote = (text: string): string => `'${text.replaceAll("'", '’').replaceAll('\\', '')}'`;
 
 const firstLine = (text: string): string => text.split('\n', 1)[0] ?? '';

@@ -55,7 +55,7 @@ export function findServer({ server }: GlobalOptions): string | null {
 
 /**
  * Opens the backend that the options and variables select, and closes it after use.
- * @param createDatabase Whether an embedded database is created if there is none: for what needs no other row.
+ * @param createDatabase Whether to create an embedded database that does not exist: for commands that need no existing row.
  */
 export async function withBackend<T>(
   options: GlobalOptions,

@@ -4,7 +4,7 @@ import type { TokenIssuer } from '../tokens/signing-key.js';
 
 /** The part of an issuer that a redirect needs. */
 export interface Issuer extends TokenIssuer {
-  /** Where further public keys are fetched; null if there are none. */
+  /** The URL from which further public keys are fetched; null if the issuer has no such URL. */
   readonly jwksUrl: string | null;
   /** The Cloudinary account that delivers its images; null if it cannot be used, and then nothing is delivered. */
   readonly account: Account | null;

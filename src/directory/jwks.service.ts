@@ -56,7 +56,7 @@ class Source {
   /** @param fetch Returns null if it cannot start now. Its errors are its own to report. */
   constructor(private readonly fetch: () => Promise<FetchedKeys | null>) {}
 
-  /** The keys that are used for this `kid`; null if a fetch must be awaited, or there are none. Refreshes old ones. */
+  /** The keys that are used for this `kid`; null if no usable keys are in memory. Refreshes old keys. */
   find(keyId: string): KeySet | null {
     if (this.mustWait(keyId)) return null;
     if (this.age >= REFRESH_AFTER) void this.refresh();

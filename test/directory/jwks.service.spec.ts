@@ -313,7 +313,7 @@ describe('the keys of a jwks_url', () => {
     expect(await keysFor('old')).toStrictEqual(['old']);
   });
 
-  it('of a URL that is none, as only a row may have, are unavailable', async () => {
+  it('of an invalid URL, which only a row can have, are unavailable', async () => {
     await expect(service.load({ id: SEED_ISSUER_ID, jwksUrl: 'x' }, 'old')).rejects.toThrow(
       JwksUnavailableError,
     );

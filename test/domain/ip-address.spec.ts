@@ -106,7 +106,7 @@ describe('a range of addresses', () => {
         const list = new BlockList();
         list.addSubnet(network, bits, family);
         for (const each of [address, network]) {
-          // Of addresses that are mapped or compatible, the two forms are told apart differently.
+          // The two implementations classify mapped and compatible addresses differently.
           fc.pre(!each.startsWith('::') && !network.startsWith('::'));
           expect(contains(`${network}/${bits}`, each)).toBe(list.check(each, family));
         }

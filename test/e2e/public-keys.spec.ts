@@ -226,7 +226,7 @@ describe('an alias of an issuer', () => {
     expect((await service.admin('PATCH', path, { aud: null, iss_aliases: [] })).status).toBe(200);
   });
 
-  it('belongs to one issuer, whoever writes it', async () => {
+  it('belongs to one issuer, also if two issuers register it at once', async () => {
     const [one, other] = [await createRandomTenant(service), await createRandomTenant(service)];
     const alias = `idp-${randomUUID()}`;
     const patch = (tenant: Tenant, aliases: readonly string[]) =>
