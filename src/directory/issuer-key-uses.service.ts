@@ -1,10 +1,6 @@
-import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { withDeadline } from '../platform/deadline.js';
-
-/** Milliseconds between two writes, and the timeout of the last one at shutdown. */
-const FLUSH_INTERVAL = 5_000;
-const LAST_FLUSH_TIMEOUT = 1_000;
+import { PeriodicWriter } from '../platform/periodic-writer.js';
 
 interface Use {
   uses: number;
@@ -13,22 +9,13 @@ interface Use {
 
 /** Counts the uses of keys and writes them periodically: never during a redirect. */
 @Injectable()
-export class IssuerKeyUses implements OnApplicationBootstrap, OnApplicationShutdown {
+export class IssuerKeyUses extends PeriodicWriter {
   private readonly logger = new Logger(IssuerKeyUses.name);
   /** Keys that verified a token since the last write: at most as many as exist. */
   private unwritten = new Map<string, Use>();
-  private timer: NodeJS.Timeout | undefined;
 
-  constructor(private readonly dataSource: DataSource) {}
-
-  onApplicationBootstrap(): void {
-    this.timer = setInterval(() => void this.flush(), FLUSH_INTERVAL).unref();
-  }
-
-  /** Writes the last counts; an unavailable database does not delay the shutdown. */
-  async onApplicationShutdown(): Promise<void> {
-    clearInterval(this.timer);
-    await withDeadline(this.flush(), LAST_FLUSH_TIMEOUT, () => undefined);
+  constructor(private readonly dataSource: DataSource) {
+    super();
   }
 
   /** Counts one accepted token. Does no I/O. */
@@ -41,7 +28,6 @@ export class IssuerKeyUses implements OnApplicationBootstrap, OnApplicationShutd
     }
   }
 
-  /** Writes the counts since the last write; if it fails, they are kept for the next one. */
   async flush(): Promise<void> {
     const counted = this.unwritten;
     if (counted.size === 0) return;

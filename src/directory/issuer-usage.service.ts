@@ -1,13 +1,10 @@
-import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { withDeadline } from '../platform/deadline.js';
+import { PeriodicWriter } from '../platform/periodic-writer.js';
 
 /** Days that the counts of an hour are stored. */
 export const USAGE_DAYS = 90;
 export const HOUR = 3_600_000;
-/** Milliseconds between two writes, and the timeout of the last one at shutdown. */
-const FLUSH_INTERVAL = 5_000;
-const LAST_FLUSH_TIMEOUT = 1_000;
 /** Hours whose counts wait for an unavailable database; older ones are dropped. */
 const MAX_WAITING_HOURS = 24;
 
@@ -21,7 +18,7 @@ type Batch = Map<string, Counts>;
 
 /** Counts redirects and refusals by issuer and hour, and writes them periodically: never during a redirect. */
 @Injectable()
-export class IssuerUsage implements OnApplicationBootstrap, OnApplicationShutdown {
+export class IssuerUsage extends PeriodicWriter {
   private readonly logger = new Logger(IssuerUsage.name);
   private counted: Batch = new Map();
   /** When `counted` was started, in milliseconds since 1970. All of it belongs to that hour. */
@@ -29,18 +26,9 @@ export class IssuerUsage implements OnApplicationBootstrap, OnApplicationShutdow
   /** Batches that are not written yet, by the start of their hour. */
   private readonly waiting = new Map<number, Batch>();
   private prunedAt = 0;
-  private timer: NodeJS.Timeout | undefined;
 
-  constructor(private readonly dataSource: DataSource) {}
-
-  onApplicationBootstrap(): void {
-    this.timer = setInterval(() => void this.flush(), FLUSH_INTERVAL).unref();
-  }
-
-  /** Writes the last counts; an unavailable database does not delay the shutdown. */
-  async onApplicationShutdown(): Promise<void> {
-    clearInterval(this.timer);
-    await withDeadline(this.flush(), LAST_FLUSH_TIMEOUT, () => undefined);
+  constructor(private readonly dataSource: DataSource) {
+    super();
   }
 
   /** Counts a redirect. Does no I/O. */
@@ -53,7 +41,6 @@ export class IssuerUsage implements OnApplicationBootstrap, OnApplicationShutdow
     this.countsOf(issuerId).refusals += 1;
   }
 
-  /** Writes the counts since the last write; if it fails, they wait for the next one. */
   async flush(): Promise<void> {
     this.closeBatch();
     for (const [hour, batch] of [...this.waiting]) {
