@@ -1,6 +1,9 @@
 import type { EntityManager } from 'typeorm';
 import type { AssetKind } from '../requests/write-conflicts.js';
 
+/** SQL: the lock under which the account's events are applied one at a time. Writers of rows share it. */
+export const EVENTS_LOCK = `hashtextextended('cloudinary_assets', 2)`;
+
 /**
  * Writes a row that registers an asset, and applies what notifications reported of the asset before: a rejected one is
  * not shown, and an image that the account restricts needs a token.
@@ -13,7 +16,7 @@ export async function writeWithKnownEvents(
   id: string,
   write: () => Promise<unknown>,
 ): Promise<boolean> {
-  await rows.query(`SELECT pg_advisory_xact_lock_shared(hashtextextended('cloudinary_assets', 2))`);
+  await rows.query(`SELECT pg_advisory_xact_lock_shared(${EVENTS_LOCK})`);
   await write();
   const access =
     kind === 'image' ? `, access = CASE WHEN asset.restricted_at IS NULL THEN access ELSE 'token' END` : '';

@@ -13,6 +13,7 @@ import { findPublicIdFault } from '../../transformations/public-id.js';
 import { RetainedPublicIdEntity } from '../../platform/database/entities/retained-public-id.entity.js';
 import { AssetStateEntity } from '../../platform/database/entities/asset-state.entity.js';
 import { IssuerNotFoundError } from '../issuers/issuer.errors.js';
+import { EVENTS_LOCK } from '../assets/known-events.js';
 import type { AssetName as ReportedName, Notification, Uploaded as ReportedUpload } from './notification.js';
 import { findIssuerOf } from '../../domain/registration-rule.js';
 
@@ -50,7 +51,7 @@ export class AccountEventsService {
     // Events are applied one at a time, across processes: each may change several names, in any order.
     await rows.query(
       // A name that the account deletes or renames is not retained for its issuer: the asset no longer exists.
-      `SELECT pg_advisory_xact_lock(hashtextextended('cloudinary_assets', 2)),
+      `SELECT pg_advisory_xact_lock(${EVENTS_LOCK}),
               set_config('pixseal.account_event', 'on', true)`,
     );
     await prune(rows);
