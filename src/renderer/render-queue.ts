@@ -1,3 +1,4 @@
+import { Slots } from '../platform/slots.js';
 import { RenderError } from './image/render.errors.js';
 
 /** How much may be rendered concurrently, and how long a render may wait and take. */
@@ -14,23 +15,21 @@ interface Job<T> {
   waiters: number;
 }
 
-/**
- * Runs a few renders at a time, concurrent requests of a key once, and cancels renders without waiting clients.
- * Overload is refused at once: an unbounded queue would fail every client.
- */
+/** Runs a few renders at a time, concurrent requests of a key once, and cancels renders without waiting clients. */
 export class RenderQueue<T> {
   private readonly jobs = new Map<string, Job<T>>();
-  private readonly waiting: (() => void)[] = [];
-  private running = 0;
+  private readonly slots: Slots;
 
-  constructor(private readonly limits: QueueLimits) {}
+  constructor(private readonly limits: QueueLimits) {
+    this.slots = new Slots(limits, () => new RenderError(503, 'Too many images are being rendered'));
+  }
 
   get runningCount(): number {
-    return this.running;
+    return this.slots.runningCount;
   }
 
   get waitingCount(): number {
-    return this.waiting.length;
+    return this.slots.waitingCount;
   }
 
   /**
@@ -54,9 +53,6 @@ export class RenderQueue<T> {
   }
 
   private start(key: string, render: (signal: AbortSignal) => Promise<T>): Job<T> {
-    if (this.running >= this.limits.running && this.waiting.length >= this.limits.waiting) {
-      throw new RenderError(503, 'Too many images are being rendered');
-    }
     const abort = new AbortController();
     const job: Job<T> = { abort, waiters: 0, result: this.runInTurn(render, abort) };
     this.jobs.set(key, job);
@@ -70,7 +66,8 @@ export class RenderQueue<T> {
   }
 
   private async runInTurn(render: (signal: AbortSignal) => Promise<T>, abort: AbortController): Promise<T> {
-    await this.acquireSlot(abort.signal);
+    // A render without waiting clients leaves the queue at once.
+    await this.slots.acquire(abort.signal);
     const timer = setTimeout(() => {
       abort.abort(new RenderError(503, 'The image took too long to render'));
     }, this.limits.deadline);
@@ -79,30 +76,7 @@ export class RenderQueue<T> {
       return await render(abort.signal);
     } finally {
       clearTimeout(timer);
-      const next = this.waiting.shift();
-      // The slot passes to the next waiting render; it is free only if there is none.
-      if (next === undefined) this.running -= 1;
-      else next();
+      this.slots.release();
     }
-  }
-
-  /** Waits for a slot. A render without waiting clients leaves the queue at once. */
-  private acquireSlot(signal: AbortSignal): Promise<void> {
-    if (this.running < this.limits.running) {
-      this.running += 1;
-      return Promise.resolve();
-    }
-    return new Promise((resolve, reject) => {
-      const takeTurn = (): void => {
-        signal.removeEventListener('abort', giveUp);
-        resolve();
-      };
-      const giveUp = (): void => {
-        this.waiting.splice(this.waiting.indexOf(takeTurn), 1);
-        reject(signal.reason as Error);
-      };
-      signal.addEventListener('abort', giveUp, { once: true });
-      this.waiting.push(takeTurn);
-    });
   }
 }

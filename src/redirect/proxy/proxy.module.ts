@@ -6,7 +6,8 @@ import { ProxiedDelivery } from '../proxied-delivery.js';
 import { RedirectModule } from '../redirect.module.js';
 import { TokenUses } from '../token-uses.service.js';
 import { DiskCache } from './disk-cache.js';
-import { FetchSlots } from './fetch-slots.js';
+import { OverloadedError } from '../../platform/rate-limit/overloaded.error.js';
+import { Slots } from '../../platform/slots.js';
 import { ImageProxy } from './image-proxy.service.js';
 import { BlankSource, ImageSource } from './image-source.js';
 import { Upstream } from './upstream.js';
@@ -37,6 +38,8 @@ export class ProxyModule {
   }
 }
 
+/** Fetches that wait for each one that may run. */
+const WAITING = 4;
 /** Partial files for each fetch that may run: slow clients keep those of images that are not stored. */
 const PARTS = 2;
 
@@ -47,7 +50,8 @@ function createProxy(
   uses: TokenUses,
   source: ImageSource | null,
 ): ImageProxy {
-  const slots = new FetchSlots(concurrency);
+  const limits = { running: concurrency, waiting: WAITING * concurrency };
+  const slots = new Slots(limits, () => new OverloadedError());
   const cache = new DiskCache(cacheDir, cacheBytes, PARTS * concurrency);
   observations.fetchLoad = slots;
   observations.proxyCache = cache;

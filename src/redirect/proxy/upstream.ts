@@ -3,7 +3,7 @@ import { Agent, errors } from 'undici';
 import { ProblemError } from '../../domain/problem.error.js';
 import type { Histogram } from '../../platform/observability/instruments.js';
 import type { Validators } from './conditions.js';
-import type { FetchSlots } from './fetch-slots.js';
+import type { Slots } from '../../platform/slots.js';
 import { OriginalMissingError, UpstreamFailedError, UpstreamTimeoutError } from './proxy.errors.js';
 
 /** Milliseconds for a fetch: its wait, the headers and the whole body. */
@@ -49,7 +49,7 @@ export class Upstream {
    * @param durations Of fetches until the last byte or the failure.
    */
   constructor(
-    private readonly slots: FetchSlots,
+    private readonly slots: Slots,
     connections: number,
     private readonly origin: string | null,
     private readonly durations: Histogram,
