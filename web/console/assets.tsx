@@ -62,7 +62,7 @@ export function AssetsView({ kind, query }: AssetsViewProps): JSX.Element {
         <button class="button">Find</button>
       </form>
       <ProblemNote problem={list.problem} />
-      {write && items.length > 0 && (
+      {write && (
         <BulkActions kind={kind} page={items} selected={selected} onSelect={select} onDone={list.reload} />
       )}
       <ul class="assets" aria-label={kind === 'images' ? 'Images' : 'Overlays'} aria-busy={list.busy}>

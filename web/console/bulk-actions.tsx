@@ -39,23 +39,27 @@ interface BulkActionsProps {
   readonly onDone: () => void;
 }
 
-/** Actions on the selected images or overlays of a page. Those that fail stay selected. */
+/** Actions on the selected images or overlays of a page. Those that fail stay selected, and are named even if the page is then empty. */
 export function BulkActions({ kind, page, selected, onSelect, onDone }: BulkActionsProps): JSX.Element {
   const [action, setAction] = useState<BulkAction | null>(null);
   const actions = kind === 'images' ? [RESTRICT, PUBLISH, DELETE] : [DELETE];
   const isAll = page.length > 0 && selected.length === page.length;
   return (
     <div class="row wrap bulk">
-      <button
-        type="button"
-        class="button button-small"
-        onClick={() => {
-          onSelect(isAll ? [] : page);
-        }}
-      >
-        {isAll ? 'Select none' : 'Select all of this page'}
-      </button>
-      <span class="hint">{selected.length} selected</span>
+      {page.length > 0 && (
+        <>
+          <button
+            type="button"
+            class="button button-small"
+            onClick={() => {
+              onSelect(isAll ? [] : page);
+            }}
+          >
+            {isAll ? 'Select none' : 'Select all of this page'}
+          </button>
+          <span class="hint">{selected.length} selected</span>
+        </>
+      )}
       {selected.length > 0 &&
         actions.map((each) => (
           <button
