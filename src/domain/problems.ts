@@ -292,7 +292,7 @@ export const PROBLEMS = {
   },
   too_many_requests: {
     statuses: [429],
-    when: 'The address or the issuer sends too many requests, or the address too many wrong admin keys.\nOr too many tokens signed for public keys were refused: 500 a second of one issuer, 1,000 of all.',
+    when: 'The address or the issuer sends too many requests, or the address too many wrong admin keys.\nOr too many tokens signed for public keys were refused: 500 a second of one issuer, 1,000 of all, and then 20 of each issuer, 1,000 of all.',
     action: 'Send the request again after `Retry-After`, which is `retry_after` in the body.',
   },
   picture_budget_spent: {

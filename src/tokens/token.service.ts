@@ -3,7 +3,7 @@ import { type CompactJws, readCompactJws, readPayload } from './compact-jws.js';
 import { isSignedBy } from './jws-signature.js';
 import type { JsonObject } from './strict-json.js';
 import { isSignedByPublicKey } from './public-key-signature.js';
-import { SignatureBudget } from './signature-budget.js';
+import { SignatureBudget, type SignatureCheck } from './signature-budget.js';
 import {
   type HmacAlgorithm,
   isPublicKeyAlgorithm,
@@ -73,40 +73,44 @@ export class TokenService {
     let issuer = found === null || found.disabled ? null : found;
     if (issuerId === null && issuer?.issAliases.includes(payload['iss'] as string) !== true) issuer = null;
     const { algorithm } = jws;
-    const isPublic = isPublicKeyAlgorithm(algorithm);
-    const key = isPublic
-      ? this.findPublicKey(jws, issuer, now, jwksKeys)
-      : findSigner(jws, algorithm, issuer, now);
+    let key: SigningKey | PublicKey | null;
+    let check: SignatureCheck | null = null;
+    if (isPublicKeyAlgorithm(algorithm)) {
+      const named = findPublicKey(jws, issuer, now, jwksKeys);
+      if (issuer === null || named === null) throw InvalidTokenError.because('not_accepted');
+      check = this.budget.take(issuer.id);
+      key = isSignedByPublicKey(jws, named) ? named : null;
+    } else {
+      key = findSigner(jws, algorithm, issuer, now);
+    }
     if (issuer === null || key === null) throw InvalidTokenError.because('not_accepted');
     const claims = readClaims(payload, issuer.id, now / 1000, issuer.policy?.document.claims);
     if (isIssuedBefore(claims, issuer.notBefore)) throw InvalidTokenError.because('not_accepted');
-    if (isPublic) {
+    if (check !== null) {
       requireAudience(payload, issuer.audience);
-      this.budget.putBack(issuer.id);
+      this.budget.putBack(check);
     }
     return { issuer, key, claims, validity: intersect(tokenValidity(claims), periodOfSameKeys(issuer, now)) };
   }
+}
 
-  /**
-   * The public key that verifies the token: an active row with its `kid`, else a key of the JWKS. Without one, nothing is
-   * checked: the shorter duration reveals only whether the issuer has a key with this `kid`.
-   */
-  private findPublicKey(
-    jws: CompactJws,
-    issuer: TokenIssuer | null,
-    now: number,
-    jwksKeys: readonly PublicKey[],
-  ): PublicKey | null {
-    if (issuer === null) return null;
-    const isNamed = (key: PublicKey | LockedKey): boolean => key.id === jws.keyId && isActive(key, now);
-    const key = issuer.publicKeys.find(isNamed) ?? jwksKeys.find(isNamed);
-    // Not a 401: the token may be valid.
-    if (key === undefined && issuer.lockedKeys.some(isNamed)) throw new IssuerUnavailableError();
-    // The key determines the algorithm, never the header.
-    if (key?.algorithm !== jws.algorithm) return null;
-    this.budget.take(issuer.id);
-    return isSignedByPublicKey(jws, key) ? key : null;
-  }
+/**
+ * The public key that the token names: an active row with its `kid`, else a key of the JWKS. Without one, nothing is
+ * checked: the shorter duration reveals only whether the issuer has a key with this `kid`.
+ */
+function findPublicKey(
+  jws: CompactJws,
+  issuer: TokenIssuer | null,
+  now: number,
+  jwksKeys: readonly PublicKey[],
+): PublicKey | null {
+  if (issuer === null) return null;
+  const isNamed = (key: PublicKey | LockedKey): boolean => key.id === jws.keyId && isActive(key, now);
+  const key = issuer.publicKeys.find(isNamed) ?? jwksKeys.find(isNamed);
+  // Not a 401: the token may be valid.
+  if (key === undefined && issuer.lockedKeys.some(isNamed)) throw new IssuerUnavailableError();
+  // The key determines the algorithm, never the header.
+  return key?.algorithm === jws.algorithm ? key : null;
 }
 
 /** RFC 7519 §4.1.3. @param audience Null if it is not checked. @throws InvalidTokenError (401) */

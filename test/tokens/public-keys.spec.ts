@@ -280,6 +280,47 @@ describe('the budget of refused signatures', () => {
     expect(outcomes).toStrictEqual([500, 500, 20]);
   });
 
+  it('leaves an issuer its 20, and its accepted tokens without limit, while others spend all', () => {
+    const { attempt } = start();
+    const [a, b, c, victim] = ['a', 'b', 'c', 'd'].map((digit) =>
+      issuerOf({ id: SEED_ISSUER_ID.replace(/^c/, digit) }),
+    );
+    for (let count = 0; count < 500; count += 1) {
+      expect([attempt(forged, a), attempt(forged, b)]).toStrictEqual(['not_accepted', 'not_accepted']);
+    }
+    for (let count = 0; count < 20; count += 1) expect(attempt(forged, c)).toBe('not_accepted');
+    for (let count = 0; count < 100; count += 1) {
+      expect([attempt(good, victim), attempt(forged, c)]).toStrictEqual(['accepted', '429']);
+    }
+    for (let count = 0; count < 20; count += 1) expect(attempt(forged, victim)).toBe('not_accepted');
+    expect(attempt(good, victim)).toBe('429');
+  });
+
+  it('is 2,000 a second in all, however many issuers are flooded', () => {
+    const budget = new SignatureBudget(() => 0);
+    let checked = 0;
+    for (let attempts = 0; attempts < 20_000; attempts += 1) {
+      try {
+        budget.take(`issuer ${attempts % 400}`);
+        checked += 1;
+      } catch (error) {
+        expect(error).toBeInstanceOf(TooManySignaturesError);
+      }
+    }
+    expect(checked).toBe(2_000);
+  });
+
+  it('puts the check of an accepted token back where it came from', () => {
+    const budget = new SignatureBudget(() => 0);
+    for (let count = 0; count < 500; count += 1) for (const id of ['a', 'b']) budget.take(id);
+    const other = budget.take('c');
+    for (let count = 0; count < 19; count += 1) budget.take('c');
+    budget.putBack(other);
+    expect(() => budget.take('d')).not.toThrow();
+    expect(() => budget.take('c')).not.toThrow();
+    expect(() => budget.take('c')).toThrow(TooManySignaturesError);
+  });
+
   it('is not touched by a kid of no key, or by another algorithm', () => {
     const { attempt } = start();
     for (let count = 0; count < 2_000; count += 1) {
