@@ -52,6 +52,8 @@ const MAX_IMAGES = 50_000;
 const MAX_PUBLIC_IMAGES = 50_000;
 const MAX_OVERLAYS = 10_000;
 const MAX_CLOUDS = 1_000;
+/** Accounts of rows by id, and unknown ids, which any client can send. */
+const MAX_ACCOUNTS = 10_000;
 /** Aliases of issuers that are cached; if there are more, each token that has one is looked up. */
 const MAX_ALIASES = 100_000;
 
@@ -96,7 +98,7 @@ interface AccountState {
   readonly account: Account | null;
 }
 
-const NO_ACCOUNTS: ReadonlyMap<string, Account | null> = new Map();
+const NO_ACCOUNTS: ReadonlyMap<string, AccountState> = new Map();
 
 /** Returned for an id that is not an issuer's; it is not a cached row. */
 const NO_SUCH_ISSUER: CachedRow<Issuer> = { row: null, isFresh: false };
@@ -124,6 +126,11 @@ export class DirectoryService implements ChangeListener {
   /** Accounts of rows, by their clouds' names. */
   private readonly clouds: RecordCache<AccountState>;
   private readonly cloudLoader: BatchLoader<AccountState>;
+  /** Accounts of rows, by their ids. */
+  private readonly accounts: RecordCache<AccountState>;
+  private readonly accountLoader: BatchLoader<AccountState>;
+  /** Why accounts cannot be used, as last logged, by their ids. */
+  private readonly loggedReasons = new LRUCache<string, string>({ max: MAX_ACCOUNTS });
 
   constructor(
     private readonly lookups: DatabaseLookups,
@@ -157,6 +164,8 @@ export class DirectoryService implements ChangeListener {
     this.revocations = new RecordCache(MAX_REVOKED, rules, weigh);
     this.clouds = new RecordCache(MAX_CLOUDS, rules);
     this.cloudLoader = loader((query, names) => this.readClouds(query, names), PUBLIC_BOUNDS);
+    this.accounts = new RecordCache(MAX_ACCOUNTS, rules);
+    this.accountLoader = loader((query, ids) => this.readAccounts(query, ids), PUBLIC_BOUNDS);
     changeFeed.subscribe(this);
   }
 
@@ -225,23 +234,22 @@ export class DirectoryService implements ChangeListener {
     const { cloudinary } = this.environment;
     if (cloudName === cloudinary.cloudName) return cloudinary;
     const cached = this.clouds.find(cloudName);
-    const state =
+    return usableAccount(
       cached === undefined
         ? await this.clouds.load(cloudName, () => this.cloudLoader.load(cloudName))
-        : cached.row;
-    if (state?.account === null) throw new AccountUnavailableError();
-    return state?.account ?? null;
+        : cached.row,
+    );
   }
 
   /**
-   * The account of a row, read from the database.
+   * The account of a row, from memory if possible, else loaded.
    * @returns null if it does not exist. @throws AccountUnavailableError, DatabaseUnavailableError (503)
    */
   async findAccount(id: string): Promise<Account | null> {
-    const states = await this.lookups.run((query) => this.readAccounts(query, [id]));
-    const account = states.get(id);
-    if (account === null) throw new AccountUnavailableError();
-    return account ?? null;
+    const cached = this.accounts.find(id);
+    return usableAccount(
+      cached === undefined ? await this.accounts.load(id, () => this.accountLoader.load(id)) : cached.row,
+    );
   }
 
   /** An image of this issuer, including deleted ones. */
@@ -320,6 +328,7 @@ export class DirectoryService implements ChangeListener {
       case 'accounts':
         this.issuers.invalidateWhere(({ accountId }) => accountId === id);
         this.clouds.clear();
+        this.accounts.invalidate(id);
         return;
       case 'issuer_keys':
         this.issuers.invalidate(issuerId);
@@ -383,7 +392,9 @@ export class DirectoryService implements ChangeListener {
     return new Map(
       rows.map(([row, keys]) => {
         const account =
-          row.account_id === null ? this.environment.cloudinary : (accounts.get(row.account_id) ?? null);
+          row.account_id === null
+            ? this.environment.cloudinary
+            : (accounts.get(row.account_id)?.account ?? null);
         return [row.id, this.toIssuer(row, keys, account)];
       }),
     );
@@ -392,7 +403,7 @@ export class DirectoryService implements ChangeListener {
   private async readAccounts(
     query: Query,
     ids: readonly string[],
-  ): Promise<ReadonlyMap<string, Account | null>> {
+  ): Promise<ReadonlyMap<string, AccountState>> {
     const rows = await readAccounts(query, ids);
     return new Map(rows.map(([row, secrets]) => [row.id, this.openAccount(row, secrets)]));
   }
@@ -402,19 +413,22 @@ export class DirectoryService implements ChangeListener {
     names: readonly string[],
   ): Promise<ReadonlyMap<string, AccountState>> {
     const rows = await readAccountsOfClouds(query, names);
-    return new Map(
-      rows.map(([row, secrets]) => [row.cloud_name, { account: this.openAccount(row, secrets) }]),
-    );
+    return new Map(rows.map(([row, secrets]) => [row.cloud_name, this.openAccount(row, secrets)]));
   }
 
-  /** Another account's issuers are served in any case. */
-  private openAccount(row: AccountRow, secrets: readonly AccountSecretRow[]): Account | null {
+  /** Another account's issuers are served in any case. The reason is logged when it changes, not for each load. */
+  private openAccount(row: AccountRow, secrets: readonly AccountSecretRow[]): AccountState {
     try {
-      return openAccount(row, secrets, this.secretBox, this.environment);
+      const account = openAccount(row, secrets, this.secretBox, this.environment);
+      this.loggedReasons.delete(row.id);
+      return { account };
     } catch (error) {
       if (!(error instanceof ClosedAccountError)) throw error;
-      this.logger.error(`Account ${row.id} cannot be used: ${error.message}`);
-      return null;
+      if (this.loggedReasons.get(row.id) !== error.message) {
+        this.loggedReasons.set(row.id, error.message);
+        this.logger.error(`Account ${row.id} cannot be used: ${error.message}`);
+      }
+      return { account: null };
     }
   }
 
@@ -460,6 +474,12 @@ export class DirectoryService implements ChangeListener {
       return { id, algorithm, secret: null, ...period };
     }
   }
+}
+
+/** @returns null if there is no such account. @throws AccountUnavailableError (503) if it cannot be used. */
+function usableAccount(state: AccountState | null): Account | null {
+  if (state?.account === null) throw new AccountUnavailableError();
+  return state?.account ?? null;
 }
 
 /** Whether one of the names is revoked; undefined if the database must be queried. */

@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
 import sharp from 'sharp';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished, vi } from 'vitest';
+import { DatabaseLookups } from '../../src/directory/database-lookups.service.js';
 import { DirectoryService } from '../../src/directory/directory.service.js';
 import { sendForm } from '../originals/form.js';
 import { drawPicture } from '../originals/pictures.js';
@@ -514,6 +517,59 @@ describe('of two accounts with two issuers each, beside the environment’s', ()
       look.mockRestore();
     });
 
+    /** With a signature of the right form. */
+    const forge = (accountId: string): Promise<HttpResponse> =>
+      notifyAccount(service, accountId, deleted('any', now()), 'forged');
+
+    it('with forged signatures, queries for unknown accounts together and for a known one once', async () => {
+      const lookups = service.app.get(DatabaseLookups);
+      const original = lookups.run.bind(lookups);
+      let [running, most, queries] = [0, 0, 0];
+      // Each query lasts until further requests wait.
+      const run = vi.spyOn(lookups, 'run').mockImplementation(async (...args) => {
+        queries += 1;
+        running += 1;
+        most = Math.max(most, running);
+        try {
+          await setTimeout(50);
+          return await original(...args);
+        } finally {
+          running -= 1;
+        }
+      });
+      onTestFinished(() => {
+        run.mockRestore();
+      });
+      const unknown = await Promise.all(Array.from({ length: 60 }, () => forge(randomUUID())));
+      expect(new Set(unknown.map(({ status }) => status))).toStrictEqual(new Set([401]));
+      expect(most).toBeLessThanOrEqual(2);
+      queries = 0;
+      const account = await createAccount(service, fresh());
+      for (let count = 0; count < 20; count += 1) expect((await forge(account.id)).status).toBe(401);
+      expect(queries).toBe(1);
+    });
+
+    it('with a forged signature, gets the response of an unknown account for a disabled one, and one line in the log', async () => {
+      const account = await createAccount(service, fresh());
+      const tenant = await createTenantOf(service, account.id, fresh(), fresh());
+      const error = vi.spyOn(Logger.prototype, 'error');
+      onTestFinished(() => {
+        error.mockRestore();
+      });
+      await service.admin('PATCH', `/accounts/${account.id}`, { disabled: true });
+      const withoutId = ({ status, text }: HttpResponse): unknown => [
+        status,
+        text.replaceAll(/[0-9a-f-]{36}/g, ''),
+      ];
+      const unknown = withoutId(await forge(randomUUID()));
+      for (let count = 0; count < 3; count += 1) {
+        expect(withoutId(await forge(account.id))).toStrictEqual(unknown);
+        expect((await service.get(tenant.path())).status).toBe(503);
+      }
+      const lines = error.mock.calls.filter(([line]) => String(line).includes(account.id));
+      expect(lines).toStrictEqual([[`Account ${account.id} cannot be used: it is disabled`]]);
+    });
+
     it('registers no image for an issuer of another account', async () => {
       const registering = await startService({ CLOUDINARY_REGISTER: 'folder:tenants/:issuer_id' });
       onTestFinished(() => registering.close());
@@ -594,7 +650,7 @@ describe('an account that cannot be used', () => {
         deleted('of_closed', now()),
         account.apiSecret,
       );
-      expect(codeOf(notified)).toStrictEqual(closed);
+      expect(codeOf(notified)).toStrictEqual([401, 'invalid_notification']);
       expect((await service.get(neighbour.path())).status).toBe(302);
       await open(account.id);
       await waitUntil('it is open', isOpen);

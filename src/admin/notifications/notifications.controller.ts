@@ -56,10 +56,7 @@ export class NotificationsController {
   }
 
   @Post(':account_id')
-  @Route('Receives a notification of an account from Cloudinary', [
-    ...NOTIFICATION_PROBLEMS,
-    'account_unavailable',
-  ])
+  @Route('Receives a notification of an account from Cloudinary', NOTIFICATION_PROBLEMS)
   @ReceivesNotification()
   async receiveOfAccount(
     @Param('account_id') accountId: string,

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { type Account, accountIdOf } from '../../domain/account.js';
+import { AccountUnavailableError } from '../../domain/account.errors.js';
 import { canonicalUuid } from '../../domain/uuid.js';
 import { ENVIRONMENT } from '../../platform/config/config.module.js';
 import type { Environment } from '../../platform/config/environment.js';
@@ -33,7 +34,7 @@ export class NotificationsService {
    * @param accountId The id of the account's row; null for the account of the environment.
    * @returns how many rows changed.
    * @throws InvalidNotificationError (401); InvalidRequestError (422) for a malformed one; PublicIdTakenError (409),
-   * IssuerNotFoundError (404), AccountUnavailableError (503): nothing has changed, and Cloudinary sends it again.
+   * IssuerNotFoundError (404), DatabaseUnavailableError (503): nothing has changed, and Cloudinary sends it again.
    */
   async receive(accountId: string | null, signed: SignedNotification, requestId: string): Promise<number> {
     // Before the look-up, which a flood of requests without a signature would repeat.
@@ -49,13 +50,20 @@ export class NotificationsService {
     return done;
   }
 
-  /** @throws AccountUnavailableError, DatabaseUnavailableError (503) */
+  /** @returns null for an account that is unknown or cannot be used. @throws DatabaseUnavailableError (503) */
   private async findAccount(id: string | null): Promise<Account | null> {
     const { cloudinary } = this.environment;
     // Without CLOUDINARY_URL, no account sends notifications.
     if (id === null) return cloudinary.apiKey === null ? null : cloudinary;
     const uuid = canonicalUuid(id);
-    return uuid === null ? null : this.directory.findAccount(uuid);
+    if (uuid === null) return null;
+    try {
+      return await this.directory.findAccount(uuid);
+    } catch (error) {
+      // Without its secrets no signature can be verified: 503 would reveal to anyone that the account exists.
+      if (error instanceof AccountUnavailableError) return null;
+      throw error;
+    }
   }
 
   private async apply(accountId: string, notification: Notification): Promise<number> {
