@@ -3,7 +3,7 @@ import type { Size } from './box.js';
 import { type Paint, parsePaint } from './effects/paint.js';
 import { blurred, luma, mapChannels, table } from './effects/pixels.js';
 import { draw } from './layers/blend.js';
-import type { Frame, RasterImage } from './raster-image.js';
+import type { Frame } from './raster-image.js';
 import { RenderError } from './render.errors.js';
 import { extract, resize } from './reshape.js';
 
@@ -19,9 +19,14 @@ export function filled({ width, height }: Size, { red, green, blue, alpha }: Pai
 
 /**
  * Reads `b` for an image before it is padded.
+ * @param firstFrame The image's pixels, for a colour that depends on them.
  * @throws {RenderError} 400 for gradients and generated backgrounds.
  */
-export function readBackground(value: string, image: RasterImage, notes: Approximations): Background {
+export async function readBackground(
+  value: string,
+  firstFrame: () => Promise<Frame>,
+  notes: Approximations,
+): Promise<Background> {
   if (value.startsWith('gen_fill')) throw new RenderError(400, `Background ${value} is not supported`);
   if (value.startsWith('blurred')) {
     const [, intensity = '100', brightness = '0'] = value.split(':');
@@ -33,7 +38,7 @@ export function readBackground(value: string, image: RasterImage, notes: Approxi
   if (value.includes('gradient'))
     throw new RenderError(400, `Background ${value} is not supported: gradients`);
   notes.add(`b_${value}: predominant colour`);
-  return { kind: 'paint', paint: automaticPaint(value, image.frames[0]) };
+  return { kind: 'paint', paint: automaticPaint(value, await firstFrame()) };
 }
 
 /** The frame on an opaque background. */

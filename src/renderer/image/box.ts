@@ -8,6 +8,12 @@ export interface Size {
   readonly height: number;
 }
 
+/** A part of an image, in whole pixels. */
+export interface Rectangle extends Size {
+  readonly left: number;
+  readonly top: number;
+}
+
 /** The size that a component requests; a missing side is undefined. Not rounded. */
 export interface Box {
   readonly width: number | undefined;

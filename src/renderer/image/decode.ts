@@ -1,7 +1,7 @@
 import sharp, { type Metadata, type Sharp, type SharpOptions } from 'sharp';
 import type { Size } from './box.js';
+import { LazyImage } from './lazy-image.js';
 import { refuseTooLarge, type RenderLimits } from './limits.js';
-import type { Frame, RasterImage } from './raster-image.js';
 import { RenderError } from './render.errors.js';
 
 /** The header of an original. */
@@ -12,6 +12,8 @@ export interface OriginalInfo extends Size {
   readonly pageCount: number;
   readonly isAnimated: boolean;
   readonly hasAlpha: boolean;
+  /** Whether its channels have 8 bits each. */
+  readonly isBytes: boolean;
   /** Dots per inch, if given. */
   readonly density: number | undefined;
 }
@@ -23,8 +25,6 @@ export interface Decoding {
   readonly allFrames: boolean;
   /** Whether the camera's orientation is applied. */
   readonly orient: boolean;
-  /** Scale while decoding: a JPEG then need not be decoded at its full size. */
-  readonly resize: Size | undefined;
 }
 
 /** By content, never by name. SVG is excluded: it can refer to files and is not bounded. */
@@ -59,46 +59,42 @@ export async function inspect(body: Buffer, orient: boolean, limits: RenderLimit
     pageCount: pages,
     isAnimated,
     hasAlpha: metadata.hasAlpha,
+    isBytes: metadata.depth === 'uchar',
     density: metadata.density,
   };
 }
 
 /**
- * Decodes an original to frames of straight sRGB with alpha.
- * @throws {RenderError} 400 for a corrupt file, a page that does not exist, or frames above the limit.
+ * Opens an original. Its pixels are decoded later, to straight sRGB.
+ * @throws {RenderError} 400 for a page that does not exist, or frames above the limit.
  */
-export async function decode(
+export async function openOriginal(
   body: Buffer,
   info: OriginalInfo,
   decoding: Decoding,
   limits: RenderLimits,
-): Promise<RasterImage> {
-  const { page, resize } = decoding;
+): Promise<LazyImage> {
+  const { page, orient } = decoding;
   const allFrames = decoding.allFrames && info.isAnimated;
   if (!allFrames && page >= info.pageCount) {
     throw new RenderError(400, `Page ${page + 1} does not exist: the image has ${info.pageCount}`);
   }
-  const size = resize ?? info;
-  refuseTooLarge(size.width, size.height, allFrames ? info.pageCount : 1, limits.pixels);
-  let pipeline = open(body, limits, allFrames ? { pages: -1 } : { page });
-  if (decoding.orient && !allFrames) pipeline = pipeline.autoOrient();
-  if (resize) pipeline = pipeline.resize(resize.width, resize.height, { fit: 'fill' });
-  const pixels = pipeline.toColourspace('srgb').ensureAlpha().raw({ depth: 'uchar' });
-  const { data, info: result } = await pixels.toBuffer({ resolveWithObject: true }).catch(() => {
-    throw new RenderError(400, 'Invalid image file');
-  });
   const { delay = [], loop = 0 } = allFrames ? await open(body, limits, { pages: -1 }).metadata() : {};
-  return {
-    frames: framesOf(data, result.width, allFrames ? result.height / info.pageCount : result.height),
-    delays: allFrames ? delay : [],
-    loop,
-  };
-}
-
-function framesOf(data: Buffer, width: number, height: number): [Frame, ...Frame[]] {
-  const length = width * height * 4;
-  const frame = (at: number): Frame => ({ width, height, pixels: data.subarray(at, at + length) });
-  const frames: [Frame, ...Frame[]] = [frame(0)];
-  for (let at = length; at < data.length; at += length) frames.push(frame(at));
-  return frames;
+  return LazyImage.ofSource(
+    {
+      open: () => {
+        const pipeline = open(body, limits, allFrames ? { pages: -1 } : { page });
+        return orient && !allFrames ? pipeline.autoOrient() : pipeline;
+      },
+      width: info.width,
+      height: info.height,
+      hasAlpha: info.hasAlpha,
+      isBytes: info.isBytes,
+      shrinksOnLoad: info.format === 'jpeg' || info.format === 'webp',
+      frameCount: allFrames ? info.pageCount : 1,
+      delays: allFrames ? delay : [],
+      loop,
+    },
+    limits.pixels,
+  );
 }

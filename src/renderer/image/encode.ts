@@ -4,6 +4,7 @@ import { flatten } from './background.js';
 import type { OriginalInfo } from './decode.js';
 import type { Delivery } from './delivery.js';
 import { withMetadataOf } from './jpeg-metadata.js';
+import type { LazyImage } from './lazy-image.js';
 import type { RasterImage } from './raster-image.js';
 import { readQuality, type Quality } from './quality.js';
 import { RenderError } from './render.errors.js';
@@ -131,44 +132,57 @@ export interface Encoded {
  * @throws {RenderError} 400 for metadata that this format cannot keep, or a side longer than its limit.
  */
 export async function encode(
-  image: RasterImage,
+  image: LazyImage,
   target: Target,
   delivery: Delivery,
   density: number | undefined,
   original: Buffer,
 ): Promise<Encoded> {
-  const isTransparent = image.frames.some(({ pixels }) => hasTransparency(pixels));
+  const { flags } = delivery;
+  const raster = image.mayBeTransparent || image.frameCount > 1 ? await image.raster() : undefined;
+  const isTransparent = raster?.frames.some(({ pixels }) => hasTransparency(pixels)) ?? false;
   let format = target.format ?? (isTransparent ? 'png' : 'jpg');
-  if (format === 'jpg' && isTransparent && delivery.flags.has('preserve_transparency')) format = 'png';
-  const withoutAlpha =
-    !isTransparent || format === 'jpg' || (format === 'png' && delivery.flags.has('png24'));
-  const flat = isTransparent && withoutAlpha;
-  const frames = flat ? image.frames.map((frame) => flatten(frame, WHITE)) : image.frames;
-  const [{ width, height }] = image.frames;
+  if (format === 'jpg' && isTransparent && flags.has('preserve_transparency')) format = 'png';
+  const { width, height } = image.size;
   if (Math.max(width, height) > LONGEST_SIDES[format]) {
     throw new RenderError(400, `${format} has sides of at most ${LONGEST_SIDES[format]} pixels`);
   }
+  const withoutAlpha = !isTransparent || format === 'jpg' || (format === 'png' && flags.has('png24'));
+  const piped = raster ? null : await image.encodable();
+  let pipeline = piped ?? pipelineOf(raster ?? (await image.raster()), isTransparent && withoutAlpha);
+  if (format === 'png' && flags.has('png32')) pipeline = pipeline.ensureAlpha();
+  else if (withoutAlpha) pipeline = pipeline.removeAlpha();
+  if (density !== undefined) pipeline = pipeline.withMetadata({ density });
+  if (flags.has('force_icc')) pipeline = pipeline.withIccProfile('srgb');
+  const { delay } = delivery;
+  const timing =
+    raster && raster.frames.length > 1
+      ? // `dl_` applies to every frame.
+        {
+          delay: delay === undefined ? [...raster.delays] : raster.frames.map(() => delay),
+          loop: raster.loop,
+        }
+      : {};
+  const writer = WRITERS[format](pipeline, readQuality(delivery.quality), flags, timing);
+  const body = await writer.toBuffer().catch((error: unknown) => {
+    // The pipeline begins with the decoder of the original.
+    throw piped ? new RenderError(400, 'Invalid image file') : error;
+  });
+  return { body: flags.has('keep_iptc') ? withMetadata(body, format, original) : body, format };
+}
+
+/** @param isFlat Whether transparent areas become white. */
+function pipelineOf({ frames }: RasterImage, isFlat: boolean): Sharp {
+  const [{ width, height }] = frames;
+  const pixels = (isFlat ? frames.map((frame) => flatten(frame, WHITE)) : frames).map(
+    (frame) => frame.pixels,
+  );
   const isAnimated = frames.length > 1;
-  let pipeline = sharp(isAnimated ? Buffer.concat(frames.map(({ pixels }) => pixels)) : imagePixels(frames), {
-    raw: {
-      width,
-      height: height * frames.length,
-      channels: 4,
-      ...(isAnimated ? { pageHeight: height } : {}),
-    },
+  const raw = { width, height: height * frames.length, channels: 4 as const };
+  return sharp(isAnimated ? Buffer.concat(pixels) : (pixels[0] ?? Buffer.alloc(0)), {
+    raw: isAnimated ? { ...raw, pageHeight: height } : raw,
     limitInputPixels: false,
   });
-  if (withoutAlpha && !(format === 'png' && delivery.flags.has('png32'))) pipeline = pipeline.removeAlpha();
-  if (density !== undefined) pipeline = pipeline.withMetadata({ density });
-  if (delivery.flags.has('force_icc')) pipeline = pipeline.withIccProfile('srgb');
-  const timing = isAnimated ? { delay: [...image.delays], loop: image.loop } : {};
-  const body = await WRITERS[format](
-    pipeline,
-    readQuality(delivery.quality),
-    delivery.flags,
-    timing,
-  ).toBuffer();
-  return { body: delivery.flags.has('keep_iptc') ? withMetadata(body, format, original) : body, format };
 }
 
 function withMetadata(body: Buffer, format: OutputFormat, original: Buffer): Buffer {
@@ -239,10 +253,6 @@ const WRITERS = {
       ? pipeline.tiff({ compression: 'ccittfax4', bitdepth: 1 })
       : pipeline.tiff({ compression: 'lzw' }),
 } as const satisfies Record<OutputFormat, Writer>;
-
-function imagePixels([first]: readonly { readonly pixels: Buffer }[]): Buffer {
-  return first?.pixels ?? Buffer.alloc(0);
-}
 
 function hasTransparency(pixels: Buffer): boolean {
   for (let at = 3; at < pixels.length; at += 4) if (pixels[at] !== 255) return true;

@@ -1,14 +1,12 @@
 import type { Component } from '../chain/component.js';
 import type { Approximations } from './approximations.js';
-import type { Size } from './box.js';
+import type { Rectangle, Size } from './box.js';
 import { toSharp } from './effects/pixels.js';
 import { type Corner, place } from './layers/placement.js';
+import type { LazyImage } from './lazy-image.js';
 import type { Frame } from './raster-image.js';
 import { RenderError } from './render.errors.js';
 import sharp from 'sharp';
-
-/** A part of an image, in whole pixels. */
-export interface Rectangle extends Size, Corner {}
 
 /** Pixels; undefined if a component has no such parameter. */
 export interface Offset {
@@ -60,7 +58,7 @@ const UNSUPPORTED = /^(?:liquid$|cld-decompose_tile$|clipping_path_)/;
  */
 export async function readAim(
   component: Component,
-  frame: Frame,
+  image: LazyImage,
   offset: Offset,
   notes: Approximations,
 ): Promise<Aim> {
@@ -80,7 +78,7 @@ export async function readAim(
     return { gravity: undetected, x, y, focus: undefined };
   }
   notes.add(`g_${gravity}: attention`);
-  return { gravity: 'center', x, y, focus: await findFocus(frame) };
+  return { gravity: 'center', x, y, focus: await findFocus((await image.raster()).frames[0]) };
 }
 
 /** A window entirely within the image. */

@@ -6,7 +6,8 @@ import { Approximations } from './approximations.js';
 import type { Measures } from './arithmetic.js';
 import { contentDisposition } from './attachment.js';
 import { readBox, type Size } from './box.js';
-import { decode, type Decoding, inspect, type OriginalInfo } from './decode.js';
+import { inspect, openOriginal, type OriginalInfo } from './decode.js';
+import { LazyImage } from './lazy-image.js';
 import { type Delivery, readDelivery } from './delivery.js';
 import {
   chooseTarget,
@@ -19,14 +20,13 @@ import {
 } from './encode.js';
 import { placeLayer, splitLayer } from './layer-step.js';
 import { foresee } from './foresight.js';
-import { DEFAULT_LIMITS, pixelsOf, type RenderLimits, RenderWork } from './limits.js';
+import { DEFAULT_LIMITS, type RenderLimits, RenderWork } from './limits.js';
 import type { Originals } from './originals.js';
-import type { RasterImage } from './raster-image.js';
 import { RenderError } from './render.errors.js';
 import { refuseUnsupported } from './support.js';
 import { renderText, type TextOptions } from './text/render-text.js';
 import type { TextStyle } from './text/text-style.js';
-import { applyTransform, firstResize, type TransformContext } from './transform.js';
+import { applyTransform, type TransformContext } from './transform.js';
 
 export type { Originals } from './originals.js';
 
@@ -107,19 +107,12 @@ export class ImageRenderer {
     const { page = 0, orient } = delivery;
     const work = new RenderWork(this.limits.work);
     const context = this.contextFor(info, page, undefined, { notes, signal, work });
-    const [first] = steps;
-    const image = await this.open(
-      body,
-      info,
-      { page, allFrames: target.animated, orient },
-      first?.kind === 'transform' ? first.component : undefined,
-      context,
-    );
-    const rendered = withDelay(await this.run(image, steps, context), delivery.delay);
+    const image = await openOriginal(body, info, { page, allFrames: target.animated, orient }, this.limits);
+    const rendered = await this.run(image, steps, context);
     signal.throwIfAborted();
     const encoded = await encode(rendered, target, delivery, readDensity(delivery.density, info), body);
     signal.throwIfAborted();
-    const [{ width, height }] = rendered.frames;
+    const { width, height } = rendered.size;
     return toRenderedImage({ ...encoded, width, height });
   }
 
@@ -156,33 +149,16 @@ export class ImageRenderer {
     };
   }
 
-  /** Decodes the original; a first step that only scales it down is done while decoding. */
-  private async open(
-    body: Buffer,
-    info: OriginalInfo,
-    decoding: Omit<Decoding, 'resize'>,
-    first: Component | undefined,
-    context: TransformContext,
-  ): Promise<RasterImage> {
-    const size = first && firstResize(first, info, context);
-    const isSmaller = size !== undefined && size.width <= info.width && size.height <= info.height;
-    return await decode(body, info, { ...decoding, resize: isSmaller ? size : undefined }, this.limits);
-  }
-
-  private async run(
-    image: RasterImage,
-    steps: readonly Step[],
-    context: TransformContext,
-  ): Promise<RasterImage> {
+  private async run(image: LazyImage, steps: readonly Step[], context: TransformContext): Promise<LazyImage> {
     let result = image;
     let foreseen = 0;
     for (const [index, step] of steps.entries()) {
       context.signal.throwIfAborted();
       const next = steps.slice(index);
-      context.work.foresee(countSameSize(next) * pixelsOf(result));
+      context.work.foresee(countSameSize(next) * result.pixelCount);
       if (index >= foreseen) {
-        const { pixels, components } = foresee(leadingTransforms(next), result.frames[0], context);
-        context.work.foresee(pixels * result.frames.length);
+        const { pixels, components } = foresee(leadingTransforms(next), result.size, context);
+        context.work.foresee(pixels * result.frameCount);
         foreseen = index + components;
       }
       result =
@@ -193,21 +169,21 @@ export class ImageRenderer {
     return result;
   }
 
-  private async addLayer(base: RasterImage, step: LayerStep, below: TransformContext): Promise<RasterImage> {
+  private async addLayer(base: LazyImage, step: LayerStep, below: TransformContext): Promise<LazyImage> {
     const { opening, closing, placing } = splitLayer(step);
-    const { image, context } = await this.openLayer(step.component, opening, base.frames[0], below);
+    const { image, context } = await this.openLayer(step.component, base.size, below);
     let layer = await applyTransform(image, opening, context);
     layer = await this.run(layer, step.steps, context);
     if (closing) layer = await applyTransform(layer, closing, context);
-    return await placeLayer(base, layer, step, placing, below);
+    const placed = await placeLayer(await base.raster(), await layer.raster(), step, placing, below);
+    return LazyImage.ofRaster(placed, this.limits.pixels);
   }
 
   private async openLayer(
     component: Component,
-    opening: Component,
     base: Size,
     { notes, signal, work, initial }: TransformContext,
-  ): Promise<{ readonly image: RasterImage; readonly context: TransformContext }> {
+  ): Promise<{ readonly image: LazyImage; readonly context: TransformContext }> {
     const { layer } = component;
     const shared = { notes, signal, work };
     if (layer?.kind !== 'asset') {
@@ -215,7 +191,10 @@ export class ImageRenderer {
       if (layer?.font) notes.add(`l_text ${layer.font}: a font of the package`);
       const image = await renderText(layer?.text ?? '', options);
       const [{ width, height }] = image.frames;
-      return { image, context: this.contextFor({ width, height, pageCount: 1 }, 0, base, shared) };
+      return {
+        image: LazyImage.ofRaster(image, this.limits.pixels),
+        context: this.contextFor({ width, height, pageCount: 1 }, 0, base, shared),
+      };
     }
     const body = await this.originals.find(layer.asset.deliveryType, layer.asset.publicId);
     if (!body) throw new RenderError(404, `Resource not found - ${layer.asset.publicId}`);
@@ -224,7 +203,7 @@ export class ImageRenderer {
     const context = this.contextFor(info, page, base, shared);
     return {
       context,
-      image: await this.open(body, info, { page, allFrames: false, orient }, opening, context),
+      image: await openOriginal(body, info, { page, allFrames: false, orient }, this.limits),
     };
   }
 
@@ -291,13 +270,6 @@ function headersOf(
     // With a placeholder Cloudinary still reports the missing image (transformation_reference#d_default_image).
     ...(isMissing ? { 'X-Cld-Error': `Resource not found - ${publicId.replace(/[^\x20-\x7e]/g, '?')}` } : {}),
   };
-}
-
-/** `dl_` applies to every frame of an animation. */
-function withDelay(image: RasterImage, delay: number | undefined): RasterImage {
-  return delay === undefined || image.frames.length === 1
-    ? image
-    : { ...image, delays: image.frames.map(() => delay) };
 }
 
 /** `idn` is the original's own density. */

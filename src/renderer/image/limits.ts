@@ -1,4 +1,3 @@
-import type { RasterImage } from './raster-image.js';
 import { RenderError } from './render.errors.js';
 
 /** Resource limits of one render. */
@@ -24,8 +23,7 @@ export class RenderWork {
   constructor(private readonly limit: number) {}
 
   /** Counts one component. @throws {RenderError} 400 beyond the limit, before the component's pixels are touched. */
-  charge(image: RasterImage): void {
-    const pixels = pixelsOf(image);
+  charge(pixels: number): void {
     this.foresee(pixels);
     this.pixels += pixels;
   }
@@ -38,13 +36,6 @@ export class RenderWork {
       `The components process more than ${this.limit / 1e6} megapixels in total. Use fewer, or resize first`,
     );
   }
-}
-
-/** Pixels of all frames together. */
-export function pixelsOf({ frames }: RasterImage): number {
-  let pixels = 0;
-  for (const { width, height } of frames) pixels += width * height;
-  return pixels;
 }
 
 /** @throws {RenderError} 400 for more pixels than `most`, before they are allocated. */

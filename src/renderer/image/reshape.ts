@@ -1,6 +1,5 @@
-import type { Size } from './box.js';
+import type { Rectangle, Size } from './box.js';
 import { enlarged, fromSharp, toSharp } from './effects/pixels.js';
-import type { Rectangle } from './gravity.js';
 import type { Frame } from './raster-image.js';
 
 /** A part of a frame. */

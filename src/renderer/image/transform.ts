@@ -3,18 +3,19 @@ import type { Approximations } from './approximations.js';
 import { evaluate, type Measures } from './arithmetic.js';
 import { type Background, blurredBackdrop, flatten, readBackground } from './background.js';
 import { addBorder, readBorder } from './border.js';
-import { type Box, readBox, readDpr, readOffset, type Size, wholePixels } from './box.js';
+import { type Box, readBox, readDpr, readOffset, type Rectangle, type Size, wholePixels } from './box.js';
 import { type Radii, readRadii, roundCorners } from './corners.js';
 import { applyEffect, type EffectContext, effectFidelity } from './effects/apply-effect.js';
 import { mapAlpha } from './effects/pixels.js';
 import { type Plan, planGeometry } from './geometry.js';
-import { clipTo, type Offset, placeWithin, readAim, type Rectangle } from './gravity.js';
+import { clipTo, type Offset, placeWithin, readAim } from './gravity.js';
 import { draw } from './layers/blend.js';
 import { refuseTooLarge, type RenderLimits, type RenderWork } from './limits.js';
-import { type Frame, mapFrames, type RasterImage } from './raster-image.js';
+import { LazyImage } from './lazy-image.js';
+import type { Frame } from './raster-image.js';
 import { RenderError } from './render.errors.js';
-import { extract, onCanvas, resize } from './reshape.js';
-import { needsRotation, readTurns, turn } from './rotate.js';
+import { onCanvas } from './reshape.js';
+import { needsRotation, readTurns, turnedSize } from './rotate.js';
 
 /** The references of a component's values, and its resource limits. */
 export interface TransformContext {
@@ -39,14 +40,14 @@ const BEFORE_THE_CROP = /^trim(?:$|:)/;
  * @throws {RenderError} 400 for an unsupported parameter, or an image above the limit.
  */
 export async function applyTransform(
-  image: RasterImage,
+  image: LazyImage,
   component: Component,
   context: TransformContext,
-): Promise<RasterImage> {
-  context.work.charge(image);
+): Promise<LazyImage> {
+  context.work.charge(image.pixelCount);
   const { values } = component;
   const [effect, opacity] = [values.get('e'), values.get('o')];
-  const runEffect = async (input: RasterImage): Promise<RasterImage> =>
+  const runEffect = async (input: LazyImage): Promise<LazyImage> =>
     effect === undefined ? input : await withEffect(input, component, effect, context);
   const isFirst = effect !== undefined && BEFORE_THE_CROP.test(effect);
   const isLast = effect !== undefined && AROUND_THE_SHAPE.test(effect);
@@ -54,24 +55,25 @@ export async function applyTransform(
   let result = isFirst ? await runEffect(image) : image;
   const turns = readTurns(
     component,
-    boxOf(component, result.frames[0], context),
-    measuresOf(result.frames[0], context),
+    boxOf(component, result.size, context),
+    measuresOf(result.size, context),
   );
-  for (const each of turns.before) result = await eachFrame(result, context, (frame) => turn(frame, each));
-  const background = backgroundOf(component, result, context);
-  result = await reshape(result, component, background, context);
-  if (needsRotation(turns.after)) {
-    result = await eachFrame(result, context, (frame) => resize(frame, limitedForRotation(frame)));
+  for (const each of turns.before) result = await result.turn(each);
+  const { image: reshaped, background } = await reshape(result, component, context);
+  result = reshaped;
+  if (needsRotation(turns.after)) result = await result.resize(limitedForRotation(result.size));
+  for (const each of turns.after) {
+    refuseUnlessWithin(turnedSize(result.size, each), result, context);
+    result = await result.turn(each);
   }
-  for (const each of turns.after) result = await eachFrame(result, context, (frame) => turn(frame, each));
   if (!isFirst && !isLast) result = await runEffect(result);
   if (opacity !== undefined) {
-    const share = Math.min(100, Math.max(0, evaluate(opacity, measuresOf(result.frames[0], context)))) / 100;
+    const share = Math.min(100, Math.max(0, evaluate(opacity, measuresOf(result.size, context)))) / 100;
     result = await eachFrame(result, context, (frame) => mapAlpha(frame, (alpha) => alpha * share));
   }
   result = await roundAndFrame(result, component, context);
   if (isLast) result = await runEffect(result);
-  if (background?.kind === 'paint') {
+  if (background?.kind === 'paint' && result.mayBeTransparent) {
     const { paint } = background;
     result = await eachFrame(result, context, (frame) => flatten(frame, paint));
   }
@@ -100,14 +102,15 @@ export function boxOf(component: Component, image: Size, { base, initial }: Tran
   return readBox(component, { width: image.width, height: image.height, ...initial }, relativeTo);
 }
 
-function backgroundOf(
+/** The fill of `b`. Automatic colours depend on the image's pixels. */
+async function backgroundOf(
   component: Component,
-  image: RasterImage,
+  image: LazyImage,
   { notes }: TransformContext,
-): Background | undefined {
+): Promise<Background | undefined> {
   const value = component.values.get('b');
   if (value === undefined) return undefined;
-  const background = readBackground(value, image, notes);
+  const background = await readBackground(value, async () => (await image.raster()).frames[0], notes);
   if (background.kind === 'blurred' && !(component.values.get('c') ?? '').endsWith('pad')) {
     throw new RenderError(400, `Background ${value} needs a padding crop in component ${component.text}`);
   }
@@ -115,14 +118,14 @@ function backgroundOf(
 }
 
 async function withEffect(
-  image: RasterImage,
+  image: LazyImage,
   component: Component,
   effect: string,
   context: TransformContext,
-): Promise<RasterImage> {
+): Promise<LazyImage> {
   const { values } = component;
   const [color, background] = [values.get('co'), values.get('b')];
-  const { x, y } = offsetOf(component, image.frames[0], context, readDpr(component));
+  const { x, y } = offsetOf(component, image.size, context, readDpr(component));
   const effectContext: EffectContext = {
     ...(color === undefined ? {} : { color }),
     ...(background === undefined ? {} : { background }),
@@ -132,7 +135,7 @@ async function withEffect(
   };
   const [name = ''] = effect.split(':', 1);
   if (effectFidelity(name) === 'approximate') context.notes.add(`e_${name}`);
-  const result = await applyEffect(image, effect, effectContext);
+  const result = await applyEffect(await image.raster(), effect, effectContext);
   const [first] = result.frames;
   if (result.frames.some(({ width, height }) => width !== first.width || height !== first.height)) {
     throw new RenderError(
@@ -142,7 +145,7 @@ async function withEffect(
   }
   refuseTooLarge(first.width, first.height, result.frames.length, context.limits.pixels);
   context.signal.throwIfAborted();
-  return result;
+  return LazyImage.ofRaster(result, context.limits.pixels);
 }
 
 /**
@@ -163,51 +166,31 @@ export function offsetOf(
   };
 }
 
-/**
- * The size to which a component first scales an image, for a decoder that can do it at once. Undefined if another
- * operation comes before, or if the component would scale the scaled image further.
- */
-export function firstResize(component: Component, image: Size, context: TransformContext): Size | undefined {
-  const { values } = component;
-  const isFirst =
-    !(values.get('a') ?? '').includes('auto_') &&
-    !BEFORE_THE_CROP.test(values.get('e') ?? '') &&
-    !/^(?:auto|blurred)/.test(values.get('b') ?? '') &&
-    // Coordinates refer to the image before it is scaled.
-    !values.has('x') &&
-    !values.has('y');
-  const plan = (size: Size): Plan => planGeometry(component, size, boxOf(component, size, context));
-  const { cut, resize: size } = plan(image);
-  if (!isFirst || cut || !size) return undefined;
-  const again = plan(size).resize;
-  return again?.width === size.width && again.height === size.height ? size : undefined;
-}
-
 async function reshape(
-  image: RasterImage,
+  image: LazyImage,
   component: Component,
-  background: Background | undefined,
   context: TransformContext,
-): Promise<RasterImage> {
-  const [first] = image.frames;
-  const plan = planGeometry(component, first, boxOf(component, image.frames[0], context));
+): Promise<{ readonly image: LazyImage; readonly background: Background | undefined }> {
+  const first = image.size;
+  const plan = planGeometry(component, first, boxOf(component, first, context));
   for (const size of [plan.resize, plan.canvas]) {
-    if (size) refuseTooLarge(size.width, size.height, image.frames.length, context.limits.pixels);
+    if (size) refuseUnlessWithin(size, image, context);
   }
   let result = image;
   let target = plan.resize;
   if (plan.cut) {
-    const aim = await readAim(component, first, offsetOf(component, first, context, 1), context.notes);
+    const aim = await readAim(component, image, offsetOf(component, first, context, 1), context.notes);
     const part = clipTo(first, plan.cut, aim);
     if (!part) throw new RenderError(400, `Nothing of the image is left by component ${component.text}`);
     target = plan.resize && shrunkAsCut(plan.resize, plan.cut, first, part);
-    result = await eachFrame(result, context, (frame) => extract(frame, part));
+    result = await result.extract(part);
   }
-  if (target) {
-    const size = target;
-    result = await eachFrame(result, context, (frame) => resize(frame, size));
-  }
-  return await cropAndPad(result, component, { plan, background, scaledFrom: first }, context);
+  if (target) result = await result.resize(target);
+  const background = await backgroundOf(component, result, context);
+  return {
+    image: await cropAndPad(result, component, { plan, background, scaledFrom: first }, context),
+    background,
+  };
 }
 
 /** A window that was clipped at the image's edge is scaled by the same factor. */
@@ -223,7 +206,7 @@ function shrunkAsCut(requested: Size, cut: Size, image: Size, part: Rectangle): 
 }
 
 async function cropAndPad(
-  image: RasterImage,
+  image: LazyImage,
   component: Component,
   reshaping: {
     readonly plan: Plan;
@@ -231,9 +214,9 @@ async function cropAndPad(
     readonly scaledFrom: Size;
   },
   context: TransformContext,
-): Promise<RasterImage> {
+): Promise<LazyImage> {
   const { plan, background, scaledFrom } = reshaping;
-  const [first] = image.frames;
+  const first = image.size;
   const { canvas, crop } = plan;
   if (!canvas && (!crop || (crop.width === first.width && crop.height === first.height))) return image;
   // A point to center refers to the original image; other offsets are within the result.
@@ -245,15 +228,11 @@ async function cropAndPad(
         y: point.y === undefined ? undefined : (point.y * first.height) / scaledFrom.height,
       }
     : offsetOf(component, first, context, readDpr(component));
-  const aim = await readAim(component, first, offset, context.notes);
-  let result = image;
-  if (crop) {
-    const part = placeWithin(first, crop, aim);
-    result = await eachFrame(result, context, (frame) => extract(frame, part));
-  }
+  const aim = await readAim(component, image, offset, context.notes);
+  const result = crop ? await image.extract(placeWithin(first, crop, aim)) : image;
   if (!canvas) return result;
   // On a canvas the image is placed, so there is no point to follow.
-  const placed = placeWithin(canvas, result.frames[0], {
+  const placed = placeWithin(canvas, result.size, {
     ...aim,
     focus: undefined,
     gravity: isPoint ? 'center' : aim.gravity,
@@ -267,42 +246,45 @@ async function cropAndPad(
 }
 
 async function roundAndFrame(
-  image: RasterImage,
+  image: LazyImage,
   component: Component,
   context: TransformContext,
-): Promise<RasterImage> {
+): Promise<LazyImage> {
   const [radius, border] = [component.values.get('r'), component.values.get('bo')];
   let result = image;
   let radii: Radii | undefined;
   if (radius !== undefined) {
-    const rounded = readRadii(radius, result.frames[0], measuresOf(result.frames[0], context));
+    const rounded = readRadii(radius, result.size, measuresOf(result.size, context));
     radii = rounded;
     result = await eachFrame(result, context, (frame) => roundCorners(frame, rounded));
   }
   if (border !== undefined) {
     const line = readBorder(border);
-    const [{ width, height }] = result.frames;
-    refuseTooLarge(
-      width + 2 * line.width,
-      height + 2 * line.width,
-      result.frames.length,
-      context.limits.pixels,
-    );
+    const { width, height } = result.size;
+    refuseUnlessWithin({ width: width + 2 * line.width, height: height + 2 * line.width }, result, context);
     result = await eachFrame(result, context, (frame) => addBorder(frame, line, radii));
   }
   return result;
 }
 
+function refuseUnlessWithin(
+  { width, height }: Size,
+  { frameCount }: LazyImage,
+  { limits }: TransformContext,
+): void {
+  refuseTooLarge(width, height, frameCount, limits.pixels);
+}
+
 /** Applies a function to each frame, unless it is aborted or an image grows too large. */
 async function eachFrame(
-  image: RasterImage,
-  { signal, limits }: TransformContext,
+  image: LazyImage,
+  context: TransformContext,
   apply: (frame: Frame) => Promise<Frame> | Frame,
-): Promise<RasterImage> {
-  return await mapFrames(image, async (frame) => {
-    signal.throwIfAborted();
+): Promise<LazyImage> {
+  return await image.mapFrames(async (frame) => {
+    context.signal.throwIfAborted();
     const result = await apply(frame);
-    refuseTooLarge(result.width, result.height, image.frames.length, limits.pixels);
+    refuseUnlessWithin(result, image, context);
     return result;
   });
 }
