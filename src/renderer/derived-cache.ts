@@ -7,12 +7,20 @@ import type { RenderedImage } from './image/image-renderer.js';
 
 type Meta = Omit<RenderedImage, 'body'>;
 
+/** Bytes of the images in memory, and of the largest of them. */
+const MEMORY = { total: 64 * 2 ** 20, largest: 2 ** 20 };
+
 /**
- * Rendered images on disk, limited in bytes; the least recently used are evicted first. A file is one line of JSON,
+ * Rendered images on disk, and small ones that were requested again in memory; both are limited in bytes, and the least recently used are evicted first. A file is one line of JSON,
  * then the body. It is written to a temporary file and renamed, so that a crash leaves no partial file.
  */
 export class DerivedCache {
   private readonly files: LRUCache<string, number>;
+  private readonly images = new LRUCache<string, RenderedImage>({
+    maxSize: MEMORY.total,
+    maxEntrySize: MEMORY.largest,
+    sizeCalculation: ({ body }) => body.length + 1,
+  });
 
   /** @param maxBytes Of all files. */
   constructor(
@@ -23,7 +31,9 @@ export class DerivedCache {
       maxSize: maxBytes,
       sizeCalculation: (size) => size,
       dispose: (_, key, reason) => {
-        if (reason === 'evict') rmSync(this.path(key), { force: true });
+        if (reason !== 'evict') return;
+        this.images.delete(key);
+        rmSync(this.path(key), { force: true });
       },
     });
     mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -33,10 +43,15 @@ export class DerivedCache {
   /** @param key Hexadecimal. @returns null if it is not cached. */
   async get(key: string): Promise<RenderedImage | null> {
     if (this.files.get(key) === undefined) return null;
+    const recent = this.images.get(key);
+    if (recent) return recent;
     try {
       const file = await readFile(this.path(key));
       const end = file.indexOf(0x0a);
-      return { ...(JSON.parse(file.toString('utf8', 0, end)) as Meta), body: file.subarray(end + 1) };
+      const meta = JSON.parse(file.toString('utf8', 0, end)) as Meta;
+      const image = { ...meta, body: file.subarray(end + 1) };
+      this.images.set(key, image);
+      return image;
     } catch {
       // The file was deleted by hand: it is only a cache.
       this.files.delete(key);

@@ -7,20 +7,19 @@ import type { DeliveredImage } from './renderer.service.js';
 const MAX_AGE = 2_592_000;
 
 /** Responds 200 with the image, or 304 to a client that has it (RFC 9110 §13.1.2). */
-export function sendImage(request: FastifyRequest, reply: FastifyReply, delivered: DeliveredImage): void {
-  const { image, etag, isPublic } = delivered;
+export function sendImage(
+  reply: FastifyReply,
+  { image, etag, isPublic, varyByAccept }: DeliveredImage,
+): void {
   reply.headers({
     ETag: etag,
     'Cache-Control': `${isPublic ? 'public' : 'private'}, no-transform, immutable, max-age=${MAX_AGE}`,
     'Access-Control-Allow-Origin': '*',
     'Timing-Allow-Origin': '*',
-    ...(image.varyByAccept ? { Vary: 'Accept' } : {}),
+    ...(varyByAccept ? { Vary: 'Accept' } : {}),
   });
-  if (hasEntity(request.headers['if-none-match'], etag)) {
-    reply.code(304).send();
-    return;
-  }
-  reply.headers({ 'Content-Type': image.contentType, ...image.headers }).send(image.body);
+  if (image === null) reply.code(304).send();
+  else reply.headers({ 'Content-Type': image.contentType, ...image.headers }).send(image.body);
 }
 
 /**
@@ -43,7 +42,8 @@ export function sendRenderError(request: FastifyRequest, reply: FastifyReply, er
     .send(`${reason}\n`);
 }
 
-function hasEntity(header: string | undefined, etag: string): boolean {
-  const tags = (header ?? '').split(',').map((tag) => tag.trim().replace(/^W\//, ''));
-  return tags.includes(etag) || tags.includes('*');
+/** Whether `If-None-Match` lists an entity tag. `*`, which lists none, is not evaluated: the image is sent. */
+export function listsEntity(header: string | undefined, etag: string): boolean {
+  if (header === undefined) return false;
+  return header.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag);
 }

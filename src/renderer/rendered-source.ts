@@ -16,7 +16,12 @@ export class RenderedSource extends ImageSource {
     const [path = '', query = ''] = target.split('?', 2);
     const authToken = new URLSearchParams(query).get('__cld_token__') ?? undefined;
     try {
-      const { image, etag } = await this.renderer.deliver({ path, authToken, accept, span }, signal);
+      const { image, etag } = await this.renderer.deliver(
+        { path, authToken, accept, hasEntity: () => false, span },
+        signal,
+      );
+      // Only for a client that has the entity.
+      if (image === null) throw new UpstreamFailedError('the renderer returned no image');
       return { contentType: image.contentType, body: image.body, etag };
     } catch (error) {
       throw problemOf(error);

@@ -3,7 +3,7 @@ import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { exchangeOf } from '../platform/http/exchange.js';
 import { Preflight } from '../platform/http/preflight.js';
-import { sendImage, sendRenderError } from './image-response.js';
+import { listsEntity, sendImage, sendRenderError } from './image-response.js';
 import { RendererService } from './renderer.service.js';
 
 /** Cloudinary's delivery paths on this service, in mode `local`. */
@@ -29,11 +29,12 @@ export class RendererController {
     reply.raw.once('close', () => {
       left.abort();
     });
-    const { accept } = request.headers;
+    const { accept, 'if-none-match': ifNoneMatch } = request.headers;
+    const hasEntity = (etag: string): boolean => listsEntity(ifNoneMatch, etag);
     const { span } = exchangeOf(request.raw);
-    await this.renderer.deliver({ path, authToken, accept, span }, left.signal).then(
+    await this.renderer.deliver({ path, authToken, accept, hasEntity, span }, left.signal).then(
       (delivered) => {
-        sendImage(request, reply, delivered);
+        sendImage(reply, delivered);
       },
       (error: unknown) => {
         sendRenderError(request, reply, error);

@@ -4,10 +4,12 @@ import { Module } from '@nestjs/common';
 import { CloudinaryModule } from '../cloudinary/cloudinary.module.js';
 import { ENVIRONMENT } from '../platform/config/config.module.js';
 import type { Environment } from '../platform/config/environment.js';
+import { ChangeFeed } from '../platform/database/change-feed.js';
 import { Observations } from '../platform/observability/observations.js';
 import { OriginalsModule } from '../originals/originals.module.js';
 import { OriginalsStore } from '../originals/originals.store.js';
 import { ImageSource } from '../redirect/proxy/image-source.js';
+import { DeliveryKeys } from './delivery-keys.js';
 import { DerivedCache } from './derived-cache.js';
 import { loadTextStyles } from './image/text/text-styles.js';
 import { RenderQueue } from './render-queue.js';
@@ -37,6 +39,15 @@ const QUEUE_LIMITS = { running: Math.max(1, availableParallelism() - 1), waiting
           await loadTextStyles(join(dataDir, 'text-styles')),
           QUEUE_LIMITS.running,
         ),
+    },
+    {
+      provide: DeliveryKeys,
+      inject: [OriginalsStore, RenderWorkers, ChangeFeed],
+      useFactory: (originals: OriginalsStore, { edition }: RenderWorkers, changes: ChangeFeed) => {
+        const keys = new DeliveryKeys(originals, edition);
+        changes.subscribe(keys);
+        return keys;
+      },
     },
     {
       provide: DerivedCache,

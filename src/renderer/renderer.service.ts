@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
 import { DirectoryService } from '../directory/directory.service.js';
 import { type Account, accountIdOf } from '../domain/account.js';
@@ -9,8 +8,8 @@ import { OriginalsStore } from '../originals/originals.store.js';
 import { type RequestSpan, runInSpan } from '../platform/observability/tracing.js';
 import { findAssets } from './chain/chain.parser.js';
 import { type DeliveryPath, readDeliveryPath } from './delivery-path.js';
+import { DeliveryKeys } from './delivery-keys.js';
 import { DerivedCache } from './derived-cache.js';
-import { negotiate } from './image/encode.js';
 import type { RenderedImage } from './image/image-renderer.js';
 import { RenderError } from './image/render.errors.js';
 import { RenderQueue } from './render-queue.js';
@@ -23,12 +22,16 @@ export interface ImageRequest {
   /** `__cld_token__` of the query. */
   readonly authToken: unknown;
   readonly accept: string | undefined;
+  /** Whether the client has the image with this entity tag. */
+  readonly hasEntity: (etag: string) => boolean;
   /** Null unless the request is sampled for a trace. */
   readonly span: RequestSpan | null;
 }
 
 export interface DeliveredImage {
-  readonly image: RenderedImage;
+  /** Null if the client has it. */
+  readonly image: RenderedImage | null;
+  readonly varyByAccept: boolean;
   /** An entity tag with its quotes. */
   readonly etag: string;
   /** Whether shared caches may store it. */
@@ -45,6 +48,7 @@ export class RendererService {
     private readonly verifier: UrlVerifier,
     private readonly originals: OriginalsStore,
     private readonly workers: RenderWorkers,
+    private readonly keys: DeliveryKeys,
     private readonly cache: DerivedCache,
     private readonly queue: RenderQueue<RenderedImage>,
     private readonly observations: Observations,
@@ -65,17 +69,22 @@ export class RendererService {
     const account = await this.getAccount(path.cloudName);
     this.authorize(account, path, request);
     const accountId = accountIdOf(account);
-    const key = await this.keyOf(accountId, path, request.accept);
-    const kept = await this.cache.get(key);
-    this.observations.renderCache[kept === null ? 'miss' : 'hit'] += 1;
+    const { key, varyByAccept } = await this.keys.get({
+      ...{ accountId, path: request.path, delivery: path, accept: request.accept },
+    });
+    const etag = `"${key.slice(0, 32)}"`;
+    const isPublic = path.deliveryType === 'upload';
+    if (request.hasEntity(etag)) return { image: null, etag, isPublic, varyByAccept };
+    const cached = await this.cache.get(key);
+    this.observations.renderCache[cached === null ? 'miss' : 'hit'] += 1;
     const image =
-      kept ??
+      cached ??
       (await runInSpan(request.span, 'render', () =>
         this.queue.run(key, clientSignal, (signal) =>
           this.render(key, accountId, path, request.accept, signal),
         ),
       ));
-    return { image, etag: `"${key.slice(0, 32)}"`, isPublic: path.deliveryType === 'upload' };
+    return { image, etag, isPublic, varyByAccept };
   }
 
   private async getAccount(cloudName: string): Promise<Account> {
@@ -114,21 +123,6 @@ export class RendererService {
         401,
         `${sealed} images need a ${needsToken ? 'URL with an authentication token' : 'signed URL'}`,
       );
-  }
-
-  /** By the content of all originals in the image: a new original gives a new image, whatever its version. */
-  private async keyOf(accountId: string, path: DeliveryPath, accept: string | undefined): Promise<string> {
-    const assets = [{ deliveryType: path.deliveryType, publicId: path.publicId }, ...findAssets(path.chain)];
-    const rows = await Promise.all(assets.map((asset) => this.originals.findRow({ ...asset, accountId })));
-    const contents = rows.map((row) => row?.sha256 ?? null);
-    return createHash('sha256')
-      .update(
-        JSON.stringify([
-          this.workers.edition,
-          ...[path.chain, path.format, path.publicId, contents, negotiate(path.chain, accept)],
-        ]),
-      )
-      .digest('hex');
   }
 
   private async render(

@@ -102,6 +102,10 @@ describe('a signed image in mode local', () => {
     expect(first.headers.get('cache-control')).toBe('private, no-transform, immutable, max-age=2592000');
     const second = await getPicture(location, { 'if-none-match': etag });
     expect([second.status, second.body.length, second.headers.get('etag')]).toStrictEqual([304, 0, etag]);
+    for (const header of [`W/${etag}`, `"other", ${etag}`]) {
+      expect((await getPicture(location, { 'if-none-match': header })).status).toBe(304);
+    }
+    expect((await getPicture(location, { 'if-none-match': '*' })).status).toBe(200);
     expect((await getPicture(location, { 'if-none-match': '"other"' })).status).toBe(200);
   });
 

@@ -72,4 +72,18 @@ describe('the derived cache', () => {
     await cache.set(key(1), image(10));
     expect(await cache.get(key(1))).toStrictEqual(image(10));
   });
+
+  it('reads the file of a small image once, and that of a large one each time', async () => {
+    const cache = new DerivedCache(folder, 10_000_000);
+    for (const [digit, bytes] of [
+      [1, 1_000],
+      [2, 2 ** 20 + 1],
+    ] as const) {
+      await cache.set(key(digit), image(bytes));
+      await cache.get(key(digit));
+    }
+    rmSync(folder, { recursive: true });
+    expect(await cache.get(key(1))).toStrictEqual(image(1_000));
+    expect(await cache.get(key(2))).toBeNull();
+  });
 });
