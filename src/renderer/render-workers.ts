@@ -1,12 +1,15 @@
 import { createHash } from 'node:crypto';
+import { totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { Piscina } from 'piscina';
 import { readVersion } from '../platform/config/package-version.js';
-import { findAssets } from './chain/chain.parser.js';
+import { findAssets, parseChain } from './chain/chain.parser.js';
 import type { OriginalName } from '../originals/originals.store.js';
 import type { RenderedImage, RenderRequest } from './image/image-renderer.js';
+import { DEFAULT_LIMITS } from './image/limits.js';
 import { RenderError } from './image/render.errors.js';
+import { estimateBytes, MemoryBudget, type OriginalSize } from './memory-budget.js';
 import type { TextStyle } from './image/text/text-style.js';
 import { originalKey, type RenderOutcome, type RenderTask } from './render-task.js';
 
@@ -38,9 +41,13 @@ export class RenderWorkers implements OnApplicationShutdown {
 
   /** @param threads Concurrent renders; a thread starts with the first render that needs it. */
   constructor(
-    private readonly originals: { find(name: OriginalName): Promise<Buffer | null> },
+    private readonly originals: {
+      find(name: OriginalName): Promise<Buffer | null>;
+      findRow(name: OriginalName): Promise<OriginalSize | null>;
+    },
     textStyles: ReadonlyMap<string, TextStyle>,
     threads: number,
+    private readonly memory = new MemoryBudget(memoryLimit()),
   ) {
     this.edition = editionOf(textStyles);
     this.pool = new Piscina({
@@ -62,9 +69,11 @@ export class RenderWorkers implements OnApplicationShutdown {
    *   exceeds the worker's memory.
    */
   async render(request: AccountRenderRequest, signal: AbortSignal): Promise<RenderedImage> {
-    const task = { request, originals: await this.readOriginals(request) };
-    signal.throwIfAborted();
-    const outcome = await this.run(task, signal);
+    const outcome = await this.memory.run(await this.estimate(request), signal, async () => {
+      const task = { request, originals: await this.readOriginals(request) };
+      signal.throwIfAborted();
+      return await this.run(task, signal);
+    });
     if ('reason' in outcome) throw new RenderError(outcome.status, outcome.reason);
     const { image } = outcome;
     const { buffer, byteOffset, byteLength } = image.body;
@@ -87,6 +96,22 @@ export class RenderWorkers implements OnApplicationShutdown {
     }
   }
 
+  private async estimate({
+    accountId,
+    deliveryType,
+    publicId,
+    chain,
+  }: AccountRenderRequest): Promise<number> {
+    const assets = new Map(
+      [{ deliveryType, publicId }, ...findAssets(chain)].map((asset) => [originalKey(asset), asset]),
+    );
+    const rows = await Promise.all(
+      [...assets.values()].map((asset) => this.originals.findRow({ ...asset, accountId })),
+    );
+    const hasLayers = parseChain(chain).some(({ layer }) => layer !== undefined);
+    return estimateBytes(rows, hasLayers, DEFAULT_LIMITS);
+  }
+
   private async readOriginals({
     accountId,
     deliveryType,
@@ -103,6 +128,16 @@ export class RenderWorkers implements OnApplicationShutdown {
     }
     return originals;
   }
+}
+
+/** Bytes of all renders together: half of the machine's or the container's memory, within these bounds. */
+const MEMORY_BOUNDS = { least: 512 * 2 ** 20, most: 1536 * 2 ** 20 };
+
+function memoryLimit(): number {
+  // 0 or a huge number without a limit.
+  const constrained = process.constrainedMemory();
+  const available = constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
+  return Math.min(MEMORY_BOUNDS.most, Math.max(MEMORY_BOUNDS.least, available / 2));
 }
 
 /** A digest of the program's version and the named text styles. */

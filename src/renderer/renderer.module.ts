@@ -20,7 +20,7 @@ import { RendererService } from './renderer.service.js';
 
 const MIB = 1024 * 1024;
 const CACHE_BYTES = 512 * MIB;
-const QUEUE_LIMITS = { running: Math.max(1, availableParallelism() - 1), waiting: 100, deadline: 20_000 };
+const QUEUE_LIMITS = { running: availableParallelism(), waiting: 100, deadline: 20_000 };
 
 /** The `local` delivery mode: renders images without an account. */
 @Module({

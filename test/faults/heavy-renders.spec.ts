@@ -37,7 +37,14 @@ describe('a render worker', () => {
 
   beforeAll(async () => {
     const body = await photo();
-    workers = new RenderWorkers({ find: () => Promise.resolve(Buffer.from(body)) }, new Map(), 1);
+    workers = new RenderWorkers(
+      {
+        find: () => Promise.resolve(Buffer.from(body)),
+        findRow: () => Promise.resolve({ format: 'jpg', width: 10, height: 10 }),
+      },
+      new Map(),
+      1,
+    );
   });
   afterAll(() => workers.onApplicationShutdown());
 

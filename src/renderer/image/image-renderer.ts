@@ -105,7 +105,7 @@ export class ImageRenderer {
       return toRenderedImage({ ...info, body, format: target.format ?? 'jpg' });
     }
     const { page = 0, orient } = delivery;
-    const work = new RenderWork(this.limits.work);
+    const work = new RenderWork(this.limits.work, this.limits.heldPixels);
     const context = this.contextFor(info, page, undefined, { notes, signal, work });
     const image = await openOriginal(body, info, { page, allFrames: target.animated, orient }, this.limits);
     const rendered = await this.run(image, steps, context);
@@ -171,10 +171,12 @@ export class ImageRenderer {
 
   private async addLayer(base: LazyImage, step: LayerStep, below: TransformContext): Promise<LazyImage> {
     const { opening, closing, placing } = splitLayer(step);
-    const { image, context } = await this.openLayer(step.component, base.size, below);
-    let layer = await applyTransform(image, opening, context);
-    layer = await this.run(layer, step.steps, context);
-    if (closing) layer = await applyTransform(layer, closing, context);
+    const layer = await below.work.hold(base.pixelCount, async () => {
+      const { image, context } = await this.openLayer(step.component, base.size, below);
+      const opened = await applyTransform(image, opening, context);
+      const rendered = await this.run(opened, step.steps, context);
+      return closing ? await applyTransform(rendered, closing, context) : rendered;
+    });
     const placed = await placeLayer(await base.raster(), await layer.raster(), step, placing, below);
     return LazyImage.ofRaster(placed, this.limits.pixels);
   }

@@ -1,0 +1,107 @@
+import { RenderError } from './image/render.errors.js';
+
+interface Waiting {
+  readonly bytes: number;
+  readonly start: () => void;
+}
+
+/** Memory that concurrent renders share. A render that does not fit waits for its turn; they start in order. */
+export class MemoryBudget {
+  private reserved = 0;
+  private readonly waiting: Waiting[] = [];
+
+  /** @param limit Bytes of all renders together. */
+  constructor(private readonly limit: number) {}
+
+  get reservedBytes(): number {
+    return this.reserved;
+  }
+
+  /**
+   * Runs a task with reserved memory.
+   * @param signal Ends the wait; its reason is thrown.
+   * @throws {RenderError} 503 for more bytes than the budget has.
+   */
+  async run<T>(bytes: number, signal: AbortSignal, task: () => Promise<T>): Promise<T> {
+    if (bytes > this.limit) {
+      throw new RenderError(503, 'The originals of the image need more memory than the service may use');
+    }
+    await this.reserve(bytes, signal);
+    try {
+      return await task();
+    } finally {
+      this.reserved -= bytes;
+      this.startNext();
+    }
+  }
+
+  private reserve(bytes: number, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    return new Promise((resolve, reject) => {
+      const entry: Waiting = {
+        bytes,
+        start: () => {
+          signal.removeEventListener('abort', giveUp);
+          this.reserved += bytes;
+          resolve();
+        },
+      };
+      const giveUp = (): void => {
+        this.waiting.splice(this.waiting.indexOf(entry), 1);
+        reject(signal.reason as Error);
+        // It may have been in front of one that fits.
+        this.startNext();
+      };
+      signal.addEventListener('abort', giveUp, { once: true });
+      this.waiting.push(entry);
+      this.startNext();
+    });
+  }
+
+  private startNext(): void {
+    for (let [next] = this.waiting; next && this.reserved + next.bytes <= this.limit; [next] = this.waiting) {
+      this.waiting.shift();
+      next.start();
+    }
+  }
+}
+
+/** An original, as its row describes it. */
+export interface OriginalSize {
+  readonly format: string;
+  readonly width: number;
+  readonly height: number;
+}
+
+/**
+ * Bytes per pixel while a file is decoded, measured. libheif decodes an AVIF as a whole, to planes and then to RGB; the
+ * others deliver rows, unless they are interlaced.
+ */
+const DECODER_BYTES: ReadonlyMap<string, number> = new Map([['avif', 18]]);
+const OTHER_DECODER_BYTES = 4;
+/** An image in RGBA, and the next one that is computed from it. */
+const UNPACKED_BYTES = 2 * 4;
+
+/**
+ * An estimate, before anything is decoded, of the memory that a render needs.
+ * @param originals Of the image and its layers; null for one that does not exist.
+ * @param limits Pixels that an unpacked image, and all images below open layers, may have.
+ */
+export function estimateBytes(
+  originals: readonly (OriginalSize | null)[],
+  hasLayers: boolean,
+  limits: { readonly pixels: number; readonly heldPixels: number },
+): number {
+  let bytes = hasLayers ? limits.heldPixels * 4 : 0;
+  let unpacked = 0;
+  for (const original of originals) {
+    if (original === null) continue;
+    const { format, width, height } = original;
+    const pixels = width * height;
+    bytes += pixels * (DECODER_BYTES.get(format) ?? OTHER_DECODER_BYTES);
+    // The row has the size of one frame.
+    const mayMove = format === 'gif' || format === 'webp';
+    unpacked = Math.max(unpacked, mayMove ? limits.pixels : Math.min(pixels, limits.pixels));
+  }
+  return bytes + unpacked * UNPACKED_BYTES;
+}
