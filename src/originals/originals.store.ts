@@ -50,10 +50,9 @@ export class OriginalsStore implements OnModuleInit {
     await this.files.removeLeftovers(LEFTOVER_AGE);
   }
 
-  /** An original's bytes, or null if none is stored under the public id. */
-  async find(name: OriginalName): Promise<Buffer | null> {
-    const row = await this.findRow(name);
-    return row === null ? null : this.files.find(row.sha256);
+  /** A file by its content, or null if it is not stored. */
+  async findContent(sha256: string): Promise<Buffer | null> {
+    return this.files.find(sha256);
   }
 
   /** An original's row. Its `sha256` changes when it is replaced. */

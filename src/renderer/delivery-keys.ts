@@ -5,6 +5,14 @@ import type { ChangeListener, RowChange } from '../platform/database/change-feed
 import { findAssets } from './chain/chain.parser.js';
 import type { DeliveryPath } from './delivery-path.js';
 import { negotiate } from './image/encode.js';
+import type { OriginalSize } from './memory-budget.js';
+import { originalKey } from './render-task.js';
+
+/** The content of an original, and its size. */
+export interface StoredOriginal extends OriginalSize {
+  /** Hexadecimal. */
+  readonly sha256: string;
+}
 
 /** The identity of a delivered image. */
 export interface DeliveryKey {
@@ -12,6 +20,8 @@ export interface DeliveryKey {
   readonly key: string;
   /** Whether it depends on the client's Accept. */
   readonly varyByAccept: boolean;
+  /** Every original of the image and its layers, by `originalKey`; null for one that does not exist. */
+  readonly originals: ReadonlyMap<string, StoredOriginal | null>;
 }
 
 /** What a key depends on. */
@@ -43,7 +53,7 @@ export class DeliveryKeys implements ChangeListener {
 
   constructor(
     private readonly originals: {
-      findRow(name: OriginalName): Promise<{ readonly sha256: string } | null>;
+      findRow(name: OriginalName): Promise<StoredOriginal | null>;
     },
     /** Changes when the renderer does. */
     private readonly edition: string,
@@ -81,10 +91,21 @@ export class DeliveryKeys implements ChangeListener {
     const assets = [{ deliveryType, publicId }, ...findAssets(chain)];
     const rows = await Promise.all(assets.map((asset) => this.originals.findRow({ ...asset, accountId })));
     const contents = rows.map((row) => row?.sha256 ?? null);
+    const originals = new Map(
+      assets.map((asset, index) => {
+        const row = rows[index];
+        return [originalKey(asset), row ? pickOriginal(row) : null];
+      }),
+    );
     const accepted = negotiate(chain, accept);
     const key = createHash('sha256')
       .update(JSON.stringify([this.edition, chain, format, publicId, contents, accepted]))
       .digest('hex');
-    return { key, varyByAccept: accepted !== null };
+    return { key, varyByAccept: accepted !== null, originals };
   }
 }
+
+/** Without the rest of the row, which would take memory. */
+const pickOriginal = ({ sha256, format, width, height }: StoredOriginal): StoredOriginal => ({
+  ...{ sha256, format, width, height },
+});

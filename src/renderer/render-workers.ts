@@ -4,14 +4,14 @@ import { fileURLToPath } from 'node:url';
 import { Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { Piscina } from 'piscina';
 import { readVersion } from '../platform/config/package-version.js';
-import { findAssets, parseChain } from './chain/chain.parser.js';
-import type { OriginalName } from '../originals/originals.store.js';
+import { parseChain } from './chain/chain.parser.js';
+import type { StoredOriginal } from './delivery-keys.js';
 import type { RenderedImage, RenderRequest } from './image/image-renderer.js';
 import { DEFAULT_LIMITS } from './image/limits.js';
 import { RenderError } from './image/render.errors.js';
-import { estimateBytes, MemoryBudget, type OriginalSize } from './memory-budget.js';
+import { estimateBytes, MemoryBudget } from './memory-budget.js';
 import type { TextStyle } from './image/text/text-style.js';
-import { originalKey, type RenderOutcome, type RenderTask } from './render-task.js';
+import type { RenderOutcome, RenderTask } from './render-task.js';
 
 /** The worker's file: beside this one or, if this one runs from source, in the build. */
 const WORKER = new URL(
@@ -23,10 +23,10 @@ const IDLE = 60_000;
 /** Heap of one worker; it does not contain the images. */
 const MAX_HEAP_MIB = 512;
 
-/** A render of an account's originals. */
-export interface AccountRenderRequest extends RenderRequest {
-  /** Of `accountIdOf`. */
-  readonly accountId: string;
+/** A render of stored originals. */
+export interface StoredRenderRequest extends RenderRequest {
+  /** Every original that it may use, by `originalKey`; null for one that does not exist. */
+  readonly originals: ReadonlyMap<string, StoredOriginal | null>;
 }
 
 /**
@@ -41,10 +41,7 @@ export class RenderWorkers implements OnApplicationShutdown {
 
   /** @param threads Concurrent renders; a thread starts with the first render that needs it. */
   constructor(
-    private readonly originals: {
-      find(name: OriginalName): Promise<Buffer | null>;
-      findRow(name: OriginalName): Promise<OriginalSize | null>;
-    },
+    private readonly files: { findContent(sha256: string): Promise<Buffer | null> },
     textStyles: ReadonlyMap<string, TextStyle>,
     threads: number,
     private readonly memory = new MemoryBudget(memoryLimit()),
@@ -68,9 +65,12 @@ export class RenderWorkers implements OnApplicationShutdown {
    * @throws {RenderError} 400 for an invalid or unsupported chain, 404 if there is no original, 503 if the render
    *   exceeds the worker's memory.
    */
-  async render(request: AccountRenderRequest, signal: AbortSignal): Promise<RenderedImage> {
-    const outcome = await this.memory.run(await this.estimate(request), signal, async () => {
-      const task = { request, originals: await this.readOriginals(request) };
+  async render(request: StoredRenderRequest, signal: AbortSignal): Promise<RenderedImage> {
+    const { originals, ...rest } = request;
+    const hasLayers = parseChain(request.chain).some(({ layer }) => layer !== undefined);
+    const bytes = estimateBytes([...originals.values()], hasLayers, DEFAULT_LIMITS);
+    const outcome = await this.memory.run(bytes, signal, async () => {
+      const task = { request: rest, originals: await this.readOriginals(originals) };
       signal.throwIfAborted();
       return await this.run(task, signal);
     });
@@ -96,37 +96,12 @@ export class RenderWorkers implements OnApplicationShutdown {
     }
   }
 
-  private async estimate({
-    accountId,
-    deliveryType,
-    publicId,
-    chain,
-  }: AccountRenderRequest): Promise<number> {
-    const assets = new Map(
-      [{ deliveryType, publicId }, ...findAssets(chain)].map((asset) => [originalKey(asset), asset]),
-    );
-    const rows = await Promise.all(
-      [...assets.values()].map((asset) => this.originals.findRow({ ...asset, accountId })),
-    );
-    const hasLayers = parseChain(chain).some(({ layer }) => layer !== undefined);
-    return estimateBytes(rows, hasLayers, DEFAULT_LIMITS);
-  }
-
-  private async readOriginals({
-    accountId,
-    deliveryType,
-    publicId,
-    chain,
-  }: AccountRenderRequest): Promise<RenderTask['originals']> {
-    const assets = [{ deliveryType, publicId }, ...findAssets(chain)];
-    const originals = new Map<string, Uint8Array | null>();
-    for (const asset of assets) {
-      const key = originalKey(asset);
-      if (!originals.has(key)) {
-        originals.set(key, await this.originals.find({ ...asset, accountId }));
-      }
+  private async readOriginals(originals: StoredRenderRequest['originals']): Promise<RenderTask['originals']> {
+    const contents = new Map<string, Uint8Array | null>();
+    for (const [key, original] of originals) {
+      contents.set(key, original === null ? null : await this.files.findContent(original.sha256));
     }
-    return originals;
+    return contents;
   }
 }
 

@@ -4,11 +4,10 @@ import { type Account, accountIdOf } from '../domain/account.js';
 import { ProblemError } from '../domain/problem.error.js';
 import { UrlVerifier } from '../cloudinary/url-verifier.js';
 import { Observations } from '../platform/observability/observations.js';
-import { OriginalsStore } from '../originals/originals.store.js';
 import { type RequestSpan, runInSpan } from '../platform/observability/tracing.js';
 import { findAssets } from './chain/chain.parser.js';
 import { type DeliveryPath, readDeliveryPath } from './delivery-path.js';
-import { DeliveryKeys } from './delivery-keys.js';
+import { type DeliveryKey, DeliveryKeys } from './delivery-keys.js';
 import { DerivedCache } from './derived-cache.js';
 import type { RenderedImage } from './image/image-renderer.js';
 import { RenderError } from './image/render.errors.js';
@@ -46,7 +45,6 @@ export class RendererService {
   constructor(
     private readonly directory: DirectoryService,
     private readonly verifier: UrlVerifier,
-    private readonly originals: OriginalsStore,
     private readonly workers: RenderWorkers,
     private readonly keys: DeliveryKeys,
     private readonly cache: DerivedCache,
@@ -69,7 +67,7 @@ export class RendererService {
     const account = await this.getAccount(path.cloudName);
     this.authorize(account, path, request);
     const accountId = accountIdOf(account);
-    const { key, varyByAccept } = await this.keys.get({
+    const { key, varyByAccept, originals } = await this.keys.get({
       ...{ accountId, path: request.path, delivery: path, accept: request.accept },
     });
     const etag = `"${key.slice(0, 32)}"`;
@@ -81,7 +79,7 @@ export class RendererService {
       cached ??
       (await runInSpan(request.span, 'render', () =>
         this.queue.run(key, clientSignal, (signal) =>
-          this.render(key, accountId, path, request.accept, signal),
+          this.render(key, originals, path, request.accept, signal),
         ),
       ));
     return { image, etag, isPublic, varyByAccept };
@@ -127,14 +125,14 @@ export class RendererService {
 
   private async render(
     key: string,
-    accountId: string,
+    originals: DeliveryKey['originals'],
     { deliveryType, publicId, chain, format }: DeliveryPath,
     accept: string | undefined,
     signal: AbortSignal,
   ): Promise<RenderedImage> {
     const startedAt = performance.now();
     const image = await this.workers.render(
-      { accountId, deliveryType, publicId, chain, format, accept },
+      { originals, deliveryType, publicId, chain, format, accept },
       signal,
     );
     this.observations.renders.observe(performance.now() - startedAt);

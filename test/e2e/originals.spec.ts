@@ -60,10 +60,18 @@ function filesOf(service: Service): string[] {
   );
 }
 
-function find(service: Service, name: string, type: DeliveryType = 'authenticated'): Promise<Buffer | null> {
-  return service.app
-    .get(OriginalsStore, { strict: false })
-    .find({ accountId: ENVIRONMENT_ACCOUNT_ID, deliveryType: type, publicId: name });
+async function find(
+  service: Service,
+  name: string,
+  type: DeliveryType = 'authenticated',
+): Promise<Buffer | null> {
+  const store = service.app.get(OriginalsStore, { strict: false });
+  const row = await store.findRow({
+    accountId: ENVIRONMENT_ACCOUNT_ID,
+    deliveryType: type,
+    publicId: name,
+  });
+  return row && (await store.findContent(row.sha256));
 }
 
 const formOf = (issuerId: string, more: FormFields): FormFields => ({

@@ -228,10 +228,10 @@ describe('a retained public id', () => {
       items: Row[];
     };
     await service.admin('DELETE', `/images/${items[0]?.id ?? ''}`);
-    const find = (): Promise<Buffer | null> =>
+    const find = (): Promise<unknown> =>
       service.app
         .get(OriginalsStore, { strict: false })
-        .find({ accountId: ENVIRONMENT_ACCOUNT_ID, deliveryType: 'authenticated', publicId });
+        .findRow({ accountId: ENVIRONMENT_ACCOUNT_ID, deliveryType: 'authenticated', publicId });
     expect(await upload(neighbour.issuerId)).toBe(409);
     expect(await find()).toBeNull();
     expect(await upload(owner.issuerId)).toBe(201);

@@ -1,7 +1,6 @@
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RenderQueue } from '../../src/renderer/render-queue.js';
-import { ENVIRONMENT_ACCOUNT_ID } from '../../src/domain/account.js';
 import { RenderWorkers } from '../../src/renderer/render-workers.js';
 import '../support/built.js';
 import type { RenderedImage } from '../../src/renderer/image/image-renderer.js';
@@ -27,7 +26,7 @@ async function photo(): Promise<Buffer> {
 
 describe('a render worker', () => {
   const request = {
-    accountId: ENVIRONMENT_ACCOUNT_ID,
+    originals: new Map([['upload/a', { sha256: '', format: 'jpg', width: 10, height: 10 }]]),
     deliveryType: 'upload',
     publicId: 'a',
     format: 'png',
@@ -37,14 +36,7 @@ describe('a render worker', () => {
 
   beforeAll(async () => {
     const body = await photo();
-    workers = new RenderWorkers(
-      {
-        find: () => Promise.resolve(Buffer.from(body)),
-        findRow: () => Promise.resolve({ format: 'jpg', width: 10, height: 10 }),
-      },
-      new Map(),
-      1,
-    );
+    workers = new RenderWorkers({ findContent: () => Promise.resolve(Buffer.from(body)) }, new Map(), 1);
   });
   afterAll(() => workers.onApplicationShutdown());
 

@@ -22,7 +22,7 @@ beforeEach(() => {
         queries.push(publicId);
         const sha256 = contents.get(publicId);
         await gate;
-        return sha256 === undefined ? null : { sha256 };
+        return sha256 === undefined ? null : { sha256, format: 'jpg', width: 3, height: 2 };
       },
     },
     'edition',
@@ -40,6 +40,16 @@ describe('the key of a path', () => {
     const first = await get(LAYERED);
     expect(await get(LAYERED)).toStrictEqual(first);
     expect(queries).toStrictEqual(['photo', 'badge']);
+  });
+
+  it('comes with what the renderer reads, by type and public id', async () => {
+    contents.delete('badge');
+    expect((await get(LAYERED)).originals).toStrictEqual(
+      new Map([
+        ['upload/photo', { sha256: 'first', format: 'jpg', width: 3, height: 2 }],
+        ['upload/badge', null],
+      ]),
+    );
   });
 
   it.each([
