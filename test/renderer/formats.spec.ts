@@ -202,7 +202,7 @@ describe('the file', () => {
       (await render(photo, chain, { format: 'jpg' })).body;
     const lengths = await Promise.all(
       ['q_90', 'q_auto:best', 'q_80', 'q_auto', 'q_auto:eco', 'q_auto:low'].map(
-        async (quality) => (await jpeg('w_300', quality)).length,
+        async (quality) => (await jpeg('w_300,fl_progressive:none', quality)).length,
       ),
     );
     expect(lengths[0]).toBe(lengths[1]);
@@ -210,6 +210,8 @@ describe('the file', () => {
     expect([...lengths].sort((one, other) => other - one)).toEqual(lengths);
     const meta = async (...chain: string[]): Promise<Metadata> =>
       await sharp(await jpeg(...chain)).metadata();
+    expect((await meta('q_auto')).isProgressive).toBe(true);
+    expect((await meta('q_80')).isProgressive).toBe(false);
     expect((await meta('q_80:444')).chromaSubsampling).toBe('4:4:4');
     expect((await meta('q_80:420')).chromaSubsampling).toBe('4:2:0');
     expect((await meta('fl_progressive')).isProgressive).toBe(true);
@@ -257,5 +259,34 @@ describe('the file', () => {
       const coarse = await render(waves, ['q_20'], { format });
       expect(coarse.body.length).toBeLessThan(fine.body.length);
     }
+  });
+});
+
+describe('a delivered file that differs from Cloudinary’s', () => {
+  const AVIF = 'q: three quarters of the number for AVIF';
+  it.each([
+    [['w_9'], 'jpg', undefined],
+    [['q_80:444'], 'jpg', undefined],
+    [['q_auto:eco'], 'jpg', 'q_auto:eco: a fixed quality'],
+    [['f_auto,q_auto'], 'jpg', 'f_auto: by Accept and transparency; q_auto: a fixed quality'],
+    [['w_9'], 'avif', AVIF],
+    [['fl_png8'], 'png', 'fl_png8: a palette of libimagequant'],
+    [['fl_png24'], 'png', undefined],
+    [['fl_lossy'], 'gif', 'fl_lossy: between frames only'],
+    [['dn_72'], 'jpg', 'dn: in the header of the file only'],
+  ])('is reported for %j as %s', async (chain, format, header) => {
+    const { headers } = await render(photo, [...chain, 'w_8'], { format });
+    expect(headers['X-Pixseal-Approximate']).toBe(header);
+  });
+
+  it.each([
+    ['opaque', '#123', 'image/jpeg', undefined],
+    ['transparent', '#12345678', 'image/png', 'fl_lossy: a palette of libimagequant'],
+  ])('a lossy PNG that is %s', async (_, background, contentType, header) => {
+    const png = await sharp({ create: { width: 9, height: 9, channels: 4, background } })
+      .png()
+      .toBuffer();
+    const response = await render(png, ['fl_lossy', 'w_8'], { format: 'png' });
+    expect([response.contentType, response.headers['X-Pixseal-Approximate']]).toEqual([contentType, header]);
   });
 });

@@ -123,6 +123,7 @@ describe('an animation', () => {
     [['e_sepia', 'c_scale,w_10'], 10, 8],
     [['c_scale,w_10', 'c_scale,w_30', 'c_crop,w_20,h_20'], 20, 20],
     [['a_90', 'c_crop,w_10,h_10'], 10, 10],
+    [['c_fill,w_10,h_16,g_auto'], 10, 16],
   ])('keeps all of its frames, which differ, with %j', async (chain, width, height) => {
     const frames = await Promise.all(
       ['#f00', '#0f0', '#00f'].map((background) =>

@@ -1,5 +1,6 @@
 import sharp, { type Sharp } from 'sharp';
 import { parseChain } from '../chain/chain.parser.js';
+import type { Approximations } from './approximations.js';
 import { flatten } from './background.js';
 import type { OriginalInfo } from './decode.js';
 import type { Delivery } from './delivery.js';
@@ -143,6 +144,8 @@ export async function encode(
   const isTransparent = raster?.frames.some(({ pixels }) => hasTransparency(pixels)) ?? false;
   let format = target.format ?? (isTransparent ? 'png' : 'jpg');
   if (format === 'jpg' && isTransparent && flags.has('preserve_transparency')) format = 'png';
+  // As Cloudinary does with an opaque PNG (transformation_reference#fl_lossy).
+  if (format === 'png' && !isTransparent && flags.has('lossy')) format = 'jpg';
   const { width, height } = image.size;
   if (Math.max(width, height) > LONGEST_SIDES[format]) {
     throw new RenderError(400, `${format} has sides of at most ${LONGEST_SIDES[format]} pixels`);
@@ -185,6 +188,21 @@ function pipelineOf({ frames }: RasterImage, isFlat: boolean): Sharp {
   });
 }
 
+/** Notes how a delivered file differs from Cloudinary's. */
+export function noteDelivery(
+  { format: requested, quality, flags, density }: Delivery,
+  format: OutputFormat,
+  notes: Approximations,
+): void {
+  const isPalette = format === 'png' && (flags.has('png8') || flags.has('lossy'));
+  if (isAutomatic(requested)) notes.add(`f_${requested ?? ''}: by Accept and transparency`);
+  if (readQuality(quality).isAutomatic) notes.add(`q_${quality ?? ''}: a fixed quality`);
+  if (format === 'avif') notes.add('q: three quarters of the number for AVIF');
+  if (isPalette) notes.add(`fl_${flags.has('png8') ? 'png8' : 'lossy'}: a palette of libimagequant`);
+  if (format === 'gif' && flags.has('lossy')) notes.add('fl_lossy: between frames only');
+  if (density !== undefined) notes.add('dn: in the header of the file only');
+}
+
 function withMetadata(body: Buffer, format: OutputFormat, original: Buffer): Buffer {
   if (format !== 'jpg')
     throw new RenderError(400, `Flag keep_iptc is not supported for ${format}, only for jpg`);
@@ -219,8 +237,9 @@ const LONGEST_SIDES: Readonly<Record<OutputFormat, number>> = {
 };
 
 const WRITERS = {
-  jpg: (pipeline, { level, chroma }, flags) => {
-    const progressive = flags.get('progressive');
+  jpg: (pipeline, { level, chroma, isAutomatic: isProgressive }, flags) => {
+    // Cloudinary's automatic quality includes progressive scans (transformation_reference#q_auto).
+    const progressive = flags.get('progressive') ?? (isProgressive ? '' : undefined);
     return pipeline.jpeg({
       quality: level,
       chromaSubsampling: chroma === '444' ? '4:4:4' : '4:2:0',

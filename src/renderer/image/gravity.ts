@@ -77,6 +77,8 @@ export async function readAim(
     notes.add(`g_${gravity}: nothing is detected, ${undetected}`);
     return { gravity: undetected, x, y, focus: undefined };
   }
+  // Cloudinary centers animations (transformation_reference#g_auto).
+  if (image.frameCount > 1) return { gravity: 'center', x, y, focus: undefined };
   notes.add(`g_${gravity}: attention`);
   return { gravity: 'center', x, y, focus: await findFocus((await image.raster()).frames[0]) };
 }

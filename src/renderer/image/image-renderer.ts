@@ -16,6 +16,7 @@ import {
   type Encoded,
   isAutomatic,
   isIn,
+  noteDelivery,
   type OutputFormat,
 } from './encode.js';
 import { placeLayer, splitLayer } from './layer-step.js';
@@ -113,6 +114,7 @@ export class ImageRenderer {
     const encoded = await encode(rendered, target, delivery, readDensity(delivery.density, info), body);
     signal.throwIfAborted();
     const { width, height } = rendered.size;
+    noteDelivery(delivery, encoded.format, notes);
     return toRenderedImage({ ...encoded, width, height });
   }
 
