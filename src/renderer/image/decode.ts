@@ -1,8 +1,9 @@
-import sharp, { type Metadata, type Sharp, type SharpOptions } from 'sharp';
+import sharp, { type Sharp, type SharpOptions } from 'sharp';
 import type { Size } from './box.js';
 import { LazyImage } from './lazy-image.js';
 import { refuseTooLarge, type RenderLimits } from './limits.js';
 import { RenderError } from './render.errors.js';
+import { describeUndecodable } from './undecodable.js';
 
 /** The header of an original. */
 export interface OriginalInfo extends Size {
@@ -40,12 +41,12 @@ const open = (body: Buffer, limits: RenderLimits, options: SharpOptions = {}): S
  * @throws {RenderError} 400 for an unknown format, or an image above the limit.
  */
 export async function inspect(body: Buffer, orient: boolean, limits: RenderLimits): Promise<OriginalInfo> {
-  let metadata: Metadata;
-  try {
-    metadata = await open(body, limits).metadata();
-  } catch {
-    throw new RenderError(400, 'Invalid image file');
-  }
+  const metadata = await open(body, limits)
+    .metadata()
+    .catch(() => null);
+  const reason = describeUndecodable(body, metadata);
+  if (reason !== undefined) throw new RenderError(400, `Unsupported image: ${reason}`);
+  if (metadata === null) throw new RenderError(400, 'Invalid image file');
   const { format, pages = 1, orientation = 1 } = metadata;
   if (!DECODABLE.has(format)) throw new RenderError(400, `Unsupported image format ${format}`);
   const isAnimated = pages > 1 && (format === 'gif' || format === 'webp');

@@ -1,0 +1,59 @@
+import sharp from 'sharp';
+import { describe, expect, it } from 'vitest';
+import { refusal } from './drawings.js';
+
+/** An uncompressed TIFF of 8 × 8 pixels with these tags beside the required ones. */
+function tiff(samples: number, tags: Readonly<Record<number, number>>): Buffer {
+  const all: Readonly<Record<number, number>> = {
+    ...{ 256: 8, 257: 8, 259: 1, 262: 1, 273: 8, 277: samples, 278: 8, 279: 64 * samples },
+    ...tags,
+  };
+  const data = Buffer.alloc(64 * samples, 90);
+  const entries = Object.entries(all).flatMap(([tag, value]) => {
+    const entry = Buffer.alloc(12);
+    entry.writeUInt16LE(Number(tag), 0);
+    entry.writeUInt16LE(3, 2);
+    entry.writeUInt32LE(1, 4);
+    entry.writeUInt16LE(value, 8);
+    return [entry];
+  });
+  // Bits of each sample are a list, which lies behind the directory if there are more than two.
+  const directory = 8 + data.length;
+  const bits = Buffer.alloc(12);
+  bits.writeUInt16LE(258, 0);
+  bits.writeUInt16LE(3, 2);
+  bits.writeUInt32LE(samples, 4);
+  if (samples > 2) bits.writeUInt32LE(directory + 2 + 12 * (entries.length + 1) + 4, 8);
+  else bits.writeUInt16LE(8, 8);
+  const sorted = [...entries, bits].sort((one, other) => one.readUInt16LE(0) - other.readUInt16LE(0));
+  const head = Buffer.from('II*\0\0\0\0\0', 'latin1');
+  head.writeUInt32LE(directory, 4);
+  const count = Buffer.alloc(2);
+  count.writeUInt16LE(sorted.length);
+  const list = Buffer.alloc(samples * 2);
+  for (let sample = 0; sample < samples; sample += 1) list.writeUInt16LE(8, sample * 2);
+  return Buffer.concat([head, data, count, ...sorted, Buffer.alloc(4), list]);
+}
+
+describe('a file that the decoder cannot read right', () => {
+  it.each([
+    ['rendered', tiff(1, {})],
+    ['rendered', tiff(3, { 262: 2 })],
+    ['400 Unsupported image: signed integers in TIFF', tiff(1, { 339: 2 })],
+    ['400 Unsupported image: Lab with alpha in TIFF', tiff(4, { 262: 8, 338: 2 })],
+    ['400 Unsupported image: 5 channels', tiff(5, { 262: 2, 338: 0 })],
+  ])('is %s', async (expected, body) => {
+    expect(await refusal(body, ['w_4'])).toBe(expected);
+  });
+
+  it('is refused as animated, not as damaged', async () => {
+    const still = await sharp({ create: { width: 9, height: 9, channels: 3, background: 'red' } })
+      .avif()
+      .toBuffer();
+    const head = still.readUInt32BE(0);
+    const broken = Buffer.concat([still.subarray(0, head), Buffer.from('no box at all, whatever')]);
+    expect(await refusal(broken, ['w_4'])).toBe('400 Invalid image file');
+    broken.write('avis', 8, 'latin1');
+    expect(await refusal(broken, ['w_4'])).toBe('400 Unsupported image: animated AVIF');
+  });
+});
