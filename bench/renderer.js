@@ -1,0 +1,243 @@
+// `npm run bench:renderer`: mode `local` beside ipx, another image server on the same sharp. Both run in this run, and
+// requests alternate, so that a ratio compares neighbours. Writes a table into docs/performance.md.
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { Agent, request } from 'node:http';
+import { cpus, release, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { v2 as cloudinary } from 'cloudinary';
+import sharp from 'sharp';
+import { findFreePort, MAIN } from './pixseal.js';
+
+const PAIRS = Number(process.env.BENCH_PAIRS ?? 12);
+const SECONDS = Number(process.env.BENCH_SECONDS ?? 3);
+const CLIENTS = 16;
+const API_SECRET = 'b5mNqz_Tt0Nn1EaWv9uQyS2xkRg';
+const CLOUD = 'sadaasdasd';
+const ADMIN_KEY = randomBytes(32).toString('base64url');
+const SIZES = { 12: [4000, 3000], 1: [1152, 864] };
+/** Rows: the name, the chain, the extension, and ipx' modifiers for the same image. */
+const ROWS = [
+  ['w_400', ['c_fit,w_400'], 'jpg', 'w_400,f_jpeg,q_80'],
+  ['f_auto,q_auto, then w_400', ['f_auto,q_auto', 'c_fit,w_400'], 'jpg', 'w_400,f_jpeg,q_80'],
+  ['w_400 webp', ['c_fit,w_400'], 'webp', 'w_400,f_webp,q_80'],
+  ['w_400 avif', ['c_fit,w_400'], 'avif', 'w_400,f_avif,q_60'],
+  ['fill 300 × 300', ['c_fill,h_300,w_300'], 'jpg', 's_300x300,f_jpeg,q_80'],
+  ['rotate 90', ['a_90'], 'jpg', 'rotate_90,f_jpeg,q_80'],
+  ['w_800, blur', ['c_fit,w_800', 'e_blur:250'], 'jpg', 'w_800,blur_5,f_jpeg,q_80'],
+];
+
+const folder = mkdtempSync(join(tmpdir(), 'pixseal-renderer-'));
+const files = join(folder, 'files');
+const agent = new Agent({ keepAlive: true, maxSockets: CLIENTS });
+const services = [];
+try {
+  mkdirSync(files);
+  const photos = await drawPhotos();
+  const [pixseal, ipx] = await Promise.all([startPixseal(), startIpx()]);
+  const issuer = await admin(pixseal, 'issuers', JSON.stringify({ name: 'Renders' }), 'application/json');
+  const rows = [];
+  for (const [megapixels, photo] of photos) {
+    const own = (name, chain, format) => `${pixseal}${pathOf(`${name}-${megapixels}`, chain, format)}`;
+    // Another public id for each pair: nothing is rendered yet.
+    for (let pair = 0; pair <= PAIRS; pair += 1)
+      await upload(pixseal, issuer, `${pair}-${megapixels}`, photo);
+    for (const [name, chain, format, modifiers] of ROWS) {
+      const times = [];
+      for (let pair = 0; pair <= PAIRS; pair += 1) {
+        const requests = [
+          () => time(own(pair, chain, format)),
+          () => time(`${ipx}/${modifiers}/${megapixels}.jpg`),
+        ];
+        // Which one is first alternates.
+        const order = pair % 2 === 0 ? [0, 1] : [1, 0];
+        const pairTimes = [];
+        for (const index of order) pairTimes[index] = await requests[index]();
+        // The first pair loads code and starts threads.
+        if (pair > 0) times.push(pairTimes);
+      }
+      const at = (index) => median(times.map((each) => each[index])).toFixed(1);
+      const ratio = median(times.map(([one, other]) => one / other)).toFixed(2);
+      rows.push(`| ${name}, ${megapixels} megapixels | ${at(0)} ms | ${at(1)} ms | ${ratio} |`);
+      console.log(rows.at(-1));
+    }
+  }
+  const cached = `${pixseal}${pathOf('1-1', ROWS[0][1], 'jpg')}`;
+  const { etag } = await get(cached);
+  const rates = [
+    ['`/health/live`', await rate(`${pixseal}/health/live`)],
+    ['304', await rate(cached, { 'if-none-match': etag })],
+    ['cached, w_400', await rate(cached)],
+    ['ipx, w_400 of 1 megapixel', await rate(`${ipx}/w_400,f_jpeg,q_80/1.jpg`)],
+  ].map(([name, perSecond]) => `| ${name} | ${Math.round(perSecond)} |`);
+  console.log(rates.join('\n'));
+  write(rows, rates);
+} finally {
+  agent.destroy();
+  for (const service of services) service.kill('SIGTERM');
+  await Promise.all(services.map((service) => new Promise((resolve) => service.once('exit', resolve))));
+  rmSync(folder, { recursive: true, force: true });
+}
+
+/** Photos with detail at every scale, from noise that is enlarged and added up. */
+async function drawPhotos() {
+  const photos = [];
+  for (const [megapixels, [width, height]] of Object.entries(SIZES)) {
+    const noise = (part) =>
+      sharp({
+        create: {
+          ...{ width: Math.ceil(width / part), height: Math.ceil(height / part), channels: 3 },
+          noise: { type: 'gaussian', mean: 128, sigma: 40 },
+        },
+      })
+        .png()
+        .toBuffer()
+        .then((file) => sharp(file).resize(width, height, { fit: 'fill' }).png().toBuffer());
+    const [coarse, fine] = [await noise(100), await noise(8)];
+    const photo = await sharp(coarse)
+      .composite([{ input: fine, blend: 'soft-light' }])
+      .jpeg({ quality: 90 })
+      .toBuffer();
+    writeFileSync(join(files, `${megapixels}.jpg`), photo);
+    photos.push([megapixels, photo]);
+  }
+  return photos;
+}
+
+async function startPixseal() {
+  const port = await findFreePort();
+  start(MAIN, {
+    ...{ PORT: String(port), DATA_DIR: join(folder, 'data'), DELIVERY_MODE: 'local' },
+    CLOUDINARY_URL: `cloudinary://123456789012345:${API_SECRET}@${CLOUD}`,
+    ...{ ADMIN_API_KEYS: ADMIN_KEY, LOG_LEVEL: 'silent', RATE_LIMIT_ADDRESS: '0' },
+  });
+  const origin = `http://127.0.0.1:${port}`;
+  await untilOk(`${origin}/health/ready`);
+  return origin;
+}
+
+async function startIpx() {
+  const port = await findFreePort();
+  const args = ['serve', '--dir', files, '--port', String(port), '--host', '127.0.0.1'];
+  start(['node_modules/ipx/bin/ipx.mjs', ...args], { NODE_ENV: 'production' });
+  const origin = `http://127.0.0.1:${port}`;
+  await untilOk(`${origin}/w_10/1.jpg`);
+  return origin;
+}
+
+function start(args, env) {
+  const service = spawn(process.execPath, args, {
+    env: { PATH: process.env.PATH, ...env },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  services.push(service);
+}
+
+async function untilOk(url) {
+  for (let attempt = 0; attempt < 600; attempt += 1) {
+    if ((await fetch(url).catch(() => ({ ok: false }))).ok) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`${url} does not respond`);
+}
+
+function get(url, headers = {}) {
+  return new Promise((resolve, reject) => {
+    request(url, { agent, headers }, (response) => {
+      let bytes = 0;
+      response.on('data', (part) => (bytes += part.length));
+      response.once('end', () => {
+        if (response.statusCode === 200 || response.statusCode === 304) {
+          resolve({ bytes, etag: response.headers.etag });
+        } else reject(new Error(`${url}: ${response.statusCode}`));
+      });
+    })
+      .once('error', reject)
+      .end();
+  });
+}
+
+async function time(url) {
+  const sentAt = performance.now();
+  await get(url);
+  return performance.now() - sentAt;
+}
+
+/** Responses per second to a few clients at once. */
+async function rate(url, headers) {
+  const startedAt = performance.now();
+  const end = startedAt + SECONDS * 1000;
+  let responses = 0;
+  const loop = async () => {
+    while (performance.now() < end) {
+      await get(url, headers);
+      responses += 1;
+    }
+  };
+  await Promise.all(Array.from({ length: CLIENTS }, loop));
+  return (responses * 1000) / (performance.now() - startedAt);
+}
+
+function median(values) {
+  const sorted = [...values].sort((one, other) => one - other);
+  const middle = sorted.length / 2;
+  return (sorted[Math.ceil(middle) - 1] + sorted[Math.floor(middle)]) / 2;
+}
+
+function pathOf(publicId, chain, format) {
+  return cloudinary
+    .url(publicId, {
+      ...{ raw_transformation: chain.join('/'), type: 'authenticated', version: '1', format },
+      ...{ sign_url: true, secure: true, cloud_name: CLOUD, api_secret: API_SECRET, urlAnalytics: false },
+    })
+    .replace('https://res.cloudinary.com', '');
+}
+
+async function upload(origin, issuer, publicId, photo) {
+  const form = new FormData();
+  for (const [name, value] of Object.entries({ issuer_id: issuer.id, public_id: publicId, version: '1' })) {
+    form.append(name, value);
+  }
+  form.append('file', new Blob([photo], { type: 'image/jpeg' }), 'photo.jpg');
+  await admin(origin, 'images', form);
+}
+
+async function admin(origin, path, body, type) {
+  const response = await fetch(`${origin}/admin/${path}`, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${ADMIN_KEY}`,
+      ...(type === undefined ? {} : { 'content-type': type }),
+    },
+    body,
+  });
+  if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+  return response.json();
+}
+
+function write(rows, rates) {
+  const path = 'docs/performance.md';
+  const [from, to] = ['<!-- renderer -->', '<!-- /renderer -->'];
+  const text = readFileSync(path, 'utf8');
+  const { version } = JSON.parse(readFileSync('node_modules/ipx/package.json', 'utf8'));
+  const [{ model }] = cpus();
+  const date = new Date().toISOString().slice(0, 10);
+  const table = [
+    from,
+    '',
+    `${date}; ${model.trim()}, ${cpus().length} cores; Linux ${release()}; Node ${process.version}; ` +
+      `sharp ${sharp.versions.sharp}; ipx ${version}. ${PAIRS} pairs of requests; rates of ${CLIENTS} clients over ${SECONDS} s.`,
+    '',
+    '| render | Pixseal | ipx | median ratio |',
+    '| --- | --- | --- | --- |',
+    ...rows,
+    '',
+    '| response | per second |',
+    '| --- | --- |',
+    ...rates,
+    '',
+    to,
+  ].join('\n');
+  writeFileSync(path, text.slice(0, text.indexOf(from)) + table + text.slice(text.indexOf(to) + to.length));
+}
