@@ -88,6 +88,7 @@ export default defineConfig({
           exclude: withDatabase,
           setupFiles,
           testTimeout: 120_000,
+          hookTimeout: 60_000,
         },
       },
       {

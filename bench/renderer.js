@@ -120,7 +120,7 @@ async function startPixseal() {
 async function startIpx() {
   const port = await findFreePort();
   const args = ['serve', '--dir', files, '--port', String(port), '--host', '127.0.0.1'];
-  start(['node_modules/ipx/bin/ipx.mjs', ...args], { NODE_ENV: 'production' });
+  start(['bench/ipx/node_modules/ipx/bin/ipx.mjs', ...args], { NODE_ENV: 'production' });
   const origin = `http://127.0.0.1:${port}`;
   await untilOk(`${origin}/w_10/1.jpg`);
   return origin;
@@ -220,7 +220,7 @@ function write(rows, rates) {
   const path = 'docs/performance.md';
   const [from, to] = ['<!-- renderer -->', '<!-- /renderer -->'];
   const text = readFileSync(path, 'utf8');
-  const { version } = JSON.parse(readFileSync('node_modules/ipx/package.json', 'utf8'));
+  const { version } = JSON.parse(readFileSync('bench/ipx/node_modules/ipx/package.json', 'utf8'));
   const [{ model }] = cpus();
   const date = new Date().toISOString().slice(0, 10);
   const table = [
