@@ -34,20 +34,26 @@ export interface DeliveryKeyRequest {
   readonly accept: string | undefined;
 }
 
-const MAX_KEYS = 50_000;
+const MAX_ENTRIES = 50_000;
 /** Milliseconds: an upper bound beside the change feed. */
 const LIFETIME = 60_000;
 /** Characters of an Accept header that are cached; a longer one costs queries. */
 const LONGEST_ACCEPT = 500;
 
 /**
- * Keys by the content of all originals in an image: a new original gives a new key, whatever its version. A key is
- * cached while the change feed is live, until an image or overlay changes: each write of an original also writes one of
- * these rows. A path with another version is another entry, so a new version is never served from an older key.
+ * Keys by the content of all originals in an image: a new original gives a new key, whatever its version. Keys and
+ * originals' rows are cached while the change feed is live, until an image or overlay changes: each write of an original
+ * also writes one of these rows. Another version in the path is another entry, so a new version is never served from
+ * older rows.
  */
 export class DeliveryKeys implements ChangeListener {
-  private readonly keys = new LRUCache<string, DeliveryKey>({ max: MAX_KEYS, ttl: LIFETIME });
-  /** Counts invalidations: a key that was computed from rows before one is not cached after it. */
+  private readonly keys = new LRUCache<string, DeliveryKey>({ max: MAX_ENTRIES, ttl: LIFETIME });
+  /** One original is delivered in many sizes. */
+  private readonly rows = new LRUCache<string, { readonly row: StoredOriginal | null }>({
+    max: MAX_ENTRIES,
+    ttl: LIFETIME,
+  });
+  /** Counts invalidations: what was read before one is not cached after it. */
   private generation = 0;
   private isLive = false;
 
@@ -84,24 +90,31 @@ export class DeliveryKeys implements ChangeListener {
   private invalidate(): void {
     this.generation += 1;
     this.keys.clear();
+    this.rows.clear();
   }
 
   private async compute({ accountId, delivery, accept }: DeliveryKeyRequest): Promise<DeliveryKey> {
-    const { chain, format, publicId, deliveryType } = delivery;
+    const { chain, format, version, publicId, deliveryType } = delivery;
     const assets = [{ deliveryType, publicId }, ...findAssets(chain)];
-    const rows = await Promise.all(assets.map((asset) => this.originals.findRow({ ...asset, accountId })));
+    const rows = await Promise.all(assets.map((asset) => this.findRow({ ...asset, accountId }, version)));
     const contents = rows.map((row) => row?.sha256 ?? null);
-    const originals = new Map(
-      assets.map((asset, index) => {
-        const row = rows[index];
-        return [originalKey(asset), row ? pickOriginal(row) : null];
-      }),
-    );
+    const originals = new Map(assets.map((asset, index) => [originalKey(asset), rows[index] ?? null]));
     const accepted = negotiate(chain, accept);
     const key = createHash('sha256')
       .update(JSON.stringify([this.edition, chain, format, publicId, contents, accepted]))
       .digest('hex');
     return { key, varyByAccept: accepted !== null, originals };
+  }
+
+  private async findRow(name: OriginalName, version: string): Promise<StoredOriginal | null> {
+    const entry = JSON.stringify([name.accountId, version, name.deliveryType, name.publicId]);
+    const cached = this.isLive ? this.rows.get(entry) : undefined;
+    if (cached) return cached.row;
+    const { generation } = this;
+    const found = await this.originals.findRow(name);
+    const row = found && pickOriginal(found);
+    if (this.isLive && generation === this.generation) this.rows.set(entry, { row });
+    return row;
   }
 }
 

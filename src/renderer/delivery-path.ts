@@ -9,6 +9,8 @@ export interface DeliveryPath {
   readonly signature: string | null;
   /** Components as in the URL. */
   readonly chain: readonly string[];
+  /** As in the URL, `v1` for example; empty without one. */
+  readonly version: string;
   /** As in the URL: percent-encoded. */
   readonly encodedPublicId: string;
   readonly publicId: string;
@@ -50,6 +52,7 @@ export function readDeliveryPath(path: string): DeliveryPath {
     deliveryType,
     signature,
     chain,
+    version: segments[version] ?? '',
     encodedPublicId,
     publicId: decode(encodedPublicId),
     format: hasFormat ? source.slice(dot + 1).toLowerCase() : '',
