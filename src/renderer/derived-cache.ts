@@ -11,8 +11,8 @@ type Meta = Omit<RenderedImage, 'body'>;
 const MEMORY = { total: 64 * 2 ** 20, largest: 2 ** 20 };
 
 /**
- * Rendered images on disk, and small ones that were requested again in memory; both are limited in bytes, and the least recently used are evicted first. A file is one line of JSON,
- * then the body. It is written to a temporary file and renamed, so that a crash leaves no partial file.
+ * Rendered images on disk, and small ones that were requested again in memory; both are limited in bytes, and the least
+ * recently used are evicted first. A file is one line of JSON, then the body. It is written to a temporary file and renamed, so that a crash leaves no partial file.
  */
 export class DerivedCache {
   private readonly files: LRUCache<string, number>;
@@ -21,6 +21,8 @@ export class DerivedCache {
     maxEntrySize: MEMORY.largest,
     sizeCalculation: ({ body }) => body.length + 1,
   });
+  /** Images whose files are being written. */
+  private readonly writing = new Map<string, RenderedImage>();
 
   /** @param maxBytes Of all files. */
   constructor(
@@ -42,6 +44,8 @@ export class DerivedCache {
 
   /** @param key Hexadecimal. @returns null if it is not cached. */
   async get(key: string): Promise<RenderedImage | null> {
+    const written = this.writing.get(key);
+    if (written) return written;
     if (this.files.get(key) === undefined) return null;
     const recent = this.images.get(key);
     if (recent) return recent;
@@ -59,7 +63,13 @@ export class DerivedCache {
     }
   }
 
-  async set(key: string, { body, ...meta }: RenderedImage): Promise<void> {
+  /** Until its file is written, `get` returns the image from memory. */
+  async set(key: string, image: RenderedImage): Promise<void> {
+    this.writing.set(key, image);
+    await this.write(key, image).finally(() => this.writing.delete(key));
+  }
+
+  private async write(key: string, { body, ...meta }: RenderedImage): Promise<void> {
     const file = Buffer.concat([Buffer.from(`${JSON.stringify(meta)}\n`), body]);
     const path = this.path(key);
     const aside = `${path}.${randomUUID()}.part`;

@@ -136,12 +136,10 @@ export class RendererService {
       signal,
     );
     this.observations.renders.observe(performance.now() - startedAt);
-    try {
-      await this.cache.set(key, image);
-    } catch (error) {
+    void this.cache.set(key, image).catch((error: unknown) => {
       // A full disk, for example: the image is delivered anyway.
       this.logger.warn(`Could not cache a rendered image: ${error instanceof Error ? error.message : ''}`);
-    }
+    });
     return image;
   }
 }

@@ -34,6 +34,14 @@ describe('the derived cache', () => {
     expect(await new DerivedCache(folder, 10_000).get(key(1))).toStrictEqual(image(100));
   });
 
+  it('returns an image while its file is being written', async () => {
+    const cache = new DerivedCache(folder, 10_000);
+    const written = cache.set(key(1), image(100));
+    expect(await cache.get(key(1))).toStrictEqual(image(100));
+    await written;
+    expect(await cache.get(key(1))).toStrictEqual(image(100));
+  });
+
   it('has nothing for a key that was not put in', async () => {
     expect(await new DerivedCache(folder, 10_000).get(key(1))).toBeNull();
   });
