@@ -226,6 +226,9 @@ type Writer = (
 /** Effort of the AV1 encoder, 0 to 9: at 4, its default, an image of two megapixels takes seconds. */
 const AVIF_EFFORT = 2;
 
+/** Effort of the WebP encoder, 0 to 6: its default, 4, takes 40 % longer for a file that is 5 % smaller. */
+const WEBP_EFFORT = 2;
+
 /** Maximum pixels of a side by format (libvips): sharp throws a plain error beyond them. */
 const LONGEST_SIDES: Readonly<Record<OutputFormat, number>> = {
   jpg: 65_535,
@@ -253,7 +256,7 @@ const WRITERS = {
       ...(isLossy ? { palette: true, quality: level, effort: 5 } : { compressionLevel: 6 }),
     });
   },
-  webp: (pipeline, { level }, _, timing) => pipeline.webp({ quality: level, ...timing }),
+  webp: (pipeline, { level }, _, timing) => pipeline.webp({ quality: level, effort: WEBP_EFFORT, ...timing }),
   avif: (pipeline, { level, chroma }) =>
     pipeline.avif({
       // AV1's scale differs from JPEG's: its 60 looks like JPEG's 80.
