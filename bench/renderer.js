@@ -1,7 +1,6 @@
 // `npm run bench:renderer`: mode `local` beside ipx, another image server on the same sharp. Both run in this run, and
 // requests alternate, so that a ratio compares neighbours. Writes a table into docs/performance.md.
 import { spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { cpus, release, tmpdir } from 'node:os';
@@ -9,13 +8,11 @@ import { join } from 'node:path';
 import { v2 as cloudinary } from 'cloudinary';
 import sharp from 'sharp';
 import { findFreePort, MAIN } from './pixseal.js';
+import { CLOUD, startDatabase } from './rows.js';
 
 const PAIRS = Number(process.env.BENCH_PAIRS ?? 12);
 const SECONDS = Number(process.env.BENCH_SECONDS ?? 3);
 const CLIENTS = 16;
-const API_SECRET = 'b5mNqz_Tt0Nn1EaWv9uQyS2xkRg';
-const CLOUD = 'sadaasdasd';
-const ADMIN_KEY = randomBytes(32).toString('base64url');
 const SIZES = { 12: [4000, 3000], 1: [1152, 864] };
 /** Rows: the name, the chain, the extension, and ipx' modifiers for the same image. */
 const ROWS = [
@@ -32,6 +29,7 @@ const folder = mkdtempSync(join(tmpdir(), 'pixseal-renderer-'));
 const files = join(folder, 'files');
 const agent = new Agent({ keepAlive: true, maxSockets: CLIENTS });
 const services = [];
+const database = await startDatabase();
 try {
   mkdirSync(files);
   const photos = await drawPhotos();
@@ -77,6 +75,7 @@ try {
   agent.destroy();
   for (const service of services) service.kill('SIGTERM');
   await Promise.all(services.map((service) => new Promise((resolve) => service.once('exit', resolve))));
+  await database.stop();
   rmSync(folder, { recursive: true, force: true });
 }
 
@@ -108,9 +107,8 @@ async function drawPhotos() {
 async function startPixseal() {
   const port = await findFreePort();
   start(MAIN, {
+    ...database.settings,
     ...{ PORT: String(port), DATA_DIR: join(folder, 'data'), DELIVERY_MODE: 'local' },
-    CLOUDINARY_URL: `cloudinary://123456789012345:${API_SECRET}@${CLOUD}`,
-    ...{ ADMIN_API_KEYS: ADMIN_KEY, LOG_LEVEL: 'silent', RATE_LIMIT_ADDRESS: '0' },
   });
   const origin = `http://127.0.0.1:${port}`;
   await untilOk(`${origin}/health/ready`);
@@ -189,7 +187,7 @@ function pathOf(publicId, chain, format) {
   return cloudinary
     .url(publicId, {
       ...{ raw_transformation: chain.join('/'), type: 'authenticated', version: '1', format },
-      ...{ sign_url: true, secure: true, cloud_name: CLOUD, api_secret: API_SECRET, urlAnalytics: false },
+      ...{ sign_url: true, secure: true, urlAnalytics: false, ...CLOUD },
     })
     .replace('https://res.cloudinary.com', '');
 }
@@ -207,7 +205,7 @@ async function admin(origin, path, body, type) {
   const response = await fetch(`${origin}/admin/${path}`, {
     method: 'POST',
     headers: {
-      authorization: `Bearer ${ADMIN_KEY}`,
+      authorization: `Bearer ${database.settings.ADMIN_API_KEYS}`,
       ...(type === undefined ? {} : { 'content-type': type }),
     },
     body,
@@ -227,7 +225,7 @@ function write(rows, rates) {
     from,
     '',
     `${date}; ${model.trim()}, ${cpus().length} cores; Linux ${release()}; Node ${process.version}; ` +
-      `sharp ${sharp.versions.sharp}; ipx ${version}. ${PAIRS} pairs of requests; rates of ${CLIENTS} clients over ${SECONDS} s.`,
+      `Postgres ${database.version}; sharp ${sharp.versions.sharp}; ipx ${version}. ${PAIRS} pairs of requests; rates of ${CLIENTS} clients over ${SECONDS} s.`,
     '',
     '| render | Pixseal | ipx | median ratio |',
     '| --- | --- | --- | --- |',
