@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { applyEffect, effectFidelity } from '../../src/renderer/image/effects/apply-effect.js';
+import { applyEffect, effectFidelity, effectFilter } from '../../src/renderer/image/effects/apply-effect.js';
 import type { EffectContext } from '../../src/renderer/image/effects/effect-context.js';
 import { IMPLEMENTED } from '../../src/renderer/image/effects/effect-table.js';
 import { parsePaint } from '../../src/renderer/image/effects/paint.js';
+import { fromSharp, toSharp } from '../../src/renderer/image/effects/pixels.js';
 import { isLayerEffect } from '../../src/renderer/image/layers/compose-layer.js';
 import type { Frame, RasterImage } from '../../src/renderer/image/raster-image.js';
 import { RenderError } from '../../src/renderer/image/render.errors.js';
@@ -194,6 +195,30 @@ describe('an effect of colours', () => {
     for (const effect of ofColour) {
       expect(alphas((await run(still(GRADIENT), effect)).frames[0]), effect).toEqual(alphas(GRADIENT));
     }
+  });
+});
+
+describe('an effect that is an operation of libvips', () => {
+  it.each([
+    ...[
+      'grayscale',
+      'sepia',
+      'sepia:30',
+      'saturation:-40',
+      'saturation:90',
+      'brightness:40',
+      'brightness:-30',
+    ],
+    ...['negate', 'simulate_colorblind', 'simulate_colorblind:tritanopia', 'blur', 'blur:10', 'blur:390'],
+  ])('%s makes the same pixels, apart from rounding', async (effect) => {
+    const { pixels: expected } = (await run(still(GRADIENT), effect)).frames[0];
+    const { pixels } = await fromSharp((effectFilter(effect) ?? (() => expect.fail()))(toSharp(GRADIENT)));
+    expect(pixels).toHaveLength(expected.length);
+    expect(Math.max(...pixels.map((value, at) => Math.abs(value - (expected[at] ?? 0))))).toBeLessThan(2);
+  });
+
+  it.each(['blur:400', 'vignette', 'contrast'])('is none for %s', (effect) => {
+    expect(effectFilter(effect)).toBeUndefined();
   });
 });
 

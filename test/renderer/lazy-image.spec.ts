@@ -58,7 +58,8 @@ describe('an original of 49.6 megapixels, more than an unpacked image may have',
     [['c_fit,w_400'], 0],
     [['f_jpg,q_auto', 'c_fit,w_400'], 0],
     [['c_limit,w_4000', 'c_crop,w_2000,h_1000,g_north', 'c_fit,w_400', 'a_180'], 0],
-    [['c_limit,w_4000', 'c_fit,w_400', 'e_sepia'], 400 * 310],
+    [['c_limit,w_4000', 'c_fit,w_400', 'e_sepia', 'e_blur', 'a_90', 'c_scale,w_100'], 0],
+    [['c_limit,w_4000', 'c_fit,w_400', 'e_vignette'], 400 * 310],
   ])('%j unpacks %i pixels between components', async (chain, pixels) => {
     expect(await unpacked(() => render(large, chain, { format: 'jpg' }))).toBe(pixels);
   });
@@ -80,6 +81,7 @@ describe('merged operations show the same part of the image as single ones', () 
     ['c_fit,w_500/c_scale,w_1000/c_crop,w_500,h_300,g_north_west', [0, 0.5], [0, 300 / 775]],
     ['c_fit,w_500/a_hflip/c_crop,w_250,g_west/c_fit,w_100', [1, 0.5], [0, 1]],
     ['c_fit,w_500/a_90/a_hflip/a_-90/c_fit,w_100', [0, 1], [1, 0]],
+    ['c_fit,w_500/e_blur:20/c_crop,w_250,g_west/e_negate/a_180/e_negate', [0.5, 0], [1, 0]],
   ])('%s', async (chain, [left, right] = [], [top, bottom] = []) => {
     for (const original of [large, medium]) {
       // The medium original has a quarter of the sides; so have lengths in pixels that refer to it.

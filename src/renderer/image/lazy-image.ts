@@ -1,5 +1,6 @@
 import sharp, { type OutputInfo, type Sharp } from 'sharp';
 import type { Rectangle, Size } from './box.js';
+import { type Filter, fromSharp, toSharp } from './effects/pixels.js';
 import { refuseTooLarge } from './limits.js';
 import { type Frame, mapFrames, type RasterImage } from './raster-image.js';
 import { RenderError } from './render.errors.js';
@@ -29,6 +30,7 @@ interface Operations {
   /** Degrees, a multiple of 90. */
   readonly rotate?: number;
   readonly crop?: Rectangle;
+  readonly filter?: Filter;
 }
 
 /** The factors by which libjpeg can scale down. */
@@ -83,6 +85,7 @@ export class LazyImage {
     const { width, height } = this.size;
     if (part.width === width && part.height === height) return this;
     if (this.frameCount > 1) return this.mapFrames((frame) => extract(frame, part));
+    if (this.operations.filter) return (await this.settled()).extract(part);
     const { cut, resize: scaled, flip, flop, rotate, crop } = this.operations;
     if (crop) return this.with({ crop: within(crop, part) });
     const isScaled = scaled !== undefined || flip === true || flop === true || rotate !== undefined;
@@ -95,10 +98,10 @@ export class LazyImage {
     if (to.width === width && to.height === height) return this;
     if (this.pixels && this.frameCount > 1) return this.mapFrames((frame) => resize(frame, to));
     const isSmaller = to.width <= width && to.height <= height;
-    const { cut, resize: scaled, flip, flop, rotate, crop } = this.operations;
+    const { cut, resize: scaled, flip, flop, rotate, crop, filter } = this.operations;
     const isTurned = flip === true || flop === true || rotate !== undefined;
     // Enlarging shows the loss of an earlier reduction, so both must happen.
-    if (isTurned || (scaled && !isSmaller)) return (await this.settled()).resize(to);
+    if (filter || isTurned || (scaled && !isSmaller)) return (await this.settled()).resize(to);
     if (!crop) return this.with({ resize: to });
     const part = unscaled(crop, cut ?? { ...this.source, left: 0, top: 0 }, scaled);
     // The edge of the part is moved by half a pixel of the source at most.
@@ -110,15 +113,21 @@ export class LazyImage {
 
   /** The image, rotated or flipped. */
   async turn(by: Turn): Promise<LazyImage> {
-    const { flip, flop, rotate, crop } = this.operations;
+    const { flip, flop, rotate, crop, filter } = this.operations;
     const isQuarter = typeof by !== 'number' || by % 90 === 0;
     if (this.frameCount > 1 || !isQuarter) return this.mapFrames((frame) => turn(frame, by));
     if (typeof by === 'number' && by % 360 === 0) return this;
-    // sharp flips before it rotates, and both before the crop.
-    if (crop || rotate !== undefined) return (await this.settled()).turn(by);
+    // sharp flips before it rotates, and both before the crop and a filter.
+    if (filter || crop || rotate !== undefined) return (await this.settled()).turn(by);
     if (by === 'hflip') return this.with({ flop: flop !== true });
     if (by === 'vflip') return this.with({ flip: flip !== true });
     return this.with({ rotate: ((by % 360) + 360) % 360 });
+  }
+
+  /** The image, filtered. */
+  async filter(filter: Filter): Promise<LazyImage> {
+    if (this.frameCount > 1) return this.mapFrames((frame) => fromSharp(filter(toSharp(frame))));
+    return this.operations.filter ? (await this.settled()).filter(filter) : this.with({ filter });
   }
 
   /** Applies a function to the pixels of each frame. */
@@ -165,7 +174,7 @@ export class LazyImage {
   }
 
   private async pipeline(): Promise<Sharp> {
-    const { cut, resize: scaled, flip, flop, rotate, crop } = this.operations;
+    const { cut, resize: scaled, flip, flop, rotate, crop, filter } = this.operations;
     let pipeline: Sharp;
     const shrink = this.shrinkBeforeCut();
     if (cut && shrink > 1) {
@@ -186,7 +195,8 @@ export class LazyImage {
     if (flip === true) pipeline = pipeline.flip();
     if (flop === true) pipeline = pipeline.flop();
     if (rotate !== undefined) pipeline = pipeline.rotate(rotate);
-    return crop ? pipeline.extract(crop) : pipeline;
+    if (crop) pipeline = pipeline.extract(crop);
+    return filter ? filter(pipeline) : pipeline;
   }
 
   /**

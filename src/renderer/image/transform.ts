@@ -5,7 +5,7 @@ import { type Background, blurredBackdrop, flatten, readBackground } from './bac
 import { addBorder, readBorder } from './border.js';
 import { type Box, readBox, readDpr, readOffset, type Rectangle, type Size, wholePixels } from './box.js';
 import { type Radii, readRadii, roundCorners } from './corners.js';
-import { applyEffect, type EffectContext, effectFidelity } from './effects/apply-effect.js';
+import { applyEffect, type EffectContext, effectFidelity, effectFilter } from './effects/apply-effect.js';
 import { mapAlpha } from './effects/pixels.js';
 import { type Plan, planGeometry } from './geometry.js';
 import { clipTo, type Offset, placeWithin, readAim } from './gravity.js';
@@ -124,6 +124,10 @@ async function withEffect(
   context: TransformContext,
 ): Promise<LazyImage> {
   const { values } = component;
+  const [name = ''] = effect.split(':', 1);
+  if (effectFidelity(name) === 'approximate') context.notes.add(`e_${name}`);
+  const filter = effectFilter(effect);
+  if (filter) return await image.filter(filter);
   const [color, background] = [values.get('co'), values.get('b')];
   const { x, y } = offsetOf(component, image.size, context, readDpr(component));
   const effectContext: EffectContext = {
@@ -133,8 +137,6 @@ async function withEffect(
     ...(y === undefined ? {} : { y }),
     signal: context.signal,
   };
-  const [name = ''] = effect.split(':', 1);
-  if (effectFidelity(name) === 'approximate') context.notes.add(`e_${name}`);
   const result = await applyEffect(await image.raster(), effect, effectContext);
   const [first] = result.frames;
   if (result.frames.some(({ width, height }) => width !== first.width || height !== first.height)) {

@@ -4,13 +4,24 @@ import { DEFAULT_LIMITS, refuseTooLarge } from '../limits.js';
 import { mapFrames, type RasterImage } from '../raster-image.js';
 import { RenderError } from '../render.errors.js';
 import type { EffectContext } from './effect-context.js';
-import { type Fidelity, IMPLEMENTED } from './effect-table.js';
+import { type Fidelity, IMPLEMENTED, type ImplementedEffect } from './effect-table.js';
+import type { Filter } from './pixels.js';
 
 export type { EffectContext } from './effect-context.js';
 
 /** The fidelity of an effect's implementation. */
 export function effectFidelity(name: string): Fidelity | 'missing' {
   return IMPLEMENTED.get(name)?.fidelity ?? 'missing';
+}
+
+/**
+ * An effect as an operation of libvips; undefined for one that is none.
+ * @param text The text after `e_`: `sepia:50`.
+ * @throws RenderError as `applyEffect` does.
+ */
+export function effectFilter(text: string): Filter | undefined {
+  const { found, args } = readEffect(text);
+  return found.kind === 'frame' ? found.filter?.(args) : undefined;
 }
 
 /**
@@ -24,16 +35,7 @@ export async function applyEffect(
   text: string,
   context: EffectContext,
 ): Promise<RasterImage> {
-  const [name = '', ...args] = text.split(':');
-  if (!VOCABULARY.has(name)) throw new RenderError(400, `Invalid effect: ${name}`);
-  const found = IMPLEMENTED.get(name);
-  if (!found) throw new RenderError(400, `Effect not supported: ${name}`);
-  // The ranges of a token's step, so that effects need not check them again.
-  if (grammar.write(text) === undefined) {
-    throw new RenderError(400, `Invalid effect value: ${text}. Allowed: ${grammar.allowedFor?.(text) ?? ''}`);
-  }
-  const missing = args.find((arg) => found.missingArguments?.includes(arg));
-  if (missing !== undefined) throw new RenderError(400, `Effect not supported: ${name}:${missing}`);
+  const { found, args } = readEffect(text);
   if (found.kind === 'image') return found.apply(image, args);
   const count = image.frames.length;
   return mapFrames(image, async (frame) => {
@@ -44,4 +46,18 @@ export async function applyEffect(
     refuseTooLarge(result.width, result.height, count, context.maxPixels ?? DEFAULT_LIMITS.pixels);
     return result;
   });
+}
+
+function readEffect(text: string): { readonly found: ImplementedEffect; readonly args: readonly string[] } {
+  const [name = '', ...args] = text.split(':');
+  if (!VOCABULARY.has(name)) throw new RenderError(400, `Invalid effect: ${name}`);
+  const found = IMPLEMENTED.get(name);
+  if (!found) throw new RenderError(400, `Effect not supported: ${name}`);
+  // The ranges of a token's step, so that effects need not check them again.
+  if (grammar.write(text) === undefined) {
+    throw new RenderError(400, `Invalid effect value: ${text}. Allowed: ${grammar.allowedFor?.(text) ?? ''}`);
+  }
+  const missing = args.find((arg) => found.missingArguments?.includes(arg));
+  if (missing !== undefined) throw new RenderError(400, `Effect not supported: ${name}:${missing}`);
+  return { found, args };
 }

@@ -1,6 +1,6 @@
 import type { Frame } from '../raster-image.js';
-import { type FrameEffect, level } from './effect-context.js';
-import { blurred, mapPixels, toByte, toSharp, fromSharp } from './pixels.js';
+import { type FilteredEffect, type FrameEffect, level } from './effect-context.js';
+import { blurred, mapPixels, softened, toByte, toSharp, fromSharp } from './pixels.js';
 
 /** Effects that look at a pixel's surroundings or its place. */
 
@@ -9,17 +9,25 @@ const STRENGTH_PER_SIGMA = 50;
 /** From this sigma on a frame is blurred at half its size or less: it has no finer detail to lose. */
 const COARSE_SIGMA = 8;
 
-export const blur: FrameEffect = async (frame, args) => {
-  const sigma = level(args, 100) / STRENGTH_PER_SIGMA;
-  const shrink = Math.floor(sigma / (COARSE_SIGMA / 2));
-  if (shrink < 2 || frame.width < shrink || frame.height < shrink) return blurred(frame, sigma);
-  const { width, height } = frame;
-  const small = await fromSharp(
-    toSharp(frame).resize(Math.ceil(width / shrink), Math.ceil(height / shrink), { fit: 'fill' }),
-  );
-  const soft = await blurred(small, sigma / shrink);
-  return fromSharp(toSharp(soft).resize(width, height, { fit: 'fill', kernel: 'cubic' }));
+export const blur: FilteredEffect = {
+  apply: async (frame, args) => {
+    const sigma = sigmaOf(args);
+    const shrink = Math.floor(sigma / (COARSE_SIGMA / 2));
+    if (shrink < 2 || frame.width < shrink || frame.height < shrink) return blurred(frame, sigma);
+    const { width, height } = frame;
+    const small = await fromSharp(
+      toSharp(frame).resize(Math.ceil(width / shrink), Math.ceil(height / shrink), { fit: 'fill' }),
+    );
+    const soft = await blurred(small, sigma / shrink);
+    return fromSharp(toSharp(soft).resize(width, height, { fit: 'fill', kernel: 'cubic' }));
+  },
+  filter: (args) => {
+    const sigma = sigmaOf(args);
+    return sigma < COARSE_SIGMA ? (pipeline) => softened(pipeline, sigma) : undefined;
+  },
 };
+
+const sigmaOf = (args: readonly string[]): number => level(args, 100) / STRENGTH_PER_SIGMA;
 
 /** Squares from the top left, each the mean of its pixels, weighted by alpha. */
 export const pixelate: FrameEffect = (frame, args) => {

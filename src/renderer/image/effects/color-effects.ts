@@ -1,57 +1,66 @@
 import type { Frame } from '../raster-image.js';
-import { type FrameEffect, level, paintOf } from './effect-context.js';
+import type { Matrix3x3 } from 'sharp';
+import { type FilteredEffect, type FrameEffect, level, paintOf } from './effect-context.js';
 import { parsePaint } from './paint.js';
 import { luma, mapChannels, mapPixels, table, toByte } from './pixels.js';
 
 /** Effects that look at one pixel at a time. */
 
-/** Three rows of three factors, and per row an offset of 0 to 255: the sources of each channel. */
-type Matrix = readonly [
-  readonly [number, number, number, number],
-  readonly [number, number, number, number],
-  readonly [number, number, number, number],
-];
+/** Three rows of three factors: the sources of each channel. */
+type Matrix = readonly [Row, Row, Row];
+type Row = readonly [number, number, number];
 
 const IDENTITY: Matrix = [
-  [1, 0, 0, 0],
-  [0, 1, 0, 0],
-  [0, 0, 1, 0],
+  [1, 0, 0],
+  [0, 1, 0],
+  [0, 0, 1],
 ];
 
 function mapByMatrix(frame: Frame, [forRed, forGreen, forBlue]: Matrix): Frame {
-  const [a, b, c, d] = forRed;
-  const [e, f, g, h] = forGreen;
-  const [i, j, k, l] = forBlue;
+  const [a, b, c] = forRed;
+  const [d, e, f] = forGreen;
+  const [g, h, i] = forBlue;
   return mapPixels(frame, (red, green, blue, out) => {
-    out[0] = a * red + b * green + c * blue + d;
-    out[1] = e * red + f * green + g * blue + h;
-    out[2] = i * red + j * green + k * blue + l;
+    out[0] = a * red + b * green + c * blue;
+    out[1] = d * red + e * green + f * blue;
+    out[2] = g * red + h * green + i * blue;
   });
 }
 
+/** libvips truncates: half a step more rounds. */
+const HALVES = [0.5, 0.5, 0.5];
+
+const ofMatrix = (matrixOf: (args: readonly string[]) => Matrix): FilteredEffect => ({
+  apply: (frame, args) => mapByMatrix(frame, matrixOf(args)),
+  filter: (args) => (pipeline) => pipeline.recomb(mutable(matrixOf(args))).linear([1, 1, 1], HALVES),
+});
+
+/** As sharp's types have it. */
+const mutable = ([one, two, three]: Matrix): Matrix3x3 => [[...one], [...two], [...three]];
+
 /** Interpolates two matrices: 0 is the first, 1 the second; extrapolates beyond. */
 const between = (from: Matrix, to: Matrix, share: number): Matrix => {
-  const row = (index: 0 | 1 | 2): [number, number, number, number] => {
-    const at = (column: 0 | 1 | 2 | 3): number =>
+  const row = (index: 0 | 1 | 2): Row => {
+    const at = (column: 0 | 1 | 2): number =>
       from[index][column] + (to[index][column] - from[index][column]) * share;
-    return [at(0), at(1), at(2), at(3)];
+    return [at(0), at(1), at(2)];
   };
   return [row(0), row(1), row(2)];
 };
 
 const GRAY: Matrix = [
-  [0.2126, 0.7152, 0.0722, 0],
-  [0.2126, 0.7152, 0.0722, 0],
-  [0.2126, 0.7152, 0.0722, 0],
+  [0.2126, 0.7152, 0.0722],
+  [0.2126, 0.7152, 0.0722],
+  [0.2126, 0.7152, 0.0722],
 ];
 /** https://www.w3.org/TR/filter-effects-1/#sepiaEquivalent */
 const SEPIA: Matrix = [
-  [0.393, 0.769, 0.189, 0],
-  [0.349, 0.686, 0.168, 0],
-  [0.272, 0.534, 0.131, 0],
+  [0.393, 0.769, 0.189],
+  [0.349, 0.686, 0.168],
+  [0.272, 0.534, 0.131],
 ];
 
-export const grayscale: FrameEffect = (frame) => mapByMatrix(frame, GRAY);
+export const grayscale = ofMatrix(() => GRAY);
 
 export const blackwhite: FrameEffect = (frame, args) => {
   const threshold = (255 * level(args, 50)) / 100;
@@ -61,22 +70,25 @@ export const blackwhite: FrameEffect = (frame, args) => {
   });
 };
 
-export const sepia: FrameEffect = (frame, args) =>
-  mapByMatrix(frame, between(IDENTITY, SEPIA, level(args, 80) / 100));
+export const sepia = ofMatrix((args) => between(IDENTITY, SEPIA, level(args, 80) / 100));
 
-export const negate: FrameEffect = (frame) =>
-  mapChannels(
-    frame,
-    table((value) => 255 - value),
-  );
-
-export const brightness: FrameEffect = (frame, args) => {
-  const factor = 1 + level(args, 80) / 100;
-  return mapChannels(
-    frame,
-    table((value) => value * factor),
-  );
+export const negate: FilteredEffect = {
+  apply: (frame) =>
+    mapChannels(
+      frame,
+      table((value) => 255 - value),
+    ),
+  filter: () => (pipeline) => pipeline.negate({ alpha: false }),
 };
+
+export const brightness = ofMatrix((args) => {
+  const factor = 1 + level(args, 80) / 100;
+  return [
+    [factor, 0, 0],
+    [0, factor, 0],
+    [0, 0, factor],
+  ];
+});
 
 /** Scales the brightness of hue, saturation, brightness: the hue stays where a channel would overflow. */
 export const brightnessHsb: FrameEffect = (frame, args) => {
@@ -127,8 +139,7 @@ export const contrast: FrameEffect = (frame, args) => {
   );
 };
 
-export const saturation: FrameEffect = (frame, args) =>
-  mapByMatrix(frame, between(GRAY, IDENTITY, 1 + level(args, 80) / 100));
+export const saturation = ofMatrix((args) => between(GRAY, IDENTITY, 1 + level(args, 80) / 100));
 
 /** Rotates the hue of hue, saturation, lightness; 100 and -100 are both half a turn. */
 export const hue: FrameEffect = (frame, args) => {
@@ -299,63 +310,62 @@ const COLORBLIND: ReadonlyMap<string, Matrix> = new Map<string, Matrix>([
   [
     'deuteranopia',
     [
-      [0.367322, 0.860646, -0.227968, 0],
-      [0.280085, 0.672501, 0.047413, 0],
-      [-0.01182, 0.04294, 0.968881, 0],
+      [0.367322, 0.860646, -0.227968],
+      [0.280085, 0.672501, 0.047413],
+      [-0.01182, 0.04294, 0.968881],
     ],
   ],
   [
     'protanopia',
     [
-      [0.152286, 1.052583, -0.204868, 0],
-      [0.114503, 0.786281, 0.099216, 0],
-      [-0.003882, -0.048116, 1.051998, 0],
+      [0.152286, 1.052583, -0.204868],
+      [0.114503, 0.786281, 0.099216],
+      [-0.003882, -0.048116, 1.051998],
     ],
   ],
   [
     'tritanopia',
     [
-      [1.255528, -0.076749, -0.178779, 0],
-      [-0.078411, 0.930809, 0.147602, 0],
-      [0.004733, 0.691367, 0.3039, 0],
+      [1.255528, -0.076749, -0.178779],
+      [-0.078411, 0.930809, 0.147602],
+      [0.004733, 0.691367, 0.3039],
     ],
   ],
   [
     'tritanomaly',
     [
-      [0.967, 0.033, 0, 0],
-      [0, 0.733, 0.267, 0],
-      [0, 0.183, 0.817, 0],
+      [0.967, 0.033, 0],
+      [0, 0.733, 0.267],
+      [0, 0.183, 0.817],
     ],
   ],
   [
     'deuteranomaly',
     [
-      [0.8, 0.2, 0, 0],
-      [0.258, 0.742, 0, 0],
-      [0, 0.142, 0.858, 0],
+      [0.8, 0.2, 0],
+      [0.258, 0.742, 0],
+      [0, 0.142, 0.858],
     ],
   ],
   [
     'rod_monochromacy',
     [
-      [0.299, 0.587, 0.114, 0],
-      [0.299, 0.587, 0.114, 0],
-      [0.299, 0.587, 0.114, 0],
+      [0.299, 0.587, 0.114],
+      [0.299, 0.587, 0.114],
+      [0.299, 0.587, 0.114],
     ],
   ],
   [
     'cone_monochromacy',
     [
-      [0.618, 0.32, 0.062, 0],
-      [0.163, 0.775, 0.062, 0],
-      [0.163, 0.32, 0.516, 0],
+      [0.618, 0.32, 0.062],
+      [0.163, 0.775, 0.062],
+      [0.163, 0.32, 0.516],
     ],
   ],
 ]);
 
-export const simulateColorblind: FrameEffect = (frame, [kind = 'deuteranopia']) =>
-  mapByMatrix(frame, COLORBLIND.get(kind) ?? IDENTITY);
+export const simulateColorblind = ofMatrix(([kind = 'deuteranopia']) => COLORBLIND.get(kind) ?? IDENTITY);
 
 /** Lightens shadows; black, white and the highlights stay. */
 export const fillLight: FrameEffect = (frame, args) => {

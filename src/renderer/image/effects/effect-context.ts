@@ -1,5 +1,6 @@
 import type { Frame } from '../raster-image.js';
 import { type Paint, parsePaint } from './paint.js';
+import type { Filter } from './pixels.js';
 
 /** Other parameters of the effect's component. */
 export interface EffectContext {
@@ -22,6 +23,13 @@ export type FrameEffect = (
   args: readonly string[],
   context: EffectContext,
 ) => Frame | Promise<Frame>;
+
+/** An effect on one frame that is also an operation of libvips. */
+export interface FilteredEffect {
+  readonly apply: FrameEffect;
+  /** Undefined if these arguments have none. */
+  readonly filter: (args: readonly string[]) => Filter | undefined;
+}
 
 /** The first argument as a number; the vocabulary has checked its range. */
 export const level = (args: readonly string[], byDefault: number): number =>

@@ -2,7 +2,7 @@ import type { RasterImage } from '../raster-image.js';
 import { fade, loop } from './animation-effects.js';
 import * as area from './area-effects.js';
 import * as color from './color-effects.js';
-import type { FrameEffect } from './effect-context.js';
+import type { FilteredEffect, FrameEffect } from './effect-context.js';
 import * as levels from './level-effects.js';
 import * as shape from './shape-effects.js';
 
@@ -22,15 +22,18 @@ interface EffectBase {
   readonly missingArguments?: readonly string[];
 }
 
+interface FrameKind extends EffectBase, Partial<FilteredEffect> {
+  readonly kind: 'frame';
+  readonly apply: FrameEffect;
+}
+
+interface ImageKind extends EffectBase {
+  readonly kind: 'image';
+  readonly apply: (image: RasterImage, args: readonly string[]) => RasterImage | Promise<RasterImage>;
+}
+
 /** An effect: on each frame, or on the image as a whole. */
-export type ImplementedEffect = EffectBase &
-  (
-    | { readonly kind: 'frame'; readonly apply: FrameEffect }
-    | {
-        readonly kind: 'image';
-        readonly apply: (image: RasterImage, args: readonly string[]) => RasterImage | Promise<RasterImage>;
-      }
-  );
+export type ImplementedEffect = FrameKind | ImageKind;
 
 const reference = (name: string): string =>
   `https://cloudinary.com/documentation/transformation_reference#e_${name}`;
@@ -39,18 +42,21 @@ const ofFrame = (
   name: string,
   fidelity: Fidelity,
   rule: string,
-  apply: FrameEffect,
+  effect: FrameEffect | FilteredEffect,
   missingArguments: readonly string[] = [],
 ): [string, ImplementedEffect] => [
   name,
-  { kind: 'frame', fidelity, rule, source: reference(name), apply, missingArguments },
+  {
+    ...{ kind: 'frame', fidelity, rule, source: reference(name), missingArguments },
+    ...(typeof effect === 'function' ? { apply: effect } : effect),
+  },
 ];
 
 const ofImage = (
   name: string,
   fidelity: Fidelity,
   rule: string,
-  apply: (image: RasterImage, args: readonly string[]) => RasterImage | Promise<RasterImage>,
+  apply: ImageKind['apply'],
 ): [string, ImplementedEffect] => [name, { kind: 'image', fidelity, rule, source: reference(name), apply }];
 
 /**

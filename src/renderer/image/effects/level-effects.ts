@@ -88,7 +88,7 @@ export const autoBrightness: FrameEffect = (frame, args) => {
 export const improve: FrameEffect = async (frame, args) => {
   const share = Number(args.find((arg) => /^\d/.test(arg)) ?? 100) / 100;
   const stretched = await autoContrast(frame, [], {});
-  const better = await saturation(stretched, [args.includes('indoor') ? '5' : '15'], {});
+  const better = await saturation.apply(stretched, [args.includes('indoor') ? '5' : '15'], {});
   let at = 0;
   return mapPixels(frame, (red, green, blue, out) => {
     out[0] = red + ((better.pixels[at] ?? 0) - red) * share;

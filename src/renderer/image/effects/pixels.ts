@@ -65,6 +65,9 @@ export function mapAlpha(
   return { ...frame, pixels };
 }
 
+/** Adds an operation of libvips to a pipeline; keeps the image's size. */
+export type Filter = (pipeline: Sharp) => Sharp;
+
 /** A frame as input of sharp. */
 export const toSharp = ({ width, height, pixels }: Frame): Sharp =>
   sharp(pixels, { raw: { width, height, channels: 4 } });
@@ -82,9 +85,12 @@ const [SMALLEST_SIGMA, LARGEST_SIGMA] = [0.3, 1000];
  * A Gaussian blur of colour and alpha; colours are weighted by alpha, so that transparent pixels do not bleed.
  * @param sigma In pixels; below 0.3 nothing changes.
  */
+export const softened = (pipeline: Sharp, sigma: number): Sharp =>
+  sigma < SMALLEST_SIGMA ? pipeline : pipeline.blur({ sigma: Math.min(sigma, LARGEST_SIGMA) });
+
+/** As `softened`, for a frame. */
 export async function blurred(frame: Frame, sigma: number): Promise<Frame> {
-  if (sigma < SMALLEST_SIGMA) return frame;
-  return fromSharp(toSharp(frame).blur({ sigma: Math.min(sigma, LARGEST_SIGMA) }));
+  return sigma < SMALLEST_SIGMA ? frame : fromSharp(softened(toSharp(frame), sigma));
 }
 
 /** One byte per pixel: a frame's alpha. */
