@@ -51,6 +51,8 @@ describe('signToken', () => {
       algorithm,
       kid: 'k-1',
       sessionId: 's',
+      maxUses: 1000,
+      bindIp: ['192.0.2.1', '2001:db8::/32'],
       jti: 'j',
       iat: 1,
       nbf: new Date(2_999),
@@ -66,6 +68,8 @@ describe('signToken', () => {
       exp: 4_102_444_800,
       jti: 'j',
       session_id: 's',
+      max_uses: 1000,
+      bind_ip: ['192.0.2.1', '2001:db8::/32'],
       image_id: [IMAGE_ID],
       transformations: [{ overlay: { text: 'Zoë 🙂', text_style: 'Arial_40' } }],
       sharinpix: { download: false },
@@ -99,7 +103,7 @@ describe('signToken', () => {
   const IMAGES = "the image’s id, a list of ids, or 'any' for all images of the issuer";
   const TIME = 'a Date, or a number of seconds since 1970';
   const ALL =
-    'issuerId, secret, privateKey, imageId, algorithm, kid, transformations, exp, nbf, iat, aud, jti, sessionId, sharinpix, baseUrl';
+    'issuerId, secret, privateKey, imageId, algorithm, kid, transformations, exp, nbf, iat, aud, jti, sessionId, maxUses, bindIp, sharinpix, baseUrl';
 
   it.each<[options: unknown, message: string]>([
     // Without an image: values that JSON would drop.
@@ -119,6 +123,18 @@ describe('signToken', () => {
       [{ ...bound, [name]: true }, `\`${name}\` must be ${TIME}.`],
       [{ ...bound, [name]: {} }, `\`${name}\` must be ${TIME}.`],
     ]),
+    ...[0, 1001, 1.5, '5', NaN].map((maxUses): [unknown, string] => [
+      { ...bound, jti: 'j', exp: 5, maxUses },
+      '`maxUses` must be a whole number from 1 to 1000.',
+    ]),
+    [{ ...bound, exp: 5, maxUses: 1 }, '`maxUses` needs `jti` and `exp`.'],
+    [{ ...bound, jti: 'j', maxUses: 1 }, '`maxUses` needs `jti` and `exp`.'],
+    ...['', [], ['192.0.2.1', ''], Array<string>(65).fill('192.0.2.1'), 5].map(
+      (bindIp): [unknown, string] => [
+        { ...bound, bindIp },
+        '`bindIp` must be an IP address or subnet, or a list of 1 to 64.',
+      ],
+    ),
     [{ ...bound, issuerId: undefined }, '`issuerId` is undefined. Pass the id of the issuer.'],
     [{ secret: SECRET, imageId: 'any' }, '`issuerId` is missing. Pass the id of the issuer.'],
     [{ ...bound, issuerId: 5 }, '`issuerId` must be the id of the issuer.'],
@@ -263,7 +279,16 @@ describe('signToken', () => {
 
   it('refuses every option that is undefined or null with an error of its own', async () => {
     const options = ['algorithm', 'kid', 'transformations', 'imageId', 'exp', 'nbf', 'iat', 'jti'];
-    for (const name of [...options, 'sessionId', 'sharinpix', 'issuerId', 'secret', 'baseUrl']) {
+    for (const name of [
+      ...options,
+      'sessionId',
+      'maxUses',
+      'bindIp',
+      'sharinpix',
+      'issuerId',
+      'secret',
+      'baseUrl',
+    ]) {
       for (const value of [undefined, null]) {
         await expect(signToken({ ...bound, [name]: value }), name).rejects.toThrow(
           new RegExp(`^signToken: \`${name}\` is ${String(value)}\\. Pass `),

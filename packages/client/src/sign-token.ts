@@ -24,6 +24,13 @@ export interface TokenClaims {
   readonly jti?: string;
   /** Lets an operator revoke all tokens of a session. 1 to 255 characters. */
   readonly sessionId?: string;
+  /** How often the image is delivered, 1 to 1,000. Needs `jti`, `exp`, and an issuer whose images are proxied. */
+  readonly maxUses?: number;
+  /**
+   * An IP address or subnet, or a list of up to 64: the client's address must be in one of them. Needs an issuer whose
+   * policy allows it.
+   */
+  readonly bindIp?: string | readonly string[];
   /** `download: false` displays the image instead of downloading it. `original: true` omits all steps. */
   readonly sharinpix?: { readonly download?: boolean; readonly original?: boolean };
   /** Ignored, so that the parts of a DSN can be spread into the options. */
@@ -73,7 +80,8 @@ export function sealToken(seal: LegacyTokenOptions): Promise<string> {
 
 /** Undefined members are dropped by `JSON.stringify`. */
 function claimsOf(options: TokenOptions): object {
-  const { issuerId, aud, iat, nbf, exp, jti, sessionId, imageId, transformations, sharinpix } = options;
+  const { issuerId, aud, iat, nbf, exp, jti, sessionId, maxUses, bindIp } = options;
+  const { imageId, transformations, sharinpix } = options;
   return {
     iss: issuerId,
     aud,
@@ -82,6 +90,8 @@ function claimsOf(options: TokenOptions): object {
     exp: secondsOf('exp', exp),
     jti,
     session_id: sessionId,
+    max_uses: maxUses,
+    bind_ip: bindIp,
     image_id: imageId === 'any' ? undefined : imageId,
     transformations,
     sharinpix,
@@ -143,6 +153,16 @@ const RULES: Readonly<Record<keyof TokenOptions, OptionRule>> = {
   aud: IDENTIFIER,
   jti: IDENTIFIER,
   sessionId: IDENTIFIER,
+  maxUses: {
+    expected: 'a whole number from 1 to 1000',
+    fits: (value) => Number.isInteger(value) && Number(value) >= 1 && Number(value) <= 1000,
+  },
+  bindIp: {
+    expected: 'an IP address or subnet, or a list of 1 to 64',
+    fits: (value) =>
+      isText(value) ||
+      (Array.isArray(value) && value.length >= 1 && value.length <= 64 && value.every(isText)),
+  },
   sharinpix: {
     expected: 'an object, whose `download` and `original` are true or false',
     fits: (value) =>
@@ -172,6 +192,8 @@ const SYNONYMS: ReadonlyMap<string, keyof TokenOptions> = new Map([
   ['expiresin', 'exp'],
   ['expiry', 'exp'],
   ['notbefore', 'nbf'],
+  ['uses', 'maxUses'],
+  ['ip', 'bindIp'],
   ['issuedat', 'iat'],
 ]);
 
@@ -204,6 +226,9 @@ function requireOptions(options: unknown): void {
         ? 'signToken: `algorithm` must be EdDSA, ES256, RS256 or PS256 for a `privateKey`.'
         : 'signToken: `algorithm` must be HS256, HS384 or HS512 for a `secret`.',
     );
+  }
+  if ('maxUses' in options && !('jti' in options && 'exp' in options)) {
+    throw new TypeError('signToken: `maxUses` needs `jti` and `exp`.');
   }
   const { transformations = [], sharinpix = {} } = options as unknown as TokenOptions;
   for (const [index, step] of transformations.entries()) requireJson(step, `step ${index + 1}`, '', 3);
