@@ -7,15 +7,15 @@ import { addGlobalOptions, withBackend, type GlobalOptions } from './global-opti
 import { readInput } from './input.js';
 import { rowsOfKey, SECRET_NOTE } from './issuer.command.js';
 import { requireIssuerId } from './issuer-secret.js';
+import { type PublicKeyOptions, readPublicKeyOptions } from './public-key-options.js';
 import { formatList, formatRows, note, printResult } from './output.js';
 
 interface KeyOptions extends GlobalOptions {
   readonly issuer?: string;
 }
 
-interface RotateOptions extends KeyOptions {
+interface RotateOptions extends KeyOptions, PublicKeyOptions {
   readonly overlap: string;
-  readonly algorithm?: string;
   readonly secretFile?: string;
 }
 
@@ -34,7 +34,7 @@ export function addKeyCommands(program: Command): void {
       .command('rotate')
       .summary('create a key, and let the former ones expire')
       .description(
-        'Creates a key and prints its secret and dsn, once. The active former keys expire after --overlap: until then tokens\n' +
+        'Creates a key and prints its secret and dsn, once; a public key has neither. The active former keys expire after --overlap: until then tokens\n' +
           'of all are accepted, and then only those of the new key, whatever their own exp.',
       )
       .option(
@@ -42,7 +42,8 @@ export function addKeyCommands(program: Command): void {
         'how long the former keys stay valid: 15m, 1h, 7d; 0s expires them at once',
         '1d',
       )
-      .option('--algorithm <name>', 'the alg of its tokens (default: HS256)')
+      .option('--public-key <file>', 'a public key in PEM or as a JWK, - for standard input')
+      .option('--algorithm <name>', 'the alg of its tokens (default: HS256, with a secret)')
       .option('--secret-file <file>', 'a file with the secret, - for standard input (default: generated)'),
   )
     .addHelpText(
@@ -50,6 +51,7 @@ export function addKeyCommands(program: Command): void {
       `
 Examples:
   $ pixseal key rotate --issuer ${ISSUER} --overlap 7d
+  $ pixseal key rotate --issuer ${ISSUER} --public-key public.pem --algorithm EdDSA
   $ export PIXSEAL_DSN="$(pixseal key rotate --json | jq -r .key.dsn)"`,
     )
     .action(rotateKey);
@@ -95,11 +97,16 @@ function addKeyCommand(command: Command): Command {
 async function rotateKey(options: RotateOptions): Promise<void> {
   const issuerId = requireIssuerId(options.issuer);
   const overlap = options.overlap === '0s' ? 0 : readDuration('--overlap', options.overlap);
-  const secret = options.secretFile === undefined ? undefined : readInput(options.secretFile);
+  const { secretFile } = options;
+  if (secretFile !== undefined && options.publicKey !== undefined) {
+    throw new UsageError('--secret-file and --public-key exclude each other.');
+  }
+  const input = readPublicKeyOptions(options);
+  const secret = secretFile === undefined ? undefined : readInput(secretFile);
   if (secret === '') throw new UsageError('--secret-file does not contain a secret.');
   await withBackend(options, async (backend) => {
     const { keys } = await backend.getIssuer(issuerId);
-    const key = await backend.addKey(issuerId, { algorithm: options.algorithm, secret });
+    const key = await backend.addKey(issuerId, { ...input, secret });
     const expiring: Json<KeyView>[] = [];
     try {
       const now = Date.now();
@@ -113,7 +120,7 @@ async function rotateKey(options: RotateOptions): Promise<void> {
         expiring.push(await backend.updateKey(issuerId, id, { not_after: notAfter }));
       }
     } finally {
-      // After a failure too: the new secret is shown only now.
+      // After a failure too: a new secret is shown only now.
       printResult({ key, expiring }, () => [
         ...formatRows([
           ['key', key.id],
@@ -123,7 +130,7 @@ async function rotateKey(options: RotateOptions): Promise<void> {
         ]),
         ...expiring.flatMap((each) => ['', ...formatRows(rowsOfKey(each))]),
       ]);
-      if (!options.json) note(SECRET_NOTE);
+      if (!options.json && key.secret !== null) note(SECRET_NOTE);
     }
   });
 }

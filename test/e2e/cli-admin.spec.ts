@@ -19,6 +19,7 @@ import { SEED } from '../support/seed.js';
 import { ADMIN_KEY, TEST_VARIABLES } from '../support/service.js';
 import { ownProcess } from '../support/service-process.js';
 import { waitUntil } from '../support/wait-until.js';
+import { makeKeyPair } from '../tokens/public-key-fixtures.js';
 
 const once = inject('once');
 const embedded = inject('database').kind === 'embedded';
@@ -139,6 +140,19 @@ describe.each(PLACES)('the command line on $place', ({ open }) => {
     expect(await json(['key', 'update', id, '--not-after', ''])).toMatchObject({ id, not_after: null });
     expect(await json(['key', 'revoke', id])).toStrictEqual({ id, revoked: true });
     expect((await json<Row[]>(['key', 'list'])).map((each) => each['id'])).toStrictEqual([key['id']]);
+    const { pem } = makeKeyPair('EdDSA');
+    const withPublicKey = ['key', 'rotate', '--overlap', '0s', '--public-key', '-'];
+    const rotated = await pixseal([...withPublicKey, '--algorithm', 'EdDSA'], variables, pem);
+    expect(rotated).toMatchObject({ code: 0, stderr: '' });
+    expect(rotated.stdout).toMatch(/^key {8}[0-9a-f-]{36}\nalgorithm  EdDSA\nsecret {5}-\ndsn {8}-\n/);
+    expect(await pixseal(withPublicKey, variables, pem)).toMatchObject({
+      code: 2,
+      stderr: 'error: --public-key requires --algorithm: EdDSA, ES256, RS256 or PS256.\n',
+    });
+    expect(await pixseal([...withPublicKey, '--secret-file', 'x'], variables)).toMatchObject({
+      code: 2,
+      stderr: 'error: --secret-file and --public-key exclude each other.\n',
+    });
     expect(await pixseal(['key', 'rotate', '--overlap', 'soon'], variables)).toMatchObject({
       code: 2,
       stderr: 'error: --overlap must be a duration such as 90s, 15m, 1h or 7d.\n',

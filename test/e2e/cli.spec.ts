@@ -1029,7 +1029,7 @@ describeOnce('help', () => {
     ['issuer show', []],
     ['issuer update', ['--name', '--delivery-format', '--account', '--not-before', '--disabled']],
     ['issuer delete', []],
-    ['key rotate', ['--issuer', '--overlap', '--algorithm', '--secret-file']],
+    ['key rotate', ['--issuer', '--overlap', '--public-key', '--algorithm', '--secret-file']],
     ['key list', ['--issuer']],
     ['key update', ['--issuer', '--not-before', '--not-after']],
     ['key revoke', ['--issuer']],
