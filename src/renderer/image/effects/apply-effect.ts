@@ -15,7 +15,7 @@ export function effectFidelity(name: string): Fidelity | 'missing' {
 }
 
 /**
- * An effect as an operation of libvips; undefined for one that is none.
+ * An effect as an operation of libvips; undefined for any other.
  * @param text The text after `e_`: `sepia:50`.
  * @throws RenderError as `applyEffect` does.
  */
