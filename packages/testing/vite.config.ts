@@ -30,6 +30,12 @@ const VENDORED: Readonly<Record<string, Vendored>> = {
     files:
       /^(?:package\.json|LICENSE|ttf\/DejaVu(?:Sans|Serif|SansMono)(?:-(?:Bold|Italic|Oblique|BoldItalic|BoldOblique|ExtraLight))?\.ttf)$/,
   },
+  ...Object.fromEntries(
+    ['noto-sans-thai', 'noto-sans-devanagari', 'noto-emoji'].map((name) => [
+      `@expo-google-fonts/${name}`,
+      { entry: 'package.json', files: /^(?:package\.json|LICENSE|LICENSE_FONT|400Regular\/[^/]+\.ttf)$/ },
+    ]),
+  ),
 };
 /** `sharp` is native, and optional. The others are what Nest and pg import only where an application has them. */
 const EXTERNAL = [
@@ -53,7 +59,7 @@ const selfContained: Plugin = {
     OWN_REQUIRE.test(id)
       ? code.replace('const require = createRequire(import.meta.url);', '')
       : code
-          .replace("'dejavu-fonts-ttf/package.json'", "'./vendor/dejavu-fonts-ttf/package.json'")
+          .replace(/'((?:dejavu-fonts-ttf|@expo-google-fonts\/[^/]+)\/package\.json)'/g, "'./vendor/$1'")
           .replace("'pixseal/package.json'", "'../../package.json'"),
   generateBundle: (_, bundle) => {
     for (const file of Object.values(bundle)) {

@@ -6,6 +6,8 @@ import type { TextStyle } from './image/text/text-style.js';
 export interface RenderWorkerData {
   /** Named text styles. */
   readonly textStyles: ReadonlyMap<string, TextStyle>;
+  /** Paths of the operator's fonts. */
+  readonly fonts: readonly string[];
 }
 
 /** One render, as sent to a worker. */

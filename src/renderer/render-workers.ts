@@ -10,8 +10,9 @@ import type { RenderedImage, RenderRequest } from './image/image-renderer.js';
 import { DEFAULT_LIMITS } from './image/limits.js';
 import { RenderError } from './image/render.errors.js';
 import { estimateBytes, MemoryBudget } from './memory-budget.js';
+import type { FontFile } from './image/text/font-files.js';
 import type { TextStyle } from './image/text/text-style.js';
-import type { RenderOutcome, RenderTask } from './render-task.js';
+import type { RenderOutcome, RenderTask, RenderWorkerData } from './render-task.js';
 
 /** The worker's file: beside this one or, if this one runs from source, in the build. */
 const WORKER = new URL(
@@ -22,6 +23,13 @@ const WORKER = new URL(
 const IDLE = 60_000;
 /** Heap of one worker; it does not contain the images. */
 const MAX_HEAP_MIB = 512;
+
+/** What the operator adds to texts, from `DATA_DIR`. */
+export interface TextFiles {
+  /** By name. */
+  readonly textStyles: ReadonlyMap<string, TextStyle>;
+  readonly fonts: readonly FontFile[];
+}
 
 /** A render of stored originals. */
 export interface StoredRenderRequest extends RenderRequest {
@@ -35,18 +43,18 @@ export interface StoredRenderRequest extends RenderRequest {
  */
 export class RenderWorkers implements OnApplicationShutdown {
   private readonly logger = new Logger(RenderWorkers.name);
-  /** What images depend on beside chain and originals: they may change with the program and the styles. */
+  /** What images depend on beside chain and originals: they may change with the program, the styles and the fonts. */
   readonly edition: string;
   private readonly pool: Piscina<RenderTask, RenderOutcome>;
 
   /** @param threads Concurrent renders; a thread starts with the first render that needs it. */
   constructor(
     private readonly files: { findContent(sha256: string): Promise<Buffer | null> },
-    textStyles: ReadonlyMap<string, TextStyle>,
+    { textStyles, fonts }: TextFiles,
     threads: number,
     private readonly memory = new MemoryBudget(memoryLimit()),
   ) {
-    this.edition = editionOf(textStyles);
+    this.edition = editionOf({ textStyles, fonts });
     this.pool = new Piscina({
       filename: fileURLToPath(WORKER),
       name: 'render',
@@ -54,7 +62,7 @@ export class RenderWorkers implements OnApplicationShutdown {
       maxThreads: threads,
       idleTimeout: IDLE,
       resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MIB },
-      workerData: { textStyles },
+      workerData: { textStyles, fonts: fonts.map(({ path }) => path) } satisfies RenderWorkerData,
       // Renders have a lower priority than redirects on the same core.
       niceIncrement: 10,
     });
@@ -115,10 +123,16 @@ function memoryLimit(): number {
   return Math.min(MEMORY_BOUNDS.most, Math.max(MEMORY_BOUNDS.least, available / 2));
 }
 
-/** A digest of the program's version and the named text styles. */
-export function editionOf(textStyles: ReadonlyMap<string, TextStyle>): string {
+/** A digest of the program's version, the named text styles and the operator's fonts. */
+export function editionOf({ textStyles, fonts }: TextFiles): string {
   return createHash('sha256')
-    .update(JSON.stringify([readVersion(), [...textStyles].sort(([one], [two]) => (one < two ? -1 : 1))]))
+    .update(
+      JSON.stringify([
+        readVersion(),
+        [...textStyles].sort(([one], [two]) => (one < two ? -1 : 1)),
+        fonts.map(({ sha256 }) => sha256),
+      ]),
+    )
     .digest('hex');
 }
 

@@ -8,7 +8,7 @@ import { originalKey, type RenderOutcome, type RenderTask, type RenderWorkerData
 // The pool has one worker per available core.
 sharp.concurrency(1);
 
-const { textStyles } = workerData as RenderWorkerData;
+const { textStyles, fonts } = workerData as RenderWorkerData;
 
 /** Renders one image on this thread. The pool ends the thread if it takes too long. */
 export async function render({ request, originals }: RenderTask): Promise<RenderOutcome> {
@@ -21,6 +21,7 @@ export async function render({ request, originals }: RenderTask): Promise<Render
     },
     DEFAULT_LIMITS,
     textStyles,
+    fonts,
   );
   try {
     return { image: await renderer.render(request, new AbortController().signal) };

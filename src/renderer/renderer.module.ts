@@ -11,6 +11,7 @@ import { OriginalsStore } from '../originals/originals.store.js';
 import { ImageSource } from '../redirect/proxy/image-source.js';
 import { DeliveryKeys } from './delivery-keys.js';
 import { DerivedCache } from './derived-cache.js';
+import { loadFontFiles } from './image/text/font-files.js';
 import { loadTextStyles } from './image/text/text-styles.js';
 import { RenderQueue } from './render-queue.js';
 import { RenderWorkers } from './render-workers.js';
@@ -36,7 +37,10 @@ const QUEUE_LIMITS = { running: availableParallelism(), waiting: 100, deadline: 
       useFactory: async (originals: OriginalsStore, { dataDir }: Environment) =>
         new RenderWorkers(
           originals,
-          await loadTextStyles(join(dataDir, 'text-styles')),
+          {
+            textStyles: await loadTextStyles(join(dataDir, 'text-styles')),
+            fonts: await loadFontFiles(join(dataDir, 'fonts')),
+          },
           QUEUE_LIMITS.running,
         ),
     },

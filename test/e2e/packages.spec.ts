@@ -101,6 +101,9 @@ describe('the tarball', () => {
     );
     expect([...new Set(vendored)].sort()).toStrictEqual([
       '@electric-sql/pglite',
+      '@expo-google-fonts/noto-emoji',
+      '@expo-google-fonts/noto-sans-devanagari',
+      '@expo-google-fonts/noto-sans-thai',
       'dejavu-fonts-ttf',
       'piscina',
       'reflect-metadata',

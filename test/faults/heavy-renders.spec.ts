@@ -36,7 +36,11 @@ describe('a render worker', () => {
 
   beforeAll(async () => {
     const body = await photo();
-    workers = new RenderWorkers({ findContent: () => Promise.resolve(Buffer.from(body)) }, new Map(), 1);
+    workers = new RenderWorkers(
+      { findContent: () => Promise.resolve(Buffer.from(body)) },
+      { textStyles: new Map(), fonts: [] },
+      1,
+    );
   });
   afterAll(() => workers.onApplicationShutdown());
 

@@ -1,14 +1,25 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Approximations } from '../../src/renderer/image/approximations.js';
 import type { Frame } from '../../src/renderer/image/raster-image.js';
 import { RenderError } from '../../src/renderer/image/render.errors.js';
 import { editionOf } from '../../src/renderer/render-workers.js';
+import { FontFileError, loadFontFiles } from '../../src/renderer/image/text/font-files.js';
+import { registerFonts } from '../../src/renderer/image/text/fonts.js';
 import { renderText, type TextOptions } from '../../src/renderer/image/text/render-text.js';
 import { parseFont, type TextStyle } from '../../src/renderer/image/text/text-style.js';
 import { loadTextStyles, readTextStyle, TextStyleError } from '../../src/renderer/image/text/text-styles.js';
 import { writeTextLayer } from '../../src/transformations/text-layer.js';
+
+/** A script that no other font of the tests has. */
+const OL_CHIKI = resolve(
+  'node_modules/@expo-google-fonts/noto-sans-ol-chiki/400Regular/NotoSansOlChiki_400Regular.ttf',
+);
+
+// Pango keeps the fonts of its first text.
+beforeAll(() => registerFonts([OL_CHIKI]));
 
 const render = async (layer: string, options: TextOptions = {}): Promise<Frame> =>
   (await renderText(layer, options)).frames[0];
@@ -385,7 +396,7 @@ describe('named text styles', () => {
 
 describe('an edition of the renderer', () => {
   const edition = (styles: Readonly<Record<string, TextStyle>>): string =>
-    editionOf(new Map(Object.entries(styles)));
+    editionOf({ textStyles: new Map(Object.entries(styles)), fonts: [] });
   const one: TextStyle = { font_family: 'Arial', font_size: 20 };
   const other: TextStyle = { font_family: 'Courier', font_size: 20 };
 
@@ -393,5 +404,91 @@ describe('an edition of the renderer', () => {
     expect(edition({ a: one, b: other })).toBe(edition({ b: other, a: one }));
     const editions = [{}, { a: one }, { a: other }, { b: one }].map(edition);
     expect(new Set(editions).size).toBe(4);
+  });
+
+  it('is another one for other fonts of the operator', () => {
+    const of = (...fonts: string[]): string =>
+      editionOf({ textStyles: new Map(), fonts: fonts.map((sha256) => ({ path: 'x.ttf', sha256 })) });
+    expect(new Set([of(), of('1'), of('2'), of('1', '2')]).size).toBe(4);
+  });
+});
+
+/** The header's value for a text. */
+const approximationsOf = async (
+  font: string,
+  text: string,
+  fonts: string[] = [],
+): Promise<string | undefined> => {
+  const notes = new Approximations();
+  await inFont(font, text, { notes, fonts });
+  return notes.header;
+};
+
+describe('a character', () => {
+  const sans = 'DejaVu%20Sans_40';
+  const sizeOf = ({ width, height }: Frame): readonly number[] => [width, height];
+  /** The size of what takes the place of a glyph: the code point is not assigned. */
+  const sizeOfBox = async (): Promise<readonly number[]> => sizeOf(await inFont(sans, '\u0378'));
+
+  it.each([
+    ['Latin', 'Zoë Ščęł'],
+    ['Greek and Cyrillic', 'Ωμέγα Привет'],
+    ['Hebrew and Arabic', 'שלום سلام'],
+    ['Thai', 'สวัสดี'],
+    ['Devanagari', 'नमस्ते'],
+    ['emoji, with skin tones, joiners and flags', '😀👍🏽👨‍👩‍👧❤️🇫🇷'],
+  ])('of the scripts of the fonts is drawn: %s', async (_, text) => {
+    expect(await approximationsOf(sans, text)).toBeUndefined();
+    for (const { segment } of new Intl.Segmenter().segment(text)) {
+      expect(sizeOf(await inFont(sans, segment)), segment).not.toStrictEqual(await sizeOfBox());
+    }
+  });
+
+  it.each([
+    ['中文', 'text: no glyph for U+4E2D U+6587'],
+    ['Kim 김 김', 'text: no glyph for U+AE40'],
+    ['一二三四五六七八', 'text: no glyph for U+4E00 U+4E8C U+4E09 U+56DB U+4E94 U+516D and 2 more'],
+    ['𠀀', 'text: no glyph for U+20000'],
+  ])('without a glyph is in the header: %s', async (text, header) => {
+    expect(await approximationsOf(sans, text)).toBe(header);
+  });
+
+  it('is drawn from a font of the operator', async () => {
+    const text = 'ᱚᱞ';
+    expect(await approximationsOf(sans, text)).toBe('text: no glyph for U+1C5A U+1C5E');
+    expect(await approximationsOf(sans, text, [OL_CHIKI])).toBeUndefined();
+    expect(sizeOf(await inFont(sans, 'ᱚ', { fonts: [OL_CHIKI] }))).not.toStrictEqual(await sizeOfBox());
+  });
+
+  it('is drawn in another font than its own, which the header says', async () => {
+    expect(await approximationsOf('Arial_40', 'x')).toBe('text: DejaVu Sans for Arial');
+    expect(await approximationsOf('Times%20New%20Roman_40_bold', 'x')).toBe(
+      'text: DejaVu Serif Bold for Times New Roman',
+    );
+  });
+});
+
+describe('fonts of the operator', () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'fonts-'));
+    await copyFile(OL_CHIKI, join(folder, 'b.ttf'));
+    await copyFile(OL_CHIKI, join(folder, 'a.OTF'));
+    await writeFile(join(folder, 'README'), 'no font');
+  });
+  afterAll(async () => {
+    await rm(folder, { recursive: true });
+  });
+
+  it('are the files of a folder, by name; there may be none', async () => {
+    const files = await loadFontFiles(folder);
+    expect(files.map(({ path }) => basename(path))).toStrictEqual(['a.OTF', 'b.ttf']);
+    expect(files[0]?.sha256).toMatch(/^[0-9a-f]{64}$/);
+    expect(await loadFontFiles(join(folder, 'absent'))).toStrictEqual([]);
+  });
+
+  it('stop the start if one is no font', async () => {
+    await writeFile(join(folder, 'c.ttf'), 'no font');
+    await expect(loadFontFiles(folder)).rejects.toThrow(FontFileError);
   });
 });

@@ -4,13 +4,7 @@ import { writeTextLayer } from '../../transformations/text-layer.js';
 
 /** The content of a layer: an original, or a text. */
 export type Layer = { readonly under: boolean } & (
-  | { readonly kind: 'asset'; readonly asset: LayerAsset }
-  | {
-      readonly kind: 'text';
-      readonly text: string;
-      /** The font file that the text names, whose place a font of the package takes; null for a font by name. */
-      readonly font: string | null;
-    }
+  { readonly kind: 'asset'; readonly asset: LayerAsset } | { readonly kind: 'text'; readonly text: string }
 );
 
 const TYPES = ['upload', 'private', 'authenticated'] as const;
@@ -50,13 +44,13 @@ function readFontLayer(value: string, under: boolean): Layer | undefined {
   if (font === undefined) return undefined;
   const [name = ''] = /[^/]*(?=\.)/.exec(font.slice(font.lastIndexOf('/') + 1)) ?? [];
   const text = `text:${name.replace(/[^A-Za-z0-9]+/g, '-').replace(/^-/, 'x-')}${rest}`;
-  return writeTextLayer(text) === text ? { kind: 'text', under, text, font } : undefined;
+  return writeTextLayer(text) === text ? { kind: 'text', under, text } : undefined;
 }
 
 /** The layer after `l_` or `u_`, or undefined if the grammar has no such layer. */
 export function readLayer(value: string, under: boolean): Layer | undefined {
   if (value.startsWith('text:')) {
-    if (writeTextLayer(value) === value) return { kind: 'text', under, text: value, font: null };
+    if (writeTextLayer(value) === value) return { kind: 'text', under, text: value };
     return readFontLayer(value, under);
   }
   const asset = readAssetLayer(value);

@@ -70,6 +70,8 @@ export class ImageRenderer {
     private readonly limits: RenderLimits = DEFAULT_LIMITS,
     /** Named text styles. */
     private readonly textStyles: ReadonlyMap<string, TextStyle> = new Map(),
+    /** Paths of the operator's fonts. */
+    private readonly fonts: readonly string[] = [],
   ) {}
 
   /**
@@ -191,8 +193,7 @@ export class ImageRenderer {
     const { layer } = component;
     const shared = { notes, signal, work };
     if (layer?.kind !== 'asset') {
-      const options = this.textOptions(component, base, { ...base, ...initial });
-      if (layer?.font) notes.add(`l_text ${layer.font}: a font of the package`);
+      const options = { ...this.textOptions(component, base, { ...base, ...initial }), notes };
       const image = await renderText(layer?.text ?? '', options);
       const [{ width, height }] = image.frames;
       return {
@@ -228,6 +229,7 @@ export class ImageRenderer {
       ...(width === undefined ? {} : { width }),
       flags: new Set(flags.keys()),
       styles: this.textStyles,
+      fonts: this.fonts,
     };
   }
 }

@@ -1,10 +1,20 @@
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import type { Font } from 'fontkit';
 import sharp from 'sharp';
 import type { TextStyle } from './text-style.js';
 
-/** The folder of the package's font files: the same ones on every machine. */
-const FOLDER = join(dirname(createRequire(import.meta.url).resolve('dejavu-fonts-ttf/package.json')), 'ttf');
+const { resolve } = createRequire(import.meta.url);
+
+/** The folder of a package's font files: the same ones on every machine. */
+const FOLDER = join(dirname(resolve('dejavu-fonts-ttf/package.json')), 'ttf');
+
+/** Fonts for characters that DejaVu lacks. */
+const FURTHER_FONTS = [
+  [resolve('@expo-google-fonts/noto-sans-thai/package.json'), 'NotoSansThai'],
+  [resolve('@expo-google-fonts/noto-sans-devanagari/package.json'), 'NotoSansDevanagari'],
+  [resolve('@expo-google-fonts/noto-emoji/package.json'), 'NotoEmoji'],
+].map(([manifest = '', name = '']) => join(dirname(manifest), '400Regular', `${name}_400Regular.ttf`));
 
 /** A face: its file and its name in Pango. */
 export interface Face {
@@ -55,19 +65,65 @@ export function faceOf(style: TextStyle): Face {
   return isItalic ? italic : isThin && regular === SANS[0] ? THIN : regular;
 }
 
-let registered: Promise<void> | undefined;
+const registered = new Set<string>();
+let registration = Promise.resolve();
 
 /**
- * Registers all faces with libvips, which keeps them for the process. Once and in this order: a character that one face
+ * Registers all fonts with libvips, which keeps them for the process. Once and in this order: a character that one face
  * lacks is taken from another, and the choice must not depend on earlier renders.
+ * @param files The operator's fonts.
  */
-export function registerFonts(): Promise<void> {
-  registered ??= (async () => {
-    for (const { file, name } of [...SANS, ...SERIF, ...MONO, THIN]) {
-      await sharp({ text: { text: '.', fontfile: file, font: `${name} 10`, rgba: true } })
-        .raw()
-        .toBuffer();
-    }
-  })();
-  return registered;
+export function registerFonts(files: readonly string[]): Promise<void> {
+  const faces = [...SANS, ...SERIF, ...MONO, THIN];
+  const further = [...FURTHER_FONTS, ...files].map((file) => ({ file, name: SANS[0].name }));
+  const added = [...faces, ...further].filter(({ file }) => !registered.has(file));
+  for (const { file } of added) registered.add(file);
+  if (added.length > 0) registration = registration.then(() => register(added));
+  return registration;
+}
+
+async function register(faces: readonly Face[]): Promise<void> {
+  for (const { file, name } of faces) {
+    await sharp({ text: { text: '.', fontfile: file, font: `${name} 10`, rgba: true } })
+      .raw()
+      .toBuffer();
+  }
+}
+
+/** By path. */
+const opened = new Map<string, Promise<Font>>();
+
+/**
+ * Opens a font.
+ * @throws Error for a file that is no font, or a collection of several.
+ */
+export function openFont(file: string): Promise<Font> {
+  const font = opened.get(file) ?? readFont(file);
+  opened.set(file, font);
+  return font;
+}
+
+async function readFont(file: string): Promise<Font> {
+  // Most texts need no reader of fonts.
+  const { open } = await import('fontkit');
+  const font = await open(file);
+  if (!('hasGlyphForCodePoint' in font)) throw new Error('a collection of fonts');
+  return font;
+}
+
+/** Every face has these; the others need no glyph. */
+const WITH_GLYPH = /^[\x20-\x7e\s\p{Default_Ignorable_Code_Point}]*$/u;
+
+/**
+ * The characters of a text, each once, for which no registered font has a glyph. They are rendered as boxes, unless the
+ * machine has a font for them.
+ * @param files The operator's fonts.
+ */
+export async function findMissingGlyphs(text: string, files: readonly string[]): Promise<readonly string[]> {
+  const characters = [...new Set(text)].filter((character) => !WITH_GLYPH.test(character));
+  if (characters.length === 0) return [];
+  const fonts = await Promise.all([SANS[0].file, ...FURTHER_FONTS, ...files].map(openFont));
+  return characters.filter(
+    (character) => !fonts.some((font) => font.hasGlyphForCodePoint(character.codePointAt(0) ?? 0)),
+  );
 }

@@ -1,5 +1,6 @@
 import sharp from 'sharp';
 import { LONGEST_TEXT } from '../../../transformations/text-layer.js';
+import type { Approximations } from '../approximations.js';
 import { type Paint, parsePaint } from '../effects/paint.js';
 import { enlarged, fromSharp, mapAlpha, toSharp } from '../effects/pixels.js';
 import { outlined } from '../effects/shape-effects.js';
@@ -7,7 +8,7 @@ import { draw } from '../layers/blend.js';
 import { DEFAULT_LIMITS, refuseTooLarge } from '../limits.js';
 import type { Frame, RasterImage } from '../raster-image.js';
 import { RenderError } from '../render.errors.js';
-import { type Face, faceOf, registerFonts } from './fonts.js';
+import { type Face, faceOf, findMissingGlyphs, registerFonts } from './fonts.js';
 import { parseFont, type TextStyle } from './text-style.js';
 
 /** Other parameters of the text layer's component, and settings of the service. */
@@ -24,8 +25,11 @@ export interface TextOptions {
   readonly flags?: ReadonlySet<string>;
   /** Named text styles: see text-styles.ts. */
   readonly styles?: ReadonlyMap<string, TextStyle>;
+  /** Paths of the operator's fonts: see font-files.ts. */
+  readonly fonts?: readonly string[];
   /** Maximum pixels of the result. */
   readonly maxPixels?: number;
+  readonly notes?: Approximations;
 }
 
 /** A text's layout, in pixels. */
@@ -237,6 +241,24 @@ function onBackground(frame: Frame, { red, green, blue, alpha }: Paint): Frame {
   return result;
 }
 
+/** Characters without a glyph that a note names. */
+const MAX_NAMED_CHARACTERS = 6;
+
+async function noteFonts(
+  { text, style, face }: Layout,
+  fonts: readonly string[],
+  notes: Approximations,
+): Promise<void> {
+  if (!face.name.startsWith(style.font_family)) notes.add(`text: ${face.name} for ${style.font_family}`);
+  const missing = await findMissingGlyphs(text, fonts);
+  if (missing.length === 0) return;
+  const named = missing
+    .slice(0, MAX_NAMED_CHARACTERS)
+    .map((character) => `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`);
+  const others = missing.length - named.length;
+  notes.add(`text: no glyph for ${named.join(' ')}${others > 0 ? ` and ${others} more` : ''}`);
+}
+
 /**
  * A text layer as an image, trimmed to the text.
  * @param layer The text after `l_` or `u_`: `text:Arial_40_bold:Hello%252C%20you`.
@@ -251,7 +273,9 @@ export async function renderText(layer: string, options: TextOptions): Promise<R
   const width = options.crop === 'fit' ? options.width : undefined;
   const { maxPixels = DEFAULT_LIMITS.pixels } = options;
   const layout: Layout = { text, style, face: faceOf(style), width, maxPixels };
-  await registerFonts();
+  const fonts = options.fonts ?? [];
+  await registerFonts(fonts);
+  if (options.notes) await noteFonts(layout, fonts, options.notes);
   let frame = text.trim() === '' ? blank(layout) : await renderInk(layout, paint);
   if (paint.alpha < 255) frame = mapAlpha(frame, (alpha) => (alpha * paint.alpha) / 255);
   if (style.stroke === 'stroke') frame = await stroked(frame, options.border, maxPixels);

@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { extname, join } from 'node:path';
+import { openFont } from './fonts.js';
+
+/** A font of the operator. */
+export interface FontFile {
+  readonly path: string;
+  /** Hexadecimal, of the content. */
+  readonly sha256: string;
+}
+
+/** A file that is no font: a mistake of the operator, so it aborts the start. */
+export class FontFileError extends Error {
+  constructor(path: string, reason: string) {
+    super(`Font ${path}: ${reason}`);
+    this.name = 'FontFileError';
+  }
+}
+
+const EXTENSIONS = new Set(['.ttf', '.otf']);
+
+/**
+ * The fonts that texts may use beside the package's: the files `<folder>/*.ttf` and `*.otf`, by name. Empty if the
+ * folder does not exist.
+ * @param folder `DATA_DIR/fonts`.
+ * @throws FontFileError for a file that is no font.
+ */
+export async function loadFontFiles(folder: string): Promise<readonly FontFile[]> {
+  let names: string[];
+  try {
+    names = await readdir(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+  const paths = names.filter((name) => EXTENSIONS.has(extname(name).toLowerCase())).sort();
+  return Promise.all(paths.map((name) => readFontFile(join(folder, name))));
+}
+
+async function readFontFile(path: string): Promise<FontFile> {
+  await openFont(path).catch((error: unknown) => {
+    throw new FontFileError(path, error instanceof Error ? error.message : String(error));
+  });
+  return {
+    path,
+    sha256: createHash('sha256')
+      .update(await readFile(path))
+      .digest('hex'),
+  };
+}
