@@ -175,7 +175,7 @@ export default defineConfig(
   area(['src/cloudinary/**'], BANS.commander, BANS.sharp, BANS.typeorm),
   area(['src/cli/**'], BANS.cloudinary, BANS.sharp, BANS.typeorm),
   area(['src/operations/demo/**'], BANS.cloudinary, BANS.commander, BANS.typeorm),
-  area(['src/originals/inspect-original.ts'], BANS.cloudinary, BANS.commander, BANS.typeorm),
+  area(['src/originals/{inspect-original,undecodable}.ts'], BANS.cloudinary, BANS.commander, BANS.typeorm),
   area(['src/renderer/**'], BANS.cloudinary, BANS.commander, BANS.typeorm),
   area(['src/domain/**', 'src/transformations/**'], BANS.frameworks),
   area(['packages/*/src/**'], BANS.frameworks),

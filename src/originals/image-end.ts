@@ -81,17 +81,23 @@ async function findPngEnd(file: Buffer): Promise<ImageEnd> {
   return null;
 }
 
-/** Behind the trailer (GIF89a §27). */
+/**
+ * Behind the trailer (GIF89a §27). Some encoders leave it out: then behind the last complete block, if that is the end
+ * of the file and an image was among the blocks.
+ */
 async function findGifEnd(file: Buffer): Promise<ImageEnd> {
   const colors = (flags: number): number => (flags & 0x80 ? 3 * 2 ** ((flags & 7) + 1) : 0);
   let pause = STEP;
   let at = 13 + colors(file[10] ?? 0);
+  let hasImage = false;
   while (at < file.length) {
     const block = file[at];
     if (block === 0x3b) return at + 1;
     if (block === 0x21) at += 2;
-    else if (block === 0x2c) at += 11 + colors(file[at + 9] ?? 0);
-    else return null;
+    else if (block === 0x2c) {
+      at += 11 + colors(file[at + 9] ?? 0);
+      hasImage = true;
+    } else return null;
     // Sub-blocks, each with its length in front; length 0 ends them.
     for (let size = file[at] ?? 0; size !== 0; size = file[at] ?? 0) {
       at += size + 1;
@@ -99,7 +105,7 @@ async function findGifEnd(file: Buffer): Promise<ImageEnd> {
     }
     at += 1;
   }
-  return null;
+  return hasImage && at === file.length ? at : null;
 }
 
 /**

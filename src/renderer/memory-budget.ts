@@ -79,6 +79,8 @@ export interface OriginalSize {
  */
 const DECODER_BYTES: ReadonlyMap<string, number> = new Map([['avif', 18]]);
 const OTHER_DECODER_BYTES = 4;
+/** Formats of which the row describes one frame or page of several. */
+const SEVERAL_SIZES: ReadonlySet<string> = new Set(['gif', 'webp', 'tif']);
 /** An image in RGBA, and the next one that is computed from it. */
 const UNPACKED_BYTES = 2 * 4;
 
@@ -99,9 +101,10 @@ export function estimateBytes(
     const { format, width, height } = original;
     const pixels = width * height;
     bytes += pixels * (DECODER_BYTES.get(format) ?? OTHER_DECODER_BYTES);
-    // The row has the size of one frame.
-    const mayMove = format === 'gif' || format === 'webp';
-    unpacked = Math.max(unpacked, mayMove ? limits.pixels : Math.min(pixels, limits.pixels));
+    unpacked = Math.max(
+      unpacked,
+      SEVERAL_SIZES.has(format) ? limits.pixels : Math.min(pixels, limits.pixels),
+    );
   }
   return bytes + unpacked * UNPACKED_BYTES;
 }

@@ -1,6 +1,7 @@
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { refusal } from './drawings.js';
+import { makeTiffOfPages, makeTwoImageAvif } from '../originals/pictures.js';
+import { pixelsOf, refusal } from './drawings.js';
 
 /** An uncompressed TIFF of 8 × 8 pixels with these tags beside the required ones. */
 function tiff(samples: number, tags: Readonly<Record<number, number>>): Buffer {
@@ -41,6 +42,8 @@ describe('a file that the decoder cannot read right', () => {
     ['rendered', tiff(3, { 262: 2 })],
     ['400 Unsupported image: signed integers in TIFF', tiff(1, { 339: 2 })],
     ['400 Unsupported image: Lab with alpha in TIFF', tiff(4, { 262: 8, 338: 2 })],
+    ['400 Unsupported image: LZMA in TIFF', tiff(1, { 259: 34_925 })],
+    ['400 Unsupported image: old-style JPEG in TIFF', tiff(1, { 259: 6 })],
     ['400 Unsupported image: 5 channels', tiff(5, { 262: 2, 338: 0 })],
   ])('is %s', async (expected, body) => {
     expect(await refusal(body, ['w_4'])).toBe(expected);
@@ -55,5 +58,37 @@ describe('a file that the decoder cannot read right', () => {
     expect(await refusal(broken, ['w_4'])).toBe('400 Invalid image file');
     broken.write('avis', 8, 'latin1');
     expect(await refusal(broken, ['w_4'])).toBe('400 Unsupported image: animated AVIF');
+  });
+});
+
+describe('a file of several images', () => {
+  it('has pages that differ, each of its own size', async () => {
+    const page = (width: number, height: number, background: string): Promise<Buffer> =>
+      sharp({ create: { width, height, channels: 3, background } })
+        .tiff({ compression: 'lzw' })
+        .toBuffer();
+    const body = makeTiffOfPages(await page(20, 10, 'red'), await page(8, 30, 'blue'));
+    const first = await pixelsOf(body, 'w_10');
+    expect([first.width, first.height, first.at(3, 3)]).toEqual([10, 5, [255, 0, 0, 255]]);
+    const second = await pixelsOf(body, 'pg_2,w_4');
+    expect([second.width, second.height, second.at(3, 3)]).toEqual([4, 15, [0, 0, 255, 255]]);
+    expect(await refusal(body, ['pg_3,w_4'])).toBe('400 Page 3 does not exist: the image has 2');
+  });
+
+  it('has pages of which one cannot be decoded', async () => {
+    const good = await sharp({ create: { width: 20, height: 10, channels: 3, background: 'red' } })
+      .tiff()
+      .toBuffer();
+    const body = makeTiffOfPages(good, tiff(1, { 339: 2 }));
+    expect(await refusal(body, ['w_4'])).toBe('rendered');
+    expect(await refusal(body, ['pg_2,w_4'])).toBe('400 Unsupported image: signed integers in TIFF');
+  });
+
+  it('is rendered as its primary image where it is an AVIF', async () => {
+    const body = await makeTwoImageAvif({ width: 64, height: 48 }, { width: 32, height: 96 });
+    const { width, height, at } = await pixelsOf(body, 'w_16');
+    expect([width, height]).toEqual([16, 48]);
+    expect(at(8, 8)[2]).toBeGreaterThan(250);
+    expect(await refusal(body, ['pg_2,w_16'])).toBe('400 Page 2 does not exist: the image has 1');
   });
 });

@@ -1,9 +1,9 @@
-import sharp, { type Sharp, type SharpOptions } from 'sharp';
+import sharp, { type Metadata, type Sharp, type SharpOptions } from 'sharp';
+import { describeUndecodable } from '../../originals/undecodable.js';
 import type { Size } from './box.js';
 import { LazyImage } from './lazy-image.js';
 import { refuseTooLarge, type RenderLimits } from './limits.js';
 import { RenderError } from './render.errors.js';
-import { describeUndecodable } from './undecodable.js';
 
 /** The header of an original. */
 export interface OriginalInfo extends Size {
@@ -11,6 +11,8 @@ export interface OriginalInfo extends Size {
   readonly format: string;
   /** Frames of an animation or pages of a document; 1 for a still. */
   readonly pageCount: number;
+  /** The described page or frame, 0-based. */
+  readonly page: number;
   readonly isAnimated: boolean;
   readonly hasAlpha: boolean;
   /** Whether its channels have 8 bits each. */
@@ -19,11 +21,10 @@ export interface OriginalInfo extends Size {
   readonly density: number | undefined;
 }
 
-/** How an original is decoded. */
-export interface Decoding {
-  /** 0-based; ignored if all frames are decoded. */
+/** What is read of an original. */
+export interface Selection {
+  /** 0-based. The pages of a TIFF can differ in everything. */
   readonly page: number;
-  readonly allFrames: boolean;
   /** Whether the camera's orientation is applied. */
   readonly orient: boolean;
 }
@@ -37,27 +38,33 @@ const open = (body: Buffer, limits: RenderLimits, options: SharpOptions = {}): S
 
 /**
  * Reads the header of an original.
- * @param orient Whether width and height are those after the camera's orientation.
- * @throws {RenderError} 400 for an unknown format, or an image above the limit.
+ * @param selection With `orient`, width and height are those after the camera's orientation.
+ * @throws {RenderError} 400 for an unknown format, a page that does not exist, or an image above the limit.
  */
-export async function inspect(body: Buffer, orient: boolean, limits: RenderLimits): Promise<OriginalInfo> {
-  const metadata = await open(body, limits)
-    .metadata()
-    .catch(() => null);
-  const reason = describeUndecodable(body, metadata);
-  if (reason !== undefined) throw new RenderError(400, `Unsupported image: ${reason}`);
-  if (metadata === null) throw new RenderError(400, 'Invalid image file');
-  const { format, pages = 1, orientation = 1 } = metadata;
-  if (!DECODABLE.has(format)) throw new RenderError(400, `Unsupported image format ${format}`);
-  const isAnimated = pages > 1 && (format === 'gif' || format === 'webp');
+export async function inspect(
+  body: Buffer,
+  { page, orient }: Selection,
+  limits: RenderLimits,
+): Promise<OriginalInfo> {
+  const first = await readMetadata(body, 0, limits);
+  if (!DECODABLE.has(first.format)) throw new RenderError(400, `Unsupported image format ${first.format}`);
+  // The images of an AVIF are its parts, such as the tiles of a grid: only the primary one is a page.
+  const pageCount = first.format === 'heif' ? 1 : (first.pages ?? 1);
+  if (page >= pageCount) {
+    throw new RenderError(400, `Page ${page + 1} does not exist: the image has ${pageCount}`);
+  }
+  const metadata = page === 0 ? first : await readMetadata(body, page, limits);
+  const { format, orientation = 1 } = metadata;
+  const isAnimated = pageCount > 1 && (format === 'gif' || format === 'webp');
   const height = metadata.pageHeight ?? metadata.height;
   const isTurned = orient && orientation > 4 && !isAnimated;
-  refuseTooLarge(metadata.width, height, isAnimated ? pages : 1, limits.inputPixels);
+  refuseTooLarge(metadata.width, height, isAnimated ? pageCount : 1, limits.inputPixels);
   return {
     format,
     width: isTurned ? height : metadata.width,
     height: isTurned ? metadata.width : height,
-    pageCount: pages,
+    pageCount,
+    page,
     isAnimated,
     hasAlpha: metadata.hasAlpha,
     isBytes: metadata.depth === 'uchar',
@@ -65,26 +72,34 @@ export async function inspect(body: Buffer, orient: boolean, limits: RenderLimit
   };
 }
 
-/**
- * Opens an original. Its pixels are decoded later, to straight sRGB.
- * @throws {RenderError} 400 for a page that does not exist, or frames above the limit.
- */
+/** @throws {RenderError} 400 if libvips cannot read the page, or would read it wrongly. */
+async function readMetadata(body: Buffer, page: number, limits: RenderLimits): Promise<Metadata> {
+  const metadata = await open(body, limits, pageOption(page))
+    .metadata()
+    .catch(() => null);
+  const reason = describeUndecodable(body, metadata, page);
+  if (reason !== undefined) throw new RenderError(400, `Unsupported image: ${reason}`);
+  if (metadata === null) throw new RenderError(400, 'Invalid image file');
+  return metadata;
+}
+
+/** Without a page libvips reads the primary image of an AVIF, which need not be the first. */
+const pageOption = (page: number): SharpOptions => (page === 0 ? {} : { page });
+
+/** Opens an original. Its pixels are decoded later, to straight sRGB. */
 export async function openOriginal(
   body: Buffer,
   info: OriginalInfo,
-  decoding: Decoding,
+  decoding: { readonly allFrames: boolean; readonly orient: boolean },
   limits: RenderLimits,
 ): Promise<LazyImage> {
-  const { page, orient } = decoding;
+  const { orient } = decoding;
   const allFrames = decoding.allFrames && info.isAnimated;
-  if (!allFrames && page >= info.pageCount) {
-    throw new RenderError(400, `Page ${page + 1} does not exist: the image has ${info.pageCount}`);
-  }
   const { delay = [], loop = 0 } = allFrames ? await open(body, limits, { pages: -1 }).metadata() : {};
   return LazyImage.ofSource(
     {
       open: () => {
-        const pipeline = open(body, limits, allFrames ? { pages: -1 } : { page });
+        const pipeline = open(body, limits, allFrames ? { pages: -1 } : pageOption(info.page));
         return orient && !allFrames ? pipeline.autoOrient() : pipeline;
       },
       width: info.width,

@@ -88,7 +88,8 @@ export class ImageRenderer {
     const delivery = readDelivery(components, ofImage);
 
     const { body, isMissing } = await this.getOriginal(request, delivery);
-    const info = await inspect(body, delivery.orient, this.limits);
+    const { page = 0, orient } = delivery;
+    const info = await inspect(body, { page, orient }, this.limits);
     const target = chooseTarget(delivery, request.format, request.accept, info);
     const isUntouched = components.every(
       ({ values, flags }) =>
@@ -107,10 +108,9 @@ export class ImageRenderer {
       // The original itself is requested: its bytes are delivered, including metadata.
       return toRenderedImage({ ...info, body, format: target.format ?? 'jpg' });
     }
-    const { page = 0, orient } = delivery;
     const work = new RenderWork(this.limits.work, this.limits.heldPixels);
     const context = this.contextFor(info, page, undefined, { notes, signal, work });
-    const image = await openOriginal(body, info, { page, allFrames: target.animated, orient }, this.limits);
+    const image = await openOriginal(body, info, { allFrames: target.animated, orient }, this.limits);
     const rendered = await this.run(image, steps, context);
     signal.throwIfAborted();
     const encoded = await encode(rendered, target, delivery, readDensity(delivery.density, info), body);
@@ -204,11 +204,11 @@ export class ImageRenderer {
     const body = await this.originals.find(layer.asset.deliveryType, layer.asset.publicId);
     if (!body) throw new RenderError(404, `Resource not found - ${layer.asset.publicId}`);
     const { orient, page = 0 } = readDelivery([component], [component]);
-    const info = await inspect(body, orient, this.limits);
+    const info = await inspect(body, { page, orient }, this.limits);
     const context = this.contextFor(info, page, base, shared);
     return {
       context,
-      image: await openOriginal(body, info, { page, allFrames: false, orient }, this.limits),
+      image: await openOriginal(body, info, { allFrames: false, orient }, this.limits),
     };
   }
 
