@@ -28,6 +28,37 @@ export function findImageType(content: Buffer): ImageType | null {
   return SIGNATURES.find(([, matches]) => matches(content))?.[0] ?? null;
 }
 
+/** First bytes of further types that Cloudinary takes as an image. */
+const UPLOADABLE: readonly (readonly [string, (content: Buffer) => boolean])[] = [
+  ...SIGNATURES,
+  ['svg', (content) => /<svg[\s>]/i.test(text(content, 0, 4_096))],
+  ['pdf', (content) => text(content, 0, 1_024).includes('%PDF-')],
+  ['eps', (content) => /^(?:%!PS|\xc5\xd0\xd3\xc6)/.test(text(content, 0, 4))],
+  ['psd', (content) => text(content, 0, 4) === '8BPS'],
+  [
+    'heic',
+    (content) =>
+      text(content, 4, 8) === 'ftyp' && /hei[cfmsx]|hev[cmsx]|mi[af]1|msf1/.test(brandsOf(content)),
+  ],
+  ['cr3', (content) => text(content, 4, 12) === 'ftypcrx '],
+  ['jxl', (content) => /^(?:\xff\x0a|\0\0\0\x0cJXL )/.test(text(content, 0, 8))],
+  ['jp2', (content) => /^(?:\0\0\0\x0cjP  |\xff\x4f\xff\x51)/.test(text(content, 0, 8))],
+  ['jxr', (content) => /^II\xbc[\0\x01]/.test(text(content, 0, 4))],
+  ['ico', (content) => text(content, 0, 4) === '\0\0\x01\0'],
+  ['bmp', (content) => /^BM.{4}\0{4}/s.test(text(content, 0, 10))],
+  ['djvu', (content) => text(content, 0, 8) === 'AT&TFORM'],
+  ['flif', (content) => text(content, 0, 4) === 'FLIF'],
+  ['indd', (content) => text(content, 0, 4) === '\x06\x06\xed\xf5'],
+  ['glb', (content) => text(content, 0, 4) === 'glTF'],
+  // Its only signature is at the end (Truevision TGA 2.0).
+  ['tga', (content) => text(content, content.length - 18, content.length) === 'TRUEVISION-XFILE.\0'],
+];
+
+/** The type of a file that Cloudinary takes as an image, by its content; null for any other. */
+export function findUploadableType(content: Buffer): string | null {
+  return UPLOADABLE.find(([, matches]) => matches(content))?.[0] ?? null;
+}
+
 /** What a refused file seems to be, for the message. */
 export function describeType(content: Buffer): string {
   const start = text(content, 0, 4_096);

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Metadata, Sharp, SharpOptions } from 'sharp';
 import { findImageEnd } from './image-end.js';
 import { InvalidOriginalError, OriginalTooLargeError } from './original.errors.js';
-import { describeType, findImageType, type ImageType } from './image-type.js';
+import { describeType, findImageType, findUploadableType, type ImageType } from './image-type.js';
 import { describeUndecodable } from './undecodable.js';
 
 /** Limits of an original. */
@@ -32,8 +32,7 @@ export interface InspectedOriginal {
  * @throws InvalidOriginalError (422) naming the limit, OriginalTooLargeError (413).
  */
 export async function inspectOriginal(file: Buffer): Promise<InspectedOriginal> {
-  if (file.length === 0) throw new InvalidOriginalError('integrity', 'The file is empty.');
-  if (file.length > ORIGINAL_LIMITS.bytes) throw new OriginalTooLargeError(ORIGINAL_LIMITS.bytes);
+  checkSize(file);
   const format = findImageType(file);
   if (format === null) {
     throw new InvalidOriginalError(
@@ -51,6 +50,28 @@ export async function inspectOriginal(file: Buffer): Promise<InspectedOriginal> 
     width: metadata.width,
     height: frameHeight(metadata),
   };
+}
+
+/**
+ * Checks a file for Cloudinary, which decodes it, by type and size alone.
+ * @returns its type.
+ * @throws InvalidOriginalError (422) naming the limit, OriginalTooLargeError (413).
+ */
+export function checkUploadable(file: Buffer): string {
+  checkSize(file);
+  const format = findUploadableType(file);
+  if (format === null) {
+    throw new InvalidOriginalError(
+      'type',
+      'By its content the file is none that Cloudinary takes as an image.',
+    );
+  }
+  return format;
+}
+
+function checkSize(file: Buffer): void {
+  if (file.length === 0) throw new InvalidOriginalError('integrity', 'The file is empty.');
+  if (file.length > ORIGINAL_LIMITS.bytes) throw new OriginalTooLargeError(ORIGINAL_LIMITS.bytes);
 }
 
 /**

@@ -8,7 +8,7 @@ import { currentContext } from '../platform/actor/actor.js';
 import { CloudinaryUploader } from '../cloudinary/cloudinary-uploader.js';
 import { ENVIRONMENT } from '../platform/config/config.module.js';
 import type { Environment } from '../platform/config/environment.js';
-import { inspectOriginal, type InspectedOriginal } from './inspect-original.js';
+import { checkUploadable, inspectOriginal, type InspectedOriginal } from './inspect-original.js';
 import { OriginalExistsError } from './original.errors.js';
 import { OriginalsStore, type OwnedOriginal, type WriteRow } from './originals.store.js';
 
@@ -62,8 +62,9 @@ export class OriginalsService {
     file: Buffer,
     { replace, writeRow }: { readonly replace: boolean; readonly writeRow: WriteStored },
   ): Promise<void> {
-    const original = await this.inspect(file);
-    const own = { version: name.version, format: original.format };
+    // Cloudinary decodes more formats than this service, and checks what it is sent.
+    const inspected = this.environment.deliveryMode === 'cloudinary' ? null : await this.inspect(file);
+    const own = { version: name.version, format: inspected?.format ?? checkUploadable(file) };
     const write: WriteRow = (manager) => writeRow(manager, own);
     const account = await this.directory.findAccountOf(name.issuerId, currentContext()?.span);
     if (account === null) {
@@ -71,10 +72,10 @@ export class OriginalsService {
       await this.rehearse(write);
       throw new DatabaseUnavailableError();
     }
-    if (this.environment.deliveryMode !== 'cloudinary') {
+    if (inspected !== null) {
       return this.store.put(
         { ...name, accountId: accountIdOf(account) },
-        { ...original, ...own },
+        { ...inspected, version: name.version },
         { replace, writeRow: write },
       );
     }
@@ -82,11 +83,11 @@ export class OriginalsService {
     // transaction stays open during the upload.
     await this.rehearse(write);
     // Without `overwrite`, an asset that is not registered here is never replaced.
-    const uploaded = await this.uploader.upload(account, name, original.content, {
+    const uploaded = await this.uploader.upload(account, name, file, {
       overwrite: replace,
     });
     // The same content again is the retry of a request whose row was not written.
-    if (!replace && uploaded.existing && uploaded.etag !== md5(original.content)) {
+    if (!replace && uploaded.existing && uploaded.etag !== md5(file)) {
       throw new OriginalExistsError(uploaded);
     }
     const { version, format } = uploaded;

@@ -624,16 +624,37 @@ describe('originals in the Cloudinary account', () => {
     expect(api.assets.get(`authenticated/${name}`)?.content.equals(large)).toBe(true);
   });
 
-  it('are sent without the bytes after the end of an image, when they are replaced as well', async () => {
-    const name = newName();
-    const [first, second] = [await drawPicture(4, 'jpeg'), await drawPicture(5, 'jpeg')];
-    const longer = form({ public_id: name, file: Buffer.concat([first, second]) });
-    const { json } = await sendForm(service, '/images', longer);
-    expect(api.assets.get(`authenticated/${name}`)?.content).toStrictEqual(first);
-    const file = Buffer.concat([second, first]);
+  it.each<[string, () => Buffer]>([
+    ['an SVG', () => SVG],
+    ['a PDF', () => Buffer.from('%PDF-1.7\n')],
+    ['a HEIC', () => Buffer.from('\0\0\0\x18ftypheic\0\0\0\0mif1heic', 'latin1')],
+    ['a JPEG XL', () => Buffer.from('\xff\x0a', 'latin1')],
+    ['a PSD', () => Buffer.from('8BPS\0\x01')],
+    ['a BMP', () => Buffer.from('BM\x3a\0\0\0\0\0\0\0')],
+    ['an image that is too large for this service', () => makeBombPng(30_000, 30_000)],
+    ['an animation of very many frames', () => makeGif(2_000, 50, 50)],
+    ['an image that this service would call cut off', () => picture.subarray(0, 100)],
+    ['an image with bytes behind its end', () => Buffer.concat([picture, otherPicture])],
+  ])('are passed on unchanged, as Cloudinary decodes them: %s', async (_, create) => {
+    const [name, file] = [newName(), create()];
+    const { status, json } = await sendForm(service, '/images', form({ public_id: name, file }));
+    expect(status, JSON.stringify(json)).toBe(201);
+    expect(api.assets.get(`authenticated/${name}`)?.content.equals(file)).toBe(true);
+    const replacement = { file: Buffer.concat([file, file]) };
     const path = `/images/${String(json['id'])}/original`;
-    expect((await sendForm(service, path, { file }, { method: 'PUT' })).status).toBe(200);
-    expect(api.assets.get(`authenticated/${name}`)?.content).toStrictEqual(second);
+    expect((await sendForm(service, path, replacement, { method: 'PUT' })).status).toBe(200);
+    expect(api.assets.get(`authenticated/${name}`)?.content.equals(replacement.file)).toBe(true);
+  });
+
+  it.each<[string, string, Buffer]>([
+    ['empty', 'integrity', Buffer.alloc(0)],
+    ['text', 'type', Buffer.from('hello')],
+    ['a web page', 'type', Buffer.from('<!doctype html><script>1</script>')],
+    ['a ZIP archive', 'type', Buffer.from('PK\x03\x04')],
+  ])('are not passed on if %s', async (_, limit, file) => {
+    const response = await sendForm(service, '/images', form({ file }));
+    expect([response.status, response.json]).toMatchObject([422, { code: 'invalid_original', limit }]);
+    expect(api.requests).toBe(0);
   });
 
   it('are replaced by PUT: overwritten, and invalidated at the CDN', async () => {
@@ -661,7 +682,8 @@ describe('originals in the Cloudinary account', () => {
     });
     expect((await sendForm(service, '/images', theirs)).json['code']).toBe('public_id_taken');
     expect((await sendForm(service, '/images', form({ issuer_id: randomUUID() }))).status).toBe(404);
-    expect((await sendForm(service, '/images', form({ file: SVG }))).json['code']).toBe('invalid_original');
+    const text = form({ file: Buffer.from('text') });
+    expect((await sendForm(service, '/images', text)).json['code']).toBe('invalid_original');
     expect(api.requests).toBe(requests);
     expect(api.assets.get(`authenticated/${name}`)?.content).toStrictEqual(picture);
   });
