@@ -37,6 +37,11 @@ function pngChunk(type: string, data: Buffer): Buffer {
   return Buffer.concat([length, body, sum]);
 }
 
+/** A PNG with another chunk behind its header. */
+export function withPngChunk(png: Buffer, type: string, data: Buffer): Buffer {
+  return Buffer.concat([png.subarray(0, 33), pngChunk(type, data), png.subarray(33)]);
+}
+
 /** A GIF of many frames of one colour, about 20 bytes each. */
 export function makeGif(frames: number, width: number, height: number): Buffer {
   const size = Buffer.alloc(4);

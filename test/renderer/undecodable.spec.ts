@@ -1,7 +1,7 @@
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { makeTiffOfPages, makeTwoImageAvif } from '../originals/pictures.js';
-import { pixelsOf, refusal } from './drawings.js';
+import { drawPicture, makeTiffOfPages, makeTwoImageAvif, withPngChunk } from '../originals/pictures.js';
+import { pixelsOf, refusal, render, shelf } from './drawings.js';
 
 /** An uncompressed TIFF of 8 × 8 pixels with these tags beside the required ones. */
 function tiff(samples: number, tags: Readonly<Record<number, number>>): Buffer {
@@ -90,5 +90,26 @@ describe('a file of several images', () => {
     expect([width, height]).toEqual([16, 48]);
     expect(at(8, 8)[2]).toBeGreaterThan(250);
     expect(await refusal(body, ['pg_2,w_16'])).toBe('400 Page 2 does not exist: the image has 1');
+  });
+});
+
+describe('an animated PNG', () => {
+  const NOTE = 'animated PNG: its first frame';
+
+  it('is rendered as its first frame, which the response reports, also of a layer', async () => {
+    const [still, photo] = [await drawPicture(1), await drawPicture(2)];
+    // Two frames, endless.
+    const body = withPngChunk(still, 'acTL', Buffer.from([0, 0, 0, 2, 0, 0, 0, 0]));
+    expect((await render(body, ['w_20'])).headers).toEqual({ 'X-Pixseal-Approximate': NOTE });
+    const originals = shelf({ 'private/photo': photo, 'upload/mark': body });
+    expect((await render(originals, ['l_mark,w_20'])).headers).toEqual({ 'X-Pixseal-Approximate': NOTE });
+    expect((await render(still, ['w_20'])).headers).toEqual({});
+  });
+
+  it('keeps its frames if nothing is changed', async () => {
+    const body = withPngChunk(await drawPicture(1), 'acTL', Buffer.from([0, 0, 0, 2, 0, 0, 0, 0]));
+    const delivered = await render(body, ['fl_attachment']);
+    expect(delivered.body).toStrictEqual(body);
+    expect(delivered.headers).not.toHaveProperty('X-Pixseal-Approximate');
   });
 });

@@ -19,6 +19,8 @@ export interface OriginalInfo extends Size {
   readonly isBytes: boolean;
   /** Dots per inch, if given. */
   readonly density: number | undefined;
+  /** How a rendered image differs from the original beside its transformations; for `Approximations`. */
+  readonly approximation: string | undefined;
 }
 
 /** What is read of an original. */
@@ -69,7 +71,18 @@ export async function inspect(
     hasAlpha: metadata.hasAlpha,
     isBytes: metadata.depth === 'uchar',
     density: metadata.density,
+    approximation: isAnimatedPng(body) ? 'animated PNG: its first frame' : undefined,
   };
+}
+
+/** Whether a chunk `acTL` precedes the pixels (PNG, third edition, §11.3.6.1). */
+function isAnimatedPng(body: Buffer): boolean {
+  if (body.toString('latin1', 1, 4) !== 'PNG') return false;
+  for (let at = 8; at + 8 <= body.length; at += 12 + body.readUInt32BE(at)) {
+    const type = body.toString('latin1', at + 4, at + 8);
+    if (type === 'acTL' || type === 'IDAT') return type === 'acTL';
+  }
+  return false;
 }
 
 /** @throws {RenderError} 400 if libvips cannot read the page, or would read it wrongly. */

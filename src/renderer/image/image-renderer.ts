@@ -108,6 +108,7 @@ export class ImageRenderer {
       // The original itself is requested: its bytes are delivered, including metadata.
       return toRenderedImage({ ...info, body, format: target.format ?? 'jpg' });
     }
+    if (info.approximation !== undefined) notes.add(info.approximation);
     const work = new RenderWork(this.limits.work, this.limits.heldPixels);
     const context = this.contextFor(info, page, undefined, { notes, signal, work });
     const image = await openOriginal(body, info, { allFrames: target.animated, orient }, this.limits);
@@ -205,6 +206,7 @@ export class ImageRenderer {
     if (!body) throw new RenderError(404, `Resource not found - ${layer.asset.publicId}`);
     const { orient, page = 0 } = readDelivery([component], [component]);
     const info = await inspect(body, { page, orient }, this.limits);
+    if (info.approximation !== undefined) notes.add(info.approximation);
     const context = this.contextFor(info, page, base, shared);
     return {
       context,
