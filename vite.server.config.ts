@@ -9,6 +9,10 @@ const SEPARATE = [
   '@opentelemetry',
   'swagger-ui-dist',
   'piscina',
+  '@resvg/resvg-wasm',
+  '@hyzyla/pdfium',
+  'jxl-oxide-wasm',
+  'libheif-js',
 ];
 /** Nest's mapped types look for these in node_modules whatever is bundled: two copies would not share their metadata. */
 const SHARED = ['class-validator', 'class-transformer'];
@@ -53,6 +57,7 @@ export default defineConfig({
         pixseal: 'dist/src/cli/pixseal.js',
         'embedded-service': 'dist/src/embedded-service.js',
         'embedded-postgres.worker': 'dist/src/platform/database/embedded-postgres.worker.js',
+        'convert.worker': 'dist/src/originals/conversion/convert.worker.js',
         'render.worker': 'dist/src/renderer/render.worker.js',
       },
       external: new RegExp(`^(?:${[...SEPARATE, ...SHARED, ...FIRST, ...ABSENT].join('|')})(?:/|$)`),

@@ -37,9 +37,13 @@ const VENDORED: Readonly<Record<string, Vendored>> = {
     ]),
   ),
 };
-/** `sharp` is native, and optional. The others are what Nest and pg import only where an application has them. */
+/** `sharp` is native, and optional, as the decoders of few formats are. The others are what Nest and pg import only where an application has them. */
 const EXTERNAL = [
   'sharp',
+  '@resvg/resvg-wasm',
+  '@hyzyla/pdfium',
+  'jxl-oxide-wasm',
+  'libheif-js',
   'swagger-ui-dist',
   '@nestjs/websockets',
   '@nestjs/microservices',
@@ -140,6 +144,7 @@ export default defineConfig({
       input: {
         'embedded-service': 'dist/src/embedded-service.js',
         'embedded-postgres.worker': 'dist/src/platform/database/embedded-postgres.worker.js',
+        'convert.worker': 'dist/src/originals/conversion/convert.worker.js',
         'render.worker': 'dist/src/renderer/render.worker.js',
       },
       external: isOneOf([...Object.keys(VENDORED), ...EXTERNAL]),

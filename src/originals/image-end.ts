@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { ImageType } from './image-type.js';
+import type { DecodedFormat } from './image-type.js';
 
 /** The offset in bytes behind the last byte of an image, or null where its structure does not show that. */
 export type ImageEnd = number | null;
@@ -12,7 +12,7 @@ const STEP = 2 ** 20;
  * @param file A whole file of that type.
  * @returns An offset that is at most the file's length.
  */
-export async function findImageEnd(type: ImageType, file: Buffer): Promise<ImageEnd> {
+export async function findImageEnd(type: DecodedFormat, file: Buffer): Promise<ImageEnd> {
   try {
     return await findEnd(type, file);
   } catch (error) {
@@ -22,7 +22,7 @@ export async function findImageEnd(type: ImageType, file: Buffer): Promise<Image
   }
 }
 
-async function findEnd(type: ImageType, file: Buffer): Promise<ImageEnd> {
+async function findEnd(type: DecodedFormat, file: Buffer): Promise<ImageEnd> {
   switch (type) {
     case 'jpg':
       return findJpegEnd(file);

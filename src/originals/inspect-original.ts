@@ -1,8 +1,16 @@
 import { createHash } from 'node:crypto';
 import type { Metadata, Sharp, SharpOptions } from 'sharp';
 import { findImageEnd } from './image-end.js';
+import { ConversionError, type ConvertedFormat, DEFAULT_DENSITY } from './conversion/conversion.js';
+import { convertOriginal } from './conversion/convert-original.js';
 import { InvalidOriginalError, OriginalTooLargeError } from './original.errors.js';
-import { describeType, findImageType, findUploadableType, type ImageType } from './image-type.js';
+import {
+  type DecodedFormat,
+  findConvertedFormat,
+  findDecodedFormat,
+  findUploadableType,
+  type ImageType,
+} from './image-type.js';
 import { describeUndecodable } from './undecodable.js';
 
 /** Limits of an original. */
@@ -33,11 +41,13 @@ export interface InspectedOriginal {
  */
 export async function inspectOriginal(file: Buffer): Promise<InspectedOriginal> {
   checkSize(file);
-  const format = findImageType(file);
+  const converted = findConvertedFormat(file);
+  if (converted !== null) return await inspectConverted(converted, file);
+  const format = findDecodedFormat(file);
   if (format === null) {
     throw new InvalidOriginalError(
       'type',
-      `The file must be a JPEG, PNG, WebP, AVIF, GIF or TIFF by its content; it is ${describeType(file)}.`,
+      'The file must be a JPEG, PNG, WebP, AVIF, GIF, TIFF, SVG, BMP, ICO, HEIC, JPEG XL or PDF by its content.',
     );
   }
   const content = await cutAtEnd(format, file);
@@ -52,6 +62,26 @@ export async function inspectOriginal(file: Buffer): Promise<InspectedOriginal> 
   };
 }
 
+/** Converts a file as a render would. @throws InvalidOriginalError (422) naming the limit. */
+async function inspectConverted(format: ConvertedFormat, content: Buffer): Promise<InspectedOriginal> {
+  const limits = { page: 0, density: DEFAULT_DENSITY, maxPixels: ORIGINAL_LIMITS.pixels };
+  const signal = AbortSignal.timeout(ORIGINAL_LIMITS.seconds * 1_000);
+  try {
+    const { width, height } = await convertOriginal({ format, content, ...limits }, signal);
+    const sha256 = createHash('sha256').update(content).digest('hex');
+    return { content, sha256, format, width, height };
+  } catch (error) {
+    if (error === signal.reason) throw tooSlow();
+    if (!(error instanceof ConversionError)) throw error;
+    if (error.reason === 'pixels') throw new InvalidOriginalError('pixels', `${error.detail}.`);
+    if (error.reason !== 'unsupported') throw broken();
+    throw new InvalidOriginalError(
+      'type',
+      `The file cannot be decoded here: ${error.detail}. Save it differently.`,
+    );
+  }
+}
+
 /**
  * Checks a file for Cloudinary, which decodes it, by type and size alone.
  * @returns its type.
@@ -63,7 +93,7 @@ export function checkUploadable(file: Buffer): string {
   if (format === null) {
     throw new InvalidOriginalError(
       'type',
-      'By its content the file is none that Cloudinary takes as an image.',
+      'By its content the file is not of a type that Cloudinary takes as an image.',
     );
   }
   return format;
@@ -80,7 +110,7 @@ function checkSize(file: Buffer): void {
  * with the type that their content has and `X-Content-Type-Options: nosniff`, so that no client runs it.
  * @throws InvalidOriginalError (422)
  */
-async function cutAtEnd(format: ImageType, file: Buffer): Promise<Buffer> {
+async function cutAtEnd(format: DecodedFormat, file: Buffer): Promise<Buffer> {
   const end = await findImageEnd(format, file);
   if (end === null) {
     throw new InvalidOriginalError(
@@ -155,10 +185,7 @@ async function decode(content: Buffer, frames: number, height: number): Promise<
       .toBuffer();
   } catch (error) {
     if (error instanceof Error && error.message.includes('timeout')) {
-      throw new InvalidOriginalError(
-        'time',
-        `The image takes over ${ORIGINAL_LIMITS.seconds} seconds to decode.`,
-      );
+      throw tooSlow();
     }
     throw broken();
   }
@@ -178,5 +205,12 @@ function broken(): InvalidOriginalError {
   return new InvalidOriginalError(
     'integrity',
     'The image cannot be decoded to its end: the file is truncated or damaged.',
+  );
+}
+
+function tooSlow(): InvalidOriginalError {
+  return new InvalidOriginalError(
+    'time',
+    `The image takes over ${ORIGINAL_LIMITS.seconds} seconds to decode.`,
   );
 }

@@ -30,7 +30,8 @@ declare module 'fastify' {
 const FILE_SCHEMA = {
   type: 'string',
   format: 'binary',
-  description: 'JPEG, PNG, WebP, AVIF, GIF or TIFF; 25 MiB, 50 million pixels.',
+  description:
+    'JPEG, PNG, WebP, AVIF, GIF, TIFF, SVG, BMP, ICO, HEIC, JPEG XL or PDF; 25 MiB, 50 million pixels.',
 } as const;
 const FORM_LIMITS = { fields: 20, fieldNameSize: 64, fieldSize: 1_024, files: 1, headerPairs: 20 };
 /** Bytes of a form beside its file. */

@@ -77,10 +77,18 @@ export interface OriginalSize {
  * Bytes per pixel while a file is decoded, measured. libheif decodes an AVIF as a whole, to planes and then to RGB; the
  * others deliver rows, unless they are interlaced.
  */
-const DECODER_BYTES: ReadonlyMap<string, number> = new Map([['avif', 18]]);
+const DECODER_BYTES: ReadonlyMap<string, number> = new Map([
+  ['avif', 18],
+  ['bmp', 12],
+  ['ico', 12],
+  ['svg', 20],
+  ['heic', 20],
+  ['pdf', 20],
+  ['jxl', 60],
+]);
 const OTHER_DECODER_BYTES = 4;
 /** Formats of which the row describes one frame or page of several. */
-const SEVERAL_SIZES: ReadonlySet<string> = new Set(['gif', 'webp', 'tif']);
+const SEVERAL_SIZES: ReadonlySet<string> = new Set(['gif', 'webp', 'tif', 'pdf']);
 /** An image in RGBA, and the next one that is computed from it. */
 const UNPACKED_BYTES = 2 * 4;
 

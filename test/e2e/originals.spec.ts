@@ -16,6 +16,7 @@ import { ENVIRONMENT_ACCOUNT_ID } from '../../src/domain/account.js';
 import { OriginalsStore } from '../../src/originals/originals.store.js';
 import { REQUEST_LIMITS } from '../../src/platform/http/request-limits.js';
 import { sendForm, type FormFields } from '../originals/form.js';
+import { HEIC, JXL, makeBmp, makePdf } from '../originals/converted-pictures.js';
 import { drawPicture, makeBombPng, makeGif, SVG } from '../originals/pictures.js';
 import { startUploadApi, type UploadApi } from '../originals/upload-api.js';
 import { createTestDatabase } from '../support/test-database.js';
@@ -316,6 +317,22 @@ describe('originals that the service stores', () => {
     expect(filesOf(service)).toStrictEqual([]);
   });
 
+  it.each([
+    ['svg', SVG, 9, 9],
+    ['bmp', makeBmp(), 64, 48],
+    ['heic', HEIC, 64, 48],
+    ['jxl', JXL, 64, 48],
+    ['pdf', makePdf([144, 72]), 300, 150],
+  ])('may be a %s, which libvips does not read', async (format, file, width, height) => {
+    const name = newName();
+    const response = await sendForm(service, '/images', form({ public_id: name, file }));
+    expect([response.status, response.json]).toMatchObject([201, { format }]);
+    await expect(find(service, name)).resolves.toStrictEqual(file);
+    const store = service.app.get(OriginalsStore, { strict: false });
+    const row = { accountId: ENVIRONMENT_ACCOUNT_ID, deliveryType: 'authenticated', publicId: name } as const;
+    await expect(store.findRow(row)).resolves.toMatchObject({ format, width, height });
+  });
+
   it('are checked by content: names and types of the form are ignored', async () => {
     const name = newName();
     const odd = { fileName: '../../../etc/cron.d/x.svg', fileType: 'image/svg+xml' };
@@ -327,8 +344,8 @@ describe('originals that the service stores', () => {
   it.each<[string, string, () => Buffer]>([
     ['empty', 'integrity', () => Buffer.alloc(0)],
     ['cut off', 'integrity', () => picture.subarray(0, picture.length / 2)],
-    ['an SVG with a PNG’s name', 'type', () => SVG],
-    ['a PDF', 'type', () => Buffer.from('%PDF-1.7\n')],
+    ['a PSD with a PNG’s name', 'type', () => Buffer.from('8BPS\0\x01')],
+    ['a PDF without pages', 'integrity', () => Buffer.from('%PDF-1.7\n')],
     ['a bomb of 30,000 × 30,000', 'pixels', () => makeBombPng(30_000, 30_000)],
     ['a GIF of very many frames', 'frames', () => makeGif(20_000, 50, 50)],
   ])('are refused if %s, with the limit %s, and the service continues', async (_, limit, create) => {

@@ -74,7 +74,7 @@ export function AddAsset({ kind, issuerId, onDone }: AddAssetProps): JSX.Element
           <Input label="Public id" code required value={publicId} onValue={setPublicId} />
           <Field
             label="File"
-            help="JPEG, PNG, WebP, AVIF, GIF or TIFF, up to 25 MiB. Leave empty if it is already in Cloudinary."
+            help="JPEG, PNG, WebP, AVIF, GIF, TIFF, SVG, BMP, ICO, HEIC, JPEG XL or PDF, up to 25 MiB. Leave empty if it is already in Cloudinary."
           >
             {({ id, describedBy }) => (
               <input

@@ -1,5 +1,12 @@
 import sharp, { type Metadata, type Sharp, type SharpOptions } from 'sharp';
 import { describeUndecodable } from '../../originals/undecodable.js';
+import {
+  ConversionError,
+  type ConvertedFormat,
+  DEFAULT_DENSITY,
+} from '../../originals/conversion/conversion.js';
+import { convertOriginal } from '../../originals/conversion/convert-original.js';
+import { findConvertedFormat } from '../../originals/image-type.js';
 import type { Size } from './box.js';
 import { LazyImage } from './lazy-image.js';
 import { refuseTooLarge, type RenderLimits } from './limits.js';
@@ -7,7 +14,7 @@ import { RenderError } from './render.errors.js';
 
 /** The header of an original. */
 export interface OriginalInfo extends Size {
-  /** libvips' name of the format: `jpeg`, `png`, `webp`, `gif`, `heif` (AVIF), `tiff`. */
+  /** libvips' name of the format: `jpeg`, `png`, `webp`, `gif`, `heif` (AVIF), `tiff`; a `ConvertedFormat`. */
   readonly format: string;
   /** Frames of an animation or pages of a document; 1 for a still. */
   readonly pageCount: number;
@@ -21,6 +28,14 @@ export interface OriginalInfo extends Size {
   readonly density: number | undefined;
   /** How a rendered image differs from the original beside its transformations; for `Approximations`. */
   readonly approximation: string | undefined;
+  /** What libvips reads: the file, or what it was converted to. */
+  readonly source: DecoderSource;
+}
+
+/** A file, or pixels. */
+interface DecoderSource {
+  readonly content: Buffer;
+  readonly raw?: NonNullable<SharpOptions['raw']>;
 }
 
 /** What is read of an original. */
@@ -29,14 +44,22 @@ export interface Selection {
   readonly page: number;
   /** Whether the camera's orientation is applied. */
   readonly orient: boolean;
+  /** Dots per inch of a PDF's page. */
+  readonly density: number | undefined;
 }
 
-/** By content, never by name. SVG is excluded: it can refer to files and is not bounded. */
+/** By content, never by name. SVG is not among them: libvips cannot be interrupted while it draws. */
 const DECODABLE = new Set(['jpeg', 'png', 'webp', 'gif', 'heif', 'tiff']);
 
-const open = (body: Buffer, limits: RenderLimits, options: SharpOptions = {}): Sharp =>
+const open = ({ content, ...raw }: DecoderSource, limits: RenderLimits, options: SharpOptions = {}): Sharp =>
   // `sequentialRead` keeps a window of rows in memory; a truncated file is refused.
-  sharp(body, { limitInputPixels: limits.inputPixels, failOn: 'error', sequentialRead: true, ...options });
+  sharp(content, {
+    ...raw,
+    limitInputPixels: limits.inputPixels,
+    failOn: 'error',
+    sequentialRead: true,
+    ...options,
+  });
 
 /**
  * Reads the header of an original.
@@ -45,9 +68,12 @@ const open = (body: Buffer, limits: RenderLimits, options: SharpOptions = {}): S
  */
 export async function inspect(
   body: Buffer,
-  { page, orient }: Selection,
+  selection: Selection,
   limits: RenderLimits,
 ): Promise<OriginalInfo> {
+  const { page, orient } = selection;
+  const convertedFormat = findConvertedFormat(body);
+  if (convertedFormat !== null) return await inspectConverted(convertedFormat, body, selection, limits);
   const first = await readMetadata(body, 0, limits);
   if (!DECODABLE.has(first.format)) throw new RenderError(400, `Unsupported image format ${first.format}`);
   // The images of an AVIF are its parts, such as the tiles of a grid: only the primary one is a page.
@@ -72,7 +98,45 @@ export async function inspect(
     isBytes: metadata.depth === 'uchar',
     density: metadata.density,
     approximation: isAnimatedPng(body) ? 'animated PNG: its first frame' : undefined,
+    source: { content: body },
   };
+}
+
+/** @throws {RenderError} 400 for a file that cannot be converted, a missing page, or an image above the limit. */
+async function inspectConverted(
+  format: ConvertedFormat,
+  body: Buffer,
+  { page, density = DEFAULT_DENSITY }: Selection,
+  limits: RenderLimits,
+): Promise<OriginalInfo> {
+  if (page > 0 && format !== 'pdf')
+    throw new RenderError(400, `Page ${page + 1} does not exist: the image has 1`);
+  const task = { format, content: body, page, density, maxPixels: limits.convertedPixels };
+  const { width, height, pageCount, approximation, isPng, content } = await convertOriginal(task).catch(
+    (error: unknown) => {
+      throw error instanceof ConversionError ? conversionRefusal(error) : error;
+    },
+  );
+  const source = {
+    content: Buffer.from(content.buffer, content.byteOffset, content.byteLength),
+    ...(isPng ? {} : { raw: { width, height, channels: 4 as const } }),
+  };
+  const { depth, hasAlpha } = await open(source, limits)
+    .metadata()
+    .catch(() => {
+      throw new RenderError(400, 'Invalid image file');
+    });
+  return {
+    ...{ format, width, height, pageCount, page, hasAlpha, approximation, source },
+    isAnimated: false,
+    isBytes: depth === 'uchar',
+    density: undefined,
+  };
+}
+
+function conversionRefusal({ reason, detail }: ConversionError): RenderError {
+  if (reason === 'damaged') return new RenderError(400, 'Invalid image file');
+  return new RenderError(400, reason === 'unsupported' ? `Unsupported image: ${detail}` : detail);
 }
 
 /** Whether a chunk `acTL` precedes the pixels (PNG, third edition, §11.3.6.1). */
@@ -87,7 +151,7 @@ function isAnimatedPng(body: Buffer): boolean {
 
 /** @throws {RenderError} 400 if libvips cannot read the page, or would read it wrongly. */
 async function readMetadata(body: Buffer, page: number, limits: RenderLimits): Promise<Metadata> {
-  const metadata = await open(body, limits, pageOption(page))
+  const metadata = await open({ content: body }, limits, pageOption(page))
     .metadata()
     .catch(() => null);
   const reason = describeUndecodable(body, metadata, page);
@@ -101,18 +165,21 @@ const pageOption = (page: number): SharpOptions => (page === 0 ? {} : { page });
 
 /** Opens an original. Its pixels are decoded later, to straight sRGB. */
 export async function openOriginal(
-  body: Buffer,
   info: OriginalInfo,
   decoding: { readonly allFrames: boolean; readonly orient: boolean },
   limits: RenderLimits,
 ): Promise<LazyImage> {
   const { orient } = decoding;
   const allFrames = decoding.allFrames && info.isAnimated;
-  const { delay = [], loop = 0 } = allFrames ? await open(body, limits, { pages: -1 }).metadata() : {};
+  const { delay = [], loop = 0 } = allFrames ? await open(info.source, limits, { pages: -1 }).metadata() : {};
   return LazyImage.ofSource(
     {
       open: () => {
-        const pipeline = open(body, limits, allFrames ? { pages: -1 } : pageOption(info.page));
+        const pipeline = open(
+          info.source,
+          limits,
+          allFrames ? { pages: -1 } : info.source.raw ? {} : pageOption(info.page),
+        );
         return orient && !allFrames ? pipeline.autoOrient() : pipeline;
       },
       width: info.width,

@@ -100,6 +100,10 @@ export function chooseTarget(
     if (keepsMoving) return { format: accepted.includes('webp') ? 'webp' : 'gif', animated: true };
     return { format: accepted[0], animated: false };
   }
+  // No encoder writes these formats; transparency decides between JPEG and PNG.
+  if (asked === undefined && extension === '' && !BY_DECODER.has(original.format)) {
+    return { format: undefined, animated: false };
+  }
   const format =
     asked !== undefined
       ? SPELLINGS.get(asked)

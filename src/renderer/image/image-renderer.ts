@@ -89,7 +89,11 @@ export class ImageRenderer {
 
     const { body, isMissing } = await this.getOriginal(request, delivery);
     const { page = 0, orient } = delivery;
-    const info = await inspect(body, { page, orient }, this.limits);
+    const info = await inspect(
+      body,
+      { page, orient, density: Number(delivery.density) || undefined },
+      this.limits,
+    );
     const target = chooseTarget(delivery, request.format, request.accept, info);
     const isUntouched = components.every(
       ({ values, flags }) =>
@@ -111,7 +115,7 @@ export class ImageRenderer {
     if (info.approximation !== undefined) notes.add(info.approximation);
     const work = new RenderWork(this.limits.work, this.limits.heldPixels);
     const context = this.contextFor(info, page, undefined, { notes, signal, work });
-    const image = await openOriginal(body, info, { allFrames: target.animated, orient }, this.limits);
+    const image = await openOriginal(info, { allFrames: target.animated, orient }, this.limits);
     const rendered = await this.run(image, steps, context);
     signal.throwIfAborted();
     const encoded = await encode(rendered, target, delivery, readDensity(delivery.density, info), body);
@@ -205,12 +209,12 @@ export class ImageRenderer {
     const body = await this.originals.find(layer.asset.deliveryType, layer.asset.publicId);
     if (!body) throw new RenderError(404, `Resource not found - ${layer.asset.publicId}`);
     const { orient, page = 0 } = readDelivery([component], [component]);
-    const info = await inspect(body, { page, orient }, this.limits);
+    const info = await inspect(body, { page, orient, density: undefined }, this.limits);
     if (info.approximation !== undefined) notes.add(info.approximation);
     const context = this.contextFor(info, page, base, shared);
     return {
       context,
-      image: await openOriginal(body, info, { allFrames: false, orient }, this.limits),
+      image: await openOriginal(info, { allFrames: false, orient }, this.limits),
     };
   }
 

@@ -4,6 +4,8 @@ import { RenderError } from './render.errors.js';
 export interface RenderLimits {
   /** Pixels of an original in all frames, as declared by its header: stops decompression bombs. */
   readonly inputPixels: number;
+  /** Pixels of an original that is converted before libvips reads it. */
+  readonly convertedPixels: number;
   /** Pixels of an image between two operations, in all frames; each takes four bytes. */
   readonly pixels: number;
   /** Pixels of all images that wait at once for the layers above them; each takes four bytes. */
@@ -14,6 +16,7 @@ export interface RenderLimits {
 
 export const DEFAULT_LIMITS: RenderLimits = {
   inputPixels: 100_000_000,
+  convertedPixels: 50_000_000,
   pixels: 25_000_000,
   heldPixels: 64_000_000,
   work: 250_000_000,
