@@ -41,6 +41,7 @@ beforeAll(async () => {
   otherPicture = await drawPicture(2);
 });
 
+const NO_IMAGE = Buffer.from('no image');
 const newName = (): string => `folder/original-${(count += 1)}`;
 const hashOf = (content: Buffer): string => createHash('sha256').update(content).digest('hex');
 
@@ -468,7 +469,7 @@ describe('originals that the service stores', () => {
   it('are processed a few at a time: the next is not read until one has its response', async () => {
     // Refused for its content if there is capacity for it.
     const isPlace = async (): Promise<boolean> => {
-      const { json } = await sendForm(service, '/overlays', form({ file: SVG }));
+      const { json } = await sendForm(service, '/overlays', form({ file: NO_IMAGE }));
       return json['code'] === 'invalid_original';
     };
     const hanging = Array.from({ length: MAX_UPLOADS }, () => startForm(service));
@@ -509,7 +510,7 @@ describe('originals that the service stores', () => {
       expect(await response).toMatch(/^HTTP\/1\.1 408 /);
     }
     await waitUntil('a place is free', async () => {
-      const { json } = await sendForm(strict, '/overlays', form({ file: SVG }));
+      const { json } = await sendForm(strict, '/overlays', form({ file: NO_IMAGE }));
       return json['code'] === 'invalid_original';
     });
   });
