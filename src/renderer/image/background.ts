@@ -10,7 +10,11 @@ import { extract, resize } from './reshape.js';
 /** The fill of transparent areas, and of a canvas that is larger than the image. */
 export type Background =
   | { readonly kind: 'paint'; readonly paint: Paint }
+  | { readonly kind: 'gradient'; readonly corners: Corners }
   | { readonly kind: 'blurred'; readonly sigma: number; readonly brightness: number };
+
+/** Colours at the top left, top right, bottom left and bottom right. */
+type Corners = readonly [Paint, Paint, Paint, Paint];
 
 /** A frame of one colour. */
 export function filled({ width, height }: Size, { red, green, blue, alpha }: Paint): Frame {
@@ -20,7 +24,7 @@ export function filled({ width, height }: Size, { red, green, blue, alpha }: Pai
 /**
  * Reads `b` for an image before it is padded.
  * @param firstFrame The image's pixels, for a colour that depends on them.
- * @throws {RenderError} 400 for gradients and generated backgrounds.
+ * @throws {RenderError} 400 for generated backgrounds.
  */
 export async function readBackground(
   value: string,
@@ -35,18 +39,41 @@ export async function readBackground(
     return { kind: 'blurred', sigma: Number(intensity) / 10, brightness: Number(brightness) };
   }
   if (!value.startsWith('auto')) return { kind: 'paint', paint: parsePaint(value) };
-  if (value.includes('gradient'))
-    throw new RenderError(400, `Background ${value} is not supported: gradients`);
+  if (value.includes('gradient')) {
+    notes.add(`b_${value}: predominant colours`);
+    return { kind: 'gradient', corners: gradientCorners(value, await firstFrame()) };
+  }
   notes.add(`b_${value}: predominant colour`);
   return { kind: 'paint', paint: automaticPaint(value, await firstFrame()) };
 }
 
-/** The frame on an opaque background. */
-export function flatten(frame: Frame, paint: Paint): Frame {
-  if (paint.alpha === 0) return frame;
-  const canvas = filled(frame, paint);
+/** The frame on a background. */
+export function flatten(frame: Frame, background: Exclude<Background, { kind: 'blurred' }>): Frame {
+  if (background.kind === 'paint' && background.paint.alpha === 0) return frame;
+  const canvas =
+    background.kind === 'paint' ? filled(frame, background.paint) : gradient(frame, background.corners);
   draw(canvas, frame, 0, 0);
   return canvas;
+}
+
+/** A frame whose colours are interpolated between its corners. */
+function gradient({ width, height }: Size, corners: Corners): Frame {
+  const pixels = Buffer.alloc(width * height * 4, 255);
+  const channels = (['red', 'green', 'blue'] as const).map((name) => corners.map((paint) => paint[name]));
+  for (let y = 0; y < height; y += 1) {
+    const down = height === 1 ? 0 : y / (height - 1);
+    for (const [
+      channel,
+      [topLeft = 0, topRight = 0, bottomLeft = 0, bottomRight = 0],
+    ] of channels.entries()) {
+      const left = topLeft + (bottomLeft - topLeft) * down;
+      const step = (topRight + (bottomRight - topRight) * down - left) / Math.max(1, width - 1);
+      for (let x = 0, at = y * width * 4 + channel; x < width; x += 1, at += 4) {
+        pixels[at] = Math.round(left + step * x);
+      }
+    }
+  }
+  return { width, height, pixels };
 }
 
 /** The frame, blurred and scaled to cover a canvas: the padding of `b_blurred`. */
@@ -79,15 +106,49 @@ const GROUP_BITS = 4;
 
 /** The most frequent colour of the border or of the whole image; with a palette, its nearest colour. */
 function automaticPaint(value: string, frame: Frame): Paint {
-  const found = predominant(frame, value.includes('predominant'));
-  const palette = /:palette_(.+)$/.exec(value)?.[1]?.split('_').map(parsePaint) ?? [];
-  const paint = value.includes('_contrast') ? contrasting(found) : found;
-  const distance = (other: Paint): number =>
-    Math.hypot(other.red - paint.red, other.green - paint.green, other.blue - paint.blue);
-  return palette.sort((one, other) => distance(one) - distance(other))[0] ?? paint;
+  const [found] = predominant(frame, value.includes('predominant'));
+  return nearest(value.includes('_contrast') ? contrasting(found) : found, paletteOf(value));
 }
 
-function predominant({ width, height, pixels }: Frame, everywhere: boolean): Paint {
+const paletteOf = (value: string): readonly Paint[] =>
+  /:palette_(.+)$/.exec(value)?.[1]?.split('_').map(parsePaint) ?? [];
+
+/** The colour of a palette that is nearest to a colour, or without a palette the colour itself. */
+function nearest(paint: Paint, palette: readonly Paint[]): Paint {
+  const distance = (other: Paint): number =>
+    Math.hypot(other.red - paint.red, other.green - paint.green, other.blue - paint.blue);
+  return palette.toSorted((one, other) => distance(one) - distance(other))[0] ?? paint;
+}
+
+/**
+ * The colours of a gradient: two along a direction, or four, one for each corner. Where the image has fewer, they are
+ * repeated.
+ */
+function gradientCorners(value: string, frame: Frame): Corners {
+  const found = predominant(frame, value.includes('predominant'));
+  const palette = paletteOf(value);
+  const paints = (value.includes('_contrast') ? found.map(contrasting) : found).map((paint) =>
+    nearest(paint, palette),
+  );
+  const [first = WHITE, second = first, third = first, fourth = second] = paints;
+  if (/:4(?:$|:)/.test(value)) return [first, second, third, fourth];
+  const middle = mean([first, second]);
+  if (value.includes(':vertical')) return [first, first, second, second];
+  if (value.includes(':diagonal_desc')) return [first, middle, middle, second];
+  if (value.includes(':diagonal_asc')) return [middle, second, first, middle];
+  return [first, second, first, second];
+}
+
+const mean = (paints: readonly [Paint, Paint]): Paint => {
+  const [one, other] = paints;
+  const part = (name: 'red' | 'green' | 'blue'): number => (one[name] + other[name]) / 2;
+  return { red: part('red'), green: part('green'), blue: part('blue'), alpha: 255 };
+};
+
+const WHITE: Paint = { red: 255, green: 255, blue: 255, alpha: 255 };
+
+/** Colours by frequency, the most frequent first: of the border, or of the whole image. At least one. */
+function predominant({ width, height, pixels }: Frame, everywhere: boolean): [Paint, ...Paint[]] {
   interface Group {
     count: number;
     red: number;
@@ -116,10 +177,15 @@ function predominant({ width, height, pixels }: Frame, everywhere: boolean): Pai
       else x = width - 2;
     }
   }
-  const largest = [...groups.values()].sort((one, other) => other.count - one.count)[0];
-  if (!largest) return { red: 255, green: 255, blue: 255, alpha: 255 };
-  const mean = (sum: number): number => Math.round(sum / largest.count);
-  return { red: mean(largest.red), green: mean(largest.green), blue: mean(largest.blue), alpha: 255 };
+  const [largest, ...others] = [...groups.values()]
+    .sort((one, other) => other.count - one.count)
+    .map(({ count, red, green, blue }): Paint => ({
+      red: Math.round(red / count),
+      green: Math.round(green / count),
+      blue: Math.round(blue / count),
+      alpha: 255,
+    }));
+  return largest ? [largest, ...others] : [WHITE];
 }
 
 const contrasting = ({ red, green, blue }: Paint): Paint => {

@@ -41,7 +41,7 @@ const BY_DECODER: ReadonlyMap<string, OutputFormat> = new Map<string, OutputForm
 ]);
 
 const NEGOTIATED = ['avif', 'webp'] as const;
-const WHITE = { red: 255, green: 255, blue: 255, alpha: 255 };
+const WHITE = { kind: 'paint', paint: { red: 255, green: 255, blue: 255, alpha: 255 } } as const;
 
 /**
  * The format that `f_auto` selects for a client; null if the chain leaves no choice.

@@ -1,13 +1,14 @@
 import type { Component } from '../chain/component.js';
 import type { Size } from './box.js';
 import { readBorder } from './border.js';
+import { withoutQualifiers } from './effects/qualifiers.js';
 import { planGeometry } from './geometry.js';
 import { RenderError } from './render.errors.js';
 import { needsRotation, readTurns, turnedSize } from './rotate.js';
 import { boxOf, limitedForRotation, measuresOf, type TransformContext } from './transform.js';
 
 /** Effects after which the size depends on the pixels or on the effect's own arithmetic. */
-const RESIZING_EFFECT = /^(?:trim|shadow|dropshadow|outline)(?:$|:)/;
+const RESIZING_EFFECT = /^(?:trim|shadow|outline|distort|shear)(?:$|:)/;
 
 /** Pixels of one frame that components start from, and how many of them that covers. */
 export interface Foresight {
@@ -32,8 +33,9 @@ export function foresee(components: readonly Component[], from: Size, context: T
 }
 
 /** The size of an image after a component; undefined where only rendering gives it. */
-function sizeAfter(component: Component, from: Size, context: TransformContext): Size | undefined {
-  if (RESIZING_EFFECT.test(component.values.get('e') ?? '')) return undefined;
+function sizeAfter(complete: Component, from: Size, context: TransformContext): Size | undefined {
+  if (RESIZING_EFFECT.test(complete.values.get('e') ?? '')) return undefined;
+  const component = withoutQualifiers(complete);
   try {
     const turns = readTurns(component, boxOf(component, from, context), measuresOf(from, context));
     const turned = turns.before.reduce(turnedSize, from);

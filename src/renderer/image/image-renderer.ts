@@ -259,10 +259,10 @@ function countSameSize(steps: readonly Step[]): number {
   return next < 0 ? steps.length : next + 1;
 }
 
-/** `trim` is the only effect that shrinks an image. */
+/** Of the effects, only `trim` and `distort` may shrink an image. */
 function mayShrink({ values }: Component): boolean {
   return RESIZING.some(
-    (code) => values.has(code) && (code !== 'e' || values.get('e')?.startsWith('trim') === true),
+    (code) => values.has(code) && (code !== 'e' || /^(?:trim|distort)/.test(values.get('e') ?? '')),
   );
 }
 

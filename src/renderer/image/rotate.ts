@@ -79,9 +79,11 @@ export function turnedSize({ width, height }: Size, by: Turn): Size {
   };
 }
 
-// Between an opaque pixel and a transparent one a rotation interpolates colours too: weighed by alpha, the
-// transparent one's black does not darken the edge.
-function premultiplied(frame: Frame): Frame {
+/**
+ * Between an opaque pixel and a transparent one a rotation interpolates colours too: weighed by alpha, the transparent
+ * one's black does not darken the edge.
+ */
+export function premultiplied(frame: Frame): Frame {
   const pixels = Buffer.from(frame.pixels);
   for (let at = 0; at < pixels.length; at += 4) {
     const alpha = pixels[at + 3] ?? 0;
@@ -93,7 +95,8 @@ function premultiplied(frame: Frame): Frame {
   return { ...frame, pixels };
 }
 
-function straight(frame: Frame): Frame {
+/** The inverse of `premultiplied`; changes the given frame. */
+export function straight(frame: Frame): Frame {
   const { pixels } = frame;
   for (let at = 0; at < pixels.length; at += 4) {
     const alpha = pixels[at + 3] ?? 0;

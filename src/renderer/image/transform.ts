@@ -7,6 +7,7 @@ import { type Box, readBox, readDpr, readOffset, type Rectangle, type Size, whol
 import { type Radii, readRadii, roundCorners } from './corners.js';
 import { applyEffect, type EffectContext, effectFidelity, effectFilter } from './effects/apply-effect.js';
 import { mapAlpha } from './effects/pixels.js';
+import { isOfRegion, withoutQualifiers } from './effects/qualifiers.js';
 import { type Plan, planGeometry } from './geometry.js';
 import { clipTo, type Offset, placeWithin, readAim } from './gravity.js';
 import { draw } from './layers/blend.js';
@@ -31,6 +32,8 @@ export interface TransformContext {
 
 /** Effects whose shape follows the rounded corners, so they are applied after them. */
 const AROUND_THE_SHAPE = /^(?:shadow|dropshadow|outline)(?:$|:)/;
+/** Applied to the image before it is padded. */
+const BEFORE_THE_PADDING = /^gradient_fade(?!:symmetric_pad)(?:$|:)/;
 /** Applied before the crop, so that the trimmed parts do not affect it. */
 const BEFORE_THE_CROP = /^trim(?:$|:)/;
 
@@ -52,30 +55,34 @@ export async function applyTransform(
   const isFirst = effect !== undefined && BEFORE_THE_CROP.test(effect);
   const isLast = effect !== undefined && AROUND_THE_SHAPE.test(effect);
 
+  const isInner =
+    effect !== undefined && BEFORE_THE_PADDING.test(effect) && (values.get('c') ?? '').endsWith('pad');
+  const shape = withoutQualifiers(component);
+
   let result = isFirst ? await runEffect(image) : image;
-  const turns = readTurns(
-    component,
-    boxOf(component, result.size, context),
-    measuresOf(result.size, context),
-  );
+  const turns = readTurns(shape, boxOf(shape, result.size, context), measuresOf(result.size, context));
   for (const each of turns.before) result = await result.turn(each);
-  const { image: reshaped, background } = await reshape(result, component, context);
+  const { image: reshaped, background } = await reshape(
+    result,
+    shape,
+    context,
+    isInner ? runEffect : undefined,
+  );
   result = reshaped;
   if (needsRotation(turns.after)) result = await result.resize(limitedForRotation(result.size));
   for (const each of turns.after) {
     refuseUnlessWithin(turnedSize(result.size, each), result, context);
     result = await result.turn(each);
   }
-  if (!isFirst && !isLast) result = await runEffect(result);
+  if (!isFirst && !isInner && !isLast) result = await runEffect(result);
   if (opacity !== undefined) {
     const share = Math.min(100, Math.max(0, evaluate(opacity, measuresOf(result.size, context)))) / 100;
     result = await eachFrame(result, context, (frame) => mapAlpha(frame, (alpha) => alpha * share));
   }
   result = await roundAndFrame(result, component, context);
   if (isLast) result = await runEffect(result);
-  if (background?.kind === 'paint' && result.mayBeTransparent) {
-    const { paint } = background;
-    result = await eachFrame(result, context, (frame) => flatten(frame, paint));
+  if (background && background.kind !== 'blurred' && result.mayBeTransparent) {
+    result = await eachFrame(result, context, (frame) => flatten(frame, background));
   }
   return result;
 }
@@ -130,11 +137,13 @@ async function withEffect(
   if (filter) return await image.filter(filter);
   const [color, background] = [values.get('co'), values.get('b')];
   const { x, y } = offsetOf(component, image.size, context, readDpr(component));
+  const region = isOfRegion(effect) ? regionOf(component, image.size, context) : {};
   const effectContext: EffectContext = {
     ...(color === undefined ? {} : { color }),
     ...(background === undefined ? {} : { background }),
     ...(x === undefined ? {} : { x }),
     ...(y === undefined ? {} : { y }),
+    ...region,
     signal: context.signal,
   };
   const result = await applyEffect(await image.raster(), effect, effectContext);
@@ -148,6 +157,29 @@ async function withEffect(
   refuseTooLarge(first.width, first.height, result.frames.length, context.limits.pixels);
   context.signal.throwIfAborted();
   return LazyImage.ofRaster(result, context.limits.pixels);
+}
+
+/**
+ * `w` and `h` as the sides of an effect's region, in pixels.
+ * @throws {RenderError} 400 beside a crop, whose size they would be, and for a region that must be detected: without it
+ *   what should be hidden would be visible.
+ */
+function regionOf(
+  { values, text }: Component,
+  image: Size,
+  context: TransformContext,
+): Pick<EffectContext, 'width' | 'height'> {
+  const other = ['c', 'g', 'ar', 'z'].find((code) => values.has(code));
+  if (other !== undefined) {
+    throw new RenderError(
+      400,
+      `Parameter ${other} is not supported beside an effect of a region in component ${text}`,
+    );
+  }
+  const read = (code: string, whole: number): number | undefined =>
+    readOffset(values.get(code), whole, measuresOf(image, context), 1);
+  const [width, height] = [read('w', image.width), read('h', image.height)];
+  return { ...(width === undefined ? {} : { width }), ...(height === undefined ? {} : { height }) };
 }
 
 /**
@@ -172,6 +204,7 @@ async function reshape(
   image: LazyImage,
   component: Component,
   context: TransformContext,
+  beforePadding: ((image: LazyImage) => Promise<LazyImage>) | undefined,
 ): Promise<{ readonly image: LazyImage; readonly background: Background | undefined }> {
   const first = image.size;
   const plan = planGeometry(component, first, boxOf(component, first, context));
@@ -189,6 +222,7 @@ async function reshape(
   }
   if (target) result = await result.resize(target);
   const background = await backgroundOf(component, result, context);
+  if (beforePadding) result = await beforePadding(result);
   return {
     image: await cropAndPad(result, component, { plan, background, scaledFrom: first }, context),
     background,

@@ -11,6 +11,9 @@ export interface EffectContext {
   /** Pixels. */
   readonly x?: number;
   readonly y?: number;
+  /** Pixels of the region that the effect acts on. */
+  readonly width?: number;
+  readonly height?: number;
   /** Aborts the work between two frames. */
   readonly signal?: AbortSignal;
   /** Maximum pixels of the result, in all frames. */

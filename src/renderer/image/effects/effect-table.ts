@@ -1,10 +1,13 @@
 import type { RasterImage } from '../raster-image.js';
 import { fade, loop } from './animation-effects.js';
 import * as area from './area-effects.js';
+import * as artistic from './artistic-effects.js';
 import * as color from './color-effects.js';
 import type { FilteredEffect, FrameEffect } from './effect-context.js';
 import * as levels from './level-effects.js';
+import * as region from './region-effects.js';
 import * as shape from './shape-effects.js';
+import * as warp from './warp-effects.js';
 
 /**
  * `exact`: the documentation defines each pixel. `approximate`: it defines the effect and its range, and the
@@ -133,6 +136,30 @@ export const IMPLEMENTED: ReadonlyMap<string, ImplementedEffect> = new Map<strin
     'unsharp mask of sigma 1.5, level / 100 times, default 100',
     area.unsharpMask,
   ),
+  ofFrame(
+    'blur_region',
+    'approximate',
+    '`blur` of the area of `x`, `y`, `w`, `h` alone; by default to the far edges',
+    region.blurRegion,
+  ),
+  ofFrame(
+    'pixelate_region',
+    'approximate',
+    '`pixelate` of the area of `x`, `y`, `w`, `h` alone; by default to the far edges',
+    region.pixelateRegion,
+  ),
+  ofFrame(
+    'cartoonify',
+    'approximate',
+    'median, fewer shades per channel (default 50) or black and white, lines where a pixel is darker than its surroundings (default 50)',
+    artistic.cartoonify,
+  ),
+  ofFrame(
+    'oil_paint',
+    'approximate',
+    "Kuwahara's filter, its radius a share of the shorter side by the level (default 30); above 4 megapixels at a smaller size",
+    artistic.oilPaint,
+  ),
   ofFrame('vignette', 'approximate', 'darker towards the corners in an ellipse, default 20', area.vignette),
   ofFrame('noise', 'approximate', 'gray grain, the same at every rendering, default 0', area.noise),
 
@@ -167,6 +194,30 @@ export const IMPLEMENTED: ReadonlyMap<string, ImplementedEffect> = new Map<strin
     'approximate',
     'blurred silhouette of `co_` (default gray) at `x`, `y` (default 10, 10), sigma level / 10; the canvas grows',
     shape.shadow,
+  ),
+  ofFrame(
+    'dropshadow',
+    'approximate',
+    'blurred black silhouette away from the light (default azimuth 215, elevation 45, spread 50), within the canvas',
+    shape.dropshadow,
+  ),
+  ofFrame(
+    'gradient_fade',
+    'approximate',
+    'alpha grows from the edge over `x`, `y` (default `y_0.5`), linearly at the strength 20; `symmetric` from both edges, of the image before its padding, or with `symmetric_pad` after it',
+    shape.gradientFade,
+  ),
+  ofFrame(
+    'distort',
+    'approximate',
+    'the corners, clockwise from the top left, at four points, or the center line on an arc; bilinear, the canvas is the box around it',
+    warp.distort,
+  ),
+  ofFrame(
+    'shear',
+    'approximate',
+    'lower rows move to the right, then right columns down, by the tangents of the angles; the canvas grows',
+    warp.shear,
   ),
   ofFrame(
     'outline',

@@ -97,6 +97,68 @@ export const shadow: FrameEffect = async (frame, args, context) => {
   return result;
 };
 
+/** A named argument of `azimuth_30;spread_5`. */
+function argument(args: readonly string[], name: string, byDefault: number): number {
+  const found = args.flatMap((arg) => arg.split(';')).find((part) => part.startsWith(`${name}_`));
+  return found === undefined ? byDefault : Number(found.slice(name.length + 1));
+}
+
+/** Of the shorter side: the length of a shadow of light from 45 degrees above, and the longest one. */
+const [CAST, LONGEST_CAST] = [0.08, 0.5];
+/** Of the shorter side: the sigma of a shadow of spread 100. */
+const SOFTEST = 0.05;
+/** Of black: the darkness of a shadow. */
+const DARKNESS = 0.6;
+
+/**
+ * `dropshadow[:azimuth_<0 to 360>][;elevation_<0 to 90>][;spread_<0 to 100>]`: a shadow of what is not transparent, away
+ * from the light, within the canvas.
+ */
+export const dropshadow: FrameEffect = async (frame, args) => {
+  const { width, height } = frame;
+  const azimuth = (argument(args, 'azimuth', 215) * Math.PI) / 180;
+  const elevation = (argument(args, 'elevation', 45) * Math.PI) / 180;
+  const side = Math.min(width, height);
+  const length = side * Math.min(LONGEST_CAST, CAST / Math.tan(elevation));
+  // The azimuth is that of the light, clockwise from the top.
+  const [left, top] = [-Math.sin(azimuth) * length, Math.cos(azimuth) * length];
+  const paint = { red: 0, green: 0, blue: 0, alpha: 255 * DARKNESS };
+  const canvas: Frame = { width, height, pixels: Buffer.alloc(frame.pixels.length) };
+  draw(canvas, painted(alphaOf(frame), width, height, paint), Math.round(left), Math.round(top));
+  const soft = await blurred(canvas, (side * SOFTEST * argument(args, 'spread', 50)) / 100);
+  const result: Frame = { width, height, pixels: Buffer.from(soft.pixels) };
+  draw(result, frame, 0, 0);
+  return result;
+};
+
+/** The strength at which a fade is linear. */
+const LINEAR_FADE = 20;
+
+/**
+ * `gradient_fade[:symmetric|symmetric_pad][:<0 to 100>]`: transparent towards an edge. `x` and `y` are the lengths of the
+ * fade from the left and the top, negative ones from the right and the bottom; the upper half by default.
+ */
+export const gradientFade: FrameEffect = (frame, args, { x, y }) => {
+  const { width, height } = frame;
+  const isSymmetric = args.some((arg) => arg.startsWith('symmetric'));
+  const strength = Number(args.find((arg) => /^\d/.test(arg)) ?? LINEAR_FADE);
+  const shares = (side: number, length: number): Float64Array =>
+    Float64Array.from({ length: side }, (_, at) => {
+      const near = length < 0 ? side - at - 0.5 : at + 0.5;
+      const distance = isSymmetric ? Math.min(near, side - near) : near;
+      return length === 0 ? 1 : Math.min(1, distance / Math.abs(length)) ** (strength / LINEAR_FADE);
+    });
+  const columns = shares(width, x ?? 0);
+  const rows = shares(height, y ?? (x === undefined ? height / 2 : 0));
+  const pixels = Buffer.from(frame.pixels);
+  for (let row = 0, at = 3; row < height; row += 1) {
+    for (let column = 0; column < width; column += 1, at += 4) {
+      pixels[at] = Math.round((pixels[at] ?? 0) * (rows[row] ?? 0) * (columns[column] ?? 0));
+    }
+  }
+  return { width, height, pixels };
+};
+
 export const opacityThreshold: FrameEffect = (frame, args) => {
   const threshold = (255 * level(args, 50)) / 100;
   return mapAlpha(frame, (alpha) => (alpha < threshold ? 0 : 255));
