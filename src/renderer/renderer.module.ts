@@ -9,6 +9,7 @@ import { Observations } from '../platform/observability/observations.js';
 import { OriginalsModule } from '../originals/originals.module.js';
 import { OriginalsStore } from '../originals/originals.store.js';
 import { ImageSource } from '../redirect/proxy/image-source.js';
+import { loadNamedTransformations } from './chain/named-transformations.js';
 import { DeliveryKeys } from './delivery-keys.js';
 import { DerivedCache } from './derived-cache.js';
 import { loadFontFiles } from './image/text/font-files.js';
@@ -17,7 +18,7 @@ import { RenderQueue } from './render-queue.js';
 import { RenderWorkers } from './render-workers.js';
 import { RenderedSource } from './rendered-source.js';
 import { RendererController } from './renderer.controller.js';
-import { RendererService } from './renderer.service.js';
+import { NAMED_TRANSFORMATIONS, RendererService } from './renderer.service.js';
 
 const MIB = 1024 * 1024;
 const CACHE_BYTES = 512 * MIB;
@@ -43,6 +44,11 @@ const QUEUE_LIMITS = { running: availableParallelism(), waiting: 100, deadline: 
           },
           QUEUE_LIMITS.running,
         ),
+    },
+    {
+      provide: NAMED_TRANSFORMATIONS,
+      inject: [ENVIRONMENT],
+      useFactory: ({ dataDir }: Environment) => loadNamedTransformations(join(dataDir, 'transformations')),
     },
     {
       provide: DeliveryKeys,

@@ -1,4 +1,4 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { DirectoryService } from '../directory/directory.service.js';
 import { type Account, accountIdOf } from '../domain/account.js';
 import { ProblemError } from '../domain/problem.error.js';
@@ -6,6 +6,7 @@ import { UrlVerifier } from '../cloudinary/url-verifier.js';
 import { Observations } from '../platform/observability/observations.js';
 import { type RequestSpan, runInSpan } from '../platform/observability/tracing.js';
 import { findAssets } from './chain/chain.parser.js';
+import { expandNamed, type NamedTransformations } from './chain/named-transformations.js';
 import { type DeliveryPath, readDeliveryPath } from './delivery-path.js';
 import { type DeliveryKey, DeliveryKeys } from './delivery-keys.js';
 import { DerivedCache } from './derived-cache.js';
@@ -13,6 +14,9 @@ import type { RenderedImage } from './image/image-renderer.js';
 import { RenderError } from './image/render.errors.js';
 import { RenderQueue } from './render-queue.js';
 import { RenderWorkers } from './render-workers.js';
+
+/** Provides the `NamedTransformations`. */
+export const NAMED_TRANSFORMATIONS = Symbol('named transformations');
 
 /** A request for an image, as received. */
 export interface ImageRequest {
@@ -50,6 +54,7 @@ export class RendererService {
     private readonly cache: DerivedCache,
     private readonly queue: RenderQueue<RenderedImage>,
     private readonly observations: Observations,
+    @Inject(NAMED_TRANSFORMATIONS) private readonly named: NamedTransformations,
   ) {}
 
   /** @throws RenderError with Cloudinary's status: 400 chain, 401 signature, 404 original, 503 overload. */
@@ -63,7 +68,9 @@ export class RendererService {
   }
 
   private async find(request: ImageRequest, clientSignal: AbortSignal): Promise<DeliveredImage> {
-    const path = readDeliveryPath(request.path);
+    const written = readDeliveryPath(request.path);
+    // The signature is that of the path as written: `signed` stays.
+    const path = { ...written, chain: expandNamed(written.chain, this.named) };
     const account = await this.getAccount(path.cloudName);
     this.authorize(account, path, request);
     const accountId = accountIdOf(account);

@@ -457,7 +457,7 @@ describe('the table of effects', () => {
 
   it.each([...IMPLEMENTED.keys()])('%s renders without arguments or says which it needs', async (name) => {
     const film: RasterImage = { frames: [GRADIENT, GRADIENT], delays: [40, 40], loop: 0 };
-    const needsArguments = ['recolor', 'replace_color'].includes(name);
+    const needsArguments = ['recolor', 'replace_color', 'distort', 'shear'].includes(name);
     const result = run(film, name);
     if (needsArguments) await expect(result).rejects.toMatchObject({ status: 400 });
     else {

@@ -421,7 +421,7 @@ describe('what is not supported', () => {
   it.each([
     [
       't_passport',
-      '400 Parameter t is not supported in component t_passport: named transformations are stored at Cloudinary',
+      '400 Parameter t is not supported in component t_passport: there is no file of that name in DATA_DIR/transformations, or the component has other parameters',
     ],
     ['p_icon', '400 Parameter p is not supported in component p_icon: a prefix applies to SVG output'],
     ['fps_10', '400 Parameter fps is not supported in component fps_10: frames per second apply to video'],
@@ -432,7 +432,15 @@ describe('what is not supported', () => {
       '400 Value imagga_crop for parameter c is not supported in component c_imagga_crop,w_10',
     ],
     ['fl_apng', '400 Flag apng is not supported in component fl_apng: animated PNG is not written'],
-    ['fl_getinfo', '400 Flag getinfo is not supported in component fl_getinfo: the response is an image'],
+    [
+      'c_fill,e_blur_region,h_5,w_5',
+      '400 Parameter c is not supported beside an effect of a region in component c_fill,e_blur_region,h_5,w_5',
+    ],
+    [
+      'e_pixelate_region,g_ocr_text',
+      '400 Parameter g is not supported beside an effect of a region in component e_pixelate_region,g_ocr_text',
+    ],
+    ['e_distort:0:0:9:0:9:0:0:0', '400 Effect distort needs four corners of a quadrilateral'],
     ['c_fill,g_liquid,h_5,w_5', '400 Gravity liquid is not supported in component c_fill,g_liquid,h_5,w_5'],
     ['b_gen_fill,c_pad,h_90,w_90', '400 Background gen_fill is not supported'],
     ['b_blurred,w_10', '400 Background blurred needs a padding crop in component b_blurred,w_10'],

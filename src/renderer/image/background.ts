@@ -126,10 +126,14 @@ function nearest(paint: Paint, palette: readonly Paint[]): Paint {
  */
 function gradientCorners(value: string, frame: Frame): Corners {
   const found = predominant(frame, value.includes('predominant'));
-  const palette = paletteOf(value);
-  const paints = (value.includes('_contrast') ? found.map(contrasting) : found).map((paint) =>
-    nearest(paint, palette),
-  );
+  const wanted = value.includes('_contrast') ? found.map(contrasting) : found;
+  let palette = paletteOf(value);
+  const paints = wanted.slice(0, Math.max(2, palette.length || 4)).map((paint) => {
+    const chosen = nearest(paint, palette);
+    // Each colour of the palette once, as far as there are enough.
+    if (palette.length > 1) palette = palette.filter((each) => each !== chosen);
+    return chosen;
+  });
   const [first = WHITE, second = first, third = first, fourth = second] = paints;
   if (/:4(?:$|:)/.test(value)) return [first, second, third, fourth];
   const middle = mean([first, second]);

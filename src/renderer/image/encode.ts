@@ -11,7 +11,7 @@ import { readQuality, type Quality } from './quality.js';
 import { RenderError } from './render.errors.js';
 
 /** A format of delivered images. */
-export type OutputFormat = 'jpg' | 'png' | 'webp' | 'avif' | 'gif' | 'tiff';
+export type OutputFormat = 'jpg' | 'png' | 'webp' | 'avif' | 'gif' | 'tiff' | 'jxl';
 
 const CONTENT_TYPES = {
   jpg: 'image/jpeg',
@@ -20,6 +20,7 @@ const CONTENT_TYPES = {
   avif: 'image/avif',
   gif: 'image/gif',
   tiff: 'image/tiff',
+  jxl: 'image/jxl',
 } as const satisfies Record<OutputFormat, string>;
 
 const SPELLINGS: ReadonlyMap<string, OutputFormat> = new Map<string, OutputFormat>([
@@ -32,6 +33,8 @@ const SPELLINGS: ReadonlyMap<string, OutputFormat> = new Map<string, OutputForma
   ['gif', 'gif'],
   ['tif', 'tiff'],
   ['tiff', 'tiff'],
+  // Not in every build of libvips.
+  ...(sharp.format.jxl.output.buffer ? [['jxl', 'jxl'] as const] : []),
 ]);
 
 /** libvips' names of the originals' formats. */
@@ -213,9 +216,13 @@ function withMetadata(body: Buffer, format: OutputFormat, original: Buffer): Buf
   return withMetadataOf(body, original);
 }
 
+/** The format of an original, as delivered images name it; undefined for one that is not delivered. */
+export const formatOf = ({ format }: Pick<OriginalInfo, 'format'>): OutputFormat | undefined =>
+  BY_DECODER.get(format);
+
 /** Whether a stored file is in the format already. */
 export const isIn = (target: Target, original: Pick<OriginalInfo, 'format'>): boolean =>
-  target.format !== undefined && BY_DECODER.get(original.format) === target.format;
+  target.format !== undefined && formatOf(original) === target.format;
 
 /** The content type of a format. */
 export const contentTypeOf = (format: OutputFormat): string => CONTENT_TYPES[format];
@@ -241,6 +248,7 @@ const LONGEST_SIDES: Readonly<Record<OutputFormat, number>> = {
   avif: 16_384,
   gif: 65_535,
   tiff: Infinity,
+  jxl: Infinity,
 };
 
 const WRITERS = {
@@ -278,6 +286,7 @@ const WRITERS = {
     flags.has('group4')
       ? pipeline.tiff({ compression: 'ccittfax4', bitdepth: 1 })
       : pipeline.tiff({ compression: 'lzw' }),
+  jxl: (pipeline, { level }) => pipeline.jxl({ quality: level }),
 } as const satisfies Record<OutputFormat, Writer>;
 
 function hasTransparency(pixels: Buffer): boolean {

@@ -13,6 +13,7 @@ import {
   chooseTarget,
   contentTypeOf,
   encode,
+  formatOf,
   type Encoded,
   isAutomatic,
   isIn,
@@ -61,7 +62,14 @@ export interface RenderedImage {
 }
 
 /** Flags that leave the stored bytes unchanged. */
-const UNCHANGING_FLAGS = new Set(['attachment', 'immutable_cache', 'original', 'sanitize', 'rasterize']);
+const UNCHANGING_FLAGS = new Set([
+  'attachment',
+  'getinfo',
+  'immutable_cache',
+  'original',
+  'sanitize',
+  'rasterize',
+]);
 
 /** Renders a chain of Cloudinary's transformations to an image. Independent of HTTP and of the originals' storage. */
 export class ImageRenderer {
@@ -87,6 +95,7 @@ export class ImageRenderer {
     const ofImage = steps.flatMap((step) => (step.kind === 'transform' ? [step.component] : []));
     const delivery = readDelivery(components, ofImage);
 
+    if (delivery.flags.has('getinfo')) notes.add('fl_getinfo: size, bytes and format only');
     const { body, isMissing } = await this.getOriginal(request, delivery);
     const { page = 0, orient } = delivery;
     const info = await inspect(
@@ -101,8 +110,9 @@ export class ImageRenderer {
         [...flags.keys()].every((flag) => UNCHANGING_FLAGS.has(flag)),
     );
     const toRenderedImage = (file: Size & Encoded): RenderedImage => ({
-      body: file.body,
-      contentType: contentTypeOf(file.format),
+      ...(delivery.flags.has('getinfo')
+        ? { body: describe({ ...info, body }, file), contentType: 'application/json' }
+        : { body: file.body, contentType: contentTypeOf(file.format) }),
       width: file.width,
       height: file.height,
       headers: headersOf(request, delivery, file.format, { notes, isMissing }),
@@ -282,6 +292,19 @@ function headersOf(
     // With a placeholder Cloudinary still reports the missing image (transformation_reference#d_default_image).
     ...(isMissing ? { 'X-Cld-Error': `Resource not found - ${publicId.replace(/[^\x20-\x7e]/g, '?')}` } : {}),
   };
+}
+
+/** The JSON of `fl_getinfo`: size, bytes and format of the original and of the image. */
+function describe(input: OriginalInfo & { readonly body: Buffer }, output: Size & Encoded): Buffer {
+  const of = ({ width, height, body }: Size & { readonly body: Buffer }, format: string): object => ({
+    ...{ width, height, bytes: body.length, format },
+  });
+  return Buffer.from(
+    JSON.stringify({
+      input: of(input, formatOf(input) ?? input.format),
+      output: of(output, output.format),
+    }),
+  );
 }
 
 /** `idn` is the original's own density. */

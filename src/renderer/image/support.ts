@@ -4,7 +4,7 @@ import { RenderError } from './render.errors.js';
 
 /** Unsupported parameters, with the reason. */
 const PARAMETERS: ReadonlyMap<string, string> = new Map([
-  ['t', 'named transformations are stored at Cloudinary'],
+  ['t', 'there is no file of that name in DATA_DIR/transformations, or the component has other parameters'],
   ['p', 'a prefix applies to SVG output'],
   ['fps', 'frames per second apply to video'],
 ]);
@@ -16,7 +16,6 @@ const FLAGS: ReadonlyMap<string, string> = new Map([
   ['c2pa', 'provenance is not signed'],
   ['clip', 'clipping paths are not read'],
   ['clip_evenodd', 'clipping paths are not read'],
-  ['getinfo', 'the response is an image'],
   ['ignore_mask_channels', 'mask channels are not read'],
   ['region_relative', 'there are no detected or custom regions'],
   ['replace_image', 'there are no embedded images of a PDF'],

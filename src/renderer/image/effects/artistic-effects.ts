@@ -9,7 +9,7 @@ import { fromSharp, luma, table, toByte, toSharp } from './pixels.js';
 const softLuma = (frame: Frame, sigma: number): Promise<Buffer> =>
   toSharp(frame).removeAlpha().greyscale().blur({ sigma }).toColourspace('b-w').raw().toBuffer();
 
-/** Shades per channel without and with the strongest reduction of colours. */
+/** Shades without and with the strongest reduction of colours. */
 const [MOST_SHADES, FEWEST_SHADES] = [16, 2];
 /** Luma by which a pixel must be darker than its surroundings to be a line, at a strength of 1 and of 100. */
 const [FAINTEST, STRONGEST] = [24, 1];
@@ -25,16 +25,23 @@ export const cartoonify: FrameEffect = async (frame, args) => {
   const steps = Math.round(MOST_SHADES + ((FEWEST_SHADES - MOST_SHADES) * reduction) / 100) - 1;
   const shades = table((value) => (Math.round((value / 255) * steps) * 255) / steps);
   const threshold = FAINTEST + ((STRONGEST - FAINTEST) * strength) / 100;
-  const smooth = await fromSharp(toSharp(frame).median(3));
+  // libvips has no median of an image smaller than its window.
+  const isSmall = Math.min(frame.width, frame.height) < 3;
+  const smooth = isSmall
+    ? { ...frame, pixels: Buffer.from(frame.pixels) }
+    : await fromSharp(toSharp(frame).median(3));
   const [near, far] = [await softLuma(frame, 0.8), await softLuma(frame, 2.4)];
   const { pixels } = smooth;
   for (let at = 0, place = 0; at < pixels.length; at += 4, place += 1) {
     const isLine = strength > 0 && (far[place] ?? 0) - (near[place] ?? 0) > threshold;
     const [red = 0, green = 0, blue = 0] = [pixels[at], pixels[at + 1], pixels[at + 2]];
-    const gray = isPlain ? (shades[toByte(luma(red, green, blue))] ?? 0) : undefined;
-    pixels[at] = isLine ? 0 : (gray ?? shades[red] ?? 0);
-    pixels[at + 1] = isLine ? 0 : (gray ?? shades[green] ?? 0);
-    pixels[at + 2] = isLine ? 0 : (gray ?? shades[blue] ?? 0);
+    const gray = luma(red, green, blue);
+    const shade = isLine ? 0 : (shades[toByte(gray)] ?? 0);
+    // All channels by the same factor, which keeps the hue.
+    const factor = shade / Math.max(1, gray);
+    pixels[at] = isPlain ? shade : toByte(red * factor);
+    pixels[at + 1] = isPlain ? shade : toByte(green * factor);
+    pixels[at + 2] = isPlain ? shade : toByte(blue * factor);
     // A median of alpha would round the shape.
     pixels[at + 3] = frame.pixels[at + 3] ?? 0;
   }

@@ -151,7 +151,7 @@ export const IMPLEMENTED: ReadonlyMap<string, ImplementedEffect> = new Map<strin
   ofFrame(
     'cartoonify',
     'approximate',
-    'median, fewer shades per channel (default 50) or black and white, lines where a pixel is darker than its surroundings (default 50)',
+    'median, fewer shades of luma (default 50) or black and white, lines where a pixel is darker than its surroundings (default 50)',
     artistic.cartoonify,
   ),
   ofFrame(

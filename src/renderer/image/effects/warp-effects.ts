@@ -120,12 +120,14 @@ export const shear: FrameEffect = async (frame, args, { maxPixels = DEFAULT_LIMI
   const [x = 0, y = 0] = args.map((degrees) => Math.tan((Number(degrees) * Math.PI) / 180));
   const width = frame.width + Math.abs(x) * frame.height;
   refuseTooLarge(Math.round(width), Math.round(frame.height + Math.abs(y) * width), 1, maxPixels);
-  const sheared = toSharp(premultiplied(frame)).affine(
-    [
-      [1, x],
-      [y, 1 + x * y],
-    ],
-    { background: { r: 0, g: 0, b: 0, alpha: 0 } },
+  // libvips weighs the colours by alpha itself.
+  return await fromSharp(
+    toSharp(frame).affine(
+      [
+        [1, x],
+        [y, 1 + x * y],
+      ],
+      { background: { r: 0, g: 0, b: 0, alpha: 0 }, interpolator: 'bilinear' },
+    ),
   );
-  return straight(await fromSharp(sheared));
 };
