@@ -284,7 +284,7 @@ const WRITERS = {
     }),
   tiff: (pipeline, _, flags) =>
     flags.has('group4')
-      ? pipeline.tiff({ compression: 'ccittfax4', bitdepth: 1 })
+      ? pipeline.toColourspace('b-w').tiff({ compression: 'ccittfax4', bitdepth: 1 })
       : pipeline.tiff({ compression: 'lzw' }),
   jxl: (pipeline, { level }) => pipeline.jxl({ quality: level }),
 } as const satisfies Record<OutputFormat, Writer>;
