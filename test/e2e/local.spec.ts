@@ -1,3 +1,6 @@
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { v2 as cloudinary } from 'cloudinary';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -15,7 +18,13 @@ let secret: string;
 let overlayId: string;
 
 beforeAll(async () => {
-  service = await startService({ DELIVERY_MODE: 'local' });
+  const dataDir = await mkdtemp(join(tmpdir(), 'local-'));
+  await mkdir(join(dataDir, 'transformations'));
+  await writeFile(
+    join(dataDir, 'transformations', 'thumb.json'),
+    '{"transformation":"c_fill,h_30,w_40/f_png"}',
+  );
+  service = await startService({ DELIVERY_MODE: 'local', DATA_DIR: dataDir });
   secret = await uploadSeed(service);
   overlayId = SEED.overlayId;
 });
@@ -53,6 +62,23 @@ describe('a signed image in mode local', () => {
     expect(response.status).toBe(200);
     expect(await measure(response.body)).toStrictEqual({ width: 101, height: 67, format: 'jpeg' });
     expect(response.headers.get('content-disposition')).toBe(`attachment; filename="${SEED.publicId}.jpg"`);
+  });
+
+  it('is rendered by the file of a named transformation, under the signature of its name', async () => {
+    const response = await getPicture(sign('t_thumb'));
+    expect(response.status).toBe(200);
+    expect(await measure(response.body)).toStrictEqual({ width: 40, height: 30, format: 'png' });
+    const unknown = await getPicture(sign('t_other'));
+    expect([unknown.status, unknown.headers.get('x-cld-error')]).toEqual([
+      400,
+      'Parameter t is not supported in component t_other: there is no file of that name in DATA_DIR/transformations, or the component has other parameters',
+    ]);
+  });
+
+  it('is described in JSON with getinfo', async () => {
+    const response = await getPicture(sign('fl_getinfo,w_40'));
+    expect([response.status, response.headers.get('content-type')]).toEqual([200, 'application/json']);
+    expect(JSON.parse(response.body.toString())).toMatchObject({ output: { width: 40, format: 'jpg' } });
   });
 
   it('differs everywhere from the image without the watermark', async () => {

@@ -9,18 +9,20 @@ const STRENGTH_PER_SIGMA = 50;
 /** From this sigma on a frame is blurred at half its size or less: it has no finer detail to lose. */
 const COARSE_SIGMA = 8;
 
+/** A Gaussian blur whose time does not grow with its sigma. */
+export async function coarselyBlurred(frame: Frame, sigma: number): Promise<Frame> {
+  const shrink = Math.floor(sigma / (COARSE_SIGMA / 2));
+  if (shrink < 2 || frame.width < shrink || frame.height < shrink) return blurred(frame, sigma);
+  const { width, height } = frame;
+  const small = await fromSharp(
+    toSharp(frame).resize(Math.ceil(width / shrink), Math.ceil(height / shrink), { fit: 'fill' }),
+  );
+  const soft = await blurred(small, sigma / shrink);
+  return fromSharp(toSharp(soft).resize(width, height, { fit: 'fill', kernel: 'cubic' }));
+}
+
 export const blur: FilteredEffect = {
-  apply: async (frame, args) => {
-    const sigma = sigmaOf(args);
-    const shrink = Math.floor(sigma / (COARSE_SIGMA / 2));
-    if (shrink < 2 || frame.width < shrink || frame.height < shrink) return blurred(frame, sigma);
-    const { width, height } = frame;
-    const small = await fromSharp(
-      toSharp(frame).resize(Math.ceil(width / shrink), Math.ceil(height / shrink), { fit: 'fill' }),
-    );
-    const soft = await blurred(small, sigma / shrink);
-    return fromSharp(toSharp(soft).resize(width, height, { fit: 'fill', kernel: 'cubic' }));
-  },
+  apply: (frame, args) => coarselyBlurred(frame, sigmaOf(args)),
   filter: (args) => {
     const sigma = sigmaOf(args);
     return sigma < COARSE_SIGMA ? (pipeline) => softened(pipeline, sigma) : undefined;

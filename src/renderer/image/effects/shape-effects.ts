@@ -2,6 +2,7 @@ import { draw } from '../layers/blend.js';
 import { DEFAULT_LIMITS, refuseTooLarge } from '../limits.js';
 import type { Frame, RasterImage } from '../raster-image.js';
 import { mapFrames } from '../raster-image.js';
+import { coarselyBlurred } from './area-effects.js';
 import { type FrameEffect, level, paintOf } from './effect-context.js';
 import { dilated, eroded } from './outline-mask.js';
 import { type Paint, parsePaint } from './paint.js';
@@ -125,7 +126,7 @@ export const dropshadow: FrameEffect = async (frame, args) => {
   const paint = { red: 0, green: 0, blue: 0, alpha: 255 * DARKNESS };
   const canvas: Frame = { width, height, pixels: Buffer.alloc(frame.pixels.length) };
   draw(canvas, painted(alphaOf(frame), width, height, paint), Math.round(left), Math.round(top));
-  const soft = await blurred(canvas, (side * SOFTEST * argument(args, 'spread', 50)) / 100);
+  const soft = await coarselyBlurred(canvas, (side * SOFTEST * argument(args, 'spread', 50)) / 100);
   const result: Frame = { width, height, pixels: Buffer.from(soft.pixels) };
   draw(result, frame, 0, 0);
   return result;
