@@ -784,7 +784,7 @@ const STATEMENTS: Readonly<Record<string, Check>> = {
   ]),
   fl_region_relative: refuses('fl_region_relative,l_mark,w_0.5', 'region_relative'),
   fl_replace_image: refuses('fl_replace_image,l_mark', 'replace_image'),
-  'l_text:<font>_…': approximates('l_text:Brand.ttf_20:Hi', 'a font of the package'),
+  'l_text:<font>_…': approximates('l_text:Brand.ttf_20:Hi', 'text: DejaVu Sans for Brand'),
   'l_<animation>': shows('g_north_west,l_film', [[5, 5, RED]]),
 
   '.<extension>': all(
