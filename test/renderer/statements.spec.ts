@@ -946,13 +946,14 @@ const STATEMENTS: Readonly<Record<string, Check>> = {
   fps: refuses('fps_10', 'Parameter fps'),
 };
 
-/** The parameters in the first column of the tables that have a state, in their order. */
+/** The parameters in the first column of the tables of parameters, in their order. */
 function documented(): string[] {
-  const lines = readFileSync(new URL('../../docs/renderer.md', import.meta.url), 'utf8').split('\n');
-  return lines
-    .map((line) => line.split('|').map((cell) => cell.trim()))
-    .filter((cells) => cells.length === 6 && cells[1] !== 'parameter' && !/^-+$/.test(cells[1] ?? ''))
-    .flatMap(([, parameters = '']) => {
+  const text = readFileSync(new URL('../../docs/renderer.md', import.meta.url), 'utf8');
+  const tables = [...text.matchAll(/^\| parameter \|.*\n\| ---.*\n((?:\|.*\n)*)/gm)];
+  return tables
+    .flatMap(([, rows = '']) => rows.trim().split('\n'))
+    .flatMap((row) => {
+      const [, parameters = ''] = row.split('|');
       const names = [...parameters.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name);
       return names.length > 0 ? names : [`no parameter in: ${parameters}`];
     });
