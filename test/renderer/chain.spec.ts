@@ -77,6 +77,10 @@ describe('parseChain', () => {
     expect(parseChain(['fl_attachment:my%20flower'])[0]?.flags.get('attachment')).toBe('my%20flower');
   });
 
+  it('takes the last of two effects, as Cloudinary does', () => {
+    expect(parseChain(['e_sepia,w_9,e_blur:5'])[0]?.values.get('e')).toBe('blur:5');
+  });
+
   it('reads a value that was encoded without need', () => {
     expect(parseChain(['ar_16%3A9,w_100'])[0]?.values.get('ar')).toBe('16:9');
   });

@@ -352,9 +352,9 @@ describe('an effect of the shape', () => {
   const disc = still(drawn(40, 40, (x, y) => (Math.hypot(x - 19.5, y - 19.5) < 12 ? RED : CLEAR)));
 
   it.each([1, 5, 20, 100])(
-    'outline:%i grows the canvas by its width and surrounds the shape',
+    'outline:outer:%i grows the canvas by its width and surrounds the shape',
     async (width) => {
-      const result = await run(disc, `outline:${width}`, { color: 'blue' });
+      const result = await run(disc, `outline:outer:${width}`, { color: 'blue' });
       expect(result.frames[0]).toMatchObject({ width: 40 + 2 * width, height: 40 + 2 * width });
       const middle = 20 + width;
       expect(pixel(result, middle, middle)).toEqual(RED);
@@ -372,8 +372,10 @@ describe('an effect of the shape', () => {
     expect(pixel(result, 2, 20)[3]).toBe(0);
   });
 
-  it('outline is black and 5 wide by default, and soft with a blur', async () => {
-    expect(pixel(await run(disc, 'outline'), 25 - 14, 25)).toEqual(BLACK);
+  it('outline is black, 5 wide, inside and around by default, and soft with a blur', async () => {
+    const both = await run(disc, 'outline');
+    expect([pixel(both, 25 - 14, 25), pixel(both, 25 - 10, 25)]).toEqual([BLACK, BLACK]);
+    expect(pixel(await run(disc, 'outline:outer'), 25 - 10, 25)).toEqual(RED);
     const soft = await run(disc, 'outline:5:100');
     expect(soft.frames[0].width).toBe(40 + 2 * (5 + 15));
     expect(pixel(soft, 40 - 17, 40)[3]).toBeGreaterThan(20);

@@ -96,7 +96,7 @@ describe('the position of a layer', () => {
     expect(boxOf(result, RED)).toEqual([20, 15, 20, 10]);
   });
 
-  it.each(['face', 'faces:center', 'auto', 'auto:subject', 'custom', 'body', 'ocr_text'])(
+  it.each(['face:center', 'faces:center', 'auto', 'auto:subject', 'custom', 'body', 'ocr_text'])(
     'is the center for %s, and is reported to the caller',
     async (gravity) => {
       expect(grammar.write(gravity)).toBe(gravity);

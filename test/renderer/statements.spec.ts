@@ -136,6 +136,16 @@ const changes =
     judge((await unpack(after.body)).at, (await unpack(before.body)).at);
   };
 
+/** A layer with this gravity. */
+const leavesOut = (gravity: string): Check =>
+  all(
+    shows(`g_${gravity},l_mark`, [
+      [38, 28, RED],
+      [42, 32, YELLOW],
+    ]),
+    approximates(`g_${gravity},l_mark`, `g_${gravity} of a layer: left out`),
+  );
+
 const GRAIN_OF: Of = { publicId: 'grain' };
 const CLEAR_OF: Of = { publicId: 'clear' };
 const FRAMED_OF: Of = { publicId: 'framed' };
@@ -785,6 +795,12 @@ const STATEMENTS: Readonly<Record<string, Check>> = {
   fl_region_relative: refuses('fl_region_relative,l_mark,w_0.5', 'region_relative'),
   fl_replace_image: refuses('fl_replace_image,l_mark', 'replace_image'),
   'l_text:<font>_…': approximates('l_text:Brand.ttf_20:Hi', 'text: DejaVu Sans for Brand'),
+  'l_…,g_face': leavesOut('face'),
+  'l_…,g_faces': leavesOut('faces'),
+  'l_…,g_<other detection>': all(
+    shows('g_auto,l_mark', [[40, 30, WHITE]]),
+    approximates('g_auto,l_mark', 'g_auto of a layer: center'),
+  ),
   'l_<animation>': shows('g_north_west,l_film', [[5, 5, RED]]),
 
   '.<extension>': all(

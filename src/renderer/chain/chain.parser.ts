@@ -38,6 +38,9 @@ export function defaultImages(value: string): readonly LayerAsset[] {
   return asset?.deliveryType === 'upload' ? [asset] : [];
 }
 
+/** Cloudinary's own SDKs repeat flags (`fl_layer_apply,fl_no_overflow`). Of effects the last one applies, as there. */
+const REPEATABLE: ReadonlySet<string> = new Set(['fl', 'e']);
+
 function parseComponent(text: string): Component {
   if (text === '' || text.length > LONGEST_COMPONENT) {
     throw new RenderError(400, `Invalid transformation component - ${text.slice(0, 100)}`);
@@ -52,11 +55,10 @@ function parseComponent(text: string): Component {
       throw new RenderError(400, `Invalid value ${raw} for parameter ${code} in component ${text}`);
     }
     const before = values.get(code);
-    // Cloudinary's own SDKs repeat a parameter only for flags (`fl_layer_apply,fl_no_overflow`).
-    if (before !== undefined && code !== 'fl') {
+    if (before !== undefined && !REPEATABLE.has(code)) {
       throw new RenderError(400, `Parameter ${code} given more than once in component ${text}`);
     }
-    values.set(code, before === undefined ? value : `${before}.${value}`);
+    values.set(code, before === undefined || code === 'e' ? value : `${before}.${value}`);
     if (parameter.kind === 'flags') {
       for (const { flag, written } of readFlags(value) ?? []) {
         flags.set(flag.name, written.slice(flag.name.length + 1));

@@ -22,6 +22,7 @@ import {
 } from './encode.js';
 import { placeLayer, splitLayer } from './layer-step.js';
 import { foresee } from './foresight.js';
+import { isLeftOut } from './layers/placement.js';
 import { DEFAULT_LIMITS, type RenderLimits, RenderWork } from './limits.js';
 import type { Originals } from './originals.js';
 import { RenderError } from './render.errors.js';
@@ -190,6 +191,11 @@ export class ImageRenderer {
 
   private async addLayer(base: LazyImage, step: LayerStep, below: TransformContext): Promise<LazyImage> {
     const { opening, closing, placing } = splitLayer(step);
+    const gravity = placing.values.get('g') ?? '';
+    if (isLeftOut(gravity)) {
+      below.notes.add(`g_${gravity} of a layer: left out, as without a face`);
+      return base;
+    }
     const layer = await below.work.hold(base.pixelCount, async () => {
       const { image, context } = await this.openLayer(step.component, base.size, below);
       const opened = await applyTransform(image, opening, context);

@@ -222,7 +222,7 @@ export const IMPLEMENTED: ReadonlyMap<string, ImplementedEffect> = new Map<strin
   ofFrame(
     'outline',
     'approximate',
-    'disc of the width (default 5) around the shape, blur / 20 of sigma, in `co_`; the canvas grows by an outer one',
+    'disc of the width (default 5) around the shape and inside of it, or one of both; blur / 20 of sigma, in `co_`; the canvas grows by an outer one',
     shape.outline,
     ['fill', 'inner_fill'],
   ),

@@ -48,31 +48,33 @@ export async function outlined(
 /** Outline blur of 1 to 200 per pixel of sigma. */
 const SOFTNESS_PER_SIGMA = 20;
 
-/** `outline[:inner|outer][:<width>][:<blur>]`; `fill` and `inner_fill` are refused before. */
+/**
+ * `outline[:inner|outer][:<width>][:<blur>]`, without a word both; `fill` and `inner_fill` are refused before.
+ */
 export const outline: FrameEffect = async (frame, args, context) => {
   const [thickness = 5, softness = 0] = args.filter((arg) => /^\d/.test(arg)).map(Number);
   const paint = paintOf(context, 'black');
-  if (!args.includes('inner')) {
-    return outlined(frame, thickness, softness / SOFTNESS_PER_SIGMA, paint, context.maxPixels);
-  }
-  const { width, height } = frame;
+  const sigma = softness / SOFTNESS_PER_SIGMA;
+  const inner = args.includes('outer') ? frame : await rimmed(frame, thickness, sigma, paint);
+  return args.includes('inner') ? inner : outlined(inner, thickness, sigma, paint, context.maxPixels);
+};
+
+/** A shape with its outline inside. @param width Of the outline. */
+async function rimmed(frame: Frame, width: number, softness: number, paint: Paint): Promise<Frame> {
   const alpha = alphaOf(frame);
-  const core = eroded(alpha, width, height, thickness);
-  const rim = await blurred(
-    painted(
-      core.map((inside) => 255 - inside),
-      width,
-      height,
-      paint,
-    ),
-    softness / SOFTNESS_PER_SIGMA,
+  const core = eroded(alpha, frame.width, frame.height, width);
+  const rim = painted(
+    core.map((inside) => 255 - inside),
+    frame.width,
+    frame.height,
+    paint,
   );
-  const canvas: Frame = { width, height, pixels: Buffer.from(frame.pixels) };
-  draw(canvas, rim, 0, 0);
+  const canvas: Frame = { ...frame, pixels: Buffer.from(frame.pixels) };
+  draw(canvas, await blurred(rim, softness), 0, 0);
   // The rim is limited to the shape.
   for (let at = 0; at < alpha.length; at += 1) canvas.pixels[at * 4 + 3] = alpha[at] ?? 0;
   return canvas;
-};
+}
 
 /** Default offset of a shadow, to the bottom right. */
 const SHADOW_OFFSET = 10;

@@ -41,6 +41,9 @@ const COMPASS: ReadonlyMap<string, readonly [horizontal: Anchor, vertical: Ancho
 /** Gravities that depend on content; faces and objects are not detected here. */
 const CONTENT = /^(?:adv_|auto|body|custom|face|faces|liquid|object|ocr_text)/;
 
+/** Whether a layer is left out of an image without a face: no face is detected here (transformation_reference#g_face). */
+export const isLeftOut = (gravity: string): boolean => /^(?:adv_)?faces?$/.test(gravity);
+
 /** Whether a layer's gravity depends on content and is replaced by the center; the header reports it. */
 export const fallsBackToCenter = (gravity: string): boolean => !COMPASS.has(gravity) && CONTENT.test(gravity);
 
