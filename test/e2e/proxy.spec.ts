@@ -221,24 +221,52 @@ describe('a proxied image', () => {
     expect(beyond.headers['content-range']).toBe('bytes */5000');
   });
 
-  it('that is not on the disk leaves validators to the account’s host', async () => {
-    host.answer((incoming, response) => {
-      if (incoming.headers['if-none-match'] === '"picture-1"')
-        response.writeHead(304, { ETag: '"picture-1"' }).end();
-      else sendPicture(incoming, response);
+  it('that is not on the disk is fetched once for clients with validators of their own', async () => {
+    const waiting: (() => void)[] = [];
+    host.answer((_, response) => {
+      response.writeHead(200, PICTURE_HEADERS).write(PICTURE.subarray(0, 1_000));
+      waiting.push(() => response.end(PICTURE.subarray(1_000)));
     });
     const sent = await fetched(async () => {
-      expect(await show({}, { headers: { 'If-None-Match': '"picture-1"' } })).toMatchObject({
-        status: 304,
-        isWhole: true,
-      });
-      expect(await show({}, { method: 'HEAD' })).toMatchObject({ status: 200, isWhole: true });
+      const early = [
+        { 'If-None-Match': '"picture-1"' },
+        { 'If-None-Match': '"a,b", W/"picture-1"' },
+        { 'If-Modified-Since': 'Sat, 01 Aug 2026 10:00:00 GMT' },
+      ].map((headers) => show({}, { headers }));
+      // The image is not whole yet.
+      for (const { status, headers, isWhole } of await Promise.all(early)) {
+        expect([status, isWhole, headers['etag']]).toStrictEqual([304, true, '"picture-1"']);
+      }
+      const late = [{ 'If-None-Match': '"other"' }, {}].map((headers) => show({}, { headers }));
+      waiting[0]?.();
+      for (const { body } of await Promise.all(late)) expect(body.equals(PICTURE)).toBe(true);
+    });
+    expect(sent.map(({ headers }) => headers['if-none-match'])).toStrictEqual([undefined]);
+  });
+
+  it('that is not on the disk is there after a 304, whose client has left', async () => {
+    host.answer((_, response) => {
+      response.writeHead(200, PICTURE_HEADERS).write(PICTURE.subarray(0, 1_000));
+      setTimeout(() => response.end(PICTURE.subarray(1_000)), 100);
+    });
+    const sent = await fetched(async () => {
+      expect((await show({}, { headers: { 'If-None-Match': '*' } })).status).toBe(304);
+      await settled();
       expect((await show()).body.equals(PICTURE)).toBe(true);
     });
+    expect(sent).toHaveLength(1);
+  });
+
+  it('of which a client requests the head is not fetched', async () => {
+    const sent = await fetched(async () => {
+      expect(await show({}, { method: 'HEAD' })).toMatchObject({ status: 200, isWhole: true });
+      host.answer((_, response) => response.writeHead(304, { ETag: '"picture-1"' }).end());
+      const conditional = { method: 'HEAD', headers: { 'If-None-Match': '"picture-1"' } };
+      expect(await show({}, conditional)).toMatchObject({ status: 304, isWhole: true });
+    });
     expect(sent.map(({ method, headers }) => [method, headers['if-none-match']])).toStrictEqual([
-      ['GET', '"picture-1"'],
       ['HEAD', undefined],
-      ['GET', undefined],
+      ['HEAD', '"picture-1"'],
     ]);
   });
 
@@ -355,6 +383,17 @@ describe('an original that the policy delivers as a download', () => {
       'api.cloudinary.com',
     ]);
     expect(sent[0]?.url).toContain(`/v1_1/${CLOUD}/image/download?`);
+  });
+
+  it('is not read again if the account’s host says that the client has it', async () => {
+    await setPolicy({ delivery: 'proxy', original: 'download' });
+    host.answer((_, response) => response.writeHead(304, { ETag: '"picture-1"' }).end());
+    const sent = await fetched(async () => {
+      const headers = { 'If-None-Match': '"picture-1"' };
+      const received = await show({ sharinpix: { original: true } }, { headers });
+      expect(received).toMatchObject({ status: 304, isWhole: true });
+    });
+    expect(sent.map(({ headers }) => headers['if-none-match'])).toStrictEqual(['"picture-1"']);
   });
 });
 

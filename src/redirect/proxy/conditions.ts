@@ -35,31 +35,39 @@ export function select(
 }
 
 /**
- * The headers of a request that the account's host evaluates, where the image is not cached. No range is one: images
- * are fetched whole, so that all parts share a fetch and a file.
+ * The preconditions of a request, for the account's host: of an image that is not fetched for the cache. No range is
+ * one: images are fetched whole, so that all parts share a fetch and a file.
  */
-export function conditionsOf({
+export function preconditionsOf({
   headers,
 }: Pick<IncomingMessage, 'headers'>): Readonly<Record<string, string>> {
   return Object.fromEntries(
-    ['if-none-match', 'if-modified-since'].flatMap((name) => {
+    PRECONDITIONS.flatMap((name) => {
       const value = headers[name];
       return typeof value === 'string' ? [[name, value]] : [];
     }),
   );
 }
 
+/** Whether a response may need less than all bytes of the image. */
+export const mayNeedPart = ({ headers }: Pick<IncomingMessage, 'headers'>): boolean =>
+  headers.range !== undefined || PRECONDITIONS.some((name) => headers[name] !== undefined);
+
+const PRECONDITIONS = ['if-none-match', 'if-modified-since'] as const;
+
 function isNotModified(headers: IncomingMessage['headers'], { etag, lastModified }: Validators): boolean {
   const { 'if-none-match': tags, 'if-modified-since': since } = headers;
-  if (tags !== undefined) return etag !== null && includesTag(tags, etag);
+  if (tags !== undefined) return tags.trim() === '*' || (etag !== null && includesTag(tags, etag));
   if (since === undefined || lastModified === null) return false;
   return Date.parse(lastModified) <= Date.parse(since);
 }
 
-/** By weak comparison. */
+/** Entity tags of a list; a comma may be inside of one (RFC 9110 §8.8.3). */
+const TAGS = /(?:W\/)?"[!#-~\x80-\xff]*"/g;
+
+/** By weak comparison (RFC 9110 §13.1.2). */
 function includesTag(header: string, etag: string): boolean {
-  const tags = header.split(',').map((tag) => weak(tag.trim()));
-  return tags.includes('*') || tags.includes(weak(etag));
+  return header.match(TAGS)?.some((tag) => weak(tag) === weak(etag)) ?? false;
 }
 
 const weak = (etag: string): string => etag.replace(/^W\//, '');

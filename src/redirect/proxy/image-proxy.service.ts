@@ -6,7 +6,7 @@ import { Observations } from '../../platform/observability/observations.js';
 import { ProxiedDelivery, type ProxiedRedirect } from '../proxied-delivery.js';
 import { IMAGE_HEADERS } from '../redirect-response.js';
 import type { TokenUses } from '../token-uses.service.js';
-import { conditionsOf, select, type Validators } from './conditions.js';
+import { mayNeedPart, preconditionsOf, select, type Validators } from './conditions.js';
 import { type ByteSource, DiskCache, type ImageMeta, memorySource } from './disk-cache.js';
 import { ImageSource } from './image-source.js';
 import { type ProxiedHead, sendBytes, writeHead } from './proxied-response.js';
@@ -105,7 +105,7 @@ export class ImageProxy implements OnApplicationShutdown {
     response.once('close', () => {
       abort.abort(new ClientLeftError());
     });
-    const fetched = this.requestOf(view, conditionsOf(request));
+    const fetched = this.requestOf(view, preconditionsOf(request));
     await this.upstream.fetch(fetched, abort, ({ head }) => {
       this.writeHead(view, { ...head, contentRange: null });
       response.end();
@@ -142,9 +142,9 @@ export class ImageProxy implements OnApplicationShutdown {
       response.end();
       return;
     }
-    // A client that has its part leaves before the end. The next part is read from the disk.
+    // A client that has its part, or 304, leaves before the end. The next response is read from the disk.
     const isKept = view.redirect.proxied.isCacheable && head.freshness > 0;
-    if (isKept && request.headers.range !== undefined) transfer.fetchWhole();
+    if (isKept && mayNeedPart(request)) transfer.fetchWhole();
     await this.send(view, { ...head, length }, () => Promise.resolve(reader));
   }
 
@@ -209,20 +209,19 @@ export class ImageProxy implements OnApplicationShutdown {
   private startTransfer(view: View, key: string | null): Transfer {
     // Again when the file is created: until then other fetches may have taken the last one.
     this.cache.requirePart();
-    const conditions = conditionsOf(view.exchange.request);
-    const request = this.requestOf(view, conditions);
+    // A client's preconditions are its own: a fetch with them would not be for all clients.
+    const request = this.requestOf(view, key === null ? preconditionsOf(view.exchange.request) : {});
     const transfer: Transfer = new Transfer((abort, use) => this.fetch(request, abort, use), {
       create: () => this.cache.create(),
       keep: async (part, head, length) => {
-        if (key === null || head.status !== 200 || head.freshness === 0) return;
+        if (key === null || head.freshness === 0) return;
         await this.cache.keep(key, part, metaOf(head, length));
       },
       onFailure: (error) => {
         this.warn(error);
       },
     });
-    // A client's conditions are its own: what they lead to is not everybody's response.
-    if (key !== null && Object.keys(conditions).length === 0) {
+    if (key !== null) {
       this.transfers.set(key, transfer);
       void transfer.ended.then(() => {
         if (this.transfers.get(key) === transfer) this.transfers.delete(key);
@@ -242,12 +241,12 @@ export class ImageProxy implements OnApplicationShutdown {
 
   private requestOf(
     { exchange, redirect, variant }: View,
-    conditions: UpstreamRequest['headers'],
+    preconditions: UpstreamRequest['headers'],
   ): UpstreamRequest {
     return {
       url: redirect.proxied.target,
       method: exchange.request.method === 'HEAD' ? 'HEAD' : 'GET',
-      headers: { ...variant.headers, ...conditions },
+      headers: { ...variant.headers, ...preconditions },
     };
   }
 
