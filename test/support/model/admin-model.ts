@@ -283,12 +283,21 @@ export class AdminModel extends ReferenceModel {
     return { method: 'GET', path: `/overlays/${id}`, expected };
   }
 
-  /** All rows of a list in order, whatever its page size. */
-  listed(list: 'issuers' | 'images' | 'overlays' | 'revocations', issuerId: string): readonly object[] {
+  /**
+   * All rows of a list in order, whatever its page size.
+   * @param search A part of their name or public id; null for all. Revocations cannot be searched.
+   */
+  listed(
+    list: 'issuers' | 'images' | 'overlays' | 'revocations',
+    issuerId: string,
+    search: string | null,
+  ): readonly object[] {
+    const found = (name: string): boolean => name.toLowerCase().includes(search?.toLowerCase() ?? '');
+    const isFound = (row: ModelAsset): boolean => found(row.public_id);
     const rows: readonly { readonly id: string }[] = {
-      issuers: () => [...this.issuers.values()].map((row) => this.viewIssuer(row)),
-      images: () => this.imagesOf(issuerId).map(viewImage),
-      overlays: () => this.overlaysOf(issuerId).map(viewOverlay),
+      issuers: () => (found(this.name) ? [...this.issuers.values()].map((row) => this.viewIssuer(row)) : []),
+      images: () => this.imagesOf(issuerId).filter(isFound).map(viewImage),
+      overlays: () => this.overlaysOf(issuerId).filter(isFound).map(viewOverlay),
       revocations: () =>
         this.revocationsOf(issuerId).map((row) => ({ ...row, expires_at: isoOf(row.expires_at) })),
     }[list]();

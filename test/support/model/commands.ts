@@ -590,20 +590,28 @@ const race = command(
   },
 );
 
+/** Parts of names: of some, of all, of none; wildcards of LIKE and other case. Null: no search. */
+const searchText = fc.constantFrom(null, null, '/a', 'D/E', '/', 'model-', 'MARK', '_', '%', '\\', 'no such');
+
 const list = command(
   'list',
-  fc.record({ rows: fc.constantFrom('issuers', 'images', 'overlays', 'revocations'), issuer: choice }),
-  async (model, real, { rows, issuer }) => {
+  fc.record({
+    rows: fc.constantFrom('issuers', 'images', 'overlays', 'revocations'),
+    issuer: choice,
+    search: searchText,
+  }),
+  async (model, real, { rows, issuer, search }) => {
     const id = chooseIssuer(model, issuer);
     // An unknown issuer has no list of revocations.
     if (rows === 'revocations' && !model.issuers.has(id)) return;
+    const found = search === null ? '' : `search=${encodeURIComponent(search)}&`;
     const path = {
-      issuers: `/issuers?name=${model.name}&`,
-      images: `/images?issuer_id=${id}&`,
-      overlays: `/overlays?issuer_id=${id}&`,
+      issuers: `/issuers?name=${model.name}&${found}`,
+      images: `/images?issuer_id=${id}&${found}`,
+      overlays: `/overlays?issuer_id=${id}&${found}`,
       revocations: `/issuers/${id}/revocations?`,
     }[rows];
-    expect(withoutVolatile(await readList(real, path))).toStrictEqual(model.listed(rows, id));
+    expect(withoutVolatile(await readList(real, path))).toStrictEqual(model.listed(rows, id, search));
   },
 );
 
