@@ -5,6 +5,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { fastify, type FastifyInstance } from 'fastify';
 import { limitBodyDepth } from './platform/http/body-depth.js';
 import { AppModule } from './app.module.js';
+import { AccountsService } from './admin/accounts/accounts.service.js';
 import type { Environment } from './platform/config/environment.js';
 import { Drain } from './platform/http/drain.js';
 import { clientAddress, peerAddress, trustFor } from './platform/rate-limit/client-address.js';
@@ -26,6 +27,9 @@ import { RequestLifecycle } from './platform/http/request-lifecycle.js';
 import { ProblemFilter } from './platform/http/problem.filter.js';
 import { ImagesController } from './redirect/images.controller.js';
 import { startTracing } from './platform/observability/start-tracing.js';
+
+const TEST_TOKENS =
+  'Cloudinary documents __cld_token__ for private CDNs only, so test that URLs open and expire';
 
 /** Bounds that tests may lower. */
 export interface AppBounds {
@@ -110,7 +114,14 @@ export async function createApp(
   const { authToken, privateCdn, host } = environment.cloudinary;
   if (authToken !== null && !privateCdn && host === null) {
     logger.warn(
-      'CLOUDINARY_AUTH_TOKEN_KEY is set, and CLOUDINARY_URL has neither private_cdn nor secure_distribution: Cloudinary documents __cld_token__ for private CDNs only, so test that URLs open and expire',
+      `CLOUDINARY_AUTH_TOKEN_KEY is set, and CLOUDINARY_URL has neither private_cdn nor secure_distribution: ${TEST_TOKENS}`,
+    );
+  }
+  const accounts = await app.get(AccountsService).listTokensWithoutCdn();
+  if (accounts.length > 0) {
+    logger.warn(
+      { accounts },
+      `These accounts have an auth_token_key, and neither private_cdn nor a host: ${TEST_TOKENS}`,
     );
   }
   lifecycle = new RequestLifecycle(

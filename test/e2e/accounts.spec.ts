@@ -11,6 +11,7 @@ import { drawPicture } from '../originals/pictures.js';
 import { startUploadApi } from '../originals/upload-api.js';
 import { type AccountFixture, createAccount, createTenantOf, notifyAccount } from '../support/accounts.js';
 import { createAdminKey } from '../support/admin-keys.js';
+import { logOutput } from '../../src/platform/observability/json.logger.js';
 import { comparable, type HttpResponse, request } from '../support/http.js';
 import { type AllowedLocation, assertLocation, type ParsedLocation } from '../support/location-parser.js';
 import { deleted, now, renamed, uploaded } from '../support/notifications.js';
@@ -685,6 +686,40 @@ describe('the settings of an account', () => {
       const { headers } = await first.get(tenant.path());
       return headers.location?.includes('res.cloudinary.com/changing/') === true;
     });
+  });
+});
+
+describe('at the start', () => {
+  it('accounts are named whose tokens Cloudinary does not document', async () => {
+    const database = await createTestDatabase();
+    const services: Service[] = [];
+    onTestFinished(async () => {
+      for (const each of services) await each.close();
+      await database.drop();
+    });
+    const lines: string[] = [];
+    const write = vi.spyOn(logOutput, 'write').mockImplementation((line) => {
+      lines.push(line);
+    });
+    onTestFinished(() => {
+      write.mockRestore();
+    });
+    const first = await startService({ LOG_LEVEL: 'warn' }, database);
+    const ids: string[] = [];
+    const key = { auth_token_key: 'ab'.repeat(16) };
+    for (const members of [key, {}, { ...key, private_cdn: true }, { ...key, host: 'a.example' }, key])
+      ids.push((await createAccount(first, fresh(), members)).id);
+    await first.close();
+    expect(lines.splice(0)).toStrictEqual([]);
+    services.push(await startService({ LOG_LEVEL: 'warn' }, database));
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+      {
+        accounts: [ids[4], ids[0]],
+        msg:
+          'These accounts have an auth_token_key, and neither private_cdn nor a host: ' +
+          'Cloudinary documents __cld_token__ for private CDNs only, so test that URLs open and expire',
+      },
+    ]);
   });
 });
 

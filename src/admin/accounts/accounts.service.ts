@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { DataSource, type EntityManager } from 'typeorm';
+import { DataSource, type EntityManager, IsNull, Not } from 'typeorm';
 import { DirectoryService } from '../../directory/directory.service.js';
 import { accountSecretAad, authTokenKeyAad } from '../../directory/secret-aads.js';
 import { ENVIRONMENT_ACCOUNT_ID } from '../../domain/account.js';
@@ -102,6 +102,17 @@ export class AccountsService {
       .addSelect('account.authTokenKey');
     if (cloudName !== undefined) rows.andWhere('account.cloudName = :cloudName', { cloudName });
     return findPage(rows, page);
+  }
+
+  /** Ids of accounts with `__cld_token__` and neither a private CDN nor a host, the newest first and at most 100. */
+  async listTokensWithoutCdn(): Promise<string[]> {
+    const rows = await this.dataSource.getRepository(AccountEntity).find({
+      select: { id: true },
+      where: { authTokenKey: Not(IsNull()), privateCdn: false, host: IsNull() },
+      order: { createdAt: 'DESC' },
+      take: 100,
+    });
+    return rows.map(({ id }) => id);
   }
 
   /** @throws AccountNotFoundError (404) */

@@ -130,6 +130,7 @@ Addresses in \`X-Forwarded-For\` may have ports.`,
     example: 'postgres://pixseal:PASSWORD@localhost:5432/pixseal',
     unset: 'the service runs in embedded mode, with a Postgres of its own in `DATA_DIR`',
     help: `The Postgres server.
+Its host may be on loopback: a PgBouncer or a cloud’s proxy beside the service listens there.
 Parameters of libpq select TLS and sockets, such as \`?sslmode=verify-full&sslrootcert=/path/ca.pem\` for a private CA.
 Several hosts are the servers of a failover, such as \`postgres://user:password@a:5432,b:5432/name?target_session_attrs=read-write\`; see [operations](operations.md#failover).`,
   },
@@ -244,7 +245,7 @@ The first rule that matches is used; see [notifications](notifications.md).`,
 With it, URLs carry Cloudinary’s expiring \`__cld_token__\` instead of a signature.
 They expire 60 seconds after the \`exp\` of the token: 30 of leeway, and 30 to load the image.
 They start 30 seconds before its \`nbf\`: the leeway.
-Cloudinary documents \`__cld_token__\` for accounts with a private CDN: without \`private_cdn\` and \`secure_distribution\` in \`CLOUDINARY_URL\`, the service logs a warning at its start.`,
+Cloudinary documents \`__cld_token__\` for accounts with a private CDN: without \`private_cdn\` and \`secure_distribution\` in \`CLOUDINARY_URL\`, the service logs a warning at its start, as it does for other accounts with an \`auth_token_key\` and neither a private CDN nor a host.`,
   },
   CLOUDINARY_AUTH_TOKEN_DURATION: {
     group: 'Cloudinary',
