@@ -41,7 +41,7 @@ import {
   NewKeyView,
 } from '../admin/issuers/issuer.view.js';
 import { StoredSecretsService, type RewrapResult } from '../admin/issuers/stored-secrets.service.js';
-import { IssuersService } from '../admin/issuers/issuers.service.js';
+import { IssuersService, type NewKey } from '../admin/issuers/issuers.service.js';
 import { CreateOverlayDto, UpdateOverlayDto } from '../admin/overlays/overlay.dto.js';
 import { type CreateAssetDto, ListAssetsDto, type UpdateAssetDto } from '../admin/assets/asset.dto.js';
 import type { AssetsService } from '../admin/assets/assets.service.js';
@@ -77,6 +77,8 @@ export class DatabaseBackend extends Backend {
   /** The origin by which a client on this machine reaches the service. */
   private readonly requestOrigin: RequestOrigin;
   readonly origin: string;
+  /** Whether the origin is a guess that other machines cannot reach: in production without `PUBLIC_URL`. */
+  private readonly isGuessed: boolean;
   readonly images: ImageBackend = this.assets(ImagesService, ImageView, {
     create: CreateImageDto,
     update: UpdateImageDto,
@@ -98,6 +100,7 @@ export class DatabaseBackend extends Backend {
     super();
     this.requestOrigin = { protocol: 'http', host: hostOf(environment) };
     this.origin = this.get(LocationBuilder).originOf(this.requestOrigin);
+    this.isGuessed = environment.database.kind === 'postgres' && environment.publicUrl === null;
   }
 
   /**
@@ -142,7 +145,7 @@ export class DatabaseBackend extends Backend {
 
   async createIssuer(input: object): Promise<Json<NewIssuerView>> {
     const { row, key } = await this.get(IssuersService).create(await this.validate(input, CreateIssuerDto));
-    return toJson(new NewIssuerView(row, new NewKeyView(key.row, key.secret, this.origin)));
+    return toJson(new NewIssuerView(row, this.viewNewKey(key)));
   }
 
   async listIssuers(): Promise<Json<IssuerView>[]> {
@@ -166,8 +169,17 @@ export class DatabaseBackend extends Backend {
 
   async addKey(issuerId: string, input: object): Promise<Json<NewKeyView>> {
     const dto = await this.validate(input, CreateKeyDto);
-    const { row, secret } = await this.get(IssuersService).addKey(issuerId, dto);
-    return toJson(new NewKeyView(row, secret, this.origin));
+    return toJson(this.viewNewKey(await this.get(IssuersService).addKey(issuerId, dto)));
+  }
+
+  private viewNewKey({ row, secret }: NewKey): NewKeyView {
+    const view = new NewKeyView(row, secret, this.origin);
+    if (view.dsn !== null && this.isGuessed) {
+      note(
+        `the dsn contains ${this.origin}, as PUBLIC_URL is not set: replace it by the address of the service`,
+      );
+    }
+    return view;
   }
 
   async updateKey(issuerId: string, id: string, input: object): Promise<Json<KeyView>> {
