@@ -93,11 +93,12 @@ const SESSION: Schema = {
       type: 'object',
       nullable: true,
       additionalProperties: false,
-      required: ['actor', 'scopes', 'issuer_id', 'expires_at', 'new_issuer_policy'],
+      required: ['actor', 'scopes', 'issuer_id', 'is_user', 'expires_at', 'new_issuer_policy'],
       properties: {
         actor: { type: 'string', pattern: '^(environment|admin_key):' },
         scopes: { type: 'array', items: { enum: ['read', 'write'] }, minItems: 1 },
         issuer_id: { type: 'string', format: 'uuid', nullable: true },
+        is_user: { enum: [false] },
         expires_at: { type: 'string', format: 'date-time' },
         new_issuer_policy: { type: 'object' },
       },

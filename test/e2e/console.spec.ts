@@ -109,6 +109,7 @@ describe('a session of the console', () => {
         actor: expect.stringMatching(/^environment:[0-9a-f]{8}$/) as string,
         scopes: ['read', 'write'],
         issuer_id: null,
+        is_user: false,
         expires_at: expect.stringMatching(/Z$/) as string,
         new_issuer_policy: RECOMMENDED,
       },

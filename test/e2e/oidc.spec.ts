@@ -1,8 +1,11 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { decodeJwt } from 'jose';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { logOutput } from '../../src/platform/observability/json.logger.js';
+import { expectAccessible, LOOKS } from '../support/accessibility.js';
 import { hasBrowser, launchBrowser } from '../support/browser.js';
 import { CLIENT, type OidcProvider, startOidcProvider } from '../support/oidc-provider.js';
 import { createRandomTenant, type Tenant } from '../support/seed.js';
-import { type Service, startService } from '../support/service.js';
+import { ADMIN_KEY, type Service, startService } from '../support/service.js';
 
 const OWN = { 'x-pixseal-console': '1', 'sec-fetch-site': 'same-origin', 'content-type': 'application/json' };
 const ISSUER = '0f9f7d0a-62f5-4b0f-8a5b-1f5d4d3d9d11';
@@ -32,8 +35,12 @@ describe('signing in to the console with OpenID Connect', () => {
   let service: Service;
   let tenant: Tenant;
   let cookies: Cookies;
+  const lines: string[] = [];
 
   beforeAll(async () => {
+    vi.spyOn(logOutput, 'write').mockImplementation((line) => {
+      lines.push(line);
+    });
     provider = await startOidcProvider();
     service = await startService({
       CONSOLE: 'on',
@@ -41,12 +48,14 @@ describe('signing in to the console with OpenID Connect', () => {
       OIDC_CLIENT_ID: CLIENT.client_id,
       OIDC_CLIENT_SECRET: CLIENT.client_secret,
       OIDC_ROLES: ROLES,
+      LOG_LEVEL: 'debug',
     });
-    provider.register(`${service.url}/console/oidc/callback`);
+    provider.register(`${service.url}/console/oidc/callback`, [`${service.url}/console`]);
     tenant = await createRandomTenant(service);
     await service.admin('POST', '/issuers', { id: ISSUER, name: 'Bound' });
   });
   afterAll(async () => {
+    vi.restoreAllMocks();
     await service.close();
     await provider.close();
   });
@@ -208,6 +217,92 @@ describe('signing in to the console with OpenID Connect', () => {
     expect(response.status).toBe(403);
   });
 
+  it('signs out at the provider too, which gets the ID token that no script or log has', async () => {
+    lines.length = 0;
+    await complete();
+    const document = JSON.stringify(await session());
+    expect(JSON.parse(document)).toMatchObject({ session: { is_user: true } });
+    const response = await visit(`${service.url}/console/oidc/sign-out`);
+    expect(response.status).toBe(303);
+    expect([response.headers.get('referrer-policy'), response.headers.get('cache-control')]).toStrictEqual([
+      'no-referrer',
+      'no-store',
+    ]);
+    const url = new URL(response.headers.get('location') ?? '');
+    expect(url.origin + url.pathname).toBe(`${provider.issuer}/session/end`);
+    const { id_token_hint: idToken = '', ...others } = Object.fromEntries(url.searchParams);
+    expect(others).toStrictEqual({
+      client_id: CLIENT.client_id,
+      post_logout_redirect_uri: `${service.url}/console`,
+    });
+    expect(decodeJwt(idToken)).toMatchObject({ iss: provider.issuer, aud: CLIENT.client_id, sub: 'ada' });
+    const [, , signature = ''] = idToken.split('.');
+    expect(lines.length).toBeGreaterThan(2);
+    for (const text of [document, ...lines, ...cookies.lines]) expect(text).not.toContain(signature);
+    expect(cookies.lines.at(-1)).toBe('pixseal_console=; Max-Age=0; Path=/; HttpOnly; SameSite=Strict');
+    expect(await session()).toStrictEqual({ session: null, oidc: true });
+    const again = await visit(`${service.url}/console/oidc/sign-out`);
+    expect(again.headers.get('location')).toBe('/console');
+  });
+
+  it('signs out without an ID token that is too long for a cookie', async () => {
+    provider.user = {
+      sub: 'ada',
+      groups: ['admins', ...Array.from({ length: 100 }, (_, index) => `a group of many ${index}`)],
+    };
+    expect(await complete()).toBe('/console');
+    expect(await session()).toMatchObject({ session: { actor: 'user:ada' } });
+    expect(cookies.lines.at(-1)?.length).toBeLessThan(1_000);
+    const { headers } = await visit(`${service.url}/console/oidc/sign-out`);
+    const { searchParams } = new URL(headers.get('location') ?? '');
+    expect(Object.fromEntries(searchParams)).toStrictEqual({
+      client_id: CLIENT.client_id,
+      post_logout_redirect_uri: `${service.url}/console`,
+    });
+  });
+
+  it('signs out for no other site', async () => {
+    await complete();
+    for (const site of ['cross-site', 'same-site']) {
+      const response = await fetch(`${service.url}/console/oidc/sign-out`, {
+        redirect: 'manual',
+        headers: { cookie: cookies.header(), 'sec-fetch-site': site },
+      });
+      expect([response.status, response.headers.getSetCookie()]).toStrictEqual([403, []]);
+    }
+    expect(await session()).toMatchObject({ session: { actor: 'user:ada' } });
+  });
+
+  it('signs out here alone if the provider has no such page or is unavailable, or with an admin key', async () => {
+    const plain = await startOidcProvider();
+    const variables = {
+      ...{ CONSOLE: 'on', OIDC_ISSUER: plain.issuer, OIDC_CLIENT_ID: CLIENT.client_id },
+      ...{ OIDC_CLIENT_SECRET: CLIENT.client_secret, OIDC_ROLES: ROLES },
+    };
+    const own = await startService(variables);
+    const cutOff = await startService({ ...variables, OIDC_ISSUER: 'http://127.0.0.1:1/' });
+    onTestFinished(async () => {
+      for (const each of [own, cutOff, plain]) await each.close();
+    });
+    plain.register(`${own.url}/console/oidc/callback`);
+    plain.user = { sub: 'ada', groups: ['admins'] };
+    await visit(await follow(`${own.url}/console/oidc/sign-in`, '/console/oidc/callback'));
+    const ofUser = cookies.values.get('pixseal_console') ?? '';
+    const body = JSON.stringify({ key: ADMIN_KEY });
+    cookies.read(await fetch(`${service.url}/console/session`, { method: 'POST', headers: OWN, body }));
+    const ofKey = cookies.values.get('pixseal_console') ?? '';
+    for (const [at, cookie] of [
+      [own, ofUser],
+      [cutOff, ofUser],
+      [service, ofKey],
+    ] as const) {
+      cookies.values.set('pixseal_console', cookie);
+      const response = await visit(`${at.url}/console/oidc/sign-out`);
+      expect([response.status, response.headers.get('location')]).toStrictEqual([303, '/console']);
+      expect(cookies.values.has('pixseal_console')).toBe(false);
+    }
+  });
+
   it('reports that the provider is unavailable, or that none is set', async () => {
     for (const variables of [
       {
@@ -231,6 +326,26 @@ describe('signing in to the console with OpenID Connect', () => {
     }
   });
 
+  it.runIf(hasBrowser()).each(LOOKS)(
+    'has no serious issue in %s, %d pixels wide',
+    async (colorScheme, width) => {
+      const browser = await launchBrowser();
+      try {
+        const viewport = { width, height: 844 };
+        const page = await (
+          await browser.newContext({ colorScheme, viewport, reducedMotion: 'reduce' })
+        ).newPage();
+        for (const fault of ['', '?sign_in=no_role']) {
+          await page.goto(`${service.url}/console${fault}`);
+          await page.getByRole('link', { name: 'Sign in with your organization’s account' }).waitFor();
+          await expectAccessible(page, width);
+        }
+      } finally {
+        await browser.close();
+      }
+    },
+  );
+
   it.runIf(hasBrowser())('works in a browser, which then signs out', async () => {
     const browser = await launchBrowser();
     try {
@@ -245,7 +360,9 @@ describe('signing in to the console with OpenID Connect', () => {
       await page.getByText('user:ada').waitFor();
       await page.getByRole('link', { name: 'Bound' }).waitFor();
       await page.getByRole('button', { name: 'Sign out' }).click();
+      await page.getByRole('button', { name: 'Yes, sign me out' }).click();
       await page.getByLabel('Admin key').waitFor();
+      expect(page.url()).toBe(`${service.url}/console`);
       expect((await page.context().cookies()).map(({ name }) => name)).not.toContain('pixseal_console');
     } finally {
       await browser.close();

@@ -9,8 +9,11 @@ export interface OidcProvider {
   readonly issuer: string;
   /** The user of the next sign-in, and the groups in the ID token; null: the user refuses. */
   user: { readonly sub: string; readonly groups: readonly string[] | string } | null;
-  /** Makes the client known, once the address of the service is. */
-  register(redirectUri: string): void;
+  /**
+   * Makes the client known, once the address of the service is.
+   * @param returnUris Where users may be led after they have signed out; without any, they cannot sign out here.
+   */
+  register(redirectUri: string, returnUris?: readonly string[]): void;
   close(): Promise<void>;
 }
 
@@ -31,14 +34,17 @@ export async function startOidcProvider(): Promise<OidcProvider> {
   const started: OidcProvider = {
     issuer,
     user: null,
-    register: (redirectUri) => {
+    register: (redirectUri, returnUris = []) => {
       provider = new Provider(issuer, {
-        clients: [{ ...CLIENT, redirect_uris: [redirectUri] }],
+        clients: [{ ...CLIENT, redirect_uris: [redirectUri], post_logout_redirect_uris: [...returnUris] }],
         claims: { openid: ['sub', 'groups'] },
         // The groups are in the ID token, as most providers can be configured.
         conformIdTokenClaims: false,
         cookies: { keys: ['a-key-of-the-test-suite'] },
-        features: { devInteractions: { enabled: false } },
+        features: {
+          devInteractions: { enabled: false },
+          rpInitiatedLogout: { enabled: returnUris.length > 0 },
+        },
         pkce: { required: () => true },
         interactions: { url: (_, { uid }) => `/interaction/${uid}` },
         findAccount: (_, sub) => ({

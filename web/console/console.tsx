@@ -128,7 +128,8 @@ function SignedIn({ session, onOut }: SignedInProps): JSX.Element {
         type="button"
         class="button button-small"
         onClick={() => {
-          void signOut().then(onOut);
+          if (session.is_user) window.location.assign('/console/oidc/sign-out');
+          else void signOut().then(onOut);
         }}
       >
         Sign out

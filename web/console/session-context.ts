@@ -9,7 +9,7 @@ interface SessionContextValue {
 }
 
 export const SessionContext = createContext<SessionContextValue>({
-  session: { actor: '', scopes: [], issuer_id: null, expires_at: '', new_issuer_policy: {} },
+  session: { actor: '', scopes: [], issuer_id: null, is_user: false, expires_at: '', new_issuer_policy: {} },
   announce: () => undefined,
 });
 

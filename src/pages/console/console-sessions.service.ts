@@ -29,7 +29,10 @@ const SECURE_NAME = '__Host-pixseal_console';
 const NAME = 'pixseal_console';
 /** Behind the name of the cookie of a session: that of a sign-in. */
 const FLOW_SUFFIX = '_sign_in';
-const CALLBACK = '/console/oidc/callback';
+const CONSOLE = '/console';
+const CALLBACK = `${CONSOLE}/oidc/callback`;
+/** Characters of a cookie's value: browsers ignore a cookie of more than 4,096 with its name (RFC 6265bis §5.6). */
+const MAX_COOKIE = 4_000;
 
 /** The encrypted content of a cookie: an admin key cannot be derived from it. */
 interface SessionClaims {
@@ -51,6 +54,8 @@ interface FlowClaims extends SignInFlow {
 interface Session {
   readonly actor: Actor;
   readonly expiresAt: number;
+  /** Whether it is of a user of the provider. */
+  readonly isUser: boolean;
 }
 
 /**
@@ -81,7 +86,7 @@ export class ConsoleSessions extends AdminSessions {
       end: expiresAt,
     };
     const cookie = this.cookie(origin, this.seal(sealed, AAD), LIFETIME);
-    return { document: this.documentOf({ actor, expiresAt }), cookie };
+    return { document: this.documentOf({ actor, expiresAt, isUser: false }), cookie };
   }
 
   /**
@@ -107,7 +112,22 @@ export class ConsoleSessions extends AdminSessions {
     if (flow === null || flow.end <= Date.now()) throw new SignInError('expired');
     const user = await this.oidc.finish(flow, query);
     const claims: UserClaims = { ...user, end: Date.now() + USER_LIFETIME * 1_000 };
-    return this.cookie(request, this.seal(claims, USER_AAD), USER_LIFETIME);
+    const value = this.seal(claims, USER_AAD);
+    // Without a long ID token, the provider asks the user which session to end.
+    const stored = value.length <= MAX_COOKIE ? value : this.seal({ ...claims, idToken: null }, USER_AAD);
+    return this.cookie(request, stored, USER_LIFETIME);
+  }
+
+  /**
+   * Where a user's browser signs out, after its cookie is deleted: at the provider, else at the console.
+   * @throws CrossSiteRequestError (403) @throws InvalidHostError (400)
+   */
+  async findSignOut(request: FastifyRequest): Promise<string> {
+    requireSameOrigin(request);
+    const blob = this.readCookie(request);
+    const user = blob === undefined ? null : (this.openBlob(blob, USER_AAD) as UserClaims | null);
+    const returnUrl = this.locations.originOf(request) + CONSOLE;
+    return (user && (await this.oidc.findSignOut(user.idToken, returnUrl))) ?? CONSOLE;
   }
 
   /** The cookie that deletes a browser's sign-in. @throws InvalidHostError (400) */
@@ -140,7 +160,7 @@ export class ConsoleSessions extends AdminSessions {
     if (sealed === null || sealed.end <= Date.now()) return null;
     const { prefix, digest, end: expiresAt } = sealed;
     const actor = await this.keys.findActor({ prefix, digest: Buffer.from(digest, 'base64url') });
-    return actor && { actor, expiresAt };
+    return actor && { actor, expiresAt, isUser: false };
   }
 
   /** Roles are read again at each request: one that OIDC_ROLES no longer has is lost at the next start. */
@@ -151,6 +171,7 @@ export class ConsoleSessions extends AdminSessions {
     return {
       actor: { name: `user:${subject}`, scopes, issuerId, expiresAt: new Date(expiresAt) },
       expiresAt,
+      isUser: true,
     };
   }
 
@@ -173,11 +194,12 @@ export class ConsoleSessions extends AdminSessions {
     }
   }
 
-  private documentOf({ actor: { name, scopes, issuerId }, expiresAt }: Session): SessionDocument {
+  private documentOf({ actor: { name, scopes, issuerId }, expiresAt, isUser }: Session): SessionDocument {
     return {
       actor: name,
       scopes,
       issuer_id: issuerId,
+      is_user: isUser,
       expires_at: new Date(expiresAt).toISOString(),
       new_issuer_policy: this.environment.defaultPolicy ?? RECOMMENDED_POLICY,
     };

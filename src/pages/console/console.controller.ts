@@ -73,6 +73,20 @@ export class ConsoleController {
     });
   }
 
+  /** A page of its own: no script receives the ID token, which the provider's URL contains. */
+  @Get('oidc/sign-out')
+  async signOutUser(
+    @Req() request: FastifyRequest,
+    @Origin() origin: RequestOrigin,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    await redirect(reply, async () => {
+      const url = await this.sessions.findSignOut(request);
+      reply.header('Set-Cookie', this.sessions.close(origin));
+      return url;
+    });
+  }
+
   @Delete('session')
   @HttpCode(204)
   @UseGuards(ConsoleRequestGuard)

@@ -24,6 +24,8 @@ export interface OidcUser {
   readonly subject: string;
   /** Pairs of a claim and a value that rules name, as `CLAIM:VALUE`. */
   readonly values: readonly string[];
+  /** The ID token, by which the provider recognizes the session to end. */
+  readonly idToken: string | null;
 }
 
 /** The OpenID Connect provider: authorization code with PKCE, `state` and `nonce`. */
@@ -86,13 +88,29 @@ export class OidcClient {
       if (claims === undefined || !SUBJECT.test(claims.sub)) throw new SignInError('refused');
       const values = this.valuesOf(claims);
       if (this.findRole(values) === null) throw new SignInError('no_role');
-      return { subject: claims.sub, values };
+      return { subject: claims.sub, values, idToken: tokens.id_token ?? null };
     } catch (error) {
       if (error instanceof SignInError) throw error;
       // Its message may contain what the provider sent; its code does not.
       this.logger.warn(`The OpenID Connect provider refused a sign-in: ${codeOf(error)}`);
       throw new SignInError('refused');
     }
+  }
+
+  /**
+   * Where the browser ends its session at the provider (OpenID Connect RP-Initiated Logout 1.0).
+   * @param returnUrl Where the provider leads it back to.
+   * @returns null if the provider has no such page, or is unavailable.
+   */
+  async findSignOut(idToken: string | null, returnUrl: string): Promise<string | null> {
+    if (!this.isEnabled) return null;
+    const client = await import('openid-client');
+    const configuration = await this.discover().catch(() => null);
+    if (configuration?.serverMetadata().end_session_endpoint === undefined) return null;
+    return client.buildEndSessionUrl(configuration, {
+      post_logout_redirect_uri: returnUrl,
+      ...(idToken === null ? {} : { id_token_hint: idToken }),
+    }).href;
   }
 
   /** The role of the first rule that matches; null for none. */

@@ -22,6 +22,6 @@ export function requireSameOrigin({ method, headers }: Sent): void {
   const reads = method === 'GET' || method === 'HEAD';
   // `none`: the user typed the address.
   const own = site === undefined || site === 'same-origin' || (reads && site === 'none');
-  // An <img> cannot send the header, and a GET changes nothing.
+  // A link cannot send the header, and a GET changes nothing, but that it may sign out.
   if (!own || (!reads && headers[HEADER] !== '1')) throw new CrossSiteRequestError();
 }

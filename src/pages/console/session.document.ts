@@ -5,6 +5,8 @@ export interface SessionDocument {
   readonly scopes: readonly ('read' | 'write')[];
   /** The only issuer whose rows it can access; null for all of them. */
   readonly issuer_id: string | null;
+  /** Whether it is of a user of the OpenID Connect provider, who signs out at `/console/oidc/sign-out`. */
+  readonly is_user: boolean;
   /** RFC 3339. */
   readonly expires_at: string;
   /** The initial policy of the form for a new issuer: `DEFAULT_POLICY` if set, else the recommended policy. */

@@ -411,7 +411,7 @@ With \`docker compose --profile redis\` it is \`redis://redis:6379\`.`,
     example: 'https://login.example.com/realms/main',
     unset: 'the console is signed in to with admin keys only',
     help: `The OpenID Connect provider whose users can sign in to the console, beside admin keys.
-Register \`PUBLIC_URL\` with the path \`/console/oidc/callback\` there as the redirect URI, for the authorization code flow.
+Register \`PUBLIC_URL\` with the path \`/console/oidc/callback\` there as the redirect URI, for the authorization code flow, and with the path \`/console\` as the post-logout redirect URI.
 \`OIDC_CLIENT_ID\`, \`OIDC_CLIENT_SECRET\` and \`OIDC_ROLES\` must be set too.
 See [signing in with OpenID Connect](pages.md#signing-in-with-openid-connect).`,
   },
