@@ -973,6 +973,48 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
       await page.getByRole('heading', { name: 'Agency', exact: true }).waitFor();
     });
 
+    it('changes the settings of an account, and reverts no change of others', async () => {
+      const secret = '0123456789abcdef'.repeat(4);
+      const { id } = await createAccount(service, 'edited', { auth_token_key: secret });
+      const shown = async (): Promise<unknown> => (await service.admin('GET', `/accounts/${id}`)).json();
+      const page = await openAs(ADMIN_KEY, `#/accounts/${id}`);
+      await page.getByText('Change its settings').click();
+      const name = page.getByLabel('Name', { exact: true });
+      expect(await name.inputValue()).toBe('Account of edited');
+      await service.admin('PATCH', `/accounts/${id}`, { signature: 'long' });
+      await name.fill(' Studio ');
+      await page.getByLabel('Host').fill('https://img.example.com');
+      await page.getByLabel('Upload API').fill('');
+      await page.getByLabel('It has a private CDN').check();
+      await page.getByRole('button', { name: 'Save settings' }).click();
+      await page.getByRole('alert').getByText('must be a host name').waitFor();
+      expect(await shown()).toMatchObject({ name: 'Account of edited', host: null, private_cdn: false });
+      await page.getByLabel('Host').fill('img.example.com');
+      await page.getByRole('button', { name: 'Save settings' }).click();
+      await said(page, 'The settings are saved.');
+      await page.getByRole('heading', { name: 'Studio' }).waitFor();
+      expect(await shown()).toMatchObject({
+        ...{ name: 'Studio', host: 'img.example.com', private_cdn: true, signature: 'long' },
+        ...{ upload_prefix: 'https://api.cloudinary.com', has_auth_token_key: true },
+      });
+      await page.getByLabel('Host').fill('');
+      await page.getByLabel('Upload API').fill('https://api-eu.cloudinary.com');
+      await page.getByLabel('Remove its key').check();
+      await page.getByRole('button', { name: 'Save settings' }).click();
+      await page.getByLabel('Remove its key').waitFor({ state: 'detached' });
+      expect(await shown()).toMatchObject({
+        ...{ name: 'Studio', host: null, private_cdn: true, signature: 'long' },
+        ...{ upload_prefix: 'https://api-eu.cloudinary.com', has_auth_token_key: false },
+      });
+      const key = page.getByLabel('Key of token-based authentication', { exact: true });
+      await key.fill(secret);
+      await page.getByRole('button', { name: 'Save settings' }).click();
+      await page.getByLabel('Remove its key').waitFor();
+      expect(await shown()).toMatchObject({ has_auth_token_key: true });
+      expect(await key.inputValue()).toBe('');
+      expect(await page.content()).not.toContain(secret);
+    });
+
     it.each([
       ['a private CDN', { private_cdn: true }],
       ['a host of its own', { host: 'img.example.com' }],

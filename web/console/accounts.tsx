@@ -1,4 +1,4 @@
-import type { JSX } from 'preact';
+import type { ComponentChildren, JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { Check } from '../design/field.js';
 import { FormattedText } from '../design/formatted-text.js';
@@ -30,7 +30,11 @@ const SIGNATURES = [
   ['sha256', 'SHA-256, 8 characters'],
   ['long', 'SHA-256, 32 characters'],
 ] as const;
-const UPLOAD_APIS = ['', '-eu', '-ap'].map((region) => `https://api${region}.cloudinary.com`);
+const DEFAULT_UPLOAD_API = 'https://api.cloudinary.com';
+const UPLOAD_APIS = [
+  DEFAULT_UPLOAD_API,
+  ...['eu', 'ap'].map((region) => `https://api-${region}.cloudinary.com`),
+];
 const ENVIRONMENT_ACCOUNT = 'that of CLOUDINARY_URL';
 const EMPTY_ACCOUNT = {
   name: '',
@@ -41,6 +45,7 @@ const EMPTY_ACCOUNT = {
   upload_prefix: '',
   signature: 'sha1',
   auth_token_key: '',
+  private_cdn: false,
 };
 
 /** All Cloudinary accounts, and a form for a new one. */
@@ -100,19 +105,96 @@ function TokenWarning({ account }: { readonly account: Account }): JSX.Element |
   );
 }
 
+type AccountForm = typeof EMPTY_ACCOUNT;
+type TextName = { [K in keyof AccountForm]: AccountForm[K] extends string ? K : never }[keyof AccountForm];
+
+/** The members of an account as they are typed. */
+interface Draft {
+  readonly typed: AccountForm;
+  readonly set: (members: Partial<AccountForm>) => void;
+  /** The properties of a text's field. */
+  readonly text: (name: TextName) => { readonly value: string; readonly onValue: (value: string) => void };
+}
+
+function useDraft(initial: AccountForm): Draft {
+  const [typed, setTyped] = useState(initial);
+  const set = (members: Partial<AccountForm>): void => {
+    setTyped((before) => ({ ...before, ...members }));
+  };
+  return {
+    typed,
+    set,
+    text: (name) => ({
+      value: typed[name],
+      onValue: (value) => {
+        set({ [name]: value });
+      },
+    }),
+  };
+}
+
+/** The members that are texts, trimmed. */
+function textsOf(typed: AccountForm): Readonly<Record<TextName, string>> {
+  const texts = Object.entries(typed).flatMap(([name, value]) =>
+    typeof value === 'string' ? [[name, value.trim()]] : [],
+  );
+  return Object.fromEntries(texts) as Readonly<Record<TextName, string>>;
+}
+
+interface SettingFieldsProps {
+  readonly draft: Draft;
+  /** The fields before those of all settings. */
+  readonly children: ComponentChildren;
+  readonly authTokenHelp: string;
+}
+
+/** The fields of a new account and of an existing one. */
+function SettingFields({
+  draft: { typed, set, text },
+  children,
+  authTokenHelp,
+}: SettingFieldsProps): JSX.Element {
+  return (
+    <>
+      <div class="columns">
+        {children}
+        <Input
+          label="Host"
+          help="Of its delivery URLs, for a CNAME or a custom host; empty: Cloudinary’s own."
+          code
+          {...text('host')}
+        />
+        <Input
+          label="Upload API"
+          help={`It differs between regions; empty: \`${DEFAULT_UPLOAD_API}\`.`}
+          code
+          suggestions={UPLOAD_APIS}
+          {...text('upload_prefix')}
+        />
+        <Choice label="Signature of its URLs" options={SIGNATURES} {...text('signature')} />
+        <Input
+          label="Key of token-based authentication"
+          help={authTokenHelp}
+          type="password"
+          {...text('auth_token_key')}
+        />
+      </div>
+      <Check
+        label="It has a private CDN: its URLs omit the cloud’s name."
+        checked={typed.private_cdn}
+        onChecked={(private_cdn) => {
+          set({ private_cdn });
+        }}
+      />
+    </>
+  );
+}
+
 function CreateAccount({ onDone }: { readonly onDone: () => void }): JSX.Element {
-  const [typed, setTyped] = useState(EMPTY_ACCOUNT);
-  const [privateCdn, setPrivateCdn] = useState(false);
+  const draft = useDraft(EMPTY_ACCOUNT);
+  const { typed, set, text } = draft;
   const announce = useAnnounce();
   const { busy, problem, run } = useMutation();
-  const member = (
-    name: keyof typeof EMPTY_ACCOUNT,
-  ): { readonly value: string; readonly onValue: (value: string) => void } => ({
-    value: typed[name],
-    onValue: (value) => {
-      setTyped((before) => ({ ...before, [name]: value }));
-    },
-  });
   return (
     <details class="card">
       <summary>Create an account</summary>
@@ -120,57 +202,31 @@ function CreateAccount({ onDone }: { readonly onDone: () => void }): JSX.Element
         class="stack"
         onSubmit={(event) => {
           event.preventDefault();
-          const members = Object.entries(typed).map(([name, value]) => [name, value.trim()] as const);
-          const body = {
-            ...Object.fromEntries(members.filter(([, value]) => value !== '')),
-            private_cdn: privateCdn,
-          };
+          const texts = Object.entries(textsOf(typed)).filter(([, value]) => value !== '');
+          const body = { ...Object.fromEntries(texts), private_cdn: typed.private_cdn };
           void run(() => request('POST', adminPath('accounts'), { body })).then((result) => {
             if (result === null) return;
-            setTyped(EMPTY_ACCOUNT);
-            setPrivateCdn(false);
+            set(EMPTY_ACCOUNT);
             announce('The account is created.');
             onDone();
           });
         }}
       >
-        <div class="columns">
-          <Input label="Name" required {...member('name')} />
-          <Input label="Cloud name" help="It cannot be changed." code required {...member('cloud_name')} />
-          <Input label="API key" code required {...member('api_key')} />
+        <SettingFields
+          draft={draft}
+          authTokenHelp="Its URLs then have an expiring `__cld_token__`. It is stored encrypted, and never shown."
+        >
+          <Input label="Name" required {...text('name')} />
+          <Input label="Cloud name" help="It cannot be changed." code required {...text('cloud_name')} />
+          <Input label="API key" code required {...text('api_key')} />
           <Input
             label="API secret"
             help="It is stored encrypted, and never shown."
             type="password"
             required
-            {...member('api_secret')}
+            {...text('api_secret')}
           />
-          <Input
-            label="Host"
-            help="Of its delivery URLs, for a CNAME or a custom host; empty: Cloudinary’s own."
-            code
-            {...member('host')}
-          />
-          <Input
-            label="Upload API"
-            help="It differs between regions; empty: `https://api.cloudinary.com`."
-            code
-            suggestions={UPLOAD_APIS}
-            {...member('upload_prefix')}
-          />
-          <Choice label="Signature of its URLs" options={SIGNATURES} {...member('signature')} />
-          <Input
-            label="Key of token-based authentication"
-            help="Its URLs then have an expiring `__cld_token__`. It is stored encrypted, and never shown."
-            type="password"
-            {...member('auth_token_key')}
-          />
-        </div>
-        <Check
-          label="It has a private CDN: its URLs omit the cloud’s name."
-          checked={privateCdn}
-          onChecked={setPrivateCdn}
-        />
+        </SettingFields>
         <ProblemNote problem={problem} />
         <div class="row">
           <button class="button button-primary" aria-disabled={busy}>
@@ -211,6 +267,7 @@ export function AccountView({ id }: { readonly id: string }): JSX.Element {
               ]}
             />
             <TokenWarning account={account} />
+            {writeIssuers && <Settings account={account} onChange={reload} />}
             {writeIssuers && <State account={account} onChange={reload} />}
           </section>
           <SecretsSection account={account} onChange={reload} />
@@ -223,6 +280,75 @@ export function AccountView({ id }: { readonly id: string }): JSX.Element {
 interface AccountProps {
   readonly account: AccountWithSecrets;
   readonly onChange: () => void;
+}
+
+/** The form of an existing account. */
+function formOf({ name, host, upload_prefix, signature, private_cdn }: Account): AccountForm {
+  return { ...EMPTY_ACCOUNT, name, host: host ?? '', upload_prefix, signature, private_cdn };
+}
+
+/** The settings; sends only those that were changed, so that it reverts no change of others. */
+function Settings({ account, onChange }: AccountProps): JSX.Element {
+  const [saved, setSaved] = useState(formOf(account));
+  const draft = useDraft(saved);
+  const [keyRemoved, setKeyRemoved] = useState(false);
+  const { busy, problem, run } = useMutation();
+  const announce = useAnnounce();
+  const { typed, set, text } = draft;
+  const path = adminPath(`accounts/${account.id}`);
+  return (
+    <details>
+      <summary>Change its settings</summary>
+      <form
+        class="stack"
+        onSubmit={(event) => {
+          event.preventDefault();
+          const form = { ...typed, ...textsOf(typed) };
+          const changed = Object.entries({
+            ...form,
+            upload_prefix: form.upload_prefix === '' ? DEFAULT_UPLOAD_API : form.upload_prefix,
+          }).filter(([name, value]) => value !== saved[name as keyof AccountForm]);
+          const body = {
+            ...Object.fromEntries(changed.map(([name, value]) => [name, value === '' ? null : value])),
+            ...(keyRemoved ? { auth_token_key: null } : {}),
+          };
+          void run(() => request<Account>('PATCH', path, { body })).then((result) => {
+            if (result === null) return;
+            setSaved(formOf(result.done));
+            set(formOf(result.done));
+            setKeyRemoved(false);
+            announce('The settings are saved.');
+            onChange();
+          });
+        }}
+      >
+        <SettingFields
+          draft={draft}
+          authTokenHelp={
+            account.has_auth_token_key
+              ? 'It replaces the present key; empty: that stays.'
+              : 'Its URLs then have an expiring `__cld_token__`. It is stored encrypted, and never shown.'
+          }
+        >
+          <Input label="Name" required {...text('name')} />
+        </SettingFields>
+        {account.has_auth_token_key && (
+          <Check
+            label="Remove its key of token-based authentication: its URLs then never expire."
+            checked={keyRemoved}
+            onChecked={setKeyRemoved}
+          />
+        )}
+        <p class="hint">They take effect at once.</p>
+        <ProblemNote problem={problem} />
+        <div class="row">
+          <button class="button button-primary" aria-disabled={busy}>
+            Save settings
+          </button>
+        </div>
+      </form>
+    </details>
+  );
 }
 
 function State({ account, onChange }: AccountProps): JSX.Element {
