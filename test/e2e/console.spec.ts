@@ -814,7 +814,7 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
       }
       await service.app.get(IssuerUsage, { strict: false }).flush();
       const page = await openAs(ADMIN_KEY, `#/issuers/${tenant.issuerId}`);
-      await page.getByRole('img', { name: 'By hour: 2 redirects and 1 refusals.' }).waitFor();
+      await page.getByRole('img', { name: 'By hour: 2 redirects and 1 refusal.' }).waitFor();
       await page.getByText('As a table').click();
       await eventually(() => page.getByRole('row').last().getByRole('cell').allTextContents()).toStrictEqual([
         '2',
@@ -825,6 +825,16 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
       await page.getByRole('link', { name: 'Usage' }).click();
       await page.getByRole('heading', { name: 'Usage' }).waitFor();
       await page.getByRole('img', { name: /^By hour: \d+ redirects/ }).waitFor();
+      await page.setViewportSize({ width: 390, height: 844 });
+      for (const section of ['Audit', 'Issuers']) {
+        const tab = page.getByRole('navigation', { name: 'Sections' }).getByRole('link', { name: section });
+        await page.goto(`${service.url}/console#/${section.toLowerCase()}`);
+        await page.getByRole('heading', { name: section }).waitFor();
+        await eventually(async () => {
+          const { x = -1, width = 0 } = (await tab.boundingBox()) ?? {};
+          return x >= 0 && x + width <= 390;
+        }).toBe(true);
+      }
     });
 
     it('asks for a sign-in when its admin key is revoked', async () => {

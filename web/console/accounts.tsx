@@ -339,7 +339,7 @@ function Settings({ account, onChange }: AccountProps): JSX.Element {
             onChecked={setKeyRemoved}
           />
         )}
-        <p class="hint">They take effect at once.</p>
+        <p class="hint">The settings take effect at once.</p>
         <ProblemNote problem={problem} />
         <div class="row">
           <button class="button button-primary" aria-disabled={busy}>

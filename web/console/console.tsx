@@ -148,6 +148,11 @@ function Sections(): JSX.Element {
   const title = sections.find(([name]) => name === section)?.[1] ?? '';
   const place = `${section}/${route.id ?? ''}`;
   const first = useRef(place);
+  const current = useRef<HTMLAnchorElement>(null);
+  useEffect(() => {
+    // On a phone, not all tabs are visible at once.
+    current.current?.scrollIntoView({ block: 'nearest', inline: 'center' });
+  }, [section]);
   useEffect(() => {
     document.title = `${title} · Console · Pixseal`;
     // After a link is followed by keyboard, the focus moves to its target.
@@ -158,7 +163,13 @@ function Sections(): JSX.Element {
     <>
       <nav class="sections" aria-label="Sections">
         {sections.map(([name, label]) => (
-          <a key={name} class="tab" href={hrefTo(name)} aria-current={name === section ? 'page' : undefined}>
+          <a
+            key={name}
+            ref={name === section ? current : null}
+            class="tab"
+            href={hrefTo(name)}
+            aria-current={name === section ? 'page' : undefined}
+          >
             {label}
           </a>
         ))}

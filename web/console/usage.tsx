@@ -45,7 +45,7 @@ export function UsageSection({ issuerId }: { readonly issuerId: string }): JSX.E
   const { value, problem, busy } = useQuery<Usage>(adminPath('usage', { issuer_id: issuerId, from }));
   return (
     <section class="card stack" aria-labelledby="usage" aria-busy={busy}>
-      <div class="row filter">
+      <div class="section-head wrap">
         <h2 id="usage">Redirects and refusals</h2>
         <Choice label="Range" value={days} onValue={setDays} options={RANGES} />
       </div>
@@ -55,24 +55,28 @@ export function UsageSection({ issuerId }: { readonly issuerId: string }): JSX.E
   );
 }
 
+function describe(count: number, noun: string): string {
+  return `${NUMBER.format(count)} ${noun}${count === 1 ? '' : 's'}`;
+}
+
 function Chart({ hours }: { readonly hours: readonly UsageHour[] }): JSX.Element {
   const sum = (of: 'redirects' | 'refusals'): number => hours.reduce((total, hour) => total + hour[of], 0);
-  const redirects = NUMBER.format(sum('redirects'));
-  const refusals = NUMBER.format(sum('refusals'));
-  const most = Math.max(1, ...hours.map((hour) => hour.redirects + hour.refusals));
-  const heightOf = (count: number): number => (count / most) * HEIGHT;
+  const redirects = describe(sum('redirects'), 'redirect');
+  const refusals = describe(sum('refusals'), 'refusal');
+  const most = Math.max(0, ...hours.map((hour) => hour.redirects + hour.refusals));
+  const heightOf = (count: number): number => (count / Math.max(1, most)) * HEIGHT;
   const counted = hours.filter((hour) => hour.redirects + hour.refusals > 0);
   return (
     <div class="stack-tight">
       <p class="row wrap hint">
-        <span class="key key-redirects">{redirects} redirects</span>
-        <span class="key key-refusals">{refusals} refusals</span>
+        <span class="key key-redirects">{redirects}</span>
+        <span class="key key-refusals">{refusals}</span>
         <span>at most {NUMBER.format(most)} in an hour</span>
       </p>
       <svg
         class="chart"
         role="img"
-        aria-label={`By hour: ${redirects} redirects and ${refusals} refusals. The table below has the numbers.`}
+        aria-label={`By hour: ${redirects} and ${refusals}. The table below has the numbers.`}
         viewBox={`0 0 ${hours.length * BAR} ${HEIGHT}`}
         preserveAspectRatio="none"
       >

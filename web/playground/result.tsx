@@ -59,7 +59,7 @@ export function ImageFigure({ image, explanation, outdated, busy }: ImageFigureP
           {shown.bytes !== null && <span>{(shown.bytes / 1000).toFixed(1)} kB</span>}
           {blank && <span>mode blank: a blank image replaces every image</span>}
           {shown.approximate !== null && (
-            <span>this machine’s renderer approximates {shown.approximate}</span>
+            <span>This machine’s renderer approximates {shown.approximate}</span>
           )}
         </figcaption>
       )}
