@@ -6,6 +6,8 @@ import { launchBrowser } from './pixseal.js';
 
 const TARGET = process.argv[2] ?? 'docs/screenshots';
 const WIDE = { width: 1280, height: 1060 };
+/** From an issuer's keys to the end of its page. */
+const WIDE_ISSUER = { width: 1280, height: 930 };
 const PHONE = { width: 390, height: 844 };
 /** Two mistakes, which the console marks. */
 const POLICY = `{
@@ -19,18 +21,22 @@ const browser = await launchBrowser();
 try {
   await mkdir(TARGET, { recursive: true });
   const pages = [
-    { name: 'playground', url: service.link, show: showPlayground },
+    { name: 'playground', url: service.link, show: showPlayground, wide: WIDE },
     {
       name: 'console',
       url: `${service.origin}/console`,
       show: showConsole,
+      wide: WIDE_ISSUER,
+      // The chart above them has too few requests to show.
+      topOf: '[aria-labelledby=keys-title]',
       storageState: await signIn(browser, service.origin),
     },
   ];
   for (const page of pages) {
     for (const colorScheme of ['light', 'dark']) {
-      await shoot({ ...page, colorScheme, viewport: WIDE, file: `${page.name}-${colorScheme}` });
-      await shoot({ ...page, colorScheme, viewport: PHONE, file: `${page.name}-phone-${colorScheme}` });
+      const { wide, topOf, ...start } = page;
+      await shoot({ ...start, topOf, colorScheme, viewport: wide, file: `${page.name}-${colorScheme}` });
+      await shoot({ ...start, colorScheme, viewport: PHONE, file: `${page.name}-phone-${colorScheme}` });
     }
   }
 } finally {
@@ -38,13 +44,15 @@ try {
   await service.stop();
 }
 
-async function shoot({ url, show, file, ...look }) {
+/** @param topOf The element at the top; without it, the start of the page. */
+async function shoot({ url, show, file, topOf, ...look }) {
   const context = await browser.newContext({ ...look, reducedMotion: 'reduce' });
   const page = await context.newPage();
   await page.goto(url);
   await show(page);
   await page.mouse.move(0, 0);
   await page.evaluate(() => window.scrollTo(0, 0));
+  if (topOf !== undefined) await page.locator(topOf).evaluate((element) => element.scrollIntoView(true));
   const { width, height, size } = await sharp(await page.screenshot())
     .png({ palette: true, effort: 10 })
     .toFile(`${TARGET}/${file}.png`);
