@@ -134,7 +134,7 @@ describe('every command of CONTRIBUTING.md', () => {
         process.kill(-(child.pid ?? 0), 'SIGTERM');
         await exited;
       });
-      const starts = (): number => output.split('The admin key is in').length - 1;
+      const starts = (): number => output.split('The admin key is admin_api_key in').length - 1;
       await waitUntil('the service has started', () => starts() === 1, TIMEOUT);
       expect((await fetch(`http://127.0.0.1:${port}/health/live`)).status).toBe(200);
       appendFileSync(join(folder, 'src/main.ts'), '// changed\n');

@@ -41,7 +41,7 @@ export function SignIn({ reason, oidc, onIn }: SignInProps): JSX.Element {
       )}
       <Input
         label="Admin key"
-        help="One of ADMIN_API_KEYS, or a key created with the admin API. In embedded mode it is in data/secrets.json. The page does not store it."
+        help="One of ADMIN_API_KEYS, or a key created with the admin API. In embedded mode it is admin_api_key in data/secrets.json. The page does not store it."
         type="password"
         code
         required

@@ -155,7 +155,7 @@ function format(
 ): string {
   const lines = [
     `Pixseal is listening on ${origin}${account}`,
-    `The admin key is in ${embeddedSecretsPath(dataDir)}`,
+    `The admin key is admin_api_key in ${embeddedSecretsPath(dataDir)}`,
     ...steps,
     ...links.flatMap(([title, path]) => ['', `${title}:`, `  ${origin}${path}`]),
   ];

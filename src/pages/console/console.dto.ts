@@ -4,7 +4,8 @@ export class SignInDto {
   @PatternMember({
     description: 'An admin key.',
     pattern: /^[\x21-\x7e]{1,512}$/,
-    message: 'must be an admin key: up to 512 printable ASCII characters without spaces',
+    message:
+      'must be an admin key: up to 512 printable ASCII characters without spaces; of secrets.json, admin_api_key alone',
   })
   key!: string;
 }
