@@ -4,6 +4,7 @@ import pg from 'pg';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDataSource } from '../../src/platform/database/data-source.js';
+import { type AccountHost, sendPicture, startAccountHost } from '../support/account-host.js';
 import { request, sendRaw, type HttpResponse } from '../support/http.js';
 import { parseLocation } from '../support/location-parser.js';
 import { findPostgresProgram } from '../support/postgres-server.js';
@@ -41,6 +42,7 @@ const responses: { readonly what: string; readonly text: string; readonly may: r
 let database: TestDatabase;
 let service: ServiceProcess;
 let collector: Collector;
+let host: AccountHost;
 let ended: ProcessExit;
 let refusedStart: ProcessExit;
 let dump: string;
@@ -89,6 +91,7 @@ beforeAll(async () => {
   keep('password of Postgres', DATABASE_PASSWORD);
   keep('password of Redis', REDIS_PASSWORD);
   collector = await startCollector();
+  host = await startAccountHost();
   const variables = {
     ...TEST_VARIABLES,
     ...database.variables,
@@ -97,6 +100,7 @@ beforeAll(async () => {
     ADMIN_API_KEYS: ADMIN_KEY,
     SECRETS_KEY: SECRETS_KEY.toString('base64url'),
     LOG_LEVEL: 'debug',
+    ...{ DELIVERY_MODE: 'cloudinary', PROXY: 'on', PROXY_UPSTREAM: host.origin },
     OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
     RATE_LIMIT_ADDRESS: '100000',
     // No server listens there: the error must not contain the credentials.
@@ -119,6 +123,7 @@ afterAll(async () => {
   await service.exited;
   await database.drop();
   await collector.close();
+  await host.close();
 });
 
 /** Every source of a leak: valid requests, invalid ones, and ones with a secret in the wrong place. */
@@ -169,6 +174,32 @@ async function live(): Promise<void> {
     { token: 7 },
   ];
   await sendRequest('POST', '/deliveries', { body: { deliveries }, may: ['signature'] });
+
+  await admin('PATCH', `/issuers/${issuer.id}`, { policy: { delivery: 'proxy' } });
+  await waitUntil(
+    'images are proxied',
+    async () => (await request({ port: service.port, path: path() })).status === 200,
+  );
+  expect((await sendRequest('GET', path())).status).toBe(200);
+  for (const status of [404, 401, 500]) {
+    host.answer((received, response) => {
+      // Cloudinary's errors may quote the URL.
+      response.writeHead(status, {
+        'X-Cld-Error': `Not found: ${received.url ?? ''}`,
+        Location: received.url,
+      });
+      response.end(received.url);
+    });
+    const refused = await sendRequest('GET', path({ transformations: [{ width: status }] }));
+    expect(refused.status).toBe(status === 404 ? 404 : 502);
+    keep('signature', /\/(s--[\w-]+--)\//.exec(host.requests.at(-1)?.url ?? '')?.[1] ?? '');
+  }
+  host.answer(sendPicture);
+  await admin('PATCH', `/issuers/${issuer.id}`, { policy: {} });
+  await waitUntil(
+    'images are redirects',
+    async () => (await request({ port: service.port, path: path() })).status === 302,
+  );
 
   for (const claims of [
     { exp: 1 },
