@@ -424,7 +424,6 @@ describe('what is not supported', () => {
       '400 Parameter t is not supported in component t_passport: there is no file of that name in DATA_DIR/transformations, or the component has other parameters',
     ],
     ['p_icon', '400 Parameter p is not supported in component p_icon: a prefix applies to SVG output'],
-    ['fps_10', '400 Parameter fps is not supported in component fps_10: frames per second apply to video'],
     ['cs_cmyk', '400 Value cmyk for parameter cs is not supported in component cs_cmyk'],
     ['q_jpegmini', '400 Value jpegmini for parameter q is not supported in component q_jpegmini'],
     [
@@ -495,7 +494,7 @@ describe('limits', () => {
 });
 
 /** Parameters that are refused whole: without them the rest of a chain is reached. */
-const REFUSED = ['fps', 'prefix', 'transformation', 'color_space', 'page'];
+const REFUSED = ['prefix', 'transformation', 'color_space', 'page'];
 
 describe('the work of a render', () => {
   it('is bounded by the pixels that its components start from, its layers included', async () => {

@@ -801,7 +801,10 @@ const STATEMENTS: Readonly<Record<string, Check>> = {
     shows('g_auto,l_mark', [[40, 30, WHITE]]),
     approximates('g_auto,l_mark', 'g_auto of a layer: center'),
   ),
-  'l_<animation>': shows('g_north_west,l_film', [[5, 5, RED]]),
+  'l_<animation>': all(
+    shows('g_north_west,l_film', [[5, 5, RED]]),
+    approximates('l_film', 'l: the first frame of an animation'),
+  ),
 
   '.<extension>': all(
     delivers('', 'image/webp', { format: 'webp' }),
@@ -945,6 +948,13 @@ const STATEMENTS: Readonly<Record<string, Check>> = {
   'pg_name:…': refuses('pg_name:shadow', 'name:shadow'),
   'pg_embedded:…': refuses('pg_embedded:1', 'embedded:1'),
   dl: has('dl_70', { delay: [70, 70, 70] }, FILM_OF),
+  fps: all(
+    has('fps_10', { delay: [100, 100, 100] }, FILM_OF),
+    has('fps_10-20', { delay: [50, 50, 50] }, FILM_OF),
+    has('fps_20-', { delay: [40, 40, 40] }, FILM_OF),
+    has('dl_200/fps_10-', { delay: [100, 100, 100] }, FILM_OF),
+    approximates('fps_10', 'fps: by the delays', FILM_OF),
+  ),
   dn: all(has('dn_150', { density: 150 }, JPG), approximates('dn_150', 'dn: in the header', JPG)),
   't_<name>': all(
     async () => {
@@ -959,7 +969,6 @@ const STATEMENTS: Readonly<Record<string, Check>> = {
     },
   ),
   p: refuses('p_icon', 'Parameter p'),
-  fps: refuses('fps_10', 'Parameter fps'),
 };
 
 /** The parameters in the first column of the tables of parameters, in their order. */

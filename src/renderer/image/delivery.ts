@@ -11,6 +11,8 @@ export interface Delivery {
   readonly flags: ReadonlyMap<string, string>;
   /** `dl_`: milliseconds of every frame. */
   readonly delay: number | undefined;
+  /** `fps_`: the milliseconds that a frame may have, at least and at most. */
+  readonly delays: { readonly least: number; readonly most: number } | undefined;
   /** `dn_`: dots per inch, or `idn`, the original's. */
   readonly density: string | undefined;
   /** `d_`. */
@@ -30,7 +32,7 @@ export interface Delivery {
 export function readDelivery(components: readonly Component[], ofImage: readonly Component[]): Delivery {
   const last = (code: string, among = components): string | undefined =>
     among.findLast(({ values }) => values.has(code))?.values.get(code);
-  const [delay, page] = [last('dl'), last('pg', ofImage)];
+  const [delay, page, framesPerSecond] = [last('dl'), last('pg', ofImage), last('fps')];
   if (page !== undefined && !/^[1-9]\d*$/.test(page)) {
     throw new RenderError(
       400,
@@ -42,9 +44,19 @@ export function readDelivery(components: readonly Component[], ofImage: readonly
     quality: last('q'),
     flags: new Map(components.flatMap(({ flags }) => [...flags])),
     delay: delay === undefined ? undefined : Number(delay),
+    delays: framesPerSecond === undefined ? undefined : readDelays(framesPerSecond),
     density: last('dn'),
     defaultImage: last('d'),
     page: page === undefined ? undefined : Number(page) - 1,
     orient: !ofImage.some(({ values }) => values.get('a')?.split('.').includes('ignore') === true),
+  };
+}
+
+/** @param framesPerSecond `<n>`, `<minimum>-<maximum>` or `<minimum>-`. */
+function readDelays(framesPerSecond: string): NonNullable<Delivery['delays']> {
+  const [slowest = '', fastest = slowest] = framesPerSecond.split('-');
+  return {
+    least: fastest === '' ? 0 : Math.round(1000 / Number(fastest)),
+    most: Math.round(1000 / Number(slowest)),
   };
 }

@@ -164,21 +164,22 @@ export async function encode(
   else if (withoutAlpha) pipeline = pipeline.removeAlpha();
   if (density !== undefined) pipeline = pipeline.withMetadata({ density });
   if (flags.has('force_icc')) pipeline = pipeline.withIccProfile('srgb');
-  const { delay } = delivery;
   const timing =
-    raster && raster.frames.length > 1
-      ? // `dl_` applies to every frame.
-        {
-          delay: delay === undefined ? [...raster.delays] : raster.frames.map(() => delay),
-          loop: raster.loop,
-        }
-      : {};
+    raster && raster.frames.length > 1 ? { delay: delaysOf(raster, delivery), loop: raster.loop } : {};
   const writer = WRITERS[format](pipeline, readQuality(delivery.quality), flags, timing);
   const body = await writer.toBuffer().catch((error: unknown) => {
     // The pipeline begins with the decoder of the original.
     throw piped ? new RenderError(400, 'Invalid image file') : error;
   });
   return { body: flags.has('keep_iptc') ? withMetadata(body, format, original) : body, format };
+}
+
+/** Milliseconds by frame. */
+function delaysOf({ frames, delays }: RasterImage, { delay, delays: limits }: Delivery): number[] {
+  return frames.map((_, index) => {
+    const own = delay ?? delays[index] ?? 0;
+    return limits ? Math.min(limits.most, Math.max(limits.least, own)) : own;
+  });
 }
 
 /** @param isFlat Whether transparent areas become white. */
@@ -197,7 +198,7 @@ function pipelineOf({ frames }: RasterImage, isFlat: boolean): Sharp {
 
 /** Notes how a delivered file differs from Cloudinary's. */
 export function noteDelivery(
-  { format: requested, quality, flags, density }: Delivery,
+  { format: requested, quality, flags, density, delays }: Delivery,
   format: OutputFormat,
   notes: Approximations,
 ): void {
@@ -208,6 +209,7 @@ export function noteDelivery(
   if (isPalette) notes.add(`fl_${flags.has('png8') ? 'png8' : 'lossy'}: a palette of libimagequant`);
   if (format === 'gif' && flags.has('lossy')) notes.add('fl_lossy: between frames only');
   if (density !== undefined) notes.add('dn: in the header of the file only');
+  if (delays !== undefined) notes.add('fps: by the delays, without other frames');
 }
 
 function withMetadata(body: Buffer, format: OutputFormat, original: Buffer): Buffer {

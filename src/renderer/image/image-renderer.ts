@@ -227,6 +227,7 @@ export class ImageRenderer {
     const { orient, page = 0 } = readDelivery([component], [component]);
     const info = await inspect(body, { page, orient, density: undefined }, this.limits);
     if (info.approximation !== undefined) notes.add(info.approximation);
+    if (info.isAnimated) notes.add('l: the first frame of an animation');
     const context = this.contextFor(info, page, base, shared);
     return {
       context,

@@ -6,7 +6,6 @@ import { RenderError } from './render.errors.js';
 const PARAMETERS: ReadonlyMap<string, string> = new Map([
   ['t', 'there is no file of that name in DATA_DIR/transformations, or the component has other parameters'],
   ['p', 'a prefix applies to SVG output'],
-  ['fps', 'frames per second apply to video'],
 ]);
 
 /** Unsupported flags, with the reason. */
