@@ -25,6 +25,7 @@ const onEither = [
     'browser',
     'canary',
     'claims',
+    'cli-admin',
     'clients',
     'contributing',
     'examples',
@@ -40,7 +41,9 @@ const onEither = [
     'limits',
     'metrics',
     'migrating',
+    'oidc',
     'packages',
+    'playground',
     'react',
     'shared-connections',
     'steps',
@@ -51,7 +54,7 @@ const onEither = [
 ]
   .map((name) => `test/e2e/${name}.spec.ts`)
   .concat(
-    ['forged-flood', 'overload', 'redis-gone', 'secrets', 'slowloris'].map(
+    ['forged-flood', 'overload', 'proxy', 'redis-gone', 'secrets', 'slowloris'].map(
       (name) => `test/faults/${name}.spec.ts`,
     ),
   );
