@@ -1154,9 +1154,10 @@ describeOnce('help', () => {
 describe('keys rewrap', () => {
   it('encrypts stored secrets with the first key of SECRETS_KEY, and reports it', async () => {
     const place = await openDatabase();
+    const variables = { ...place.variables, PUBLIC_URL: 'https://img.example' };
     try {
-      const both = { ...place.variables, SECRETS_KEY: `${'0f'.repeat(32)},${TEST_VARIABLES.SECRETS_KEY}` };
-      await output(['issuer', 'create', '--name', 'Before', '--json'], place.variables);
+      const both = { ...variables, SECRETS_KEY: `${'0f'.repeat(32)},${TEST_VARIABLES.SECRETS_KEY}` };
+      await output(['issuer', 'create', '--name', 'Before', '--json'], variables);
       expect(rowsOf(await output(['keys', 'rewrap'], both))).toStrictEqual({
         rewrapped: '1',
         already: '0',
