@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -297,6 +297,39 @@ describe('a client of the proxy', () => {
     expect((await view(proxy.port, proxy.path(9))).body.equals(HUGE)).toBe(true);
   });
 
+  it('that reads nothing keeps a cached file, and the disk has no more than PROXY_CACHE_SIZE of them', async () => {
+    const folder = ownFolder();
+    const proxy = await startProxy({ PROXY_CACHE_DIR: folder, PROXY_CACHE_SIZE: '64' });
+    host.answer((_, response) => response.writeHead(200, HUGE_HEADERS).end(HUGE));
+    const clients: Socket[] = [];
+    for (let number = 1; number <= 5; number += 1) {
+      expect((await view(proxy.port, proxy.path(number))).body.equals(HUGE)).toBe(true);
+      clients.push(await startSilentClient(proxy.port, proxy.path(number)));
+    }
+    const bytesOf = (path: string): number =>
+      readdirSync(path, { recursive: true, withFileTypes: true }).reduce(
+        (bytes, entry) =>
+          bytes +
+          (entry.name.endsWith('.part') || !entry.isFile()
+            ? 0
+            : statSync(join(entry.parentPath, entry.name)).size),
+        0,
+      );
+    const reported = sumOf(await readMetrics(proxy.port), 'pixseal_proxy_cache_bytes');
+    expect([bytesOf(folder), reported]).toStrictEqual([3 * (HUGE.length + 1_024), 3 * (HUGE.length + 1_024)]);
+    // Deleted files would be in no listing.
+    const deleted = openFiles(proxy, folder).filter(
+      (path) => path.endsWith(' (deleted)') && !path.includes('.part'),
+    );
+    expect(deleted).toStrictEqual([]);
+    for (const client of clients) client.destroy();
+    await expect.poll(() => openFiles(proxy, folder)).toStrictEqual([]);
+    expect((await view(proxy.port, proxy.path(6))).body.equals(HUGE)).toBe(true);
+    await expect
+      .poll(async () => sumOf(await readMetrics(proxy.port), 'pixseal_proxy_cache_bytes'))
+      .toBe(3 * (HUGE.length + 1_024));
+  });
+
   it('that reads nothing costs no memory and, once it is gone, no descriptor', async ({ annotate }) => {
     const folder = ownFolder();
     const proxy = await startProxy({ PROXY_CACHE_DIR: folder });
@@ -382,13 +415,14 @@ describe('a full disk', () => {
 
 describe('SIGTERM in the middle of an image', () => {
   it('lets a client that reads have all of it, cuts one that does not, and exits with 0', async () => {
-    const proxy = await startProxy();
+    const folder = ownFolder();
+    const proxy = await startProxy({ PROXY_CACHE_DIR: folder });
     const pending: (() => void)[] = [];
     host.answer((request, response) => {
       if (request.url?.includes('/w_1/') === true) {
         response.writeHead(200, PICTURE_HEADERS).write(PICTURE.subarray(0, 100));
         pending.push(() => response.end(PICTURE.subarray(100)));
-      } else response.writeHead(200, HUGE_HEADERS).end(HUGE);
+      } else response.writeHead(200, { ...HUGE_HEADERS, 'Cache-Control': 'no-store' }).end(HUGE);
     });
     const reading = view(proxy.port, proxy.path(1));
     await expect.poll(() => pending.length).toBe(1);
@@ -401,6 +435,7 @@ describe('SIGTERM in the middle of an image', () => {
     expect((await reading).body.equals(PICTURE)).toBe(true);
     expect(await proxy.exited).toMatchObject({ code: 0, signal: null, stderr: '' });
     expect(performance.now() - startedAt).toBeLessThan(10_000);
+    expect(readdirSync(folder).filter((name) => name.endsWith('.part'))).toStrictEqual([]);
     silent.destroy();
   });
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { LRUCache } from 'lru-cache';
 import { OverloadedError } from '../../platform/rate-limit/overloaded.error.js';
@@ -52,36 +52,52 @@ export class DiskCache {
     maxSize: MAX_PIECES,
     sizeCalculation: ({ length }) => length,
   });
-  /** Open files by key: readers of the same image share a descriptor. */
+  /** Files that further readers of an image share, by key. */
   private readonly files = new Map<string, CachedFile>();
+  /** Number of descriptors of an image's file, by the image's meta. */
+  private readonly opened = new Map<ImageMeta, { readonly key: string; descriptors: number }>();
   /** Partial files that are open. */
-  private parts = 0;
+  private readonly parts = new Set<PartialFile>();
+  /** Partial files that count against their limit. */
+  private partCount = 0;
 
   /**
-   * @param maxBytes Of all files.
+   * @param maxBytes Of all files, with those that were replaced or deleted but are still read.
    * @param maxParts Partial files at a time, whose bytes are not among those.
    * @throws Error if the folder cannot be written.
    */
   constructor(
     private readonly folder: string,
-    maxBytes: number,
+    private readonly maxBytes: number,
     private readonly maxParts: number,
   ) {
     this.entries = new LRUCache({
       maxSize: maxBytes,
       sizeCalculation: ({ size }) => size,
       dispose: (_, key, reason) => {
-        // A reader has its descriptor, and reads it to its end.
-        if (reason === 'evict') void rm(this.path(key), { force: true }).catch(() => undefined);
+        if (reason !== 'set') void rm(this.path(key), { force: true }).catch(() => undefined);
       },
     });
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     this.readFolder();
+    // Those that were too young at this start: a process that crashes is started again at once.
+    setTimeout(() => {
+      void this.removeAbandoned().catch(() => undefined);
+    }, 2 * ABANDONED).unref();
   }
 
-  /** Number of images, and the bytes of their files. */
+  /** Number of images, and the bytes of all files but partial ones. */
   get size(): { readonly entries: number; readonly bytes: number } {
-    return { entries: this.entries.size, bytes: this.entries.calculatedSize };
+    return { entries: this.entries.size, bytes: this.entries.calculatedSize + this.detachedBytes };
+  }
+
+  /** Bytes of files that were replaced or deleted, and remain on the disk until they are closed. */
+  private get detachedBytes(): number {
+    let bytes = 0;
+    for (const [meta, { key }] of this.opened) {
+      if (this.entries.peek(key)?.meta !== meta) bytes += HEADER + meta.length;
+    }
+    return bytes;
   }
 
   /** @param key Hexadecimal. @returns null if it is not cached or no longer fresh. */
@@ -104,8 +120,7 @@ export class DiskCache {
     const file = await this.openShared(key, meta);
     if (file === null || meta.length > MAX_PIECE) return file;
     // A small image is one read. The next views of it need no file.
-    const bytes = await file.read(0, meta.length);
-    file.release();
+    const bytes = await readAll(file, meta.length);
     if (bytes?.length !== meta.length) return null;
     this.pieces.set(meta, bytes);
     return memorySource(bytes);
@@ -123,8 +138,10 @@ export class DiskCache {
   }
 
   private openFile(key: string, meta: ImageMeta): CachedFile {
+    const release = this.retain(key, meta);
     const file = new CachedFile(meta, openWhole(this.path(key), HEADER + meta.length), () => {
       if (this.files.get(key) === file) this.files.delete(key);
+      release();
     });
     this.files.set(key, file);
     return file;
@@ -133,31 +150,94 @@ export class DiskCache {
   /** Starts a file. @throws Error if the disk does not accept it. @throws OverloadedError as `requirePart`. */
   async create(): Promise<PartialFile> {
     this.requirePart();
-    this.parts += 1;
-    const release = (): void => {
-      this.parts -= 1;
-    };
+    this.partCount += 1;
     const path = join(this.folder, `${randomUUID()}${PART}`);
     try {
-      return new PartialFile(path, await open(path, 'wx+', 0o600), release);
+      const handle = await open(path, 'wx+', 0o600);
+      const part = new PartialFile(path, handle, {
+        onEnd: () => {
+          this.partCount -= 1;
+        },
+        onClosed: () => {
+          this.parts.delete(part);
+        },
+      });
+      this.parts.add(part);
+      return part;
     } catch (error) {
-      release();
+      this.partCount -= 1;
       throw error;
     }
   }
 
   /** Checks that another partial file may be created. @throws OverloadedError (503) if too many are open. */
   requirePart(): void {
-    if (this.parts >= this.maxParts) throw new OverloadedError();
+    if (this.partCount >= this.maxParts) throw new OverloadedError();
   }
 
-  /** Turns a whole file into a cached image. @throws Error if the disk does not accept it. */
+  /**
+   * Turns a whole file into a cached image. If there is no room, as all others are being read, it remains a partial file
+   * until it is closed.
+   * @throws Error if the disk does not accept it.
+   */
   async keep(key: string, part: PartialFile, meta: ImageMeta): Promise<void> {
     const path = this.path(key);
+    const size = HEADER + meta.length;
     await part.writeMeta(meta);
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    await part.moveTo(path);
-    this.entries.set(key, { size: HEADER + meta.length, meta });
+    if (!this.makeRoom(key, size)) return;
+    // Before the file is there: another image must not take its room.
+    this.entries.set(key, { size, meta });
+    const release = this.retain(key, meta);
+    try {
+      await part.moveTo(path, release);
+    } catch (error) {
+      release();
+      this.entries.delete(key);
+      throw error;
+    }
+  }
+
+  /** Deletes partial files. Nothing is read or written anymore. */
+  async close(): Promise<void> {
+    await Promise.all([...this.parts].map((part) => part.close()));
+  }
+
+  /** Counts a descriptor of an image's file. @returns releases it: once. */
+  private retain(key: string, meta: ImageMeta): () => void {
+    const file = this.opened.get(meta) ?? { key, descriptors: 0 };
+    file.descriptors += 1;
+    this.opened.set(meta, file);
+    return () => {
+      file.descriptors -= 1;
+      if (file.descriptors === 0) this.opened.delete(meta);
+    };
+  }
+
+  private isOpen({ meta }: Entry): boolean {
+    return meta !== null && this.opened.has(meta);
+  }
+
+  /**
+   * Deletes images, the least recently used first. An open one stays: to delete it would free nothing.
+   * @param key Of the image to come, which replaces the one with this key.
+   * @returns false if the others are all open: nothing is deleted then.
+   */
+  private makeRoom(key: string, size: number): boolean {
+    const replaced = this.entries.peek(key);
+    const freed = replaced === undefined || this.isOpen(replaced) ? 0 : replaced.size;
+    let missing = this.size.bytes - freed + size - this.maxBytes;
+    const evicted: string[] = [];
+    for (const other of this.entries.rkeys()) {
+      if (missing <= 0) break;
+      const entry = this.entries.peek(other);
+      if (entry === undefined || other === key || this.isOpen(entry)) continue;
+      evicted.push(other);
+      missing -= entry.size;
+    }
+    if (missing > 0) return false;
+    for (const other of evicted) this.entries.delete(other);
+    return true;
   }
 
   private path(key: string): string {
@@ -178,13 +258,22 @@ export class DiskCache {
       ]);
       const meta = JSON.parse(buffer.toString('utf8')) as ImageMeta;
       if (size !== HEADER + meta.length) return null;
-      if (this.entries.peek(key) === known) this.entries.set(key, { size, meta });
+      if (this.entries.peek(key) === known && this.makeRoom(key, size)) this.entries.set(key, { size, meta });
       return meta;
     } catch {
       // Written by hand: it is only a cache.
       return null;
     } finally {
       await file.close();
+    }
+  }
+
+  private async removeAbandoned(): Promise<void> {
+    for (const name of await readdir(this.folder)) {
+      if (!name.endsWith(PART)) continue;
+      const path = join(this.folder, name);
+      const { mtimeMs } = await stat(path);
+      if (isAbandoned({ name, mtimeMs })) await rm(path, { force: true });
     }
   }
 
@@ -198,8 +287,6 @@ export class DiskCache {
         const found = statSync(path, { throwIfNoEntry: false });
         return found === undefined ? [] : [{ name, path, size: found.size, mtimeMs: found.mtimeMs }];
       });
-    const isAbandoned = ({ name, mtimeMs }: (typeof files)[number]): boolean =>
-      name.endsWith(PART) && mtimeMs < Date.now() - ABANDONED;
     for (const { path } of files.filter(isAbandoned)) rmSync(path, { force: true });
     const images = files
       .filter(({ name }) => /^[0-9a-f]{64}$/.test(name))
@@ -207,6 +294,10 @@ export class DiskCache {
     for (const { name, size } of images) this.entries.set(name, { size: Math.max(1, size), meta: null });
   }
 }
+
+/** Whether it is a partial file of a process that crashed. A slow client of a running one has its descriptor. */
+const isAbandoned = ({ name, mtimeMs }: { name: string; mtimeMs: number }): boolean =>
+  name.endsWith(PART) && mtimeMs < Date.now() - ABANDONED;
 
 const isFresh = (meta: ImageMeta | null | undefined): meta is ImageMeta =>
   meta !== null && meta !== undefined && Date.now() < meta.freshUntil;
@@ -229,7 +320,7 @@ class CachedFile implements ByteSource {
       this.handle ??= await this.opening;
       return true;
     } catch {
-      this.onClosed();
+      this.release();
       return false;
     }
   }
@@ -243,19 +334,25 @@ class CachedFile implements ByteSource {
     this.readers -= 1;
     if (this.readers > 0) return;
     this.onClosed();
-    void this.handle?.close();
+    void this.handle?.close().catch(() => undefined);
   }
 }
 
 /** A file that is being written, and read by the clients that wait for it. */
 export class PartialFile {
   private isMoved = false;
+  /** Releases the image that it has become. */
+  private release = (): void => undefined;
+  private closing: Promise<void> | null = null;
 
-  /** @param onEnd Called once: when it has become an image of the cache, or is deleted. */
+  /**
+   * @param events `onEnd` is called once: when it has become an image of the cache, or is deleted. `onClosed` is called
+   *   after it.
+   */
   constructor(
     private readonly path: string,
     private readonly handle: FileHandle,
-    private readonly onEnd: () => void,
+    private readonly events: { readonly onEnd: () => void; readonly onClosed: () => void },
   ) {}
 
   /** @param position Of the chunk in the image. @throws Error if the disk is full. */
@@ -281,19 +378,28 @@ export class PartialFile {
     await this.handle.write(header, 0, HEADER, 0);
   }
 
-  async moveTo(path: string): Promise<void> {
+  /** @param release Called when it is closed. */
+  async moveTo(path: string, release: () => void): Promise<void> {
     await rename(this.path, path);
     this.isMoved = true;
-    this.onEnd();
+    this.release = release;
+    this.events.onEnd();
   }
 
-  /** Closes it behind its last reader, and deletes it unless it was moved. */
-  async close(): Promise<void> {
+  /** Closes it after its last reader, and deletes it unless it was moved. */
+  close(): Promise<void> {
+    this.closing ??= this.closeOnce();
+    return this.closing;
+  }
+
+  private async closeOnce(): Promise<void> {
     try {
       await this.handle.close();
       if (!this.isMoved) await rm(this.path, { force: true });
     } finally {
-      if (!this.isMoved) this.onEnd();
+      if (!this.isMoved) this.events.onEnd();
+      this.release();
+      this.events.onClosed();
     }
   }
 }
@@ -301,10 +407,19 @@ export class PartialFile {
 /** @throws Error if the file is absent or has another size. */
 async function openWhole(path: string, expected: number): Promise<FileHandle> {
   const handle = await open(path, 'r');
-  const { size } = await handle.stat();
-  if (size === expected) return handle;
+  const found = await handle.stat().catch(() => null);
+  if (found?.size === expected) return handle;
   await handle.close();
   throw new Error('The file was replaced');
+}
+
+/** Reads a file at once, and releases it. */
+async function readAll(file: ByteSource, length: number): Promise<Buffer | null> {
+  try {
+    return await file.read(0, length);
+  } finally {
+    file.release();
+  }
 }
 
 /** @param bytes Of a whole image. */

@@ -58,6 +58,8 @@ export class ImageProxy implements OnApplicationShutdown {
 
   async onApplicationShutdown(): Promise<void> {
     await this.upstream.close();
+    await Promise.all([...this.transfers.values()].map(({ ended }) => ended));
+    await this.cache.close();
   }
 
   private async respond(view: View): Promise<void> {
@@ -171,18 +173,17 @@ export class ImageProxy implements OnApplicationShutdown {
     if (source === null) return false;
     try {
       await this.consumeUse(view);
-    } catch (error) {
+      if (selection === 'whole') {
+        this.writeHead(view, { ...head, status: 200 });
+        await this.sendBytes(view, source, { start: 0, end: image.length ?? Infinity });
+      } else {
+        const { start, end } = selection;
+        const contentRange = `bytes ${start}-${end - 1}/${image.length}`;
+        this.writeHead(view, { ...head, status: 206, length: end - start, contentRange });
+        await this.sendBytes(view, source, selection);
+      }
+    } finally {
       source.release();
-      throw error;
-    }
-    if (selection === 'whole') {
-      this.writeHead(view, { ...head, status: 200 });
-      await this.sendBytes(view, source, { start: 0, end: image.length ?? Infinity });
-    } else {
-      const { start, end } = selection;
-      const contentRange = `bytes ${start}-${end - 1}/${image.length}`;
-      this.writeHead(view, { ...head, status: 206, length: end - start, contentRange });
-      await this.sendBytes(view, source, selection);
     }
     return true;
   }

@@ -55,7 +55,7 @@ export function writeHead(
 }
 
 /**
- * Sends the bytes of a range as fast as the client reads, and then releases their source. A client that leaves ends it.
+ * Sends the bytes of a range as fast as the client reads. A client that leaves ends it.
  * @param range `end` is Infinity for all bytes of an unknown number.
  * @param onBytes Receives the size of each chunk.
  * @throws what the source throws: the response is then incomplete, and its connection must be closed.
@@ -68,27 +68,23 @@ export async function sendBytes(
 ): Promise<void> {
   const chunkLength = end - start <= MAX_WHOLE ? MAX_WHOLE : CHUNK;
   let isWatched = false;
-  try {
-    for (let at = start; at < end;) {
-      const reading = source.read(at, Math.min(chunkLength, end - at));
-      const bytes = reading instanceof Promise ? await reading : reading;
-      if (bytes === null && end !== Infinity) throw new Error('The image is shorter than its length');
-      if (response.destroyed) return;
-      if (bytes === null) break;
-      at += bytes.length;
-      onBytes(bytes.length);
-      // The last piece is sent with the end: a small image in one write with its head.
-      if (at === end) response.end(bytes);
-      else if (!response.write(bytes)) {
-        if (!isWatched) response.setTimeout(STALL_TIMEOUT, () => response.destroy());
-        isWatched = true;
-        await drained(response);
-      }
+  for (let at = start; at < end;) {
+    const reading = source.read(at, Math.min(chunkLength, end - at));
+    const bytes = reading instanceof Promise ? await reading : reading;
+    if (bytes === null && end !== Infinity) throw new Error('The image is shorter than its length');
+    if (response.destroyed) return;
+    if (bytes === null) break;
+    at += bytes.length;
+    onBytes(bytes.length);
+    // The last piece is sent with the end: a small image in one write with its head.
+    if (at === end) response.end(bytes);
+    else if (!response.write(bytes)) {
+      if (!isWatched) response.setTimeout(STALL_TIMEOUT, () => response.destroy());
+      isWatched = true;
+      await drained(response);
     }
-    if (!response.destroyed && !response.writableEnded) response.end();
-  } finally {
-    source.release();
   }
+  if (!response.destroyed && !response.writableEnded) response.end();
 }
 
 /** Waits until the client has read what was written, or has left. */

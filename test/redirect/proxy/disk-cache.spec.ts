@@ -27,17 +27,29 @@ beforeEach(() => {
 const keyOf = (digit: string): string => digit.repeat(64);
 const pathOf = (digit: string): string => join(folder, digit.repeat(2), keyOf(digit));
 
+/** More than is read as one piece. */
+const BIG = Buffer.alloc(200_000, 'x');
+
+const metaOf = (length: number, freshness = 60_000): ImageMeta => ({
+  contentType: 'image/png',
+  etag: '"a"',
+  lastModified: null,
+  length,
+  freshUntil: Date.now() + freshness,
+});
+
+/** The paths of all files. */
+const filesOf = (root: string): string[] =>
+  readdirSync(root, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ name, parentPath }) => join(parentPath, name))
+    .sort();
+
 async function keep(cache: DiskCache, digit: string, bytes: Buffer, freshness = 60_000): Promise<ImageMeta> {
   const part = await cache.create();
   await part.write(bytes.subarray(0, 3), 0);
   await part.write(bytes.subarray(3), 3);
-  const meta = {
-    contentType: 'image/png',
-    etag: '"a"',
-    lastModified: null,
-    length: bytes.length,
-    freshUntil: Date.now() + freshness,
-  };
+  const meta = metaOf(bytes.length, freshness);
   await cache.keep(keyOf(digit), part, meta);
   await part.close();
   return meta;
@@ -149,8 +161,6 @@ describe('the bytes of all cached images', () => {
     const cache = new DiskCache(folder, 3 * (HEADER + 10), PARTS);
     for (const digit of ['a', 'b', 'c']) await keep(cache, digit, Buffer.from('0123456789'));
     expect(await read(cache, 'a')).toBe('0123456789');
-    const meta = await cache.find(keyOf('b'));
-    const source = meta && (await cache.open(keyOf('b'), meta));
     await cache.find(keyOf('c'));
     await cache.find(keyOf('a'));
     await keep(cache, 'd', Buffer.from('0123456789'));
@@ -158,9 +168,55 @@ describe('the bytes of all cached images', () => {
       .poll(() => ['a', 'b', 'c', 'd'].map((digit) => existsSync(pathOf(digit))))
       .toStrictEqual([true, false, true, true]);
     expect(cache.size).toStrictEqual({ entries: 3, bytes: 3 * (HEADER + 10) });
-    // A reader of the evicted one is not affected.
-    expect((await source?.read(4, 3))?.toString()).toBe('456');
+  });
+
+  it('have it for files that are being read: these are kept, and no image is stored if they are all', async () => {
+    const cache = new DiskCache(folder, 2 * (HEADER + BIG.length), PARTS);
+    const first = await cache.open(keyOf('a'), await keep(cache, 'a', BIG));
+    const second = await cache.open(keyOf('b'), await keep(cache, 'b', BIG));
+    await keep(cache, 'c', BIG);
+    expect(await Promise.all(['a', 'b', 'c'].map((digit) => cache.find(keyOf(digit))))).toMatchObject([
+      { length: BIG.length },
+      { length: BIG.length },
+      null,
+    ]);
+    expect(filesOf(folder)).toStrictEqual([pathOf('a'), pathOf('b')]);
+    first?.release();
+    await keep(cache, 'c', BIG);
+    await expect.poll(() => filesOf(folder)).toStrictEqual([pathOf('b'), pathOf('c')]);
+    expect(cache.size).toStrictEqual({ entries: 2, bytes: 2 * (HEADER + BIG.length) });
+    second?.release();
+  });
+
+  it('have it for files that were replaced while they are read', async () => {
+    const cache = new DiskCache(folder, 2 * (HEADER + BIG.length), PARTS);
+    const source = await cache.open(keyOf('a'), await keep(cache, 'a', BIG));
+    await keep(cache, 'a', BIG);
+    expect(cache.size).toStrictEqual({ entries: 1, bytes: 2 * (HEADER + BIG.length) });
+    await keep(cache, 'b', BIG);
+    await expect.poll(() => filesOf(folder)).toStrictEqual([pathOf('b')]);
+    expect((await source?.read(0, 4))?.toString()).toBe('xxxx');
     source?.release();
+    expect(cache.size).toStrictEqual({ entries: 1, bytes: HEADER + BIG.length });
+  });
+
+  it('have it for a file that its first clients still read', async () => {
+    const cache = new DiskCache(folder, HEADER + 10, PARTS);
+    const part = await cache.create();
+    await part.write(Buffer.from('0123456789'), 0);
+    await cache.keep(keyOf('a'), part, metaOf(10));
+    await keep(cache, 'b', Buffer.from('0123456789'));
+    expect(await cache.find(keyOf('b'))).toBeNull();
+    await part.close();
+    await keep(cache, 'b', Buffer.from('0123456789'));
+    expect(await read(cache, 'b')).toBe('0123456789');
+  });
+
+  it('exclude an image that is larger than all of them may be', async () => {
+    const cache = new DiskCache(folder, HEADER + 9, PARTS);
+    await keep(cache, 'a', Buffer.from('0123456789'));
+    expect(await cache.find(keyOf('a'))).toBeNull();
+    expect([filesOf(folder), cache.size]).toStrictEqual([[], { entries: 0, bytes: 0 }]);
   });
 
   it('have it for images that are not fresh, and are looked up but not replaced', async () => {
@@ -199,8 +255,7 @@ describe('a partial file', () => {
     expect(() => {
       cache.requirePart();
     }).toThrow(OverloadedError);
-    const meta = { contentType: 'image/png', etag: null, lastModified: null, length: 1, freshUntil: 0 };
-    await cache.keep(keyOf('a'), second, meta);
+    await cache.keep(keyOf('a'), second, metaOf(1));
     const fourth = await cache.create();
     await second.close();
     await expect(cache.create()).rejects.toThrow(OverloadedError);
@@ -221,5 +276,17 @@ describe('a partial file', () => {
     utimesSync(join(folder, 'old.part'), 1, 1);
     expect(new DiskCache(folder, 10_000, PARTS).size.entries).toBe(0);
     expect(readdirSync(folder)).toStrictEqual(['new.part']);
+  });
+
+  it('is deleted when the cache is closed, unless it has become an image', async () => {
+    const cache = new DiskCache(folder, 10_000, PARTS);
+    const [open, kept] = [await cache.create(), await cache.create()];
+    await open.write(Buffer.from('abc'), 0);
+    await kept.write(Buffer.from('abc'), 0);
+    await cache.keep(keyOf('a'), kept, metaOf(3));
+    await cache.close();
+    expect(filesOf(folder)).toStrictEqual([pathOf('a')]);
+    await Promise.all([open.close(), kept.close()]);
+    await Promise.all([cache.create(), cache.create()]);
   });
 });
