@@ -12,6 +12,8 @@ const MAX_BYTES = 16 * 1024 * 1024;
 const ENTRY_BYTES = 600;
 /** Approximate bytes of an address range: an object and its array of eight numbers. */
 const RANGE_BYTES = 160;
+/** Approximate bytes of the last client's variant, with an `Accept` of usual length. */
+const VARIANT_BYTES = 600;
 /** Characters of a UUID. If the token names the image, the path may be a name of any length. */
 const MAX_PATH_ID = 36;
 /** Characters that identify a token: its signature has at least as many. */
@@ -48,7 +50,7 @@ export class RedirectCache {
       (origin?.host?.length ?? 0) +
       3 * (location || url).length +
       RANGE_BYTES * (addresses?.length ?? 0) +
-      (proxied === null ? 0 : proxied.target.length + proxied.disposition.length),
+      (proxied === null ? 0 : proxied.target.length + proxied.disposition.length + VARIANT_BYTES),
   });
   private readonly seen = new SeenTokens();
 

@@ -186,6 +186,7 @@ export class RedirectService {
       target: this.locations.targetOf(url, account),
       isCacheable: !isLink,
       disposition: dispositionOf(isLink ? claims.download : offersFile(base), claims),
+      variant: null,
     };
   }
 }

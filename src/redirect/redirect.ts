@@ -2,6 +2,7 @@ import type { TokenUse } from '../directory/counters/counters.js';
 import type { AddressRange } from '../domain/ip-address.js';
 import type { Rate } from '../platform/rate-limit/rate-limit.storage.js';
 import type { CacheLifetime } from '../policy/cache-lifetime.js';
+import type { RememberedVariant } from './proxy/variant.js';
 
 /** The part of a redirect's response that depends only on its Location. */
 export interface RedirectPage {
@@ -17,6 +18,8 @@ export interface ProxiedImage {
   readonly isCacheable: boolean;
   /** `Content-Disposition`. */
   readonly disposition: string;
+  /** Of the last client; null before the first view. */
+  variant: RememberedVariant | null;
 }
 
 /** The data for a redirect's response; small enough to be cached. */

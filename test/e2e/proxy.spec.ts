@@ -9,7 +9,7 @@ import {
   startAccountHost,
   view,
 } from '../support/account-host.js';
-import { comparable, problem, request } from '../support/http.js';
+import { comparable, problem, request, sendRaw } from '../support/http.js';
 import { measure, uploadSeed } from '../support/pictures.js';
 import { readMetrics, sumOf } from '../support/metrics.js';
 import { createRandomTenant, post, SEED, signWith, type Tenant } from '../support/seed.js';
@@ -208,6 +208,32 @@ describe('a proxied image', () => {
         );
       });
       expect(sent).toStrictEqual([]);
+    },
+  );
+
+  it.each([
+    ['GET', '', 200],
+    ['HEAD', '', 200],
+    ['GET', 'Range: bytes=100-199\r\n', 206],
+    ['GET', 'If-None-Match: "picture-1"\r\n', 304],
+    ['GET', 'Range: bytes=5000-\r\n', 416],
+  ])(
+    'in memory has the same bytes on a connection that stays open: %s %j',
+    async (method, header, status) => {
+      await show();
+      await show();
+      const one = `${method} ${tenant.path()} HTTP/1.1\r\nHost: img.test\r\n${header}`;
+      const { text } = await sendRaw(service.port, `${one}\r\n${one}\r\n${one}Connection: close\r\n\r\n`);
+      const starts = [...text.matchAll(/HTTP\/1\.1 \d/g)].map(({ index }) => index);
+      const responses = starts.map((start, at) =>
+        text
+          .slice(start, starts[at + 1])
+          .replace(/(X-Request-Id|X-Runtime|Date): [^\r]+/gi, '$1')
+          .replace(/"request_id":"[^"]+"/, '')
+          .replace(/Connection: keep-alive\r\nKeep-Alive: timeout=\d+/, 'Connection: close'),
+      );
+      expect(responses[0]).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+      expect(responses).toStrictEqual([responses[0], responses[0], responses[0]]);
     },
   );
 

@@ -38,7 +38,12 @@ describe('the bytes of a cached redirect', () => {
   });
 
   it('include the target and the name of a proxied image', () => {
-    const proxied = { target: 't'.repeat(500), isCacheable: true, disposition: 'd'.repeat(300) };
-    expect(bytesOf({ ...PLAIN, proxied }) - bytesOf(PLAIN)).toBe(800);
+    const proxied = {
+      target: 't'.repeat(500),
+      isCacheable: true,
+      disposition: 'd'.repeat(300),
+      variant: null,
+    };
+    expect(bytesOf({ ...PLAIN, proxied }) - bytesOf(PLAIN)).toBe(1_400);
   });
 });

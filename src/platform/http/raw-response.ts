@@ -26,13 +26,13 @@ export interface RawResponse {
   readonly status: number;
   /** Header lines of `writeHeaders`, with `Content-Length` and without `Date`. */
   readonly head: string;
-  /** Each character is a byte. */
-  readonly body: string;
+  /** Bytes; of a text, each character is one. */
+  readonly body: string | Buffer;
 }
 
 /**
- * Writes a head and a body as one text. Node would check every header again and write two pieces: 30 % of a cached
- * redirect. It depends on private members of Node's response, so its output is compared with Node's at the start: if
+ * Writes a head and a body that is a text as one text. Node would check every header again and write two pieces: 30 %
+ * of a cached redirect. It depends on private members of Node's response, so its output is compared with Node's at the start: if
  * they differ, every response is written by `writeHead` and `end`.
  */
 export class RawResponseWriter {
@@ -61,10 +61,15 @@ export class RawResponseWriter {
     const inside = insideOf(response);
     const seconds = Math.floor((inside[keepAliveTimeout] as number) / 1000);
     response.statusCode = status;
+    const isText = typeof body === 'string';
     inside[header] =
       `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head}Date: ${dateNow()}\r\nConnection: keep-alive\r\nKeep-Alive: timeout=${seconds}\r\n\r\n` +
-      (inside[hasBody] === true ? body : '');
-    // The body is part of the head.
+      (isText && inside[hasBody] === true ? body : '');
+    if (!isText && inside[hasBody] === true) {
+      response.end(body);
+      return;
+    }
+    // A text is part of the head.
     inside[hasBody] = false;
     response.end();
   }
@@ -79,7 +84,11 @@ export class RawResponseWriter {
 
   /** Whether the bytes are Node's own, and Node reads the member that closes a connection. */
   private agreesWithNode(): boolean {
-    const raw = { status: 302, head: 'X-One: 1\r\nContent-Length: 4\r\n', body: 'body' };
+    return ['body', Buffer.from('body')].every((body) => this.agreesOn(body));
+  }
+
+  private agreesOn(body: string | Buffer): boolean {
+    const raw = { status: 302, head: 'X-One: 1\r\nContent-Length: 4\r\n', body };
     const prepare = (response: ServerResponse): void => {
       insideOf(response)[this.members.keepAliveTimeout] = 5_000;
     };
@@ -106,7 +115,8 @@ function writePublic(response: ServerResponse, { status, head, body }: RawRespon
     status,
     lines.flatMap((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]),
   );
-  response.end(body, 'latin1');
+  if (typeof body === 'string') response.end(body, 'latin1');
+  else response.end(body);
 }
 
 function insideOf(response: ServerResponse): Record<string, unknown> {

@@ -24,6 +24,12 @@ export interface ByteSource {
   release(): void;
 }
 
+/** An image with all its bytes. */
+export interface RecalledImage {
+  readonly meta: ImageMeta;
+  readonly bytes: Buffer;
+}
+
 interface Entry {
   /** Bytes of the file. */
   readonly size: number;
@@ -98,6 +104,14 @@ export class DiskCache {
       if (this.entries.peek(key)?.meta !== meta) bytes += HEADER + meta.length;
     }
     return bytes;
+  }
+
+  /** A cached image whose bytes are in memory; null for any other. @param key Hexadecimal. */
+  recall(key: string): RecalledImage | null {
+    const meta = this.entries.get(key)?.meta;
+    if (!isFresh(meta)) return null;
+    const bytes = this.pieces.get(meta);
+    return bytes === undefined ? null : { meta, bytes };
   }
 
   /** @param key Hexadecimal. @returns null if it is not cached or no longer fresh. */

@@ -6,26 +6,26 @@ import { Observations } from '../../platform/observability/observations.js';
 import { ProxiedDelivery, type ProxiedRedirect } from '../proxied-delivery.js';
 import { IMAGE_HEADERS } from '../redirect-response.js';
 import type { TokenUses } from '../token-uses.service.js';
-import { mayNeedPart, preconditionsOf, select, type Validators } from './conditions.js';
+import { mayNeedPart, preconditionsOf } from './conditions.js';
 import { type ByteSource, DiskCache, type ImageMeta, memorySource } from './disk-cache.js';
 import { ImageSource } from './image-source.js';
-import { type ProxiedHead, sendBytes, writeHead } from './proxied-response.js';
+import {
+  type FoundImage,
+  planResponse,
+  type ProxiedHead,
+  sendBytes,
+  sendFromMemory,
+  writeHead,
+} from './proxied-response.js';
 import { ClientLeftError, Transfer, type TransferReader } from './transfer.js';
 import { Upstream, type UpstreamHead, type UpstreamRequest } from './upstream.js';
-import { cacheKeyOf, type Variant, variantOf } from './variant.js';
-
-/** An image that a response is about. */
-interface FoundImage extends Validators {
-  readonly contentType: string;
-  /** Bytes; null if they are not known. */
-  readonly length: number | null;
-}
+import { type RememberedVariant, rememberedVariantOf } from './variant.js';
 
 /** A request that a decision admits. */
 interface View {
   readonly exchange: Exchange;
   readonly redirect: ProxiedRedirect;
-  readonly variant: Variant;
+  readonly variant: RememberedVariant;
 }
 
 /**
@@ -49,8 +49,10 @@ export class ImageProxy implements OnApplicationShutdown {
     delivery: ProxiedDelivery,
   ) {
     delivery.respond = (exchange, redirect) => {
-      const variant = variantOf(redirect.proxied.target, exchange.request.headers);
-      this.respond({ exchange, redirect, variant }).catch((error: unknown) => {
+      const variant = rememberedVariantOf(redirect.proxied, exchange.request.headers);
+      const view = { exchange, redirect, variant };
+      if (this.respondFromMemory(view)) return;
+      this.respond(view).catch((error: unknown) => {
         this.fail(exchange, error);
       });
     };
@@ -68,13 +70,31 @@ export class ImageProxy implements OnApplicationShutdown {
       await this.respondFromSource(view, this.source);
       return;
     }
-    const key = proxied.isCacheable ? cacheKeyOf(proxied.target, view.variant) : null;
+    const key = proxied.isCacheable ? view.variant.key : null;
     // Before the disk, and again behind it: a transfer ends once its image is found there.
     if (this.findTransfer(key) === null && (await this.respondFromCache(view, key))) return;
     const transfer = this.findTransfer(key);
     this.observations.proxied[transfer === null ? 'miss' : 'shared'] += 1;
     if (transfer === null && view.exchange.request.method === 'HEAD') await this.forwardHead(view);
     else await this.respondFromTransfer(view, transfer ?? this.startTransfer(view, key));
+  }
+
+  /**
+   * Responds without a promise: a cached view would cost twice as much.
+   * @returns false if the image is not in memory, or a use has to be counted.
+   * @throws RangeNotSatisfiableError (416)
+   */
+  private respondFromMemory(view: View): boolean {
+    const { exchange, redirect, variant } = view;
+    if (redirect.use !== null || !redirect.proxied.isCacheable) return false;
+    const image = this.cache.recall(variant.key);
+    if (image === null) return false;
+    this.observations.proxied.hit += 1;
+    const { head, range } = planResponse(exchange.request, image.meta);
+    const body = range === null ? '' : image.bytes.subarray(range.start, range.end);
+    this.observations.proxiedBytes += body.length;
+    sendFromMemory(exchange, redirect, head, variant.vary, body);
+    return true;
   }
 
   /** @returns false if the image is not cached. */
@@ -151,8 +171,7 @@ export class ImageProxy implements OnApplicationShutdown {
   }
 
   /**
-   * Responds with an image, a part of it, or 304, as the request's preconditions and range say. Only a 200 or 206 to a
-   * GET has a body.
+   * Responds with what `planResponse` selects of an image.
    * @param open Opens the image's bytes, only where they are sent.
    * @returns false if they cannot be opened: nothing is sent then.
    */
@@ -162,10 +181,9 @@ export class ImageProxy implements OnApplicationShutdown {
     open: () => Promise<ByteSource | null>,
   ): Promise<boolean> {
     const { request, response } = view.exchange;
-    const selection = select(request, image, image.length);
-    const head = { ...image, contentRange: null };
-    if (selection === 'not_modified' || request.method === 'HEAD') {
-      this.writeHead(view, { ...head, status: selection === 'not_modified' ? 304 : 200 });
+    const { head, range } = planResponse(request, image);
+    if (range === null) {
+      this.writeHead(view, head);
       response.end();
       return true;
     }
@@ -173,15 +191,8 @@ export class ImageProxy implements OnApplicationShutdown {
     if (source === null) return false;
     try {
       await this.consumeUse(view);
-      if (selection === 'whole') {
-        this.writeHead(view, { ...head, status: 200 });
-        await this.sendBytes(view, source, { start: 0, end: image.length ?? Infinity });
-      } else {
-        const { start, end } = selection;
-        const contentRange = `bytes ${start}-${end - 1}/${image.length}`;
-        this.writeHead(view, { ...head, status: 206, length: end - start, contentRange });
-        await this.sendBytes(view, source, selection);
-      }
+      this.writeHead(view, head);
+      await this.sendBytes(view, source, range);
     } finally {
       source.release();
     }

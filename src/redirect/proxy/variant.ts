@@ -9,6 +9,16 @@ export interface Variant {
   readonly vary: string;
 }
 
+/** The variant of the last client, for further views of the same client. */
+export interface RememberedVariant extends Variant {
+  /** Of `cacheKeyOf`. */
+  readonly key: string;
+  /** The headers as they were received. */
+  readonly received: Readonly<Pick<IncomingHttpHeaders, (typeof SELECTORS)[number]>>;
+}
+
+const SELECTORS = ['accept', 'sec-ch-dpr', 'sec-ch-width'] as const;
+
 /** Formats that `f_auto` selects by name; a client with AVIF has WebP too. */
 const ACCEPT_CLASSES = [
   ['image/avif', 'image/avif,image/webp,*/*'],
@@ -23,6 +33,26 @@ const MAX_DPR = 5;
 /** Cloudinary's own steps of `w_auto`. */
 const WIDTH_STEP = 100;
 const MAX_WIDTH = 5_000;
+
+/**
+ * The variant of a request, and the name of its image in the cache. Both cost more than the rest of a cached view.
+ * @param image Keeps the last one.
+ */
+export function rememberedVariantOf(
+  image: { readonly target: string; variant: RememberedVariant | null },
+  headers: IncomingHttpHeaders,
+): RememberedVariant {
+  const last = image.variant;
+  if (last !== null && SELECTORS.every((name) => last.received[name] === headers[name])) return last;
+  const variant = variantOf(image.target, headers);
+  const { accept, 'sec-ch-dpr': dpr, 'sec-ch-width': width } = headers;
+  image.variant = {
+    ...variant,
+    key: cacheKeyOf(image.target, variant),
+    received: { accept, 'sec-ch-dpr': dpr, 'sec-ch-width': width },
+  };
+  return image.variant;
+}
 
 /** @param url The signed URL, or its path. */
 export function variantOf(url: string, headers: IncomingHttpHeaders): Variant {

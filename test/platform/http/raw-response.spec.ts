@@ -15,12 +15,16 @@ let server: Server | undefined;
 afterEach(() => server?.close());
 
 /** The bytes of a server that uses this writer, without the date's value. */
-async function bytesOf(writer: RawResponseWriter, method: string): Promise<string> {
+async function bytesOf(
+  writer: RawResponseWriter,
+  method: string,
+  body: string | Buffer = 'go',
+): Promise<string> {
   const listening = createServer((request, response) => {
     writer.write(request, response, {
       status: 302,
       head: 'Location: /b\r\nContent-Length: 2\r\n',
-      body: 'go',
+      body,
     });
   });
   server = listening;
@@ -48,4 +52,12 @@ describe('a raw response', () => {
       }
     },
   );
+
+  it.each(['GET', 'HEAD'])('has the same bytes with a body that is a buffer: %s', async (method) => {
+    const expected = await bytesOf(new RawResponseWriter(), method);
+    const renamed = new RawResponseWriter({ ...NODE_MEMBERS, header: '_renamed' });
+    for (const writer of [new RawResponseWriter(), renamed]) {
+      expect(await bytesOf(writer, method, Buffer.from('go'))).toBe(expected);
+    }
+  });
 });
