@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type AccountHost, type ReceivedView, startAccountHost, view } from '../support/account-host.js';
 import { comparable, request, type HttpResponse } from '../support/http.js';
-import { createTenant, signWith, type Tenant } from '../support/seed.js';
+import { createRandomTenant, createTenant, signWith, type Tenant } from '../support/seed.js';
 import { startService, type Service } from '../support/service.js';
+import { type KeyPair, makeKeyPair, signWithKey } from '../tokens/public-key-fixtures.js';
 
 let service: Service;
 let a: Tenant;
@@ -152,6 +154,110 @@ describe.each(DIRECTIONS)('a token with %s rows', (_, tenants) => {
     );
     const token = other.sign({ transformations: [{ overlay: other.overlayId }] });
     service.assertAllowed(deliveries[0]?.url ?? '', other.imageId, token);
+  });
+});
+
+describe('two tenants of proxied images', () => {
+  let host: AccountHost;
+  let proxy: Service;
+  let own: Tenant;
+  let other: Tenant;
+  /** The bytes of each image are its URL. */
+  const bytesOf = (url: string): Buffer => Buffer.from(`image of ${url}`);
+  const views = (path: string): Promise<ReceivedView> => view(proxy.port, path);
+  const codeOf = ({ status, body }: ReceivedView): unknown => [
+    status,
+    (JSON.parse(body.toString()) as { code: string }).code,
+  ];
+
+  beforeAll(async () => {
+    host = await startAccountHost();
+    host.answer(({ url = '' }, response) => {
+      const bytes = bytesOf(url);
+      response.writeHead(200, { 'Content-Type': 'image/png', 'Content-Length': bytes.length }).end(bytes);
+    });
+    proxy = await startService({ DELIVERY_MODE: 'cloudinary', PROXY: 'on', PROXY_UPSTREAM: host.origin });
+  });
+  afterAll(async () => {
+    await proxy.close();
+    await host.close();
+  });
+  beforeEach(async () => {
+    [own, other] = [await createRandomTenant(proxy), await createRandomTenant(proxy)];
+    for (const { issuerId } of [own, other]) await setPolicy(issuerId, {});
+  });
+
+  async function setPolicy(issuerId: string, policy: object): Promise<void> {
+    const changed = { policy: { delivery: 'proxy', ...policy } };
+    expect((await proxy.admin('PATCH', `/issuers/${issuerId}`, changed)).status).toBe(200);
+  }
+
+  it('share no cached image: a token gets the response for unknown ids, and its own chain its own bytes', async () => {
+    const [shown] = [await views(own.path()), await views(own.path())];
+    expect(shown.status).toBe(200);
+    const before = host.requests.length;
+    for (const sign of [
+      (ids: Ids) => `/images/${ids.imageId}?token=${other.sign()}`,
+      (ids: Ids) => `/images/${other.imageId}?token=${other.sign({ image_id: ids.imageId })}`,
+      (ids: Ids) => `/images/${ids.imageId}?token=${signWith(other.secret, { iss: ids.issuerId })}`,
+    ]) {
+      const [foreign, unknown] = [await proxy.image(sign(own)), await proxy.image(sign(UNKNOWN))];
+      expect(foreign.status).toBeGreaterThanOrEqual(400);
+      expect(comparable(foreign)).toStrictEqual(comparable(unknown));
+    }
+    expect(host.requests).toHaveLength(before);
+    const theirs = await views(other.path());
+    expect(theirs.body.equals(bytesOf(host.requests.at(-1)?.url ?? ''))).toBe(true);
+    expect(theirs.body.equals(shown.body)).toBe(false);
+    expect(host.requests).toHaveLength(before + 1);
+  });
+
+  it('share no uses: the same jti is counted for each', async () => {
+    const claims = { jti: 'one', max_uses: 1, exp: Math.floor(Date.now() / 1000) + 600 };
+    const path = (of: Tenant): string => of.path(claims);
+    expect((await views(path(own))).status).toBe(200);
+    expect(codeOf(await views(path(own)))).toStrictEqual([401, 'invalid_token']);
+    expect((await views(path(other))).status).toBe(200);
+    expect(codeOf(await views(path(other)))).toStrictEqual([401, 'invalid_token']);
+  });
+
+  it('share no budget of new pictures', async () => {
+    for (const { issuerId } of [own, other]) await setPolicy(issuerId, { new_pictures_per_day: 1 });
+    const path = (of: Tenant, width: number): string => of.path({ transformations: [{ width }] });
+    expect((await views(path(own, 1))).status).toBe(200);
+    expect(codeOf(await views(path(own, 2)))).toStrictEqual([429, 'picture_budget_spent']);
+    expect((await views(path(other, 1))).status).toBe(200);
+    expect((await views(path(own, 1))).status).toBe(200);
+  });
+
+  it('share no alias and no public key: either is as one that does not exist', async () => {
+    const alias = `https://${own.issuerId}.idp.example/`;
+    expect(
+      (await proxy.admin('PATCH', `/issuers/${own.issuerId}`, { iss_aliases: [alias], aud: 'pixseal' }))
+        .status,
+    ).toBe(200);
+    const pair = makeKeyPair('EdDSA');
+    const register = async ({ issuerId }: Tenant): Promise<KeyPair> => {
+      const body = { algorithm: 'EdDSA', public_key: pair.pem };
+      const response = await proxy.admin('POST', `/issuers/${issuerId}/keys`, body);
+      expect(response.status).toBe(201);
+      return { ...pair, id: (response.json() as { id: string }).id };
+    };
+    const key = await register(own);
+    const pathOf = (imageId: string, iss: string, kid = key.id): string =>
+      `/images/${imageId}?token=${signWithKey({ ...pair, id: kid }, { payload: { iss, aud: 'pixseal' } })}`;
+    expect((await views(pathOf(own.imageId, alias))).status).toBe(200);
+    const refused = comparable(await proxy.image(pathOf(other.imageId, UNKNOWN.issuerId)));
+    // The key of one is no key of the other, and the alias leads to no image of the other.
+    expect(comparable(await proxy.image(pathOf(other.imageId, other.issuerId)))).toStrictEqual(refused);
+    expect(codeOf(await views(pathOf(other.imageId, alias)))).toStrictEqual([404, 'image_not_found']);
+    // The other's secret opens nothing by the alias.
+    const forged = `/images/${own.imageId}?token=${signWith(other.secret, { iss: alias, aud: 'pixseal' })}`;
+    expect(comparable(await proxy.image(forged))).toStrictEqual(refused);
+    // The same key pair of both: the kid decides for whom.
+    const twin = await register(other);
+    expect((await views(pathOf(other.imageId, other.issuerId, twin.id))).status).toBe(200);
+    expect(comparable(await proxy.image(pathOf(other.imageId, other.issuerId)))).toStrictEqual(refused);
   });
 });
 
