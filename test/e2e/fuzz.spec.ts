@@ -1,11 +1,14 @@
-import { createSecretKey, randomUUID } from 'node:crypto';
+import { createSecretKey, generateKeyPairSync, randomUUID } from 'node:crypto';
 import { Agent } from 'node:http';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
+import { type HmacAlgorithm, PUBLIC_KEY_ALGORITHMS } from '../../src/tokens/signing-key.js';
+import { startAccountHost } from '../support/account-host.js';
 import { request } from '../support/http.js';
-import { createTenant, post, SEED, type Tenant } from '../support/seed.js';
+import { createRandomTenant, createTenant, post, SEED, type Tenant } from '../support/seed.js';
 import { parseImageRequest, startService, type Service } from '../support/service.js';
 import { acceptedSteps, withAbsentValues } from '../support/steps.arbitrary.js';
+import { type KeyPair, makeKeyPair, signWithKey } from '../tokens/public-key-fixtures.js';
 import { mint } from '../tokens/token-fixtures.js';
 
 const RUNS = Number(process.env['PIXSEAL_FUZZ_RUNS'] ?? 3_000);
@@ -15,6 +18,15 @@ const BATCH = 20;
 const BATCHES = Math.ceil(RUNS / BATCH / (inject('database').kind === 'embedded' ? 1 : 10));
 /** The only statuses that the service may return for such a request; 5xx is not among them. */
 const STATUSES = new Set([200, 302, 400, 401, 403, 404, 410, 422, 431]);
+
+const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
+/** Private keys that are not the issuer's. */
+const ATTACKERS = {
+  EdDSA: generateKeyPairSync('ed25519').privateKey,
+  ES256: generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey,
+  RS256: rsa,
+  PS256: rsa,
+};
 
 const agent = new Agent({ keepAlive: true, maxSockets: BATCH });
 let service: Service;
@@ -292,3 +304,150 @@ it(`${BATCHES * BATCH} random, mutated and truncated tokens and queries get no 5
   for (const status of [302, 401, 422]) expect(share(status)).toBeGreaterThan(0.03);
   expect(share(401)).toBeLessThan(0.9);
 }, 3_600_000);
+
+/** What an attacker knows of a key of an issuer: everything but its private half. */
+interface Known {
+  readonly pair: KeyPair;
+  /** Of another issuer. */
+  readonly foreign: KeyPair;
+}
+
+/** A token that its key did not sign, as plain data. */
+function forgeries({ pair, foreign }: Known, payload: object): fc.Arbitrary<string> {
+  const own = makeKeyPair(pair.algorithm, pair.id, ATTACKERS[pair.algorithm]);
+  const jwk = own.publicKey.export({ format: 'jwk' });
+  const good = signWithKey(pair, { payload });
+  const [goodHeader = '', goodPayload = '', goodSignature = ''] = good.split('.');
+  const json = fc.jsonValue({ maxDepth: 2 });
+  const header = fc.record(
+    {
+      typ: fc.constantFrom('JWT', 'jwt', 'at+jwt', 'JWE'),
+      alg: fc.constantFrom<unknown>(
+        ...['none', 'None', '', 'EdDSA', 'Ed25519', 'ES256', 'es256', 'ES384', 'RS256', 'PS256', 'HS256'],
+        ...['HS384', 'HS512', null, ['EdDSA'], {}],
+      ),
+      kid: fc.oneof(
+        fc.constantFrom<unknown>(
+          pair.id,
+          foreign.id,
+          pair.id.toUpperCase(),
+          ` ${pair.id}`,
+          '../../',
+          "' OR 1=1",
+        ),
+        json,
+      ),
+      crit: fc.oneof(fc.constantFrom<unknown>([], ['b64'], ['exp']), json),
+      b64: fc.boolean(),
+      jwk: fc.constant({ ...jwk, kid: pair.id }),
+      jku: fc.constantFrom('https://attacker.example/jwks.json', 'http://127.0.0.1/'),
+      x5c: fc.constant([own.publicKey.export({ type: 'spki', format: 'der' }).toString('base64')]),
+      x5u: fc.webUrl(),
+    },
+    { requiredKeys: ['alg', 'kid'] },
+  );
+  /** HMAC by every text that a confused verifier may take for its secret. */
+  const confused = fc
+    .tuple(
+      header,
+      fc.constantFrom<HmacAlgorithm>('HS256', 'HS384', 'HS512'),
+      fc.constantFrom<string | Buffer>(
+        pair.pem,
+        pair.pem.trim(),
+        pair.pem.split('\n').slice(1, -2).join(''),
+        pair.publicKey.export({ type: 'spki', format: 'der' }),
+        JSON.stringify(pair.publicKey.export({ format: 'jwk' })),
+        String(pair.publicKey.export({ format: 'jwk' }).x ?? pair.publicKey.export({ format: 'jwk' }).n),
+        pair.id,
+      ),
+    )
+    .map(([fields, algorithm, secret]) =>
+      mint({
+        header: { ...fields, alg: algorithm },
+        payload,
+        key: { secret: createSecretKey(Buffer.from(secret)) },
+        algorithm,
+      }),
+    );
+  const signedByAttacker = header.map((fields) => signWithKey(own, { header: fields, payload }));
+  const signedByForeign = header.map((fields) => signWithKey(foreign, { header: fields, payload }));
+  /** The key's own signature under another header or payload. */
+  const moved = fc
+    .tuple(header, fc.constantFrom(payload, { ...payload, exp: 4e9 }))
+    .map(([fields, claims]) => {
+      const encode = (part: object): string => Buffer.from(JSON.stringify(part)).toString('base64url');
+      return [encode(fields), encode(claims), goodSignature].join('.');
+    })
+    .filter((token) => !token.startsWith(`${goodHeader}.${goodPayload}.`));
+  const mutated = fc
+    .tuple(fc.nat(), fc.nat({ max: 3 }), fc.stringMatching(/^[\w=+/ -]{0,4}$/))
+    .map(([place, cut, put]) => {
+      const at = place % good.length;
+      return good.slice(0, at) + put + good.slice(at + cut);
+    })
+    .filter((token) => token !== good);
+  const unsigned = fc
+    .constantFrom(
+      '',
+      'A',
+      'AA',
+      'AAAA',
+      Buffer.alloc(64).toString('base64url'),
+      Buffer.alloc(256, 1).toString('base64url'),
+    )
+    .map((signature) => `${goodHeader}.${goodPayload}.${signature}`);
+  const other =
+    pair.algorithm === 'ES256' ? [fc.constant(signWithKey(pair, { payload, encoding: 'der' }))] : [];
+  return fc.oneof(confused, signedByAttacker, signedByForeign, moved, mutated, unsigned, ...other);
+}
+
+it.each(PUBLIC_KEY_ALGORITHMS)(
+  'no forgery of a token of %s opens a proxied image',
+  async (algorithm) => {
+    const host = await startAccountHost();
+    const proxy = await startService({
+      DELIVERY_MODE: 'cloudinary',
+      PROXY: 'on',
+      PROXY_UPSTREAM: host.origin,
+    });
+    try {
+      const [own, other] = [await createRandomTenant(proxy), await createRandomTenant(proxy)];
+      const register = async ({ issuerId }: Tenant, pair: KeyPair): Promise<KeyPair> => {
+        await proxy.admin('PATCH', `/issuers/${issuerId}`, { policy: { delivery: 'proxy' } });
+        const body = { algorithm, public_key: pair.pem };
+        return { ...pair, id: (await post<{ id: string }>(proxy, `/issuers/${issuerId}/keys`, body)).id };
+      };
+      const known = {
+        pair: await register(own, makeKeyPair(algorithm)),
+        foreign: await register(other, makeKeyPair(algorithm, 'foreign', ATTACKERS[algorithm])),
+      };
+      const payload = { iss: own.issuerId, transformations: [{ width: 5 }] };
+      const open = (token: string): Promise<{ status: number }> =>
+        request({
+          port: proxy.port,
+          path: `/images/${own.imageId}?token=${encodeURIComponent(token)}`,
+          agent,
+        });
+      // The image is cached, so that only the token is in the way.
+      expect((await open(signWithKey(known.pair, { payload }))).status).toBe(200);
+      expect((await open(signWithKey(known.pair, { payload }))).status).toBe(200);
+      const fetches = host.requests.length;
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(forgeries(known, payload), { minLength: BATCH, maxLength: BATCH }),
+          async (batch) => {
+            const statuses = await Promise.all(batch.map(async (token) => (await open(token)).status));
+            expect(statuses).toStrictEqual(batch.map(() => 401));
+          },
+        ),
+        { numRuns: Math.ceil(BATCHES / 5), endOnFailure: false },
+      );
+      expect((await open(signWithKey(known.pair, { payload }))).status).toBe(200);
+      expect(host.requests).toHaveLength(fetches);
+    } finally {
+      await proxy.close();
+      await host.close();
+    }
+  },
+  600_000,
+);
