@@ -14,6 +14,8 @@ import { documentBlock } from '../support/readme.js';
 import { createSeedTenant } from '../support/seed.js';
 import { startService } from '../support/service.js';
 import { TOKEN_VECTORS } from '../support/token-vectors.js';
+import { makeKeyPair } from '../tokens/public-key-fixtures.js';
+import { PUBLIC_KEY_ALGORITHMS } from '../../src/tokens/signing-key.js';
 
 const NODES = findNodes();
 
@@ -138,6 +140,13 @@ const OPTIONS = { issuerId, secret: vector.key.secret, exp, imageId, transformat
 const PARTS = { baseUrl: new URL(vector.url).origin, imageId };
 /** Signs the first vector, as the end of a program that has imported the client. */
 const SIGN = `signToken(${JSON.stringify(OPTIONS)}).then((token) => imageUrl({ ...${JSON.stringify(PARTS)}, token }))`;
+/** Parameters of WebCrypto that verify a token. */
+const WEB_CRYPTO = {
+  EdDSA: { name: 'Ed25519' },
+  ES256: { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' },
+  RS256: { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' },
+  PS256: { name: 'RSA-PSS', hash: 'SHA-256', saltLength: 32 },
+} as const;
 const IMPORT = `import { imageUrl, signToken } from '@pixseal/client';`;
 
 describe('@pixseal/client, installed', () => {
@@ -237,27 +246,56 @@ describe('@pixseal/client, installed', () => {
       SLOW,
     );
 
+    /** Runs a script as a Worker's test. @throws Error if it throws. */
+    const runInWorkerd = async (script: string): Promise<void> => {
+      const modules = MODULES.client.map(
+        (name) =>
+          `(name = "${name}.js", esModule = embed "node_modules/@pixseal/client/dist/esm/${name}.js")`,
+      );
+      writeFileSync(
+        join(runtimes, 'worker.js'),
+        `${IMPORT.replace('@pixseal/client', './pixseal-client.js')}
+         export default { async test() { ${script} } };`,
+      );
+      writeFileSync(
+        join(runtimes, 'config.capnp'),
+        `using Workerd = import "/workerd/workerd.capnp";
+         const config :Workerd.Config = (services = [(name = "main", worker = (
+           modules = [(name = "worker", esModule = embed "worker.js"), ${modules.join(', ')}],
+           compatibilityDate = "2026-01-01",
+         ))]);`,
+      );
+      await bash(runtimes, 'npx workerd test config.capnp');
+    };
+
     it(
       'signs the vector in workerd, the runtime of Cloudflare Workers',
-      async () => {
-        const modules = MODULES.client.map(
-          (name) =>
-            `(name = "${name}.js", esModule = embed "node_modules/@pixseal/client/dist/esm/${name}.js")`,
-        );
-        writeFileSync(
-          join(runtimes, 'worker.js'),
-          `${IMPORT.replace('@pixseal/client', './pixseal-client.js')}
-           export default { async test() { const url = await ${SIGN}; if (url !== ${JSON.stringify(vector.url)}) throw new Error(url); } };`,
-        );
-        writeFileSync(
-          join(runtimes, 'config.capnp'),
-          `using Workerd = import "/workerd/workerd.capnp";
-           const config :Workerd.Config = (services = [(name = "main", worker = (
-             modules = [(name = "worker", esModule = embed "worker.js"), ${modules.join(', ')}],
-             compatibilityDate = "2026-01-01",
-           ))]);`,
-        );
-        await bash(runtimes, 'npx workerd test config.capnp');
+      () =>
+        runInWorkerd(
+          `const url = await ${SIGN}; if (url !== ${JSON.stringify(vector.url)}) throw new Error(url);`,
+        ),
+      SLOW,
+    );
+
+    it.each(PUBLIC_KEY_ALGORITHMS)(
+      'signs with a private key of %s in workerd, in PEM and as a JWK',
+      async (algorithm) => {
+        const { privateKey, publicKey } = makeKeyPair(algorithm);
+        const forms = [
+          privateKey.export({ type: 'pkcs8', format: 'pem' }),
+          privateKey.export({ format: 'jwk' }),
+        ];
+        await runInWorkerd(`
+          const parameters = ${JSON.stringify(WEB_CRYPTO[algorithm])};
+          const key = await crypto.subtle.importKey('jwk', ${JSON.stringify(publicKey.export({ format: 'jwk' }))}, parameters, false, ['verify']);
+          for (const privateKey of ${JSON.stringify(forms)}) {
+            const token = await signToken({ issuerId: 'i', imageId: 'i', kid: 'k', algorithm: '${algorithm}', privateKey });
+            const [header, payload, signature] = token.split('.');
+            const decode = (text) => Uint8Array.from(atob(text.replaceAll('-', '+').replaceAll('_', '/')), (each) => each.charCodeAt(0));
+            if (JSON.parse(new TextDecoder().decode(decode(header))).alg !== '${algorithm}') throw new Error(header);
+            const input = new TextEncoder().encode(header + '.' + payload);
+            if (!(await crypto.subtle.verify(parameters, key, decode(signature), input))) throw new Error(token);
+          }`);
       },
       SLOW,
     );
