@@ -187,8 +187,8 @@ describe.runIf(binary !== null)('rates in Redis', () => {
 
   it('are counted in memory while Redis does not respond, and shared once it does', async () => {
     const server = await startServer();
-    const [storage, other] = await openShared(server, 2);
-    if (storage === undefined || other === undefined) throw new Error('no storage');
+    const [storage] = await openShared(server, 1);
+    if (storage === undefined) throw new Error('no storage');
     const log = watchLog();
     server.signal('SIGSTOP');
     await expect
@@ -199,11 +199,13 @@ describe.runIf(binary !== null)('rates in Redis', () => {
       .toStrictEqual(['Redis does not respond (Command timed out): rates are counted in this process alone']);
     expect(countUntilRefused(storage, 'alone')).toBe(5);
     server.signal('SIGCONT');
-    await Promise.all([shared(storage, server), shared(other, server)]);
+    await shared(storage, server);
+    // Opened only now: a report of its own without a response would be a second warning.
+    const [other] = await openShared(server, 1);
     expect(countUntilRefused(storage, 'after')).toBe(5);
     await expect.poll(() => server.call('EXISTS', limitKey('after')), POLL).toBe(1);
-    expect(other.consume('after', RATE).refused).toBe(false);
-    await refused(other, 'after');
+    expect(other?.consume('after', RATE).refused).toBe(false);
+    if (other) await refused(other, 'after');
   });
 });
 
