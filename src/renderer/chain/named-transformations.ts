@@ -1,6 +1,7 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { isObject } from '../../domain/is-object.js';
+import { namesIn } from '../../platform/folder.js';
 import { TRANSFORMATION_NAME } from '../../transformations/vocabulary.js';
 import { RenderError } from '../image/render.errors.js';
 import { parseChain } from './chain.parser.js';
@@ -47,15 +48,8 @@ export function readNamedTransformation(file: string, json: string): readonly st
  * @throws NamedTransformationError for an invalid file.
  */
 export async function loadNamedTransformations(folder: string): Promise<NamedTransformations> {
-  let files: string[];
-  try {
-    files = await readdir(folder);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new Map();
-    throw error;
-  }
   const named = new Map<string, readonly string[]>();
-  for (const file of files.filter((name) => name.endsWith('.json')).sort()) {
+  for (const file of (await namesIn(folder)).filter((name) => name.endsWith('.json'))) {
     const name = TRANSFORMATION_NAME.write(basename(file, '.json'));
     if (name === undefined) {
       throw new NamedTransformationError(file, `allowed are ${TRANSFORMATION_NAME.allowed}`);

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
-import { openFont } from './fonts.js';
+import { namesIn } from '../../../platform/folder.js';
+import { parseFontFile } from './fonts.js';
 
 /** A font of the operator. */
 export interface FontFile {
@@ -27,25 +28,14 @@ const EXTENSIONS = new Set(['.ttf', '.otf']);
  * @throws FontFileError for a file that is no font.
  */
 export async function loadFontFiles(folder: string): Promise<readonly FontFile[]> {
-  let names: string[];
-  try {
-    names = await readdir(folder);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  }
-  const paths = names.filter((name) => EXTENSIONS.has(extname(name).toLowerCase())).sort();
-  return Promise.all(paths.map((name) => readFontFile(join(folder, name))));
+  const names = (await namesIn(folder)).filter((name) => EXTENSIONS.has(extname(name).toLowerCase()));
+  return Promise.all(names.map((name) => readFontFile(join(folder, name))));
 }
 
 async function readFontFile(path: string): Promise<FontFile> {
-  await openFont(path).catch((error: unknown) => {
+  const content = await readFile(path);
+  await parseFontFile(content).catch((error: unknown) => {
     throw new FontFileError(path, error instanceof Error ? error.message : String(error));
   });
-  return {
-    path,
-    sha256: createHash('sha256')
-      .update(await readFile(path))
-      .digest('hex'),
-  };
+  return { path, sha256: createHash('sha256').update(content).digest('hex') };
 }

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { Font } from 'fontkit';
@@ -93,20 +94,17 @@ async function register(faces: readonly Face[]): Promise<void> {
 /** By path. */
 const opened = new Map<string, Promise<Font>>();
 
-/**
- * Opens a font.
- * @throws Error for a file that is no font, or a collection of several.
- */
-export function openFont(file: string): Promise<Font> {
-  const font = opened.get(file) ?? readFont(file);
+function openFont(file: string): Promise<Font> {
+  const font = opened.get(file) ?? readFile(file).then(parseFontFile);
   opened.set(file, font);
   return font;
 }
 
-async function readFont(file: string): Promise<Font> {
+/** @throws Error for a file that is no font, or a collection of several. */
+export async function parseFontFile(content: Buffer): Promise<Font> {
   // Most texts need no reader of fonts.
-  const { open } = await import('fontkit');
-  const font = await open(file);
+  const { create } = await import('fontkit');
+  const font = create(content);
   if (!('hasGlyphForCodePoint' in font)) throw new Error('a collection of fonts');
   return font;
 }

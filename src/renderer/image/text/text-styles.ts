@@ -1,7 +1,8 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { color } from '../../../transformations/color.js';
 import { isObject } from '../../../domain/is-object.js';
+import { namesIn } from '../../../platform/folder.js';
 import { TEXT_LAYER_MEMBERS } from '../../../transformations/text-layer.js';
 import type { TextStyle } from './text-style.js';
 
@@ -57,15 +58,8 @@ export function readTextStyle(file: string, json: string): TextStyle {
  * @throws TextStyleError for an invalid file.
  */
 export async function loadTextStyles(folder: string): Promise<ReadonlyMap<string, TextStyle>> {
-  let files: string[];
-  try {
-    files = await readdir(folder);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new Map();
-    throw error;
-  }
   const styles = new Map<string, TextStyle>();
-  for (const file of files.filter((name) => name.endsWith('.json')).sort()) {
+  for (const file of (await namesIn(folder)).filter((name) => name.endsWith('.json'))) {
     styles.set(basename(file, '.json'), readTextStyle(file, await readFile(join(folder, file), 'utf8')));
   }
   return styles;
