@@ -41,9 +41,3 @@ export function sendRenderError(request: FastifyRequest, reply: FastifyReply, er
     })
     .send(`${reason}\n`);
 }
-
-/** Whether `If-None-Match` lists an entity tag. `*`, which lists none, is not evaluated: the image is sent. */
-export function listsEntity(header: string | undefined, etag: string): boolean {
-  if (header === undefined) return false;
-  return header.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag);
-}

@@ -1,9 +1,10 @@
 import { Controller, Get, Query, Req, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { listsEntityTag } from '../platform/http/entity-tags.js';
 import { exchangeOf } from '../platform/http/exchange.js';
 import { Preflight } from '../platform/http/preflight.js';
-import { listsEntity, sendImage, sendRenderError } from './image-response.js';
+import { sendImage, sendRenderError } from './image-response.js';
 import { RendererService } from './renderer.service.js';
 
 /** Cloudinary's delivery paths on this service, in mode `local`. */
@@ -30,7 +31,7 @@ export class RendererController {
       left.abort();
     });
     const { accept, 'if-none-match': ifNoneMatch } = request.headers;
-    const hasEntity = (etag: string): boolean => listsEntity(ifNoneMatch, etag);
+    const hasEntity = (etag: string): boolean => listsEntityTag(ifNoneMatch, etag);
     const { span } = exchangeOf(request.raw);
     await this.renderer.deliver({ path, authToken, accept, hasEntity, span }, left.signal).then(
       (delivered) => {

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { listsEntityTag } from '../../platform/http/entity-tags.js';
 import { RangeNotSatisfiableError } from './proxy.errors.js';
 
 /** The validators of an image. */
@@ -57,20 +58,10 @@ const PRECONDITIONS = ['if-none-match', 'if-modified-since'] as const;
 
 function isNotModified(headers: IncomingMessage['headers'], { etag, lastModified }: Validators): boolean {
   const { 'if-none-match': tags, 'if-modified-since': since } = headers;
-  if (tags !== undefined) return tags.trim() === '*' || (etag !== null && includesTag(tags, etag));
+  if (tags !== undefined) return tags.trim() === '*' || (etag !== null && listsEntityTag(tags, etag));
   if (since === undefined || lastModified === null) return false;
   return Date.parse(lastModified) <= Date.parse(since);
 }
-
-/** Entity tags of a list; a comma may be inside of one (RFC 9110 §8.8.3). */
-const TAGS = /(?:W\/)?"[!#-~\x80-\xff]*"/g;
-
-/** By weak comparison (RFC 9110 §13.1.2). */
-function includesTag(header: string, etag: string): boolean {
-  return header.match(TAGS)?.some((tag) => weak(tag) === weak(etag)) ?? false;
-}
-
-const weak = (etag: string): string => etag.replace(/^W\//, '');
 
 /** Whether a range applies: by strong comparison, or the exact date. */
 function isSameImage(ifRange: string | string[] | undefined, { etag, lastModified }: Validators): boolean {
