@@ -18,6 +18,8 @@ export interface RememberedVariant extends Variant {
 }
 
 const SELECTORS = ['accept', 'sec-ch-dpr', 'sec-ch-width'] as const;
+/** Characters of each header that are remembered: the cache of redirects counts their bytes. */
+const MAX_REMEMBERED = 500;
 
 /** Formats that `f_auto` selects by name; a client with AVIF has WebP too. */
 const ACCEPT_CLASSES = [
@@ -36,7 +38,7 @@ const MAX_WIDTH = 5_000;
 
 /**
  * The variant of a request, and the name of its image in the cache. Both cost more than the rest of a cached view.
- * @param image Keeps the last one.
+ * @param image Keeps the last one, unless its headers are long.
  */
 export function rememberedVariantOf(
   image: { readonly target: string; variant: RememberedVariant | null },
@@ -44,14 +46,15 @@ export function rememberedVariantOf(
 ): RememberedVariant {
   const last = image.variant;
   if (last !== null && SELECTORS.every((name) => last.received[name] === headers[name])) return last;
-  const variant = variantOf(image.target, headers);
+  const found = variantOf(image.target, headers);
   const { accept, 'sec-ch-dpr': dpr, 'sec-ch-width': width } = headers;
-  image.variant = {
-    ...variant,
-    key: cacheKeyOf(image.target, variant),
+  const variant = {
+    ...found,
+    key: cacheKeyOf(image.target, found),
     received: { accept, 'sec-ch-dpr': dpr, 'sec-ch-width': width },
   };
-  return image.variant;
+  if (SELECTORS.every((name) => (headers[name]?.length ?? 0) <= MAX_REMEMBERED)) image.variant = variant;
+  return variant;
 }
 
 /** @param url The signed URL, or its path. */
