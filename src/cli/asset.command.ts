@@ -73,7 +73,8 @@ export function addAssetCommands<
         .summary(`upload an original, and register it as ${name}`)
         .description(
           `Uploads a file and registers it as ${name}. In mode cloudinary the service sends it to the issuer’s account, else\n` +
-            'it keeps the file. JPEG, PNG, WebP, AVIF, GIF, TIFF, SVG, BMP, ICO, HEIC, JPEG XL or PDF, at most 25 MiB and 50 million pixels.',
+            'it keeps the file. JPEG, PNG, WebP, AVIF, GIF, TIFF, SVG, BMP, ICO, HEIC, JPEG XL or PDF, at most 25 MiB and\n' +
+            '50 million pixels.',
         )
         .argument('<file>', 'the file, - for standard input')
         .option('--issuer <uuid>', `the issuer whose tokens can use it; optional if PIXSEAL_DSN contains it`)
