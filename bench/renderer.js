@@ -9,6 +9,7 @@ import { v2 as cloudinary } from 'cloudinary';
 import sharp from 'sharp';
 import { findFreePort, MAIN } from './pixseal.js';
 import { CLOUD, startDatabase } from './rows.js';
+import { median } from './suite.js';
 
 const PAIRS = Number(process.env.BENCH_PAIRS ?? 12);
 const SECONDS = Number(process.env.BENCH_SECONDS ?? 3);
@@ -182,12 +183,6 @@ async function rate(url, headers) {
   };
   await Promise.all(Array.from({ length: CLIENTS }, loop));
   return (responses * 1000) / (performance.now() - startedAt);
-}
-
-function median(values) {
-  const sorted = [...values].sort((one, other) => one - other);
-  const middle = sorted.length / 2;
-  return (sorted[Math.ceil(middle) - 1] + sorted[Math.floor(middle)]) / 2;
 }
 
 function pathOf(publicId, chain, format) {

@@ -37,7 +37,10 @@ const VENDORED: Readonly<Record<string, Vendored>> = {
     ]),
   ),
 };
-/** `sharp` is native, and optional, as the decoders of few formats are. The others are what Nest and pg import only where an application has them. */
+/**
+ * `sharp` is native, and optional, as the decoders of few formats are. The others are what Nest and pg import only where
+ * an application has them.
+ */
 const EXTERNAL = [
   'sharp',
   '@resvg/resvg-wasm',

@@ -12,7 +12,8 @@ const MEMORY = { total: 64 * 2 ** 20, largest: 2 ** 20 };
 
 /**
  * Rendered images on disk, and small ones that were requested again in memory; both are limited in bytes, and the least
- * recently used are evicted first. A file is one line of JSON, then the body. It is written to a temporary file and renamed, so that a crash leaves no partial file.
+ * recently used are evicted first. A file is one line of JSON, then the body. It is written to a temporary file and
+ * renamed, so that a crash leaves no partial file.
  */
 export class DerivedCache {
   private readonly files: LRUCache<string, number>;

@@ -217,7 +217,7 @@ describe('an effect that is an operation of libvips', () => {
     expect(Math.max(...pixels.map((value, at) => Math.abs(value - (expected[at] ?? 0))))).toBeLessThan(2);
   });
 
-  it.each(['blur:400', 'vignette', 'contrast'])('is none for %s', (effect) => {
+  it.each(['blur:400', 'vignette', 'contrast'])('does not exist for %s', (effect) => {
     expect(effectFilter(effect)).toBeUndefined();
   });
 });

@@ -32,8 +32,8 @@ export interface RawResponse {
 
 /**
  * Writes a head and a body that is a text as one text. Node would check every header again and write two pieces: 30 %
- * of a cached redirect. It depends on private members of Node's response, so its output is compared with Node's at the start: if
- * they differ, every response is written by `writeHead` and `end`.
+ * of a cached redirect. It depends on private members of Node's response, so its output is compared with Node's at the
+ * start: if they differ, every response is written by `writeHead` and `end`.
  */
 export class RawResponseWriter {
   /** Whether the members of this Node are the known ones. */
