@@ -3,6 +3,10 @@ import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createDataSource } from '../../src/platform/database/data-source.js';
 import { type AccountHost, sendPicture, startAccountHost } from '../support/account-host.js';
 import { request, sendRaw, type HttpResponse } from '../support/http.js';
@@ -43,6 +47,7 @@ let database: TestDatabase;
 let service: ServiceProcess;
 let collector: Collector;
 let host: AccountHost;
+let cacheFolder: string;
 let ended: ProcessExit;
 let refusedStart: ProcessExit;
 let dump: string;
@@ -91,7 +96,6 @@ beforeAll(async () => {
   keep('password of Postgres', DATABASE_PASSWORD);
   keep('password of Redis', REDIS_PASSWORD);
   collector = await startCollector();
-  host = await startAccountHost();
   const variables = {
     ...TEST_VARIABLES,
     ...database.variables,
@@ -100,13 +104,20 @@ beforeAll(async () => {
     ADMIN_API_KEYS: ADMIN_KEY,
     SECRETS_KEY: SECRETS_KEY.toString('base64url'),
     LOG_LEVEL: 'debug',
-    ...{ DELIVERY_MODE: 'cloudinary', PROXY: 'on', PROXY_UPSTREAM: host.origin },
     OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
     RATE_LIMIT_ADDRESS: '100000',
     // No server listens there: the error must not contain the credentials.
     REDIS_URL: `redis://:${REDIS_PASSWORD}@127.0.0.1:9`,
   };
-  service = await startServiceProcess(variables);
+  host = await startAccountHost();
+  cacheFolder = mkdtempSync(join(tmpdir(), 'pixseal-canary-'));
+  service = await startServiceProcess({
+    ...variables,
+    DELIVERY_MODE: 'cloudinary',
+    PROXY: 'on',
+    PROXY_UPSTREAM: host.origin,
+    PROXY_CACHE_DIR: cacheFolder,
+  });
   await live();
   service.kill('SIGTERM');
   ended = await service.exited;
@@ -124,6 +135,7 @@ afterAll(async () => {
   await database.drop();
   await collector.close();
   await host.close();
+  rmSync(cacheFolder, { recursive: true, force: true });
 });
 
 /** Every source of a leak: valid requests, invalid ones, and ones with a secret in the wrong place. */
@@ -175,32 +187,6 @@ async function live(): Promise<void> {
   ];
   await sendRequest('POST', '/deliveries', { body: { deliveries }, may: ['signature'] });
 
-  await admin('PATCH', `/issuers/${issuer.id}`, { policy: { delivery: 'proxy' } });
-  await waitUntil(
-    'images are proxied',
-    async () => (await request({ port: service.port, path: path() })).status === 200,
-  );
-  expect((await sendRequest('GET', path())).status).toBe(200);
-  for (const status of [404, 401, 500]) {
-    host.answer((received, response) => {
-      // Cloudinary's errors may quote the URL.
-      response.writeHead(status, {
-        'X-Cld-Error': `Not found: ${received.url ?? ''}`,
-        Location: received.url,
-      });
-      response.end(received.url);
-    });
-    const refused = await sendRequest('GET', path({ transformations: [{ width: status }] }));
-    expect(refused.status).toBe(status === 404 ? 404 : 502);
-    keep('signature', /\/(s--[\w-]+--)\//.exec(host.requests.at(-1)?.url ?? '')?.[1] ?? '');
-  }
-  host.answer(sendPicture);
-  await admin('PATCH', `/issuers/${issuer.id}`, { policy: {} });
-  await waitUntil(
-    'images are redirects',
-    async () => (await request({ port: service.port, path: path() })).status === 302,
-  );
-
   for (const claims of [
     { exp: 1 },
     { nbf: 1e10 },
@@ -218,6 +204,11 @@ async function live(): Promise<void> {
   ]) {
     for (const what of ['', '/explain']) await sendRequest('GET', path(claims, what));
   }
+  await proxyImages(
+    issuer.id,
+    path({ transformations: steps }),
+    path({ transformations: steps }, '/explain'),
+  );
   const token = seal();
   const forged = seal({}, 'z'.repeat(32));
   const bearer = (value: string): { headers: Record<string, string> } => ({
@@ -281,6 +272,52 @@ async function live(): Promise<void> {
   expect(measured.text).toContain('code="invalid_transformation"');
   const audit = await admin('GET', '/audit?limit=100');
   expect((audit.json() as { items: unknown[] }).items.length).toBeGreaterThan(6);
+}
+
+/** The same signed URL, fetched by the service: no client receives it, also if the account's host repeats it. */
+async function proxyImages(issuerId: string, path: string, explained: string): Promise<void> {
+  const setDelivery = async (delivery: string): Promise<void> => {
+    expect((await admin('PATCH', `/issuers/${issuerId}`, { policy: { delivery } })).status).toBe(200);
+  };
+  await setDelivery('proxy');
+  const before = host.requests.length;
+  for (const answer of [
+    ({ url = '' }: IncomingMessage, response: ServerResponse) =>
+      response
+        .writeHead(400, { 'X-Cld-Error': `Invalid ${url} of https://res.cloudinary.com${url}: no` })
+        .end(),
+    (_: IncomingMessage, response: ServerResponse) =>
+      response.writeHead(302, { Location: _.url ?? '' }).end(),
+    (request: IncomingMessage) => request.socket.destroy(),
+    ({ url = '' }: IncomingMessage, response: ServerResponse) =>
+      response.writeHead(200, { 'Content-Type': 'text/html' }).end(url),
+  ]) {
+    host.answer(answer);
+    for (const method of ['GET', 'HEAD']) expect((await sendRequest(method, path)).status).toBe(502);
+  }
+  expect(
+    host.requests.slice(before).every(({ url = '' }) => findSecrets(url, secrets).includes('signature')),
+  ).toBe(true);
+  host.answer(({ url = '' }, response) =>
+    response.writeHead(404, { 'X-Cld-Error': `Not found: ${url}` }).end(url),
+  );
+  expect((await sendRequest('GET', path)).status).toBe(404);
+  host.answer(sendPicture);
+  for (const headers of [
+    {},
+    {},
+    { range: 'bytes=0-9' },
+    { 'if-none-match': '*' },
+    { range: 'bytes=9999-' },
+  ]) {
+    expect((await sendRequest('GET', path, { headers })).status).toBeLessThan(417);
+  }
+  // URLs are this service's, with the token that the client sent.
+  expect((await sendRequest('GET', explained, { may: ['token'] })).status).toBe(200);
+  const deliveries = [{ image_id: /images\/([^?]+)/.exec(path)?.[1], token: path.split('token=')[1] }];
+  const delivered = await sendRequest('POST', '/deliveries', { body: { deliveries }, may: ['token'] });
+  expect(delivered.text).toContain('/images/');
+  await setDelivery('redirect');
 }
 
 /** A stored secret that was altered, and then no database at all: the driver's errors are logged. */
@@ -399,6 +436,18 @@ describe('no secret, token or signature', () => {
     expect(collector.spans().length).toBeGreaterThan(50);
     expect(collector.received()).toContain('invalid_transformation');
     expect(findSecrets(collector.received(), secrets)).toStrictEqual([]);
+  });
+
+  it('is in the cache of the proxy', () => {
+    const files = readdirSync(cacheFolder, { recursive: true, withFileTypes: true }).filter((each) =>
+      each.isFile(),
+    );
+    expect(files).toHaveLength(1);
+    for (const { name, parentPath } of files) {
+      const text = readFileSync(join(parentPath, name), 'latin1');
+      expect(text).toContain('image/jpeg');
+      expect(findSecrets(`${name} ${text}`, secrets)).toStrictEqual([]);
+    }
   });
 
   it('is in the database', () => {
