@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { Counters, dayOf, endOfDay, KNOWN_DAYS, type Picture } from '../directory/counters/counters.js';
+import { Observations } from '../platform/observability/observations.js';
 import { PictureBudgetSpentError } from './picture-budget.error.js';
 
 /** Pictures that this process knows, about 20 MB. */
@@ -24,7 +25,10 @@ export class PictureBudget {
   /** The day of the last mark, by issuer and digest. */
   private readonly known = new LRUCache<string, number>({ max: MAX_KNOWN });
 
-  constructor(private readonly counters: Counters) {}
+  constructor(
+    private readonly counters: Counters,
+    private readonly observations: Observations,
+  ) {}
 
   /** Whether this process knows that a picture is paid. @param now Milliseconds since 1970. */
   isPaid(picture: Picture, now: number): boolean {
@@ -43,10 +47,14 @@ export class PictureBudget {
    */
   async pay(picture: Picture, now: number): Promise<true> {
     const today = dayOf(now);
-    if (!(await this.counters.payPicture(picture, today))) {
+    const paid = await this.counters.payPicture(picture, today);
+    if (paid === null) {
       throw new PictureBudgetSpentError(picture.budget, endOfDay(now) - now);
     }
-    this.known.set(keyOf(picture), today);
+    const key = keyOf(picture);
+    // Requests that waited for the same count receive the same result.
+    if (paid === 'new' && !this.known.has(key)) this.observations.newPictures += 1;
+    this.known.set(key, today);
     return true;
   }
 

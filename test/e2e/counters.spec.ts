@@ -1,7 +1,12 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Counters, dayOf, type Picture } from '../../src/directory/counters/counters.js';
+import {
+  type Counters,
+  dayOf,
+  type PaidPicture,
+  type Picture,
+} from '../../src/directory/counters/counters.js';
 import { DatabaseCounters } from '../../src/directory/counters/database-counters.js';
 import { RedisCounters } from '../../src/directory/counters/redis-counters.js';
 import { DatabaseLookups } from '../../src/directory/database-lookups.service.js';
@@ -70,18 +75,18 @@ const stores = [
 describe.each(stores)('pictures in $store', ({ all }) => {
   it('are new once, and known from then on, at every replica', async () => {
     const [one, two] = [picture(1), picture(1)];
-    expect(await inTurn(all(), 0).payPicture(one, TODAY)).toBe(true);
+    expect(await inTurn(all(), 0).payPicture(one, TODAY)).toBe('new');
     for (let index = 0; index < 6; index += 1) {
-      expect(await inTurn(all(), index).payPicture(one, TODAY)).toBe(true);
-      expect(await inTurn(all(), index).payPicture(two, TODAY)).toBe(false);
+      expect(await inTurn(all(), index).payPicture(one, TODAY)).toBe('known');
+      expect(await inTurn(all(), index).payPicture(two, TODAY)).toBeNull();
     }
     // The next day has a budget of its own, and what was seen is known.
-    expect(await inTurn(all(), 1).payPicture(one, TODAY + 1)).toBe(true);
-    expect(await inTurn(all(), 1).payPicture(two, TODAY + 1)).toBe(true);
-    expect(await inTurn(all(), 2).payPicture(picture(1), TODAY + 1)).toBe(false);
+    expect(await inTurn(all(), 1).payPicture(one, TODAY + 1)).toBe('known');
+    expect(await inTurn(all(), 1).payPicture(two, TODAY + 1)).toBe('new');
+    expect(await inTurn(all(), 2).payPicture(picture(1), TODAY + 1)).toBeNull();
     // A budget that is raised applies at once; one that is lowered forgets nothing.
-    expect(await inTurn(all(), 2).payPicture(picture(2), TODAY + 1)).toBe(true);
-    expect(await inTurn(all(), 0).payPicture({ ...two, budget: 1 }, TODAY + 1)).toBe(true);
+    expect(await inTurn(all(), 2).payPicture(picture(2), TODAY + 1)).toBe('new');
+    expect(await inTurn(all(), 0).payPicture({ ...two, budget: 1 }, TODAY + 1)).toBe('known');
   });
 
   it('are as many as the budget, however many replicas count at once', async () => {
@@ -92,22 +97,23 @@ describe.each(stores)('pictures in $store', ({ all }) => {
       [...wanted, ...wanted.toReversed()].flatMap((each) =>
         all().map(async (counters) => ({
           digest: each.digest,
-          isPaid: await counters.payPicture(each, TODAY),
+          paid: await counters.payPicture(each, TODAY),
         })),
       ),
     );
-    const paid = new Set(results.filter(({ isPaid }) => isPaid).map(({ digest }) => digest));
+    const paid = new Set(results.filter((result) => result.paid !== null).map(({ digest }) => digest));
     expect(paid.size).toBe(budget);
-    expect(await inTurn(all(), 0).payPicture(picture(budget), TODAY)).toBe(false);
-    expect(await inTurn(all(), 0).payPicture(picture(budget + 1), TODAY)).toBe(true);
+    expect(results.filter((result) => result.paid === 'new').length).toBeGreaterThanOrEqual(budget);
+    expect(await inTurn(all(), 0).payPicture(picture(budget), TODAY)).toBeNull();
+    expect(await inTurn(all(), 0).payPicture(picture(budget + 1), TODAY)).toBe('new');
   });
 
   it('are counted by issuer', async () => {
     const one = picture(1);
     const { id: other } = await post<{ id: string }>(service, '/issuers', { name: 'Other' });
-    expect(await inTurn(all(), 0).payPicture(one, TODAY)).toBe(true);
-    expect(await inTurn(all(), 0).payPicture({ ...one, issuerId: other }, TODAY)).toBe(true);
-    expect(await inTurn(all(), 0).payPicture({ ...picture(1), issuerId: other }, TODAY)).toBe(false);
+    expect(await inTurn(all(), 0).payPicture(one, TODAY)).toBe('new');
+    expect(await inTurn(all(), 0).payPicture({ ...one, issuerId: other }, TODAY)).toBe('new');
+    expect(await inTurn(all(), 0).payPicture({ ...picture(1), issuerId: other }, TODAY)).toBeNull();
   });
 });
 
@@ -145,15 +151,15 @@ describe('counts in the database', () => {
   it('know a picture for 30 days after it was last seen', async () => {
     const [counters] = inDatabase;
     const one = picture(1);
-    const pay = (of: Picture, day: number): Promise<boolean> | undefined =>
+    const pay = (of: Picture, day: number): Promise<PaidPicture | null> | undefined =>
       counters?.payPicture(of, TODAY + day);
-    expect(await pay(one, 0)).toBe(true);
-    expect(await pay(one, 30)).toBe(true);
-    expect(await pay(picture(1), 30)).toBe(true);
-    expect(await pay(one, 60)).toBe(true);
+    expect(await pay(one, 0)).toBe('new');
+    expect(await pay(one, 30)).toBe('known');
+    expect(await pay(picture(1), 30)).toBe('new');
+    expect(await pay(one, 60)).toBe('known');
     // New again: it takes the budget of that day.
-    expect(await pay(one, 91)).toBe(true);
-    expect(await pay(picture(1), 91)).toBe(false);
+    expect(await pay(one, 91)).toBe('new');
+    expect(await pay(picture(1), 91)).toBeNull();
   });
 
   it('go with their issuer, and of a deleted one nothing is counted', async () => {
@@ -169,7 +175,7 @@ describe('counts in the database', () => {
     );
     expect(rows).toStrictEqual([]);
     expect(await counters?.countUse(use)).toBe(false);
-    expect(await counters?.payPicture(picture(1), TODAY)).toBe(false);
+    expect(await counters?.payPicture(picture(1), TODAY)).toBeNull();
   });
 
   it('are deleted once they have no effect', async () => {
@@ -227,7 +233,7 @@ describe.runIf(redis !== null)('counts in Redis', () => {
     try {
       await responding(counters);
       const one = picture(9);
-      expect(await counters.payPicture(one, TODAY)).toBe(true);
+      expect(await counters.payPicture(one, TODAY)).toBe('new');
       own.signal('SIGSTOP');
       await expect(counters.payPicture(one, TODAY)).rejects.toMatchObject({
         status: 503,
@@ -238,7 +244,7 @@ describe.runIf(redis !== null)('counts in Redis', () => {
       await expect(counters.countUse(use)).rejects.toMatchObject({ code: 'counter_unavailable' });
       own.signal('SIGCONT');
       await responding(counters);
-      expect(await counters.payPicture(one, TODAY)).toBe(true);
+      expect(await counters.payPicture(one, TODAY)).toBe('known');
     } finally {
       counters.onApplicationShutdown();
       await own.stop();

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, inject, it, onTestFi
 import { Counters } from '../../src/directory/counters/counters.js';
 import { findRedis, startRedis, type RedisServer } from '../support/redis-server.js';
 import { request, type HttpResponse } from '../support/http.js';
+import { readMetrics, sumOf } from '../support/metrics.js';
 import { createTenant, type Tenant } from '../support/seed.js';
 import { startService, type Service } from '../support/service.js';
 import { createTestDatabase } from '../support/test-database.js';
@@ -114,6 +115,18 @@ describe('a budget of new pictures', () => {
     expect(await statusOf(`${width(tenant, 5).slice(0, -4)}AAAA`)).toBe(401);
     expect(await statusOf(width(tenant, 1))).toBe(302);
     expect(await statusOf(width(tenant, 2))).toBe(302);
+  });
+
+  it('has a metric of new pictures: each once, of issuers with a budget', async () => {
+    const count = async (): Promise<number> =>
+      sumOf(await readMetrics(service.port), 'pixseal_new_pictures_total');
+    const before = await count();
+    await Promise.all(Array.from({ length: 5 }, () => service.image(width(tenant, 1))));
+    await service.image(width(tenant, 2));
+    expectSpent(await service.image(width(tenant, 3)), 2);
+    await setBudget(service, tenant, null);
+    await service.image(width(tenant, 4));
+    expect((await count()) - before).toBe(2);
   });
 
   it('costs a known picture, cached or not, no query', async () => {

@@ -7,6 +7,9 @@ export interface Picture {
   readonly budget: number;
 }
 
+/** Whether a picture that is paid was counted just now. */
+export type PaidPicture = 'new' | 'known';
+
 /** One use of a token with `max_uses`. */
 export interface TokenUse {
   readonly issuerId: string;
@@ -37,10 +40,10 @@ export abstract class Counters {
   /**
    * Counts a picture as new, unless it was seen in the last 30 days; marks it as seen. Repeating it changes nothing.
    * @param day Days since 1970.
-   * @returns false if it is new and the budget of the day is spent.
+   * @returns null if it is new and the budget of the day is spent.
    * @throws CounterUnavailableError, DatabaseUnavailableError (503)
    */
-  abstract payPicture(picture: Picture, day: number): Promise<boolean>;
+  abstract payPicture(picture: Picture, day: number): Promise<PaidPicture | null>;
 
   /**
    * Counts a use of a token.

@@ -2,7 +2,14 @@ import { createHash } from 'node:crypto';
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { BatchLoader } from '../batch-loader.js';
 import { DatabaseLookups, type Statement } from '../database-lookups.service.js';
-import { Counters, KNOWN_DAYS, type Picture, startOfDay, type TokenUse } from './counters.js';
+import {
+  Counters,
+  KNOWN_DAYS,
+  type PaidPicture,
+  type Picture,
+  startOfDay,
+  type TokenUse,
+} from './counters.js';
 
 /** Pictures that are counted by one statement, and those that wait for it. */
 const BOUNDS = { queries: 2, size: 500, waiting: 2_000 };
@@ -13,7 +20,7 @@ const PRUNE_BATCH = 10_000;
 
 const PAY: Statement = {
   name: 'pixseal_pay_pictures',
-  text: 'SELECT paid_issuer_id AS issuer_id, paid_digest AS digest FROM pay_pictures($1, $2, $3, $4, $5)',
+  text: 'SELECT paid_issuer_id AS issuer_id, paid_digest AS digest, is_new FROM pay_pictures($1, $2, $3, $4, $5)',
 };
 
 /** An issuer that was deleted meanwhile has no row, and the use is refused. */
@@ -49,7 +56,7 @@ const PRUNE: readonly Statement[] = [
 export class DatabaseCounters extends Counters implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger(DatabaseCounters.name);
   /** By the day, since a batch is of one. */
-  private readonly loader: BatchLoader<true>;
+  private readonly loader: BatchLoader<PaidPicture>;
   private timer: NodeJS.Timeout | undefined;
 
   constructor(private readonly lookups: DatabaseLookups) {
@@ -69,8 +76,8 @@ export class DatabaseCounters extends Counters implements OnApplicationBootstrap
     clearInterval(this.timer);
   }
 
-  override async payPicture({ issuerId, digest, budget }: Picture, day: number): Promise<boolean> {
-    return (await this.loader.load([day, budget, issuerId, digest].join('/'))) ?? false;
+  override async payPicture({ issuerId, digest, budget }: Picture, day: number): Promise<PaidPicture | null> {
+    return this.loader.load([day, budget, issuerId, digest].join('/'));
   }
 
   override async countUse({ issuerId, jwtId, maxUses, expiresAt }: TokenUse): Promise<boolean> {
@@ -87,13 +94,13 @@ export class DatabaseCounters extends Counters implements OnApplicationBootstrap
   }
 
   /** Paying twice has the effect of paying once, so a look-up may run again. */
-  private async payAll(keys: readonly string[]): Promise<ReadonlyMap<string, true>> {
+  private async payAll(keys: readonly string[]): Promise<ReadonlyMap<string, PaidPicture>> {
     const wanted = keys.map(parseKey);
-    const paid = new Map<string, true>();
+    const paid = new Map<string, PaidPicture>();
     for (const day of new Set(wanted.map((picture) => picture.day))) {
       const ofDay = wanted.filter((picture) => picture.day === day);
       const rows = await this.lookups.run((query) =>
-        query<{ issuer_id: string; digest: Buffer }>(PAY, [
+        query<{ issuer_id: string; digest: Buffer; is_new: boolean }>(PAY, [
           ofDay.map(({ issuerId }) => issuerId),
           ofDay.map(({ budget }) => budget),
           ofDay.map(({ digest }) => Buffer.from(digest, 'base64url')),
@@ -101,9 +108,12 @@ export class DatabaseCounters extends Counters implements OnApplicationBootstrap
           KNOWN_DAYS,
         ]),
       );
-      const found = new Set(rows.map((row) => `${row.issuer_id}/${row.digest.toString('base64url')}`));
+      const found = new Map(
+        rows.map((row) => [`${row.issuer_id}/${row.digest.toString('base64url')}`, row.is_new] as const),
+      );
       for (const { key, issuerId, digest } of ofDay) {
-        if (found.has(`${issuerId}/${digest}`)) paid.set(key, true);
+        const isNew = found.get(`${issuerId}/${digest}`);
+        if (isNew !== undefined) paid.set(key, isNew ? 'new' : 'known');
       }
     }
     return paid;

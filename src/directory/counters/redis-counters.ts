@@ -3,11 +3,11 @@ import { Logger, type OnApplicationShutdown } from '@nestjs/common';
 import type { Result } from 'ioredis';
 import { RedisLink } from '../../platform/redis/redis-link.js';
 import { CounterUnavailableError } from './counter.errors.js';
-import { Counters, KNOWN_DAYS, type Picture, type TokenUse } from './counters.js';
+import { Counters, KNOWN_DAYS, type PaidPicture, type Picture, type TokenUse } from './counters.js';
 
 declare module 'ioredis' {
   interface RedisCommander<Context> {
-    /** Runs `PAY`: 1 if the picture is paid, else 0. */
+    /** Runs `PAY`: 2 if the picture is new, 1 if it is known, 0 if the budget is spent. */
     payPicture(picture: string, day: string, budget: number, knownFor: number): Result<number, Context>;
     /** Runs `USE`: 1 if the use is counted, else 0. */
     countUse(token: string, maxUses: number, expiry: number): Result<number, Context>;
@@ -30,13 +30,15 @@ end
 
 /** Of a day the count is kept for two: a replica's clock may be behind. */
 const PAY = `${COUNT_OF}
+local result = 1
 if redis.call('EXISTS', KEYS[1]) == 0 then
   local paid = count_of(KEYS[2])
   if paid >= tonumber(ARGV[1]) then return 0 end
   redis.call('SET', KEYS[2], paid + 1, 'EX', 172800)
+  result = 2
 end
 redis.call('SET', KEYS[1], '', 'EX', ARGV[2])
-return 1
+return result
 `;
 
 /** The expiry of a token with the same `jti` may be later. */
@@ -65,8 +67,8 @@ export class RedisCounters extends Counters implements OnApplicationShutdown {
     );
   }
 
-  override payPicture({ issuerId, digest, budget }: Picture, day: number): Promise<boolean> {
-    return this.run((redis) =>
+  override async payPicture({ issuerId, digest, budget }: Picture, day: number): Promise<PaidPicture | null> {
+    const result = await this.run((redis) =>
       redis.payPicture(
         `${PREFIX}picture:${issuerId}:${digest}`,
         `${PREFIX}pictures:${issuerId}:${day}`,
@@ -74,20 +76,22 @@ export class RedisCounters extends Counters implements OnApplicationShutdown {
         KNOWN_FOR,
       ),
     );
+    return result === 0 ? null : result === 1 ? 'known' : 'new';
   }
 
-  override countUse({ issuerId, jwtId, maxUses, expiresAt }: TokenUse): Promise<boolean> {
+  override async countUse({ issuerId, jwtId, maxUses, expiresAt }: TokenUse): Promise<boolean> {
     const token = createHash('sha256').update(jwtId).digest('base64url');
     const expiry = Math.max(0, Math.ceil(expiresAt - Date.now())) + MARGIN;
-    return this.run((redis) => redis.countUse(`${PREFIX}uses:${issuerId}:${token}`, maxUses, expiry));
+    const key = `${PREFIX}uses:${issuerId}:${token}`;
+    return (await this.run((redis) => redis.countUse(key, maxUses, expiry))) === 1;
   }
 
-  private async run(command: (redis: RedisLink['redis']) => Promise<number>): Promise<boolean> {
+  private async run(command: (redis: RedisLink['redis']) => Promise<number>): Promise<number> {
     if (!this.link.isReady) throw new CounterUnavailableError();
     try {
       const result = await command(this.link.redis);
       this.link.responded();
-      return result === 1;
+      return result;
     } catch (error) {
       this.link.failed(error);
       throw new CounterUnavailableError();

@@ -201,6 +201,12 @@ export class MetricsService {
         read: () => one(observations.renderLoad?.waitingCount ?? 0),
       },
       {
+        name: 'pixseal_new_pictures_total',
+        help: 'Images under chains that were counted as new, of issuers with new_pictures_per_day.',
+        type: 'counter',
+        read: () => one(observations.newPictures),
+      },
+      {
         name: 'pixseal_proxied_images_total',
         help: 'Requests for proxied images, by their source: the disk (hit), the account’s host (miss), or a fetch in progress (shared).',
         type: 'counter',

@@ -34,6 +34,8 @@ export class Observations {
   readonly proxied = { hit: 0, miss: 0, shared: 0 };
   /** Bytes of proxied images that were passed to clients. */
   proxiedBytes = 0;
+  /** Pictures that this process counted as new, of issuers with `new_pictures_per_day`. */
+  newPictures = 0;
   readonly fetches = new Histogram();
   readonly fetchFailures = new Counter(['code']);
   /** Null if `PROXY` is off. */
