@@ -34,11 +34,11 @@ export class CreatePicturesAndUses1779000000000 implements MigrationInterface {
     // other and cannot deadlock, and each statement behind the lock reads what the former one wrote.
     await queryRunner.query(`
       CREATE FUNCTION pay_pictures(issuer_ids uuid[], budgets integer[], digests bytea[], today date, known_days integer)
-      RETURNS TABLE (paid_issuer_id uuid, paid_digest bytea, is_new boolean) LANGUAGE plpgsql AS $$
+      RETURNS TABLE (paid_issuer_id uuid, paid_digest bytea) LANGUAGE plpgsql AS $$
       DECLARE
         wanted record;
         spent integer;
-        added bytea[];
+        added integer;
       BEGIN
         FOR wanted IN
           SELECT w.issuer_id, min(w.budget) AS budget, array_agg(DISTINCT w.digest) AS digests
@@ -47,7 +47,6 @@ export class CreatePicturesAndUses1779000000000 implements MigrationInterface {
            GROUP BY w.issuer_id
            ORDER BY w.issuer_id
         LOOP
-          added := '{}';
           IF EXISTS (
             SELECT FROM unnest(wanted.digests) AS each
              WHERE NOT EXISTS (SELECT FROM pictures AS known
@@ -59,22 +58,19 @@ export class CreatePicturesAndUses1779000000000 implements MigrationInterface {
             UPDATE pictures AS known SET seen_on = today
              WHERE known.issuer_id = wanted.issuer_id AND known.digest = ANY (wanted.digests)
                AND known.seen_on >= today - known_days AND known.seen_on < today;
-            WITH inserted AS (
-              INSERT INTO pictures AS known (issuer_id, digest, seen_on)
-              SELECT wanted.issuer_id, each, today
-                FROM unnest(wanted.digests) AS each
-               WHERE NOT EXISTS (SELECT FROM pictures AS seen
-                                  WHERE seen.issuer_id = wanted.issuer_id AND seen.digest = each AND seen.seen_on >= today)
-               LIMIT greatest(0, wanted.budget - spent)
-              ON CONFLICT (issuer_id, digest) DO UPDATE SET seen_on = today
-              RETURNING known.digest
-            )
-            SELECT coalesce(array_agg(digest), '{}') FROM inserted INTO added;
-            UPDATE picture_days SET pictures = pictures + cardinality(added)
-             WHERE cardinality(added) > 0 AND picture_days.issuer_id = wanted.issuer_id AND picture_days.day = today;
+            INSERT INTO pictures AS known (issuer_id, digest, seen_on)
+            SELECT wanted.issuer_id, each, today
+              FROM unnest(wanted.digests) AS each
+             WHERE NOT EXISTS (SELECT FROM pictures AS seen
+                                WHERE seen.issuer_id = wanted.issuer_id AND seen.digest = each AND seen.seen_on >= today)
+             LIMIT greatest(0, wanted.budget - spent)
+            ON CONFLICT (issuer_id, digest) DO UPDATE SET seen_on = today;
+            GET DIAGNOSTICS added = ROW_COUNT;
+            UPDATE picture_days SET pictures = pictures + added
+             WHERE added > 0 AND picture_days.issuer_id = wanted.issuer_id AND picture_days.day = today;
           END IF;
           RETURN QUERY
-            SELECT known.issuer_id, known.digest, known.digest = ANY (added) FROM pictures AS known
+            SELECT known.issuer_id, known.digest FROM pictures AS known
              WHERE known.issuer_id = wanted.issuer_id AND known.digest = ANY (wanted.digests) AND known.seen_on >= today;
         END LOOP;
       END $$`);
