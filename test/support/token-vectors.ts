@@ -12,6 +12,8 @@ export interface TokenVector {
     readonly nbf?: number;
     readonly exp: number;
     readonly jti?: string;
+    readonly max_uses?: number;
+    readonly bind_ip?: readonly string[];
     readonly session_id?: string;
     readonly image_id?: string | readonly string[];
     readonly transformations: readonly Step[];

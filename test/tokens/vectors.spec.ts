@@ -10,7 +10,8 @@ describe.each(TOKEN_VECTORS)('the vector of $name', ({ key, claims, token, url }
   const secret = createSecretKey(Buffer.from(key.secret));
 
   it('is signed by the client', async () => {
-    const { iss: issuerId, session_id: sessionId, image_id: imageId = 'any', ...rest } = claims;
+    const { iss: issuerId, session_id: sessionId, image_id: imageId = 'any', ...others } = claims;
+    const { max_uses: maxUses, bind_ip: bindIp, ...rest } = others;
     const options = {
       ...rest,
       issuerId,
@@ -19,6 +20,8 @@ describe.each(TOKEN_VECTORS)('the vector of $name', ({ key, claims, token, url }
       algorithm: key.algorithm,
       ...(key.id === undefined ? {} : { kid: key.id }),
       ...(sessionId === undefined ? {} : { sessionId }),
+      ...(maxUses === undefined ? {} : { maxUses }),
+      ...(bindIp === undefined ? {} : { bindIp }),
     };
     expect(await signToken(options)).toBe(token);
     const { origin, pathname } = new URL(url);
