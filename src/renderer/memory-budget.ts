@@ -1,3 +1,5 @@
+import type { Component } from './chain/component.js';
+import { isUnpacked } from './image/effects/apply-effect.js';
 import { RenderError } from './image/render.errors.js';
 
 interface Waiting {
@@ -89,20 +91,30 @@ const DECODER_BYTES: ReadonlyMap<string, number> = new Map([
 const OTHER_DECODER_BYTES = 4;
 /** Formats of which the row describes one frame or page of several. */
 const SEVERAL_SIZES: ReadonlySet<string> = new Set(['gif', 'webp', 'tif', 'pdf']);
-/** An image in RGBA, and the next one that is computed from it. */
-const UNPACKED_BYTES = 2 * 4;
+/**
+ * Images in RGBA at once: one, and the next that is computed from it; for an effect that libvips does not have, also what
+ * it computes on the way (`dropshadow`: a shape, and the shape blurred).
+ */
+const FRAMES = { plain: 2, effect: 4 };
+const BYTES_PER_PIXEL = 4;
 
 /**
  * An estimate, before anything is decoded, of the memory that a render needs.
  * @param originals Of the image and its layers; null for one that does not exist.
+ * @param chain The components of its URL.
  * @param limits Pixels that an unpacked image, and all images below open layers, may have.
  */
 export function estimateBytes(
   originals: readonly (OriginalSize | null)[],
-  hasLayers: boolean,
+  chain: readonly Component[],
   limits: { readonly pixels: number; readonly heldPixels: number },
 ): number {
-  let bytes = hasLayers ? limits.heldPixels * 4 : 0;
+  const hasLayers = chain.some(({ layer }) => layer !== undefined);
+  const hasEffect = chain.some(({ values }) => {
+    const effect = values.get('e');
+    return effect !== undefined && isUnpacked(effect);
+  });
+  let bytes = hasLayers ? limits.heldPixels * BYTES_PER_PIXEL : 0;
   let unpacked = 0;
   for (const original of originals) {
     if (original === null) continue;
@@ -114,5 +126,5 @@ export function estimateBytes(
       SEVERAL_SIZES.has(format) ? limits.pixels : Math.min(pixels, limits.pixels),
     );
   }
-  return bytes + unpacked * UNPACKED_BYTES;
+  return bytes + unpacked * BYTES_PER_PIXEL * (hasEffect ? FRAMES.effect : FRAMES.plain);
 }

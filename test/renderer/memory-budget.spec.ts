@@ -1,5 +1,6 @@
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
+import { parseChain } from '../../src/renderer/chain/chain.parser.js';
 import { estimateBytes, MemoryBudget } from '../../src/renderer/memory-budget.js';
 import { refusal } from './drawings.js';
 
@@ -79,33 +80,28 @@ describe('the memory budget', () => {
 
 describe('the estimate of a render’s memory', () => {
   const LIMITS = { pixels: 25e6, heldPixels: 64e6 };
+  const MEGAPIXEL = { format: 'jpg', width: 1000, height: 1000 };
   it.each([
-    ['no original', [null], false, 0],
-    ['a JPEG of a megapixel', [{ format: 'jpg', width: 1000, height: 1000 }], false, 12e6],
+    ['no original', [null], 'w_10', 0],
+    ['a JPEG of a megapixel', [MEGAPIXEL], 'w_10', 12e6],
     [
       'a JPEG beyond the limit of unpacked images',
       [{ format: 'jpg', width: 10_000, height: 4_900 }],
-      false,
+      'w_10',
       396e6,
     ],
-    ['an AVIF', [{ format: 'avif', width: 10_000, height: 4_900 }], false, 1082e6],
+    ['an AVIF', [{ format: 'avif', width: 10_000, height: 4_900 }], 'w_10', 1082e6],
     [
       'an animation, whose frames the row does not count',
       [{ format: 'gif', width: 10, height: 10 }],
-      false,
+      'w_10',
       200_000_400,
     ],
-    [
-      'a layer',
-      [
-        { format: 'jpg', width: 1000, height: 1000 },
-        { format: 'png', width: 100, height: 100 },
-      ],
-      true,
-      268_040_000,
-    ],
-  ])('is right for %s', (_, originals, hasLayers, bytes) => {
-    expect(estimateBytes(originals, hasLayers, LIMITS)).toBe(bytes);
+    ['an effect of libvips', [MEGAPIXEL], 'e_sepia', 12e6],
+    ['an effect that libvips does not have', [MEGAPIXEL], 'e_dropshadow', 20e6],
+    ['a layer', [MEGAPIXEL, { format: 'png', width: 100, height: 100 }], 'l_mark', 268_040_000],
+  ])('is right for %s', (_, originals, chain, bytes) => {
+    expect(estimateBytes(originals, parseChain([chain]), LIMITS)).toBe(bytes);
   });
 });
 

@@ -14,6 +14,12 @@ export function effectFidelity(name: string): Fidelity | 'missing' {
   return IMPLEMENTED.get(name)?.fidelity ?? 'missing';
 }
 
+/** Whether an effect is computed from unpacked pixels; of an unknown one true. @param text The text after `e_`. */
+export function isUnpacked(text: string): boolean {
+  const found = IMPLEMENTED.get(text.split(':', 1)[0] ?? '');
+  return found?.kind !== 'frame' || found.filter === undefined;
+}
+
 /**
  * An effect as an operation of libvips; undefined for any other.
  * @param text The text after `e_`: `sepia:50`.
