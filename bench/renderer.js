@@ -17,16 +17,37 @@ const SECONDS = Number(process.env.BENCH_SECONDS ?? 3);
 const WARM_UP = 30;
 const CLIENTS = 16;
 const SIZES = { 12: [4000, 3000], 1: [1152, 864] };
-/** Rows: the name, the chain, the extension, and ipx' modifiers for the same image. */
+/**
+ * Rows: the name, the chain, the extension, and ipx' modifiers for the same image. Each pair has another quality or width:
+ * nothing is rendered yet.
+ */
 const ROWS = [
-  ['w_400', ['c_fit,w_400'], 'jpg', 'w_400,f_jpeg,q_80'],
-  ['f_auto,q_auto, then w_400', ['f_auto,q_auto', 'c_fit,w_400'], 'jpg', 'w_400,f_jpeg,q_80'],
-  ['w_400 webp', ['c_fit,w_400'], 'webp', 'w_400,f_webp,q_80'],
-  ['w_400 avif', ['c_fit,w_400'], 'avif', 'w_400,f_avif,q_60'],
-  ['fill 300 × 300', ['c_fill,h_300,w_300'], 'jpg', 's_300x300,f_jpeg,q_80'],
-  ['rotate 90', ['a_90'], 'jpg', 'rotate_90,f_jpeg,q_80'],
-  ['w_800, blur', ['c_fit,w_800', 'e_blur:250'], 'jpg', 'w_800,blur_5,f_jpeg,q_80'],
+  ['w_400', (n) => [`c_fit,q_${70 + n},w_400`], 'jpg', (n) => `w_400,f_jpeg,q_${70 + n}`],
+  [
+    'f_auto,q_auto, then w_400',
+    (n) => ['f_auto,q_auto', `c_fit,w_${400 + n}`],
+    'jpg',
+    (n) => `w_${400 + n},f_jpeg,q_80`,
+  ],
+  ['w_400 webp', (n) => [`c_fit,q_${70 + n},w_400`], 'webp', (n) => `w_400,f_webp,q_${70 + n}`],
+  // The scales of JPEG and AVIF differ: three quarters of the number.
+  [
+    'w_400 avif',
+    (n) => [`c_fit,q_${70 + n},w_400`],
+    'avif',
+    (n) => `w_400,f_avif,q_${Math.round((70 + n) * 0.75)}`,
+  ],
+  ['fill 300 × 300', (n) => [`c_fill,h_300,q_${70 + n},w_300`], 'jpg', (n) => `s_300x300,f_jpeg,q_${70 + n}`],
+  ['rotate 90', (n) => [`a_90,q_${70 + n}`], 'jpg', (n) => `rotate_90,f_jpeg,q_${70 + n}`],
+  [
+    'w_800, blur',
+    (n) => [`c_fit,q_${70 + n},w_800`, 'e_blur:250'],
+    'jpg',
+    (n) => `w_800,blur_5,f_jpeg,q_${70 + n}`,
+  ],
 ];
+/** A row whose pairs have an original each: the first image of it. */
+const FIRST = ['w_400 of a new original', () => ['c_fit,w_400'], 'jpg', () => 'w_400,f_jpeg,q_80'];
 
 const folder = mkdtempSync(join(tmpdir(), 'pixseal-renderer-'));
 const files = join(folder, 'files');
@@ -46,15 +67,14 @@ try {
       await get(own('warm', [`c_fit,w_${300 + width}`], 'jpg'));
       await get(`${ipx}/w_${300 + width},f_jpeg,q_80/${megapixels}.jpg`);
     }
-    // Another public id for each pair: nothing is rendered yet.
     for (let pair = 0; pair <= PAIRS; pair += 1)
-      await upload(pixseal, issuer, `${pair}-${megapixels}`, photo);
-    for (const [name, chain, format, modifiers] of ROWS) {
+      await upload(pixseal, issuer, `${pair}-${megapixels}`, withComment(photo, `pair ${pair}`));
+    for (const [name, chain, format, modifiers] of [...ROWS, FIRST]) {
       const times = [];
       for (let pair = 0; pair <= PAIRS; pair += 1) {
         const requests = [
-          () => time(own(pair, chain, format)),
-          () => time(`${ipx}/${modifiers}/${megapixels}.jpg`),
+          () => time(own(name === FIRST[0] ? pair : 'warm', chain(pair), format)),
+          () => time(`${ipx}/${modifiers(pair)}/${megapixels}.jpg`),
         ];
         // Which one is first alternates.
         const order = pair % 2 === 0 ? [0, 1] : [1, 0];
@@ -69,7 +89,7 @@ try {
       console.log(rows.at(-1));
     }
   }
-  const cached = `${pixseal}${pathOf('1-1', ROWS[0][1], 'jpg')}`;
+  const cached = `${pixseal}${pathOf('warm-1', ['c_fit,w_400'], 'jpg')}`;
   const { etag } = await get(cached);
   const rates = [
     ['`/health/live`', await rate(`${pixseal}/health/live`)],
@@ -192,6 +212,12 @@ function pathOf(publicId, chain, format) {
       ...{ sign_url: true, secure: true, urlAnalytics: false, ...CLOUD },
     })
     .replace('https://res.cloudinary.com', '');
+}
+
+/** A file of the same pixels with another content. */
+function withComment(jpeg, comment) {
+  const head = Buffer.from([0xff, 0xfe, 0, comment.length + 2]);
+  return Buffer.concat([jpeg.subarray(0, 2), head, Buffer.from(comment), jpeg.subarray(2)]);
 }
 
 async function upload(origin, issuer, publicId, photo) {
