@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { Backend } from './backend.js';
 import { UsageError } from './cli.errors.js';
 import { addGlobalOptions, withBackend, type GlobalOptions } from './global-options.js';
-import { readBytes } from './input.js';
+import { type InputFile, readFile } from './input.js';
 import { requireIssuerId } from './issuer-secret.js';
 import { formatRows, printable, printResult, type Row } from './output.js';
 
@@ -28,11 +28,11 @@ export interface AssetKind<View extends Asset, Options extends UploadOptions, Ch
 
 /** The operations of `AssetBackend` that the commands use. */
 interface AssetRows<View> {
-  create(input: object, file?: Buffer<ArrayBuffer>): Promise<View>;
+  create(input: object, file?: InputFile): Promise<View>;
   list(filters: { readonly issuer_id: string; readonly public_id?: string }): Promise<View[]>;
   get(id: string): Promise<View>;
   update(id: string, input: object): Promise<View>;
-  replaceOriginal(id: string, file: Buffer<ArrayBuffer>): Promise<View>;
+  replaceOriginal(id: string, file: InputFile): Promise<View>;
   delete(id: string): Promise<void>;
 }
 
@@ -92,8 +92,8 @@ export function addAssetCommands<
       public_id: options.publicId ?? basename(file, extname(file)),
       ...kind.createdOf(options),
     };
-    const content = readBytes(file);
-    show(await withBackend(options, (backend) => kind.select(backend).create(input, content)));
+    const original = readFile(file);
+    show(await withBackend(options, (backend) => kind.select(backend).create(input, original)));
   });
 
   add(
@@ -150,8 +150,8 @@ export function addAssetCommands<
       .argument('<file>', 'the file, - for standard input'),
     [`replace ${ID} photo.jpg`],
   ).action(async (id: string, file: string, options: GlobalOptions) => {
-    const content = readBytes(file);
-    show(await withBackend(options, (backend) => kind.select(backend).replaceOriginal(id, content)));
+    const original = readFile(file);
+    show(await withBackend(options, (backend) => kind.select(backend).replaceOriginal(id, original)));
   });
 
   add(

@@ -37,6 +37,7 @@ import type { OverlayView } from '../admin/overlays/overlay.view.js';
 import type { RetainedPublicIdView } from '../admin/retained-public-ids/retained-public-id.view.js';
 import type { CreateRevocationDto } from '../admin/revocations/revocation.dto.js';
 import type { RevocationView } from '../admin/revocations/revocation.view.js';
+import type { InputFile } from './input.js';
 
 /** A view as JSON: dates are strings. */
 export type Json<T> = T extends Date
@@ -61,12 +62,12 @@ export type AuditFilters = Partial<Omit<ListAuditDto, 'limit'>> & { readonly lim
 /** Reads and writes images, or overlays. Input is unvalidated. */
 export interface AssetBackend<View, Create, Update, Filters = RowFilters> {
   /** @param file The original, if it is uploaded too. */
-  create(input: Create, file?: Buffer<ArrayBuffer>): Promise<Json<View>>;
+  create(input: Create, file?: InputFile): Promise<Json<View>>;
   /** All rows that match the filters. */
   list(filters: Filters): Promise<Json<View>[]>;
   get(id: string): Promise<Json<View>>;
   update(id: string, input: Update): Promise<Json<View>>;
-  replaceOriginal(id: string, file: Buffer<ArrayBuffer>): Promise<Json<View>>;
+  replaceOriginal(id: string, file: InputFile): Promise<Json<View>>;
   delete(id: string): Promise<void>;
 }
 export type ImageBackend = AssetBackend<

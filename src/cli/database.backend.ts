@@ -53,6 +53,7 @@ import { RetainedPublicIdsService } from '../admin/retained-public-ids/retained-
 import { CreateRevocationDto, ListRevocationsDto } from '../admin/revocations/revocation.dto.js';
 import { RevocationView } from '../admin/revocations/revocation.view.js';
 import { RevocationsService } from '../admin/revocations/revocations.service.js';
+import { uploadedFile } from '../originals/uploaded-file.js';
 import type { AssetEntity } from '../platform/database/entities/asset.entity.js';
 import { isActive } from '../tokens/token.service.js';
 import {
@@ -347,7 +348,12 @@ export class DatabaseBackend extends Backend {
     return {
       create: async (input, file) => {
         const values = file === undefined ? input : { ...dtos.uploaded(), ...omitUndefined(input) };
-        return show(rows().create(await this.validate(values, dtos.create), file));
+        return show(
+          rows().create(
+            await this.validate(values, dtos.create),
+            file && uploadedFile(file.content, file.filename),
+          ),
+        );
       },
       list: async (filters) => {
         const found = await allPages(async (cursor) =>
@@ -357,7 +363,8 @@ export class DatabaseBackend extends Backend {
       },
       get: (id) => show(rows().get(id)),
       update: async (id, input) => show(rows().update(id, await this.validate(input, dtos.update))),
-      replaceOriginal: (id, file) => show(rows().replaceOriginal(id, file)),
+      replaceOriginal: (id, file) =>
+        show(rows().replaceOriginal(id, uploadedFile(file.content, file.filename))),
       delete: (id) => rows().delete(id),
     };
   }

@@ -30,6 +30,7 @@ import {
   type RowFilters,
 } from './backend.js';
 import { CommandFailedError, RemoteProblemError, UsageError } from './cli.errors.js';
+import type { InputFile } from './input.js';
 
 /** Milliseconds. */
 const TIMEOUT = 30_000;
@@ -200,14 +201,14 @@ export class HttpBackend extends Backend {
   private upload<T>(
     method: 'POST' | 'PUT',
     path: string,
-    file: Buffer<ArrayBuffer>,
+    { content, filename }: InputFile,
     fields: object,
   ): Promise<T> {
     const form = new FormData();
     for (const [name, value] of Object.entries(fields) as [string, string | number | boolean | undefined][]) {
       if (value !== undefined) form.set(name, String(value));
     }
-    form.set('file', new Blob([file]));
+    form.set('file', new Blob([content]), filename);
     return this.requestAsAdmin(path, { method, body: form, signal: AbortSignal.timeout(UPLOAD_TIMEOUT) });
   }
 

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { UsageError } from './cli.errors.js';
 
 const STANDARD_INPUT = 0;
@@ -10,8 +11,19 @@ export function readInput(file: string): string {
     .replace(/\r?\n$/, '');
 }
 
-/** The content of a file, or of standard input for `-`. @throws UsageError */
-export function readBytes(file: string): Buffer<ArrayBuffer> {
+/** A file to upload. */
+export interface InputFile {
+  readonly content: Buffer<ArrayBuffer>;
+  /** With its extension; of standard input, what forms call a file without a name. */
+  readonly filename: string;
+}
+
+/** A file, or standard input for `-`. @throws UsageError */
+export function readFile(file: string): InputFile {
+  return { content: readBytes(file), filename: file === '-' ? 'blob' : basename(file) };
+}
+
+function readBytes(file: string): Buffer<ArrayBuffer> {
   try {
     return readFileSync(file === '-' ? STANDARD_INPUT : file);
   } catch (error) {

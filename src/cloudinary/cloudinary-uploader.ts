@@ -29,18 +29,18 @@ export class CloudinaryUploader {
   upload(
     account: Account,
     name: { readonly publicId: string; readonly deliveryType: DeliveryType },
-    content: Buffer,
+    file: { readonly content: Buffer; readonly filename: string | null },
     options: { readonly overwrite: boolean },
   ): Promise<UploadedAsset> {
     return runInSpan(currentContext()?.span ?? null, 'upload to Cloudinary', (headers) =>
-      this.send(account, name, content, options, headers),
+      this.send(account, name, file, options, headers),
     );
   }
 
   private async send(
     account: Account,
     { publicId, deliveryType }: Parameters<CloudinaryUploader['upload']>[1],
-    content: Buffer,
+    { content, filename }: Parameters<CloudinaryUploader['upload']>[2],
     { overwrite }: Parameters<CloudinaryUploader['upload']>[3],
     headers: TraceHeaders,
   ): Promise<UploadedAsset> {
@@ -57,6 +57,7 @@ export class CloudinaryUploader {
         resource_type: 'image',
         type: deliveryType,
         overwrite,
+        ...(filename === null ? {} : { filename: encodeFilename(filename) }),
         // Images that the CDN derived from the previous original.
         ...(overwrite ? { invalidate: true } : {}),
         cloud_name: cloudName,
@@ -89,6 +90,10 @@ export class CloudinaryUploader {
     }
   }
 }
+
+/** The SDK writes the name into a quoted string, one byte for each character. */
+const encodeFilename = (filename: string): string =>
+  Buffer.from(filename.replace(/["\\\p{C}]/gu, '_')).toString('latin1');
 
 function describeFailure(
   error: UploadApiErrorResponse | Error | undefined,

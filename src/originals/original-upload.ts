@@ -17,11 +17,12 @@ import { OverloadedError } from '../platform/rate-limit/overloaded.error.js';
 import { ProblemError } from '../domain/problem.error.js';
 import { ORIGINAL_LIMITS } from './inspect-original.js';
 import { OriginalRequiredError, OriginalTooLargeError } from './original.errors.js';
+import { type UploadedFile, uploadedFile } from './uploaded-file.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** The file of a multipart body, after it was read. */
-    original: Buffer | null;
+    original: UploadedFile | null;
     /** The fields of a multipart body, as received. */
     formFields: Readonly<Record<string, unknown>> | null;
   }
@@ -104,7 +105,7 @@ export function RequiresOriginal(): MethodDecorator {
 
 /** The uploaded file; undefined for a JSON body. */
 export const Original = createParamDecorator(
-  (_, context: ExecutionContext): Buffer | undefined =>
+  (_, context: ExecutionContext): UploadedFile | undefined =>
     context.switchToHttp().getRequest<FastifyRequest>().original ?? undefined,
 );
 
@@ -166,9 +167,9 @@ class FormInterceptor implements NestInterceptor {
 
 type Fields = Record<string, unknown>;
 
-async function readForm(request: FastifyRequest): Promise<{ fields: Fields; file: Buffer }> {
+async function readForm(request: FastifyRequest): Promise<{ fields: Fields; file: UploadedFile }> {
   const fields: Fields = {};
-  let file: Buffer | null = null;
+  let file: UploadedFile | null = null;
   for await (const part of request.parts()) {
     if (part.type === 'file') {
       if (part.fieldname !== 'file')
@@ -176,7 +177,8 @@ async function readForm(request: FastifyRequest): Promise<{ fields: Fields; file
       const { file: stream } = part;
       // The plugin would wait for the end of the part, which may never arrive.
       stream.once('limit', () => stream.destroy(new OriginalTooLargeError(ORIGINAL_LIMITS.bytes)));
-      file = await part.toBuffer();
+      // Browsers escape a quote (https://html.spec.whatwg.org/#multipart-form-data).
+      file = uploadedFile(await part.toBuffer(), part.filename.replaceAll('%22', '"'));
       continue;
     }
     const { fieldname: name, value } = part;

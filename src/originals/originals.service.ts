@@ -11,6 +11,7 @@ import type { Environment } from '../platform/config/environment.js';
 import { checkUploadable, inspectOriginal, type InspectedOriginal } from './inspect-original.js';
 import { OriginalExistsError } from './original.errors.js';
 import { OriginalsStore, type OwnedOriginal, type WriteRow } from './originals.store.js';
+import type { UploadedFile } from './uploaded-file.js';
 
 /** What a row records of its original. */
 export interface StoredOriginal {
@@ -42,7 +43,7 @@ export class OriginalsService {
    * @throws InvalidOriginalError (422), OriginalTooLargeError (413), OriginalExistsError (409), UploadFailedError;
    * AccountUnavailableError (503); what `writeRow` throws.
    */
-  async create(name: NewOriginal, file: Buffer, writeRow: WriteStored): Promise<void> {
+  async create(name: NewOriginal, file: UploadedFile, writeRow: WriteStored): Promise<void> {
     await this.put(name, file, { replace: false, writeRow });
   }
 
@@ -53,18 +54,19 @@ export class OriginalsService {
    * @throws InvalidOriginalError (422), OriginalTooLargeError (413), UploadFailedError,
    * AccountUnavailableError (503); what `writeRow` throws.
    */
-  async replace(name: NewOriginal, file: Buffer, writeRow: WriteStored): Promise<void> {
+  async replace(name: NewOriginal, file: UploadedFile, writeRow: WriteStored): Promise<void> {
     await this.put(name, file, { replace: true, writeRow });
   }
 
   private async put(
     name: NewOriginal,
-    file: Buffer,
+    file: UploadedFile,
     { replace, writeRow }: { readonly replace: boolean; readonly writeRow: WriteStored },
   ): Promise<void> {
     // Cloudinary decodes more formats than this service, and checks what it is sent.
-    const inspected = this.environment.deliveryMode === 'cloudinary' ? null : await this.inspect(file);
-    const own = { version: name.version, format: inspected?.format ?? checkUploadable(file) };
+    const inspected =
+      this.environment.deliveryMode === 'cloudinary' ? null : await this.inspect(file.content);
+    const own = { version: name.version, format: inspected?.format ?? checkUploadable(file.content) };
     const write: WriteRow = (manager) => writeRow(manager, own);
     const account = await this.directory.findAccountOf(name.issuerId, currentContext()?.span);
     if (account === null) {
@@ -75,7 +77,7 @@ export class OriginalsService {
     if (inspected !== null) {
       return this.store.put(
         { ...name, accountId: accountIdOf(account) },
-        { ...inspected, version: name.version },
+        { ...inspected, version: name.version, originalFilename: file.originalFilename },
         { replace, writeRow: write },
       );
     }
@@ -83,11 +85,12 @@ export class OriginalsService {
     // transaction stays open during the upload.
     await this.rehearse(write);
     // Without `overwrite`, an asset that is not registered here is never replaced.
-    const uploaded = await this.uploader.upload(account, name, file, {
-      overwrite: replace,
-    });
+    const { content, originalFilename } = file;
+    // Cloudinary removes what follows the last dot.
+    const filename = originalFilename && `${originalFilename}.${own.format}`;
+    const uploaded = await this.uploader.upload(account, name, { content, filename }, { overwrite: replace });
     // The same content again is the retry of a request whose row was not written.
-    if (!replace && uploaded.existing && uploaded.etag !== md5(file)) {
+    if (!replace && uploaded.existing && uploaded.etag !== md5(content)) {
       throw new OriginalExistsError(uploaded);
     }
     const { version, format } = uploaded;

@@ -6,12 +6,24 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import '../support/built.js';
 import { DerivedCache } from '../../src/renderer/derived-cache.js';
+import { HEIC, JXL, makeBmp, makeIco, makePdf, makeSvg } from '../originals/converted-pictures.js';
+import { sendForm } from '../originals/form.js';
 import { assertLocation, signWithSdk } from '../support/location-parser.js';
-import { getPicture, type ImageResponse, measure, uploadPictures, uploadSeed } from '../support/pictures.js';
+import {
+  getPicture,
+  type ImageResponse,
+  measure,
+  photo,
+  uploadPictures,
+  uploadSeed,
+} from '../support/pictures.js';
 import { post, signWith, SEED } from '../support/seed.js';
 import { API_SECRET, CLOUD, startService, TEST_VARIABLES, type Service } from '../support/service.js';
 
 const CLOUDINARY = 'https://res.cloudinary.com';
+const ICON = await sharp({ create: { width: 32, height: 32, channels: 3, background: 'red' } })
+  .png()
+  .toBuffer();
 
 let service: Service;
 let secret: string;
@@ -48,9 +60,13 @@ async function locationOf(claims: Record<string, unknown>): Promise<string> {
 }
 
 /** A path of this service as the SDK signs it. */
-function sign(chain: string, options: Record<string, unknown> = {}): string {
+function sign(
+  chain: string,
+  options: Record<string, unknown> = {},
+  publicId: string = SEED.publicId,
+): string {
   const parts = {
-    publicId: SEED.publicId,
+    publicId,
     deliveryType: 'authenticated',
     version: SEED.version,
     format: 'jpg',
@@ -66,6 +82,43 @@ describe('a signed image in mode local', () => {
     expect(response.status).toBe(200);
     expect(await measure(response.body)).toStrictEqual({ width: 101, height: 67, format: 'jpeg' });
     expect(response.headers.get('content-disposition')).toBe(`attachment; filename="${SEED.publicId}.jpg"`);
+  });
+
+  it.each([
+    [
+      'C:\\photos\\Été 中.v2.png',
+      `filename="_t_ _.v2.jpg"; filename*=UTF-8''%C3%89t%C3%A9%20%E4%B8%AD.v2.jpg`,
+    ],
+    ['a\u202egpj.exe', 'filename="agpj.jpg"'],
+    ['.jpg', 'filename=".jpg.jpg"'],
+    ['blob', 'filename="photo.jpg"'],
+  ])('is downloaded under the name of its file %s', async (fileName, disposition) => {
+    const fields = { issuer_id: SEED.issuerId, public_id: 'downloads/photo', file: await photo() };
+    const uploaded = await sendForm(service, '/images', fields, { fileName });
+    expect(uploaded.status).toBe(201);
+    const url = sign('fl_attachment,w_20', {}, 'downloads/photo');
+    const response = await getPicture(url);
+    expect(response.headers.get('content-disposition')).toBe(`attachment; ${disposition}`);
+    await service.admin('DELETE', `/images/${String(uploaded.json['id'])}`);
+  });
+
+  it.each([
+    ['svg', Buffer.from(makeSvg('<rect width="64" height="48" fill="#f00"/>')), 64, 48],
+    ['bmp', makeBmp(), 64, 48],
+    ['ico', makeIco([32, ICON]), 32, 32],
+    ['heic', HEIC, 64, 48],
+    ['jxl', JXL, 64, 48],
+    ['pdf', makePdf([144, 72]), 300, 150],
+  ])('is rendered of an original that is %s', async (format, file, width, height) => {
+    const publicId = `converted/${format}`;
+    const uploaded = await sendForm(service, '/images', {
+      issuer_id: SEED.issuerId,
+      public_id: publicId,
+      file,
+    });
+    expect([uploaded.status, uploaded.json['format']]).toStrictEqual([201, format]);
+    const { body } = await getPicture(sign('q_90', {}, publicId));
+    expect(await measure(body)).toStrictEqual({ width, height, format: 'jpeg' });
   });
 
   it('is rendered by the file of a named transformation, under the signature of its name', async () => {

@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { existsSync, readdirSync, statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -73,7 +74,7 @@ async function find(
     deliveryType: type,
     publicId: name,
   });
-  return row && (await store.findContent(row.sha256));
+  return row && (await readFile(store.pathOf(row.sha256)));
 }
 
 const formOf = (issuerId: string, more: FormFields): FormFields => ({
@@ -629,6 +630,17 @@ describe('originals in the Cloudinary account', () => {
     );
   });
 
+  it.each([
+    ['Été 中.v2.png', 'Été 中.v2'],
+    ['C:\\photos\\a"b.jpg', 'a_b'],
+    ['blob', 'file'],
+  ])('have the name of their file %s there, for downloads', async (fileName, expected) => {
+    const name = newName();
+    const response = await sendForm(service, '/images', form({ public_id: name }), { fileName });
+    expect(response.status).toBe(201);
+    expect(api.assets.get(`authenticated/${name}`)?.original_filename).toBe(expected);
+  });
+
   it('are uploaded with overlays of every type, up to the size limit', async () => {
     for (const type of ['private', 'upload', 'authenticated']) {
       const name = newName();
@@ -735,6 +747,7 @@ describe('originals in the Cloudinary account', () => {
       version: 77,
       format: 'png',
       content: otherPicture,
+      original_filename: 'other',
     };
     api.assets.set(`authenticated/${name}`, asset);
     const response = await sendForm(service, '/images', form({ public_id: name }));

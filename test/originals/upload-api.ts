@@ -9,6 +9,7 @@ export interface StoredAsset {
   readonly version: number;
   readonly format: string;
   readonly content: Buffer;
+  readonly original_filename: string;
 }
 
 /** The server's behavior instead of accepting an upload. */
@@ -71,7 +72,7 @@ export async function startUploadApi(account: Account): Promise<UploadApi> {
       sendError(response, 404, 'Not found');
       return;
     }
-    const { file, fields } = form;
+    const { file, filename, fields } = form;
     const refusal = refuse(fields);
     if (refusal !== null) {
       sendError(response, 401, refusal);
@@ -82,7 +83,16 @@ export async function startUploadApi(account: Account): Promise<UploadApi> {
     const before = api.assets.get(key);
     const keeps = before !== undefined && ['false', '0'].includes(fields['overwrite'] ?? '');
     version += 1;
-    const asset = keeps ? before : { public_id: publicId, type, version, format: 'png', content: file };
+    const asset = keeps
+      ? before
+      : {
+          public_id: publicId,
+          type,
+          version,
+          format: 'png',
+          content: file,
+          original_filename: filename.replace(/\.[^.]*$/, ''),
+        };
     api.assets.set(key, asset);
     api.taken.push(fields);
     await api.beforeAnswer?.();
@@ -115,25 +125,31 @@ export async function startUploadApi(account: Account): Promise<UploadApi> {
 }
 
 /** The subset of RFC 7578 that the SDK uses. */
-async function readForm(request: IncomingMessage): Promise<{ file: Buffer; fields: Record<string, string> }> {
+async function readForm(
+  request: IncomingMessage,
+): Promise<{ file: Buffer; filename: string; fields: Record<string, string> }> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
   const body = Buffer.concat(chunks);
   const boundary = /boundary=(\S+)$/.exec(request.headers['content-type'] ?? '')?.[1] ?? '';
   const fields: Record<string, string> = {};
   let file = Buffer.alloc(0);
+  let filename = '';
   for (let at = body.indexOf(`--${boundary}\r\n`); at >= 0;) {
     const content = body.indexOf('\r\n\r\n', at) + 4;
     const end = body.indexOf(`\r\n--${boundary}`, content);
     if (end < 0) throw new Error('A part has no end');
     const head = body.toString('utf8', at, content);
     const name = / name="([^"]*)"/.exec(head)?.[1] ?? '';
-    if (head.includes('filename=')) file = body.subarray(content, end);
-    else fields[name] = body.toString('utf8', content, end);
+    const sent = /filename="([^"]*)"/.exec(head)?.[1];
+    if (sent !== undefined) {
+      file = body.subarray(content, end);
+      filename = sent;
+    } else fields[name] = body.toString('utf8', content, end);
     at =
       body.toString('latin1', end + boundary.length + 4, end + boundary.length + 6) === '--' ? -1 : end + 2;
   }
-  return { file, fields };
+  return { file, filename, fields };
 }
 
 function fail(failure: Failure, response: ServerResponse): void {

@@ -231,17 +231,26 @@ describe('the file', () => {
     expect((await meta(photo, 'w_40')).hasAlpha).toBe(false);
   });
 
-  it('is an attachment by its own name, or the public id', async () => {
-    const named = async (chain: string[], publicId: string): Promise<string | undefined> =>
+  it('is an attachment by its own name, that of the uploaded file, or the public id', async () => {
+    const named = async (
+      chain: string[],
+      publicId: string,
+      originalFilename?: string,
+    ): Promise<string | undefined> =>
       (
         await render({ find: () => Promise.resolve(photo) }, chain, {
           publicId,
+          ...(originalFilename === undefined ? {} : { originalFilename }),
           format: 'jpg',
           accept: OLDER,
         })
       ).headers['Content-Disposition'];
     expect(await named(['w_10'], 'a')).toBeUndefined();
     expect(await named(['fl_attachment'], 'folder/name')).toBe('attachment; filename="name.jpg"');
+    expect(await named(['fl_attachment'], 'folder/name', 'red.rose')).toBe(
+      'attachment; filename="red.rose.jpg"',
+    );
+    expect(await named(['fl_attachment:my'], 'a', 'rose')).toBe('attachment; filename="my.jpg"');
     expect(await named(['fl_attachment:my%20flower', 'f_auto'], 'a')).toBe(
       'attachment; filename="my flower.webp"',
     );

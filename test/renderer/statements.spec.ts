@@ -926,7 +926,10 @@ const STATEMENTS: Readonly<Record<string, Check>> = {
   fl_tiff8_lzw: compresses('fl_tiff8_lzw', 5),
   fl_group4: compresses('fl_group4', 4),
   fl_attachment: async () => {
-    expect((await render('fl_attachment,w_9', JPG)).headers['Content-Disposition']).toContain('photo.jpg');
+    const nameOf = async (of: Of): Promise<unknown> =>
+      (await render('fl_attachment,w_9', of)).headers['Content-Disposition'];
+    expect(await nameOf({ ...JPG, originalFilename: 'rose' })).toBe('attachment; filename="rose.jpg"');
+    expect(await nameOf(JPG)).toBe('attachment; filename="photo.jpg"');
   },
   'fl_attachment:<name>': async () => {
     const { headers } = await render('fl_attachment:rose,w_9', JPG);

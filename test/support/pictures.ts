@@ -73,7 +73,7 @@ async function upload(
 ): Promise<string> {
   const form = new FormData();
   for (const [name, value] of Object.entries(fields)) form.set(name, value);
-  form.set('file', new Blob([new Uint8Array(content)]), 'picture');
+  form.set('file', new Blob([new Uint8Array(content)]));
   const response = await fetch(`${service.url}/admin/${path}`, {
     method: 'POST',
     headers: { authorization: `Bearer ${ADMIN_KEY}` },

@@ -111,6 +111,6 @@ function bodyOf(
   for (const [name, value] of Object.entries(members)) {
     if (value !== undefined) form.set(name, value);
   }
-  form.set('file', new Blob([new Uint8Array(file)]), 'file');
+  form.set('file', new Blob([new Uint8Array(file)]));
   return form;
 }

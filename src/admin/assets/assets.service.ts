@@ -5,6 +5,7 @@ import { DirectoryService } from '../../directory/directory.service.js';
 import { canonicalUuid } from '../../domain/uuid.js';
 import { OriginalsService, type StoredOriginal } from '../../originals/originals.service.js';
 import { OriginalsStore } from '../../originals/originals.store.js';
+import type { UploadedFile } from '../../originals/uploaded-file.js';
 import { canAccess, tenantFilter } from '../../platform/actor/actor.js';
 import type { AssetEntity } from '../../platform/database/entities/asset.entity.js';
 import { IssuerNotFoundError } from '../issuers/issuer.errors.js';
@@ -42,7 +43,7 @@ export abstract class AssetsService<
    * @param original The file, if it is uploaded too.
    * @throws IdTakenError, PublicIdTakenError (409) @throws IssuerNotFoundError (404); what `OriginalsService` throws.
    */
-  async create(dto: Create, original?: Buffer): Promise<Row> {
+  async create(dto: Create, original?: UploadedFile): Promise<Row> {
     if (!canAccess(dto.issuer_id)) throw new IssuerNotFoundError();
     const row = Object.assign(
       new this.entity(),
@@ -106,7 +107,7 @@ export abstract class AssetsService<
   }
 
   /** Replaces the original under the same public id. @throws what `requireRow` and `OriginalsService` throw. */
-  async replaceOriginal(id: string, original: Buffer): Promise<Row> {
+  async replaceOriginal(id: string, original: UploadedFile): Promise<Row> {
     const row = await this.get(id);
     const { issuerId, publicId, deliveryType } = row;
     const name = { issuerId, publicId, deliveryType };

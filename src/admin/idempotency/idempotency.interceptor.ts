@@ -89,5 +89,5 @@ function resourceOf({ routeOptions: { url = '' }, params }: FastifyRequest): str
 /** The body as sent: of a form, its fields without defaults, and the digest of its file. */
 function bodyOf({ body, formFields, original }: FastifyRequest): unknown {
   if (original === null) return body;
-  return { fields: formFields, original: createHash('sha256').update(original).digest('hex') };
+  return { fields: formFields, original: createHash('sha256').update(original.content).digest('hex') };
 }

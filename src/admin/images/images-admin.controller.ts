@@ -6,6 +6,7 @@ import type { RequestOrigin } from '../../platform/http/request-origin.js';
 import { Route } from '../../platform/openapi/route.js';
 import { Idempotent } from '../idempotency/idempotency.interceptor.js';
 import { AcceptsOriginal, Original, RequiresOriginal } from '../../originals/original-upload.js';
+import type { UploadedFile } from '../../originals/uploaded-file.js';
 import { CreateImageDto, CreateImageFormDto, ListImagesDto, UpdateImageDto } from './image.dto.js';
 import { ImagePreviews } from './image-previews.service.js';
 import { ImagePageView, ImageView } from './image.view.js';
@@ -30,7 +31,7 @@ export class ImagesAdminController {
   @Idempotent()
   @AcceptsOriginal({ form: CreateImageFormDto, versioned: true })
   @ApiCreatedResponse({ type: ImageView })
-  async create(@Body() dto: CreateImageDto, @Original() original?: Buffer): Promise<ImageView> {
+  async create(@Body() dto: CreateImageDto, @Original() original?: UploadedFile): Promise<ImageView> {
     return new ImageView(await this.images.create(dto, original));
   }
 
@@ -86,7 +87,7 @@ export class ImagesAdminController {
   @AllowIssuerScopedKeys()
   @RequiresOriginal()
   @ApiOkResponse({ type: ImageView })
-  async replaceOriginal(@Param('id') id: string, @Original() original: Buffer): Promise<ImageView> {
+  async replaceOriginal(@Param('id') id: string, @Original() original: UploadedFile): Promise<ImageView> {
     return new ImageView(await this.images.replaceOriginal(id, original));
   }
 

@@ -6,6 +6,7 @@ import { Origin } from '../../platform/http/origin.decorator.js';
 import { Route } from '../../platform/openapi/route.js';
 import { Idempotent } from '../idempotency/idempotency.interceptor.js';
 import { AcceptsOriginal, Original, RequiresOriginal } from '../../originals/original-upload.js';
+import type { UploadedFile } from '../../originals/uploaded-file.js';
 import { ListAssetsDto } from '../assets/asset.dto.js';
 import { CreateOverlayDto, UpdateOverlayDto } from './overlay.dto.js';
 import { OverlayPreviews } from './overlay-previews.service.js';
@@ -31,7 +32,7 @@ export class OverlaysAdminController {
   @Idempotent()
   @AcceptsOriginal({ form: CreateOverlayDto, versioned: false })
   @ApiCreatedResponse({ type: OverlayView })
-  async create(@Body() dto: CreateOverlayDto, @Original() original?: Buffer): Promise<OverlayView> {
+  async create(@Body() dto: CreateOverlayDto, @Original() original?: UploadedFile): Promise<OverlayView> {
     return new OverlayView(await this.overlays.create(dto, original));
   }
 
@@ -78,7 +79,7 @@ export class OverlaysAdminController {
   @AllowIssuerScopedKeys()
   @RequiresOriginal()
   @ApiOkResponse({ type: OverlayView })
-  async replaceOriginal(@Param('id') id: string, @Original() original: Buffer): Promise<OverlayView> {
+  async replaceOriginal(@Param('id') id: string, @Original() original: UploadedFile): Promise<OverlayView> {
     return new OverlayView(await this.overlays.replaceOriginal(id, original));
   }
 

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { OverlayNotFoundError } from '../../domain/overlay.errors.js';
 import { InvalidRequestError } from '../../domain/request.errors.js';
+import type { UploadedFile } from '../../originals/uploaded-file.js';
 import { getActor } from '../../platform/actor/actor.js';
 import { OverlayEntity } from '../../platform/database/entities/overlay.entity.js';
 import { isFont } from '../../transformations/font-file.js';
@@ -20,7 +21,7 @@ export class OverlaysService extends AssetsService<OverlayEntity, CreateOverlayD
    * @throws what `AssetsService` throws; InvalidRequestError (422) for a font file that is uploaded or not authenticated;
    *   InsufficientScopeError (403) for a bound key that shares it.
    */
-  override async create(dto: CreateOverlayDto, original?: Buffer): Promise<OverlayEntity> {
+  override async create(dto: CreateOverlayDto, original?: UploadedFile): Promise<OverlayEntity> {
     if (!isFont(dto.public_id)) return super.create(dto, original);
     const { delivery_type: deliveryType = 'authenticated' } = dto;
     if (original !== undefined) throw fault('file', UPLOADED_FONT);
@@ -43,7 +44,7 @@ export class OverlaysService extends AssetsService<OverlayEntity, CreateOverlayD
   }
 
   /** @throws what `AssetsService` throws; InsufficientScopeError (403) as above; InvalidRequestError (422) for a font file. */
-  override async replaceOriginal(id: string, original: Buffer): Promise<OverlayEntity> {
+  override async replaceOriginal(id: string, original: UploadedFile): Promise<OverlayEntity> {
     const { publicId, shared } = await this.get(id);
     if (isFont(publicId)) throw fault('file', UPLOADED_FONT);
     requireUnbound(shared);

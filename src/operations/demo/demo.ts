@@ -217,12 +217,15 @@ async function createRows(app: INestApplicationContext): Promise<void> {
   if ((await directory.loadOverlay(DEMO.overlay)) === null) {
     await app
       .get(OverlaysService)
-      .create({ id: DEMO.overlay, issuer_id: DEMO.issuer, public_id: 'd47e609177b4' }, watermark);
+      .create(
+        { id: DEMO.overlay, issuer_id: DEMO.issuer, public_id: 'd47e609177b4' },
+        { content: watermark, originalFilename: null },
+      );
   }
   await app
     .get(ImagesService)
     .create(
       { id: DEMO.image, issuer_id: DEMO.issuer, public_id: 'ba5a440dbe3d', version: 123123, format: 'png' },
-      photo,
+      { content: photo, originalFilename: null },
     );
 }

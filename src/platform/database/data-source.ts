@@ -33,6 +33,8 @@ import { AddModeration1776000000000 } from './migrations/1776000000000-add-moder
 import { CreateIssuerUsage1777000000000 } from './migrations/1777000000000-create-issuer-usage.js';
 import { AddPublicKeys1778000000000 } from './migrations/1778000000000-add-public-keys.js';
 import { CreatePicturesAndUses1779000000000 } from './migrations/1779000000000-create-pictures-and-uses.js';
+import { CountNewPictures1780000000000 } from './migrations/1780000000000-count-new-pictures.js';
+import { NameOriginals1781000000000 } from './migrations/1781000000000-name-originals.js';
 
 /** Milliseconds to wait for a connection, and for a response, before a request gets 503. */
 const CONNECT_TIMEOUT = 900;
@@ -74,6 +76,8 @@ const SCHEMA = {
     CreateIssuerUsage1777000000000,
     AddPublicKeys1778000000000,
     CreatePicturesAndUses1779000000000,
+    CountNewPictures1780000000000,
+    NameOriginals1781000000000,
   ],
   subscribers: [ActorSubscriber],
   migrationsTableName: 'migrations',

@@ -38,6 +38,8 @@ export interface RenderRequest {
   readonly deliveryType: LayerAsset['deliveryType'];
   /** Decoded, without the extension. */
   readonly publicId: string;
+  /** Of the uploaded file, without its extension; absent if unknown. */
+  readonly originalFilename?: string | null;
   /** Components as in the URL. */
   readonly chain: readonly string[];
   /** The URL's extension, in lower case; empty for the original's format. */
@@ -284,7 +286,7 @@ function mayShrink({ values }: Component): boolean {
 }
 
 function headersOf(
-  { publicId }: RenderRequest,
+  { publicId, originalFilename }: RenderRequest,
   { flags }: Delivery,
   format: OutputFormat,
   { notes, isMissing }: { readonly notes: Approximations; readonly isMissing: boolean },
@@ -294,7 +296,7 @@ function headersOf(
   return {
     ...(attachment === undefined
       ? {}
-      : { 'Content-Disposition': contentDisposition(attachment, publicId, format) }),
+      : { 'Content-Disposition': contentDisposition(attachment, originalFilename ?? publicId, format) }),
     ...(approximate === undefined ? {} : { 'X-Pixseal-Approximate': approximate }),
     // With a placeholder Cloudinary still reports the missing image (transformation_reference#d_default_image).
     ...(isMissing ? { 'X-Cld-Error': `Resource not found - ${publicId.replace(/[^\x20-\x7e]/g, '?')}` } : {}),

@@ -51,6 +51,10 @@ export class OriginalEntity {
   @Column('integer')
   height!: number;
 
+  /** Of the uploaded file, without its extension, as Cloudinary names it; null if the upload had none. */
+  @Column('varchar', { name: 'original_filename', length: 200, nullable: true })
+  originalFilename!: string | null;
+
   // The driver returns a bigint as text; the API's limit is a safe integer.
   @Column('bigint', {
     transformer: { from: (text: string) => Number(text), to: (version: number) => version },
