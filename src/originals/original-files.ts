@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { namesIn } from '../platform/folder.js';
 
@@ -38,13 +38,10 @@ export class OriginalFiles {
     };
   }
 
-  async find(sha256: string): Promise<Buffer | null> {
-    try {
-      return await readFile(this.pathOf(sha256));
-    } catch (error) {
-      if (isAbsence(error)) return null;
-      throw error;
-    }
+  /** The path of a content, which exists once the content is placed. Only digits reach it, never a client's input. */
+  pathOf(sha256: string): string {
+    if (!/^[0-9a-f]{64}$/.test(sha256)) throw new Error('A file is named by its SHA-256');
+    return join(this.folder, sha256.slice(0, 2), sha256);
   }
 
   async remove(sha256: string): Promise<void> {
@@ -62,12 +59,6 @@ export class OriginalFiles {
         if (Date.now() - mtimeMs >= age) await rm(path, { force: true });
       }
     }
-  }
-
-  /** Only digits reach the file system, never a client's input. */
-  private pathOf(sha256: string): string {
-    if (!/^[0-9a-f]{64}$/.test(sha256)) throw new Error('A file is named by its SHA-256');
-    return join(this.folder, sha256.slice(0, 2), sha256);
   }
 
   private async writeBeside(path: string, content: Buffer): Promise<string> {
@@ -105,8 +96,4 @@ async function exists(path: string): Promise<boolean> {
     (entry) => entry.isFile(),
     () => false,
   );
-}
-
-function isAbsence(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === 'ENOENT';
 }

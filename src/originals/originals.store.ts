@@ -50,9 +50,9 @@ export class OriginalsStore implements OnModuleInit {
     await this.files.removeLeftovers(LEFTOVER_AGE);
   }
 
-  /** A file by its content, or null if it is not stored. */
-  async findContent(sha256: string): Promise<Buffer | null> {
-    return this.files.find(sha256);
+  /** The path of a file by its content, which may not exist. */
+  pathOf(sha256: string): string {
+    return this.files.pathOf(sha256);
   }
 
   /** An original's row. Its `sha256` changes when it is replaced. */
@@ -66,10 +66,10 @@ export class OriginalsStore implements OnModuleInit {
    */
   async put(
     name: OwnedOriginal,
-    original: InspectedOriginal & { readonly version: number },
+    original: InspectedOriginal & Pick<OriginalEntity, 'version' | 'originalFilename'>,
     { replace, writeRow }: { readonly replace: boolean; readonly writeRow: WriteRow },
   ): Promise<void> {
-    const { content, sha256, format, width, height, version } = original;
+    const { content, sha256, format, width, height, version, originalFilename } = original;
     const { accountId, publicId, deliveryType, issuerId } = name;
     const staged = await this.files.stage(sha256, content);
     let before: OriginalEntity | null;
@@ -86,7 +86,7 @@ export class OriginalsStore implements OnModuleInit {
           OriginalEntity,
           {
             ...{ accountId, publicId, deliveryType, issuerId, sha256, bytes: content.length },
-            ...{ format, width, height, version },
+            ...{ format, width, height, version, originalFilename },
           },
           ['publicId', 'deliveryType', 'accountId'],
         );

@@ -5,14 +5,8 @@ import type { ChangeListener, RowChange } from '../platform/database/change-feed
 import { findAssets } from './chain/chain.parser.js';
 import type { DeliveryPath } from './delivery-path.js';
 import { negotiate } from './image/encode.js';
-import type { OriginalSize } from './memory-budget.js';
+import type { StoredOriginal } from './original-rows.js';
 import { originalKey } from './render-task.js';
-
-/** The content of an original, and its size. */
-export interface StoredOriginal extends OriginalSize {
-  /** Hexadecimal. */
-  readonly sha256: string;
-}
 
 /** The identity of a delivered image. */
 export interface DeliveryKey {
@@ -98,10 +92,11 @@ export class DeliveryKeys implements ChangeListener {
     const assets = [{ deliveryType, publicId }, ...findAssets(chain)];
     const rows = await Promise.all(assets.map((asset) => this.findRow({ ...asset, accountId }, version)));
     const contents = rows.map((row) => row?.sha256 ?? null);
+    const filename = rows[0]?.originalFilename ?? null;
     const originals = new Map(assets.map((asset, index) => [originalKey(asset), rows[index] ?? null]));
     const accepted = negotiate(chain, accept);
     const key = createHash('sha256')
-      .update(JSON.stringify([this.edition, chain, format, publicId, contents, accepted]))
+      .update(JSON.stringify([this.edition, chain, format, publicId, filename, contents, accepted]))
       .digest('hex');
     return { key, varyByAccept: accepted !== null, originals };
   }
@@ -111,14 +106,8 @@ export class DeliveryKeys implements ChangeListener {
     const cached = this.isLive ? this.rows.get(entry) : undefined;
     if (cached) return cached.row;
     const { generation } = this;
-    const found = await this.originals.findRow(name);
-    const row = found && pickOriginal(found);
+    const row = await this.originals.findRow(name);
     if (this.isLive && generation === this.generation) this.rows.set(entry, { row });
     return row;
   }
 }
-
-/** Without the rest of the row, which would take memory. */
-const pickOriginal = ({ sha256, format, width, height }: StoredOriginal): StoredOriginal => ({
-  ...{ sha256, format, width, height },
-});

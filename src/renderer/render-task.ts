@@ -13,8 +13,8 @@ export interface RenderWorkerData {
 /** One render, as sent to a worker. */
 export interface RenderTask {
   readonly request: RenderRequest;
-  /** Every original that the render may use, by `originalKey`; null if it does not exist. */
-  readonly originals: ReadonlyMap<string, Uint8Array | null>;
+  /** Paths of every original that the render may use, by `originalKey`; null if it does not exist. */
+  readonly originals: ReadonlyMap<string, string | null>;
 }
 
 /**

@@ -5,11 +5,11 @@ import { Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { Piscina } from 'piscina';
 import { readVersion } from '../platform/config/package-version.js';
 import { parseChain } from './chain/chain.parser.js';
-import type { StoredOriginal } from './delivery-keys.js';
 import type { RenderedImage, RenderRequest } from './image/image-renderer.js';
 import { DEFAULT_LIMITS } from './image/limits.js';
 import { RenderError } from './image/render.errors.js';
 import { estimateBytes, MemoryBudget } from './memory-budget.js';
+import type { StoredOriginal } from './original-rows.js';
 import type { FontFile } from './image/text/font-files.js';
 import type { TextStyle } from './image/text/text-style.js';
 import type { RenderOutcome, RenderTask, RenderWorkerData } from './render-task.js';
@@ -49,7 +49,7 @@ export class RenderWorkers implements OnApplicationShutdown {
 
   /** @param threads Concurrent renders; a thread starts with the first render that needs it. */
   constructor(
-    private readonly files: { findContent(sha256: string): Promise<Buffer | null> },
+    private readonly files: { pathOf(sha256: string): string },
     { textStyles, fonts }: TextFiles,
     threads: number,
     private readonly memory = new MemoryBudget(memoryLimit()),
@@ -75,13 +75,9 @@ export class RenderWorkers implements OnApplicationShutdown {
    */
   async render(request: StoredRenderRequest, signal: AbortSignal): Promise<RenderedImage> {
     const { originals, ...rest } = request;
-    const hasLayers = parseChain(request.chain).some(({ layer }) => layer !== undefined);
-    const bytes = estimateBytes([...originals.values()], hasLayers, DEFAULT_LIMITS);
-    const outcome = await this.memory.run(bytes, signal, async () => {
-      const task = { request: rest, originals: await this.readOriginals(originals) };
-      signal.throwIfAborted();
-      return await this.run(task, signal);
-    });
+    const bytes = estimateBytes([...originals.values()], parseChain(request.chain), DEFAULT_LIMITS);
+    const task = { request: rest, originals: this.locate(originals) };
+    const outcome = await this.memory.run(bytes, signal, () => this.run(task, signal));
     if ('reason' in outcome) throw new RenderError(outcome.status, outcome.reason);
     const { image } = outcome;
     const { buffer, byteOffset, byteLength } = image.body;
@@ -95,7 +91,7 @@ export class RenderWorkers implements OnApplicationShutdown {
 
   private async run(task: RenderTask, signal: AbortSignal): Promise<RenderOutcome> {
     try {
-      return await this.pool.run(task, { signal, transferList: transferable(task) });
+      return await this.pool.run(task, { signal });
     } catch (error) {
       signal.throwIfAborted();
       if (!isOutOfMemory(error)) throw error;
@@ -104,12 +100,10 @@ export class RenderWorkers implements OnApplicationShutdown {
     }
   }
 
-  private async readOriginals(originals: StoredRenderRequest['originals']): Promise<RenderTask['originals']> {
-    const contents = new Map<string, Uint8Array | null>();
-    for (const [key, original] of originals) {
-      contents.set(key, original === null ? null : await this.files.findContent(original.sha256));
-    }
-    return contents;
+  private locate(originals: StoredRenderRequest['originals']): RenderTask['originals'] {
+    return new Map(
+      [...originals].map(([key, original]) => [key, original && this.files.pathOf(original.sha256)]),
+    );
   }
 }
 
@@ -134,15 +128,6 @@ export function editionOf({ textStyles, fonts }: TextFiles): string {
       ]),
     )
     .digest('hex');
-}
-
-/** Memory that can be transferred instead of copied: a file's own, not a part of Node's pool. */
-function transferable({ originals }: RenderTask): ArrayBuffer[] {
-  return [...originals.values()].flatMap((bytes) =>
-    bytes?.buffer instanceof ArrayBuffer && bytes.buffer.byteLength === bytes.byteLength
-      ? [bytes.buffer]
-      : [],
-  );
 }
 
 function isOutOfMemory(error: unknown): boolean {

@@ -14,6 +14,7 @@ import { DeliveryKeys } from './delivery-keys.js';
 import { DerivedCache } from './derived-cache.js';
 import { loadFontFiles } from './image/text/font-files.js';
 import { loadTextStyles } from './image/text/text-styles.js';
+import { OriginalRows } from './original-rows.js';
 import { RenderQueue } from './render-queue.js';
 import { RenderWorkers } from './render-workers.js';
 import { RenderedSource } from './rendered-source.js';
@@ -32,6 +33,7 @@ const QUEUE_LIMITS = { running: availableParallelism(), waiting: 100, deadline: 
   providers: [
     { provide: ImageSource, useClass: RenderedSource },
     RendererService,
+    OriginalRows,
     {
       provide: RenderWorkers,
       inject: [OriginalsStore, ENVIRONMENT],
@@ -52,8 +54,8 @@ const QUEUE_LIMITS = { running: availableParallelism(), waiting: 100, deadline: 
     },
     {
       provide: DeliveryKeys,
-      inject: [OriginalsStore, RenderWorkers, ChangeFeed],
-      useFactory: (originals: OriginalsStore, { edition }: RenderWorkers, changes: ChangeFeed) => {
+      inject: [OriginalRows, RenderWorkers, ChangeFeed],
+      useFactory: (originals: OriginalRows, { edition }: RenderWorkers, changes: ChangeFeed) => {
         const keys = new DeliveryKeys(originals, edition);
         changes.subscribe(keys);
         return keys;

@@ -13,6 +13,7 @@ import { DerivedCache } from './derived-cache.js';
 import type { RenderedImage } from './image/image-renderer.js';
 import { RenderError } from './image/render.errors.js';
 import { RenderQueue } from './render-queue.js';
+import { originalKey } from './render-task.js';
 import { RenderWorkers } from './render-workers.js';
 
 /** Provides the `NamedTransformations`. */
@@ -61,7 +62,9 @@ export class RendererService {
   async deliver(request: ImageRequest, clientSignal: AbortSignal): Promise<DeliveredImage> {
     try {
       return await this.find(request, clientSignal);
-    } catch (error) {
+    } catch (thrown) {
+      // A look-up: the database or the account's secret is unavailable.
+      const error = thrown instanceof ProblemError ? new RenderError(503, thrown.message) : thrown;
       this.observations.renderFailures.add(error instanceof RenderError ? String(error.status) : '500');
       throw error;
     }
@@ -93,13 +96,7 @@ export class RendererService {
   }
 
   private async getAccount(cloudName: string): Promise<Account> {
-    let account: Account | null;
-    try {
-      account = await this.directory.findAccountOfCloud(cloudName);
-    } catch (error) {
-      if (error instanceof ProblemError) throw new RenderError(503, error.message);
-      throw error;
-    }
+    const account = await this.directory.findAccountOfCloud(cloudName);
     if (account === null) throw new RenderError(401, `Unknown cloud ${cloudName}`);
     return account;
   }
@@ -138,8 +135,9 @@ export class RendererService {
     signal: AbortSignal,
   ): Promise<RenderedImage> {
     const startedAt = performance.now();
+    const originalFilename = originals.get(originalKey({ deliveryType, publicId }))?.originalFilename ?? null;
     const image = await this.workers.render(
-      { originals, deliveryType, publicId, chain, format, accept },
+      { originals, deliveryType, publicId, originalFilename, chain, format, accept },
       signal,
     );
     this.observations.renders.observe(performance.now() - startedAt);

@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RenderQueue } from '../../src/renderer/render-queue.js';
@@ -26,23 +29,27 @@ async function photo(): Promise<Buffer> {
 
 describe('a render worker', () => {
   const request = {
-    originals: new Map([['upload/a', { sha256: '', format: 'jpg', width: 10, height: 10 }]]),
+    originals: new Map([
+      ['upload/a', { sha256: '', originalFilename: null, format: 'jpg', width: 10, height: 10 }],
+    ]),
     deliveryType: 'upload',
     publicId: 'a',
     format: 'png',
     accept: undefined,
   } as const;
   let workers: RenderWorkers;
+  let folder: string;
 
   beforeAll(async () => {
-    const body = await photo();
-    workers = new RenderWorkers(
-      { findContent: () => Promise.resolve(Buffer.from(body)) },
-      { textStyles: new Map(), fonts: [] },
-      1,
-    );
+    folder = await mkdtemp(join(tmpdir(), 'heavy-'));
+    const path = join(folder, 'photo');
+    await writeFile(path, await photo());
+    workers = new RenderWorkers({ pathOf: () => path }, { textStyles: new Map(), fonts: [] }, 1);
   });
-  afterAll(() => workers.onApplicationShutdown());
+  afterAll(async () => {
+    await workers.onApplicationShutdown();
+    await rm(folder, { recursive: true });
+  });
 
   it('stops in the middle of a loop at its deadline, and the next render has another worker', async () => {
     const queue = new RenderQueue<RenderedImage>({ running: 1, waiting: 1, deadline: 300 });

@@ -1,5 +1,14 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -24,12 +33,12 @@ const names = (): string[] => readdirSync(join(root, 'originals', FOLDER));
 
 it('has no file in its place before it is moved there, and the complete file after', async () => {
   const staged = await files.stage(SHA256, CONTENT);
-  await expect(files.find(SHA256)).resolves.toBeNull();
+  expect(existsSync(files.pathOf(SHA256))).toBe(false);
   expect(names()).toStrictEqual([expect.stringMatching(/\.tmp$/)]);
   await staged.place();
   await staged.discard();
   expect(names()).toStrictEqual([SHA256]);
-  await expect(files.find(SHA256)).resolves.toStrictEqual(CONTENT);
+  expect(readFileSync(files.pathOf(SHA256))).toStrictEqual(CONTENT);
 });
 
 it('removes a discarded file', async () => {
@@ -54,7 +63,7 @@ it('writes a duplicate if the first was removed meanwhile', async () => {
   const again = await files.stage(SHA256, CONTENT);
   await files.remove(SHA256);
   await again.place();
-  await expect(files.find(SHA256)).resolves.toStrictEqual(CONTENT);
+  expect(readFileSync(files.pathOf(SHA256))).toStrictEqual(CONTENT);
 });
 
 it('excludes other users from files and folders', async () => {
@@ -70,7 +79,7 @@ it('ignores files of a killed process, and removes old ones', async () => {
   writeFileSync(old, CONTENT.subarray(0, 5));
   writeFileSync(young, CONTENT.subarray(0, 5));
   utimesSync(old, 1_000, 1_000);
-  await expect(files.find(SHA256)).resolves.toStrictEqual(CONTENT);
+  expect(readFileSync(files.pathOf(SHA256))).toStrictEqual(CONTENT);
   await files.removeLeftovers(60_000);
   expect(names().sort()).toStrictEqual([SHA256, 'young.tmp'].sort());
 });
@@ -89,7 +98,7 @@ it.each([
   `${SHA256.slice(1)}.`,
   `${SHA256}\0`,
 ])('refuses a name that is not a hash: %j', async (name) => {
-  await expect(files.find(name)).rejects.toThrow('SHA-256');
+  expect(() => files.pathOf(name)).toThrow('SHA-256');
   await expect(files.stage(name, CONTENT)).rejects.toThrow('SHA-256');
   await expect(files.remove(name)).rejects.toThrow('SHA-256');
   expect(readdirSync(root)).toStrictEqual([]);

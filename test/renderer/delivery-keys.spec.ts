@@ -5,6 +5,7 @@ import { readDeliveryPath } from '../../src/renderer/delivery-path.js';
 const CHANGE = { id: 'an id', issuer_id: 'an issuer' };
 
 let contents: Map<string, string>;
+let originalFilename: string | null;
 let queries: string[];
 /** Resolves look-ups; by default at once. */
 let gate: Promise<void>;
@@ -14,6 +15,7 @@ beforeEach(() => {
     ['photo', 'first'],
     ['badge', 'badge'],
   ]);
+  originalFilename = null;
   queries = [];
   gate = Promise.resolve();
   keys = new DeliveryKeys(
@@ -22,7 +24,7 @@ beforeEach(() => {
         queries.push(publicId);
         const sha256 = contents.get(publicId);
         await gate;
-        return sha256 === undefined ? null : { sha256, format: 'jpg', width: 3, height: 2 };
+        return sha256 === undefined ? null : { sha256, originalFilename, format: 'jpg', width: 3, height: 2 };
       },
     },
     'edition',
@@ -46,10 +48,17 @@ describe('the key of a path', () => {
     contents.delete('badge');
     expect((await get(LAYERED)).originals).toStrictEqual(
       new Map([
-        ['upload/photo', { sha256: 'first', format: 'jpg', width: 3, height: 2 }],
+        ['upload/photo', { sha256: 'first', originalFilename: null, format: 'jpg', width: 3, height: 2 }],
         ['upload/badge', null],
       ]),
     );
+  });
+
+  it('changes with the name of the uploaded file: a download has it', async () => {
+    const { key } = await get(PHOTO);
+    originalFilename = 'rose';
+    keys.rowChanged({ table: 'images', ...CHANGE });
+    expect((await get(PHOTO)).key).not.toBe(key);
   });
 
   it.each([

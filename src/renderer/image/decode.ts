@@ -149,14 +149,20 @@ function isAnimatedPng(body: Buffer): boolean {
   return false;
 }
 
+/** Of first pages, while their content is in memory. */
+const headers = new WeakMap<Buffer, Metadata>();
+
 /** @throws {RenderError} 400 if libvips cannot read the page, or would read it wrongly. */
 async function readMetadata(body: Buffer, page: number, limits: RenderLimits): Promise<Metadata> {
+  const known = page === 0 ? headers.get(body) : undefined;
+  if (known) return known;
   const metadata = await open({ content: body }, limits, pageOption(page))
     .metadata()
     .catch(() => null);
   const reason = describeUndecodable(body, metadata, page);
   if (reason !== undefined) throw new RenderError(400, `Unsupported image: ${reason}`);
   if (metadata === null) throw new RenderError(400, 'Invalid image file');
+  if (page === 0) headers.set(body, metadata);
   return metadata;
 }
 
