@@ -5,7 +5,7 @@ export interface UploadedFile {
   readonly originalFilename: string | null;
 }
 
-const LONGEST_FILENAME = 200;
+const LONGEST_FILENAME = /^.{0,200}/u;
 /** What forms call a file without a name (https://xhr.spec.whatwg.org/#create-an-entry). */
 const UNNAMED = 'blob';
 
@@ -17,6 +17,6 @@ export function uploadedFile(content: Buffer, filename: string): UploadedFile {
     .replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '')
     .normalize('NFC')
     .trim();
-  const name = [...stem].slice(0, LONGEST_FILENAME).join('');
+  const name = LONGEST_FILENAME.exec(stem)?.[0] ?? '';
   return { content, originalFilename: name === '' || filename === UNNAMED ? null : name };
 }
