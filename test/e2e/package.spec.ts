@@ -108,7 +108,9 @@ describe('pixseal/client, packed', () => {
     const files = readdirSync(unpacked, { recursive: true, encoding: 'utf8' });
     const names = files.map((name) => name.replace(/^dist\//, ''));
     expect(names).toEqual(expect.arrayContaining(['server/main.js', 'server/pixseal.js', 'LICENSE']));
-    expect(names.filter((name) => /^(?!packages\/).*\.map$|\.tsbuildinfo$|^(bench|test)\//.test(name))).toStrictEqual([]);
+    expect(
+      names.filter((name) => /^(?!packages\/).*\.map$|\.tsbuildinfo$|^(bench|test)\//.test(name)),
+    ).toStrictEqual([]);
   });
 
   it('signs tokens, and requests deliveries, as a user’s dependency', async () => {
