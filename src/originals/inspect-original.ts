@@ -67,7 +67,16 @@ async function inspectConverted(format: ConvertedFormat, content: Buffer): Promi
   const limits = { page: 0, density: DEFAULT_DENSITY, maxPixels: ORIGINAL_LIMITS.pixels };
   const signal = AbortSignal.timeout(ORIGINAL_LIMITS.seconds * 1_000);
   try {
-    const { width, height } = await convertOriginal({ format, content, ...limits }, signal);
+    const {
+      width,
+      height,
+      isPng,
+      content: pixels,
+    } = await convertOriginal({ format, content, ...limits }, signal);
+    if (isPng) {
+      const png = Buffer.from(pixels.buffer, pixels.byteOffset, pixels.byteLength);
+      await decodeShown(png, await readMetadata(png));
+    }
     const sha256 = createHash('sha256').update(content).digest('hex');
     return { content, sha256, format, width, height };
   } catch (error) {

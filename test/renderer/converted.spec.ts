@@ -9,6 +9,12 @@ import { HEIC, JXL, makeBmp, makeIco, makePdf, makeSvg } from '../originals/conv
 import { drawPicture } from '../originals/pictures.js';
 import { pixelsOf, refusal, render, shelf } from './drawings.js';
 
+/** A PDF whose pages are only claimed. */
+const makePdfOf = (kids: string, count: number): Buffer =>
+  Buffer.from(
+    `%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids${kids}/Count ${count}>>endobj\ntrailer<</Root 1 0 R>>\n`,
+  );
+
 const RECTANGLES =
   '<rect width="64" height="48" fill="#c81e1e"/><rect x="32" y="24" width="32" height="24" fill="#1e1ec8"/>';
 
@@ -17,6 +23,7 @@ const png = async (side: number, background: string): Promise<Buffer> =>
     .png()
     .toBuffer();
 
+const RED_PNG = await png(48, 'red');
 const folder = mkdtempSync(join(tmpdir(), 'pixseal-svg-'));
 const besides = join(folder, 'beside.png');
 writeFileSync(besides, await png(48, 'green'));
@@ -76,6 +83,28 @@ describe('an original that is converted', () => {
     expect(await refusal(body, ['dn_10000'])).toMatch(/^400 The image has 20000 × 10000 pixels/);
   });
 
+  it('is a PDF with pages of any size, at least a pixel', async () => {
+    for (const [points, dn, size] of [
+      [[200.9, 100.9], 'dn_150', [419, 210]],
+      [[0.5, 0.5], 'dn_150', [1, 1]],
+      [[1, 100], 'dn_50', [1, 69]],
+    ] as const) {
+      const body = makePdf(points);
+      await expect(inspectOriginal(body)).resolves.toMatchObject({ format: 'pdf' });
+      const { width, height } = await pixelsOf(body, dn);
+      expect([width, height]).toEqual(size);
+    }
+    const { headers } = await render(makePdf([72, 72]), ['dn_72']);
+    expect(headers).toEqual({});
+  });
+
+  it('is converted in memory of its own: no other file is in it', async () => {
+    const memory = Buffer.alloc(8_192, 'secret');
+    const icon = makeIco([48, Buffer.concat([makeBmp().subarray(14, 54), Buffer.alloc(8)])]);
+    const shared = memory.subarray(0, icon.copy(memory));
+    await expect(inspectOriginal(shared)).rejects.toMatchObject({ extensions: { limit: 'integrity' } });
+  });
+
   it('may be a layer', async () => {
     const originals = shelf({ 'private/photo': await drawPicture(1), 'upload/mark': makeSvg(RECTANGLES) });
     const { at } = await pixelsOf(originals, 'l_mark,w_20');
@@ -126,6 +155,22 @@ describe('an SVG', () => {
   });
 
   it.each([
+    ['a text that its fonts have', '<text y="20">Straße, Ελλάδα, Київ, שלום</text>', {}],
+    ['a text that they lack', '<text y="20">中文</text>', 'characters without a glyph'],
+    ['an emoji', '<text y="20">\u{1f600}</text>', 'characters without a glyph'],
+    [
+      'an image of a format that it lacks, and such a text',
+      '<image href="data:image/avif;base64,AAAA" width="9" height="9"/><text>ไทย</text>',
+      'external images and characters without a glyph',
+    ],
+  ])('says what it leaves out of %s', async (_, content, expected) => {
+    const { headers } = await render(makeSvg(content), []);
+    expect(headers).toEqual(
+      typeof expected === 'string' ? { 'X-Pixseal-Approximate': `SVG: ${expected} are left out` } : expected,
+    );
+  });
+
+  it.each([
     [
       'an external entity',
       '<!DOCTYPE svg [<!ENTITY x SYSTEM "file:///etc/passwd">]>',
@@ -159,6 +204,12 @@ describe('an original that cannot be converted', () => {
     ['a truncated JPEG XL', 'integrity', JXL.subarray(0, JXL.length / 2)],
     ['a truncated BMP', 'integrity', makeBmp().subarray(0, 1_000)],
     ['an ICO of nothing', 'integrity', makeIco()],
+    ['an ICO of a truncated PNG', 'integrity', makeIco([48, RED_PNG.subarray(0, 60)])],
+    ['an ICO of a PNG without a width', 'integrity', makeIco([48, Buffer.from(RED_PNG).fill(0, 16, 20)])],
+    ['an ICO whose image is behind its end', 'integrity', makeIco([48, RED_PNG]).fill(255, 14, 16)],
+    ['a PDF whose page is missing', 'integrity', makePdfOf('[9 0 R]', 1)],
+    ['a PDF whose pages contain themselves', 'integrity', makePdfOf('[2 0 R 2 0 R]', 2)],
+    ['a PDF that claims pages', 'integrity', makePdfOf('[]', 1_000_000)],
     ['an SVG of text', 'integrity', Buffer.from('<svg and nothing else')],
     ['an SVG of too many pixels', 'pixels', makeSvg('', 'width="10000" height="5001"')],
     ['a PDF of too many pixels', 'pixels', makePdf([7_200, 7_200])],

@@ -23,8 +23,11 @@ const MAX_HEAP_MIB = 512;
  */
 export async function convertOriginal(task: ConversionTask, signal?: AbortSignal): Promise<Converted> {
   signal?.throwIfAborted();
+  // A small file is a part of memory that other files share, and all of that would be copied.
+  const content = new Uint8Array(task.content);
   const worker = new Worker(WORKER, {
-    workerData: task,
+    workerData: { ...task, content },
+    transferList: [content.buffer],
     // A decoder's warnings about a file.
     stdout: true,
     stderr: true,

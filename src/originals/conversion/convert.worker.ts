@@ -18,7 +18,7 @@ async function convert(task: ConversionTask): Promise<Converted | ConversionFail
   } catch (error) {
     if (error instanceof ConversionError) return { reason: error.reason, detail: error.detail };
     if (!isMissingFile(error)) return { reason: 'damaged', detail: task.format };
-    const detail = `${task.format} is not decoded here: the package ${PACKAGES[task.format]} is not installed`;
+    const detail = `${task.format} is not decoded here: the package ${PACKAGES[task.format] ?? task.format} is not installed`;
     return { reason: 'unsupported', detail };
   }
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { decodeBitmap, readBitmapHeader } from './bitmap.js';
 import { readBoundedModule } from './bounded-wasm.js';
 import { type Converted, ConversionError, type ConversionTask, type ConvertedFormat } from './conversion.js';
 
@@ -22,10 +23,8 @@ export const DECODERS: Readonly<Record<ConvertedFormat, Decoder>> = {
 };
 
 /** The package that a format needs. */
-export const PACKAGES: Readonly<Record<ConvertedFormat, string>> = {
+export const PACKAGES: Readonly<Partial<Record<ConvertedFormat, string>>> = {
   svg: '@resvg/resvg-wasm',
-  bmp: 'decode-bmp',
-  ico: 'decode-ico',
   heic: 'libheif-js',
   jxl: 'jxl-oxide-wasm',
   pdf: '@hyzyla/pdfium',
@@ -34,8 +33,12 @@ export const PACKAGES: Readonly<Record<ConvertedFormat, string>> = {
 /** Fonts of texts: those of the system would differ from machine to machine. */
 const FONTS = ['DejaVuSans', 'DejaVuSans-Bold', 'DejaVuSerif', 'DejaVuSansMono'];
 
-/** A reference to another file. It is never followed; the response reports it. */
-const EXTERNAL = /<(?:\w+:)?(?:image|use|feImage)\b[^<>]*\bhref\s*=\s*["']\s*(?!#|data:)/i;
+/** A reference to another file, or an image of a format that resvg lacks. It is left out; the response reports it. */
+const LEFT_OUT =
+  /<(?:\w+:)?(?:image|use|feImage)\b[^<>]*\bhref\s*=\s*["']\s*(?!#|data:image\/(?:png|jpe?g|gif|webp|svg))/i;
+/** A letter of a script that the fonts lack. */
+const WITHOUT_GLYPH =
+  /(?![\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}\p{Script=Armenian}\p{Script=Georgian}\p{Script=Hebrew}\p{Script=Arabic}])\p{L}|\p{Emoji_Presentation}/u;
 
 /** resvg runs no scripts, and as a WebAssembly module it has neither files nor a network. */
 async function decodeSvg({ content, maxPixels }: ConversionTask): Promise<Pixels> {
@@ -52,8 +55,12 @@ async function decodeSvg({ content, maxPixels }: ConversionTask): Promise<Pixels
     },
   });
   checkPixels(svg.width, svg.height, maxPixels);
-  const isPartial = EXTERNAL.test(Buffer.from(content).toString('latin1'));
-  const approximation = isPartial ? 'SVG: external images are left out' : undefined;
+  const text = Buffer.from(content.buffer, content.byteOffset, content.byteLength).toString();
+  const missing = [
+    ...(LEFT_OUT.test(text) ? ['external images'] : []),
+    ...(WITHOUT_GLYPH.test(text) ? ['characters without a glyph'] : []),
+  ];
+  const approximation = missing.length > 0 ? `SVG: ${missing.join(' and ')} are left out` : undefined;
   const image = svg.render();
   return {
     ...{ width: image.width, height: image.height, approximation },
@@ -72,45 +79,54 @@ function unpremultiplied(pixels: Uint8Array): Uint8Array {
   return pixels;
 }
 
-async function decodeBmp({ content, maxPixels }: ConversionTask): Promise<Pixels> {
-  const view = new DataView(content.buffer, content.byteOffset, content.byteLength);
-  const [headerSize, compression, height] = [
-    view.getUint32(14, true),
-    view.getUint32(30, true),
-    view.getInt32(22, true),
-  ];
-  if (headerSize < 40) throw new ConversionError('unsupported', 'BMP of OS/2');
-  // 3: masks, which are those of BGRA in almost every file of 32 bits.
-  const isPlain = compression === 0 || (compression === 3 && view.getUint16(28, true) === 32);
-  if (!isPlain) throw new ConversionError('unsupported', 'compressed BMP');
-  if (height < 0) throw new ConversionError('unsupported', 'BMP with its first row on top');
-  checkPixels(view.getUint32(18, true), height, maxPixels);
-  const { default: decode } = await import('decode-bmp');
-  const { width, data } = decode(placedAfterHeader(content, view));
-  // Without masks the fourth byte has no meaning.
-  if (compression === 0) for (let at = 3; at < data.length; at += 4) data[at] = 255;
-  return { width, height, content: data };
+/** Where the header of a BMP file has the offset of its pixels, and where the bitmap's header starts. */
+const BMP = { pixels: 10, header: 14 };
+
+function decodeBmp({ content, maxPixels }: ConversionTask): Pixels {
+  const header = readBitmapHeader(content, BMP.header, false);
+  checkPixels(header.width, header.height, maxPixels);
+  const pixels = Buffer.from(content.buffer, content.byteOffset, content.byteLength).readUInt32LE(BMP.pixels);
+  return decodeBitmap(content, header, pixels, false);
 }
 
-/** The decoder expects palette and pixels behind the header; other data may precede the pixels. */
-function placedAfterHeader(content: Uint8Array, view: DataView): Uint8Array {
-  const [offset, headerEnd] = [view.getUint32(10, true), 14 + view.getUint32(14, true)];
-  const bits = view.getUint16(28, true);
-  const colors = bits > 8 ? 0 : view.getUint32(46, true) || 2 ** bits;
-  const header = Buffer.from(content.subarray(0, headerEnd + colors * 4));
-  // A palette that a file of true colors suggests is not used.
-  if (bits > 8) header.writeUInt32LE(0, 46);
-  return Buffer.concat([header, content.subarray(offset)]);
+/** Bytes of the directory's head, and of each entry. */
+const ICO = { head: 6, entry: 16 };
+const PNG = Buffer.from('\x89PNG\r\n\x1a\n', 'latin1');
+
+/** The largest image, and of equal ones that of most bits, as browsers choose it. */
+function decodeIco({ content, maxPixels }: ConversionTask): Pixels {
+  const file = Buffer.from(content.buffer, content.byteOffset, content.byteLength);
+  const [first, ...others] = Array.from({ length: file.readUInt16LE(4) }, (_, index) =>
+    readIcon(file, index),
+  );
+  if (first === undefined) throw new ConversionError('damaged', 'ICO without an image');
+  const largest = others.reduce((best, each) => (weight(each) > weight(best) ? each : best), first);
+  checkPixels(largest.width, largest.height, maxPixels);
+  return largest.decode();
 }
 
-/** The largest image, as browsers choose it. */
-async function decodeIco({ content, maxPixels }: ConversionTask): Promise<Pixels> {
-  const { default: decode } = await import('decode-ico');
-  const [largest] = decode(content).sort((one, two) => two.width * two.height - one.width * one.height);
-  if (largest === undefined) throw new ConversionError('damaged', 'ICO without an image');
-  const { width, height, type } = largest;
-  checkPixels(width, height, maxPixels);
-  return { width, height, content: new Uint8Array(largest.data), isPng: type === 'png' };
+interface Icon {
+  readonly width: number;
+  readonly height: number;
+  readonly bits: number;
+  readonly decode: () => Pixels;
+}
+
+const weight = ({ width, height, bits }: Icon): number => width * height + bits / 64;
+
+/** @throws RangeError if it is not within the file. */
+function readIcon(file: Buffer, index: number): Icon {
+  const entry = ICO.head + index * ICO.entry;
+  const [size, start] = [file.readUInt32LE(entry + 8), file.readUInt32LE(entry + 12)];
+  if (start + size > file.length) throw new RangeError('An image of the ICO is truncated');
+  const image = file.subarray(start, start + size);
+  if (image.subarray(0, PNG.length).equals(PNG)) {
+    // The header's (PNG, third edition, §11.2.1). The whole of it is decoded by libvips.
+    const [width, height] = [image.readUInt32BE(16), image.readUInt32BE(20)];
+    return { width, height, bits: 32, decode: () => ({ width, height, content: image, isPng: true }) };
+  }
+  const header = readBitmapHeader(image, 0, true);
+  return { ...header, decode: () => decodeBitmap(image, header, header.end, true) };
 }
 
 /** The decoder needs about 60 bytes for each. */
@@ -150,9 +166,12 @@ async function decodePdf({ content, page, density, maxPixels }: ConversionTask):
   }
   const sheet = document.getPage(page);
   const { originalWidth, originalHeight } = sheet.getOriginalSize();
-  const scale = density / POINTS;
-  checkPixels(Math.ceil(originalWidth * scale), Math.ceil(originalHeight * scale), maxPixels);
-  const { width, height, data } = await sheet.render({ scale });
+  // Of a page that cannot be loaded.
+  if (originalWidth <= 0 || originalHeight <= 0) throw new ConversionError('damaged', 'PDF');
+  const pixels = (points: number): number => Math.max(1, Math.round((points * density) / POINTS));
+  const size = { width: pixels(originalWidth), height: pixels(originalHeight) };
+  checkPixels(size.width, size.height, maxPixels);
+  const { width, height, data } = await sheet.render({ ...size, scale: 1 });
   return { width, height, pageCount, content: data };
 }
 
@@ -194,6 +213,7 @@ async function decodeHeic({ content, maxPixels }: ConversionTask): Promise<Pixel
 }
 
 function checkPixels(width: number, height: number, maxPixels: number): void {
+  if (!(width >= 1 && height >= 1)) throw new ConversionError('damaged', `${width} × ${height} pixels`);
   if (width * height <= maxPixels) return;
   throw new ConversionError(
     'pixels',

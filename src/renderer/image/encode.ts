@@ -196,9 +196,13 @@ function pipelineOf({ frames }: RasterImage, isFlat: boolean): Sharp {
   });
 }
 
-/** Notes how a delivered file differs from Cloudinary's. */
+/**
+ * Notes how a delivered file differs from Cloudinary's.
+ * @param original The original's format: a PDF has been drawn at the density.
+ */
 export function noteDelivery(
   { format: requested, quality, flags, density, delays }: Delivery,
+  original: string,
   format: OutputFormat,
   notes: Approximations,
 ): void {
@@ -208,7 +212,7 @@ export function noteDelivery(
   if (format === 'avif') notes.add('q: three quarters of the number for AVIF');
   if (isPalette) notes.add(`fl_${flags.has('png8') ? 'png8' : 'lossy'}: a palette of libimagequant`);
   if (format === 'gif' && flags.has('lossy')) notes.add('fl_lossy: between frames only');
-  if (density !== undefined) notes.add('dn: in the header of the file only');
+  if (density !== undefined && original !== 'pdf') notes.add('dn: in the header of the file only');
   if (delays !== undefined) notes.add('fps: by the delays, without other frames');
 }
 

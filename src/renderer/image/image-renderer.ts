@@ -134,7 +134,7 @@ export class ImageRenderer {
     const encoded = await encode(rendered, target, delivery, readDensity(delivery.density, info), body);
     signal.throwIfAborted();
     const { width, height } = rendered.size;
-    noteDelivery(delivery, encoded.format, notes);
+    noteDelivery(delivery, info.format, encoded.format, notes);
     return toRenderedImage({ ...encoded, width, height });
   }
 
@@ -296,7 +296,13 @@ function headersOf(
   return {
     ...(attachment === undefined
       ? {}
-      : { 'Content-Disposition': contentDisposition(attachment, originalFilename ?? publicId, format) }),
+      : {
+          'Content-Disposition': contentDisposition(
+            attachment,
+            originalFilename ?? publicId,
+            flags.has('getinfo') ? 'json' : format,
+          ),
+        }),
     ...(approximate === undefined ? {} : { 'X-Pixseal-Approximate': approximate }),
     // With a placeholder Cloudinary still reports the missing image (transformation_reference#d_default_image).
     ...(isMissing ? { 'X-Cld-Error': `Resource not found - ${publicId.replace(/[^\x20-\x7e]/g, '?')}` } : {}),
