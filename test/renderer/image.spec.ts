@@ -178,6 +178,15 @@ describe('padding', () => {
     expect(at(100 - 20, 5)).toEqual(RED);
   });
 
+  it('is blurred from the part that covers the canvas, however thin the image', async () => {
+    const line = await drawn(500, 1, (x) => (x < 240 ? RED : x < 260 ? GREEN : BLUE))
+      .png()
+      .toBuffer();
+    const { width, height, at } = await pixelsOf(line, 'b_blurred:100,c_pad,h_500,w_490');
+    expect([width, height]).toEqual([490, 500]);
+    for (const y of [0, 499]) expect(at(245, y)).toEqual(GREEN);
+  });
+
   it('fills what is transparent in the image too', async () => {
     const { at } = await pixelsOf(disc, 'b_red');
     expect([at(0, 0), at(10, 10)]).toEqual([RED, GREEN]);

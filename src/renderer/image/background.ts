@@ -1,7 +1,8 @@
 import type { Approximations } from './approximations.js';
 import type { Size } from './box.js';
 import { type Paint, parsePaint } from './effects/paint.js';
-import { blurred, luma, mapChannels, table } from './effects/pixels.js';
+import { coarselyBlurred } from './effects/area-effects.js';
+import { luma, mapChannels, table } from './effects/pixels.js';
 import { draw } from './layers/blend.js';
 import type { Frame } from './raster-image.js';
 import { RenderError } from './render.errors.js';
@@ -76,23 +77,22 @@ function gradient({ width, height }: Size, corners: Corners): Frame {
   return { width, height, pixels };
 }
 
-/** The frame, blurred and scaled to cover a canvas: the padding of `b_blurred`. */
+/** The part of a frame that covers a canvas, blurred: the padding of `b_blurred`. */
 export async function blurredBackdrop(
   frame: Frame,
   canvas: Size,
   { sigma, brightness }: { readonly sigma: number; readonly brightness: number },
 ): Promise<Frame> {
   const factor = Math.max(canvas.width / frame.width, canvas.height / frame.height);
-  const size = {
-    width: Math.max(canvas.width, Math.round(frame.width * factor)),
-    height: Math.max(canvas.height, Math.round(frame.height * factor)),
-  };
-  const covering = extract(await resize(frame, size), {
-    ...canvas,
-    left: Math.floor((size.width - canvas.width) / 2),
-    top: Math.floor((size.height - canvas.height) / 2),
+  const within = (side: number, most: number): number =>
+    Math.min(most, Math.max(1, Math.round(side / factor)));
+  const part = { width: within(canvas.width, frame.width), height: within(canvas.height, frame.height) };
+  const covering = extract(frame, {
+    ...part,
+    left: Math.floor((frame.width - part.width) / 2),
+    top: Math.floor((frame.height - part.height) / 2),
   });
-  const soft = await blurred(covering, sigma);
+  const soft = await coarselyBlurred(await resize(covering, canvas), sigma);
   return brightness === 0
     ? soft
     : mapChannels(
