@@ -1,3 +1,4 @@
+import { DEFAULT_DENSITY } from '../originals/conversion/conversion.js';
 import type { Component } from './chain/component.js';
 import { isUnpacked } from './image/effects/apply-effect.js';
 import { RenderError } from './image/render.errors.js';
@@ -13,7 +14,7 @@ export class MemoryBudget {
   private readonly waiting: Waiting[] = [];
 
   /** @param limit Bytes of all renders together. */
-  constructor(private readonly limit: number) {}
+  constructor(readonly limit: number) {}
 
   get reservedBytes(): number {
     return this.reserved;
@@ -98,33 +99,64 @@ const SEVERAL_SIZES: ReadonlySet<string> = new Set(['gif', 'webp', 'tif', 'pdf']
 const FRAMES = { plain: 2, effect: 4 };
 const BYTES_PER_PIXEL = 4;
 
+/** Bytes that drawing an SVG takes at least: images in it have sizes of their own. */
+const SVG_BYTES = 256 * 2 ** 20;
+
+/** Pixels of one image. */
+export interface EstimateLimits {
+  /** Of an unpacked image. */
+  readonly pixels: number;
+  /** Of all images below open layers. */
+  readonly heldPixels: number;
+  /** Of an original that is converted. */
+  readonly convertedPixels: number;
+}
+
 /**
  * An estimate, before anything is decoded, of the memory that a render needs.
  * @param originals Of the image and its layers; null for one that does not exist.
  * @param chain The components of its URL.
- * @param limits Pixels that an unpacked image, and all images below open layers, may have.
+ * @param budget Bytes: what a render of unknown size reserves, so that it runs alone.
  */
 export function estimateBytes(
   originals: readonly (OriginalSize | null)[],
   chain: readonly Component[],
-  limits: { readonly pixels: number; readonly heldPixels: number },
+  limits: EstimateLimits,
+  budget: number,
 ): number {
   const hasLayers = chain.some(({ layer }) => layer !== undefined);
   const hasEffect = chain.some(({ values }) => {
     const effect = values.get('e');
     return effect !== undefined && isUnpacked(effect);
   });
+  const { scale, isKnown } = readPdfSelection(chain);
+  const isUnknown = !isKnown && originals.some((original) => original?.format === 'pdf');
   let bytes = hasLayers ? limits.heldPixels * BYTES_PER_PIXEL : 0;
   let unpacked = 0;
   for (const original of originals) {
     if (original === null) continue;
     const { format, width, height } = original;
-    const pixels = width * height;
-    bytes += pixels * (DECODER_BYTES.get(format) ?? OTHER_DECODER_BYTES);
+    const stored = width * height;
+    const pixels = format === 'pdf' ? Math.min(stored * scale, limits.convertedPixels) : stored;
+    const decoding = pixels * (DECODER_BYTES.get(format) ?? OTHER_DECODER_BYTES);
+    bytes += format === 'svg' ? Math.max(SVG_BYTES, decoding) : decoding;
     unpacked = Math.max(
       unpacked,
       SEVERAL_SIZES.has(format) ? limits.pixels : Math.min(pixels, limits.pixels),
     );
   }
-  return bytes + unpacked * BYTES_PER_PIXEL * (hasEffect ? FRAMES.effect : FRAMES.plain);
+  bytes += unpacked * BYTES_PER_PIXEL * (hasEffect ? FRAMES.effect : FRAMES.plain);
+  return isUnknown ? budget : bytes;
+}
+
+/** How the pixels of a PDF differ from its row's, which describes the first page at the default density. */
+function readPdfSelection(chain: readonly Component[]): {
+  readonly scale: number;
+  readonly isKnown: boolean;
+} {
+  const densities = chain.map(({ values }) => Number(values.get('dn')) || 0);
+  return {
+    scale: Math.max(1, ...densities.map((density) => (density / DEFAULT_DENSITY) ** 2)),
+    isKnown: chain.every(({ values }) => (values.get('pg') ?? '1') === '1'),
+  };
 }

@@ -75,7 +75,12 @@ export class RenderWorkers implements OnApplicationShutdown {
    */
   async render(request: StoredRenderRequest, signal: AbortSignal): Promise<RenderedImage> {
     const { originals, ...rest } = request;
-    const bytes = estimateBytes([...originals.values()], parseChain(request.chain), DEFAULT_LIMITS);
+    const bytes = estimateBytes(
+      [...originals.values()],
+      parseChain(request.chain),
+      DEFAULT_LIMITS,
+      this.memory.limit,
+    );
     const task = { request: rest, originals: this.locate(originals) };
     const outcome = await this.memory.run(bytes, signal, () => this.run(task, signal));
     if ('reason' in outcome) throw new RenderError(outcome.status, outcome.reason);

@@ -79,7 +79,8 @@ describe('the memory budget', () => {
 });
 
 describe('the estimate of a render’s memory', () => {
-  const LIMITS = { pixels: 25e6, heldPixels: 64e6 };
+  const LIMITS = { pixels: 25e6, heldPixels: 64e6, convertedPixels: 50e6 };
+  const BUDGET = 512e6;
   const MEGAPIXEL = { format: 'jpg', width: 1000, height: 1000 };
   it.each([
     ['no original', [null], 'w_10', 0],
@@ -97,11 +98,15 @@ describe('the estimate of a render’s memory', () => {
       'w_10',
       200_000_400,
     ],
+    ['an SVG, which may have images', [{ format: 'svg', width: 10, height: 10 }], 'w_10', 268_436_256],
+    ['a PDF', [{ format: 'pdf', width: 1000, height: 1000 }], 'dn_150', 220e6],
+    ['a PDF at twice the density', [{ format: 'pdf', width: 1000, height: 1000 }], 'dn_300', 280e6],
+    ['another page of a PDF, of unknown size', [{ format: 'pdf', width: 10, height: 10 }], 'pg_2', 512e6],
     ['an effect of libvips', [MEGAPIXEL], 'e_sepia', 12e6],
     ['an effect that libvips does not have', [MEGAPIXEL], 'e_dropshadow', 20e6],
     ['a layer', [MEGAPIXEL, { format: 'png', width: 100, height: 100 }], 'l_mark', 268_040_000],
   ])('is right for %s', (_, originals, chain, bytes) => {
-    expect(estimateBytes(originals, parseChain([chain]), LIMITS)).toBe(bytes);
+    expect(estimateBytes(originals, parseChain([chain]), LIMITS, BUDGET)).toBe(bytes);
   });
 });
 
