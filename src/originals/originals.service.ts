@@ -8,6 +8,7 @@ import { currentContext } from '../platform/actor/actor.js';
 import { CloudinaryUploader } from '../cloudinary/cloudinary-uploader.js';
 import { ENVIRONMENT } from '../platform/config/config.module.js';
 import type { Environment } from '../platform/config/environment.js';
+import { findConvertedFormat } from './image-type.js';
 import { checkUploadable, inspectOriginal, type InspectedOriginal } from './inspect-original.js';
 import { OriginalExistsError } from './original.errors.js';
 import { OriginalsStore, type OwnedOriginal, type WriteRow } from './originals.store.js';
@@ -28,7 +29,8 @@ export type WriteStored = (manager: EntityManager, kept: StoredOriginal) => Prom
 /** Stores originals: in the account in mode `cloudinary`, in this service in every other mode. */
 @Injectable()
 export class OriginalsService {
-  private turn: Promise<unknown> = Promise.resolve();
+  /** By whether the file is converted: drawings can take long, and must not delay photos. */
+  private readonly turns = new Map<boolean, Promise<unknown>>();
 
   constructor(
     @Inject(ENVIRONMENT) private readonly environment: Pick<Environment, 'deliveryMode'>,
@@ -99,8 +101,13 @@ export class OriginalsService {
 
   /** One at a time: at the limit of pixels a WebP needs up to 0.4 GB of memory, an AVIF 0.9 GB. */
   private async inspect(content: Buffer): Promise<InspectedOriginal> {
-    const inspection = this.turn.then(() => inspectOriginal(content));
-    this.turn = inspection.catch(() => undefined);
+    const isConverted = findConvertedFormat(content) !== null;
+    const turn = this.turns.get(isConverted) ?? Promise.resolve();
+    const inspection = turn.then(() => inspectOriginal(content));
+    this.turns.set(
+      isConverted,
+      inspection.catch(() => undefined),
+    );
     return inspection;
   }
 
