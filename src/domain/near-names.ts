@@ -17,8 +17,13 @@ export class NearNames {
   /**
    * @param names The known names.
    * @param exempt Names that are never near a known one, although one edit away from it; in any spelling.
+   * @param synonyms Other words for known names: the known name by the plain form of the word.
    */
-  constructor(names: readonly string[], exempt: Iterable<string>) {
+  constructor(
+    names: readonly string[],
+    exempt: Iterable<string>,
+    private readonly synonyms: ReadonlyMap<string, string> = new Map(),
+  ) {
     this.known = new Set(names);
     this.plainNames = names.map((name) => [plainName(name), name]);
     // Reversed, so that of two names with the same folded form the first one stays.
@@ -28,8 +33,8 @@ export class NearNames {
 
   /**
    * The known name that differs from this one by at most a single edit (a character added, removed or replaced, or two
-   * neighbours swapped), whatever the case, `_`, `-`, spaces and invisible characters, or by the plural. Null for no
-   * such name, and for a known one.
+   * neighbours swapped), whatever the case, `_`, `-`, spaces and invisible characters, or by the plural; or for which it
+   * is another word. Null for no such name, and for a known one.
    */
   find(name: string): string | null {
     const trimmed = name.trim();
@@ -47,7 +52,7 @@ export class NearNames {
     const plain = plainName(name);
     if (this.exempt.has(plain)) return null;
     const edited = this.plainNames.find(([known]) => isOneEdit(known, plain));
-    return this.byFoldedName.get(fold(name)) ?? edited?.[1] ?? null;
+    return this.byFoldedName.get(fold(name)) ?? edited?.[1] ?? this.synonyms.get(plain) ?? null;
   }
 }
 

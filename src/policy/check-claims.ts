@@ -1,4 +1,5 @@
 import {
+  CLAIM_SYNONYMS,
   type ClaimProfile,
   COMMON_CLAIMS,
   type KnownNames,
@@ -34,7 +35,7 @@ interface Names {
 const makeNames = ({ claims, members }: KnownNames): Names => ({
   claims: new Set(claims),
   members: new Set(members),
-  nearClaims: new NearNames(claims, [...REGISTERED_CLAIMS, ...COMMON_CLAIMS]),
+  nearClaims: new NearNames(claims, [...REGISTERED_CLAIMS, ...COMMON_CLAIMS], CLAIM_SYNONYMS),
   nearMembers: new NearNames(members, []),
 });
 

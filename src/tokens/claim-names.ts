@@ -35,6 +35,14 @@ export const KNOWN_NAMES: Readonly<Record<ClaimProfile, KnownNames>> = {
   },
 };
 
+/** Words that signers use for a claim, by their plain form: without their effect the token would permit more. */
+export const CLAIM_SYNONYMS: ReadonlyMap<string, string> = new Map([
+  ...['step', 'steps', 'transform', 'transforms'].map((word) => [word, 'transformations'] as const),
+  ...['expat', 'expires', 'expiresat', 'expiresin', 'expiration', 'expiry'].map(
+    (word) => [word, 'exp'] as const,
+  ),
+]);
+
 /**
  * Claims that IANA registers for JSON Web Tokens (https://www.iana.org/assignments/jwt), without those that Pixseal
  * reads. Libraries and gateways add them.

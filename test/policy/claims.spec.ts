@@ -73,6 +73,12 @@ describe('an unknown claim that resembles a known one', () => {
     ['max_use', 'max_uses'],
     ['bindIp', 'bind_ip'],
     ['bind_ips', 'bind_ip'],
+    ['steps', 'transformations'],
+    ['transform', 'transformations'],
+    ['expires', 'exp'],
+    ['expires_in', 'exp'],
+    ['expiresAt', 'exp'],
+    ['exp_at', 'exp'],
     // Spaces and invisible characters.
     ['image_id ', 'image_id'],
     ['imageId ', 'image_id'],
