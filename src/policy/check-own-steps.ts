@@ -56,7 +56,8 @@ function findTransformationFault(
   }
   if (rule === null) return null;
   const detail =
-    'uses a named transformation, which may have any effect. Sign a token without it, or one that calls a preset.';
+    'uses a named transformation, which may have any effect. Sign a token without it, or list its name in the ' +
+    'policy’s `allowed_transformations`.';
   return { rule, limit: document[rule] ?? true, key, detail };
 }
 

@@ -146,7 +146,7 @@ function refuseUnknown({ document }: Policy, key: string, step: number): void {
   throw new InvalidTransformationError({
     step,
     key,
-    allowed: 'a parameter of the vocabulary: the issuer is strict',
+    allowed: 'a parameter of the vocabulary (the issuer’s policy is `strict`)',
   });
 }
 

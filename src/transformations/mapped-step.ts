@@ -131,14 +131,14 @@ export class MappedStep {
         key: 'flags',
         value: idle.written,
         allowed:
-          'in a step without `overlay` or `underlay`, flags that do not act on a layer: the issuer is strict',
+          'in a step without `overlay` or `underlay`, flags that do not act on a layer (the issuer’s policy is `strict`)',
       });
     }
     if (this.parts.length > 0) return;
     throw new InvalidTransformationError({
       step,
       value: source,
-      allowed: 'a step with at least one parameter that has a value: the issuer is strict',
+      allowed: 'a step with at least one parameter that has a value (the issuer’s policy is `strict`)',
     });
   }
 

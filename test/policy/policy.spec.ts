@@ -505,17 +505,21 @@ describe('steps under a policy', () => {
     [
       { strict: true },
       [{ width: 5 }, { miaim: 1 }],
-      { step: 2, key: 'miaim', allowed: 'a parameter of the vocabulary: the issuer is strict' },
+      { step: 2, key: 'miaim', allowed: 'a parameter of the vocabulary (the issuer’s policy is `strict`)' },
     ],
     [
       { strict: true },
       [{ raw_transformation: 'x' }],
-      { step: 1, key: 'raw_transformation', allowed: 'a parameter of the vocabulary: the issuer is strict' },
+      {
+        step: 1,
+        key: 'raw_transformation',
+        allowed: 'a parameter of the vocabulary (the issuer’s policy is `strict`)',
+      },
     ],
     [
       { strict: true, presets },
       [{ preset: 'card', miaim: 1 }],
-      { step: 1, key: 'miaim', allowed: 'a parameter of the vocabulary: the issuer is strict' },
+      { step: 1, key: 'miaim', allowed: 'a parameter of the vocabulary (the issuer’s policy is `strict`)' },
     ],
     [
       { presets },
@@ -564,7 +568,7 @@ describe('steps under a policy', () => {
     [
       { strict: true },
       [{ miaim: null }],
-      { step: 1, key: 'miaim', allowed: 'a parameter of the vocabulary: the issuer is strict' },
+      { step: 1, key: 'miaim', allowed: 'a parameter of the vocabulary (the issuer’s policy is `strict`)' },
     ],
   ])('%j: %j', (document, steps, violation) => {
     expect(violationOf(() => expandSteps(compilePolicy(document), steps))).toStrictEqual(violation);
@@ -581,8 +585,8 @@ describe('steps without effect under a strict policy', () => {
       checkEffects(policy, chain, expanded.presets);
     });
   const FLAGS =
-    'in a step without `overlay` or `underlay`, flags that do not act on a layer: the issuer is strict';
-  const STEP = 'a step with at least one parameter that has a value: the issuer is strict';
+    'in a step without `overlay` or `underlay`, flags that do not act on a layer (the issuer’s policy is `strict`)';
+  const STEP = 'a step with at least one parameter that has a value (the issuer’s policy is `strict`)';
 
   it.each<[steps: unknown, violation: object | null]>([
     [undefined, null],
