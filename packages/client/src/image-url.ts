@@ -14,6 +14,8 @@ export interface ImageUrlParts {
  * The message contains no value.
  */
 export function imageUrl(parts: ImageUrlParts): string {
+  // A caller in JavaScript.
+  if ((parts as unknown) === undefined) throw new TypeError('imageUrl: pass { baseUrl, imageId, token }.');
   const origin = readBaseUrl('imageUrl', parts.baseUrl);
   const imageId = requireText(parts.imageId, '`imageId`', 'the image’s id');
   if (!('token' in parts)) return `${origin}/images/${encodeURIComponent(imageId)}`;
