@@ -23,6 +23,16 @@ const png = async (side: number, background: string): Promise<Buffer> =>
     .png()
     .toBuffer();
 
+const ENCRYPTED_PDF = Buffer.from(
+  [
+    '%PDF-1.4',
+    '1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj',
+    '2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj',
+    '3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>endobj',
+    `4 0 obj<</Filter/Standard/V 1/R 2/P -4/O<${'41'.repeat(32)}>/U<${'42'.repeat(32)}>>>endobj`,
+    'trailer<</Root 1 0 R/Encrypt 4 0 R/ID[<00><00>]>>\n',
+  ].join('\n'),
+);
 const RED_PNG = await png(48, 'red');
 const folder = mkdtempSync(join(tmpdir(), 'pixseal-svg-'));
 const besides = join(folder, 'beside.png');
@@ -209,6 +219,7 @@ describe('an original that cannot be converted', () => {
     ['an ICO whose image is behind its end', 'integrity', makeIco([48, RED_PNG]).fill(255, 14, 16)],
     ['a PDF whose page is missing', 'integrity', makePdfOf('[9 0 R]', 1)],
     ['a PDF whose pages contain themselves', 'integrity', makePdfOf('[2 0 R 2 0 R]', 2)],
+    ['a PDF with a password', 'type', ENCRYPTED_PDF],
     ['a PDF that claims pages', 'integrity', makePdfOf('[]', 1_000_000)],
     ['an SVG of text', 'integrity', Buffer.from('<svg and nothing else')],
     ['an SVG of too many pixels', 'pixels', makeSvg('', 'width="10000" height="5001"')],

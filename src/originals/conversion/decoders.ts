@@ -159,7 +159,9 @@ async function decodePdf({ content, page, density, maxPixels }: ConversionTask):
   const library = await PDFiumLibrary.init({
     wasmBinary: readBoundedModule(resolve('@hyzyla/pdfium/pdfium.wasm')).buffer,
   });
-  const document = await library.loadDocument(content);
+  const document = await library.loadDocument(content).catch((error: unknown) => {
+    throw isPasswordError(error) ? new ConversionError('unsupported', 'PDF with a password') : error;
+  });
   const pageCount = document.getPageCount();
   if (page >= pageCount) {
     throw new ConversionError('page', `Page ${page + 1} does not exist: the image has ${pageCount}`);
@@ -174,6 +176,10 @@ async function decodePdf({ content, page, density, maxPixels }: ConversionTask):
   const { width, height, data } = await sheet.render({ ...size, scale: 1 });
   return { width, height, pageCount, content: data };
 }
+
+/** By its message: the library has no codes. A message that changes only makes the refusal less exact. */
+const isPasswordError = (error: unknown): boolean =>
+  error instanceof Error && /password|security/i.test(error.message);
 
 /** The part of libheif that is used; the package has no types for it. */
 interface HeifLibrary {
