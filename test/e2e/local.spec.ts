@@ -128,7 +128,7 @@ describe('a signed image in mode local', () => {
     const unknown = await getPicture(sign('t_other'));
     expect([unknown.status, unknown.headers.get('x-cld-error')]).toEqual([
       400,
-      'Parameter t is not supported in component t_other: there is no file of that name in DATA_DIR/transformations, or the component has other parameters',
+      'Parameter t is not supported in component t_other: no file in DATA_DIR/transformations had that name when the service started, or the component has other parameters',
     ]);
   });
 

@@ -430,7 +430,7 @@ describe('what is not supported', () => {
   it.each([
     [
       't_passport',
-      '400 Parameter t is not supported in component t_passport: there is no file of that name in DATA_DIR/transformations, or the component has other parameters',
+      '400 Parameter t is not supported in component t_passport: no file in DATA_DIR/transformations had that name when the service started, or the component has other parameters',
     ],
     ['p_icon', '400 Parameter p is not supported in component p_icon: a prefix applies to SVG output'],
     ['cs_cmyk', '400 Value cmyk for parameter cs is not supported in component cs_cmyk'],

@@ -888,6 +888,8 @@ const STATEMENTS: Readonly<Record<string, Check>> = {
       output: { width: 40, height: 53, bytes: delivered.length, format: 'jpg' },
     });
     expect(headers['X-Pixseal-Approximate']).toContain('fl_getinfo');
+    const offered = await render('fl_attachment/fl_getinfo', JPG);
+    expect(offered.headers).not.toHaveProperty('Content-Disposition');
   },
   fl_progressive: all(
     has('fl_progressive', { isProgressive: true }, JPG),

@@ -291,17 +291,14 @@ function headersOf(
   format: OutputFormat,
   { notes, isMissing }: { readonly notes: Approximations; readonly isMissing: boolean },
 ): Readonly<Record<string, string>> {
-  const attachment = flags.get('attachment');
+  // The JSON of `getinfo` is read, not saved.
+  const attachment = flags.has('getinfo') ? undefined : flags.get('attachment');
   const approximate = notes.header;
   return {
     ...(attachment === undefined
       ? {}
       : {
-          'Content-Disposition': contentDisposition(
-            attachment,
-            originalFilename ?? publicId,
-            flags.has('getinfo') ? 'json' : format,
-          ),
+          'Content-Disposition': contentDisposition(attachment, originalFilename ?? publicId, format),
         }),
     ...(approximate === undefined ? {} : { 'X-Pixseal-Approximate': approximate }),
     // With a placeholder Cloudinary still reports the missing image (transformation_reference#d_default_image).

@@ -4,7 +4,10 @@ import { RenderError } from './render.errors.js';
 
 /** Unsupported parameters, with the reason. */
 const PARAMETERS: ReadonlyMap<string, string> = new Map([
-  ['t', 'there is no file of that name in DATA_DIR/transformations, or the component has other parameters'],
+  [
+    't',
+    'no file in DATA_DIR/transformations had that name when the service started, or the component has other parameters',
+  ],
   ['p', 'a prefix applies to SVG output'],
 ]);
 
