@@ -126,7 +126,7 @@ function addSecretCommands(account: Command): void {
         .command('add')
         .summary('add a secret of an account')
         .description(
-          'Adds an API key with its secret. Notifications signed with it are accepted; it signs URLs and API calls only\n' +
+          'Adds an API key with its secret. Notifications signed with it are accepted; it signs URLs and API calls only ' +
             'with --signs.',
         )
         .argument('<account>', 'the account’s id')

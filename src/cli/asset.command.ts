@@ -70,10 +70,10 @@ export function addAssetCommands<
     kind.addCreateOptions(
       group
         .command('upload')
-        .summary(`upload an original, and register it as ${name}`)
+        .summary(`upload an original, and register it as an ${name}`)
         .description(
-          `Uploads a file and registers it as ${name}. In mode cloudinary the service sends it to the issuer’s account, else\n` +
-            'it keeps the file. JPEG, PNG, WebP, AVIF, GIF, TIFF, SVG, BMP, ICO, HEIC, JPEG XL or PDF, at most 25 MiB and\n' +
+          `Uploads a file and registers it as an ${name}. In mode cloudinary the service sends it to the issuer’s account, else ` +
+            'it keeps the file. JPEG, PNG, WebP, AVIF, GIF, TIFF, SVG, BMP, ICO, HEIC, JPEG XL or PDF, at most 25 MiB and ' +
             '50 million pixels.',
         )
         .argument('<file>', 'the file, - for standard input')

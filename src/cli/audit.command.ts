@@ -30,7 +30,7 @@ export function addAuditCommands(program: Command): void {
       .summary('print the last writes, and follow them')
       .description(
         'Prints the last writes of the audit log, the newest last: time, actor, action and the id of the row.\n' +
-          'With --json each entry has the row before and after. With --follow it prints new writes until it is stopped,\n' +
+          'With --json each entry has the row before and after. With --follow it prints new writes until it is stopped, ' +
           'with --json one object a line.',
       )
       .option('--lines <count>', `how many of the past, 1 to ${MAX_LINES}`, '20')

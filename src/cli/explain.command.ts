@@ -19,7 +19,7 @@ export function addExplainCommand(program: Command): void {
       .command('explain')
       .summary('show what a token or URL does, step by step')
       .description(
-        'Shows what a token does: each step with its component, each ignored claim and key with the reason, the\n' +
+        'Shows what a token does: each step with its component, each ignored claim and key with the reason, the ' +
           'signed URL, and the redirect’s target. A refused token is shown with the problem, and the exit code is 1.\n' +
           'A URL is explained by the service that it names; a token or a path by the database of this environment.\n' +
           'No admin key is needed.',

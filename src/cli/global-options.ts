@@ -18,21 +18,19 @@ export interface GlobalOptions {
 
 /** Adds them to a command's own options. */
 export function addGlobalOptions(command: Command): Command {
-  return command
-    .optionsGroup('Global options:')
-    .addOption(
-      new Option(
-        '--server <url>',
-        'use the running service at this address instead of the database (or set PIXSEAL_SERVER)',
-      ),
-    )
-    .addOption(
-      new Option(
-        '--admin-key-file <file>',
-        'a file with the service’s admin key, or secrets.json in the data folder of an embedded service (or set PIXSEAL_ADMIN_KEY)',
-      ),
-    )
-    .addOption(new Option('--json', 'print JSON, for programs'));
+  const options = [
+    new Option(
+      '--server <url>',
+      'use the running service at this address instead of the database (or set PIXSEAL_SERVER)',
+    ),
+    new Option(
+      '--admin-key-file <file>',
+      'a file with the service’s admin key, or secrets.json in the data folder of an embedded service (or set PIXSEAL_ADMIN_KEY)',
+    ),
+    new Option('--json', 'print JSON, for programs'),
+  ];
+  for (const option of options) command.addOption(option.helpGroup('Global options:'));
+  return command;
 }
 
 /** The service's address from `--server` or PIXSEAL_SERVER, without a trailing slash; null if neither is set. */

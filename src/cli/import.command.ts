@@ -36,10 +36,10 @@ export function addImportCommand(program: Command): void {
       .command('import')
       .summary('register the images of a Cloudinary account')
       .description(
-        'Lists the images of the issuer’s account, and registers them for the issuer. That is the account in CLOUDINARY_URL\n' +
-          'unless the issuer has another one; with --server, CLOUDINARY_URL must contain its secret. Registered images get\n' +
-          'a newer version or stay unchanged: the command can be interrupted and run again. Deleted images are\n' +
-          'restored only in a newer version. Public ids that are retained for the issuer are released\n' +
+        'Lists the images of the issuer’s account, and registers them for the issuer. That is the account in CLOUDINARY_URL ' +
+          'unless the issuer has another one; with --server, CLOUDINARY_URL must contain its secret. Registered images get ' +
+          'a newer version or stay unchanged: the command can be interrupted and run again. Deleted images are ' +
+          'restored only in a newer version. Public ids that are retained for the issuer are released ' +
           'if the account no longer has the asset (not with --tag or --folder, nor when a run resumes).',
       )
       .option('--issuer <uuid>', 'the issuer whose tokens can open them; optional if PIXSEAL_DSN contains it')

@@ -34,7 +34,7 @@ export function addKeyCommands(program: Command): void {
       .command('rotate')
       .summary('create a key, and let the former ones expire')
       .description(
-        'Creates a key and prints its secret and dsn, once; a public key has neither. The active former keys expire after\n' +
+        'Creates a key and prints its secret and dsn, once; a public key has neither. The active former keys expire after ' +
           '--overlap: until then tokens of all are accepted, and then only those of the new key, whatever their own exp.',
       )
       .option(

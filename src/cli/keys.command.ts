@@ -10,7 +10,7 @@ export function addKeysCommands(program: Command): void {
       .command('rewrap')
       .summary('encrypt every stored secret under the first key of SECRETS_KEY')
       .description(
-        'Encrypts every secret of issuers and accounts under the first key of SECRETS_KEY, in batches. It may be interrupted and\n' +
+        'Encrypts every secret of issuers and accounts under the first key of SECRETS_KEY, in batches. It may be interrupted and ' +
           'run again: secrets under that key already are skipped. The secrets and tokens stay the same.\n' +
           'Start every replica with both keys before it; remove the other keys after it.',
       ),

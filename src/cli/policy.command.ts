@@ -33,7 +33,7 @@ Examples:
       .command('set')
       .summary('replace the policy of an issuer')
       .description(
-        'Replaces the policy of an issuer as a whole, and prints it. It takes effect within a second. Tokens that\n' +
+        'Replaces the policy of an issuer as a whole, and prints it. It takes effect within a second. Tokens that ' +
           'violate the new policy are refused, those signed before it too.',
       )
       .argument('<policy>', 'recommended, or a policy as JSON, or @file, or @- for standard input')

@@ -13,8 +13,8 @@ export function addServeCommand(program: Command): void {
     .command('serve')
     .summary('run the service')
     .description(
-      'Runs the service with the settings of the environment, as `npm start` does.\n\n' +
-        'With --workers, several processes serve one port, and one that dies is restarted. They share a Postgres\n' +
+      'Runs the service with the settings of the environment, as `npm start` does.\n ' +
+        'With --workers, several processes serve one port, and one that dies is restarted. They share a Postgres ' +
         'server: an embedded database belongs to a single process. Each has its own caches and ten connections.',
     )
     .option('--workers <count>', 'number of processes; more than one per core is not faster', '1')

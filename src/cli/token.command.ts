@@ -39,8 +39,8 @@ export function addTokenCommands(program: Command): void {
       .command('mint')
       .summary('sign a token, or print the whole URL')
       .description(
-        'Signs a token and prints it or, with --url, the URL that opens the image. Prints a note on standard error\n' +
-          'if the token opens every image of the issuer, or never expires.\n\n' +
+        'Signs a token and prints it or, with --url, the URL that opens the image. Prints a note on standard error ' +
+          'if the token opens every image of the issuer, or never expires.\n ' +
           'With the secret of --secret-file, PIXSEAL_SECRET or PIXSEAL_DSN, no database or service is contacted.\n' +
           'Without one of them, the issuer’s newest active key is read from the database.\n' +
           'Validates the steps against the vocabulary; the service checks the issuer’s policy.',
