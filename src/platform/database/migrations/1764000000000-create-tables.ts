@@ -1,6 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** Issuers, their keys, images and overlays, with the rules that hold whoever writes; and the change feed. */
+/** Issuers, their keys, images and overlays, with the rules that apply to every write; and the change feed. */
 export class CreateTables1764000000000 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {
     await queryRunner.query(`
@@ -75,7 +75,7 @@ export class CreateTables1764000000000 implements MigrationInterface {
       CREATE TRIGGER overlays_public_id_owner BEFORE INSERT OR UPDATE OF public_id, issuer_id ON overlays
       FOR EACH ROW EXECUTE FUNCTION check_public_id_owner()`);
 
-    // What changed, for the directories of all replicas: a row changed by hand in psql is told as well.
+    // What changed, for the directories of all replicas: a row changed by hand in psql is included.
     await queryRunner.query(`
       CREATE FUNCTION notify_change() RETURNS trigger LANGUAGE plpgsql AS $$
       DECLARE

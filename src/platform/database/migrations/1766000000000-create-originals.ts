@@ -23,7 +23,7 @@ export class CreateOriginals1766000000000 implements MigrationInterface {
       CREATE TRIGGER originals_public_id_owner BEFORE INSERT OR UPDATE OF public_id, issuer_id ON originals
       FOR EACH ROW EXECUTE FUNCTION check_public_id_owner()`);
 
-    // Whoever deletes or renames a row, in psql too: the original goes with the last row that names it, so that
+    // When a row is deleted or renamed, in psql too: the original goes with the last row that names it, so that
     // another issuer which takes the public id later never meets it. The lock orders two rows that go at once: the
     // second sees the first gone.
     await queryRunner.query(`

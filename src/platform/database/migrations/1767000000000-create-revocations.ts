@@ -1,6 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** Revoked tokens and sessions, and moments before which issuers' and images' tokens do not count. */
+/** Revoked tokens and sessions, and times before which issuers' and images' tokens are not valid. */
 export class CreateRevocations1767000000000 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {
     await queryRunner.query(`

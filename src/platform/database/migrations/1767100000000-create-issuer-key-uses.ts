@@ -2,7 +2,7 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
  * How often a key was used and when last. Apart from the keys, whose every change the directories hear of: written
- * there, each count would make them read the issuer anew.
+ * there, each count would make them read the issuer again.
  */
 export class CreateIssuerKeyUses1767100000000 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {

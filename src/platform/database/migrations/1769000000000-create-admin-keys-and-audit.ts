@@ -59,7 +59,7 @@ export class CreateAdminKeysAndAudit1769000000000 implements MigrationInterface 
     // In a session that replays a replica's changes too, in which plain triggers are silent.
     await queryRunner.query(`ALTER TABLE audit_log ENABLE ALWAYS TRIGGER audit_log_append_only`);
 
-    // Whoever writes, in psql too, is recorded in the same transaction. Arguments: the action's noun, and the columns
+    // The author of a write, in psql too, is recorded in the same transaction. Arguments: the action's noun, and the columns
     // whose content is never shown: of those, only that they changed.
     await queryRunner.query(`
       CREATE FUNCTION record_write() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -124,7 +124,7 @@ export class CreateAdminKeysAndAudit1769000000000 implements MigrationInterface 
   }
 }
 
-/** All but `last_used_at`, which is nobody's decision and opens nothing. */
+/** All but `last_used_at`, which no person sets and which permits nothing. */
 const ADMIN_KEY_COLUMNS = 'OF id, name, prefix, digest, scopes, issuer_id, expires_at, created_at';
 
 /** Tables whose writes are recorded, under which noun, and their columns that the record leaves out. */

@@ -1,6 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** What Cloudinary's notifications told last of each name, by which a late or repeated one is known. */
+/** The last notification of Cloudinary for each name, by which a late or repeated one is recognized. */
 export class CreateCloudinaryAssets1771000000000 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {
     await queryRunner.query(`
@@ -24,7 +24,7 @@ export class CreateCloudinaryAssets1771000000000 implements MigrationInterface {
     await queryRunner.query(
       `CREATE INDEX cloudinary_assets_overlay_issuer_id ON cloudinary_assets (overlay_issuer_id)`,
     );
-    // An upload that is older than the deletion of its image brings no new one.
+    // An upload that is older than the deletion of its image creates no new one.
     await queryRunner.query(`
       CREATE INDEX images_deleted_public_id ON images (public_id, delivery_type) WHERE deleted_at IS NOT NULL`);
   }

@@ -1,9 +1,9 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** A revocation's notification says when its transaction began, so that processes can tell how late they heard. */
+/** A revocation's notification has the start of its transaction, so that processes can measure its delay. */
 export class TimeRevocations1772000000000 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {
-    // The transaction's time, not the clock's: notifications of one transaction stay equal, and are told once.
+    // The transaction's time, not the clock's: notifications of one transaction stay equal, and are sent once.
     await queryRunner.query(notify(`, 'at', extract(epoch FROM now())`));
   }
 
