@@ -52,7 +52,7 @@ export class DatabaseLookups implements OnApplicationShutdown {
   private isNaming: boolean;
   private underWay = 0;
   private down = false;
-  private answeredAt = performance.now();
+  private respondedAt = performance.now();
   private timer: NodeJS.Timeout | undefined;
   private closed = false;
 
@@ -71,12 +71,12 @@ export class DatabaseLookups implements OnApplicationShutdown {
 
   /** Milliseconds since the database last responded. */
   get unresponsiveFor(): number {
-    return performance.now() - this.answeredAt;
+    return performance.now() - this.respondedAt;
   }
 
   /** Records that the database responded to another caller. */
   responded(): void {
-    this.answeredAt = performance.now();
+    this.respondedAt = performance.now();
   }
 
   /** Closes idle connections: after a fault they may be dead without an error. */
@@ -99,7 +99,7 @@ export class DatabaseLookups implements OnApplicationShutdown {
     try {
       return await this.withRetry(load, performance.now() + DEADLINE, attempts);
     } catch (error) {
-      if (!isNoAnswer(error)) throw error;
+      if (!isUnresponsive(error)) throw error;
       this.noteDown(error);
       throw new DatabaseUnavailableError();
     } finally {
@@ -137,11 +137,11 @@ export class DatabaseLookups implements OnApplicationShutdown {
   private async tryOnce<T>(load: (query: Query) => Promise<T>, end: number): Promise<T> {
     const runner = this.dataSource.createQueryRunner();
     let connection: pg.PoolClient | undefined;
-    const given = { up: false };
+    const state = { hasEnded: false };
     const work = (async () => {
       try {
         connection = (await runner.connect()) as pg.PoolClient;
-        if (given.up) throw new DeadlineError();
+        if (state.hasEnded) throw new DeadlineError();
         return await load(this.queryOn(connection));
       } finally {
         await runner.release();
@@ -149,8 +149,8 @@ export class DatabaseLookups implements OnApplicationShutdown {
     })();
     if (end === Infinity) return work;
     const left = Math.max(0, end - performance.now());
-    const answer = await withDeadline(work, left, () => {
-      given.up = true;
+    const result = await withDeadline(work, left, () => {
+      state.hasEnded = true;
       const error = new DeadlineError('It did not respond in time');
       // The pool then closes the connection, which ends its query and frees its place. If it were released instead, the
       // next look-up would wait behind the same query.
@@ -158,7 +158,7 @@ export class DatabaseLookups implements OnApplicationShutdown {
       throw error;
     });
     this.responded();
-    return answer;
+    return result;
   }
 
   private stopNaming(): void {
@@ -205,7 +205,7 @@ export class DatabaseLookups implements OnApplicationShutdown {
   }
 }
 
-function isNoAnswer(error: unknown): boolean {
+function isUnresponsive(error: unknown): boolean {
   return error instanceof DeadlineError || findDatabaseFault(error) !== null;
 }
 

@@ -32,7 +32,7 @@ export function IssuerView({ id }: { readonly id: string }): JSX.Element {
               facts={[
                 ['Format', issuer.delivery_format],
                 ['Account', <AccountLink key="account" id={issuer.account_id} />],
-                ['Tokens sealed before', <Timestamp key="before" at={issuer.not_before} none="no limit" />],
+                ['Tokens signed before', <Timestamp key="before" at={issuer.not_before} none="no limit" />],
                 ...providerFacts(issuer),
                 ['Created', <Timestamp key="created" at={issuer.created_at} />],
               ]}

@@ -17,7 +17,7 @@ export function useQuery<T>(path: string): Loaded<T> {
     problem: Problem | null;
     of: string | null;
   }>({ value: null, problem: null, of: null });
-  const asked = `${version} ${path}`;
+  const requested = `${version} ${path}`;
   useEffect(() => {
     const abort = new AbortController();
     request<T>('GET', path, { signal: abort.signal }).then(
@@ -25,8 +25,8 @@ export function useQuery<T>(path: string): Loaded<T> {
         if (abort.signal.aborted) return;
         show(
           'ok' in response
-            ? { value: response.ok, problem: null, of: asked }
-            : { value: null, problem: response.problem, of: asked },
+            ? { value: response.ok, problem: null, of: requested }
+            : { value: null, problem: response.problem, of: requested },
         );
       },
       () => undefined,
@@ -34,11 +34,11 @@ export function useQuery<T>(path: string): Loaded<T> {
     return () => {
       abort.abort();
     };
-  }, [asked]);
+  }, [requested]);
   return {
     value,
     problem,
-    busy: of !== asked,
+    busy: of !== requested,
     reload: () => {
       setTurn((before) => before + 1);
     },

@@ -22,17 +22,17 @@ export interface LinkParameters {
 
 /** Reads the fragment, and removes it from the address and the history. */
 export function takeFragment(): LinkParameters {
-  const brought = new URLSearchParams(window.location.hash.slice(1));
+  const parameters = new URLSearchParams(window.location.hash.slice(1));
   if (window.location.hash !== '') window.history.replaceState(null, '', window.location.pathname);
-  const algorithm = ALGORITHMS.find((each) => each === brought.get('algorithm')) ?? 'HS256';
+  const algorithm = ALGORITHMS.find((each) => each === parameters.get('algorithm')) ?? 'HS256';
   return {
     connection: {
-      issuerId: brought.get('issuer') ?? '',
-      secret: brought.get('secret') ?? '',
+      issuerId: parameters.get('issuer') ?? '',
+      secret: parameters.get('secret') ?? '',
       algorithm,
-      imageId: brought.get('image') ?? '',
+      imageId: parameters.get('image') ?? '',
     },
-    overlays: brought.getAll('overlay').map((id) => ({ id, public_id: 'from the link' })),
+    overlays: parameters.getAll('overlay').map((id) => ({ id, public_id: 'from the link' })),
   };
 }
 

@@ -5,4 +5,4 @@ import { takeFragment } from './connection.js';
 import { Playground } from './playground.js';
 
 const page = document.getElementById('page');
-if (page !== null) render(<Playground brought={takeFragment()} />, page);
+if (page !== null) render(<Playground link={takeFragment()} />, page);

@@ -53,16 +53,16 @@ const VIEWS = ['Compose', 'Read a token'] as const;
 type View = (typeof VIEWS)[number];
 
 interface PlaygroundProps {
-  readonly brought: LinkParameters;
+  readonly link: LinkParameters;
 }
 
-export function Playground({ brought }: PlaygroundProps): JSX.Element {
+export function Playground({ link }: PlaygroundProps): JSX.Element {
   const [view, setView] = useState<View>('Compose');
   const [vocabulary, setVocabulary] = useState<VocabularyDocument | null>(null);
   const [trouble, setTrouble] = useState<Problem | null>(null);
-  const [connection, setConnection] = useState<Connection>(brought.connection);
-  const [overlays, setOverlays] = useState<readonly Row[]>(brought.overlays);
-  const [steps, setSteps] = useState<readonly Step[]>(() => firstSteps(brought.overlays));
+  const [connection, setConnection] = useState<Connection>(link.connection);
+  const [overlays, setOverlays] = useState<readonly Row[]>(link.overlays);
+  const [steps, setSteps] = useState<readonly Step[]>(() => firstSteps(link.overlays));
   const [options, setOptions] = useState<Options>({
     bound: true,
     shown: true,
@@ -260,7 +260,7 @@ function Composer(props: ComposerProps): JSX.Element {
         </section>
       </div>
       <div class="result">
-        <section class="card stack picture" aria-label="Picture">
+        <section class="card stack picture" aria-label="Image">
           {lacking !== null && <p class="note">{lacking}</p>}
           {problem !== null && <ProblemNote problem={problem} />}
           <ImageFigure

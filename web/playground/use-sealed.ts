@@ -55,7 +55,7 @@ function useLatest(run: (signal: AbortSignal) => Promise<void>, pause: number, o
 
 /** Seals and explains continuously. @param toSeal Null while something is missing. */
 export function useSealed(toSeal: ToSeal | null): { readonly sealed: Sealed | null; readonly busy: boolean } {
-  const asked = JSON.stringify(toSeal);
+  const requested = JSON.stringify(toSeal);
   const [{ sealed, of }, show] = useState<{ sealed: Sealed | null; of: string }>({
     sealed: null,
     of: 'null',
@@ -63,7 +63,7 @@ export function useSealed(toSeal: ToSeal | null): { readonly sealed: Sealed | nu
   useLatest(
     async (signal) => {
       if (toSeal === null) {
-        show({ sealed: null, of: asked });
+        show({ sealed: null, of: requested });
         return;
       }
       const { key, imageId, lifetime } = toSeal;
@@ -71,12 +71,12 @@ export function useSealed(toSeal: ToSeal | null): { readonly sealed: Sealed | nu
       const claims = { ...toSeal.claims, ...exp };
       const token = await signToken(key, claims);
       const response = await explain(imageId, token, signal);
-      if (!signal.aborted) show({ sealed: { token, imageId, claims, response }, of: asked });
+      if (!signal.aborted) show({ sealed: { token, imageId, claims, response }, of: requested });
     },
     PAUSE,
-    asked,
+    requested,
   );
-  return { sealed, busy: asked !== of };
+  return { sealed, busy: requested !== of };
 }
 
 /** The image of a sealed token; the previous one stays until the next is loaded. */

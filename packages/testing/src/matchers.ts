@@ -111,16 +111,16 @@ interface ExplainedStep {
 
 /** @throws Error if the service refuses the URL, or the response is not the service's. */
 async function explain(url: URL): Promise<readonly ExplainedStep[]> {
-  const asked = new URL(url);
-  asked.pathname += '/explain';
-  const answer = await fetch(asked);
-  const body = readJson(await answer.text());
+  const explainUrl = new URL(url);
+  explainUrl.pathname += '/explain';
+  const response = await fetch(explainUrl);
+  const body = readJson(await response.text());
   const { steps, code, detail } = isObject(body) ? body : {};
-  if (answer.status === 200 && isListOf(steps, isExplained)) return steps;
+  if (response.status === 200 && isListOf(steps, isExplained)) return steps;
   throw new Error(
     typeof code === 'string'
-      ? `The URL is refused with ${answer.status} ${code}: ${String(detail)}`
-      : `The URL is not an image of Pixseal: ${asked.origin}${asked.pathname} returns ${answer.status} without an explanation.`,
+      ? `The URL is refused with ${response.status} ${code}: ${String(detail)}`
+      : `The URL is not an image of Pixseal: ${explainUrl.origin}${explainUrl.pathname} returns ${response.status} without an explanation.`,
   );
 }
 

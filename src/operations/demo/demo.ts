@@ -172,9 +172,9 @@ async function hasOwnIssuer(issuers: IssuersService): Promise<boolean> {
  * so no log contains it, and the page removes it from the address.
  */
 function playgroundPath(secret: KeyObject | null): string {
-  const brought = new URLSearchParams({ issuer: DEMO.issuer, image: DEMO.image, overlay: DEMO.overlay });
-  if (secret !== null) brought.set('secret', secret.export().toString());
-  return `/playground#${brought.toString()}`;
+  const fragment = new URLSearchParams({ issuer: DEMO.issuer, image: DEMO.image, overlay: DEMO.overlay });
+  if (secret !== null) fragment.set('secret', secret.export().toString());
+  return `/playground#${fragment.toString()}`;
 }
 
 /** Whether this service created a row for the demo: an operator may have created the issuer or its key. */

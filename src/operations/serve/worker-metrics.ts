@@ -8,13 +8,13 @@ type Reading = readonly MetricObject[];
 
 /** Messages between worker and supervisor. */
 type Message =
-  | { readonly pixseal: 'ask'; readonly id: number }
+  | { readonly pixseal: 'request'; readonly id: number }
   | { readonly pixseal: 'read'; readonly id: number }
   | { readonly pixseal: 'reading'; readonly id: number; readonly reading: Reading }
   | { readonly pixseal: 'readings'; readonly id: number; readonly readings: readonly Reading[] };
 
 let lastId = 0;
-const asked = new Map<number, (readings: readonly Reading[]) => void>();
+const pending = new Map<number, (readings: readonly Reading[]) => void>();
 
 /**
  * The metrics of all workers; null in a process that is not a worker. The request may reach any worker, and each has
@@ -25,10 +25,10 @@ export function requestWorkerMetrics(): Promise<readonly MetricObject[][]> | nul
   if (worker === undefined) return null;
   const id = (lastId += 1);
   return new Promise((resolve) => {
-    asked.set(id, (readings) => {
+    pending.set(id, (readings) => {
       resolve(readings.map((reading) => [...reading]));
     });
-    worker.send({ pixseal: 'ask', id } satisfies Message);
+    worker.send({ pixseal: 'request', id } satisfies Message);
   });
 }
 
@@ -37,8 +37,8 @@ export function serveWorkerMetrics(read: () => Promise<Reading>): void {
   const { worker } = cluster;
   worker?.on('message', (message: Message) => {
     if (message.pixseal === 'readings') {
-      asked.get(message.id)?.(message.readings);
-      asked.delete(message.id);
+      pending.get(message.id)?.(message.readings);
+      pending.delete(message.id);
     } else if (message.pixseal === 'read') {
       void read().then((reading) => {
         worker.send({ pixseal: 'reading', id: message.id, reading } satisfies Message);
@@ -52,7 +52,7 @@ export function relayMetrics(): void {
   const waiting = new Map<number, (worker: Worker, reading: Reading) => void>();
   cluster.on('message', (asker, message: Message) => {
     if (message.pixseal === 'reading') waiting.get(message.id)?.(asker, message.reading);
-    if (message.pixseal !== 'ask') return;
+    if (message.pixseal !== 'request') return;
     const id = (lastId += 1);
     const readings: Reading[] = [];
     const left = new Set(Object.values(cluster.workers ?? {}).filter((worker) => worker?.isConnected()));

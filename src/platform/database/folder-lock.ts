@@ -113,7 +113,7 @@ function takeFile(path: string, draft: string, folder: string): () => void {
     const owner = readOwner(path);
     if (owner === null) continue;
     const [pid = '', started = '', namespace = NAMESPACE] = owner.trim().split(' ');
-    const alive = namespace === NAMESPACE ? isAlive(Number(pid), started) : isHeard(path);
+    const alive = namespace === NAMESPACE ? isAlive(Number(pid), started) : isListening(path);
     if (alive) throw new FolderLockedError(folder, Number(pid), namespace !== NAMESPACE);
     const release = takeFile(`${path}.dead`, draft, folder);
     try {
@@ -145,7 +145,7 @@ function isAlive(pid: number, started: string): boolean {
 }
 
 /** Whether the owner's heartbeat is recent: all that is known of a process in another container. */
-function isHeard(path: string): boolean {
+function isListening(path: string): boolean {
   const stat = statSync(path, { throwIfNoEntry: false });
   return stat !== undefined && Date.now() - stat.mtimeMs < SILENCE;
 }

@@ -89,35 +89,35 @@ export interface Target {
  * @throws {RenderError} 400 for a format that is not supported.
  */
 export function chooseTarget(
-  { format: asked, flags, page }: Delivery,
+  { format: requested, flags, page }: Delivery,
   extension: string,
   accept: string | undefined,
   original: Pick<OriginalInfo, 'format' | 'isAnimated'>,
 ): Target {
-  const mayMove = original.isAnimated && page === undefined && asked !== 'auto:image';
-  if (isAutomatic(asked)) {
+  const mayMove = original.isAnimated && page === undefined && requested !== 'auto:image';
+  if (isAutomatic(requested)) {
     const accepted = acceptedFormats(accept);
     const keepsMoving =
       mayMove &&
-      (asked === 'auto:animated' || flags.has('animated') || flags.has('awebp') || extension === 'gif');
+      (requested === 'auto:animated' || flags.has('animated') || flags.has('awebp') || extension === 'gif');
     if (keepsMoving) return { format: accepted.includes('webp') ? 'webp' : 'gif', animated: true };
     return { format: accepted[0], animated: false };
   }
   // No encoder writes these formats; transparency decides between JPEG and PNG.
-  if (asked === undefined && extension === '' && !BY_DECODER.has(original.format)) {
+  if (requested === undefined && extension === '' && !BY_DECODER.has(original.format)) {
     return { format: undefined, animated: false };
   }
   const format =
-    asked !== undefined
-      ? SPELLINGS.get(asked)
+    requested !== undefined
+      ? SPELLINGS.get(requested)
       : extension === ''
         ? BY_DECODER.get(original.format)
         : SPELLINGS.get(extension);
   if (format === undefined) {
     throw new RenderError(
       400,
-      asked !== undefined
-        ? `Invalid value ${asked} for parameter f: this format is not supported`
+      requested !== undefined
+        ? `Invalid value ${requested} for parameter f: this format is not supported`
         : `Invalid extension in transformation: ${extension}`,
     );
   }

@@ -48,8 +48,8 @@ const splitAngles = (text: string): readonly string[] =>
   /_(?:mul|div|add|sub|pow|mod)_/.test(text) ? [text] : text.split('.');
 
 function isOtherwise({ width, height, ratio }: Box, measures: Measures): boolean {
-  const asked = width !== undefined && height !== undefined ? width / height : ratio;
-  return asked !== undefined && asked > 1 !== measures.width / measures.height > 1;
+  const requested = width !== undefined && height !== undefined ? width / height : ratio;
+  return requested !== undefined && requested > 1 !== measures.width / measures.height > 1;
 }
 
 /** Rotates clockwise by degrees, or flips. The canvas grows to contain the result; its corners are transparent. */

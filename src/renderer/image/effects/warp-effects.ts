@@ -20,7 +20,7 @@ function warped(frame: Frame, width: number, height: number, inverse: Inverse): 
     for (let x = 0; x < width; x += 1, at += 4) {
       inverse(x + 0.5, y + 0.5, place);
       const [across, down] = [(place[0] ?? 0) - 0.5, (place[1] ?? 0) - 0.5];
-      // Also false for a place that is no number, such as one on the horizon.
+      // Also false for a place that is not a number, such as one on the horizon.
       if (!(across > -1 && down > -1 && across < frame.width && down < frame.height)) continue;
       const [column, row] = [Math.floor(across), Math.floor(down)];
       for (let corner = 0; corner < 4; corner += 1) {

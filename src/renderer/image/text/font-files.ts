@@ -11,7 +11,7 @@ export interface FontFile {
   readonly sha256: string;
 }
 
-/** A file that is no font: a mistake of the operator, so it aborts the start. */
+/** A file that is not a font: a mistake of the operator, so it aborts the start. */
 export class FontFileError extends Error {
   constructor(path: string, reason: string) {
     super(`Font ${path}: ${reason}`);
@@ -25,7 +25,7 @@ const EXTENSIONS = new Set(['.ttf', '.otf']);
  * The fonts that texts may use beside the package's: the files `<folder>/*.ttf` and `*.otf`, by name. Empty if the
  * folder does not exist.
  * @param folder `DATA_DIR/fonts`.
- * @throws FontFileError for a file that is no font.
+ * @throws FontFileError for a file that is not a font.
  */
 export async function loadFontFiles(folder: string): Promise<readonly FontFile[]> {
   const names = (await namesIn(folder)).filter((name) => EXTENSIONS.has(extname(name).toLowerCase()));

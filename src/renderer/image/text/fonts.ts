@@ -100,7 +100,7 @@ function openFont(file: string): Promise<Font> {
   return font;
 }
 
-/** @throws Error for a file that is no font, or a collection of several. */
+/** @throws Error for a file that is not a font, or a collection of several. */
 export async function parseFontFile(content: Buffer): Promise<Font> {
   // Most texts need no reader of fonts.
   const { create } = await import('fontkit');
