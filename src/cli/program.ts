@@ -38,7 +38,7 @@ Variables:
   PIXSEAL_DSN             the dsn printed by \`issuer create\`: issuer, secret and service in one
   PIXSEAL_SECRET          only an issuer’s secret, to mint tokens with
 
-First steps, in the checkout and beside a running \`npm start\`; the last one prints the URL of a picture:
+First steps, in the checkout and beside a running \`npm start\`; the last one prints the URL of an image:
   $ alias pixseal="node '$PWD/dist/server/pixseal.js'"
   $ export PIXSEAL_DSN="$(pixseal issuer create --name "My shop" --policy recommended --json | jq -r .key.dsn)"
   $ pixseal image upload docs/photo.jpg --public-id shoes/red --id 0b1c6a0e-5a53-4f0e-9b0e-3a4f6c1b2d11
@@ -103,7 +103,7 @@ function createProgram(json: boolean): Command {
     .configureHelp({ helpWidth: 110, visibleCommands: commandsBelow, subcommandTerm: formatUsage })
     .showHelpAfterError('Run it with --help to see options and examples.')
     .exitOverride()
-    // Commander prints the help of a group even if the name after it is no command of the group.
+    // Commander prints the help of a group even if the name after it is not a command of the group.
     .addHelpText('beforeAll', ({ command, error }) => {
       // `help` is a command of every group.
       const [name = '-'] = command.args.slice(command.args[0] === 'help' ? 1 : 0);

@@ -313,7 +313,7 @@ export const PROBLEMS = {
   },
   upstream_failed: {
     statuses: [502],
-    when: 'The policy delivers images through the service, and Cloudinary did not deliver the image: `detail` has its `X-Cld-Error`.\nA response that is no image or PDF, over 25 MiB, cut short or a redirect is a failure too.',
+    when: 'The policy delivers images through the service, and Cloudinary did not deliver the image: `detail` has its `X-Cld-Error`.\nA response that is neither an image nor a PDF, over 25 MiB, cut short or a redirect is a failure too.',
     action: 'Correct what `detail` names; try again if Cloudinary is unreachable.',
   },
   counter_unavailable: {

@@ -88,7 +88,7 @@ const values = (
       : `must be an array of at most ${MAX_LISTED} ${what}`,
 });
 
-/** A named transformation as in a URL, or undefined for what is no name of one. */
+/** A named transformation as in a URL, or undefined for what is not a name of one. */
 export const writeTransformationName = (name: unknown): string | undefined => TRANSFORMATION_NAME.write(name);
 
 /** A member that another one replaces. It keeps its effect. */

@@ -390,7 +390,7 @@ export const PRESET_KEY = 'preset';
 
 const nearKeys = new NearNames([...PARAMETER_BY_KEY.keys(), PRESET_KEY], IGNORED_KEYS.keys());
 
-/** The key that an unknown key of a step was probably meant to be; null where it resembles none and is no short code. */
+/** The key that an unknown key of a step was probably meant to be; null where it resembles none and is not a short code. */
 export function nearStepKey(key: string): string | null {
   // `$width` is a variable of the SDK, and not a misspelled `width`.
   if (key.trimStart().startsWith('$')) return null;

@@ -231,7 +231,7 @@ function readFolder(members: Members, key: 'from_path' | 'to_path'): string {
 
 const FOLDER_FORM = `of at most ${MAX_FOLDER} characters, without NUL or half a surrogate pair`;
 
-/** A folder without slashes at its ends; null for what is no folder's path. */
+/** A folder without slashes at its ends; null for what is not a folder's path. */
 function readFolderText(path: unknown): string | null {
   if (typeof path !== 'string' || !isText(path)) return null;
   const folder = trimSlashes(path);

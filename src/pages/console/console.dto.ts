@@ -5,7 +5,7 @@ export class SignInDto {
     description: 'An admin key.',
     pattern: /^[\x21-\x7e]{1,512}$/,
     message:
-      'must be an admin key: up to 512 printable ASCII characters without spaces; of secrets.json, admin_api_key alone',
+      'must be an admin key: up to 512 printable ASCII characters without spaces; of secrets.json, only admin_api_key',
   })
   key!: string;
 }

@@ -141,7 +141,7 @@ export class OidcClient {
     const client = await import('openid-client');
     return client.discovery(new URL(issuer), clientId, undefined, client.ClientSecretBasic(clientSecret), {
       timeout: TIMEOUT,
-      // The settings allow http on this machine only; the library marks its use, lest it be overlooked.
+      // The settings allow http on this machine only; the library deprecates it so that its use is noticed.
       // eslint-disable-next-line @typescript-eslint/no-deprecated
       execute: issuer.startsWith('http:') ? [client.allowInsecureRequests] : [],
     });

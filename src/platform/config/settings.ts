@@ -107,7 +107,7 @@ export const SETTINGS = {
     group: 'Network',
     kind: 'url',
     protocols: ['http:', 'https:'],
-    must: 'be an origin alone, such as https://img.example.com',
+    must: 'be only an origin, such as https://img.example.com',
     example: 'https://img.example.com',
     unset: 'the scheme and `Host` of each request are used',
     help: `The origin that clients see.
@@ -196,14 +196,14 @@ It may have these options of Cloudinary’s SDK, such as \`?private_cdn=true&sec
     example: 'OLD_API_KEY:OLD_API_SECRET',
     unset: 'only notifications signed with the secret of `CLOUDINARY_URL` are accepted',
     help: `Other active API keys of the account, during a rotation.
-Notifications signed with their secrets are accepted; URLs and API calls are signed with the secret of \`CLOUDINARY_URL\` alone.
+Notifications signed with their secrets are accepted; URLs and API calls are signed only with the secret of \`CLOUDINARY_URL\`.
 See [rotating a secret of Cloudinary](operations.md#secrets-of-cloudinary).`,
   },
   CLOUDINARY_UPLOAD_PREFIX: {
     group: 'Cloudinary',
     kind: 'url',
     protocols: ['https:', 'http:'],
-    must: 'be an https origin alone, or http on this machine',
+    must: 'be only an https origin, or http on this machine',
     default: 'https://api.cloudinary.com',
     help: `The origin of the upload API, which differs between regions.
 If \`CLOUDINARY_URL\` has an \`upload_prefix\`, this setting must have the same value or be empty.`,
@@ -330,7 +330,7 @@ Four times as many wait; further requests get 503 \`overloaded\`.`,
     group: 'Proxy',
     kind: 'url',
     protocols: ['https:', 'http:'],
-    must: 'be an https origin alone, or http on this machine',
+    must: 'be only an https origin, or http on this machine',
     unset: 'images are fetched from the host of the account',
     help: `The origin of a gateway that images are fetched through.
 It receives the path of the signed URL, with the account’s host as \`Host\`.`,

@@ -69,7 +69,7 @@ function isSameImage(ifRange: string | string[] | undefined, { etag, lastModifie
   return ifRange === lastModified || (ifRange === etag && !etag.startsWith('W/'));
 }
 
-/** Several ranges, and what is no range of bytes, are ignored. */
+/** Several ranges, and what is not a range of bytes, are ignored. */
 function readRange(header: string, length: number): ByteRange | 'whole' {
   const [, first = '', last = ''] = /^bytes=\s*(\d{0,15})-(\d{0,15})\s*$/i.exec(header) ?? [];
   if (first === '' && last === '') return 'whole';

@@ -95,7 +95,7 @@ describe('CLOUDINARY_URL', () => {
     'private_cdn, secure_distribution, secure, upload_prefix, signature_algorithm, long_url_signature';
   const onlyTrue = 'must be true, or be omitted';
   const host = 'must be a host name in lower case, such as img.example.com';
-  const origin = 'must be an https origin alone, or http on this machine';
+  const origin = 'must be only an https origin, or http on this machine';
 
   function read(variables: Readonly<Record<string, string>>): Environment['cloudinary'] {
     return readEnvironment(
@@ -328,8 +328,8 @@ describe('the proxy', () => {
     ['PROXY', 'yes', 'be one of on, off'],
     ['PROXY_CACHE_SIZE', '63', 'be a whole number from 64 to 1000000'],
     ['PROXY_CONCURRENCY', '0', 'be a whole number from 1 to 1000'],
-    ['PROXY_UPSTREAM', 'http://gateway.internal', 'be an https origin alone, or http on this machine'],
-    ['PROXY_UPSTREAM', 'https://gateway.internal/path', 'be an https origin alone, or http on this machine'],
+    ['PROXY_UPSTREAM', 'http://gateway.internal', 'be only an https origin, or http on this machine'],
+    ['PROXY_UPSTREAM', 'https://gateway.internal/path', 'be only an https origin, or http on this machine'],
   ])('is refused with %s=%s', (name, value, rule) => {
     expect(problemsOf({ [name]: value })).toStrictEqual([`${name} must ${rule}`]);
   });
