@@ -1223,7 +1223,7 @@ it('the migration can be reverted and applied again', async () => {
       );
     expect(await tables()).toHaveLength(2);
     // Later ones may exist.
-    for (let undone = 0; undone < 10 && (await tables()).length > 0; undone += 1) {
+    for (let undone = 0; undone < 50 && (await tables()).length > 0; undone += 1) {
       await dataSource.undoLastMigration({ transaction: 'all' });
     }
     expect(await tables()).toHaveLength(0);

@@ -151,7 +151,7 @@ describe('a key', () => {
         cwd: folder,
         env: {
           PATH: process.env['PATH'],
-          ADMIN_KEY,
+          PIXSEAL_ADMIN_KEY: ADMIN_KEY,
           PIXSEAL_SERVER: service.url,
           ISSUER: tenant.issuerId,
         },
