@@ -99,8 +99,11 @@ const SEVERAL_SIZES: ReadonlySet<string> = new Set(['gif', 'webp', 'tif', 'pdf']
 const FRAMES = { plain: 2, effect: 4 };
 const BYTES_PER_PIXEL = 4;
 
-/** Bytes that drawing an SVG takes at least: images in it have sizes of their own. */
-const SVG_BYTES = 256 * 2 ** 20;
+/**
+ * Bytes that are reckoned for an SVG at least: images in it have sizes of their own. Not more, so that an SVG as a
+ * watermark over a photo fits the smallest budget.
+ */
+const SVG_BYTES = 64 * 2 ** 20;
 
 /** Pixels of one image. */
 export interface EstimateLimits {

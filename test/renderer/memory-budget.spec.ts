@@ -98,7 +98,7 @@ describe('the estimate of a render’s memory', () => {
       'w_10',
       200_000_400,
     ],
-    ['an SVG, which may have images', [{ format: 'svg', width: 10, height: 10 }], 'w_10', 268_436_256],
+    ['an SVG, which may have images', [{ format: 'svg', width: 10, height: 10 }], 'w_10', 67_109_664],
     ['a PDF', [{ format: 'pdf', width: 1000, height: 1000 }], 'dn_150', 220e6],
     ['a PDF at twice the density', [{ format: 'pdf', width: 1000, height: 1000 }], 'dn_300', 280e6],
     ['another page of a PDF, of unknown size', [{ format: 'pdf', width: 10, height: 10 }], 'pg_2', 512e6],
